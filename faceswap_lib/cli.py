@@ -1,0 +1,246 @@
+"""The command line: one verb per step, each a dataclass whose fields are its options."""
+
+import contextlib
+import dataclasses
+import io
+import logging
+import os
+import pathlib
+import re
+import sys
+import typing
+from typing import Annotated, Literal
+
+import tyro
+
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.faces.detect import DetectConfig
+from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.facesets import ExtractConfig, Workspace
+from faceswap_lib.networks.config import PRESETS, Preset
+from faceswap_lib.options import Doc
+from faceswap_lib.training.config import TrainConfig
+
+Flat = tyro.conf.OmitArgPrefixes
+Video = Annotated[tyro.conf.Positional[pathlib.Path], Doc("the video file")]
+Folder = Annotated[pathlib.Path, Doc("the project's folder; made if it is not there")]
+RunName = Annotated[str, Doc("name of the training run")]
+Overwrite = Annotated[bool, Doc("replace what is already there"), tyro.conf.arg(name="overwrite")]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Animate two public-domain portraits, train on them, swap them, and write a report. Needs no network."""
+
+    workspace: Folder = pathlib.Path("faceswap-demo")
+    steps: Annotated[int, Doc("training steps")] = 600
+
+    def __call__(self) -> None:
+        from faceswap_lib.demo.demo import run_demo
+
+        report = run_demo(self.workspace, steps=self.steps, progress=True)
+        print(f"video:  {report.video}\nbeside: {report.side_by_side}\nreport: {report.page}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """Extract both people, train, and convert: from two videos to WORKSPACE/swap.mp4; start again to go on."""
+
+    video_a: Annotated[tyro.conf.Positional[pathlib.Path], Doc("video of A, whose face is replaced")]
+    video_b: Annotated[tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets")]
+    workspace: Folder
+    preset: Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")] = None
+    run: RunName = "default"
+    training: Flat[TrainConfig] = TrainConfig()
+    conversion: tyro.conf.OmitArgPrefixes[ConvertConfig] = ConvertConfig()
+
+    def __call__(self) -> None:
+        from faceswap_lib.pipeline import run_all
+
+        report = run_all(
+            self.video_a,
+            self.video_b,
+            Workspace(self.workspace),
+            run=self.run,
+            network_config=PRESETS[self.preset] if self.preset else None,
+            train_config=self.training,
+            convert_config=self.conversion,
+            progress=True,
+        )
+        _print_training(report.training)
+        _print_conversion(report.conversion)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Cut one person's aligned faces out of a video, with eye masks and a manifest."""
+
+    video: Video
+    workspace: Folder
+    side: Annotated[Literal["src", "dst"], Doc("src for A, dst for B"), tyro.conf.arg(name="as")]
+    extraction: Flat[ExtractConfig] = ExtractConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    overwrite: Overwrite = False
+
+    def __call__(self) -> None:
+        from faceswap_lib.facesets import read_manifest
+        from faceswap_lib.pipeline import extract
+
+        workspace = Workspace(self.workspace)
+        extract(
+            self.video,
+            workspace,
+            self.side,
+            config=self.extraction,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            overwrite=self.overwrite,
+            progress=True,
+        )
+        folder = workspace.faces(self.side)
+        print(f"{len(read_manifest(folder))} faces in {folder}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Masks:
+    """Draw the eye masks of all extracted faces that lack one."""
+
+    workspace: Folder
+
+    def __call__(self) -> None:
+        from faceswap_lib.facesets import write_eye_masks
+
+        workspace = Workspace(self.workspace)
+        for side in ("src", "dst"):
+            written = write_eye_masks(workspace, side, progress=True)
+            print(f"{written} new eye masks in {workspace.eye_masks(side)}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train on both facesets, going on from the run's last checkpoint."""
+
+    workspace: Folder
+    preset: Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")] = None
+    run: RunName = "default"
+    training: Flat[TrainConfig] = TrainConfig()
+
+    def __call__(self) -> None:
+        from faceswap_lib.training import train
+
+        report = train(
+            Workspace(self.workspace),
+            run=self.run,
+            network_config=PRESETS[self.preset] if self.preset else None,
+            config=self.training,
+            progress=True,
+        )
+        _print_training(report)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Convert:
+    """Replace the face in a video with a trained run."""
+
+    video: Video
+    workspace: Folder
+    out: Annotated[pathlib.Path, Doc("the .mp4 to write")]
+    run: RunName = "default"
+    conversion: Flat[ConvertConfig] = ConvertConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    overwrite: Overwrite = False
+
+    def __call__(self) -> None:
+        from faceswap_lib.pipeline import convert
+
+        report = convert(
+            self.video,
+            Workspace(self.workspace),
+            self.out,
+            run=self.run,
+            config=self.conversion,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            overwrite=self.overwrite,
+            progress=True,
+        )
+        _print_conversion(report)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Say what is installed, which backend and devices there are, and which weights were found."""
+
+    def __call__(self) -> None:
+        from faceswap_lib.doctor import examine
+
+        findings = examine()
+        for finding in findings:
+            mark = "ok" if finding.present else ("MISSING" if finding.needed else "-")
+            print(f"{mark:8}{finding.name:24}{finding.value}")
+        missing = [finding.name for finding in findings if finding.needed and not finding.present]
+        if missing:
+            raise FaceswapError(f"missing: {', '.join(missing)}; install the package again with pip")
+
+
+VERBS = (Demo, Run, Extract, Masks, Train, Convert, Doctor)
+
+
+def main(arguments: typing.Sequence[str] | None = None) -> int:
+    """Runs one verb.
+
+    Args:
+        arguments: Without the program's name; None means those of the shell.
+
+    Returns:
+        0 done, 1 the work failed, 2 wrong use or unusable input.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("faceswap_lib").setLevel(logging.INFO)
+    try:
+        _parse(sys.argv[1:] if arguments is None else list(arguments))()
+    except FaceswapError as error:
+        print(f"faceswap: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("faceswap: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(arguments: list[str]) -> typing.Callable[[], None]:
+    verbs = tuple(Annotated[verb, tyro.conf.subcommand(verb.__name__.lower())] for verb in VERBS)
+    messages = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(messages):
+            return tyro.cli(
+                typing.Union[verbs],  # noqa: UP007  (made from a tuple)
+                args=arguments,
+                prog="faceswap",
+                description="Face swapping from two videos: demo, run, or one step at a time.",
+                config=(tyro.conf.OmitSubcommandPrefixes,),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise InputError(_one_line(messages.getvalue())) from None
+
+
+def _one_line(boxed: str) -> str:
+    """Takes a boxed message of several lines apart and keeps its words."""
+    lines = [re.sub(r"[╭╮╰╯│─]+", " ", line).strip() for line in boxed.splitlines()]
+    kept = [re.sub(r"\s+", " ", line) for line in lines if line]
+    return "; ".join(kept) or "wrong use; see 'faceswap --help'"
+
+
+def _print_training(report) -> None:
+    resumed = f", resumed at {report.resumed_at}" if report.resumed_at else ""
+    print(f"trained to step {report.step}{resumed} in {report.seconds:.0f} s: {report.folder}")
+
+
+def _print_conversion(report) -> None:
+    print(f"{report.out}: {report.swapped} of {report.frames} frames swapped, mask {report.mask_mean:.2f} on average")

@@ -1,0 +1,8 @@
+"""A trained run and a video give a swapped video."""
+
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.convert import ConversionReport, convert_video
+from faceswap_lib.conversion.paste import paste_face
+from faceswap_lib.conversion.swapper import FaceSwapper, KerasSwapper
+
+__all__ = ["ConversionReport", "ConvertConfig", "FaceSwapper", "KerasSwapper", "convert_video", "paste_face"]

@@ -1,0 +1,25 @@
+"""How a video is converted."""
+
+import dataclasses
+from typing import Annotated, Literal
+
+from faceswap_lib.options import Doc, check_range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvertConfig:
+    """How a video is converted."""
+
+    direction: Annotated[Literal["a2b", "b2a"], Doc("a2b: A's video gets B's face; b2a: the other way round")] = "a2b"
+    colour: Annotated[
+        Literal["none", "mean", "histogram"],
+        Doc("how the new face takes on the colours of the old one: not, mean and spread, whole histogram"),
+    ] = "mean"
+    feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
+    sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 0.8
+    batch_size: Annotated[int, Doc("faces swapped at a time")] = 8
+
+    def __post_init__(self):
+        check_range("feather", self.feather, 0.01, 1)
+        check_range("sharpen", self.sharpen, 0, 5)
+        check_range("batch_size", self.batch_size, 1, 1024)

@@ -1,0 +1,85 @@
+"""Putting a new face into its frame: colours, detail, soft border, back to where it came from."""
+
+import cv2
+import numpy as np
+
+from faceswap_lib.conversion.colour import COLOUR_MATCHES
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.faces.align import VIEW_COVERAGE, invert_affine
+from faceswap_lib.faces.masks import face_mask
+
+PASTE_SIZE = 256
+"""Side in pixels at which a view is corrected before it goes back into the frame."""
+
+
+def paste_face(
+    frame: np.ndarray,
+    old: np.ndarray,
+    new: np.ndarray,
+    mask: np.ndarray,
+    landmarks: np.ndarray,
+    view_from_frame: np.ndarray,
+    config: ConvertConfig,
+) -> np.ndarray:
+    """Paints a swapped face over the face it was made from.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        old: (R, R, 3) uint8 RGB, the view of this frame that the network read.
+        new: (R, R, 3) uint8 RGB, the face it wrote.
+        mask: (R, R) float32 attention mask in [0, 1].
+        landmarks: (5, 2) x, y in pixels of the view.
+        view_from_frame: (2, 3) matrix for views of side R.
+        config: Options.
+
+    Returns:
+        A new (H, W, 3) uint8 frame; pixels outside the view are the input's own.
+    """
+    size = new.shape[0]
+    larger = PASTE_SIZE / size
+    # 1. How far the new face shows: where the network wants it, within the face, softly ended.
+    points = (landmarks + 0.5) * larger - 0.5
+    inside = face_mask(points, PASTE_SIZE, coverage=VIEW_COVERAGE, softness=config.feather)
+    mask = cv2.resize(mask, (PASTE_SIZE, PASTE_SIZE), interpolation=cv2.INTER_LINEAR)
+    weight = np.clip(mask, 0, 1) * _fade_border(inside.astype(np.float32) / 255)
+    # 2. The old face's colours, at the size at which both have the same detail.
+    new = COLOUR_MATCHES[config.colour](new, old, cv2.resize(weight, (size, size), interpolation=cv2.INTER_AREA))
+    # 3. Back to the frame, only where the view lies in it.
+    new = sharpen(cv2.resize(new, (PASTE_SIZE, PASTE_SIZE), interpolation=cv2.INTER_CUBIC), config.sharpen)
+    shift = (larger - 1) / 2
+    paste_from_frame = larger * view_from_frame + np.array([[0, 0, shift], [0, 0, shift]])
+    return _blend_into(frame, new, weight, invert_affine(paste_from_frame))
+
+
+def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
+    """Lifts detail by an unsharp mask: adds `amount` times what a blur takes away; uint8 in and out."""
+    if amount == 0:
+        return picture
+    blurred = cv2.GaussianBlur(picture, (0, 0), 2.0)
+    return cv2.addWeighted(picture, 1 + amount, blurred, -amount, 0)
+
+
+def _fade_border(weight: np.ndarray) -> np.ndarray:
+    """Takes a mask to 0 at the border of the view, so that the view's square never shows."""
+    ramp = np.clip((np.arange(PASTE_SIZE) + 0.5) / 8, 0, 1)
+    ramp = np.minimum(ramp, ramp[::-1]).astype(np.float32)
+    return weight * ramp[:, None] * ramp
+
+
+def _blend_into(frame: np.ndarray, new: np.ndarray, weight: np.ndarray, frame_from_paste: np.ndarray) -> np.ndarray:
+    height, width = frame.shape[:2]
+    corners = np.array([[0, 0], [PASTE_SIZE, 0], [0, PASTE_SIZE], [PASTE_SIZE, PASTE_SIZE]], np.float64)
+    corners = corners @ frame_from_paste[:, :2].T + frame_from_paste[:, 2]
+    left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [width, height])
+    right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [width, height])
+    result = frame.copy()
+    if right <= left or bottom <= top:
+        return result
+    matrix = frame_from_paste - np.array([[0, 0, left], [0, 0, top]])
+    size = (int(right - left), int(bottom - top))
+    painted = cv2.warpAffine(new, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    share = cv2.warpAffine(weight, matrix, size, flags=cv2.INTER_LINEAR)[..., None]
+    region = frame[top:bottom, left:right].astype(np.float32)
+    mixed = region + share * (painted.astype(np.float32) - region)
+    result[top:bottom, left:right] = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+    return result

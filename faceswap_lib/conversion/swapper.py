@@ -1,0 +1,50 @@
+"""Running a trained generator on views: one protocol, so that conversion can be tested without Keras."""
+
+import typing
+
+import numpy as np
+
+
+class FaceSwapper(typing.Protocol):
+    """Anything that writes new faces for views.
+
+    Attributes:
+        resolution: Side R of the views in pixels.
+    """
+
+    resolution: int
+
+    def swap(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Writes new faces.
+
+        Args:
+            views: (B, R, R, 3) uint8 RGB.
+
+        Returns:
+            Masks (B, R, R) float32 in [0, 1] and faces (B, R, R, 3) uint8 RGB.
+        """
+        ...
+
+
+class KerasSwapper:
+    """A run's generator in one direction.
+
+    Args:
+        networks: The run's `faceswap_lib.networks.Networks`.
+        direction: "a2b" or "b2a".
+    """
+
+    def __init__(self, networks, direction: str):
+        import keras
+
+        if direction not in ("a2b", "b2a"):
+            raise ValueError(f"expected direction a2b or b2a, got {direction}")
+        self.resolution = networks.config.resolution
+        decoder = networks.decoder_b if direction == "a2b" else networks.decoder_a
+        views = networks.encoder.input
+        self._model = keras.Model(views, decoder(networks.encoder(views))[:2])
+
+    def swap(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Writes new faces; see `FaceSwapper.swap`."""
+        masks, faces = self._model.predict_on_batch(views.astype(np.float32) / 127.5 - 1)
+        return masks[..., 0], np.clip(np.round((faces + 1) * 127.5), 0, 255).astype(np.uint8)

@@ -1,0 +1,169 @@
+"""Turns a portrait's head in front of its still surroundings, as if both had depth.
+
+The picture is cut into two layers along the annotated outline: the head, and all the rest with what the head hid
+filled in from its surroundings. Only the head layer moves, so nothing behind it bends.
+"""
+
+import cv2
+import numpy as np
+
+from faceswap_lib.demo.motion import Pose, smooth_step
+from faceswap_lib.demo.points import Portrait
+
+_GRID_STEP = 4
+
+
+class HeadMover:
+    """Draws the head layer at a pose over the filled background."""
+
+    def __init__(self, portrait: Portrait):
+        """Cuts the layers and builds the depth model at the size of the portrait's image."""
+        self._portrait, self._unit = portrait, portrait.eye_distance
+        size = portrait.image.shape[0]
+        self._size = size
+        mask = _outline_mask(portrait)
+        self._alpha = cv2.GaussianBlur(mask, (0, 0), 0.014 * self._unit)
+        self._rest = fill_behind(portrait, mask > 0, margin=max(2, round(0.045 * self._unit)))
+        cells = -(-size // _GRID_STEP) + 1
+        nodes = np.arange(cells, dtype=np.float32) * _GRID_STEP
+        self._nodes_x, self._nodes_y = np.meshgrid(nodes, nodes)
+        self._depth = _depth(portrait, self._nodes_x, self._nodes_y)
+        self._follows = _follows_head(portrait, self._nodes_y)
+        pixels = np.arange(size, dtype=np.float32)
+        self._pixels_x, self._pixels_y = np.meshgrid(pixels, pixels)
+        self._breath_rows = smooth_step((self._pixels_y - 0.6 * size) / (0.4 * size)) * (0.018 * self._unit)
+
+    def render(self, picture: np.ndarray, pose: Pose) -> np.ndarray:
+        """Draws one frame.
+
+        Args:
+            picture: (size, size, 3) RGB uint8 portrait, its face already moved.
+            pose: The pose of the head.
+
+        Returns:
+            (size, size, 3) RGB uint8.
+        """
+        map_x, map_y = self._sources(pose)
+        head = cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        alpha = cv2.remap(self._alpha, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        rows = self._pixels_y + pose.breath * self._breath_rows
+        rest = cv2.remap(self._rest, self._pixels_x, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.blendLinear(head, rest, alpha, 1 - alpha)
+
+    def _sources(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
+        """Finds for each output pixel the portrait point that the pose moves there."""
+        shift = np.dstack(self._shifts(pose))
+        x, y = self._nodes_x, self._nodes_y
+        for _ in range(4):
+            moved = cv2.remap(shift, x / _GRID_STEP, y / _GRID_STEP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            x, y = self._nodes_x - moved[..., 0], self._nodes_y - moved[..., 1]
+        fine = cv2.remap(
+            np.dstack([x - self._nodes_x, y - self._nodes_y]),
+            self._pixels_x / _GRID_STEP,
+            self._pixels_y / _GRID_STEP,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return self._pixels_x + fine[..., 0], self._pixels_y + fine[..., 1]
+
+    def _shifts(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
+        """Moves every grid node with the head: turn, nod, tilt, zoom and slide; pixels right and down."""
+        (cx, cy), (nx, ny) = self._portrait.head_centre, self._portrait.neck_base
+        x, y, z = self._nodes_x - cx, self._nodes_y - cy, self._depth
+        x, z = x * np.cos(pose.yaw) + z * np.sin(pose.yaw), z * np.cos(pose.yaw) - x * np.sin(pose.yaw)
+        y = y * np.cos(pose.pitch) - z * np.sin(pose.pitch)
+        x, y = pose.zoom * (x + cx - nx), pose.zoom * (y + cy - ny)
+        cosine, sine = np.cos(pose.roll), np.sin(pose.roll)
+        x, y = x * cosine - y * sine + nx, x * sine + y * cosine + ny
+        moved_x = self._follows * (x - self._nodes_x + pose.shift_x * self._unit)
+        moved_y = self._follows * (y - self._nodes_y + pose.shift_y * self._unit)
+        return moved_x.astype(np.float32), moved_y.astype(np.float32)
+
+
+def fill_behind(portrait: Portrait, hidden: np.ndarray, *, margin: int) -> np.ndarray:
+    """Fills a region of a portrait by continuing its surroundings sideways.
+
+    Args:
+        portrait: The portrait; where its backdrop has a period, the left side repeats by it.
+        hidden: (H, W) bool, what to fill; it leaves some picture on its left and right in every row.
+        margin: Pixels around `hidden` that are filled too, because they show its edge.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    image, unit = portrait.image.astype(np.float32), portrait.eye_distance
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    grown = cv2.dilate(hidden.astype(np.uint8), disc)
+    rows = np.arange(image.shape[0], dtype=np.float32)[:, None]
+    falls = smooth_step((rows - portrait.chin[1] + 0.9 * unit) / (0.4 * unit)) * (2 * portrait.shoulder_slopes)
+    reach = 0.3 * unit
+    left, from_left = _mirrored(image, grown > 0, reach, falls[:, :1])
+    flipped = _mirrored(image[:, ::-1], grown[:, ::-1] > 0, reach, falls[:, 1:])
+    right, from_right = (part[:, ::-1] for part in flipped)
+    share = smooth_step(2.5 * from_right / np.maximum(from_left + from_right, 1) - 0.75)
+    if portrait.backdrop_period:
+        # Near its edge the mirror image meets the picture without a seam; further in the pattern goes on.
+        weight = smooth_step(from_left / (0.06 * unit))
+        weight[round(float(portrait.chin[1] - 0.45 * unit)) :] = 0
+        left = left + (_repeated(image, from_left, portrait.backdrop_period) - left) * weight[..., None]
+        share = np.broadcast_to(np.arange(share.shape[1]) < portrait.head_centre[0] - 0.5 * unit, share.shape)
+    filled = right + (left - right) * share[..., None]
+    filled = cv2.GaussianBlur(filled.astype(np.float32), (0, 0), 0.014 * unit)
+    blend = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 1.0)[..., None] * (grown[..., None] > 0)
+    return np.round(image + (filled - image) * blend).astype(np.uint8)
+
+
+def _mirrored(image: np.ndarray, hidden: np.ndarray, reach: float, falls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gives every hidden pixel one from left of the hidden part's edge, mirrored to and fro within `reach` pixels.
+
+    Args:
+        image: (H, W, 3).
+        hidden: (H, W) bool.
+        reach: Pixels.
+        falls: (H, 1) pixels to look further down per pixel of distance, so that slopes go on rising.
+
+    Returns:
+        The picture with its hidden part filled, and the (H, W) distance of every pixel to the edge on its left.
+    """
+    height, width = hidden.shape
+    columns = np.broadcast_to(np.arange(width), hidden.shape)
+    edge = np.maximum.accumulate(np.where(hidden, 0, columns), axis=1)
+    distance = columns - edge
+    away = np.round(reach - np.abs(reach - distance % (2 * reach))).astype(int)
+    source_x = np.maximum(edge - away, 0)
+    rows = np.arange(height)[:, None]
+    lower = np.clip(np.round(rows + falls * away), 0, height - 1).astype(int)
+    source_y = np.where(hidden[lower, source_x], rows, lower)
+    return np.where(hidden[..., None], image[source_y, source_x], image), distance
+
+
+def _repeated(image: np.ndarray, inside: np.ndarray, period: float) -> np.ndarray:
+    """Continues each row to the right in steps of a period, from pixels `inside` pixels left of where they go."""
+    step = round(period)
+    source = np.arange(image.shape[1]) - step * -(-inside // step)
+    return image[np.arange(image.shape[0])[:, None], np.maximum(source, 0)]
+
+
+def _outline_mask(portrait: Portrait) -> np.ndarray:
+    """Draws the head's outline as a (size, size) float32 mask in [0, 1]."""
+    fixed = np.round(portrait.head_outline * 16).astype(np.int32)
+    mask = np.zeros(portrait.image.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=4)
+    return mask.astype(np.float32) / 255
+
+
+def _depth(portrait: Portrait, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A rounded head with a nose on it: pixels towards the viewer, 0 at the outline and beyond."""
+    unit, (cx, cy), (rx, ry) = portrait.eye_distance, portrait.head_centre, portrait.head_radii
+    across = np.clip(1 - ((x - cx) / rx) ** 2, 0, 1)
+    along = np.clip(1 - np.abs((y - cy) / ry) ** 3, 0, 1)
+    nose_x, nose_y = portrait.nose_tip
+    above = np.where(y < nose_y, 0.36, 0.15) * unit
+    nose = np.exp(-(((x - nose_x) / (0.19 * unit)) ** 2) - ((y - nose_y) / above) ** 2)
+    return (1.1 * unit * across * along + 0.2 * unit * nose).astype(np.float32)
+
+
+def _follows_head(portrait: Portrait, y: np.ndarray) -> np.ndarray:
+    """1 on the head, falling to 0 down the neck."""
+    start = portrait.chin[1] - 0.2 * portrait.eye_distance
+    return 1 - smooth_step((y - start) / (0.95 * portrait.eye_distance))

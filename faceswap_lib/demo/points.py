@@ -1,0 +1,139 @@
+"""What a portrait is to the animation: a picture and the control points that move in it."""
+
+import dataclasses
+import typing
+
+import cv2
+import numpy as np
+
+_Part = typing.TypeVar("_Part", bound="Eye | Mouth | Portrait")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Eye:
+    """One eye; curves run left to right and both lids share their two end points, the corners.
+
+    Attributes:
+        upper_lid: (N, 2) edge of the upper lid.
+        lower_lid: (M, 2) edge of the lower lid.
+        lid_height: Pixels above the upper lid where the skin that a blink pulls down begins.
+        iris_centre: (2,) centre of the iris.
+        iris_radius: Radius of the iris in pixels.
+    """
+
+    upper_lid: np.ndarray
+    lower_lid: np.ndarray
+    lid_height: float
+    iris_centre: np.ndarray
+    iris_radius: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Mouth:
+    """A mouth; curves run left to right from corner to corner.
+
+    Attributes:
+        outer_upper: (N, 2) upper edge of the upper lip.
+        outer_lower: (N, 2) lower edge of the lower lip.
+        inner_upper: (N, 2) lower edge of the upper lip.
+        inner_lower: (N, 2) upper edge of the lower lip, where an opening mouth parts.
+        travel: Pixels that the lower lip sinks when the mouth is wide open.
+        lift: Pixels that the upper lip rises then.
+        teeth_height: Pixels of upper teeth to draw in the open mouth; 0 where the picture shows them already.
+    """
+
+    outer_upper: np.ndarray
+    outer_lower: np.ndarray
+    inner_upper: np.ndarray
+    inner_lower: np.ndarray
+    travel: float
+    lift: float
+    teeth_height: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Portrait:
+    """A portrait and where its parts are.
+
+    Attributes:
+        name: Short lower-case name, used for file names.
+        image: (H, W, 3) RGB uint8.
+        eyes: Left and right eye.
+        brows: Left and right brow, (N, 2) each.
+        brow_floors: For each brow the y below which raising it moves nothing (a lid, or the rim of glasses).
+        brow_travel: Pixels that a brow rises at most.
+        mouth: The mouth.
+        nose_tip: (2,).
+        chin: (2,) lowest point of the face.
+        jaw: (N, 2) face outline from ear to ear through the chin.
+        neck_base: (2,) the point the head tilts about.
+        head_centre: (2,) centre of the head's depth model.
+        head_radii: (2,) half width and half height of the depth model.
+        backdrop_period: Pixels after which the backdrop left of the head repeats, so that what the head hides can be
+            continued in straight lines; 0 where it has no pattern and is mirrored.
+        shoulder_slopes: Pixels that collar and shoulder fall per pixel outwards from the neck, left and right.
+        head_outline: (N, 2) closed outline of head and neck, everything that moves in front of the rest.
+    """
+
+    name: str
+    image: np.ndarray
+    eyes: tuple[Eye, Eye]
+    brows: tuple[np.ndarray, np.ndarray]
+    brow_floors: tuple[float, float]
+    brow_travel: float
+    mouth: Mouth
+    nose_tip: np.ndarray
+    chin: np.ndarray
+    jaw: np.ndarray
+    neck_base: np.ndarray
+    head_centre: np.ndarray
+    head_radii: np.ndarray
+    head_outline: np.ndarray
+    backdrop_period: float
+    shoulder_slopes: np.ndarray
+
+    @property
+    def eye_distance(self) -> float:
+        """Pixels between the two iris centres, the unit of the animation."""
+        return float(np.linalg.norm(self.eyes[1].iris_centre - self.eyes[0].iris_centre))
+
+
+def resize_portrait(portrait: Portrait, size: int) -> Portrait:
+    """Scales a portrait and its points to another square size.
+
+    Args:
+        portrait: The portrait; its image is square.
+        size: New side in pixels, at least 64.
+
+    Returns:
+        A portrait whose image is (size, size, 3).
+
+    Raises:
+        ValueError: If `size` is below 64, where an eye is too small to blink.
+    """
+    if size < 64:
+        raise ValueError(f"size must be at least 64 pixels, got {size}")
+    if size == portrait.image.shape[0]:
+        return portrait
+    scale = size / portrait.image.shape[0]
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    image = cv2.resize(portrait.image, (size, size), interpolation=method)
+    return dataclasses.replace(_scaled(portrait, scale), image=image)
+
+
+def _scaled(part: _Part, scale: float) -> _Part:
+    """Scales every number of a part of a portrait; points move so that pixel centres stay pixel centres."""
+    changes = {f.name: _scaled_value(getattr(part, f.name), scale, f.name) for f in dataclasses.fields(part)}
+    return dataclasses.replace(part, **changes)
+
+
+def _scaled_value(value: typing.Any, scale: float, name: str) -> typing.Any:
+    if isinstance(value, tuple):
+        return tuple(_scaled_value(item, scale, name) for item in value)
+    if isinstance(value, Eye | Mouth):
+        return _scaled(value, scale)
+    if isinstance(value, np.ndarray) and value.dtype != np.uint8:
+        if name == "shoulder_slopes":
+            return value
+        return value * scale if name == "head_radii" else (value + np.float32(0.5)) * scale - np.float32(0.5)
+    return value * scale if isinstance(value, float) else value

@@ -1,0 +1,71 @@
+"""What this machine has: packages, backend, devices, weights."""
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+import os
+import pathlib
+import platform
+
+NEEDED = ("keras", "tensorflow", "mtcnn", "filterpy", "numpy", "scikit-image", "av", "matplotlib")
+OPTIONAL = ("opencv-python-headless", "opencv-python", "jax", "torch", "dlib-bin", "face-recognition-models")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One line of the doctor's report.
+
+    Attributes:
+        name: What was looked for.
+        value: What was found.
+        needed: Whether the library cannot do without it.
+        present: Whether it is there.
+    """
+
+    name: str
+    value: str
+    needed: bool
+    present: bool
+
+
+def examine() -> list[Finding]:
+    """Looks at this machine; changes nothing."""
+    findings = [
+        Finding(name="python", value=platform.python_version(), needed=True, present=True),
+        Finding(name="processors", value=str(os.cpu_count()), needed=False, present=True),
+    ]
+    for name in (*NEEDED, *OPTIONAL):
+        version = _version(name)
+        findings.append(
+            Finding(name=name, value=version or "not installed", needed=name in NEEDED, present=version is not None)
+        )
+    findings.append(_find_mtcnn_weights())
+    return [*findings, *_examine_keras()]
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _find_mtcnn_weights() -> Finding:
+    spec = importlib.util.find_spec("mtcnn")
+    folder = pathlib.Path(spec.origin).parent / "assets" / "weights" if spec and spec.origin else None
+    names = sorted(path.name for path in folder.glob("*.lz4")) if folder else []
+    found = names == ["onet.lz4", "pnet.lz4", "rnet.lz4"]
+    value = f"in {folder}" if found else "missing; reinstall the mtcnn package"
+    return Finding(name="MTCNN weights", value=value, needed=True, present=found)
+
+
+def _examine_keras() -> list[Finding]:
+    if _version("keras") is None or _version("tensorflow") is None:
+        return []
+    import keras
+
+    devices = ", ".join(keras.distribution.list_devices()) or "none"
+    return [
+        Finding(name="Keras backend", value=keras.backend.backend(), needed=True, present=True),
+        Finding(name="devices", value=devices, needed=True, present=devices != "none"),
+    ]

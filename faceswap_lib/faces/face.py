@@ -1,0 +1,84 @@
+"""The values that all steps about faces exchange: a face, its track through a clip, its aligned crop."""
+
+import dataclasses
+
+import numpy as np
+
+
+def _frozen_array(values: object, shapes: tuple[tuple[int, ...], ...], name: str) -> np.ndarray:
+    array = np.array(values, np.float64)
+    if array.shape not in shapes:
+        raise ValueError(f"{name}: expected shape {' or '.join(map(str, shapes))}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got {array.tolist()}")
+    array.flags.writeable = False
+    return array
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Face:
+    """One face in one frame.
+
+    Attributes:
+        box_xyxy: (4,) left, top, right, bottom in pixels of the frame; may reach past its border.
+        score: The detector's confidence, 0 to 1.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the frame. The five are the eye on the left of the picture, the
+            eye on the right, the nose tip, the left and the right mouth corner.
+    """
+
+    box_xyxy: np.ndarray
+    score: float
+    landmarks: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, "box_xyxy", _frozen_array(self.box_xyxy, ((4,),), "box_xyxy"))
+        object.__setattr__(self, "landmarks", _frozen_array(self.landmarks, ((5, 2), (68, 2)), "landmarks"))
+        left, top, right, bottom = self.box_xyxy
+        if right <= left or bottom <= top:
+            raise ValueError(f"box_xyxy: expected left < right and top < bottom, got {self.box_xyxy.tolist()}")
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"score: expected 0 to 1, got {self.score}")
+
+    @property
+    def size(self) -> float:
+        """The shorter side of the box in pixels."""
+        left, top, right, bottom = self.box_xyxy
+        return float(min(right - left, bottom - top))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class FaceTrack:
+    """One person's face through a clip.
+
+    Attributes:
+        faces: One entry per frame of the clip, None where the face was not there.
+    """
+
+    faces: tuple[Face | None, ...]
+
+    @property
+    def found(self) -> int:
+        """In how many frames the face is there."""
+        return sum(face is not None for face in self.faces)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class FaceCrop:
+    """An aligned face.
+
+    Attributes:
+        image: (S, S, 3) uint8 RGB.
+        landmarks: (5, 2) x, y in pixels of the crop.
+        crop_from_frame: (2, 3) affine matrix that takes x, y of the frame to x, y of the crop.
+    """
+
+    image: np.ndarray
+    landmarks: np.ndarray
+    crop_from_frame: np.ndarray
+
+    def __post_init__(self):
+        side = self.image.shape[0]
+        if self.image.shape != (side, side, 3) or self.image.dtype != np.uint8:
+            raise ValueError(f"image: expected square (S, S, 3) uint8, got {self.image.shape} {self.image.dtype}")
+        object.__setattr__(self, "landmarks", _frozen_array(self.landmarks, ((5, 2),), "landmarks"))
+        object.__setattr__(self, "crop_from_frame", _frozen_array(self.crop_from_frame, ((2, 3),), "crop_from_frame"))

@@ -1,0 +1,87 @@
+"""Masks drawn from five landmarks, for when no landmark network is at hand.
+
+All sizes are in eye distances of the template, so a mask is the same share of a crop of any side. Masks are uint8 on
+disk and in a dataset (0 to 255 standing for 0 to 1).
+"""
+
+import cv2
+import numpy as np
+
+from faceswap_lib.faces.align import EYE_DISTANCE
+
+EYE_HALF_AXES = (0.33, 0.20)
+MOUTH_HALF_AXES = (0.58, 0.36)
+FACE_HALF_AXES = (1.02, 1.36)
+FACE_CENTRE_BELOW_EYES = 0.42
+YAW_SHIFT = 0.5
+"""How far the visible face lies away from the nose, as a share of the nose's offset from the eyes' middle."""
+
+
+def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.ndarray:
+    """Draws both eyes, softened.
+
+    Args:
+        landmarks: (5, 2) x, y in pixels of the picture.
+        size: Side of the picture in pixels.
+        coverage: Share of a crop's side that the picture shows: 1 for a crop, `VIEW_COVERAGE` for a view.
+
+    Returns:
+        (size, size) uint8, 255 on the eyes.
+    """
+    unit = EYE_DISTANCE * size / coverage
+    canvas = np.zeros((size, size), np.uint8)
+    for centre in landmarks[:2]:
+        _draw_ellipse(canvas, centre, EYE_HALF_AXES, unit, _roll(landmarks))
+    return _soften(canvas, 0.08 * unit)
+
+
+def mouth_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.ndarray:
+    """Draws the mouth and the lower lip's way down, softened; arguments and result as in `eye_mask`."""
+    unit = EYE_DISTANCE * size / coverage
+    canvas = np.zeros((size, size), np.uint8)
+    centre = landmarks[3:].mean(0) + np.array([0.0, 0.12 * unit])
+    _draw_ellipse(canvas, centre, MOUTH_HALF_AXES, unit, _roll(landmarks))
+    return _soften(canvas, 0.12 * unit)
+
+
+def face_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0, softness: float = 0.15) -> np.ndarray:
+    """Draws the whole face, from forehead to chin, softened at its border.
+
+    The ellipse sits below the middle of the eyes and moves away from the nose when the head turns, since the side
+    of the face that turns towards us is the wider one.
+
+    Args:
+        landmarks: (5, 2) x, y in pixels of the picture.
+        size: Side of the picture in pixels.
+        coverage: As in `eye_mask`.
+        softness: Standard deviation of the border in eye distances.
+
+    Returns:
+        (size, size) uint8, 255 inside the face.
+    """
+    unit = EYE_DISTANCE * size / coverage
+    canvas = np.zeros((size, size), np.uint8)
+    eyes = landmarks[:2].mean(0)
+    turn = landmarks[2, 0] - landmarks[[0, 1, 3, 4], 0].mean()
+    centre = eyes + np.array([-YAW_SHIFT * turn, FACE_CENTRE_BELOW_EYES * unit])
+    _draw_ellipse(canvas, centre, FACE_HALF_AXES, unit, _roll(landmarks))
+    return _soften(canvas, softness * unit)
+
+
+def _roll(landmarks: np.ndarray) -> float:
+    """Angle of the eye line in degrees; near zero in an aligned crop."""
+    across = landmarks[1] - landmarks[0]
+    return float(np.degrees(np.arctan2(across[1], across[0])))
+
+
+def _draw_ellipse(
+    canvas: np.ndarray, centre: np.ndarray, half_axes: tuple[float, float], unit: float, angle: float
+) -> None:
+    bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
+    point = tuple(int(v) for v in np.round(centre * 2**bits))
+    axes = tuple(int(round(v * unit * 2**bits)) for v in half_axes)
+    cv2.ellipse(canvas, point, axes, angle, 0, 360, 255, cv2.FILLED, cv2.LINE_AA, bits)
+
+
+def _soften(canvas: np.ndarray, sigma: float) -> np.ndarray:
+    return cv2.GaussianBlur(canvas, (0, 0), sigma)

@@ -1,0 +1,20 @@
+"""Many faces of one person on disk: extract them from a video, read them back for training."""
+
+from faceswap_lib.facesets.extract import ExtractConfig, extract_faces
+from faceswap_lib.facesets.faceset import Faceset, FacesetArrays
+from faceswap_lib.facesets.manifest import CropRecord, read_manifest, write_manifest
+from faceswap_lib.facesets.masking import write_eye_masks
+from faceswap_lib.facesets.workspace import Side, Workspace
+
+__all__ = [
+    "CropRecord",
+    "ExtractConfig",
+    "Faceset",
+    "FacesetArrays",
+    "Side",
+    "Workspace",
+    "extract_faces",
+    "read_manifest",
+    "write_eye_masks",
+    "write_manifest",
+]

@@ -1,0 +1,104 @@
+"""A faceset read back: its records, and its pictures and masks as arrays for training."""
+
+import concurrent.futures
+import dataclasses
+import pathlib
+
+import cv2
+import numpy as np
+from tqdm.auto import tqdm
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.faces import face_mask, mouth_mask
+from faceswap_lib.facesets.manifest import CropRecord, read_manifest
+from faceswap_lib.facesets.workspace import Side, Workspace
+from faceswap_lib.media import read_image, read_mask
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class FacesetArrays:
+    """A faceset in memory, all crops of one side length S.
+
+    Attributes:
+        images: (N, S, S, 3) uint8 RGB.
+        eyes: (N, S, S) uint8, 255 on the eyes.
+        mouth: (N, S, S) uint8, 255 on the mouth.
+        face: (N, S, S) uint8, 255 inside the face.
+    """
+
+    images: np.ndarray
+    eyes: np.ndarray
+    mouth: np.ndarray
+    face: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Faceset:
+    """The crops of one person.
+
+    Attributes:
+        folder: Where the crops lie.
+        masks: Where the eye masks lie.
+        records: One per crop.
+    """
+
+    folder: pathlib.Path
+    masks: pathlib.Path
+    records: tuple[CropRecord, ...]
+
+    @classmethod
+    def open(cls, workspace: Workspace, side: Side) -> "Faceset":
+        """Opens one person's faceset.
+
+        Raises:
+            WorkspaceError: If there are no crops or some lack their eye mask.
+        """
+        folder, masks = workspace.faces(side), workspace.eye_masks(side)
+        records = tuple(read_manifest(folder))
+        if not records:
+            raise WorkspaceError(f"no faces in {folder} (its manifest is empty); extract from another video")
+        missing = sum(not (masks / record.mask).is_file() for record in records)
+        if missing:
+            raise WorkspaceError(f"{missing} of {len(records)} eye masks are not in {masks}; run 'faceswap masks'")
+        return cls(folder=folder, masks=masks, records=records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def load(self, size: int, *, progress: bool = False) -> FacesetArrays:
+        """Reads all crops and masks, shrunk to one size.
+
+        Args:
+            size: Side S of the arrays in pixels.
+            progress: Show a progress bar.
+
+        Returns:
+            The arrays; N x S x S x 6 bytes.
+        """
+        count = len(self)
+        arrays = FacesetArrays(
+            images=np.empty((count, size, size, 3), np.uint8),
+            eyes=np.empty((count, size, size), np.uint8),
+            mouth=np.empty((count, size, size), np.uint8),
+            face=np.empty((count, size, size), np.uint8),
+        )
+
+        def load_one(index: int) -> None:
+            record = self.records[index]
+            image = read_image(self.folder / record.crop)
+            side = image.shape[0]
+            points = (record.points_in_crop() + 0.5) * (size / side) - 0.5
+            arrays.images[index] = _shrink(image, size)
+            arrays.eyes[index] = _shrink(read_mask(self.masks / record.mask), size)
+            arrays.mouth[index] = mouth_mask(points, size)
+            arrays.face[index] = face_mask(points, size)
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            loaded = pool.map(load_one, range(count))
+            for _ in tqdm(loaded, f"read {self.folder.name}", count, disable=not progress):
+                pass
+        return arrays
+
+
+def _shrink(picture: np.ndarray, size: int) -> np.ndarray:
+    return picture if len(picture) == size else cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,73 @@
+"""`manifest.jsonl`: one JSON object per crop, saying where it came from."""
+
+import dataclasses
+import json
+import pathlib
+import typing
+
+import numpy as np
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.files import write_text
+from faceswap_lib.options import options_from_dict, options_to_dict
+
+MANIFEST = "manifest.jsonl"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CropRecord:
+    """One line of the manifest.
+
+    Attributes:
+        crop: File name of the crop in the faceset's folder.
+        frame: Index of the frame in the video, from 0.
+        time: Seconds from the start of the video.
+        box_xyxy: Left, top, right, bottom in pixels of the frame.
+        landmarks: Five x, y in pixels of the frame.
+        crop_from_frame: (2, 3) matrix from the frame to the crop, row by row.
+        score: The detector's confidence, 0 to 1; 0 where the tracker filled a gap.
+        sharpness: Variance of the Laplacian of the grey crop; higher is sharper.
+    """
+
+    crop: str
+    frame: int
+    time: float
+    box_xyxy: tuple[float, ...]
+    landmarks: tuple[tuple[float, float], ...]
+    crop_from_frame: tuple[tuple[float, float, float], ...]
+    score: float
+    sharpness: float
+
+    @property
+    def mask(self) -> str:
+        """File name of the crop's masks."""
+        return pathlib.PurePath(self.crop).with_suffix(".png").name
+
+    def points_in_crop(self) -> np.ndarray:
+        """The five landmarks as (5, 2) x, y in pixels of the crop."""
+        matrix = np.array(self.crop_from_frame)
+        return np.array(self.landmarks) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def write_manifest(folder: pathlib.Path, records: typing.Iterable[CropRecord]) -> None:
+    """Writes the manifest whole; a folder with a manifest is a finished extraction."""
+    lines = [json.dumps(options_to_dict(record)) + "\n" for record in records]
+    write_text(folder / MANIFEST, "".join(lines))
+
+
+def read_manifest(folder: pathlib.Path) -> list[CropRecord]:
+    """Reads a faceset's manifest.
+
+    Raises:
+        WorkspaceError: If there is none, or a line is not a record.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise WorkspaceError(f"no faces in {folder} (no {MANIFEST}); run 'faceswap extract' first")
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            records.append(options_from_dict(CropRecord, json.loads(line), origin=f"{path}:{number}"))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise WorkspaceError(f"{path}:{number} is not a record of a crop ({error}); extract again") from error
+    return records

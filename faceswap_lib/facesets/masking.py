@@ -1,0 +1,32 @@
+"""Eye masks for a faceset, one per crop, drawn from the landmarks in its manifest."""
+
+from tqdm.auto import tqdm
+
+from faceswap_lib.faces import CROP_SIZE, eye_mask
+from faceswap_lib.facesets.manifest import read_manifest
+from faceswap_lib.facesets.workspace import Side, Workspace
+from faceswap_lib.media import write_image
+
+
+def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False) -> int:
+    """Writes the eye masks of one person's crops; those already there stay.
+
+    Args:
+        workspace: Holds the crops; gets the masks.
+        side: Whose.
+        progress: Show a progress bar.
+
+    Returns:
+        How many masks were written now.
+
+    Raises:
+        WorkspaceError: If there are no crops.
+    """
+    folder = workspace.eye_masks(side)
+    written = 0
+    for record in tqdm(read_manifest(workspace.faces(side)), f"eye masks {side}", disable=not progress):
+        path = folder / record.mask
+        if not path.exists():
+            write_image(path, eye_mask(record.points_in_crop(), CROP_SIZE))
+            written += 1
+    return written

@@ -1,0 +1,36 @@
+"""Where everything lies: one folder per project, the same names for everybody."""
+
+import pathlib
+import typing
+
+from faceswap_lib.errors import WorkspaceError
+
+Side = typing.Literal["src", "dst"]
+"""`src` is person A, whose video is changed; `dst` is person B, whose face it gets."""
+
+
+class Workspace:
+    """The folders of one project.
+
+    Args:
+        root: The folder; it need not exist yet.
+    """
+
+    def __init__(self, root: pathlib.Path | str):
+        self.root = pathlib.Path(root)
+        if self.root.exists() and not self.root.is_dir():
+            raise WorkspaceError(f"expected a folder as workspace, got the file {self.root}")
+
+    def faces(self, side: Side) -> pathlib.Path:
+        """Folder of one person's aligned crops and `manifest.jsonl`."""
+        return self.root / f"face_{side}"
+
+    def eye_masks(self, side: Side) -> pathlib.Path:
+        """Folder of one person's eye masks, one PNG per crop with the crop's stem."""
+        return self.root / "binary_masks" / f"face_{side}_eyes"
+
+    def run(self, name: str) -> pathlib.Path:
+        """Folder of one training run."""
+        if not name or pathlib.PurePath(name).name != name:
+            raise WorkspaceError(f"expected a plain folder name for the run, got '{name}'")
+        return self.root / "models" / name

@@ -1,0 +1,84 @@
+"""Reading a video picture by picture."""
+
+import itertools
+import logging
+import pathlib
+import typing
+
+import numpy as np
+
+from faceswap_lib.errors import VideoError
+from faceswap_lib.media.decoding import VideoDecoder
+from faceswap_lib.media.pixels import RgbConverter, is_hdr
+
+_logger = logging.getLogger(__name__)
+
+# Codecs in which each packet holds exactly one shown picture, so that counting packets counts pictures.
+_ONE_PICTURE_PER_PACKET = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", "ffv1", "png", "rawvideo"})
+
+
+def read_frames(
+    path: pathlib.Path, *, start: int = 0, stop: int | None = None, step: int = 1
+) -> typing.Iterator[np.ndarray]:
+    """Reads the pictures of a video one at a time, in presentation order; memory does not grow with length.
+
+    Pictures before `start` and between steps are decoded (most depend on each other) but not converted. Closing the
+    iterator closes the file.
+
+    A file that is damaged or cut off gives the pictures that can be read and then logs a warning; a transport stream,
+    which states no length, may be cut without a trace. High dynamic range is read without tone mapping, with a warning.
+
+    Args:
+        path: A video file.
+        start: Index of the first picture, from 0.
+        stop: Index after the last picture; None reads to the end. A number past the end is no error.
+        step: Takes every step-th picture.
+
+    Yields:
+        (H, W, 3) uint8 RGB, C-contiguous, upright, H and W as in `probe_video`.
+
+    Raises:
+        ValueError: If `start`, `stop` or `step` is out of range (at the call).
+        VideoError: If the file is missing or no video (at the call), or holds no picture that can be read (at the end).
+    """
+    if start < 0 or step < 1 or (stop is not None and stop < 0):
+        raise ValueError(f"expected start >= 0, stop >= 0 or None, step >= 1; got {start}, {stop}, {step}")
+    return _frames(VideoDecoder(path), start, stop, step)
+
+
+def count_frames(path: pathlib.Path) -> int:
+    """Counts the pictures that `read_frames` gives.
+
+    Where the codec puts one picture in each packet the packets are counted, without decoding; for other codecs, and
+    for damaged files, everything is decoded.
+
+    Args:
+        path: A video file.
+
+    Returns:
+        The exact number of pictures.
+
+    Raises:
+        VideoError: If the file is missing or no video.
+    """
+    with VideoDecoder(path) as decoder:
+        if decoder.stream.codec_context.codec.canonical_name in _ONE_PICTURE_PER_PACKET:
+            count = sum(1 for packet in decoder.packets() if packet.size and not packet.is_discard)
+            if decoder.damage() is None:
+                return count
+    with VideoDecoder(path) as decoder:
+        return sum(1 for _ in decoder.frames())
+
+
+def _frames(decoder: VideoDecoder, start: int, stop: int | None, step: int) -> typing.Generator[np.ndarray, None, None]:
+    with decoder:
+        to_rgb = RgbConverter()
+        for index, frame in enumerate(itertools.islice(decoder.frames(), start, stop, step)):
+            if index == 0 and is_hdr(frame):
+                _logger.warning("%s has high dynamic range; its colours are read flatter than meant", decoder.path)
+            yield to_rgb(frame)
+        damage = decoder.damage()
+        if decoder.finished and decoder.frame_count == 0:
+            raise VideoError(f"expected a video, got a file without one readable picture: {decoder.path}")
+        if damage is not None:
+            _logger.warning("%s is damaged: %s; read %d frames", decoder.path, damage, decoder.frame_count)

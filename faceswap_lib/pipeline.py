@@ -1,0 +1,141 @@
+"""From two videos to a swapped one: every room in order, each step skipped when its result is already there."""
+
+import dataclasses
+import pathlib
+
+from faceswap_lib.conversion import ConversionReport, ConvertConfig, KerasSwapper, convert_video
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces import DetectConfig, FaceTrack, MtcnnDetector, TrackConfig
+from faceswap_lib.facesets import ExtractConfig, Side, Workspace, extract_faces, write_eye_masks
+from faceswap_lib.media import probe_video
+from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.training import TrainConfig, TrainReport, load_run, train
+from faceswap_lib.training.trainer import StepCallback
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """What a whole run did."""
+
+    training: TrainReport
+    conversion: ConversionReport
+
+
+def extract(
+    video: pathlib.Path,
+    workspace: Workspace,
+    side: Side,
+    *,
+    config: ExtractConfig | None = None,
+    detect_config: DetectConfig | None = None,
+    track_config: TrackConfig | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> FaceTrack | None:
+    """Extracts one person's faces and their eye masks; see `facesets.extract_faces`."""
+    track = extract_faces(
+        video,
+        workspace,
+        side,
+        MtcnnDetector(detect_config),
+        config=config,
+        track_config=track_config,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    write_eye_masks(workspace, side, progress=progress)
+    return track
+
+
+def convert(
+    video: pathlib.Path,
+    workspace: Workspace,
+    out: pathlib.Path,
+    *,
+    run: str = "default",
+    config: ConvertConfig | None = None,
+    detect_config: DetectConfig | None = None,
+    track_config: TrackConfig | None = None,
+    track: FaceTrack | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> ConversionReport:
+    """Converts a video with a trained run; see `conversion.convert_video`.
+
+    Raises:
+        InputError: If `out` is already there and `overwrite` is not given.
+    """
+    config = config or ConvertConfig()
+    if out.suffix.lower() != ".mp4":
+        raise InputError(f"expected an output named .mp4, got {out}")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} is already there; pass --overwrite or name another file")
+    probe_video(video)
+    networks, _ = load_run(workspace, run)
+    return convert_video(
+        video,
+        out,
+        KerasSwapper(networks, config.direction),
+        MtcnnDetector(detect_config),
+        config=config,
+        track_config=track_config,
+        track=track,
+        progress=progress,
+    )
+
+
+def run_all(
+    video_a: pathlib.Path,
+    video_b: pathlib.Path,
+    workspace: Workspace,
+    *,
+    run: str = "default",
+    network_config: NetworkConfig | None = None,
+    train_config: TrainConfig | None = None,
+    convert_config: ConvertConfig | None = None,
+    on_log: StepCallback | None = None,
+    progress: bool = False,
+) -> RunReport:
+    """Extracts both people, trains, and converts the first video (`a2b`) or the second (`b2a`).
+
+    Stopped at any moment and called again, it goes on: finished extractions stay, training resumes at its last
+    checkpoint, and the output appears only when it is whole.
+
+    Args:
+        video_a: The video of A.
+        video_b: The video of B.
+        workspace: Everything is written here; the result is `swap.mp4` in it.
+        run: Name of the training run.
+        network_config: Which networks.
+        train_config: How they are trained.
+        convert_config: How the video is converted.
+        on_log: Called with every logged training step.
+        progress: Show progress bars.
+
+    Returns:
+        What was done.
+
+    Raises:
+        FaceswapError: As the single steps do.
+    """
+    convert_config = convert_config or ConvertConfig()
+    for video in (video_a, video_b):
+        probe_video(video)
+    tracks = {
+        "a2b": extract(video_a, workspace, "src", progress=progress),
+        "b2a": extract(video_b, workspace, "dst", progress=progress),
+    }
+    training = train(
+        workspace, run=run, network_config=network_config, config=train_config, on_log=on_log, progress=progress
+    )
+    conversion = convert(
+        video_a if convert_config.direction == "a2b" else video_b,
+        workspace,
+        workspace.root / "swap.mp4",
+        run=run,
+        config=convert_config,
+        track=tracks[convert_config.direction],
+        overwrite=True,
+        progress=progress,
+    )
+    return RunReport(training=training, conversion=conversion)

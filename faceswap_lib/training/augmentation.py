@@ -1,0 +1,144 @@
+"""Random views of stored crops, made on the device for a whole batch at once.
+
+Rotation, zoom, shift, flip and the 5x5 grid warp are one map from output pixel to crop pixel, sampled once. Two views
+of the same crop come out: the warped one, which the encoder reads, and the plain one, which a decoder must give back;
+they differ by the grid warp alone.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.facesets import FacesetArrays
+
+GRID = 5
+"""Control points of the warp along each side."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class DeviceFaces:
+    """One person's crops as the training step reads them.
+
+    Attributes:
+        pixels: (N * S * S, 6) uint8 tensor: red, green, blue, eyes, mouth, face.
+        colours: (N, 2, 3) float32 tensor: mean and standard deviation of the colours inside the face, 0 to 255.
+        size: S, the stored side in pixels.
+        count: N.
+    """
+
+    pixels: object
+    colours: object
+    size: int
+    count: int
+
+
+def stored_size(resolution: int) -> int:
+    """Side at which crops are kept so that one pixel of the view is one stored pixel."""
+    return round(resolution / VIEW_COVERAGE)
+
+
+def to_device(arrays: FacesetArrays) -> DeviceFaces:
+    """Puts a faceset on the device."""
+    masks = np.stack([arrays.eyes, arrays.mouth, arrays.face], axis=-1)
+    pixels = np.concatenate([arrays.images, masks], axis=-1)
+    count, size = pixels.shape[:2]
+    return DeviceFaces(
+        pixels=ops.convert_to_tensor(pixels.reshape(-1, 6)),
+        colours=ops.convert_to_tensor(_face_colours(arrays)),
+        size=size,
+        count=count,
+    )
+
+
+def _face_colours(arrays: FacesetArrays) -> np.ndarray:
+    colours = np.empty((len(arrays.images), 2, 3), np.float32)
+    for index, (image, face) in enumerate(zip(arrays.images, arrays.face, strict=True)):
+        inside = image[face > 127]
+        colours[index] = inside.mean(0), inside.std(0) + 1
+    return colours
+
+
+def random_map(batch: int, resolution: int, size: int, seed: keras.random.SeedGenerator, strength: float):
+    """Draws the coordinate maps of a batch.
+
+    Args:
+        batch: B.
+        resolution: R, side of the views in pixels.
+        size: S, side of the stored crops in pixels.
+        seed: Source of randomness.
+        strength: Standard deviation of the grid warp as a share of the view's side.
+
+    Returns:
+        Plain and warped map, each (B, R, R, 2) float32: x, y in pixels of the stored crop.
+    """
+    line = (2 * np.arange(resolution, dtype=np.float32) + 1) / resolution - 1
+    grid = ops.convert_to_tensor(np.stack(np.meshgrid(line, line), axis=-1))  # (R, R, 2): x, y in [-1, 1]
+    offsets = keras.random.normal((batch, GRID, GRID, 2), stddev=2 * strength, seed=seed)
+    spread = ops.convert_to_tensor(_spread_matrix(resolution))  # (R, GRID)
+    smooth = ops.einsum("ri,bijc,sj->brsc", spread, offsets, spread)  # (B, R, R, 2)
+
+    angle = keras.random.uniform((batch, 1, 1), -np.pi / 18, np.pi / 18, seed=seed)
+    zoom = keras.random.uniform((batch, 1, 1), 0.9, 1.1, seed=seed)
+    shift = keras.random.uniform((batch, 1, 1, 2), -0.1, 0.1, seed=seed)
+    flip = ops.where(keras.random.uniform((batch, 1, 1), seed=seed) < 0.5, 1.0, -1.0)
+    cos, sin = zoom * ops.cos(angle), zoom * ops.sin(angle)
+
+    def place(points):
+        x, y = points[..., 0] * flip, points[..., 1]
+        turned = ops.stack([cos * x - sin * y, sin * x + cos * y], axis=-1) + shift
+        return (size - 1) / 2 + turned * (VIEW_COVERAGE * size / 2)
+
+    plain = ops.broadcast_to(grid[None], (batch, resolution, resolution, 2))
+    return place(plain), place(plain + smooth)
+
+
+def _spread_matrix(resolution: int) -> np.ndarray:
+    """(R, GRID) weights that spread control points over a line, linearly between neighbours."""
+    at = np.linspace(0, GRID - 1, resolution, dtype=np.float32)
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(GRID, dtype=np.float32)))
+
+
+def sample(faces: DeviceFaces, index, coordinates, channels: int):
+    """Reads stored crops at a coordinate map, bilinearly; outside a crop its border repeats.
+
+    Args:
+        faces: The stored crops.
+        index: (B,) int32, which crop each picture is read from.
+        coordinates: (B, R, R, 2) float32 x, y in pixels of the crop.
+        channels: How many of the six channels to read, from the first.
+
+    Returns:
+        (B, R, R, channels) float32, 0 to 255.
+    """
+    limit = float(faces.size - 1)
+    coordinates = ops.clip(coordinates, 0.0, limit)
+    low = ops.minimum(ops.floor(coordinates), limit - 1)
+    x_part, y_part = ops.split(coordinates - low, 2, axis=-1)  # each (B, R, R, 1)
+    x, y = ops.unstack(ops.cast(low, "int32"), 2, axis=-1)
+    start = index[:, None, None] * (faces.size * faces.size) + y * faces.size + x
+
+    def corner(offset: int):
+        return ops.cast(ops.take(faces.pixels, start + offset, axis=0)[..., :channels], "float32")
+
+    top = corner(0) * (1 - x_part) + corner(1) * x_part
+    bottom = corner(faces.size) * (1 - x_part) + corner(faces.size + 1) * x_part
+    return top * (1 - y_part) + bottom * y_part
+
+
+def match_colours(pictures, own, wanted):
+    """Moves each picture's mean and spread of colour to another one's.
+
+    Args:
+        pictures: (B, R, R, 3), 0 to 255.
+        own: (B, 2, 3) mean and standard deviation of the pictures.
+        wanted: (B, 2, 3) the ones to have.
+
+    Returns:
+        (B, R, R, 3), 0 to 255.
+    """
+    own, wanted = own[:, :, None, None], wanted[:, :, None, None]  # (B, 2, 1, 1, 3)
+    moved = (pictures - own[:, 0]) * (wanted[:, 1] / own[:, 1]) + wanted[:, 0]
+    return ops.clip(moved, 0.0, 255.0)
