@@ -58,5 +58,8 @@ def read_json(path: pathlib.Path) -> dict:
 
 def file_digest(path: pathlib.Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -21,10 +21,12 @@ from faceswap_lib.faces import (
     FaceTrack,
     TrackConfig,
     crop_from_frame,
+    face_mask,
     points_in_crop,
     view_matrix,
     warp_frame,
 )
+from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.faces.scan import track_video
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 
@@ -126,8 +128,10 @@ def _swap_batch(
 ) -> typing.Iterator[tuple[np.ndarray, float]]:
     size = swapper.resolution
     matrices = [view_matrix(crop_from_frame(face), CROP_SIZE, size) for _, face in batch]
+    points = [points_in_crop(face, matrix) for (_, face), matrix in zip(batch, matrices, strict=True)]
     views = np.stack([warp_frame(frame, matrix, size) for (frame, _), matrix in zip(batch, matrices, strict=True)])
-    masks, new = swapper.swap(views)
-    for (frame, face), matrix, old, mask, picture in zip(batch, matrices, views, masks, new, strict=True):
-        points = points_in_crop(face, matrix)
-        yield paste_face(frame, old, picture, mask, points, matrix, config), float(mask.mean())
+    masks, new = swapper.swap(views, np.stack([face_mask(p, size, coverage=VIEW_COVERAGE) for p in points]))
+    for (frame, _), matrix, landmarks, old, mask, picture in zip(
+        batch, matrices, points, views, masks, new, strict=True
+    ):
+        yield paste_face(frame, old, picture, mask, landmarks, matrix, config), float(mask.mean())

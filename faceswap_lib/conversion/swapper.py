@@ -4,6 +4,8 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.networks.views import to_network, to_pixels
+
 
 class FaceSwapper(typing.Protocol):
     """Anything that writes new faces for views.
@@ -14,11 +16,12 @@ class FaceSwapper(typing.Protocol):
 
     resolution: int
 
-    def swap(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Writes new faces.
 
         Args:
             views: (B, R, R, 3) uint8 RGB.
+            faces: (B, R, R) uint8, 255 inside the face of each view.
 
         Returns:
             Masks (B, R, R) float32 in [0, 1] and faces (B, R, R, 3) uint8 RGB.
@@ -44,7 +47,8 @@ class KerasSwapper:
         views = networks.encoder.input
         self._model = keras.Model(views, decoder(networks.encoder(views))[:2])
 
-    def swap(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Writes new faces; see `FaceSwapper.swap`."""
-        masks, faces = self._model.predict_on_batch(views.astype(np.float32) / 127.5 - 1)
-        return masks[..., 0], np.clip(np.round((faces + 1) * 127.5), 0, 255).astype(np.uint8)
+        seen, tones = to_network(views, faces)
+        masks, raw = self._model.predict_on_batch(seen)
+        return masks[..., 0], to_pixels(raw, tones)

@@ -31,6 +31,6 @@ class Workspace:
 
     def run(self, name: str) -> pathlib.Path:
         """Folder of one training run."""
-        if not name or pathlib.PurePath(name).name != name:
+        if name in ("", "..") or pathlib.PurePath(name).name != name:
             raise WorkspaceError(f"expected a plain folder name for the run, got '{name}'")
         return self.root / "models" / name

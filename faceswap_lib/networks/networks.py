@@ -84,11 +84,16 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
     for channels in widths.encoder[1:]:
         x = _normalise(_convolve(x, channels, stride=2), config)
         x = _attend(x, config)
+        if x.shape[1] == 8:
+            spatial = x
     x = layers.Flatten()(x)
     x = layers.Dense(widths.code, name="code")(x)
     x = layers.Dense(4 * 4 * widths.encoder[-1], name="decode")(x)
     x = layers.Reshape((4, 4, widths.encoder[-1]))(x)
     x = _upscale(x, widths.decoder[0], config)
+    S = int(__import__("os").environ.get("SP", "0"))
+    if S:
+        x = layers.Concatenate()([x, layers.Conv2D(S, 1, kernel_initializer="he_normal")(spatial)])
     return keras.Model(image, x, name="encoder")
 
 

@@ -12,7 +12,9 @@ import numpy as np
 from keras import ops
 
 from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.tone import face_tone
 from faceswap_lib.facesets import FacesetArrays
+from faceswap_lib.training.config import TrainConfig
 
 GRID = 5
 """Control points of the warp along each side."""
@@ -24,13 +26,13 @@ class DeviceFaces:
 
     Attributes:
         pixels: (N * S * S, 6) uint8 tensor: red, green, blue, eyes, mouth, face.
-        colours: (N, 2, 3) float32 tensor: mean and standard deviation of the colours inside the face, 0 to 255.
+        tones: (N, 2, 3) float32 tensor: mean and standard deviation of the colours inside the face, 0 to 255.
         size: S, the stored side in pixels.
         count: N.
     """
 
     pixels: object
-    colours: object
+    tones: object
     size: int
     count: int
 
@@ -45,44 +47,38 @@ def to_device(arrays: FacesetArrays) -> DeviceFaces:
     masks = np.stack([arrays.eyes, arrays.mouth, arrays.face], axis=-1)
     pixels = np.concatenate([arrays.images, masks], axis=-1)
     count, size = pixels.shape[:2]
+    tones = [face_tone(image, face) for image, face in zip(arrays.images, arrays.face, strict=True)]
     return DeviceFaces(
         pixels=ops.convert_to_tensor(pixels.reshape(-1, 6)),
-        colours=ops.convert_to_tensor(_face_colours(arrays)),
+        tones=ops.convert_to_tensor(np.stack(tones)),
         size=size,
         count=count,
     )
 
 
-def _face_colours(arrays: FacesetArrays) -> np.ndarray:
-    colours = np.empty((len(arrays.images), 2, 3), np.float32)
-    for index, (image, face) in enumerate(zip(arrays.images, arrays.face, strict=True)):
-        inside = image[face > 127]
-        colours[index] = inside.mean(0), inside.std(0) + 1
-    return colours
-
-
-def random_map(batch: int, resolution: int, size: int, seed: keras.random.SeedGenerator, strength: float):
+def random_map(config: TrainConfig, resolution: int, size: int, seed: keras.random.SeedGenerator):
     """Draws the coordinate maps of a batch.
 
     Args:
-        batch: B.
+        config: How many, and how far they are turned, zoomed, shifted and warped.
         resolution: R, side of the views in pixels.
         size: S, side of the stored crops in pixels.
         seed: Source of randomness.
-        strength: Standard deviation of the grid warp as a share of the view's side.
 
     Returns:
         Plain and warped map, each (B, R, R, 2) float32: x, y in pixels of the stored crop.
     """
+    batch = config.batch_size
     line = (2 * np.arange(resolution, dtype=np.float32) + 1) / resolution - 1
     grid = ops.convert_to_tensor(np.stack(np.meshgrid(line, line), axis=-1))  # (R, R, 2): x, y in [-1, 1]
-    offsets = keras.random.normal((batch, GRID, GRID, 2), stddev=2 * strength, seed=seed)
+    offsets = keras.random.normal((batch, GRID, GRID, 2), stddev=2 * config.warp, seed=seed)
     spread = ops.convert_to_tensor(_spread_matrix(resolution))  # (R, GRID)
     smooth = ops.einsum("ri,bijc,sj->brsc", spread, offsets, spread)  # (B, R, R, 2)
 
-    angle = keras.random.uniform((batch, 1, 1), -np.pi / 18, np.pi / 18, seed=seed)
-    zoom = keras.random.uniform((batch, 1, 1), 0.9, 1.1, seed=seed)
-    shift = keras.random.uniform((batch, 1, 1, 2), -0.1, 0.1, seed=seed)
+    turn, shift = np.radians(config.turn), 2 * config.shift
+    angle = keras.random.uniform((batch, 1, 1), -turn, turn, seed=seed)
+    zoom = keras.random.uniform((batch, 1, 1), 1 - config.zoom, 1 + config.zoom, seed=seed)
+    shift = keras.random.uniform((batch, 1, 1, 2), -shift, shift, seed=seed)
     flip = ops.where(keras.random.uniform((batch, 1, 1), seed=seed) < 0.5, 1.0, -1.0)
     cos, sin = zoom * ops.cos(angle), zoom * ops.sin(angle)
 
@@ -101,17 +97,16 @@ def _spread_matrix(resolution: int) -> np.ndarray:
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(GRID, dtype=np.float32)))
 
 
-def sample(faces: DeviceFaces, index, coordinates, channels: int):
+def sample(faces: DeviceFaces, index, coordinates):
     """Reads stored crops at a coordinate map, bilinearly; outside a crop its border repeats.
 
     Args:
         faces: The stored crops.
         index: (B,) int32, which crop each picture is read from.
         coordinates: (B, R, R, 2) float32 x, y in pixels of the crop.
-        channels: How many of the six channels to read, from the first.
 
     Returns:
-        (B, R, R, channels) float32, 0 to 255.
+        (B, R, R, 6) float32, 0 to 255: red, green, blue, eyes, mouth, face.
     """
     limit = float(faces.size - 1)
     coordinates = ops.clip(coordinates, 0.0, limit)
@@ -121,24 +116,8 @@ def sample(faces: DeviceFaces, index, coordinates, channels: int):
     start = index[:, None, None] * (faces.size * faces.size) + y * faces.size + x
 
     def corner(offset: int):
-        return ops.cast(ops.take(faces.pixels, start + offset, axis=0)[..., :channels], "float32")
+        return ops.cast(ops.take(faces.pixels, start + offset, axis=0), "float32")
 
     top = corner(0) * (1 - x_part) + corner(1) * x_part
     bottom = corner(faces.size) * (1 - x_part) + corner(faces.size + 1) * x_part
     return top * (1 - y_part) + bottom * y_part
-
-
-def match_colours(pictures, own, wanted):
-    """Moves each picture's mean and spread of colour to another one's.
-
-    Args:
-        pictures: (B, R, R, 3), 0 to 255.
-        own: (B, 2, 3) mean and standard deviation of the pictures.
-        wanted: (B, 2, 3) the ones to have.
-
-    Returns:
-        (B, R, R, 3), 0 to 255.
-    """
-    own, wanted = own[:, :, None, None], wanted[:, :, None, None]  # (B, 2, 1, 1, 3)
-    moved = (pictures - own[:, 0]) * (wanted[:, 1] / own[:, 1]) + wanted[:, 0]
-    return ops.clip(moved, 0.0, 255.0)

@@ -60,7 +60,7 @@ def write_checkpoint(folder: pathlib.Path, state: TrainingState) -> pathlib.Path
     arrays = {"position": np.array([state.step, state.history_bytes], np.int64)}
     for group, variables in state.groups().items():
         for index, variable in enumerate(variables):
-            arrays[f"{group}/{index:03d}"] = keras.ops.convert_to_numpy(variable.value)
+            arrays[f"{group}/{index:03d}"] = variable.numpy()
     path = folder / f"step-{state.step:08d}.npz"
     with replacing(path) as temporary:
         np.savez(temporary, **arrays)
@@ -123,7 +123,7 @@ def _newest_whole(folder: pathlib.Path) -> dict[str, np.ndarray] | None:
     damaged = []
     for path in list_checkpoints(folder):
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stored, np.load(stored, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             logger.warning("%s is damaged (%s); using the one before it", path, error)

@@ -51,10 +51,13 @@ class TrainConfig:
     learning_rate: Annotated[float, Doc("generators' Adam")] = 5e-4
     warm_up: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
     discriminator_learning_rate: Annotated[float, Doc("discriminators' Adam")] = 2e-4
+    turn: Annotated[float, Doc("random rotation, up to so many degrees either way")] = 5.0
+    zoom: Annotated[float, Doc("random zoom, up to this share either way")] = 0.05
+    shift: Annotated[float, Doc("random shift, up to this share of the picture's side either way")] = 0.03
     warp: Annotated[float, Doc("strength of the random warp, as a share of the picture's side")] = 0.02
-    colour_match: Annotated[float, Doc("how often a face gets the colours of another one, of either person")] = 0.5
     eye_weight: Annotated[float, Doc("extra weight of the eyes in reconstruction and edges")] = 4.0
     mouth_weight: Annotated[float, Doc("extra weight of the mouth in reconstruction and edges")] = 2.0
+    surroundings_weight: Annotated[float, Doc("weight of what lies outside the face, which is 1 inside")] = 0.02
     structure_weight: Annotated[float, Doc("weight of structural dissimilarity")] = 1.0
     edge_weight: Annotated[float, Doc("weight of the edge loss")] = 0.5
     ema: Annotated[float, Doc("decay of the averaged weights that previews and conversion use")] = 0.99
@@ -65,13 +68,13 @@ class TrainConfig:
     def __post_init__(self):
         for name in ("steps", "batch_size", "log_every", "checkpoint_every", "preview_every", "warm_up"):
             check_range(name, getattr(self, name), 1, 100_000_000)
-        for name in ("colour_match", "ema"):
-            check_range(name, getattr(self, name), 0, 1)
-        for name in ("eye_weight", "mouth_weight", "structure_weight", "edge_weight"):
+        for name in ("eye_weight", "mouth_weight", "surroundings_weight", "structure_weight", "edge_weight"):
             check_range(name, getattr(self, name), 0, 1000)
-        for name in ("learning_rate", "discriminator_learning_rate"):
+        for name in ("learning_rate", "discriminator_learning_rate", "ema"):
             check_range(name, getattr(self, name), 0, 1)
-        check_range("warp", self.warp, 0, 0.2)
+        check_range("turn", self.turn, 0, 180)
+        for name in ("zoom", "shift", "warp"):
+            check_range(name, getattr(self, name), 0, 0.3)
         check_range("seed", self.seed, 0, 2**31 - 1)
 
 

@@ -1,7 +1,7 @@
 """The losses, each a pure function of pictures, and the sum that trains.
 
-Pictures are (B, R, R, 3) in [-1, 1], masks (B, R, R, 1) in [0, 1]. Everything that rewards likeness looks inside the
-face only: a shared encoder that must also remember two backgrounds has no room left for expressions.
+Pictures are (B, R, R, 3) in [-1, 1], masks (B, R, R, 1) in [0, 1]. Everything that rewards likeness looks almost only
+inside the face: networks that must also remember two backgrounds have no room left for expressions.
 """
 
 import dataclasses
@@ -14,21 +14,23 @@ class Sample:
     """What the losses compare, for one person.
 
     Attributes:
-        warped: Encoder's input.
+        warped: The warped view.
+        seen: The encoder's input, `warped` with everything but the face taken out.
         real: What the decoder should give back.
         eyes, mouth, face: Where these are in `real`.
     """
 
     warped: object
+    seen: object
     real: object
     eyes: object
     mouth: object
     face: object
 
 
-def region_weights(sample: Sample, eye_weight: float, mouth_weight: float):
-    """Weights per pixel: 1 in the face, more on eyes and mouth, 0 outside; (B, R, R, 1)."""
-    return sample.face * (1.0 + eye_weight * sample.eyes + mouth_weight * sample.mouth)
+def region_weights(sample: Sample, *, eyes: float, mouth: float, surroundings: float):
+    """Weights per pixel: 1 in the face and more on eyes and mouth, little outside; (B, R, R, 1)."""
+    return surroundings + sample.face * (1.0 - surroundings + eyes * sample.eyes + mouth * sample.mouth)
 
 
 def weighted_mean(error, weights, face):

@@ -9,9 +9,10 @@ import dataclasses
 import keras
 from keras import ops
 
+from faceswap_lib.faces.tone import to_standard_tone
 from faceswap_lib.networks import Networks
 from faceswap_lib.training import losses
-from faceswap_lib.training.augmentation import DeviceFaces, match_colours, random_map, sample
+from faceswap_lib.training.augmentation import DeviceFaces, random_map, sample
 from faceswap_lib.training.config import TrainConfig
 
 
@@ -21,12 +22,10 @@ class Batch:
 
     Attributes:
         index_a, index_b: (B,) int32 crops of A and of B.
-        colours: (2B,) int32 crops, of A then of B in one numbering, whose colours may be taken on.
     """
 
     index_a: object
     index_b: object
-    colours: object
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,9 +57,9 @@ class Objective:
             Generators' loss, discriminators' loss (both scalars), and a dict of named terms.
         """
         count = self.config.batch_size
-        sample_a = self._view(self.faces_a, batch.index_a, batch.colours[:count])
-        sample_b = self._view(self.faces_b, batch.index_b, batch.colours[count:])
-        codes = self.networks.encoder(ops.concatenate([sample_a.warped, sample_b.warped]), training=True)
+        sample_a = self._view(self.faces_a, batch.index_a)
+        sample_b = self._view(self.faces_b, batch.index_b)
+        codes = self.networks.encoder(ops.concatenate([sample_a.seen, sample_b.seen]), training=True)
         sides = (
             ("a", sample_a, codes[:count], self.networks.decoder_a, self.networks.discriminator_a),
             ("b", sample_b, codes[count:], self.networks.decoder_b, self.networks.discriminator_b),
@@ -80,18 +79,16 @@ class Objective:
             terms[f"mask_mean_{name}"] = ops.sum(mask * real.face) / (ops.sum(real.face) + 1.0)
         return generator_loss, discriminator_loss, terms
 
-    def _view(self, faces: DeviceFaces, index, colour_index) -> losses.Sample:
-        config, resolution = self.config, self.networks.config.resolution
-        plain_map, warped_map = random_map(config.batch_size, resolution, faces.size, self.seed, config.warp)
-        plain = sample(faces, index, plain_map, 6)
-        warped = sample(faces, index, warped_map, 3)
-        own = ops.take(faces.colours, index, axis=0)
-        others = ops.concatenate([self.faces_a.colours, self.faces_b.colours])
-        chosen = keras.random.uniform((config.batch_size, 1, 1), seed=self.seed) < config.colour_match
-        wanted = ops.where(chosen, ops.take(others, colour_index, axis=0), own)
+    def _view(self, faces: DeviceFaces, index) -> losses.Sample:
+        resolution = self.networks.config.resolution
+        plain_map, warped_map = random_map(self.config, resolution, faces.size, self.seed)
+        plain, warped = sample(faces, index, plain_map), sample(faces, index, warped_map)
+        tones = ops.take(faces.tones, index, axis=0)
+        warped_picture = ops.clip(to_standard_tone(warped[..., :3], tones), -1.0, 1.0)
         return losses.Sample(
-            warped=match_colours(warped, own, wanted) / 127.5 - 1,
-            real=match_colours(plain[..., :3], own, wanted) / 127.5 - 1,
+            warped=warped_picture,
+            seen=warped_picture * warped[..., 5:6] / 255,
+            real=ops.clip(to_standard_tone(plain[..., :3], tones), -1.0, 1.0),
             eyes=plain[..., 3:4] / 255,
             mouth=plain[..., 4:5] / 255,
             face=plain[..., 5:6] / 255,
@@ -99,7 +96,9 @@ class Objective:
 
     def _likeness(self, real: losses.Sample, mask, raw, coarse) -> dict:
         config = self.config
-        weights = losses.region_weights(real, config.eye_weight, config.mouth_weight)
+        weights = losses.region_weights(
+            real, eyes=config.eye_weight, mouth=config.mouth_weight, surroundings=config.surroundings_weight
+        )
         terms = {
             "reconstruction": losses.reconstruction(raw, real, weights),
             "structure": config.structure_weight * losses.dissimilarity(raw, real, real.face),
@@ -125,9 +124,9 @@ class Objective:
         """Generator's and discriminator's adversarial losses, over the composite and the face set into its frame."""
         fakes = ops.concatenate([losses.compose(mask, raw, real.warped), losses.compose(real.face, raw, real.real)])
         reals = ops.concatenate([real.real, real.real])
-        warped = ops.concatenate([real.warped, real.warped])
+        seen = ops.concatenate([real.seen, real.seen])
         share = keras.random.beta((2 * self.config.batch_size, 1, 1, 1), 0.2, 0.2, seed=self.seed)
         mixture = share * reals + (1 - share) * ops.stop_gradient(fakes)
-        telling = losses.judge_mixture(discriminator(ops.concatenate([mixture, warped], -1), training=True), share)
-        fooling = losses.judge_fake(discriminator(ops.concatenate([fakes, warped], -1), training=True))
+        telling = losses.judge_mixture(discriminator(ops.concatenate([mixture, seen], -1), training=True), share)
+        fooling = losses.judge_fake(discriminator(ops.concatenate([fakes, seen], -1), training=True))
         return fooling, telling

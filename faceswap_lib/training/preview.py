@@ -5,37 +5,38 @@ import keras
 import numpy as np
 
 from faceswap_lib.networks import Networks
+from faceswap_lib.networks.views import to_network, to_pixels
 
 HEADER = 18
 """Height of the captions in pixels."""
 
 
-def preview_grid(networks: Networks, views_a: np.ndarray, views_b: np.ndarray) -> np.ndarray:
+Views = tuple[np.ndarray, np.ndarray]
+"""(N, R, R, 3) uint8 RGB views and (N, R, R) uint8 masks of the faces in them."""
+
+
+def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarray:
     """Draws input, mask, raw face and composite for a2a, b2b, a2b and b2a.
 
     Args:
         networks: The networks to look at.
-        views_a: (N, R, R, 3) uint8 RGB views of A.
-        views_b: (N, R, R, 3) uint8 RGB views of B.
+        views_a: Views of A and their face masks.
+        views_b: Views of B and their face masks.
 
     Returns:
         (18 + N * R, 16 * R, 3) uint8 RGB; one row per view, four columns per direction.
     """
     blocks = []
     for direction in ("a2a", "b2b", "a2b", "b2a"):
-        views = views_a if direction[0] == "a" else views_b
-        faces = views.astype(np.float32) / 127.5 - 1
-        mask, raw = (keras.ops.convert_to_numpy(x) for x in networks.generate(faces, direction))
-        composite = mask * raw + (1 - mask) * faces
-        columns = [views, np.repeat(to_pixels(mask * 2 - 1), 3, axis=-1), to_pixels(raw), to_pixels(composite)]
-        picture = np.concatenate([np.concatenate(list(column), axis=0) for column in columns], axis=1)
-        blocks.append(_caption(picture, direction, views.shape[1]))
+        views, faces = views_a if direction[0] == "a" else views_b
+        seen, tones = to_network(views, faces)
+        mask, raw = (keras.ops.convert_to_numpy(x) for x in networks.generate(seen, direction))
+        raw = to_pixels(raw, tones)
+        composite = np.round(mask * raw + (1 - mask) * views).astype(np.uint8)
+        mask = np.repeat(np.round(mask * 255).astype(np.uint8), 3, axis=-1)
+        columns = [np.concatenate(list(column), axis=0) for column in (views, mask, raw, composite)]
+        blocks.append(_caption(np.concatenate(columns, axis=1), direction, views.shape[1]))
     return np.concatenate(blocks, axis=1)
-
-
-def to_pixels(values: np.ndarray) -> np.ndarray:
-    """Turns [-1, 1] floats into uint8."""
-    return np.clip(np.round((values + 1) * 127.5), 0, 255).astype(np.uint8)
 
 
 def _caption(picture: np.ndarray, direction: str, column: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The training loop: read the facesets, go on from the last checkpoint, step, log, preview, save."""
 
+import contextlib
 import dataclasses
 import logging
 import pathlib
@@ -157,7 +158,12 @@ def _fresh_state(network_config: NetworkConfig, config: TrainConfig) -> Training
     networks, averaged = build_networks(network_config), build_networks(network_config)
 
     def build_adam(learning_rate: float) -> keras.Optimizer:
-        return keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.99, global_clipnorm=CLIP_NORM)
+        return keras.optimizers.Adam(
+            learning_rate,
+            beta_1=float(__import__("os").environ.get("B1", "0.5")),
+            beta_2=0.99,
+            global_clipnorm=CLIP_NORM,
+        )
 
     state = TrainingState(
         networks=networks,
@@ -189,32 +195,30 @@ def _run_steps(
     objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
     take_step = build_step(objective, state)
     views = [_preview_views(array, state.networks.config.resolution) for array in arrays]
-    history = HistoryWriter(folder / "history.jsonl", state.history_bytes)
     bar = tqdm(total=config.steps, initial=state.step, desc="train", disable=not progress)
-    while state.step < config.steps:
-        seed.state.assign([config.seed, state.step * DRAWS_PER_STEP])
-        phase = phase_at(state.step, config.steps)
-        _set_learning_rates(state, config, phase)
-        batch = draw_batch(config, state.step, faces_a.count, faces_b.count)
-        # A young average of few steps would remember the first weights for too long.
-        decay = min(config.ema, (1 + state.step) / (10 + state.step))
-        terms = take_step(batch, phase.loss_weights(), decay, adversarial=phase.adversarial > 0)
-        state.step += 1
-        bar.update()
-        last = state.step == config.steps
-        if state.step % config.log_every == 0 or last:
+    with bar, contextlib.closing(HistoryWriter(folder / "history.jsonl", state.history_bytes)) as history:
+        while state.step < config.steps:
+            seed.state.assign([config.seed, state.step * DRAWS_PER_STEP])
+            phase = phase_at(state.step, config.steps)
+            _set_learning_rates(state, config, phase)
+            batch = draw_batch(config, state.step, faces_a.count, faces_b.count)
+            # A young average of few steps would remember the first weights for too long.
+            decay = min(config.ema, (1 + state.step) / (10 + state.step))
+            terms = take_step(batch, phase.loss_weights(), decay, adversarial=phase.adversarial > 0)
+            state.step += 1
             _check_finite(terms, state.step)
-            history.write(state.step, terms)
-            bar.set_postfix({name: f"{terms[name]:.3f}" for name in ("reconstruction_a", "reconstruction_b")})
-            if on_log:
-                on_log(state.step, terms)
-        if state.step % config.preview_every == 0 or last:
-            write_image(folder / "previews" / f"step-{state.step:08d}.png", preview_grid(state.averaged, *views))
-        if state.step % config.checkpoint_every == 0 or last:
-            state.history_bytes = history.flush()
-            write_checkpoint(folder / "checkpoints", state)
-    bar.close()
-    history.close()
+            bar.update()
+            last = state.step == config.steps
+            if state.step % config.log_every == 0 or last:
+                history.write(state.step, terms)
+                bar.set_postfix({name: f"{terms[name]:.3f}" for name in ("reconstruction_a", "reconstruction_b")})
+                if on_log:
+                    on_log(state.step, terms)
+            if state.step % config.preview_every == 0 or last:
+                write_image(folder / "previews" / f"step-{state.step:08d}.png", preview_grid(state.averaged, *views))
+            if state.step % config.checkpoint_every == 0 or last:
+                state.history_bytes = history.flush()
+                write_checkpoint(folder / "checkpoints", state)
 
 
 def _set_learning_rates(state: TrainingState, config: TrainConfig, phase: Phase) -> None:
@@ -229,15 +233,15 @@ def draw_batch(config: TrainConfig, step: int, count_a: int, count_b: int) -> Ba
     return Batch(
         index_a=random.integers(0, count_a, config.batch_size),
         index_b=random.integers(0, count_b, config.batch_size),
-        colours=random.integers(0, count_a + count_b, 2 * config.batch_size),
     )
 
 
-def _preview_views(arrays: FacesetArrays, resolution: int) -> np.ndarray:
-    """Picks a few crops spread over the clip and cuts the networks' view out of them."""
+def _preview_views(arrays: FacesetArrays, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """Picks a few crops spread over the clip; gives the networks' view of them and of their face masks."""
     index = np.linspace(0, len(arrays.images) - 1, PREVIEW_FACES).round().astype(int)
     margin = round(arrays.images.shape[1] * (1 - VIEW_COVERAGE) / 2)
-    return arrays.images[index, margin : margin + resolution, margin : margin + resolution]
+    view = slice(margin, margin + resolution)
+    return arrays.images[index, view, view], arrays.face[index, view, view]
 
 
 def _check_finite(terms: dict[str, float], step: int) -> None:

@@ -19,8 +19,8 @@ def build_step(objective: Objective, state: TrainingState) -> typing.Callable:
         optimiser.apply(tape.gradient(loss, [w.value for w in weights]), weights)
 
     @tf.function
-    def step(index_a, index_b, colours, weights, decay, adversarial):
-        batch = Batch(index_a=index_a, index_b=index_b, colours=colours)
+    def step(index_a, index_b, weights, decay, adversarial):
+        batch = Batch(index_a=index_a, index_b=index_b)
         with tf.GradientTape(persistent=adversarial) as tape:
             generator_loss, discriminator_loss, terms = objective(batch, weights, adversarial=adversarial)
         descend(tape, generator_loss, state.generator_optimiser, generator_weights)
@@ -31,7 +31,7 @@ def build_step(objective: Objective, state: TrainingState) -> typing.Callable:
         return terms
 
     def run(batch: Batch, weights, decay: float, *, adversarial: bool) -> dict[str, float]:
-        index = [tf.convert_to_tensor(x, tf.int32) for x in (batch.index_a, batch.index_b, batch.colours)]
+        index = [tf.convert_to_tensor(x, tf.int32) for x in (batch.index_a, batch.index_b)]
         numbers = [tf.convert_to_tensor(x, tf.float32) for x in (weights, decay)]
         return {name: float(value) for name, value in step(*index, *numbers, adversarial).items()}
 

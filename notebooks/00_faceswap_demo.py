@@ -1,0 +1,433 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   # Imports stand in the cells that first use them.
+#   # ruff: noqa: E402
+# ---
+
+# %% [markdown]
+# # A face swap, step by step
+#
+# Two short videos go in: **A**, whose video it is, and **B**, whose face A is to get. One video comes out: everything
+# A does, done by B's face. In between, three neural networks learn both faces from nothing but these two videos.
+#
+# This notebook does what the command `faceswap demo` does, one step per section, with small networks so that you need
+# not wait long. You need to know Python and a little NumPy; you need no network connection and no GPU.
+#
+# | | |
+# |---|---|
+# | **You will have at the end** | a swapped video of a few seconds, and an idea of what each step is for |
+# | **Time on two CPU cores** | about 5 minutes, most of it training |
+#
+# How to read it: run a cell, look at what it shows, then read on. Where a step rests on a small piece of mathematics
+# we first do it by hand on one picture, then look at the library's code, and check that both agree.
+
+# %% [markdown] tags=["local"]
+# If the cells below say that `faceswap_lib` is missing: `pip install '.[notebooks]'` in the project's folder, then
+# restart the kernel.
+
+# %% [markdown]
+# ## 0. What we choose
+#
+# Everything is written to one folder, the *workspace*. If it already holds a half-finished training, the training goes
+# on from there. Change `STEPS` to train longer; after changing anything else, name another workspace.
+
+# %% tags=["parameters"]
+WORKSPACE = "faceswap-demo/notebook"
+SECONDS = 4.0  # length of either clip, at 25 pictures a second
+SIZE = 320  # side of the clips' pictures in pixels
+PRESET = "tiny"  # which networks: tiny reads and writes faces of 64 pixels, lite of 128, four times slower
+STEPS = 1000  # how long to train
+BATCH_SIZE = 8  # faces of each person per step
+
+# %% [markdown]
+# The next cell loads the packages. TensorFlow may say something about oneDNN or missing GPU drivers; that is no error.
+
+# %%
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
+
+import pathlib
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+from faceswap_lib import show
+
+np.set_printoptions(precision=3, suppress=True)
+print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(keras.distribution.list_devices())}")
+
+# %% [markdown]
+# ## 1. Two clips
+#
+# A is Grace Hopper, B is Eileen Collins. Both pictures are official portraits in the public domain that Python
+# packages carry as sample data. A single picture is not enough to learn from: the networks must see the same face
+# turn, talk and blink. So the portraits are animated into two clips. With videos of your own, this is the step you
+# leave out.
+
+# %%
+from faceswap_lib.demo.animate import write_demo_clips
+from faceswap_lib.media import read_frames
+
+clips = pathlib.Path(WORKSPACE) / "clips"
+video_a, video_b = clips / "hopper.mp4", clips / "collins.mp4"
+if not video_b.exists():
+    write_demo_clips(clips, seconds=SECONDS, size=SIZE)
+frames_a, frames_b = list(read_frames(video_a)), list(read_frames(video_b))
+some = np.linspace(0, len(frames_a) - 1, 6).astype(int)
+show.pictures([frames[index] for frames in (frames_a, frames_b) for index in some], columns=6)
+
+# %% [markdown]
+# A picture is an array of shape (height, width, 3): red, green and blue, 0 to 255. This is A's clip as a video; it has
+# sound, a hum that follows the mouth.
+
+# %%
+show.video(video_a)
+
+# %% [markdown]
+# ## 2. Find the face
+#
+# MTCNN is a detector made of three small networks in a row. The first looks at the picture at many scales and
+# proposes thousands of squares that might hold a face. The second looks closer and throws most of them away. The
+# third keeps the good ones, corrects their borders, and marks five points: both eyes, the tip of the nose, both
+# corners of the mouth.
+
+# %%
+from faceswap_lib.faces import MtcnnDetector
+
+detector = MtcnnDetector()
+frame = frames_a[len(frames_a) // 3]
+faces = detector.detect([frame])[0]  # it takes several frames and gives the faces of each
+face = faces[0]
+print(f"{len(faces)} face, certainty {face.score:.3f}, box {face.box_xyxy.round(1)}")
+show.pictures([frame, show.draw_face(frame, face)], captions=["a frame", "box and five points"], width=7)
+
+# %% [markdown]
+# ## 3. Follow it, and take the shake out
+#
+# The detector sees each frame for the first time, so its points tremble by a fraction of a pixel or more even where
+# the head is still. A swapped face would tremble with them. A *Kalman filter* knows two things the detector does not:
+# where the face was a moment ago, and that heads do not jump. It carries a position and a speed for every point,
+# predicts the next frame, and moves its prediction only part of the way towards what the detector says. Since the
+# file is known to its end, the same is then done backwards, which takes away the filter's delay.
+
+# %%
+from faceswap_lib.faces import TrackConfig, follow_face
+from faceswap_lib.faces.scan import detect_faces
+
+detections = list(detect_faces(frames_a, detector))
+raw_track = follow_face(detections, TrackConfig(smoothing="none"))
+track = follow_face(detections)
+curves = {"as detected": raw_track, "smoothed": track}
+figure, axes = plt.subplots(figsize=(9, 2.8))
+for name, followed in curves.items():
+    nose_x = np.array([face.landmarks[2, 0] for face in followed.faces])
+    shake = np.abs(np.diff(nose_x, 2)).mean()  # how much its speed changes from one frame to the next
+    axes.plot(nose_x, lw=1.2, label=f"{name}, shake {shake:.2f} pixels")
+axes.set(xlabel="frame", ylabel="tip of the nose, x in pixels")
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown]
+# ## 4. Align it
+#
+# The networks should spend their effort on what a face *does*, not on where it is, how large, or how tilted. So every
+# face is turned, scaled and moved until its five points lie as close as they can to five standard places. A turn, a
+# scale and a shift together are a *similarity transform*. It has four unknown numbers, $p, q, s, t$:
+#
+# $$x' = p\,x - q\,y + s \qquad\qquad y' = q\,x + p\,y + t$$
+#
+# Five points give ten such equations. No face fits all ten exactly; least squares finds the best compromise.
+
+# %%
+from faceswap_lib.faces.align import CROP_SIZE, template_points
+
+face = track.faces[len(frames_a) // 3]
+target = template_points(CROP_SIZE)  # the standard places in a square crop
+x, y = face.landmarks.T
+one, zero = np.ones(5), np.zeros(5)
+equations = np.concatenate([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)])
+p, q, s, t = np.linalg.lstsq(equations, target.T.ravel(), rcond=None)[0]
+by_hand = np.array([[p, -q, s], [q, p, t]])
+print(by_hand)
+
+# %% [markdown]
+# The library does it with complex numbers. Turning and scaling is then one multiplication, $z' = m z + t$, and the
+# best $m$ is a fraction one can write down. This is the code that runs:
+
+# %%
+from faceswap_lib.faces.align import similarity_transform
+
+show.source(similarity_transform)
+
+# %%
+assert np.allclose(by_hand, similarity_transform(face.landmarks, target))
+
+# %% [markdown]
+# Both agree, so from here on we use the library. `align_face` cuts the crop out of the frame with this matrix.
+
+# %%
+from faceswap_lib.faces import align_face
+
+crops = [align_face(frames_a[index], track.faces[index]).image for index in some]
+show.pictures([*(frames_a[index] for index in some), *crops], columns=6)
+
+# %% [markdown]
+# Above the frames, below the crops: the eyes now stay where they are, whatever the head does.
+#
+# ## 5. What the networks see
+#
+# A crop has some room around the face. The networks get its central part, the *view*, from forehead to chin. Three
+# masks go with it, drawn from the five points. They tell the training where the face is (almost nothing outside
+# counts), and where the eyes and the mouth are (errors there count more, because people look there).
+
+# %%
+from faceswap_lib.faces import eye_mask, face_mask, mouth_mask, view_matrix, warp_frame
+from faceswap_lib.networks import PRESETS
+
+resolution = PRESETS[PRESET].resolution
+crop = align_face(frame, face)
+matrix = view_matrix(crop.crop_from_frame, CROP_SIZE, resolution)
+view = warp_frame(frame, matrix, resolution)
+masks = [draw(crop.landmarks, CROP_SIZE) for draw in (face_mask, eye_mask, mouth_mask)]
+captions = [f"crop, {CROP_SIZE} pixels", f"view, {resolution} pixels", "face mask", "eye mask", "mouth mask"]
+show.pictures([crop.image, view, *masks], captions=captions)
+
+# %% [markdown]
+# Two more things are taken out before a network reads the view: everything that is not face, and the light. A was
+# filmed in warmer light than B, and that is the first thing a network would notice, and the last thing we want it to
+# spend its effort on. So each colour channel is brought to the same mean and the same spread inside the face, by hand:
+
+# %%
+from faceswap_lib.faces import points_in_crop
+from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.tone import SPREAD
+
+view_face = face_mask(points_in_crop(face, matrix), resolution, coverage=VIEW_COVERAGE)
+inside = view[view_face > 127]  # the pixels of the face, (N, 3)
+standard = (view - inside.mean(axis=0)) / inside.std(axis=0) * SPREAD  # now mean 0, mostly between -1 and 1
+by_hand = standard.clip(-1, 1) * (view_face[..., None] / 255)
+show.pictures([view, ((by_hand + 1) * 127.5).astype("uint8")], captions=["view", "what the network reads"], width=4)
+
+# %% [markdown]
+# The library's `to_network` does this for many views at once. It also gives back the mean and the spread it took out,
+# the *tone*: the new face gets the tone of the old one again, and so has the light of the video it goes into.
+
+# %%
+from faceswap_lib.networks.views import to_network
+
+seen, tones = to_network(view[None], view_face[None])
+assert np.allclose(by_hand, seen[0], atol=1e-3)
+
+# %% [markdown]
+# ## 6. Extract both facesets
+#
+# Now the same for every frame of both clips. `extract` detects, follows, aligns and writes: crops to `face_src` (A)
+# and `face_dst` (B), eye masks beside them, and a manifest that says which frame each crop came from. A folder of one
+# person's crops is a *faceset*. An extraction that is already there is not done again.
+
+# %%
+from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.pipeline import extract
+from faceswap_lib.training.augmentation import stored_size
+
+workspace = Workspace(WORKSPACE)
+extract(video_a, workspace, "src", progress=True)
+extract(video_b, workspace, "dst", progress=True)
+arrays_a, arrays_b = (Faceset.open(workspace, side).load(stored_size(resolution)) for side in ("src", "dst"))
+print(f"{len(arrays_a.images)} faces of A, {len(arrays_b.images)} of B")
+show.pictures([*arrays_a.images[some], *arrays_b.images[some]], columns=6)
+
+# %% [markdown]
+# ## 7. Make a hundred pictures into many more
+#
+# A network with millions of numbers would simply learn a hundred pictures by heart. So it never sees the same one
+# twice: each time a crop is used it is turned, zoomed, shifted and mirrored at random.
+#
+# There is a second trick. From each crop *two* views are made: the **real** one, and a **warped** one that is bent a
+# little as if printed on rubber. The networks read the warped view and must write the real one. Copying does not help;
+# they have to know what this person looks like.
+
+# %%
+from faceswap_lib.training import TrainConfig
+from faceswap_lib.training.augmentation import random_map, sample, to_device
+
+faces_b = to_device(arrays_b)
+index = np.full(6, len(arrays_b.images) // 2, "int32")  # six times the same crop
+seed = keras.random.SeedGenerator(4)
+maps = random_map(TrainConfig(batch_size=6), resolution, faces_b.size, seed)
+real, warped = (keras.ops.convert_to_numpy(sample(faces_b, index, at))[..., :3].astype("uint8") for at in maps)
+captions = [f"real {number}" for number in range(6)] + [f"warped {number}" for number in range(6)]
+show.pictures([*real, *warped], captions=captions, columns=6)
+
+# %% [markdown]
+# ## 8. The networks
+#
+#     face of A --> encoder --> code --> decoder A --> face of A
+#                      |
+#     face of B --------        code --> decoder B --> face of B
+#
+# The **encoder** squeezes a face into a code of a few thousand numbers. A **decoder** makes a face out of a code.
+# There is one encoder for both people but a decoder for each. That is the whole idea of the swap: since the encoder
+# must serve both decoders, its code comes to say what A and B can share (where they look, how far the mouth is open,
+# where the light comes from), and each decoder comes to know one face. After training we feed *A's* face to the
+# encoder and give the code to *decoder B*. Out comes B's face with A's expression, although nobody ever showed the
+# networks such a pair.
+#
+# Two **discriminators** are there for training only. They look at pictures and judge whether they are real.
+
+# %%
+from faceswap_lib.networks import build_networks
+
+keras.utils.set_random_seed(0)
+networks = build_networks(PRESETS[PRESET])
+for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
+    outputs = ", ".join(str(output.shape[1:]) for output in network.outputs)
+    print(f"{network.name:16} {network.input_shape[1:]} -> {outputs}, {network.count_params():,} numbers to learn")
+
+# %% [markdown]
+# A decoder has two outputs. One is the **raw face**. The other is the **mask**, a number from 0 to 1 for every pixel
+# that says how much of the raw face to take there; the rest stays the input's. What comes of it is the **composite**:
+#
+# $$\text{composite} = \text{mask} \cdot \text{raw} + (1 - \text{mask}) \cdot \text{input}$$
+#
+# Here is what they write before they have learned anything:
+
+# %%
+from faceswap_lib.networks.views import to_pixels
+
+mask, raw = (keras.ops.convert_to_numpy(output)[0] for output in networks.generate(seen, "a2b"))
+raw_face = to_pixels(raw[None], tones)[0]
+composite = (mask * raw_face + (1 - mask) * view).astype("uint8")
+captions = ["input (A)", "mask", "raw face (B)", "composite"]
+show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, width=7)
+
+# %% [markdown]
+# ## 9. Train
+#
+# A training step takes a few faces of A and of B, lets the networks write them, and measures by how much they are
+# wrong. From that follows, for each of the millions of numbers, whether a little more or a little less would have
+# been better; all are moved that way by a tiny amount. "Wrong" is a sum of several measures, the *losses*:
+#
+# | name | what it asks | why |
+# |---|---|---|
+# | `reconstruction` | is each pixel right? | the basis; alone it gives blurred faces |
+# | `structure`, `edges` | are contrasts and outlines right? | detail |
+# | `mask_prior`, `mask_hinge` | does the mask cover the face? | else giving back the input would be cheapest |
+# | `composite` | is the blended picture right? | late in the training, the mask may give way where that helps |
+# | `adversarial`, `discriminator` | does it look real? | sharpness, see below |
+#
+# The last pair is a contest. The discriminator is trained to tell real pictures from written ones; the generator, that
+# is encoder and decoders, is trained to fool it. Neither ever wins: that is a *GAN*, a generative adversarial network.
+# Their curves need not fall. The contest begins when the faces are roughly right, after 40 % of the steps.
+#
+# `mask_mean` is no loss but a reading to watch: how much of the face is taken from the decoder. Near 1 is a swap,
+# near 0 gives A back unchanged.
+
+# %%
+from faceswap_lib.training import train
+
+board = show.LossBoard(every=4, terms=("reconstruction", "structure", "adversarial", "mask_mean"))
+config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
+report = train(workspace, network_config=PRESETS[PRESET], config=config, on_log=board, progress=True)
+
+# %% [markdown]
+# A training that stops half-way, here or when the machine goes away, is not lost: run the notebook again and it goes on
+# from the last checkpoint. There is one every 250 steps. Every tenth step is noted in the run's `history.jsonl`, so the
+# curves of all terms can be drawn at any time:
+
+# %%
+from faceswap_lib.training import read_history
+
+print(f"{report.step} steps, {report.step - report.resumed_at} of them now in {report.seconds / 60:.1f} minutes")
+show.losses(read_history(report.folder / "history.jsonl"))
+
+# %% [markdown]
+# The numbers of a loss say little by themselves. Look at pictures. The *preview grid* has four directions: `a2a`
+# reads A and writes A (this is what was practised), `b2b` the same for B, and `a2b` and `b2a` are the swaps, which
+# were never practised. In each: input, mask, raw face, composite.
+
+# %%
+from faceswap_lib.media import read_image
+
+grid = read_image(report.folder / "previews" / f"step-{report.step:08d}.png")
+practised, swapped = np.split(grid, 2, axis=1)
+show.pictures([practised, swapped], columns=1)
+
+# %% [markdown]
+# ## 10. Convert
+#
+# First one frame by hand: the trained encoder reads A's view, decoder B writes. `KerasSwapper` does the same for many
+# pictures at once, from pixels to pixels. Both must agree.
+
+# %%
+from faceswap_lib.conversion import KerasSwapper
+from faceswap_lib.training import load_run
+
+trained, _ = load_run(workspace)
+code = trained.encoder(seen)
+raw = keras.ops.convert_to_numpy(trained.decoder_b(code)[1])
+new_masks, new_faces = KerasSwapper(trained, "a2b").swap(view[None], view_face[None])
+assert np.allclose(to_pixels(raw, tones), new_faces, atol=1)
+
+# %% [markdown]
+# `paste_face` does the rest: it fits the colours once more, ends the new face softly, and puts it back where
+# it came from, with the matrix of section 4 turned round.
+
+# %%
+from faceswap_lib.conversion import ConvertConfig, paste_face
+
+points = points_in_crop(face, matrix)
+pasted = paste_face(frame, view, new_faces[0], new_masks[0], points, matrix, ConvertConfig())
+captions = ["view of A", "mask", "decoder B's face", "back in the frame"]
+show.pictures([view, new_masks[0], new_faces[0], pasted], captions=captions)
+
+# %% [markdown]
+# Then the whole clip. Size, frame rate and sound stay as they were.
+
+# %%
+from faceswap_lib.pipeline import convert
+
+swap = pathlib.Path(WORKSPACE) / "swap.mp4"
+conversion = convert(video_a, workspace, swap, track=track, overwrite=True, progress=True)
+print(f"{conversion.swapped} of {conversion.frames} frames swapped, mask {conversion.mask_mean:.2f} on average")
+
+# %% [markdown]
+# ## 11. Watch
+#
+# A, B, and A with B's face, side by side.
+
+# %%
+from faceswap_lib.media import write_side_by_side
+
+beside = pathlib.Path(WORKSPACE) / "side_by_side.mp4"
+write_side_by_side([video_a, video_b, swap], beside, labels=["A, the input", "B, the face wanted", "A with B's face"])
+show.video(beside)
+
+# %%
+frames_swapped = list(read_frames(swap))
+show.pictures([frames[index] for frames in (frames_a, frames_swapped) for index in some], columns=6)
+
+# %% [markdown]
+# ## 12. What to look at, what to try
+#
+# - **Whose face is it?** Cover cap and hair with your hands. Eyes, nose and teeth are Collins's; the glasses are gone,
+#   because decoder B never saw any.
+# - **Does it do what A does?** The head's turns, yes. A's frown, no: B smiles all through her clip, so a smile is all
+#   that decoder B knows. Two clips with the same range of expressions are worth more than long ones.
+# - **Is it sharp?** No: the networks write 64 pixels, and have trained for minutes. Set `PRESET = "lite"`,
+#   `STEPS = 1500` and another `WORKSPACE`, and have patience: about six times as long.
+# - **Where does it end?** Look along the jaw and the hairline. The shape of the head, the ears and the hair stay A's.
+# - Convert once more with `config=ConvertConfig(colour="none")`, or with `direction="b2a"` and B's video.
+# - Put your own two clips in place of the two above: half a minute of one person each, well lit, from several sides.
+#
+# ## Responsible use
+#
+# A swapped video is a claim that somebody did something, so make one only of people who have said yes to it, and say
+# with the video that it is made up. The two people here are shown in public-domain portraits that say nothing they did
+# not say; nothing you make of them may pretend otherwise, and many places have laws about it that you are bound by.

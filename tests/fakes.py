@@ -1,0 +1,76 @@
+"""Detectors and swappers with known behaviour, for tests of what is built around them."""
+
+import pathlib
+import typing
+
+import numpy as np
+
+from faceswap_lib.faces import Face
+from faceswap_lib.faces.align import MEAN_FACE
+from faceswap_lib.media import VideoWriter, probe_video
+
+
+def make_face(
+    centre_x: float, centre_y: float, eye_distance: float = 40.0, *, angle: float = 0.0, score: float = 0.9
+) -> Face:
+    """An average face: the middle of its eyes, their distance, its roll in degrees."""
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    landmarks = MEAN_FACE @ np.array([[cos, sin], [-sin, cos]]) * eye_distance + [centre_x, centre_y]
+    low = [centre_x - 1.1 * eye_distance, centre_y - eye_distance]
+    high = [centre_x + 1.1 * eye_distance, centre_y + 1.8 * eye_distance]
+    return Face(box_xyxy=[*low, *high], score=score, landmarks=landmarks)
+
+
+class ListedDetector:
+    """Gives the faces it was made with, frame after frame."""
+
+    def __init__(self, faces: typing.Sequence[tuple[Face, ...]]):
+        self._faces = list(faces)
+
+    def detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
+        return [self._faces.pop(0) for _ in frames]
+
+
+class IdentitySwapper:
+    """Gives back what it reads, under a full mask."""
+
+    def __init__(self, resolution: int = 128):
+        self.resolution = resolution
+        self.batches: list[int] = []
+
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.batches.append(len(views))
+        return np.ones(views.shape[:3], np.float32), views.copy()
+
+
+class PaintSwapper:
+    """Writes one colour, under a constant mask."""
+
+    def __init__(self, colour: tuple[int, int, int], resolution: int = 64, mask: float = 1.0):
+        self.colour, self.resolution, self.mask = colour, resolution, mask
+
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.full(views.shape[:3], self.mask, np.float32), np.full_like(views, self.colour)
+
+
+class BrokenSwapper:
+    """Fails at its second batch."""
+
+    resolution = 64
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.calls += 1
+        if self.calls > 1:
+            raise RuntimeError("the swapper broke")
+        return np.ones(views.shape[:3], np.float32), views
+
+
+def encode_like(source: pathlib.Path, out: pathlib.Path, frames: typing.Iterable[np.ndarray]) -> pathlib.Path:
+    """Writes frames as the conversion of `source` would."""
+    with VideoWriter.like(out, probe_video(source)) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return out

@@ -1,0 +1,205 @@
+"""Checkpoint files: whole, the newest two, and only into the networks they are of."""
+
+import logging
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from faceswap_lib.errors import CheckpointError
+from faceswap_lib.networks import NetworkConfig, build_networks
+from faceswap_lib.networks.config import WIDTHS, Widths
+from faceswap_lib.training.checkpoint import (
+    KEPT,
+    TrainingState,
+    list_checkpoints,
+    load_averaged,
+    read_checkpoint,
+    write_checkpoint,
+)
+from tests.conftest import read_arrays
+
+NARROW = Widths(encoder=(8, 8, 8, 16), code=16, decoder=(16, 8, 8), discriminator=(4, 4, 4))
+CONFIG = NetworkConfig(capacity="tiny", resolution=64, attention=False, norm="none")
+
+
+def make_state(seed: int, config: NetworkConfig = CONFIG) -> TrainingState:
+    """Networks and optimisers with random numbers in every variable."""
+    keras.utils.set_random_seed(seed)
+    networks, averaged = build_networks(config), build_networks(config)
+    state = TrainingState(
+        networks=networks,
+        averaged=averaged,
+        generator_optimiser=keras.optimizers.Adam(1e-3),
+        discriminator_optimiser=keras.optimizers.Adam(1e-3),
+        step=seed,
+        history_bytes=1000 + seed,
+    )
+    state.generator_optimiser.build([w for n in networks.generators for w in n.trainable_variables])
+    state.discriminator_optimiser.build([w for n in networks.discriminators for w in n.trainable_variables])
+    rng = np.random.default_rng(seed)
+    for optimiser in (state.generator_optimiser, state.discriminator_optimiser):
+        for variable in optimiser.variables:
+            if "float" in str(variable.dtype):
+                variable.assign(rng.normal(size=tuple(variable.shape)).astype(np.float32))
+    state.generator_optimiser.iterations.assign(17)
+    return state
+
+
+def values(state: TrainingState) -> dict[str, np.ndarray]:
+    return {
+        f"{group}/{index}": variable.numpy()
+        for group, variables in state.groups().items()
+        for index, variable in enumerate(variables)
+    }
+
+
+def equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def narrow_networks():
+    """Files of some hundred kilobytes say as much about checkpoints as files of a hundred megabytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(WIDTHS, ("tiny", 64), NARROW)
+        yield
+
+
+@pytest.fixture(scope="module")
+def state() -> TrainingState:
+    return make_state(5)
+
+
+@pytest.fixture
+def folder(state, tmp_path):
+    """Two checkpoints, of steps 3 and 5."""
+    for step in (3, 5):
+        state.step = step
+        write_checkpoint(tmp_path / "checkpoints", state)
+    return tmp_path / "checkpoints"
+
+
+def test_everything_comes_back_into_other_networks(folder, state):
+    other = make_state(9)
+    assert not equal(values(other), values(state))
+    assert read_checkpoint(folder, other)
+    assert equal(values(other), values(state))
+    assert (other.step, other.history_bytes) == (5, 1005)
+    assert int(other.generator_optimiser.iterations.numpy()) == 17
+
+
+def test_every_variable_of_the_training_is_in_the_file(folder, state):
+    names = set(read_arrays(folder.parent, 5))
+    groups = {name.split("/")[0] for name in names}
+    assert groups == {
+        *("encoder", "decoder_a", "decoder_b", "discriminator_a", "discriminator_b"),
+        *("averaged_encoder", "averaged_decoder_a", "averaged_decoder_b"),
+        *("generator_optimiser", "discriminator_optimiser", "position"),
+    }
+    # Adam keeps two moments per weight.
+    weights = sum(len(n.trainable_variables) for n in state.networks.generators)
+    assert sum(name.startswith("generator_optimiser/") for name in names) >= 2 * weights
+
+
+def test_no_checkpoint_is_no_error_and_changes_nothing(tmp_path, state):
+    before = values(state)
+    assert read_checkpoint(tmp_path / "none", state) is False
+    assert equal(values(state), before)
+
+
+def test_only_the_newest_stay(state, tmp_path):
+    folder = tmp_path / "checkpoints"
+    for step in (1, 2, 10, 11):
+        state.step = step
+        write_checkpoint(folder, state)
+    (folder / ".step-00000099.partial.npz").write_bytes(b"left by a kill")
+    (folder / "step-notes.npz").write_bytes(b"not ours")
+    assert [path.name for path in list_checkpoints(folder)] == [f"step-{s:08d}.npz" for s in (11, 10)[:KEPT]]
+
+
+def damage_by_cutting(path) -> None:
+    os.truncate(path, path.stat().st_size * 2 // 3)
+
+
+def damage_by_flipping(path) -> None:
+    """Changes one byte in the middle of the numbers; only a checksum can tell."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 0x10]))
+
+
+def damage_by_emptying(path) -> None:
+    path.write_bytes(b"")
+
+
+def damage_by_replacing(path) -> None:
+    path.write_bytes(b"\x80\x04K\x01." * 100)
+
+
+DAMAGES = (damage_by_cutting, damage_by_flipping, damage_by_emptying, damage_by_replacing)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_passed_over_with_a_warning(folder, damage, caplog):
+    damage(folder / "step-00000005.npz")
+    other = make_state(9)
+    with caplog.at_level(logging.WARNING):
+        assert read_checkpoint(folder, other)
+    assert other.step == 3
+    assert "step-00000005.npz is damaged" in caplog.text
+
+
+def test_with_no_whole_checkpoint_nothing_is_changed(folder, state):
+    for path, damage in zip(list_checkpoints(folder), (damage_by_cutting, damage_by_flipping), strict=True):
+        damage(path)
+    other = make_state(9)
+    before = values(other)
+    with pytest.raises(CheckpointError, match="none of step-00000005.npz, step-00000003.npz is whole"):
+        read_checkpoint(folder, other)
+    assert equal(values(other), before) and other.step == 9
+    with pytest.raises(CheckpointError, match="is whole"):
+        load_averaged(folder, CONFIG)
+
+
+@pytest.mark.parametrize("change", [{"norm": "instance"}, {"attention": True}, {"resolution": 128}])
+def test_a_checkpoint_of_other_networks_is_refused(folder, change):
+    config = NetworkConfig(**({"capacity": "tiny", "resolution": 64, "attention": False, "norm": "none"} | change))
+    other = make_state(9, config)
+    with pytest.raises(CheckpointError, match="do not fit these networks"):
+        read_checkpoint(folder, other)
+    with pytest.raises(CheckpointError, match="do not fit these networks"):
+        load_averaged(folder, config)
+
+
+def test_conversion_gets_the_averaged_weights(folder, state):
+    networks, step = load_averaged(folder, CONFIG)
+    assert step == 5
+    for network, average, trained in zip(
+        networks.generators, state.averaged.generators, state.networks.generators, strict=True
+    ):
+        got = network.get_weights()
+        assert all(np.array_equal(a, b) for a, b in zip(got, average.get_weights(), strict=True))
+        assert not all(np.array_equal(a, b) for a, b in zip(got, trained.get_weights(), strict=True))
+
+
+def test_without_a_checkpoint_conversion_says_what_to_do(tmp_path):
+    with pytest.raises(CheckpointError, match="run 'faceswap train' first"):
+        load_averaged(tmp_path, CONFIG)
+
+
+def test_a_failed_write_leaves_the_older_checkpoints(folder, state, monkeypatch):
+    before = sorted(os.listdir(folder))
+
+    def fill_the_disk(path, **arrays):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", fill_the_disk)
+    state.step = 7
+    with pytest.raises(OSError, match="No space left"):
+        write_checkpoint(folder, state)
+    assert sorted(os.listdir(folder)) == before

@@ -1,0 +1,210 @@
+"""Converting a video, with detectors and swappers whose answers are known, and with a trained run."""
+
+import dataclasses
+import os
+
+import av
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion import ConvertConfig, convert_video
+from faceswap_lib.conversion.convert import swap_frames
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces import FaceTrack
+from faceswap_lib.faces.scan import track_video
+from faceswap_lib.media import count_frames, probe_video, read_frames
+from tests.fakes import BrokenSwapper, IdentitySwapper, ListedDetector, PaintSwapper, encode_like, make_face
+from tests.videos import make_video, psnr
+
+EXACT = ConvertConfig(colour="none", sharpen=0)
+
+
+@pytest.fixture(scope="module")
+def track(portrait_clips, detector) -> FaceTrack:
+    return track_video(portrait_clips[0], detector)
+
+
+@pytest.fixture(scope="module")
+def reencoded(portrait_clips, tmp_path_factory) -> list[np.ndarray]:
+    """The first clip's frames through the codec and nothing else."""
+    path = encode_like(portrait_clips[0], tmp_path_factory.mktemp("plain") / "a.mp4", read_frames(portrait_clips[0]))
+    return list(read_frames(path))
+
+
+def sound_of(path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+def face_box(face, scale: float = 1.0) -> tuple[slice, slice]:
+    left, top, right, bottom = face.box_xyxy
+    x, y, w, h = (left + right) / 2, (top + bottom) / 2, (right - left) * scale, (bottom - top) * scale
+    return slice(max(0, int(y - h / 2)), int(y + h / 2)), slice(max(0, int(x - w / 2)), int(x + w / 2))
+
+
+@pytest.mark.parametrize("direction", ["a2b", "b2a"])
+@pytest.mark.parametrize("colour", ["none", "mean", "histogram"])
+def test_a_face_swapped_with_itself_is_the_input(portrait_clips, track, tmp_path, direction, colour):
+    config = ConvertConfig(direction=direction, colour=colour, sharpen=0)
+    out = tmp_path / "out.mp4"
+    report = convert_video(portrait_clips[0], out, IdentitySwapper(256), ListedDetector([]), config=config, track=track)
+    assert (report.frames, report.swapped, report.mask_mean) == (38, 38, 1.0)
+    for before, after, face in zip(read_frames(portrait_clips[0]), read_frames(out), track.faces, strict=True):
+        box = face_box(face)
+        assert psnr(after[box], before[box]) >= 38
+        assert psnr(after, before) >= 38
+
+
+def test_count_size_rate_and_sound_are_the_inputs(portrait_clips, track, tmp_path):
+    out = tmp_path / "new folder" / "out.mp4"
+    convert_video(portrait_clips[0], out, PaintSwapper((90, 80, 70)), ListedDetector([]), track=track)
+    before, after = probe_video(portrait_clips[0]), probe_video(out)
+    assert count_frames(out) == count_frames(portrait_clips[0]) == 38
+    assert (after.width, after.height, after.fps) == (before.width, before.height, before.fps) == (224, 224, 25)
+    assert sound_of(out) == sound_of(portrait_clips[0]) and len(sound_of(out)) > 20
+
+
+def test_a_turned_video_comes_out_upright(tmp_path):
+    source = make_video(tmp_path / "phone.mp4", width=96, height=160, frames=6, rotation=90)
+    faces = [(make_face(48, 60, 20),)] * 6
+    convert_video(source, tmp_path / "out.mp4", IdentitySwapper(), ListedDetector(faces), config=EXACT)
+    info = probe_video(tmp_path / "out.mp4")
+    assert (info.width, info.height, info.rotation) == (96, 160, 0)
+    for before, after in zip(read_frames(source), read_frames(tmp_path / "out.mp4"), strict=True):
+        assert psnr(after[:30], before[:30]) > 33
+
+
+def test_frames_without_a_face_are_the_inputs_own(portrait_clips, reencoded, detector, tmp_path):
+    """Ten frames in the middle show no face to the detector: they come out as if only re-encoded."""
+    frames = list(read_frames(portrait_clips[0]))
+    faces = detector.detect(frames)
+    gone = range(14, 24)
+    for index in gone:
+        faces[index] = ()
+    out = tmp_path / "out.mp4"
+    report = convert_video(portrait_clips[0], out, PaintSwapper((0, 255, 0)), ListedDetector(faces), config=EXACT)
+    assert (report.frames, report.swapped) == (38, 28)
+    for index, (after, plain) in enumerate(zip(read_frames(out), reencoded, strict=True)):
+        if index in gone:
+            assert psnr(after, frames[index]) > psnr(plain, frames[index]) - 2
+            assert psnr(after, frames[index]) > 38
+        else:
+            assert psnr(after, frames[index]) < 25
+
+
+def test_untouched_frames_are_handed_on_as_they_are():
+    frames = [np.full((200, 200, 3), value, np.uint8) for value in range(6)]
+    face = make_face(100, 80, 30)
+    faces = [None, face, None, None, face, None]
+    swapped = list(swap_frames(iter(frames), faces, PaintSwapper((200, 0, 0)), EXACT))
+    for frame, seen, (result, mean) in zip(frames, faces, swapped, strict=True):
+        if seen is None:
+            assert result is frame and mean is None
+        else:
+            assert mean == 1.0 and result[80, 100, 0] > 190 and result[0, 0, 0] == frame[0, 0, 0]
+
+
+def test_a_colour_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, reencoded, track, tmp_path):
+    out = tmp_path / "out.mp4"
+    swapper = PaintSwapper((0, 255, 0))
+    report = convert_video(portrait_clips[0], out, swapper, ListedDetector([]), config=EXACT, track=track)
+    assert report.mask_mean == 1.0
+    rows, columns = np.mgrid[:224, :224]
+    for after, plain, face in zip(read_frames(out), reencoded, track.faces, strict=True):
+        for x, y in np.round(face.landmarks).astype(int):
+            assert after[y, x, 1] > 200 > 80 > after[y, x, 0]
+        middle = face.landmarks.mean(axis=0)
+        eye_distance = np.linalg.norm(face.landmarks[1] - face.landmarks[0])
+        far = np.hypot(columns - middle[0], rows - middle[1]) > 2.6 * eye_distance
+        assert far.mean() > 0.1
+        assert psnr(after[far], plain[far]) > 35
+
+
+def test_the_mean_mask_is_reported(portrait_clips, track, tmp_path):
+    swapper = PaintSwapper((0, 0, 0), mask=0.25)
+    report = convert_video(portrait_clips[0], tmp_path / "out.mp4", swapper, ListedDetector([]), track=track)
+    assert report.mask_mean == pytest.approx(0.25)
+
+
+def test_a_swapper_that_fails_leaves_no_file(portrait_clips, track, tmp_path):
+    with pytest.raises(RuntimeError, match="the swapper broke"):
+        convert_video(portrait_clips[0], tmp_path / "out.mp4", BrokenSwapper(), ListedDetector([]), track=track)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failure_keeps_the_older_output(portrait_clips, track, tmp_path):
+    (tmp_path / "out.mp4").write_bytes(b"older")
+    with pytest.raises(RuntimeError, match="the swapper broke"):
+        convert_video(portrait_clips[0], tmp_path / "out.mp4", BrokenSwapper(), ListedDetector([]), track=track)
+    assert (tmp_path / "out.mp4").read_bytes() == b"older"
+
+
+def test_the_input_is_never_overwritten(tmp_path):
+    source = make_video(tmp_path / "a.mp4")
+    before = source.read_bytes()
+    (tmp_path / "link.mp4").symlink_to(source)
+    for out in (source, tmp_path / "link.mp4", tmp_path / ".." / tmp_path.name / "a.mp4"):
+        with pytest.raises(InputError, match="is the input; name another file"):
+            convert_video(source, out, IdentitySwapper(), ListedDetector([]))
+    assert source.read_bytes() == before
+
+
+def test_a_video_without_a_face_is_refused_before_anything_is_written(tmp_path):
+    source = make_video(tmp_path / "a.mp4", frames=7)
+    with pytest.raises(InputError, match="no face in any of its 7 frames"):
+        convert_video(source, tmp_path / "out.mp4", IdentitySwapper(), ListedDetector([()] * 7))
+    assert os.listdir(tmp_path) == ["a.mp4"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_never_more_than_a_batch_of_frames_is_held(batch_size):
+    taken, given = 0, 0
+
+    def frames():
+        nonlocal taken
+        for value in range(20):
+            taken += 1
+            yield np.full((120, 160, 3), value, np.uint8)
+
+    swapper = IdentitySwapper(64)
+    config = dataclasses.replace(EXACT, batch_size=batch_size)
+    for given, (frame, _) in enumerate(swap_frames(frames(), [make_face(80, 50, 20)] * 20, swapper, config), 1):
+        assert taken - given < batch_size
+        assert frame[0, 0, 0] == given - 1  # in order
+    assert given == 20
+    assert max(swapper.batches) == batch_size and sum(swapper.batches) == 20
+
+
+def test_a_track_of_another_length_is_a_defect():
+    frames = [np.zeros((120, 160, 3), np.uint8)] * 3
+    with pytest.raises(ValueError, match="shorter|longer"):
+        list(swap_frames(frames, [None, None], IdentitySwapper(), EXACT))
+
+
+def test_a_trained_run_writes_b_with_a_masks_mean_that_is_its_own(tiny_run, portrait_clips, track, tmp_path):
+    from faceswap_lib.conversion import KerasSwapper
+    from faceswap_lib.faces import CROP_SIZE, crop_from_frame, face_mask, points_in_crop, view_matrix, warp_frame
+    from faceswap_lib.faces.align import VIEW_COVERAGE
+    from faceswap_lib.networks.views import to_network, to_pixels
+    from faceswap_lib.training import load_run
+
+    networks, _ = load_run(tiny_run.workspace)
+    frame, face = next(iter(read_frames(portrait_clips[0]))), track.faces[0]
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 64)
+    view = warp_frame(frame, matrix, 64)[None]
+    inside = face_mask(points_in_crop(face, matrix), 64, coverage=VIEW_COVERAGE)[None]
+    results = {}
+    for direction in ("a2b", "b2a"):
+        swapper = KerasSwapper(networks, direction)
+        assert swapper.resolution == 64
+        masks, faces = swapper.swap(view, inside)
+        assert masks.shape == (1, 64, 64) and masks.dtype == np.float32 and 0 <= masks.min() <= masks.max() <= 1
+        assert faces.shape == (1, 64, 64, 3) and faces.dtype == np.uint8
+        seen, tones = to_network(view, inside)
+        mask, raw = (x.numpy() for x in networks.generate(seen, direction))
+        assert masks == pytest.approx(mask[..., 0], abs=1e-5)
+        assert np.abs(faces.astype(int) - to_pixels(raw, tones)).max() <= 1
+        results[direction] = faces.astype(int)
+    assert np.abs(results["a2b"] - results["b2a"]).mean() > 1
+    with pytest.raises(ValueError, match="expected direction"):
+        KerasSwapper(networks, "a2c")

@@ -1,0 +1,82 @@
+"""Files that appear whole or not at all."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.files import file_digest, read_json, replacing, write_json, write_text
+from tests.conftest import ROOT
+
+
+def test_a_written_file_replaces_the_old_one_and_leaves_nothing_else(tmp_path):
+    path = tmp_path / "new" / "notes.txt"
+    write_text(path, "first")
+    write_text(path, "größer")
+    assert path.read_text(encoding="utf-8") == "größer"
+    assert os.listdir(path.parent) == ["notes.txt"]
+
+
+def test_the_old_file_stands_until_the_block_ends(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        assert temporary.parent == path.parent and temporary.suffix == ".txt" and temporary != path
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_an_error_in_the_block_changes_nothing(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="stop"), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("stop")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["notes.txt"]
+
+
+def test_a_kill_in_the_block_leaves_the_old_file_and_the_next_attempt_works(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    program = (
+        "import pathlib, sys, time\n"
+        "from faceswap_lib.files import replacing\n"
+        "with replacing(pathlib.Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    print('written', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.readline() == "written\n"
+        child.send_signal(signal.SIGKILL)
+    assert child.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["notes.txt"]
+
+
+def test_json_comes_back_and_anything_else_is_refused(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": [1, 2.5, None]})
+    assert read_json(path) == {"a": [1, 2.5, None]}
+    for text in ("[1]", "{half", "\x00"):
+        path.write_text(text)
+        with pytest.raises(WorkspaceError, match="expected a JSON"):
+            read_json(path)
+    with pytest.raises(WorkspaceError, match="expected a JSON file"):
+        read_json(tmp_path / "missing.json")
+
+
+def test_the_digest_is_that_of_the_bytes(tmp_path):
+    data = os.urandom(3_000_000)
+    (tmp_path / "a").write_bytes(data)
+    assert file_digest(tmp_path / "a") == hashlib.sha256(data).hexdigest()

@@ -1,0 +1,147 @@
+"""Every loss on a case that can be worked out by hand."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from faceswap_lib.training import losses
+
+
+def number(value) -> float:
+    return float(ops.convert_to_numpy(value))
+
+
+def plain(value: float, channels: int = 1, side: int = 4) -> np.ndarray:
+    return np.full((1, side, side, channels), value, np.float32)
+
+
+def make_sample(side: int = 4, **parts: np.ndarray) -> losses.Sample:
+    nothing = {"warped": plain(0, 3, side), "seen": plain(0, 3, side), "real": plain(0, 3, side)}
+    masks = {name: plain(0, 1, side) for name in ("eyes", "mouth", "face")}
+    return losses.Sample(**(nothing | masks | parts))
+
+
+def half(side: int = 4) -> np.ndarray:
+    """1 in the left half, 0 in the right."""
+    mask = plain(0, 1, side)
+    mask[:, :, : side // 2] = 1
+    return mask
+
+
+def test_region_weights_are_more_on_eyes_and_mouth_and_little_outside():
+    eyes, mouth = plain(0), plain(0)
+    eyes[0, 0, 0], mouth[0, 1, 0], mouth[0, 1, 3] = 1, 0.5, 1
+    weights = losses.region_weights(
+        make_sample(face=half(), eyes=eyes, mouth=mouth), eyes=4.0, mouth=2.0, surroundings=0.25
+    )
+    weights = ops.convert_to_numpy(weights)[0, :, :, 0]
+    expected = np.array([[1, 1, 0.25, 0.25]] * 4)
+    expected[0, 0], expected[1, 0] = 5, 2
+    assert weights == pytest.approx(expected)
+
+
+def test_a_weighted_mean_is_per_pixel_of_face():
+    """Eight pixels of face, an error of 3 on each: 24 over 8 + 1; doubled weights double it."""
+    error = plain(3, 3)
+    face = half()
+    assert number(losses.weighted_mean(error, face, face)) == pytest.approx(24 / 9)
+    assert number(losses.weighted_mean(error, 2 * face, face)) == pytest.approx(48 / 9)
+    assert number(losses.weighted_mean(error, face, 0 * face)) == pytest.approx(24)
+
+
+def test_reconstruction_is_the_mean_distance_inside_the_face():
+    fake = plain(0.5, 3)
+    fake[:, :, 2:] = 77  # outside the face
+    fake[..., 1] += 0.3
+    sample = make_sample(face=half())
+    assert number(losses.reconstruction(fake, sample, half())) == pytest.approx((0.5 + 0.8 + 0.5) / 3 * 8 / 9)
+    same = make_sample(real=fake, face=half())
+    assert number(losses.reconstruction(fake, same, half())) == 0
+
+
+def test_edges_see_differences_and_not_brightness():
+    sample = make_sample(face=plain(1))
+    assert number(losses.edges(plain(0.7, 3), sample, plain(1))) == 0
+    step = plain(0, 3)
+    step[:, :, 2:] = 1  # one upright edge: four pixels of height 1
+    assert number(losses.edges(step, sample, plain(1))) == pytest.approx(4 / 17)
+    assert number(losses.edges(np.swapaxes(step, 1, 2), sample, plain(1))) == pytest.approx(4 / 17)
+    assert number(losses.edges(step, make_sample(real=step, face=plain(1)), plain(1))) == 0
+    left_only = plain(1)
+    left_only[:, :, 2] = 0
+    assert number(losses.edges(step, sample, left_only)) == 0
+
+
+def test_dissimilarity_runs_from_0_to_1():
+    rng = np.random.default_rng(1)
+    real = 0.5 + rng.uniform(-0.4, 0.4, (1, 16, 16, 3)).astype(np.float32)
+    face = plain(1, 1, 16)
+    sample = make_sample(16, real=real, face=face)
+    share = 256 / 257
+    assert number(losses.dissimilarity(real, sample, face)) == pytest.approx(0, abs=1e-5)
+    opposite = number(losses.dissimilarity(1 - real, sample, face))
+    noisy = number(losses.dissimilarity(real + 0.2 * rng.normal(size=real.shape).astype(np.float32), sample, face))
+    assert 0.02 < noisy < 0.4 < 0.8 < opposite < share
+
+
+def test_dissimilarity_of_flat_pictures_is_the_formula():
+    """Without contrast SSIM is (2 a b + c) / (a a + b b + c), c = (0.01 * 2)^2."""
+    a, b = 0.8, 0.2
+    sample = make_sample(16, real=plain(b, 3, 16), face=plain(1, 1, 16))
+    ssim = (2 * a * b + 0.0004) / (a * a + b * b + 0.0004)
+    value = number(losses.dissimilarity(plain(a, 3, 16), sample, plain(1, 1, 16)))
+    assert value == pytest.approx((1 - ssim) / 2 * 256 / 257, rel=1e-3)
+
+
+def test_dissimilarity_of_textures_is_that_of_scikit_image():
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(2)
+    real, fake = rng.uniform(-1, 1, (2, 1, 32, 32, 3)).astype(np.float32)
+    fake = 0.5 * (real + fake)
+    middle = np.zeros((1, 32, 32, 1), np.float32)
+    middle[:, 8:24, 8:24] = 1
+    _, likeness = structural_similarity(
+        fake[0], real[0], data_range=2, channel_axis=-1, win_size=7, use_sample_covariance=False, full=True
+    )
+    value = number(losses.dissimilarity(fake, make_sample(32, real=real, face=middle), middle))
+    assert value == pytest.approx(((1 - likeness[8:24, 8:24]) / 2).mean() * 256 / 257, abs=1e-4)
+
+
+def test_total_variation_counts_steps():
+    assert number(losses.total_variation(plain(0.4))) == 0
+    assert number(losses.total_variation(half())) == pytest.approx(1 / 3)  # one step of three, in every row
+    stripes = plain(0)
+    stripes[:, ::2] = 0.5
+    assert number(losses.total_variation(stripes)) == pytest.approx(0.5)
+
+
+def test_the_mask_prior_is_the_distance_from_the_face():
+    assert number(losses.mask_prior(half(), half())) == 0
+    assert number(losses.mask_prior(plain(0.25), half())) == pytest.approx((0.75 + 0.25) / 2)
+
+
+def test_the_hinge_pays_only_below_the_level_and_inside_the_face():
+    assert number(losses.mask_hinge(plain(0.7), half(), 0.6)) == 0
+    assert number(losses.mask_hinge(plain(0.2), half(), 0.6)) == pytest.approx(0.4 / 2)
+    assert number(losses.mask_hinge(half(), 1 - half(), 0.6)) == pytest.approx(0.6 / 2)
+    assert number(losses.mask_hinge(half(), half(), 0.6)) == 0
+
+
+def test_composing_paints_where_the_mask_says():
+    picture = ops.convert_to_numpy(losses.compose(half(), plain(1, 3), plain(-1, 3)))
+    assert np.all(picture[:, :, :2] == 1) and np.all(picture[:, :, 2:] == -1)
+    assert np.all(ops.convert_to_numpy(losses.compose(plain(0.25), plain(1, 3), plain(-1, 3))) == -0.5)
+
+
+def test_a_generator_pays_for_scores_below_1():
+    assert number(losses.judge_fake(plain(1))) == 0
+    assert number(losses.judge_fake(plain(0))) == 1
+    assert number(losses.judge_fake(plain(-1))) == 4
+
+
+def test_a_discriminator_pays_for_missing_the_share():
+    score = np.concatenate([plain(0.25), plain(1.0)])
+    share = np.array([0.25, 0.5], np.float32)[:, None, None, None]
+    assert number(losses.judge_mixture(score, share)) == pytest.approx(0.25 / 2)
+    assert number(losses.judge_mixture(np.broadcast_to(share, score.shape), share)) == 0

@@ -1,0 +1,146 @@
+"""Setting a face into its frame: only where it belongs, softly, and unchanged when nothing changed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion import ConvertConfig, paste_face
+from faceswap_lib.conversion.paste import sharpen
+from faceswap_lib.faces import CROP_SIZE, crop_from_frame, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.faces.align import map_points
+from tests.conftest import annotated_face
+from tests.fakes import make_face
+from tests.videos import psnr
+
+PLAIN = ConvertConfig(colour="none", sharpen=0)
+
+
+def paste(frame, face, *, new=None, mask=1.0, size=128, config=PLAIN) -> np.ndarray:
+    """Pastes a face (by default the old one) over itself."""
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, size)
+    old = warp_frame(frame, matrix, size)
+    new = old if new is None else np.broadcast_to(np.array(new, np.uint8), old.shape).copy()
+    share = np.full((size, size), mask, np.float32)
+    return paste_face(frame, old, new, share, points_in_crop(face, matrix), matrix, config)
+
+
+def inside_view(frame: np.ndarray, face, margin: float = 0.0) -> np.ndarray:
+    """Which pixels of a frame lie in the face's view, enlarged by a margin in pixels of the frame; (H, W) bool."""
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128)
+    rows, columns = np.mgrid[: frame.shape[0], : frame.shape[1]]
+    points = map_points(matrix, np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float))
+    edge = margin * np.sqrt(np.linalg.det(matrix[:, :2]))
+    hit = np.all((points > -0.5 - edge) & (points < 127.5 + edge), axis=1)
+    return hit.reshape(frame.shape[:2])
+
+
+@pytest.fixture
+def noise() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (300, 400, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("angle", [0, 30])
+@pytest.mark.parametrize("centre", [(200, 130), (20, 40), (390, 290), (-300, -300)])
+def test_outside_the_view_every_pixel_is_the_frames_own(noise, angle, centre):
+    face = make_face(*centre, 45, angle=angle)
+    before = noise.copy()
+    result = paste(noise, face, new=[255, 0, 0])
+    assert np.array_equal(noise, before)
+    assert result.shape == noise.shape and result.dtype == np.uint8
+    outside = ~inside_view(noise, face, margin=1)
+    assert np.array_equal(result[outside], noise[outside])
+    if centre == (-300, -300):
+        assert np.array_equal(result, noise)
+    else:
+        assert not np.array_equal(result, noise)
+
+
+def test_the_face_is_painted_where_it_is_and_fades_towards_its_border():
+    frame = np.zeros((300, 400, 3), np.uint8)
+    face = make_face(200, 120, 45)
+    result = paste(frame, face, new=[200, 100, 50]).astype(int)
+    for x, y in np.round(face.landmarks).astype(int):
+        assert np.abs(result[y, x] - [200, 100, 50]).max() <= 2
+    painted = result[..., 0] > 0
+    rows, columns = np.nonzero(painted)
+    centre = [columns.mean(), rows.mean()]
+    assert centre == pytest.approx([200, 120 + 0.42 * 45], abs=4)
+    assert 3 * 45**2 < painted.sum() < 9 * 45**2
+    steps = np.abs(np.diff(result[..., 0], axis=1)).max()
+    assert steps < 60  # no hard border
+
+
+def test_a_wider_feather_is_softer():
+    frame, face = np.zeros((300, 400, 3), np.uint8), make_face(200, 120, 45)
+    steps = []
+    for feather in (0.03, 0.15, 0.4):
+        result = paste(frame, face, new=[200, 200, 200], config=dataclasses.replace(PLAIN, feather=feather))
+        steps.append(int(np.abs(np.diff(result[120, :, 0].astype(int))).max()))
+    assert steps[0] > 1.5 * steps[1] > 1.5 * steps[2]
+
+
+def test_the_attention_mask_says_how_much_shows():
+    frame, face = np.zeros((300, 400, 3), np.uint8), make_face(200, 120, 45)
+    nose = tuple(np.round(face.landmarks[2]).astype(int)[::-1])
+    shown = [paste(frame, face, new=[200, 200, 200], mask=mask)[nose][0] for mask in (0.0, 0.25, 0.5, 1.0)]
+    assert shown == pytest.approx([0, 50, 100, 200], abs=2)
+    assert np.array_equal(paste(frame, face, new=[200, 200, 200], mask=0.0), frame)
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+@pytest.mark.parametrize("colour", ["none", "mean", "histogram"])
+def test_the_old_face_pasted_over_itself_changes_little(portraits, size, colour):
+    """Two bilinear warps and a smaller size in between cost detail; the place and the colours stay."""
+    portrait = portraits[1]
+    face = annotated_face(portrait)
+    config = dataclasses.replace(PLAIN, colour=colour)
+    result = paste(portrait.image, face, size=size, config=config)
+    region = inside_view(portrait.image, face)
+    assert psnr(result[region], portrait.image[region]) > {64: 28, 128: 33, 256: 38}[size]
+    assert (result[region].mean(axis=0) - portrait.image[region].mean(axis=0)) == pytest.approx(0, abs=0.7)
+
+
+@pytest.mark.parametrize("colour", ["none", "mean", "histogram"])
+def test_dark_pixels_stay_as_dark_as_they_are(colour):
+    rng = np.random.default_rng(2)
+    frame = rng.integers(0, 11, (30, 40, 3)).astype(np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+    result = paste(frame, make_face(200, 120, 45), size=256, config=dataclasses.replace(PLAIN, colour=colour))
+    assert np.abs(result.astype(int) - frame).mean() < 0.6
+    assert result.max() <= 11
+
+
+def test_landmarks_and_pixels_agree_to_half_a_pixel(portraits):
+    """A pasted face sits exactly over the old one: shifted by a pixel it would fit worse in every direction."""
+    image = portraits[1].image
+    face = annotated_face(portraits[1])
+    result = paste(image, face, size=256).astype(int)
+    middle = (slice(110, 220), slice(110, 210))
+    here = np.abs(result[middle] - image[middle]).mean()
+    for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        assert np.abs(np.roll(result, (dy, dx), (0, 1))[middle] - image[middle]).mean() > 2 * here
+
+
+def test_colour_correction_brings_the_light_of_the_frame(portraits):
+    image = portraits[1].image
+    face = annotated_face(portraits[1])
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128)
+    old = warp_frame(image, matrix, 128)
+    darker = (old * 0.5).astype(np.uint8)
+    points = points_in_crop(face, matrix)
+    errors = {}
+    for colour in ("none", "mean", "histogram"):
+        config = dataclasses.replace(PLAIN, colour=colour)
+        result = paste_face(image, old, darker, np.ones((128, 128), np.float32), points, matrix, config)
+        errors[colour] = float(np.abs(result.astype(int) - image).mean())
+    assert errors["mean"] < 0.1 * errors["none"] and errors["histogram"] < 0.1 * errors["none"]
+
+
+def test_sharpening_lifts_edges_and_nothing_else():
+    picture = np.full((40, 40, 3), 100, np.uint8)
+    assert np.array_equal(sharpen(picture, 2.0), picture)
+    picture[:, 20:] = 150
+    assert sharpen(picture, 0) is picture
+    assert np.array_equal(sharpen(picture, 1.0)[:, [0, -1]], picture[:, [0, -1]])
+    contrasts = [int(np.ptp(sharpen(picture, amount))) for amount in (0, 0.5, 1.0)]
+    assert contrasts[0] < contrasts[1] < contrasts[2]

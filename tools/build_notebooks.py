@@ -1,0 +1,129 @@
+"""Builds the notebooks from their text.
+
+    python tools/build_notebooks.py           writes notebooks/*.ipynb and colab/*.ipynb
+    python tools/build_notebooks.py --check   writes nothing; names files that are not what their text gives, exits 1
+
+The text is `notebooks/NN_name.py` in jupytext's percent format. The notebooks have no outputs, and building twice gives
+the same bytes. The Colab notebooks are the same text plus the cells of `tools/colab_header.py`, less cells tagged
+`local`: cells tagged `after-parameters` come after the cell tagged `parameters`, the others come first.
+"""
+
+import argparse
+import hashlib
+import pathlib
+import string
+import sys
+
+import jupytext
+import nbformat
+
+REPOSITORY = ""
+"""The project on GitHub as owner/name; empty as long as it has no public address, and then there is no badge."""
+
+INSTALL_FROM = f"git+https://github.com/{REPOSITORY}" if REPOSITORY else "/content/faceswap_lib.zip"
+"""What a Colab notebook gives to pip; a path is a file that the reader puts there."""
+
+COLAB = {"00_faceswap_demo": "faceswap_demo"}
+"""Which notebooks are built for Colab too, and their names there."""
+
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+COLAB_METADATA = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
+
+
+def main() -> int:
+    """Builds or checks; gives the exit code."""
+    parser = argparse.ArgumentParser(description="Build the notebooks from their text.")
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if a notebook is stale")
+    parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).parents[1], help="the checkout")
+    arguments = parser.parse_args()
+    built = build_all(arguments.root)
+    stale = [path for path, text in built.items() if not path.is_file() or path.read_bytes() != text.encode()]
+    stray = sorted(set(_list_notebooks(arguments.root)) - set(built))
+    if arguments.check:
+        for path in stale:
+            print(f"{path.relative_to(arguments.root)} is stale; run python tools/build_notebooks.py")
+        for path in stray:
+            print(f"{path.relative_to(arguments.root)} has no text; write one or delete it")
+        return 1 if stale or stray else 0
+    for path in stale:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(built[path].encode())
+        print(f"wrote {path.relative_to(arguments.root)}")
+    return 0
+
+
+def build_all(root: pathlib.Path) -> dict[pathlib.Path, str]:
+    """Builds every notebook of a checkout in memory.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        The text of each .ipynb by its path.
+    """
+    header = string.Template((root / "tools" / "colab_header.py").read_text(encoding="utf-8"))
+    header_cells = _read_cells(header.substitute(install_from=INSTALL_FROM))
+    built = {}
+    for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.py")):
+        cells = _read_cells(path.read_text(encoding="utf-8"))
+        built[path.with_suffix(".ipynb")] = _to_json(cells, KERNEL)
+        if name := COLAB.get(path.stem):
+            built[root / "colab" / f"{name}.ipynb"] = _to_json(
+                _add_colab_cells(cells, header_cells, name), {**KERNEL, **COLAB_METADATA}
+            )
+    return built
+
+
+def _list_notebooks(root: pathlib.Path) -> list[pathlib.Path]:
+    return [path for folder in ("notebooks", "colab") for path in (root / folder).glob("*.ipynb")]
+
+
+def _read_cells(text: str) -> list[nbformat.NotebookNode]:
+    return jupytext.reads(text, fmt="py:percent").cells
+
+
+def _tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def _add_colab_cells(
+    cells: list[nbformat.NotebookNode], header: list[nbformat.NotebookNode], name: str
+) -> list[nbformat.NotebookNode]:
+    cells = [cell for cell in cells if "local" not in _tags(cell)]
+    later = [cell for cell in header if "after-parameters" in _tags(cell)]
+    first = [cell for cell in header if cell not in later]
+    if REPOSITORY:
+        link = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/colab/{name}.ipynb"
+        first.insert(0, nbformat.v4.new_markdown_cell(BADGE.format(link=link)))
+    places = [index for index, cell in enumerate(cells) if "parameters" in _tags(cell)]
+    if len(places) != 1:
+        raise ValueError(f"{name}: expected one cell tagged 'parameters', got {len(places)}")
+    return [*first, *cells[: places[0] + 1], *later, *cells[places[0] + 1 :]]
+
+
+def _to_json(cells: list[nbformat.NotebookNode], metadata: dict) -> str:
+    """Writes a notebook of format 4.5; a cell's id comes from what it says, so an edit elsewhere leaves it alone."""
+    notebook = nbformat.v4.new_notebook(metadata=metadata)
+    seen: set[str] = set()
+    for cell in cells:
+        make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+        tags = {"tags": _tags(cell)} if _tags(cell) else {}
+        copy = 0
+        while (cell_id := _cell_id(cell, copy)) in seen:
+            copy += 1
+        seen.add(cell_id)
+        notebook.cells.append(make(cell.source, metadata=tags, id=cell_id))
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook) + "\n"
+
+
+def _cell_id(cell: nbformat.NotebookNode, copy: int) -> str:
+    return hashlib.sha256(f"{copy} {cell.cell_type} {cell.source}".encode()).hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
