@@ -268,16 +268,16 @@ show.pictures([*real, *warped], captions=captions, columns=6)
 # %% [markdown]
 # ## 8. The networks
 #
-#     face of A --> encoder --> code --> decoder A --> face of A
-#                      |
-#     face of B --------        code --> decoder B --> face of B
+#     practice   face of A --> encoder --> code --> decoder A --> face of A
+#                face of B --> encoder --> code --> decoder B --> face of B
 #
-# The **encoder** squeezes a face into a code of a few thousand numbers. A **decoder** makes a face out of a code.
-# There is one encoder for both people but a decoder for each. That is the whole idea of the swap: since the encoder
-# must serve both decoders, its code comes to say what A and B can share (where they look, how far the mouth is open,
-# where the light comes from), and each decoder comes to know one face. After training we feed *A's* face to the
-# encoder and give the code to *decoder B*. Out comes B's face with A's expression, although nobody ever showed the
-# networks such a pair.
+#     the swap   face of A --> encoder --> code --> decoder B --> face of B, doing what A does
+#
+# The **encoder** squeezes a face into a compact *code*. A **decoder** makes a face out of a code. There is one encoder
+# for both people but a decoder for each. That is the whole idea of the swap: since the encoder must serve both
+# decoders, its code comes to say what A and B can share (where they look, how far the mouth is open, how the head is
+# turned), and each decoder comes to know one face. After training we feed *A's* face to the encoder and give the code
+# to *decoder B*. Out comes B's face with A's expression, although nobody ever showed the networks such a pair.
 #
 # Two **discriminators** are there for training only. They look at pictures and judge whether they are real.
 
@@ -291,8 +291,9 @@ for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
     print(f"{network.name:16} {network.input_shape[1:]} -> {outputs}, {network.count_params():,} numbers to learn")
 
 # %% [markdown]
-# A decoder has two outputs. One is the **raw face**. The other is the **mask**, a number from 0 to 1 for every pixel
-# that says how much of the raw face to take there; the rest stays the input's. What comes of it is the **composite**:
+# A decoder writes two things. One is the **mask**, a number from 0 to 1 for every pixel. The other is the **raw face**.
+# The mask says how much of the raw face to take at each pixel; the rest stays the input's. What comes of it is the
+# **composite**:
 #
 # $$\text{composite} = \text{mask} \cdot \text{raw} + (1 - \text{mask}) \cdot \text{input}$$
 #
@@ -323,8 +324,8 @@ show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, widt
 # | `adversarial`, `discriminator` | does it look real? | sharpness, see below |
 #
 # The last pair is a contest. The discriminator is trained to tell real pictures from written ones; the generator, that
-# is encoder and decoders, is trained to fool it. Neither ever wins: that is a *GAN*, a generative adversarial network.
-# Their curves need not fall. The contest begins when the faces are roughly right, after 40 % of the steps.
+# is encoder and decoders, is trained to fool it. That is a *GAN*, a generative adversarial network. Neither ever wins,
+# so their curves need not fall. The contest begins only when the faces are roughly right.
 #
 # `mask_mean` is no loss but a reading to watch: how much of the face is taken from the decoder. Near 1 is a swap,
 # near 0 gives A back unchanged.
@@ -338,8 +339,8 @@ report = train(workspace, network_config=PRESETS[PRESET], config=config, on_log=
 
 # %% [markdown]
 # A training that stops half-way, here or when the machine goes away, is not lost: run the notebook again and it goes on
-# from the last checkpoint. There is one every 250 steps. Every tenth step is noted in the run's `history.jsonl`, so the
-# curves of all terms can be drawn at any time:
+# from its last checkpoint, one of those it writes every few hundred steps. What was logged is in the run's
+# `history.jsonl`, so the curves of all terms can be drawn at any time:
 
 # %%
 from faceswap_lib.training import read_history
@@ -416,18 +417,20 @@ show.pictures([frames[index] for frames in (frames_a, frames_swapped) for index 
 # %% [markdown]
 # ## 12. What to look at, what to try
 #
-# - **Whose face is it?** Cover cap and hair with your hands. Eyes, nose and teeth are Collins's; the glasses are gone,
-#   because decoder B never saw any.
+# - **Whose face is it?** Cover cap and hair with your hands. Eyes, nose and teeth are Collins's. Of the glasses only
+#   the ends are left, outside the mask: decoder B never saw any.
 # - **Does it do what A does?** The head's turns, yes. A's frown, no: B smiles all through her clip, so a smile is all
 #   that decoder B knows. Two clips with the same range of expressions are worth more than long ones.
 # - **Is it sharp?** No: the networks write 64 pixels, and have trained for minutes. Set `PRESET = "lite"`,
 #   `STEPS = 1500` and another `WORKSPACE`, and have patience: about six times as long.
-# - **Where does it end?** Look along the jaw and the hairline. The shape of the head, the ears and the hair stay A's.
-# - Convert once more with `config=ConvertConfig(colour="none")`, or with `direction="b2a"` and B's video.
+# - **Where does it end?** Look along the jaw and under the cap, where some of Collins's fringe shows. The shape of the
+#   head, the ears and the hair stay A's.
+# - Convert once more with `config=ConvertConfig(colour="none")`. Or the other way round: `video_b`, another `swap`,
+#   `config=ConvertConfig(direction="b2a")`, and no `track`, since that one is A's.
 # - Put your own two clips in place of the two above: half a minute of one person each, well lit, from several sides.
 #
 # ## Responsible use
 #
-# A swapped video is a claim that somebody did something, so make one only of people who have said yes to it, and say
-# with the video that it is made up. The two people here are shown in public-domain portraits that say nothing they did
-# not say; nothing you make of them may pretend otherwise, and many places have laws about it that you are bound by.
+# A swapped video is a claim that somebody did something, so make one only of people who have agreed to it, and say with
+# the video that it is made up. That it can be done in five minutes does not make it harmless: many places have laws
+# against passing off such a video as real, and the two people in this one said and did nothing of what it shows.

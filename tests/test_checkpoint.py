@@ -1,5 +1,6 @@
 """Checkpoint files: whole, the newest two, and only into the networks they are of."""
 
+import dataclasses
 import logging
 import os
 
@@ -9,7 +10,7 @@ import pytest
 
 from faceswap_lib.errors import CheckpointError
 from faceswap_lib.networks import NetworkConfig, build_networks
-from faceswap_lib.networks.config import WIDTHS, Widths
+from faceswap_lib.networks.config import WIDTHS
 from faceswap_lib.training.checkpoint import (
     KEPT,
     TrainingState,
@@ -20,7 +21,9 @@ from faceswap_lib.training.checkpoint import (
 )
 from tests.conftest import read_arrays
 
-NARROW = Widths(encoder=(8, 8, 8, 16), code=16, decoder=(16, 8, 8), discriminator=(4, 4, 4))
+NARROW = dataclasses.replace(
+    WIDTHS["tiny", 64], encoder=(8, 8, 8, 16), code=16, decoder=(16, 8, 8), discriminator=(4, 4, 4)
+)
 CONFIG = NetworkConfig(capacity="tiny", resolution=64, attention=False, norm="none")
 
 

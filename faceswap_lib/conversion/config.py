@@ -17,9 +17,9 @@ class ConvertConfig:
     ] = "mean"
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
     sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 0.8
-    batch_size: Annotated[int, Doc("faces swapped at a time")] = 8
+    swap_batch: Annotated[int, Doc("faces swapped at a time")] = 8
 
     def __post_init__(self):
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
-        check_range("batch_size", self.batch_size, 1, 1024)
+        check_range("swap_batch", self.swap_batch, 1, 1024)

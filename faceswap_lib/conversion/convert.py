@@ -116,7 +116,7 @@ def swap_frames(
         Each frame in order with the mean of its mask, or untouched with None where there was no face.
     """
     pairs = zip(frames, faces, strict=True)
-    while batch := list(itertools.islice(pairs, config.batch_size)):
+    while batch := list(itertools.islice(pairs, config.swap_batch)):
         seen = [(frame, face) for frame, face in batch if face is not None]
         swapped = collections.deque(_swap_batch(seen, swapper, config) if seen else ())
         for frame, face in batch:

@@ -14,24 +14,30 @@ class Widths:
     Attributes:
         encoder: Channels at half the input's side, a quarter, and so on, down to 4x4.
         code: Numbers in the bottleneck.
+        places: Channels at 8x8 that go past the bottleneck; more of them keep expression better and identity worse.
         decoder: Channels at 8x8, 16x16, and so on, up to half the output's side.
         discriminator: Channels at half the input's side, a quarter, an eighth.
     """
 
     encoder: tuple[int, ...]
     code: int
+    places: int
     decoder: tuple[int, ...]
     discriminator: tuple[int, int, int]
 
 
 WIDTHS = {
-    ("tiny", 64): Widths(encoder=(32, 64, 128, 256), code=256, decoder=(128, 96, 64), discriminator=(16, 32, 64)),
-    ("tiny", 128): Widths(
-        encoder=(32, 48, 64, 128, 256), code=256, decoder=(128, 96, 64, 32), discriminator=(16, 32, 64)
+    ("tiny", 64): Widths(
+        encoder=(32, 64, 128, 256), code=256, places=8, decoder=(128, 96, 64), discriminator=(16, 32, 64)
     ),
-    ("lite", 64): Widths(encoder=(64, 128, 256, 512), code=512, decoder=(256, 192, 96), discriminator=(32, 64, 128)),
+    ("tiny", 128): Widths(
+        encoder=(32, 48, 64, 128, 256), code=256, places=8, decoder=(128, 96, 64, 32), discriminator=(16, 32, 64)
+    ),
+    ("lite", 64): Widths(
+        encoder=(64, 128, 256, 512), code=512, places=16, decoder=(256, 192, 96), discriminator=(32, 64, 128)
+    ),
     ("lite", 128): Widths(
-        encoder=(48, 96, 192, 256, 384), code=512, decoder=(256, 160, 96, 48), discriminator=(32, 64, 128)
+        encoder=(48, 96, 192, 256, 384), code=512, places=16, decoder=(256, 160, 96, 48), discriminator=(32, 64, 128)
     ),
 }
 

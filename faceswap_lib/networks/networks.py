@@ -77,7 +77,11 @@ def build_networks(config: NetworkConfig) -> Networks:
 
 
 def build_encoder(config: NetworkConfig) -> keras.Model:
-    """Builds the encoder: strided convolutions to 4x4, a narrow bottleneck, back up to 8x8."""
+    """Builds the encoder: strided convolutions to 4x4, a narrow bottleneck, back up to 8x8.
+
+    The bottleneck is what makes a swap of it, but it learns late where eyes and mouth are, for it must say so in words,
+    as it were. A few channels at 8x8 go past it and point at the places.
+    """
     widths = config.widths
     image = keras.Input((config.resolution, config.resolution, 3), name="warped")
     x = _convolve(image, widths.encoder[0], kernel=5, stride=2)
@@ -85,15 +89,13 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
         x = _normalise(_convolve(x, channels, stride=2), config)
         x = _attend(x, config)
         if x.shape[1] == 8:
-            spatial = x
+            places = layers.Conv2D(widths.places, 1, kernel_initializer="he_normal", name="places")(x)
     x = layers.Flatten()(x)
     x = layers.Dense(widths.code, name="code")(x)
     x = layers.Dense(4 * 4 * widths.encoder[-1], name="decode")(x)
     x = layers.Reshape((4, 4, widths.encoder[-1]))(x)
     x = _upscale(x, widths.decoder[0], config)
-    S = int(__import__("os").environ.get("SP", "0"))
-    if S:
-        x = layers.Concatenate()([x, layers.Conv2D(S, 1, kernel_initializer="he_normal")(spatial)])
+    x = layers.Concatenate()([x, places])
     return keras.Model(image, x, name="encoder")
 
 

@@ -157,19 +157,14 @@ def _fresh_state(network_config: NetworkConfig, config: TrainConfig) -> Training
     keras.utils.set_random_seed(config.seed)
     networks, averaged = build_networks(network_config), build_networks(network_config)
 
-    def build_adam(learning_rate: float) -> keras.Optimizer:
-        return keras.optimizers.Adam(
-            learning_rate,
-            beta_1=float(__import__("os").environ.get("B1", "0.5")),
-            beta_2=0.99,
-            global_clipnorm=CLIP_NORM,
-        )
+    def build_adam(learning_rate: float, momentum: float) -> keras.Optimizer:
+        return keras.optimizers.Adam(learning_rate, beta_1=momentum, beta_2=0.99, global_clipnorm=CLIP_NORM)
 
     state = TrainingState(
         networks=networks,
         averaged=averaged,
-        generator_optimiser=build_adam(config.learning_rate),
-        discriminator_optimiser=build_adam(config.discriminator_learning_rate),
+        generator_optimiser=build_adam(config.learning_rate, 0.9),
+        discriminator_optimiser=build_adam(config.discriminator_learning_rate, 0.5),
     )
     for optimiser, players in (
         (state.generator_optimiser, networks.generators),

@@ -1,0 +1,280 @@
+"""The command line: what it answers, with which exit code, and what bad input leaves behind (nothing)."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import typing
+
+import numpy as np
+import pytest
+import tyro
+from typing_extensions import Doc
+
+from faceswap_lib.cli import VERBS, main
+from faceswap_lib.facesets import read_manifest
+from faceswap_lib.media import read_frames
+from tests.conftest import ROOT
+from tests.fakes import encode_like
+from tests.videos import make_video
+
+# Progress bars, and what TensorFlow says for itself before it can be told to be quiet.
+CHATTER = re.compile(r"^(.*\d+%\|.*|.*: 0it .*|.*\|.* \[\d\d:\d\d.*|WARNING: All log messages.*|[IWE]0000 .*)?$")
+
+
+def message_lines(text: str) -> list[str]:
+    """What a user is told on stderr, without progress bars."""
+    return [line for line in re.split(r"[\r\n]+", text) if not CHATTER.match(line)]
+
+
+def files_below(root: pathlib.Path) -> dict[str, int]:
+    return {path.relative_to(root).as_posix(): path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def refused(capsys, tmp_path) -> typing.Callable[..., str]:
+    """Runs a command that must be refused; gives its message."""
+
+    def run(*arguments: object, watched: pathlib.Path = tmp_path) -> str:
+        before = files_below(watched)
+        capsys.readouterr()
+        assert main([str(argument) for argument in arguments]) == 2
+        captured = capsys.readouterr()
+        lines = message_lines(captured.err)
+        assert 1 <= len(lines) <= 2 and lines[0].startswith("faceswap: "), captured.err
+        assert "Traceback" not in captured.err + captured.out
+        assert files_below(watched) == before
+        return " ".join(lines)
+
+    return run
+
+
+@pytest.fixture
+def faceless(tmp_path) -> pathlib.Path:
+    return make_video(tmp_path / "bars.mp4", width=160, height=120, frames=10)
+
+
+@pytest.fixture
+def text_file(tmp_path) -> pathlib.Path:
+    path = tmp_path / "notes.mp4"
+    path.write_text("this is no video\n" * 50)
+    return path
+
+
+# Bad input ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_file_is_named(refused, tmp_path, portrait_clips, tiny_run):
+    missing = tmp_path / "none.mp4"
+    for arguments in (
+        ("extract", missing, "--workspace", tmp_path / "w", "--as", "src"),
+        ("run", missing, portrait_clips[1], "--workspace", tmp_path / "w"),
+        ("run", portrait_clips[0], missing, "--workspace", tmp_path / "w"),
+        ("convert", missing, "--workspace", tiny_run.workspace.root, "--out", tmp_path / "o.mp4"),
+    ):
+        assert f"no such file: {missing}" in refused(*arguments)
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_text_file_named_mp4_is_no_video(refused, tmp_path, portrait_clips, text_file):
+    assert "expected a video" in refused("extract", text_file, "--workspace", tmp_path / "w", "--as", "src")
+    assert "expected a video" in refused("run", portrait_clips[0], text_file, "--workspace", tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_video_with_no_face_is_refused(refused, tmp_path, faceless, tiny_run):
+    assert "a face in 0 of 10 frames" in refused("extract", faceless, "--workspace", tmp_path / "w", "--as", "dst")
+    assert "a face in 0 of 10 frames" in refused("run", faceless, faceless, "--workspace", tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+    out = ("--workspace", tiny_run.workspace.root, "--out", tmp_path / "o.mp4")
+    assert "no face in any of its 10 frames" in refused("convert", faceless, *out)
+
+
+def test_a_video_of_one_frame_is_too_short_to_learn_from(refused, tmp_path, portrait_clips):
+    frame = next(iter(read_frames(portrait_clips[0])))
+    single = encode_like(portrait_clips[0], tmp_path / "one.mp4", [frame])
+    message = refused("extract", single, "--workspace", tmp_path / "w", "--as", "src")
+    assert "a face in 1 of 1 frames, at least 8 are needed" in message
+    assert "at least 8 are needed" in refused("run", single, portrait_clips[1], "--workspace", tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_an_empty_workspace_says_what_comes_first(refused, tmp_path, portrait_clips, made):
+    workspace = tmp_path / "w"
+    if made:
+        workspace.mkdir()
+    assert "run 'faceswap extract' first" in refused("train", "--workspace", workspace)
+    assert "run 'faceswap extract' first" in refused("masks", "--workspace", workspace)
+    out = ("--workspace", workspace, "--out", tmp_path / "o.mp4")
+    assert "run 'faceswap train' first" in refused("convert", portrait_clips[0], *out)
+    assert workspace.exists() == made and (not made or not os.listdir(workspace))
+
+
+def test_a_file_as_workspace_is_refused(refused, text_file, portrait_clips):
+    for arguments in (("train",), ("masks",), ("extract", portrait_clips[0], "--as", "src")):
+        assert "expected a folder" in refused(*arguments, "--workspace", text_file)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [
+        (["train", "--workspace", "W", "--stepz", "5"], "--steps"),
+        (["run", "a.mp4", "b.mp4", "--workspace", "W", "--prezet", "tiny"], "--preset"),
+        (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--colors", "mean"], "--colour"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-fase", "1"], "--min-face"),
+    ],
+)
+def test_an_unknown_option_names_the_nearest(refused, monkeypatch, tmp_path, arguments, nearest):
+    monkeypatch.chdir(tmp_path)
+    message = refused(*arguments)
+    assert next(a for a in arguments if a.startswith("--") and a[2:] in message) and nearest in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["trian"], "train"),
+        ([], "train"),
+        (["train"], "--workspace"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "both"], "src"),
+        (["train", "--workspace", "W", "--preset", "huge"], "lite"),
+        (["train", "--workspace", "W", "--steps", "many"], "--steps"),
+        (["extract", "--workspace", "W", "--as", "src"], "VIDEO"),
+    ],
+)
+def test_wrong_use_says_what_is_right(refused, monkeypatch, tmp_path, arguments, named):
+    monkeypatch.chdir(tmp_path)
+    assert named.lower() in refused(*arguments).lower()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--workspace", "W", "--batch-size", "0"], "batch_size must be between 1 and"),
+        (["train", "--workspace", "W", "--seed", "-1"], "seed must be between 0 and"),
+        (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--feather", "7"], "feather must be between"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--every", "0"], "every must be between 1 and"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-face", "2"], "min_face must be between"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--bridge", "-1"], "bridge must be between 0"),
+    ],
+)
+def test_an_option_out_of_range_says_the_range(refused, monkeypatch, tmp_path, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(*arguments)
+
+
+def test_a_checkpoint_of_another_resolution_is_refused(refused, tiny_run):
+    root = tiny_run.workspace.root
+    message = refused("train", "--workspace", root, "--preset", "lite", watched=root)
+    assert "was trained with resolution 64, asked for 128" in message and "--run" in message
+    for name in ("a/b", ".."):
+        assert "plain folder name" in refused("train", "--workspace", root, "--run", name, watched=root)
+
+
+def test_an_output_already_there_is_kept(refused, tiny_run, portrait_clips, tmp_path):
+    out = tmp_path / "swap.mp4"
+    out.write_bytes(b"precious")
+    arguments = ("convert", portrait_clips[0], "--workspace", tiny_run.workspace.root, "--out")
+    assert "is already there; pass --overwrite" in refused(*arguments, out)
+    assert "expected an output named .mp4" in refused(*arguments, tmp_path / "swap.avi")
+    clip = shutil.copy(portrait_clips[0], tmp_path / "clip.mp4")
+    mine = ("convert", clip, "--workspace", tiny_run.workspace.root, "--out", clip, "--overwrite")
+    assert "is the input; name another file" in refused(*mine)
+
+
+def test_another_persons_video_is_not_mixed_in(refused, workspace_copy, portrait_clips):
+    root = workspace_copy.root
+    message = refused("extract", portrait_clips[1], "--workspace", root, "--as", "src", watched=root)
+    assert "holds faces of hopper.mp4" in message and "--overwrite" in message
+
+
+def test_from_a_shell_bad_input_gives_code_2_and_no_traceback(tmp_path, text_file):
+    for arguments in (["extract", str(text_file), "--workspace", "w", "--as", "src"], ["train", "--bogus"]):
+        result = subprocess.run(
+            [sys.executable, "-c", "import sys; from faceswap_lib.cli import main; sys.exit(main())", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert result.returncode == 2, result.stderr
+        assert 1 <= len(message_lines(result.stderr)) <= 2 and "Traceback" not in result.stderr
+        assert result.stdout == "" and os.listdir(tmp_path) == ["notes.mp4"]
+
+
+# What works ----------------------------------------------------------------------------------------------------------
+
+
+def option_texts(verb: type) -> dict[str, str]:
+    """The options of a verb as they are typed, with their documentation; nested option classes are spread out."""
+    hints = typing.get_type_hints(verb, include_extras=True)
+    texts = {}
+    for field in dataclasses.fields(verb):
+        kind, *notes = typing.get_args(hints[field.name])
+        if dataclasses.is_dataclass(kind):
+            texts |= option_texts(kind)
+            continue
+        doc = next(note.documentation for note in notes if isinstance(note, Doc))
+        positional = tyro.conf.Positional[int].__metadata__[0] in notes
+        name = "PATH" if positional else "--" + {"side": "as"}.get(field.name, field.name.replace("_", "-"))
+        texts[f"{name} {field.name}"] = doc
+    return texts
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__.lower())
+def test_help_of_every_verb_explains_every_option(verb, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([verb.__name__.lower(), "--help"])
+    assert stop.value.code in (0, None)
+    text = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    assert verb.__doc__ in text
+    for key, doc in option_texts(verb).items():
+        name = key.split()[0]
+        assert re.search(rf"(^| ){name}\b", text), name
+        assert doc in text, key
+
+
+def test_help_lists_every_verb_and_needs_no_keras(tmp_path):
+    program = (
+        "import sys\nfrom faceswap_lib.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "finally:\n    assert not {'keras', 'tensorflow', 'mtcnn'} & set(sys.modules)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    for verb in VERBS:
+        assert verb.__name__.lower() in result.stdout
+
+
+def test_the_doctor_finds_everything_needed(capsys):
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not any(line.startswith("MISSING") for line in lines)
+    named = {line[8:].split()[0] for line in lines}
+    assert {"python", "tensorflow", "mtcnn", "filterpy", "Keras", "MTCNN", "devices"} <= named
+
+
+def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait_clips, capsys):
+    workspace = shutil.copytree(tiny_run.workspace.root, tmp_path / "w", ignore=shutil.ignore_patterns("step-*20.npz"))
+    shutil.rmtree(workspace / "binary_masks")
+    extract = ["extract", str(portrait_clips[1]), "--workspace", str(workspace), "--as", "src", "--every", "4"]
+    assert main([*extract, "--overwrite"]) == 0
+    assert "10 faces in" in capsys.readouterr().out
+    assert len(read_manifest(workspace / "face_src")) == 10
+    assert main(["masks", "--workspace", str(workspace)]) == 0
+    out = capsys.readouterr().out
+    assert "0 new eye masks" in out and "38 new eye masks" in out  # extracting src has drawn its own
+    video = tmp_path / "o.mp4"
+    convert = ["convert", str(portrait_clips[0]), "--workspace", str(workspace), "--out", str(video)]
+    assert main([*convert, "--direction", "b2a", "--colour", "histogram"]) == 0
+    assert re.search(r"38 of 38 frames swapped, mask 0\.\d\d", capsys.readouterr().out)
+    changed = [
+        np.abs(a.astype(int) - b).mean()
+        for a, b in zip(read_frames(video), read_frames(portrait_clips[0]), strict=True)
+    ]
+    assert min(changed) > 1

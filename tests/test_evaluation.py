@@ -1,0 +1,83 @@
+"""Charts, differences and pages, each on a case with a known answer."""
+
+import re
+
+import numpy as np
+import pytest
+
+from faceswap_lib.evaluation import Page, compare_videos, draw_losses
+from faceswap_lib.faces import Face, FaceTrack
+
+FACE = Face(box_xyxy=[60, 40, 140, 150], score=0.99, landmarks=[[85, 80], [115, 80], [100, 98], [88, 115], [112, 115]])
+
+
+def history(steps: int) -> list[dict[str, float]]:
+    terms = ("reconstruction", "structure", "edges", "mask_mean")
+    return [{"step": n, **{f"{t}_{s}": 1 / n for t in terms for s in "ab"}} for n in range(10, 10 * steps + 1, 10)]
+
+
+def write_frames(path, frames):
+    from fractions import Fraction
+
+    from faceswap_lib.media import VideoWriter
+
+    height, width = frames[0].shape[:2]
+    with VideoWriter(path, width=width, height=height, fps=Fraction(25), crf=0) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return path
+
+
+@pytest.fixture
+def grey_clip(tmp_path):
+    return write_frames(tmp_path / "grey.mp4", [np.full((200, 200, 3), 100, np.uint8)] * 6)
+
+
+def test_a_copy_differs_nowhere(grey_clip):
+    difference = compare_videos(grey_clip, grey_clip, FaceTrack(faces=(FACE,) * 6), every=2)
+    assert difference.frames == 3 and difference.face_change == 0 and difference.background_psnr > 100
+
+
+def test_a_change_is_counted_where_it_is(grey_clip, tmp_path):
+    """A patch in the middle of the face changes the face, a stripe at the edge changes the background."""
+    face, edge = (np.full((200, 200, 3), 100, np.uint8) for _ in range(2))
+    face[60:130, 70:130] = 140
+    edge[:10] = 140
+    track = FaceTrack(faces=(FACE,) * 6)
+    changed = compare_videos(grey_clip, write_frames(tmp_path / "face.mp4", [face] * 6), track)
+    assert changed.face_change > 15 and changed.background_psnr > 45
+    changed = compare_videos(grey_clip, write_frames(tmp_path / "edge.mp4", [edge] * 6), track)
+    assert changed.face_change < 1 and changed.background_psnr < 30
+
+
+def test_without_a_face_there_is_nothing_to_compare(grey_clip):
+    with pytest.raises(ValueError, match="expected a face in some compared frame, got none in 2"):
+        compare_videos(grey_clip, grey_clip, FaceTrack(faces=(None,) * 6))
+
+
+def test_the_chart_shows_the_curves():
+    flat, falling = (
+        draw_losses(lines) for lines in ([{**line, "structure_a": 0.01} for line in history(20)], history(20))
+    )
+    assert flat.dtype == np.uint8 and flat.shape == falling.shape and flat.shape[2] == 3
+    assert (flat != falling).any()
+    assert {tuple(colour) for colour in falling.reshape(-1, 3)} >= {(31, 119, 180), (255, 127, 14)}
+
+
+def test_an_empty_history_is_refused():
+    with pytest.raises(ValueError, match="at least one line"):
+        draw_losses([])
+
+
+def test_a_page_holds_its_pictures_and_escapes_its_text(tmp_path):
+    page = Page("A < B")
+    page.add_heading("Numbers & such")
+    page.add_text("<script>alert(1)</script>")
+    page.add_table({"steps": "12"})
+    page.add_picture(np.zeros((8, 9, 3), np.uint8), "black")
+    page.add_video("swap.mp4", "the result")
+    page.write(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "A &lt; B" in text and "<script>" not in text and "Numbers &amp; such" in text
+    assert re.search(r'<img src="data:image/jpeg;base64,[\w+/=]{100,}" alt="black" width="9" height="8">', text)
+    assert '<video src="swap.mp4" controls' in text and not re.findall(r'(?:src|href)="https?:', text)

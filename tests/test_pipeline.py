@@ -1,0 +1,95 @@
+"""The whole way from two videos to a swapped one, through the command line, at the smallest size."""
+
+import pathlib
+
+import av
+import numpy as np
+import pytest
+
+from faceswap_lib.cli import main
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.errors import InputError
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.media import count_frames, probe_video, read_frames
+from faceswap_lib.pipeline import convert, run_all
+from faceswap_lib.training import read_history
+from tests.conftest import read_arrays
+from tests.videos import psnr
+
+STEPS = 12
+OPTIONS = ("--preset", "tiny", "--steps", STEPS, "--batch-size", 2, "--warm-up", 2, "--checkpoint-every", 6)
+
+
+def run_command(clips: tuple[pathlib.Path, pathlib.Path], root: pathlib.Path, *more: object) -> int:
+    return main([str(part) for part in ("run", *clips, "--workspace", root, *OPTIONS, *more)])
+
+
+@pytest.fixture(scope="module")
+def finished(portrait_clips, tmp_path_factory) -> Workspace:
+    """A workspace after `faceswap run`."""
+    root = tmp_path_factory.mktemp("pipeline") / "w"
+    assert run_command(portrait_clips, root) == 0
+    return Workspace(root)
+
+
+def test_everything_lies_where_it_should(finished):
+    found = {path.relative_to(finished.root).as_posix() for path in finished.root.rglob("*") if path.is_file()}
+    for side in ("src", "dst"):
+        assert {f"face_{side}/000000.jpg", f"face_{side}/manifest.jsonl"} <= found
+        assert f"binary_masks/face_{side}_eyes/000037.png" in found
+    run = "models/default"
+    assert {f"{run}/config.json", f"{run}/history.jsonl", f"{run}/checkpoints/step-{STEPS:08d}.npz"} <= found
+    assert f"{run}/previews/step-{STEPS:08d}.png" in found and "swap.mp4" in found
+    assert not [name for name in found if "partial" in name]
+
+
+def test_the_output_has_the_first_videos_frames_size_rate_and_sound(finished, portrait_clips):
+    out, source = finished.root / "swap.mp4", portrait_clips[0]
+    before, after = probe_video(source), probe_video(out)
+    assert count_frames(out) == count_frames(source)
+    assert (after.width, after.height, after.fps) == (before.width, before.height, before.fps)
+    sounds = []
+    for path in (source, out):
+        with av.open(str(path)) as container:
+            sounds.append([bytes(packet) for packet in container.demux(audio=0) if packet.size])
+    assert sounds[0] == sounds[1] and sounds[0]
+
+
+def test_the_face_is_another_and_the_rest_is_not(finished, portrait_clips):
+    for after, before in zip(read_frames(finished.root / "swap.mp4"), read_frames(portrait_clips[0]), strict=True):
+        middle, edge = (slice(95, 150), slice(85, 140)), (slice(0, 30), slice(None))
+        assert psnr(after[middle], before[middle]) < 30
+        assert psnr(after[edge], before[edge]) > 35
+
+
+def test_the_history_ends_at_the_last_step(finished):
+    assert read_history(finished.run("default") / "history.jsonl")[-1]["step"] == STEPS
+
+
+def test_called_again_it_redoes_nothing_and_gives_the_same(finished, portrait_clips, capsys):
+    frames = list(read_frames(finished.root / "swap.mp4"))
+    weights = read_arrays(finished.run("default"), STEPS)
+    kept = ("face_src", "face_dst", "binary_masks", "models/default/checkpoints")
+    files = [path for part in kept for path in (finished.root / part).rglob("*") if path.is_file()]
+    times = {path: path.stat().st_mtime_ns for path in files}
+    assert run_command(portrait_clips, finished.root) == 0
+    assert f"trained to step {STEPS}, resumed at {STEPS}" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in files} == times
+    again = read_arrays(finished.run("default"), STEPS)
+    assert weights.keys() == again.keys() and all(np.array_equal(weights[name], again[name]) for name in weights)
+    assert all(np.array_equal(a, b) for a, b in zip(frames, read_frames(finished.root / "swap.mp4"), strict=True))
+
+
+def test_the_other_direction_converts_the_second_video(finished, portrait_clips, tmp_path):
+    out = tmp_path / "b.mp4"
+    report = convert(portrait_clips[1], finished, out, config=ConvertConfig(direction="b2a"))
+    assert report.swapped == 38
+    first = next(iter(read_frames(out)))
+    hopper, collins = (next(iter(read_frames(clip))) for clip in portrait_clips)
+    assert psnr(first[:30], collins[:30]) > 35 > psnr(first[:30], hopper[:30])
+
+
+def test_videos_are_looked_at_before_anything_is_done(portrait_clips, tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        run_all(portrait_clips[0], tmp_path / "none.mp4", Workspace(tmp_path / "w"))
+    assert not (tmp_path / "w").exists()
