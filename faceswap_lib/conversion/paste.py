@@ -12,6 +12,10 @@ PASTE_SIZE = 256
 """Side in pixels at which a view is corrected before it goes back into the frame."""
 
 
+DETAIL_SIGMAS = (0.8, 2.5)
+"""The two blurs, in pixels at `PASTE_SIZE`, between which detail is lifted."""
+
+
 def paste_face(
     frame: np.ndarray,
     old: np.ndarray,
@@ -52,11 +56,15 @@ def paste_face(
 
 
 def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
-    """Lifts detail by an unsharp mask: adds `amount` times what a blur takes away; uint8 in and out."""
+    """Lifts the middle frequencies, which enlarging a network's small picture leaves weak; uint8 in and out.
+
+    Adds `amount` times the difference of two blurs. A plain unsharp mask would lift the pixel grid of the enlarged
+    picture with it.
+    """
     if amount == 0:
         return picture
-    blurred = cv2.GaussianBlur(picture, (0, 0), 2.0)
-    return cv2.addWeighted(picture, 1 + amount, blurred, -amount, 0)
+    fine, coarse = (cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.float32) for sigma in DETAIL_SIGMAS)
+    return np.clip(np.round(picture + amount * (fine - coarse)), 0, 255).astype(np.uint8)
 
 
 def _fade_border(weight: np.ndarray) -> np.ndarray:

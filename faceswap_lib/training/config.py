@@ -33,10 +33,10 @@ class Phase:
 
 SCHEDULE = (
     Phase(start=0.0),
-    Phase(start=0.4, adversarial=0.1),
-    Phase(start=0.7, learning_rate=0.5, adversarial=0.1, composite=0.3, mask_prior=0.3),
-    Phase(start=0.85, learning_rate=0.25, adversarial=0.1, composite=0.3, mask_prior=0.1),
-    Phase(start=0.95, learning_rate=0.1, adversarial=0.1, composite=0.3, mask_prior=0.1),
+    Phase(start=0.5, adversarial=0.1),
+    Phase(start=0.6, learning_rate=0.5, adversarial=0.1),
+    Phase(start=0.85, learning_rate=0.2, adversarial=0.1, composite=0.3, mask_prior=0.3),
+    Phase(start=0.95, learning_rate=0.05, adversarial=0.1, composite=0.3, mask_prior=0.3),
 )
 """First the faces alone with a mask that is held up, then sharpness, then the mask may give way."""
 
@@ -48,7 +48,7 @@ class TrainConfig:
     steps: Annotated[int, Doc("steps in all; the schedule scales with them")] = 1500
     batch_size: Annotated[int, Doc("faces of each person per step")] = 8
     seed: Annotated[int, Doc("start of all randomness; same seed, same machine: same weights")] = 0
-    learning_rate: Annotated[float, Doc("generators' Adam")] = 5e-4
+    learning_rate: Annotated[float, Doc("generators' Adam")] = 1e-3
     warm_up: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
     discriminator_learning_rate: Annotated[float, Doc("discriminators' Adam")] = 2e-4
     turn: Annotated[float, Doc("random rotation, up to so many degrees either way")] = 5.0
@@ -58,8 +58,8 @@ class TrainConfig:
     eye_weight: Annotated[float, Doc("extra weight of the eyes in reconstruction and edges")] = 4.0
     mouth_weight: Annotated[float, Doc("extra weight of the mouth in reconstruction and edges")] = 2.0
     surroundings_weight: Annotated[float, Doc("weight of what lies outside the face, which is 1 inside")] = 0.02
-    structure_weight: Annotated[float, Doc("weight of structural dissimilarity")] = 1.0
-    edge_weight: Annotated[float, Doc("weight of the edge loss")] = 0.5
+    structure_weight: Annotated[float, Doc("weight of structural dissimilarity")] = 3.0
+    edge_weight: Annotated[float, Doc("weight of the edge loss")] = 1.0
     ema: Annotated[float, Doc("decay of the averaged weights that previews and conversion use")] = 0.99
     log_every: Annotated[int, Doc("steps between lines of history.jsonl")] = 10
     checkpoint_every: Annotated[int, Doc("steps between checkpoints")] = 250

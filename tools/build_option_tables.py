@@ -1,0 +1,62 @@
+"""Writes docs/options.md from the option classes, so that there is one list of options.
+
+Usage: python tools/build_option_tables.py [--check]
+"""
+
+import argparse
+import pathlib
+import sys
+
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.faces.detect import DetectConfig
+from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.facesets.extract import ExtractConfig
+from faceswap_lib.networks.config import PRESETS, NetworkConfig
+from faceswap_lib.options import describe_options, options_to_dict
+from faceswap_lib.training.config import TrainConfig
+
+PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "options.md"
+
+SECTIONS = (
+    ("Detection", DetectConfig, "`extract` and `convert`; `faceswap_lib.faces.DetectConfig`"),
+    ("Following", TrackConfig, "`extract` and `convert`; `faceswap_lib.faces.TrackConfig`"),
+    ("Extraction", ExtractConfig, "`extract`; `faceswap_lib.facesets.ExtractConfig`"),
+    ("Networks", NetworkConfig, "chosen by `--preset`; `faceswap_lib.networks.NetworkConfig`"),
+    ("Training", TrainConfig, "`train` and `run`; `faceswap_lib.training.TrainConfig`"),
+    ("Conversion", ConvertConfig, "`convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
+)
+
+
+def build_page() -> str:
+    """The page's text."""
+    parts = [
+        "# Options\n",
+        "Made by `python tools/build_option_tables.py` from the classes themselves. On the command line an option "
+        "is written with dashes: `batch_size` is `--batch-size`.\n",
+    ]
+    for title, options, where in SECTIONS:
+        parts.append(f"## {title}\n\nFor {where}.\n")
+        rows = ["| option | type | default | what it does |", "|---|---|---|---|"]
+        for row in describe_options(options):
+            rows.append(f"| `{row.name}` | {row.type.replace('|', '/')} | {row.default} | {row.text} |")
+        parts.append("\n".join(rows) + "\n")
+    presets = [f"- `{name}`: {options_to_dict(networks)}" for name, networks in PRESETS.items()]
+    parts.append("## Presets\n\n" + "\n".join(presets) + "\n")
+    return "\n".join(parts)
+
+
+def main() -> int:
+    """Writes the page, or with --check says whether it is fresh."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when the page is stale")
+    if not parser.parse_args().check:
+        PAGE.write_text(build_page(), encoding="utf-8")
+        return 0
+    if PAGE.read_text(encoding="utf-8") == build_page():
+        return 0
+    print(f"{PAGE} is stale; run python tools/build_option_tables.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
