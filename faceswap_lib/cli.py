@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import sys
+import tempfile
 import typing
 from typing import Annotated, Literal
 
@@ -23,7 +24,7 @@ from faceswap_lib.options import Doc
 from faceswap_lib.training.config import TrainConfig
 
 Flat = tyro.conf.OmitArgPrefixes
-Video = Annotated[tyro.conf.Positional[pathlib.Path], Doc("the video file")]
+Video = Annotated[tyro.conf.Positional[pathlib.Path], Doc("the video file"), tyro.conf.arg(metavar="VIDEO")]
 Folder = Annotated[pathlib.Path, Doc("the project's folder; made if it is not there")]
 RunName = Annotated[str, Doc("name of the training run")]
 Overwrite = Annotated[bool, Doc("replace what is already there"), tyro.conf.arg(name="overwrite")]
@@ -37,6 +38,7 @@ class Demo:
     steps: Annotated[int, Doc("training steps")] = 600
 
     def __call__(self) -> None:
+        _load_keras()
         from faceswap_lib.demo.demo import run_demo
 
         report = run_demo(self.workspace, steps=self.steps, progress=True)
@@ -47,8 +49,12 @@ class Demo:
 class Run:
     """Extract both people, train, and convert: from two videos to WORKSPACE/swap.mp4; start again to go on."""
 
-    video_a: Annotated[tyro.conf.Positional[pathlib.Path], Doc("video of A, whose face is replaced")]
-    video_b: Annotated[tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets")]
+    video_a: Annotated[
+        tyro.conf.Positional[pathlib.Path], Doc("video of A, whose face is replaced"), tyro.conf.arg(metavar="A.mp4")
+    ]
+    video_b: Annotated[
+        tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets"), tyro.conf.arg(metavar="B.mp4")
+    ]
     workspace: Folder
     preset: Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")] = None
     run: RunName = "default"
@@ -56,6 +62,7 @@ class Run:
     conversion: tyro.conf.OmitArgPrefixes[ConvertConfig] = ConvertConfig()
 
     def __call__(self) -> None:
+        _load_keras()
         from faceswap_lib.pipeline import run_all
 
         report = run_all(
@@ -85,6 +92,7 @@ class Extract:
     overwrite: Overwrite = False
 
     def __call__(self) -> None:
+        _load_keras()
         from faceswap_lib.facesets import read_manifest
         from faceswap_lib.pipeline import extract
 
@@ -128,6 +136,7 @@ class Train:
     training: Flat[TrainConfig] = TrainConfig()
 
     def __call__(self) -> None:
+        _load_keras()
         from faceswap_lib.training import train
 
         report = train(
@@ -154,6 +163,7 @@ class Convert:
     overwrite: Overwrite = False
 
     def __call__(self) -> None:
+        _load_keras()
         from faceswap_lib.pipeline import convert
 
         report = convert(
@@ -175,6 +185,7 @@ class Doctor:
     """Say what is installed, which backend and devices there are, and which weights were found."""
 
     def __call__(self) -> None:
+        _load_keras()
         from faceswap_lib.doctor import examine
 
         findings = examine()
@@ -210,6 +221,27 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         print("faceswap: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         return 1
     return 0
+
+
+def _load_keras() -> None:
+    """Imports Keras and wakes its devices without the log lines that TensorFlow's C++ writes whatever one asks.
+
+    If that fails, they are shown after all.
+    """
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            import keras
+
+            keras.distribution.list_devices()
+            log.truncate(0)
+        finally:
+            os.dup2(shown, 2)
+            log.seek(0)
+            os.write(shown, log.read())
+            os.close(shown)
 
 
 def _parse(arguments: list[str]) -> typing.Callable[[], None]:

@@ -16,6 +16,9 @@ FACE_CENTRE_BELOW_EYES = 0.42
 YAW_SHIFT = 0.5
 """How far the visible face lies away from the nose, as a share of the nose's offset from the eyes' middle."""
 
+OUTLINE = 0.65
+"""How far OpenCV's smooth outline reaches past a filled ellipse, in pixels of any picture."""
+
 
 def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.ndarray:
     """Draws both eyes, softened.
@@ -79,7 +82,7 @@ def _draw_ellipse(
 ) -> None:
     bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
     point = tuple(int(v) for v in np.round(centre * 2**bits))
-    axes = tuple(int(round(v * unit * 2**bits)) for v in half_axes)
+    axes = tuple(int(round((v * unit - OUTLINE) * 2**bits)) for v in half_axes)
     cv2.ellipse(canvas, point, axes, angle, 0, 360, 255, cv2.FILLED, cv2.LINE_AA, bits)
 
 
