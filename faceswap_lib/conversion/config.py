@@ -16,7 +16,7 @@ class ConvertConfig:
         Doc("how the new face takes on the colours of the old one: not, mean and spread, whole histogram"),
     ] = "mean"
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
-    sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 2.5
+    sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 3.0
     swap_batch: Annotated[int, Doc("faces swapped at a time")] = 8
 
     def __post_init__(self):

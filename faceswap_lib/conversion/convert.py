@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import itertools
-import logging
 import pathlib
 import typing
 
@@ -29,8 +28,6 @@ from faceswap_lib.faces import (
 from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.faces.scan import track_video
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
-
-logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,9 +90,7 @@ def convert_video(
             writer.write(frame)
             if mask_mean is not None:
                 masks.append(mask_mean)
-    report = ConversionReport(out=out, frames=len(track.faces), swapped=len(masks), mask_mean=float(np.mean(masks)))
-    logger.info("%s: %d of %d frames swapped", out, report.swapped, report.frames)
-    return report
+    return ConversionReport(out=out, frames=len(track.faces), swapped=len(masks), mask_mean=float(np.mean(masks)))
 
 
 def swap_frames(

@@ -1,7 +1,5 @@
 """Charts as pictures, drawn without a display."""
 
-import collections
-
 import matplotlib.backends.backend_agg
 import matplotlib.figure
 import numpy as np
@@ -37,18 +35,14 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
             axes.plot(steps, values, color=colour, alpha=0.3, linewidth=0.8)
             axes.plot(steps, _smooth(values), color=colour, label=side.upper())
         axes.set_title(f"{term}: {meaning}", fontsize=9)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 if term == "mask_mean" else None)
         axes.tick_params(labelsize=8)
         axes.legend(fontsize=8, frameon=False)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _smooth(values: tuple[float, ...], window: int = 9) -> list[float]:
-    """Mean of the last few values at every point."""
-    recent: collections.deque[float] = collections.deque(maxlen=window)
-    means = []
-    for value in values:
-        recent.append(value)
-        means.append(sum(recent) / len(recent))
-    return means
+def _smooth(values: tuple[float, ...], reach: int = 3) -> list[float]:
+    """Mean of every value and its neighbours up to `reach` away."""
+    windows = (values[max(0, index - reach) : index + reach + 1] for index in range(len(values)))
+    return [sum(window) / len(window) for window in windows]
