@@ -237,6 +237,9 @@ def _load_keras() -> None:
 
             keras.distribution.list_devices()
             log.truncate(0)
+        except ImportError as error:
+            name = os.environ.get("KERAS_BACKEND", "tensorflow")
+            raise InputError(f"Keras cannot run on '{name}' ({error}); install it or set KERAS_BACKEND") from error
         finally:
             os.dup2(shown, 2)
             log.seek(0)

@@ -15,6 +15,9 @@ from faceswap_lib.training import losses
 from faceswap_lib.training.augmentation import DeviceFaces, random_map, sample
 from faceswap_lib.training.config import TrainConfig
 
+MASK_VARIATION = 0.1
+"""Weight of the mask's total variation."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
@@ -67,7 +70,7 @@ class Objective:
         generator_loss, discriminator_loss, terms = 0.0, 0.0, {}
         for name, real, code, decoder, discriminator in sides:
             mask, raw, *coarse = decoder(code, training=True)
-            side_terms = self._likeness(real, mask, raw, coarse)
+            side_terms = self._likeness(real, raw, coarse)
             side_terms |= self._masking(real, mask, raw, scheduled)
             if adversarial:
                 fooling, telling = self._contest(real, mask, raw, discriminator)
@@ -94,7 +97,7 @@ class Objective:
             face=plain[..., 5:6] / 255,
         )
 
-    def _likeness(self, real: losses.Sample, mask, raw, coarse) -> dict:
+    def _likeness(self, real: losses.Sample, raw, coarse) -> dict:
         config = self.config
         weights = losses.region_weights(
             real, eyes=config.eye_weight, mouth=config.mouth_weight, surroundings=config.surroundings_weight
@@ -117,7 +120,7 @@ class Objective:
             "composite": scheduled[1] * ops.mean(ops.abs(composite - real.real)),
             "mask_prior": scheduled[2] * losses.mask_prior(mask, real.face),
             "mask_hinge": losses.mask_hinge(mask, real.face, scheduled[3]),
-            "mask_variation": 0.1 * losses.total_variation(mask),
+            "mask_variation": MASK_VARIATION * losses.total_variation(mask),
         }
 
     def _contest(self, real: losses.Sample, mask, raw, discriminator):
