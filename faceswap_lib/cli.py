@@ -26,6 +26,7 @@ from faceswap_lib.training.config import TrainConfig
 Flat = tyro.conf.OmitArgPrefixes
 Video = Annotated[tyro.conf.Positional[pathlib.Path], Doc("the video file"), tyro.conf.arg(metavar="VIDEO")]
 Folder = Annotated[pathlib.Path, Doc("the project's folder; made if it is not there")]
+Project = Annotated[pathlib.Path, Doc("the project's folder, with the extracted faces in it")]
 RunName = Annotated[str, Doc("name of the training run")]
 Overwrite = Annotated[bool, Doc("replace what is already there"), tyro.conf.arg(name="overwrite")]
 
@@ -59,7 +60,7 @@ class Run:
     preset: Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")] = None
     run: RunName = "default"
     training: Flat[TrainConfig] = TrainConfig()
-    conversion: tyro.conf.OmitArgPrefixes[ConvertConfig] = ConvertConfig()
+    conversion: Flat[ConvertConfig] = ConvertConfig()
 
     def __call__(self) -> None:
         _load_keras()
@@ -115,13 +116,15 @@ class Extract:
 class Masks:
     """Draw the eye masks of all extracted faces that lack one."""
 
-    workspace: Folder
+    workspace: Project
 
     def __call__(self) -> None:
         from faceswap_lib.facesets import write_eye_masks
+        from faceswap_lib.facesets.manifest import MANIFEST
 
         workspace = Workspace(self.workspace)
-        for side in ("src", "dst"):
+        sides = [side for side in ("src", "dst") if (workspace.faces(side) / MANIFEST).is_file()]
+        for side in sides or ["src"]:
             written = write_eye_masks(workspace, side, progress=True)
             print(f"{written} new eye masks in {workspace.eye_masks(side)}")
 
@@ -130,7 +133,7 @@ class Masks:
 class Train:
     """Train on both facesets, going on from the run's last checkpoint."""
 
-    workspace: Folder
+    workspace: Project
     preset: Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")] = None
     run: RunName = "default"
     training: Flat[TrainConfig] = TrainConfig()
@@ -154,7 +157,7 @@ class Convert:
     """Replace the face in a video with a trained run."""
 
     video: Video
-    workspace: Folder
+    workspace: Project
     out: Annotated[pathlib.Path, Doc("the .mp4 to write")]
     run: RunName = "default"
     conversion: Flat[ConvertConfig] = ConvertConfig()
@@ -217,8 +220,14 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
     except FaceswapError as error:
         print(f"faceswap: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(
+            f"faceswap: {error.filename or 'file'}: {error.strerror}; check path, permissions and free space",
+            file=sys.stderr,
+        )
+        return InputError.exit_code
     except KeyboardInterrupt:
-        print("faceswap: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("faceswap: stopped; start the same command again", file=sys.stderr)
         return 1
     return 0
 
@@ -266,10 +275,13 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
 
 
 def _one_line(boxed: str) -> str:
-    """Takes a boxed message of several lines apart and keeps its words."""
-    lines = [re.sub(r"[╭╮╰╯│─]+", " ", line).strip() for line in boxed.splitlines()]
-    kept = [re.sub(r"\s+", " ", line) for line in lines if line]
-    return "; ".join(kept) or "wrong use; see 'faceswap --help'"
+    """Takes a boxed message of several lines apart and keeps its words up to the help it repeats."""
+    inside = [line.strip("│ ").strip() for line in boxed.splitlines() if line.startswith("│")]
+    blocks = " ".join("\n" if set(line) == {"─"} else line for line in inside).split("\n")
+    told = [re.sub(r"\s+", " ", block).strip() for block in blocks]
+    told = [block for block in told if block and not block.startswith(("For full helptext", "Argument helptext"))]
+    told = [re.sub(r"(Perhaps you meant: --[\w-]+).*", r"\1", block) for block in told]
+    return f"{'; '.join(told[:2])} (see --help)" if told else "wrong use; see 'faceswap --help'"
 
 
 def _print_training(report) -> None:

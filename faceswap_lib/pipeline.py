@@ -1,4 +1,4 @@
-"""From two videos to a swapped one: every room in order, each step skipped when its result is already there."""
+"""From two videos to a swapped one: every room in order; what was extracted and trained before is not done again."""
 
 import dataclasses
 import pathlib
@@ -10,7 +10,7 @@ from faceswap_lib.facesets import ExtractConfig, Side, Workspace, extract_faces,
 from faceswap_lib.media import probe_video
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import TrainConfig, TrainReport, load_run, train
-from faceswap_lib.training.trainer import StepCallback
+from faceswap_lib.training.trainer import StepCallback, agree_networks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,7 @@ def extract(
         side,
         MtcnnDetector(detect_config),
         config=config,
+        detect_config=detect_config,
         track_config=track_config,
         overwrite=overwrite,
         progress=progress,
@@ -68,6 +69,8 @@ def convert(
     config = config or ConvertConfig()
     if out.suffix.lower() != ".mp4":
         raise InputError(f"expected an output named .mp4, got {out}")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; name the file to write")
     if out.exists() and not overwrite:
         raise InputError(f"{out} is already there; pass --overwrite or name another file")
     probe_video(video)
@@ -121,6 +124,7 @@ def run_all(
     convert_config = convert_config or ConvertConfig()
     for video in (video_a, video_b):
         probe_video(video)
+    agree_networks(workspace.run(run), network_config)
     tracks = {
         "a2b": extract(video_a, workspace, "src", progress=progress),
         "b2a": extract(video_b, workspace, "dst", progress=progress),

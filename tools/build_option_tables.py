@@ -18,12 +18,12 @@ from faceswap_lib.training.config import TrainConfig
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "options.md"
 
 SECTIONS = (
-    ("Detection", DetectConfig, "`extract` and `convert`; `faceswap_lib.faces.DetectConfig`"),
-    ("Following", TrackConfig, "`extract` and `convert`; `faceswap_lib.faces.TrackConfig`"),
-    ("Extraction", ExtractConfig, "`extract`; `faceswap_lib.facesets.ExtractConfig`"),
-    ("Networks", NetworkConfig, "chosen by `--preset`; `faceswap_lib.networks.NetworkConfig`"),
-    ("Training", TrainConfig, "`train` and `run`; `faceswap_lib.training.TrainConfig`"),
-    ("Conversion", ConvertConfig, "`convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
+    ("Detection", DetectConfig, "For `extract` and `convert`; `faceswap_lib.faces.DetectConfig`"),
+    ("Following", TrackConfig, "For `extract` and `convert`; `faceswap_lib.faces.TrackConfig`"),
+    ("Extraction", ExtractConfig, "For `extract`; `faceswap_lib.facesets.ExtractConfig`"),
+    ("Networks", NetworkConfig, "Chosen by `--preset`; `faceswap_lib.networks.NetworkConfig`"),
+    ("Training", TrainConfig, "For `train` and `run`; `faceswap_lib.training.TrainConfig`"),
+    ("Conversion", ConvertConfig, "For `convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
 )
 
 
@@ -35,7 +35,7 @@ def build_page() -> str:
         "is written with dashes: `batch_size` is `--batch-size`.\n",
     ]
     for title, options, where in SECTIONS:
-        parts.append(f"## {title}\n\nFor {where}.\n")
+        parts.append(f"## {title}\n\n{where}.\n")
         rows = ["| option | type | default | what it does |", "|---|---|---|---|"]
         for row in describe_options(options):
             rows.append(f"| `{row.name}` | {row.type.replace('|', '/')} | {row.default} | {row.text} |")

@@ -5,7 +5,7 @@ import numpy as np
 
 from faceswap_lib.conversion.colour import COLOUR_MATCHES
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.faces.align import VIEW_COVERAGE, invert_affine
+from faceswap_lib.faces.align import VIEW_COVERAGE, invert_affine, map_points, resize_matrix
 from faceswap_lib.faces.masks import face_mask
 
 PASTE_SIZE = 256
@@ -50,9 +50,7 @@ def paste_face(
     new = COLOUR_MATCHES[config.colour](new, old, cv2.resize(weight, (size, size), interpolation=cv2.INTER_AREA))
     # 3. Back to the frame, only where the view lies in it.
     new = sharpen(cv2.resize(new, (PASTE_SIZE, PASTE_SIZE), interpolation=cv2.INTER_CUBIC), config.sharpen)
-    shift = (larger - 1) / 2
-    paste_from_frame = larger * view_from_frame + np.array([[0, 0, shift], [0, 0, shift]])
-    return _blend_into(frame, new, weight, invert_affine(paste_from_frame))
+    return _blend_into(frame, new, weight, invert_affine(resize_matrix(view_from_frame, larger)))
 
 
 def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
@@ -77,7 +75,7 @@ def _fade_border(weight: np.ndarray) -> np.ndarray:
 def _blend_into(frame: np.ndarray, new: np.ndarray, weight: np.ndarray, frame_from_paste: np.ndarray) -> np.ndarray:
     height, width = frame.shape[:2]
     corners = np.array([[0, 0], [PASTE_SIZE, 0], [0, PASTE_SIZE], [PASTE_SIZE, PASTE_SIZE]], np.float64)
-    corners = corners @ frame_from_paste[:, :2].T + frame_from_paste[:, 2]
+    corners = map_points(frame_from_paste, corners)
     left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, [width, height])
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, [width, height])
     result = frame.copy()

@@ -6,7 +6,6 @@ import platform
 
 import numpy as np
 
-from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.evaluation import Page, SwapDifference, compare_videos, draw_losses
 from faceswap_lib.faces import FaceTrack, MtcnnDetector
@@ -64,15 +63,14 @@ def run_demo(
     Raises:
         FaceswapError: As the single steps do.
     """
-    workspace = Workspace(folder)
+    workspace, train_config = Workspace(folder), TrainConfig(steps=steps)
     hopper, collins = _make_clips(folder / "clips", seconds)
     report = run_all(
         hopper,
         collins,
         workspace,
         network_config=network_config,
-        train_config=TrainConfig(steps=steps),
-        convert_config=ConvertConfig(),
+        train_config=train_config,
         progress=progress,
     )
     video = report.conversion.out
@@ -80,7 +78,7 @@ def run_demo(
     write_side_by_side(
         [hopper, collins, video], beside, labels=["A, the input", "B, the face wanted", "A with B's face"]
     )
-    track = track_video(hopper, MtcnnDetector())
+    track = track_video(hopper, MtcnnDetector(), progress=progress)
     difference = compare_videos(hopper, video, track)
     page = folder / "report.html"
     _write_page(page, report, hopper, track, difference)

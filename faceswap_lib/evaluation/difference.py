@@ -15,7 +15,7 @@ class SwapDifference:
     """How a converted video differs from its input.
 
     Attributes:
-        frames: Frames compared.
+        frames: Frames compared; those without a face are not.
         background_psnr: Peak signal-to-noise ratio outside the faces' crops in dB (data range 255), median over
             frames; what is lost there is lost to the video codec. None when no frame has anything outside.
         face_change: Mean absolute difference inside the central half of the crops, 0 to 255; near 0 means that nothing
@@ -45,16 +45,16 @@ def compare_videos(original: pathlib.Path, converted: pathlib.Path, track: FaceT
     psnrs, changes, frames = [], [], 0
     pairs = zip(read_frames(original, step=every), read_frames(converted, step=every), strict=True)
     for (before, after), face in zip(pairs, track.faces[::every], strict=True):
-        frames += 1
         if face is None:
             continue
+        frames += 1
         difference = before.astype(np.float32) - after
         far, near = _distance_masks(before.shape, crop_from_frame(face))
         changes.append(float(np.abs(difference[near]).mean()))
         if far.any():
             psnrs.append(10 * np.log10(255**2 / max(float(np.square(difference[far]).mean()), 1e-9)))
     if not changes:
-        raise ValueError(f"expected a face in some compared frame, got none in {frames}")
+        raise ValueError(f"expected a face in some compared frame, got none in {len(track.faces[::every])}")
     return SwapDifference(
         frames=frames,
         background_psnr=float(np.median(psnrs)) if psnrs else None,

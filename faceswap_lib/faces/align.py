@@ -117,6 +117,12 @@ def points_in_crop(face: Face, matrix: np.ndarray) -> np.ndarray:
     return map_points(matrix, five_points(face.landmarks))
 
 
+def resize_matrix(b_from_a: np.ndarray, factor: float) -> np.ndarray:
+    """The matrix to a picture of `b` enlarged by `factor`; pixel centres stay half a pixel inside."""
+    shift = (factor - 1) / 2
+    return factor * b_from_a + np.array([[0, 0, shift], [0, 0, shift]])
+
+
 def warp_frame(frame: np.ndarray, crop_from_frame: np.ndarray, size: int) -> np.ndarray:
     """Cuts a square out of a frame, without the aliasing that shrinking by plain interpolation would give.
 
@@ -130,8 +136,7 @@ def warp_frame(frame: np.ndarray, crop_from_frame: np.ndarray, size: int) -> np.
     """
     shrink = 1 / np.sqrt(np.linalg.det(crop_from_frame[:, :2]))
     finer = max(1, int(np.ceil(shrink / 1.3)))
-    offset = (finer - 1) / 2
-    matrix = finer * crop_from_frame + np.array([[0, 0, offset], [0, 0, offset]])
+    matrix = resize_matrix(crop_from_frame, finer)
     side = finer * size
     square = cv2.warpAffine(frame, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return square if finer == 1 else cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)

@@ -10,7 +10,7 @@ import numpy as np
 from faceswap_lib.faces.align import EYE_DISTANCE
 
 EYE_HALF_AXES = (0.33, 0.20)
-MOUTH_HALF_AXES = (0.58, 0.36)
+MOUTH_HALF_AXES = (0.60, 0.37)
 FACE_HALF_AXES = (1.02, 1.36)
 FACE_CENTRE_BELOW_EYES = 0.42
 YAW_SHIFT = 0.5

@@ -11,8 +11,8 @@ coordinate with a position and a velocity:
     R   how far the detector's points scatter around the truth
     z   one detection
 
-The mission's filter runs forward and so lags behind a moving head. A file is known to its end, so by default the
-Rauch-Tung-Striebel smoother then runs backward over the same states, which takes the lag away.
+The filter of faceswap-GAN v2.2 runs forward and so lags behind a moving head. A file is known to its end, so by default
+the Rauch-Tung-Striebel smoother then runs backward over the same states, which takes the lag away.
 Source: Labbe, "Kalman and Bayesian Filters in Python"; `filterpy` does the arithmetic.
 """
 
@@ -24,6 +24,7 @@ import numpy as np
 from filterpy.common import Q_discrete_white_noise
 from filterpy.kalman import KalmanFilter
 
+from faceswap_lib.faces.align import five_points
 from faceswap_lib.faces.face import Face, FaceTrack
 from faceswap_lib.options import Doc, check_range
 
@@ -112,7 +113,7 @@ def _smooth(faces: list[Face | None], config: TrackConfig) -> list[Face | None]:
     if config.smoothing == "none" or len(faces) == 1:
         return faces
     width = float(np.median([face.size for face in faces if face is not None]))
-    zs = [None if f is None else np.concatenate([f.box_xyxy, f.landmarks[:5].ravel()]) / width for f in faces]
+    zs = [None if f is None else np.concatenate([f.box_xyxy, five_points(f.landmarks).ravel()]) / width for f in faces]
     kalman = _build_filter(zs[0], config.noise_coefficient)
     means, covariances, _, _ = kalman.batch_filter(zs)
     if config.smoothing == "rts":
@@ -133,5 +134,8 @@ def _build_filter(first_z: np.ndarray, noise_coefficient: float) -> KalmanFilter
     return kalman
 
 
-def _face_from_state(z: np.ndarray, score: float) -> Face:
+def _face_from_state(z: np.ndarray, score: float) -> Face | None:
+    """The face a state stands for; None where a long prediction has shrunk its box to nothing."""
+    if z[2] <= z[0] or z[3] <= z[1]:
+        return None
     return Face(box_xyxy=z[:4], score=score, landmarks=z[4:].reshape(5, 2))

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import Face, FaceDetector, FaceTrack, TrackConfig, align_face
+from faceswap_lib.faces import DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig, align_face
 from faceswap_lib.faces.scan import track_video
 from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, read_manifest, write_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
@@ -44,6 +44,7 @@ def extract_faces(
     detector: FaceDetector,
     *,
     config: ExtractConfig | None = None,
+    detect_config: DetectConfig | None = None,
     track_config: TrackConfig | None = None,
     overwrite: bool = False,
     progress: bool = False,
@@ -56,6 +57,7 @@ def extract_faces(
         side: Whose face it is.
         detector: Finds the faces.
         config: Which faces to keep.
+        detect_config: How the detector was made; only noted, to tell this extraction from others.
         track_config: How the face is followed.
         overwrite: Replace the faces of another video or of other options.
         progress: Show progress bars.
@@ -73,6 +75,7 @@ def extract_faces(
     source = {
         "video": info.path.name,
         "sha256": file_digest(info.path),
+        "detect": options_to_dict(detect_config or DetectConfig()),
         "extract": options_to_dict(config),
         "track": options_to_dict(track_config),
     }
@@ -85,30 +88,41 @@ def extract_faces(
             f"{video}: a face in {len(kept)} of {len(track.faces)} frames, at least {config.min_crops} are needed; "
             "choose a longer clip, or one in which the face is larger and turned towards the camera"
         )
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(workspace.eye_masks(side), ignore_errors=True)
-    folder.mkdir(parents=True)
-    records = _write_crops(video, folder, track, set(kept), float(info.fps), progress=progress)
+    _clear(folder, workspace.eye_masks(side))
     write_json(folder / SOURCE, source)
+    records = _write_crops(video, folder, track, set(kept), float(info.fps), progress=progress)
     write_manifest(folder, records)
     logger.info("%s: %d crops from %d frames", folder, len(records), len(track.faces))
     return track
 
 
 def _is_finished(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
-    if not (folder / MANIFEST).is_file():
+    """Whether this very extraction is there already; refuses to touch anything else that is."""
+    if overwrite or not folder.exists() or not any(folder.iterdir()):
         return False
+    advice = "choose another workspace, or extract with --overwrite"
+    if not (folder / SOURCE).is_file():
+        raise WorkspaceError(f"{folder} holds files that no extraction wrote; {advice}")
     before = read_json(folder / SOURCE)
     if before == source:
+        if not (folder / MANIFEST).is_file():
+            return False
         logger.info("%s: %d crops of this video are already there", folder, len(read_manifest(folder)))
         return True
-    if overwrite:
+    if not (folder / MANIFEST).is_file():
         return False
-    raise WorkspaceError(
-        f"{folder} holds faces of {before.get('video', 'another video')} taken with "
-        f"{'the same' if before.get('extract') == source['extract'] else 'other'} options; "
-        "choose another workspace or pass --overwrite"
-    )
+    if before.get("sha256") != source["sha256"]:
+        raise WorkspaceError(f"{folder} holds faces of another video ({before.get('video')}); {advice}")
+    raise WorkspaceError(f"{folder} holds faces of this video taken with other options; {advice}")
+
+
+def _clear(*folders: pathlib.Path) -> None:
+    """Empties the folders; the manifest goes first, so that a half-emptied folder is not taken for a faceset."""
+    for folder in folders:
+        (folder / MANIFEST).unlink(missing_ok=True)
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
 
 
 def _write_crops(

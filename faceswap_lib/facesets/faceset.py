@@ -51,12 +51,15 @@ class Faceset:
         """Opens one person's faceset.
 
         Raises:
-            WorkspaceError: If there are no crops or some lack their eye mask.
+            WorkspaceError: If there are no crops, or some of them or of their eye masks are missing.
         """
         folder, masks = workspace.faces(side), workspace.eye_masks(side)
         records = tuple(read_manifest(folder))
         if not records:
             raise WorkspaceError(f"no faces in {folder} (its manifest is empty); extract from another video")
+        lost = sum(not (folder / record.crop).is_file() for record in records)
+        if lost:
+            raise WorkspaceError(f"{lost} of {len(records)} crops are not in {folder}; extract again with --overwrite")
         missing = sum(not (masks / record.mask).is_file() for record in records)
         if missing:
             raise WorkspaceError(f"{missing} of {len(records)} eye masks are not in {masks}; run 'faceswap masks'")

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.faces.align import map_points
 from faceswap_lib.files import write_text
 from faceswap_lib.options import options_from_dict, options_to_dict
 
@@ -45,8 +46,7 @@ class CropRecord:
 
     def points_in_crop(self) -> np.ndarray:
         """The five landmarks as (5, 2) x, y in pixels of the crop."""
-        matrix = np.array(self.crop_from_frame)
-        return np.array(self.landmarks) @ matrix[:, :2].T + matrix[:, 2]
+        return map_points(np.array(self.crop_from_frame), np.array(self.landmarks))
 
 
 def write_manifest(folder: pathlib.Path, records: typing.Iterable[CropRecord]) -> None:

@@ -12,7 +12,7 @@ from faceswap_lib.media.info import VideoInfo, probe_video
 from faceswap_lib.media.reader import read_frames
 from faceswap_lib.media.writer import VideoWriter
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def write_side_by_side(
@@ -39,7 +39,7 @@ def write_side_by_side(
     infos = [probe_video(path) for path in paths]
     if len({info.fps for info in infos}) > 1:
         rates = ", ".join(str(info.fps) for info in infos)
-        _logger.warning("the clips have different frame rates (%s); they are paired by frame number", rates)
+        logger.warning("the clips have different frame rates (%s); they are paired by frame number", rates)
     height = infos[0].height
     widths = [_scaled_width(info, height) for info in infos]
     source = infos[0].path if infos[0].has_audio else None

@@ -11,7 +11,7 @@ from faceswap_lib.errors import VideoError
 from faceswap_lib.media.decoding import VideoDecoder
 from faceswap_lib.media.pixels import RgbConverter, is_hdr
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # Codecs in which each packet holds exactly one shown picture, so that counting packets counts pictures.
 _ONE_PICTURE_PER_PACKET = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", "ffv1", "png", "rawvideo"})
@@ -75,10 +75,10 @@ def _frames(decoder: VideoDecoder, start: int, stop: int | None, step: int) -> t
         to_rgb = RgbConverter()
         for index, frame in enumerate(itertools.islice(decoder.frames(), start, stop, step)):
             if index == 0 and is_hdr(frame):
-                _logger.warning("%s has high dynamic range; its colours are read flatter than meant", decoder.path)
+                logger.warning("%s has high dynamic range; its colours are read flatter than meant", decoder.path)
             yield to_rgb(frame)
         damage = decoder.damage()
         if decoder.finished and decoder.frame_count == 0:
             raise VideoError(f"expected a video, got a file without one readable picture: {decoder.path}")
         if damage is not None:
-            _logger.warning("%s is damaged: %s; read %d frames", decoder.path, damage, decoder.frame_count)
+            logger.warning("%s is damaged: %s; read %d frames", decoder.path, damage, decoder.frame_count)

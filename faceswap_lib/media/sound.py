@@ -10,7 +10,7 @@ import av.container
 
 from faceswap_lib.media.decoding import open_container
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # What MP4 holds and players expect in it. MP4 may formally hold more (Vorbis, PCM), which then plays almost nowhere.
 _COPIED_CODECS = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
@@ -93,7 +93,7 @@ class SoundTracks:
         self._tracks: dict[int, _CopiedTrack | _EncodedTrack] = {}
         for stream in self._source.streams.audio:
             if stream.codec_context is None:
-                _logger.warning("%s: sound stream %d has an unknown codec; left out", source_path, stream.index)
+                logger.warning("%s: sound stream %d has an unknown codec; left out", source_path, stream.index)
                 continue
             copied = stream.codec_context.codec.canonical_name in _COPIED_CODECS
             self._tracks[stream.index] = (_CopiedTrack if copied else _EncodedTrack)(output, stream, video_start)
@@ -112,7 +112,7 @@ class SoundTracks:
             self._feed_next()
         dropped = sum(track.dropped for track in self._tracks.values())
         if dropped:
-            _logger.warning("%s: %d damaged sound packets were left out", self._path, dropped)
+            logger.warning("%s: %d damaged sound packets were left out", self._path, dropped)
 
     def close(self) -> None:
         """Closes the source."""
@@ -126,7 +126,7 @@ class SoundTracks:
             try:
                 packet = next(packets, None)
             except av.error.FFmpegError as error:
-                _logger.warning("%s is damaged: its sound ends early (%s)", self._path, error.strerror)
+                logger.warning("%s is damaged: its sound ends early (%s)", self._path, error.strerror)
                 return
             if packet is None:
                 return

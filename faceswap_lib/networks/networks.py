@@ -4,7 +4,7 @@
 
 One encoder reads both people, so that its code can only say what they share: pose, expression, light. Each decoder
 knows one person. Reading A and writing with decoder B gives B's face doing what A does.
-Source: the mission's attention-mask autoencoder GAN, faceswap-GAN v2.2.
+Source: the attention-mask autoencoder GAN of faceswap-GAN v2.2 (shaoanlu, 2018).
 """
 
 import dataclasses

@@ -16,7 +16,7 @@ class HistoryWriter:
     def __init__(self, path: pathlib.Path, keep: int):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        os.truncate(path, keep)
+        os.truncate(path, min(keep, path.stat().st_size))
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, step: int, terms: dict[str, float]) -> None:

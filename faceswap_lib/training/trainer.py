@@ -93,12 +93,12 @@ def train(
     began = time.monotonic()
     facesets = [Faceset.open(workspace, side) for side in ("src", "dst")]
     folder = workspace.run(run)
-    network_config = _agree_networks(folder, network_config)
+    network_config = agree_networks(folder, network_config)
     state = _fresh_state(network_config, config)
     read_checkpoint(folder / "checkpoints", state)
-    _write_config(folder, network_config, config)
     resumed_at = state.step
     if state.step < config.steps:
+        _write_config(folder, network_config, config)
         size = stored_size(network_config.resolution)
         arrays = [faceset.load(size, progress=progress) for faceset in facesets]
         _run_steps(folder, state, arrays, config, on_log, progress=progress)
@@ -126,7 +126,16 @@ def _stored_networks(folder: pathlib.Path) -> NetworkConfig:
     return options_from_dict(NetworkConfig, read_json(path).get("networks", {}), origin=str(path))
 
 
-def _agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
+def agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
+    """Says which networks a run has, or will have.
+
+    Args:
+        folder: The run's folder.
+        asked: The ones asked for; None means whichever it has.
+
+    Raises:
+        WorkspaceError: If it has others than were asked for.
+    """
     if not (folder / "config.json").is_file():
         return asked or NetworkConfig()
     stored = _stored_networks(folder)
@@ -141,6 +150,16 @@ def _agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> Networ
 
 
 def _write_config(folder: pathlib.Path, network_config: NetworkConfig, config: TrainConfig) -> None:
+    """Notes the options; says which ones a resumed run goes on with that it was not begun with."""
+    if (folder / "config.json").is_file():
+        before = read_json(folder / "config.json").get("training", {})
+        changed = [
+            f"{name} {before.get(name)} -> {now}"
+            for name, now in options_to_dict(config).items()
+            if before.get(name) != now
+        ]
+        if changed:
+            logger.warning("run '%s' goes on with other options: %s", folder.name, ", ".join(changed))
     write_json(
         folder / "config.json",
         {

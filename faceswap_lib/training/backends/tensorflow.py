@@ -21,7 +21,7 @@ def build_step(objective: Objective, state: TrainingState) -> typing.Callable:
     discriminator_weights = [w for network in discriminators for w in network.trainable_variables]
     averages = [w for network in state.averaged.generators for w in network.trainable_variables]
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(index_a, index_b, weights, decay, adversarial):
         batch = Batch(index_a=index_a, index_b=index_b)
         generator_loss, discriminator_loss, terms = objective(batch, weights, adversarial=adversarial)
