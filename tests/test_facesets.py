@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import CROP_SIZE, eye_mask, warp_frame
+from faceswap_lib.faces import CROP_SIZE, DetectConfig, eye_mask, warp_frame
 from faceswap_lib.facesets import (
     ExtractConfig,
     Faceset,
@@ -100,7 +100,7 @@ def test_the_same_extraction_again_does_nothing(workspace_copy, portrait_clips, 
 
 def test_another_video_or_other_options_need_overwrite(workspace_copy, portrait_clips, detector):
     before = snapshot(workspace_copy.root)
-    with pytest.raises(WorkspaceError, match="holds faces of hopper.mp4 .*--overwrite"):
+    with pytest.raises(WorkspaceError, match=r"faces of another video \(hopper.mp4\).*--overwrite"):
         extract_faces(portrait_clips[1], workspace_copy, "src", detector)
     with pytest.raises(WorkspaceError, match="other options"):
         extract_faces(portrait_clips[0], workspace_copy, "src", detector, config=ExtractConfig(every=3))
@@ -114,6 +114,27 @@ def test_another_video_or_other_options_need_overwrite(workspace_copy, portrait_
     assert not workspace_copy.eye_masks("src").exists()  # those were of the other faces
     kept = {name: value for name, value in before.items() if "dst" in name}
     assert {name: value for name, value in snapshot(workspace_copy.root).items() if "dst" in name} == kept
+
+
+def test_files_of_others_are_not_touched(portrait_clips, detector, tmp_path):
+    workspace = Workspace(tmp_path / "w")
+    photo = workspace.faces("src") / "myphoto.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"mine")
+    with pytest.raises(WorkspaceError, match="files that no extraction wrote"):
+        extract_faces(portrait_clips[0], workspace, "src", detector)
+    assert snapshot(workspace.root).keys() == {"face_src/myphoto.jpg"} and photo.read_bytes() == b"mine"
+
+
+def test_another_detection_threshold_is_another_extraction(workspace_copy, portrait_clips, detector):
+    with pytest.raises(WorkspaceError, match="other options"):
+        extract_faces(portrait_clips[0], workspace_copy, "src", detector, detect_config=DetectConfig(threshold=0.99))
+
+
+def test_a_lost_crop_is_counted(workspace_copy):
+    (workspace_copy.faces("src") / "000003.jpg").unlink()
+    with pytest.raises(WorkspaceError, match="1 of 38 crops are not in"):
+        Faceset.open(workspace_copy, "src")
 
 
 def test_an_extraction_cut_short_is_done_again(workspace_copy, portrait_clips, detector):

@@ -51,6 +51,6 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_option_tables_are_fresh():
-    command = [sys.executable, "tools/build_option_tables.py", "--check"]
+    command = [sys.executable, "-m", "tools.build_option_tables", "--check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -1,6 +1,6 @@
 """Writes docs/options.md from the option classes, so that there is one list of options.
 
-Usage: python tools/build_option_tables.py [--check]
+Usage: python -m tools.build_option_tables [--check]
 """
 
 import argparse
@@ -31,7 +31,7 @@ def build_page() -> str:
     """The page's text."""
     parts = [
         "# Options\n",
-        "Made by `python tools/build_option_tables.py` from the classes themselves. On the command line an option "
+        "Made by `python -m tools.build_option_tables` from the classes themselves. On the command line an option "
         "is written with dashes: `batch_size` is `--batch-size`.\n",
     ]
     for title, options, where in SECTIONS:
@@ -54,7 +54,7 @@ def main() -> int:
         return 0
     if PAGE.read_text(encoding="utf-8") == build_page():
         return 0
-    print(f"{PAGE} is stale; run python tools/build_option_tables.py", file=sys.stderr)
+    print(f"{PAGE} is stale; run python -m tools.build_option_tables", file=sys.stderr)
     return 1
 
 

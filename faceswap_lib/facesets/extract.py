@@ -88,7 +88,7 @@ def extract_faces(
             f"{video}: a face in {len(kept)} of {len(track.faces)} frames, at least {config.min_crops} are needed; "
             "choose a longer clip, or one in which the face is larger and turned towards the camera"
         )
-    _clear(folder, workspace.eye_masks(side))
+    _remove(folder, workspace.eye_masks(side))
     write_json(folder / SOURCE, source)
     records = _write_crops(video, folder, track, set(kept), float(info.fps), progress=progress)
     write_manifest(folder, records)
@@ -116,13 +116,12 @@ def _is_finished(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool
     raise WorkspaceError(f"{folder} holds faces of this video taken with other options; {advice}")
 
 
-def _clear(*folders: pathlib.Path) -> None:
-    """Empties the folders; the manifest goes first, so that a half-emptied folder is not taken for a faceset."""
+def _remove(*folders: pathlib.Path) -> None:
+    """Removes the folders; the manifest goes first, so that a half-removed folder is not taken for a faceset."""
     for folder in folders:
         (folder / MANIFEST).unlink(missing_ok=True)
         if folder.exists():
             shutil.rmtree(folder)
-        folder.mkdir(parents=True)
 
 
 def _write_crops(
