@@ -276,8 +276,10 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
 
 def _one_line(boxed: str) -> str:
     """Takes a boxed message of several lines apart and keeps its words up to the help it repeats."""
-    inside = [line.strip("│ ").strip() for line in boxed.splitlines() if line.startswith("│")]
-    blocks = " ".join("\n" if set(line) == {"─"} else line for line in inside).split("\n")
+    lines = [line.strip("│ ") for line in boxed.splitlines() if line.strip() and not re.match("[╭╰]", line)]
+    blocks = " ".join("\n" if set(line) <= set("─-") else line for line in lines).split("\n")
+    if "│" not in boxed:  # where the terminal cannot draw boxes, the title stands in a block of its own
+        blocks = blocks[1:]
     told = [re.sub(r"\s+", " ", block).strip() for block in blocks]
     told = [block for block in told if block and not block.startswith(("For full helptext", "Argument helptext"))]
     told = [re.sub(r"(Perhaps you meant: --[\w-]+).*", r"\1", block) for block in told]

@@ -189,7 +189,7 @@ def test_an_output_already_there_is_kept(refused, tiny_run, portrait_clips, tmp_
 def test_another_persons_video_is_not_mixed_in(refused, workspace_copy, portrait_clips):
     root = workspace_copy.root
     message = refused("extract", portrait_clips[1], "--workspace", root, "--as", "src", watched=root)
-    assert "holds faces of hopper.mp4" in message and "--overwrite" in message
+    assert "faces of another video (hopper.mp4)" in message and "--overwrite" in message
 
 
 def test_from_a_shell_bad_input_gives_code_2_and_no_traceback(tmp_path, text_file):
