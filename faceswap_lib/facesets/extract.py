@@ -103,23 +103,30 @@ def _is_finished(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool
     advice = "choose another workspace, or extract with --overwrite"
     if not (folder / SOURCE).is_file():
         raise WorkspaceError(f"{folder} holds files that no extraction wrote; {advice}")
-    before = read_json(folder / SOURCE)
-    if before == source:
-        if not (folder / MANIFEST).is_file():
-            return False
-        logger.info("%s: %d crops of this video are already there", folder, len(read_manifest(folder)))
-        return True
     if not (folder / MANIFEST).is_file():
         return False
+    before = read_json(folder / SOURCE)
+    if before == source:
+        logger.info("%s: %d crops of this video are already there", folder, len(read_manifest(folder)))
+        return True
     if before.get("sha256") != source["sha256"]:
         raise WorkspaceError(f"{folder} holds faces of another video ({before.get('video')}); {advice}")
     raise WorkspaceError(f"{folder} holds faces of this video taken with other options; {advice}")
 
 
 def _remove(*folders: pathlib.Path) -> None:
-    """Removes the folders; the manifest goes first, so that a half-removed folder is not taken for a faceset."""
+    """Removes extractions in an order that a kill cannot spoil.
+
+    The manifest goes first, so that what is left is not taken for a faceset, and the note of the source last, so that
+    it is not taken for somebody else's files.
+    """
     for folder in folders:
         (folder / MANIFEST).unlink(missing_ok=True)
+        for path in folder.glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != SOURCE:
+                path.unlink()
         if folder.exists():
             shutil.rmtree(folder)
 
