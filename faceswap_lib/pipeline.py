@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, KerasSwapper, convert_video
+from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import DetectConfig, FaceTrack, MtcnnDetector, TrackConfig
 from faceswap_lib.facesets import ExtractConfig, Side, Workspace, extract_faces, write_eye_masks
@@ -75,10 +76,11 @@ def convert(
         raise InputError(f"{out} is already there; pass --overwrite or name another file")
     probe_video(video)
     networks, _ = load_run(workspace, run)
+    shift = config.shift * measure_shift(networks, workspace, config.direction) if config.shift else None
     return convert_video(
         video,
         out,
-        KerasSwapper(networks, config.direction),
+        KerasSwapper(networks, config.direction, shift),
         MtcnnDetector(detect_config),
         config=config,
         track_config=track_config,

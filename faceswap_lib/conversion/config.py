@@ -15,11 +15,16 @@ class ConvertConfig:
         Literal["none", "mean", "histogram"],
         Doc("how the new face takes on the colours of the old one: not, mean and spread, whole histogram"),
     ] = "mean"
+    shift: Annotated[
+        float,
+        Doc("how far codes move from the original's average to the wanted person's; more identity, less expression"),
+    ] = 0.0
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
     sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 3.0
     swap_batch: Annotated[int, Doc("faces swapped at a time")] = 8
 
     def __post_init__(self):
+        check_range("shift", self.shift, 0, 1)
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
         check_range("swap_batch", self.swap_batch, 1, 1024)

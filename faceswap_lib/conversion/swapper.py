@@ -35,9 +35,10 @@ class KerasSwapper:
     Args:
         networks: The run's `faceswap_lib.networks.Networks`.
         direction: "a2b" or "b2a".
+        shift: (8, 8, C) float32 added to every code, as `conversion.shift.measure_shift` gives; None for nothing.
     """
 
-    def __init__(self, networks, direction: str):
+    def __init__(self, networks, direction: str, shift: np.ndarray | None = None):
         import keras
 
         if direction not in ("a2b", "b2a"):
@@ -45,7 +46,8 @@ class KerasSwapper:
         self.resolution = networks.config.resolution
         decoder = networks.decoder_b if direction == "a2b" else networks.decoder_a
         views = networks.encoder.input
-        self._model = keras.Model(views, decoder(networks.encoder(views))[:2])
+        code = networks.encoder(views)
+        self._model = keras.Model(views, decoder(code if shift is None else code + shift)[:2])
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Writes new faces; see `FaceSwapper.swap`."""

@@ -1,0 +1,61 @@
+"""Moving codes from one person's average to the other's."""
+
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion import ConvertConfig, KerasSwapper
+from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.networks.views import to_network
+from faceswap_lib.pipeline import convert
+from faceswap_lib.training import load_run
+
+
+@pytest.fixture(scope="module")
+def networks(tiny_run):
+    return load_run(tiny_run.workspace)[0]
+
+
+def network_views(workspace: Workspace, side: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    arrays = Faceset.open(workspace, side).load(round(size / VIEW_COVERAGE))
+    view = slice((arrays.images.shape[1] - size) // 2, (arrays.images.shape[1] - size) // 2 + size)
+    return arrays.images[:, view, view], arrays.face[:, view, view]
+
+
+def test_it_takes_one_average_code_onto_the_other(networks, tiny_run):
+    averages = {}
+    for side in ("src", "dst"):
+        seen, _ = to_network(*network_views(tiny_run.workspace, side, networks.config.resolution))
+        averages[side] = networks.encoder.predict_on_batch(seen).mean(axis=0)
+    shift = measure_shift(networks, tiny_run.workspace, "a2b")
+    assert np.abs(shift).max() > 0.01
+    np.testing.assert_allclose(averages["src"] + shift, averages["dst"], atol=1e-4)
+    np.testing.assert_allclose(measure_shift(networks, tiny_run.workspace, "b2a"), -shift, atol=1e-6)
+
+
+def test_the_swapper_adds_it_to_the_code(networks, tiny_run):
+    views, faces = network_views(tiny_run.workspace, "src", networks.config.resolution)
+    shift = measure_shift(networks, tiny_run.workspace, "a2b")
+    seen, _ = to_network(views[:2], faces[:2])
+    wanted = networks.decoder_b.predict_on_batch(networks.encoder.predict_on_batch(seen) + shift)[0][..., 0]
+    masks, shifted = KerasSwapper(networks, "a2b", shift).swap(views[:2], faces[:2])
+    np.testing.assert_allclose(masks, wanted, atol=1e-4)
+    assert (shifted != KerasSwapper(networks, "a2b").swap(views[:2], faces[:2])[1]).any()
+
+
+def test_the_option_reaches_the_video(tiny_run, portrait_clips, tmp_path):
+    reports = [
+        convert(portrait_clips[0], tiny_run.workspace, tmp_path / f"{share}.mp4", config=ConvertConfig(shift=share))
+        for share in (0.0, 1.0)
+    ]
+    assert reports[0].swapped == reports[1].swapped == 38
+    assert reports[0].mask_mean != reports[1].mask_mean
+
+
+def test_what_it_cannot_do_is_said(networks, tmp_path):
+    with pytest.raises(InputError, match="shift must be between 0 and 1"):
+        ConvertConfig(shift=1.5)
+    with pytest.raises(WorkspaceError, match="no faces in"):
+        measure_shift(networks, Workspace(tmp_path), "a2b")
