@@ -76,7 +76,7 @@ def convert(
         raise InputError(f"{out} is already there; pass --overwrite or name another file")
     probe_video(video)
     networks, _ = load_run(workspace, run)
-    shift = config.shift * measure_shift(networks, workspace, config.direction) if config.shift else None
+    shift = config.code_shift * measure_shift(networks, workspace, config.direction) if config.code_shift else None
     return convert_video(
         video,
         out,

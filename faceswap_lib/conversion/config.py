@@ -15,7 +15,7 @@ class ConvertConfig:
         Literal["none", "mean", "histogram"],
         Doc("how the new face takes on the colours of the old one: not, mean and spread, whole histogram"),
     ] = "mean"
-    shift: Annotated[
+    code_shift: Annotated[
         float,
         Doc("how far codes move from the original's average to the wanted person's; more identity, less expression"),
     ] = 0.0
@@ -24,7 +24,7 @@ class ConvertConfig:
     swap_batch: Annotated[int, Doc("faces swapped at a time")] = 8
 
     def __post_init__(self):
-        check_range("shift", self.shift, 0, 1)
+        check_range("code_shift", self.code_shift, 0, 1)
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
         check_range("swap_batch", self.swap_batch, 1, 1024)
