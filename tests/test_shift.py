@@ -19,9 +19,7 @@ def networks(tiny_run):
 
 
 def network_views(workspace: Workspace, side: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    arrays = Faceset.open(workspace, side).load(round(size / VIEW_COVERAGE))
-    view = slice((arrays.images.shape[1] - size) // 2, (arrays.images.shape[1] - size) // 2 + size)
-    return arrays.images[:, view, view], arrays.face[:, view, view]
+    return Faceset.open(workspace, side).load(round(size / VIEW_COVERAGE)).views(size)
 
 
 def test_it_takes_one_average_code_onto_the_other(networks, tiny_run):

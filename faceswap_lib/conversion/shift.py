@@ -41,9 +41,6 @@ def _average_code(networks, workspace: Workspace, side: Side) -> np.ndarray:
     faceset, resolution = Faceset.open(workspace, side), networks.config.resolution
     chosen = np.linspace(0, len(faceset) - 1, min(SAMPLED_CROPS, len(faceset))).round().astype(int)
     sampled = dataclasses.replace(faceset, records=tuple(faceset.records[index] for index in chosen))
-    arrays = sampled.load(round(resolution / VIEW_COVERAGE))
-    margin = (arrays.images.shape[1] - resolution) // 2
-    view = slice(margin, margin + resolution)
-    seen, _ = to_network(arrays.images[:, view, view], arrays.face[:, view, view])
+    seen, _ = to_network(*sampled.load(round(resolution / VIEW_COVERAGE)).views(resolution))
     batches = [networks.encoder.predict_on_batch(seen[at : at + BATCH]) for at in range(0, len(seen), BATCH)]
     return np.concatenate(batches).mean(axis=0)

@@ -31,6 +31,19 @@ class FacesetArrays:
     mouth: np.ndarray
     face: np.ndarray
 
+    def views(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+        """The networks' central view of every crop, for arrays stored at `resolution / VIEW_COVERAGE`.
+
+        Args:
+            resolution: Side R of the views in pixels, at most S.
+
+        Returns:
+            (N, R, R, 3) uint8 RGB and (N, R, R) uint8, 255 inside the face.
+        """
+        margin = (self.images.shape[1] - resolution) // 2
+        view = slice(margin, margin + resolution)
+        return self.images[:, view, view], self.face[:, view, view]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Faceset:

@@ -13,11 +13,10 @@ from tqdm.auto import tqdm
 
 from faceswap_lib import __version__
 from faceswap_lib.errors import TrainingError, WorkspaceError
-from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.facesets import Faceset, FacesetArrays, Workspace
 from faceswap_lib.files import read_json, write_json
 from faceswap_lib.media import write_image
-from faceswap_lib.networks import NetworkConfig, build_networks
+from faceswap_lib.networks import NetworkConfig, Networks, build_networks
 from faceswap_lib.options import options_from_dict, options_to_dict
 from faceswap_lib.training.augmentation import stored_size, to_device
 from faceswap_lib.training.backends import build_step
@@ -105,7 +104,7 @@ def train(
     return TrainReport(folder=folder, resumed_at=resumed_at, step=state.step, seconds=time.monotonic() - began)
 
 
-def load_run(workspace: Workspace, run: str = "default"):
+def load_run(workspace: Workspace, run: str = "default") -> tuple[Networks, int]:
     """Loads a trained run for conversion.
 
     Returns:
@@ -253,9 +252,8 @@ def draw_batch(config: TrainConfig, step: int, count_a: int, count_b: int) -> Ba
 def _preview_views(arrays: FacesetArrays, resolution: int) -> tuple[np.ndarray, np.ndarray]:
     """Picks a few crops spread over the clip; gives the networks' view of them and of their face masks."""
     index = np.linspace(0, len(arrays.images) - 1, PREVIEW_FACES).round().astype(int)
-    margin = round(arrays.images.shape[1] * (1 - VIEW_COVERAGE) / 2)
-    view = slice(margin, margin + resolution)
-    return arrays.images[index, view, view], arrays.face[index, view, view]
+    views, faces = arrays.views(resolution)
+    return views[index], faces[index]
 
 
 def _check_finite(terms: dict[str, float], step: int) -> None:
