@@ -19,7 +19,7 @@ from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.track import TrackConfig
 from faceswap_lib.facesets import ExtractConfig, Workspace
-from faceswap_lib.networks.config import PRESETS, Preset
+from faceswap_lib.networks.config import PRESETS, NetworkConfig, Preset
 from faceswap_lib.options import Doc
 from faceswap_lib.training.config import TrainConfig
 
@@ -27,6 +27,10 @@ Flat = tyro.conf.OmitArgPrefixes
 Video = Annotated[tyro.conf.Positional[pathlib.Path], Doc("the video file"), tyro.conf.arg(metavar="VIDEO")]
 Folder = Annotated[pathlib.Path, Doc("the project's folder; made if it is not there")]
 Project = Annotated[pathlib.Path, Doc("the project's folder, with the extracted faces in it")]
+PresetName = Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")]
+Coverage = Annotated[
+    float | None, Doc("side of what new networks see as a share of the crop's: 0.8 unless given; see docs/faces.md")
+]
 RunName = Annotated[str, Doc("name of the training run")]
 Overwrite = Annotated[bool, Doc("replace what is already there"), tyro.conf.arg(name="overwrite")]
 
@@ -57,7 +61,8 @@ class Run:
         tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets"), tyro.conf.arg(metavar="B.mp4")
     ]
     workspace: Folder
-    preset: Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")] = None
+    preset: PresetName = None
+    coverage: Coverage = None
     run: RunName = "default"
     training: Flat[TrainConfig] = TrainConfig()
     conversion: Flat[ConvertConfig] = ConvertConfig()
@@ -71,7 +76,7 @@ class Run:
             self.video_b,
             Workspace(self.workspace),
             run=self.run,
-            network_config=PRESETS[self.preset] if self.preset else None,
+            network_config=_networks(self.preset, self.coverage),
             train_config=self.training,
             convert_config=self.conversion,
             progress=True,
@@ -94,11 +99,10 @@ class Extract:
 
     def __call__(self) -> None:
         _load_keras()
-        from faceswap_lib.facesets import read_manifest
         from faceswap_lib.pipeline import extract
 
         workspace = Workspace(self.workspace)
-        extract(
+        report = extract(
             self.video,
             workspace,
             self.side,
@@ -108,8 +112,8 @@ class Extract:
             overwrite=self.overwrite,
             progress=True,
         )
-        folder = workspace.faces(self.side)
-        print(f"{len(read_manifest(folder))} faces in {folder}")
+        dropped = "".join(f", {count} {reason} ones dropped" for reason, count in sorted(report.dropped.items()))
+        print(f"{report.crops} faces in {workspace.faces(self.side)} ({report.written} new{dropped})")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,7 +138,8 @@ class Train:
     """Train on both facesets, going on from the run's last checkpoint."""
 
     workspace: Project
-    preset: Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")] = None
+    preset: PresetName = None
+    coverage: Coverage = None
     run: RunName = "default"
     training: Flat[TrainConfig] = TrainConfig()
 
@@ -145,7 +150,7 @@ class Train:
         report = train(
             Workspace(self.workspace),
             run=self.run,
-            network_config=PRESETS[self.preset] if self.preset else None,
+            network_config=_networks(self.preset, self.coverage),
             config=self.training,
             progress=True,
         )
@@ -230,6 +235,13 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         print("faceswap: stopped; start the same command again", file=sys.stderr)
         return 1
     return 0
+
+
+def _networks(preset: Preset | None, coverage: float | None) -> NetworkConfig | None:
+    """The networks asked for; None if nothing was said about them."""
+    if coverage is None:
+        return PRESETS[preset] if preset else None
+    return dataclasses.replace(PRESETS[preset or "lite"], coverage=coverage)
 
 
 def _load_keras() -> None:

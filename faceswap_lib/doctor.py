@@ -7,8 +7,13 @@ import os
 import pathlib
 import platform
 
-NEEDED = ("keras", "tensorflow", "mtcnn", "filterpy", "numpy", "scikit-image", "av", "matplotlib")
-OPTIONAL = ("opencv-python-headless", "opencv-python", "jax", "torch", "dlib-bin", "face-recognition-models")
+from faceswap_lib.faces.landmarks import available_landmarks
+
+NEEDED = ("keras", "tensorflow", "mtcnn", "filterpy", "numpy", "scipy", "scikit-image", "av", "matplotlib")
+OPTIONAL = (
+    *("opencv-python-headless", "opencv-python", "jax", "torch"),
+    *("face-alignment", "dlib-bin", "face-recognition-models"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,9 @@ def examine() -> list[Finding]:
             Finding(name=name, value=version or "not installed", needed=name in NEEDED, present=version is not None)
         )
     findings.append(_find_mtcnn_weights())
+    for name, lack in available_landmarks().items():
+        value = f"not from here: {lack}" if lack else "work"
+        findings.append(Finding(name=f"landmarks: {name}", value=value, needed=False, present=lack is None))
     return [*findings, *_examine_keras()]
 
 

@@ -6,8 +6,8 @@ import pathlib
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, KerasSwapper, convert_video
 from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import DetectConfig, FaceTrack, MtcnnDetector, TrackConfig
-from faceswap_lib.facesets import ExtractConfig, Side, Workspace, extract_faces, write_eye_masks
+from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace, extract_faces, write_eye_masks
 from faceswap_lib.media import probe_video
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import TrainConfig, TrainReport, load_run, train
@@ -16,8 +16,9 @@ from faceswap_lib.training.trainer import StepCallback, agree_networks
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunReport:
-    """What a whole run did."""
+    """What a whole run did; `tracks` are the faces of the video that was converted."""
 
+    tracks: ClipTracks
     training: TrainReport
     conversion: ConversionReport
 
@@ -32,9 +33,9 @@ def extract(
     track_config: TrackConfig | None = None,
     overwrite: bool = False,
     progress: bool = False,
-) -> FaceTrack | None:
+) -> ExtractReport:
     """Extracts one person's faces and their eye masks; see `facesets.extract_faces`."""
-    track = extract_faces(
+    report = extract_faces(
         video,
         workspace,
         side,
@@ -46,7 +47,7 @@ def extract(
         progress=progress,
     )
     write_eye_masks(workspace, side, progress=progress)
-    return track
+    return report
 
 
 def convert(
@@ -58,7 +59,7 @@ def convert(
     config: ConvertConfig | None = None,
     detect_config: DetectConfig | None = None,
     track_config: TrackConfig | None = None,
-    track: FaceTrack | None = None,
+    tracks: ClipTracks | None = None,
     overwrite: bool = False,
     progress: bool = False,
 ) -> ConversionReport:
@@ -83,8 +84,9 @@ def convert(
         KerasSwapper(networks, config.direction, shift),
         MtcnnDetector(detect_config),
         config=config,
+        detect_config=detect_config,
         track_config=track_config,
-        track=track,
+        tracks=tracks,
         progress=progress,
     )
 
@@ -127,10 +129,11 @@ def run_all(
     for video in (video_a, video_b):
         probe_video(video)
     agree_networks(workspace.run(run), network_config)
-    tracks = {
+    extractions = {
         "a2b": extract(video_a, workspace, "src", progress=progress),
         "b2a": extract(video_b, workspace, "dst", progress=progress),
     }
+    tracks = extractions[convert_config.direction].tracks
     training = train(
         workspace, run=run, network_config=network_config, config=train_config, on_log=on_log, progress=progress
     )
@@ -140,8 +143,8 @@ def run_all(
         workspace.root / "swap.mp4",
         run=run,
         config=convert_config,
-        track=tracks[convert_config.direction],
+        tracks=tracks,
         overwrite=True,
         progress=progress,
     )
-    return RunReport(training=training, conversion=conversion)
+    return RunReport(tracks=tracks, training=training, conversion=conversion)

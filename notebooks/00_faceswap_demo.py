@@ -117,12 +117,12 @@ show.pictures([frame, show.draw_face(frame, face)], captions=["a frame", "box an
 # file is known to its end, the same is then done backwards, which takes away the filter's delay.
 
 # %%
-from faceswap_lib.faces import TrackConfig, follow_face
-from faceswap_lib.faces.scan import detect_faces
+from faceswap_lib.faces import TrackConfig, follow_faces
+from faceswap_lib.faces.scan import scan_frames
 
-detections = list(detect_faces(frames_a, detector))
-raw_track = follow_face(detections, TrackConfig(smoothing="none"))
-track = follow_face(detections)
+sightings = list(scan_frames(frames_a, detector))  # what every frame shows
+raw_track = follow_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # there is one face to follow
+track = follow_faces(sightings).tracks[0]
 curves = {"as detected": raw_track, "smoothed": track}
 figure, axes = plt.subplots(figsize=(9, 2.8))
 for name, followed in curves.items():
@@ -188,11 +188,12 @@ show.pictures([*(frames_a[index] for index in some), *crops], columns=6)
 
 # %%
 from faceswap_lib.faces import eye_mask, face_mask, mouth_mask, view_matrix, warp_frame
+from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.networks import PRESETS
 
 resolution = PRESETS[PRESET].resolution
 crop = align_face(frame, face)
-matrix = view_matrix(crop.crop_from_frame, CROP_SIZE, resolution)
+matrix = view_matrix(crop.crop_from_frame, CROP_SIZE, resolution, VIEW_COVERAGE)
 view = warp_frame(frame, matrix, resolution)
 masks = [draw(crop.landmarks, CROP_SIZE) for draw in (face_mask, eye_mask, mouth_mask)]
 captions = [f"crop, {CROP_SIZE} pixels", f"view, {resolution} pixels", "face mask", "eye mask", "mouth mask"]
@@ -205,7 +206,6 @@ show.pictures([crop.image, view, *masks], captions=captions)
 
 # %%
 from faceswap_lib.faces import points_in_crop
-from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.faces.tone import SPREAD
 
 view_face = face_mask(points_in_crop(face, matrix), resolution, coverage=VIEW_COVERAGE)
@@ -234,12 +234,11 @@ assert np.allclose(by_hand, seen[0], atol=1e-3)
 # %%
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.pipeline import extract
-from faceswap_lib.training.augmentation import stored_size
 
 workspace = Workspace(WORKSPACE)
 extract(video_a, workspace, "src", progress=True)
 extract(video_b, workspace, "dst", progress=True)
-arrays_a, arrays_b = (Faceset.open(workspace, side).load(stored_size(resolution)) for side in ("src", "dst"))
+arrays_a, arrays_b = (Faceset.open(workspace, side).load(PRESETS[PRESET].stored_size) for side in ("src", "dst"))
 print(f"{len(arrays_a.images)} faces of A, {len(arrays_b.images)} of B")
 show.pictures([*arrays_a.images[some], *arrays_b.images[some]], columns=6)
 
@@ -384,7 +383,7 @@ assert np.allclose(to_pixels(raw, tones), new_faces, atol=1)
 from faceswap_lib.conversion import ConvertConfig, paste_face
 
 points = points_in_crop(face, matrix)
-pasted = paste_face(frame, view, new_faces[0], new_masks[0], points, matrix, ConvertConfig())
+pasted = paste_face(frame, view, new_faces[0], new_masks[0], points, matrix, VIEW_COVERAGE, ConvertConfig())
 captions = ["view of A", "mask", "decoder B's face", "back in the frame"]
 show.pictures([view, new_masks[0], new_faces[0], pasted], captions=captions)
 
@@ -395,7 +394,7 @@ show.pictures([view, new_masks[0], new_faces[0], pasted], captions=captions)
 from faceswap_lib.pipeline import convert
 
 swap = pathlib.Path(WORKSPACE) / "swap.mp4"
-conversion = convert(video_a, workspace, swap, track=track, overwrite=True, progress=True)
+conversion = convert(video_a, workspace, swap, overwrite=True, progress=True)
 print(f"{conversion.swapped} of {conversion.frames} frames swapped, mask {conversion.mask_mean:.2f} on average")
 
 # %% [markdown]
@@ -426,7 +425,7 @@ show.pictures([frames[index] for frames in (frames_a, frames_swapped) for index 
 # - **Where does it end?** Look along the jaw and under the cap, where some of Collins's fringe shows. The shape of the
 #   head, the ears and the hair stay A's.
 # - Convert once more with `config=ConvertConfig(colour="none")`. Or the other way round: `video_b`, another `swap`,
-#   `config=ConvertConfig(direction="b2a")`, and no `track`, since that one is A's.
+#   `config=ConvertConfig(direction="b2a")`.
 # - Put your own two clips in place of the two above: half a minute of one person each, well lit, from several sides.
 #
 # ## Responsible use

@@ -5,11 +5,13 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # read once, when TensorFlow is imported
 os.environ["MPLBACKEND"] = "Agg"
 
+import fractions
 import logging
 import pathlib
 import shutil
 import typing
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,9 +19,17 @@ from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.demo.points import Portrait
 from faceswap_lib.demo.portraits import load_portraits
 from faceswap_lib.faces import Face, MtcnnDetector
-from faceswap_lib.facesets import Workspace, extract_faces, write_eye_masks
+from faceswap_lib.facesets import ExtractConfig, Workspace, extract, extract_faces, write_eye_masks
+from faceswap_lib.media import VideoWriter, read_frames
+from tests.fakes import encode_like, make_face
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+EXTRACT = ExtractConfig(landmarks="five")
+"""How the small workspace is extracted: the same wherever tests run, whatever landmark networks are installed."""
+
+HOPPER = make_face(108, 107, 48, angle=-5)
+"""About where the first clip's face is."""
 
 
 class TinyRun(typing.NamedTuple):
@@ -44,6 +54,19 @@ def read_arrays(folder: pathlib.Path, step: int) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
+def snapshot(root: pathlib.Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below a folder with its time of writing and its bytes."""
+    return {
+        path.relative_to(root).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def contents(root: pathlib.Path) -> dict[str, bytes]:
+    return {name: data for name, (_, data) in snapshot(root).items()}
+
+
 def annotated_face(portrait: Portrait) -> Face:
     """The face of a portrait as its control points say."""
     mouth = portrait.mouth.outer_upper
@@ -61,6 +84,15 @@ def restored_logging() -> typing.Iterator[None]:
     logger.setLevel(level)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def five_points_unless_named() -> typing.Iterator[None]:
+    """Extractions that leave the landmarks to `auto` take five points here, and fetch nothing."""
+    opened = extract.open_landmark_finder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extract, "open_landmark_finder", lambda backend: opened("five" if backend == "auto" else backend))
+        yield
+
+
 @pytest.fixture(scope="session")
 def portraits() -> tuple[Portrait, Portrait]:
     return load_portraits()
@@ -73,6 +105,29 @@ def portrait_clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Pa
 
 
 @pytest.fixture(scope="session")
+def clip_frames(portrait_clips) -> list[np.ndarray]:
+    """The frames of the first clip; not to be changed."""
+    return list(read_frames(portrait_clips[0]))
+
+
+@pytest.fixture(scope="session")
+def blurred_clip(portrait_clips, clip_frames, tmp_path_factory) -> pathlib.Path:
+    """The first 20 frames of the first clip; 6 to 9 are out of focus."""
+    frames = [cv2.GaussianBlur(f, (0, 0), 6) if 6 <= i < 10 else f for i, f in enumerate(clip_frames[:20])]
+    return encode_like(portrait_clips[0], tmp_path_factory.mktemp("blurred") / "clip.mp4", frames)
+
+
+@pytest.fixture(scope="session")
+def pair_clip(portrait_clips, clip_frames, tmp_path_factory) -> pathlib.Path:
+    """Both people side by side, 38 frames of 448 x 224, without sound."""
+    path = tmp_path_factory.mktemp("pair") / "pair.mp4"
+    with VideoWriter(path, width=448, height=224, fps=fractions.Fraction(25)) as writer:
+        for left, right in zip(clip_frames, read_frames(portrait_clips[1]), strict=True):
+            writer.write(np.hstack([left, right]))
+    return path
+
+
+@pytest.fixture(scope="session")
 def detector() -> MtcnnDetector:
     return MtcnnDetector()
 
@@ -82,7 +137,7 @@ def small_workspace(tmp_path_factory, portrait_clips, detector) -> Workspace:
     """Both portraits extracted, with eye masks; not to be changed."""
     workspace = Workspace(tmp_path_factory.mktemp("workspace"))
     for video, side in zip(portrait_clips, ("src", "dst"), strict=True):
-        extract_faces(video, workspace, side, detector)
+        extract_faces(video, workspace, side, detector, config=EXTRACT)
         write_eye_masks(workspace, side)
     return workspace
 

@@ -6,7 +6,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.faces import Face
-from faceswap_lib.faces.align import MEAN_FACE
+from faceswap_lib.faces.align import MEAN_FACE, VIEW_COVERAGE
 from faceswap_lib.media import VideoWriter, probe_video
 
 
@@ -31,11 +31,62 @@ class ListedDetector:
         return [self._faces.pop(0) for _ in frames]
 
 
+class FakeRefiner:
+    """Knows the faces of every frame, and notes in which frames it was asked to search, and in which to read.
+
+    The index of a frame stands in its first pixel; see `numbered_frame`. Like a real one it finds a face from a guess
+    that is a little off.
+
+    Args:
+        faces: Those of each frame.
+        reach: How far off a guess may be, in face widths.
+    """
+
+    def __init__(self, faces: typing.Sequence[tuple[Face, ...]], reach: float = 0.3):
+        self._faces, self._reach = faces, reach
+        self.searched: list[int] = []
+        self.read: dict[int, typing.Sequence[Face]] = {}
+
+    def detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
+        indices = [frame_number(frame) for frame in frames]
+        self.searched += indices
+        return [self._faces[index] for index in indices]
+
+    def refine(
+        self, frames: typing.Sequence[np.ndarray], guesses: typing.Sequence[typing.Sequence[Face]]
+    ) -> list[tuple[Face | None, ...]]:
+        found = []
+        for frame, row in zip(frames, guesses, strict=True):
+            index = frame_number(frame)
+            self.read[index] = row
+            found.append(tuple(self._nearest(index, guess) for guess in row))
+        return found
+
+    def _nearest(self, index: int, guess: Face) -> Face | None:
+        def distance(face: Face) -> float:
+            return float(np.abs(face.box_xyxy - guess.box_xyxy).max()) / guess.size
+
+        nearest = min(self._faces[index], key=distance, default=None)
+        return nearest if nearest is not None and distance(nearest) < self._reach else None
+
+
+def numbered_frame(index: int, picture: np.ndarray) -> np.ndarray:
+    """A copy of a picture whose first pixel holds a number below 65,536."""
+    frame = picture.copy()
+    frame[0, 0, :2] = divmod(index, 256)
+    return frame
+
+
+def frame_number(frame: np.ndarray) -> int:
+    """The number of a `numbered_frame`."""
+    return int(frame[0, 0, 0]) * 256 + int(frame[0, 0, 1])
+
+
 class IdentitySwapper:
     """Gives back what it reads, under a full mask."""
 
     def __init__(self, resolution: int = 128):
-        self.resolution = resolution
+        self.resolution, self.coverage = resolution, VIEW_COVERAGE
         self.batches: list[int] = []
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +99,7 @@ class PaintSwapper:
 
     def __init__(self, colour: tuple[int, int, int], resolution: int = 64, mask: float = 1.0):
         self.colour, self.resolution, self.mask = colour, resolution, mask
+        self.coverage = VIEW_COVERAGE
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.full(views.shape[:3], self.mask, np.float32), np.full_like(views, self.colour)
@@ -57,6 +109,7 @@ class BrokenSwapper:
     """Fails at its second batch."""
 
     resolution = 64
+    coverage = VIEW_COVERAGE
 
     def __init__(self) -> None:
         self.calls = 0

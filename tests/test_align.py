@@ -159,7 +159,7 @@ def test_the_view_is_the_middle_of_the_crop(portraits):
     margin = (crop_size - view_size) // 2
     matrix = crop_from_frame(annotated_face(portrait), crop_size)
     crop = warp_frame(portrait.image, matrix, crop_size).astype(int)
-    view = warp_frame(portrait.image, view_matrix(matrix, crop_size, view_size), view_size).astype(int)
+    view = warp_frame(portrait.image, view_matrix(matrix, crop_size, view_size, VIEW_COVERAGE), view_size).astype(int)
     inside = slice(margin, margin + view_size)
     assert np.abs(crop[inside, inside] - view).max() <= 1
     moved = slice(margin + 1, margin + 1 + view_size)
@@ -169,18 +169,18 @@ def test_the_view_is_the_middle_of_the_crop(portraits):
 @pytest.mark.parametrize("view_size", [64, 128, 200])
 def test_a_view_of_any_size_covers_the_same_part_of_the_frame(view_size):
     face = make_face(300, 200, 50, angle=-8)
-    reference = view_matrix(crop_from_frame(face), CROP_SIZE, 100)
-    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, view_size)
+    reference = view_matrix(crop_from_frame(face), CROP_SIZE, 100, VIEW_COVERAGE)
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, view_size, VIEW_COVERAGE)
     points = np.random.default_rng(5).uniform(100, 400, (10, 2))
     shares = [(map_points(m, points) + 0.5) / size for m, size in ((reference, 100), (matrix, view_size))]
     assert shares[0] == pytest.approx(shares[1])
-    large = view_matrix(crop_from_frame(face, 512), 512, view_size)
+    large = view_matrix(crop_from_frame(face, 512), 512, view_size, VIEW_COVERAGE)
     assert map_points(large, points) == pytest.approx(map_points(matrix, points))
 
 
 def test_landmarks_go_through_any_matrix():
     face = make_face(300, 200, 50)
-    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 64)
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 64, VIEW_COVERAGE)
     assert points_in_crop(face, matrix) == pytest.approx(map_points(matrix, face.landmarks))
 
 

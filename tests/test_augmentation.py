@@ -6,14 +6,14 @@ import pytest
 from keras import ops
 
 from faceswap_lib.faces import CROP_SIZE, Face, crop_from_frame, view_matrix, warp_frame
-from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.media import read_frames
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import random_map, sample, stored_size, to_device
+from faceswap_lib.training.augmentation import random_map, sample, to_device
 
 RESOLUTION = 64
-SIZE = stored_size(RESOLUTION)
+SIZE = stored_size(RESOLUTION, VIEW_COVERAGE)
 BATCH = 48
 STILL = {"turn": 0.0, "zoom": 0.0, "shift": 0.0, "warp": 0.0}
 LIVELY = {"turn": 12.0, "zoom": 0.1, "shift": 0.05, "warp": 0.03}
@@ -170,14 +170,16 @@ def test_training_sees_the_picture_that_conversion_sees(small_workspace, portrai
     faceset = Faceset.open(small_workspace, side)
     video = portrait_clips[0 if side == "src" else 1]
     resolution = 128  # shrinks the crop, as the stored side does
-    size = stored_size(resolution)
+    size = stored_size(resolution, VIEW_COVERAGE)
     images = faceset.load(size).images
     margin = (size - resolution) // 2
     for record, frame in zip(faceset.records, read_frames(video), strict=True):
         if record.frame % 12:
             continue
         face = Face(box_xyxy=record.box_xyxy, score=record.score, landmarks=record.landmarks)
-        view = warp_frame(frame, view_matrix(crop_from_frame(face), CROP_SIZE, resolution), resolution).astype(float)
+        view = warp_frame(
+            frame, view_matrix(crop_from_frame(face), CROP_SIZE, resolution, VIEW_COVERAGE), resolution
+        ).astype(float)
         stored = images[record.frame].astype(float)
 
         def difference(dx: int, dy: int, stored=stored, view=view) -> float:
@@ -202,7 +204,7 @@ def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_wor
     networks = build_networks(PRESETS["tiny"])
     resolution = networks.config.resolution
     faceset = Faceset.open(small_workspace, side)
-    faces = to_device(faceset.load(stored_size(resolution)))
+    faces = to_device(faceset.load(stored_size(resolution, VIEW_COVERAGE)))
     frames = list(read_frames(portrait_clips[0 if side == "src" else 1]))
     config = TrainConfig(batch_size=6, **STILL)
     seed = keras.random.SeedGenerator(1)
@@ -212,7 +214,7 @@ def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_wor
     for number, picture in zip(index, trained, strict=True):
         record = faceset.records[number]
         face = Face(box_xyxy=record.box_xyxy, score=record.score, landmarks=record.landmarks)
-        matrix = view_matrix(crop_from_frame(face), CROP_SIZE, resolution)
+        matrix = view_matrix(crop_from_frame(face), CROP_SIZE, resolution, VIEW_COVERAGE)
         mask = face_mask(points_in_crop(face, matrix), resolution, coverage=VIEW_COVERAGE)
         converted = to_network(warp_frame(frames[number], matrix, resolution)[None], mask[None])[0][0]
         errors = [float(np.abs(picture - other).mean()) for other in (converted, converted[:, ::-1])]

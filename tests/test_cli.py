@@ -97,7 +97,7 @@ def test_a_video_of_one_frame_is_too_short_to_learn_from(refused, tmp_path, port
     frame = next(iter(read_frames(portrait_clips[0])))
     single = encode_like(portrait_clips[0], tmp_path / "one.mp4", [frame])
     message = refused("extract", single, "--workspace", tmp_path / "w", "--as", "src")
-    assert "a face in 1 of 1 frames, at least 8 are needed" in message
+    assert "a face in 1 of 1 frames, 1 good enough to keep, at least 8 are needed" in message
     assert "at least 8 are needed" in refused("run", single, portrait_clips[1], "--workspace", tmp_path / "w")
     assert not (tmp_path / "w").exists()
 
@@ -158,6 +158,7 @@ def test_wrong_use_says_what_is_right(refused, monkeypatch, tmp_path, arguments,
         (["train", "--workspace", "W", "--seed", "-1"], "seed must be between 0 and"),
         (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--feather", "7"], "feather must be between"),
         (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--every", "0"], "every must be between 1 and"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--target", "-1"], "target must be between 0 and"),
         (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-face", "2"], "min_face must be between"),
         (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--bridge", "-1"], "bridge must be between 0"),
     ],
@@ -259,12 +260,23 @@ def test_the_doctor_finds_everything_needed(capsys):
     assert {"python", "tensorflow", "mtcnn", "filterpy", "Keras", "MTCNN", "devices"} <= named
 
 
+def test_extract_says_how_many_faces_it_dropped_and_why(tmp_path, portrait_clips, capsys):
+    options = ["--min-sharpness", "350", "--min-crops", "1", "--save-faces"]  # in focus, but not all as much
+    assert main(["extract", str(portrait_clips[1]), "--workspace", str(tmp_path), "--as", "dst", *options]) == 0
+    found = re.search(r"(\d+) faces in \S+ \((\d+) new, (\d+) blurred ones dropped\)", capsys.readouterr().out)
+    crops, new, blurred = (int(number) for number in found.groups())
+    assert crops == new == len(read_manifest(tmp_path / "face_dst")) and blurred > 0 and crops + blurred == 38
+    assert len(os.listdir(tmp_path / "faces" / "raw_faces")) == crops
+
+
 def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait_clips, capsys):
     workspace = shutil.copytree(tiny_run.workspace.root, tmp_path / "w", ignore=shutil.ignore_patterns("step-*20.npz"))
     shutil.rmtree(workspace / "binary_masks")
     extract = ["extract", str(portrait_clips[1]), "--workspace", str(workspace), "--as", "src", "--every", "4"]
     assert main([*extract, "--overwrite"]) == 0
-    assert "10 faces in" in capsys.readouterr().out
+    assert f"10 faces in {workspace / 'face_src'} (10 new)" in capsys.readouterr().out
+    assert main(extract) == 0
+    assert f"10 faces in {workspace / 'face_src'} (0 new)" in capsys.readouterr().out
     assert len(read_manifest(workspace / "face_src")) == 10
     assert main(["masks", "--workspace", str(workspace)]) == 0
     out = capsys.readouterr().out

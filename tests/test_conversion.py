@@ -7,12 +7,25 @@ import av
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion import ConvertConfig, convert_video
+from faceswap_lib.conversion import ConvertConfig, KerasSwapper, convert_video
 from faceswap_lib.conversion.convert import swap_frames
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import FaceTrack
-from faceswap_lib.faces.scan import track_video
+from faceswap_lib.faces import (
+    CROP_SIZE,
+    ClipTracks,
+    Face,
+    TrackConfig,
+    crop_from_frame,
+    face_mask,
+    points_in_crop,
+    view_matrix,
+    warp_frame,
+)
+from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.clip import track_video
 from faceswap_lib.media import count_frames, probe_video, read_frames
+from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.training import load_run
 from tests.fakes import BrokenSwapper, IdentitySwapper, ListedDetector, PaintSwapper, encode_like, make_face
 from tests.videos import make_video, psnr
 
@@ -20,8 +33,15 @@ EXACT = ConvertConfig(colour="none", sharpen=0)
 
 
 @pytest.fixture(scope="module")
-def track(portrait_clips, detector) -> FaceTrack:
+def tracks(portrait_clips, detector) -> ClipTracks:
+    """One face in all 38 frames."""
     return track_video(portrait_clips[0], detector)
+
+
+@pytest.fixture(scope="module")
+def faces(tracks) -> list[Face]:
+    """The one face of every frame."""
+    return [face for (face,) in (found.values() for found in tracks.faces)]
 
 
 @pytest.fixture(scope="module")
@@ -42,28 +62,27 @@ def face_box(face, scale: float = 1.0) -> tuple[slice, slice]:
     return slice(max(0, int(y - h / 2)), int(y + h / 2)), slice(max(0, int(x - w / 2)), int(x + w / 2))
 
 
-@pytest.mark.parametrize("direction", ["a2b", "b2a"])
-@pytest.mark.parametrize("colour", ["none", "mean", "histogram"])
-def test_a_face_swapped_with_itself_is_the_input(portrait_clips, reencoded, track, tmp_path, direction, colour):
+@pytest.mark.parametrize(("direction", "colour"), [("a2b", "none"), ("b2a", "mean"), ("a2b", "histogram")])
+def test_a_face_swapped_with_itself_is_the_input(portrait_clips, reencoded, tracks, faces, tmp_path, direction, colour):
     """Above 38 dB before encoding; the codec takes its own share of the noise away."""
     config = ConvertConfig(direction=direction, colour=colour, sharpen=0)
     out = tmp_path / "out.mp4"
-    report = convert_video(portrait_clips[0], out, IdentitySwapper(256), ListedDetector([]), config=config, track=track)
+    report = convert_video(
+        portrait_clips[0], out, IdentitySwapper(256), ListedDetector([]), config=config, tracks=tracks
+    )
     assert (report.frames, report.swapped, report.mask_mean) == (38, 38, 1.0)
     frames = list(read_frames(portrait_clips[0]))
-    swapped = swap_frames(frames, track.faces, IdentitySwapper(256), config)
-    for before, (now, _), plain, after, face in zip(
-        frames, swapped, reencoded, read_frames(out), track.faces, strict=True
-    ):
+    swapped = swap_frames(frames, [(face,) for face in faces], IdentitySwapper(256), config)
+    for before, (now, _), plain, after, face in zip(frames, swapped, reencoded, read_frames(out), faces, strict=True):
         box = face_box(face)
         assert psnr(now[box], before[box]) >= 38
         assert psnr(after[box], before[box]) > psnr(plain[box], before[box]) - 4
         assert psnr(after, before) > psnr(plain, before) - 1.5
 
 
-def test_count_size_rate_and_sound_are_the_inputs(portrait_clips, track, tmp_path):
+def test_count_size_rate_and_sound_are_the_inputs(portrait_clips, tracks, tmp_path):
     out = tmp_path / "new folder" / "out.mp4"
-    convert_video(portrait_clips[0], out, PaintSwapper((90, 80, 70)), ListedDetector([]), track=track)
+    convert_video(portrait_clips[0], out, PaintSwapper((90, 80, 70)), ListedDetector([]), tracks=tracks)
     before, after = probe_video(portrait_clips[0]), probe_video(out)
     assert count_frames(out) == count_frames(portrait_clips[0]) == 38
     assert (after.width, after.height, after.fps) == (before.width, before.height, before.fps) == (224, 224, 25)
@@ -83,12 +102,12 @@ def test_a_turned_video_comes_out_upright(tmp_path):
 def test_frames_without_a_face_are_the_inputs_own(portrait_clips, reencoded, detector, tmp_path):
     """Ten frames in the middle show no face to the detector: they come out as if only re-encoded."""
     frames = list(read_frames(portrait_clips[0]))
-    faces = detector.detect(frames)
+    found = detector.detect(frames)
     gone = range(14, 24)
     for index in gone:
-        faces[index] = ()
+        found[index] = ()
     out = tmp_path / "out.mp4"
-    report = convert_video(portrait_clips[0], out, PaintSwapper((0, 255, 0)), ListedDetector(faces), config=EXACT)
+    report = convert_video(portrait_clips[0], out, PaintSwapper((0, 255, 0)), ListedDetector(found), config=EXACT)
     assert (report.frames, report.swapped) == (38, 28)
     for index, (after, plain) in enumerate(zip(read_frames(out), reencoded, strict=True)):
         if index in gone:
@@ -101,22 +120,22 @@ def test_frames_without_a_face_are_the_inputs_own(portrait_clips, reencoded, det
 def test_untouched_frames_are_handed_on_as_they_are():
     frames = [np.full((200, 200, 3), value, np.uint8) for value in range(6)]
     face = make_face(100, 80, 30)
-    faces = [None, face, None, None, face, None]
+    faces = [(), (face,), (), (), (face,), ()]
     swapped = list(swap_frames(iter(frames), faces, PaintSwapper((200, 0, 0)), EXACT))
-    for frame, seen, (result, mean) in zip(frames, faces, swapped, strict=True):
-        if seen is None:
-            assert result is frame and mean is None
+    for frame, seen, (result, means) in zip(frames, faces, swapped, strict=True):
+        if not seen:
+            assert result is frame and means == []
         else:
-            assert mean == 1.0 and result[80, 100, 0] > 190 and result[0, 0, 0] == frame[0, 0, 0]
+            assert means == [1.0] and result[80, 100, 0] > 190 and result[0, 0, 0] == frame[0, 0, 0]
 
 
-def test_a_colour_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, reencoded, track, tmp_path):
+def test_a_colour_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, reencoded, tracks, faces, tmp_path):
     out = tmp_path / "out.mp4"
     swapper = PaintSwapper((0, 255, 0))
-    report = convert_video(portrait_clips[0], out, swapper, ListedDetector([]), config=EXACT, track=track)
+    report = convert_video(portrait_clips[0], out, swapper, ListedDetector([]), config=EXACT, tracks=tracks)
     assert report.mask_mean == 1.0
     rows, columns = np.mgrid[:224, :224]
-    for after, plain, face in zip(read_frames(out), reencoded, track.faces, strict=True):
+    for after, plain, face in zip(read_frames(out), reencoded, faces, strict=True):
         for x, y in np.round(face.landmarks).astype(int):
             assert after[y, x, 1] > 200 > 80 > after[y, x, 0]
         middle = face.landmarks.mean(axis=0)
@@ -126,22 +145,22 @@ def test_a_colour_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, 
         assert psnr(after[far], plain[far]) > 35
 
 
-def test_the_mean_mask_is_reported(portrait_clips, track, tmp_path):
+def test_the_mean_mask_is_reported(portrait_clips, tracks, tmp_path):
     swapper = PaintSwapper((0, 0, 0), mask=0.25)
-    report = convert_video(portrait_clips[0], tmp_path / "out.mp4", swapper, ListedDetector([]), track=track)
+    report = convert_video(portrait_clips[0], tmp_path / "out.mp4", swapper, ListedDetector([]), tracks=tracks)
     assert report.mask_mean == pytest.approx(0.25)
 
 
-def test_a_swapper_that_fails_leaves_no_file(portrait_clips, track, tmp_path):
+def test_a_swapper_that_fails_leaves_no_file(portrait_clips, tracks, tmp_path):
     with pytest.raises(RuntimeError, match="the swapper broke"):
-        convert_video(portrait_clips[0], tmp_path / "out.mp4", BrokenSwapper(), ListedDetector([]), track=track)
+        convert_video(portrait_clips[0], tmp_path / "out.mp4", BrokenSwapper(), ListedDetector([]), tracks=tracks)
     assert os.listdir(tmp_path) == []
 
 
-def test_a_failure_keeps_the_older_output(portrait_clips, track, tmp_path):
+def test_a_failure_keeps_the_older_output(portrait_clips, tracks, tmp_path):
     (tmp_path / "out.mp4").write_bytes(b"older")
     with pytest.raises(RuntimeError, match="the swapper broke"):
-        convert_video(portrait_clips[0], tmp_path / "out.mp4", BrokenSwapper(), ListedDetector([]), track=track)
+        convert_video(portrait_clips[0], tmp_path / "out.mp4", BrokenSwapper(), ListedDetector([]), tracks=tracks)
     assert (tmp_path / "out.mp4").read_bytes() == b"older"
 
 
@@ -174,43 +193,135 @@ def test_never_more_than_a_batch_of_frames_is_held(batch_size):
 
     swapper = IdentitySwapper(64)
     config = dataclasses.replace(EXACT, swap_batch=batch_size)
-    for given, (frame, _) in enumerate(swap_frames(frames(), [make_face(80, 50, 20)] * 20, swapper, config), 1):
+    for given, (frame, _) in enumerate(swap_frames(frames(), [(make_face(80, 50, 20),)] * 20, swapper, config), 1):
         assert taken - given < batch_size
         assert frame[0, 0, 0] == given - 1  # in order
     assert given == 20
     assert max(swapper.batches) == batch_size and sum(swapper.batches) == 20
 
 
-def test_a_track_of_another_length_is_a_defect():
+def test_faces_of_another_length_is_a_defect():
     frames = [np.zeros((120, 160, 3), np.uint8)] * 3
     with pytest.raises(ValueError, match="shorter|longer"):
-        list(swap_frames(frames, [None, None], IdentitySwapper(), EXACT))
+        list(swap_frames(frames, [(), ()], IdentitySwapper(), EXACT))
 
 
-def test_a_trained_run_writes_the_person_its_direction_says(tiny_run, portrait_clips, track, tmp_path):
-    from faceswap_lib.conversion import KerasSwapper
-    from faceswap_lib.faces import CROP_SIZE, crop_from_frame, face_mask, points_in_crop, view_matrix, warp_frame
-    from faceswap_lib.faces.align import VIEW_COVERAGE
-    from faceswap_lib.networks.views import to_network, to_pixels
-    from faceswap_lib.training import load_run
+# Several faces -----------------------------------------------------------------------------------------------------
 
+
+class NumberingSwapper(PaintSwapper):
+    """Paints every face in a colour of its own, in the order in which they come; remembers what it was given."""
+
+    COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
+
+    def __init__(self, resolution: int = 64):
+        super().__init__((0, 0, 0), resolution)
+        self.views: list[np.ndarray] = []
+        self.faces: list[np.ndarray] = []
+
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        masks, new = super().swap(views, faces)
+        for picture, colour in zip(new, self.COLOURS[len(self.views) :], strict=False):
+            picture[:] = colour
+        self.views += list(views)
+        self.faces += list(faces)
+        return masks, new
+
+
+def colour_at(frame: np.ndarray, point: np.ndarray) -> tuple[int, ...]:
+    x, y = np.round(point).astype(int)
+    return tuple(int(value) for value in frame[y, x])
+
+
+def view_of(frame: np.ndarray, face: Face, size: int, coverage: float) -> np.ndarray:
+    """The view that a conversion should cut."""
+    return warp_frame(frame, view_matrix(crop_from_frame(face), CROP_SIZE, size, coverage), size)
+
+
+def test_two_faces_in_a_frame_are_each_swapped_in_their_own_place():
+    frame = np.random.default_rng(1).integers(0, 200, (240, 400, 3)).astype(np.uint8)
+    left, right = make_face(100, 90, 36, angle=20), make_face(290, 110, 24, angle=-10)
+    swapper = NumberingSwapper()
+    swapped = swap_frames([frame, frame, frame], [(left, right), (), (right, left)], swapper, EXACT)
+    (both, means), (untouched, none), (other_order, _) = swapped
+    assert means == [1.0, 1.0] and untouched is frame and none == []
+    red, green, blue, yellow = NumberingSwapper.COLOURS
+    for picture, colours in ((both, (red, green)), (other_order, (yellow, blue))):
+        for face, colour in zip((left, right), colours, strict=True):
+            for point in face.landmarks:
+                assert np.abs(np.subtract(colour_at(picture, point), colour)).max() <= 3
+    rows, columns = np.mgrid[:240, :400]
+    far = np.ones((240, 400), bool)
+    for face in (left, right):
+        x, y = face.landmarks.mean(axis=0)
+        far &= np.hypot(columns - x, rows - y) > 2.6 * np.linalg.norm(face.landmarks[1] - face.landmarks[0])
+    assert far.mean() > 0.3 and np.array_equal(both[far], frame[far])
+    # Each view and the face in it are cut out and drawn by that face's own landmarks.
+    for number, face in enumerate((left, right, right, left)):
+        assert np.array_equal(swapper.views[number], view_of(frame, face, 64, VIEW_COVERAGE))
+        points = points_in_crop(face, view_matrix(crop_from_frame(face), CROP_SIZE, 64, VIEW_COVERAGE))
+        assert np.array_equal(swapper.faces[number], face_mask(points, 64, coverage=VIEW_COVERAGE))
+
+
+def test_faces_that_overlap_both_show():
+    frame = np.full((240, 400, 3), 90, np.uint8)
+    behind, before = make_face(170, 100, 40), make_face(225, 100, 40)
+    (result, means) = next(swap_frames([frame], [(behind, before)], NumberingSwapper(), EXACT))
+    assert means == [1.0, 1.0]
+    red, green = NumberingSwapper.COLOURS[:2]
+    for point in before.landmarks:  # the later one is on top
+        assert np.abs(np.subtract(colour_at(result, point), green)).max() <= 3
+    for point in behind.landmarks[[0, 3]]:  # the left eye and mouth corner of the other one stay free
+        assert np.abs(np.subtract(colour_at(result, point), red)).max() <= 3
+    # The view of the face on top shows the frame as it was, not the face painted before.
+    swapper = NumberingSwapper()
+    list(swap_frames([frame], [(behind, before)], swapper, EXACT))
+    assert all(np.array_equal(view, np.full_like(view, 90)) for view in swapper.views)
+
+
+def test_everybody_in_a_video_is_swapped(pair_clip, detector, tmp_path):
+    everybody = track_video(pair_clip, detector, track_config=TrackConfig(who="all"))
+    assert [track.found for track in everybody.tracks] == [38, 38]
+    out, colour = tmp_path / "out.mp4", np.array((0, 200, 0))
+    swapper = PaintSwapper(tuple(colour.tolist()))
+    report = convert_video(pair_clip, out, swapper, ListedDetector([]), config=EXACT, tracks=everybody)
+    assert (report.frames, report.swapped, report.mask_mean) == (38, 38, 1.0)
+    for frame, found in zip(read_frames(out), everybody.faces, strict=True):
+        assert len(found) == 2
+        for face in found.values():
+            for point in face.landmarks:
+                assert np.abs(colour_at(frame, point) - colour).max() < 40
+    alone = convert_video(pair_clip, out, swapper, detector, config=EXACT)  # only the larger face
+    assert alone.swapped == 38
+    for frame, found in zip(read_frames(out), everybody.faces, strict=True):
+        painted = [
+            max(np.abs(colour_at(frame, point) - colour).max() for point in face.landmarks) < 40
+            for face in found.values()
+        ]
+        assert sum(painted) == 1
+
+
+# A trained run -----------------------------------------------------------------------------------------------------
+
+
+def test_a_trained_run_writes_the_person_its_direction_says(tiny_run, portrait_clips, faces):
     networks, _ = load_run(tiny_run.workspace)
-    frame, face = next(iter(read_frames(portrait_clips[0]))), track.faces[0]
-    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 64)
+    frame, face = next(iter(read_frames(portrait_clips[0]))), faces[0]
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 64, VIEW_COVERAGE)
     view = warp_frame(frame, matrix, 64)[None]
     inside = face_mask(points_in_crop(face, matrix), 64, coverage=VIEW_COVERAGE)[None]
     results = {}
     for direction in ("a2b", "b2a"):
         swapper = KerasSwapper(networks, direction)
         assert swapper.resolution == 64
-        masks, faces = swapper.swap(view, inside)
+        masks, new = swapper.swap(view, inside)
         assert masks.shape == (1, 64, 64) and masks.dtype == np.float32 and 0 <= masks.min() <= masks.max() <= 1
-        assert faces.shape == (1, 64, 64, 3) and faces.dtype == np.uint8
+        assert new.shape == (1, 64, 64, 3) and new.dtype == np.uint8
         seen, tones = to_network(view, inside)
         mask, raw = (x.numpy() for x in networks.generate(seen, direction))
         assert masks == pytest.approx(mask[..., 0], abs=1e-5)
-        assert np.abs(faces.astype(int) - to_pixels(raw, tones)).max() <= 1
-        results[direction] = faces.astype(int)
+        assert np.abs(new.astype(int) - to_pixels(raw, tones)).max() <= 1
+        results[direction] = new.astype(int)
     assert np.abs(results["a2b"] - results["b2a"]).mean() > 1
     with pytest.raises(ValueError, match="expected direction"):
         KerasSwapper(networks, "a2c")

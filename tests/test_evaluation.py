@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from faceswap_lib.evaluation import Page, compare_videos, draw_losses
-from faceswap_lib.faces import Face, FaceTrack
+from faceswap_lib.faces import ClipTracks, Face, FaceTrack
 
 FACE = Face(box_xyxy=[60, 40, 140, 150], score=0.99, landmarks=[[85, 80], [115, 80], [100, 98], [88, 115], [112, 115]])
+
+
+def tracks_of(*people: tuple[Face | None, ...]) -> ClipTracks:
+    """Tracks through six frames, from the first one on."""
+    return ClipTracks(length=6, tracks=tuple(FaceTrack(start=0, faces=faces) for faces in people))
 
 
 def history(steps: int) -> list[dict[str, float]]:
@@ -34,7 +39,7 @@ def grey_clip(tmp_path):
 
 
 def test_a_copy_differs_nowhere(grey_clip):
-    difference = compare_videos(grey_clip, grey_clip, FaceTrack(faces=(FACE,) * 6), every=2)
+    difference = compare_videos(grey_clip, grey_clip, tracks_of((FACE,) * 6), every=2)
     assert difference.frames == 3 and difference.face_change == 0 and difference.background_psnr > 100
 
 
@@ -43,16 +48,34 @@ def test_a_change_is_counted_where_it_is(grey_clip, tmp_path):
     face, edge = (np.full((200, 200, 3), 100, np.uint8) for _ in range(2))
     face[60:130, 70:130] = 140
     edge[:10] = 140
-    track = FaceTrack(faces=(FACE,) * 6)
-    changed = compare_videos(grey_clip, write_frames(tmp_path / "face.mp4", [face] * 6), track)
+    tracks = tracks_of((FACE,) * 6)
+    changed = compare_videos(grey_clip, write_frames(tmp_path / "face.mp4", [face] * 6), tracks)
     assert changed.face_change > 15 and changed.background_psnr > 45
-    changed = compare_videos(grey_clip, write_frames(tmp_path / "edge.mp4", [edge] * 6), track)
+    changed = compare_videos(grey_clip, write_frames(tmp_path / "edge.mp4", [edge] * 6), tracks)
     assert changed.face_change < 1 and changed.background_psnr < 30
+
+
+def test_frames_without_a_face_are_not_compared(grey_clip):
+    seen_twice = tracks_of((None, FACE, None, FACE))
+    assert compare_videos(grey_clip, grey_clip, seen_twice, every=1).frames == 2
+    assert compare_videos(grey_clip, grey_clip, seen_twice, every=3).frames == 1
+
+
+def test_with_two_faces_a_change_of_either_is_the_faces(grey_clip, tmp_path):
+    """And no longer the background's, as it is when only the other face is known."""
+    second = Face(box_xyxy=FACE.box_xyxy / 4, score=0.9, landmarks=FACE.landmarks / 4)
+    picture = np.full((200, 200, 3), 100, np.uint8)
+    picture[18:30, 18:32] = 250
+    clip = write_frames(tmp_path / "second.mp4", [picture] * 6)
+    larger = compare_videos(grey_clip, clip, tracks_of((FACE,) * 6))
+    both = compare_videos(grey_clip, clip, tracks_of((FACE,) * 6, (second,) * 6))
+    assert larger.face_change < 0.5 and larger.background_psnr < 30
+    assert both.face_change > 5 and both.background_psnr > 45
 
 
 def test_without_a_face_there_is_nothing_to_compare(grey_clip):
     with pytest.raises(ValueError, match="expected a face in some compared frame, got none in 2"):
-        compare_videos(grey_clip, grey_clip, FaceTrack(faces=(None,) * 6))
+        compare_videos(grey_clip, grey_clip, tracks_of())
 
 
 def test_the_chart_shows_the_curves():

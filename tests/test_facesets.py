@@ -2,62 +2,44 @@
 
 import json
 import os
-import pathlib
-import shutil
 
 import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import CROP_SIZE, DetectConfig, eye_mask, warp_frame
-from faceswap_lib.facesets import (
-    ExtractConfig,
-    Faceset,
-    Workspace,
-    extract_faces,
-    read_manifest,
-    write_eye_masks,
-    write_manifest,
-)
-from faceswap_lib.media import read_frames, read_image, read_mask
-from tests.fakes import ListedDetector, make_face
-from tests.videos import make_video, psnr
+from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, FaceTrack, eye_mask, warp_frame
+from faceswap_lib.faces.align import five_points
+from faceswap_lib.facesets import Faceset, Workspace, extract_faces, read_manifest, write_eye_masks, write_manifest
+from faceswap_lib.facesets.tracks import read_tracks, write_tracks
+from faceswap_lib.media import read_image, read_mask
+from tests.conftest import EXTRACT
+from tests.fakes import ListedDetector
+from tests.videos import psnr
 
-
-def snapshot(root: pathlib.Path) -> dict[str, tuple[int, bytes]]:
-    """Every file below a folder with its time of writing and its bytes."""
-    return {
-        path.relative_to(root).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
-
-
-@pytest.fixture(scope="module")
-def frames(portrait_clips) -> list[np.ndarray]:
-    return list(read_frames(portrait_clips[0]))
+NOTES = ["manifest.jsonl", "source.json", "tracks.npz", "dropped.jsonl"]
+"""What lies beside the crops of a finished extraction."""
 
 
 def test_extraction_writes_one_crop_and_mask_per_frame_in_the_agreed_places(small_workspace):
     for side in ("src", "dst"):
         stems = [f"{index:06d}" for index in range(38)]
         crops = small_workspace.root / f"face_{side}"
-        assert sorted(os.listdir(crops)) == sorted([f"{s}.jpg" for s in stems] + ["manifest.jsonl", "source.json"])
+        assert sorted(os.listdir(crops)) == sorted([f"{s}.jpg" for s in stems] + NOTES)
         masks = small_workspace.root / "binary_masks" / f"face_{side}_eyes"
         assert sorted(os.listdir(masks)) == [f"{s}.png" for s in stems]
         assert read_image(crops / "000007.jpg").shape == (CROP_SIZE, CROP_SIZE, 3)
         assert read_mask(masks / "000007.png").shape == (CROP_SIZE, CROP_SIZE)
 
 
-def test_the_manifest_says_where_each_crop_came_from(small_workspace, frames):
+def test_the_manifest_says_where_each_crop_came_from(small_workspace, clip_frames):
     """Its matrix cuts the very crop out of the frame it names."""
     records = read_manifest(small_workspace.faces("src"))
     assert [record.frame for record in records] == list(range(38))
     for record in records[::9]:
         assert record.time == pytest.approx(record.frame / 25)
         stored = read_image(small_workspace.faces("src") / record.crop)
-        again = warp_frame(frames[record.frame], np.array(record.crop_from_frame), CROP_SIZE)
-        other = warp_frame(frames[(record.frame + 9) % 38], np.array(record.crop_from_frame), CROP_SIZE)
+        again = warp_frame(clip_frames[record.frame], np.array(record.crop_from_frame), CROP_SIZE)
+        other = warp_frame(clip_frames[(record.frame + 9) % 38], np.array(record.crop_from_frame), CROP_SIZE)
         assert psnr(stored, again) > 36 > psnr(stored, other)
         left, top, right, bottom = record.box_xyxy
         points = np.array(record.landmarks)
@@ -73,107 +55,10 @@ def test_landmarks_in_the_crop_lie_on_the_eyes(small_workspace):
                 assert crop[y - 5 : y + 6, x - 5 : x + 6].min() < 0.6 * crop[y + 24 : y + 30, x - 3 : x + 4].mean()
 
 
-def test_sharpness_ranks_a_blurred_face_below_a_sharp_one(tmp_path, frames):
-    import cv2
-
-    from tests.fakes import encode_like
-
-    source = make_video(tmp_path / "size.mp4", width=224, height=224, frames=2)
-    pair = [frames[0], cv2.GaussianBlur(frames[0], (0, 0), 2)]
-    video = encode_like(source, tmp_path / "pair.mp4", pair)
-    face = make_face(110, 105, 45)
-    workspace = Workspace(tmp_path / "w")
-    extract_faces(video, workspace, "src", ListedDetector([(face,)] * 2), config=ExtractConfig(min_crops=2))
-    sharp, blurred = read_manifest(workspace.faces("src"))
-    assert sharp.sharpness > 3 * blurred.sharpness
-
-
-def test_the_same_extraction_again_does_nothing(workspace_copy, portrait_clips, detector, tmp_path):
-    before = snapshot(workspace_copy.root)
-    assert extract_faces(portrait_clips[0], workspace_copy, "src", detector) is None
-    # A copy under another folder is the same video, too.
-    elsewhere = shutil.copy(portrait_clips[0], tmp_path / portrait_clips[0].name)
-    assert extract_faces(pathlib.Path(elsewhere), workspace_copy, "src", detector) is None
-    assert write_eye_masks(workspace_copy, "src") == 0
-    assert snapshot(workspace_copy.root) == before
-
-
-def test_another_video_or_other_options_need_overwrite(workspace_copy, portrait_clips, detector):
-    before = snapshot(workspace_copy.root)
-    with pytest.raises(WorkspaceError, match=r"faces of another video \(hopper.mp4\).*--overwrite"):
-        extract_faces(portrait_clips[1], workspace_copy, "src", detector)
-    with pytest.raises(WorkspaceError, match="other options"):
-        extract_faces(portrait_clips[0], workspace_copy, "src", detector, config=ExtractConfig(every=3))
-    assert snapshot(workspace_copy.root) == before
-    track = extract_faces(
-        portrait_clips[1], workspace_copy, "src", detector, config=ExtractConfig(every=3), overwrite=True
-    )
-    assert track.found == 38
-    assert [record.frame for record in read_manifest(workspace_copy.faces("src"))] == list(range(0, 38, 3))
-    assert len(list(workspace_copy.faces("src").glob("*.jpg"))) == 13
-    assert not workspace_copy.eye_masks("src").exists()  # those were of the other faces
-    kept = {name: value for name, value in before.items() if "dst" in name}
-    assert {name: value for name, value in snapshot(workspace_copy.root).items() if "dst" in name} == kept
-
-
-def test_files_of_others_are_not_touched(portrait_clips, detector, tmp_path):
-    workspace = Workspace(tmp_path / "w")
-    photo = workspace.faces("src") / "myphoto.jpg"
-    photo.parent.mkdir(parents=True)
-    photo.write_bytes(b"mine")
-    with pytest.raises(WorkspaceError, match="files that no extraction wrote"):
-        extract_faces(portrait_clips[0], workspace, "src", detector)
-    assert snapshot(workspace.root).keys() == {"face_src/myphoto.jpg"} and photo.read_bytes() == b"mine"
-
-
-def test_another_detection_threshold_is_another_extraction(workspace_copy, portrait_clips, detector):
-    with pytest.raises(WorkspaceError, match="other options"):
-        extract_faces(portrait_clips[0], workspace_copy, "src", detector, detect_config=DetectConfig(threshold=0.99))
-
-
 def test_a_lost_crop_is_counted(workspace_copy):
     (workspace_copy.faces("src") / "000003.jpg").unlink()
     with pytest.raises(WorkspaceError, match="1 of 38 crops are not in"):
         Faceset.open(workspace_copy, "src")
-
-
-def test_an_extraction_cut_short_is_done_again(workspace_copy, portrait_clips, detector):
-    """The manifest is written last, so a folder without one is unfinished."""
-    folder = workspace_copy.faces("src")
-    (folder / "manifest.jsonl").unlink()
-    (folder / "stray.jpg").write_bytes(b"left by a kill")
-    assert extract_faces(portrait_clips[0], workspace_copy, "src", detector).found == 38
-    assert not (folder / "stray.jpg").exists() and len(read_manifest(folder)) == 38
-
-
-def test_a_video_without_a_face_leaves_nothing_behind(tmp_path, detector, workspace_copy):
-    video = make_video(tmp_path / "bars.mp4", width=160, height=120, frames=10)
-    with pytest.raises(InputError, match="a face in 0 of 10 frames, at least 8 are needed"):
-        extract_faces(video, Workspace(tmp_path / "new"), "src", detector)
-    assert not (tmp_path / "new").exists()
-    before = snapshot(workspace_copy.root)
-    with pytest.raises(InputError, match="a face in 0 of 10 frames"):
-        extract_faces(video, workspace_copy, "src", detector, overwrite=True)
-    assert snapshot(workspace_copy.root) == before
-
-
-def test_frames_without_a_face_have_no_crop(tmp_path):
-    video = make_video(tmp_path / "bars.mp4", width=160, height=120, frames=20)
-    seen = [(make_face(80, 50, 30),)] * 6
-    workspace = Workspace(tmp_path / "w")
-    extract_faces(video, workspace, "dst", ListedDetector([*seen, *[()] * 8, *seen]))
-    frames = [record.frame for record in read_manifest(workspace.faces("dst"))]
-    assert frames == [0, 1, 2, 3, 4, 5, 14, 15, 16, 17, 18, 19]
-
-
-def test_a_filled_gap_is_marked_by_its_score(tmp_path):
-    video = make_video(tmp_path / "bars.mp4", width=160, height=120, frames=12)
-    faces = [(make_face(80, 50, 30),)] * 12
-    faces[5] = ()
-    workspace = Workspace(tmp_path / "w")
-    extract_faces(video, workspace, "dst", ListedDetector(faces))
-    scores = [record.score for record in read_manifest(workspace.faces("dst"))]
-    assert scores == [0.9] * 5 + [0.0] + [0.9] * 6
 
 
 @pytest.mark.parametrize("size", [80, 160, CROP_SIZE])
@@ -265,7 +150,67 @@ def test_a_workspace_is_a_folder_and_a_run_a_plain_name(tmp_path):
         Workspace(tmp_path / "file")
 
 
-def test_options_out_of_range_are_refused():
-    for wrong in ({"every": 0}, {"min_crops": 0}):
-        with pytest.raises(InputError, match="must be between"):
-            ExtractConfig(**wrong)
+def random_face(rng: np.random.Generator) -> Face:
+    """A face with nothing round about its numbers."""
+    points = rng.uniform(20, 90, (5, 2))
+    return Face(box_xyxy=[*points.min(axis=0), *points.max(axis=0)], score=rng.uniform(), landmarks=points)
+
+
+def tracks_with_gaps() -> ClipTracks:
+    """Three people: one with gaps, one for a single frame, two at once after a cut."""
+    rng = np.random.default_rng(3)
+
+    def track(start: int, seen: str) -> FaceTrack:
+        return FaceTrack(start=start, faces=tuple(random_face(rng) if mark == "x" else None for mark in seen))
+
+    return ClipTracks(
+        length=40, tracks=(track(2, "xx..x...xx"), track(5, "x"), track(20, "xxxxx.x"), track(22, "xx")), cuts=(18, 31)
+    )
+
+
+@pytest.mark.parametrize(
+    "tracks", [tracks_with_gaps(), ClipTracks(length=7, tracks=()), ClipTracks(length=9, tracks=(), cuts=(4,))]
+)
+def test_tracks_come_back_exactly_as_they_were(tracks, tmp_path):
+    write_tracks(tmp_path, tracks)
+    again = read_tracks(tmp_path)
+    assert (again.length, again.cuts, len(again.tracks)) == (tracks.length, tracks.cuts, len(tracks.tracks))
+    for before, after in zip(tracks.tracks, again.tracks, strict=True):
+        assert (after.start, after.stop) == (before.start, before.stop)
+        assert [face is None for face in after.faces] == [face is None for face in before.faces]
+        for (index, face), (index_again, face_again) in zip(before.items(), after.items(), strict=True):
+            assert index == index_again and face.score == face_again.score
+            assert np.array_equal(face.box_xyxy, face_again.box_xyxy)
+            assert np.array_equal(face.landmarks, face_again.landmarks)
+
+
+def test_tracks_with_all_68_landmarks_are_kept_as_the_five_that_align(tmp_path):
+    rng = np.random.default_rng(4)
+    face = Face(box_xyxy=[0, 0, 90, 90], score=0.5, landmarks=rng.uniform(20, 90, (68, 2)))
+    write_tracks(tmp_path, ClipTracks(length=1, tracks=(FaceTrack(start=0, faces=(face,)),)))
+    (again,) = read_tracks(tmp_path).tracks[0].faces
+    assert np.array_equal(again.landmarks, five_points(face.landmarks))
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "text", "cut off", "one byte", "no cuts"])
+def test_damaged_tracks_say_what_to_do(workspace_copy, portrait_clips, detector, damage):
+    folder = workspace_copy.faces("src")
+    path = folder / "tracks.npz"
+    data = bytearray(path.read_bytes())
+    if damage == "missing":
+        path.unlink()
+    elif damage in ("empty", "text", "cut off"):
+        path.write_bytes({"empty": b"", "text": b"no tracks\n" * 99, "cut off": bytes(data[: len(data) // 2])}[damage])
+    elif damage == "one byte":
+        data[len(data) // 2] ^= 255
+        path.write_bytes(data)
+    else:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files if name != "cuts"}
+        np.savez(path, **arrays)
+    with pytest.raises(WorkspaceError, match=r"tracks.npz: expected the tracks of a video .*extract with --overwrite"):
+        read_tracks(folder)
+    with pytest.raises(WorkspaceError, match="extract with --overwrite"):
+        extract_faces(portrait_clips[0], workspace_copy, "src", ListedDetector([]), config=EXTRACT)
+    report = extract_faces(portrait_clips[0], workspace_copy, "src", detector, config=EXTRACT, overwrite=True)
+    assert report.written == report.tracks.found == 38

@@ -1,11 +1,13 @@
-"""Masks from five landmarks, against the portraits' annotated outlines."""
+"""The masks of eyes, mouth and face, against the portraits' annotated outlines."""
 
 import numpy as np
 import pytest
 
 from faceswap_lib.faces import CROP_SIZE, align_face, eye_mask, face_mask, mouth_mask
-from faceswap_lib.faces.align import MEAN_FACE, VIEW_COVERAGE, map_points, template_points
+from faceswap_lib.faces.align import MEAN_FACE, VIEW_COVERAGE, five_points, map_points, template_points
+from faceswap_lib.faces.parts import Part, part_mask
 from tests.conftest import annotated_face
+from tests.faces68 import template_points_68
 
 MASKS = (eye_mask, mouth_mask, face_mask)
 
@@ -119,3 +121,34 @@ def test_softness_widens_the_border_and_keeps_the_area():
     grey = [((mask > 25) & (mask < 230)).mean() for mask in (hard, soft)]
     assert grey[1] > 3 * grey[0]
     assert soft.mean() == pytest.approx(hard.mean(), rel=0.03)
+
+
+@pytest.mark.parametrize(("draw", "part"), [(eye_mask, Part.EYES), (mouth_mask, Part.MOUTH)])
+@pytest.mark.parametrize("coverage", [1.0, VIEW_COVERAGE])
+def test_68_landmarks_draw_eyes_and_mouth_by_their_own_outline(draw, part, coverage):
+    points = template_points_68(128)
+    mask = draw(points, 128, coverage=coverage)
+    assert np.array_equal(mask, part_mask(points, 128, part, coverage=coverage))
+    five = draw(five_points(points), 128, coverage=coverage)
+    assert np.abs(centroid(mask) - centroid(five)).max() < 4
+    assert 0.3 * five.mean() < mask.mean() < 0.9 * five.mean()
+
+
+def test_the_face_mask_of_68_landmarks_is_that_of_their_five():
+    points = template_points_68(128)
+    for softness in (0.05, 0.15):
+        five = face_mask(five_points(points), 128, softness=softness)
+        assert np.array_equal(face_mask(points, 128, softness=softness), five)
+
+
+@pytest.mark.parametrize(("draw", "part", "feather"), [(eye_mask, Part.EYES, 0.08), (mouth_mask, Part.MOUTH, 0.12)])
+def test_five_points_give_the_same_ellipses_as_parts(draw, part, feather):
+    points = template_points(256)
+    assert np.abs(draw(points, 256).astype(int) - part_mask(points, 256, part, feather=feather)).max() <= 8
+
+
+@pytest.mark.parametrize("draw", MASKS)
+@pytest.mark.parametrize("shape", [(4, 2), (67, 2), (5, 3), (2, 5, 2)])
+def test_other_landmarks_are_refused(draw, shape):
+    with pytest.raises(ValueError, match=r"expected shape \(5, 2\) or \(68, 2\), got \(" + str(shape[0])):
+        draw(np.zeros(shape), 64)

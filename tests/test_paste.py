@@ -9,7 +9,7 @@ import pytest
 from faceswap_lib.conversion import ConvertConfig, paste_face
 from faceswap_lib.conversion.paste import sharpen
 from faceswap_lib.faces import CROP_SIZE, crop_from_frame, points_in_crop, view_matrix, warp_frame
-from faceswap_lib.faces.align import map_points
+from faceswap_lib.faces.align import VIEW_COVERAGE, map_points
 from tests.conftest import annotated_face
 from tests.fakes import make_face
 from tests.videos import psnr
@@ -19,16 +19,16 @@ PLAIN = ConvertConfig(colour="none", sharpen=0)
 
 def paste(frame, face, *, new=None, mask=1.0, size=128, config=PLAIN) -> np.ndarray:
     """Pastes a face (by default the old one) over itself."""
-    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, size)
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, size, VIEW_COVERAGE)
     old = warp_frame(frame, matrix, size)
     new = old if new is None else np.broadcast_to(np.array(new, np.uint8), old.shape).copy()
     share = np.full((size, size), mask, np.float32)
-    return paste_face(frame, old, new, share, points_in_crop(face, matrix), matrix, config)
+    return paste_face(frame, old, new, share, points_in_crop(face, matrix), matrix, VIEW_COVERAGE, config)
 
 
 def inside_view(frame: np.ndarray, face, margin: float = 0.0) -> np.ndarray:
     """Which pixels of a frame lie in the face's view, enlarged by a margin in pixels of the frame; (H, W) bool."""
-    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128)
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128, VIEW_COVERAGE)
     rows, columns = np.mgrid[: frame.shape[0], : frame.shape[1]]
     points = map_points(matrix, np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float))
     edge = margin * np.sqrt(np.linalg.det(matrix[:, :2]))
@@ -125,14 +125,14 @@ def test_a_face_comes_back_to_where_it_was_taken_from(portraits, size):
 def test_colour_correction_brings_the_light_of_the_frame(portraits):
     image = portraits[1].image
     face = annotated_face(portraits[1])
-    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128)
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128, VIEW_COVERAGE)
     old = warp_frame(image, matrix, 128)
     darker = (old * 0.5).astype(np.uint8)
     points = points_in_crop(face, matrix)
     errors = {}
     for colour in ("none", "mean", "histogram"):
         config = dataclasses.replace(PLAIN, colour=colour)
-        result = paste_face(image, old, darker, np.ones((128, 128), np.float32), points, matrix, config)
+        result = paste_face(image, old, darker, np.ones((128, 128), np.float32), points, matrix, VIEW_COVERAGE, config)
         errors[colour] = float(np.abs(result.astype(int) - image).mean())
     assert errors["mean"] < 0.1 * errors["none"] and errors["histogram"] < 0.1 * errors["none"]
 

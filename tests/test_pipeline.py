@@ -1,5 +1,7 @@
 """The whole way from two videos to a swapped one, through the command line, at the smallest size."""
 
+import dataclasses
+import json
 import pathlib
 
 import av
@@ -7,17 +9,25 @@ import numpy as np
 import pytest
 
 from faceswap_lib.cli import main
-from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion import ConvertConfig, KerasSwapper
 from faceswap_lib.errors import InputError
+from faceswap_lib.faces import CROP_SIZE, crop_from_frame, view_matrix, warp_frame
+from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets.tracks import read_tracks
 from faceswap_lib.media import count_frames, probe_video, read_frames
+from faceswap_lib.networks import PRESETS
 from faceswap_lib.pipeline import convert, run_all
 from faceswap_lib.training import read_history
-from tests.conftest import read_arrays
+from tests.conftest import contents, read_arrays
 from tests.videos import psnr
 
 STEPS = 12
-OPTIONS = ("--preset", "tiny", "--steps", STEPS, "--batch-size", 2, "--warm-up", 2, "--checkpoint-every", 6)
+COVERAGE = 0.6
+"""Not the default, so that it is seen whether every step keeps to it."""
+
+NETWORKS = ("--preset", "tiny", "--coverage", COVERAGE)
+OPTIONS = (*NETWORKS, "--steps", STEPS, "--batch-size", 2, "--warm-up", 2, "--checkpoint-every", 6)
 
 
 def run_command(clips: tuple[pathlib.Path, pathlib.Path], root: pathlib.Path, *more: object) -> int:
@@ -35,7 +45,7 @@ def finished(portrait_clips, tmp_path_factory) -> Workspace:
 def test_everything_lies_where_it_should(finished):
     found = {path.relative_to(finished.root).as_posix() for path in finished.root.rglob("*") if path.is_file()}
     for side in ("src", "dst"):
-        assert {f"face_{side}/000000.jpg", f"face_{side}/manifest.jsonl"} <= found
+        assert {f"face_{side}/{name}" for name in ("000000.jpg", "manifest.jsonl", "tracks.npz")} <= found
         assert f"binary_masks/face_{side}_eyes/000037.png" in found
     run = "models/default"
     assert {f"{run}/config.json", f"{run}/history.jsonl", f"{run}/checkpoints/step-{STEPS:08d}.npz"} <= found
@@ -64,6 +74,39 @@ def test_the_face_is_another_and_the_rest_is_not(finished, portrait_clips):
 
 def test_the_history_ends_at_the_last_step(finished):
     assert read_history(finished.run("default") / "history.jsonl")[-1]["step"] == STEPS
+
+
+def test_the_run_keeps_its_coverage_and_converts_with_it(finished, portrait_clips, clip_frames, tmp_path, monkeypatch):
+    stored = json.loads((finished.run("default") / "config.json").read_text(encoding="utf-8"))
+    assert stored["networks"]["coverage"] == COVERAGE
+    seen, swap = [], KerasSwapper.swap
+
+    def watched_swap(self, views, faces):
+        seen.extend(views)
+        return swap(self, views, faces)
+
+    monkeypatch.setattr(KerasSwapper, "swap", watched_swap)
+    tracks = read_tracks(finished.faces("src"))
+    convert(portrait_clips[0], finished, tmp_path / "out.mp4", tracks=tracks)
+    assert len(seen) == 38
+    for index in range(0, 38, 6):
+        crop_matrix = crop_from_frame(tracks.faces[index][0])
+        mine, default = (
+            warp_frame(clip_frames[index], view_matrix(crop_matrix, CROP_SIZE, 64, coverage), 64)
+            for coverage in (dataclasses.replace(PRESETS["tiny"], coverage=COVERAGE).view_coverage, VIEW_COVERAGE)
+        )
+        assert np.array_equal(seen[index], mine) and psnr(seen[index], default) < 18
+
+
+def test_the_run_is_gone_on_with_at_its_own_coverage_alone(finished, capsys):
+    train = ["train", "--workspace", str(finished.root), "--steps", str(STEPS), "--batch-size", "2"]
+    assert main([*train, *(str(part) for part in NETWORKS)]) == 0
+    assert f"trained to step {STEPS}, resumed at {STEPS}" in capsys.readouterr().out
+    before = contents(finished.root)
+    assert main([*train, "--preset", "tiny", "--coverage", "0.8"]) == 2
+    message = "faceswap: run 'default' was trained with coverage 0.6, asked for 0.8; choose another --run"
+    assert message in capsys.readouterr().err
+    assert contents(finished.root) == before
 
 
 def test_called_again_it_redoes_nothing_and_gives_the_same(finished, portrait_clips, capsys):

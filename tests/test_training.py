@@ -19,7 +19,6 @@ from faceswap_lib.media import read_image
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.options import options_to_dict
 from faceswap_lib.training import SCHEDULE, Phase, TrainConfig, load_run, phase_at, read_history, train
-from faceswap_lib.training.augmentation import stored_size
 from faceswap_lib.training.history import HistoryWriter
 from faceswap_lib.training.trainer import draw_batch
 from tests.conftest import ROOT, TinyRun, read_arrays
@@ -90,7 +89,7 @@ def test_the_preview_shows_faces_and_what_becomes_of_them(tiny_run):
     picture = read_image(tiny_run.folder / "previews" / "step-00000040.png")
     assert picture.shape == (18 + 4 * 64, 16 * 64, 3)
     for block, side in enumerate(("src", "dst", "src", "dst")):
-        arrays = Faceset.open(tiny_run.workspace, side).load(stored_size(64))
+        arrays = Faceset.open(tiny_run.workspace, side).load(tiny_run.network_config.stored_size)
         seen = picture[18 : 18 + 64, block * 256 : block * 256 + 64]
         assert np.array_equal(seen, arrays.images[0, 8:72, 8:72])
         mask = picture[18 : 18 + 64, block * 256 + 64 : block * 256 + 128].astype(int)

@@ -2,6 +2,7 @@
 
 import fractions
 import pathlib
+import typing
 
 import av
 import numpy as np
@@ -64,14 +65,17 @@ def make_video(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     title: str | None = None,
+    pictures: typing.Sequence[np.ndarray] | None = None,
+    pixel_format: str = "yuv420p",
+    times: typing.Sequence[fractions.Fraction] | None = None,
 ) -> pathlib.Path:
-    """Makes a video of `pattern_frame` pictures, with an optional sine as sound.
+    """Makes a video of `pattern_frame` pictures or of given ones, with an optional sine as sound.
 
     Args:
         path: Where to; the suffix chooses the container.
-        width: Pixels, upright; even unless the codec takes odd sizes.
+        width: Pixels, upright; even unless the codec takes odd sizes. Given pictures have their own.
         height: Pixels, upright.
-        frames: Number of pictures.
+        frames: Number of pictures, unless they are given.
         fps: Pictures per second.
         audio_seconds: Length of the sound; 0 makes no sound stream.
         audio_start: When the sound starts, in seconds after the first picture.
@@ -83,17 +87,26 @@ def make_video(
         options: Encoder options.
         container_options: Container options.
         title: Title noted in the file.
+        pictures: (H, W, 3) uint8 RGB, all of one size, upright; None for `pattern_frame` pictures.
+        pixel_format: FFmpeg's name of how the pictures are stored.
+        times: When each picture is shown, in seconds, multiples of 1/90000; None for a constant rate.
 
     Returns:
         `path`.
     """
+    if pictures is None:
+        pictures = [pattern_frame(index, width, height) for index in range(frames)]
+    height, width = pictures[0].shape[:2]
+    time_base = fractions.Fraction(1, 90000) if times else 1 / fps
+    times = times or [index / fps for index in range(len(pictures))]
     colorspace, tag = _MATRICES[matrix]
     with av.open(str(path), "w", options=container_options or {}) as container:
         if title:
             container.metadata["title"] = title
         stream = container.add_stream(video_codec, rate=fps, options=options or {"crf": "8"})
         stream.width, stream.height = (height, width) if rotation in (90, 270) else (width, height)
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pixel_format
+        stream.codec_context.time_base = time_base
         stream.codec_context.colorspace = tag
         stream.codec_context.color_range = ColorRange.MPEG
         if rotation:
@@ -104,15 +117,16 @@ def make_video(
         ]
         for number, tone in enumerate(tones):
             container.mux(_sine_packets(tone, 440.0 * (number + 1), audio_seconds, audio_start))
-        for index in range(frames):
-            stored = np.rot90(pattern_frame(index, width, height), rotation // 90)
+        for upright, time in zip(pictures, times, strict=True):
+            stored = np.rot90(upright, rotation // 90)
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(stored)).reformat(
-                format="yuv420p",
+                format=pixel_format,
                 dst_colorspace=colorspace,
                 dst_color_range=ColorRange.MPEG,
                 interpolation=_EXACT,
             )
-            picture.pts, picture.duration, picture.time_base = index, 1, 1 / fps
+            picture.pts, picture.time_base = int(time / time_base), time_base
+            picture.duration = int(1 / fps / time_base)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return path

@@ -1,6 +1,5 @@
 """Converting a video: the first pass follows the face, the second swaps it frame by frame."""
 
-import collections
 import dataclasses
 import itertools
 import pathlib
@@ -15,9 +14,10 @@ from faceswap_lib.conversion.swapper import FaceSwapper
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import (
     CROP_SIZE,
+    ClipTracks,
+    DetectConfig,
     Face,
     FaceDetector,
-    FaceTrack,
     TrackConfig,
     crop_from_frame,
     face_mask,
@@ -25,8 +25,7 @@ from faceswap_lib.faces import (
     view_matrix,
     warp_frame,
 )
-from faceswap_lib.faces.align import VIEW_COVERAGE
-from faceswap_lib.faces.scan import track_video
+from faceswap_lib.faces.clip import track_video
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 
 
@@ -54,11 +53,12 @@ def convert_video(
     detector: FaceDetector,
     *,
     config: ConvertConfig | None = None,
+    detect_config: DetectConfig | None = None,
     track_config: TrackConfig | None = None,
-    track: FaceTrack | None = None,
+    tracks: ClipTracks | None = None,
     progress: bool = False,
 ) -> ConversionReport:
-    """Writes a video in which the main face is replaced, with the sound, size and rate of the first.
+    """Writes a video in which the wanted faces are replaced, with the sound, size and rate of the first.
 
     Args:
         video: The video to convert.
@@ -66,8 +66,9 @@ def convert_video(
         swapper: Writes the new faces.
         detector: Finds the old ones.
         config: Options.
-        track_config: How the face is followed.
-        track: The face's track, if it is known already; saves the first pass.
+        detect_config: How often the detector looks.
+        track_config: How faces are followed, and whose.
+        tracks: The faces' tracks, if they are known already; saves the first pass.
         progress: Show progress bars.
 
     Returns:
@@ -80,53 +81,58 @@ def convert_video(
     info = probe_video(video)
     if out.exists() and out.samefile(video):
         raise InputError(f"{out} is the input; name another file to write")
-    track = track or track_video(video, detector, track_config, progress=progress)
-    if not track.found:
-        raise InputError(f"{video}: no face in any of its {len(track.faces)} frames; nothing to swap")
-    masks = []
-    frames = tqdm(read_frames(video), "convert", len(track.faces), disable=not progress)
+    if tracks is None:
+        tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
+    if not tracks.found:
+        raise InputError(f"{video}: no face in any of its {tracks.length} frames; nothing to swap")
+    masks, swapped = [], 0
+    frames = tqdm(read_frames(video), "convert", tracks.length, disable=not progress)
+    faces = [tuple(faces.values()) for faces in tracks.faces]
     with VideoWriter.like(out, info) as writer:
-        for frame, mask_mean in swap_frames(frames, track.faces, swapper, config):
+        for frame, means in swap_frames(frames, faces, swapper, config):
             writer.write(frame)
-            if mask_mean is not None:
-                masks.append(mask_mean)
-    return ConversionReport(out=out, frames=len(track.faces), swapped=len(masks), mask_mean=float(np.mean(masks)))
+            masks += means
+            swapped += bool(means)
+    return ConversionReport(out=out, frames=tracks.length, swapped=swapped, mask_mean=float(np.mean(masks)))
 
 
 def swap_frames(
     frames: typing.Iterable[np.ndarray],
-    faces: typing.Sequence[Face | None],
+    faces: typing.Sequence[tuple[Face, ...]],
     swapper: FaceSwapper,
     config: ConvertConfig,
-) -> typing.Iterator[tuple[np.ndarray, float | None]]:
-    """Swaps one face per frame, a batch at a time; never holds more than a batch of frames.
+) -> typing.Iterator[tuple[np.ndarray, list[float]]]:
+    """Swaps the faces of every frame, a batch of frames at a time; never holds more than a batch.
 
     Args:
         frames: (H, W, 3) uint8 RGB pictures in order.
-        faces: The face of each frame, None where there is none; as many as frames.
+        faces: The faces of each frame; as many as frames.
         swapper: Writes the new faces.
         config: Options.
 
     Yields:
-        Each frame in order with the mean of its mask, or untouched with None where there was no face.
+        Each frame in order, untouched where it has no face, with the mean of each new face's mask.
     """
     pairs = zip(frames, faces, strict=True)
     while batch := list(itertools.islice(pairs, config.swap_batch)):
-        seen = [(frame, face) for frame, face in batch if face is not None]
-        swapped = collections.deque(_swap_batch(seen, swapper, config) if seen else ())
-        for frame, face in batch:
-            yield swapped.popleft() if face is not None else (frame, None)
+        pictures = [frame for frame, _ in batch]
+        means: list[list[float]] = [[] for _ in batch]
+        places = [(index, face) for index, (_, found) in enumerate(batch) for face in found]
+        # A frame with several faces takes them one after the other, each onto the picture with those before.
+        swapped = _swap_faces([(pictures[index], face) for index, face in places], swapper) if places else ()
+        for (index, _), (old, new, mask, landmarks, matrix) in zip(places, swapped, strict=True):
+            pictures[index] = paste_face(pictures[index], old, new, mask, landmarks, matrix, swapper.coverage, config)
+            means[index].append(float(mask.mean()))
+        yield from zip(pictures, means, strict=True)
 
 
-def _swap_batch(
-    batch: list[tuple[np.ndarray, Face]], swapper: FaceSwapper, config: ConvertConfig
-) -> typing.Iterator[tuple[np.ndarray, float]]:
-    size = swapper.resolution
-    matrices = [view_matrix(crop_from_frame(face), CROP_SIZE, size) for _, face in batch]
+def _swap_faces(
+    batch: list[tuple[np.ndarray, Face]], swapper: FaceSwapper
+) -> typing.Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Gives for each face its view before and after, the mask, its five points in the view, and `view_from_frame`."""
+    size, coverage = swapper.resolution, swapper.coverage
+    matrices = [view_matrix(crop_from_frame(face), CROP_SIZE, size, coverage) for _, face in batch]
     points = [points_in_crop(face, matrix) for (_, face), matrix in zip(batch, matrices, strict=True)]
     views = np.stack([warp_frame(frame, matrix, size) for (frame, _), matrix in zip(batch, matrices, strict=True)])
-    masks, new = swapper.swap(views, np.stack([face_mask(p, size, coverage=VIEW_COVERAGE) for p in points]))
-    for (frame, _), matrix, landmarks, old, mask, picture in zip(
-        batch, matrices, points, views, masks, new, strict=True
-    ):
-        yield paste_face(frame, old, picture, mask, landmarks, matrix, config), float(mask.mean())
+    masks, new = swapper.swap(views, np.stack([face_mask(p, size, coverage=coverage) for p in points]))
+    return zip(views, new, masks, points, matrices, strict=True)

@@ -5,7 +5,7 @@ import numpy as np
 
 from faceswap_lib.conversion.colour import COLOUR_MATCHES
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.faces.align import VIEW_COVERAGE, invert_affine, map_points, resize_matrix
+from faceswap_lib.faces.align import invert_affine, map_points, resize_matrix
 from faceswap_lib.faces.masks import face_mask
 
 PASTE_SIZE = 256
@@ -23,6 +23,7 @@ def paste_face(
     mask: np.ndarray,
     landmarks: np.ndarray,
     view_from_frame: np.ndarray,
+    coverage: float,
     config: ConvertConfig,
 ) -> np.ndarray:
     """Paints a swapped face over the face it was made from.
@@ -34,6 +35,7 @@ def paste_face(
         mask: (R, R) float32 attention mask in [0, 1].
         landmarks: (5, 2) x, y in pixels of the view.
         view_from_frame: (2, 3) matrix for views of side R.
+        coverage: Side of the views as a share of the crop's.
         config: Options.
 
     Returns:
@@ -43,7 +45,7 @@ def paste_face(
     larger = PASTE_SIZE / size
     # 1. How far the new face shows: where the network wants it, within the face, softly ended.
     points = (landmarks + 0.5) * larger - 0.5
-    inside = face_mask(points, PASTE_SIZE, coverage=VIEW_COVERAGE, softness=config.feather)
+    inside = face_mask(points, PASTE_SIZE, coverage=coverage, softness=config.feather)
     mask = cv2.resize(mask, (PASTE_SIZE, PASTE_SIZE), interpolation=cv2.INTER_LINEAR)
     weight = np.clip(mask, 0, 1) * _fade_border(inside.astype(np.float32) / 255)
     # 2. The old face's colours, at the size at which both have the same detail.

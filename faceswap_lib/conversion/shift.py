@@ -9,7 +9,6 @@ import dataclasses
 
 import numpy as np
 
-from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.facesets import Faceset, Side, Workspace
 from faceswap_lib.networks.views import to_network
 
@@ -38,9 +37,9 @@ def measure_shift(networks, workspace: Workspace, direction: str) -> np.ndarray:
 
 
 def _average_code(networks, workspace: Workspace, side: Side) -> np.ndarray:
-    faceset, resolution = Faceset.open(workspace, side), networks.config.resolution
+    faceset, config = Faceset.open(workspace, side), networks.config
     chosen = np.linspace(0, len(faceset) - 1, min(SAMPLED_CROPS, len(faceset))).round().astype(int)
     sampled = dataclasses.replace(faceset, records=tuple(faceset.records[index] for index in chosen))
-    seen, _ = to_network(*sampled.load(round(resolution / VIEW_COVERAGE)).views(resolution))
+    seen, _ = to_network(*sampled.load(config.stored_size).views(config.resolution))
     batches = [networks.encoder.predict_on_batch(seen[at : at + BATCH]) for at in range(0, len(seen), BATCH)]
     return np.concatenate(batches).mean(axis=0)

@@ -12,9 +12,11 @@ class FaceSwapper(typing.Protocol):
 
     Attributes:
         resolution: Side R of the views in pixels.
+        coverage: Side of the views as a share of the crop's.
     """
 
     resolution: int
+    coverage: float
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Writes new faces.
@@ -43,7 +45,7 @@ class KerasSwapper:
 
         if direction not in ("a2b", "b2a"):
             raise ValueError(f"expected direction a2b or b2a, got {direction}")
-        self.resolution = networks.config.resolution
+        self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
         decoder = networks.decoder_b if direction == "a2b" else networks.decoder_a
         views = networks.encoder.input
         code = networks.encoder(views)

@@ -8,8 +8,7 @@ import numpy as np
 
 from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.evaluation import Page, SwapDifference, compare_videos, draw_losses
-from faceswap_lib.faces import FaceTrack, MtcnnDetector
-from faceswap_lib.faces.scan import track_video
+from faceswap_lib.faces import ClipTracks
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.files import read_json, write_json
 from faceswap_lib.media import read_frames, read_image, write_side_by_side
@@ -78,10 +77,9 @@ def run_demo(
     write_side_by_side(
         [hopper, collins, video], beside, labels=["A, the input", "B, the face wanted", "A with B's face"]
     )
-    track = track_video(hopper, MtcnnDetector(), progress=progress)
-    difference = compare_videos(hopper, video, track)
+    difference = compare_videos(hopper, video, report.tracks)
     page = folder / "report.html"
-    _write_page(page, report, hopper, track, difference)
+    _write_page(page, report, hopper, report.tracks, difference)
     return DemoReport(video=video, side_by_side=beside, page=page, difference=difference)
 
 
@@ -98,7 +96,7 @@ def _write_page(
     path: pathlib.Path,
     report: RunReport,
     original: pathlib.Path,
-    track: FaceTrack,
+    tracks: ClipTracks,
     difference: SwapDifference,
 ) -> None:
     folder, conversion = report.training.folder, report.conversion
@@ -116,7 +114,7 @@ def _write_page(
             "training steps": str(report.training.step),
             "resumed at step": str(report.training.resumed_at),
             "seconds of training in this call": f"{report.training.seconds:.0f} on {platform.machine()}",
-            "frames": f"{conversion.swapped} of {conversion.frames} swapped (a face in {track.found})",
+            "frames": f"{conversion.swapped} of {conversion.frames} swapped (a face in {tracks.found})",
             "attention mask": f"{conversion.mask_mean:.2f} on average over the views; 0 would swap nothing",
             "change inside the face": f"{difference.face_change:.1f} of 255 on average; 0 would be the input itself",
             "picture away from the face": "not visible" if background is None else f"{background:.1f} dB PSNR",

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from faceswap_lib.faces import FaceTrack, crop_from_frame
+from faceswap_lib.faces import ClipTracks, crop_from_frame
 from faceswap_lib.faces.align import CROP_SIZE, map_points
 from faceswap_lib.media import read_frames
 
@@ -27,13 +27,15 @@ class SwapDifference:
     face_change: float
 
 
-def compare_videos(original: pathlib.Path, converted: pathlib.Path, track: FaceTrack, every: int = 5) -> SwapDifference:
+def compare_videos(
+    original: pathlib.Path, converted: pathlib.Path, tracks: ClipTracks, every: int = 5
+) -> SwapDifference:
     """Compares a converted video with its input.
 
     Args:
         original: The input.
         converted: The output, of the same size and frame count.
-        track: The face in the input.
+        tracks: The faces swapped.
         every: Compare every n-th frame.
 
     Returns:
@@ -44,17 +46,19 @@ def compare_videos(original: pathlib.Path, converted: pathlib.Path, track: FaceT
     """
     psnrs, changes, frames = [], [], 0
     pairs = zip(read_frames(original, step=every), read_frames(converted, step=every), strict=True)
-    for (before, after), face in zip(pairs, track.faces[::every], strict=True):
-        if face is None:
+    for (before, after), faces in zip(pairs, tracks.faces[::every], strict=True):
+        if not faces:
             continue
         frames += 1
         difference = before.astype(np.float32) - after
-        far, near = _distance_masks(before.shape, crop_from_frame(face))
+        masks = [_distance_masks(before.shape, crop_from_frame(face)) for face in faces.values()]
+        far = np.all([far for far, _ in masks], axis=0)
+        near = np.any([near for _, near in masks], axis=0)
         changes.append(float(np.abs(difference[near]).mean()))
         if far.any():
             psnrs.append(10 * np.log10(255**2 / max(float(np.square(difference[far]).mean()), 1e-9)))
     if not changes:
-        raise ValueError(f"expected a face in some compared frame, got none in {len(track.faces[::every])}")
+        raise ValueError(f"expected a face in some compared frame, got none in {len(tracks.faces[::every])}")
     return SwapDifference(
         frames=frames,
         background_psnr=float(np.median(psnrs)) if psnrs else None,

@@ -1,26 +1,34 @@
-"""A face in a frame: detect, follow, align, mask. No networks of our own, no training, no Keras at import."""
+"""A face in a frame: detect, follow, align, landmarks, masks. No networks of our own, no Keras at import."""
 
 from faceswap_lib.faces.align import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
-from faceswap_lib.faces.detect import DetectConfig, FaceDetector, MtcnnDetector
-from faceswap_lib.faces.face import Face, FaceCrop, FaceTrack
+from faceswap_lib.faces.detect import DetectConfig, FaceDetector, FaceRefiner
+from faceswap_lib.faces.face import ClipTracks, Face, FaceCrop, FaceTrack
 from faceswap_lib.faces.masks import eye_mask, face_mask, mouth_mask
-from faceswap_lib.faces.track import TrackConfig, follow_face
+from faceswap_lib.faces.mtcnn import MtcnnDetector
+from faceswap_lib.faces.parts import Part, parse_parts, part_mask, part_masks
+from faceswap_lib.faces.track import TrackConfig, follow_faces
 
 __all__ = [
     "CROP_SIZE",
+    "ClipTracks",
     "DetectConfig",
     "Face",
     "FaceCrop",
     "FaceDetector",
+    "FaceRefiner",
     "FaceTrack",
     "MtcnnDetector",
+    "Part",
     "TrackConfig",
     "align_face",
     "crop_from_frame",
     "eye_mask",
     "face_mask",
-    "follow_face",
+    "follow_faces",
     "mouth_mask",
+    "parse_parts",
+    "part_mask",
+    "part_masks",
     "points_in_crop",
     "view_matrix",
     "warp_frame",

@@ -4,7 +4,7 @@ Convention: pixel (x, y) covers the square from x - 0.5 to x + 0.5, so a picture
 A matrix `b_from_a` is (2, 3) and takes x, y of `a` to x, y of `b`.
 
 Two squares share one centre and one direction. The *crop* (256 pixels, what a faceset stores) has margin for the
-rotations and shifts of the augmentation. The *view* is the central `VIEW_COVERAGE` of the crop, forehead to chin: what
+rotations and shifts of the augmentation. The *view* is its central part, by default forehead to chin: what
 the networks read and write, in training and in conversion alike.
 """
 
@@ -17,7 +17,7 @@ CROP_SIZE = 256
 """Side of a stored crop in pixels."""
 
 VIEW_COVERAGE = 0.8
-"""Side of the networks' view as a share of the crop's side."""
+"""Side of the networks' view as a share of the crop's side, unless a run was made with another one."""
 
 EYE_DISTANCE = 0.272
 """Distance between the eyes in the crop as a share of its side."""
@@ -96,18 +96,24 @@ def crop_from_frame(face: Face, size: int = CROP_SIZE) -> np.ndarray:
     return similarity_transform(five_points(face.landmarks), template_points(size))
 
 
-def view_matrix(crop_from_frame: np.ndarray, crop_size: int, view_size: int) -> np.ndarray:
+def stored_size(resolution: int, coverage: float) -> int:
+    """Side of a crop in which a view of side `resolution` has one pixel per pixel of the crop."""
+    return round(resolution / coverage)
+
+
+def view_matrix(crop_from_frame: np.ndarray, crop_size: int, view_size: int, coverage: float) -> np.ndarray:
     """Turns a crop's matrix into the matrix of the networks' view inside that crop.
 
     Args:
         crop_from_frame: (2, 3) for a crop of side `crop_size`.
         crop_size: Side of the crop in pixels.
         view_size: Side of the view in pixels.
+        coverage: Side of the view as a share of the crop's; that of the networks that read it.
 
     Returns:
         (2, 3) `view_from_frame`.
     """
-    scale = view_size / (VIEW_COVERAGE * crop_size)
+    scale = view_size / (coverage * crop_size)
     shift = (view_size - 1) / 2 - scale * (crop_size - 1) / 2
     return scale * crop_from_frame + np.array([[0, 0, shift], [0, 0, shift]])
 

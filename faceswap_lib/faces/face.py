@@ -1,6 +1,8 @@
-"""The values that all steps about faces exchange: a face, its track through a clip, its aligned crop."""
+"""The values that all steps about faces exchange: a face, the tracks of a clip, an aligned crop."""
 
 import dataclasses
+import functools
+import typing
 
 import numpy as np
 
@@ -15,7 +17,7 @@ def _frozen_array(values: object, shapes: tuple[tuple[int, ...], ...], name: str
     return array
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Face:
     """One face in one frame.
 
@@ -48,18 +50,63 @@ class Face:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FaceTrack:
-    """One person's face through a clip.
+    """One person's face through a stretch of a clip.
 
     Attributes:
-        faces: One entry per frame of the clip, None where the face was not there.
+        start: Index of the frame in which it appears.
+        faces: One entry per frame from there to the last one that shows it; None where it was out of sight.
     """
 
+    start: int
     faces: tuple[Face | None, ...]
+
+    @property
+    def stop(self) -> int:
+        """Index of the frame after the last one."""
+        return self.start + len(self.faces)
 
     @property
     def found(self) -> int:
         """In how many frames the face is there."""
         return sum(face is not None for face in self.faces)
+
+    def items(self) -> typing.Iterator[tuple[int, Face]]:
+        """Yields index of the frame and face, for all frames that show it."""
+        return ((index, face) for index, face in enumerate(self.faces, self.start) if face is not None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ClipTracks:
+    """The faces followed through a clip.
+
+    Attributes:
+        length: Frames of the clip.
+        tracks: One per person and stretch, in the order in which they appear.
+        cuts: Indices of the frames that begin a new shot.
+    """
+
+    length: int
+    tracks: tuple[FaceTrack, ...]
+    cuts: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        for track in self.tracks:
+            if track.start < 0 or track.stop > self.length:
+                raise ValueError(f"expected tracks inside 0 to {self.length}, got {track.start} to {track.stop}")
+
+    @functools.cached_property
+    def faces(self) -> tuple[dict[int, Face], ...]:
+        """Per frame of the clip its faces, by the index of their track."""
+        frames = [{} for _ in range(self.length)]
+        for number, track in enumerate(self.tracks):
+            for index, face in track.items():
+                frames[index][number] = face
+        return tuple(frames)
+
+    @property
+    def found(self) -> int:
+        """In how many frames there is a face."""
+        return sum(bool(faces) for faces in self.faces)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

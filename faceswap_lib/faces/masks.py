@@ -1,20 +1,25 @@
-"""Masks drawn from five landmarks, for when no landmark network is at hand.
+"""The masks that training and conversion use: eyes, mouth, and the whole face.
 
-All sizes are in eye distances of the template, so a mask is the same share of a crop of any side. Masks are uint8 on
-disk and in a dataset (0 to 255 standing for 0 to 1).
+From five landmarks each is an ellipse; from 68 the eyes and the mouth are what `part_mask` draws. All sizes are in eye
+distances of the template, so a mask is the same share of a crop of any side. Masks are uint8 on disk and in a dataset
+(0 to 255 standing for 0 to 1).
 """
 
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import EYE_DISTANCE
-
-EYE_HALF_AXES = (0.33, 0.20)
-MOUTH_HALF_AXES = (0.60, 0.37)
-FACE_HALF_AXES = (1.02, 1.36)
-FACE_CENTRE_BELOW_EYES = 0.42
-YAW_SHIFT = 0.5
-"""How far the visible face lies away from the nose, as a share of the nose's offset from the eyes' middle."""
+from faceswap_lib.faces.align import EYE_DISTANCE, five_points
+from faceswap_lib.faces.parts import (
+    EYE_HALF_AXES,
+    FACE_CENTRE_BELOW_EYES,
+    FACE_HALF_AXES,
+    MOUTH_CENTRE_BELOW_CORNERS,
+    MOUTH_HALF_AXES,
+    YAW_SHIFT,
+    Part,
+    check_landmarks,
+    part_mask,
+)
 
 OUTLINE = 0.65
 """How far OpenCV's smooth outline reaches past a filled ellipse, in pixels of any picture."""
@@ -24,13 +29,19 @@ def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.n
     """Draws both eyes, softened.
 
     Args:
-        landmarks: (5, 2) x, y in pixels of the picture.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the picture.
         size: Side of the picture in pixels.
         coverage: Share of a crop's side that the picture shows: 1 for a crop, `VIEW_COVERAGE` for a view.
 
     Returns:
         (size, size) uint8, 255 on the eyes.
+
+    Raises:
+        ValueError: If the landmarks have another shape.
     """
+    check_landmarks(landmarks)
+    if len(landmarks) == 68:
+        return part_mask(landmarks, size, Part.EYES, coverage=coverage)
     unit = EYE_DISTANCE * size / coverage
     canvas = np.zeros((size, size), np.uint8)
     for centre in landmarks[:2]:
@@ -39,10 +50,16 @@ def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.n
 
 
 def mouth_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.ndarray:
-    """Draws the mouth and the lower lip's way down, softened; arguments and result as in `eye_mask`."""
+    """Draws the mouth, softened; arguments, result and errors as in `eye_mask`.
+
+    Five points do not tell whether the mouth is open, so theirs is drawn with the lower lip's way down.
+    """
+    check_landmarks(landmarks)
+    if len(landmarks) == 68:
+        return part_mask(landmarks, size, Part.MOUTH, coverage=coverage)
     unit = EYE_DISTANCE * size / coverage
     canvas = np.zeros((size, size), np.uint8)
-    centre = landmarks[3:].mean(0) + np.array([0.0, 0.12 * unit])
+    centre = landmarks[3:].mean(0) + np.array([0.0, MOUTH_CENTRE_BELOW_CORNERS * unit])
     _draw_ellipse(canvas, centre, MOUTH_HALF_AXES, unit, _roll(landmarks))
     return _soften(canvas, 0.12 * unit)
 
@@ -54,14 +71,19 @@ def face_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0, softne
     of the face that turns towards us is the wider one.
 
     Args:
-        landmarks: (5, 2) x, y in pixels of the picture.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the picture; 68 are reduced to five.
         size: Side of the picture in pixels.
         coverage: As in `eye_mask`.
         softness: Standard deviation of the border in eye distances.
 
     Returns:
         (size, size) uint8, 255 inside the face.
+
+    Raises:
+        ValueError: If the landmarks have another shape.
     """
+    check_landmarks(landmarks)
+    landmarks = five_points(landmarks)
     unit = EYE_DISTANCE * size / coverage
     canvas = np.zeros((size, size), np.uint8)
     eyes = landmarks[:2].mean(0)

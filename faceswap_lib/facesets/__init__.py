@@ -1,6 +1,6 @@
 """Many faces of one person on disk: extract them from a video, read them back for training."""
 
-from faceswap_lib.facesets.extract import ExtractConfig, extract_faces
+from faceswap_lib.facesets.extract import ExtractConfig, ExtractReport, extract_faces
 from faceswap_lib.facesets.faceset import Faceset, FacesetArrays
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest, write_manifest
 from faceswap_lib.facesets.masking import write_eye_masks
@@ -9,6 +9,7 @@ from faceswap_lib.facesets.workspace import Side, Workspace
 __all__ = [
     "CropRecord",
     "ExtractConfig",
+    "ExtractReport",
     "Faceset",
     "FacesetArrays",
     "Side",

@@ -1,22 +1,28 @@
-"""From a video to a faceset: follow the face through the clip, then cut it out of every frame."""
+"""From a video to a faceset: follow the face through the clip, then cut it out of the frames."""
 
+import collections
 import dataclasses
+import json
 import logging
 import pathlib
 import shutil
+import typing
 from typing import Annotated
 
-import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig, align_face
-from faceswap_lib.faces.scan import track_video
-from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, read_manifest, write_manifest
-from faceswap_lib.facesets.workspace import Side, Workspace
-from faceswap_lib.files import file_digest, read_json, write_json
-from faceswap_lib.media import probe_video, read_frames, write_image
+from faceswap_lib.faces import ClipTracks, DetectConfig, FaceDetector, TrackConfig
+from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.landmarks import LandmarkBackend, open_landmark_finder
+from faceswap_lib.facesets.cutting import CropCutter
+from faceswap_lib.facesets.manifest import MANIFEST, read_manifest, write_manifest
+from faceswap_lib.facesets.progress import LOG, DroppedFace, ExtractionLog
+from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
+from faceswap_lib.facesets.workspace import SavedFaces, Side, Workspace
+from faceswap_lib.files import file_digest, read_json, write_json, write_text
+from faceswap_lib.media import probe_video, read_timed_frames
 from faceswap_lib.options import Doc, check_range, options_to_dict
 
 logger = logging.getLogger(__name__)
@@ -24,17 +30,52 @@ logger = logging.getLogger(__name__)
 SOURCE = "source.json"
 """Beside the manifest: which video the crops came from and with which options."""
 
+DROPPED = "dropped.jsonl"
+"""Beside the manifest: the faces that were followed but not kept, and why."""
+
+Place = tuple[int, int]
+"""Index of a frame and of a track."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExtractConfig:
     """Which faces of a video are kept."""
 
-    every: Annotated[int, Doc("keep the face of every n-th frame")] = 1
+    every: Annotated[int, Doc("keep faces of every n-th frame")] = 1
+    target: Annotated[int, Doc("keep about so many faces, spread evenly over the clip; 0 for all")] = 0
+    min_size: Annotated[int, Doc("drop faces whose box has a side of fewer pixels")] = 40
+    min_sharpness: Annotated[float, Doc("drop blurred faces; in focus they have some hundreds, smeared ones 50")] = 40.0
     min_crops: Annotated[int, Doc("fewer faces than this in the whole video are too few to learn from")] = 8
+    landmarks: Annotated[
+        LandmarkBackend, Doc("who finds the landmarks for masks; auto takes the first that works here")
+    ] = "auto"
+    save_faces: Annotated[
+        bool, Doc("also save raw faces, aligned faces and eye masks of this video under WORKSPACE/faces to look at")
+    ] = False
 
     def __post_init__(self):
         check_range("every", self.every, 1, 10_000)
+        check_range("target", self.target, 0, 10_000_000)
+        check_range("min_size", self.min_size, 1, 10_000)
+        check_range("min_sharpness", self.min_sharpness, 0, 1e6)
         check_range("min_crops", self.min_crops, 1, 1_000_000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractReport:
+    """What an extraction did.
+
+    Attributes:
+        tracks: The faces followed.
+        crops: How many crops there are now.
+        written: How many of them this call wrote.
+        dropped: How many faces were left out, by reason.
+    """
+
+    tracks: ClipTracks
+    crops: int
+    written: int
+    dropped: dict[str, int]
 
 
 def extract_faces(
@@ -48,8 +89,10 @@ def extract_faces(
     track_config: TrackConfig | None = None,
     overwrite: bool = False,
     progress: bool = False,
-) -> FaceTrack | None:
-    """Writes the aligned crops of a video's main face and their manifest into the workspace.
+) -> ExtractReport:
+    """Writes the aligned crops of the wanted faces of a video and their manifest into the workspace.
+
+    Killed and called again, it goes on with the crops that are missing; finished, it does nothing more.
 
     Args:
         video: The video of one person.
@@ -57,58 +100,71 @@ def extract_faces(
         side: Whose face it is.
         detector: Finds the faces.
         config: Which faces to keep.
-        detect_config: How the detector was made; only noted, to tell this extraction from others.
-        track_config: How the face is followed.
+        detect_config: How the detector was made, and how often it looks.
+        track_config: How faces are followed, and whose.
         overwrite: Replace the faces of another video or of other options.
         progress: Show progress bars.
 
     Returns:
-        The face's track, or None when the same extraction was already there and nothing was done.
+        What was done.
 
     Raises:
         InputError: If the video cannot be read or shows too few faces; nothing is left behind then.
         WorkspaceError: If the folder holds faces of something else and `overwrite` is not given.
     """
-    config, track_config = config or ExtractConfig(), track_config or TrackConfig()
+    config = config or ExtractConfig()
     info = probe_video(video)
     folder = workspace.faces(side)
+    besides = [workspace.single_video(kind) for kind in typing.get_args(SavedFaces)] if config.save_faces else []
     source = {
         "video": info.path.name,
         "sha256": file_digest(info.path),
         "detect": options_to_dict(detect_config or DetectConfig()),
         "extract": options_to_dict(config),
-        "track": options_to_dict(track_config),
+        "track": options_to_dict(track_config or TrackConfig()),
     }
-    if _is_finished(folder, source, overwrite=overwrite):
-        return None
-    track = track_video(video, detector, track_config, progress=progress)
-    kept = [index for index in range(0, len(track.faces), config.every) if track.faces[index] is not None]
-    if len(kept) < config.min_crops:
-        raise InputError(
-            f"{video}: a face in {len(kept)} of {len(track.faces)} frames, at least {config.min_crops} are needed; "
-            "choose a longer clip, or one in which the face is larger and turned towards the camera"
-        )
-    _remove(folder, workspace.eye_masks(side))
-    write_json(folder / SOURCE, source)
-    records = _write_crops(video, folder, track, set(kept), float(info.fps), progress=progress)
-    write_manifest(folder, records)
-    logger.info("%s: %d crops from %d frames", folder, len(records), len(track.faces))
-    return track
+    is_same = _is_same(folder, source, overwrite=overwrite)
+    if is_same and (folder / MANIFEST).is_file():
+        (folder / LOG).unlink(missing_ok=True)  # left by a kill right after the manifest
+        report = _report(folder, written=0)
+        logger.info("%s: %d crops of this video are already there", folder, report.crops)
+        return report
+    finder = open_landmark_finder(config.landmarks)
+    if is_same and (folder / TRACKS).is_file():
+        tracks = read_tracks(folder)
+    else:
+        tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
+        _check_enough(len(_select(tracks, config)[0]), video, tracks, config)
+        _remove(folder, workspace.eye_masks(side), *besides)
+        write_json(folder / SOURCE, source)
+        write_tracks(folder, tracks)
+    single_video = workspace if config.save_faces else None
+    cutter = CropCutter(folder, finder, min_sharpness=config.min_sharpness, single_video=single_video)
+    log = ExtractionLog(folder)
+    written = _cut_faces(video, tracks, config, cutter, log, progress=progress)
+    try:
+        _check_enough(len(log.crops()), video, tracks, config)
+    except InputError:
+        _remove(folder, *besides)
+        raise
+    _finish(folder, log)
+    report = _report(folder, written=written)
+    dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "none"
+    logger.info("%s: %d crops from %d frames; faces dropped: %s", folder, report.crops, tracks.length, dropped)
+    return report
 
 
-def _is_finished(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
-    """Whether this very extraction is there already; refuses to touch anything else that is."""
+def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
+    """Whether this very extraction was begun there already; refuses to touch anything else that is finished."""
     if overwrite or not folder.exists() or not any(folder.iterdir()):
         return False
     advice = "choose another workspace, or extract with --overwrite"
     if not (folder / SOURCE).is_file():
         raise WorkspaceError(f"{folder} holds files that no extraction wrote; {advice}")
-    if not (folder / MANIFEST).is_file():
-        return False
     before = read_json(folder / SOURCE)
-    if before == source:
-        logger.info("%s: %d crops of this video are already there", folder, len(read_manifest(folder)))
-        return True
+    is_same = before | {"video": source["video"]} == source  # the file may have been renamed
+    if is_same or not (folder / MANIFEST).is_file():
+        return is_same
     if before.get("sha256") != source["sha256"]:
         raise WorkspaceError(f"{folder} holds faces of another video ({before.get('video')}); {advice}")
     raise WorkspaceError(f"{folder} holds faces of this video taken with other options; {advice}")
@@ -117,11 +173,12 @@ def _is_finished(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool
 def _remove(*folders: pathlib.Path) -> None:
     """Removes extractions in an order that a kill cannot spoil.
 
-    The manifest goes first, so that what is left is not taken for a faceset, and the note of the source last, so that
-    it is not taken for somebody else's files.
+    The manifest goes first, so that what is left is not taken for a faceset; then the log, so that no crop that is gone
+    is taken for done; and the note of the source last, so that what is left is not taken for somebody else's files.
     """
     for folder in folders:
-        (folder / MANIFEST).unlink(missing_ok=True)
+        for name in (MANIFEST, LOG):
+            (folder / name).unlink(missing_ok=True)
         for path in folder.glob("*"):
             if path.is_dir():
                 shutil.rmtree(path)
@@ -131,29 +188,73 @@ def _remove(*folders: pathlib.Path) -> None:
             shutil.rmtree(folder)
 
 
-def _write_crops(
-    video: pathlib.Path, folder: pathlib.Path, track: FaceTrack, kept: set[int], fps: float, *, progress: bool
-) -> list[CropRecord]:
-    records = []
-    frames = zip(read_frames(video), track.faces, strict=True)
-    for index, (frame, face) in enumerate(tqdm(frames, "crops", len(track.faces), disable=not progress)):
-        if index not in kept:
-            continue
-        name = f"{index:06d}.jpg"
-        crop = align_face(frame, face)
-        write_image(folder / name, crop.image)
-        records.append(_record(name, index, index / fps, face, crop.image, crop.crop_from_frame))
-    return records
+def _select(tracks: ClipTracks, config: ExtractConfig) -> tuple[list[Place], list[DroppedFace]]:
+    """Chooses the faces to cut out, and drops those that are too small."""
+    places, tiny = [], []
+    for index in range(0, tracks.length, config.every):
+        for number, face in sorted(tracks.faces[index].items()):
+            if face.size < config.min_size:
+                tiny.append(DroppedFace(frame=index, track=number, reason="tiny", value=round(face.size, 1)))
+            else:
+                places.append((index, number))
+    if config.target and len(places) > config.target:
+        places = [places[i] for i in np.linspace(0, len(places) - 1, config.target).round().astype(int)]
+    return places, tiny
 
 
-def _record(name: str, index: int, time: float, face: Face, crop: np.ndarray, matrix: np.ndarray) -> CropRecord:
-    return CropRecord(
-        crop=name,
-        frame=index,
-        time=round(time, 6),
-        box_xyxy=np.round(face.box_xyxy, 4).tolist(),
-        landmarks=np.round(face.landmarks, 4).tolist(),
-        crop_from_frame=np.asarray(matrix).tolist(),
-        score=round(face.score, 4),
-        sharpness=round(float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var()), 3),
+def _check_enough(count: int, video: pathlib.Path, tracks: ClipTracks, config: ExtractConfig) -> None:
+    if count < config.min_crops:
+        raise InputError(
+            f"{video}: a face in {tracks.found} of {tracks.length} frames, {count} good enough to keep, at least "
+            f"{config.min_crops} are needed; choose a longer clip, or one in which the face is larger, sharper and "
+            "turned towards the camera"
+        )
+
+
+def _cut_faces(
+    video: pathlib.Path,
+    tracks: ClipTracks,
+    config: ExtractConfig,
+    cutter: CropCutter,
+    log: ExtractionLog,
+    *,
+    progress: bool,
+) -> int:
+    """Cuts out what the log does not know yet; gives how many crops it wrote."""
+    places, tiny = _select(tracks, config)
+    done, before = log.done(), len(log.crops())
+    for dropped in tiny:
+        if (dropped.frame, dropped.track) not in done:
+            log.add(dropped)
+    by_frame: dict[int, list[int]] = collections.defaultdict(list)
+    for index, number in places:
+        by_frame[index].append(number)
+    frames = tqdm(read_timed_frames(video), "crops", tracks.length, disable=not progress)
+    for index, (time, frame) in enumerate(frames):
+        for rank, number in enumerate(by_frame[index]):
+            if (index, number) not in done:
+                name = f"{index:06d}_{rank}.jpg" if rank else f"{index:06d}.jpg"
+                face = tracks.faces[index][number]
+                log.add(cutter.cut(frame, face, index=index, track=number, time=time, name=name))
+    return len(log.crops()) - before
+
+
+def _finish(folder: pathlib.Path, log: ExtractionLog) -> None:
+    """Makes a folder of crops a faceset; the manifest comes last."""
+    crops = sorted(log.crops(), key=lambda record: record.crop)
+    for path in {*folder.glob("*.jpg")} - {folder / record.crop for record in crops}:
+        path.unlink()  # left by a kill between a crop and its line in the log
+    dropped = sorted(log.dropped(), key=lambda face: (face.frame, face.track))
+    write_text(folder / DROPPED, "".join(json.dumps(options_to_dict(face)) + "\n" for face in dropped))
+    write_manifest(folder, crops)
+    log.remove()
+
+
+def _report(folder: pathlib.Path, *, written: int) -> ExtractReport:
+    lines = (folder / DROPPED).read_text(encoding="utf-8").splitlines()
+    return ExtractReport(
+        tracks=read_tracks(folder),
+        crops=len(read_manifest(folder)),
+        written=written,
+        dropped=dict(collections.Counter(json.loads(line)["reason"] for line in lines)),
     )

@@ -32,7 +32,7 @@ class FacesetArrays:
     face: np.ndarray
 
     def views(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
-        """The networks' central view of every crop, for arrays stored at `resolution / VIEW_COVERAGE`.
+        """The networks' central view of every crop, for arrays of the networks' `stored_size`.
 
         Args:
             resolution: Side R of the views in pixels, at most S.
@@ -103,11 +103,14 @@ class Faceset:
             record = self.records[index]
             image = read_image(self.folder / record.crop)
             side = image.shape[0]
-            points = (record.points_in_crop() + 0.5) * (size / side) - 0.5
+            points, best_points = (
+                (points + 0.5) * (size / side) - 0.5
+                for points in (record.points_in_crop(), record.best_points_in_crop())
+            )
             arrays.images[index] = _shrink(image, size)
             arrays.eyes[index] = _shrink(read_mask(self.masks / record.mask), size)
-            arrays.mouth[index] = mouth_mask(points, size)
-            arrays.face[index] = face_mask(points, size)
+            arrays.mouth[index] = mouth_mask(best_points, size)
+            arrays.face[index] = face_mask(points, size)  # from the five points, as conversion draws it
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             loaded = pool.map(load_one, range(count))

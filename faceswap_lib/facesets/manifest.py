@@ -22,12 +22,14 @@ class CropRecord:
     Attributes:
         crop: File name of the crop in the faceset's folder.
         frame: Index of the frame in the video, from 0.
-        time: Seconds from the start of the video.
+        time: Seconds after the first frame of the video, as the file times its frames.
         box_xyxy: Left, top, right, bottom in pixels of the frame.
         landmarks: Five x, y in pixels of the frame.
         crop_from_frame: (2, 3) matrix from the frame to the crop, row by row.
         score: The detector's confidence, 0 to 1; 0 where the tracker filled a gap.
-        sharpness: Variance of the Laplacian of the grey crop; higher is sharper.
+        sharpness: Variance of the Laplacian inside the grey face at 128 pixels a crop; higher is sharper.
+        track: Index of the track in `tracks.npz`.
+        landmarks_68: 68 x, y in pixels of the frame, if a landmark network was at hand.
     """
 
     crop: str
@@ -38,6 +40,12 @@ class CropRecord:
     crop_from_frame: tuple[tuple[float, float, float], ...]
     score: float
     sharpness: float
+    track: int = 0
+    landmarks_68: tuple[tuple[float, float], ...] | None = None
+
+    def to_line(self) -> str:
+        """The record as one line of JSON."""
+        return json.dumps(options_to_dict(self)) + "\n"
 
     @property
     def mask(self) -> str:
@@ -48,11 +56,14 @@ class CropRecord:
         """The five landmarks as (5, 2) x, y in pixels of the crop."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks))
 
+    def best_points_in_crop(self) -> np.ndarray:
+        """All landmarks there are, (68, 2) or (5, 2) x, y in pixels of the crop."""
+        return map_points(np.array(self.crop_from_frame), np.array(self.landmarks_68 or self.landmarks))
+
 
 def write_manifest(folder: pathlib.Path, records: typing.Iterable[CropRecord]) -> None:
     """Writes the manifest whole; a folder with a manifest is a finished extraction."""
-    lines = [json.dumps(options_to_dict(record)) + "\n" for record in records]
-    write_text(folder / MANIFEST, "".join(lines))
+    write_text(folder / MANIFEST, "".join(record.to_line() for record in records))
 
 
 def read_manifest(folder: pathlib.Path) -> list[CropRecord]:

@@ -27,6 +27,6 @@ def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False)
     for record in tqdm(read_manifest(workspace.faces(side)), f"eye masks {side}", disable=not progress):
         path = folder / record.mask
         if not path.exists():
-            write_image(path, eye_mask(record.points_in_crop(), CROP_SIZE))
+            write_image(path, eye_mask(record.best_points_in_crop(), CROP_SIZE))
             written += 1
     return written

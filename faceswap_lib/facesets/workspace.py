@@ -8,6 +8,9 @@ from faceswap_lib.errors import WorkspaceError
 Side = typing.Literal["src", "dst"]
 """`src` is person A, whose video is changed; `dst` is person B, whose face it gets."""
 
+SavedFaces = typing.Literal["raw_faces", "aligned_faces", "binary_masks_eyes"]
+"""What an extraction can save of one video to look at."""
+
 
 class Workspace:
     """The folders of one project.
@@ -28,6 +31,10 @@ class Workspace:
     def eye_masks(self, side: Side) -> pathlib.Path:
         """Folder of one person's eye masks, one PNG per crop with the crop's stem."""
         return self.root / "binary_masks" / f"face_{side}_eyes"
+
+    def single_video(self, kind: SavedFaces) -> pathlib.Path:
+        """Folder of what an extraction saves of one video to look at: faces as they are, aligned, or eye masks."""
+        return self.root / "faces" / kind
 
     def run(self, name: str) -> pathlib.Path:
         """Folder of one training run."""

@@ -5,6 +5,7 @@ from faceswap_lib.media.info import VideoInfo as VideoInfo
 from faceswap_lib.media.info import probe_video as probe_video
 from faceswap_lib.media.reader import count_frames as count_frames
 from faceswap_lib.media.reader import read_frames as read_frames
+from faceswap_lib.media.reader import read_timed_frames as read_timed_frames
 from faceswap_lib.media.stills import read_image as read_image
 from faceswap_lib.media.stills import read_mask as read_mask
 from faceswap_lib.media.stills import write_image as write_image

@@ -128,6 +128,10 @@ class VideoDecoder:
             return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
         return None
 
+    def frame_rate(self) -> fractions.Fraction | None:
+        """Gives the pictures per second that the file states, the average if the rate varies, or None."""
+        return self.stream.average_rate or self.stream.guessed_rate or self.stream.base_rate
+
     def sample_aspect(self) -> fractions.Fraction:
         """Gives width : height of one stored pixel; 1 if the file does not say."""
         return self.stream.sample_aspect_ratio or fractions.Fraction(1)

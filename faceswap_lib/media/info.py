@@ -75,7 +75,7 @@ def probe_video(path: pathlib.Path) -> VideoInfo:
         first = next(decoder.frames(), None)
         if first is None:
             raise VideoError(f"expected a video, got a file without one readable picture: {path}; check that it plays")
-        fps = stream.average_rate or stream.guessed_rate or stream.base_rate
+        fps = decoder.frame_rate()
         if not fps:
             raise VideoError(f"expected a video with a frame rate, got none: {path}; convert it to MP4 first")
         rotation = rotation_of(first)

@@ -1,10 +1,13 @@
 """Reading a video picture by picture."""
 
+import contextlib
+import fractions
 import itertools
 import logging
 import pathlib
 import typing
 
+import av
 import numpy as np
 
 from faceswap_lib.errors import VideoError
@@ -43,7 +46,25 @@ def read_frames(
     """
     if start < 0 or step < 1 or (stop is not None and stop < 0):
         raise ValueError(f"expected start >= 0, stop >= 0 or None, step >= 1; got {start}, {stop}, {step}")
-    return _frames(VideoDecoder(path), start, stop, step)
+    return _pictures(_timed_frames(VideoDecoder(path), start, stop, step))
+
+
+def read_timed_frames(path: pathlib.Path) -> typing.Iterator[tuple[float, np.ndarray]]:
+    """Reads all pictures of a video as `read_frames` does, each with the time at which it is shown.
+
+    Times come from the file, so they are right where the rate varies. Where the file gives a picture none, or one that
+    is not after the last picture's, it is taken to come one period of the average rate after that.
+
+    Args:
+        path: A video file.
+
+    Yields:
+        Seconds after the first picture, which has 0, and the picture.
+
+    Raises:
+        VideoError: As in `read_frames`.
+    """
+    return _timed_frames(VideoDecoder(path), 0, None, 1)
 
 
 def count_frames(path: pathlib.Path) -> int:
@@ -70,15 +91,38 @@ def count_frames(path: pathlib.Path) -> int:
         return sum(1 for _ in decoder.frames())
 
 
-def _frames(decoder: VideoDecoder, start: int, stop: int | None, step: int) -> typing.Generator[np.ndarray, None, None]:
+def _pictures(
+    timed_frames: typing.Generator[tuple[float, np.ndarray], None, None],
+) -> typing.Generator[np.ndarray, None, None]:
+    with contextlib.closing(timed_frames):
+        for _, picture in timed_frames:
+            yield picture
+
+
+def _timed_frames(
+    decoder: VideoDecoder, start: int, stop: int | None, step: int
+) -> typing.Generator[tuple[float, np.ndarray], None, None]:
     with decoder:
         to_rgb = RgbConverter()
-        for index, frame in enumerate(itertools.islice(decoder.frames(), start, stop, step)):
+        for index, (seconds, frame) in enumerate(itertools.islice(_with_times(decoder), start, stop, step)):
             if index == 0 and is_hdr(frame):
                 logger.warning("%s has high dynamic range; its colours are read flatter than meant", decoder.path)
-            yield to_rgb(frame)
+            yield seconds, to_rgb(frame)
         damage = decoder.damage()
         if decoder.finished and decoder.frame_count == 0:
             raise VideoError(f"expected a video, got a file without one readable picture: {decoder.path}")
         if damage is not None:
             logger.warning("%s is damaged: %s; read %d frames", decoder.path, damage, decoder.frame_count)
+
+
+def _with_times(decoder: VideoDecoder) -> typing.Iterator[tuple[float, av.VideoFrame]]:
+    """Yields every decoded picture with its seconds after the first one, which never go back."""
+    period = 1 / (decoder.frame_rate() or 1)
+    first = last = None
+    for frame in decoder.frames():
+        shown = None if frame.pts is None else frame.pts * frame.time_base
+        if last is not None and (shown is None or shown <= last):
+            shown = last + period
+        last = fractions.Fraction(0) if shown is None else shown
+        first = last if first is None else first
+        yield float(last - first), frame

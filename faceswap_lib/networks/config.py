@@ -4,7 +4,8 @@ import dataclasses
 from typing import Annotated, Literal
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.options import Doc
+from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
+from faceswap_lib.options import Doc, check_range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,9 @@ class NetworkConfig:
     """Which networks to build; a checkpoint fits only the networks of its own configuration."""
 
     resolution: Annotated[Literal[64, 128], Doc("side of the networks' input and output in pixels")] = 128
+    coverage: Annotated[
+        float, Doc("side of what they see as a share of the crop's side; less is closer to the face")
+    ] = VIEW_COVERAGE
     capacity: Annotated[Literal["tiny", "lite"], Doc("how many channels the networks have")] = "lite"
     attention: Annotated[bool, Doc("self-attention over 16x16 positions in the encoder and the decoders")] = True
     norm: Annotated[
@@ -55,9 +59,20 @@ class NetworkConfig:
     ] = "hybrid"
 
     def __post_init__(self):
+        check_range("coverage", self.coverage, 0.4, 1)
         if (self.capacity, self.resolution) not in WIDTHS:
             known = ", ".join(f"{capacity} at {resolution}" for capacity, resolution in WIDTHS)
             raise InputError(f"no networks of capacity {self.capacity} at {self.resolution} pixels; there are {known}")
+
+    @property
+    def stored_size(self) -> int:
+        """Side in pixels at which training keeps crops, so that a pixel of the view is a pixel of the crop."""
+        return stored_size(self.resolution, self.coverage)
+
+    @property
+    def view_coverage(self) -> float:
+        """`coverage` in whole pixels of the stored crop; training and conversion both use this one."""
+        return self.resolution / self.stored_size
 
     @property
     def widths(self) -> Widths:

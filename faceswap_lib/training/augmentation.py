@@ -11,7 +11,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.faces.tone import face_tone
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.training.config import TrainConfig
@@ -37,11 +36,6 @@ class DeviceFaces:
     count: int
 
 
-def stored_size(resolution: int) -> int:
-    """Side at which crops are kept so that one pixel of the view is one stored pixel."""
-    return round(resolution / VIEW_COVERAGE)
-
-
 def to_device(arrays: FacesetArrays) -> DeviceFaces:
     """Puts a faceset on the device."""
     masks = np.stack([arrays.eyes, arrays.mouth, arrays.face], axis=-1)
@@ -62,7 +56,7 @@ def random_map(config: TrainConfig, resolution: int, size: int, seed: keras.rand
     Args:
         config: How many, and how far they are turned, zoomed, shifted and warped.
         resolution: R, side of the views in pixels.
-        size: S, side of the stored crops in pixels.
+        size: S, side of the stored crops in pixels, each as large as one of the view.
         seed: Source of randomness.
 
     Returns:
@@ -85,7 +79,7 @@ def random_map(config: TrainConfig, resolution: int, size: int, seed: keras.rand
     def place(points):
         x, y = points[..., 0] * flip, points[..., 1]
         turned = ops.stack([cos * x - sin * y, sin * x + cos * y], axis=-1) + shift
-        return (size - 1) / 2 + turned * (VIEW_COVERAGE * size / 2)
+        return (size - 1) / 2 + turned * (resolution / 2)
 
     plain = ops.broadcast_to(grid[None], (batch, resolution, resolution, 2))
     return place(plain), place(plain + smooth)

@@ -18,7 +18,7 @@ from faceswap_lib.files import read_json, write_json
 from faceswap_lib.media import write_image
 from faceswap_lib.networks import NetworkConfig, Networks, build_networks
 from faceswap_lib.options import options_from_dict, options_to_dict
-from faceswap_lib.training.augmentation import stored_size, to_device
+from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.backends import build_step
 from faceswap_lib.training.checkpoint import TrainingState, load_averaged, read_checkpoint, write_checkpoint
 from faceswap_lib.training.config import Phase, TrainConfig, phase_at
@@ -98,7 +98,7 @@ def train(
     resumed_at = state.step
     if state.step < config.steps:
         _write_config(folder, network_config, config)
-        size = stored_size(network_config.resolution)
+        size = network_config.stored_size
         arrays = [faceset.load(size, progress=progress) for faceset in facesets]
         _run_steps(folder, state, arrays, config, on_log, progress=progress)
     return TrainReport(folder=folder, resumed_at=resumed_at, step=state.step, seconds=time.monotonic() - began)

@@ -1,0 +1,80 @@
+"""What all benchmarks share: where the clips are, how fast this machine is, how results are printed."""
+
+import argparse
+import json
+import pathlib
+import time
+
+import av
+import numpy as np
+
+CLIPS = pathlib.Path(__file__).resolve().parent.parent.parent / "shared" / "clips"
+"""Where real clips are looked for unless `--clips` says otherwise; see CONTRIBUTING.md."""
+
+MATMUL_SIDE = 2048
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the options every benchmark has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--clips", type=pathlib.Path, default=CLIPS, help="folder of .mp4 files")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    return parser
+
+
+def find_clips(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The clips of a folder by name; ends the program if there are none."""
+    clips = sorted(folder.glob("*.mp4"))
+    if not clips:
+        raise SystemExit(f"no .mp4 files in {folder}; name a folder of clips with --clips")
+    return clips
+
+
+def time_matmul(repeats: int = 20) -> float:
+    """Seconds of a 2048 x 2048 x 2048 float32 matrix product in NumPy, the best of some: the machine's speed."""
+    a = np.random.default_rng(0).random((MATMUL_SIDE, MATMUL_SIDE), np.float32)
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def repeat_video(video: pathlib.Path, times: int, out: pathlib.Path) -> None:
+    """Writes a video's pictures several times in a row, without coding them again and without sound."""
+    with av.open(str(out), "w") as target:
+        stream, offset = None, 0
+        for _ in range(times):
+            with av.open(str(video)) as source:
+                pictures = source.streams.video[0]
+                stream = stream or target.add_stream_from_template(pictures)
+                end = offset
+                for packet in source.demux(pictures):
+                    if packet.dts is None:
+                        continue
+                    packet.pts, packet.dts, packet.stream = packet.pts + offset, packet.dts + offset, stream
+                    end = max(end, packet.pts + packet.duration)
+                    target.mux(packet)
+                offset = end
+
+
+def print_table(title: str, rows: list[dict[str, object]]) -> None:
+    """Prints rows of equal keys in columns."""
+    names = list(rows[0])
+    cells = [names, *([_text(row[name]) for name in names] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
+    print(f"\n{title}")
+    for row in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+
+
+def print_json(result: dict) -> None:
+    """Prints the result for machines, on a line of its own."""
+    print(json.dumps(result))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

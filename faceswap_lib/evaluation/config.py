@@ -1,0 +1,27 @@
+"""How a swap is evaluated."""
+
+import dataclasses
+from typing import Annotated, Literal
+
+from faceswap_lib.faces.landmarks import LandmarkBackend
+from faceswap_lib.options import Doc, check_range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """How a swap is evaluated."""
+
+    recognition: Annotated[
+        Literal["auto", "dlib", "vggface", "onnx", "none"],
+        Doc("which network says who a face is; auto takes the first that works here, none leaves identity out"),
+    ] = "auto"
+    recognition_file: Annotated[str, Doc("the network's file, for onnx and vggface; empty: where it is usually")] = ""
+    points: Annotated[LandmarkBackend, Doc("who finds the landmarks; auto takes the first that works here")] = "auto"
+    recognise_every: Annotated[int, Doc("measure identity and perceptual distance in every n-th frame")] = 5
+    baseline_frames: Annotated[
+        int, Doc("frames from the middle of the video on which the baselines are measured too; 0 leaves them out")
+    ] = 60
+
+    def __post_init__(self):
+        check_range("recognise_every", self.recognise_every, 1, 10_000)
+        check_range("baseline_frames", self.baseline_frames, 0, 100_000)

@@ -1,0 +1,135 @@
+"""Networks whose features a perceptual distance compares: VGG16 of ImageNet, VGGFace, MTCNN's last network."""
+
+import dataclasses
+import pathlib
+import typing
+
+import numpy as np
+
+from faceswap_lib.errors import InputError
+from faceswap_lib.networks.vggface_files import explain_missing, find_weights, keras_homes
+
+if typing.TYPE_CHECKING:
+    import keras
+
+VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+"""What `keras.applications.VGG16(include_top=False)` keeps in Keras's folder once it was used."""
+
+VGG16_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{VGG16_FILE}"
+
+VGG16_SIDE = 256
+"""Side in pixels at which VGG16 looks: that of a stored crop."""
+
+VGG16_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
+"""The layers that LPIPS compares."""
+
+VGG16_MEAN_BGR = (103.939, 116.779, 123.68)
+"""Mean blue, green and red of ImageNet, which VGG16's inputs are less by."""
+
+O_NET_SIDE = 48
+"""Side in pixels at which MTCNN's last network looks; what is finer in a crop it cannot see."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class FeatureNetwork:
+    """A network and how it wants its pictures.
+
+    Attributes:
+        name: Which network, by which weights.
+        side: Side of its pictures in pixels.
+        preprocess: From (B, side, side, 3) uint8 RGB to what it reads.
+        model: From that to a list of (B, H, W, C).
+    """
+
+    name: str
+    side: int
+    preprocess: typing.Callable[[np.ndarray], typing.Any]
+    model: "keras.Model"
+
+
+def open_features(network: str, path: pathlib.Path | None = None) -> FeatureNetwork:
+    """Opens a network by name; see `perceptual.open_perceptual`."""
+    if path is not None and network not in ("vgg16", "vggface"):
+        raise InputError(f"{path}: say which network these weights are of, vgg16 or vggface, not {network}")
+    if network == "auto":
+        return _open_vgg16(None) or _open_vggface(None) or _open_o_net()
+    if network == "vgg16":
+        features = _open_vgg16(path)
+        lack = f"{VGG16_FILE} is not in {_vgg16_folders()}; download {VGG16_URL} and put it there"
+    elif network == "vggface":
+        features, lack = _open_vggface(path), explain_missing("resnet50")
+    elif network == "onet":
+        return _open_o_net()
+    else:
+        raise InputError(f"perceptual network: expected auto, vgg16, vggface or onet, got {network!r}")
+    if features is None:
+        raise InputError(lack)
+    return features
+
+
+def _vgg16_folders() -> str:
+    return " or ".join(str(home / "models") for home in keras_homes())
+
+
+def _open_vgg16(path: pathlib.Path | None) -> FeatureNetwork | None:
+    places = [home / "models" / VGG16_FILE for home in keras_homes()] if path is None else [pathlib.Path(path)]
+    found = next((place for place in places if path is not None or place.is_file()), None)
+    if found is None:
+        return None
+    import keras
+
+    from faceswap_lib.networks.vggface import build_feature_extractor
+    from faceswap_lib.networks.weight_files import load_weights
+
+    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(VGG16_SIDE, VGG16_SIDE, 3))
+    load_weights(model, found)
+
+    def preprocess(pictures: np.ndarray) -> np.ndarray:
+        return pictures[..., ::-1].astype(np.float32) - np.float32(VGG16_MEAN_BGR)
+
+    model = build_feature_extractor(model, VGG16_LAYERS)
+    return FeatureNetwork(name="vgg16-imagenet", side=VGG16_SIDE, preprocess=preprocess, model=model)
+
+
+def _open_vggface(path: pathlib.Path | None) -> FeatureNetwork | None:
+    architecture = "resnet50"
+    found = find_weights(architecture, path)
+    if found is None:
+        architecture = "vgg16"
+        found = find_weights(architecture)
+    if found is None:
+        return None
+    from faceswap_lib.networks import vggface
+
+    model = vggface.build_feature_extractor(
+        vggface.open_vggface(architecture, found), vggface.FEATURE_LAYERS[architecture]
+    )
+    version = vggface.VERSIONS[architecture]
+    return FeatureNetwork(
+        name=f"vggface-{architecture}",
+        side=vggface.INPUT_SIZE,
+        preprocess=lambda pictures: vggface.preprocess(pictures, version),
+        model=model,
+    )
+
+
+def _open_o_net() -> FeatureNetwork:
+    """The convolutions of MTCNN's O-Net, built anew: the package's own belongs to TensorFlow."""
+    import keras
+    from keras import layers
+    from mtcnn.utils.tensorflow import load_weights
+
+    picture = x = keras.Input((O_NET_SIDE, O_NET_SIDE, 3))
+    outputs = []
+    for channels, kernel, pool in ((32, 3, (3, "same")), (64, 3, (3, "valid")), (64, 3, (2, "same")), (128, 2, None)):
+        x = layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(channels, kernel)(x))
+        outputs.append(x)
+        if pool:
+            x = layers.MaxPooling2D(pool[0], strides=2, padding=pool[1])(x)
+    model = keras.Model(picture, outputs, name="onet_features")
+    model.set_weights(load_weights("onet.lz4")[: len(model.weights)])
+
+    def preprocess(pictures: np.ndarray) -> np.ndarray:
+        return (pictures.astype(np.float32) - 127.5) / 128
+
+    return FeatureNetwork(name="mtcnn-onet", side=O_NET_SIDE, preprocess=preprocess, model=model)

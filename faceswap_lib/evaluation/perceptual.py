@@ -1,0 +1,110 @@
+"""How different two pictures look, by the features of a trained network rather than by their pixels.
+
+Source: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018 (LPIPS), without
+the weights per channel that they learned from people's answers: the features of each position are scaled to length 1,
+and the squared difference is averaged over positions and layers.
+"""
+
+import dataclasses
+import pathlib
+import typing
+
+import cv2
+import numpy as np
+
+from faceswap_lib.evaluation import feature_networks
+from faceswap_lib.evaluation.feature_networks import FeatureNetwork
+
+BATCH = 4
+"""Pairs compared at once; VGG16 needs about 100 MB for each."""
+
+PerceptualNetwork = typing.Literal["auto", "vgg16", "vggface", "onet"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class PerceptualResult:
+    """How different pairs of pictures look.
+
+    Attributes:
+        network: Whose features they are; numbers of different networks do not compare.
+        distances: (N,) float64, 0 for the same picture, more for less alike ones, at most 2 for networks that end in
+            ReLU (`onet`: 4).
+    """
+
+    network: str
+    distances: np.ndarray
+
+
+class PerceptualMeter:
+    """Measures how different pictures look by the features of one network.
+
+    Attributes:
+        network: Its name.
+    """
+
+    def __init__(self, features: FeatureNetwork):
+        self.network = features.name
+        self._features = features
+        self._compare = _build_comparison(features)
+
+    def measure(self, pictures_a: np.ndarray, pictures_b: np.ndarray) -> PerceptualResult:
+        """Measures pairs of pictures, brought to the network's own size if they have another.
+
+        Args:
+            pictures_a: (N, H, W, 3) uint8 RGB, 0 to 255.
+            pictures_b: (N, H, W, 3) uint8 RGB.
+
+        Returns:
+            The distances; both orders give the same.
+
+        Raises:
+            ValueError: If the shapes differ or are of no such pictures.
+        """
+        shape = np.shape(pictures_a)
+        if shape != np.shape(pictures_b) or len(shape) != 4 or shape[-1] != 3 or 0 in shape[1:]:
+            raise ValueError(f"expected two (N, H, W, 3) of one shape, got {shape} and {np.shape(pictures_b)}")
+        rows = [np.empty(0)]
+        for start in range(0, len(pictures_a), BATCH):
+            part = slice(start, start + BATCH)
+            pair = [self._prepare(pictures[part]) for pictures in (pictures_a, pictures_b)]
+            rows.append(self._compare.predict_on_batch(pair))
+        return PerceptualResult(network=self.network, distances=np.concatenate(rows))
+
+    def _prepare(self, pictures: np.ndarray) -> np.ndarray:
+        side = self._features.side
+        shrinks = max(np.shape(pictures)[1:3]) > side
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        sized = [cv2.resize(picture, (side, side), interpolation=interpolation) for picture in pictures]
+        return self._features.preprocess(np.stack(sized))
+
+
+def open_perceptual(network: PerceptualNetwork = "auto", path: pathlib.Path | None = None) -> PerceptualMeter:
+    """Opens a network whose features say how different two pictures look.
+
+    Args:
+        network: `vgg16` (ImageNet, as in LPIPS), `vggface` (ResNet50, else VGG16), `onet` (MTCNN's last network, always
+            there but small), or `auto`: the first of these whose weights lie on this machine. Nothing is fetched.
+        path: The weight file of `vgg16` or `vggface` (ResNet50), where it does not lie in a usual place.
+
+    Returns:
+        The meter; its results say which network it was.
+
+    Raises:
+        InputError: If the weights asked for are not there.
+        CheckpointError: If a weight file is damaged or of another network.
+    """
+    return PerceptualMeter(feature_networks.open_features(network, path))
+
+
+def _build_comparison(features: FeatureNetwork):
+    """Builds (B, S, S, 3) and (B, S, S, 3) to (B,) distances."""
+    import keras
+    from keras import ops
+
+    def unit(x):
+        return x / (ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True)) + 1e-10)
+
+    pair = [keras.Input(features.model.input_shape[1:]) for _ in range(2)]
+    layers = zip(*(features.model(picture) for picture in pair), strict=True)
+    squares = [ops.sum(ops.square(unit(a) - unit(b)), axis=-1) for a, b in layers]
+    return keras.Model(pair, ops.mean(ops.stack([ops.mean(s, axis=(1, 2)) for s in squares], axis=-1), axis=-1))

@@ -1,0 +1,113 @@
+"""One number and one sentence: is this a swap, and how good is it?
+
+Every part of the score lies between 0 and 1 and is anchored to what the two input videos themselves give, so that a
+number means the same on any pair. The score is their product, so what ruins one part cannot be bought back by another:
+noise is far from the original person, but no nearer to the wanted one, and it is no face; a still picture of the wanted
+person is that person, but does not move with the original.
+"""
+
+import dataclasses
+import math
+import typing
+
+WORST_LANDMARK_ERROR = 0.20
+"""Landmark error, in eye distances, at which nothing of pose and expression is left."""
+
+CLEAN_BACKGROUND, SPOILT_BACKGROUND = 36.0, 16.0
+"""Peak signal-to-noise ratio away from the face, in dB: what a good video codec leaves, and a plainly other picture."""
+
+SMALL_SHARE = 0.15
+"""Below it a part is named in the verdict."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The head of a report.
+
+    Attributes:
+        score: 0 to 100; None if identity was not measured.
+        parts: What the score is the product of, each 0 to 1.
+        verdict: One sentence.
+    """
+
+    score: float | None
+    parts: dict[str, float]
+    verdict: str
+
+
+def summarise(values: typing.Mapping[str, float | None]) -> Summary:
+    """Scores a swap.
+
+    Args:
+        values: Metrics by name, as in `METRICS`; None where one could not be measured.
+
+    Returns:
+        The summary.
+    """
+    parts = {}
+    for name, (needed, measure) in _PARTS.items():
+        numbers = [values.get(metric) for metric in needed]
+        if all(number is not None for number in numbers):
+            parts[name] = float(min(1.0, max(0.0, measure(*numbers))))
+    score = 100 * math.prod(parts.values()) if "identity" in parts else None
+    return Summary(score=score, parts=parts, verdict=_say(parts, values.get("coverage")))
+
+
+def _identity(to_wanted: float, before: float, within: float) -> float:
+    """How much of the way from the original to the wanted person was gone; 1 is as near as the wanted person is."""
+    return (before - to_wanted) / max(before - within, 1e-6)
+
+
+def _expression(landmark_error: float, agreement: float) -> float:
+    """How well pose and expression are kept, and whether they move with the original's."""
+    return (1 - landmark_error / WORST_LANDMARK_ERROR) * max(0.0, agreement)
+
+
+def _face(found: float, face_score: float) -> float:
+    """Whether a detector still sees a face."""
+    return found / 100 * min(1.0, face_score)
+
+
+def _steadiness(jitter: float, flicker: float) -> float:
+    """1 as long as the result shakes and flickers no more than the input."""
+    return 1 / math.sqrt(max(1.0, jitter) * max(1.0, flicker))
+
+
+def _untouched(background: float) -> float:
+    return (background - SPOILT_BACKGROUND) / (CLEAN_BACKGROUND - SPOILT_BACKGROUND)
+
+
+def _clarity(sharpness: float) -> float:
+    """Softness costs a little: a face with a tenth of the detail has half of the mark. So does noise."""
+    return min(1.0, max(sharpness, 1e-6) ** 0.3) if sharpness <= 1 else 1 / max(1.0, sharpness / 2) ** 0.5
+
+
+_PARTS: dict[str, tuple[tuple[str, ...], typing.Callable[..., float]]] = {
+    "identity": (("to_wanted", "before", "within"), _identity),
+    "expression": (("landmark_error", "expression_agreement"), _expression),
+    "face": (("found", "face_score"), _face),
+    "clarity": (("sharpness",), _clarity),
+    "steadiness": (("jitter", "flicker"), _steadiness),
+    "untouched": (("background",), _untouched),
+}
+"""What each part is made of and how."""
+
+_FAULTS = {
+    "identity": "the original person is still there",
+    "expression": "pose and expression are not the original's",
+    "face": "what was pasted is hardly a face",
+    "clarity": "the face is blurred or drowned in noise",
+    "steadiness": "it shakes or flickers much more than the input",
+    "untouched": "the picture away from the face was changed",
+}
+
+
+def _say(parts: dict[str, float], coverage: float | None) -> str:
+    if coverage is not None and coverage < 1:
+        return "Nothing was swapped: the result is the input."
+    faults = [text for name, text in _FAULTS.items() if parts.get(name, 1) < SMALL_SHARE]
+    if faults:
+        return f"Not a swap: {'; '.join(faults)}."
+    if "identity" not in parts:
+        return "Something was swapped; whose face it is was not measured."
+    return "A swap: the face is the wanted person's, and it moves as the original does."

@@ -1,0 +1,127 @@
+"""Which of the faces that were followed is wanted."""
+
+import pathlib
+import typing
+
+import numpy as np
+
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces.align import align_face
+from faceswap_lib.faces.detect import FaceDetector
+from faceswap_lib.faces.face import ClipTracks, FaceTrack
+from faceswap_lib.faces.identity import FaceEmbedder
+from faceswap_lib.media import read_frames, read_image
+
+RULES = ("largest", "center", "all")
+"""What `who` may be besides the path of a picture."""
+
+SHORTEST = 5
+"""Tracks of fewer frames may be mistakes of the detector; they never displace a longer one."""
+
+SAMPLES = 5
+"""Faces of a track that are compared with a reference picture."""
+
+
+def choose_by_rule(tracks: ClipTracks, rule: str, width: int, height: int) -> ClipTracks:
+    """Keeps the tracks that a rule wants.
+
+    Whole tracks are kept or dropped, so that the choice does not jump from one person to another. Of tracks that show
+    faces at the same time the better one stays: the one that covers more, or is nearer to the centre.
+
+    Args:
+        tracks: Everybody's.
+        rule: "largest", "center" or "all".
+        width: Of the frames in pixels.
+        height: Of the frames in pixels.
+
+    Returns:
+        The same clip with fewer tracks.
+    """
+    if rule == "all":
+        return tracks
+    merits = {
+        "largest": lambda track: sum(
+            float(np.prod(face.box_xyxy[2:] - face.box_xyxy[:2])) for _, face in track.items()
+        ),
+        "center": lambda track: -_distance_to(track, width / 2, height / 2),
+    }
+    return _keep_best(tracks, [merits[rule](track) for track in tracks.tracks])
+
+
+def choose_person(
+    tracks: ClipTracks,
+    video: pathlib.Path,
+    picture: pathlib.Path,
+    detector: FaceDetector,
+    embedder: FaceEmbedder,
+) -> ClipTracks:
+    """Keeps the tracks of the person on a picture.
+
+    Args:
+        tracks: Everybody's.
+        video: Their video; it is read once more.
+        picture: A photograph in which that person's face is the largest.
+        detector: Finds the face in the picture.
+        embedder: Says how different two faces are.
+
+    Returns:
+        The same clip with fewer tracks.
+
+    Raises:
+        InputError: If there is no face in the picture, or nobody in the video is the same person.
+    """
+    image = read_image(picture)
+    (faces,) = detector.detect([image])
+    if not faces:
+        raise InputError(f"{picture}: no face in the picture; choose one in which the person looks towards the camera")
+    largest = max(faces, key=lambda face: face.size)
+    (wanted,) = embedder.embed([align_face(image, largest)])
+    distances = [_median_distance(found, wanted) for found in _embed_samples(tracks, video, embedder)]
+    near = [distance <= embedder.same_person for distance in distances]
+    if not any(near):
+        nearest = min(distances, default=np.inf)
+        raise InputError(
+            f"{picture}: nobody in {video} is this person (the nearest face is {nearest:.2f} away, "
+            f"{embedder.same_person} is the most for the same person); give another picture of them"
+        )
+    alike = [track for track, is_near in zip(tracks.tracks, near, strict=True) if is_near]
+    merits = [-distance for distance, is_near in zip(distances, near, strict=True) if is_near]
+    return _keep_best(ClipTracks(length=tracks.length, tracks=tuple(alike), cuts=tracks.cuts), merits)
+
+
+def _embed_samples(tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedder) -> list[np.ndarray]:
+    """For every track the embeddings of a few faces spread over it, (n, D)."""
+    wanted: dict[int, list[int]] = {}
+    for number, track in enumerate(tracks.tracks):
+        indices = [index for index, face in track.items() if face.score > 0]
+        for index in {indices[i] for i in np.linspace(0, len(indices) - 1, SAMPLES).astype(int)}:
+            wanted.setdefault(index, []).append(number)
+    embeddings: list[list[np.ndarray]] = [[] for _ in tracks.tracks]
+    for index, frame in enumerate(read_frames(video)):
+        for number in wanted.get(index, ()):
+            crop = align_face(frame, tracks.faces[index][number])
+            embeddings[number].extend(embedder.embed([crop]))
+    return [np.array(found) for found in embeddings]
+
+
+def _median_distance(embeddings: np.ndarray, wanted: np.ndarray) -> float:
+    return float(np.median(np.linalg.norm(embeddings - wanted, axis=1)))
+
+
+def _keep_best(tracks: ClipTracks, merits: typing.Sequence[float]) -> ClipTracks:
+    """Keeps tracks from the best one down, passing over those that share a frame with one already kept."""
+    taken = np.zeros(tracks.length, bool)
+    kept: list[FaceTrack] = []
+    ranks = [(track.found < SHORTEST, -merit) for track, merit in zip(tracks.tracks, merits, strict=True)]
+    for _, track in sorted(zip(ranks, tracks.tracks, strict=True), key=lambda pair: pair[0]):
+        frames = [index for index, _ in track.items()]
+        if not taken[frames].any():
+            taken[frames] = True
+            kept.append(track)
+    return ClipTracks(length=tracks.length, tracks=tuple(sorted(kept, key=lambda t: t.start)), cuts=tracks.cuts)
+
+
+def _distance_to(track: FaceTrack, x: float, y: float) -> float:
+    """Mean distance of a track's boxes from a point in pixels."""
+    centres = [(face.box_xyxy[:2] + face.box_xyxy[2:]) / 2 for _, face in track.items()]
+    return float(np.hypot(*(np.array(centres) - [x, y]).T).mean())

@@ -1,0 +1,52 @@
+"""The first pass over a video: who is where in every frame."""
+
+import pathlib
+
+from tqdm.auto import tqdm
+
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces.choose import RULES, choose_by_rule, choose_person
+from faceswap_lib.faces.detect import DetectConfig, FaceDetector
+from faceswap_lib.faces.face import ClipTracks
+from faceswap_lib.faces.identity import open_embedder
+from faceswap_lib.faces.scan import scan_frames
+from faceswap_lib.faces.track import TrackConfig, follow_faces
+from faceswap_lib.media import count_frames, probe_video, read_frames
+
+
+def track_video(
+    video: pathlib.Path,
+    detector: FaceDetector,
+    *,
+    detect_config: DetectConfig | None = None,
+    track_config: TrackConfig | None = None,
+    progress: bool = False,
+) -> ClipTracks:
+    """Reads a video once and follows the wanted faces.
+
+    Args:
+        video: The file.
+        detector: Finds the faces.
+        detect_config: How often it looks.
+        track_config: How faces are followed, and whose.
+        progress: Show a progress bar.
+
+    Returns:
+        The tracks; none if the wanted face is nowhere.
+
+    Raises:
+        VideoError: If the file cannot be read.
+        InputError: If `who` is neither a rule nor a picture, or that person is not in the video.
+    """
+    detect_config, track_config = detect_config or DetectConfig(), track_config or TrackConfig()
+    who = track_config.who
+    is_picture = who not in RULES
+    if is_picture and not pathlib.Path(who).is_file():
+        raise InputError(f"who: expected {', '.join(RULES)} or the file of a picture, got '{who}'")
+    embedder = open_embedder() if is_picture else None
+    info = probe_video(video)
+    frames = tqdm(read_frames(video), "faces", count_frames(video), disable=not progress)
+    tracks = follow_faces(scan_frames(frames, detector, detect_config.detect_every), track_config)
+    if is_picture:
+        return choose_person(tracks, video, pathlib.Path(who), detector, embedder)
+    return choose_by_rule(tracks, who, info.width, info.height)

@@ -1,0 +1,103 @@
+"""68 landmarks of an aligned crop behind one protocol, from whichever landmark network this machine has.
+
+The 68 are those of the iBUG 300-W challenge, numbered from 0. Left and right are those of the picture:
+
+    0-16   outline, from the left temple down around the chin and up to the right temple
+    17-26  brows, left to right, five points each
+    27-35  nose, down the ridge to the tip (30), then along its lower edge
+    36-47  eyes, six points each, clockwise from the left corner
+    48-67  mouth, outer lips from the left corner (48) over the right one (54) and back, then inner lips
+
+Source: Sagonas et al., "300 Faces in-the-Wild Challenge: The first facial landmark localization Challenge", 2013.
+"""
+
+import logging
+import typing
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.faces.landmarks_dlib import DlibFinder
+from faceswap_lib.faces.landmarks_fan import FanFinder
+from faceswap_lib.options import nearest
+
+logger = logging.getLogger(__name__)
+
+LandmarkBackend = Literal["auto", "face-alignment", "dlib", "five"]
+"""Who finds landmarks; `auto` is the first of the others that works."""
+
+
+class LandmarkFinder(typing.Protocol):
+    """Anything that finds the landmarks of aligned crops.
+
+    Attributes:
+        name: The backend's name, one of `LandmarkBackend`.
+    """
+
+    name: str
+
+    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
+        """Finds the landmarks of each crop.
+
+        Args:
+            crops: Aligned faces, of any sides.
+
+        Returns:
+            Per crop (68, 2) or (5, 2) float64 x, y in pixels of the crop. The chin below a wide open mouth may lie a
+            little outside of it.
+        """
+        ...
+
+
+class FivePointFinder:
+    """The five points a crop was aligned by, for when no landmark network is at hand."""
+
+    name = "five"
+
+    @staticmethod
+    def missing() -> str | None:
+        """What it lacks on this machine: nothing."""
+        return None
+
+    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
+        """Gives each crop's own (5, 2) landmarks; see `LandmarkFinder.find`."""
+        return [crop.landmarks.copy() for crop in crops]
+
+
+FINDERS = {finder.name: finder for finder in (FanFinder, DlibFinder, FivePointFinder)}
+"""The backends by name, the best first."""
+
+
+def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
+    """Opens a landmark network; face-alignment fetches its network file at first use.
+
+    Args:
+        backend: Which one. `auto` takes the first that works and logs why it passed over others.
+
+    Returns:
+        The finder.
+
+    Raises:
+        InputError: If the backend named cannot work here; the message says what is missing and what to do.
+    """
+    if backend != "auto":
+        if backend not in FINDERS:
+            raise InputError(f"unknown landmark backend '{backend}'{nearest(backend, ['auto', *FINDERS])}")
+        return FINDERS[backend]()
+    for finder in FINDERS.values():
+        try:
+            opened = finder()
+        except InputError as error:
+            logger.info("landmarks: passed over %s: %s", finder.name, error)
+            continue
+        break
+    logger.info("landmarks: taken from %s", opened.name)
+    return opened
+
+
+def available_landmarks() -> dict[str, str | None]:
+    """Says for each backend, the best first, what it lacks on this machine; None where it works. Fetches nothing."""
+    return {name: finder.missing() for name, finder in FINDERS.items()}

@@ -1,0 +1,111 @@
+"""Cutting one face out of its frame and deciding whether it is worth keeping."""
+
+import pathlib
+
+import cv2
+import numpy as np
+
+from faceswap_lib.faces import CROP_SIZE, Face, align_face, eye_mask
+from faceswap_lib.faces.align import invert_affine, map_points
+from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.facesets.manifest import CropRecord
+from faceswap_lib.facesets.progress import DroppedFace, Outcome
+from faceswap_lib.facesets.workspace import Workspace
+from faceswap_lib.media import write_image
+
+SHARPNESS_SIZE = 128
+"""Side to which a crop is shrunk before its sharpness is measured: about what the networks see of it."""
+
+RAW_MARGIN = 0.25
+"""How much of its sides a raw face shows around the detector's box."""
+
+
+class CropCutter:
+    """Writes the crops of one extraction.
+
+    Args:
+        folder: The faceset.
+        finder: Finds landmarks in crops.
+        min_sharpness: Crops below are dropped.
+        single_video: Where to save raw and aligned faces and eye masks besides; None to save none.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        finder: LandmarkFinder,
+        *,
+        min_sharpness: float,
+        single_video: Workspace | None = None,
+    ):
+        self._folder, self._finder = folder, finder
+        self._min_sharpness, self._single_video = min_sharpness, single_video
+
+    def cut(self, frame: np.ndarray, face: Face, *, index: int, track: int, time: float, name: str) -> Outcome:
+        """Cuts out one face and writes it, unless it is blurred.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            face: In pixels of this frame.
+            index: Of the frame.
+            track: Index of the face's track.
+            time: Seconds after the first frame of the video.
+            name: File name of the crop.
+
+        Returns:
+            The crop's record, or why there is none.
+        """
+        crop = align_face(frame, face)
+        sharpness = round(measure_sharpness(crop.image), 3)
+        if sharpness < self._min_sharpness:
+            return DroppedFace(frame=index, track=track, reason="blurred", value=sharpness)
+        (points,) = self._finder.find([crop])
+        write_image(self._folder / name, crop.image)
+        if self._single_video is not None:
+            self._save_besides(name, _raw_face(frame, face), crop.image, points)
+        points_in_frame = map_points(invert_affine(crop.crop_from_frame), points)
+        return CropRecord(
+            crop=name,
+            frame=index,
+            time=round(time, 6),
+            box_xyxy=np.round(face.box_xyxy, 4).tolist(),
+            landmarks=np.round(face.landmarks, 4).tolist(),
+            crop_from_frame=crop.crop_from_frame.tolist(),
+            score=round(face.score, 4),
+            sharpness=sharpness,
+            track=track,
+            landmarks_68=np.round(points_in_frame, 3).tolist() if len(points) == 68 else None,
+        )
+
+    def _save_besides(self, name: str, raw: np.ndarray, aligned: np.ndarray, points: np.ndarray) -> None:
+        write_image(self._single_video.single_video("raw_faces") / name, raw)
+        write_image(self._single_video.single_video("aligned_faces") / name, aligned)
+        mask = pathlib.PurePath(name).with_suffix(".png").name
+        write_image(self._single_video.single_video("binary_masks_eyes") / mask, eye_mask(points, CROP_SIZE))
+
+
+def measure_sharpness(crop: np.ndarray) -> float:
+    """Variance of the Laplacian inside the face of a crop.
+
+    Faces in focus have a few hundred, at the usual noise of a camera; a face smeared over a tenth of the crop has 50.
+
+    Args:
+        crop: (S, S, 3) uint8 RGB, aligned.
+
+    Returns:
+        The variance in squared grey levels per squared pixel of a 128-pixel crop.
+    """
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=cv2.INTER_AREA)
+    margin = SHARPNESS_SIZE // 5
+    return float(cv2.Laplacian(small[margin:-margin, margin:-margin], cv2.CV_64F).var())
+
+
+def _raw_face(frame: np.ndarray, face: Face) -> np.ndarray:
+    """The detector's box with a margin, as far as the frame reaches."""
+    low, high = face.box_xyxy[:2], face.box_xyxy[2:]
+    margin = RAW_MARGIN * (high - low)
+    height, width = frame.shape[:2]
+    left, top = np.clip(low - margin, 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(np.ceil(high + margin), [left + 1, top + 1], [width, height]).astype(int)
+    return np.ascontiguousarray(frame[top:bottom, left:right])

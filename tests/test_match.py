@@ -1,0 +1,111 @@
+"""Pairing the faces of two frames: `faces/match.py`."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from faceswap_lib.faces import Face
+from faceswap_lib.faces.match import assign, box_overlap, covered_share, drop_doubles, pair_faces
+from tests.fakes import make_face
+
+NEVER = np.inf
+
+
+def boxed(left: float, top: float, right: float, bottom: float, score: float = 0.9) -> Face:
+    return Face(box_xyxy=[left, top, right, bottom], score=score, landmarks=np.zeros((5, 2)))
+
+
+def best_by_trying(costs: np.ndarray) -> tuple[int, float]:
+    """How many pairs are possible at most, and their least cost: every pairing tried."""
+    if len(costs) > costs.shape[1]:
+        costs = costs.T
+    tries = []
+    for columns in itertools.permutations(range(costs.shape[1]), len(costs)):
+        chosen = [costs[row, column] for row, column in enumerate(columns) if costs[row, column] < NEVER]
+        tries.append((-len(chosen), sum(chosen)))
+    count, cost = min(tries)
+    return -count, cost
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_other_pairing_is_larger_or_cheaper(seed):
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(1, 6, 2)
+    costs = rng.uniform(-1, 10, shape) ** 3
+    costs[rng.random(shape) < rng.choice([0, 0.3, 0.7])] = NEVER
+    pairs = assign(costs)
+    rows, columns = [row for row, _ in pairs], [column for _, column in pairs]
+    assert len(set(rows)) == len(set(columns)) == len(pairs)
+    chosen = [costs[pair] for pair in pairs]
+    assert all(np.isfinite(chosen))
+    count, cost = best_by_trying(costs)
+    assert len(pairs) == count
+    assert sum(chosen) == pytest.approx(cost)
+
+
+def test_the_sum_counts_and_not_the_first_best():
+    assert sorted(assign(np.array([[1.0, 2.0], [1.1, 9.0]]))) == [(0, 1), (1, 0)]
+
+
+def test_more_pairs_count_more_than_cheap_ones():
+    assert sorted(assign(np.array([[0.0, 1000.0], [1000.0, NEVER]]))) == [(0, 1), (1, 0)]
+
+
+def test_impossible_pairs_are_never_made():
+    assert assign(np.array([[NEVER, NEVER], [NEVER, NEVER]])) == []
+    assert assign(np.array([[NEVER, 3.0], [NEVER, 2.0]])) == [(1, 1)]
+
+
+def test_rows_that_are_left_over_stay_alone():
+    costs = np.array([[5.0], [1.0], [4.0]])
+    assert assign(costs) == [(1, 0)]
+    assert assign(costs.T) == [(0, 1)]
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_nothing_pairs_with_nothing(shape):
+    assert assign(np.zeros(shape)) == []
+
+
+def test_overlap_is_shared_area_over_covered_area():
+    box = np.array([0.0, 0, 10, 10])
+    assert box_overlap(box, box) == 1
+    assert box_overlap(box, np.array([5.0, 0, 15, 10])) == pytest.approx(50 / 150)
+    assert box_overlap(box, np.array([2.0, 2, 4, 7])) == pytest.approx(10 / 100)
+    assert box_overlap(box, np.array([10.0, 0, 20, 10])) == 0
+    assert box_overlap(box, np.array([20.0, 20, 30, 30])) == 0  # apart in both directions: no area of minus times minus
+
+
+def test_the_covered_share_is_of_the_first_box():
+    large, small = np.array([0.0, 0, 10, 10]), np.array([8.0, 0, 12, 5])
+    assert covered_share(small, large) == pytest.approx(0.5)
+    assert covered_share(large, small) == pytest.approx(0.1)
+    assert covered_share(small, small + 20) == 0
+
+
+def test_of_two_finds_of_one_face_the_better_stays():
+    weak, strong, other = boxed(0, 0, 10, 10, 0.8), boxed(1, 1, 11, 11, 0.95), boxed(8, 0, 18, 10, 0.9)
+    assert drop_doubles([weak, other, strong]) == (strong, other)
+    assert drop_doubles([weak, strong], overlap=0.7) == (strong, weak)
+    assert drop_doubles([]) == ()
+
+
+def test_a_face_dropped_itself_drops_no_other():
+    best, middle, last = boxed(0, 0, 10, 10, 0.9), boxed(3, 0, 13, 10, 0.8), boxed(6, 0, 16, 10, 0.7)
+    assert box_overlap(middle.box_xyxy, last.box_xyxy) > 0.5
+    assert drop_doubles([last, middle, best]) == (best, last)
+
+
+def test_faces_are_paired_with_the_ones_they_cover():
+    before = [make_face(100, 100), make_face(300, 100)]
+    after = [make_face(305, 95), make_face(92, 104), make_face(600, 100)]
+    assert sorted(pair_faces(before, after)) == [(0, 1), (1, 0)]
+    assert sorted(pair_faces(after, before)) == [(0, 1), (1, 0)]
+
+
+def test_faces_that_hardly_touch_are_not_paired():
+    face = make_face(100, 100)  # 88 wide
+    assert pair_faces([face], [make_face(100 + 88 * 0.8, 100)]) == [(0, 0)]
+    assert pair_faces([face], [make_face(100 + 88 * 0.85, 100)]) == []
+    assert pair_faces([face], []) == pair_faces([], [face]) == pair_faces([], []) == []
