@@ -71,12 +71,13 @@ class Run:
         _load_keras()
         from faceswap_lib.pipeline import run_all
 
+        workspace = Workspace(self.workspace)
         report = run_all(
             self.video_a,
             self.video_b,
-            Workspace(self.workspace),
+            workspace,
             run=self.run,
-            network_config=_networks(self.preset, self.coverage),
+            network_config=_networks(workspace.run(self.run), self.preset, self.coverage),
             train_config=self.training,
             convert_config=self.conversion,
             progress=True,
@@ -147,10 +148,11 @@ class Train:
         _load_keras()
         from faceswap_lib.training import train
 
+        workspace = Workspace(self.workspace)
         report = train(
-            Workspace(self.workspace),
+            workspace,
             run=self.run,
-            network_config=_networks(self.preset, self.coverage),
+            network_config=_networks(workspace.run(self.run), self.preset, self.coverage),
             config=self.training,
             progress=True,
         )
@@ -237,11 +239,14 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
     return 0
 
 
-def _networks(preset: Preset | None, coverage: float | None) -> NetworkConfig | None:
-    """The networks asked for; None if nothing was said about them."""
+def _networks(folder: pathlib.Path, preset: Preset | None, coverage: float | None) -> NetworkConfig | None:
+    """The networks asked for, where nothing was said those of the run in `folder`; None if nothing was said at all."""
     if coverage is None:
         return PRESETS[preset] if preset else None
-    return dataclasses.replace(PRESETS[preset or "lite"], coverage=coverage)
+    from faceswap_lib.training.trainer import agree_networks
+
+    networks = PRESETS[preset] if preset else agree_networks(folder, None)
+    return dataclasses.replace(networks, coverage=coverage)
 
 
 def _load_keras() -> None:

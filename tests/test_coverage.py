@@ -13,7 +13,7 @@ from faceswap_lib.facesets.tracks import read_tracks
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import random_map, sample, to_device
-from tests.fakes import IdentitySwapper
+from tests.fakes import IdentitySwapper, PaintSwapper, make_face
 from tests.videos import psnr
 
 EXACT = ConvertConfig(colour="none", sharpen=0)
@@ -105,6 +105,22 @@ def test_a_face_swapped_with_itself_is_the_input_at_any_coverage(clip_frames, fa
         left, top, right, bottom = face.box_xyxy.astype(int)
         box = (slice(top, bottom), slice(left, right))
         assert psnr(now[box], before[box]) >= 38
+
+
+def test_the_new_face_is_as_large_at_any_coverage_that_holds_it():
+    """Only a view narrower than the face cuts it off."""
+    frame, face = np.zeros((300, 400, 3), np.uint8), make_face(200, 120, 45)
+    painted = {}
+    for coverage in COVERAGES:
+        swapper = PaintSwapper((200, 200, 200), 128)
+        swapper.coverage = coverage
+        ((result, _),) = swap_frames([frame], [(face,)], swapper, EXACT)
+        painted[coverage] = np.argwhere(result[..., 0] > 100)
+    for coverage in (0.74, 1.0):
+        assert len(painted[coverage]) == pytest.approx(len(painted[0.8]), rel=0.01)
+        for corner in (np.min, np.max):
+            assert np.abs(corner(painted[coverage], axis=0) - corner(painted[0.8], axis=0)).max() <= 3
+    assert len(painted[0.5]) < 0.8 * len(painted[0.8])
 
 
 # That a run keeps its coverage and converts with it stands in test_pipeline.py, where a run with another one is.

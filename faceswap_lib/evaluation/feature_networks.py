@@ -26,8 +26,13 @@ VGG16_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", 
 VGG16_MEAN_BGR = (103.939, 116.779, 123.68)
 """Mean blue, green and red of ImageNet, which VGG16's inputs are less by."""
 
-O_NET_SIDE = 48
-"""Side in pixels at which MTCNN's last network looks; what is finer in a crop it cannot see."""
+O_NET_SIDE = 256
+"""Side in pixels at which MTCNN's last network looks: that of a stored crop.
+
+As a detector it reads 48 pixels, but at 48 it is all but blind to what is fine in a crop. Against two different people,
+whose distance is 0.79 at 48 pixels and 1.19 at 256, a blur of 1 pixel counts 0.001 and 0.067, noise of 16 levels 0.002
+and 0.24, JPEG of quality 20 0.004 and 0.09. Its convolutions take pictures of any side.
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -97,8 +97,11 @@ def crop_from_frame(face: Face, size: int = CROP_SIZE) -> np.ndarray:
 
 
 def stored_size(resolution: int, coverage: float) -> int:
-    """Side of a crop in which a view of side `resolution` has one pixel per pixel of the crop."""
-    return round(resolution / coverage)
+    """Side of a crop in which a view of side `resolution` has one pixel per pixel of the crop.
+
+    The margin is whole pixels on either side, so that the view can be cut out as it is.
+    """
+    return resolution + 2 * round((resolution / coverage - resolution) / 2)
 
 
 def view_matrix(crop_from_frame: np.ndarray, crop_size: int, view_size: int, coverage: float) -> np.ndarray:

@@ -34,10 +34,12 @@ MEANS_BGR = {1: (93.5940, 104.7624, 129.1863), 2: (91.4953, 103.8827, 131.0912)}
 """Mean blue, green and red of the training pictures, by version."""
 
 FEATURE_LAYERS: dict[str, tuple[str, ...]] = {
-    "resnet50": ("conv2_3_relu", "conv3_4_relu", "conv4_6_relu", "conv5_3_relu"),
+    "resnet50": ("conv1_relu", "conv2_3_relu", "conv3_4_relu", "conv4_6_relu", "conv5_3_relu"),
     "vgg16": ("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
 }
-"""Where a perceptual loss listens: the last layer at each scale. Those of `resnet50` are faceswap-GAN's."""
+"""The last layer at each scale, for a perceptual distance. The perceptual loss of faceswap-GAN v2.2 listens to
+`resnet50` at `conv1_7x7_s2`, `conv2_3_relu`, `conv3_4_relu` and `conv5_3_relu`, or, before activation, at `conv2_1_add`,
+`conv2_3_add`, `conv3_4_add` and `conv5_3_add`."""
 
 
 class Stage(typing.NamedTuple):
@@ -130,7 +132,7 @@ def build_feature_extractor(model: keras.Model, layer_names: typing.Sequence[str
         layer_names: Names of layers, such as `FEATURE_LAYERS`.
 
     Returns:
-        The same input to a list of (B, H, W, C), in the order of the names.
+        The same input to a list of (B, H, W, C), in the order of the names; for one name (B, H, W, C) alone.
 
     Raises:
         InputError: If a name is unknown.
@@ -140,7 +142,7 @@ def build_feature_extractor(model: keras.Model, layer_names: typing.Sequence[str
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise InputError(f"{model.name} has no layer {name!r}" + (f"; did you mean {near[0]!r}" if near else ""))
-    return keras.Model(model.inputs, [known[name].output for name in layer_names], name=f"{model.name}_features")
+    return keras.Model(model.input, [known[name].output for name in layer_names], name=f"{model.name}_features")
 
 
 def _build_resnet50(x):
