@@ -8,16 +8,28 @@ import collections
 import dataclasses
 import typing
 
+import cv2
 import numpy as np
 
 from faceswap_lib.evaluation import motion, pictures, points, region
-from faceswap_lib.faces import CROP_SIZE, Face, FaceCrop, Part, crop_from_frame, part_mask, warp_frame
-from faceswap_lib.faces.align import five_points, invert_affine, map_points
+from faceswap_lib.faces import CROP_SIZE, Face, FaceCrop, Part, crop_from_frame, part_mask, points_in_crop, warp_frame
+from faceswap_lib.faces.align import invert_affine, map_points
 from faceswap_lib.faces.detect import FaceRefiner
 from faceswap_lib.faces.identity import FaceEmbedder
 from faceswap_lib.faces.landmarks import LandmarkFinder
 
-Perceptual = typing.Callable[[np.ndarray, np.ndarray], float]
+REACH = 1.5
+"""Half the side of the square around a face in which the change is looked for, in sides of the crop."""
+
+COLUMNS = (
+    *("psnr", "ssim", "ms_ssim", "perceptual", "sharpness", "found", "face_score", "brightness"),
+    *("background", "coverage", "leaked", "seam"),
+    *("landmark_error", "expression_error", "pose_error", "eyes_error", "mouth_error", "gaze_error", "yaw"),
+    *("flicker_original", "flicker_swapped"),
+)
+"""What is measured of every frame."""
+
+SIDES = ("original", "swapped")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,7 +47,7 @@ class Tools:
     refiner: FaceRefiner
     finder: LandmarkFinder
     embedder: FaceEmbedder | None = None
-    perceptual: Perceptual | None = None
+    perceptual: typing.Callable[[np.ndarray, np.ndarray], float] | None = None
     every: int = 5
 
 
@@ -44,12 +56,12 @@ class Look:
     """A face as one of the two videos shows it.
 
     Attributes:
-        crop: (S, S, 3) uint8 RGB, cut by the original's matrix.
+        crop: The crop and the detector's five points in it; the original's, where the detector found nothing.
         face: What the detector finds there, in pixels of the frame; None if it finds nothing.
         landmarks: (68, 2) or (5, 2) x, y in pixels of the crop; None without a face.
     """
 
-    crop: np.ndarray
+    crop: FaceCrop
     face: Face | None
     landmarks: np.ndarray | None
 
@@ -58,18 +70,19 @@ class Measurer:
     """Takes the frames of both videos in order and keeps what it measured.
 
     Attributes:
-        series: By name one number per frame; NaN where there is none.
+        series: By name, as in `COLUMNS`, one number per frame.
         embeddings: (D,) per frame, None where identity was not measured.
+        paths: By side the detector's five points of every frame, (5, 2), NaN without a face.
+        expressions: By side the expression of every frame, (K,), NaN without a face; empty with five landmarks only.
     """
 
     def __init__(self, tools: Tools):
         self._tools = tools
-        self.series: dict[str, list[float]] = collections.defaultdict(list)
+        self.series: dict[str, list[float]] = {name: [] for name in COLUMNS}
         self.embeddings: list[np.ndarray | None] = []
-        self.paths: dict[str, list[np.ndarray]] = {"original": [], "swapped": []}
-        self.expressions: dict[str, list[np.ndarray]] = {"original": [], "swapped": []}
-        self._last: tuple[Look, Look, np.ndarray] | None = None
-        self._count = 0
+        self.paths: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
+        self.expressions: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
+        self._last: tuple[Look, Look] | None = None
 
     def add(self, original: np.ndarray, swapped: np.ndarray, face: Face | None) -> None:
         """Measures one frame.
@@ -80,22 +93,103 @@ class Measurer:
             face: The original's face, in pixels of the frame; None if it shows none.
         """
         values: dict[str, float] = {}
-        embedding = None
-        if face is None:
-            self._last = None
-            self._note_points(None, None)
-        else:
+        looks, embedding = None, None
+        is_sample = len(self.embeddings) % self._tools.every == 0
+        if face is not None:
             matrix = crop_from_frame(face)
-            before, after = (self._look(frame, face, matrix) for frame in (original, swapped))
-            inside = part_mask(before.landmarks, CROP_SIZE, Part.FACE, feather=0) > 127
-            values |= self._compare_pictures(before, after, inside)
-            values |= _compare_areas(original, swapped, inside, matrix)
-            values |= _compare_points(before, after)
-            values |= self._compare_motion(before, after, inside)
-            embedding = self._embed(after)
-            self._note_points(before, after)
-            self._last = before, after, inside
-        for name in COLUMNS:
-            self.series[name].append(values.get(name, np.nan))
+            before, after = looks = tuple(self._look(frame, face, matrix) for frame in (original, swapped))
+            inside = part_mask(before.crop.landmarks, CROP_SIZE, Part.FACE, feather=0) > 127
+            values = _compare_pictures(before, after, inside) | _compare_areas(original, swapped, face, inside)
+            if before.landmarks is not None and after.landmarks is not None:
+                values |= _compare_points(before, after)
+            if self._last is not None:
+                values |= _measure_flicker(self._last, looks, inside)
+            if is_sample and self._tools.perceptual:
+                values["perceptual"] = self._tools.perceptual(before.crop.image, after.crop.image)
+            if is_sample and self._tools.embedder:
+                (embedding,) = self._tools.embedder.embed([after.crop])
+        for name, numbers in self.series.items():
+            numbers.append(values.get(name, np.nan))
         self.embeddings.append(embedding)
-        self._count += 1
+        self._note_motion(looks)
+        self._last = looks
+
+    def _look(self, frame: np.ndarray, face: Face, matrix: np.ndarray) -> Look:
+        ((found,),) = self._tools.refiner.refine([frame], [[face]])
+        crop = FaceCrop(
+            image=warp_frame(frame, matrix, CROP_SIZE),
+            landmarks=points_in_crop(found or face, matrix),
+            crop_from_frame=matrix,
+        )
+        return Look(crop=crop, face=found, landmarks=self._tools.finder.find([crop])[0] if found else None)
+
+    def _note_motion(self, looks: tuple[Look, Look] | None) -> None:
+        for side, look in zip(SIDES, looks or (None, None), strict=True):
+            found = look is not None and look.face is not None
+            self.paths[side].append(look.face.landmarks if found else np.full((5, 2), np.nan))
+            if found and len(look.landmarks) == 68:
+                self.expressions[side].append(points.expression(look.landmarks))
+            else:
+                self.expressions[side].append(np.full(len(points.EXPRESSION), np.nan))
+
+
+def _compare_pictures(before: Look, after: Look, inside: np.ndarray) -> dict[str, float]:
+    a, b = before.crop.image, after.crop.image
+    values = {
+        "psnr": pictures.psnr(a, b),
+        "ssim": pictures.ssim(a, b),
+        "ms_ssim": pictures.ms_ssim(a, b),
+        "sharpness": pictures.sharpness(b, inside) / max(pictures.sharpness(a, inside), 1e-6),
+        "brightness": float(cv2.cvtColor(a, cv2.COLOR_RGB2GRAY)[inside].mean()),
+    }
+    if before.face is not None:
+        values["found"] = 100.0 * (after.face is not None)
+        values["face_score"] = (after.face.score if after.face else 0.0) / before.face.score
+    return values
+
+
+def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside: np.ndarray) -> dict[str, float]:
+    """What was changed, in the square around the face that any swap stays within, and outside of it."""
+    crop_matrix = crop_from_frame(face)
+    frame_from_crop = invert_affine(crop_matrix)
+    height, width = original.shape[:2]
+    corners = (np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) - 0.5) * 2 * REACH * CROP_SIZE + CROP_SIZE / 2
+    corners = map_points(frame_from_crop, corners)
+    left, top = np.clip(np.floor(corners.min(0)), 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(0)), [left + 1, top + 1], [width, height]).astype(int)
+    square = slice(top, bottom), slice(left, right)
+    to_square = frame_from_crop - np.array([[0, 0, left], [0, 0, top]])
+    size = (int(right - left), int(bottom - top))
+    hull = cv2.warpAffine(inside.astype(np.uint8), to_square, size, flags=cv2.INTER_NEAREST) > 0
+    before, after = original[square], swapped[square]
+    changed = region.changed_area(before, after)
+    return {
+        "coverage": 100 * region.coverage(changed, hull),
+        "leaked": 100 * region.leaked(changed, hull),
+        "seam": region.seam(before, after, changed),
+        "background": region.background_psnr(before, after, hull),
+    }
+
+
+def _compare_points(before: Look, after: Look) -> dict[str, float]:
+    a, b = before.landmarks, after.landmarks
+    values = {"landmark_error": points.landmark_error(b, a)}
+    if len(a) != 68 or len(b) != 68:
+        return values
+    pose = points.head_pose(a, CROP_SIZE)
+    gaze = [points.gaze_offset(look.crop.image, look.landmarks) for look in (before, after)]
+    return values | {
+        "expression_error": points.expression_error(points.expression(b), points.expression(a)),
+        "pose_error": points.pose_error(points.head_pose(b, CROP_SIZE), pose),
+        "eyes_error": float(np.abs(np.subtract(points.eye_openness(a), points.eye_openness(b))).mean()),
+        "mouth_error": abs(points.mouth_openness(a) - points.mouth_openness(b)),
+        "gaze_error": float(np.abs(gaze[0] - gaze[1]).mean()),
+        "yaw": pose[0],
+    }
+
+
+def _measure_flicker(last: tuple[Look, Look], now: tuple[Look, Look], inside: np.ndarray) -> dict[str, float]:
+    return {
+        f"flicker_{side}": motion.flicker(before.crop.image, after.crop.image, inside)
+        for side, before, after in zip(SIDES, last, now, strict=True)
+    }

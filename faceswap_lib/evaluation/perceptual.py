@@ -16,7 +16,7 @@ from faceswap_lib.evaluation import feature_networks
 from faceswap_lib.evaluation.feature_networks import FeatureNetwork
 
 BATCH = 4
-"""Pairs compared at once; VGG16 needs about 100 MB for each."""
+"""Pairs compared at once; VGG16 needs about 130 MB for each."""
 
 PerceptualNetwork = typing.Literal["auto", "vgg16", "vggface", "onet"]
 

@@ -76,7 +76,7 @@ def choose_person(
         raise InputError(f"{picture}: no face in the picture; choose one in which the person looks towards the camera")
     largest = max(faces, key=lambda face: face.size)
     (wanted,) = embedder.embed([align_face(image, largest)])
-    distances = [_median_distance(found, wanted) for found in _embed_samples(tracks, video, embedder)]
+    distances = [_median_distance(found, wanted) for found in embed_samples(tracks, video, embedder, SAMPLES)]
     near = [distance <= embedder.same_person for distance in distances]
     if not any(near):
         nearest = min(distances, default=np.inf)
@@ -89,12 +89,24 @@ def choose_person(
     return _keep_best(ClipTracks(length=tracks.length, tracks=tuple(alike), cuts=tracks.cuts), merits)
 
 
-def _embed_samples(tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedder) -> list[np.ndarray]:
-    """For every track the embeddings of a few faces spread over it, (n, D)."""
+def embed_samples(
+    tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedder, samples: int
+) -> list[np.ndarray]:
+    """Embeds a few faces of every track, spread evenly over it.
+
+    Args:
+        tracks: The faces.
+        video: Their video; it is read once.
+        embedder: Gives the numbers.
+        samples: Faces per track, fewer in shorter ones.
+
+    Returns:
+        (n, D) per track.
+    """
     wanted: dict[int, list[int]] = {}
     for number, track in enumerate(tracks.tracks):
         indices = [index for index, face in track.items() if face.score > 0]
-        for index in {indices[i] for i in np.linspace(0, len(indices) - 1, SAMPLES).astype(int)}:
+        for index in {indices[i] for i in np.linspace(0, len(indices) - 1, samples).astype(int)}:
             wanted.setdefault(index, []).append(number)
     embeddings: list[list[np.ndarray]] = [[] for _ in tracks.tracks]
     for index, frame in enumerate(read_frames(video)):

@@ -38,8 +38,8 @@ FEATURE_LAYERS: dict[str, tuple[str, ...]] = {
     "vgg16": ("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
 }
 """The last layer at each scale, for a perceptual distance. The perceptual loss of faceswap-GAN v2.2 listens to
-`resnet50` at `conv1_7x7_s2`, `conv2_3_relu`, `conv3_4_relu` and `conv5_3_relu`, or, before activation, at `conv2_1_add`,
-`conv2_3_add`, `conv3_4_add` and `conv5_3_add`."""
+`resnet50` at `conv1_7x7_s2`, `conv2_3_relu`, `conv3_4_relu` and `conv5_3_relu`, or, before activation, at
+`conv2_1_add`, `conv2_3_add`, `conv3_4_add` and `conv5_3_add`."""
 
 
 class Stage(typing.NamedTuple):

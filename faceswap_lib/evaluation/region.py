@@ -1,0 +1,171 @@
+"""Where a swap changed the frame: how much of the face, how much else, and whether the border shows.
+
+Frames are (H, W, 3) uint8 RGB, areas (H, W) bool, or uint8 in which 128 and more is inside.
+"""
+
+import cv2
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from faceswap_lib.evaluation.pictures import check_mask, check_pictures, psnr
+
+CHANGE_SIGMA = 2.0
+"""Pixels of blur under which a difference is judged."""
+
+CHANGE_THRESHOLD = 6.0
+"""Grey levels from which a blurred difference counts. Four real clips encoded once more by H.264 reach it nowhere that
+is left after the opening at CRF 18 (0.001 % of the pixels at most), and on 0.004 to 0.4 % of the pixels at CRF 23."""
+
+OPENING_RADIUS = 3
+"""Changes narrower than twice this many pixels are the codec's."""
+
+CLOSING_RADIUS = 0.1
+"""Gaps narrower than twice this are closed, as a share of the square root of the area: where the new skin has the old
+one's colour it was changed none the less."""
+
+SEAM_RINGS = range(-5, 2)
+"""Pixels from the border of the changed area, negative inside, in which the edge of what was pasted lies: blurring
+moves the border outwards, by 0 to 4 pixels the further the larger the step is."""
+
+INNER_RINGS, OUTER_RINGS = range(-16, -8), range(5, 11)
+"""Where the gradient is compared."""
+
+GRADIENT_FLOOR = 1.0
+"""Added to every gradient in grey levels per pixel, so that flat pictures do not divide by nothing."""
+
+
+def changed_area(swapped: np.ndarray, original: np.ndarray) -> np.ndarray:
+    """Finds where a frame was changed, as a solid area.
+
+    The absolute difference, averaged over the channels and blurred by `CHANGE_SIGMA`, is compared with
+    `CHANGE_THRESHOLD`; then specks are dropped, gaps closed and holes filled.
+
+    Args:
+        swapped: (H, W, 3) uint8.
+        original: Like `swapped`.
+
+    Returns:
+        (H, W) bool; all False for identical frames.
+
+    Raises:
+        ValueError: If shapes or types are others.
+    """
+    check_pictures(swapped, original)
+    difference = cv2.absdiff(swapped, original).astype(np.float32) @ np.full(3, 1 / 3, np.float32)
+    changed = (cv2.GaussianBlur(difference, (0, 0), CHANGE_SIGMA) > CHANGE_THRESHOLD).astype(np.uint8)
+    changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _disk(OPENING_RADIUS))
+    count = cv2.countNonZero(changed)
+    if count == 0:
+        return changed.astype(bool)
+    radius = max(1, round(CLOSING_RADIUS * count**0.5))
+    changed = cv2.copyMakeBorder(changed, radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=0)
+    changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, _disk(radius))[radius:-radius, radius:-radius]
+    outlines, _ = cv2.findContours(changed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros_like(changed, order="C"), outlines, -1, 1, cv2.FILLED).astype(bool)
+
+
+def coverage(changed: np.ndarray, face_hull: np.ndarray) -> float:
+    """Share of the face that was changed.
+
+    Args:
+        changed: (H, W) from `changed_area`.
+        face_hull: (H, W), the original's face.
+
+    Returns:
+        0 (untouched) to 1 (all of it); neither is better by itself, but near 0 nothing was swapped. NaN for an empty
+        hull.
+
+    Raises:
+        ValueError: If shapes or types are others.
+    """
+    changed, face_hull = check_mask(changed, changed.shape), check_mask(face_hull, changed.shape)
+    return float(changed[face_hull].mean()) if face_hull.any() else float("nan")
+
+
+def leaked(changed: np.ndarray, face_hull: np.ndarray) -> float:
+    """Share of the changed pixels that lie outside the face.
+
+    Args:
+        changed: (H, W) from `changed_area`.
+        face_hull: (H, W), the original's face.
+
+    Returns:
+        0 (none) to 1 (all of them); lower is better. NaN where nothing was changed.
+
+    Raises:
+        ValueError: If shapes or types are others.
+    """
+    changed, face_hull = check_mask(changed, changed.shape), check_mask(face_hull, changed.shape)
+    return float(1 - face_hull[changed].mean()) if changed.any() else float("nan")
+
+
+def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> float:
+    """How much the border of the changed area stands out, against the same place of the original.
+
+    The mean gradient is taken along rings of equal distance from the border. A ring's prominence is its gradient over
+    that a little inside and outside (`INNER_RINGS`, `OUTER_RINGS`); the result is the largest ratio of the swapped
+    frame's prominence to the original's over `SEAM_RINGS`. The idea is that of blocking measures, for instance Wang,
+    Sheikh and Bovik, "No-reference perceptual quality assessment of JPEG compressed images", 2002.
+
+    Args:
+        swapped: (H, W, 3) uint8.
+        original: Like `swapped`.
+        changed: (H, W) from `changed_area`.
+
+    Returns:
+        From 0; about 1 means no seam, a hard edge is well above; lower is better. NaN where nothing was changed, or too
+        small or too close to the frame's border for rings on both sides.
+
+    Raises:
+        ValueError: If shapes or types are others.
+    """
+    check_pictures(swapped, original)
+    changed = check_mask(changed, original.shape)
+    if not changed.any() or changed.all():
+        return float("nan")
+    rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
+    reach = OUTER_RINGS.stop + 2
+    box = tuple(slice(max(0, line[0] - reach), line[-1] + reach + 1) for line in (rows, columns))
+    inside = changed[box]
+    outside_by, inside_by = distance_transform_edt(~inside), distance_transform_edt(inside)
+    ring = np.where(inside, 1 - np.ceil(inside_by), np.ceil(outside_by)).astype(np.int16)
+    ratio = _prominence(swapped[box], ring) / _prominence(original[box], ring)
+    return float(np.nanmax(ratio)) if np.isfinite(ratio).any() else float("nan")
+
+
+def background_psnr(swapped: np.ndarray, original: np.ndarray, face_hull_dilated: np.ndarray) -> float:
+    """Peak signal-to-noise ratio away from the face: what was changed there by mistake or lost to the codec.
+
+    Args:
+        swapped: (H, W, 3) uint8.
+        original: Like `swapped`.
+        face_hull_dilated: (H, W), where the swap may change something.
+
+    Returns:
+        dB as in `pictures.psnr`, 0 to 100 (untouched); higher is better. NaN if the hull fills the frame.
+
+    Raises:
+        ValueError: If shapes or types are others.
+    """
+    check_pictures(swapped, original)
+    return psnr(swapped, original, ~check_mask(face_hull_dilated, original.shape))
+
+
+def _disk(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+def _prominence(picture: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """Gradient of each of `SEAM_RINGS` over that of the rings beside them; NaN for rings that are not there."""
+    smooth = picture.astype(np.float32)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
+    gradient = cv2.magnitude(across.reshape(-1), down.reshape(-1)).reshape(-1, 3).mean(axis=1)
+    first, last = INNER_RINGS.start, OUTER_RINGS.stop
+    index = np.clip(ring.ravel(), first - 1, last) - first + 1
+    counts, sums = np.bincount(index, minlength=last - first + 2), np.bincount(index, gradient, last - first + 2)
+    with np.errstate(invalid="ignore"):
+        means = sums / counts + GRADIENT_FLOOR
+    inner, outer, border = (
+        means[rings.start - first + 1 : rings.stop - first + 1] for rings in (INNER_RINGS, OUTER_RINGS, SEAM_RINGS)
+    )
+    return border / ((np.nanmean(inner) + np.nanmean(outer)) / 2)
