@@ -217,5 +217,5 @@ def test_values_cannot_be_changed_afterwards():
         face.landmarks[0, 0] = 3
     with pytest.raises(ValueError, match="square"):
         FaceCrop(image=np.zeros((4, 5, 3), np.uint8), landmarks=np.zeros((5, 2)), crop_from_frame=np.zeros((2, 3)))
-    assert FaceTrack(faces=(None, face, None, face)).found == 2
+    assert FaceTrack(start=0, faces=(None, face, None, face)).found == 2
     assert Face(box_xyxy=[0, 0, 30, 20], score=1, landmarks=np.zeros((5, 2))).size == 20

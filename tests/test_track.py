@@ -1,224 +1,185 @@
-"""Following a face: which one, through which gaps, and how steadily."""
+"""Following faces: who is who from frame to frame, through gaps, crossings and cuts."""
 
+import itertools
+
+import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.faces import Face, TrackConfig, follow_face
-from faceswap_lib.faces.scan import DETECT_BATCH, detect_faces, track_video
+from faceswap_lib.faces import ClipTracks, Face, FaceTrack, TrackConfig, follow_faces
+from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.scan import Sighting, scan_frames
 from faceswap_lib.media import read_frames
-from tests.fakes import ListedDetector, make_face
+from tests.fakes import make_face
 
-NOISE = 1.0
-"""Scatter of the synthetic detections in pixels: what the filter expects of faces this wide."""
-
-EYE_DISTANCE = 45.0
+RED, GREEN = (np.full((144, 3), colour, np.float32) for colour in ((0.8, 0.3, 0.3), (0.3, 0.7, 0.3)))
+RAW = TrackConfig(smoothing="none")
 
 
-def true_position(time: np.ndarray) -> np.ndarray:
-    """A head that sways: (N, 2) x, y of the middle of its eyes."""
-    return np.stack([200 + 45 * np.sin(2 * np.pi * time / 45), 150 + 15 * np.sin(2 * np.pi * time / 70 + 1)], axis=1)
+def see(*people: tuple[Face, np.ndarray], is_cut: bool = False) -> Sighting:
+    return Sighting(faces=tuple(face for face, _ in people), looks=tuple(look for _, look in people), is_cut=is_cut)
 
 
-def noisy_detections(count: int, seed: int = 0) -> tuple[list[tuple[Face, ...]], np.ndarray]:
-    """Scattered detections of the swaying head, and the landmarks without scatter, (N, 5, 2)."""
-    rng = np.random.default_rng(seed)
-    truth, detections = [], []
-    for x, y in true_position(np.arange(count)):
-        face = make_face(x, y, EYE_DISTANCE)
-        truth.append(face.landmarks)
-        scattered = Face(
-            box_xyxy=face.box_xyxy + rng.normal(0, NOISE, 4),
-            score=0.9,
-            landmarks=face.landmarks + rng.normal(0, NOISE, (5, 2)),
-        )
-        detections.append((scattered,))
-    return detections, np.array(truth)
+def spans(tracks: ClipTracks) -> list[tuple[int, int]]:
+    return [(track.start, track.stop) for track in tracks.tracks]
 
 
-def follow(detections, smoothing: str = "rts", **options) -> np.ndarray:
-    """Landmarks of the track, (N, 5, 2)."""
-    track = follow_face(detections, TrackConfig(smoothing=smoothing, **options))
-    return np.array([face.landmarks for face in track.faces])
+def test_a_face_is_one_track_from_its_first_to_its_last_frame():
+    face = make_face(120, 80)
+    tracks = follow_faces([see(), see(), *[see((face, RED))] * 30, see(), see()])
+    assert tracks.length == 34 and spans(tracks) == [(2, 32)] and tracks.found == 30
+    assert [bool(faces) for faces in tracks.faces] == [False] * 2 + [True] * 30 + [False] * 2
+    for seen in tracks.tracks[0].faces:
+        assert seen.landmarks == pytest.approx(face.landmarks, abs=1e-6) and seen.score == pytest.approx(0.9)
 
 
-def rmse(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((a - b) ** 2)))
+def test_no_face_at_all_gives_no_track():
+    assert follow_faces([see()] * 7).tracks == () and follow_faces([see()] * 7).length == 7
+    assert follow_faces([]).length == 0
+
+
+@pytest.mark.parametrize(("missing", "filled"), [(1, True), (5, True), (6, False)])
+def test_a_short_gap_is_filled_in_and_a_longer_one_left_open(missing, filled):
+    moving = [see((make_face(100 + 2 * index, 100), RED)) for index in range(40)]
+    moving[20 : 20 + missing] = [see()] * missing
+    tracks = follow_faces(moving)
+    assert spans(tracks) == [(0, 40)]
+    gap = tracks.tracks[0].faces[20 : 20 + missing]
+    if filled:
+        for index, face in enumerate(gap, 20):
+            assert face.score == 0
+            assert face.landmarks == pytest.approx(make_face(100 + 2 * index, 100).landmarks, abs=0.5)
+    else:
+        assert gap == (None,) * missing
+    assert all(face is None for face in follow_faces(moving, RAW).tracks[0].faces[20 : 20 + missing])
+
+
+@pytest.mark.parametrize(("away", "count"), [(30, 1), (31, 2)])
+def test_a_face_that_comes_back_in_time_keeps_its_track(away, count):
+    face = make_face(200, 100)
+    sightings = [see((face, RED))] * 10 + [see()] * away + [see((face, RED))] * 10
+    assert len(follow_faces(sightings).tracks) == count
+
+
+def test_somebody_else_in_the_same_place_is_a_new_track():
+    face = make_face(200, 100)
+    for gap in (0, 3, 12):
+        tracks = follow_faces([see((face, RED))] * 10 + [see()] * gap + [see((face, GREEN))] * 10)
+        assert spans(tracks) == [(0, 10), (10 + gap, 20 + gap)]
+
+
+def test_nobody_is_followed_across_a_cut():
+    face = make_face(200, 100)
+    tracks = follow_faces([see((face, RED))] * 10 + [see((face, RED), is_cut=True)] + [see((face, RED))] * 9)
+    assert spans(tracks) == [(0, 10), (10, 20)] and tracks.cuts == (10,)
+
+
+def test_a_face_does_not_jump_to_where_it_cannot_have_gone():
+    here, far = make_face(100, 100), make_face(500, 200)
+    assert spans(follow_faces([see((here, RED))] * 10 + [see((far, RED))] * 10)) == [(0, 10), (10, 20)]
+    large = make_face(100, 100, 90)
+    assert spans(follow_faces([see((here, RED))] * 10 + [see((large, RED))] * 10)) == [(0, 10), (10, 20)]
+
+
+def test_a_false_detection_of_one_frame_disturbs_nobody():
+    face, ghost = make_face(100, 100), make_face(420, 150)
+    sightings = [see((face, RED))] * 20
+    sightings[9] = see((ghost, GREEN), (face, RED))
+    assert sorted(spans(follow_faces(sightings))) == [(0, 20), (9, 10)]
+
+
+@pytest.mark.parametrize("hidden", [0, 10, 25])
+@pytest.mark.parametrize("turn_back", [False, True])
+def test_two_who_cross_keep_their_tracks_in_whatever_order_they_are_seen(hidden, turn_back):
+    """One walks to the right in front; the other walks to the left behind, hidden for a while, or turns back."""
+    sightings = []
+    for index in range(80):
+        front = make_face(100 + 5 * index, 100)
+        behind = make_face((500 - 5 * index) if index < 40 or not turn_back else 500 - 5 * (80 - index), 100)
+        people = [(front, RED)] if abs(index - 40) * 2 < hidden else [(front, RED), (behind, GREEN)]
+        sightings.append(see(*people[:: 1 if index % 3 else -1]))
+    tracks = follow_faces(sightings, RAW)
+    assert len(tracks.tracks) == 2
+    red, green = sorted(tracks.tracks, key=lambda track: track.faces[0].box_xyxy[0])
+    for index, face in red.items():
+        assert face.landmarks == pytest.approx(make_face(100 + 5 * index, 100).landmarks)
+    last = green.faces[-1].landmarks
+    assert last == pytest.approx(make_face(495 if turn_back else 105, 100).landmarks)
+
+
+def test_a_track_outside_its_clip_is_a_defect():
+    with pytest.raises(ValueError, match="inside 0 to 3"):
+        ClipTracks(length=3, tracks=(FaceTrack(start=1, faces=(make_face(50, 50),) * 3),))
+
+
+def compose(clips, path, count: int = 120, tile: int = 240):
+    """Frames in which two clips' pictures move over a grey wall, the first in front; and the centres of both."""
+    videos = [itertools.cycle(list(read_frames(clip, stop=count))) for clip in clips]
+    for index, pictures in zip(range(count), zip(*videos, strict=True), strict=False):
+        frame = np.full((tile + 120, 4 * tile, 3), 128, np.uint8)
+        centres = []
+        for picture, share in reversed(list(zip(pictures, path(index / (count - 1)), strict=True))):
+            left = int(share * 3 * tile)
+            frame[60 : 60 + tile, left : left + tile] = cv2.resize(picture, (tile, tile), interpolation=cv2.INTER_AREA)
+            centres.insert(0, left + tile / 2)
+        yield frame, centres
+
+
+def cross(share: float) -> tuple[float, float]:
+    return share, 1 - share
+
+
+def meet_and_turn(share: float) -> tuple[float, float]:
+    return 0.5 - abs(0.5 - share), 0.5 + abs(0.5 - share)
+
+
+def check_ids(frames_and_centres, detector) -> None:
+    """Each of two tracks must follow one of the two pictures wherever they are apart."""
+    frames, centres = zip(*frames_and_centres, strict=True)
+    tracks = follow_faces(scan_frames(frames, detector, 8))
+    assert len(tracks.tracks) == 2 and tracks.cuts == ()
+    followed = []
+    for track in tracks.tracks:
+        apart = [(index, face) for index, face in track.items() if abs(np.diff(centres[index])[0]) > 60]
+        nearest = {int(np.argmin(np.abs(np.subtract(centres[i], face.box_xyxy[[0, 2]].mean())))) for i, face in apart}
+        assert len(nearest) == 1 and len(apart) > 60
+        followed += nearest
+    assert sorted(followed) == [0, 1]
+
+
+@pytest.mark.parametrize("path", [cross, meet_and_turn])
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_portraits_that_cross_keep_their_tracks(portrait_clips, detector, path, order):
+    check_ids(compose(portrait_clips[::order], path), detector)
+
+
+@pytest.mark.clips
+@pytest.mark.parametrize("names", [("d6", "d14"), ("d14", "d6"), ("d9", "d10"), ("d10", "d9")])
+def test_two_real_people_who_cross_keep_their_tracks(real_clips, detector, names):
+    check_ids(compose([real_clips / f"{name}.mp4" for name in names], cross), detector)
 
 
 def shake(landmarks: np.ndarray) -> float:
-    """Root mean square of the second difference over time."""
     return float(np.sqrt(np.mean(np.diff(landmarks, 2, axis=0) ** 2)))
 
 
-def lag(landmarks: np.ndarray) -> float:
-    """By how many frames the horizontal sway trails the truth, by cross-correlation."""
-    seen = landmarks[:, :2, 0].mean(axis=1)[20:-20]
-    time = np.arange(len(landmarks))[20:-20]
-    lags = np.arange(-5, 8, 0.05)
-    correlations = [np.corrcoef(seen, true_position(time - delay)[:, 0])[0, 1] for delay in lags]
-    return float(lags[np.argmax(correlations)])
-
-
-def test_both_filters_come_closer_to_the_truth_and_shake_less():
-    detections, truth = noisy_detections(240)
-    tracks = {smoothing: follow(detections, smoothing) for smoothing in ("none", "kalman", "rts")}
-    errors = {smoothing: rmse(track[10:], truth[10:]) for smoothing, track in tracks.items()}
-    assert errors["rts"] < 0.75 * errors["kalman"]
-    assert errors["kalman"] < 0.95 * errors["none"]
-    assert errors["none"] == pytest.approx(NOISE, rel=0.1)
-    shaking = {smoothing: shake(track) for smoothing, track in tracks.items()}
-    assert shaking["rts"] < 0.7 * shaking["kalman"] < 0.7 * 0.7 * shaking["none"]
-    assert shaking["rts"] < 2 * shake(truth)
-
-
-def test_only_the_forward_filter_lags():
-    """Told that heads hardly speed up, the forward filter trails behind; the backward pass takes that away."""
-    detections, _ = noisy_detections(240)
-    assert abs(lag(follow(detections, "none"))) < 0.15
-    forward = lag(follow(detections, "kalman", noise_coefficient=1e-5))
-    both = lag(follow(detections, "rts", noise_coefficient=1e-5))
-    assert forward > 0.5
-    assert abs(both) < 0.2 * forward
-
-
-def test_a_larger_noise_coefficient_trusts_the_detections_more():
-    detections, truth = noisy_detections(120)
-    raw = follow(detections, "none")
-    tracks = [follow(detections, noise_coefficient=value) for value in (1e-7, 1e-4, 1e-1, 1e3)]
-    distances = [rmse(track, raw) for track in tracks]
-    assert distances == sorted(distances, reverse=True) and distances[-1] < 0.05
-    shaking = [shake(track) for track in tracks]
-    assert shaking == sorted(shaking)
-
-
-def test_no_smoothing_gives_the_detections_themselves():
-    detections, _ = noisy_detections(20)
-    track = follow_face(detections, TrackConfig(smoothing="none"))
-    assert [face for (face,) in detections] == list(track.faces)
-
-
-@pytest.mark.parametrize("smoothing", ["kalman", "rts"])
-def test_a_face_at_rest_stays_where_it_is(smoothing):
-    face = make_face(120, 80)
-    track = follow_face([(face,)] * 30, TrackConfig(smoothing=smoothing))
-    for seen in track.faces:
-        assert seen.landmarks == pytest.approx(face.landmarks, abs=1e-6)
-        assert seen.box_xyxy == pytest.approx(face.box_xyxy, abs=1e-6)
-        assert seen.score == pytest.approx(0.9)
-
-
-@pytest.mark.parametrize("missing", [1, 4])
-def test_a_short_gap_is_filled_in(missing):
-    detections, truth = noisy_detections(80)
-    detections[30 : 30 + missing] = [()] * missing
-    track = follow_face(detections, TrackConfig(bridge=4))
-    assert track.found == 80
-    for index in range(30, 30 + missing):
-        assert track.faces[index].score == 0
-        assert np.abs(track.faces[index].landmarks - truth[index]).max() < 4
-    assert track.faces[29].score == track.faces[30 + missing].score == 0.9
-
-
-def test_a_long_gap_is_left_open_on_both_sides():
-    detections, truth = noisy_detections(80)
-    detections[30:35] = [()] * 5
-    track = follow_face(detections, TrackConfig(bridge=4))
-    assert [index for index, face in enumerate(track.faces) if face is None] == [30, 31, 32, 33, 34]
-    assert np.abs(track.faces[35].landmarks - truth[35]).max() < 4
-
-
-def test_without_bridge_every_gap_is_open():
-    detections, _ = noisy_detections(20)
-    detections[10] = ()
-    assert follow_face(detections, TrackConfig(bridge=0)).faces[10] is None
-    smoothing_none = follow_face(detections, TrackConfig(smoothing="none"))
-    assert smoothing_none.faces[10] is None
-
-
-def test_frames_before_and_after_the_face_stay_empty():
-    detections, _ = noisy_detections(20)
-    track = follow_face([(), (), *detections, (), ()])
-    assert [face is None for face in track.faces] == [True, True] + [False] * 20 + [True, True]
-
-
-def test_the_same_face_is_followed_when_a_larger_one_appears():
-    detections, truth = noisy_detections(60)
-    other = make_face(480, 160, 90)
-    for index in range(20, 60):
-        detections[index] = (other, *detections[index])
-    assert rmse(follow(detections), truth) < NOISE
-
-
-def test_the_largest_face_of_the_first_frame_is_chosen():
-    small, large = make_face(100, 100, 25, score=0.99), make_face(300, 150, 60, score=0.85)
-    track = follow_face([(small, large)] * 5)
-    assert track.faces[0].landmarks == pytest.approx(large.landmarks, abs=0.1)
-
-
-def test_another_face_does_not_take_over_while_the_first_is_only_briefly_gone():
-    detections, truth = noisy_detections(60)
-    other = make_face(480, 160, 90)
-    for index in range(30, 33):
-        detections[index] = (other,)
-    assert rmse(follow(detections), truth) < NOISE
-
-
-def test_a_cut_starts_a_new_stretch():
-    """After a jump nothing is dragged along from the old place, and the frames between stay empty."""
-    first, second = make_face(100, 100), make_face(500, 200)
-    detections = [(first,)] * 20 + [(second,)] * 20
-    track = follow_face(detections, TrackConfig(bridge=3))
-    for index, face in enumerate(track.faces):
-        if index < 20:
-            assert face.landmarks == pytest.approx(first.landmarks, abs=1e-6)
-        elif index >= 24:
-            assert face.landmarks == pytest.approx(second.landmarks, abs=1e-6)
-    assert track.faces[20:23] == (None, None, None)
-
-
-def test_no_face_at_all_is_an_empty_track():
-    track = follow_face([()] * 7)
-    assert track.faces == (None,) * 7 and track.found == 0
-    assert follow_face([]).faces == ()
-
-
-def test_a_single_detection_is_kept_as_it_is():
-    face = make_face(100, 100)
-    assert follow_face([(), (face,), ()]).faces == (None, face, None)
-
-
-def test_frames_reach_the_detector_a_few_at_a_time():
-    taken = 0
-
-    def frames():
-        nonlocal taken
-        for _ in range(3 * DETECT_BATCH):
-            taken += 1
-            yield np.zeros((8, 8, 3), np.uint8)
-
-    faces = detect_faces(frames(), ListedDetector([()] * 3 * DETECT_BATCH))
-    next(faces)
-    assert taken == DETECT_BATCH
-    assert len(list(faces)) == 3 * DETECT_BATCH - 1
-
-
-def test_a_real_clip_is_followed_from_end_to_end(portrait_clips, detector):
-    track = track_video(portrait_clips[0], detector)
-    raw = track_video(portrait_clips[0], detector, TrackConfig(smoothing="none"))
-    assert len(track.faces) == track.found == 38
-    landmarks, detected = (np.array([face.landmarks for face in t.faces]) for t in (track, raw))
-    assert rmse(landmarks, detected) < 1.2
-    assert shake(landmarks) < 0.7 * shake(detected)
+def test_a_real_clip_is_followed_from_end_to_end_and_steadied(portrait_clips, detector):
+    tracks, raw = (
+        track_video(portrait_clips[0], detector, track_config=TrackConfig(smoothing=mode)) for mode in ("rts", "none")
+    )
+    assert spans(tracks) == spans(raw) == [(0, 38)] and tracks.found == 38
+    steady, detected = (np.array([face.landmarks for face in t.tracks[0].faces]) for t in (tracks, raw))
+    assert np.sqrt(np.mean((steady - detected) ** 2)) < 1.2
+    assert shake(steady) < 0.7 * shake(detected)
 
 
 @pytest.mark.clips
 def test_rts_steadies_a_real_clip_without_leaving_the_face(real_clips, detector):
-    frames = read_frames(real_clips / "d6.mp4", stop=90)
-    detections = list(detect_faces(frames, detector))
-    raw = follow_face(detections, TrackConfig(smoothing="none"))
-    assert raw.found >= 85
-    steady = follow_face(detections)
-    kept = [index for index, face in enumerate(raw.faces) if face is not None]
-    seen, smooth = (np.array([t.faces[i].landmarks for i in kept]) for t in (raw, steady))
-    assert shake(smooth) < 0.6 * shake(seen)
-    assert rmse(smooth, seen) < 0.03 * raw.faces[kept[0]].size
+    sightings = list(scan_frames(read_frames(real_clips / "d6.mp4", stop=90), detector, 8))
+    steady, raw = (
+        np.array([face.landmarks for face in follow_faces(sightings, TrackConfig(smoothing=mode)).tracks[0].faces])
+        for mode in ("rts", "none")
+    )
+    assert len(steady) == len(raw) == 90
+    assert shake(steady) < 0.6 * shake(raw)
+    assert np.sqrt(np.mean((steady - raw) ** 2)) < 0.03 * sightings[0].faces[0].size

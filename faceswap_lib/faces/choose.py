@@ -89,9 +89,7 @@ def choose_person(
     return _keep_best(ClipTracks(length=tracks.length, tracks=tuple(alike), cuts=tracks.cuts), merits)
 
 
-def embed_samples(
-    tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedder, samples: int
-) -> list[np.ndarray]:
+def embed_samples(tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedder, samples: int) -> list[np.ndarray]:
     """Embeds a few faces of every track, spread evenly over it.
 
     Args:

