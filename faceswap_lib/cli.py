@@ -16,6 +16,8 @@ import tyro
 
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.evaluation.config import EvaluateConfig
+from faceswap_lib.evaluation.report import check_limits
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.track import TrackConfig
 from faceswap_lib.facesets import ExtractConfig, Workspace
@@ -191,6 +193,67 @@ class Convert:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure how good a swapped video is, and whether it is a swap: report.html, and report.json beside it."""
+
+    swapped: Video
+    original: Annotated[pathlib.Path, Doc("the video it was made from")]
+    identity: Annotated[pathlib.Path, Doc("a video of the person whose face it should show")]
+    out: Annotated[pathlib.Path, Doc("the .html page to write; the numbers come beside it as .json")]
+    evaluation: Flat[EvaluateConfig] = EvaluateConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    fail_under: Annotated[
+        tuple[str, ...], Doc("exit with 1 if a metric is worse than stated, as in score=30 landmark_error=0.07")
+    ] = ()
+
+    def __call__(self) -> None:
+        limits = dict(_read_limit(text) for text in self.fail_under)
+        check_limits({}, limits)  # names first: measuring takes a while
+        if self.out.suffix.lower() != ".html":
+            raise InputError(f"expected a page named .html, got {self.out}")
+        _load_keras()
+        from faceswap_lib.evaluation.evaluate import evaluate_to_page
+
+        report = evaluate_to_page(
+            self.swapped,
+            self.original,
+            self.identity,
+            self.out,
+            config=self.evaluation,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            progress=True,
+        )
+        score = "-" if report.summary.score is None else f"{report.summary.score:.0f} of 100"
+        print(f"{report.summary.verdict} Score: {score}")
+        for name, reason in report.skipped.items():
+            print(f"left out: {name} ({reason})")
+        print(f"page:   {self.out}\nreport: {self.out.with_suffix('.json')}")
+        if failures := check_limits(report.values | {"score": report.summary.score}, limits):
+            raise FaceswapError("; ".join(failures))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Lay several reports of `evaluate` side by side on one page."""
+
+    reports: Annotated[
+        tyro.conf.Positional[tuple[pathlib.Path, ...]], Doc("the .json files"), tyro.conf.arg(metavar="REPORT.json")
+    ]
+    out: Annotated[pathlib.Path, Doc("the .html page to write")]
+
+    def __call__(self) -> None:
+        from faceswap_lib.evaluation.report import Report
+        from faceswap_lib.evaluation.report_page import write_comparison_page
+
+        if len(self.reports) < 2:
+            raise InputError(f"expected at least two reports to compare, got {len(self.reports)}")
+        write_comparison_page({str(path): Report.read(path) for path in self.reports}, self.out)
+        print(f"page: {self.out}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Doctor:
     """Say what is installed, which backend and devices there are, and which weights were found."""
 
@@ -207,7 +270,7 @@ class Doctor:
             raise FaceswapError(f"missing: {', '.join(missing)}; install the package again with pip")
 
 
-VERBS = (Demo, Run, Extract, Masks, Train, Convert, Doctor)
+VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Doctor)
 
 
 def main(arguments: typing.Sequence[str] | None = None) -> int:
@@ -301,6 +364,15 @@ def _one_line(boxed: str) -> str:
     told = [block for block in told if block and not block.startswith(("For full helptext", "Argument helptext"))]
     told = [re.sub(r"(Perhaps you meant: --[\w-]+).*", r"\1", block) for block in told]
     return f"{'; '.join(told[:2])} (see --help)" if told else "wrong use; see 'faceswap --help'"
+
+
+def _read_limit(text: str) -> tuple[str, float]:
+    """Takes `metric=value` apart."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise InputError(f"fail-under: expected metric=value, got '{text}'") from None
 
 
 def _print_training(report) -> None:

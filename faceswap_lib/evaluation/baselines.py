@@ -1,44 +1,63 @@
 """Results that need no training, so that a report's numbers have something to stand beside."""
 
+import pathlib
 import typing
 
 import cv2
 import numpy as np
 
 from faceswap_lib.conversion.colour import COLOUR_MATCHES
-from faceswap_lib.faces import CROP_SIZE, Face, Part, align_face, crop_from_frame, part_mask
+from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, Part, align_face, crop_from_frame, part_mask
 from faceswap_lib.faces.align import invert_affine
+from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.media import read_frames
 
 Crops = list[tuple[np.ndarray, np.ndarray]]
 """The wanted person's crops, (S, S, 3) uint8 RGB, each with its (N, 2) landmarks in pixels of the crop."""
 
-Baseline = typing.Callable[[np.ndarray, Face, np.ndarray, Crops], np.ndarray]
-"""Takes a frame, its face, that face's landmarks in its crop, and the wanted person's crops to a result."""
+Baseline = typing.Callable[[np.ndarray, Face, LandmarkFinder, Crops], np.ndarray]
+"""Takes a frame, its face, what finds landmarks, and the wanted person's crops to a result."""
+
+SAMPLES = 60
+"""Crops of the wanted person that there are to choose from."""
 
 MARGIN = 2
 """Pixels by which a pasted face must stay inside the frame."""
 
 
-def copy_input(frame: np.ndarray, face: Face, landmarks: np.ndarray, crops: Crops) -> np.ndarray:
+def collect_crops(video: pathlib.Path, tracks: ClipTracks, finder: LandmarkFinder) -> Crops:
+    """Cuts some faces out of the wanted person's video, spread evenly over it."""
+    shown = [index for index, faces in enumerate(tracks.faces) if faces]
+    wanted = {shown[i] for i in np.linspace(0, len(shown) - 1, SAMPLES).astype(int)}
+    crops = []
+    for index, frame in enumerate(read_frames(video)):
+        if index in wanted:
+            crop = align_face(frame, next(iter(tracks.faces[index].values())))
+            crops.append((crop.image, finder.find([crop])[0]))
+    return crops
+
+
+def copy_input(frame: np.ndarray, face: Face, finder: LandmarkFinder, crops: Crops) -> np.ndarray:
     """The input itself: what a failed training gives."""
     return frame
 
 
-def transfer_colours(frame: np.ndarray, face: Face, landmarks: np.ndarray, crops: Crops) -> np.ndarray:
+def transfer_colours(frame: np.ndarray, face: Face, finder: LandmarkFinder, crops: Crops) -> np.ndarray:
     """The original face in the wanted person's colours: what a colour match alone gives."""
+    own = align_face(frame, face)
+    (landmarks,) = finder.find([own])
     inside = part_mask(landmarks, CROP_SIZE, Part.FACE).astype(np.float32) / 255
-    own = align_face(frame, face).image
-    wanted, _ = _nearest(landmarks, crops)
-    return _lay_over(frame, COLOUR_MATCHES["mean"](own, wanted, inside), inside, face)
+    return _lay_over(frame, COLOUR_MATCHES["mean"](own.image, _nearest(landmarks, crops), inside), inside, face)
 
 
-def paste_nearest(frame: np.ndarray, face: Face, landmarks: np.ndarray, crops: Crops) -> np.ndarray:
+def paste_nearest(frame: np.ndarray, face: Face, finder: LandmarkFinder, crops: Crops) -> np.ndarray:
     """The wanted person's crop with the most similar landmarks, cloned in without a seam.
 
     Source: Perez et al., "Poisson Image Editing", 2003, as OpenCV's `seamlessClone`. Where the face reaches the frame's
     border there is nothing to clone against, and the crop is laid over softly.
     """
-    picture, _ = _nearest(landmarks, crops)
+    (landmarks,) = finder.find([align_face(frame, face)])
+    picture = _nearest(landmarks, crops)
     inside = part_mask(landmarks, CROP_SIZE, Part.FACE, feather=0)
     frame_from_crop = invert_affine(crop_from_frame(face))
     height, width = frame.shape[:2]
@@ -57,9 +76,9 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def _nearest(landmarks: np.ndarray, crops: Crops) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(landmarks: np.ndarray, crops: Crops) -> np.ndarray:
     """The crop whose landmarks lie nearest; both are aligned, so what differs is pose and expression."""
-    return min(crops, key=lambda crop: float(np.abs(crop[1] - landmarks).sum()))
+    return min(crops, key=lambda crop: float(np.abs(crop[1] - landmarks).sum()))[0]
 
 
 def _lay_over(frame: np.ndarray, crop: np.ndarray, weight: np.ndarray, face: Face) -> np.ndarray:

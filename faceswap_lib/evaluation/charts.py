@@ -2,6 +2,7 @@
 
 import matplotlib.backends.backend_agg
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
 
 PANELS = (
@@ -10,6 +11,12 @@ PANELS = (
     ("edges", "how far its edges are"),
     ("mask_mean", "attention mask inside the face, 1 = all new face"),
 )
+
+COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
+"""Of the series in one chart, in their order; there are no more."""
+
+LEVEL_COLOURS = ("tab:grey", "black")
+"""Of the lines they are compared with."""
 
 
 def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
@@ -27,7 +34,6 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
     if not history:
         raise ValueError("expected at least one line of history, got none; train first")
     figure = matplotlib.figure.Figure(figsize=(10, 5.2), dpi=100, layout="constrained")
-    canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     for axes, (term, meaning) in zip(figure.subplots(2, 2).ravel(), PANELS, strict=True):
         for side, colour in (("a", "tab:blue"), ("b", "tab:orange")):
             points = [(line["step"], line[f"{term}_{side}"]) for line in history if f"{term}_{side}" in line]
@@ -38,8 +44,72 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
         axes.set_ylim(0, 1.05 if term == "mask_mean" else None)
         axes.tick_params(labelsize=8)
         axes.legend(fontsize=8, frameon=False)
+    return _to_picture(figure)
+
+
+def draw_series(
+    series: dict[str, np.ndarray], fps: float, *, title: str, unit: str, levels: dict[str, float] | None = None
+) -> np.ndarray:
+    """Draws numbers over time, and beside the curves how often each occurs.
+
+    Args:
+        series: By name one number per frame, NaN where there is none; one number of each at least is known.
+        fps: Frames per second.
+        title: Above the chart.
+        unit: Label of the y-axis.
+        levels: By name what the numbers are compared with; dashed lines.
+
+    Returns:
+        (H, W, 3) uint8 RGB picture, two pixels per point so that it is sharp on any screen.
+
+    Raises:
+        ValueError: If a series holds no number.
+    """
+    figure = matplotlib.figure.Figure(figsize=(5.2, 2.6), dpi=200, layout="constrained")
+    curves, counts = figure.subplots(1, 2, sharey=True, width_ratios=[4, 1])
+    known = {name: values[np.isfinite(values)] for name, values in series.items()}
+    empty = [name for name, values in known.items() if not len(values)]
+    if empty or not known:
+        raise ValueError(f"expected a number in every series, got none in {', '.join(empty) or 'no series'}")
+    bounds = _widen(min(values.min() for values in known.values()), max(values.max() for values in known.values()))
+    for colour, (name, values) in zip(COLOURS, series.items(), strict=False):
+        curves.plot(*_join(values, fps), color=colour, linewidth=1, marker=".", markersize=2, label=name)
+        counts.hist(known[name], bins=24, range=bounds, orientation="horizontal", color=colour, alpha=0.6)
+    for colour, (name, level) in zip(LEVEL_COLOURS, (levels or {}).items(), strict=False):
+        curves.axhline(level, color=colour, linestyle="--", linewidth=1, label=name)
+        counts.axhline(level, color=colour, linestyle="--", linewidth=1)
+    curves.set_title(title, fontsize=10, loc="left")
+    curves.set_ylabel(unit, fontsize=9)
+    curves.set_xlabel("seconds", fontsize=9)
+    counts.set_xlabel("frames", fontsize=9)
+    for axes, ticks in ((curves, 5), (counts, 2)):
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(ticks))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=9)
+    curves.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    curves.ticklabel_format(useOffset=False)
+    if len(series) + len(levels or {}) > 1:
+        figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=4)
+    return _to_picture(figure)
+
+
+def _to_picture(figure: matplotlib.figure.Figure) -> np.ndarray:
+    canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _widen(low: float, high: float) -> tuple[float, float]:
+    """The same bounds, unless they leave no room for bins between them."""
+    return (low, high) if high - low > 1e-6 else (low - 0.5, high + 0.5)
+
+
+def _join(values: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds and values of the curve: frames left out by sampling are bridged, longer gaps are not."""
+    (indices,) = np.isfinite(values).nonzero()
+    steps = np.diff(indices)
+    gaps = (steps > 2 * np.median(steps)).nonzero()[0] + 1 if len(steps) else []
+    return np.insert(indices / fps, gaps, np.nan), np.insert(values[indices].astype(float), gaps, np.nan)
 
 
 def _smooth(values: tuple[float, ...], reach: int = 3) -> list[float]:

@@ -1,7 +1,5 @@
 """Evaluating a swapped video: one pass over it and its original, then the report."""
 
-import dataclasses
-import itertools
 import logging
 import pathlib
 import typing
@@ -10,14 +8,15 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.evaluation import motion, points
-from faceswap_lib.evaluation.baselines import BASELINES, Baseline
+from faceswap_lib.evaluation.baselines import BASELINES, Crops, collect_crops
+from faceswap_lib.evaluation.collect import People, break_down, collect_series, collect_values
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.identity import open_identity
-from faceswap_lib.evaluation.measure import SIDES, Measurer, Tools
+from faceswap_lib.evaluation.measure import Measurer, Tools
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.perceptual import open_perceptual
 from faceswap_lib.evaluation.report import Report
+from faceswap_lib.evaluation.report_page import write_report_page
 from faceswap_lib.evaluation.summary import summarise
 from faceswap_lib.faces import ClipTracks, DetectConfig, Face, MtcnnDetector, TrackConfig
 from faceswap_lib.faces.choose import embed_samples
@@ -29,27 +28,6 @@ logger = logging.getLogger(__name__)
 
 PERSON_SAMPLES = 25
 """Faces of a person that are averaged."""
-
-MEDIANS = ("background", "sharpness", "seam")
-"""Metrics of which the median over the frames is reported; of the others it is the mean."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class People:
-    """What the two people's own videos give.
-
-    Attributes:
-        original: (D,) the original person's average.
-        wanted: (D,) the wanted person's average.
-        before: Mean distance of the original's faces to `wanted`.
-        within: Mean distance of the wanted person's faces to `wanted`.
-    """
-
-    original: np.ndarray
-    wanted: np.ndarray
-    before: float
-    within: float
-    same_person: float
 
 
 def evaluate_video(
@@ -92,6 +70,7 @@ def evaluate_video(
     tracks, wanted_tracks = (_track(video, detector, options) for video in (original, identity))
     tools, networks = _open_tools(config, detector, skipped)
     people = _meet_people(tools, original, tracks, identity, wanted_tracks)
+    crops = collect_crops(identity, wanted_tracks, tools.finder) if config.baseline_frames else []
     faces = [next(iter(found.values()), None) for found in tracks.faces]
     measurer = Measurer(tools)
     pairs = zip(read_frames(original), _last_panels(swapped, info.width), strict=False)
@@ -108,58 +87,135 @@ def evaluate_video(
         summary=summarise(values),
         values=values,
         skipped=skipped,
-        series=_collect_series(measurer, people),
-        baselines=_measure_baselines(config, tools, people, original, swapped, faces, identity, wanted_tracks),
+        series=collect_series(measurer, people),
+        baselines=_measure_baselines(config, tools, people, original, swapped, faces, crops),
         breakdown=break_down(measurer),
     )
 
 
-def collect_values(measurer: Measurer, people: People | None) -> dict[str, float | None]:
-    """Makes one number of each metric.
-
-    Args:
-        measurer: Has seen all frames.
-        people: What the inputs give; None leaves identity out.
-
-    Returns:
-        By name, in the order of `METRICS`; None where no frame gave a number.
-    """
-    values: dict[str, float] = {}
-    for name, numbers in measurer.series.items():
-        known = np.array(numbers)[np.isfinite(numbers)]
-        if len(known):
-            values[name] = float(np.median(known) if name in MEDIANS else known.mean())
-    for name, side_values in _measure_motion(measurer).items():
-        values[name] = side_values
-    found = [embedding for embedding in measurer.embeddings if embedding is not None]
-    if people is not None and found:
-        values |= _measure_identity(np.array(found), people)
-    return {name: values[name] if np.isfinite(values.get(name, np.nan)) else None for name in METRICS}
+def _track(video: pathlib.Path, detector: MtcnnDetector, options: dict) -> ClipTracks:
+    tracks = track_video(video, detector, **options)
+    if not tracks.found:
+        raise InputError(f"{video}: no face in any of its {tracks.length} frames; nothing to measure")
+    return tracks
 
 
-def _measure_motion(measurer: Measurer) -> dict[str, float]:
-    original, swapped = (np.array(measurer.paths[side]) for side in SIDES)
-    unit = float(np.nanmean(np.linalg.norm(original[:, 0] - original[:, 1], axis=1)))
-    jitters = [motion.jitter(path, unit) for path in (original, swapped)]
-    flickers = [np.nanmean(measurer.series[f"flicker_{side}"]) for side in SIDES]
-    expressions = [np.array(measurer.expressions[side]) for side in SIDES]
-    return {
-        "jitter": jitters[1] / jitters[0],
-        "flicker": float(flickers[1] / flickers[0]),
-        "expression_agreement": points.expression_agreement(*expressions),
-    }
+def _last_panels(video: pathlib.Path, width: int) -> typing.Iterator[np.ndarray]:
+    """The frames of a result; of several panels side by side the last one."""
+    return (frame[:, -width:] for frame in read_frames(video))
 
 
-def _measure_identity(embeddings: np.ndarray, people: People) -> dict[str, float]:
-    to_wanted, to_original = (
-        np.linalg.norm(embeddings - person, axis=1) for person in (people.wanted, people.original)
+def _open_tools(
+    config: EvaluateConfig, detector: MtcnnDetector, skipped: dict[str, str]
+) -> tuple[Tools, dict[str, str]]:
+    """Opens the networks, and notes which ones there are and what is left out for want of others."""
+    finder = open_landmark_finder(config.points)
+    if finder.name == "five":
+        skipped["expression"] = "needs 68 landmarks; pip install 'faceswap_lib[dlib]'"
+    embedder = None
+    if config.recognition == "none":
+        skipped["identity"] = "left out by --recognition none"
+    else:
+        path = pathlib.Path(config.recognition_file) if config.recognition_file else None
+        files = {config.recognition: path} if config.recognition in ("onnx", "vggface") else {}
+        try:
+            embedder = open_identity(config.recognition, **files)
+        except InputError as error:
+            if config.recognition != "auto":
+                raise
+            skipped["identity"] = str(error)
+    meter = open_perceptual()
+    tools = Tools(
+        refiner=detector,
+        finder=finder,
+        embedder=embedder,
+        perceptual=lambda a, b: float(meter.measure(a[None], b[None]).distances[0]),
+        every=config.recognise_every,
     )
-    return {
-        "to_wanted": float(to_wanted.mean()),
-        "to_original": float(to_original.mean()),
-        "margin": float((to_original - to_wanted).mean()),
-        "flipped": 100 * float((to_wanted < to_original).mean()),
-        "same_person": 100 * float((to_wanted < people.same_person).mean()),
-        "before": people.before,
-        "within": people.within,
-    }
+    networks = {"landmarks": finder.name, "perceptual": meter.network}
+    return tools, networks | ({"recognition": embedder.name} if embedder else {})
+
+
+def _meet_people(
+    tools: Tools, original: pathlib.Path, tracks: ClipTracks, identity: pathlib.Path, wanted_tracks: ClipTracks
+) -> People | None:
+    """Averages both people's faces; None without a recognition network."""
+    if tools.embedder is None:
+        return None
+    a, b = (
+        np.concatenate(embed_samples(found, video, tools.embedder, PERSON_SAMPLES))
+        for found, video in ((tracks, original), (wanted_tracks, identity))
+    )
+    wanted = b.mean(axis=0)
+    return People(
+        original=a.mean(axis=0),
+        wanted=wanted,
+        before=float(np.linalg.norm(a - wanted, axis=1).mean()),
+        within=float(np.linalg.norm(b - wanted, axis=1).mean()),
+        same_person=tools.embedder.same_person,
+    )
+
+
+def _check_length(swapped: pathlib.Path, seen: int, expected: int) -> None:
+    if seen != expected:
+        raise InputError(f"{swapped} has {seen} frames, the original {expected}; a swap keeps every frame")
+
+
+def _explain_missing(values: dict[str, float | None], skipped: dict[str, str]) -> None:
+    """Notes for metrics that no frame gave that this is why, unless a reason is known already."""
+    for name, value in values.items():
+        if value is None and METRICS[name].group not in skipped:
+            skipped[name] = "no frame gave a number"
+
+
+def _measure_baselines(
+    config: EvaluateConfig,
+    tools: Tools,
+    people: People | None,
+    original: pathlib.Path,
+    swapped: pathlib.Path,
+    faces: list[Face | None],
+    crops: Crops,
+) -> dict[str, dict[str, float | None]]:
+    """Measures the baselines, and the result itself, on some frames from the middle of the video."""
+    start = max(0, (len(faces) - config.baseline_frames) // 2)
+    stop = min(len(faces), start + config.baseline_frames)
+    if stop - start < 3:
+        return {}
+    measurers = {name: Measurer(tools) for name in ("swap", *BASELINES)}
+    width = probe_video(original).width
+    pairs = zip(
+        read_frames(original, start=start, stop=stop), read_frames(swapped, start=start, stop=stop), strict=True
+    )
+    for face, (frame, result) in zip(faces[start:stop], pairs, strict=True):
+        measurers["swap"].add(frame, result[:, -width:], face)
+        for name, baseline in BASELINES.items():
+            measurers[name].add(frame, frame if face is None else baseline(frame, face, tools.finder, crops), face)
+    return {name: collect_values(measurer, people) for name, measurer in measurers.items()}
+
+
+def evaluate_to_page(
+    swapped: pathlib.Path, original: pathlib.Path, identity: pathlib.Path, page: pathlib.Path, **options
+) -> Report:
+    """Evaluates a swap and writes `page` and, beside it, the report as .json; see `evaluate_video` for the options."""
+    report = evaluate_video(swapped, original, identity, **options)
+    report.write(page.with_suffix(".json"))
+    write_report_page(report, page, _pick_frames(report, swapped, original))
+    return report
+
+
+def _pick_frames(report: Report, swapped: pathlib.Path, original: pathlib.Path) -> list[tuple[str, np.ndarray]]:
+    """The frames with the least and the greatest landmark error, and some in between, beside the original's."""
+    errors = report.series["landmark_error"]
+    ranked = np.flatnonzero(np.isfinite(errors))[np.argsort(errors[np.isfinite(errors)])]
+    if not len(ranked):
+        return []
+    places = {"best": 0.02, "typical": 0.5, "worst": 0.98}
+    chosen = {int(ranked[round(share * (len(ranked) - 1))]): name for name, share in places.items()}
+    found = {}
+    width = probe_video(original).width
+    for index, (before, after) in enumerate(zip(read_frames(original), read_frames(swapped), strict=True)):
+        if index in chosen:
+            caption = f"{chosen[index]}: frame {index}, landmarks {100 * errors[index]:.1f} % of the eyes' distance off"
+            found[index] = caption, np.concatenate([before, after[:, -width:]], axis=1)
+    return [found[index] for index in chosen]

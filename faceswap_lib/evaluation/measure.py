@@ -4,14 +4,13 @@ Both pictures are cut by the original's matrix, so that a point of the crop mean
 of the result are found in the result itself. What cannot be measured in a frame is NaN there.
 """
 
-import collections
 import dataclasses
 import typing
 
 import cv2
 import numpy as np
 
-from faceswap_lib.evaluation import motion, pictures, points, region
+from faceswap_lib.evaluation import gaze, motion, pictures, points, pose, region
 from faceswap_lib.faces import CROP_SIZE, Face, FaceCrop, Part, crop_from_frame, part_mask, points_in_crop, warp_frame
 from faceswap_lib.faces.align import invert_affine, map_points
 from faceswap_lib.faces.detect import FaceRefiner
@@ -98,7 +97,8 @@ class Measurer:
         if face is not None:
             matrix = crop_from_frame(face)
             before, after = looks = tuple(self._look(frame, face, matrix) for frame in (original, swapped))
-            inside = part_mask(before.crop.landmarks, CROP_SIZE, Part.FACE, feather=0) > 127
+            known = before.crop.landmarks if before.landmarks is None else before.landmarks
+            inside = part_mask(known, CROP_SIZE, Part.FACE, feather=0) > 127
             values = _compare_pictures(before, after, inside) | _compare_areas(original, swapped, face, inside)
             if before.landmarks is not None and after.landmarks is not None:
                 values |= _compare_points(before, after)
@@ -162,12 +162,14 @@ def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside
     size = (int(right - left), int(bottom - top))
     hull = cv2.warpAffine(inside.astype(np.uint8), to_square, size, flags=cv2.INTER_NEAREST) > 0
     before, after = original[square], swapped[square]
-    changed = region.changed_area(before, after)
+    changed = region.changed_area(after, before)
+    near = np.zeros((height, width), bool)
+    near[square] = cv2.dilate(hull.astype(np.uint8), np.ones((3, 3)), iterations=round(0.2 * face.size)) > 0
     return {
         "coverage": 100 * region.coverage(changed, hull),
         "leaked": 100 * region.leaked(changed, hull),
-        "seam": region.seam(before, after, changed),
-        "background": region.background_psnr(before, after, hull),
+        "seam": region.seam(after, before, changed),
+        "background": region.background_psnr(swapped, original, near),
     }
 
 
@@ -176,15 +178,15 @@ def _compare_points(before: Look, after: Look) -> dict[str, float]:
     values = {"landmark_error": points.landmark_error(b, a)}
     if len(a) != 68 or len(b) != 68:
         return values
-    pose = points.head_pose(a, CROP_SIZE)
-    gaze = [points.gaze_offset(look.crop.image, look.landmarks) for look in (before, after)]
+    head = pose.head_pose(a, CROP_SIZE)
+    irises = [gaze.gaze_offset(look.crop.image, look.landmarks) for look in (before, after)]
     return values | {
         "expression_error": points.expression_error(points.expression(b), points.expression(a)),
-        "pose_error": points.pose_error(points.head_pose(b, CROP_SIZE), pose),
-        "eyes_error": float(np.abs(np.subtract(points.eye_openness(a), points.eye_openness(b))).mean()),
+        "pose_error": pose.pose_error(pose.head_pose(b, CROP_SIZE), head),
+        "eyes_error": float(np.abs(np.subtract(gaze.eye_openness(a), gaze.eye_openness(b))).mean()),
         "mouth_error": abs(points.mouth_openness(a) - points.mouth_openness(b)),
-        "gaze_error": float(np.abs(gaze[0] - gaze[1]).mean()),
-        "yaw": pose[0],
+        "gaze_error": float(np.abs(irises[0] - irises[1]).mean()),
+        "yaw": head.yaw,
     }
 
 

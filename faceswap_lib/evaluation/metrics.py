@@ -84,9 +84,7 @@ METRICS = {
     "background": Metric(
         text="peak signal-to-noise ratio away from the face", better="higher", unit="dB", group="blend"
     ),
-    "seam": Metric(
-        text="gradient along the border of the change, against the original's", better="one", group="blend"
-    ),
+    "seam": Metric(text="gradient along the border of the change, against the original's", better="one", group="blend"),
     "coverage": Metric(text="share of the face that was changed", better="none", unit="%", group="blend"),
     "leaked": Metric(text="share of the change that lies outside the face", better="lower", unit="%", group="blend"),
 }
