@@ -290,3 +290,30 @@ def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait
         for a, b in zip(read_frames(video), read_frames(portrait_clips[0]), strict=True)
     ]
     assert min(changed) > 1
+
+
+def test_evaluate_says_that_an_input_is_no_swap_and_compare_lays_reports_side_by_side(tmp_path, portrait_clips, capsys):
+    hopper, collins = (str(clip) for clip in portrait_clips)
+    quick = ("--points", "five", "--recognition", "none", "--baseline-frames", "0")
+    pages = [tmp_path / f"{name}.html" for name in ("one", "two")]
+    for page, limits in zip(pages, ((), ("--fail-under", "landmark_error=0.1", "coverage=5")), strict=True):
+        arguments = ["evaluate", hopper, "--original", hopper, "--identity", collins, "--out", str(page)]
+        code = main([*arguments, *quick, *limits[:2]])
+        out = capsys.readouterr().out
+        assert code == 0 and "Nothing was swapped" in out and "left out: identity" in out
+        assert page.is_file() and page.with_suffix(".json").is_file()
+    assert main([*arguments, *quick, "--fail-under", "background=200"]) == 1
+    assert "background is 100, at least 200" in capsys.readouterr().err
+    together = tmp_path / "both.html"
+    assert main(["compare", *(str(page.with_suffix(".json")) for page in pages), "--out", str(together)]) == 0
+    assert "landmark_error" in together.read_text()
+
+
+def test_a_limit_that_makes_no_sense_is_refused_before_anything_is_measured(refused, tmp_path, portrait_clips):
+    arguments = ["evaluate", portrait_clips[0], "--original", portrait_clips[0], "--identity", portrait_clips[1]]
+    arguments += ["--out", tmp_path / "r.html", "--fail-under"]
+    assert "no metric 'seem'; did you mean 'seam'" in refused(*arguments, "seem=2")
+    assert "neither more nor less" in refused(*arguments, "psnr=2")
+    assert "expected metric=value, got 'score'" in refused(*arguments, "score")
+    assert "expected a page named .html" in refused(*arguments[:-3], "--out", tmp_path / "r.pdf")
+    assert "at least two reports" in refused("compare", tmp_path / "r.json", "--out", tmp_path / "c.html")

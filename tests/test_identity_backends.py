@@ -274,7 +274,7 @@ def test_a_damaged_or_missing_network_is_named(onnx, tmp_path):
 
 def test_without_onnxruntime_the_message_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InputError, match="onnxruntime cannot be imported .*pip install onnxruntime"):
+    with pytest.raises(InputError, match="onnxruntime cannot be imported .*pip install 'faceswap_lib.onnx.'"):
         OnnxEmbedder(tmp_path / "net.onnx")
 
 

@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.track import TrackConfig
 from faceswap_lib.facesets.extract import ExtractConfig
@@ -24,6 +25,7 @@ SECTIONS = (
     ("Networks", NetworkConfig, "Chosen by `--preset`; `faceswap_lib.networks.NetworkConfig`"),
     ("Training", TrainConfig, "For `train` and `run`; `faceswap_lib.training.TrainConfig`"),
     ("Conversion", ConvertConfig, "For `convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
+    ("Evaluation", EvaluateConfig, "For `evaluate`; `faceswap_lib.evaluation.EvaluateConfig`"),
 )
 
 

@@ -1,7 +1,20 @@
-"""Numbers and pages about a result."""
+"""How good a swap is, whether it is one, and pages about results. No Keras at import."""
 
 from faceswap_lib.evaluation.charts import draw_losses
+from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.difference import SwapDifference, compare_videos
+from faceswap_lib.evaluation.evaluate import evaluate_to_page, evaluate_video
 from faceswap_lib.evaluation.page import Page
+from faceswap_lib.evaluation.report import Report, check_limits
 
-__all__ = ["Page", "SwapDifference", "compare_videos", "draw_losses"]
+__all__ = [
+    "EvaluateConfig",
+    "Page",
+    "Report",
+    "SwapDifference",
+    "check_limits",
+    "compare_videos",
+    "draw_losses",
+    "evaluate_to_page",
+    "evaluate_video",
+]

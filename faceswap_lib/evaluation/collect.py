@@ -62,11 +62,11 @@ def _measure_motion(measurer: Measurer) -> dict[str, float]:
     unit = float(np.nanmean(np.linalg.norm(original[:, 0] - original[:, 1], axis=1)))
     jitters = [motion.jitter(path, unit) for path in (original, swapped)]
     flickers = [np.nanmean(measurer.series[f"flicker_{side}"]) for side in SIDES]
-    expressions = [np.array(measurer.expressions[side]) for side in SIDES]
+    expressions = {side: np.array(measurer.expressions[side]) for side in SIDES}
     return {
         "jitter": jitters[1] / jitters[0],
         "flicker": float(flickers[1] / flickers[0]),
-        "expression_agreement": points.expression_agreement(*expressions),
+        "expression_agreement": points.expression_agreement(expressions["swapped"], expressions["original"]),
     }
 
 

@@ -119,7 +119,7 @@ def _open_session(path: pathlib.Path) -> tuple[typing.Any, tuple[type[Exception]
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as state
     except ImportError as error:
-        raise InputError(f"onnxruntime cannot be imported ({error}); pip install onnxruntime") from error
+        raise InputError(f"onnxruntime cannot be imported ({error}); pip install 'faceswap_lib[onnx]'") from error
     if not path.is_file():
         raise InputError(f"{path}: expected a recognition network in ONNX, got no file there")
     # onnxruntime has a class for each kind of failure and none for all of them.

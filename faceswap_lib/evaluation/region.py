@@ -5,7 +5,6 @@ Frames are (H, W, 3) uint8 RGB, areas (H, W) bool, or uint8 in which 128 and mor
 
 import cv2
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from faceswap_lib.evaluation.pictures import check_mask, check_pictures, psnr
 
@@ -17,7 +16,7 @@ CHANGE_THRESHOLD = 6.0
 is left after the opening at CRF 18 (0.001 % of the pixels at most), and on 0.004 to 0.4 % of the pixels at CRF 23."""
 
 OPENING_RADIUS = 3
-"""Changes narrower than twice this many pixels are the codec's."""
+"""Blurred changes narrower than twice this many pixels are the codec's."""
 
 CLOSING_RADIUS = 0.1
 """Gaps narrower than twice this are closed, as a share of the square root of the area: where the new skin has the old
@@ -58,10 +57,11 @@ def changed_area(swapped: np.ndarray, original: np.ndarray) -> np.ndarray:
     if count == 0:
         return changed.astype(bool)
     radius = max(1, round(CLOSING_RADIUS * count**0.5))
-    changed = cv2.copyMakeBorder(changed, radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=0)
-    changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, _disk(radius))[radius:-radius, radius:-radius]
+    unchanged = cv2.copyMakeBorder(1 - changed, radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=1)
+    grown = (_distance(unchanged) <= radius).astype(np.uint8)
+    changed = (_distance(grown) > radius)[radius:-radius, radius:-radius].astype(np.uint8)
     outlines, _ = cv2.findContours(changed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros_like(changed, order="C"), outlines, -1, 1, cv2.FILLED).astype(bool)
+    return cv2.drawContours(np.zeros_like(changed), outlines, -1, 1, cv2.FILLED).astype(bool)
 
 
 def coverage(changed: np.ndarray, face_hull: np.ndarray) -> float:
@@ -102,10 +102,11 @@ def leaked(changed: np.ndarray, face_hull: np.ndarray) -> float:
 def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> float:
     """How much the border of the changed area stands out, against the same place of the original.
 
-    The mean gradient is taken along rings of equal distance from the border. A ring's prominence is its gradient over
-    that a little inside and outside (`INNER_RINGS`, `OUTER_RINGS`); the result is the largest ratio of the swapped
-    frame's prominence to the original's over `SEAM_RINGS`. The idea is that of blocking measures, for instance Wang,
-    Sheikh and Bovik, "No-reference perceptual quality assessment of JPEG compressed images", 2002.
+    The geometric mean of the gradient is taken along rings of equal distance from the border. A ring's prominence is
+    its gradient over that a little inside and outside (`INNER_RINGS`, `OUTER_RINGS`); the result is the largest ratio
+    of the swapped frame's prominence to the original's over `SEAM_RINGS`. On real clips a face 15 levels brighter gives
+    2.2 to 2.6 with a hard border and 1.0 to 1.1 with one softened over 8 pixels. The idea is that of blocking measures,
+    for instance Wang, Sheikh and Bovik, "No-reference perceptual quality assessment of JPEG compressed images", 2002.
 
     Args:
         swapped: (H, W, 3) uint8.
@@ -113,8 +114,8 @@ def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> floa
         changed: (H, W) from `changed_area`.
 
     Returns:
-        From 0; about 1 means no seam, a hard edge is well above; lower is better. NaN where nothing was changed, or too
-        small or too close to the frame's border for rings on both sides.
+        From 0; 0.9 to 1.2 means no seam, a hard edge is well above; lower is better. NaN where nothing was changed, or
+        too little or too close to the frame's border for rings on both sides.
 
     Raises:
         ValueError: If shapes or types are others.
@@ -127,7 +128,7 @@ def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> floa
     reach = OUTER_RINGS.stop + 2
     box = tuple(slice(max(0, line[0] - reach), line[-1] + reach + 1) for line in (rows, columns))
     inside = changed[box]
-    outside_by, inside_by = distance_transform_edt(~inside), distance_transform_edt(inside)
+    outside_by, inside_by = (_distance(area.astype(np.uint8)) for area in (~inside, inside))
     ring = np.where(inside, 1 - np.ceil(inside_by), np.ceil(outside_by)).astype(np.int16)
     ratio = _prominence(swapped[box], ring) / _prominence(original[box], ring)
     return float(np.nanmax(ratio)) if np.isfinite(ratio).any() else float("nan")
@@ -151,6 +152,11 @@ def background_psnr(swapped: np.ndarray, original: np.ndarray, face_hull_dilated
     return psnr(swapped, original, ~check_mask(face_hull_dilated, original.shape))
 
 
+def _distance(area: np.ndarray) -> np.ndarray:
+    """Pixels to the nearest one outside the area, 0 there."""
+    return cv2.distanceTransform(area, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
 def _disk(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
@@ -162,10 +168,11 @@ def _prominence(picture: np.ndarray, ring: np.ndarray) -> np.ndarray:
     gradient = cv2.magnitude(across.reshape(-1), down.reshape(-1)).reshape(-1, 3).mean(axis=1)
     first, last = INNER_RINGS.start, OUTER_RINGS.stop
     index = np.clip(ring.ravel(), first - 1, last) - first + 1
-    counts, sums = np.bincount(index, minlength=last - first + 2), np.bincount(index, gradient, last - first + 2)
-    with np.errstate(invalid="ignore"):
-        means = sums / counts + GRADIENT_FLOOR
-    inner, outer, border = (
-        means[rings.start - first + 1 : rings.stop - first + 1] for rings in (INNER_RINGS, OUTER_RINGS, SEAM_RINGS)
+    counts = np.bincount(index, minlength=last - first + 2)
+    sums = np.bincount(index, np.log(gradient + GRADIENT_FLOOR), last - first + 2)
+    inner, border, outer = (
+        slice(rings.start - first + 1, rings.stop - first + 1) for rings in (INNER_RINGS, SEAM_RINGS, OUTER_RINGS)
     )
-    return border / ((np.nanmean(inner) + np.nanmean(outer)) / 2)
+    with np.errstate(invalid="ignore"):
+        beside = [sums[part].sum() / counts[part].sum() for part in (inner, outer)]
+        return np.exp(sums[border] / counts[border] - np.mean(beside))

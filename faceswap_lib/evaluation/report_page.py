@@ -46,7 +46,7 @@ def write_report_page(report: Report, path: pathlib.Path, frames: typing.Sequenc
     page = Page(f"How good is this swap? {report.inputs.get('swapped', '')}".strip())
     page.add_text(report.summary.verdict)
     page.add_large(say_number(report.summary.score, 1), "of 100")
-    page.add_text("The score is the product of its parts:")
+    page.add_text("The score is the square root of the product of its parts:")
     parts = ((name, report.summary.parts.get(name), text) for name, text in PARTS.items())
     page.add_bars([(name, value, say_number(value, 2), text) for name, value, text in parts])
     if frames:
@@ -222,7 +222,7 @@ def _add_classes(page: Page, name: str, classes: dict[str, dict[str, float | Non
 def _compare(reports: list[Report]) -> list[list[str]]:
     """Score, parts and metrics of several reports, a row each."""
     scores = mark_best([report.summary.score for report in reports], "higher", 1)
-    rows = [["score", *scores, "higher", "0 to 100, the product of the parts"], [Bold("parts, 0 to 1")]]
+    rows = [["score", *scores, "higher", "0 to 100, the root of the parts' product"], [Bold("parts, 0 to 1")]]
     for name, text in PARTS.items():
         cells = mark_best([report.summary.parts.get(name) for report in reports], "higher", 2)
         rows.append([name, *cells, "higher", text])

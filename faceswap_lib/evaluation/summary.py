@@ -1,9 +1,9 @@
 """One number and one sentence: is this a swap, and how good is it?
 
 Every part of the score lies between 0 and 1 and is anchored to what the two input videos themselves give, so that a
-number means the same on any pair. The score is their product, so what ruins one part cannot be bought back by another:
-noise is far from the original person, but no nearer to the wanted one, and it is no face; a still picture of the wanted
-person is that person, but does not move with the original.
+number means the same on any pair. The score is the root of their product, so what ruins one part cannot be bought
+back by another: noise is far from the original person, but no nearer to the wanted one, and it is no face; a still
+picture of the wanted person is that person, but does not move with the original.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ class Summary:
 
     Attributes:
         score: 0 to 100; None if identity was not measured.
-        parts: What the score is the product of, each 0 to 1.
+        parts: What the score is made of, each 0 to 1.
         verdict: One sentence.
     """
 
@@ -49,7 +49,7 @@ def summarise(values: typing.Mapping[str, float | None]) -> Summary:
         numbers = [values.get(metric) for metric in needed]
         if all(number is not None for number in numbers):
             parts[name] = float(min(1.0, max(0.0, measure(*numbers))))
-    score = 100 * math.prod(parts.values()) if "identity" in parts else None
+    score = 100 * math.sqrt(math.prod(parts.values())) if "identity" in parts else None
     return Summary(score=score, parts=parts, verdict=_say(parts, values.get("coverage")))
 
 

@@ -1,0 +1,233 @@
+"""Evaluating whole videos: what must lose to a swap does, and each fault shows in the metric that names it."""
+
+import fractions
+import itertools
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion.colour import COLOUR_MATCHES
+from faceswap_lib.demo.animate import animate_portrait
+from faceswap_lib.errors import InputError
+from faceswap_lib.evaluation.config import EvaluateConfig
+from faceswap_lib.evaluation.evaluate import evaluate_video
+from faceswap_lib.evaluation.report import Report, check_limits
+from faceswap_lib.faces import CROP_SIZE, Face, Part, align_face, crop_from_frame, part_mask
+from faceswap_lib.faces.align import invert_affine
+from faceswap_lib.faces.identity import DlibEmbedder
+from faceswap_lib.media import VideoWriter, read_frames
+
+needs_dlib = pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed")
+FRAMES = 40
+SIZE = 320
+
+
+def lay_over(frame: np.ndarray, face: Face, crop: np.ndarray, softness: float = 0.12) -> np.ndarray:
+    """A crop put where a face is."""
+    mask = part_mask(align_face(frame, face).landmarks, CROP_SIZE, Part.FACE, feather=softness).astype(np.float32) / 255
+    matrix, size = invert_affine(crop_from_frame(face)), frame.shape[1::-1]
+    placed = cv2.warpAffine(crop, matrix, size, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    share = cv2.warpAffine(mask, matrix, size)[..., None]
+    return np.round(frame + share * (placed - frame)).astype(np.uint8)
+
+
+class Stage:
+    """Hopper as the original, Collins as the wanted person, and Collins moving as Hopper does."""
+
+    def __init__(self, portraits, detector, folder: pathlib.Path):
+        self.folder = folder
+        self.hopper, same, other = (
+            list(animate_portrait(portraits[who], frame_count=FRAMES, fps=fractions.Fraction(25), seed=seed, size=SIZE))
+            for who, seed in ((0, 5), (1, 5), (1, 6))
+        )
+        self.faces = [faces[0] for faces in detector.detect(self.hopper)]
+        self.crops = [
+            align_face(frame, faces[0]).image for frame, faces in zip(same, detector.detect(same), strict=True)
+        ]
+        self.original, self.identity = self.write("hopper", self.hopper), self.write("collins", other)
+
+    def write(self, name: str, frames) -> pathlib.Path:
+        path = self.folder / f"{name}.mp4"
+        with VideoWriter(path, width=SIZE, height=SIZE, fps=25) as writer:
+            for frame in frames:
+                writer.write(frame)
+        return path
+
+    def swap(self, change=None, *, still: bool = False, shift: float = 0.0):
+        """Frames of a good swap; `change` spoils each new face, (crop, index) to crop."""
+        for index, (frame, face) in enumerate(zip(self.hopper, self.faces, strict=True)):
+            crop = self.crops[0 if still else index]
+            own = align_face(frame, face).image
+            crop = COLOUR_MATCHES["mean"](crop, own, np.ones((CROP_SIZE, CROP_SIZE), np.float32))
+            if change:
+                crop = change(crop, index)
+            moved = Face(box_xyxy=face.box_xyxy + shift, score=face.score, landmarks=face.landmarks + shift)
+            yield lay_over(frame, moved, crop)
+
+    def on_the_face(self, change):
+        """The original's frames with something else in place of the face."""
+        for index, (frame, face) in enumerate(zip(self.hopper, self.faces, strict=True)):
+            yield lay_over(frame, face, change(align_face(frame, face).image, index))
+
+    def evaluate(self, name: str, frames, **options) -> Report:
+        config = EvaluateConfig(**{"points": "auto", "baseline_frames": 0, "recognise_every": 4} | options)
+        return evaluate_video(self.write(name, frames), self.original, self.identity, config=config)
+
+
+@pytest.fixture(scope="module")
+def stage(portraits, detector, tmp_path_factory) -> Stage:
+    return Stage(portraits, detector, tmp_path_factory.mktemp("stage"))
+
+
+@pytest.fixture(scope="module")
+def good(stage) -> Report:
+    return stage.evaluate("good", stage.swap(), points="dlib")
+
+
+def noise(crop: np.ndarray, index: int) -> np.ndarray:
+    return np.random.default_rng(index).integers(0, 256, crop.shape).astype(np.uint8)
+
+
+def grey(crop: np.ndarray, index: int) -> np.ndarray:
+    return np.full_like(crop, 128)
+
+
+def blurred(crop: np.ndarray, index: int) -> np.ndarray:
+    return cv2.GaussianBlur(crop, (0, 0), 6)
+
+
+def tinted(crop: np.ndarray, index: int) -> np.ndarray:
+    return np.clip(crop * [1.25, 0.95, 0.7], 0, 255).astype(np.uint8)
+
+
+@needs_dlib
+def test_a_good_swap_is_called_one(good):
+    assert good.summary.verdict.startswith("A swap") and good.summary.score > 30
+    assert good.values["flipped"] == good.values["found"] == 100
+    assert good.values["to_wanted"] < 0.6 < good.values["before"]
+    assert good.values["background"] > 30 and 60 < good.values["coverage"] <= 100
+
+
+@needs_dlib
+@pytest.mark.parametrize("fault", [noise, grey, blurred, tinted])
+def test_what_is_no_swap_loses_clearly_to_one(stage, good, fault):
+    report = stage.evaluate(fault.__name__, stage.on_the_face(fault), points="dlib")
+    assert report.summary.score < 0.33 * good.summary.score
+    assert report.summary.verdict.startswith("Not a swap")
+
+
+@needs_dlib
+def test_the_wanted_persons_still_picture_pasted_flat_loses_to_a_swap(stage, good):
+    still = stage.evaluate("still", stage.swap(still=True), points="dlib")
+    assert still.values["to_wanted"] < 0.6
+    assert still.summary.score < 0.5 * good.summary.score
+    assert still.values["expression_agreement"] < 0.4 < good.values["expression_agreement"]
+
+
+@needs_dlib
+def test_the_input_itself_has_moved_nobody(stage, good):
+    report = stage.evaluate("copy", stage.hopper, points="dlib")
+    assert report.summary.score < 1 and report.summary.verdict.startswith("Nothing was swapped")
+    assert report.values["to_wanted"] == pytest.approx(report.values["before"], abs=0.03)
+    assert report.values["landmark_error"] < 0.02 and report.values["coverage"] < 1
+
+
+@needs_dlib
+def test_the_wanted_persons_own_video_scores_as_that_person(stage):
+    report = evaluate_video(
+        stage.identity, stage.original, stage.identity, config=EvaluateConfig(points="dlib", baseline_frames=0)
+    )
+    assert report.summary.parts["identity"] > 0.9
+    assert report.values["same_person"] == 100 and report.summary.parts["untouched"] < 0.1
+
+
+def shaken(stage: Stage):
+    rng = np.random.default_rng(0)
+    for frame, face, crop in zip(stage.hopper, stage.faces, stage.crops, strict=True):
+        step = rng.normal(0, 2.5, 2)
+        moved = Face(box_xyxy=face.box_xyxy + np.tile(step, 2), score=face.score, landmarks=face.landmarks + step)
+        yield lay_over(frame, moved, crop)
+
+
+@needs_dlib
+def test_each_fault_worsens_the_metric_that_names_it(stage, good):
+    """Also that the metrics of other faults stay about where they are."""
+
+    def measured(name, frames):
+        return stage.evaluate(name, frames, points="dlib").values
+
+    soft = measured("soft", stage.swap(lambda crop, index: cv2.GaussianBlur(crop, (0, 0), 2.5)))
+    assert soft["sharpness"] < 0.6 * good.values["sharpness"]
+    assert soft["landmark_error"] < 1.5 * good.values["landmark_error"]
+    assert measured("shaken", shaken(stage))["jitter"] > 1.5 * good.values["jitter"]
+    shifted = measured("shifted", stage.swap(shift=8))
+    assert shifted["landmark_error"] > 1.5 * good.values["landmark_error"]
+    assert shifted["jitter"] < 1.3 * good.values["jitter"]
+    flickering = measured("flicker", stage.swap(lambda c, i: np.clip(c + 14.0 * (i % 2), 0, 255).astype(np.uint8)))
+    assert flickering["flicker"] > 2 * good.values["flicker"]
+    assert flickering["landmark_error"] < 1.3 * good.values["landmark_error"]
+
+
+def test_without_extras_the_rest_is_measured_and_says_what_is_not(stage):
+    report = stage.evaluate("five", stage.swap(), points="five", recognition="none")
+    assert report.summary.score is None and "was not measured" in report.summary.verdict
+    assert report.skipped["identity"] == "left out by --recognition none"
+    assert "faceswap_lib[dlib]" in report.skipped["expression"]
+    assert report.values["to_wanted"] is None and report.values["expression_agreement"] is None
+    for name in ("landmark_error", "jitter", "flicker", "background", "seam", "coverage", "sharpness", "perceptual"):
+        assert report.values[name] is not None, name
+
+
+def test_the_baselines_stand_beside_the_result(stage):
+    options = {"points": "five", "recognition": "none", "baseline_frames": 8}
+    report = stage.evaluate("beside", stage.swap(), **options)
+    assert list(report.baselines) == ["swap", "input copied", "colours only", "nearest crop pasted"]
+    assert report.baselines["input copied"]["landmark_error"] == 0
+    assert report.baselines["input copied"]["coverage"] == 0 < report.baselines["nearest crop pasted"]["coverage"]
+
+
+def test_a_report_comes_back_from_disk_as_it_was(stage, tmp_path):
+    report = stage.evaluate("disk", itertools.islice(stage.swap(), FRAMES), points="five", recognition="none")
+    report.write(tmp_path / "report.json")
+    again = Report.read(tmp_path / "report.json")
+    assert again.values == report.values and again.summary == report.summary and again.skipped == report.skipped
+    for name, numbers in report.series.items():
+        assert again.series[name] == pytest.approx(numbers, rel=1e-5, nan_ok=True)
+    (tmp_path / "other.json").write_text('{"schema": 99}')
+    with pytest.raises(InputError, match="expected a report with schema 1"):
+        Report.read(tmp_path / "other.json")
+
+
+def test_limits_are_held_in_the_direction_that_is_better():
+    values = {"to_wanted": 0.5, "background": 40.0, "seam": None, "score": 20.0}
+    assert check_limits(values, {"to_wanted": 0.6, "background": 35, "score": 10}) == []
+    assert check_limits(values, {"to_wanted": 0.4}) == ["to_wanted is 0.5, at most 0.4"]
+    assert check_limits(values, {"score": 30, "background": 45}) == [
+        "score is 20, at least 30",
+        "background is 40, at least 45",
+    ]
+    assert check_limits(values, {"seam": 2}) == ["seam was not measured, 2 was asked for"]
+    with pytest.raises(InputError, match="did you mean 'to_wanted'"):
+        check_limits(values, {"to_wantd": 1})
+    with pytest.raises(InputError, match="neither more nor less of it is better"):
+        check_limits(values, {"psnr": 1})
+
+
+def test_a_result_of_another_size_or_length_is_refused(stage, portrait_clips):
+    with pytest.raises(InputError, match="is 224x224, expected 320x320"):
+        evaluate_video(portrait_clips[0], stage.original, stage.identity)
+    short = stage.write("short", stage.hopper[:10])
+    with pytest.raises(InputError, match="has 10 frames, the original 40"):
+        evaluate_video(short, stage.original, stage.identity, config=EvaluateConfig(recognition="none", points="five"))
+
+
+def test_of_panels_side_by_side_the_last_one_counts(stage):
+    wide = stage.folder / "wide.mp4"
+    with VideoWriter(wide, width=2 * SIZE, height=SIZE, fps=25) as writer:
+        for frame, new in zip(stage.hopper, stage.swap(), strict=True):
+            writer.write(np.concatenate([frame, new], axis=1))
+    config = EvaluateConfig(points="five", recognition="none", baseline_frames=0)
+    report = evaluate_video(wide, stage.original, stage.identity, config=config)
+    assert report.frames == len(list(read_frames(wide))) == FRAMES and report.values["coverage"] > 50
