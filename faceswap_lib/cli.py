@@ -249,7 +249,10 @@ class Compare:
 
         if len(self.reports) < 2:
             raise InputError(f"expected at least two reports to compare, got {len(self.reports)}")
-        write_comparison_page({str(path): Report.read(path) for path in self.reports}, self.out)
+        stems = {path.stem for path in self.reports}
+        names = [path.stem if len(stems) == len(self.reports) else str(path) for path in self.reports]
+        reports = [Report.read(path) for path in self.reports]
+        write_comparison_page(dict(zip(names, reports, strict=True)), self.out)
         print(f"page: {self.out}")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import ClipTracks, Face, FaceTrack, TrackConfig, follow_faces
+from faceswap_lib.faces.choose import SHORTEST
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.scan import Sighting, scan_frames
 from faceswap_lib.media import read_frames
@@ -134,12 +135,16 @@ def meet_and_turn(share: float) -> tuple[float, float]:
 
 
 def check_ids(frames_and_centres, detector) -> None:
-    """Each of two tracks must follow one of the two pictures wherever they are apart."""
+    """Each of two tracks must follow one of the two pictures wherever they are apart.
+
+    A face that is more than half hidden may be a track of its own for a frame or two, as a mistake of the detector may.
+    """
     frames, centres = zip(*frames_and_centres, strict=True)
     tracks = follow_faces(scan_frames(frames, detector, 8))
-    assert len(tracks.tracks) == 2 and tracks.cuts == ()
+    long = [track for track in tracks.tracks if track.found >= SHORTEST]
+    assert len(long) == 2 and tracks.cuts == () and len(tracks.tracks) <= 3
     followed = []
-    for track in tracks.tracks:
+    for track in long:
         apart = [(index, face) for index, face in track.items() if abs(np.diff(centres[index])[0]) > 60]
         nearest = {int(np.argmin(np.abs(np.subtract(centres[i], face.box_xyxy[[0, 2]].mean())))) for i, face in apart}
         assert len(nearest) == 1 and len(apart) > 60

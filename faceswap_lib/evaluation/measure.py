@@ -101,7 +101,7 @@ class Measurer:
             inside = part_mask(known, CROP_SIZE, Part.FACE, feather=0) > 127
             values = _compare_pictures(before, after, inside) | _compare_areas(original, swapped, face, inside)
             if before.landmarks is not None and after.landmarks is not None:
-                values |= _compare_points(before, after)
+                values |= _compare_points(before, after, original.shape[1::-1])
             if self._last is not None:
                 values |= _measure_flicker(self._last, looks, inside)
             if is_sample and self._tools.perceptual:
@@ -173,21 +173,31 @@ def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside
     }
 
 
-def _compare_points(before: Look, after: Look) -> dict[str, float]:
+def _compare_points(before: Look, after: Look, frame_size: tuple[int, int]) -> dict[str, float]:
     a, b = before.landmarks, after.landmarks
     values = {"landmark_error": points.landmark_error(b, a)}
     if len(a) != 68 or len(b) != 68:
         return values
-    head = pose.head_pose(a, CROP_SIZE)
+    # The camera saw the frame, not the crop, so the head's angles are those of the points in the frame.
+    head, new_head = (
+        pose.head_pose(map_points(invert_affine(look.crop.crop_from_frame), look.landmarks), frame_size)
+        for look in (before, after)
+    )
     irises = [gaze.gaze_offset(look.crop.image, look.landmarks) for look in (before, after)]
     return values | {
         "expression_error": points.expression_error(points.expression(b), points.expression(a)),
-        "pose_error": pose.pose_error(pose.head_pose(b, CROP_SIZE), head),
+        "pose_error": pose.pose_error(new_head, head),
         "eyes_error": float(np.abs(np.subtract(gaze.eye_openness(a), gaze.eye_openness(b))).mean()),
         "mouth_error": abs(points.mouth_openness(a) - points.mouth_openness(b)),
-        "gaze_error": float(np.abs(irises[0] - irises[1]).mean()),
+        "gaze_error": _mean_of_known(np.abs(irises[0] - irises[1])),
         "yaw": head.yaw,
     }
+
+
+def _mean_of_known(numbers: np.ndarray) -> float:
+    """The mean of what is not NaN, as the gaze of a closed eye is; NaN if nothing is left."""
+    known = numbers[np.isfinite(numbers)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _measure_flicker(last: tuple[Look, Look], now: tuple[Look, Look], inside: np.ndarray) -> dict[str, float]:

@@ -142,7 +142,7 @@ def expression_error(swapped: Expression, original: Expression) -> float:
         original: Likewise.
 
     Returns:
-        Inter-ocular distances, from 0 (the same); lower is better.
+        Inter-ocular distances, from 0 (the same); lower is better. NaN if a part is.
 
     Raises:
         ValueError: If one of them has another number of parts.

@@ -15,7 +15,7 @@ from faceswap_lib.faces.parts import check_landmarks
 
 SEEN_FROM = 5.0
 """How far away, in eye distances, the camera was for which the tables below give x and y; on four clips the model then
-fits best (3.2 % of the eye distance at 68 landmarks, against 7.4 % for a camera infinitely far away)."""
+fits best (it misses the landmarks by 3.2 % of the eye distance, against 7.4 % for a camera infinitely far away)."""
 
 MIRRORED = {0: 16, 1: 15, 2: 14, 31: 35, 32: 34, 36: 45, 39: 42}
 """Which landmarks of the table have a twin on the right of the picture."""
@@ -43,7 +43,8 @@ camera, the origin between the eyes.
 
 Source: ours. x and y are the mean over aligned crops of six people, made symmetric; the depths were fitted by least
 squares to four clips as a rigid head per person, and averaged. These heads turn by 13 degrees at most, so the depths'
-common scale is the weakest number (the nose tip has 0.51 to 0.76), and with it that of yaw and pitch."""
+common scale is little more than the plausible one the fit began with (a nose tip 0.55 before the eyes became 0.51 to
+0.76), and is the weakest number here, and with it the scale of yaw and pitch."""
 
 HEAD_5 = _from_picture(np.column_stack([MEAN_FACE, [0, 0, -0.68, -0.10, -0.10]]))
 """(5, 3) the same for five landmarks: the average face of `faces.align` with depths from the same fit."""
