@@ -80,6 +80,11 @@ def test_who_must_be_a_rule_or_a_picture(pair, detector):
         track_video(pair, detector, track_config=TrackConfig(who="biggest"))
 
 
+def test_who_is_refused_before_the_video_is_read(detector):
+    with pytest.raises(InputError, match="got 'biggest'"):
+        track_video(pathlib.Path("no such video.mp4"), detector, track_config=TrackConfig(who="biggest"))
+
+
 needs_dlib = pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed")
 
 

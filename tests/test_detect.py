@@ -128,6 +128,23 @@ def test_an_upright_face_is_not_found_twice_when_turned_ones_are_looked_for(port
     assert sorted(face.box_xyxy[0] > 300 for face in faces) == [False, True]
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_an_ear_is_no_face_on_its_side(portrait_clips, turns):
+    """In this frame Hopper's ear reads as a face that lies another way, half of it inside her own."""
+    (frame,) = read_frames(portrait_clips[0], start=27, stop=28)
+    (faces,) = MtcnnDetector(DetectConfig(rotated=True)).detect([np.ascontiguousarray(np.rot90(frame, turns))])
+    assert len(faces) == 1 and faces[0].size > 95
+
+
+@pytest.mark.clips
+def test_a_wide_open_mouth_is_no_face_on_its_side(real_clips):
+    """In three of these frames the same face reads as a tilted one with a slightly better score."""
+    frames = list(read_frames(real_clips / "d6.mp4", start=384, stop=730, step=24))
+    for (face,) in MtcnnDetector(DetectConfig(rotated=True)).detect(frames):
+        across = face.landmarks[1] - face.landmarks[0]
+        assert abs(np.degrees(np.arctan2(across[1], across[0]))) < 15
+
+
 def test_faces_of_less_than_the_least_area_are_passed_over(portraits, detector):
     (face,) = detector.detect([portraits[1].image])[0]
     area = int(np.prod(face.box_xyxy[2:] - face.box_xyxy[:2]))

@@ -108,6 +108,17 @@ def test_two_who_cross_keep_their_tracks_in_whatever_order_they_are_seen(hidden,
     assert last == pytest.approx(make_face(495 if turn_back else 105, 100).landmarks)
 
 
+@pytest.mark.parametrize("gap", [8, 20, 27])
+def test_somebody_hidden_on_the_way_is_met_where_they_must_come_out(gap):
+    """At 14 pixels per frame a face goes up to four of its widths while it is out of sight."""
+    sightings = [see((make_face(60 + 14 * index, 100), RED)) for index in range(60)]
+    sightings[15 : 15 + gap] = [see()] * gap
+    assert spans(follow_faces(sightings, RAW)) == [(0, 60)]
+    back = make_face(60 + 14 * 15 - 3 * 88, 100)  # three widths to the other side
+    sightings[15 + gap :] = [see((back, RED))] * 20
+    assert len(follow_faces(sightings, RAW).tracks) == 2
+
+
 def test_a_track_outside_its_clip_is_a_defect():
     with pytest.raises(ValueError, match="inside 0 to 3"):
         ClipTracks(length=3, tracks=(FaceTrack(start=1, faces=(make_face(50, 50),) * 3),))
@@ -156,6 +167,19 @@ def check_ids(frames_and_centres, detector) -> None:
 @pytest.mark.parametrize("order", [1, -1])
 def test_two_portraits_that_cross_keep_their_tracks(portrait_clips, detector, path, order):
     check_ids(compose(portrait_clips[::order], path), detector)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_portrait_that_passes_behind_another_keeps_its_track(portrait_clips, detector, order):
+    """It is hidden for 18 or 19 of 56 frames, in which it goes more than a face's width."""
+    frames, centres = zip(*compose(portrait_clips[::order], lambda share: (0.5, share), 56), strict=True)
+    tracks = follow_faces(scan_frames(frames, detector, 8), RAW)
+    assert spans(tracks) == [(0, 56)] * 2 and tracks.cuts == ()
+    behind, front = sorted(tracks.tracks, key=lambda track: track.found)
+    assert front.found == 56 and 35 <= behind.found <= 40
+    for track, which in ((front, 0), (behind, 1)):
+        for index, face in track.items():
+            assert face.landmarks[:, 0].mean() == pytest.approx(centres[index][which], abs=12)
 
 
 @pytest.mark.clips

@@ -12,7 +12,7 @@ import numpy as np
 from faceswap_lib.faces.align import warp_frame
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.face import Face
-from faceswap_lib.faces.match import covered_share, drop_doubles
+from faceswap_lib.faces.match import box_overlap, covered_share, drop_doubles
 
 P_NET_FACE = 20
 """Side in pixels of the smallest face that MTCNN's first network proposes."""
@@ -169,16 +169,21 @@ def _tilt(face: Face) -> float:
 
 
 def _drop_mistaken_turns(faces: typing.Iterable[Face]) -> list[Face]:
-    """Drops faces that lie mostly inside one turned another way that is surer and straighter.
+    """Of several readings of one place keeps the one that is surest and straightest.
 
-    Cheeks, and faces with a wide open mouth, read as faces on their side too, but as tilted ones.
+    A wide open mouth also reads as a face on its side, and an ear as a small one, but as a tilted one.
     """
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.score * np.cos(_tilt(face))):
-        turned_otherwise = [other for other in kept if _quarter_turns(other) != _quarter_turns(face)]
-        if all(covered_share(face.box_xyxy, other.box_xyxy) <= 0.5 for other in turned_otherwise):
+        if not any(_is_reading_of(face, other) for other in kept):
             kept.append(face)
     return kept
+
+
+def _is_reading_of(face: Face, better: Face) -> bool:
+    if _quarter_turns(face) == _quarter_turns(better):
+        return box_overlap(face.box_xyxy, better.box_xyxy) > 0.5
+    return covered_share(face.box_xyxy, better.box_xyxy) > 0.5
 
 
 def _turn_back(face: Face, turn: int, turned_shape: tuple[int, ...]) -> Face:

@@ -142,12 +142,7 @@ def extract_faces(
     cutter = CropCutter(folder, finder, min_sharpness=config.min_sharpness, single_video=single_video)
     log = ExtractionLog(folder)
     written = _cut_faces(video, tracks, config, cutter, log, progress=progress)
-    try:
-        _check_enough(len(log.crops()), video, tracks, config)
-    except InputError:
-        _remove(folder, *besides)
-        raise
-    _finish(folder, log)
+    _finish(folder, log, video, tracks, config, besides)
     report = _report(folder, written=written)
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "none"
     logger.info("%s: %d crops from %d frames; faces dropped: %s", folder, report.crops, tracks.length, dropped)
@@ -239,8 +234,20 @@ def _cut_faces(
     return len(log.crops()) - before
 
 
-def _finish(folder: pathlib.Path, log: ExtractionLog) -> None:
-    """Makes a folder of crops a faceset; the manifest comes last."""
+def _finish(
+    folder: pathlib.Path,
+    log: ExtractionLog,
+    video: pathlib.Path,
+    tracks: ClipTracks,
+    config: ExtractConfig,
+    besides: list[pathlib.Path],
+) -> None:
+    """Makes a folder of crops a faceset, the manifest last; removes it and `besides` if the crops are too few."""
+    try:
+        _check_enough(len(log.crops()), video, tracks, config)
+    except InputError:
+        _remove(folder, *besides)
+        raise
     crops = sorted(log.crops(), key=lambda record: record.crop)
     for path in {*folder.glob("*.jpg")} - {folder / record.crop for record in crops}:
         path.unlink()  # left by a kill between a crop and its line in the log
