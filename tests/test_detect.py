@@ -138,7 +138,7 @@ def test_an_ear_is_no_face_on_its_side(portrait_clips, turns):
 
 @pytest.mark.clips
 def test_a_wide_open_mouth_is_no_face_on_its_side(real_clips):
-    """In three of these frames the same face reads as a tilted one with a slightly better score."""
+    """In five of these frames the same face also reads as a tilted one, with a slightly better score."""
     frames = list(read_frames(real_clips / "d6.mp4", start=384, stop=730, step=24))
     for (face,) in MtcnnDetector(DetectConfig(rotated=True)).detect(frames):
         across = face.landmarks[1] - face.landmarks[0]

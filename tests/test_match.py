@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import Face
-from faceswap_lib.faces.match import assign, box_overlap, covered_share, drop_doubles, pair_faces
+from faceswap_lib.faces.match import assign, box_overlap, covered_share, drop_doubles, pair_faces, quarter_turns
 from tests.fakes import make_face
 
 NEVER = np.inf
@@ -87,7 +87,6 @@ def test_the_covered_share_is_of_the_first_box():
 def test_of_two_finds_of_one_face_the_better_stays():
     weak, strong, other = boxed(0, 0, 10, 10, 0.8), boxed(1, 1, 11, 11, 0.95), boxed(8, 0, 18, 10, 0.9)
     assert drop_doubles([weak, other, strong]) == (strong, other)
-    assert drop_doubles([weak, strong], overlap=0.7) == (strong, weak)
     assert drop_doubles([]) == ()
 
 
@@ -95,6 +94,36 @@ def test_a_face_dropped_itself_drops_no_other():
     best, middle, last = boxed(0, 0, 10, 10, 0.9), boxed(3, 0, 13, 10, 0.8), boxed(6, 0, 16, 10, 0.7)
     assert box_overlap(middle.box_xyxy, last.box_xyxy) > 0.5
     assert drop_doubles([last, middle, best]) == (best, last)
+
+
+def turned(face: Face, angle: float, score: float) -> Face:
+    """A face with the box of another and the landmarks of one that is turned clockwise."""
+    return Face(box_xyxy=face.box_xyxy, score=score, landmarks=make_face(0, 0, angle=angle).landmarks)
+
+
+@pytest.mark.parametrize("angle", [35, -35, 55, -55])
+def test_of_two_readings_of_a_face_the_straighter_stays_even_if_the_other_is_a_little_surer(angle):
+    face = make_face(100, 100)
+    upright, tilted = turned(face, 3, 0.96), turned(face, angle, 0.99)
+    assert drop_doubles([tilted, upright]) == drop_doubles([upright, tilted]) == (upright,)
+    on_its_side = turned(face, 90, 0.99)
+    assert drop_doubles([upright, on_its_side]) == (on_its_side,)
+
+
+def test_a_small_face_turned_another_way_within_a_face_is_a_mistake():
+    face = make_face(100, 100)
+    ear = turned(make_face(130, 100, 14), -107, 0.94)
+    assert box_overlap(ear.box_xyxy, face.box_xyxy) < 0.2
+    assert drop_doubles([ear, face]) == (face,)
+    small = turned(ear, 5, 0.8)
+    assert drop_doubles([small, face]) == (face, small)
+
+
+@pytest.mark.parametrize(
+    ("angle", "turns"), [(0, 0), (40, 0), (50, 1), (90, 1), (180, 2), (-180, 2), (-90, 3), (-50, 3)]
+)
+def test_quarter_turns_bring_a_face_upright(angle, turns):
+    assert quarter_turns(make_face(0, 0, angle=angle)) == turns
 
 
 def test_faces_are_paired_with_the_ones_they_cover():

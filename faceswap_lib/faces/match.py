@@ -26,13 +26,44 @@ def _shared_area(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
     return float(np.prod(np.maximum(0, high - low)))
 
 
-def drop_doubles(faces: typing.Iterable[Face], overlap: float = 0.5) -> tuple[Face, ...]:
-    """Sorts faces by score and drops those that cover a better one by more than `overlap`."""
+def quarter_turns(face: Face) -> int:
+    """How many quarter turns counter-clockwise bring a face upright."""
+    return round(_roll(face)) % 4
+
+
+def drop_doubles(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
+    """Of several readings of one face keeps the one that is surest and straightest.
+
+    A wide open mouth also reads as a face on its side, and an ear as a small one, but as a tilted one.
+
+    Args:
+        faces: In any order.
+
+    Returns:
+        The faces that are left, best score first.
+    """
     kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.score):
-        if all(box_overlap(face.box_xyxy, other.box_xyxy) <= overlap for other in kept):
+    for face in sorted(faces, key=lambda face: -face.score * np.cos(_tilt(face))):
+        if not any(_is_double(face, other) for other in kept):
             kept.append(face)
-    return tuple(kept)
+    return tuple(sorted(kept, key=lambda face: -face.score))
+
+
+def _is_double(face: Face, better: Face) -> bool:
+    if quarter_turns(face) == quarter_turns(better):
+        return box_overlap(face.box_xyxy, better.box_xyxy) > 0.5
+    return covered_share(face.box_xyxy, better.box_xyxy) > 0.5
+
+
+def _roll(face: Face) -> float:
+    """How far a face is turned clockwise, in quarter turns."""
+    across = face.landmarks[1] - face.landmarks[0]
+    return float(np.arctan2(across[1], across[0]) / (np.pi / 2))
+
+
+def _tilt(face: Face) -> float:
+    """How far a face is from the nearest quarter turn, in radians."""
+    return (_roll(face) - round(_roll(face))) * np.pi / 2
 
 
 def assign(costs: np.ndarray) -> list[tuple[int, int]]:

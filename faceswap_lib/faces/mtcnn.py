@@ -12,7 +12,7 @@ import numpy as np
 from faceswap_lib.faces.align import warp_frame
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.face import Face
-from faceswap_lib.faces.match import box_overlap, covered_share, drop_doubles
+from faceswap_lib.faces.match import drop_doubles, quarter_turns
 
 P_NET_FACE = 20
 """Side in pixels of the smallest face that MTCNN's first network proposes."""
@@ -58,7 +58,7 @@ class MtcnnDetector:
             for faces, seen in zip(found, self._search(turned), strict=True):
                 faces.extend(_turn_back(face, turn, turned[0].shape) for face in seen)
         read = self.refine(frames, found)
-        return [drop_doubles(_drop_mistaken_turns(face for face in faces if face is not None)) for faces in read]
+        return [drop_doubles(face for face in faces if face is not None) for faces in read]
 
     def refine(
         self, frames: typing.Sequence[np.ndarray], guesses: typing.Sequence[typing.Sequence[Face]]
@@ -118,7 +118,7 @@ class _Look:
         low, high = guess.box_xyxy[:2], guess.box_xyxy[2:]
         self._side = (high - low).max() * size
         self._corner = (low + high - self._side) / 2
-        self._turn, self._mirrored = _quarter_turns(guess), mirrored
+        self._turn, self._mirrored = quarter_turns(guess), mirrored
         scale = O_NET_FACE / self._side
         shift = -scale * self._corner - 0.5
         matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
@@ -150,40 +150,6 @@ def _shrink(frames: list[np.ndarray], factor: float) -> tuple[np.ndarray, np.nda
 
 def _shapes(batch: np.ndarray) -> np.ndarray:
     return np.array([picture.shape for picture in batch])
-
-
-def _roll(face: Face) -> float:
-    """How far a face is turned clockwise, in quarter turns."""
-    across = face.landmarks[1] - face.landmarks[0]
-    return float(np.arctan2(across[1], across[0]) / (np.pi / 2))
-
-
-def _quarter_turns(face: Face) -> int:
-    """How many quarter turns counter-clockwise bring a face upright."""
-    return round(_roll(face)) % 4
-
-
-def _tilt(face: Face) -> float:
-    """How far a face is from the nearest quarter turn, in radians."""
-    return (_roll(face) - round(_roll(face))) * np.pi / 2
-
-
-def _drop_mistaken_turns(faces: typing.Iterable[Face]) -> list[Face]:
-    """Of several readings of one place keeps the one that is surest and straightest.
-
-    A wide open mouth also reads as a face on its side, and an ear as a small one, but as a tilted one.
-    """
-    kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.score * np.cos(_tilt(face))):
-        if not any(_is_reading_of(face, other) for other in kept):
-            kept.append(face)
-    return kept
-
-
-def _is_reading_of(face: Face, better: Face) -> bool:
-    if _quarter_turns(face) == _quarter_turns(better):
-        return box_overlap(face.box_xyxy, better.box_xyxy) > 0.5
-    return covered_share(face.box_xyxy, better.box_xyxy) > 0.5
 
 
 def _turn_back(face: Face, turn: int, turned_shape: tuple[int, ...]) -> Face:
