@@ -78,6 +78,8 @@ def test_black_is_no_cut_and_what_comes_after_it_is_compared_with_what_was_befor
     assert cuts_of(still(scene(1)) + [BLACK] * 6 + still(scene(2))) == [8 + 6]
     assert cuts_of([BLACK] * 6 + still(scene(1)) + [BLACK] * 6) == []
     assert cuts_of([BLACK] * 6) == []
+    hardly_visible = fade(scene(3), [0.03] * 6)
+    assert cuts_of(still(scene(1)) + hardly_visible + still(scene(1))) == []
 
 
 def test_a_fade_of_brightness_is_no_cut():

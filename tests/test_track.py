@@ -82,6 +82,33 @@ def test_a_face_does_not_jump_to_where_it_cannot_have_gone():
     assert spans(follow_faces([see((here, RED))] * 10 + [see((large, RED))] * 10)) == [(0, 10), (10, 20)]
 
 
+@pytest.mark.parametrize(("widths", "count"), [(0.5, 1), (0.7, 2)])
+def test_from_frame_to_frame_a_face_goes_less_than_its_width(widths, count):
+    faces = [make_face(100, 100)] * 10 + [make_face(100 + widths * 88, 100)] * 10
+    assert len(follow_faces([see((face, RED)) for face in faces]).tracks) == count
+
+
+@pytest.mark.parametrize(("away", "count"), [(0, 1), (5, 1), (6, 2), (12, 2)])
+def test_after_a_longer_absence_a_face_must_look_more_like_itself(away, count):
+    face = make_face(200, 100)
+    tracks = follow_faces([see((face, RED))] * 10 + [see()] * away + [see((face, RED + 0.1))] * 10)
+    assert len(tracks.tracks) == count
+
+
+def test_two_who_look_alike_and_meet_and_turn_back_are_told_apart_by_their_looks():
+    """By movement alone they would have passed each other: the faces are nearer to the other one's prediction."""
+    sightings = []
+    for index in range(80):
+        away = 3 + 5 * abs(40 - index)
+        left, right = make_face(300 - away, 100), make_face(300 + away, 100)
+        sightings.append(see((left, RED), (right, RED + 0.1)))
+    tracks = follow_faces(sightings, RAW)
+    assert spans(tracks) == [(0, 80)] * 2
+    for track, side in zip(tracks.tracks, (-1, 1), strict=True):
+        for index, face in track.items():
+            assert face.landmarks[2, 0] == pytest.approx(300 + side * (3 + 5 * abs(40 - index)))
+
+
 def test_a_false_detection_of_one_frame_disturbs_nobody():
     face, ghost = make_face(100, 100), make_face(420, 150)
     sightings = [see((face, RED))] * 20
