@@ -29,7 +29,7 @@ class DetectConfig:
         check_range("min_face", self.min_face, 0.01, 1)
         check_range("min_face_area", self.min_face_area, 1, 10**8)
         check_range("threshold", self.threshold, 0, 1)
-        check_range("detect_every", self.detect_every, 1, 1000)
+        check_range("detect_every", self.detect_every, 1, 32)
 
 
 class FaceDetector(typing.Protocol):
