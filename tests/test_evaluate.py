@@ -231,3 +231,8 @@ def test_of_panels_side_by_side_the_last_one_counts(stage):
     config = EvaluateConfig(points="five", recognition="none", baseline_frames=0)
     report = evaluate_video(wide, stage.original, stage.identity, config=config)
     assert report.frames == len(list(read_frames(wide))) == FRAMES and report.values["coverage"] > 50
+
+
+def test_a_recognition_file_without_its_network_is_refused():
+    with pytest.raises(InputError, match="recognition_file is for recognition onnx or vggface, got auto"):
+        EvaluateConfig(recognition_file="net.onnx")

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from faceswap_lib.evaluation import motion, points
-from faceswap_lib.evaluation.measure import SIDES, Measurer
+from faceswap_lib.evaluation.measure import SIDES, Measurer, mean_of_known
 from faceswap_lib.evaluation.metrics import METRICS
 
 BROKEN_DOWN = ("landmark_error", "expression_error", "sharpness", "face_score", "coverage")
@@ -49,8 +49,7 @@ def collect_values(measurer: Measurer, people: People | None) -> dict[str, float
         known = np.array(numbers)[np.isfinite(numbers)]
         if len(known):
             values[name] = float(np.median(known) if name in MEDIANS else known.mean())
-    for name, side_values in _measure_motion(measurer).items():
-        values[name] = side_values
+    values |= _measure_motion(measurer)
     found = [embedding for embedding in measurer.embeddings if embedding is not None]
     if people is not None and found:
         values |= _measure_identity(np.array(found), people)
@@ -61,11 +60,11 @@ def _measure_motion(measurer: Measurer) -> dict[str, float]:
     original, swapped = (np.array(measurer.paths[side]) for side in SIDES)
     unit = float(np.nanmean(np.linalg.norm(original[:, 0] - original[:, 1], axis=1)))
     jitters = [motion.jitter(path, unit) for path in (original, swapped)]
-    flickers = [np.nanmean(measurer.series[f"flicker_{side}"]) for side in SIDES]
+    flickers = [mean_of_known(np.array(measurer.series[f"flicker_{side}"])) for side in SIDES]
     expressions = {side: np.array(measurer.expressions[side]) for side in SIDES}
     return {
         "jitter": jitters[1] / jitters[0],
-        "flicker": float(flickers[1] / flickers[0]),
+        "flicker": flickers[1] / flickers[0],
         "expression_agreement": points.expression_agreement(expressions["swapped"], expressions["original"]),
     }
 
@@ -97,14 +96,10 @@ def break_down(measurer: Measurer) -> dict[str, dict[str, dict[str, float | None
         for low, high, label in bounds:
             chosen = (np.array(numbers) >= low) & (np.array(numbers) < high)
             if chosen.any():
-                row = {column: _mean(np.array(measurer.series[column])[chosen]) for column in BROKEN_DOWN}
+                means = {column: mean_of_known(np.array(measurer.series[column])[chosen]) for column in BROKEN_DOWN}
+                row = {column: mean if np.isfinite(mean) else None for column, mean in means.items()}
                 table[name][label] = {"frames": float(chosen.sum())} | row
     return table
-
-
-def _mean(numbers: np.ndarray) -> float | None:
-    known = numbers[np.isfinite(numbers)]
-    return float(known.mean()) if len(known) else None
 
 
 def collect_series(measurer: Measurer, people: People | None) -> dict[str, np.ndarray]:

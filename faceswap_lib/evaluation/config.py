@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated, Literal
 
+from faceswap_lib.errors import InputError
 from faceswap_lib.faces.landmarks import LandmarkBackend
 from faceswap_lib.options import Doc, check_range
 
@@ -23,5 +24,7 @@ class EvaluateConfig:
     ] = 60
 
     def __post_init__(self):
+        if self.recognition_file and self.recognition not in ("onnx", "vggface"):
+            raise InputError(f"recognition_file is for recognition onnx or vggface, got {self.recognition}")
         check_range("recognise_every", self.recognise_every, 1, 10_000)
         check_range("baseline_frames", self.baseline_frames, 0, 100_000)

@@ -1,6 +1,5 @@
 """Evaluating a swapped video: one pass over it and its original, then the report."""
 
-import logging
 import pathlib
 import typing
 
@@ -23,8 +22,6 @@ from faceswap_lib.faces.choose import embed_samples
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.media import probe_video, read_frames
-
-logger = logging.getLogger(__name__)
 
 PERSON_SAMPLES = 25
 """Faces of a person that are averaged."""

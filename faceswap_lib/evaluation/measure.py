@@ -72,7 +72,7 @@ class Measurer:
         series: By name, as in `COLUMNS`, one number per frame.
         embeddings: (D,) per frame, None where identity was not measured.
         paths: By side the detector's five points of every frame, (5, 2), NaN without a face.
-        expressions: By side the expression of every frame, (K,), NaN without a face; empty with five landmarks only.
+        expressions: By side the expression of every frame, (K,), NaN without a face or with five landmarks.
     """
 
     def __init__(self, tools: Tools):
@@ -189,13 +189,13 @@ def _compare_points(before: Look, after: Look, frame_size: tuple[int, int]) -> d
         "pose_error": pose.pose_error(new_head, head),
         "eyes_error": float(np.abs(np.subtract(gaze.eye_openness(a), gaze.eye_openness(b))).mean()),
         "mouth_error": abs(points.mouth_openness(a) - points.mouth_openness(b)),
-        "gaze_error": _mean_of_known(np.abs(irises[0] - irises[1])),
+        "gaze_error": mean_of_known(np.abs(irises[0] - irises[1])),
         "yaw": head.yaw,
     }
 
 
-def _mean_of_known(numbers: np.ndarray) -> float:
-    """The mean of what is not NaN, as the gaze of a closed eye is; NaN if nothing is left."""
+def mean_of_known(numbers: np.ndarray) -> float:
+    """The mean of what is not NaN; NaN if nothing is left."""
     known = numbers[np.isfinite(numbers)]
     return float(known.mean()) if len(known) else float("nan")
 
