@@ -40,6 +40,6 @@ def _average_code(networks, workspace: Workspace, side: Side) -> np.ndarray:
     faceset, config = Faceset.open(workspace, side), networks.config
     chosen = np.linspace(0, len(faceset) - 1, min(SAMPLED_CROPS, len(faceset))).round().astype(int)
     sampled = dataclasses.replace(faceset, records=tuple(faceset.records[index] for index in chosen))
-    seen, _ = to_network(*sampled.load(config.stored_size).views(config.resolution))
+    seen, _ = to_network(*sampled.load(config.stored_size).views(config.resolution), config.view)
     batches = [networks.encoder.predict_on_batch(seen[at : at + BATCH]) for at in range(0, len(seen), BATCH)]
     return np.concatenate(batches).mean(axis=0)

@@ -46,6 +46,7 @@ class KerasSwapper:
         if direction not in ("a2b", "b2a"):
             raise ValueError(f"expected direction a2b or b2a, got {direction}")
         self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
+        self._view = networks.config.view
         decoder = networks.decoder_b if direction == "a2b" else networks.decoder_a
         views = networks.encoder.input
         code = networks.encoder(views)
@@ -53,6 +54,6 @@ class KerasSwapper:
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Writes new faces; see `FaceSwapper.swap`."""
-        seen, tones = to_network(views, faces)
+        seen, tones = to_network(views, faces, self._view)
         masks, raw = self._model.predict_on_batch(seen)
         return masks[..., 0], to_pixels(raw, tones)

@@ -12,6 +12,10 @@ SPREAD = 0.35
 """Standard deviation that every channel has in the networks' [-1, 1]; the mean is 0."""
 
 
+NEUTRAL_TONE = np.array([[127.5] * 3, [127.5 * SPREAD] * 3], np.float32)
+"""The tone that leads from 0 to 255 to -1 to 1 and nothing else."""
+
+
 def face_tone(image: np.ndarray, face: np.ndarray) -> np.ndarray:
     """Measures the colours of a face.
 

@@ -6,8 +6,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "config": ["SCHEDULE", "Phase", "TrainConfig", "phase_at"],
+        "config": ["TRAINING_PRESETS", "TrainConfig"],
         "history": ["read_history"],
+        "schedule": ["SCHEDULES", "Phase", "phase_at"],
         "trainer": ["TrainReport", "load_run", "train"],
     },
 )

@@ -2,7 +2,7 @@
 
 Rotation, zoom, shift, flip and the 5x5 grid warp are one map from output pixel to crop pixel, sampled once. Two views
 of the same crop come out: the warped one, which the encoder reads, and the plain one, which a decoder must give back;
-they differ by the grid warp alone.
+they differ by the grid warp, and by motion blur, alone.
 """
 
 import dataclasses
@@ -17,6 +17,9 @@ from faceswap_lib.training.config import TrainConfig
 
 GRID = 5
 """Control points of the warp along each side."""
+
+BLUR_LENGTHS = (5, 7, 9, 11)
+"""Lengths in pixels that motion blur has at 64 pixels, as in faceswap-GAN v2.2; longer at higher resolutions."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +86,45 @@ def random_map(config: TrainConfig, resolution: int, size: int, seed: keras.rand
 
     plain = ops.broadcast_to(grid[None], (batch, resolution, resolution, 2))
     return place(plain), place(plain + smooth)
+
+
+def match_colours(tones, config: TrainConfig, index, count: int, seed: keras.random.SeedGenerator):
+    """Draws the tones that pictures take on: their own, or, for a share of them, those of another crop of that person.
+
+    Args:
+        tones: (N, 2, 3) tones of all crops.
+        config: `colour_match` is that share.
+        index: (B,) crops of the batch.
+        count: N.
+        seed: Source of randomness.
+
+    Returns:
+        (B, 2, 3) tones.
+    """
+    batch = config.batch_size
+    other = ops.cast(keras.random.uniform((batch,), 0, count, seed=seed), "int32")
+    other = ops.minimum(other, count - 1)
+    matched = keras.random.uniform((batch,), seed=seed) < config.colour_match
+    return ops.take(tones, ops.where(matched, other, index), axis=0)
+
+
+def motion_blur(pictures, config: TrainConfig, seed: keras.random.SeedGenerator):
+    """Blurs a share of the pictures (B, R, R, C) along x or y over a random length.
+
+    Source: the augmentation of faceswap-GAN v2.2, which blurs a quarter of the pictures where it is on.
+    """
+    batch, side, channels = config.batch_size, pictures.shape[1], pictures.shape[3]
+    scale = side // 64
+    lengths = np.array([[1, 1], *([n, 1] for n in BLUR_LENGTHS), *([1, n] for n in BLUR_LENGTHS)], np.float32)
+    reach = ops.convert_to_tensor((lengths * np.where(lengths > 1, scale, 1) - 1) / 2)  # (K, 2) pixels either way: x, y
+    drawn = 1 + ops.cast(keras.random.uniform((batch,), 0, len(lengths) - 1, seed=seed), "int32")
+    blurred = keras.random.uniform((batch,), seed=seed) < config.motion_blur
+    reach = ops.take(reach, ops.where(blurred, ops.minimum(drawn, len(lengths) - 1), 0), axis=0)
+    apart = np.abs(np.arange(side)[:, None] - np.arange(side)).astype(np.float32)
+    near = ops.cast(apart <= reach[:, :, None, None], "float32")  # (B, 2, R, R)
+    along_x, along_y = ops.unstack(near / ops.sum(near, axis=-1, keepdims=True), 2, axis=1)
+    blurred = ops.matmul(along_y, ops.reshape(pictures, (-1, side, side * channels)))
+    return ops.matmul(along_x[:, None], ops.reshape(blurred, (-1, side, side, channels)))
 
 
 def _spread_matrix(resolution: int) -> np.ndarray:

@@ -1,44 +1,15 @@
-"""How a training goes: its options, and its schedule as data."""
+"""How a training goes: its options, and what the presets set them to."""
 
 import dataclasses
-from typing import Annotated
+import pathlib
+from typing import Annotated, Literal
 
+from faceswap_lib.errors import InputError
+from faceswap_lib.networks.config import Preset
 from faceswap_lib.options import Doc, check_range
+from faceswap_lib.training.schedule import SCHEDULES, Schedule
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Phase:
-    """What holds from a point of the training on.
-
-    Attributes:
-        start: Where the phase begins, as a share of all steps.
-        learning_rate: Factor on both learning rates.
-        adversarial: Weight of the adversarial loss; 0 leaves the discriminators out altogether.
-        composite: Weight of the reconstruction of the composite, which teaches the mask what it may leave to the input.
-        mask_prior: Weight that holds the mask to the shape of the face.
-        mask_level: The mask pays for what it falls below this inside the face.
-    """
-
-    start: float
-    learning_rate: float = 1.0
-    adversarial: float = 0.0
-    composite: float = 0.0
-    mask_prior: float = 1.0
-    mask_level: float = 0.7
-
-    def loss_weights(self) -> tuple[float, float, float, float]:
-        """What the compiled step takes as input, so that a change of phase compiles nothing."""
-        return self.adversarial, self.composite, self.mask_prior, self.mask_level
-
-
-SCHEDULE = (
-    Phase(start=0.0),
-    Phase(start=0.5, adversarial=0.1),
-    Phase(start=0.6, learning_rate=0.5, adversarial=0.1),
-    Phase(start=0.85, learning_rate=0.2, adversarial=0.1, composite=0.3, mask_prior=0.3),
-    Phase(start=0.95, learning_rate=0.05, adversarial=0.1, composite=0.3, mask_prior=0.3),
-)
-"""First the faces alone with a mask that is held up, then sharpness, then the mask may give way."""
+Perceptual = Literal["none", "auto", "onet", "vggface", "vggface-vgg16"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,38 +17,115 @@ class TrainConfig:
     """How a training goes."""
 
     steps: Annotated[int, Doc("steps in all; the schedule scales with them")] = 1500
+    schedule: Annotated[
+        Literal["short", "faithful"], Doc("which phases: ours, or those of faceswap-GAN v2.2; see --plan")
+    ] = "short"
     batch_size: Annotated[int, Doc("faces of each person per step")] = 8
+    accumulate: Annotated[int, Doc("batches whose gradients make one step; more faces per step in the same memory")] = 1
     seed: Annotated[int, Doc("start of all randomness; same seed, same machine: same weights")] = 0
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Doc("numbers the networks compute with; auto takes bfloat16 where the device is faster with it"),
+    ] = "auto"
     learning_rate: Annotated[float, Doc("generators' Adam")] = 1e-3
+    momentum: Annotated[float, Doc("decay of the first moment of the generators' Adam")] = 0.9
+    clip_norm: Annotated[float, Doc("largest norm of a player's gradient; 0 for any")] = 1.0
     warm_up: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
     discriminator_learning_rate: Annotated[float, Doc("discriminators' Adam")] = 2e-4
     turn: Annotated[float, Doc("random rotation, up to so many degrees either way")] = 5.0
     zoom: Annotated[float, Doc("random zoom, up to this share either way")] = 0.05
     shift: Annotated[float, Doc("random shift, up to this share of the picture's side either way")] = 0.03
     warp: Annotated[float, Doc("strength of the random warp, as a share of the picture's side")] = 0.02
+    colour_match: Annotated[
+        float, Doc("share of the pictures that take the colours of another one; for networks that see colours")
+    ] = 0.0
+    motion_blur: Annotated[float, Doc("share of the warped pictures that are blurred along x or y")] = 0.0
     eye_weight: Annotated[float, Doc("extra weight of the eyes in reconstruction and edges")] = 4.0
     mouth_weight: Annotated[float, Doc("extra weight of the mouth in reconstruction and edges")] = 2.0
     surroundings_weight: Annotated[float, Doc("weight of what lies outside the face, which is 1 inside")] = 0.02
     structure_weight: Annotated[float, Doc("weight of structural dissimilarity")] = 3.0
     edge_weight: Annotated[float, Doc("weight of the edge loss")] = 1.0
-    ema: Annotated[float, Doc("decay of the averaged weights that previews and conversion use")] = 0.99
-    log_every: Annotated[int, Doc("steps between lines of history.jsonl")] = 10
-    checkpoint_every: Annotated[int, Doc("steps between checkpoints")] = 250
-    preview_every: Annotated[int, Doc("steps between preview pictures")] = 250
+    adversarial: Annotated[
+        Literal["mixup", "relativistic"], Doc("how discriminators judge: mixtures, or one kind against the other")
+    ] = "mixup"
+    adversarial_weight: Annotated[float, Doc("weight of the adversarial loss, where the schedule has it")] = 0.1
+    perceptual: Annotated[
+        Perceptual,
+        Doc(
+            "whose features are compared: VGGFace's, or those of MTCNN's O-Net; auto takes VGGFace if its file is there"
+        ),
+    ] = "none"
+    perceptual_weight: Annotated[float, Doc("weight of the perceptual loss, where the schedule has it")] = 1.0
+    perceptual_side: Annotated[int, Doc("side in pixels at which VGGFace looks, 224 at most")] = 112
+    vggface: Annotated[pathlib.Path | None, Doc("VGGFace's weight file; looked for in Keras's folder if not given")] = (
+        None
+    )
+    landmarks_weight: Annotated[float, Doc("weight of the distance of O-Net's five landmarks")] = 0.0
+    cycle_weight: Annotated[float, Doc("weight of the way to the other person and back")] = 0.0
+    composite_weight: Annotated[float, Doc("weight of the composite's reconstruction, where the schedule has it")] = 0.3
+    mask_prior_weight: Annotated[float, Doc("weight of the mask's distance from the face's shape")] = 1.0
+    mask_l1_weight: Annotated[float, Doc("weight of the mask's mean, where the schedule has it")] = 0.01
+    mask_hinge_weight: Annotated[float, Doc("weight of what the mask falls below its level")] = 1.0
+    mask_variation_weight: Annotated[float, Doc("weight of the mask's total variation")] = 0.1
+    weight_decay: Annotated[float, Doc("weight of the squares of all kernels")] = 0.0
+    ema: Annotated[float, Doc("decay of the averaged weights that previews and conversion use; 0 for no average")] = (
+        0.99
+    )
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "log_every", "checkpoint_every", "preview_every", "warm_up"):
+        for name in ("steps", "batch_size", "accumulate", "warm_up"):
             check_range(name, getattr(self, name), 1, 100_000_000)
-        for name in ("eye_weight", "mouth_weight", "surroundings_weight", "structure_weight", "edge_weight"):
-            check_range(name, getattr(self, name), 0, 1000)
-        for name in ("learning_rate", "discriminator_learning_rate", "ema"):
+        for field in dataclasses.fields(self):
+            if field.name.endswith("_weight"):
+                check_range(field.name, getattr(self, field.name), 0, 1000)
+        for name in ("learning_rate", "discriminator_learning_rate", "weight_decay", "colour_match", "motion_blur"):
             check_range(name, getattr(self, name), 0, 1)
+        for name in ("ema", "momentum"):
+            check_range(name, getattr(self, name), 0, 0.999999)
+        check_range("clip_norm", self.clip_norm, 0, 1e6)
         check_range("turn", self.turn, 0, 180)
         for name in ("zoom", "shift", "warp"):
             check_range(name, getattr(self, name), 0, 0.3)
+        check_range("perceptual_side", self.perceptual_side, 32, 224)
         check_range("seed", self.seed, 0, 2**31 - 1)
+        if self.schedule not in SCHEDULES:
+            raise InputError(f"schedule: expected {' or '.join(SCHEDULES)}, got {self.schedule!r}")
+
+    @property
+    def phases(self) -> Schedule:
+        """The schedule itself."""
+        return SCHEDULES[self.schedule]
 
 
-def phase_at(step: int, steps: int, schedule: tuple[Phase, ...] = SCHEDULE) -> Phase:
-    """The phase in force at a step, counted from 0, of a training of so many steps."""
-    return max((phase for phase in schedule if phase.start * steps <= step), key=lambda phase: phase.start)
+FAITHFUL = TrainConfig(
+    steps=40_000,
+    schedule="faithful",
+    learning_rate=1e-4,
+    momentum=0.5,
+    clip_norm=0.0,
+    warm_up=1,
+    turn=10.0,
+    zoom=0.1,
+    shift=0.05,
+    warp=0.03,
+    colour_match=0.5,
+    eye_weight=30.0,
+    mouth_weight=0.0,
+    surroundings_weight=1.0,
+    structure_weight=0.0,
+    edge_weight=0.1,
+    perceptual="auto",
+    perceptual_side=224,
+    mask_hinge_weight=0.1,
+    weight_decay=1e-4,
+    ema=0.0,
+)
+"""The numbers of faceswap-GAN v2.2."""
+
+TRAINING_PRESETS: dict[Preset, TrainConfig] = {
+    "tiny": TrainConfig(),
+    "lite": TrainConfig(),
+    "standard": TrainConfig(),
+    "faithful": FAITHFUL,
+}
+"""The options that go with the networks of the same name."""

@@ -21,10 +21,11 @@ from faceswap_lib.options import options_from_dict, options_to_dict
 from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.backends import build_step
 from faceswap_lib.training.checkpoint import TrainingState, load_averaged, read_checkpoint, write_checkpoint
-from faceswap_lib.training.config import Phase, TrainConfig, phase_at
+from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.history import HistoryWriter
 from faceswap_lib.training.objective import Batch, Objective
 from faceswap_lib.training.preview import preview_grid
+from faceswap_lib.training.schedule import Phase, phase_at
 
 logger = logging.getLogger(__name__)
 
@@ -212,12 +213,12 @@ def _run_steps(
     with bar, contextlib.closing(HistoryWriter(folder / "history.jsonl", state.history_bytes)) as history:
         while state.step < config.steps:
             seed.state.assign([config.seed, state.step * DRAWS_PER_STEP])
-            phase = phase_at(state.step, config.steps)
+            phase = phase_at(state.step, config.steps, config.phases)
             _set_learning_rates(state, config, phase)
             batch = draw_batch(config, state.step, faces_a.count, faces_b.count)
             # A young average of few steps would remember the first weights for too long.
             decay = min(config.ema, (1 + state.step) / (10 + state.step))
-            terms = take_step(batch, phase.loss_weights(), decay, adversarial=phase.adversarial > 0)
+            terms = take_step(batch, phase.weights(config), decay, active=phase.active(config))
             state.step += 1
             _check_finite(terms, state.step)
             bar.update()
