@@ -16,7 +16,7 @@ def plain(value: float, channels: int = 1, side: int = 4) -> np.ndarray:
 
 
 def make_sample(side: int = 4, **parts: np.ndarray) -> losses.Sample:
-    nothing = {"warped": plain(0, 3, side), "seen": plain(0, 3, side), "real": plain(0, 3, side)}
+    nothing = {"warped": plain(0, 3, side), "seen": plain(0, 3, side), "real": plain(0, 3, side), "tones": None}
     masks = {name: plain(0, 1, side) for name in ("eyes", "mouth", "face")}
     return losses.Sample(**(nothing | masks | parts))
 
@@ -75,12 +75,11 @@ def test_edges_see_differences_and_not_brightness():
 def test_dissimilarity_runs_from_0_to_1():
     rng = np.random.default_rng(1)
     real = 0.5 + rng.uniform(-0.4, 0.4, (1, 16, 16, 3)).astype(np.float32)
-    face = plain(1, 1, 16)
-    sample = make_sample(16, real=real, face=face)
-    share = 256 / 257
-    assert number(losses.dissimilarity(real, sample, face)) == pytest.approx(0, abs=1e-5)
-    opposite = number(losses.dissimilarity(1 - real, sample, face))
-    noisy = number(losses.dissimilarity(real + 0.2 * rng.normal(size=real.shape).astype(np.float32), sample, face))
+    sample = make_sample(16, real=real, face=plain(1, 1, 16))
+    share = 25 / 26  # five windows of 7, two apart, either way
+    assert number(losses.dissimilarity(real, sample)) == pytest.approx(0, abs=1e-5)
+    opposite = number(losses.dissimilarity(1 - real, sample))
+    noisy = number(losses.dissimilarity(real + 0.2 * rng.normal(size=real.shape).astype(np.float32), sample))
     assert 0.02 < noisy < 0.4 < 0.8 < opposite < share
 
 
@@ -89,8 +88,8 @@ def test_dissimilarity_of_flat_pictures_is_the_formula():
     a, b = 0.8, 0.2
     sample = make_sample(16, real=plain(b, 3, 16), face=plain(1, 1, 16))
     ssim = (2 * a * b + 0.0004) / (a * a + b * b + 0.0004)
-    value = number(losses.dissimilarity(plain(a, 3, 16), sample, plain(1, 1, 16)))
-    assert value == pytest.approx((1 - ssim) / 2 * 256 / 257, rel=1e-3)
+    value = number(losses.dissimilarity(plain(a, 3, 16), sample))
+    assert value == pytest.approx((1 - ssim) / 2 * 25 / 26, rel=1e-3)
 
 
 def test_dissimilarity_of_textures_is_that_of_scikit_image():
@@ -104,8 +103,42 @@ def test_dissimilarity_of_textures_is_that_of_scikit_image():
     _, likeness = structural_similarity(
         fake[0], real[0], data_range=2, channel_axis=-1, win_size=7, use_sample_covariance=False, full=True
     )
-    value = number(losses.dissimilarity(fake, make_sample(32, real=real, face=middle), middle))
-    assert value == pytest.approx(((1 - likeness[8:24, 8:24]) / 2).mean() * 256 / 257, abs=1e-4)
+    centres = slice(3, 29, 2)
+    face = np.array([[middle[0, y - 3 : y + 4, x - 3 : x + 4].mean() for x in range(3, 29, 2)] for y in range(3, 29, 2)])
+    expected = ((1 - likeness[centres, centres].mean(-1)) / 2 * face).sum() / (face.sum() + 1)
+    value = number(losses.dissimilarity(fake, make_sample(32, real=real, face=middle)))
+    assert value == pytest.approx(expected, abs=1e-4)
+
+
+def test_first_differences_are_of_neighbours():
+    picture = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1) ** 2
+    for axis in (1, 2):
+        found = ops.convert_to_numpy(losses.first_difference(picture, axis))
+        assert np.array_equal(found, np.diff(picture, axis=axis))
+
+
+def test_features_are_compared_by_their_pattern():
+    """Standardised, [0, 2] is [-1, 1] and [2, 0] its opposite: a distance of 2 at every place, squared 4."""
+    ramp = np.array([0, 2], np.float32).reshape(1, 1, 2, 1)
+    louder, opposite = 5 * ramp + 3, ramp[:, :, ::-1]
+    share = 1 / (1 + 1e-3)
+    assert number(losses.feature_distance([ramp], [louder], [1.0])) == pytest.approx(0, abs=1e-5)
+    assert number(losses.feature_distance([ramp], [opposite], [1.0])) == pytest.approx(4 * share)
+    two = losses.feature_distance([ramp, ramp], [opposite, ramp], [0.25, 10.0])
+    assert number(two) == pytest.approx(share)
+
+
+def test_landmarks_are_compared_by_their_distance():
+    assert number(losses.landmark_distance(np.array([[0.1, 0.5]]), np.array([[0.3, 0.4]]))) == pytest.approx(0.15)
+
+
+def test_a_cycle_pays_for_what_is_lost_and_for_the_mask():
+    value = number(losses.cycle(plain(0.5, 3), plain(0.2, 3), plain(0.6)))
+    assert value == pytest.approx(10 * 0.3 + 0.1 * 0.6)
+
+
+def test_weight_decay_is_the_sum_of_squares():
+    assert number(losses.weight_decay([np.full((2, 3), 2.0), np.array([[3.0]])])) == pytest.approx(6 * 4 + 9)
 
 
 def test_total_variation_counts_steps():
@@ -114,6 +147,10 @@ def test_total_variation_counts_steps():
     stripes = plain(0)
     stripes[:, ::2] = 0.5
     assert number(losses.total_variation(stripes)) == pytest.approx(0.5)
+
+
+def test_mask_l1_is_the_mean():
+    assert number(losses.mask_l1(half())) == pytest.approx(0.5)
 
 
 def test_the_mask_prior_is_the_distance_from_the_face():
@@ -145,3 +182,11 @@ def test_a_discriminator_pays_for_missing_the_share():
     share = np.array([0.25, 0.5], np.float32)[:, None, None, None]
     assert number(losses.judge_mixture(score, share)) == pytest.approx(0.25 / 2)
     assert number(losses.judge_mixture(np.broadcast_to(share, score.shape), share)) == 0
+
+
+def test_relative_scores_count_against_the_other_kind():
+    """Reals at 2 and fakes at 0 lead by 2 and -2: 1 each off for the discriminator, 3 for the generator."""
+    telling, fooling = (number(loss) for loss in losses.judge_relative(plain(2), plain(0)))
+    assert telling == pytest.approx(1) and fooling == pytest.approx(9)
+    telling, fooling = (number(loss) for loss in losses.judge_relative(plain(0.5), plain(-0.5)))
+    assert telling == pytest.approx(0) and fooling == pytest.approx(4)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig, paste_face
-from faceswap_lib.conversion.paste import sharpen
+from faceswap_lib.conversion.paste import TEXTURE_LIMIT, sharpen
 from faceswap_lib.faces import CROP_SIZE, crop_from_frame, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.align import VIEW_COVERAGE, map_points
 from tests.conftest import annotated_face
 from tests.fakes import make_face
 from tests.videos import psnr
 
-PLAIN = ConvertConfig(colour="none", sharpen=0)
+PLAIN = ConvertConfig(colour="none", sharpen=0, texture=0)
 
 
 def paste(frame, face, *, new=None, mask=1.0, size=128, config=PLAIN) -> np.ndarray:
@@ -145,3 +145,24 @@ def test_sharpening_lifts_edges_and_nothing_else():
     assert np.array_equal(sharpen(picture, 1.0)[:, [0, -1]], picture[:, [0, -1]])
     contrasts = [int(np.ptp(sharpen(picture, amount))) for amount in (0, 0.5, 1.0)]
     assert contrasts[0] < contrasts[1] < contrasts[2]
+
+
+def test_texture_gives_back_what_the_networks_pixels_cannot_show():
+    """Fine grain on grey: a small view loses it, texture brings it back; steps beyond the limit stay out."""
+    grain = np.random.default_rng(3).integers(-10, 11, (300, 400, 1))
+    face = make_face(200, 130, 90)
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 64, VIEW_COVERAGE)
+    middle = np.s_[110:150, 180:220]
+
+    def detail(frame, texture: float) -> float:
+        config = dataclasses.replace(PLAIN, texture=texture)
+        frame = np.broadcast_to(frame, (300, 400, 3)).astype(np.uint8)
+        grey = [128, 128, 128]
+        return float(paste(frame, face, new=grey, size=64, config=config)[middle].astype(float).std())
+
+    assert np.linalg.norm(matrix[:, 0]) < 0.4, "a pixel of the view spans several of the frame"
+    assert detail(128 + grain, 0) == pytest.approx(0, abs=0.1)
+    assert detail(128 + grain, 0.5) == pytest.approx(detail(128 + grain, 1) / 2, abs=0.4)
+    assert detail(128 + grain, 1) > 0.8 * grain.std()
+    loud = detail(128 + 10 * grain, 1)
+    assert loud < TEXTURE_LIMIT < 0.5 * (10 * grain).std()

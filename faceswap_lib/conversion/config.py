@@ -21,10 +21,15 @@ class ConvertConfig:
     ] = 0.0
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
     sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 3.0
+    texture: Annotated[
+        float,
+        Doc("how much of the original's finest detail, smaller than a pixel of the networks', the new face takes on"),
+    ] = 1.0
     swap_batch: Annotated[int, Doc("faces swapped at a time")] = 8
 
     def __post_init__(self):
         check_range("code_shift", self.code_shift, 0, 1)
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
+        check_range("texture", self.texture, 0, 1)
         check_range("swap_batch", self.swap_batch, 1, 1024)

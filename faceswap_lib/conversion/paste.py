@@ -15,6 +15,9 @@ PASTE_SIZE = 256
 DETAIL_SIGMAS = (0.8, 2.5)
 """The two blurs, in pixels at `PASTE_SIZE`, between which detail is lifted."""
 
+TEXTURE_LIMIT = 16.0
+"""Largest step, of 255, that is taken for texture: skin and grain stay below it, the edges of a face do not."""
+
 
 def paste_face(
     frame: np.ndarray,
@@ -52,7 +55,9 @@ def paste_face(
     new = COLOUR_MATCHES[config.colour](new, old, cv2.resize(weight, (size, size), interpolation=cv2.INTER_AREA))
     # 3. Back to the frame, only where the view lies in it.
     new = sharpen(cv2.resize(new, (PASTE_SIZE, PASTE_SIZE), interpolation=cv2.INTER_CUBIC), config.sharpen)
-    return _blend_into(frame, new, weight, invert_affine(resize_matrix(view_from_frame, larger)))
+    old = cv2.resize(old, (PASTE_SIZE, PASTE_SIZE), interpolation=cv2.INTER_CUBIC)
+    frame_from_paste = invert_affine(resize_matrix(view_from_frame, larger))
+    return _blend_into(frame, old, new, weight, frame_from_paste, config.texture)
 
 
 def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
@@ -74,7 +79,15 @@ def _fade_border(weight: np.ndarray) -> np.ndarray:
     return weight * ramp[:, None] * ramp
 
 
-def _blend_into(frame: np.ndarray, new: np.ndarray, weight: np.ndarray, frame_from_paste: np.ndarray) -> np.ndarray:
+def _blend_into(
+    frame: np.ndarray,
+    old: np.ndarray,
+    new: np.ndarray,
+    weight: np.ndarray,
+    frame_from_paste: np.ndarray,
+    texture: float,
+) -> np.ndarray:
+    """Blends `new` into the frame under `weight`, with what of the frame's detail `old` is too small to show."""
     height, width = frame.shape[:2]
     corners = np.array([[0, 0], [PASTE_SIZE, 0], [0, PASTE_SIZE], [PASTE_SIZE, PASTE_SIZE]], np.float64)
     corners = map_points(frame_from_paste, corners)
@@ -85,9 +98,16 @@ def _blend_into(frame: np.ndarray, new: np.ndarray, weight: np.ndarray, frame_fr
         return result
     matrix = frame_from_paste - np.array([[0, 0, left], [0, 0, top]])
     size = (int(right - left), int(bottom - top))
-    painted = cv2.warpAffine(new, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def place(picture: np.ndarray) -> np.ndarray:
+        placed = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return placed.astype(np.float32)
+
     share = cv2.warpAffine(weight, matrix, size, flags=cv2.INTER_LINEAR)[..., None]
     region = frame[top:bottom, left:right].astype(np.float32)
-    mixed = region + share * (painted.astype(np.float32) - region)
+    painted = place(new)
+    if texture:
+        painted += texture * np.clip(region - place(old), -TEXTURE_LIMIT, TEXTURE_LIMIT)
+    mixed = region + share * (painted - region)
     result[top:bottom, left:right] = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
     return result

@@ -119,22 +119,11 @@ def _open_vggface(path: pathlib.Path | None) -> FeatureNetwork | None:
 
 
 def _open_o_net() -> FeatureNetwork:
-    """The convolutions of MTCNN's O-Net, built anew: the package's own belongs to TensorFlow."""
-    import keras
-    from keras import layers
-    from mtcnn.utils.tensorflow import load_weights
+    from faceswap_lib.networks import onet
 
-    picture = x = keras.Input((O_NET_SIDE, O_NET_SIDE, 3))
-    outputs = []
-    for channels, kernel, pool in ((32, 3, (3, "same")), (64, 3, (3, "valid")), (64, 3, (2, "same")), (128, 2, None)):
-        x = layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(channels, kernel)(x))
-        outputs.append(x)
-        if pool:
-            x = layers.MaxPooling2D(pool[0], strides=2, padding=pool[1])(x)
-    model = keras.Model(picture, outputs, name="onet_features")
-    model.set_weights(load_weights("onet.lz4")[: len(model.weights)])
-
-    def preprocess(pictures: np.ndarray) -> np.ndarray:
-        return (pictures.astype(np.float32) - 127.5) / 128
-
-    return FeatureNetwork(name="mtcnn-onet", side=O_NET_SIDE, preprocess=preprocess, model=model)
+    return FeatureNetwork(
+        name="mtcnn-onet",
+        side=O_NET_SIDE,
+        preprocess=lambda pictures: onet.preprocess(pictures.astype(np.float32)),
+        model=onet.build_onet_features(O_NET_SIDE),
+    )

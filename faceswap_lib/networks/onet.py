@@ -1,7 +1,7 @@
 """MTCNN's last network, O-Net, built anew so that it runs on every backend; its weights come with the `mtcnn` package.
 
-It decides whether 48x48 pixels show a face, and where its eyes, nose and mouth corners are. What it has learned for that
-serves as a perceptual network that is on every machine: its convolutions take pictures of any side.
+It decides whether 48x48 pixels show a face, and where its eyes, nose and mouth corners are. What it has learned for
+that serves as a perceptual network that is on every machine: its convolutions take pictures of any side.
 
 Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016.
 """
@@ -41,8 +41,8 @@ def build_onet_points() -> keras.Model:
     """Builds the network that points at a face's landmarks, with its weights.
 
     Returns:
-        (B, 48, 48, 3) from `preprocess` to (B, 10): x of left eye, right eye, nose, left and right mouth corner, then their
-        y, as shares of the side; not trainable.
+        (B, 48, 48, 3) from `preprocess` to (B, 10): x of left eye, right eye, nose, left and right mouth corner, then
+        their y, as shares of the side; not trainable.
     """
     picture = keras.Input((SIDE, SIDE, 3), name="picture")
     x = layers.Permute((2, 1, 3))(_convolve(picture)[-1])

@@ -52,7 +52,7 @@ class TrainConfig:
     perceptual: Annotated[
         Perceptual,
         Doc(
-            "whose features are compared: VGGFace's, or those of MTCNN's O-Net; auto takes VGGFace if its file is there"
+            "whose features are compared: VGGFace's or MTCNN's O-Net's; auto takes VGGFace if its file is there"
         ),
     ] = "none"
     perceptual_weight: Annotated[float, Doc("weight of the perceptual loss, where the schedule has it")] = 1.0
@@ -68,7 +68,7 @@ class TrainConfig:
     mask_hinge_weight: Annotated[float, Doc("weight of what the mask falls below its level")] = 1.0
     mask_variation_weight: Annotated[float, Doc("weight of the mask's total variation")] = 0.1
     weight_decay: Annotated[float, Doc("weight of the squares of all kernels")] = 0.0
-    ema: Annotated[float, Doc("decay of the averaged weights that previews and conversion use; 0 for no average")] = (
+    ema: Annotated[float, Doc("decay of the averaged weights that previews and conversion use, 0 for none")] = (
         0.99
     )
 

@@ -1,8 +1,8 @@
 """The schedule of a training as data: phases that scale with the number of steps.
 
-A phase says when, `TrainConfig` says how much: the weight of a loss is its weight there times the phase's factor. Weights
-are inputs of the compiled step, so a change of phase compiles a program only when a group of networks joins or leaves,
-and it leaves the optimisers as they are.
+A phase says when, `TrainConfig` says how much: the weight of a loss is its weight there times the phase's factor.
+Weights are inputs of the compiled step, so a change of phase compiles a program only when a group of networks joins or
+leaves, and it leaves the optimisers as they are.
 """
 
 import dataclasses
