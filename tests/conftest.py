@@ -155,7 +155,7 @@ def tiny_run(small_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
     from faceswap_lib.training import TrainConfig, train
 
     workspace = Workspace(shutil.copytree(small_workspace.root, tmp_path_factory.mktemp("trained") / "workspace"))
-    network_config = NetworkConfig(capacity="tiny", resolution=64, attention=False, norm="none")
+    network_config = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
     train_config = TrainConfig(
         steps=40, batch_size=2, warm_up=4, seed=7, log_every=1, checkpoint_every=20, preview_every=20
     )

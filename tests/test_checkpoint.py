@@ -24,7 +24,7 @@ from tests.conftest import read_arrays
 NARROW = dataclasses.replace(
     WIDTHS["tiny", 64], encoder=(8, 8, 8, 16), code=16, decoder=(16, 8, 8), discriminator=(4, 4, 4)
 )
-CONFIG = NetworkConfig(capacity="tiny", resolution=64, attention=False, norm="none")
+CONFIG = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
 
 
 def make_state(seed: int, config: NetworkConfig = CONFIG) -> TrainingState:
@@ -168,9 +168,9 @@ def test_with_no_whole_checkpoint_nothing_is_changed(folder, state):
         load_averaged(folder, CONFIG)
 
 
-@pytest.mark.parametrize("change", [{"norm": "instance"}, {"attention": True}, {"resolution": 128}])
+@pytest.mark.parametrize("change", [{"norm": "instance"}, {"attention": "self"}, {"resolution": 128}])
 def test_a_checkpoint_of_other_networks_is_refused(folder, change):
-    config = NetworkConfig(**({"capacity": "tiny", "resolution": 64, "attention": False, "norm": "none"} | change))
+    config = NetworkConfig(**({"capacity": "tiny", "resolution": 64, "attention": "none", "norm": "none"} | change))
     other = make_state(9, config)
     with pytest.raises(CheckpointError, match="do not fit these networks"):
         read_checkpoint(folder, other)

@@ -1,68 +1,63 @@
 """Which networks to build."""
 
 import dataclasses
+import typing
 from typing import Annotated, Literal
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
+from faceswap_lib.networks.widths import WIDTHS, Widths, reference_widths
 from faceswap_lib.options import Doc, check_range
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Widths:
-    """How many channels the networks have.
-
-    Attributes:
-        encoder: Channels at half the input's side, a quarter, and so on, down to 4x4.
-        code: Numbers in the bottleneck.
-        places: Channels at 8x8 that go past the bottleneck; more of them keep expression better and identity worse.
-        decoder: Channels at 8x8, 16x16, and so on, up to half the output's side.
-        discriminator: Channels at half the input's side, a quarter, an eighth.
-    """
-
-    encoder: tuple[int, ...]
-    code: int
-    places: int
-    decoder: tuple[int, ...]
-    discriminator: tuple[int, int, int]
-
-
-WIDTHS = {
-    ("tiny", 64): Widths(
-        encoder=(32, 64, 128, 256), code=256, places=8, decoder=(128, 96, 64), discriminator=(16, 32, 64)
-    ),
-    ("tiny", 128): Widths(
-        encoder=(32, 48, 64, 128, 256), code=256, places=8, decoder=(128, 96, 64, 32), discriminator=(16, 32, 64)
-    ),
-    ("lite", 64): Widths(
-        encoder=(64, 128, 256, 512), code=512, places=16, decoder=(256, 192, 96), discriminator=(32, 64, 128)
-    ),
-    ("lite", 128): Widths(
-        encoder=(48, 96, 192, 256, 384), code=512, places=16, decoder=(256, 160, 96, 48), discriminator=(32, 64, 128)
-    ),
-}
+Capacity = Literal["tiny", "lite", "standard"]
+Attention = Literal["none", "self", "dual"]
+Norm = Literal["none", "instance", "batch", "layer", "group", "hybrid"]
+Upsampling = Literal["shuffle", "nearest"]
+Layout = Literal["direct", "reference"]
+View = Literal["face", "picture"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
     """Which networks to build; a checkpoint fits only the networks of its own configuration."""
 
-    resolution: Annotated[Literal[64, 128], Doc("side of the networks' input and output in pixels")] = 128
+    resolution: Annotated[Literal[64, 128, 256], Doc("side of the networks' input and output in pixels")] = 128
     coverage: Annotated[
         float, Doc("side of what they see as a share of the crop's side; less is closer to the face")
     ] = VIEW_COVERAGE
-    capacity: Annotated[Literal["tiny", "lite"], Doc("how many channels the networks have")] = "lite"
-    attention: Annotated[bool, Doc("self-attention over 16x16 positions in the encoder and the decoders")] = True
+    capacity: Annotated[Capacity, Doc("how many channels the networks have")] = "lite"
+    attention: Annotated[
+        Attention,
+        Doc(
+            "positions that look at each other: self; channels too: dual. In the direct layout over 16x16 positions in "
+            "the encoder and the decoders, in the reference layout where faceswap-GAN v2.2 has it"
+        ),
+    ] = "self"
     norm: Annotated[
-        Literal["none", "instance", "hybrid"],
+        Norm,
         Doc("normalisation after convolutions; hybrid normalises half of the channels and mixes the other half"),
     ] = "hybrid"
+    upsampling: Annotated[
+        Upsampling,
+        Doc("how the decoders double: shuffle turns channels into pixels, nearest repeats pixels and convolves"),
+    ] = "shuffle"
+    layout: Annotated[
+        Layout,
+        Doc("direct: a few channels go past the bottleneck; reference: the networks of faceswap-GAN v2.2"),
+    ] = "direct"
+    view: Annotated[
+        View,
+        Doc("what the encoder reads: the face alone in a standard tone, or the whole picture in its own colours"),
+    ] = "face"
 
     def __post_init__(self):
         check_range("coverage", self.coverage, 0.4, 1)
         if (self.capacity, self.resolution) not in WIDTHS:
             known = ", ".join(f"{capacity} at {resolution}" for capacity, resolution in WIDTHS)
             raise InputError(f"no networks of capacity {self.capacity} at {self.resolution} pixels; there are {known}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)}")
 
     @property
     def stored_size(self) -> int:
@@ -76,14 +71,30 @@ class NetworkConfig:
 
     @property
     def widths(self) -> Widths:
-        """The channels that go with capacity and resolution."""
+        """The channels that go with layout, capacity and resolution."""
+        if self.layout == "reference":
+            return reference_widths(self.capacity, self.resolution)
         return WIDTHS[self.capacity, self.resolution]
 
 
-Preset = Literal["tiny", "lite"]
+CHOICES = {
+    "attention": typing.get_args(Attention),
+    "norm": typing.get_args(Norm),
+    "upsampling": typing.get_args(Upsampling),
+    "layout": typing.get_args(Layout),
+    "view": typing.get_args(View),
+}
+"""What the options in words may say; capacity and resolution are checked together."""
+
+Preset = Literal["tiny", "lite", "standard", "faithful"]
 
 PRESETS: dict[str, NetworkConfig] = {
-    "tiny": NetworkConfig(capacity="tiny", resolution=64, attention=False),
+    "tiny": NetworkConfig(capacity="tiny", resolution=64, attention="none"),
     "lite": NetworkConfig(capacity="lite", resolution=128),
+    "standard": NetworkConfig(capacity="standard", resolution=128),
+    "faithful": NetworkConfig(
+        layout="reference", view="picture", resolution=64, capacity="standard", attention="self", norm="instance"
+    ),
 }
-"""Networks under short names: `tiny` for tests and first looks, `lite` for results on a CPU or a small GPU."""
+"""Networks under short names: `tiny` for tests and first looks, `lite` for results on a CPU or a small GPU, `standard`
+for a large GPU, `faithful` for what faceswap-GAN v2.2 gives."""

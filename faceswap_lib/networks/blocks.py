@@ -1,0 +1,43 @@
+"""What both layouts build from: the options for normalisation, attention and enlargement, turned into layers."""
+
+from keras import layers, ops
+
+from faceswap_lib.networks.attention import DualAttention, SelfAttention
+from faceswap_lib.networks.config import NetworkConfig
+from faceswap_lib.networks.norms import GroupNorm, HybridNorm, InstanceNorm
+from faceswap_lib.networks.upsampling import ReflectPad
+
+_NORMS = {
+    "instance": InstanceNorm,
+    "batch": layers.BatchNormalization,
+    "layer": lambda: GroupNorm(groups=1),
+    "group": GroupNorm,
+    "hybrid": HybridNorm,
+}
+_ATTENTIONS = {"self": SelfAttention, "dual": DualAttention}
+
+
+def normalise(x, config: NetworkConfig):
+    """Normalises (B, H, W, C) as `config.norm` says."""
+    return x if config.norm == "none" else _NORMS[config.norm]()(x)
+
+
+def attend(x, config: NetworkConfig, **options):
+    """Adds the attention that `config.attention` names to (B, H, W, C)."""
+    return x if config.attention == "none" else _ATTENTIONS[config.attention](**options)(x)
+
+
+def enlarge_nearest(x, channels: int, name: str | None = None):
+    """Repeats every pixel of (B, H, W, C) in both directions and convolves: (B, 2 H, 2 W, channels)."""
+    x = ReflectPad(1)(layers.UpSampling2D(2, interpolation="nearest")(x))
+    return layers.Conv2D(channels, 3, kernel_initializer="he_normal", name=name)(x)
+
+
+def to_mask(x):
+    """Turns a convolution's output into a mask, float32 in [0, 1]."""
+    return ops.sigmoid(ops.cast(x, "float32"))
+
+
+def to_picture(x):
+    """Turns a convolution's output into a picture, float32 in [-1, 1]."""
+    return ops.tanh(ops.cast(x, "float32"))

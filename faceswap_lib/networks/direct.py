@@ -1,0 +1,94 @@
+"""The direct layout: a bottleneck that a few channels go past, and the last doubling in the head."""
+
+import keras
+from keras import layers, ops
+
+from faceswap_lib.networks.blocks import attend, enlarge_nearest, normalise, to_mask, to_picture
+from faceswap_lib.networks.config import NetworkConfig
+from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
+
+
+def build_encoder(config: NetworkConfig) -> keras.Model:
+    """Builds the encoder: strided convolutions to 4x4, a narrow bottleneck, back up to 8x8.
+
+    The bottleneck is what makes a swap of it, but it learns late where eyes and mouth are, for it must say so in words,
+    as it were. A few channels at 8x8 go past it and point at the places.
+    """
+    widths = config.widths
+    image = keras.Input((config.resolution, config.resolution, 3), name="warped")
+    x = _convolve(image, widths.encoder[0], kernel=5, stride=2)
+    for channels in widths.encoder[1:]:
+        x = normalise(_convolve(x, channels, stride=2), config)
+        x = _attend_at_16(x, config)
+        if x.shape[1] == 8:
+            places = layers.Conv2D(widths.places, 1, kernel_initializer="he_normal", name="places")(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(widths.code, name="code")(x)
+    x = layers.Dense(4 * 4 * widths.encoder[-1], name="decode")(x)
+    x = layers.Reshape((4, 4, widths.encoder[-1]))(x)
+    x = _upscale(x, widths.decoder[0], config)
+    x = layers.Concatenate()([x, places])
+    return keras.Model(image, x, name="encoder")
+
+
+def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str) -> keras.Model:
+    """Builds a decoder: upscaling from 8x8 to half the resolution, one more for mask and face.
+
+    The last doubling happens in the head, so that no wide layer ever runs at full resolution.
+    """
+    widths = config.widths
+    code = keras.Input(code_shape, name="code")
+    x = code
+    coarse = []
+    for channels in widths.decoder[1:]:
+        x = _attend_at_16(_upscale(x, channels, config), config)
+        if x.shape[1] == 32:
+            x = _residual(x, config)
+        if x.shape[1] >= 64:
+            coarse.append(x)
+    if config.upsampling == "shuffle":
+        heads = layers.Conv2D(16, 3, padding="same", kernel_initializer=IcnrInitializer(2), name="heads")(x)
+        heads = PixelShuffle(2)(heads)  # (B, R, R, 4)
+    else:
+        heads = enlarge_nearest(x, 4, name="heads")
+    outputs = [to_mask(heads[..., :1]), to_picture(heads[..., 1:])]
+    for features in coarse:
+        side = layers.Conv2D(3, 5, padding="same", name=f"side_{features.shape[1]}")(features)
+        outputs.append(to_picture(side))
+    return keras.Model(code, outputs, name=name)
+
+
+def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
+    """Builds a patch discriminator that also sees the warped input the picture was made from."""
+    pair = keras.Input((config.resolution, config.resolution, 6), name="picture_and_warped")
+    x = pair
+    for index, channels in enumerate(config.widths.discriminator):
+        x = _convolve(x, channels, kernel=4, stride=2)
+        if index:
+            x = normalise(x, config)
+    score = layers.Conv2D(1, 4, padding="same", kernel_initializer="he_normal", name="score")(x)
+    return keras.Model(pair, ops.cast(score, "float32"), name=name)
+
+
+def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
+    x = layers.Conv2D(channels, kernel, strides=stride, padding="same", kernel_initializer="he_normal")(x)
+    return layers.LeakyReLU(negative_slope=0.2)(x)
+
+
+def _upscale(x, channels: int, config: NetworkConfig):
+    if config.upsampling == "nearest":
+        return normalise(layers.LeakyReLU(negative_slope=0.2)(enlarge_nearest(x, channels)), config)
+    x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=IcnrInitializer(2))(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    return normalise(PixelShuffle(2)(x), config)
+
+
+def _residual(x, config: NetworkConfig):
+    channels = x.shape[-1]
+    y = normalise(_convolve(x, channels), config)
+    y = layers.Conv2D(channels, 3, padding="same", kernel_initializer="he_normal")(y)
+    return layers.LeakyReLU(negative_slope=0.2)(layers.Add()([x, y]))
+
+
+def _attend_at_16(x, config: NetworkConfig):
+    return attend(x, config) if x.shape[1] == 16 else x

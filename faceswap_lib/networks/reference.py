@@ -1,0 +1,93 @@
+"""The reference layout: the networks of faceswap-GAN v2.2, to compare with.
+
+Written anew from their description. What differs from the direct layout: a first convolution at the input's whole side,
+no channels past the bottleneck, convolutions without bias, attention up to 64x64 positions, heads at the output's
+whole side. The penalty on large weights is the training's business.
+Source: shaoanlu, faceswap-GAN v2.2, 2018.
+"""
+
+import keras
+from keras import layers, ops
+
+from faceswap_lib.networks.blocks import attend, enlarge_nearest, normalise, to_mask, to_picture
+from faceswap_lib.networks.config import NetworkConfig
+from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
+
+
+def build_encoder(config: NetworkConfig) -> keras.Model:
+    """Builds the encoder: a 5x5 convolution, strided convolutions to 4x4, two dense layers, back up to 8x8.
+
+    Attention follows the second and the third strided convolution: 16x16 and 8x8 positions at 64 pixels.
+    """
+    widths = config.widths
+    image = keras.Input((config.resolution, config.resolution, 3), name="warped")
+    x = layers.Conv2D(widths.encoder[0], 5, padding="same", use_bias=False)(image)
+    for index, channels in enumerate(widths.encoder[1:]):
+        x = layers.ReLU()(_convolve(x, channels, stride=2))
+        if index:
+            x = normalise(x, config)
+        if index in (1, 2):
+            x = _attend(x, config)
+    x = layers.Flatten()(x)
+    x = layers.Dense(widths.code, name="code")(x)
+    x = layers.Dense(4 * 4 * widths.encoder[-1], name="decode")(x)
+    x = layers.Reshape((4, 4, widths.encoder[-1]))(x)
+    return keras.Model(image, _upscale(x, widths.decoder[0], config), name="encoder")
+
+
+def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str) -> keras.Model:
+    """Builds a decoder: upscaling from 8x8 to 64x64, a residual block, attention over 64x64 positions, then heads.
+
+    Before every doubling above 64 a side output gives the face at the size reached so far.
+    """
+    widths = config.widths
+    code = keras.Input(code_shape, name="code")
+    x = _upscale(code, widths.decoder[1], config)
+    x = _attend(_upscale(x, widths.decoder[2], config), config)
+    x = _residual(_upscale(x, widths.decoder[3], config))
+    x = layers.ReLU()(_convolve(x, widths.decoder[3])) if config.attention == "none" else _attend(x, config)
+    coarse = []
+    for channels in widths.decoder[4:]:
+        side = layers.Conv2D(3, 5, padding="same", name=f"side_{x.shape[1]}")(x)
+        coarse.append(to_picture(side))
+        x = layers.ReLU()(_convolve(_upscale(x, channels, config), channels))
+    mask = to_mask(layers.Conv2D(1, 5, padding="same", name="mask")(x))
+    face = to_picture(layers.Conv2D(3, 5, padding="same", name="face")(x))
+    return keras.Model(code, [mask, face, *coarse], name=name)
+
+
+def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
+    """Builds a discriminator of 8x8 patches that also sees the warped input the picture was made from."""
+    pair = keras.Input((config.resolution, config.resolution, 6), name="picture_and_warped")
+    x = pair
+    for index, channels in enumerate(config.widths.discriminator):
+        x = layers.LeakyReLU(negative_slope=0.2)(_convolve(x, channels, kernel=4, stride=2))
+        if index:
+            x = normalise(x, config)
+        if index >= 2:
+            x = _attend(x, config)
+    score = layers.Conv2D(1, 4, padding="same", use_bias=False, name="score")(x)
+    return keras.Model(pair, ops.cast(score, "float32"), name=name)
+
+
+def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
+    options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
+    return layers.Conv2D(channels, kernel, strides=stride, **options)(x)
+
+
+def _upscale(x, channels: int, config: NetworkConfig):
+    if config.upsampling == "nearest":
+        return normalise(enlarge_nearest(x, channels), config)
+    x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=IcnrInitializer(2))(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    return PixelShuffle(2)(normalise(x, config))
+
+
+def _residual(x):
+    y = layers.LeakyReLU(negative_slope=0.2)(_convolve(x, x.shape[-1]))
+    y = layers.Add()([x, _convolve(y, x.shape[-1])])
+    return layers.LeakyReLU(negative_slope=0.2)(y)
+
+
+def _attend(x, config: NetworkConfig):
+    return attend(x, config, use_bias=True)

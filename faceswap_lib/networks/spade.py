@@ -1,0 +1,112 @@
+"""Normalisation steered by a map: what a layer may say about each place is written on the map.
+
+Source: Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization", 2019.
+"""
+
+import keras
+from keras import ops
+
+from faceswap_lib.networks.norms import standardise, to_float32
+
+
+@keras.saving.register_keras_serializable("faceswap_lib")
+class Spade(keras.layers.Layer):
+    """Gives every channel of every picture mean 0 and variance 1, then a scale and an offset read from a map.
+
+    Called with `[x, map]`, (B, H, W, C) and (B, H * n, W * n, M); a larger map is averaged down. The statistics are
+    those of each picture where the paper takes the batch's.
+    Source: Park et al., 2019, equation 1.
+    """
+
+    def __init__(self, hidden: int = 128, epsilon: float = 1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden = hidden
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        (_, height, width, channels), (_, map_height, map_width, map_channels) = input_shape
+        self._shrink = max(map_height // height, 1)
+        if (map_height, map_width) != (height * self._shrink, width * self._shrink):
+            raise ValueError(
+                f"expected a map of {height}x{width} or a whole multiple of it, got {map_height}x{map_width}; resize it"
+            )
+        self.read = _convolution(self, self.hidden, "read")
+        self.scale, self.offset = _convolution(self, channels, "scale"), _convolution(self, channels, "offset")
+        self.read.build((None, height, width, map_channels))
+        self.scale.build((None, height, width, self.hidden))
+        self.offset.build((None, height, width, self.hidden))
+
+    def call(self, inputs):
+        x, guide = inputs
+        if self._shrink > 1:
+            guide = ops.average_pool(guide, self._shrink, self._shrink, data_format="channels_last")
+        meaning = ops.relu(self.read(guide))
+        wide = to_float32(x)
+        mean, factor = standardise(wide, self.epsilon)
+        normed = ops.cast((wide - mean) * factor, x.dtype)
+        return normed * (1 + self.scale(meaning)) + self.offset(meaning)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "hidden": self.hidden, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable("faceswap_lib")
+class SpadeResidual(keras.layers.Layer):
+    """A residual block whose two convolutions each follow a `Spade`; a third mends the shortcut if channels change.
+
+    Called with `[x, map]`, (B, H, W, C) and (B, H * n, W * n, M), it gives (B, H, W, `filters`), by default C.
+    Source: Park et al., 2019, figure 4.
+    """
+
+    def __init__(self, filters: int | None = None, hidden: int = 128, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.hidden = hidden
+
+    def build(self, input_shape):
+        x_shape, map_shape = input_shape
+        channels = x_shape[-1]
+        filters = self.filters or channels
+        middle = min(channels, filters)
+        middle_shape = (*x_shape[:-1], middle)
+        self.spade_1 = Spade(self.hidden, name="spade_1", dtype=self.dtype_policy)
+        self.spade_1.build([x_shape, map_shape])
+        self.convolution_1 = _convolution(self, middle, "convolution_1")
+        self.convolution_1.build(x_shape)
+        self.spade_2 = Spade(self.hidden, name="spade_2", dtype=self.dtype_policy)
+        self.spade_2.build([middle_shape, map_shape])
+        self.convolution_2 = _convolution(self, filters, "convolution_2")
+        self.convolution_2.build(middle_shape)
+        self.shortcut_spade = self.shortcut = None
+        if filters != channels:
+            self.shortcut_spade = Spade(self.hidden, name="shortcut_spade", dtype=self.dtype_policy)
+            self.shortcut_spade.build([x_shape, map_shape])
+            self.shortcut = _convolution(self, filters, "shortcut", kernel=1, use_bias=False)
+            self.shortcut.build(x_shape)
+
+    def call(self, inputs):
+        x, guide = inputs
+        y = self.convolution_1(ops.leaky_relu(self.spade_1([x, guide]), 0.2))
+        y = self.convolution_2(ops.leaky_relu(self.spade_2([y, guide]), 0.2))
+        return y + (x if self.shortcut is None else self.shortcut(self.shortcut_spade([x, guide])))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[0][:-1], self.filters or input_shape[0][-1])
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "hidden": self.hidden}
+
+
+def _convolution(layer: keras.layers.Layer, filters: int, name: str, *, kernel: int = 3, use_bias: bool = True):
+    return keras.layers.Conv2D(
+        filters,
+        kernel,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer="he_normal",
+        name=name,
+        dtype=layer.dtype_policy,
+    )
