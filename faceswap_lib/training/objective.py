@@ -68,8 +68,8 @@ class Objective:
             Generators' loss (scalar), discriminators' loss (scalar; None without them), and a dict of named terms.
         """
         networks, count = self.networks, self.config.batch_size
-        sample_a = self._view(self.faces_a, batch.index_a)
-        sample_b = self._view(self.faces_b, batch.index_b)
+        sample_a = self.view(self.faces_a, batch.index_a)
+        sample_b = self.view(self.faces_b, batch.index_b)
         codes = networks.encoder(ops.concatenate([sample_a.seen, sample_b.seen]), training=True)
         code_a, code_b = ops.split(codes, [count])
         sides = (
@@ -98,7 +98,8 @@ class Objective:
             discriminator_loss += self._decay(networks.discriminators)
         return generator_loss, discriminator_loss if "adversarial" in active else None, terms
 
-    def _view(self, faces: DeviceFaces, index) -> losses.Sample:
+    def view(self, faces: DeviceFaces, index) -> losses.Sample:
+        """Draws one person's views of a batch: (B,) crops, two random maps, colours, blur."""
         config, network_config = self.config, self.networks.config
         plain_map, warped_map = random_map(config, network_config.resolution, faces.size, self.seed)
         own = ops.take(faces.tones, index, axis=0)

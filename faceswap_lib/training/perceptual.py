@@ -67,7 +67,8 @@ def open_judge(config: TrainConfig, resolution: int) -> PerceptualJudge | None:
     if config.perceptual != "onet":
         path = find_weights(architecture, config.vggface, fetch=config.perceptual != "auto")
         if path is not None:
-            return _open_vggface(architecture, path, config.perceptual_side)
+            network = vggface.open_vggface(architecture, path, input_size=config.perceptual_side)
+            return judge_by_vggface(network, architecture)
         logger.warning("perceptual loss: O-Net instead of VGGFace; %s", explain_missing(architecture))
     return PerceptualJudge(
         name="onet",
@@ -78,14 +79,14 @@ def open_judge(config: TrainConfig, resolution: int) -> PerceptualJudge | None:
     )
 
 
-def _open_vggface(architecture: str, path, side: int) -> PerceptualJudge:
-    whole = vggface.open_vggface(architecture, path, input_size=side)
-    model = vggface.build_feature_extractor(whole, VGGFACE_LAYERS[architecture])
+def judge_by_vggface(network: keras.Model, architecture: str) -> PerceptualJudge:
+    """Compares pictures by features of a VGGFace network, as `vggface.open_vggface` gives it; it is trained no more."""
+    model = vggface.build_feature_extractor(network, VGGFACE_LAYERS[architecture])
     model.trainable = False
     version = vggface.VERSIONS[architecture]
     return PerceptualJudge(
         name=f"vggface-{architecture}",
-        side=side,
+        side=network.input_shape[1],
         preprocess=lambda pictures: vggface.preprocess(pictures, version),
         model=model,
         layer_weights=VGGFACE_WEIGHTS,
