@@ -51,7 +51,8 @@ def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str)
         heads = PixelShuffle(2)(heads)  # (B, R, R, 4)
     else:
         heads = enlarge_nearest(x, 4, name="heads")
-    outputs = [to_mask(heads[..., :1]), to_picture(heads[..., 1:])]
+    mask, face = ops.split(heads, [1], axis=-1)
+    outputs = [to_mask(mask), to_picture(face)]
     for features in coarse:
         side = layers.Conv2D(3, 5, padding="same", name=f"side_{features.shape[1]}")(features)
         outputs.append(to_picture(side))
