@@ -12,6 +12,9 @@ import pytest
 from tests import layer_values
 from tests.conftest import ROOT
 
+# Keras turns tensors into arrays, and saves them, in a way that NumPy 2.4 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 OTHERS = [backend for backend in layer_values.BACKENDS if backend != keras.backend.backend()]
 
 

@@ -21,6 +21,9 @@ from faceswap_lib.networks.layers import (
 )
 from tests.layer_values import LAYERS, build_layer, draw, draw_inputs, find_gradients
 
+# Keras turns tensors into arrays, and saves them, in a way that NumPy 2.4 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 to_numpy = keras.ops.convert_to_numpy
 
 every_layer = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
@@ -41,7 +44,6 @@ def test_shape_and_dtype(case):
     assert tuple(layer.compute_output_shape(shapes)) == case.output
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras saving, on NumPy 2.4
 @every_layer
 def test_a_saved_layer_comes_back(case, tmp_path):
     layer, model = build_layer(case)

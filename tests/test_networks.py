@@ -11,6 +11,9 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks, build_networks, direct
 from faceswap_lib.networks.config import WIDTHS, Preset
 
+# Keras turns tensors into arrays, and saves them, in a way that NumPy 2.4 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 def faces(resolution: int, count: int = 2, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, (count, resolution, resolution, 3)).astype(np.float32)
@@ -150,7 +153,6 @@ def test_the_reference_normalises_before_the_shuffle_and_after_the_strides():
 
 
 @pytest.mark.parametrize("layout", ["direct", "reference"])
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras saving, on NumPy 2.4
 def test_saved_networks_come_back(layout, tmp_path):
     networks = build_networks(NetworkConfig(capacity="tiny", resolution=64, layout=layout))
     x = faces(64, count=1)
