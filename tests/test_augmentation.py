@@ -10,7 +10,7 @@ from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.media import read_frames
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import random_map, sample, to_device
+from faceswap_lib.training.augmentation import match_colours, motion_blur, random_map, sample, to_device
 
 RESOLUTION = 64
 SIZE = stored_size(RESOLUTION, VIEW_COVERAGE)
@@ -210,7 +210,7 @@ def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_wor
     seed = keras.random.SeedGenerator(1)
     objective = Objective(networks=networks, faces_a=faces, faces_b=faces, config=config, seed=seed)
     index = np.arange(0, 36, 6)
-    trained = ops.convert_to_numpy(objective._view(faces, ops.convert_to_tensor(index.astype(np.int32))).seen)
+    trained = ops.convert_to_numpy(objective.view(faces, ops.convert_to_tensor(index.astype(np.int32))).seen)
     for number, picture in zip(index, trained, strict=True):
         record = faceset.records[number]
         face = Face(box_xyxy=record.box_xyxy, score=record.score, landmarks=record.landmarks)
@@ -221,3 +221,38 @@ def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_wor
         moved = float(np.abs(picture - np.roll(converted[:, :: np.argmin(errors) * -2 + 1], 1, axis=1)).mean())
         assert min(errors) < 0.03 and min(errors) < 0.6 * moved
         assert picture.min() >= -1 and picture.max() <= 1 and picture.std() > 0.1
+
+
+def test_colours_are_matched_to_another_crops_for_a_share_of_the_pictures():
+    tones = ops.convert_to_tensor(np.arange(20 * 6, dtype=np.float32).reshape(20, 2, 3))
+    index = np.arange(BATCH, dtype=np.int32) % 20
+
+    def matched(share: float) -> np.ndarray:
+        config = TrainConfig(batch_size=BATCH, colour_match=share)
+        drawn = match_colours(tones, config, ops.convert_to_tensor(index), 20, keras.random.SeedGenerator(5))
+        return ops.convert_to_numpy(drawn)[:, 0, 0] / 6
+
+    assert np.array_equal(matched(0.0), index)
+    always = matched(1.0)
+    assert np.all((always >= 0) & (always < 20)) and len(set(always)) > 12
+    assert 0.25 < (matched(0.5) != index).mean() < 0.75
+
+
+def test_motion_blur_spreads_a_point_along_one_line():
+    picture = np.zeros((BATCH, 64, 64, 1), np.float32)
+    picture[:, 30, 20] = 1
+
+    def blurred(share: float) -> np.ndarray:
+        config = TrainConfig(batch_size=BATCH, motion_blur=share)
+        return ops.convert_to_numpy(motion_blur(picture, config, keras.random.SeedGenerator(7)))[..., 0]
+
+    assert blurred(0.0) == pytest.approx(picture[..., 0])
+    lengths = set()
+    for view in blurred(1.0):
+        rows, columns = np.nonzero(view)
+        assert view.sum() == pytest.approx(1) and view[30, 20] == view.max()
+        assert len(set(rows)) == 1 or len(set(columns)) == 1
+        assert (rows.min() + rows.max(), columns.min() + columns.max()) == (60, 40)
+        lengths.add(len(rows))
+    assert lengths == {5, 7, 9, 11}
+    assert 0.25 < np.mean([np.count_nonzero(view) > 1 for view in blurred(0.5)]) < 0.75
