@@ -1,48 +1,69 @@
-"""The training step on TensorFlow: one `tf.function` for both people and both players.
+"""The training step on TensorFlow.
 
 TensorFlow sums three or more gradients of one tensor in whatever order their memory becomes free, and so gives last
 digits that differ from run to run. Summed in pairs, and with the optimiser that would merge the pairs again switched
 off, the same step gives the same bytes, which exact resume rests on.
 """
 
+import functools
+import math
 import typing
 
 import tensorflow as tf
 
+from faceswap_lib.training.backends.variables import StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
 
+WORTH_COMPILING = 10_000_000
+"""Weights from which XLA's update saves more than the seconds that compiling it takes on a CPU: two fifths of it."""
 
-def build_step(objective: Objective, state: TrainingState) -> typing.Callable:
-    """See `faceswap_lib.training.backends.build_step`."""
+
+def build_programs(objective: Objective, state: TrainingState) -> tuple[typing.Callable, typing.Callable]:
+    """See `faceswap_lib.training.backends`."""
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
-    generators, discriminators = state.networks.generators, state.networks.discriminators
-    generator_weights = [w for network in generators for w in network.trainable_variables]
-    discriminator_weights = [w for network in discriminators for w in network.trainable_variables]
-    averages = [w for network in state.averaged.generators for w in network.trainable_variables]
+    variables = StepVariables.of(state)
+    generators, discriminators = variables.players
+    # XLA makes the networks slower on a CPU.
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    compile_update = on_gpu or sum(math.prod(w.shape) for w in generators.weights) >= WORTH_COMPILING
 
-    @tf.function(autograph=False)
-    def step(index_a, index_b, weights, decay, adversarial):
-        batch = Batch(index_a=index_a, index_b=index_b)
-        generator_loss, discriminator_loss, terms = objective(batch, weights, adversarial=adversarial)
-        # All gradients are taken before any weight changes.
-        gradients = _gradients(generator_loss, generator_weights)
-        against = _gradients(discriminator_loss, discriminator_weights) if adversarial else None
-        state.generator_optimiser.apply(gradients, generator_weights)
-        if adversarial:
-            state.discriminator_optimiser.apply(against, discriminator_weights)
-        for average, weight in zip(averages, generator_weights, strict=True):
+    @functools.cache
+    def program_for(active: frozenset[str]):
+        @tf.function(autograph=False, jit_compile=on_gpu)
+        def program(index_a, index_b, weights):
+            batch = Batch(index_a=index_a, index_b=index_b)
+            generator_loss, discriminator_loss, terms = objective(batch, weights, active=active)
+            gradients = [_gradients(generator_loss, generators.weights)]
+            if discriminator_loss is not None:
+                gradients.append(_gradients(discriminator_loss, discriminators.weights))
+            return gradients, terms
+
+        return program
+
+    def take_gradients(batch, weights, active):
+        return program_for(active)(tf.constant(batch.index_a), tf.constant(batch.index_b), _tensors(weights))
+
+    @tf.function(autograph=False, jit_compile=compile_update)
+    def update(gradients, decay):
+        for player, found in zip(variables.players, gradients, strict=False):
+            player.optimiser.apply(found, player.weights)
+        for average, weight in zip(variables.averages, generators.weights, strict=True):
             average.assign(decay * average + (1 - decay) * weight)
-        return terms
+        for source, follower in variables.copies:
+            follower.assign(source)
 
-    def run(batch: Batch, weights, decay: float, *, adversarial: bool) -> dict[str, float]:
-        index = [tf.convert_to_tensor(x, tf.int32) for x in (batch.index_a, batch.index_b)]
-        numbers = [tf.convert_to_tensor(x, tf.float32) for x in (weights, decay)]
-        return {name: float(value) for name, value in step(*index, *numbers, adversarial).items()}
+    return take_gradients, lambda gradients, decay: update(gradients, tf.constant(decay))
 
-    return run
+
+def _tensors(numbers):
+    return {name: tf.constant(value) for name, value in numbers.items()}
 
 
 def _gradients(loss, weights):
-    variables = [weight.value for weight in weights]
-    return tf.gradients(loss, variables, aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE)
+    return tf.gradients(
+        loss,
+        [weight.value for weight in weights],
+        aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE,
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )

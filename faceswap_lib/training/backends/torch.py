@@ -1,0 +1,44 @@
+"""The training step on PyTorch, without `torch.compile`."""
+
+import typing
+
+import keras
+import torch
+
+from faceswap_lib.training.backends.variables import StepVariables
+from faceswap_lib.training.checkpoint import TrainingState
+from faceswap_lib.training.objective import Batch, Objective
+
+
+def build_programs(objective: Objective, state: TrainingState) -> tuple[typing.Callable, typing.Callable]:
+    """See `faceswap_lib.training.backends`."""
+    variables = StepVariables.of(state)
+    generators, discriminators = variables.players
+
+    def take_gradients(batch, weights, active):
+        index_a, index_b = (keras.ops.convert_to_tensor(index) for index in (batch.index_a, batch.index_b))
+        weights = {name: keras.ops.convert_to_tensor(value) for name, value in weights.items()}
+        batch = Batch(index_a=index_a, index_b=index_b)
+        generator_loss, discriminator_loss, terms = objective(batch, weights, active=active)
+        contested = discriminator_loss is not None
+        gradients = [_gradients(generator_loss, generators.weights, retain_graph=contested)]
+        if contested:
+            gradients.append(_gradients(discriminator_loss, discriminators.weights))
+        return gradients, {name: value.detach() for name, value in terms.items()}
+
+    @torch.no_grad()
+    def update(gradients, decay):
+        for player, found in zip(variables.players, gradients, strict=False):
+            player.optimiser.apply(found, player.weights)
+        for average, weight in zip(variables.averages, generators.weights, strict=True):
+            average.value.mul_(decay).add_(weight.value, alpha=1 - decay)
+        for source, follower in variables.copies:
+            follower.assign(source)
+
+    return take_gradients, update
+
+
+def _gradients(loss, weights, *, retain_graph: bool = False):
+    return torch.autograd.grad(
+        loss, [weight.value for weight in weights], retain_graph=retain_graph, materialize_grads=True
+    )
