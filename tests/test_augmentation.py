@@ -10,7 +10,7 @@ from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.media import read_frames
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import match_colours, motion_blur, random_map, sample, to_device
+from faceswap_lib.training.augmentation import match_colours, mix_codes, motion_blur, random_map, sample, to_device
 
 RESOLUTION = 64
 SIZE = stored_size(RESOLUTION, VIEW_COVERAGE)
@@ -256,3 +256,17 @@ def test_motion_blur_spreads_a_point_along_one_line():
         lengths.add(len(rows))
     assert lengths == {5, 7, 9, 11}
     assert 0.25 < np.mean([np.count_nonzero(view) > 1 for view in blurred(0.5)]) < 0.75
+
+
+def test_mixing_moves_codes_along_the_way_between_the_averages():
+    random = np.random.default_rng(0)
+    code_a = random.normal(size=(BATCH, 2, 2, 3)).astype(np.float32)
+    code_b = (5 + random.normal(size=(BATCH, 2, 2, 3))).astype(np.float32)
+    way = code_b.mean(0) - code_a.mean(0)
+    moved = mix_codes(*(ops.convert_to_tensor(code) for code in (code_a, code_b)), 0.6, keras.random.SeedGenerator(2))
+    for before, after, sign in zip((code_a, code_b), moved, (1, -1), strict=True):
+        part = (ops.convert_to_numpy(after) - before) * sign / way
+        assert part == pytest.approx(np.broadcast_to(part[:, :1, :1, :1], part.shape), abs=1e-4)
+        assert part.min() >= 0 and 0.5 < part.max() <= 0.6001 and abs(part[:, 0, 0, 0].mean() - 0.3) < 0.1
+    still = mix_codes(*(ops.convert_to_tensor(code) for code in (code_a, code_b)), 0.0, keras.random.SeedGenerator(2))
+    assert np.array_equal(ops.convert_to_numpy(still[0]), code_a)

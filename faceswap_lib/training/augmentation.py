@@ -127,6 +127,28 @@ def motion_blur(pictures, config: TrainConfig, seed: keras.random.SeedGenerator)
     return ops.matmul(along_x[:, None], ops.reshape(blurred, (-1, side, side, channels)))
 
 
+def mix_codes(code_a, code_b, most: float, seed: keras.random.SeedGenerator):
+    """Moves every code a random part of the way from its own person's average towards the other person's.
+
+    What is constant in A's codes says "A", and decoder B, which never met it, paints it. Here each decoder meets the
+    other person's constant part in every batch and learns that it means nothing. The averages are those of the batch,
+    and gradients reach the encoder through them, so it also learns to keep the two apart as little as it can. What
+    changes from picture to picture, pose and expression, stays as it was.
+
+    Args:
+        code_a, code_b: (B, h, w, C) float32 codes of the two people.
+        most: Largest part of the way, 0 to 1.
+        seed: Source of randomness.
+
+    Returns:
+        Both codes, moved.
+    """
+    way = ops.mean(code_b, axis=0, keepdims=True) - ops.mean(code_a, axis=0, keepdims=True)
+    count = ops.shape(code_a)[0]
+    part_a, part_b = (keras.random.uniform((count, 1, 1, 1), 0.0, most, seed=seed) for _ in range(2))
+    return code_a + part_a * way, code_b - part_b * way
+
+
 def _spread_matrix(resolution: int) -> np.ndarray:
     """(R, GRID) weights that spread control points over a line, linearly between neighbours."""
     at = np.linspace(0, GRID - 1, resolution, dtype=np.float32)

@@ -40,6 +40,10 @@ class TrainConfig:
         float, Doc("share of the pictures that take the colours of another one; for networks that see colours")
     ] = 0.0
     motion_blur: Annotated[float, Doc("share of the warped pictures that are blurred along x or y")] = 0.0
+    code_mix: Annotated[
+        float,
+        Doc("how far codes move in training, at random and at most, towards the other person's average; more identity"),
+    ] = 0.0
     eye_weight: Annotated[float, Doc("extra weight of the eyes in reconstruction and edges")] = 4.0
     mouth_weight: Annotated[float, Doc("extra weight of the mouth in reconstruction and edges")] = 2.0
     surroundings_weight: Annotated[float, Doc("weight of what lies outside the face, which is 1 inside")] = 0.02
@@ -51,9 +55,7 @@ class TrainConfig:
     adversarial_weight: Annotated[float, Doc("weight of the adversarial loss, where the schedule has it")] = 0.1
     perceptual: Annotated[
         Perceptual,
-        Doc(
-            "whose features are compared: VGGFace's or MTCNN's O-Net's; auto takes VGGFace if its file is there"
-        ),
+        Doc("whose features are compared: VGGFace's or MTCNN's O-Net's; auto takes VGGFace if its file is there"),
     ] = "none"
     perceptual_weight: Annotated[float, Doc("weight of the perceptual loss, where the schedule has it")] = 1.0
     perceptual_side: Annotated[int, Doc("side in pixels at which VGGFace looks, 224 at most")] = 112
@@ -68,9 +70,7 @@ class TrainConfig:
     mask_hinge_weight: Annotated[float, Doc("weight of what the mask falls below its level")] = 1.0
     mask_variation_weight: Annotated[float, Doc("weight of the mask's total variation")] = 0.1
     weight_decay: Annotated[float, Doc("weight of the squares of all kernels")] = 0.0
-    ema: Annotated[float, Doc("decay of the averaged weights that previews and conversion use, 0 for none")] = (
-        0.99
-    )
+    ema: Annotated[float, Doc("decay of the averaged weights that previews and conversion use, 0 for none")] = 0.99
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "accumulate", "warm_up"):
@@ -78,7 +78,14 @@ class TrainConfig:
         for field in dataclasses.fields(self):
             if field.name.endswith("_weight"):
                 check_range(field.name, getattr(self, field.name), 0, 1000)
-        for name in ("learning_rate", "discriminator_learning_rate", "weight_decay", "colour_match", "motion_blur"):
+        for name in (
+            "learning_rate",
+            "discriminator_learning_rate",
+            "weight_decay",
+            "colour_match",
+            "motion_blur",
+            "code_mix",
+        ):
             check_range(name, getattr(self, name), 0, 1)
         for name in ("ema", "momentum"):
             check_range(name, getattr(self, name), 0, 0.999999)
