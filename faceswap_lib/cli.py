@@ -23,7 +23,8 @@ from faceswap_lib.faces.track import TrackConfig
 from faceswap_lib.facesets import ExtractConfig, Workspace
 from faceswap_lib.networks.config import PRESETS, NetworkConfig, Preset
 from faceswap_lib.options import Doc
-from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.config import TRAINING_PRESETS, TrainConfig
+from faceswap_lib.training.run_config import RunConfig
 
 Flat = tyro.conf.OmitArgPrefixes
 Video = Annotated[tyro.conf.Positional[pathlib.Path], Doc("the video file"), tyro.conf.arg(metavar="VIDEO")]
@@ -67,6 +68,7 @@ class Run:
     coverage: Coverage = None
     run: RunName = "default"
     training: Flat[TrainConfig] = TrainConfig()
+    keeping: Flat[RunConfig] = RunConfig()
     conversion: Flat[ConvertConfig] = ConvertConfig()
 
     def __call__(self) -> None:
@@ -81,6 +83,7 @@ class Run:
             run=self.run,
             network_config=_networks(workspace.run(self.run), self.preset, self.coverage),
             train_config=self.training,
+            run_config=self.keeping,
             convert_config=self.conversion,
             progress=True,
         )
@@ -145,20 +148,38 @@ class Train:
     coverage: Coverage = None
     run: RunName = "default"
     training: Flat[TrainConfig] = TrainConfig()
+    keeping: Flat[RunConfig] = RunConfig()
+    estimate: Annotated[bool, Doc("only say what it will cost here, from a few steps; writes nothing")] = False
+    plan: Annotated[bool, Doc("only show the schedule, as a table and a chart")] = False
+    plan_picture: Annotated[
+        pathlib.Path | None, Doc("where --plan writes the chart; plan.png in the run's folder unless given")
+    ] = None
 
     def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        folder = workspace.run(self.run)
+        if self.plan or self.plan_picture:
+            return _print_plan(self.training, self.plan_picture or folder / "plan.png")
         _load_keras()
+        network_config = _networks(folder, self.preset, self.coverage)
+        if self.estimate:
+            from faceswap_lib.training.estimate import estimate_training
+            from faceswap_lib.training.run_folder import agree_networks
+
+            networks = agree_networks(folder, network_config)
+            print(estimate_training(workspace, networks, self.training, self.keeping).to_text())
+            return None
         from faceswap_lib.training import train
 
-        workspace = Workspace(self.workspace)
         report = train(
             workspace,
             run=self.run,
-            network_config=_networks(workspace.run(self.run), self.preset, self.coverage),
+            network_config=network_config,
             config=self.training,
+            run_config=self.keeping,
             progress=True,
         )
-        _print_training(report)
+        return _print_training(report)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -309,7 +330,7 @@ def _networks(folder: pathlib.Path, preset: Preset | None, coverage: float | Non
     """The networks asked for, where nothing was said those of the run in `folder`; None if nothing was said at all."""
     if coverage is None:
         return PRESETS[preset] if preset else None
-    from faceswap_lib.training.trainer import agree_networks
+    from faceswap_lib.training.run_folder import agree_networks
 
     networks = PRESETS[preset] if preset else agree_networks(folder, None)
     return dataclasses.replace(networks, coverage=coverage)
@@ -340,7 +361,7 @@ def _load_keras() -> None:
 
 
 def _parse(arguments: list[str]) -> typing.Callable[[], None]:
-    verbs = tuple(Annotated[verb, tyro.conf.subcommand(verb.__name__.lower())] for verb in VERBS)
+    verbs = tuple(Annotated[verb, _subcommand(verb, arguments)] for verb in VERBS)
     messages = io.StringIO()
     try:
         with contextlib.redirect_stderr(messages):
@@ -355,6 +376,18 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
         if stop.code in (0, None):
             raise
         raise InputError(_one_line(messages.getvalue())) from None
+
+
+def _subcommand(verb: type, arguments: list[str]):
+    """A verb under its name; a preset brings its own defaults for the options of the training."""
+    name = verb.__name__.lower()
+    words = [part for argument in arguments for part in argument.split("=", 1)]
+    following = words[words.index("--preset") + 1 :] if "--preset" in words else []
+    training = TRAINING_PRESETS.get(following[0]) if following else None
+    if training is None or verb not in (Run, Train):
+        return tyro.conf.subcommand(name)
+    required = [field.name for field in dataclasses.fields(verb) if field.default is dataclasses.MISSING]
+    return tyro.conf.subcommand(name, default=verb(training=training, **dict.fromkeys(required, tyro.MISSING)))
 
 
 def _one_line(boxed: str) -> str:
@@ -378,9 +411,20 @@ def _read_limit(text: str) -> tuple[str, float]:
         raise InputError(f"fail-under: expected metric=value, got '{text}'") from None
 
 
+def _print_plan(config: TrainConfig, picture: pathlib.Path) -> None:
+    from faceswap_lib.training.plan import draw_plan, plan_table, plan_training
+
+    planned = plan_training(config)
+    draw_plan(planned, picture)
+    print(f"{plan_table(planned)}\nchart: {picture}")
+
+
 def _print_training(report) -> None:
     resumed = f", resumed at {report.resumed_at}" if report.resumed_at else ""
-    print(f"trained to step {report.step}{resumed} in {report.seconds:.0f} s: {report.folder}")
+    rollbacks = f", {report.rollbacks} rollbacks" if report.rollbacks else ""
+    print(f"trained to step {report.step}{resumed}{rollbacks} in {report.seconds:.0f} s: {report.folder}")
+    if report.step < report.steps:
+        print(f"its time was up at step {report.step} of {report.steps}; start the same command again to go on")
 
 
 def _print_conversion(report) -> None:

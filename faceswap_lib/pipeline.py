@@ -10,8 +10,9 @@ from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackCon
 from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace, extract_faces, write_eye_masks
 from faceswap_lib.media import probe_video
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.training import TrainConfig, TrainReport, load_run, train
-from faceswap_lib.training.trainer import StepCallback, agree_networks
+from faceswap_lib.training import RunConfig, TrainConfig, TrainReport, load_run, train
+from faceswap_lib.training.reporter import PreviewCallback, StepCallback
+from faceswap_lib.training.run_folder import agree_networks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,10 @@ def run_all(
     run: str = "default",
     network_config: NetworkConfig | None = None,
     train_config: TrainConfig | None = None,
+    run_config: RunConfig | None = None,
     convert_config: ConvertConfig | None = None,
     on_log: StepCallback | None = None,
+    on_preview: PreviewCallback | None = None,
     progress: bool = False,
 ) -> RunReport:
     """Extracts both people, trains, and converts the first video (`a2b`) or the second (`b2a`).
@@ -115,8 +118,11 @@ def run_all(
         run: Name of the training run.
         network_config: Which networks.
         train_config: How they are trained.
+        run_config: How the training run is kept and watched; if its time is up before all steps are done, the video is
+            converted with what was learnt so far.
         convert_config: How the video is converted.
         on_log: Called with every logged training step.
+        on_preview: Called with every preview of the training.
         progress: Show progress bars.
 
     Returns:
@@ -135,7 +141,14 @@ def run_all(
     }
     tracks = extractions[convert_config.direction].tracks
     training = train(
-        workspace, run=run, network_config=network_config, config=train_config, on_log=on_log, progress=progress
+        workspace,
+        run=run,
+        network_config=network_config,
+        config=train_config,
+        run_config=run_config,
+        on_log=on_log,
+        on_preview=on_preview,
+        progress=progress,
     )
     conversion = convert(
         video_a if convert_config.direction == "a2b" else video_b,

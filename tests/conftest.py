@@ -38,6 +38,7 @@ class TinyRun(typing.NamedTuple):
     workspace: Workspace
     network_config: typing.Any
     train_config: typing.Any
+    run_config: typing.Any
     logged: dict[int, dict[str, float]]
 
     @property
@@ -152,16 +153,21 @@ def workspace_copy(small_workspace: Workspace, tmp_path: pathlib.Path) -> Worksp
 def tiny_run(small_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     """A workspace trained for 40 undisturbed steps with the smallest networks; not to be changed."""
     from faceswap_lib.networks import NetworkConfig
-    from faceswap_lib.training import TrainConfig, train
+    from faceswap_lib.training import RunConfig, TrainConfig, train
 
     workspace = Workspace(shutil.copytree(small_workspace.root, tmp_path_factory.mktemp("trained") / "workspace"))
     network_config = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
-    train_config = TrainConfig(
-        steps=40, batch_size=2, warm_up=4, seed=7, log_every=1, checkpoint_every=20, preview_every=20
-    )
+    train_config = TrainConfig(steps=40, batch_size=2, warm_up=4, seed=7)
+    run_config = RunConfig(log_every=1, checkpoint_every=20, preview_every=20)
     logged: dict[int, dict[str, float]] = {}
-    train(workspace, network_config=network_config, config=train_config, on_log=logged.__setitem__)
-    return TinyRun(workspace, network_config, train_config, logged)
+    train(
+        workspace,
+        network_config=network_config,
+        config=train_config,
+        run_config=run_config,
+        on_log=logged.__setitem__,
+    )
+    return TinyRun(workspace, network_config, train_config, run_config, logged)
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,15 @@ from faceswap_lib.errors import CheckpointError
 from faceswap_lib.networks import NetworkConfig, build_networks
 from faceswap_lib.networks.config import WIDTHS
 from faceswap_lib.training.checkpoint import (
+    BACKUPS,
     KEPT,
     TrainingState,
+    broken_weights,
     list_checkpoints,
     load_averaged,
+    progress_of,
     read_checkpoint,
+    write_backup,
     write_checkpoint,
 )
 from tests.conftest import read_arrays
@@ -99,7 +103,7 @@ def test_every_variable_of_the_training_is_in_the_file(folder, state):
     assert groups == {
         *("encoder", "decoder_a", "decoder_b", "discriminator_a", "discriminator_b"),
         *("averaged_encoder", "averaged_decoder_a", "averaged_decoder_b"),
-        *("generator_optimiser", "discriminator_optimiser", "position"),
+        *("generator_optimiser", "discriminator_optimiser", "position", "seconds", "watched"),
     }
     # Adam keeps two moments per weight.
     weights = sum(len(n.trainable_variables) for n in state.networks.generators)
@@ -206,3 +210,77 @@ def test_a_failed_write_leaves_the_older_checkpoints(folder, state, monkeypatch)
     with pytest.raises(OSError, match="No space left"):
         write_checkpoint(folder, state)
     assert sorted(os.listdir(folder)) == before
+
+
+# Backups, rollbacks ------------------------------------------------------------------------------------------------
+
+
+def test_the_facts_of_the_run_come_back(tmp_path, state):
+    facts = {"rollbacks": 2, "strikes": 1, "trouble": 17, "swapped": True, "seconds": 12.5}
+    before = {name: getattr(state, name) for name in facts}
+    for name, value in facts.items():
+        setattr(state, name, value)
+    state.watched[1, 2] = 0.75
+    write_checkpoint(tmp_path, state)
+    other = make_state(9)
+    assert read_checkpoint(tmp_path, other)
+    assert {name: getattr(other, name) for name in facts} == facts
+    assert other.learning_rate_factor == 0.25 and np.array_equal(other.watched, state.watched)
+    for name, value in before.items():
+        setattr(state, name, value)
+
+
+def test_a_checkpoint_from_before_there_was_a_guard_is_read(tmp_path, state):
+    path = write_checkpoint(tmp_path, state)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["position"] = arrays["position"][:2]
+    for name in ("seconds", "watched"):
+        del arrays[name]
+    np.savez(path, **arrays)
+    other = make_state(9)
+    assert read_checkpoint(tmp_path, other)
+    assert (other.step, other.rollbacks, other.seconds) == (state.step, 0, 0.0)
+
+
+def test_the_newest_backups_stay_and_help_when_no_checkpoint_is_whole(tmp_path, state):
+    for step in (1, 2, 3, 4):
+        state.step = step
+        write_backup(tmp_path, state, 2)
+        write_checkpoint(tmp_path, state)
+    assert [path.name for path in list_checkpoints(tmp_path / BACKUPS)] == ["step-00000004.npz", "step-00000003.npz"]
+    for path in [*list_checkpoints(tmp_path), tmp_path / BACKUPS / "step-00000004.npz"]:
+        damage_by_cutting(path)
+    other = make_state(9)
+    assert read_checkpoint(tmp_path, other) and other.step == 3
+
+
+def test_going_back_passes_over_the_newest_but_not_over_the_last(folder):
+    other = make_state(9)
+    for skip, step in ((0, 5), (1, 3), (2, 3)):
+        assert read_checkpoint(folder, other, skip=skip) and other.step == step
+
+
+def test_a_checkpoint_written_after_going_back_removes_the_later_ones(folder, state):
+    state.step = 3
+    write_checkpoint(folder, state)
+    assert [path.name for path in list_checkpoints(folder)] == ["step-00000003.npz"]
+
+
+def test_progress_counts_rollbacks_first_and_whole_files_only(folder, state):
+    assert progress_of(folder) == (0, 5) and progress_of(folder / "none") == (-1, 0)
+    damage_by_flipping(folder / "step-00000005.npz")
+    assert progress_of(folder) == (0, 3)
+    state.step, state.rollbacks = 2, 1
+    write_checkpoint(folder, state)
+    state.rollbacks = 0
+    assert progress_of(folder) == progress_of(folder, thorough=False) == (1, 2)
+
+
+def test_weights_that_are_no_numbers_are_found(state):
+    assert broken_weights(state) == []
+    weight = state.networks.decoder_b.weights[1]
+    before = weight.numpy()
+    weight.assign(np.full(before.shape, np.inf, np.float32))
+    assert broken_weights(state) == ["decoder_b"]
+    weight.assign(before)

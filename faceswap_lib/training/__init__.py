@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config": ["TRAINING_PRESETS", "TrainConfig"],
         "history": ["read_history"],
+        "run_config": ["RunConfig"],
         "schedule": ["SCHEDULES", "Phase", "phase_at"],
         "trainer": ["TrainReport", "load_run", "train"],
     },

@@ -1,8 +1,13 @@
-"""`history.jsonl`: one JSON object per logged step, steps rising strictly, also across kills."""
+"""`history.jsonl`: one JSON object per logged step, steps rising strictly, also across kills and rollbacks.
+
+`rollbacks.jsonl` beside it has one line for every time the guard went back.
+"""
 
 import json
 import os
 import pathlib
+
+from faceswap_lib.files import write_text
 
 
 class HistoryWriter:
@@ -16,8 +21,15 @@ class HistoryWriter:
     def __init__(self, path: pathlib.Path, keep: int):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        os.truncate(path, min(keep, path.stat().st_size))
         self._file = path.open("a", encoding="utf-8")
+        self.cut(keep)
+
+    def cut(self, keep: int) -> None:
+        """Cuts off what lies behind the first `keep` bytes, and behind the last whole line of them."""
+        self._file.flush()
+        with open(self._file.name, "rb") as file:
+            whole = file.read(keep)
+        os.truncate(self._file.name, whole.rfind(b"\n") + 1)
 
     def write(self, step: int, terms: dict[str, float]) -> None:
         """Appends one line: the step, counted from 1, and the loss terms."""
@@ -27,7 +39,7 @@ class HistoryWriter:
         """Puts what was written on disk; gives the length of the file in bytes."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        return self._file.tell()
+        return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         """Closes the file."""
@@ -39,3 +51,15 @@ def read_history(path: pathlib.Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def note_rollback(path: pathlib.Path, number: int, **facts: object) -> None:
+    """Appends a line to `rollbacks.jsonl`; one that is there already under this number is replaced.
+
+    Args:
+        path: The file.
+        number: Of this rollback in the run, from 1.
+        facts: What there is to say about it.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[: number - 1] if path.exists() else []
+    write_text(path, "".join(lines) + json.dumps(facts) + "\n")

@@ -1,18 +1,62 @@
 """The preview grid: what the networks make of a few faces, in all four directions."""
 
+import dataclasses
+
 import cv2
 import keras
 import numpy as np
 
+from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import Networks
 from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.training.guard import say_dead
 
 HEADER = 18
 """Height of the captions in pixels."""
 
+FACES = 4
+"""How many faces of each person a preview shows."""
+
+DIRECTIONS = ("a2a", "b2b", "a2b", "b2a")
 
 Views = tuple[np.ndarray, np.ndarray]
 """(N, R, R, 3) uint8 RGB views and (N, R, R) uint8 masks of the faces in them."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Preview:
+    """A few faces of both people, spread over their clips, to look at networks with.
+
+    Attributes:
+        views_a: Views of A and their face masks.
+        views_b: Views of B and their face masks.
+    """
+
+    views_a: Views
+    views_b: Views
+
+    @classmethod
+    def pick(cls, arrays: list[FacesetArrays], resolution: int) -> "Preview":
+        """Picks the faces from the arrays of A and of B."""
+        picked = []
+        for array in arrays:
+            index = np.linspace(0, len(array.images) - 1, FACES).round().astype(int)
+            views, faces = array.views(resolution)
+            picked.append((views[index], faces[index]))
+        return cls(views_a=picked[0], views_b=picked[1])
+
+    def draw(self, networks: Networks) -> np.ndarray:
+        """Draws the grid; see `preview_grid`."""
+        return preview_grid(networks, self.views_a, self.views_b)
+
+    def find_damage(self, networks: Networks) -> str | None:
+        """Says in which direction the networks no longer answer to what they read, if in any."""
+        for direction in DIRECTIONS:
+            seen, _ = to_network(*(self.views_a if direction[0] == "a" else self.views_b), networks.config.view)
+            raw = keras.ops.convert_to_numpy(networks.generate(seen, direction)[1])
+            if trouble := say_dead(raw, np.asarray(seen)):
+                return f"{direction}: {trouble}"
+        return None
 
 
 def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarray:
@@ -27,9 +71,9 @@ def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarr
         (18 + N * R, 16 * R, 3) uint8 RGB; one row per view, four columns per direction.
     """
     blocks = []
-    for direction in ("a2a", "b2b", "a2b", "b2a"):
+    for direction in DIRECTIONS:
         views, faces = views_a if direction[0] == "a" else views_b
-        seen, tones = to_network(views, faces)
+        seen, tones = to_network(views, faces, networks.config.view)
         mask, raw = (keras.ops.convert_to_numpy(x) for x in networks.generate(seen, direction))
         raw = to_pixels(raw, tones)
         composite = np.round(mask * raw + (1 - mask) * views).astype(np.uint8)

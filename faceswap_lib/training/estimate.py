@@ -1,0 +1,130 @@
+"""What a training will cost on this machine: a few real steps, timed, without writing anything."""
+
+import dataclasses
+import resource
+import statistics
+import sys
+
+import numpy as np
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets import FacesetArrays, Workspace
+from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.training.checkpoint import KEPT, TrainingState
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.plan import PlannedPhase, plan_training
+from faceswap_lib.training.run_config import RunConfig, say_duration
+from faceswap_lib.training.steps import Stepper, build_state
+from faceswap_lib.training.trainer import open_facesets
+
+TIMED = 3
+"""Steps timed in each kind of phase, after one that compiles."""
+
+MADE_UP = 64
+"""Crops of each person where there are no facesets."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a training will cost.
+
+    Attributes:
+        seconds_per_step: Of each kind of phase, in order, with the steps that belong to it.
+        compile_seconds: What the first step of each kind took longer.
+        memory: Largest resident size of this process in bytes.
+        checkpoint: Size of a checkpoint in bytes.
+        disk: What the finished run will have written, previews left out, in bytes.
+        real: Whether the steps were taken on real crops.
+    """
+
+    seconds_per_step: tuple[tuple[int, float], ...]
+    compile_seconds: float
+    memory: int
+    checkpoint: int
+    disk: int
+    real: bool
+
+    @property
+    def seconds(self) -> float:
+        """Time of all steps."""
+        return self.compile_seconds + sum(steps * seconds for steps, seconds in self.seconds_per_step)
+
+    def to_text(self) -> str:
+        """The estimate in a few lines."""
+        kinds = "; ".join(f"{steps} steps of {seconds:.3g} s" for steps, seconds in self.seconds_per_step)
+        lines = [
+            ("time", f"{say_duration(self.seconds)} in all: {kinds}; {self.compile_seconds:.0f} s to compile"),
+            ("memory", f"{self.memory / 1e9:.1f} GB of this process at its largest"),
+            ("disk", f"{self.checkpoint / 1e6:.0f} MB a checkpoint, {self.disk / 1e6:.0f} MB for all that are kept"),
+        ]
+        if not self.real:
+            lines.append(("crops", "made up, for there are no facesets here yet"))
+        return "\n".join(f"{name + ':':9}{text}" for name, text in lines)
+
+
+def estimate_training(
+    workspace: Workspace,
+    network_config: NetworkConfig,
+    config: TrainConfig,
+    run_config: RunConfig,
+) -> Estimate:
+    """Times a few steps of every kind of phase and measures what they take.
+
+    Args:
+        workspace: Its facesets are used where there are any; nothing is written there.
+        network_config: Which networks.
+        config: Options of the training.
+        run_config: How many checkpoints and backups are kept.
+
+    Returns:
+        The estimate.
+    """
+    try:
+        arrays = [faceset.load(network_config.stored_size) for faceset in open_facesets(workspace)]
+        real = True
+    except WorkspaceError:
+        arrays, real = [make_arrays(network_config.stored_size, seed) for seed in (0, 1)], False
+    state = build_state(network_config, config)
+    stepper = Stepper.build(state, arrays, config)
+    kinds: dict[frozenset[str], list[PlannedPhase]] = {}
+    for phase in plan_training(config):
+        kinds.setdefault(phase.active, []).append(phase)
+    compiling, timed = 0.0, []
+    for phases in kinds.values():
+        first, *seconds = [_time_step(stepper, phases[0].first - 1) for _ in range(1 + TIMED)]
+        timed.append((sum(phase.last - phase.first + 1 for phase in phases), statistics.median(seconds)))
+        compiling += max(first - timed[-1][1], 0)
+    checkpoint = _size_of(state)
+    backups = min(config.steps // run_config.backup_every, run_config.backups) if run_config.backup_every else 0
+    return Estimate(
+        seconds_per_step=tuple(timed),
+        compile_seconds=compiling,
+        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        checkpoint=checkpoint,
+        disk=checkpoint * (min(KEPT, -(-config.steps // run_config.checkpoint_every)) + backups),
+        real=real,
+    )
+
+
+def make_arrays(size: int, seed: int, count: int = MADE_UP) -> FacesetArrays:
+    """Makes crops of noise with a round face, for timing only."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    face, eyes, mouth = (
+        np.repeat(np.uint8(255 * (np.hypot(x, y + down) < radius))[None], count, axis=0)
+        for down, radius in ((0, 0.4), (0.1, 0.1), (-0.2, 0.1))
+    )
+    images = random.integers(0, 256, (count, size, size, 3), np.uint8)
+    return FacesetArrays(images=images, eyes=eyes, mouth=mouth, face=face)
+
+
+def _time_step(stepper: Stepper, step: int) -> float:
+    stepper.state.step = step
+    before = stepper.state.seconds
+    stepper.take()
+    return stepper.state.seconds - before
+
+
+def _size_of(state: TrainingState) -> int:
+    groups = state.groups().values()
+    return sum(variable.numpy().nbytes for variables in groups for variable in variables)

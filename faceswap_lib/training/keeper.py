@@ -1,0 +1,99 @@
+"""The keeper: writes a run's checkpoints, backups and mirror, and takes it back when it has broken down."""
+
+import logging
+import pathlib
+
+from faceswap_lib.errors import TrainingError
+from faceswap_lib.training.checkpoint import TrainingState, read_checkpoint, write_backup, write_checkpoint
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.guard import TRIES
+from faceswap_lib.training.history import note_rollback
+from faceswap_lib.training.mirror import Mirror
+from faceswap_lib.training.run_config import RunConfig
+from faceswap_lib.training.steps import reset_state
+
+logger = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Keeps a run on disk.
+
+    Args:
+        folder: The run's folder.
+        state: Of the training.
+        config: Options of the training.
+        run_config: How often what is written.
+        mirror: Gets a copy of every checkpoint.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        state: TrainingState,
+        config: TrainConfig,
+        run_config: RunConfig,
+        mirror: Mirror | None,
+    ):
+        self._checkpoints, self._rollbacks = folder / "checkpoints", folder / "rollbacks.jsonl"
+        self._state, self._config, self._run_config, self._mirror = state, config, run_config, mirror
+        self._due = False
+        self._backup_due = False
+
+    def note_step(self) -> None:
+        """Remembers whether this step asks for a checkpoint or a backup."""
+        step, every = self._state.step, self._run_config.backup_every
+        self._due |= step % self._run_config.checkpoint_every == 0 or step == self._config.steps
+        self._backup_due |= every > 0 and step % every == 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a checkpoint or a backup is waiting to be written."""
+        return self._due or self._backup_due
+
+    def save(self) -> None:
+        """Writes a checkpoint, a backup where one is due, and sends the mirror its copy."""
+        state = self._state
+        if state.step > state.trouble:
+            state.strikes = 0
+        write_checkpoint(self._checkpoints, state)
+        if self._backup_due:
+            write_backup(self._checkpoints, state, self._run_config.backups)
+        if self._mirror is not None:
+            self._mirror.update()
+        self._due = self._backup_due = False
+
+    def roll_back(self, reason: str) -> None:
+        """Takes the state back to the last good checkpoint, with half the learning rates and other batches to come.
+
+        At a place that was not got past since the last rollback it goes back one checkpoint further, if there is one.
+
+        Args:
+            reason: What is wrong.
+
+        Raises:
+            TrainingError: If it has been tried often enough at this place.
+        """
+        state, step, seconds = self._state, self._state.step, self._state.seconds
+        rollbacks, strikes = state.rollbacks + 1, state.strikes + 1
+        if strikes > TRIES:
+            raise TrainingError(
+                f"step {step}: {reason}, again after {TRIES} rollbacks; look at the newest preview, then go on with a "
+                f"--learning-rate below {self._config.learning_rate * state.learning_rate_factor:.2g} or with "
+                "--precision float32, and if that does not help begin another --run"
+            )
+        if not read_checkpoint(self._checkpoints, state, skip=strikes - 1):
+            reset_state(state, self._config)
+        state.rollbacks, state.strikes, state.trouble, state.seconds = rollbacks, strikes, step, seconds
+        self._due = self._backup_due = False
+        factor = state.learning_rate_factor
+        note_rollback(
+            self._rollbacks, rollbacks, step=step, reason=reason, back_to=state.step, learning_rate_factor=factor
+        )
+        logger.warning(
+            "step %d: %s; back to step %d with %g of the learning rate and other batches",
+            step,
+            reason,
+            state.step,
+            factor,
+        )
+        self.save()

@@ -1,0 +1,65 @@
+"""How a run is kept and watched: nothing here changes what is learnt."""
+
+import dataclasses
+import pathlib
+import re
+from typing import Annotated
+
+from faceswap_lib.errors import InputError
+from faceswap_lib.options import Doc, check_range
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """How a run is kept and watched."""
+
+    log_every: Annotated[int, Doc("steps between lines of history.jsonl")] = 10
+    checkpoint_every: Annotated[int, Doc("steps between checkpoints")] = 250
+    preview_every: Annotated[int, Doc("steps between preview pictures")] = 250
+    mirror: Annotated[
+        pathlib.Path | None, Doc("folder, on Google Drive for example, that gets a copy of every finished checkpoint")
+    ] = None
+    backup_every: Annotated[int, Doc("steps between backups, which stay when newer checkpoints come; 0 for none")] = 0
+    backups: Annotated[int, Doc("how many backups are kept, the newest")] = 5
+    until: Annotated[str, Doc("stop after so long, as in 45s, 90m, 2h or 1h30m; empty for no limit")] = ""
+    tensorboard: Annotated[bool, Doc("also write the terms and previews for TensorBoard")] = False
+    guard: Annotated[bool, Doc("go back to the last good checkpoint when the training breaks down")] = True
+
+    def __post_init__(self):
+        for name in ("log_every", "checkpoint_every", "preview_every", "backups"):
+            check_range(name, getattr(self, name), 1, 100_000_000)
+        check_range("backup_every", self.backup_every, 0, 100_000_000)
+        parse_duration(self.until)
+
+
+def parse_duration(text: str) -> float:
+    """Reads a length of time.
+
+    Args:
+        text: Numbers with d, h, m or s behind them, as in `2h`, `90m`, `1h30m`; empty for no limit.
+
+    Returns:
+        Seconds; infinity for no limit.
+
+    Raises:
+        InputError: If it is nothing of the kind, or no time at all.
+    """
+    if not text:
+        return float("inf")
+    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
+    seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
+        raise InputError(f"until: expected a time as in 45s, 90m, 2h or 1h30m, got '{text}'")
+    return seconds
+
+
+def say_duration(seconds: float) -> str:
+    """Says a length of time in its two largest units, as in `1 h 30 min`."""
+    seconds = round(seconds)
+    for unit, smaller, size, part in (("d", "h", 86400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
+        if seconds >= size:
+            count, rest = seconds // size, seconds % size // part
+            return f"{count} {unit} {rest} {smaller}" if rest else f"{count} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,97 @@
+"""`config.json` of a run: which networks it has, how it was trained, and on whose faces."""
+
+import dataclasses
+import hashlib
+import logging
+import pathlib
+
+import keras
+
+from faceswap_lib import __version__
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets import Faceset
+from faceswap_lib.files import read_json, write_json
+from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.options import options_from_dict, options_to_dict
+from faceswap_lib.training.config import TrainConfig
+
+logger = logging.getLogger(__name__)
+
+CONFIG = "config.json"
+SCHEMA = 1
+
+
+def agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
+    """Says which networks a run has, or will have.
+
+    Args:
+        folder: The run's folder.
+        asked: The ones asked for; None means whichever it has.
+
+    Raises:
+        WorkspaceError: If it has others than were asked for.
+    """
+    if not (folder / CONFIG).is_file():
+        return asked or NetworkConfig()
+    stored = stored_networks(folder)
+    for field in dataclasses.fields(stored):
+        had, wanted = getattr(stored, field.name), getattr(asked or stored, field.name)
+        if had != wanted:
+            raise WorkspaceError(
+                f"run '{folder.name}' was trained with {field.name} {had}, asked for {wanted}; "
+                "choose another --run or leave the option out"
+            )
+    return stored
+
+
+def stored_networks(folder: pathlib.Path) -> NetworkConfig:
+    """The networks that a run's `config.json` names."""
+    path = folder / CONFIG
+    return options_from_dict(NetworkConfig, read_json(path).get("networks", {}), origin=str(path))
+
+
+def write_config(
+    folder: pathlib.Path, network_config: NetworkConfig, config: TrainConfig, facesets: list[Faceset]
+) -> None:
+    """Notes the options and the faces; says what of them a resumed run was not begun with."""
+    faces = {faceset.folder.name: _describe(faceset) for faceset in facesets}
+    options = options_to_dict(config)
+    if (folder / CONFIG).is_file():
+        before = read_json(folder / CONFIG)
+        _compare_options(folder.name, before.get("training", {}), options)
+        _compare_faces(folder.name, before.get("facesets", {}), faces)
+    write_json(
+        folder / CONFIG,
+        {
+            "schema": SCHEMA,
+            "version": __version__,
+            "backend": keras.backend.backend(),
+            "networks": options_to_dict(network_config),
+            "training": options,
+            "facesets": faces,
+        },
+    )
+
+
+def _compare_options(run: str, before: dict, now: dict) -> None:
+    changed = [f"{name} {before.get(name)} -> {value}" for name, value in now.items() if before.get(name) != value]
+    if changed:
+        logger.warning("run '%s' goes on with other options: %s", run, ", ".join(changed))
+
+
+def _compare_faces(run: str, before: dict, now: dict) -> None:
+    (src, dst), changed = now, [name for name in now if name in before and before[name] != now[name]]
+    if changed and before.get(src) == now[dst] and before.get(dst) == now[src]:
+        logger.warning(
+            "run '%s' was begun with %s and %s the other way round: each decoder would learn the other person; "
+            "exchange the folders back, or begin another --run",
+            *(run, src, dst),
+        )
+    elif changed:
+        logger.warning("run '%s' goes on with other faces in %s", run, " and ".join(changed))
+
+
+def _describe(faceset: Faceset) -> dict[str, object]:
+    """What tells a faceset from another: how many crops, and a sum over its manifest."""
+    text = "".join(record.to_line() for record in faceset.records)
+    return {"crops": len(faceset), "manifest_sha256": hashlib.sha256(text.encode()).hexdigest()}

@@ -1,0 +1,144 @@
+"""One step of a run: what of the schedule, the seed and the guard's facts it takes, all told by the step's number."""
+
+import dataclasses
+import time
+
+import keras
+import numpy as np
+
+from faceswap_lib.facesets import FacesetArrays
+from faceswap_lib.networks import NetworkConfig, build_networks
+from faceswap_lib.networks.precision import compute_in, resolve_precision
+from faceswap_lib.training.augmentation import to_device
+from faceswap_lib.training.backends import Step, build_step
+from faceswap_lib.training.checkpoint import TrainingState
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.objective import Batch, Objective
+from faceswap_lib.training.schedule import Phase, phase_at
+
+DRAWS_PER_STEP = 1000
+"""Distance between the random streams of two steps; more than a step draws."""
+
+STREAMS = 1_000_003
+"""Distance between the seeds of a run before and after a rollback, so that other batches are drawn."""
+
+
+def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingState:
+    """Builds networks and optimisers as they are before the first step; the same for the same seed."""
+    keras.utils.set_random_seed(config.seed)
+    with compute_in(resolve_precision(config.precision)):
+        networks, averaged = build_networks(network_config), build_networks(network_config)
+
+    def build_adam(learning_rate: float, momentum: float) -> keras.Optimizer:
+        return keras.optimizers.Adam(
+            learning_rate, beta_1=momentum, beta_2=0.99, global_clipnorm=config.clip_norm or None
+        )
+
+    state = TrainingState(
+        networks=networks,
+        averaged=averaged,
+        generator_optimiser=build_adam(config.learning_rate, config.momentum),
+        discriminator_optimiser=build_adam(config.discriminator_learning_rate, 0.5),
+    )
+    for optimiser, players in (
+        (state.generator_optimiser, networks.generators),
+        (state.discriminator_optimiser, networks.discriminators),
+    ):
+        optimiser.build([variable for network in players for variable in network.trainable_variables])
+    for network, average in zip(networks.generators, averaged.generators, strict=True):
+        average.set_weights(network.get_weights())
+    return state
+
+
+def reset_state(state: TrainingState, config: TrainConfig) -> None:
+    """Puts a state back to what it was before the first step."""
+    fresh = build_state(state.networks.config, config)
+    for group, variables in state.groups().items():
+        for variable, first in zip(variables, fresh.groups()[group], strict=True):
+            variable.assign(first)
+    for name in ("step", "history_bytes", "seconds", "swapped", "watched"):
+        setattr(state, name, getattr(fresh, name))
+
+
+@dataclasses.dataclass(eq=False)
+class Stepper:
+    """Takes steps.
+
+    Attributes:
+        state: Changed by every step.
+        config: Options.
+        counts: How many crops A and B have.
+        seed: Source of randomness on the device.
+        run: The compiled step.
+    """
+
+    state: TrainingState
+    config: TrainConfig
+    counts: tuple[int, int]
+    seed: keras.random.SeedGenerator
+    run: Step
+
+    @classmethod
+    def build(cls, state: TrainingState, arrays: list[FacesetArrays], config: TrainConfig) -> "Stepper":
+        """Puts both facesets on the device and builds the step."""
+        seed = keras.random.SeedGenerator(config.seed)
+        faces_a, faces_b = (to_device(array) for array in arrays)
+        objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
+        run = build_step(objective, state, micro_batches=config.accumulate)
+        return cls(state=state, config=config, counts=(faces_a.count, faces_b.count), seed=seed, run=run)
+
+    def phase(self) -> Phase:
+        """The phase in force at the state's step."""
+        return phase_at(self.state.step, self.config.steps, self.config.phases)
+
+    def take(self) -> dict[str, float]:
+        """Takes the next step; gives its named terms."""
+        state, config, phase, began = self.state, self.config, self.phase(), time.monotonic()
+        seed = (config.seed + STREAMS * state.rollbacks) % 2**31
+        self.seed.state.assign([seed, state.step * DRAWS_PER_STEP % 2**32])
+        factor = phase.learning_rate * min(1.0, (state.step + 1) / config.warm_up) * state.learning_rate_factor
+        state.generator_optimiser.learning_rate.assign(config.learning_rate * factor)
+        state.discriminator_optimiser.learning_rate.assign(config.discriminator_learning_rate * factor)
+        if has_swapped(state.step, config) != state.swapped:
+            swap_decoders(state)
+        batch = draw_batch(config, state.step, *self.counts, rollbacks=state.rollbacks)
+        # A young average of few steps would remember the first weights for too long.
+        decay = min(config.ema, (1 + state.step) / (10 + state.step))
+        terms = self.run(batch, phase.weights(config), decay, active=phase.active(config))
+        state.step += 1
+        state.seconds += time.monotonic() - began
+        return terms
+
+
+def draw_batch(config: TrainConfig, step: int, count_a: int, count_b: int, *, rollbacks: int = 0) -> Batch:
+    """Draws the crops of one step; depends on its arguments alone, so a resumed run draws what it would have."""
+    random = np.random.default_rng((config.seed, step, rollbacks))
+    count = config.batch_size * config.accumulate
+    return Batch(
+        index_a=random.integers(0, count_a, count),
+        index_b=random.integers(0, count_b, count),
+    )
+
+
+def has_swapped(step: int, config: TrainConfig) -> bool:
+    """Whether the decoders have changed places by a step, counted from 0."""
+    swaps = [phase for phase in config.phases if phase.swap_decoders and phase.start * config.steps <= step]
+    return len(swaps) % 2 == 1
+
+
+def swap_decoders(state: TrainingState) -> None:
+    """Lets the decoders change places: their weights, averages, and what the optimiser remembers of them."""
+    for networks in (state.networks, state.averaged):
+        _exchange(networks.decoder_a.weights, networks.decoder_b.weights)
+    moments = state.generator_optimiser.variables[2:]  # behind the step's number and the learning rate, two per weight
+    counts = [2 * len(network.trainable_variables) for network in state.networks.generators]
+    encoder, decoder = counts[:2]
+    _exchange(moments[encoder : encoder + decoder], moments[encoder + decoder :])
+    state.swapped = not state.swapped
+
+
+def _exchange(some: list[keras.Variable], others: list[keras.Variable]) -> None:
+    for one, other in zip(some, others, strict=True):
+        kept = keras.ops.copy(one.value)
+        one.assign(other)
+        other.assign(kept)

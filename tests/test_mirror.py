@@ -1,0 +1,207 @@
+"""The mirror: what it gets, what it gives back, and that nothing it does stops a training."""
+
+import logging
+import os
+import pathlib
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
+from faceswap_lib.training.mirror import Mirror
+from tests.conftest import contents, read_arrays
+
+
+def write_run(folder: pathlib.Path, *steps: int, rollbacks: int = 0) -> pathlib.Path:
+    """A run of files that are no larger than they must be."""
+    for step in steps:
+        path = folder / "checkpoints" / f"step-{step:08d}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, position=np.array([step, 10, rollbacks]), weights=np.full(2000, step, np.float32))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "history.jsonl").write_text("".join(f'{{"step": {step}}}\n' for step in steps))
+    return folder
+
+
+def steps_of(folder: pathlib.Path) -> list[int]:
+    return sorted(int(path.stem[5:]) for path in (folder / "checkpoints").glob("step-*.npz"))
+
+
+@pytest.fixture
+def run(tmp_path) -> pathlib.Path:
+    return write_run(tmp_path / "here" / "run", 10, 20)
+
+
+@pytest.fixture
+def there(tmp_path) -> pathlib.Path:
+    (tmp_path / "drive").mkdir()
+    return tmp_path / "drive"
+
+
+# What it gets --------------------------------------------------------------------------------------------------------
+
+
+def test_the_mirror_gets_the_files_of_the_run_byte_for_byte(run, there):
+    (run / "previews").mkdir()
+    for step in range(1, 8):
+        (run / "previews" / f"step-{step:08d}.png").write_bytes(bytes([step]))
+    copier = Mirror(run, there)
+    copier.update()
+    copier.close()
+    expected = contents(run)
+    for step in (1, 2):  # the newest five are enough
+        del expected[f"previews/step-{step:08d}.png"]
+    assert contents(there / "run") == expected and (copier.copies, copier.failures) == (1, 0)
+
+
+def test_what_the_run_no_longer_has_goes_and_what_is_there_is_not_copied_again(run, there):
+    copier = Mirror(run, there)
+    copier.update()
+    copier.close()
+    stamp = (there / "run" / "checkpoints" / "step-00000020.npz").stat().st_mtime_ns
+    write_run(run, 30)
+    (run / "checkpoints" / "step-00000010.npz").unlink()
+    copier.update()
+    copier.close()
+    assert steps_of(there / "run") == [20, 30]
+    assert (there / "run" / "checkpoints" / "step-00000020.npz").stat().st_mtime_ns == stamp
+
+
+def test_a_run_that_has_gone_back_takes_its_mirror_back(run, there):
+    write_run(there / "run", 20, 30)
+    (run / "checkpoints" / "step-00000020.npz").unlink()
+    write_run(run, 10, rollbacks=1)
+    copier = Mirror(run, there)
+    copier.update()
+    copier.close()
+    assert steps_of(there / "run") == [10]
+
+
+# What goes wrong -----------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_vanishes_and_comes_back(run, there, caplog):
+    copier = Mirror(run, there)
+    away = there.rename(there.with_name("away"))
+    for _ in range(2):
+        copier.update()
+        copier._thread.join()
+    assert copier.failures == 2 and not there.exists()
+    assert len(caplog.records) == 1 and "is not there; training goes on" in caplog.text
+    away.rename(there)
+    copier.update()
+    copier.close()
+    assert steps_of(there / "run") == [10, 20] and copier.copies == 1
+
+
+@pytest.mark.parametrize(("number", "reason"), [(28, "No space left on device"), (30, "Read-only file system")])
+def test_a_full_or_read_only_folder_is_told_once_and_counted(run, there, caplog, monkeypatch, number, reason):
+    def refuse(source, target):
+        pathlib.Path(target).write_bytes(b"half")
+        raise OSError(number, reason)
+
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    copier = Mirror(run, there)
+    copier.update()
+    copier.close()
+    assert copier.failures == 2  # and once more at the end
+    assert sum(reason in record.message for record in caplog.records) == 1
+    assert "lacks the newest checkpoint" in caplog.text
+    assert contents(there / "run") == {}
+
+
+def test_a_slow_folder_keeps_nobody_waiting(run, there, caplog, monkeypatch):
+    blocked, copyfile = threading.Event(), shutil.copyfile
+
+    def wait(source, target):
+        assert blocked.wait(60)
+        return copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", wait)
+    copier = Mirror(run, there, patience=0.05)
+    copier.update()
+    copier.update()
+    copier.close()
+    assert copier.copies == 0 and copier.failures == 2
+    assert "the copy before is not finished" in caplog.text
+    blocked.set()
+    copier._thread.join()
+    assert steps_of(there / "run") == [10, 20]
+
+
+def test_a_mirror_that_is_further_is_left_alone(run, there, caplog):
+    write_run(there / "run", 500)
+    before = contents(there)
+    copier = Mirror(run, there)
+    copier.update()
+    copier.close()
+    assert contents(there) == before and "is at step 500, this run at 20" in caplog.text
+
+
+def test_a_checkpoint_that_training_removes_meanwhile_is_no_failure(run, there, monkeypatch):
+    copyfile = shutil.copyfile
+
+    def remove_first(source, target):
+        if source.name == "step-00000010.npz":
+            source.unlink()
+        return copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", remove_first)
+    copier = Mirror(run, there)
+    copier.update()
+    copier.close()
+    assert steps_of(there / "run") == [20] and copier.failures == 0
+
+
+def test_a_mirror_in_a_folder_that_is_not_there_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match="mirror: .*drive is not there; mount it"):
+        Mirror(run, tmp_path / "drive" / "faceswap")
+
+
+# What it gives back --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "taken"), [((10,), (20, 30), True), ((40,), (20, 30), False), ((), (5,), True)]
+)
+def test_the_newer_one_of_both_places_counts(tmp_path, there, mine, theirs, taken):
+    run = write_run(tmp_path / "run", *mine)
+    write_run(there / "run", *theirs)
+    assert Mirror(run, there).fetch() is taken
+    assert steps_of(run) == sorted(theirs if taken else mine)
+
+
+def test_a_torn_copy_is_passed_over(tmp_path, there, caplog):
+    run = write_run(tmp_path / "run", 10)
+    torn = write_run(there / "run", 5, 30) / "checkpoints" / "step-00000030.npz"
+    os.truncate(torn, torn.stat().st_size // 2)
+    with caplog.at_level(logging.WARNING):
+        assert not Mirror(run, there).fetch()
+    assert steps_of(run) == [10] and "step-00000030.npz is damaged" in caplog.text
+
+
+def test_training_goes_on_from_the_mirror_on_another_machine(small_workspace, tiny_run, tmp_path, caplog):
+    """One machine trains 20 steps with a mirror, another one that has only the mirror finishes."""
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    shutil.copytree(tiny_run.folder, drive / "default")
+    (drive / "default" / "checkpoints" / "step-00000040.npz").unlink()
+    other = Workspace(shutil.copytree(small_workspace.root, tmp_path / "other"))
+    keeping = RunConfig(log_every=1, checkpoint_every=20, preview_every=20, mirror=drive)
+    report = train(other, config=tiny_run.train_config, run_config=keeping)
+    assert (report.resumed_at, report.step, report.mirror_failures) == (20, 40, 0)
+    wanted = tiny_run.final_arrays()
+    for folder in (other.run("default"), drive / "default"):
+        arrays = read_arrays(folder, 40)
+        assert all(np.array_equal(arrays[name], wanted[name]) for name in wanted.keys() - {"seconds"})
+        assert [line["step"] for line in read_history(folder / "history.jsonl")] == list(range(1, 41))
+    asked = NetworkConfig(capacity="tiny", resolution=128)
+    with pytest.raises(WorkspaceError, match="was trained with resolution 64, asked for 128"):
+        train(small_workspace, network_config=asked, config=TrainConfig(steps=50), run_config=keeping)
+    assert not small_workspace.run("default").exists()
