@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import itertools
 import logging
 import os
 import pathlib
@@ -25,6 +26,7 @@ from faceswap_lib.networks.config import PRESETS, NetworkConfig, Preset
 from faceswap_lib.options import Doc
 from faceswap_lib.training.config import TRAINING_PRESETS, TrainConfig
 from faceswap_lib.training.run_config import RunConfig
+from faceswap_lib.training.run_folder import stored_training
 
 Flat = tyro.conf.OmitArgPrefixes
 Video = Annotated[tyro.conf.Positional[pathlib.Path], Doc("the video file"), tyro.conf.arg(metavar="VIDEO")]
@@ -379,12 +381,19 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
 
 
 def _subcommand(verb: type, arguments: list[str]):
-    """A verb under its name; a preset brings its own defaults for the options of the training."""
+    """A verb under its name; a run that is there, or a preset, brings its own defaults for the training's options."""
     name = verb.__name__.lower()
+    if verb not in (Run, Train):
+        return tyro.conf.subcommand(name)
     words = [part for argument in arguments for part in argument.split("=", 1)]
-    following = words[words.index("--preset") + 1 :] if "--preset" in words else []
-    training = TRAINING_PRESETS.get(following[0]) if following else None
-    if training is None or verb not in (Run, Train):
+
+    def given(option: str) -> str | None:
+        return next((word for before, word in itertools.pairwise(words) if before == option), None)
+
+    training = TRAINING_PRESETS.get(given("--preset"))
+    if training is None and given("--workspace"):
+        training = stored_training(Workspace(pathlib.Path(given("--workspace"))).run(given("--run") or "default"))
+    if training is None:
         return tyro.conf.subcommand(name)
     required = [field.name for field in dataclasses.fields(verb) if field.default is dataclasses.MISSING]
     return tyro.conf.subcommand(name, default=verb(training=training, **dict.fromkeys(required, tyro.MISSING)))

@@ -7,6 +7,7 @@ A field is written `name: Annotated[type, Doc("what it does")] = default`. `tyro
 import dataclasses
 import difflib
 import json
+import pathlib
 import types
 import typing
 
@@ -74,7 +75,14 @@ def options_from_dict(options_class: type, values: dict, *, origin: str = "optio
     for key in values:
         if key not in known:
             raise InputError(f"{origin}: unknown option '{key}'{nearest(key, known)}")
-    return options_class(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    kinds = {name: typing.get_args(hint) or (hint,) for name, hint in typing.get_type_hints(options_class).items()}
+
+    def revive(name: str, value: object) -> object:
+        if isinstance(value, list):
+            return tuple(value)
+        return pathlib.Path(value) if isinstance(value, str) and pathlib.Path in kinds[name] else value
+
+    return options_class(**{name: revive(name, value) for name, value in values.items()})
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
@@ -91,6 +99,8 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, pathlib.PurePath):
+        return str(value)
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -1,6 +1,7 @@
 """The command line: what it answers, with which exit code, and what bad input leaves behind (nothing)."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -14,9 +15,12 @@ import pytest
 import tyro
 from typing_extensions import Doc
 
+from faceswap_lib import cli
 from faceswap_lib.cli import VERBS, main
-from faceswap_lib.facesets import read_manifest
+from faceswap_lib.facesets import Workspace, read_manifest
 from faceswap_lib.media import read_frames
+from faceswap_lib.options import options_to_dict
+from faceswap_lib.training import TRAINING_PRESETS, TrainConfig
 from tests.conftest import ROOT
 from tests.fakes import encode_like
 from tests.videos import make_video
@@ -317,3 +321,17 @@ def test_a_limit_that_makes_no_sense_is_refused_before_anything_is_measured(refu
     assert "expected metric=value, got 'score'" in refused(*arguments, "score")
     assert "expected a page named .html" in refused(*arguments[:-3], "--out", tmp_path / "r.pdf")
     assert "at least two reports" in refused("compare", tmp_path / "r.json", "--out", tmp_path / "c.html")
+
+
+def test_a_run_that_goes_on_keeps_its_options_unless_told_otherwise(tmp_path):
+    folder = Workspace(tmp_path).run("first")
+    folder.mkdir(parents=True)
+    trained = dataclasses.replace(TRAINING_PRESETS["faithful"], steps=77)
+    (folder / "config.json").write_text(json.dumps({"training": options_to_dict(trained)}), encoding="utf-8")
+    go_on = ["train", "--workspace", str(tmp_path), "--run=first"]
+    assert cli._parse(go_on).training == trained
+    assert cli._parse([*go_on, "--steps", "99"]).training == dataclasses.replace(trained, steps=99)
+    assert cli._parse([*go_on, "--preset", "lite"]).training == TRAINING_PRESETS["lite"]
+    assert cli._parse(["train", "--workspace", str(tmp_path)]).training == TrainConfig()
+    (folder / "config.json").write_text('{"training": {"stepz": 1}}', encoding="utf-8")
+    assert cli._parse(go_on).training == TrainConfig()

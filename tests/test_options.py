@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import importlib
 import json
+import pathlib
 import typing
 from typing import Annotated
 
@@ -118,3 +119,13 @@ def test_an_unknown_key_names_the_nearest_and_where_it_stood():
 
 def test_exit_codes_tell_bad_input_from_failed_work():
     assert (FaceswapError.exit_code, InputError.exit_code) == (1, 2)
+
+
+def test_paths_go_to_json_and_back():
+    from faceswap_lib.training import TrainConfig
+
+    config = TrainConfig(vggface=pathlib.Path("weights") / "faces.h5")
+    values = json.loads(json.dumps(options_to_dict(config)))
+    assert values["vggface"] == str(config.vggface)
+    assert options_from_dict(TrainConfig, values) == config
+    assert options_from_dict(TrainConfig, options_to_dict(TrainConfig())) == TrainConfig()

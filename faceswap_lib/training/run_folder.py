@@ -5,10 +5,8 @@ import hashlib
 import logging
 import pathlib
 
-import keras
-
 from faceswap_lib import __version__
-from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.files import read_json, write_json
 from faceswap_lib.networks import NetworkConfig
@@ -50,10 +48,24 @@ def stored_networks(folder: pathlib.Path) -> NetworkConfig:
     return options_from_dict(NetworkConfig, read_json(path).get("networks", {}), origin=str(path))
 
 
+def stored_training(folder: pathlib.Path) -> TrainConfig | None:
+    """The options a run was last trained with; None for no run, or for one of a version with other options."""
+    path = folder / CONFIG
+    if not path.is_file():
+        return None
+    try:
+        return options_from_dict(TrainConfig, read_json(path).get("training", {}), origin=str(path))
+    except InputError as error:
+        logger.warning("%s; the run's other options are not taken over either", error)
+        return None
+
+
 def write_config(
     folder: pathlib.Path, network_config: NetworkConfig, config: TrainConfig, facesets: list[Faceset]
 ) -> None:
     """Notes the options and the faces; says what of them a resumed run was not begun with."""
+    import keras
+
     faces = {faceset.folder.name: _describe(faceset) for faceset in facesets}
     options = options_to_dict(config)
     if (folder / CONFIG).is_file():

@@ -27,7 +27,8 @@ def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingS
     """Builds networks and optimisers as they are before the first step; the same for the same seed."""
     keras.utils.set_random_seed(config.seed)
     with compute_in(resolve_precision(config.precision)):
-        networks, averaged = build_networks(network_config), build_networks(network_config)
+        networks = build_networks(network_config)
+    averaged = build_networks(network_config)  # in float32, as conversion will use them
 
     def build_adam(learning_rate: float, momentum: float) -> keras.Optimizer:
         return keras.optimizers.Adam(
