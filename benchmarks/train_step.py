@@ -17,7 +17,6 @@ import sys
 import time
 
 import numpy as np
-
 from harness import print_json, print_table, time_matmul
 
 CONFIGURATIONS = (
@@ -111,7 +110,7 @@ def build_training(name: str, precision: str):
     from faceswap_lib.training.backends import build_step
     from faceswap_lib.training.config import TRAINING_PRESETS
     from faceswap_lib.training.objective import Objective
-    from faceswap_lib.training.trainer import fresh_state
+    from faceswap_lib.training.steps import build_state
 
     preset, resolution, batch, *perceptual = name.split("/")
     networks = dataclasses.replace(PRESETS[preset], resolution=int(resolution))
@@ -128,7 +127,7 @@ def build_training(name: str, precision: str):
         masks = {part: random.integers(0, 256, shape, np.uint8) for part in ("eyes", "mouth", "face")}
         return FacesetArrays(images=random.integers(0, 256, (*shape, 3), np.uint8), **masks)
 
-    state = fresh_state(networks, config)
+    state = build_state(networks, config)
     objective = Objective(
         networks=state.networks,
         faces_a=to_device(noise()),
@@ -165,7 +164,7 @@ def compile_views(objective):
 
 
 def _draw(config, index: int):
-    from faceswap_lib.training.trainer import draw_batch
+    from faceswap_lib.training.steps import draw_batch
 
     return draw_batch(config, index, CROPS, CROPS)
 

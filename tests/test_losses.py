@@ -104,7 +104,8 @@ def test_dissimilarity_of_textures_is_that_of_scikit_image():
         fake[0], real[0], data_range=2, channel_axis=-1, win_size=7, use_sample_covariance=False, full=True
     )
     centres = slice(3, 29, 2)
-    face = np.array([[middle[0, y - 3 : y + 4, x - 3 : x + 4].mean() for x in range(3, 29, 2)] for y in range(3, 29, 2)])
+    middles = range(3, 29, 2)
+    face = np.array([[middle[0, y - 3 : y + 4, x - 3 : x + 4].mean() for x in middles] for y in middles])
     expected = ((1 - likeness[centres, centres].mean(-1)) / 2 * face).sum() / (face.sum() + 1)
     value = number(losses.dissimilarity(fake, make_sample(32, real=real, face=middle)))
     assert value == pytest.approx(expected, abs=1e-4)

@@ -67,7 +67,8 @@ def test_the_faithful_schedule_is_that_of_the_reference():
         return "perceptual" in phase.active(config), hinge, phase.learning_rate, phase.swap_decoders
 
     assert at(0) == (False, None, 1, False) and at(8000) == (True, None, 1, False)
-    assert [at(step)[1] for step in (12_000, 16_000, 20_000, 27_000, 32_000, 36_000)] == [0.5, 0.2, 0.4, None, 0.1, None]
+    levels = [at(step)[1] for step in (12_000, 16_000, 20_000, 27_000, 32_000, 36_000)]
+    assert levels == [0.5, 0.2, 0.4, None, 0.1, None]
     assert [at(step)[2] for step in (20_000, 27_000, 32_000, 36_000)] == [1, 0.3, 0.3, 0.1]
     assert [step for step in begun if at(step)[3]] == [31_850]
     weights = phase_at(12_000, config.steps, config.phases).weights(config)
