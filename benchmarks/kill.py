@@ -39,6 +39,8 @@ CONFIG = TrainConfig(steps=60, batch_size=2, warm_up=4, seed=7, precision="float
 KEEPING = RunConfig(log_every=1, checkpoint_every=4, preview_every=20, backup_every=10, backups=2)
 CROPS, SIDE = 6, 96
 PATIENCE = 300.0
+A_STEP = 0.2
+"""Seconds within which a step, and the files that may come after it, are done; the moment of a kill is in between."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,39 +113,36 @@ def start(workspace: Workspace, run: str, config: TrainConfig) -> tuple[int, int
     return child, reading
 
 
-def watch(pipe: int, until: float = float("inf")) -> int:
-    """Waits until the process of a pipe has ended or a time of `time.monotonic` is there; gives the steps it took."""
-    steps = 0
-    while (left := min(until - time.monotonic(), PATIENCE)) > 0:
+def watch(pipe: int, *, steps: float = float("inf"), seconds: float = PATIENCE) -> bool:
+    """Waits for so many steps of the process behind a pipe; gives False if it ended, or the seconds passed, before."""
+    until = time.monotonic() + seconds
+    while steps > 0 and (left := until - time.monotonic()) > 0:
         readable, _, _ = select.select([pipe], [], [], left)
-        if not readable:
-            break
-        if not (news := os.read(pipe, 4096)):
-            break
-        steps += len(news)
-    return steps
+        if not readable or not (news := os.read(pipe, 4096)):
+            return False
+        steps -= len(news)
+    return True
 
 
-def finish(workspace: Workspace, run: str, config: TrainConfig) -> tuple[float, float]:
-    """Trains without disturbance; gives the seconds to the first step and from there to the end."""
+def finish(workspace: Workspace, run: str, config: TrainConfig) -> float:
+    """Trains without disturbance; gives the seconds to the first step."""
     began = time.monotonic()
     child, pipe = start(workspace, run, config)
-    select.select([pipe], [], [], PATIENCE)
-    ready = time.monotonic()
+    watch(pipe, steps=1)
+    seconds = time.monotonic() - began
     watch(pipe)
     os.close(pipe)
     _, status = os.waitpid(child, 0)
     if status:
         raise SystemExit(f"the training of {run} ended with status {status}")
-    return ready - began, time.monotonic() - ready
+    return seconds
 
 
-def kill_once(workspace: Workspace, run: str, config: TrainConfig, *, after_ready: bool, delay: float) -> bool:
-    """Starts a training and kills it so long after its start or its first step; gives whether it was still alive."""
+def kill_once(workspace: Workspace, run: str, config: TrainConfig, *, steps: int, seconds: float) -> bool:
+    """Starts a training and kills it so many steps and seconds later; gives whether it was still alive."""
     child, pipe = start(workspace, run, config)
-    if after_ready:
-        select.select([pipe], [], [], PATIENCE)
-    watch(pipe, time.monotonic() + delay)
+    watch(pipe, steps=steps)
+    watch(pipe, seconds=seconds)
     os.kill(child, signal.SIGKILL)
     os.close(pipe)
     _, status = os.waitpid(child, 0)
@@ -166,7 +165,7 @@ def last_arrays(folder: pathlib.Path) -> dict[str, bytes]:
 def measure(kills: int, seed: int, workspace: Workspace, config: TrainConfig) -> Result:
     """Kills trainings so often, and finishes the last one."""
     began, moments = time.monotonic(), random.Random(seed)
-    to_first, to_last = finish(workspace, "undisturbed", config)
+    to_first = finish(workspace, "undisturbed", config)
     wanted = last_arrays(workspace.run("undisturbed"))
     done = runs = same = unreadable = 0
     rising = True
@@ -175,9 +174,10 @@ def measure(kills: int, seed: int, workspace: Workspace, config: TrainConfig) ->
         folder = workspace.run(run)
         alive = True
         while alive and done < kills:
-            after_ready = moments.random() < 0.67
-            delay = moments.uniform(0, to_last / 2 if after_ready else to_first)
-            alive = kill_once(workspace, run, config, after_ready=after_ready, delay=delay)
+            at_start = moments.random() < 1 / 3
+            steps = 0 if at_start else moments.randint(1, config.steps // 3)
+            seconds = moments.uniform(0, to_first if at_start else A_STEP)
+            alive = kill_once(workspace, run, config, steps=steps, seconds=seconds)
             done += alive
             unreadable += count_unreadable(folder)
         if alive:

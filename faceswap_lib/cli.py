@@ -350,7 +350,7 @@ def _load_keras() -> None:
         try:
             import keras
 
-            keras.distribution.list_devices()
+            keras.ops.zeros(())
             log.truncate(0)
         except ImportError as error:
             name = os.environ.get("KERAS_BACKEND", "tensorflow")
