@@ -72,7 +72,9 @@ def _examine_keras() -> list[Finding]:
         return []
     import keras
 
-    devices = ", ".join(keras.distribution.list_devices()) or "none"
+    from faceswap_lib.networks.precision import list_devices
+
+    devices = ", ".join(list_devices()) or "none"
     return [
         Finding(name="Keras backend", value=keras.backend.backend(), needed=True, present=True),
         Finding(name="devices", value=devices, needed=True, present=devices != "none"),

@@ -12,7 +12,7 @@ from faceswap_lib.networks.precision import compute_in, resolve_precision
 def set_machine(monkeypatch, tmp_path, *, devices=("cpu:0",), flags="fma avx512f", backend="tensorflow"):
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\nbugs : none\n", encoding="utf-8")
     monkeypatch.setattr(module, "CPU_INFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: list(devices))
+    monkeypatch.setattr(module, "list_devices", lambda: list(devices))
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
 
 

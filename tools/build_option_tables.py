@@ -15,6 +15,7 @@ from faceswap_lib.facesets.extract import ExtractConfig
 from faceswap_lib.networks.config import PRESETS, NetworkConfig
 from faceswap_lib.options import describe_options, options_to_dict
 from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.run_config import RunConfig
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "options.md"
 
@@ -24,6 +25,7 @@ SECTIONS = (
     ("Extraction", ExtractConfig, "For `extract`; `faceswap_lib.facesets.ExtractConfig`"),
     ("Networks", NetworkConfig, "Chosen by `--preset`; `faceswap_lib.networks.NetworkConfig`"),
     ("Training", TrainConfig, "For `train` and `run`; `faceswap_lib.training.TrainConfig`"),
+    ("Runs", RunConfig, "For `train` and `run`; `faceswap_lib.training.RunConfig`"),
     ("Conversion", ConvertConfig, "For `convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
     ("Evaluation", EvaluateConfig, "For `evaluate`; `faceswap_lib.evaluation.EvaluateConfig`"),
 )

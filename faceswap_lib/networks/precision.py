@@ -21,9 +21,18 @@ def resolve_precision(asked: str) -> Precision:
     """
     if asked != "auto":
         return asked
-    if any(not device.startswith("cpu") for device in keras.distribution.list_devices()):
+    if any(not device.startswith("cpu") for device in list_devices()):
         return "bfloat16"
     return "bfloat16" if keras.backend.backend() == "tensorflow" and _cpu_flags() & FAST_FLAGS else "float32"
+
+
+def list_devices() -> list[str]:
+    """The devices that Keras can use here, as in `cpu:0` or `gpu:0`."""
+    if keras.backend.backend() != "torch":
+        return keras.distribution.list_devices()
+    import torch  # Keras 3.15 cannot list PyTorch's
+
+    return [f"gpu:{index}" for index in range(torch.cuda.device_count())] or ["cpu:0"]
 
 
 @contextlib.contextmanager
