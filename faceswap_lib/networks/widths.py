@@ -40,7 +40,7 @@ WIDTHS = {
         discriminator=(8, 16, 32, 64),
     ),
     ("lite", 64): Widths(
-        encoder=(64, 128, 256, 512), code=512, places=16, decoder=(256, 192, 96), discriminator=(32, 64, 128)
+        encoder=(64, 128, 256, 384), code=512, places=16, decoder=(256, 192, 96), discriminator=(32, 64, 128)
     ),
     ("lite", 128): Widths(
         encoder=(48, 96, 192, 256, 384), code=512, places=16, decoder=(256, 160, 96, 48), discriminator=(32, 64, 128)
