@@ -10,13 +10,13 @@ from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.media import read_frames
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import match_colours, mix_codes, motion_blur, random_map, sample, to_device
+from faceswap_lib.training.augmentation import match_colours, motion_blur, random_map, sample, to_device
 
 RESOLUTION = 64
 SIZE = stored_size(RESOLUTION, VIEW_COVERAGE)
 BATCH = 48
-STILL = {"turn": 0.0, "zoom": 0.0, "shift": 0.0, "warp": 0.0}
-LIVELY = {"turn": 12.0, "zoom": 0.1, "shift": 0.05, "warp": 0.03}
+STILL = {"turn": 0.0, "zoom": 0.0, "shift": 0.0, "warp": 0.0, "shape": 0.0}
+LIVELY = {"turn": 12.0, "zoom": 0.1, "shift": 0.05, "warp": 0.03, "shape": 0.03}
 
 
 def draw_maps(seed: int = 1, **options) -> tuple[np.ndarray, np.ndarray]:
@@ -258,15 +258,12 @@ def test_motion_blur_spreads_a_point_along_one_line():
     assert 0.25 < np.mean([np.count_nonzero(view) > 1 for view in blurred(0.5)]) < 0.75
 
 
-def test_mixing_moves_codes_along_the_way_between_the_averages():
-    random = np.random.default_rng(0)
-    code_a = random.normal(size=(BATCH, 2, 2, 3)).astype(np.float32)
-    code_b = (5 + random.normal(size=(BATCH, 2, 2, 3))).astype(np.float32)
-    way = code_b.mean(0) - code_a.mean(0)
-    moved = mix_codes(*(ops.convert_to_tensor(code) for code in (code_a, code_b)), 0.6, keras.random.SeedGenerator(2))
-    for before, after, sign in zip((code_a, code_b), moved, (1, -1), strict=True):
-        part = (ops.convert_to_numpy(after) - before) * sign / way
-        assert part == pytest.approx(np.broadcast_to(part[:, :1, :1, :1], part.shape), abs=1e-4)
-        assert part.min() >= 0 and 0.5 < part.max() <= 0.6001 and abs(part[:, 0, 0, 0].mean() - 0.3) < 0.1
-    still = mix_codes(*(ops.convert_to_tensor(code) for code in (code_a, code_b)), 0.0, keras.random.SeedGenerator(2))
-    assert np.array_equal(ops.convert_to_numpy(still[0]), code_a)
+def test_the_change_of_shape_is_in_both_views_smooth_and_as_strong_as_asked():
+    strength = 0.03
+    still, _ = draw_maps()
+    plain, warped = draw_maps(shape=strength)
+    assert np.array_equal(plain, warped)
+    bends = (plain - still) / (VIEW_COVERAGE * SIZE)  # in sides of the view
+    points = np.arange(8, RESOLUTION, RESOLUTION // 4)  # the four control points, to half a pixel
+    assert bends[:, points][:, :, points].std() == pytest.approx(strength, rel=0.1)
+    assert np.abs(np.diff(bends, 2, axis=1)).max() < 0.12 * strength  # straight lines between points would bend by 0.3

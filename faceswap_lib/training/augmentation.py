@@ -1,12 +1,14 @@
 """Random views of stored crops, made on the device for a whole batch at once.
 
-Rotation, zoom, shift, flip and the 5x5 grid warp are one map from output pixel to crop pixel, sampled once. Two views
-of the same crop come out: the warped one, which the encoder reads, and the plain one, which a decoder must give back;
-they differ by the grid warp, and by motion blur, alone.
+Rotation, zoom, shift, flip, a smooth change of shape and the 5x5 grid warp are one map from output pixel to crop pixel,
+sampled once. Two views of the same crop come out: the warped one, which the encoder reads, and the plain one, which a
+decoder must give back; they differ by the grid warp, and by motion blur, alone. The change of shape is in both: it
+takes faces beyond what their clip shows, so that decoders learn to follow a mouth that opens wider than they saw.
 """
 
 import dataclasses
 
+import cv2
 import keras
 import numpy as np
 from keras import ops
@@ -17,6 +19,9 @@ from faceswap_lib.training.config import TrainConfig
 
 GRID = 5
 """Control points of the warp along each side."""
+
+SHAPE_GRID = 4
+"""Control points of the change of shape along each side."""
 
 BLUR_LENGTHS = (5, 7, 9, 11)
 """Lengths in pixels that motion blur has at 64 pixels, as in faceswap-GAN v2.2; longer at higher resolutions."""
@@ -72,6 +77,10 @@ def random_map(config: TrainConfig, resolution: int, size: int, seed: keras.rand
     spread = ops.convert_to_tensor(_spread_matrix(resolution))  # (R, GRID)
     smooth = ops.einsum("ri,bijc,sj->brsc", spread, offsets, spread)  # (B, R, R, 2)
 
+    shape = keras.random.normal((batch, SHAPE_GRID, SHAPE_GRID, 2), stddev=2 * config.shape, seed=seed)
+    bend = ops.convert_to_tensor(_bend_matrix(resolution))  # (R, SHAPE_GRID)
+    shape = ops.einsum("ri,bijc,sj->brsc", bend, shape, bend)
+
     turn, shift = np.radians(config.turn), 2 * config.shift
     angle = keras.random.uniform((batch, 1, 1), -turn, turn, seed=seed)
     zoom = keras.random.uniform((batch, 1, 1), 1 - config.zoom, 1 + config.zoom, seed=seed)
@@ -85,7 +94,7 @@ def random_map(config: TrainConfig, resolution: int, size: int, seed: keras.rand
         return (size - 1) / 2 + turned * (resolution / 2)
 
     plain = ops.broadcast_to(grid[None], (batch, resolution, resolution, 2))
-    return place(plain), place(plain + smooth)
+    return place(plain + shape), place(plain + shape + smooth)
 
 
 def match_colours(tones, config: TrainConfig, index, count: int, seed: keras.random.SeedGenerator):
@@ -127,26 +136,9 @@ def motion_blur(pictures, config: TrainConfig, seed: keras.random.SeedGenerator)
     return ops.matmul(along_x[:, None], ops.reshape(blurred, (-1, side, side, channels)))
 
 
-def mix_codes(code_a, code_b, most: float, seed: keras.random.SeedGenerator):
-    """Moves every code a random part of the way from its own person's average towards the other person's.
-
-    What is constant in A's codes says "A", and decoder B, which never met it, paints it. Here each decoder meets the
-    other person's constant part in every batch and learns that it means nothing. The averages are those of the batch,
-    and gradients reach the encoder through them, so it also learns to keep the two apart as little as it can. What
-    changes from picture to picture, pose and expression, stays as it was.
-
-    Args:
-        code_a, code_b: (B, h, w, C) float32 codes of the two people.
-        most: Largest part of the way, 0 to 1.
-        seed: Source of randomness.
-
-    Returns:
-        Both codes, moved.
-    """
-    way = ops.mean(code_b, axis=0, keepdims=True) - ops.mean(code_a, axis=0, keepdims=True)
-    count = ops.shape(code_a)[0]
-    part_a, part_b = (keras.random.uniform((count, 1, 1, 1), 0.0, most, seed=seed) for _ in range(2))
-    return code_a + part_a * way, code_b - part_b * way
+def _bend_matrix(resolution: int) -> np.ndarray:
+    """(R, SHAPE_GRID) weights that spread control points over a line smoothly, by cubic interpolation."""
+    return cv2.resize(np.eye(SHAPE_GRID, dtype=np.float32), (SHAPE_GRID, resolution), interpolation=cv2.INTER_CUBIC)
 
 
 def _spread_matrix(resolution: int) -> np.ndarray:

@@ -36,6 +36,9 @@ class TrainConfig:
     zoom: Annotated[float, Doc("random zoom, up to this share either way")] = 0.05
     shift: Annotated[float, Doc("random shift, up to this share of the picture's side either way")] = 0.03
     warp: Annotated[float, Doc("strength of the random warp, as a share of the picture's side")] = 0.02
+    shape: Annotated[
+        float, Doc("strength of a smooth change of shape that the decoders must follow, as a share of the side")
+    ] = 0.025
     colour_match: Annotated[
         float, Doc("share of the pictures that take the colours of another one; for networks that see colours")
     ] = 0.0
@@ -43,7 +46,7 @@ class TrainConfig:
     code_mix: Annotated[
         float,
         Doc("how far codes move in training, at random and at most, towards the other person's average; more identity"),
-    ] = 0.0
+    ] = 1.0
     eye_weight: Annotated[float, Doc("extra weight of the eyes in reconstruction and edges")] = 4.0
     mouth_weight: Annotated[float, Doc("extra weight of the mouth in reconstruction and edges")] = 2.0
     surroundings_weight: Annotated[float, Doc("weight of what lies outside the face, which is 1 inside")] = 0.02
@@ -91,7 +94,7 @@ class TrainConfig:
             check_range(name, getattr(self, name), 0, 0.999999)
         check_range("clip_norm", self.clip_norm, 0, 1e6)
         check_range("turn", self.turn, 0, 180)
-        for name in ("zoom", "shift", "warp"):
+        for name in ("zoom", "shift", "warp", "shape"):
             check_range(name, getattr(self, name), 0, 0.3)
         check_range("perceptual_side", self.perceptual_side, 32, 224)
         check_range("seed", self.seed, 0, 2**31 - 1)
@@ -115,6 +118,8 @@ FAITHFUL = TrainConfig(
     zoom=0.1,
     shift=0.05,
     warp=0.03,
+    shape=0.0,
+    code_mix=0.0,
     colour_match=0.5,
     eye_weight=30.0,
     mouth_weight=0.0,

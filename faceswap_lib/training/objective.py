@@ -13,8 +13,9 @@ from keras import ops
 from faceswap_lib.faces.tone import NEUTRAL_TONE, from_standard_tone, to_standard_tone
 from faceswap_lib.networks import Networks
 from faceswap_lib.training import losses
-from faceswap_lib.training.augmentation import DeviceFaces, match_colours, mix_codes, motion_blur, random_map, sample
+from faceswap_lib.training.augmentation import DeviceFaces, match_colours, motion_blur, random_map, sample
 from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.mixing import mix_codes
 from faceswap_lib.training.perceptual import LandmarkJudge, PerceptualJudge, open_judge, open_landmark_judge
 
 
