@@ -48,7 +48,8 @@ def run_script(backend: str, *arguments: str, **environment: str) -> dict[str, n
         result = subprocess.run(
             [sys.executable, "-m", "tests.step_values", str(path), *arguments],
             cwd=ROOT,
-            env={**os.environ, "KERAS_BACKEND": backend, **environment},
+            # Threads that spin while they wait make PyTorch many times slower where other processes work as well.
+            env={**os.environ, "KERAS_BACKEND": backend, "OMP_WAIT_POLICY": "PASSIVE", **environment},
             capture_output=True,
             text=True,
         )

@@ -15,6 +15,7 @@ from faceswap_lib.training.backends.variables import Player, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
 
+
 def build_programs(objective: Objective, state: TrainingState) -> tuple[typing.Callable, typing.Callable]:
     """See `faceswap_lib.training.backends`."""
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})

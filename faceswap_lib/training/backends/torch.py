@@ -1,4 +1,7 @@
-"""The training step on PyTorch, without `torch.compile`."""
+"""The training step on PyTorch.
+
+Without `torch.compile`: on a CPU, version 2.13 fails on the gradients of these networks.
+"""
 
 import typing
 
