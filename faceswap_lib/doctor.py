@@ -72,7 +72,7 @@ def _examine_keras() -> list[Finding]:
         return []
     import keras
 
-    from faceswap_lib.networks.precision import list_devices
+    from faceswap_lib.training.backends import list_devices
 
     devices = ", ".join(list_devices()) or "none"
     return [

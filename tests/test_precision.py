@@ -9,33 +9,28 @@ from faceswap_lib.networks import precision as module
 from faceswap_lib.networks.precision import compute_in, resolve_precision
 
 
-def set_machine(monkeypatch, tmp_path, *, devices=("cpu:0",), flags="fma avx512f", backend="tensorflow"):
+def resolve(monkeypatch, tmp_path, *, devices=("cpu:0",), flags="fma avx512f", backend="tensorflow") -> str:
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\nbugs : none\n", encoding="utf-8")
     monkeypatch.setattr(module, "CPU_INFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(module, "list_devices", lambda: list(devices))
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    return resolve_precision("auto", devices)
 
 
 def test_auto_takes_bfloat16_where_it_is_faster(monkeypatch, tmp_path):
-    set_machine(monkeypatch, tmp_path)
-    assert resolve_precision("auto") == "float32"
-    set_machine(monkeypatch, tmp_path, flags="fma avx512_bf16")
-    assert resolve_precision("auto") == "bfloat16"
-    set_machine(monkeypatch, tmp_path, flags="fma avx512_bf16", backend="jax")
-    assert resolve_precision("auto") == "float32"
-    set_machine(monkeypatch, tmp_path, devices=("gpu:0",), backend="jax")
-    assert resolve_precision("auto") == "bfloat16"
+    assert resolve(monkeypatch, tmp_path) == "float32"
+    assert resolve(monkeypatch, tmp_path, flags="fma avx512_bf16") == "bfloat16"
+    assert resolve(monkeypatch, tmp_path, flags="fma avx512_bf16", backend="jax") == "float32"
+    assert resolve(monkeypatch, tmp_path, devices=("cpu:0", "gpu:0"), backend="jax") == "bfloat16"
 
 
 @pytest.mark.parametrize("asked", ["float32", "bfloat16"])
 def test_what_is_asked_for_is_taken(asked):
-    assert resolve_precision(asked) == asked
+    assert resolve_precision(asked, ["gpu:0"]) == asked
 
 
 def test_a_machine_that_lists_nothing_computes_in_float32(monkeypatch, tmp_path):
-    set_machine(monkeypatch, tmp_path)
     monkeypatch.setattr(module, "CPU_INFO", tmp_path / "nothing")
-    assert resolve_precision("auto") == "float32"
+    assert resolve_precision("auto", ["cpu:0"]) == "float32"
 
 
 def test_networks_of_both_precisions_hold_the_same_weights_and_nearly_agree():

@@ -14,25 +14,20 @@ FAST_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
-def resolve_precision(asked: str) -> Precision:
+def resolve_precision(asked: str, devices: typing.Sequence[str]) -> Precision:
     """Says what "auto" means on this machine; anything else is what was asked for.
 
     bfloat16 on accelerators, and on processors made for it where Keras runs on TensorFlow, whose kernels use that.
+
+    Args:
+        asked: "auto", "float32" or "bfloat16".
+        devices: What Keras can use here, as in `cpu:0` or `gpu:0`.
     """
     if asked != "auto":
         return asked
-    if any(not device.startswith("cpu") for device in list_devices()):
+    if any(not device.startswith("cpu") for device in devices):
         return "bfloat16"
     return "bfloat16" if keras.backend.backend() == "tensorflow" and _cpu_flags() & FAST_FLAGS else "float32"
-
-
-def list_devices() -> list[str]:
-    """The devices that Keras can use here, as in `cpu:0` or `gpu:0`."""
-    if keras.backend.backend() != "torch":
-        return keras.distribution.list_devices()
-    import torch  # Keras 3.15 cannot list PyTorch's
-
-    return [f"gpu:{index}" for index in range(torch.cuda.device_count())] or ["cpu:0"]
 
 
 @contextlib.contextmanager

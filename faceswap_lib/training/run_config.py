@@ -23,12 +23,13 @@ class RunConfig:
     ] = None
     backup_every: Annotated[int, Doc("steps between backups, which stay when newer checkpoints come; 0 for none")] = 0
     backups: Annotated[int, Doc("how many backups are kept, the newest")] = 5
+    devices: Annotated[int, Doc("devices that share every batch; several need Keras on jax")] = 1
     until: Annotated[str, Doc("stop after so long, as in 45s, 90m, 2h or 1h30m; empty for no limit")] = ""
     tensorboard: Annotated[bool, Doc("also write the terms and previews for TensorBoard")] = False
     guard: Annotated[bool, Doc("go back to the last good checkpoint when the training breaks down")] = True
 
     def __post_init__(self):
-        for name in ("log_every", "checkpoint_every", "preview_every", "backups"):
+        for name in ("log_every", "checkpoint_every", "preview_every", "backups", "devices"):
             check_range(name, getattr(self, name), 1, 100_000_000)
         check_range("backup_every", self.backup_every, 0, 100_000_000)
         parse_duration(self.until)

@@ -10,7 +10,7 @@ from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import NetworkConfig, build_networks
 from faceswap_lib.networks.precision import compute_in, resolve_precision
 from faceswap_lib.training.augmentation import to_device
-from faceswap_lib.training.backends import Step, build_step
+from faceswap_lib.training.backends import Step, build_step, list_devices
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.objective import Batch, Objective
@@ -26,7 +26,7 @@ STREAMS = 1_000_003
 def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingState:
     """Builds networks and optimisers as they are before the first step; the same for the same seed."""
     keras.utils.set_random_seed(config.seed)
-    with compute_in(resolve_precision(config.precision)):
+    with compute_in(resolve_precision(config.precision, list_devices())):
         networks = build_networks(network_config)
     averaged = build_networks(network_config)  # in float32, as conversion will use them
 

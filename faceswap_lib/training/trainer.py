@@ -8,6 +8,7 @@ import time
 from faceswap_lib.errors import TrainingError, WorkspaceError
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.networks import NetworkConfig, Networks
+from faceswap_lib.training.backends import distribute
 from faceswap_lib.training.checkpoint import TrainingState, broken_weights, load_averaged, read_checkpoint
 from faceswap_lib.training.concerns import find_concerns
 from faceswap_lib.training.config import TrainConfig
@@ -77,6 +78,7 @@ def train(
     Raises:
         WorkspaceError: If a faceset is missing, or the run was made with other networks.
         CheckpointError: If none of the run's checkpoints is whole.
+        InputError: If there are not as many devices, or this backend trains on one alone.
         TrainingError: If a loss is no longer a number, or the guard has gone back in vain.
     """
     config, run_config = config or TrainConfig(), run_config or RunConfig()
@@ -89,6 +91,7 @@ def train(
     network_config = agree_networks(folder, network_config)
     if mirror is not None:
         mirror.fetch()
+    distribute(run_config.devices)
     state = build_state(network_config, config)
     read_checkpoint(folder / "checkpoints", state)
     resumed_at = state.step

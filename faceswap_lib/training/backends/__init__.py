@@ -83,6 +83,13 @@ def build_step(objective: Objective, state: TrainingState, *, micro_batches: int
     return step
 
 
+def list_devices() -> list[str]:
+    """The devices that Keras can use here, as in `cpu:0` or `gpu:0`."""
+    if keras.backend.backend() != "torch":
+        return keras.distribution.list_devices()
+    return importlib.import_module(f"{__name__}.torch").list_devices()  # Keras 3.15 cannot list PyTorch's
+
+
 def device_count() -> int:
     """How many devices one training can use here: all that JAX sees, 1 on the other backends."""
     return len(keras.distribution.list_devices()) if keras.backend.backend() == "jax" else 1
