@@ -1,18 +1,23 @@
 """From two videos to a swapped one: every room in order; what was extracted and trained before is not done again."""
 
 import dataclasses
+import logging
 import pathlib
 
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, KerasSwapper, convert_video
+from faceswap_lib.conversion.share import choose_share
 from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.faces.identity import DlibEmbedder, open_embedder
 from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace, extract_faces, write_eye_masks
 from faceswap_lib.media import probe_video
-from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.networks import NetworkConfig, Networks
 from faceswap_lib.training import RunConfig, TrainConfig, TrainReport, load_run, train
 from faceswap_lib.training.reporter import PreviewCallback, StepCallback
 from faceswap_lib.training.run_folder import agree_networks
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,11 +83,10 @@ def convert(
         raise InputError(f"{out} is already there; pass --overwrite or name another file")
     probe_video(video)
     networks, _ = load_run(workspace, run)
-    shift = config.code_shift * measure_shift(networks, workspace, config.direction) if config.code_shift else None
     return convert_video(
         video,
         out,
-        KerasSwapper(networks, config.direction, shift),
+        open_swapper(networks, workspace, config),
         MtcnnDetector(detect_config),
         config=config,
         detect_config=detect_config,
@@ -90,6 +94,26 @@ def convert(
         tracks=tracks,
         progress=progress,
     )
+
+
+def open_swapper(networks: Networks, workspace: Workspace, config: ConvertConfig) -> KerasSwapper:
+    """Opens a run's generator, with codes moved as far as `config.code_shift` says or as the faces ask for."""
+    if config.code_shift == 0:
+        return KerasSwapper(networks, config.direction)
+    if config.code_shift is None and (lack := DlibEmbedder.missing()):
+        logger.info("whether the original shows through is not looked at (%s); see --code-shift", lack)
+        return KerasSwapper(networks, config.direction)
+    shift = measure_shift(networks, workspace, config.direction)
+
+    def make_swapper(share: float) -> KerasSwapper:
+        return KerasSwapper(networks, config.direction, share * shift if share else None)
+
+    if config.code_shift is not None:
+        return make_swapper(config.code_shift)
+    share = choose_share(make_swapper, workspace, open_embedder(), config)
+    if share:
+        logger.info("the original shows through: codes move %g of the way to the wanted person", share)
+    return make_swapper(share)
 
 
 def run_all(

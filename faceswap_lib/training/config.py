@@ -43,10 +43,6 @@ class TrainConfig:
         float, Doc("share of the pictures that take the colours of another one; for networks that see colours")
     ] = 0.0
     motion_blur: Annotated[float, Doc("share of the warped pictures that are blurred along x or y")] = 0.0
-    code_mix: Annotated[
-        float,
-        Doc("how far codes move in training, at random and at most, towards the other person's average; more identity"),
-    ] = 1.0
     eye_weight: Annotated[float, Doc("extra weight of the eyes in reconstruction and edges")] = 4.0
     mouth_weight: Annotated[float, Doc("extra weight of the mouth in reconstruction and edges")] = 2.0
     surroundings_weight: Annotated[float, Doc("weight of what lies outside the face, which is 1 inside")] = 0.02
@@ -87,7 +83,6 @@ class TrainConfig:
             "weight_decay",
             "colour_match",
             "motion_blur",
-            "code_mix",
         ):
             check_range(name, getattr(self, name), 0, 1)
         for name in ("ema", "momentum"):
@@ -119,7 +114,6 @@ FAITHFUL = TrainConfig(
     shift=0.05,
     warp=0.03,
     shape=0.0,
-    code_mix=0.0,
     colour_match=0.5,
     eye_weight=30.0,
     mouth_weight=0.0,

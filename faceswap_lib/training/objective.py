@@ -15,7 +15,6 @@ from faceswap_lib.networks import Networks
 from faceswap_lib.training import losses
 from faceswap_lib.training.augmentation import DeviceFaces, match_colours, motion_blur, random_map, sample
 from faceswap_lib.training.config import TrainConfig
-from faceswap_lib.training.mixing import mix_codes
 from faceswap_lib.training.perceptual import LandmarkJudge, PerceptualJudge, open_judge, open_landmark_judge
 
 
@@ -72,9 +71,7 @@ class Objective:
         sample_a = self.view(self.faces_a, batch.index_a)
         sample_b = self.view(self.faces_b, batch.index_b)
         codes = networks.encoder(ops.concatenate([sample_a.seen, sample_b.seen]), training=True)
-        code_a, code_b = _floats(ops.split(codes, [count]))
-        if self.config.code_mix:
-            code_a, code_b = mix_codes(code_a, code_b, self.config.code_mix, self.seed)
+        code_a, code_b = ops.split(codes, [count])
         sides = (
             ("a", sample_a, code_a, networks.decoder_a, networks.decoder_b, networks.discriminator_a),
             ("b", sample_b, code_b, networks.decoder_b, networks.decoder_a, networks.discriminator_b),
