@@ -93,7 +93,13 @@ PRESETS: dict[str, NetworkConfig] = {
     "lite": NetworkConfig(capacity="lite", resolution=128),
     "standard": NetworkConfig(capacity="standard", resolution=128),
     "faithful": NetworkConfig(
-        layout="reference", view="picture", resolution=64, capacity="standard", attention="self", norm="instance"
+        layout="reference",
+        view="picture",
+        resolution=64,
+        coverage=0.68,
+        capacity="standard",
+        attention="self",
+        norm="instance",
     ),
 }
 """Networks under short names: `tiny` for tests and first looks, `lite` for results on a CPU or a small GPU, `standard`
