@@ -98,22 +98,19 @@ def convert(
 
 def open_swapper(networks: Networks, workspace: Workspace, config: ConvertConfig) -> KerasSwapper:
     """Opens a run's generator, with codes moved as far as `config.code_shift` says or as the faces ask for."""
+    swapper = KerasSwapper(networks, config.direction)
     if config.code_shift == 0:
-        return KerasSwapper(networks, config.direction)
+        return swapper
     if config.code_shift is None and (lack := DlibEmbedder.missing()):
         logger.info("whether the original shows through is not looked at (%s); see --code-shift", lack)
-        return KerasSwapper(networks, config.direction)
+        return swapper
     shift = measure_shift(networks, workspace, config.direction)
-
-    def make_swapper(share: float) -> KerasSwapper:
-        return KerasSwapper(networks, config.direction, share * shift if share else None)
-
-    if config.code_shift is not None:
-        return make_swapper(config.code_shift)
-    share = choose_share(make_swapper, workspace, open_embedder(), config)
-    if share:
-        logger.info("the original shows through: codes move %g of the way to the wanted person", share)
-    return make_swapper(share)
+    share = config.code_shift
+    if share is None:
+        share = choose_share(lambda part: swapper.shifted(part * shift), workspace, open_embedder(), config)
+        if share:
+            logger.info("the original shows through: codes move %g of the way to the wanted person", share)
+    return swapper.shifted(share * shift)
 
 
 def run_all(

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper
-from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.conversion.expression import describe_expression
+from faceswap_lib.conversion.shift import difference_of_people, measure_shift
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.networks.views import to_network
 from faceswap_lib.pipeline import convert
 from faceswap_lib.training import load_run
+from tests.faces68 import template_points_68
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,36 @@ def test_what_it_cannot_do_is_said(networks, tmp_path):
         ConvertConfig(code_shift=1.5)
     with pytest.raises(WorkspaceError, match="no faces in"):
         measure_shift(networks, Workspace(tmp_path), "a2b")
+
+
+def test_the_difference_of_people_is_taken_at_the_same_expression():
+    """Codes are a person's own part and what the face does; one person does more of it than the other."""
+    random = np.random.default_rng(0)
+    own_a, own_b, doing = random.normal(size=(3, 2, 2, 4))
+    mouth_a, mouth_b = random.normal(0.2, 0.1, (60, 2)), random.normal(0.9, 0.1, (80, 2))
+    codes_a = own_a + mouth_a[:, 0, None, None, None] * 10 * doing
+    codes_b = own_b + mouth_b[:, 0, None, None, None] * 10 * doing
+    expected = own_b - own_a
+    known = difference_of_people(codes_a, codes_b, mouth_a, mouth_b)
+    unknown = difference_of_people(codes_a, codes_b, None, mouth_b)
+    assert np.abs(known - expected).max() < 0.05 * np.abs(unknown - expected).max()
+    np.testing.assert_allclose(unknown, codes_b.mean(0) - codes_a.mean(0))
+
+
+def test_expression_is_told_from_the_landmarks():
+    face = template_points_68(256)
+    still = describe_expression(face[None])[0]
+    np.testing.assert_allclose(describe_expression(3 * face[None] + 40)[0], still, atol=1e-9)  # neither size nor place
+    unit = np.linalg.norm(face[42:48].mean(0) - face[36:42].mean(0))
+
+    def change(points, offset) -> np.ndarray:
+        moved = face.copy()
+        moved[points] += np.array(offset) * unit
+        return describe_expression(moved[None])[0] - still
+
+    opened = change([57, 66], (0, 0.2))
+    np.testing.assert_allclose(opened[:2], 0.2, atol=1e-6)
+    np.testing.assert_allclose(change(slice(17, 27), (0, -0.1))[6], 0.1, atol=1e-6)
+    turned = change(slice(27, 36), (0.1, 0))
+    assert abs(turned[4]) > 0.1 and np.abs(turned[[0, 1, 2, 3, 6, 7]]).max() < 1e-6
+    np.testing.assert_allclose(change([48, 54], (0, 0.05))[7], 0.05, atol=1e-6)

@@ -1,5 +1,6 @@
 """Running a trained generator on views: one protocol, so that conversion can be tested without Keras."""
 
+import copy
 import typing
 
 import numpy as np
@@ -50,10 +51,19 @@ class KerasSwapper:
         decoder = networks.decoder_b if direction == "a2b" else networks.decoder_a
         views = networks.encoder.input
         code = networks.encoder(views)
-        self._model = keras.Model(views, decoder(code if shift is None else code + shift)[:2])
+        way = keras.Input(code.shape[1:], name="shift")
+        self._model = keras.Model([views, way], decoder(code + way)[:2])
+        self._shift = np.zeros(code.shape[1:], np.float32) if shift is None else shift
+
+    def shifted(self, shift: np.ndarray) -> "KerasSwapper":
+        """The same generator with another shift; nothing is built anew."""
+        other = copy.copy(self)
+        other._shift = shift
+        return other
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Writes new faces; see `FaceSwapper.swap`."""
         seen, tones = to_network(views, faces, self._view)
-        masks, raw = self._model.predict_on_batch(seen)
+        shifts = np.broadcast_to(self._shift, (len(seen), *self._shift.shape))
+        masks, raw = self._model.predict_on_batch([seen, shifts])
         return masks[..., 0], to_pixels(raw, tones)
