@@ -15,7 +15,7 @@ PASTE_SIZE = 256
 DETAIL_SIGMAS = (0.8, 2.5)
 """The two blurs, in pixels at `PASTE_SIZE`, between which detail is lifted."""
 
-TEXTURE_LIMIT = 16.0
+TEXTURE_LIMIT = 20.0
 """Largest step, of 255, that is taken for texture: skin and grain stay below it, the edges of a face do not."""
 
 

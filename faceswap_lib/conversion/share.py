@@ -27,7 +27,7 @@ SAMPLED = 24
 NEARER = 0.96
 """Share of the sample that must be nearer to the wanted person: all but one."""
 
-MARGIN = 0.1
+MARGIN = 0.25
 """How much nearer they must be on average, as a share of the two people's own distance."""
 
 
