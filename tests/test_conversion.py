@@ -29,7 +29,7 @@ from faceswap_lib.training import load_run
 from tests.fakes import BrokenSwapper, IdentitySwapper, ListedDetector, PaintSwapper, encode_like, make_face
 from tests.videos import make_video, psnr
 
-EXACT = ConvertConfig(colour="none", sharpen=0)
+EXACT = ConvertConfig(colour="none", sharpen=0, texture=0)
 
 
 @pytest.fixture(scope="module")

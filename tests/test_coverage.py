@@ -18,7 +18,7 @@ from tests.videos import psnr
 
 EXACT = ConvertConfig(colour="none", sharpen=0)
 COVERAGES = [0.5, 0.6, 0.74, 0.8, 1.0]
-STILL = TrainConfig(batch_size=6, turn=0.0, zoom=0.0, shift=0.0, warp=0.0)
+STILL = TrainConfig(batch_size=6, turn=0.0, zoom=0.0, shift=0.0, warp=0.0, shape=0.0)
 
 
 @pytest.fixture(scope="module")
