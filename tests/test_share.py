@@ -44,7 +44,7 @@ def people(tiny_run) -> dict[str, np.ndarray]:
 )
 @pytest.mark.parametrize("direction", ["a2b", "b2a"])
 def test_the_smallest_part_that_is_enough_is_taken(tiny_run, people, direction, slope, expected):
-    """Faces reach `slope` times the part; they are the wanted person's from five eighths of the way on."""
+    """Faces reach `slope` times the part; they are the wanted person's from .575 of the way on."""
     read, wanted = ("src", "dst") if direction == "a2b" else ("dst", "src")
     tried = []
 

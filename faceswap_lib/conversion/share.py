@@ -21,13 +21,13 @@ from faceswap_lib.media import read_image
 SHARES = tuple(round(0.1 * step, 1) for step in range(11))
 """Parts of the way that are tried."""
 
-SAMPLED = 24
+SAMPLED = 60
 """Crops of each person that are looked at, spread evenly over the faceset."""
 
-NEARER = 0.96
+NEARER = 0.97
 """Share of the sample that must be nearer to the wanted person: all but one."""
 
-MARGIN = 0.25
+MARGIN = 0.15
 """How much nearer they must be on average, as a share of the two people's own distance."""
 
 
