@@ -140,7 +140,7 @@ def build_training(name: str, precision: str):
         from faceswap_lib.training.perceptual import judge_by_vggface
 
         network = build_vggface("resnet50", config.perceptual_side)
-        objective = dataclasses.replace(objective, judge=judge_by_vggface(network, "resnet50"))
+        object.__setattr__(objective, "judge", judge_by_vggface(network, "resnet50"))  # no file of weights is needed
     return objective, build_step(objective, state), config
 
 
