@@ -118,10 +118,7 @@ def reconstruction(workspace: Workspace, run: str, held: dict[str, Faceset]) -> 
     config = networks.config
     distances, likenesses = [], []
     for side, direction in (("src", "a2a"), ("dst", "b2b")):
-        faceset = held[side]
-        chosen = np.linspace(0, len(faceset) - 1, min(COMPARED, len(faceset))).round().astype(int)
-        part = dataclasses.replace(faceset, records=tuple(faceset.records[index] for index in chosen))
-        views, faces = part.load(config.stored_size).views(config.resolution)
+        views, faces = held[side].sample(COMPARED).load(config.stored_size).views(config.resolution)
         seen, tones = to_network(views, faces, config.view)
         mask, raw = networks.generate(seen, direction)
         mask = np.asarray(mask)

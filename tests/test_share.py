@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.share import SHARES, choose_share, sample_crops, swap_crops
+from faceswap_lib.conversion.share import SAMPLED, SHARES, choose_share, swap_crops
 from faceswap_lib.facesets import Faceset
 
 PLAIN = ConvertConfig(colour="none", sharpen=0, texture=0)
@@ -35,7 +35,7 @@ class Painter:
 @pytest.fixture(scope="module")
 def people(tiny_run) -> dict[str, np.ndarray]:
     sides = ("src", "dst")
-    crops = {side: sample_crops(Faceset.open(tiny_run.workspace, side)) for side in sides}
+    crops = {side: Faceset.open(tiny_run.workspace, side).sample(SAMPLED).read_crops() for side in sides}
     return {side: ColourEmbedder().embed(crops[side]).mean(axis=0) for side in sides}
 
 
@@ -69,7 +69,7 @@ def test_nothing_moves_where_the_swap_is_one_already(tiny_run, people):
 
 
 def test_new_faces_are_pasted_where_the_faces_are(tiny_run):
-    crops = sample_crops(Faceset.open(tiny_run.workspace, "src"))
+    crops = Faceset.open(tiny_run.workspace, "src").sample(SAMPLED).read_crops()
     painted = swap_crops(crops, Painter(np.array([255, 0, 0])), PLAIN)
     assert len(painted) == len(crops)
     for before, after in zip(crops, painted, strict=True):

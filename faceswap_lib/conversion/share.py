@@ -16,7 +16,6 @@ from faceswap_lib.faces import FaceCrop, face_mask, view_matrix, warp_frame
 from faceswap_lib.faces.align import map_points
 from faceswap_lib.faces.identity import FaceEmbedder
 from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.media import read_image
 
 SHARES = tuple(round(0.1 * step, 1) for step in range(11))
 """Parts of the way that are tried."""
@@ -52,8 +51,8 @@ def choose_share(
         WorkspaceError: If a faceset is missing.
     """
     read, wanted = ("src", "dst") if config.direction == "a2b" else ("dst", "src")
-    crops = sample_crops(Faceset.open(workspace, read))
-    people = [embedder.embed(sample_crops(Faceset.open(workspace, side))).mean(axis=0) for side in (read, wanted)]
+    crops, others = (Faceset.open(workspace, side).sample(SAMPLED).read_crops() for side in (read, wanted))
+    people = [embedder.embed(sample).mean(axis=0) for sample in (crops, others)]
     apart = np.linalg.norm(people[1] - people[0])
 
     def is_enough(share: float) -> bool:
@@ -68,20 +67,6 @@ def choose_share(
         middle = (too_little + enough) // 2
         too_little, enough = (too_little, middle) if is_enough(SHARES[middle]) else (middle, enough)
     return SHARES[enough]
-
-
-def sample_crops(faceset: Faceset) -> list[FaceCrop]:
-    """A few of a faceset's crops, spread evenly over it."""
-    chosen = np.linspace(0, len(faceset) - 1, min(SAMPLED, len(faceset))).round().astype(int)
-    records = [faceset.records[index] for index in chosen]
-    return [
-        FaceCrop(
-            image=read_image(faceset.folder / record.crop),
-            landmarks=record.points_in_crop(),
-            crop_from_frame=np.array(record.crop_from_frame),
-        )
-        for record in records
-    ]
 
 
 def swap_crops(crops: list[FaceCrop], swapper: FaceSwapper, config: ConvertConfig) -> list[FaceCrop]:

@@ -10,8 +10,6 @@ mouth. Where the facesets have 68 landmarks, what the codes owe to expression is
 and the part of the difference that comes from it is left out.
 """
 
-import dataclasses
-
 import numpy as np
 
 from faceswap_lib.conversion.expression import describe_expression
@@ -73,9 +71,7 @@ def difference_of_people(
 
 
 def _sample_codes(networks, workspace: Workspace, side: Side) -> tuple[np.ndarray, np.ndarray | None]:
-    faceset, config = Faceset.open(workspace, side), networks.config
-    chosen = np.linspace(0, len(faceset) - 1, min(SAMPLED_CROPS, len(faceset))).round().astype(int)
-    sampled = dataclasses.replace(faceset, records=tuple(faceset.records[index] for index in chosen))
+    sampled, config = Faceset.open(workspace, side).sample(SAMPLED_CROPS), networks.config
     seen, _ = to_network(*sampled.load(config.stored_size).views(config.resolution), config.view)
     batches = [networks.encoder.predict_on_batch(seen[at : at + BATCH]) for at in range(0, len(seen), BATCH)]
     if any(record.landmarks_68 is None for record in sampled.records):

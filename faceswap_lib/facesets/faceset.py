@@ -9,7 +9,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.faces import face_mask, mouth_mask
+from faceswap_lib.faces import FaceCrop, face_mask, mouth_mask
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
@@ -80,6 +80,22 @@ class Faceset:
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def sample(self, count: int) -> "Faceset":
+        """The same faceset with so many of its crops, or all, spread evenly over it."""
+        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
+        return dataclasses.replace(self, records=tuple(self.records[index] for index in chosen))
+
+    def read_crops(self) -> list[FaceCrop]:
+        """Reads all crops as they lie on disk."""
+        return [
+            FaceCrop(
+                image=read_image(self.folder / record.crop),
+                landmarks=record.points_in_crop(),
+                crop_from_frame=np.array(record.crop_from_frame),
+            )
+            for record in self.records
+        ]
 
     def load(self, size: int, *, progress: bool = False) -> FacesetArrays:
         """Reads all crops and masks, shrunk to one size.

@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.identity import DlibEmbedder, FaceEmbedder
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.facesets.extract import SOURCE
 from faceswap_lib.files import read_json
-from faceswap_lib.media import read_image
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +132,7 @@ def share_alike(images: np.ndarray, others: np.ndarray) -> float:
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:
-    picked = images[_spread(len(images), COMPARED)]
+    picked = images[np.linspace(0, len(images) - 1, min(len(images), COMPARED)).round().astype(int)]
     size = (THUMBNAIL, THUMBNAIL)
     return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA).ravel() for image in picked]).astype(
         np.float32
@@ -143,18 +141,7 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
 
 def say_same_person(facesets: typing.Sequence[Faceset], embedder: FaceEmbedder) -> str | None:
     """Says whether two facesets seem to be of one person, by the distance between their mean embeddings."""
-    means = []
-    for faceset in facesets:
-        records = [faceset.records[index] for index in _spread(len(faceset), EMBEDDED)]
-        crops = [
-            FaceCrop(
-                image=read_image(faceset.folder / record.crop),
-                landmarks=record.points_in_crop(),
-                crop_from_frame=np.array(record.crop_from_frame),
-            )
-            for record in records
-        ]
-        means.append(embedder.embed(crops).mean(axis=0))
+    means = [embedder.embed(faceset.sample(EMBEDDED).read_crops()).mean(axis=0) for faceset in facesets]
     distance = float(np.linalg.norm(means[0] - means[1]))
     if distance >= embedder.same_person:
         return None
@@ -163,8 +150,3 @@ def say_same_person(facesets: typing.Sequence[Faceset], embedder: FaceEmbedder) 
         f"{names} seem to show the same person ({embedder.name} distance {distance:.2f}, two people have more than "
         f"{embedder.same_person:g}); look at both folders, and extract the other person's video"
     )
-
-
-def _spread(count: int, wanted: int) -> np.ndarray:
-    """So many indices, or all, spread evenly."""
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
