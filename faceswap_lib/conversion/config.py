@@ -3,7 +3,10 @@
 import dataclasses
 from typing import Annotated, Literal
 
+from faceswap_lib.errors import InputError
 from faceswap_lib.options import Doc, check_range
+
+PartName = Literal["face", "eyes", "eyebrows", "nose", "mouth"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -11,10 +14,33 @@ class ConvertConfig:
     """How a video is converted."""
 
     direction: Annotated[Literal["a2b", "b2a"], Doc("a2b: A's video gets B's face; b2a: the other way round")] = "a2b"
+    parts: Annotated[
+        tuple[PartName, ...],
+        Doc("what of the new face shows: face (forehead to chin), or any of eyes, eyebrows, nose and mouth"),
+    ] = ("face",)
     colour: Annotated[
-        Literal["none", "mean", "histogram"],
-        Doc("how the new face takes on the colours of the old one: not, mean and spread, whole histogram"),
-    ] = "mean"
+        Literal["none", "adain", "adain-xyz", "histogram", "reinhard", "linear", "mkl", "sot"],
+        Doc(
+            "how the new face takes on the colours of the old one: not; mean and spread in RGB (adain), XYZ "
+            "(adain-xyz) or CIELAB (reinhard); histogram of each channel; covariance by PCA (linear) or with the least "
+            "change (mkl); the whole distribution, by sliced optimal transport (sot)"
+        ),
+    ] = "adain"
+    colour_steady: Annotated[
+        float, Doc("frames over which the colour match is averaged along a face's track, 0 for every frame by itself")
+    ] = 6.0
+    blend: Annotated[
+        Literal["attention", "face", "seamless", "overlay"],
+        Doc(
+            "where the new face shows: attention (where the network wants it, inside the face), face (all of the "
+            "inside), seamless (attention, with gradients in place of colours), overlay (where the network wants it, "
+            "up to the border of its view)"
+        ),
+    ] = "attention"
+    erode: Annotated[
+        float, Doc("by how much what shows shrinks before its border is softened, in eye distances; below 0 it grows")
+    ] = 0.0
+    face_scale: Annotated[float, Doc("size of the new face, about its middle, against the old one's")] = 1.0
     code_shift: Annotated[
         float | None,
         Doc(
@@ -33,6 +59,11 @@ class ConvertConfig:
     def __post_init__(self):
         if self.code_shift is not None:
             check_range("code_shift", self.code_shift, 0, 1)
+        if not self.parts:
+            raise InputError("parts: expected face, or at least one of eyes, eyebrows, nose and mouth, got nothing")
+        check_range("colour_steady", self.colour_steady, 0, 1000)
+        check_range("erode", self.erode, -0.5, 0.5)
+        check_range("face_scale", self.face_scale, 0.8, 1.2)
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
         check_range("texture", self.texture, 0, 1)

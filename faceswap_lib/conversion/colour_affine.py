@@ -1,0 +1,91 @@
+"""Colour matches that are one affine map of RGB: mean and spread, PCA, optimal transport between two Gaussians.
+
+Parameters are a (3, 4) float32 matrix that takes (r, g, b, 1), 0 to 255, to the matched colour. Two pictures that
+become brighter by the same factor keep the first three columns and scale the fourth; brighter by the same summand,
+they keep the first three columns, too.
+"""
+
+import cv2
+import numpy as np
+
+XYZ_FROM_RGB = np.array(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
+)
+"""CIE XYZ of the sRGB primaries and D65. It is applied to the stored, gamma-encoded values, as OpenCV does."""
+
+FLOOR = 1.0
+"""Grey levels added to every standard deviation (squared: to every variance), so that flat pictures divide by nothing
+small."""
+
+
+def fit_adain(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Gives each channel of `new` the mean and standard deviation that `old` has.
+
+    Arguments and result are those of `colour.ColourMatch.fit`.
+    Source: Huang and Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", 2017, on
+    pixels instead of features.
+    """
+    return _adain(new, old, weights, np.eye(3))
+
+
+def fit_adain_xyz(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """As `fit_adain`, with the channels X, Y and Z."""
+    return _adain(new, old, weights, XYZ_FROM_RGB)
+
+
+def fit_linear(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Whitens `new` along its principal components and stretches it along those of `old`.
+
+    Both square roots are the symmetric ones, so neither order nor sign of the components matters.
+    Source: Hertzmann et al., "Image Analogies", 2001, section 3.4.
+    """
+    (new_mean, new_spread), (old_mean, old_spread) = (_moments(picture, weights) for picture in (new, old))
+    return _affine(_root(old_spread) @ _root(new_spread, inverse=True), new_mean, old_mean)
+
+
+def fit_mkl(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Gives `new` the mean and covariance of `old` by the linear map that moves colours least.
+
+    Source: Pitie and Kokaram, "The Linear Monge-Kantorovitch Linear Colour Mapping for Example-Based Colour Transfer",
+    2007.
+    """
+    (new_mean, new_spread), (old_mean, old_spread) = (_moments(picture, weights) for picture in (new, old))
+    root, unroot = _root(new_spread), _root(new_spread, inverse=True)
+    return _affine(unroot @ _root(root @ old_spread @ root) @ unroot, new_mean, old_mean)
+
+
+def apply_affine(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Maps every pixel of an RGB uint8 picture; float32, neither rounded nor clipped."""
+    return cv2.transform(new.astype(np.float32), parameters)
+
+
+def _adain(new: np.ndarray, old: np.ndarray, weights: np.ndarray, channels_from_rgb: np.ndarray) -> np.ndarray:
+    means, deviations = [], []
+    for picture in (new, old):
+        mean, spread = _moments(picture, weights)
+        variances = np.einsum("ij,jk,ik->i", channels_from_rgb, spread, channels_from_rgb)
+        means.append(mean)
+        deviations.append(np.sqrt(np.maximum(variances, 0)) + FLOOR)
+    gains = deviations[1] / deviations[0]
+    return _affine(np.linalg.inv(channels_from_rgb) @ (gains[:, None] * channels_from_rgb), *means)
+
+
+def _moments(picture: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean (3,) and covariance (3, 3) of an RGB picture."""
+    pixels = picture.reshape(-1, 3).astype(np.float32) - 127.5  # centred, so that squares stay small
+    weighted = pixels * weights.reshape(-1, 1)
+    total = max(float(weights.sum()), 1e-6)
+    mean = weighted.sum(axis=0, dtype=np.float64) / total
+    return mean + 127.5, (weighted.T @ pixels).astype(np.float64) / total - np.outer(mean, mean)
+
+
+def _root(spread: np.ndarray, *, inverse: bool = False) -> np.ndarray:
+    """The symmetric square root of a covariance, or that root's inverse."""
+    values, vectors = np.linalg.eigh(spread)
+    roots = np.sqrt(np.maximum(values, 0) + FLOOR**2)
+    return (vectors * (1 / roots if inverse else roots)) @ vectors.T
+
+
+def _affine(matrix: np.ndarray, new_mean: np.ndarray, old_mean: np.ndarray) -> np.ndarray:
+    offset = old_mean - matrix @ new_mean
+    return np.concatenate([matrix, offset[:, None]], axis=1).astype(np.float32)

@@ -1,0 +1,154 @@
+"""Painting a new face into its frame: where it shows, in which colours, back to where the old one was."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from faceswap_lib.conversion.blend import CLONE_BORDER, Region, add_texture, clone, mix, sharpen
+from faceswap_lib.conversion.colour import find_match
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.conversion.skin import sample_skin
+from faceswap_lib.conversion.steady import SteadyColours
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces.align import EYE_DISTANCE, invert_affine, resize_matrix
+from faceswap_lib.options import nearest
+
+PAINT_SIZE = 256
+"""Side in pixels at which a view is corrected before it goes back into the frame."""
+
+BORDER = 8
+"""Pixels at that size over which everything ends at the border of the view."""
+
+BLENDS = ("attention", "face", "seamless", "overlay")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SwappedFace:
+    """A face before and after.
+
+    Attributes:
+        old: (R, R, 3) uint8 RGB, the view of this frame that the network read.
+        new: (R, R, 3) uint8 RGB, the face it wrote.
+        mask: (R, R) float32 in [0, 1], the attention mask.
+        landmarks: (5, 2) x, y in pixels of the view.
+        view_from_frame: (2, 3) matrix.
+        parts: (68, 2) x, y in pixels of the view, where 68 points are known.
+    """
+
+    old: np.ndarray
+    new: np.ndarray
+    mask: np.ndarray
+    landmarks: np.ndarray
+    view_from_frame: np.ndarray
+    parts: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Painted:
+    """A frame with a new face in it.
+
+    Attributes:
+        frame: (H, W, 3) uint8 RGB, a new array.
+        weight: (h, w) float32 in [0, 1], how far the new face shows, over the region that was painted.
+        corner: x, y of the region's first pixel in the frame.
+    """
+
+    frame: np.ndarray
+    weight: np.ndarray
+    corner: tuple[int, int]
+
+
+class Compositor:
+    """Paints new faces into frames, in the order of the frames.
+
+    Args:
+        config: Options.
+        coverage: Side of the views as a share of the crop's.
+
+    Raises:
+        InputError: If the options name a colour match or a blend that is none.
+    """
+
+    def __init__(self, config: ConvertConfig, coverage: float):
+        if config.blend not in BLENDS:
+            raise InputError(f"unknown blend '{config.blend}'{nearest(config.blend, BLENDS)}")
+        self._config, self._coverage = config, coverage
+        self._colours = SteadyColours(find_match(config.colour), config.colour_steady)
+        unit = EYE_DISTANCE * PAINT_SIZE / coverage
+        overlay = config.blend == "overlay"
+        self._window = _window(max(BORDER, 3 * config.feather * unit * overlay), max(0, config.erode * unit * overlay))
+
+    def paint(self, frame: np.ndarray, face: SwappedFace, *, track: int | None = None) -> Painted:
+        """Paints a swapped face over the face it was made from.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            face: The face before and after.
+            track: Number of the face's track, along which its colours are kept steady; None for a face by itself.
+
+        Returns:
+            The frame, whose pixels outside the view are the input's own, and where the new face shows.
+        """
+        larger = PAINT_SIZE / len(face.new)
+        side = (PAINT_SIZE, PAINT_SIZE)
+        # 1. How far the new face shows, and where that is.
+        wanted, shown = self._shares(face, larger)
+        weight = wanted * shown
+        frame_from_paint = invert_affine(resize_matrix(face.view_from_frame, larger))
+        middle = (face.landmarks.mean(0) + 0.5) * larger - 0.5
+        region = Region.around(weight, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
+        result = frame.copy()
+        if region.empty:
+            return Painted(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
+        # 2. The old face's colours, at the size at which both have the same detail.
+        new = self._recolour(face, weight, track)
+        # 3. Back to the frame.
+        new = sharpen(cv2.resize(new, side, interpolation=cv2.INTER_CUBIC), self._config.sharpen)
+        painted, before = region.place(new, outside=cv2.BORDER_REPLICATE), region.cut(frame)
+        if self._config.texture:
+            old = cv2.resize(face.old, side, interpolation=cv2.INTER_CUBIC)
+            old = region.place(old, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
+            painted = add_texture(painted, before, old, self._config.texture)
+        if self._config.blend == "seamless":
+            inside = region.place(shown, outside=cv2.BORDER_CONSTANT) > CLONE_BORDER
+            painted = clone(before, np.clip(painted, 0, 255).astype(np.uint8), inside)
+            share = region.place(wanted, outside=cv2.BORDER_REPLICATE) * inside
+        else:
+            share = region.place(weight, outside=cv2.BORDER_CONSTANT)
+        region.cut(result)[...] = mix(before, painted, share)
+        return Painted(frame=result, weight=share, corner=(region.left, region.top))
+
+    def _shares(self, face: SwappedFace, larger: float) -> tuple[np.ndarray, np.ndarray]:
+        """Where the network wants the new face and where it may show, both (S, S) float32 at `PAINT_SIZE`."""
+        if self._config.blend == "face":
+            wanted = np.ones((PAINT_SIZE, PAINT_SIZE), np.float32)
+        else:
+            wanted = np.clip(cv2.resize(face.mask, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_LINEAR), 0, 1)
+        if self._config.blend == "overlay" and "face" in self._config.parts:
+            return wanted, self._window
+        points, parts = ((p + 0.5) * larger - 0.5 if p is not None else None for p in (face.landmarks, face.parts))
+        return wanted, draw_shown(points, parts, PAINT_SIZE, self._coverage, self._config) * self._window
+
+    def _recolour(self, face: SwappedFace, weight: np.ndarray, track: int | None) -> np.ndarray:
+        """The new face in the old one's colours, (R, R, 3) uint8."""
+        if self._config.colour == "none":
+            return face.new
+        sample = sample_skin(face.new, face.old, weight, face.landmarks, self._coverage)
+        return self._colours.recolour(face.new, sample, track)
+
+
+def _scale_about(frame_from_view: np.ndarray, middle: np.ndarray, factor: float) -> np.ndarray:
+    """The matrix of a view whose content is drawn larger by a factor about a point of the view."""
+    if factor == 1:
+        return frame_from_view
+    shift = (1 - factor) * middle
+    return frame_from_view @ np.array([[factor, 0, shift[0]], [0, factor, shift[1]], [0, 0, 1]])
+
+
+def _window(border: float, inset: float) -> np.ndarray:
+    """(S, S) float32 that goes to 0 at the border of the view, so that the view's square never shows."""
+    ramp = np.clip((np.arange(PAINT_SIZE) + 0.5 - inset) / border, 0, 1)
+    ramp = np.minimum(ramp, ramp[::-1]).astype(np.float32)
+    return ramp[:, None] * ramp

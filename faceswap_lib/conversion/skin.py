@@ -1,0 +1,112 @@
+"""Which pixels of a face are skin, so that hair, glasses, hands and other things in front of it colour nothing.
+
+Nothing is known about skin but that most of the face is skin: the middle of its colours is its own median, and a pixel
+counts by its distance from there in the spread of the face's own pixels. So no skin is too dark or too light. Colour is
+judged by how far it lies from what the face has at the same brightness, since shaded skin keeps its hue.
+
+What is compared is the light on the skin, not its detail: a network's face is smoother than a filmed one. Of eyes,
+brows, lips and things in front of the face it is only said that they stand out from the skin as they do in the new
+face; without that, a match of the skin alone would be carried on into colours it knows nothing of.
+"""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from faceswap_lib.conversion.colour import to_picture
+from faceswap_lib.faces import eye_mask, mouth_mask
+
+SKIN_SIZE = 64
+"""Side of the pictures that are judged and compared."""
+
+LIGHT_SIGMA = 2.0
+"""Pixels of blur, at that side, that leave light and take away detail; 0.09 eye distances of a usual view."""
+
+NEAR, FAR = 3.0, 5.0
+"""Distances, in robust standard deviations, up to which a pixel counts in full and from which it does not count."""
+
+SPREAD_FLOOR = 2.0
+"""Grey levels added to a robust standard deviation, so that noise in a flat face is not taken for a thing."""
+
+FEWEST = 0.05
+"""Share of the face's weight that must be left; with less, something else than skin covers the face."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SkinSample:
+    """What of two faces is compared.
+
+    Attributes:
+        new: (S, S, 3) uint8 RGB, the new face, its skin without detail.
+        old: (S, S, 3) uint8 RGB, the old one's skin without detail; elsewhere the new face in the old skin's light.
+        weights: (S, S) float32 in [0, 1], how much each pixel counts.
+        skin: (S, S) float32, 0 to `weights`, the part of it where both show skin.
+    """
+
+    new: np.ndarray
+    old: np.ndarray
+    weights: np.ndarray
+    skin: np.ndarray
+
+
+def sample_skin(
+    new: np.ndarray, old: np.ndarray, weight: np.ndarray, landmarks: np.ndarray, coverage: float
+) -> SkinSample:
+    """Finds the skin of two faces at the same place.
+
+    Args:
+        new: (R, R, 3) uint8 RGB view of the new face.
+        old: (R, R, 3) uint8 RGB view of the old one.
+        weight: (S, S) float32 in [0, 1], how far the new face shows in the view.
+        landmarks: (5, 2) x, y in pixels of the view.
+        coverage: Side of the view as a share of the crop's.
+
+    Returns:
+        What is compared; if hardly anything that shows is skin, all of it is taken for skin.
+    """
+    points = (landmarks + 0.5) * (SKIN_SIZE / len(new)) - 0.5
+    features = np.maximum(*(draw(points, SKIN_SIZE, coverage=coverage) for draw in (eye_mask, mouth_mask)))
+    shown = _shrink(weight)
+    bare = shown * (1 - features / np.float32(255))
+    pictures = [_shrink(picture).astype(np.float32) for picture in (new, old)]
+    skin = bare * _likeness(pictures[0], bare) * _likeness(pictures[1], bare)
+    if skin.sum() < FEWEST * shown.sum():
+        skin = shown
+    total = cv2.GaussianBlur(skin, (0, 0), LIGHT_SIGMA)[..., None] + 1e-6
+    lights = [cv2.GaussianBlur(picture * skin[..., None], (0, 0), LIGHT_SIGMA) / total for picture in pictures]
+    means = [np.average(light.reshape(-1, 3), axis=0, weights=skin.ravel() + 1e-6) + 1 for light in lights]
+    share = (skin / np.maximum(shown, 1e-6))[..., None]
+    rest = (1 - share) * pictures[0]
+    return SkinSample(
+        new=to_picture(share * lights[0] + rest),
+        old=to_picture(share * lights[1] + rest * (means[1] / means[0]).astype(np.float32)),
+        weights=shown,
+        skin=skin,
+    )
+
+
+def _shrink(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, (SKIN_SIZE, SKIN_SIZE), interpolation=cv2.INTER_AREA)
+
+
+def _likeness(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """How far each pixel has the colour most pixels inside have, (S, S) float32 in [0, 1]."""
+    brightness = pixels.mean(axis=2)
+    known = inside > 0.5
+    if not known.any():
+        return np.ones_like(inside)
+    middle = max(float(np.median(brightness[known])), 1.0)
+    distance = np.square(_deviation(brightness, known))
+    for channel in (0, 2):
+        chroma = pixels[..., channel] - pixels[..., 1]
+        hue = float(np.median(chroma[known])) / middle
+        distance += np.square(_deviation(chroma - hue * brightness, known))
+    return np.clip((FAR - np.sqrt(distance)) / (FAR - NEAR), 0, 1)
+
+
+def _deviation(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Distance from the median in robust standard deviations, both of the known values."""
+    middle = np.median(values[known])
+    spread = 1.4826 * np.median(np.abs(values[known] - middle)) + SPREAD_FLOOR
+    return (values - middle) / np.float32(spread)
