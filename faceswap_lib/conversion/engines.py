@@ -1,0 +1,120 @@
+"""What a generator runs on: Keras or ONNX Runtime, whichever is faster here.
+
+Both give the same pixels. Which is faster depends on the processor, the backend of Keras, the networks and how many
+faces come at a time, so it is measured. On processors and devices made for it, Keras in bfloat16 is tried as well; it
+is at most 1 of 100 away from float32 where the new face shows.
+"""
+
+import logging
+import statistics
+import time
+import typing
+
+import numpy as np
+
+from faceswap_lib.conversion.swapper import FaceSwapper, GeneratorSwapper, KerasSwapper, OnnxSwapper
+from faceswap_lib.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+Engine = typing.Literal["auto", "keras", "onnx"]
+"""What runs the generator; `auto` is the faster one on this machine."""
+
+MEASURED_CALLS = 7
+"""Calls of each engine that are timed, unless the time runs out."""
+
+MEASURED_SECONDS = 1.2
+"""After this no further round of calls begins."""
+
+
+def open_engine(networks, direction: str, engine: Engine = "auto", *, batch_size: int = 8) -> GeneratorSwapper:
+    """Opens a run's generator in one direction.
+
+    Args:
+        networks: The run's `faceswap_lib.networks.Networks`, in float32.
+        direction: "a2b" or "b2a".
+        engine: What runs it: `keras`, `onnx`, or `auto` for the fastest of them, which it logs with all times.
+        batch_size: How many faces will come at a time; what `auto` measures with.
+
+    Returns:
+        The swapper, without a shift.
+
+    Raises:
+        InputError: If the engine is unknown, or is `onnx` and the extra `export` is not installed.
+    """
+    if engine not in typing.get_args(Engine):
+        raise InputError(f"engine must be one of {', '.join(typing.get_args(Engine))}, got {engine}")
+    if engine == "keras":
+        return KerasSwapper(networks, direction)
+    if engine == "onnx":
+        return OnnxSwapper(networks, direction)
+    swappers = _open_all(networks, direction)
+    if len(swappers) == 1:
+        return next(iter(swappers.values()))
+    times = measure_swappers(swappers, batch_size)
+    fastest = min(times, key=times.get)
+    told = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in times.items())
+    logger.info("faces are swapped by %s, the fastest here (milliseconds a face: %s)", fastest, told)
+    return swappers[fastest]
+
+
+def measure_swappers(swappers: dict[str, FaceSwapper], batch_size: int) -> dict[str, float]:
+    """Times swappers in turn, so that what else the machine does meets all of them alike.
+
+    Args:
+        swappers: By name, all of one resolution.
+        batch_size: Faces at a time.
+
+    Returns:
+        Median seconds per face of each.
+    """
+    size = next(iter(swappers.values())).resolution
+    views = np.random.default_rng(0).integers(0, 256, (batch_size, size, size, 3), np.uint8)
+    faces = np.full((batch_size, size, size), 255, np.uint8)
+    for swapper in swappers.values():
+        swapper.swap(views, faces)  # Keras compiles at the first call
+    times: dict[str, list[float]] = {name: [] for name in swappers}
+    begun = time.perf_counter()
+    for _ in range(MEASURED_CALLS):
+        for name, swapper in swappers.items():
+            before = time.perf_counter()
+            swapper.swap(views, faces)
+            times[name].append((time.perf_counter() - before) / batch_size)
+        if time.perf_counter() - begun > MEASURED_SECONDS:
+            break
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+def _open_all(networks, direction: str) -> dict[str, GeneratorSwapper]:
+    """Every engine that works here, by the name it is logged under."""
+    from faceswap_lib.networks.precision import resolve_precision
+
+    swappers: dict[str, GeneratorSwapper] = {"Keras": KerasSwapper(networks, direction)}
+    if resolve_precision("auto", _devices(networks)) == "bfloat16":
+        swappers["Keras in bfloat16"] = KerasSwapper(_in_bfloat16(networks), direction)
+    if lack := OnnxSwapper.missing():
+        logger.info("faces are swapped by Keras: %s", lack)
+    else:
+        swappers["ONNX Runtime"] = OnnxSwapper(networks, direction)
+    return swappers
+
+
+def _devices(networks) -> list[str]:
+    """What Keras computes on, as in `cpu:0`."""
+    import keras
+
+    if keras.backend.backend() == "torch":  # Keras 3.15 cannot list PyTorch's
+        return [str(networks.encoder.weights[0].value.device)]
+    return keras.distribution.list_devices()
+
+
+def _in_bfloat16(networks):
+    """The same networks, computing in bfloat16; their discriminators are fresh."""
+    from faceswap_lib.networks import build_networks
+    from faceswap_lib.networks.precision import compute_in
+
+    with compute_in("bfloat16"):
+        copies = build_networks(networks.config)
+    for copied, network in zip(copies.generators, networks.generators, strict=True):
+        copied.set_weights(network.get_weights())
+    return copies
