@@ -1,8 +1,8 @@
 """Colour matches that are tables: of each channel, or of projections onto directions of the colour space.
 
 A table is a one-dimensional optimal transport: the level below which a share of `new` lies goes to the level below
-which the same share of `old` lies. Where `new` has (nearly) no pixels a table goes on with the shift of its ends, so
-that an averaged table still fits when the light changes.
+which the same share of `old` lies. Where `new` has (nearly) no pixels a table goes on in a straight line with the
+ratio of the spreads, so that an averaged table still fits when the light changes.
 """
 
 import functools
@@ -92,8 +92,16 @@ def _shifts(new: np.ndarray, old: np.ndarray, smoothness: float) -> np.ndarray:
     shifts = np.interp(new_share, old_share, levels) - levels
     first, last = np.searchsorted(new_share, [TAIL, 1 - TAIL])
     last = max(first, last - 1)
-    shifts = np.interp(levels, levels[first : last + 1], shifts[first : last + 1])
+    known = np.clip(levels, first, last)
+    shifts = shifts[known] + (_spread(old) / _spread(new) - 1) * (levels - known)
     return cv2.GaussianBlur(shifts[None], (0, 0), smoothness, borderType=cv2.BORDER_REPLICATE)[0]
+
+
+def _spread(counts: np.ndarray) -> float:
+    """Standard deviation of a histogram in bins, and one more, so that flat pictures divide by nothing small."""
+    levels, total = np.arange(len(counts)), max(counts.sum(), 1e-6)
+    mean = levels @ counts / total
+    return 1 + float(np.sqrt(np.square(levels - mean) @ counts / total))
 
 
 def _centred(picture: np.ndarray) -> np.ndarray:

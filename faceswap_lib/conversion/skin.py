@@ -26,8 +26,13 @@ LIGHT_SIGMA = 2.0
 NEAR, FAR = 3.0, 5.0
 """Distances, in robust standard deviations, up to which a pixel counts in full and from which it does not count."""
 
-SPREAD_FLOOR = 2.0
-"""Grey levels added to a robust standard deviation, so that noise in a flat face is not taken for a thing."""
+NARROWEST, ROUNDING = 0.01, 0.5
+"""Added to a robust standard deviation, so that noise in a flat face is not taken for a thing: a share of the face's
+median brightness, and what whole grey levels cannot tell."""
+
+WIDEST_BRIGHTNESS, WIDEST_COLOUR = 0.15, 0.06
+"""Largest robust standard deviations that are believed, as shares of the face's median brightness. More comes from
+things that cover the face, or from light so hard that its shadows tell nothing about colour."""
 
 FEWEST = 0.05
 """Share of the face's weight that must be left; with less, something else than skin covers the face."""
@@ -91,22 +96,33 @@ def _shrink(picture: np.ndarray) -> np.ndarray:
 
 
 def _likeness(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """How far each pixel has the colour most pixels inside have, (S, S) float32 in [0, 1]."""
-    brightness = pixels.mean(axis=2)
+    """How far each pixel has the colour most pixels inside have, (S, S) float32 in [0, 1].
+
+    Looked at twice: a thing that covers a part of the face moves the median, but not that of what is left without it.
+    """
     known = inside > 0.5
-    if not known.any():
-        return np.ones_like(inside)
+    likeness = np.ones_like(inside)
+    for _ in range(2):
+        if known.any():
+            likeness = _near_median(pixels, known)
+            known &= likeness > 0.5
+    return likeness
+
+
+def _near_median(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """1 near the median of the known pixels, (S, S) bool, falling to 0 away from it."""
+    brightness = pixels.mean(axis=2)
     middle = max(float(np.median(brightness[known])), 1.0)
-    distance = np.square(_deviation(brightness, known))
+    distance = np.square(_deviation(brightness, known, middle, WIDEST_BRIGHTNESS))
     for channel in (0, 2):
         chroma = pixels[..., channel] - pixels[..., 1]
         hue = float(np.median(chroma[known])) / middle
-        distance += np.square(_deviation(chroma - hue * brightness, known))
+        distance += np.square(_deviation(chroma - hue * brightness, known, middle, WIDEST_COLOUR))
     return np.clip((FAR - np.sqrt(distance)) / (FAR - NEAR), 0, 1)
 
 
-def _deviation(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _deviation(values: np.ndarray, known: np.ndarray, brightness: float, widest: float) -> np.ndarray:
     """Distance from the median in robust standard deviations, both of the known values."""
     middle = np.median(values[known])
-    spread = 1.4826 * np.median(np.abs(values[known] - middle)) + SPREAD_FLOOR
-    return (values - middle) / np.float32(spread)
+    spread = 1.4826 * float(np.median(np.abs(values[known] - middle)))
+    return (values - middle) / np.float32(min(spread, widest * brightness) + NARROWEST * brightness + ROUNDING)
