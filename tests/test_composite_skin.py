@@ -30,16 +30,18 @@ class View:
         self.frame = portrait.image if image is None else image
         self.picture = cut(self.frame, self.matrix, SIZE)
         self.points = points_in_crop(face, self.matrix)
+        self.mask = np.ones((SIZE, SIZE), np.float32)
         self.inside = face_mask(self.points, SIZE, coverage=VIEW_COVERAGE).astype(np.float32) / 255
 
     def paint(self, new: np.ndarray, **options) -> np.ndarray:
         config = ConvertConfig(**{"sharpen": 0, "texture": 0, **options})
-        mask = np.ones((SIZE, SIZE), np.float32)
-        face = SwappedFace(old=self.picture, new=new, mask=mask, landmarks=self.points, view_from_frame=self.matrix)
+        face = SwappedFace(
+            old=self.picture, new=new, mask=self.mask, landmarks=self.points, view_from_frame=self.matrix
+        )
         return Compositor(config, VIEW_COVERAGE).paint(self.frame, face).frame
 
     def sample(self, new: np.ndarray):
-        return sample_skin(new, self.picture, self.inside, self.points, VIEW_COVERAGE)
+        return sample_skin(new, self.picture, self.mask, self.points, VIEW_COVERAGE)
 
 
 # What is skin ----------------------------------------------------------------------------------------------------
@@ -60,7 +62,7 @@ def test_cheeks_count_and_eyes_mouth_and_occluders_do_not(portraits, person):
         assert sample.skin[y - 1 : y + 2, x - 1 : x + 2].mean() > 0.7
     covered = view.picture.copy()
     covered[60:80, 20:60] = [40, 90, 60]
-    hidden = sample_skin(new, covered, view.inside, view.points, VIEW_COVERAGE)
+    hidden = sample_skin(new, covered, view.mask, view.points, VIEW_COVERAGE)
     assert hidden.skin[31:39, 11:29].max() < 0.05
     elsewhere = np.ones((64, 64), bool)
     elsewhere[28:42, 8:32] = False
@@ -84,7 +86,18 @@ def test_a_face_without_skin_is_matched_as_a_whole():
     points = points_in_crop(make_face(0, 0), view_matrix(crop_from_frame(make_face(0, 0)), CROP_SIZE, SIZE, 0.8))
     other = np.random.default_rng(1).integers(0, 255, (SIZE, SIZE, 3)).astype(np.uint8)
     sample = sample_skin(board, other, np.ones((SIZE, SIZE), np.float32), points, 0.8)
-    assert np.isfinite(sample.skin).all() and sample.weights.min() == 1
+    assert np.isfinite(sample.skin).all() and np.array_equal(sample.skin, sample.weights)
+
+
+@pytest.mark.parametrize("options", [{"parts": ("mouth",)}, {"blend": "overlay"}, {"erode": 0.2}])
+def test_the_whole_face_gives_the_colours_whatever_of_it_shows(portraits, options):
+    view = View(portraits[0])
+    new = cv2.GaussianBlur(View(portraits[1]).picture, (0, 0), 1)
+    middle = np.round((view.points[3:].mean(axis=0) - view.matrix[:, 2]) / view.matrix[0, 0]).astype(int)  # no roll
+    here = np.s_[middle[1] - 3 : middle[1] + 4, middle[0] - 3 : middle[0] + 4]
+    whole, some = view.paint(new), view.paint(new, **options)
+    assert np.abs(whole[here].astype(int) - some[here]).max() <= 4
+    assert np.abs(whole[here].astype(int) - view.frame[here]).mean() > 10
 
 
 # Occluders and hair ----------------------------------------------------------------------------------------------

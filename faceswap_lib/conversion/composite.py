@@ -103,7 +103,7 @@ class Compositor:
         if region.empty:
             return Painted(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
         # 2. The old face's colours, at the size at which both have the same detail.
-        new = self._recolour(face, weight, track)
+        new = self._recolour(face, wanted, track)
         # 3. Back to the frame.
         new = sharpen(cv2.resize(new, side, interpolation=cv2.INTER_CUBIC), self._config.sharpen)
         painted, before = region.place(new, outside=cv2.BORDER_REPLICATE), region.cut(frame)
@@ -131,11 +131,11 @@ class Compositor:
         points, parts = ((p + 0.5) * larger - 0.5 if p is not None else None for p in (face.landmarks, face.parts))
         return wanted, draw_shown(points, parts, PAINT_SIZE, self._coverage, self._config) * self._window
 
-    def _recolour(self, face: SwappedFace, weight: np.ndarray, track: int | None) -> np.ndarray:
+    def _recolour(self, face: SwappedFace, wanted: np.ndarray, track: int | None) -> np.ndarray:
         """The new face in the old one's colours, (R, R, 3) uint8."""
         if self._config.colour == "none":
             return face.new
-        sample = sample_skin(face.new, face.old, weight, face.landmarks, self._coverage)
+        sample = sample_skin(face.new, face.old, wanted, face.landmarks, self._coverage)
         return self._colours.recolour(face.new, sample, track)
 
 

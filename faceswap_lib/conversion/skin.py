@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.conversion.colour import to_picture
-from faceswap_lib.faces import eye_mask, mouth_mask
+from faceswap_lib.faces import eye_mask, face_mask, mouth_mask
 
 SKIN_SIZE = 64
 """Side of the pictures that are judged and compared."""
@@ -35,7 +35,7 @@ WIDEST_BRIGHTNESS, WIDEST_COLOUR = 0.15, 0.06
 things that cover the face, or from light so hard that its shadows tell nothing about colour."""
 
 FEWEST = 0.05
-"""Share of the face's weight that must be left; with less, something else than skin covers the face."""
+"""Share of the face that must be left; with less, something else than skin covers the face."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,23 +56,24 @@ class SkinSample:
 
 
 def sample_skin(
-    new: np.ndarray, old: np.ndarray, weight: np.ndarray, landmarks: np.ndarray, coverage: float
+    new: np.ndarray, old: np.ndarray, mask: np.ndarray, landmarks: np.ndarray, coverage: float
 ) -> SkinSample:
     """Finds the skin of two faces at the same place.
 
     Args:
         new: (R, R, 3) uint8 RGB view of the new face.
         old: (R, R, 3) uint8 RGB view of the old one.
-        weight: (S, S) float32 in [0, 1], how far the new face shows in the view.
+        mask: (S, S) float32 in [0, 1], where the network wants the new face.
         landmarks: (5, 2) x, y in pixels of the view.
         coverage: Side of the view as a share of the crop's.
 
     Returns:
-        What is compared; if hardly anything that shows is skin, all of it is taken for skin.
+        What is compared, of the whole face, whichever parts of it will show; if hardly anything of it is skin, all of
+        it is taken for skin.
     """
     points = (landmarks + 0.5) * (SKIN_SIZE / len(new)) - 0.5
     features = np.maximum(*(draw(points, SKIN_SIZE, coverage=coverage) for draw in (eye_mask, mouth_mask)))
-    shown = _shrink(weight)
+    shown = _shrink(mask) * (face_mask(points, SKIN_SIZE, coverage=coverage) / np.float32(255))
     bare = shown * (1 - features / np.float32(255))
     pictures = [_shrink(picture).astype(np.float32) for picture in (new, old)]
     skin = bare * _likeness(pictures[0], bare) * _likeness(pictures[1], bare)

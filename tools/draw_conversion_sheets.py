@@ -1,0 +1,98 @@
+"""Draws the sheets of docs/conversion.md: every colour match, blend and choice of parts, on the demo's two portraits.
+
+The new face is not a network's: it is the other portrait's own, moved so that its five points lie where the old ones
+are, in bluer and weaker light than the frame's. So the sheets can be drawn anywhere, and show what painting does and
+not how well a network was trained.
+
+Usage: python -m tools.draw_conversion_sheets [FOLDER]
+"""
+
+import pathlib
+import sys
+
+import cv2
+import numpy as np
+
+from faceswap_lib.conversion.colour import MATCHES
+from faceswap_lib.conversion.composite import BLENDS, Compositor, SwappedFace
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.demo.points import Portrait
+from faceswap_lib.demo.portraits import load_portraits
+from faceswap_lib.faces import CROP_SIZE, Face, crop_from_frame, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.media import write_image
+
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
+VIEW_SIZE = 128
+LIGHT = np.array([0.72, 0.85, 1.0])
+"""Share of red, green and blue in the new face's light."""
+
+TILE, TITLE = 200, 22
+"""Side of a picture and height of the line above it in pixels."""
+
+SHEETS = {
+    "conversion_colour": [{"colour": mode} for mode in MATCHES],
+    "conversion_blend": [{"blend": blend} for blend in BLENDS] + [{"erode": 0.2}, {"face_scale": 1.15}],
+    "conversion_parts": [
+        {"parts": parts}
+        for parts in (("face",), ("eyes",), ("eyebrows",), ("nose",), ("mouth",), ("eyes", "nose", "mouth"))
+    ],
+}
+"""Per sheet the options of its pictures."""
+
+
+def portrait_face(portrait: Portrait) -> Face:
+    """The face where the portrait's control points say that it is."""
+    mouth = portrait.mouth.outer_upper
+    eyes = [eye.iris_centre for eye in portrait.eyes]
+    box = [*(portrait.jaw.min(axis=0) - [0, 40]), *portrait.jaw.max(axis=0)]
+    return Face(box_xyxy=box, score=1.0, landmarks=[*eyes, portrait.nose_tip, mouth[0], mouth[-1]])
+
+
+def swap_portraits(old: Portrait, new: Portrait) -> SwappedFace:
+    """Lays the new portrait's face over the old one's view, points on points."""
+    matrices = [view_matrix(crop_from_frame(portrait_face(p)), CROP_SIZE, VIEW_SIZE, VIEW_COVERAGE) for p in (old, new)]
+    points = [points_in_crop(portrait_face(p), matrix) for p, matrix in zip((old, new), matrices, strict=True)]
+    old_from_new = np.linalg.lstsq(np.c_[points[1], np.ones(5)], points[0], rcond=None)[0].T
+    view = warp_frame(new.image, matrices[1], VIEW_SIZE)
+    view = cv2.warpAffine(view, old_from_new, (VIEW_SIZE, VIEW_SIZE), borderMode=cv2.BORDER_REPLICATE)
+    return SwappedFace(
+        old=warp_frame(old.image, matrices[0], VIEW_SIZE),
+        new=np.round(view * LIGHT).astype(np.uint8),
+        mask=np.ones((VIEW_SIZE, VIEW_SIZE), np.float32),
+        landmarks=points[0],
+        view_from_frame=matrices[0],
+    )
+
+
+def draw_sheet(options: list[dict]) -> np.ndarray:
+    """One row per direction: the frame, the new face, then the frame painted with each of the options."""
+    portraits = load_portraits()
+    rows = []
+    for old, new in (portraits, portraits[::-1]):
+        face = swap_portraits(old, new)
+        tiles = [_tile("frame", old.image), _tile("new face", face.new)]
+        for chosen in options:
+            painted = Compositor(ConvertConfig(sharpen=0, **chosen), VIEW_COVERAGE).paint(old.image, face)
+            title = " ".join(" + ".join(v) if isinstance(v, tuple) else f"{k} {v}" for k, v in chosen.items())
+            tiles.append(_tile(title, painted.frame))
+        rows += [np.hstack(tiles[: len(tiles) // 2]), np.hstack(tiles[len(tiles) // 2 :])]
+    return np.vstack(rows)
+
+
+def _tile(title: str, picture: np.ndarray) -> np.ndarray:
+    tile = np.full((TILE + TITLE, TILE, 3), 255, np.uint8)
+    tile[TITLE:] = cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA)
+    return cv2.putText(tile, title, (4, TITLE - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+
+
+def main() -> int:
+    """Draws all sheets."""
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    for name, options in SHEETS.items():
+        write_image(folder / f"{name}.jpg", draw_sheet(options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
