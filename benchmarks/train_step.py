@@ -125,7 +125,7 @@ def build_training(name: str, precision: str):
     def noise() -> FacesetArrays:
         shape = (CROPS, size, size)
         masks = {part: random.integers(0, 256, shape, np.uint8) for part in ("eyes", "mouth", "face")}
-        return FacesetArrays(images=random.integers(0, 256, (*shape, 3), np.uint8), **masks)
+        return FacesetArrays(images=random.integers(0, 256, (*shape, 3), np.uint8), rarity=np.ones(CROPS), **masks)
 
     state = build_state(networks, config)
     objective = Objective(
@@ -166,7 +166,8 @@ def compile_views(objective):
 def _draw(config, index: int):
     from faceswap_lib.training.steps import draw_batch
 
-    return draw_batch(config, index, CROPS, CROPS)
+    alike = np.full(CROPS, 1 / CROPS)
+    return draw_batch(config, index, alike, alike)
 
 
 def _median(run, repeats: int) -> float:

@@ -76,6 +76,14 @@ def annotated_face(portrait: Portrait) -> Face:
     return Face(box_xyxy=box, score=1.0, landmarks=[*eyes, portrait.nose_tip, mouth[0], mouth[-1]])
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_home(tmp_path_factory) -> typing.Iterator[None]:
+    """Keys and certificates of tests are not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACESWAP_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def restored_logging() -> typing.Iterator[None]:
     """Puts back the levels that the command line sets."""

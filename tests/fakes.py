@@ -5,6 +5,9 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.stages import Shot, paint_batches, swap_batches
 from faceswap_lib.faces import Face
 from faceswap_lib.faces.align import MEAN_FACE, VIEW_COVERAGE
 from faceswap_lib.media import VideoWriter, probe_video
@@ -127,3 +130,17 @@ def encode_like(source: pathlib.Path, out: pathlib.Path, frames: typing.Iterable
         for frame in frames:
             writer.write(frame)
     return out
+
+
+def swap_frames(frames, faces, swapper, config):
+    """Yields each frame as it is shown, and the mean masks of its faces; batches of three."""
+    shots = [
+        Shot(index=index, seconds=index / 25, frame=frame, faces=dict(enumerate(found)))
+        for index, (frame, found) in enumerate(zip(frames, faces, strict=True))
+    ]
+    batches = swap_batches((shots[first : first + 3] for first in range(0, len(shots), 3)), swapper)
+    for batch in paint_batches(
+        batches, Compositor(config, swapper.coverage), OutputConfig(label=False), None, sample_every=8
+    ):
+        for shot in batch:
+            yield shot.shown, shot.notes.masks

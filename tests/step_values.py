@@ -138,7 +138,7 @@ def make_arrays(seed: int, size: int) -> FacesetArrays:
     masks[0, :, size // 4 : size // 3, size // 4 : -size // 4] = 255
     masks[1, :, -size // 3 : -size // 4, size // 3 : -size // 3] = 255
     masks[2, :, size // 8 : -size // 8, size // 8 : -size // 8] = 255
-    return FacesetArrays(images=images, eyes=masks[0], mouth=masks[1], face=masks[2])
+    return FacesetArrays(images=images, eyes=masks[0], mouth=masks[1], face=masks[2], rarity=np.ones(len(images)))
 
 
 def make_state(optimisers: typing.Sequence[keras.Optimizer]) -> TrainingState:

@@ -47,7 +47,7 @@ def make_arrays(count: int = 3, seed: int = 0) -> FacesetArrays:
     eyes, mouth = rng.integers(0, 256, (2, count, SIZE, SIZE)).astype(np.uint8)
     face = np.zeros((count, SIZE, SIZE), np.uint8)
     face[:, 20:60, 25:55] = 255
-    return FacesetArrays(images=images, eyes=eyes, mouth=mouth, face=face)
+    return FacesetArrays(images=images, eyes=eyes, mouth=mouth, face=face, rarity=np.ones(len(images)))
 
 
 def test_one_pixel_of_the_view_is_one_stored_pixel():

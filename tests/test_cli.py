@@ -25,6 +25,8 @@ from tests.conftest import ROOT
 from tests.fakes import encode_like
 from tests.videos import make_video
 
+CONSENT = ("--consent", "both agreed")
+
 # Progress bars, and what TensorFlow says for itself before it can be told to be quiet.
 CHATTER = re.compile(r"^(.*\d+%\|.*|.*: 0it .*|.*\|.* \[\d\d:\d\d.*|WARNING: All log messages.*|[IWE]0000 .*)?$")
 
@@ -45,7 +47,8 @@ def refused(capsys, tmp_path) -> typing.Callable[..., str]:
     def run(*arguments: object, watched: pathlib.Path = tmp_path) -> str:
         before = files_below(watched)
         capsys.readouterr()
-        assert main([str(argument) for argument in arguments]) == 2
+        consent = CONSENT if arguments and arguments[0] in ("extract", "run", "convert") else ()
+        assert main([str(argument) for argument in (*arguments, *consent)]) == 2
         captured = capsys.readouterr()
         lines = message_lines(captured.err)
         assert 1 <= len(lines) <= 2 and lines[0].startswith("faceswap: "), captured.err
@@ -128,7 +131,7 @@ def test_a_file_as_workspace_is_refused(refused, text_file, portrait_clips):
     [
         (["train", "--workspace", "W", "--stepz", "5"], "--steps"),
         (["run", "a.mp4", "b.mp4", "--workspace", "W", "--prezet", "tiny"], "--preset"),
-        (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--colors", "mean"], "--colour"),
+        (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--colors", "adain"], "--colour"),
         (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-fase", "1"], "--min-face"),
     ],
 )
@@ -225,8 +228,10 @@ def option_texts(verb: type) -> dict[str, str]:
             texts |= option_texts(kind)
             continue
         doc = next(note.documentation for note in notes if isinstance(note, Doc))
-        positional = tyro.conf.Positional[int].__metadata__[0] in notes
-        name = "PATH" if positional else "--" + {"side": "as"}.get(field.name, field.name.replace("_", "-"))
+        if tyro.conf.Positional[int].__metadata__[0] in notes:
+            name = next(note.metavar for note in notes if hasattr(note, "metavar"))
+        else:
+            name = "--" + {"side": "as"}.get(field.name, field.name.replace("_", "-"))
         texts[f"{name} {field.name}"] = doc
     return texts
 
@@ -266,7 +271,9 @@ def test_the_doctor_finds_everything_needed(capsys):
 
 def test_extract_says_how_many_faces_it_dropped_and_why(tmp_path, portrait_clips, capsys):
     options = ["--min-sharpness", "350", "--min-crops", "1", "--save-faces"]  # in focus, but not all as much
-    assert main(["extract", str(portrait_clips[1]), "--workspace", str(tmp_path), "--as", "dst", *options]) == 0
+    assert (
+        main(["extract", str(portrait_clips[1]), "--workspace", str(tmp_path), "--as", "dst", *options, *CONSENT]) == 0
+    )
     found = re.search(r"(\d+) faces in \S+ \((\d+) new, (\d+) blurred ones dropped\)", capsys.readouterr().out)
     crops, new, blurred = (int(number) for number in found.groups())
     assert crops == new == len(read_manifest(tmp_path / "face_dst")) and blurred > 0 and crops + blurred == 38
@@ -277,7 +284,7 @@ def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait
     workspace = shutil.copytree(tiny_run.workspace.root, tmp_path / "w", ignore=shutil.ignore_patterns("step-*20.npz"))
     shutil.rmtree(workspace / "binary_masks")
     extract = ["extract", str(portrait_clips[1]), "--workspace", str(workspace), "--as", "src", "--every", "4"]
-    assert main([*extract, "--overwrite"]) == 0
+    assert main([*extract, "--overwrite", *CONSENT]) == 0
     assert f"10 faces in {workspace / 'face_src'} (10 new)" in capsys.readouterr().out
     assert main(extract) == 0
     assert f"10 faces in {workspace / 'face_src'} (0 new)" in capsys.readouterr().out
@@ -288,7 +295,7 @@ def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait
     video = tmp_path / "o.mp4"
     convert = ["convert", str(portrait_clips[0]), "--workspace", str(workspace), "--out", str(video)]
     assert main([*convert, "--direction", "b2a", "--colour", "histogram"]) == 0
-    assert re.search(r"38 of 38 frames swapped, mask 0\.\d\d", capsys.readouterr().out)
+    assert re.search(r"38 of 38 frames swapped; mask 0\.\d\d", capsys.readouterr().out)
     changed = [
         np.abs(a.astype(int) - b).mean()
         for a, b in zip(read_frames(video), read_frames(portrait_clips[0]), strict=True)

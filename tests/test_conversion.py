@@ -1,14 +1,18 @@
 """Converting a video, with detectors and swappers whose answers are known, and with a trained run."""
 
-import dataclasses
+import itertools
 import os
+import threading
+import time
 
 import av
 import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper, convert_video
-from faceswap_lib.conversion.convert import swap_frames
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.stages import Shot, run_stages
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import (
     CROP_SIZE,
@@ -26,10 +30,20 @@ from faceswap_lib.faces.clip import track_video
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.networks.views import to_network, to_pixels
 from faceswap_lib.training import load_run
-from tests.fakes import BrokenSwapper, IdentitySwapper, ListedDetector, PaintSwapper, encode_like, make_face
+from tests.fakes import (
+    BrokenSwapper,
+    IdentitySwapper,
+    ListedDetector,
+    PaintSwapper,
+    encode_like,
+    make_face,
+    swap_frames,
+)
 from tests.videos import make_video, psnr
 
 EXACT = ConvertConfig(colour="none", sharpen=0, texture=0)
+BARE = OutputConfig(label=False)
+PLAIN = {"config": EXACT, "output_config": BARE}
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +76,19 @@ def face_box(face, scale: float = 1.0) -> tuple[slice, slice]:
     return slice(max(0, int(y - h / 2)), int(y + h / 2)), slice(max(0, int(x - w / 2)), int(x + w / 2))
 
 
-@pytest.mark.parametrize(("direction", "colour"), [("a2b", "none"), ("b2a", "mean"), ("a2b", "histogram")])
+@pytest.mark.parametrize(("direction", "colour"), [("a2b", "none"), ("b2a", "adain"), ("a2b", "histogram")])
 def test_a_face_swapped_with_itself_is_the_input(portrait_clips, reencoded, tracks, faces, tmp_path, direction, colour):
     """Above 38 dB before encoding; the codec takes its own share of the noise away."""
     config = ConvertConfig(direction=direction, colour=colour, sharpen=0)
     out = tmp_path / "out.mp4"
     report = convert_video(
-        portrait_clips[0], out, IdentitySwapper(256), ListedDetector([]), config=config, tracks=tracks
+        portrait_clips[0],
+        out,
+        IdentitySwapper(256),
+        ListedDetector([]),
+        config=config,
+        output_config=BARE,
+        tracks=tracks,
     )
     assert (report.frames, report.swapped, report.mask_mean) == (38, 38, 1.0)
     frames = list(read_frames(portrait_clips[0]))
@@ -92,7 +112,7 @@ def test_count_size_rate_and_sound_are_the_inputs(portrait_clips, tracks, tmp_pa
 def test_a_turned_video_comes_out_upright(tmp_path):
     source = make_video(tmp_path / "phone.mp4", width=96, height=160, frames=6, rotation=90)
     faces = [(make_face(48, 60, 20),)] * 6
-    convert_video(source, tmp_path / "out.mp4", IdentitySwapper(), ListedDetector(faces), config=EXACT)
+    convert_video(source, tmp_path / "out.mp4", IdentitySwapper(), ListedDetector(faces), **PLAIN)
     info = probe_video(tmp_path / "out.mp4")
     assert (info.width, info.height, info.rotation) == (96, 160, 0)
     for before, after in zip(read_frames(source), read_frames(tmp_path / "out.mp4"), strict=True):
@@ -107,7 +127,7 @@ def test_frames_without_a_face_are_the_inputs_own(portrait_clips, reencoded, det
     for index in gone:
         found[index] = ()
     out = tmp_path / "out.mp4"
-    report = convert_video(portrait_clips[0], out, PaintSwapper((0, 255, 0)), ListedDetector(found), config=EXACT)
+    report = convert_video(portrait_clips[0], out, PaintSwapper((0, 255, 0)), ListedDetector(found), **PLAIN)
     assert (report.frames, report.swapped) == (38, 28)
     for index, (after, plain) in enumerate(zip(read_frames(out), reencoded, strict=True)):
         if index in gone:
@@ -132,7 +152,7 @@ def test_untouched_frames_are_handed_on_as_they_are():
 def test_a_colour_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, reencoded, tracks, faces, tmp_path):
     out = tmp_path / "out.mp4"
     swapper = PaintSwapper((0, 255, 0))
-    report = convert_video(portrait_clips[0], out, swapper, ListedDetector([]), config=EXACT, tracks=tracks)
+    report = convert_video(portrait_clips[0], out, swapper, ListedDetector([]), **PLAIN, tracks=tracks)
     assert report.mask_mean == 1.0
     rows, columns = np.mgrid[:224, :224]
     for after, plain, face in zip(read_frames(out), reencoded, faces, strict=True):
@@ -158,9 +178,13 @@ def test_a_swapper_that_fails_leaves_no_file(portrait_clips, tracks, tmp_path):
 
 
 def test_a_failure_keeps_the_older_output(portrait_clips, tracks, tmp_path):
-    (tmp_path / "out.mp4").write_bytes(b"older")
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"older")
+    with pytest.raises(InputError, match="is already there; pass --overwrite"):
+        convert_video(portrait_clips[0], out, BrokenSwapper(), ListedDetector([]), tracks=tracks)
     with pytest.raises(RuntimeError, match="the swapper broke"):
-        convert_video(portrait_clips[0], tmp_path / "out.mp4", BrokenSwapper(), ListedDetector([]), tracks=tracks)
+        convert_video(portrait_clips[0], out, BrokenSwapper(), ListedDetector([]), tracks=tracks, overwrite=True)
+    assert os.listdir(tmp_path) == ["out.mp4"]
     assert (tmp_path / "out.mp4").read_bytes() == b"older"
 
 
@@ -181,29 +205,59 @@ def test_a_video_without_a_face_is_refused_before_anything_is_written(tmp_path):
     assert os.listdir(tmp_path) == ["a.mp4"]
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 8])
-def test_never_more_than_a_batch_of_frames_is_held(batch_size):
-    taken, given = 0, 0
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_a_fixed_number_of_frames_is_on_its_way(size):
+    """Three stages, each with a batch at work and one that waits; and the batch that is handed on."""
+    taken = 0
 
-    def frames():
+    def batches():
         nonlocal taken
-        for value in range(20):
-            taken += 1
-            yield np.full((120, 160, 3), value, np.uint8)
+        for first in range(0, 96, size):
+            numbers = range(first, min(first + size, 96))
+            taken += len(numbers)
+            yield [
+                Shot(
+                    index=number,
+                    seconds=number / 25,
+                    frame=np.full((120, 160, 3), number, np.uint8),
+                    faces={0: make_face(80, 50, 20)},
+                )
+                for number in numbers
+            ]
 
     swapper = IdentitySwapper(64)
-    config = dataclasses.replace(EXACT, swap_batch=batch_size)
-    for given, (frame, _) in enumerate(swap_frames(frames(), [(make_face(80, 50, 20),)] * 20, swapper, config), 1):
-        assert taken - given < batch_size
-        assert frame[0, 0, 0] == given - 1  # in order
-    assert given == 20
-    assert max(swapper.batches) == batch_size and sum(swapper.batches) == 20
+    shots = run_stages(
+        batches(), swapper, Compositor(EXACT, swapper.coverage), BARE, None, finder=None, sample_every=50
+    )
+    ahead = []
+    for given, shot in enumerate(shots):
+        assert shot.index == given == shot.shown[0, 0, 0]
+        time.sleep(0.002)
+        ahead.append(taken - given)
+    assert len(ahead) == 96 and max(ahead) <= 7 * size
+    assert max(swapper.batches) == size and sum(swapper.batches) == 96
 
 
-def test_faces_of_another_length_is_a_defect():
-    frames = [np.zeros((120, 160, 3), np.uint8)] * 3
-    with pytest.raises(ValueError, match="shorter|longer"):
-        list(swap_frames(frames, [(), ()], IdentitySwapper(), EXACT))
+def test_an_early_end_stops_the_stages():
+    def batches():
+        for number in itertools.count():
+            yield [Shot(index=number, seconds=0, frame=np.zeros((120, 160, 3), np.uint8), faces={})]
+
+    before = threading.active_count()
+    swapper = IdentitySwapper(64)
+    shots = run_stages(
+        batches(), swapper, Compositor(EXACT, swapper.coverage), BARE, None, finder=None, sample_every=50
+    )
+    assert [next(shots).index for _ in range(5)] == [0, 1, 2, 3, 4]
+    shots.close()
+    assert threading.active_count() == before
+
+
+def test_tracks_of_another_video_are_refused(portrait_clips, tracks, tmp_path):
+    short = ClipTracks(length=20, tracks=())
+    with pytest.raises(InputError, match="has 38 frames, its tracks 20"):
+        convert_video(portrait_clips[0], tmp_path / "o.mp4", IdentitySwapper(), ListedDetector([]), tracks=short)
+    assert os.listdir(tmp_path) == []
 
 
 # Several faces -----------------------------------------------------------------------------------------------------
@@ -284,14 +338,14 @@ def test_everybody_in_a_video_is_swapped(pair_clip, detector, tmp_path):
     assert [track.found for track in everybody.tracks] == [38, 38]
     out, colour = tmp_path / "out.mp4", np.array((0, 200, 0))
     swapper = PaintSwapper(tuple(colour.tolist()))
-    report = convert_video(pair_clip, out, swapper, ListedDetector([]), config=EXACT, tracks=everybody)
+    report = convert_video(pair_clip, out, swapper, ListedDetector([]), **PLAIN, tracks=everybody)
     assert (report.frames, report.swapped, report.mask_mean) == (38, 38, 1.0)
     for frame, found in zip(read_frames(out), everybody.faces, strict=True):
         assert len(found) == 2
         for face in found.values():
             for point in face.landmarks:
                 assert np.abs(colour_at(frame, point) - colour).max() < 40
-    alone = convert_video(pair_clip, out, swapper, detector, config=EXACT)  # only the larger face
+    alone = convert_video(pair_clip, out, swapper, detector, **PLAIN, overwrite=True)  # only the larger face
     assert alone.swapped == 38
     for frame, found in zip(read_frames(out), everybody.faces, strict=True):
         painted = [

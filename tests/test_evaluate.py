@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion.colour import COLOUR_MATCHES
+from faceswap_lib.conversion.colour import match_colours
 from faceswap_lib.demo.animate import animate_portrait
 from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation.config import EvaluateConfig
@@ -60,7 +60,7 @@ class Stage:
         for index, (frame, face) in enumerate(zip(self.hopper, self.faces, strict=True)):
             crop = self.crops[0 if still else index]
             own = align_face(frame, face).image
-            crop = COLOUR_MATCHES["mean"](crop, own, np.ones((CROP_SIZE, CROP_SIZE), np.float32))
+            crop = match_colours("adain", crop, own, np.ones((CROP_SIZE, CROP_SIZE), np.float32))
             if change:
                 crop = change(crop, index)
             moved = Face(box_xyxy=face.box_xyxy + shift, score=face.score, landmarks=face.landmarks + shift)

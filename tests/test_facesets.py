@@ -10,6 +10,7 @@ from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, FaceTrack, eye_mask, warp_frame
 from faceswap_lib.faces.align import five_points
 from faceswap_lib.facesets import Faceset, Workspace, extract_faces, read_manifest, write_eye_masks, write_manifest
+from faceswap_lib.facesets.faceset import measure_rarity
 from faceswap_lib.facesets.tracks import read_tracks, write_tracks
 from faceswap_lib.media import read_image, read_mask
 from tests.conftest import EXTRACT
@@ -80,6 +81,18 @@ def test_arrays_hold_every_crop_with_masks_that_fit_it(small_workspace, size):
         for x, y in mouth:
             assert arrays.mouth[index, y, x] > 90 and arrays.eyes[index, y, x] == 0
         assert arrays.face[index, nose[1], nose[0]] == 255 > arrays.face[index, 2, 2]
+
+
+def test_rare_poses_and_expressions_are_told_from_common_ones():
+    """Four in five look ahead, nearly alike; one in five turns, each a little further."""
+    random, face = np.random.default_rng(0), np.array([[80, 100], [176, 100], [128, 140], [90, 190], [166, 190.0]])
+    points = face + random.normal(0, 0.5, (100, 5, 2))
+    points[80:, :, 0] += np.arange(20)[:, None] * 6
+    rarity = measure_rarity(points)
+    assert rarity.mean() == pytest.approx(1) and rarity[80:].min() > 3 * np.median(rarity[:80])
+    assert rarity[99] == rarity[80:].max()
+    assert np.array_equal(measure_rarity(np.repeat(face[None], 5, axis=0)), np.ones(5))
+    assert measure_rarity(points[:3]).shape == (3,)
 
 
 def test_masks_are_written_once_and_only_where_one_is_missing(workspace_copy):

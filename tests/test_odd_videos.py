@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion import ConvertConfig, convert_video
+from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.errors import VideoError
 from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, warp_frame
 from faceswap_lib.faces.clip import track_video
@@ -20,6 +20,8 @@ from tests.fakes import IdentitySwapper, ListedDetector
 from tests.videos import make_video, psnr
 
 EXACT = ConvertConfig(colour="none", sharpen=0)
+BARE = OutputConfig(label=False)
+PLAIN = {"config": EXACT, "output_config": BARE}
 FPS = fractions.Fraction(25)
 COUNT = 38
 
@@ -164,11 +166,15 @@ def test_every_frame_gives_an_upright_crop_of_what_went_in(odd, tmp_path):
 
 def test_a_conversion_keeps_count_size_and_sound(odd, tmp_path):
     out = tmp_path / "Ergebnis für später.mp4"
-    report = convert_video(odd.path, out, IdentitySwapper(256), ListedDetector([]), config=EXACT, tracks=odd.tracks)
+    report = convert_video(odd.path, out, IdentitySwapper(256), ListedDetector([]), **PLAIN, tracks=odd.tracks)
     assert (report.frames, report.swapped) == (COUNT, COUNT)
     before, after = probe_video(odd.path), probe_video(out)
     assert count_frames(out) == COUNT
-    assert (after.width, after.height, after.fps) == (before.width, before.height, before.fps)
+    assert (after.width, after.height) == (before.width, before.height)
+    assert [time for time, _ in read_timed_frames(out)] == pytest.approx(
+        [time for time, _ in read_timed_frames(odd.path)], abs=1e-3
+    )
+    assert after.duration == pytest.approx(before.duration, abs=0.05)
     assert (after.rotation, after.has_audio) == (0, before.has_audio)
     assert sound_of(out) == sound_of(odd.path)
     for frame, picture in zip(read_frames(out), odd.pictures, strict=True):
@@ -245,7 +251,7 @@ def test_of_a_file_cut_off_the_readable_part_is_used_and_that_is_said(
     assert heard()
     assert report.crops == len(read_manifest(workspace.faces("src"))) == left
     out = tmp_path / "out.mp4"
-    assert convert_video(path, out, IdentitySwapper(), detector, config=EXACT).frames == left
+    assert convert_video(path, out, IdentitySwapper(), detector, **PLAIN).frames == left
     assert heard()
     assert count_frames(out) == left and 0 < len(sound_of(out)) <= len(sound_of(path))
 
@@ -283,7 +289,7 @@ def test_in_a_run_of_black_frames_nothing_is_invented(clip_frames, plain, detect
     lit = [index for index in range(COUNT) if index not in black]
     assert [record.frame for record in read_manifest(workspace.faces("src"))] == lit and report.dropped == {}
     out = tmp_path / "out.mp4"
-    report = convert_video(path, out, IdentitySwapper(256), detector, config=EXACT)
+    report = convert_video(path, out, IdentitySwapper(256), detector, **PLAIN)
     assert (report.frames, report.swapped) == (COUNT, len(lit))
     for frame, picture in zip(read_frames(out), pictures, strict=True):
         assert psnr(frame, picture) > 32
@@ -312,7 +318,7 @@ def test_a_face_that_leaves_and_returns_is_the_same_one(clip_frames, plain, dete
     seen = [index for index, found in enumerate(tracks.faces) if found]
     extract_faces(path, workspace, "src", detector, config=EXTRACT)
     assert [record.frame for record in read_manifest(workspace.faces("src"))] == seen
-    report = convert_video(path, out, IdentitySwapper(256), detector, config=EXACT, tracks=tracks)
+    report = convert_video(path, out, IdentitySwapper(256), detector, **PLAIN, tracks=tracks)
     assert (report.frames, report.swapped) == (64, len(seen))
     for frame, picture in zip(read_frames(out), pictures, strict=True):
         assert psnr(frame, picture) > 32

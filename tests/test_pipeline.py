@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 
 from faceswap_lib.cli import main
-from faceswap_lib.conversion import ConvertConfig, KerasSwapper
+from faceswap_lib.conversion import ConvertConfig, KerasSwapper, OutputConfig
+from faceswap_lib.conversion.provenance import verify
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE, crop_from_frame, view_matrix, warp_frame
 from faceswap_lib.faces.align import VIEW_COVERAGE
 from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets.consent import read_consent
 from faceswap_lib.facesets.tracks import read_tracks
+from faceswap_lib.files import file_digest
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.pipeline import convert, run_all
 from faceswap_lib.training import read_history
+from faceswap_lib.training.run_folder import run_id
 from tests.conftest import contents, read_arrays
 from tests.videos import psnr
 
@@ -27,7 +31,22 @@ COVERAGE = 0.6
 """Not the default, so that it is seen whether every step keeps to it."""
 
 NETWORKS = ("--preset", "tiny", "--coverage", COVERAGE)
-OPTIONS = (*NETWORKS, "--steps", STEPS, "--batch-size", 2, "--warm-up", 2, "--checkpoint-every", 6)
+CONSENT = "Hopper and Collins are in the public domain"
+OPTIONS = (
+    *NETWORKS,
+    "--engine",
+    "keras",
+    "--consent",
+    CONSENT,
+    "--steps",
+    STEPS,
+    "--batch-size",
+    2,
+    "--warm-up",
+    2,
+    "--checkpoint-every",
+    6,
+)
 
 
 def run_command(clips: tuple[pathlib.Path, pathlib.Path], root: pathlib.Path, *more: object) -> int:
@@ -72,6 +91,26 @@ def test_the_face_is_another_and_the_rest_is_not(finished, portrait_clips):
         assert psnr(after[edge], before[edge]) > 35
 
 
+def test_the_output_says_what_it_is(finished, portrait_clips):
+    verdict = verify(finished.root / "swap.mp4")
+    assert verdict.intact and verdict.ours
+    facts = verdict.facts
+    assert (facts["run"], facts["steps"], facts["direction"], facts["consent"]) == ("default", STEPS, "a2b", [CONSENT])
+    assert facts["run_id"] == run_id(finished.run("default")) and len(facts["run_id"]) == 32
+    learnt_from = facts["options"]["learnt_from"]
+    assert [learnt_from[side]["sha256"] for side in ("src", "dst")] == [file_digest(clip) for clip in portrait_clips]
+    assert facts["options"]["label"] is True and "mask_out" in facts["options"]
+
+
+def test_the_consent_is_kept_and_not_asked_for_again(finished, portrait_clips, tmp_path, capsys):
+    consents = read_consent(finished)
+    assert [consent.statement for consent in consents] == [CONSENT, CONSENT]  # for either video
+    assert [video.name for consent in consents for video in consent.videos] == [clip.name for clip in portrait_clips]
+    assert main(["run", *map(str, portrait_clips), "--workspace", str(tmp_path / "w")]) == 2
+    assert "--consent" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
+
+
 def test_the_history_ends_at_the_last_step(finished):
     assert read_history(finished.run("default") / "history.jsonl")[-1]["step"] == STEPS
 
@@ -87,7 +126,8 @@ def test_the_run_keeps_its_coverage_and_converts_with_it(finished, portrait_clip
 
     monkeypatch.setattr(KerasSwapper, "swap", watched_swap)
     tracks = read_tracks(finished.faces("src"))
-    convert(portrait_clips[0], finished, tmp_path / "out.mp4", tracks=tracks)
+    options = {"config": ConvertConfig(code_shift=0), "output_config": OutputConfig(engine="keras"), "tracks": tracks}
+    convert(portrait_clips[0], finished, tmp_path / "out.mp4", **options)
     assert len(seen) == 38
     for index in range(0, 38, 6):
         crop_matrix = crop_from_frame(tracks.faces[index][0])
@@ -125,8 +165,8 @@ def test_called_again_it_redoes_nothing_and_gives_the_same(finished, portrait_cl
 
 def test_the_other_direction_converts_the_second_video(finished, portrait_clips, tmp_path):
     out = tmp_path / "b.mp4"
-    report = convert(portrait_clips[1], finished, out, config=ConvertConfig(direction="b2a"))
-    assert report.swapped == 38
+    conversion = convert(portrait_clips[1], finished, out, config=ConvertConfig(direction="b2a"))
+    assert conversion.report.swapped == 38
     first = next(iter(read_frames(out)))
     hopper, collins = (next(iter(read_frames(clip))) for clip in portrait_clips)
     assert psnr(first[:30], collins[:30]) > 35 > psnr(first[:30], hopper[:30])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.share import SAMPLED, SHARES, choose_share, swap_crops
+from faceswap_lib.conversion.people import SAMPLED, People
+from faceswap_lib.conversion.share import SHARES, choose_share, swap_crops
 from faceswap_lib.facesets import Faceset
 
 PLAIN = ConvertConfig(colour="none", sharpen=0, texture=0)
@@ -53,7 +54,8 @@ def test_the_smallest_part_that_is_enough_is_taken(tiny_run, people, direction, 
         return Painter(people[read] + min(slope * share, 1) * (people[wanted] - people[read]))
 
     config = ConvertConfig(colour="none", sharpen=0, texture=0, direction=direction)
-    assert choose_share(make_swapper, tiny_run.workspace, ColourEmbedder(), config) == expected
+    both = People.measure(tiny_run.workspace, direction, ColourEmbedder())
+    assert choose_share(make_swapper, both, config) == expected
     assert set(tried) <= set(SHARES) and len(tried) <= 6
 
 
@@ -64,7 +66,7 @@ def test_nothing_moves_where_the_swap_is_one_already(tiny_run, people):
         tried.append(share)
         return Painter(people["dst"])
 
-    assert choose_share(make_swapper, tiny_run.workspace, ColourEmbedder(), PLAIN) == 0
+    assert choose_share(make_swapper, People.measure(tiny_run.workspace, "a2b", ColourEmbedder()), PLAIN) == 0
     assert tried == [0]
 
 

@@ -21,7 +21,7 @@ from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.options import options_to_dict
 from faceswap_lib.training import RunConfig, TrainConfig, load_run, phase_at, read_history, train
 from faceswap_lib.training.history import HistoryWriter
-from faceswap_lib.training.steps import draw_batch
+from faceswap_lib.training.steps import draw_batch, draw_shares
 from tests.conftest import ROOT, TinyRun, read_arrays
 
 
@@ -250,15 +250,26 @@ def test_a_workspace_without_faces_or_runs_says_what_to_do(tmp_path, small_works
 
 
 def test_a_batch_depends_on_seed_and_step_alone():
-    config = TrainConfig(batch_size=16, seed=3)
-    first, again = draw_batch(config, 12, 40, 7), draw_batch(config, 12, 40, 7)
+    config, alike = TrainConfig(batch_size=16, seed=3), (np.full(40, 1 / 40), np.full(7, 1 / 7))
+    first, again = draw_batch(config, 12, *alike), draw_batch(config, 12, *alike)
     assert np.array_equal(first.index_a, again.index_a) and np.array_equal(first.index_b, again.index_b)
-    assert not np.array_equal(first.index_a, draw_batch(config, 13, 40, 7).index_a)
-    assert not np.array_equal(first.index_a, draw_batch(TrainConfig(batch_size=16, seed=4), 12, 40, 7).index_a)
-    assert not np.array_equal(first.index_a, draw_batch(config, 12, 40, 7, rollbacks=1).index_a)
-    batches = [draw_batch(config, step, 40, 7) for step in range(40)]
+    assert not np.array_equal(first.index_a, draw_batch(config, 13, *alike).index_a)
+    assert not np.array_equal(first.index_a, draw_batch(TrainConfig(batch_size=16, seed=4), 12, *alike).index_a)
+    assert not np.array_equal(first.index_a, draw_batch(config, 12, *alike, rollbacks=1).index_a)
+    batches = [draw_batch(config, step, *alike) for step in range(40)]
     assert {int(i) for batch in batches for i in batch.index_a} == set(range(40))
     assert {int(i) for batch in batches for i in batch.index_b} == set(range(7))
+
+
+@pytest.mark.parametrize(
+    ("balance", "expected"), [(0, [1 / 3] * 3), (1, [0.25, 0.25, 0.5]), (2, [1 / 6, 1 / 6, 2 / 3])]
+)
+def test_rare_crops_are_drawn_more_often(balance, expected):
+    shares = draw_shares(np.array([0.75, 0.75, 1.5]), balance)
+    assert shares == pytest.approx(expected)
+    config = TrainConfig(batch_size=300)
+    drawn = np.concatenate([draw_batch(config, step, shares, shares).index_a for step in range(10)])
+    assert np.bincount(drawn, minlength=3) / 3000 == pytest.approx(expected, abs=0.03)
 
 
 def test_a_history_forgets_what_lies_behind_the_checkpoint(tmp_path):

@@ -2,7 +2,7 @@
 
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.convert import ConversionReport, convert_video
-from faceswap_lib.conversion.paste import paste_face
+from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.swapper import FaceSwapper, KerasSwapper
 
-__all__ = ["ConversionReport", "ConvertConfig", "FaceSwapper", "KerasSwapper", "convert_video", "paste_face"]
+__all__ = ["ConversionReport", "ConvertConfig", "FaceSwapper", "KerasSwapper", "OutputConfig", "convert_video"]

@@ -84,9 +84,3 @@ def match_colours(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndarr
 def to_picture(values: np.ndarray) -> np.ndarray:
     """Rounds to uint8 and clips to 0 to 255."""
     return np.clip(np.round(values), 0, 255).astype(np.uint8)
-
-
-COLOUR_MATCHES: dict[str, typing.Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
-    **{mode: lambda new, old, mask, mode=mode: match_colours(mode, new, old, mask) for mode in MATCHES},
-    "mean": lambda new, old, mask: match_colours("adain", new, old, mask),
-}

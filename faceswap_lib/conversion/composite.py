@@ -120,6 +120,14 @@ class Compositor:
         region.cut(result)[...] = mix(before, painted, share)
         return Painted(frame=result, weight=share, corner=(region.left, region.top))
 
+    def state(self) -> dict[str, np.ndarray]:
+        """What it remembers of the frames before, so that another compositor can go on."""
+        return self._colours.state()
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on where the compositor stood whose `state` this is."""
+        self._colours.restore(state)
+
     def _shares(self, face: SwappedFace, larger: float) -> tuple[np.ndarray, np.ndarray]:
         """Where the network wants the new face and where it may show, both (S, S) float32 at `PAINT_SIZE`."""
         if self._config.blend == "face":

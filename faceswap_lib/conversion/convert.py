@@ -1,49 +1,106 @@
-"""Converting a video: the first pass follows the face, the second swaps it frame by frame."""
+"""Converting a video: the first pass follows the faces, the second swaps them, and the pieces become a file."""
 
+import contextlib
 import dataclasses
+import fractions
 import itertools
+import logging
 import pathlib
 import typing
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.paste import paste_face
+from faceswap_lib.conversion.label import Label
+from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.outputs import check_out, piece_suffix, write_output
+from faceswap_lib.conversion.pieces import LENGTH, Notes, Pieces
+from faceswap_lib.conversion.stages import Shot, panes, read_batches, run_stages, sample_interval, uses_parts
 from faceswap_lib.conversion.swapper import FaceSwapper
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import (
-    CROP_SIZE,
-    ClipTracks,
-    DetectConfig,
-    Face,
-    FaceDetector,
-    TrackConfig,
-    crop_from_frame,
-    face_mask,
-    points_in_crop,
-    view_matrix,
-    warp_frame,
-)
+from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, TrackConfig
 from faceswap_lib.faces.clip import track_video
-from faceswap_lib.media import VideoWriter, probe_video, read_frames
+from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
+from faceswap_lib.media import VideoInfo, VideoWriter, probe_video, read_times
+from faceswap_lib.media.writer import TICKS
+
+logger = logging.getLogger(__name__)
+
+UNEVEN = 0.25
+"""How far a picture may be from where an even rate has it, in periods; from there on the rate counts as varying."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ConversionReport:
     """What a conversion did.
 
     Attributes:
-        out: The video written.
+        out: The video, picture or folder written.
         frames: Frames written, as many as were read.
         swapped: Frames that show the new face; the others are the input's own.
         mask_mean: Mean of the attention mask over the swapped views, 0 to 1; near 0 nothing was swapped.
+        resumed_at: Frames that an earlier, interrupted call had finished.
+        samples: A few faces before and after, (2, S, S, 3) uint8 RGB each.
+        points: Their five landmarks, (5, 2) x, y in pixels of the crop.
     """
 
     out: pathlib.Path
     frames: int
     swapped: int
     mask_mean: float
+    resumed_at: int = 0
+    samples: tuple[np.ndarray, ...] = ()
+    points: tuple[np.ndarray, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Stretch:
+    """The part of a video that is converted.
+
+    Attributes:
+        info: What the video says about itself.
+        start: Index of its first frame.
+        seconds: (N,) when each of its frames is shown, from the first picture of the file.
+        is_uneven: Whether the rate varies, so that frames must be written with their times.
+        is_whole: Whether it is all of the video.
+    """
+
+    info: VideoInfo
+    start: int
+    seconds: np.ndarray
+    is_uneven: bool
+    is_whole: bool
+
+    @classmethod
+    def of(cls, video: pathlib.Path, config: OutputConfig) -> "Stretch":
+        """Finds the frames between `config.start` and `config.end`.
+
+        Raises:
+            VideoError: If the file is no video.
+            InputError: If there are none.
+        """
+        info, times = probe_video(video), read_times(video)
+        first = int(np.searchsorted(times, config.start - 1e-6))
+        stop = len(times) if config.end is None else int(np.searchsorted(times, config.end - 1e-6))
+        if first >= stop:
+            raise InputError(f"start: expected less than the video's {times[-1]:.2f} s, got {config.start:g}")
+        even = np.arange(len(times)) / float(info.fps)
+        return cls(
+            info=info,
+            start=first,
+            seconds=times[first:stop],
+            is_uneven=bool(np.abs(times - even).max() > UNEVEN / float(info.fps)),
+            is_whole=stop - first == len(times),
+        )
+
+    def start_of(self, index: int) -> fractions.Fraction:
+        """When a frame of the stretch is shown in the output, in seconds."""
+        if not self.is_uneven:
+            return index / self.info.fps
+        return fractions.Fraction(round((self.seconds[index] - self.seconds[0]) * TICKS), TICKS)
 
 
 def convert_video(
@@ -53,86 +110,202 @@ def convert_video(
     detector: FaceDetector,
     *,
     config: ConvertConfig | None = None,
+    output_config: OutputConfig | None = None,
     detect_config: DetectConfig | None = None,
     track_config: TrackConfig | None = None,
     tracks: ClipTracks | None = None,
+    plan: dict | None = None,
+    overwrite: bool = False,
+    finish: typing.Callable[[pathlib.Path], None] | None = None,
     progress: bool = False,
 ) -> ConversionReport:
-    """Writes a video in which the wanted faces are replaced, with the sound, size and rate of the first.
+    """Writes a video in which the wanted faces are replaced, with the sound, size and frame times of the first.
 
     Args:
         video: The video to convert.
-        out: The .mp4 to write; it appears only when it is whole.
+        out: What to write: .mp4, .m4v or .mov (H.264), .mkv (exact), .gif, or a folder for PNG files. It appears only
+            when it is whole.
         swapper: Writes the new faces.
         detector: Finds the old ones.
-        config: Options.
+        config: How faces are swapped.
+        output_config: What is written.
         detect_config: How often the detector looks.
         track_config: How faces are followed, and whose.
-        tracks: The faces' tracks, if they are known already; saves the first pass.
+        tracks: The faces' tracks in the whole video, if they are known already; saves the first pass.
+        plan: Plain JSON that tells this conversion from all others, so that a killed one goes on; None: it begins anew.
+        overwrite: Replace an output that is there already.
+        finish: Called with each finished file before it gets its name, for what belongs into it.
         progress: Show progress bars.
 
     Returns:
         What was done.
 
     Raises:
-        InputError: If the video cannot be read, shows no face at all, or `out` is the input itself.
+        InputError: If the video cannot be read, shows no face at all, or the output cannot be written.
     """
-    config = config or ConvertConfig()
-    info = probe_video(video)
-    if out.exists() and out.samefile(video):
-        raise InputError(f"{out} is the input; name another file to write")
-    if tracks is None:
-        tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
-    if not tracks.found:
-        raise InputError(f"{video}: no face in any of its {tracks.length} frames; nothing to swap")
-    masks, swapped = [], 0
-    frames = tqdm(read_frames(video), "convert", tracks.length, disable=not progress)
-    faces = [tuple(faces.values()) for faces in tracks.faces]
-    with VideoWriter.like(out, info) as writer:
-        for frame, means in swap_frames(frames, faces, swapper, config):
-            writer.write(frame)
-            masks += means
-            swapped += bool(means)
-    return ConversionReport(out=out, frames=tracks.length, swapped=swapped, mask_mean=float(np.mean(masks)))
+    config, output_config = config or ConvertConfig(), output_config or OutputConfig()
+    outs = {"picture": out} | ({"mask": output_config.mask_out} if output_config.mask_out else {})
+    stretch = Stretch.of(video, output_config)
+    for path in outs.values():
+        check_out(path, video, overwrite)
+    with Pieces(out, plan) as pieces:
+        return _convert(
+            video,
+            outs,
+            stretch,
+            pieces,
+            swapper,
+            lambda: _find_tracks(video, detector, stretch, pieces, tracks, detect_config, track_config, progress),
+            config,
+            output_config,
+            finish,
+            progress,
+        )
 
 
-def swap_frames(
-    frames: typing.Iterable[np.ndarray],
-    faces: typing.Sequence[tuple[Face, ...]],
+def _convert(
+    video: pathlib.Path,
+    outs: dict[str, pathlib.Path],
+    stretch: Stretch,
+    pieces: Pieces,
+    swapper: FaceSwapper,
+    find_tracks: typing.Callable[[], typing.Sequence[dict[int, Face]]],
+    config: ConvertConfig,
+    output_config: OutputConfig,
+    finish: typing.Callable[[pathlib.Path], None] | None,
+    progress: bool,
+) -> ConversionReport:
+    """Does what is left to do, and makes the outputs from the pieces."""
+    faces = find_tracks()
+    if not any(faces):
+        raise InputError(f"{video}: no face in any of its {len(faces)} frames; nothing to swap")
+    resumed_at = pieces.frames
+    if resumed_at:
+        logger.info("%s: going on after frame %d of %d", outs["picture"], resumed_at, len(faces))
+    _write_pieces(video, outs, stretch, faces, pieces, swapper, config, output_config, progress)
+    starts = np.cumsum([0, *(notes.frames for notes in pieces.done)])[:-1].tolist()
+    for kind, path in outs.items():
+        suffix = piece_suffix(path)
+        write_output(
+            path,
+            [(pieces.path(kind, number, suffix), stretch.start_of(first)) for number, first in enumerate(starts)],
+            stretch.info,
+            with_sound=kind == "picture",
+            start=0.0 if stretch.start == 0 else float(stretch.seconds[0]),
+            stop=None if stretch.is_whole else output_config.end,
+            finish=finish if kind == "picture" else None,
+            progress=progress,
+        )
+    notes = Notes()
+    for one in pieces.done:
+        notes.add(one)
+    pieces.remove()
+    return ConversionReport(
+        out=outs["picture"],
+        frames=notes.frames,
+        swapped=notes.swapped,
+        mask_mean=float(np.mean(notes.masks)),
+        resumed_at=resumed_at,
+        samples=tuple(notes.samples),
+        points=tuple(notes.points),
+    )
+
+
+def _find_tracks(
+    video: pathlib.Path,
+    detector: FaceDetector,
+    stretch: Stretch,
+    pieces: Pieces,
+    tracks: ClipTracks | None,
+    detect_config: DetectConfig | None,
+    track_config: TrackConfig | None,
+    progress: bool,
+) -> typing.Sequence[dict[int, Face]]:
+    """The faces of every frame of a stretch, by track; given, found by an interrupted conversion, or looked for."""
+    stop = stretch.start + len(stretch.seconds)
+    if tracks is not None:
+        if tracks.length < stop:
+            raise InputError(f"{video} has {stop} frames, its tracks {tracks.length}; they are of another video")
+        return tracks.faces[stretch.start : stop]
+    if (pieces.folder / TRACKS).is_file():
+        return read_tracks(pieces.folder).faces
+    found = track_video(
+        video,
+        detector,
+        detect_config=detect_config,
+        track_config=track_config,
+        start=stretch.start,
+        stop=None if stretch.is_whole else stop,
+        progress=progress,
+    )
+    write_tracks(pieces.folder, found)
+    return found.faces
+
+
+def _write_pieces(
+    video: pathlib.Path,
+    outs: dict[str, pathlib.Path],
+    stretch: Stretch,
+    faces: typing.Sequence[dict[int, Face]],
+    pieces: Pieces,
     swapper: FaceSwapper,
     config: ConvertConfig,
-) -> typing.Iterator[tuple[np.ndarray, list[float]]]:
-    """Swaps the faces of every frame, a batch of frames at a time; never holds more than a batch.
-
-    Args:
-        frames: (H, W, 3) uint8 RGB pictures in order.
-        faces: The faces of each frame; as many as frames.
-        swapper: Writes the new faces.
-        config: Options.
-
-    Yields:
-        Each frame in order, untouched where it has no face, with the mean of each new face's mask.
-    """
-    pairs = zip(frames, faces, strict=True)
-    while batch := list(itertools.islice(pairs, config.swap_batch)):
-        pictures = [frame for frame, _ in batch]
-        means: list[list[float]] = [[] for _ in batch]
-        places = [(index, face) for index, (_, found) in enumerate(batch) for face in found]
-        # A frame with several faces takes them one after the other, each onto the picture with those before.
-        swapped = _swap_faces([(pictures[index], face) for index, face in places], swapper) if places else ()
-        for (index, _), (old, new, mask, landmarks, matrix) in zip(places, swapped, strict=True):
-            pictures[index] = paste_face(pictures[index], old, new, mask, landmarks, matrix, swapper.coverage, config)
-            means[index].append(float(mask.mean()))
-        yield from zip(pictures, means, strict=True)
+    output_config: OutputConfig,
+    progress: bool,
+) -> None:
+    """Swaps all frames that are not done yet, a piece at a time."""
+    info = stretch.info
+    compositor = Compositor(config, swapper.coverage)
+    if pieces.done:
+        compositor.restore(pieces.done[-1].state)
+    shots = run_stages(
+        read_batches(video, faces, start=stretch.start, skip=pieces.frames, size=config.swap_batch, every=LENGTH),
+        swapper,
+        compositor,
+        output_config,
+        Label(info.width, info.height) if output_config.label else None,
+        finder=open_landmark_finder() if uses_parts(config) else None,
+        sample_every=sample_interval(len(faces)),
+    )
+    with contextlib.closing(shots), tqdm(total=len(faces), desc="convert", disable=not progress) as bar:
+        bar.update(pieces.frames)
+        while pieces.frames < len(faces):
+            _write_piece(shots, outs, stretch, pieces, output_config, len(faces), bar)
 
 
-def _swap_faces(
-    batch: list[tuple[np.ndarray, Face]], swapper: FaceSwapper
-) -> typing.Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Gives for each face its view before and after, the mask, its five points in the view, and `view_from_frame`."""
-    size, coverage = swapper.resolution, swapper.coverage
-    matrices = [view_matrix(crop_from_frame(face), CROP_SIZE, size, coverage) for _, face in batch]
-    points = [points_in_crop(face, matrix) for (_, face), matrix in zip(batch, matrices, strict=True)]
-    views = np.stack([warp_frame(frame, matrix, size) for (frame, _), matrix in zip(batch, matrices, strict=True)])
-    masks, new = swapper.swap(views, np.stack([face_mask(p, size, coverage=coverage) for p in points]))
-    return zip(views, new, masks, points, matrices, strict=True)
+def _write_piece(
+    shots: typing.Iterator[Shot],
+    outs: dict[str, pathlib.Path],
+    stretch: Stretch,
+    pieces: Pieces,
+    config: OutputConfig,
+    length: int,
+    bar: tqdm,
+) -> None:
+    """Writes the next piece's videos, and then what is known about it."""
+    first, number, info = pieces.frames, len(pieces.done), stretch.info
+    widths = {"picture": info.width * panes(config.show), "mask": info.width}
+    notes = Notes()
+    with contextlib.ExitStack() as stack:
+        writers = {
+            kind: stack.enter_context(
+                VideoWriter(
+                    pieces.path(kind, number, piece_suffix(path)),
+                    width=widths[kind],
+                    height=info.height,
+                    fps=info.fps,
+                    crf=config.quality,
+                    sample_aspect=info.sample_aspect,
+                    timed=stretch.is_uneven,
+                )
+            )
+            for kind, path in outs.items()
+        }
+        for shot in itertools.islice(shots, min(LENGTH, length - first)):
+            seconds = float(stretch.start_of(shot.index) - stretch.start_of(first)) if stretch.is_uneven else None
+            writers["picture"].write(shot.shown, seconds)
+            if "mask" in writers:
+                writers["mask"].write(np.repeat(shot.mask[..., None], 3, axis=2), seconds)
+            notes.add(shot.notes)
+            bar.update()
+    pieces.finish(notes)

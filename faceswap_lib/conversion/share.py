@@ -9,19 +9,15 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.paste import paste_face
+from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.conversion.swapper import FaceSwapper
-from faceswap_lib.faces import FaceCrop, face_mask, view_matrix, warp_frame
-from faceswap_lib.faces.align import map_points
-from faceswap_lib.faces.identity import FaceEmbedder
-from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.faces import Face, FaceCrop
 
 SHARES = tuple(round(0.1 * step, 1) for step in range(11))
 """Parts of the way that are tried."""
-
-SAMPLED = 60
-"""Crops of each person that are looked at, spread evenly over the faceset."""
 
 NEARER = 0.97
 """Share of the sample that must be nearer to the wanted person: all but one."""
@@ -30,35 +26,22 @@ MARGIN = 0.15
 """How much nearer they must be on average, as a share of the two people's own distance."""
 
 
-def choose_share(
-    make_swapper: typing.Callable[[float], FaceSwapper],
-    workspace: Workspace,
-    embedder: FaceEmbedder,
-    config: ConvertConfig,
-) -> float:
+def choose_share(make_swapper: typing.Callable[[float], FaceSwapper], people: People, config: ConvertConfig) -> float:
     """Finds the smallest part of the way with which the swap is one.
 
     Args:
         make_swapper: Gives the swapper for a part of the way, 0 to 1.
-        workspace: Holds both facesets.
-        embedder: Tells people apart.
-        config: How faces are pasted, and the direction.
+        people: Whose faces they are.
+        config: How faces are painted.
 
     Returns:
         One of `SHARES`; 1 if none is enough.
-
-    Raises:
-        WorkspaceError: If a faceset is missing.
     """
-    read, wanted = ("src", "dst") if config.direction == "a2b" else ("dst", "src")
-    crops, others = (Faceset.open(workspace, side).sample(SAMPLED).read_crops() for side in (read, wanted))
-    people = [embedder.embed(sample).mean(axis=0) for sample in (crops, others)]
-    apart = np.linalg.norm(people[1] - people[0])
 
     def is_enough(share: float) -> bool:
-        found = embedder.embed(swap_crops(crops, make_swapper(share), config))
-        to_read, to_wanted = (np.linalg.norm(found - person, axis=1) for person in people)
-        return np.mean(to_wanted < to_read) >= NEARER and np.mean(to_read - to_wanted) >= MARGIN * apart
+        to_original, to_wanted = people.distances(swap_crops(people.crops, make_swapper(share), config))
+        is_nearer = np.mean(to_wanted < to_original) >= NEARER
+        return is_nearer and np.mean(to_original - to_wanted) >= MARGIN * people.apart
 
     if is_enough(SHARES[0]):
         return SHARES[0]
@@ -69,18 +52,21 @@ def choose_share(
     return SHARES[enough]
 
 
-def swap_crops(crops: list[FaceCrop], swapper: FaceSwapper, config: ConvertConfig) -> list[FaceCrop]:
+def swap_crops(crops: typing.Sequence[FaceCrop], swapper: FaceSwapper, config: ConvertConfig) -> list[FaceCrop]:
     """The same crops with the new face in them."""
-    size, coverage = swapper.resolution, swapper.coverage
-    matrices = [view_matrix(np.eye(2, 3), len(crop.image), size, coverage) for crop in crops]
-    views = np.stack([warp_frame(crop.image, matrix, size) for crop, matrix in zip(crops, matrices, strict=True)])
-    points = [map_points(matrix, crop.landmarks) for crop, matrix in zip(crops, matrices, strict=True)]
-    masks, new = swapper.swap(views, np.stack([face_mask(p, size, coverage=coverage) for p in points]))
+    compositor = Compositor(config, swapper.coverage)
+    faces = [(crop.image, _as_face(crop)) for crop in crops]
     return [
         FaceCrop(
-            image=paste_face(crop.image, view, face, mask, p, matrix, coverage, config),
+            image=compositor.paint(crop.image, swapped).frame,
             landmarks=crop.landmarks,
             crop_from_frame=crop.crop_from_frame,
         )
-        for crop, view, face, mask, p, matrix in zip(crops, views, new, masks, points, matrices, strict=True)
+        for crop, swapped in zip(crops, swap_faces(faces, swapper), strict=True)
     ]
+
+
+def _as_face(crop: FaceCrop) -> Face:
+    """The face of a crop, in pixels of the crop."""
+    low, high = crop.landmarks.min(axis=0), crop.landmarks.max(axis=0)
+    return Face(box_xyxy=[*low, *high], score=1.0, landmarks=crop.landmarks)

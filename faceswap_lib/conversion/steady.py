@@ -64,6 +64,18 @@ class SteadyColours:
         self._tracks[track] = seen + 1, average
         return average
 
+    def state(self) -> dict[str, np.ndarray]:
+        """What is remembered: "seen/N" and "average/N" for track N."""
+        state = {}
+        for track, (seen, average) in self._tracks.items():
+            state |= {f"seen/{track}": np.int64(seen), f"average/{track}": average}
+        return state
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Remembers what `state` gave."""
+        tracks = [name.removeprefix("seen/") for name in state if name.startswith("seen/")]
+        self._tracks = {int(track): (int(state[f"seen/{track}"]), state[f"average/{track}"]) for track in tracks}
+
 
 def _mean(picture: np.ndarray, sample: SkinSample) -> np.ndarray:
     """(3,) float32, the mean of a picture of the sample's size."""

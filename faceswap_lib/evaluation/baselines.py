@@ -6,7 +6,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.colour import COLOUR_MATCHES
+from faceswap_lib.conversion.colour import match_colours
 from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, Part, align_face, crop_from_frame, part_mask
 from faceswap_lib.faces.align import invert_affine
 from faceswap_lib.faces.landmarks import LandmarkFinder
@@ -47,7 +47,7 @@ def transfer_colours(frame: np.ndarray, face: Face, finder: LandmarkFinder, crop
     own = align_face(frame, face)
     (landmarks,) = finder.find([own])
     inside = part_mask(landmarks, CROP_SIZE, Part.FACE).astype(np.float32) / 255
-    return _lay_over(frame, COLOUR_MATCHES["mean"](own.image, _nearest(landmarks, crops), inside), inside, face)
+    return _lay_over(frame, match_colours("adain", own.image, _nearest(landmarks, crops), inside), inside, face)
 
 
 def paste_nearest(frame: np.ndarray, face: Face, finder: LandmarkFinder, crops: Crops) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import align_face
 from faceswap_lib.faces.detect import FaceDetector
-from faceswap_lib.faces.face import ClipTracks, FaceTrack
-from faceswap_lib.faces.identity import FaceEmbedder
+from faceswap_lib.faces.face import ClipTracks, Face, FaceTrack
+from faceswap_lib.faces.identity import FaceEmbedder, open_embedder
 from faceswap_lib.media import read_frames, read_image
 
 RULES = ("largest", "center", "all")
@@ -54,6 +54,8 @@ def choose_person(
     picture: pathlib.Path,
     detector: FaceDetector,
     embedder: FaceEmbedder,
+    *,
+    start: int = 0,
 ) -> ClipTracks:
     """Keeps the tracks of the person on a picture.
 
@@ -63,6 +65,7 @@ def choose_person(
         picture: A photograph in which that person's face is the largest.
         detector: Finds the face in the picture.
         embedder: Says how different two faces are.
+        start: Index of the picture that is frame 0 of the tracks.
 
     Returns:
         The same clip with fewer tracks.
@@ -70,13 +73,10 @@ def choose_person(
     Raises:
         InputError: If there is no face in the picture, or nobody in the video is the same person.
     """
-    image = read_image(picture)
-    (faces,) = detector.detect([image])
-    if not faces:
-        raise InputError(f"{picture}: no face in the picture; choose one in which the person looks towards the camera")
-    largest = max(faces, key=lambda face: face.size)
-    (wanted,) = embedder.embed([align_face(image, largest)])
-    distances = [_median_distance(found, wanted) for found in embed_samples(tracks, video, embedder, SAMPLES)]
+    wanted = embed_picture(picture, detector, embedder)
+    distances = [
+        _median_distance(found, wanted) for found in embed_samples(tracks, video, embedder, SAMPLES, start=start)
+    ]
     near = [distance <= embedder.same_person for distance in distances]
     if not any(near):
         nearest = min(distances, default=np.inf)
@@ -89,7 +89,65 @@ def choose_person(
     return _keep_best(ClipTracks(length=tracks.length, tracks=tuple(alike), cuts=tracks.cuts), merits)
 
 
-def embed_samples(tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedder, samples: int) -> list[np.ndarray]:
+def embed_picture(picture: pathlib.Path, detector: FaceDetector, embedder: FaceEmbedder) -> np.ndarray:
+    """Embeds the largest face of a photograph, (D,).
+
+    Raises:
+        InputError: If there is no face in it.
+    """
+    image = read_image(picture)
+    (faces,) = detector.detect([image])
+    if not faces:
+        raise InputError(f"{picture}: no face in the picture; choose one in which the person looks towards the camera")
+    largest = max(faces, key=lambda face: face.size)
+    (wanted,) = embedder.embed([align_face(image, largest)])
+    return wanted
+
+
+class StillChooser:
+    """Chooses the wanted faces of pictures that have nothing to do with each other.
+
+    Args:
+        who: "largest", "center", "all", or the file of a picture of the person.
+        detector: Finds the faces.
+
+    Raises:
+        InputError: If `who` is none of them, or there is no face in that picture.
+    """
+
+    def __init__(self, who: str, detector: FaceDetector):
+        self._who, self._detector, self._embedder = who, detector, None
+        if who in RULES:
+            return
+        check_who(who)
+        self._embedder = open_embedder()
+        self._wanted = embed_picture(pathlib.Path(who), detector, self._embedder)
+
+    def choose(self, image: np.ndarray) -> tuple[Face, ...]:
+        """Finds the wanted faces of an (H, W, 3) uint8 RGB picture; none if the person is not in it."""
+        (faces,) = self._detector.detect([image])
+        if not faces or self._who == "all":
+            return faces
+        if self._embedder is not None:
+            found = self._embedder.embed([align_face(image, face) for face in faces])
+            distances = np.linalg.norm(found - self._wanted, axis=1)
+            best = int(distances.argmin())
+            return (faces[best],) if distances[best] <= self._embedder.same_person else ()
+        if self._who == "largest":
+            return (max(faces, key=lambda face: face.size),)
+        middle = np.array(image.shape[1::-1]) / 2
+        return (min(faces, key=lambda face: float(np.linalg.norm(face.box_xyxy.reshape(2, 2).mean(0) - middle))),)
+
+
+def check_who(who: str) -> None:
+    """Raises `InputError` unless `who` is a rule or the file of a picture."""
+    if who not in RULES and not pathlib.Path(who).is_file():
+        raise InputError(f"who: expected {', '.join(RULES)} or the file of a picture, got '{who}'")
+
+
+def embed_samples(
+    tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedder, samples: int, *, start: int = 0
+) -> list[np.ndarray]:
     """Embeds a few faces of every track, spread evenly over it.
 
     Args:
@@ -97,6 +155,7 @@ def embed_samples(tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedde
         video: Their video; it is read once.
         embedder: Gives the numbers.
         samples: Faces per track, fewer in shorter ones.
+        start: Index of the picture that is frame 0 of the tracks.
 
     Returns:
         (n, D) per track.
@@ -107,7 +166,7 @@ def embed_samples(tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedde
         for index in {indices[i] for i in np.linspace(0, len(indices) - 1, samples).astype(int)}:
             wanted.setdefault(index, []).append(number)
     embeddings: list[list[np.ndarray]] = [[] for _ in tracks.tracks]
-    for index, frame in enumerate(read_frames(video)):
+    for index, frame in enumerate(read_frames(video, start=start)):
         for number in wanted.get(index, ()):
             crop = align_face(frame, tracks.faces[index][number])
             embeddings[number].extend(embedder.embed([crop]))

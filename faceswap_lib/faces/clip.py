@@ -4,14 +4,17 @@ import pathlib
 
 from tqdm.auto import tqdm
 
-from faceswap_lib.errors import InputError
-from faceswap_lib.faces.choose import RULES, choose_by_rule, choose_person
+from faceswap_lib.ahead import ahead
+from faceswap_lib.faces.choose import RULES, check_who, choose_by_rule, choose_person
 from faceswap_lib.faces.detect import DetectConfig, FaceDetector
 from faceswap_lib.faces.face import ClipTracks
 from faceswap_lib.faces.identity import open_embedder
 from faceswap_lib.faces.scan import scan_frames
 from faceswap_lib.faces.track import TrackConfig, follow_faces
 from faceswap_lib.media import count_frames, probe_video, read_frames
+
+DECODED_AHEAD = 8
+"""Frames that may wait for being searched."""
 
 
 def track_video(
@@ -20,6 +23,8 @@ def track_video(
     *,
     detect_config: DetectConfig | None = None,
     track_config: TrackConfig | None = None,
+    start: int = 0,
+    stop: int | None = None,
     progress: bool = False,
 ) -> ClipTracks:
     """Reads a video once and follows the wanted faces.
@@ -29,6 +34,8 @@ def track_video(
         detector: Finds the faces.
         detect_config: How often it looks.
         track_config: How faces are followed, and whose.
+        start: Index of the first picture looked at, which is frame 0 of the tracks.
+        stop: Index after the last one; None for all.
         progress: Show a progress bar.
 
     Returns:
@@ -41,12 +48,14 @@ def track_video(
     detect_config, track_config = detect_config or DetectConfig(), track_config or TrackConfig()
     who = track_config.who
     is_picture = who not in RULES
-    if is_picture and not pathlib.Path(who).is_file():
-        raise InputError(f"who: expected {', '.join(RULES)} or the file of a picture, got '{who}'")
+    check_who(who)
     embedder = open_embedder() if is_picture else None
     info = probe_video(video)
-    frames = tqdm(read_frames(video), "faces", count_frames(video), disable=not progress)
+    total = len(range(count_frames(video))[start:stop])
+    # Frames are decoded while those before are searched; the next ones to be looked at together may wait.
+    decoded = ahead(read_frames(video, start=start, stop=stop), DECODED_AHEAD)
+    frames = tqdm(decoded, "faces", total, disable=not progress)
     tracks = follow_faces(scan_frames(frames, detector, detect_config.detect_every), track_config)
     if is_picture:
-        return choose_person(tracks, video, pathlib.Path(who), detector, embedder)
+        return choose_person(tracks, video, pathlib.Path(who), detector, embedder, start=start)
     return choose_by_rule(tracks, who, info.width, info.height)

@@ -149,6 +149,14 @@ def extract_faces(
     return report
 
 
+def read_source(folder: pathlib.Path) -> dict[str, str]:
+    """Name and SHA-256 of the video whose faces a folder holds, as "video" and "sha256"; empty if it is not known."""
+    if not (folder / SOURCE).is_file():
+        return {}
+    source = read_json(folder / SOURCE)
+    return {name: source[name] for name in ("video", "sha256") if name in source}
+
+
 def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
     """Whether this very extraction was begun there already; refuses to touch anything else that is finished."""
     if overwrite or not folder.exists() or not any(folder.iterdir()):

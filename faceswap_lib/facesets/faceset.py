@@ -6,6 +6,7 @@ import pathlib
 
 import cv2
 import numpy as np
+import scipy.spatial
 from tqdm.auto import tqdm
 
 from faceswap_lib.errors import WorkspaceError
@@ -13,6 +14,9 @@ from faceswap_lib.faces import FaceCrop, face_mask, mouth_mask
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
+
+NEIGHBOURS = 8
+"""The neighbour whose distance says how rare a crop is; a later one in facesets of more than 400."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,12 +28,14 @@ class FacesetArrays:
         eyes: (N, S, S) uint8, 255 on the eyes.
         mouth: (N, S, S) uint8, 255 on the mouth.
         face: (N, S, S) uint8, 255 inside the face.
+        rarity: (N,) float64, 1 on average: how far each crop's pose and expression are from those of most others.
     """
 
     images: np.ndarray
     eyes: np.ndarray
     mouth: np.ndarray
     face: np.ndarray
+    rarity: np.ndarray
 
     def views(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
         """The networks' central view of every crop, for arrays of the networks' `stored_size`.
@@ -113,6 +119,7 @@ class Faceset:
             eyes=np.empty((count, size, size), np.uint8),
             mouth=np.empty((count, size, size), np.uint8),
             face=np.empty((count, size, size), np.uint8),
+            rarity=measure_rarity(np.stack([record.points_in_crop() for record in self.records])),
         )
 
         def load_one(index: int) -> None:
@@ -133,6 +140,21 @@ class Faceset:
             for _ in tqdm(loaded, f"read {self.folder.name}", count, disable=not progress):
                 pass
         return arrays
+
+
+def measure_rarity(points: np.ndarray) -> np.ndarray:
+    """Says how rare the pose and expression of each crop are, by the distance to its neighbours.
+
+    Args:
+        points: (N, K, 2) landmarks in aligned crops, where they move with pose and expression alone.
+
+    Returns:
+        (N,) float64, 1 on average: the distance within which so many neighbours lie; the same for all where all are alike.
+    """
+    rows = points.reshape(len(points), -1)
+    neighbours = min(len(rows), max(NEIGHBOURS, len(rows) // 50))
+    distances = scipy.spatial.cKDTree(rows).query(rows, k=[neighbours])[0][:, 0]
+    return distances / distances.mean() if distances.any() else np.ones(len(rows))
 
 
 def _shrink(picture: np.ndarray, size: int) -> np.ndarray:

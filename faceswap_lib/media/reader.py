@@ -49,22 +49,48 @@ def read_frames(
     return _pictures(_timed_frames(VideoDecoder(path), start, stop, step))
 
 
-def read_timed_frames(path: pathlib.Path) -> typing.Iterator[tuple[float, np.ndarray]]:
-    """Reads all pictures of a video as `read_frames` does, each with the time at which it is shown.
+def read_timed_frames(
+    path: pathlib.Path, *, start: int = 0, stop: int | None = None
+) -> typing.Iterator[tuple[float, np.ndarray]]:
+    """Reads pictures of a video as `read_frames` does, each with the time at which it is shown.
 
     Times come from the file, so they are right where the rate varies. Where the file gives a picture none, or one that
     is not after the last picture's, it is taken to come one period of the average rate after that.
 
     Args:
         path: A video file.
+        start: Index of the first picture wanted, from 0.
+        stop: Index after the last one; None reads to the end.
 
     Yields:
-        Seconds after the first picture, which has 0, and the picture.
+        Seconds after the first picture of the file, which has 0, and the picture.
 
     Raises:
         VideoError: As in `read_frames`.
     """
-    return _timed_frames(VideoDecoder(path), 0, None, 1)
+    return _timed_frames(VideoDecoder(path), start, stop, 1)
+
+
+def read_times(path: pathlib.Path) -> np.ndarray:
+    """Reads when each picture of a video is shown; decodes nothing where packets tell.
+
+    Args:
+        path: A video file.
+
+    Returns:
+        (N,) float64 seconds after the first picture, rising strictly, one for each picture of `read_timed_frames`.
+
+    Raises:
+        VideoError: If the file is missing or no video.
+    """
+    with VideoDecoder(path) as decoder:
+        if decoder.stream.codec_context.codec.canonical_name in _ONE_PICTURE_PER_PACKET:
+            shown = [packet.pts for packet in decoder.packets() if packet.size and not packet.is_discard]
+            if decoder.damage() is None and None not in shown and len(set(shown)) == len(shown) > 0:
+                ticks = np.sort(np.array(shown, np.int64))
+                return (ticks - ticks[0]) * float(decoder.stream.time_base)
+    with VideoDecoder(path) as decoder:
+        return np.array([seconds for seconds, _ in _with_times(decoder)])
 
 
 def count_frames(path: pathlib.Path) -> int:

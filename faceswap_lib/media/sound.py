@@ -74,22 +74,35 @@ class SoundTracks:
     The start of the sound relative to the first picture stays as it was. A source without sound is no error.
     """
 
-    def __init__(self, source_path: pathlib.Path, output: av.container.OutputContainer):
+    def __init__(
+        self,
+        source_path: pathlib.Path,
+        output: av.container.OutputContainer,
+        *,
+        start: float = 0.0,
+        stop: float | None = None,
+    ):
         """Opens the source and adds one stream to the output for each of its sound streams.
 
         Args:
             source_path: A media file.
-            output: Opened for writing MP4, header not yet written.
+            output: Opened for writing MP4 or Matroska, header not yet written.
+            start: Seconds after the first picture of the source from which its sound is wanted; 0 takes all that
+                comes before, too.
+            stop: Seconds up to which it is wanted; None for all.
 
         Raises:
             VideoError: If the source cannot be opened.
         """
         self._path = source_path
+        self._start = fractions.Fraction(start).limit_denominator(1_000_000)
+        self._stop = None if stop is None else fractions.Fraction(stop).limit_denominator(1_000_000) - self._start
         self._source = open_container(source_path)
         videos = self._source.streams.video
         video_start = fractions.Fraction(0)
         if videos and videos[0].start_time is not None:
             video_start = videos[0].start_time * videos[0].time_base
+        video_start += self._start
         self._tracks: dict[int, _CopiedTrack | _EncodedTrack] = {}
         for stream in self._source.streams.audio:
             if stream.codec_context is None:
@@ -102,7 +115,7 @@ class SoundTracks:
         self._next = next(self._packets, None)
 
     def advance(self, seconds: fractions.Fraction) -> None:
-        """Writes the sound up to a time after the first picture, in seconds."""
+        """Writes the sound up to a time after the first picture that is wanted, in seconds."""
         while self._next is not None and self._seconds(self._next) <= seconds:
             self._feed_next()
 
@@ -135,7 +148,15 @@ class SoundTracks:
     def _feed_next(self) -> None:
         packet = self._next
         self._next = next(self._packets, None)
-        self._tracks[packet.stream.index].feed(packet)
+        if self._is_wanted(packet):
+            self._tracks[packet.stream.index].feed(packet)
+
+    def _is_wanted(self, packet: av.Packet) -> bool:
+        """Whether a packet sounds in the stretch that is wanted; the empty packets at the end always pass."""
+        if not packet.size:
+            return True
+        seconds = self._seconds(packet)
+        return not (self._start and seconds < 0) and not (self._stop is not None and seconds >= self._stop)
 
     def _seconds(self, packet: av.Packet) -> fractions.Fraction:
         """When a packet sounds, counted from the first picture; 0 where it does not say."""

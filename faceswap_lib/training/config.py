@@ -32,6 +32,9 @@ class TrainConfig:
     clip_norm: Annotated[float, Doc("largest norm of a player's gradient; 0 for any")] = 1.0
     warm_up: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
     discriminator_learning_rate: Annotated[float, Doc("discriminators' Adam")] = 2e-4
+    balance: Annotated[
+        float, Doc("how much more often rare poses and expressions are drawn than common ones, 0 for all alike")
+    ] = 1.0
     turn: Annotated[float, Doc("random rotation, up to so many degrees either way")] = 5.0
     zoom: Annotated[float, Doc("random zoom, up to this share either way")] = 0.05
     shift: Annotated[float, Doc("random shift, up to this share of the picture's side either way")] = 0.03
@@ -88,6 +91,7 @@ class TrainConfig:
         for name in ("ema", "momentum"):
             check_range(name, getattr(self, name), 0, 0.999999)
         check_range("clip_norm", self.clip_norm, 0, 1e6)
+        check_range("balance", self.balance, 0, 4)
         check_range("turn", self.turn, 0, 180)
         for name in ("zoom", "shift", "warp", "shape"):
             check_range(name, getattr(self, name), 0, 0.3)
@@ -109,6 +113,7 @@ FAITHFUL = TrainConfig(
     momentum=0.5,
     clip_norm=0.0,
     warm_up=1,
+    balance=0.0,
     turn=10.0,
     zoom=0.1,
     shift=0.05,

@@ -115,7 +115,7 @@ def make_arrays(size: int, seed: int, count: int = MADE_UP) -> FacesetArrays:
         for down, radius in ((0, 0.4), (0.1, 0.1), (-0.2, 0.1))
     )
     images = random.integers(0, 256, (count, size, size, 3), np.uint8)
-    return FacesetArrays(images=images, eyes=eyes, mouth=mouth, face=face)
+    return FacesetArrays(images=images, eyes=eyes, mouth=mouth, face=face, rarity=np.ones(len(images)))
 
 
 def _time_step(stepper: Stepper, step: int) -> float:

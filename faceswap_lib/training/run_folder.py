@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import logging
 import pathlib
+import uuid
 
 from faceswap_lib import __version__
 from faceswap_lib.errors import InputError, WorkspaceError
@@ -48,6 +49,11 @@ def stored_networks(folder: pathlib.Path) -> NetworkConfig:
     return options_from_dict(NetworkConfig, read_json(path).get("networks", {}), origin=str(path))
 
 
+def run_id(folder: pathlib.Path) -> str:
+    """What tells a run from all others, whatever its name; empty for one of a version that gave none."""
+    return read_json(folder / CONFIG).get("id", "")
+
+
 def stored_training(folder: pathlib.Path) -> TrainConfig | None:
     """The options a run was last trained with; None for no run, or for one of a version with other options."""
     path = folder / CONFIG
@@ -68,6 +74,7 @@ def write_config(
 
     faces = {faceset.folder.name: _describe(faceset) for faceset in facesets}
     options = options_to_dict(config)
+    before = {}
     if (folder / CONFIG).is_file():
         before = read_json(folder / CONFIG)
         _compare_options(folder.name, before.get("training", {}), options)
@@ -76,6 +83,7 @@ def write_config(
         folder / CONFIG,
         {
             "schema": SCHEMA,
+            "id": before.get("id") or uuid.uuid4().hex,
             "version": __version__,
             "backend": keras.backend.backend(),
             "networks": options_to_dict(network_config),

@@ -68,14 +68,14 @@ class Stepper:
     Attributes:
         state: Changed by every step.
         config: Options.
-        counts: How many crops A and B have.
+        shares: How often each crop of A and of B is drawn, (N,) float64 that sum to 1.
         seed: Source of randomness on the device.
         run: The compiled step.
     """
 
     state: TrainingState
     config: TrainConfig
-    counts: tuple[int, int]
+    shares: tuple[np.ndarray, np.ndarray]
     seed: keras.random.SeedGenerator
     run: Step
 
@@ -86,7 +86,8 @@ class Stepper:
         faces_a, faces_b = (to_device(array) for array in arrays)
         objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
         run = build_step(objective, state, micro_batches=config.accumulate)
-        return cls(state=state, config=config, counts=(faces_a.count, faces_b.count), seed=seed, run=run)
+        shares = tuple(draw_shares(array.rarity, config.balance) for array in arrays)
+        return cls(state=state, config=config, shares=shares, seed=seed, run=run)
 
     def phase(self) -> Phase:
         """The phase in force at the state's step."""
@@ -102,7 +103,7 @@ class Stepper:
         state.discriminator_optimiser.learning_rate.assign(config.discriminator_learning_rate * factor)
         if has_swapped(state.step, config) != state.swapped:
             swap_decoders(state)
-        batch = draw_batch(config, state.step, *self.counts, rollbacks=state.rollbacks)
+        batch = draw_batch(config, state.step, *self.shares, rollbacks=state.rollbacks)
         # A young average of few steps would remember the first weights for too long.
         decay = min(config.ema, (1 + state.step) / (10 + state.step))
         terms = self.run(batch, phase.weights(config), decay, active=phase.active(config))
@@ -111,14 +112,20 @@ class Stepper:
         return terms
 
 
-def draw_batch(config: TrainConfig, step: int, count_a: int, count_b: int, *, rollbacks: int = 0) -> Batch:
+def draw_shares(rarity: np.ndarray, balance: float) -> np.ndarray:
+    """How often each crop is drawn: its rarity, (N,) float64, to the power of `balance`; the shares sum to 1."""
+    weights = rarity**balance
+    return weights / weights.sum()
+
+
+def draw_batch(
+    config: TrainConfig, step: int, shares_a: np.ndarray, shares_b: np.ndarray, *, rollbacks: int = 0
+) -> Batch:
     """Draws the crops of one step; depends on its arguments alone, so a resumed run draws what it would have."""
     random = np.random.default_rng((config.seed, step, rollbacks))
     count = config.batch_size * config.accumulate
-    return Batch(
-        index_a=random.integers(0, count_a, count),
-        index_b=random.integers(0, count_b, count),
-    )
+    index_a, index_b = (random.choice(len(shares), count, p=shares) for shares in (shares_a, shares_b))
+    return Batch(index_a=index_a, index_b=index_b)
 
 
 def has_swapped(step: int, config: TrainConfig) -> bool:

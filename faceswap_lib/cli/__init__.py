@@ -1,0 +1,102 @@
+"""The command line: one verb per step, each a dataclass whose fields are its options."""
+
+import contextlib
+import dataclasses
+import io
+import itertools
+import logging
+import os
+import pathlib
+import re
+import sys
+import typing
+from typing import Annotated
+
+import tyro
+
+from faceswap_lib.cli.judging import Compare, Doctor, Evaluate, Verify
+from faceswap_lib.cli.making import Convert, Demo, Extract, Masks, Run, Train
+from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.training.config import TRAINING_PRESETS
+from faceswap_lib.training.run_folder import stored_training
+
+VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Verify, Doctor)
+
+
+def main(arguments: typing.Sequence[str] | None = None) -> int:
+    """Runs one verb.
+
+    Args:
+        arguments: Without the program's name; None means those of the shell.
+
+    Returns:
+        0 done, 1 the work failed, 2 wrong use or unusable input.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("faceswap_lib").setLevel(logging.INFO)
+    try:
+        _parse(sys.argv[1:] if arguments is None else list(arguments))()
+    except FaceswapError as error:
+        print(f"faceswap: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(
+            f"faceswap: {error.filename or 'file'}: {error.strerror}; check path, permissions and free space",
+            file=sys.stderr,
+        )
+        return InputError.exit_code
+    except KeyboardInterrupt:
+        print("faceswap: stopped; start the same command again", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(arguments: list[str]) -> typing.Callable[[], None]:
+    verbs = tuple(Annotated[verb, _subcommand(verb, arguments)] for verb in VERBS)
+    messages = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(messages):
+            return tyro.cli(
+                typing.Union[verbs],  # noqa: UP007  (made from a tuple)
+                args=arguments,
+                prog="faceswap",
+                description="Face swapping from two videos: demo, run, or one step at a time.",
+                config=(tyro.conf.OmitSubcommandPrefixes,),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise InputError(_one_line(messages.getvalue())) from None
+
+
+def _subcommand(verb: type, arguments: list[str]):
+    """A verb under its name; a run that is there, or a preset, brings its own defaults for the training's options."""
+    name = verb.__name__.lower()
+    if verb not in (Run, Train):
+        return tyro.conf.subcommand(name)
+    words = [part for argument in arguments for part in argument.split("=", 1)]
+
+    def given(option: str) -> str | None:
+        return next((word for before, word in itertools.pairwise(words) if before == option), None)
+
+    training = TRAINING_PRESETS.get(given("--preset"))
+    if training is None and given("--workspace"):
+        training = stored_training(Workspace(pathlib.Path(given("--workspace"))).run(given("--run") or "default"))
+    if training is None:
+        return tyro.conf.subcommand(name)
+    required = [field.name for field in dataclasses.fields(verb) if field.default is dataclasses.MISSING]
+    return tyro.conf.subcommand(name, default=verb(training=training, **dict.fromkeys(required, tyro.MISSING)))
+
+
+def _one_line(boxed: str) -> str:
+    """Takes a boxed message of several lines apart and keeps its words up to the help it repeats."""
+    lines = [line.strip("│ ") for line in boxed.splitlines() if line.strip() and not re.match("[╭╰]", line)]
+    blocks = " ".join("\n" if set(line) <= set("─-") else line for line in lines).split("\n")
+    if "│" not in boxed:  # where the terminal cannot draw boxes, the title stands in a block of its own
+        blocks = blocks[1:]
+    told = [re.sub(r"\s+", " ", block).strip() for block in blocks]
+    told = [block for block in told if block and not block.startswith(("For full helptext", "Argument helptext"))]
+    told = [re.sub(r"(Perhaps you meant: --[\w-]+).*", r"\1", block) for block in told]
+    return f"{'; '.join(told[:2])} (see --help)" if told else "wrong use; see 'faceswap --help'"

@@ -1,0 +1,124 @@
+"""Verbs that judge: a swapped video, several of them, a file's credentials, this machine."""
+
+import dataclasses
+import pathlib
+from typing import Annotated
+
+import tyro
+
+from faceswap_lib.cli.common import Flat, Video, load_keras
+from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.evaluation.config import EvaluateConfig
+from faceswap_lib.evaluation.report import check_limits
+from faceswap_lib.faces.detect import DetectConfig
+from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.options import Doc
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure how good a swapped video is, and whether it is a swap: report.html, and report.json beside it."""
+
+    swapped: Video
+    original: Annotated[pathlib.Path, Doc("the video it was made from")]
+    identity: Annotated[pathlib.Path, Doc("a video of the person whose face it should show")]
+    out: Annotated[pathlib.Path, Doc("the .html page to write; the numbers come beside it as .json")]
+    evaluation: Flat[EvaluateConfig] = EvaluateConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    fail_under: Annotated[
+        tuple[str, ...], Doc("exit with 1 if a metric is worse than stated, as in score=30 landmark_error=0.07")
+    ] = ()
+
+    def __call__(self) -> None:
+        limits = dict(_read_limit(text) for text in self.fail_under)
+        check_limits({}, limits)  # names first: measuring takes a while
+        if self.out.suffix.lower() != ".html":
+            raise InputError(f"expected a page named .html, got {self.out}")
+        load_keras()
+        from faceswap_lib.evaluation.evaluate import evaluate_to_page
+
+        report = evaluate_to_page(
+            self.swapped,
+            self.original,
+            self.identity,
+            self.out,
+            config=self.evaluation,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            progress=True,
+        )
+        score = "-" if report.summary.score is None else f"{report.summary.score:.0f} of 100"
+        print(f"{report.summary.verdict} Score: {score}")
+        for name, reason in report.skipped.items():
+            print(f"left out: {name} ({reason})")
+        print(f"page:   {self.out}\nreport: {self.out.with_suffix('.json')}")
+        if failures := check_limits(report.values | {"score": report.summary.score}, limits):
+            raise FaceswapError("; ".join(failures))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Lay several reports of `evaluate` side by side on one page."""
+
+    reports: Annotated[
+        tyro.conf.Positional[tuple[pathlib.Path, ...]], Doc("the .json files"), tyro.conf.arg(metavar="REPORT.json")
+    ]
+    out: Annotated[pathlib.Path, Doc("the .html page to write")]
+
+    def __call__(self) -> None:
+        from faceswap_lib.evaluation.report import Report
+        from faceswap_lib.evaluation.report_page import write_comparison_page
+
+        if len(self.reports) < 2:
+            raise InputError(f"expected at least two reports to compare, got {len(self.reports)}")
+        stems = {path.stem for path in self.reports}
+        names = [path.stem if len(stems) == len(self.reports) else str(path) for path in self.reports]
+        reports = [Report.read(path) for path in self.reports]
+        write_comparison_page(dict(zip(names, reports, strict=True)), self.out)
+        print(f"page: {self.out}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Say what a file states about itself and whether it is intact; exit code 0 if it is, and made here."""
+
+    file: Annotated[
+        tyro.conf.Positional[pathlib.Path],
+        Doc("a video, a picture, or a folder of pictures"),
+        tyro.conf.arg(metavar="FILE"),
+    ]
+
+    def __call__(self) -> None:
+        from faceswap_lib.conversion.provenance import verify
+
+        verdict = verify(self.file)
+        print("\n".join(verdict.summary))
+        if not (verdict.intact and verdict.ours):
+            raise FaceswapError(f"{self.file}: {verdict.summary[0]}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Say what is installed, which backend and devices there are, and which weights were found."""
+
+    def __call__(self) -> None:
+        load_keras()
+        from faceswap_lib.doctor import examine
+
+        findings = examine()
+        for finding in findings:
+            mark = "ok" if finding.present else ("MISSING" if finding.needed else "-")
+            print(f"{mark:8}{finding.name:24}{finding.value}")
+        missing = [finding.name for finding in findings if finding.needed and not finding.present]
+        if missing:
+            raise FaceswapError(f"missing: {', '.join(missing)}; install the package again with pip")
+
+
+def _read_limit(text: str) -> tuple[str, float]:
+    """Takes `metric=value` apart."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise InputError(f"fail-under: expected metric=value, got '{text}'") from None

@@ -1,0 +1,265 @@
+"""Verbs that make: from two videos to a swapped one, in one go or a step at a time."""
+
+import dataclasses
+import logging
+import pathlib
+from typing import Annotated, Literal
+
+import tyro
+
+from faceswap_lib.cli.common import (
+    Consent,
+    Coverage,
+    Flat,
+    Folder,
+    Overwrite,
+    PresetName,
+    Project,
+    RunName,
+    Video,
+    load_keras,
+    networks_of,
+)
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.stills import find_stills
+from faceswap_lib.faces.detect import DetectConfig
+from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.facesets import ExtractConfig, Workspace
+from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.media import probe_video
+from faceswap_lib.options import Doc
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.run_config import RunConfig
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Animate two public-domain portraits, train on them, swap them, and write a report. Needs no network."""
+
+    workspace: Folder = pathlib.Path("faceswap-demo")
+    steps: Annotated[int, Doc("training steps")] = 600
+
+    def __call__(self) -> None:
+        load_keras()
+        from faceswap_lib.demo.demo import run_demo
+
+        report = run_demo(self.workspace, steps=self.steps, progress=True)
+        print(f"video:  {report.video}\nbeside: {report.side_by_side}\nreport: {report.page}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """Extract both people, train, and convert: from two videos to WORKSPACE/swap.mp4; start again to go on."""
+
+    video_a: Annotated[
+        tyro.conf.Positional[pathlib.Path], Doc("video of A, whose face is replaced"), tyro.conf.arg(metavar="A.mp4")
+    ]
+    video_b: Annotated[
+        tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets"), tyro.conf.arg(metavar="B.mp4")
+    ]
+    workspace: Folder
+    preset: PresetName = None
+    coverage: Coverage = None
+    run: RunName = "default"
+    training: Flat[TrainConfig] = TrainConfig()
+    keeping: Flat[RunConfig] = RunConfig()
+    conversion: Flat[ConvertConfig] = ConvertConfig()
+    output: Flat[OutputConfig] = OutputConfig()
+    consent: Consent = None
+
+    def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        _check_consent(workspace, self.consent, self.video_a, self.video_b)
+        load_keras()
+        from faceswap_lib.pipeline import run_all
+
+        report = run_all(
+            self.video_a,
+            self.video_b,
+            workspace,
+            run=self.run,
+            network_config=networks_of(workspace.run(self.run), self.preset, self.coverage),
+            train_config=self.training,
+            run_config=self.keeping,
+            convert_config=self.conversion,
+            output_config=self.output,
+            consent=self.consent,
+            progress=True,
+        )
+        _print_training(report.training)
+        _tell_conversion(report.conversion)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Cut one person's aligned faces out of a video, with eye masks and a manifest."""
+
+    video: Video
+    workspace: Folder
+    side: Annotated[Literal["src", "dst"], Doc("src for A, dst for B"), tyro.conf.arg(name="as")]
+    extraction: Flat[ExtractConfig] = ExtractConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    overwrite: Overwrite = False
+    consent: Consent = None
+
+    def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        _check_consent(workspace, self.consent, self.video)
+        load_keras()
+        from faceswap_lib.pipeline import extract
+
+        report = extract(
+            self.video,
+            workspace,
+            self.side,
+            config=self.extraction,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            overwrite=self.overwrite,
+            consent=self.consent,
+            progress=True,
+        )
+        dropped = "".join(f", {count} {reason} ones dropped" for reason, count in sorted(report.dropped.items()))
+        print(f"{report.crops} faces in {workspace.faces(self.side)} ({report.written} new{dropped})")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Masks:
+    """Draw the eye masks of all extracted faces that lack one."""
+
+    workspace: Project
+
+    def __call__(self) -> None:
+        from faceswap_lib.facesets import write_eye_masks
+        from faceswap_lib.facesets.manifest import MANIFEST
+
+        workspace = Workspace(self.workspace)
+        sides = [side for side in ("src", "dst") if (workspace.faces(side) / MANIFEST).is_file()]
+        for side in sides or ["src"]:
+            written = write_eye_masks(workspace, side, progress=True)
+            print(f"{written} new eye masks in {workspace.eye_masks(side)}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train on both facesets, going on from the run's last checkpoint."""
+
+    workspace: Project
+    preset: PresetName = None
+    coverage: Coverage = None
+    run: RunName = "default"
+    training: Flat[TrainConfig] = TrainConfig()
+    keeping: Flat[RunConfig] = RunConfig()
+    estimate: Annotated[bool, Doc("only say what it will cost here, from a few steps; writes nothing")] = False
+    plan: Annotated[bool, Doc("only show the schedule, as a table and a chart")] = False
+    plan_picture: Annotated[
+        pathlib.Path | None, Doc("where --plan writes the chart; plan.png in the run's folder unless given")
+    ] = None
+
+    def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        folder = workspace.run(self.run)
+        if self.plan or self.plan_picture:
+            return _print_plan(self.training, self.plan_picture or folder / "plan.png")
+        load_keras()
+        network_config = networks_of(folder, self.preset, self.coverage)
+        if self.estimate:
+            from faceswap_lib.training.estimate import estimate_training
+            from faceswap_lib.training.run_folder import agree_networks
+
+            networks = agree_networks(folder, network_config)
+            print(estimate_training(workspace, networks, self.training, self.keeping).to_text())
+            return None
+        from faceswap_lib.training import train
+
+        report = train(
+            workspace,
+            run=self.run,
+            network_config=network_config,
+            config=self.training,
+            run_config=self.keeping,
+            progress=True,
+        )
+        return _print_training(report)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Convert:
+    """Replace faces with a trained run, in a video, a picture, a folder of pictures or a webcam's."""
+
+    source: Annotated[
+        tyro.conf.Positional[str],
+        Doc("a video, a picture, a folder of pictures, or the number of a webcam"),
+        tyro.conf.arg(metavar="SOURCE"),
+    ]
+    workspace: Project
+    out: Annotated[
+        pathlib.Path, Doc("what to write: .mp4 or .mov, .mkv (exact), .gif, .png or .jpg, or a folder for PNG")
+    ]
+    run: RunName = "default"
+    conversion: Flat[ConvertConfig] = ConvertConfig()
+    output: Flat[OutputConfig] = OutputConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    overwrite: Overwrite = False
+    consent: Consent = None
+
+    def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        is_webcam = self.source.isdigit()
+        source = int(self.source) if is_webcam else pathlib.Path(self.source)
+        _check_consent(workspace, self.consent, *(() if is_webcam else (source,)))
+        load_keras()
+        from faceswap_lib.pipeline import convert
+
+        conversion = convert(
+            source,
+            workspace,
+            self.out,
+            run=self.run,
+            config=self.conversion,
+            output_config=self.output,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            overwrite=self.overwrite,
+            consent=self.consent,
+            progress=True,
+        )
+        _tell_conversion(conversion)
+
+
+def _check_consent(workspace: Workspace, statement: str | None, *sources: pathlib.Path) -> None:
+    """Makes sure that there is a consent, after a look at the files; a new one is recorded when they are used."""
+    for source in sources:
+        if not find_stills(source):
+            probe_video(source)
+    if statement is None:
+        require_consent(workspace, None)
+
+
+def _print_plan(config: TrainConfig, picture: pathlib.Path) -> None:
+    from faceswap_lib.training.plan import draw_plan, plan_table, plan_training
+
+    planned = plan_training(config)
+    draw_plan(planned, picture)
+    print(f"{plan_table(planned)}\nchart: {picture}")
+
+
+def _print_training(report) -> None:
+    resumed = f", resumed at {report.resumed_at}" if report.resumed_at else ""
+    rollbacks = f", {report.rollbacks} rollbacks" if report.rollbacks else ""
+    print(f"trained to step {report.step}{resumed}{rollbacks} in {report.seconds:.0f} s: {report.folder}")
+    if report.step < report.steps:
+        print(f"its time was up at step {report.step} of {report.steps}; start the same command again to go on")
+
+
+def _tell_conversion(conversion) -> None:
+    report, check = conversion.report, conversion.check
+    kept = f", {report.resumed_at} of them before" if report.resumed_at else ""
+    print(f"{report.out}: {report.swapped} of {report.frames} frames swapped{kept}; {check.to_text()}")
+    if check.trouble:
+        logger.warning("this is no swap: %s", check.trouble)
