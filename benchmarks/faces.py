@@ -14,15 +14,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import dataclasses
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 
-import cv2
 import numpy as np
-from harness import find_clips, make_parser, print_json, print_table, repeat_video, time_matmul
+from harness import (
+    cut_clip,
+    find_clips,
+    make_parser,
+    own_peak_memory,
+    print_json,
+    print_table,
+    repeat_video,
+    time_matmul,
+)
 from motion import compare_modes, jitter, synthetic_modes
 
 from faceswap_lib.errors import InputError
@@ -31,7 +38,7 @@ from faceswap_lib.faces.align import five_points, invert_affine, map_points
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.scan import scan_frames
-from faceswap_lib.media import VideoWriter, probe_video, read_frames
+from faceswap_lib.media import probe_video, read_frames
 
 LARGE = (1920, 1080)
 REPEATS = (1, 4, 16)
@@ -103,38 +110,10 @@ def landmark_error(landmarks: np.ndarray, reference: np.ndarray | None) -> float
     return 100 * float(np.nanmean(np.linalg.norm(difference, axis=-1)) / unit)
 
 
-def cut_clip(video: pathlib.Path, out: pathlib.Path, frames: int, size: tuple[int, int] | None = None) -> None:
-    """Writes the first frames of a video, enlarged and set into a larger grey frame if a size is given."""
-    info = probe_video(video)
-    width, height = size or (info.width, info.height)
-    scale = min(width / info.width, height / info.height)
-    inner = round(info.width * scale), round(info.height * scale)
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    with VideoWriter(out, width=width, height=height, fps=info.fps) as writer:
-        for frame in read_frames(video, stop=frames):
-            canvas = np.full((height, width, 3), 128, np.uint8)
-            resized = frame if inner == (info.width, info.height) else cv2.resize(frame, inner)
-            canvas[top : top + inner[1], left : left + inner[0]] = resized
-            writer.write(canvas)
-
-
 def peak_memory(video: pathlib.Path) -> float:
     """Largest resident memory in MB of a process that follows a video's faces."""
     command = [sys.executable, __file__, "--memory-of", str(video)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
-
-
-def own_peak_memory() -> float:
-    """Largest resident memory of this process so far in MB.
-
-    Linux counts it for each program anew; `getrusage` would also count the parent that started this one.
-    """
-    status = pathlib.Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def compare_clip(name: str, video: pathlib.Path) -> dict[str, object]:

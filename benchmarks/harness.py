@@ -3,10 +3,15 @@
 import argparse
 import json
 import pathlib
+import resource
+import sys
 import time
 
 import av
+import cv2
 import numpy as np
+
+from faceswap_lib.media import VideoWriter, probe_video, read_frames
 
 CLIPS = pathlib.Path(__file__).resolve().parent.parent.parent / "shared" / "clips"
 """Where real clips are looked for unless `--clips` says otherwise; see CONTRIBUTING.md."""
@@ -57,6 +62,34 @@ def repeat_video(video: pathlib.Path, times: int, out: pathlib.Path) -> None:
                     end = max(end, packet.pts + packet.duration)
                     target.mux(packet)
                 offset = end
+
+
+def cut_clip(video: pathlib.Path, out: pathlib.Path, frames: int, size: tuple[int, int] | None = None) -> None:
+    """Writes the first frames of a video, enlarged and set into a larger grey frame if a size is given."""
+    info = probe_video(video)
+    width, height = size or (info.width, info.height)
+    scale = min(width / info.width, height / info.height)
+    inner = round(info.width * scale), round(info.height * scale)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    with VideoWriter(out, width=width, height=height, fps=info.fps) as writer:
+        for frame in read_frames(video, stop=frames):
+            canvas = np.full((height, width, 3), 128, np.uint8)
+            resized = frame if inner == (info.width, info.height) else cv2.resize(frame, inner)
+            canvas[top : top + inner[1], left : left + inner[0]] = resized
+            writer.write(canvas)
+
+
+def own_peak_memory() -> float:
+    """Largest resident memory of this process so far in MB.
+
+    Linux counts it for each program anew; `getrusage` would also count the parent that started this one.
+    """
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def print_table(title: str, rows: list[dict[str, object]]) -> None:

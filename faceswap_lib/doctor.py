@@ -12,7 +12,7 @@ from faceswap_lib.faces.landmarks import available_landmarks
 NEEDED = ("keras", "tensorflow", "mtcnn", "filterpy", "numpy", "scipy", "scikit-image", "av", "matplotlib")
 OPTIONAL = (
     *("opencv-python-headless", "opencv-python", "jax", "torch"),
-    *("face-alignment", "dlib-bin", "face-recognition-models"),
+    *("face-alignment", "dlib-bin", "face-recognition-models", "onnx", "onnxruntime", "c2pa-python", "cryptography"),
 )
 
 

@@ -376,26 +376,34 @@ new_masks, new_faces = KerasSwapper(trained, "a2b").swap(view[None], view_face[N
 assert np.allclose(to_pixels(raw, tones), new_faces, atol=1)
 
 # %% [markdown]
-# `paste_face` does the rest: it fits the colours once more, ends the new face softly, and puts it back where
+# The `Compositor` does the rest: it fits the colours once more, ends the new face softly, and puts it back where
 # it came from, with the matrix of section 4 turned round.
 
 # %%
-from faceswap_lib.conversion import ConvertConfig, paste_face
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.composite import Compositor, SwappedFace
 
-points = points_in_crop(face, matrix)
-pasted = paste_face(frame, view, new_faces[0], new_masks[0], points, matrix, VIEW_COVERAGE, ConvertConfig())
+swapped_face = SwappedFace(
+    old=view,
+    new=new_faces[0],
+    mask=new_masks[0],
+    landmarks=points_in_crop(face, matrix),
+    view_from_frame=matrix,
+)
+painted = Compositor(ConvertConfig(), VIEW_COVERAGE).paint(frame, swapped_face)
 captions = ["view of A", "mask", "decoder B's face", "back in the frame"]
-show.pictures([view, new_masks[0], new_faces[0], pasted], captions=captions)
+show.pictures([view, new_masks[0], new_faces[0], painted.frame], captions=captions)
 
 # %% [markdown]
-# Then the whole clip. Size, frame rate and sound stay as they were.
+# Then the whole clip. Size, frame rate and sound stay as they were. Every frame says in its corner that a machine made
+# it, and the file carries a signed note of how; `faceswap verify` reads it.
 
 # %%
 from faceswap_lib.pipeline import convert
 
 swap = pathlib.Path(WORKSPACE) / "swap.mp4"
 conversion = convert(video_a, workspace, swap, overwrite=True, progress=True)
-print(f"{conversion.swapped} of {conversion.frames} frames swapped, mask {conversion.mask_mean:.2f} on average")
+print(f"{conversion.report.swapped} of {conversion.report.frames} frames swapped; {conversion.check.to_text()}")
 
 # %% [markdown]
 # ## 11. Watch

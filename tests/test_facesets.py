@@ -87,7 +87,7 @@ def test_rare_poses_and_expressions_are_told_from_common_ones():
     """Four in five look ahead, nearly alike; one in five turns, each a little further."""
     random, face = np.random.default_rng(0), np.array([[80, 100], [176, 100], [128, 140], [90, 190], [166, 190.0]])
     points = face + random.normal(0, 0.5, (100, 5, 2))
-    points[80:, :, 0] += np.arange(20)[:, None] * 6
+    points[80:, :, 0] += np.arange(1, 21)[:, None] * 6
     rarity = measure_rarity(points)
     assert rarity.mean() == pytest.approx(1) and rarity[80:].min() > 3 * np.median(rarity[:80])
     assert rarity[99] == rarity[80:].max()

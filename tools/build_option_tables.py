@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.track import TrackConfig
@@ -27,6 +28,7 @@ SECTIONS = (
     ("Training", TrainConfig, "For `train` and `run`; `faceswap_lib.training.TrainConfig`"),
     ("Runs", RunConfig, "For `train` and `run`; `faceswap_lib.training.RunConfig`"),
     ("Conversion", ConvertConfig, "For `convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
+    ("Output", OutputConfig, "For `convert` and `run`; `faceswap_lib.conversion.OutputConfig`"),
     ("Evaluation", EvaluateConfig, "For `evaluate`; `faceswap_lib.evaluation.EvaluateConfig`"),
 )
 

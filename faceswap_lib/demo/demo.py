@@ -72,7 +72,7 @@ def run_demo(
         train_config=train_config,
         progress=progress,
     )
-    video = report.conversion.out
+    video = report.conversion.report.out
     beside = folder / "side_by_side.mp4"
     write_side_by_side(
         [hopper, collins, video], beside, labels=["A, the input", "B, the face wanted", "A with B's face"]
@@ -99,7 +99,7 @@ def _write_page(
     tracks: ClipTracks,
     difference: SwapDifference,
 ) -> None:
-    folder, conversion = report.training.folder, report.conversion
+    folder, conversion = report.training.folder, report.conversion.report
     page = Page("Face swap demo: Grace Hopper with Eileen Collins's face")
     page.add_text(
         "Two public-domain portraits were animated, their faces found, followed and aligned; one encoder and two "

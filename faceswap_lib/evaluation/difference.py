@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from faceswap_lib.evaluation.region import label_area
 from faceswap_lib.faces import ClipTracks, crop_from_frame
 from faceswap_lib.faces.align import CROP_SIZE, map_points
 from faceswap_lib.media import read_frames
@@ -52,7 +53,7 @@ def compare_videos(
         frames += 1
         difference = before.astype(np.float32) - after
         masks = [_distance_masks(before.shape, crop_from_frame(face)) for face in faces.values()]
-        far = np.all([far for far, _ in masks], axis=0)
+        far = np.all([far for far, _ in masks], axis=0) & ~label_area(*before.shape[1::-1])
         near = np.any([near for _, near in masks], axis=0)
         changes.append(float(np.abs(difference[near]).mean()))
         if far.any():

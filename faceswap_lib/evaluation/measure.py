@@ -165,6 +165,7 @@ def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside
     changed = region.changed_area(after, before)
     near = np.zeros((height, width), bool)
     near[square] = cv2.dilate(hull.astype(np.uint8), np.ones((3, 3)), iterations=round(0.2 * face.size)) > 0
+    near |= region.label_area(width, height)
     return {
         "coverage": 100 * region.coverage(changed, hull),
         "leaked": 100 * region.leaked(changed, hull),

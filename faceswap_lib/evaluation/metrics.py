@@ -82,7 +82,7 @@ METRICS = {
         text="change of colours between frames inside the face, against the original's", better="one", group="motion"
     ),
     "background": Metric(
-        text="peak signal-to-noise ratio away from the face", better="higher", unit="dB", group="blend"
+        text="peak signal-to-noise ratio away from the face and a label", better="higher", unit="dB", group="blend"
     ),
     "seam": Metric(text="gradient along the border of the change, against the original's", better="one", group="blend"),
     "coverage": Metric(text="share of the face that was changed", better="none", unit="%", group="blend"),

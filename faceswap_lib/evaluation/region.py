@@ -3,9 +3,12 @@
 Frames are (H, W, 3) uint8 RGB, areas (H, W) bool, or uint8 in which 128 and more is inside.
 """
 
+import functools
+
 import cv2
 import numpy as np
 
+from faceswap_lib.conversion.label import Label
 from faceswap_lib.evaluation.pictures import check_mask, check_pictures, psnr
 
 CHANGE_SIGMA = 2.0
@@ -151,6 +154,15 @@ def background_psnr(swapped: np.ndarray, original: np.ndarray, face_hull_dilated
     """
     check_pictures(swapped, original)
     return psnr(swapped, original, ~check_mask(face_hull_dilated, original.shape))
+
+
+@functools.lru_cache(maxsize=4)
+def label_area(width: int, height: int) -> np.ndarray:
+    """Where a conversion writes its visible label, (H, W) bool; what it covers is no mistake."""
+    left, top, right, bottom = Label(width, height).box_xyxy
+    area = np.zeros((height, width), bool)
+    area[top:bottom, left:right] = True
+    return area
 
 
 def _distance(area: np.ndarray) -> np.ndarray:

@@ -149,7 +149,7 @@ def measure_rarity(points: np.ndarray) -> np.ndarray:
         points: (N, K, 2) landmarks in aligned crops, where they move with pose and expression alone.
 
     Returns:
-        (N,) float64, 1 on average: the distance within which so many neighbours lie; the same for all where all are alike.
+        (N,) float64, 1 on average: the distance within which so many neighbours lie; 1 for all where all are alike.
     """
     rows = points.reshape(len(points), -1)
     neighbours = min(len(rows), max(NEIGHBOURS, len(rows) // 50))

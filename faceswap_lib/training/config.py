@@ -58,7 +58,7 @@ class TrainConfig:
     perceptual: Annotated[
         Perceptual,
         Doc("whose features are compared: VGGFace's or MTCNN's O-Net's; auto takes VGGFace if its file is there"),
-    ] = "none"
+    ] = "onet"
     perceptual_weight: Annotated[float, Doc("weight of the perceptual loss, where the schedule has it")] = 1.0
     perceptual_side: Annotated[int, Doc("side in pixels at which VGGFace looks, 224 at most")] = 112
     vggface: Annotated[pathlib.Path | None, Doc("VGGFace's weight file; looked for in Keras's folder if not given")] = (

@@ -1,0 +1,184 @@
+"""Converting videos: the whole of it, its parts each by itself, and the least that the machine allows.
+
+Usage: python benchmarks/convert.py [--clips DIR] [--frames N] [--preset lite] [--engine auto] [--json]
+
+The networks are untrained: what they draw does not change how long it takes. The whole is both passes over a file with
+its sound, from opening it to the finished output, label included; starting the program, measuring engines and signing
+are told apart. Parts are timed alone, one after the other, on frames held in memory. The floor is what no program can
+avoid: decoding and encoding at the same time, and the networks by themselves; the larger of the two.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import itertools
+import logging
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+from harness import (
+    cut_clip,
+    find_clips,
+    make_parser,
+    own_peak_memory,
+    print_json,
+    print_table,
+    repeat_video,
+    time_matmul,
+)
+
+from faceswap_lib.ahead import ahead
+from faceswap_lib.conversion import ConvertConfig, FaceSwapper, OutputConfig, convert_video
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.engines import open_engine
+from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.faces.scan import scan_frames
+from faceswap_lib.faces.track import follow_faces
+from faceswap_lib.media import VideoWriter, probe_video, read_frames
+
+LARGE = (1280, 720)
+REPEATS = (1, 8)
+REFERENCE = {"480x480": 1.13, "1280x720": 2.3, "1280x720 downscaled": 1.16}
+"""The reference implementation, seconds per frame in matrix products, decoding and encoding not counted."""
+
+
+def convert(clip: pathlib.Path, out: pathlib.Path, swapper: FaceSwapper, frames: int) -> float:
+    """Seconds per frame of the whole."""
+    end = frames / float(probe_video(clip).fps)
+    began = time.perf_counter()
+    report = convert_video(clip, out, swapper, MtcnnDetector(), output_config=OutputConfig(end=end), overwrite=True)
+    return (time.perf_counter() - began) / report.frames
+
+
+def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: FaceSwapper, frames: int) -> dict[str, float]:
+    """Seconds per frame of each part by itself, and of decoding and encoding at the same time."""
+    info, config = probe_video(clip), ConvertConfig()
+    parts = {}
+    pictures, parts["decode"] = clocked(lambda: list(read_frames(clip, stop=frames)))
+    tracks, parts["detect"] = clocked(lambda: follow(pictures))
+    faces = [next(iter(found.values())) for found in tracks.faces]
+    places = list(zip(pictures, faces, strict=True))
+
+    def swap_all():
+        batches = (places[first : first + config.swap_batch] for first in range(0, len(places), config.swap_batch))
+        return list(itertools.chain.from_iterable(swap_faces(batch, swapper) for batch in batches))
+
+    swapped, parts["network"] = clocked(swap_all)
+    compositor = Compositor(config, swapper.coverage)
+
+    def paint_all():
+        return [compositor.paint(picture, face, track=0).frame for picture, face in zip(pictures, swapped, strict=True)]
+
+    painted, parts["colour and blend"] = clocked(paint_all)
+
+    def write(frames) -> None:
+        with VideoWriter.like(folder / "alone.mp4", info) as writer:
+            for frame in frames:
+                writer.write(frame)
+
+    _, parts["encode"] = clocked(lambda: write(painted))
+    _, floor = clocked(lambda: write(ahead(read_frames(clip, stop=frames), 8)))
+    parts = {name: seconds / len(pictures) for name, seconds in parts.items()}
+    return parts | {"floor": max(floor / len(pictures), parts["network"])}
+
+
+def follow(pictures: list[np.ndarray]) -> ClipTracks:
+    """The faces of frames held in memory."""
+    return follow_faces(scan_frames(pictures, MtcnnDetector(), DetectConfig().detect_every), TrackConfig())
+
+
+def clocked(work) -> tuple[object, float]:
+    """What some work gives, and its seconds."""
+    began = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - began
+
+
+def open_untrained(preset: str, engine: str) -> FaceSwapper:
+    """A generator with its first weights."""
+    from faceswap_lib.networks import PRESETS, build_networks
+
+    return open_engine(build_networks(PRESETS[preset]), "a2b", engine)
+
+
+def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: FaceSwapper, options) -> dict:
+    """One row: the whole, the parts, the floor."""
+    out = folder / "out.mp4"
+    convert(clip, out, swapper, 16)  # the first call compiles
+    whole = [convert(clip, out, swapper, options.frames)]
+    parts = time_parts(clip, folder, swapper, options.frames)
+    whole.append(convert(clip, out, swapper, options.frames))
+    floor = parts.pop("floor")
+    return {"clip": name, "s_per_frame": min(whole), "parts": parts, "floor_s": floor}
+
+
+def peak_memory(video: pathlib.Path, preset: str) -> float:
+    """Largest resident memory in MB of a process that converts a video."""
+    command = [sys.executable, __file__, "--memory-of", str(video), "--preset", preset, "--engine", "keras"]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+def main() -> None:
+    """Runs everything and prints it."""
+    parser = make_parser(__doc__.split("\n", 1)[0])
+    parser.add_argument("--frames", type=int, default=240, help="frames of each clip that are converted")
+    parser.add_argument("--preset", default="lite")
+    parser.add_argument("--engine", default="auto", choices=["auto", "keras", "onnx"])
+    parser.add_argument("--memory-of", type=pathlib.Path, help="only convert this video and print the memory it took")
+    options = parser.parse_args()
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("faceswap_lib.conversion.engines").setLevel(logging.INFO)
+    swapper = open_untrained(options.preset, options.engine)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        if options.memory_of:
+            convert_video(options.memory_of, folder / "out.mp4", swapper, MtcnnDetector())
+            print(own_peak_memory())
+            return
+        clips = find_clips(options.clips)
+        matmul = time_matmul()
+        rows = [measure_clip(clip.stem, clip, folder, swapper, options) for clip in clips]
+        cut_clip(clips[0], folder / "large.mp4", options.frames, LARGE)
+        name = f"{clips[0].stem} at {LARGE[0]}x{LARGE[1]}"
+        rows.append(measure_clip(name, folder / "large.mp4", folder, swapper, options))
+        print_table(
+            f"Seconds per frame; one matrix product takes {matmul:.4f} s",
+            [
+                {
+                    "clip": row["clip"],
+                    "whole": row["s_per_frame"],
+                    "in products": row["s_per_frame"] / matmul,
+                    "to slowest part": row["s_per_frame"] / max(row["parts"].values()),
+                    "to floor": row["s_per_frame"] / row["floor_s"],
+                    **row["parts"],
+                    "floor": row["floor_s"],
+                }
+                for row in rows
+            ],
+        )
+        print("The reference, in matrix products:", ", ".join(f"{size} {ratio}" for size, ratio in REFERENCE.items()))
+        memory = []
+        shortest = min(clips, key=lambda clip: probe_video(clip).duration or 0)
+        for times in REPEATS:
+            long = folder / f"{times}.mp4"
+            repeat_video(shortest, times, long)
+            memory.append({"repeats": times, "peak_rss_mb": peak_memory(long, options.preset)})
+        print_table(f"Memory while {shortest.name} is converted several times over", memory)
+    if options.json:
+        clips = {
+            row["clip"]: {name: value for name, value in row.items() if name != "clip"}
+            | {"ratio": row["s_per_frame"] / matmul}
+            for row in rows
+        }
+        rss = {row["repeats"]: row["peak_rss_mb"] for row in memory}
+        print_json({"matmul_s": matmul, "clips": clips, "rss_mb": rss})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Draws docs/normal.md's pictures: a real training of the two portraits, at stated steps.
+
+Usage: python -m tools.draw_normal [--workspace DIR] [--steps 1500]
+
+Takes about ten minutes on two cores; started again it goes on. It also prints the numbers of the page's table.
+"""
+
+import argparse
+import pathlib
+
+import cv2
+import numpy as np
+
+from faceswap_lib.demo.animate import write_demo_clips
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.media import read_image, write_image
+from faceswap_lib.networks import PRESETS
+from faceswap_lib.pipeline import extract
+from faceswap_lib.show import losses
+from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
+
+PICTURES = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
+SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 1.0)
+"""Where the training is looked at, as shares of its steps."""
+
+TERMS = ("reconstruction", "structure", "edges", "perceptual", "mask_mean", "composite", "adversarial", "discriminator")
+HEADER, SIDE = 18, 128
+"""Of a preview: height of its captions, side of its views."""
+
+COLUMNS = {"A read": 0, "A again": 3, "B read": 4, "B again": 7, "A as B": 11, "mask": 9, "B as A": 15}
+"""Which of a preview's sixteen columns are shown."""
+
+ROWS = (1,)
+"""Which of its faces."""
+
+
+def main() -> None:
+    """Trains and draws."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workspace", type=pathlib.Path, default=pathlib.Path("normal-training"))
+    parser.add_argument("--steps", type=int, default=1500)
+    options = parser.parse_args()
+    workspace, every = Workspace(options.workspace), round(SHARES[0] * options.steps)
+    clips = options.workspace / "clips"
+    if not (clips / "collins.mp4").is_file():
+        write_demo_clips(clips, seconds=8.0)
+    for name, side in (("hopper", "src"), ("collins", "dst")):
+        extract(clips / f"{name}.mp4", workspace, side, progress=True)
+    report = train(
+        workspace,
+        network_config=PRESETS["lite"],
+        config=TrainConfig(steps=options.steps),
+        run_config=RunConfig(log_every=5, preview_every=every),
+        progress=True,
+    )
+    steps = [max(every, round(share * options.steps / every) * every) for share in SHARES]
+    previews = {step: read_image(report.folder / "previews" / f"step-{step:08d}.png") for step in steps}
+    write_image(PICTURES / "normal_previews.jpg", draw_previews(previews))
+    history = read_history(report.folder / "history.jsonl")
+    losses(history, terms=TERMS).savefig(PICTURES / "normal_losses.png")
+    for step in steps:
+        near = [line for line in history if abs(line["step"] - step) <= every]
+        means = {term: np.mean([[line[f"{term}_{side}"] for side in "ab"] for line in near]) for term in TERMS}
+        print(step, " ".join(f"{term} {mean:.3f}" for term, mean in means.items()))
+    print(f"{report.seconds_in_all:.0f} s")
+
+
+def draw_previews(previews: dict[int, np.ndarray]) -> np.ndarray:
+    """One row per step of what a preview shows of a face, with captions."""
+    width = SIDE * len(COLUMNS)
+    header = np.full((HEADER, width + 60, 3), 255, np.uint8)
+    for index, text in enumerate(COLUMNS):
+        cv2.putText(
+            header, text, (60 + index * SIDE + 4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA
+        )
+    rows = [header]
+    for step, preview in previews.items():
+        for row in ROWS:
+            top = HEADER + row * SIDE
+            tiles = [preview[top : top + SIDE, column * SIDE : (column + 1) * SIDE] for column in COLUMNS.values()]
+            margin = np.full((SIDE, 60, 3), 255, np.uint8)
+            cv2.putText(margin, str(step), (6, SIDE // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+            rows.append(np.hstack([margin, *tiles]))
+    return np.vstack(rows)
+
+
+if __name__ == "__main__":
+    main()
