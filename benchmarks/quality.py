@@ -21,6 +21,7 @@ import tempfile
 import numpy as np
 from harness import make_parser, print_json, print_table, time_matmul
 
+from faceswap_lib.conversion import OutputConfig
 from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation import pictures
 from faceswap_lib.evaluation.config import EvaluateConfig
@@ -87,7 +88,10 @@ def measure_pair(root: pathlib.Path, pair: str, options) -> list[dict]:
         config = dataclasses.replace(TRAINING_PRESETS[preset], steps=options.steps)
         training = train(workspace, run=preset, network_config=PRESETS[preset], config=config, progress=True)
         out = workspace.root / f"{preset}.mp4"
-        convert(clips[0], workspace, out, run=preset, tracks=tracks, overwrite=True, progress=True)
+        output = OutputConfig(label=False)
+        convert(
+            clips[0], workspace, out, run=preset, output_config=output, tracks=tracks, overwrite=True, progress=True
+        )
         report = evaluate_to_page(
             out,
             clips[0],

@@ -107,7 +107,7 @@ def _plain(value: object) -> object:
 def _type_name(kind: object) -> str:
     if typing.get_origin(kind) is typing.Literal:
         return " | ".join(str(choice) for choice in typing.get_args(kind))
-    if typing.get_origin(kind) is tuple:
+    if typing.get_origin(kind) is tuple and typing.get_origin(typing.get_args(kind)[0]) is typing.Literal:
         return f"any of {_type_name(typing.get_args(kind)[0])}"
     if isinstance(kind, types.UnionType | types.GenericAlias):
         return str(kind)

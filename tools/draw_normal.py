@@ -60,8 +60,11 @@ def main() -> None:
     losses(history, terms=TERMS).savefig(PICTURES / "normal_losses.png")
     for step in steps:
         near = [line for line in history if abs(line["step"] - step) <= every]
-        means = {term: np.mean([[line[f"{term}_{side}"] for side in "ab"] for line in near]) for term in TERMS}
-        print(step, " ".join(f"{term} {mean:.3f}" for term, mean in means.items()))
+        known = {
+            term: [line[f"{term}_{side}"] for line in near for side in "ab" if f"{term}_{side}" in line]
+            for term in TERMS
+        }
+        print(step, " ".join(f"{term} {np.mean(values):.3f}" for term, values in known.items() if values))
     print(f"{report.seconds_in_all:.0f} s")
 
 
