@@ -131,14 +131,12 @@ def convert(
     if isinstance(source, int):
         source = _record(source, out, output_config, overwrite)
         output_config = dataclasses.replace(output_config, start=0.0, end=None)
-    if consent is not None:
-        record_consent(workspace, consent, (source,) if source.is_file() else ())
     look_at_people = functools.cache(lambda: _look_at_people(workspace, config.direction))
     swapper = _LateSwapper(
         networks.config,
         lambda: open_swapper(networks, workspace, config, people=look_at_people(), engine=output_config.engine),
     )
-    facts = _state_facts(source, workspace, run, step, config, output_config)
+    facts = _state_facts(source, workspace, run, step, config, output_config, consent)
     shared = {
         "config": config,
         "output_config": output_config,
@@ -162,6 +160,8 @@ def convert(
         report = convert_video(
             source, out, swapper, detector, detect_config=detect_config, tracks=tracks, plan=plan, finish=sign, **shared
         )
+    if consent is not None:
+        record_consent(workspace, consent, (source,) if source.is_file() else ())
     check = check_swap(report, look_at_people(), direction=config.direction, step=step)
     return Conversion(report=report, check=check)
 
@@ -229,10 +229,17 @@ def _record(camera: int, out: pathlib.Path, config: OutputConfig, overwrite: boo
 
 
 def _state_facts(
-    source: pathlib.Path, workspace: Workspace, run: str, step: int, config: ConvertConfig, output_config: OutputConfig
+    source: pathlib.Path,
+    workspace: Workspace,
+    run: str,
+    step: int,
+    config: ConvertConfig,
+    output_config: OutputConfig,
+    consent: str | None,
 ) -> SwapFacts:
     """What the output says of itself."""
     options = options_to_dict(config) | options_to_dict(dataclasses.replace(output_config, mask_out=None))
+    statements = [given.statement for given in read_consent(workspace)] + ([consent.strip()] if consent else [])
     learnt_from = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
     return SwapFacts(
         inputs=(source,),
@@ -240,7 +247,7 @@ def _state_facts(
         run_id=run_id(workspace.run(run)),
         steps=step,
         direction=config.direction,
-        consent=tuple(dict.fromkeys(consent.statement for consent in read_consent(workspace))),
+        consent=tuple(dict.fromkeys(statements)),
         options=options | {"learnt_from": learnt_from},
     )
 

@@ -16,9 +16,9 @@ import tyro
 from typing_extensions import Doc
 
 from faceswap_lib import cli
-from faceswap_lib.cli import VERBS, main
+from faceswap_lib.cli import VERBS, main, name_of
 from faceswap_lib.facesets import Workspace, read_manifest
-from faceswap_lib.media import read_frames
+from faceswap_lib.media import read_frames, write_image
 from faceswap_lib.options import options_to_dict
 from faceswap_lib.training import TRAINING_PRESETS, TrainConfig
 from tests.conftest import ROOT
@@ -236,10 +236,10 @@ def option_texts(verb: type) -> dict[str, str]:
     return texts
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__.lower())
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: name_of(verb))
 def test_help_of_every_verb_explains_every_option(verb, capsys):
     with pytest.raises(SystemExit) as stop:
-        main([verb.__name__.lower(), "--help"])
+        main([name_of(verb), "--help"])
     assert stop.value.code in (0, None)
     text = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
     assert verb.__doc__ in text
@@ -258,7 +258,7 @@ def test_help_lists_every_verb_and_needs_no_keras(tmp_path):
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     for verb in VERBS:
-        assert verb.__name__.lower() in result.stdout
+        assert name_of(verb) in result.stdout
 
 
 def test_the_doctor_finds_everything_needed(capsys):
@@ -301,6 +301,52 @@ def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait
         for a, b in zip(read_frames(video), read_frames(portrait_clips[0]), strict=True)
     ]
     assert min(changed) > 1
+
+
+@pytest.fixture
+def trained(tmp_path, tiny_run) -> pathlib.Path:
+    """A workspace with a run, free to be changed."""
+    return shutil.copytree(tiny_run.workspace.root, tmp_path / "w")
+
+
+def test_what_was_converted_is_verified_and_a_changed_file_is_not(tmp_path, trained, portrait_clips, capsys):
+    out = tmp_path / "o.mp4"
+    arguments = ["--workspace", str(trained), "--end", "0.4", "--engine", "keras", "--code-shift", "0"]
+    assert main(["convert", str(portrait_clips[0]), *arguments, "--out", str(out), *CONSENT]) == 0
+    assert "10 of 10 frames swapped" in capsys.readouterr().out
+    assert main(["verify", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("intact; signed by this computer") and "both agreed" in said
+    data = bytearray(out.read_bytes())
+    data[len(data) // 2] ^= 255
+    out.write_bytes(data)
+    assert main(["verify", str(out)]) == 1
+    assert "altered since" in capsys.readouterr().err
+    assert main(["verify", str(portrait_clips[0])]) == 1
+    assert "no credentials" in capsys.readouterr().err
+
+
+def test_pictures_are_converted_too(tmp_path, trained, portrait_clips, capsys):
+    (tmp_path / "in").mkdir()
+    for index, frame in enumerate(read_frames(portrait_clips[0], stop=2)):
+        write_image(tmp_path / "in" / f"{index}.png", frame)
+    run = ("--workspace", str(trained), "--engine", "keras", "--code-shift", "0")
+    assert main(["convert", str(tmp_path / "in"), *run, "--out", str(tmp_path / "out"), *CONSENT]) == 0
+    assert "2 of 2 frames swapped" in capsys.readouterr().out
+    assert {"0.png", "1.png"} <= set(os.listdir(tmp_path / "out"))
+    assert main(["verify", str(tmp_path / "out" / "0.png")]) == 0
+    assert main(["convert", str(tmp_path / "in" / "0.png"), *run, "--out", str(tmp_path / "one.jpg")]) == 0
+    assert main(["verify", str(tmp_path / "one.jpg")]) == 0
+
+
+def test_parts_are_swapped_into_a_faceset_of_their_own(tmp_path, tiny_run, capsys):
+    out = tmp_path / "parts"
+    run = ["swap-parts", "--workspace", str(tiny_run.workspace.root), "--as", "src", "--out", str(out)]
+    assert main([*run, "--parts", "eyes", "mouth", "--share", "0.5"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"19 crops with eyes and mouth of \d+ crops of the other person, 38 as they were", told)
+    assert len(read_manifest(out / "face_src")) == 57
+    assert main([*run[:-1], str(tmp_path / "other")]) == 2
 
 
 def test_evaluate_says_that_an_input_is_no_swap_and_compare_lays_reports_side_by_side(tmp_path, portrait_clips, capsys):

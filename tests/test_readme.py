@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from faceswap_lib.cli import VERBS
+from faceswap_lib.cli import VERBS, name_of
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import RunConfig
@@ -25,7 +25,7 @@ def test_ci_runs_the_readmes_test_command_word_for_word():
 
 
 def test_every_command_in_the_readme_is_a_verb_with_these_options():
-    options = {verb.__name__.lower(): {field.name for field in dataclasses.fields(verb)} for verb in VERBS}
+    options = {name_of(verb): {field.name for field in dataclasses.fields(verb)} for verb in VERBS}
     shared = {field.name for config in (TrainConfig, RunConfig, ConvertConfig) for field in dataclasses.fields(config)}
     lines = re.findall(r"^    faceswap (\w+)(.*?)(?:#.*)?$", README, re.M)
     assert len(lines) >= 7

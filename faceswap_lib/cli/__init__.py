@@ -15,13 +15,14 @@ from typing import Annotated
 import tyro
 
 from faceswap_lib.cli.judging import Compare, Doctor, Evaluate, Verify
-from faceswap_lib.cli.making import Convert, Demo, Extract, Masks, Run, Train
+from faceswap_lib.cli.keeping import Masks, SwapParts
+from faceswap_lib.cli.making import Convert, Demo, Extract, Run, Train
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.run_folder import stored_training
 
-VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Verify, Doctor)
+VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Verify, SwapParts, Doctor)
 
 
 def main(arguments: typing.Sequence[str] | None = None) -> int:
@@ -71,9 +72,14 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
         raise InputError(_one_line(messages.getvalue())) from None
 
 
+def name_of(verb: type) -> str:
+    """How a verb is typed: SwapParts is swap-parts."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", verb.__name__).lower()
+
+
 def _subcommand(verb: type, arguments: list[str]):
     """A verb under its name; a run that is there, or a preset, brings its own defaults for the training's options."""
-    name = verb.__name__.lower()
+    name = name_of(verb)
     if verb not in (Run, Train):
         return tyro.conf.subcommand(name)
     words = [part for argument in arguments for part in argument.split("=", 1)]

@@ -128,23 +128,6 @@ class Extract:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Masks:
-    """Draw the eye masks of all extracted faces that lack one."""
-
-    workspace: Project
-
-    def __call__(self) -> None:
-        from faceswap_lib.facesets import write_eye_masks
-        from faceswap_lib.facesets.manifest import MANIFEST
-
-        workspace = Workspace(self.workspace)
-        sides = [side for side in ("src", "dst") if (workspace.faces(side) / MANIFEST).is_file()]
-        for side in sides or ["src"]:
-            written = write_eye_masks(workspace, side, progress=True)
-            print(f"{written} new eye masks in {workspace.eye_masks(side)}")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Train:
     """Train on both facesets, going on from the run's last checkpoint."""
 

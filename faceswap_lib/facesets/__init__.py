@@ -4,6 +4,7 @@ from faceswap_lib.facesets.extract import ExtractConfig, ExtractReport, extract_
 from faceswap_lib.facesets.faceset import Faceset, FacesetArrays
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest, write_manifest
 from faceswap_lib.facesets.masking import write_eye_masks
+from faceswap_lib.facesets.part_swap import PartSwapReport, swap_parts
 from faceswap_lib.facesets.workspace import Side, Workspace
 
 __all__ = [
@@ -12,10 +13,12 @@ __all__ = [
     "ExtractReport",
     "Faceset",
     "FacesetArrays",
+    "PartSwapReport",
     "Side",
     "Workspace",
     "extract_faces",
     "read_manifest",
+    "swap_parts",
     "write_eye_masks",
     "write_manifest",
 ]
