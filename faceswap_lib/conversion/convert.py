@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import fractions
 import itertools
 import logging
 import pathlib
@@ -18,19 +17,16 @@ from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.outputs import check_out, piece_suffix, write_output
 from faceswap_lib.conversion.pieces import LENGTH, Notes, Pieces
 from faceswap_lib.conversion.stages import Shot, panes, read_batches, run_stages, sample_interval, uses_parts
+from faceswap_lib.conversion.stretch import Stretch
 from faceswap_lib.conversion.swapper import FaceSwapper
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, TrackConfig
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
-from faceswap_lib.media import VideoInfo, VideoWriter, probe_video, read_times
-from faceswap_lib.media.writer import TICKS
+from faceswap_lib.media import VideoWriter
 
 logger = logging.getLogger(__name__)
-
-UNEVEN = 0.25
-"""How far a picture may be from where an even rate has it, in periods; from there on the rate counts as varying."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,53 +50,6 @@ class ConversionReport:
     resumed_at: int = 0
     samples: tuple[np.ndarray, ...] = ()
     points: tuple[np.ndarray, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Stretch:
-    """The part of a video that is converted.
-
-    Attributes:
-        info: What the video says about itself.
-        start: Index of its first frame.
-        seconds: (N,) when each of its frames is shown, from the first picture of the file.
-        is_uneven: Whether the rate varies, so that frames must be written with their times.
-        is_whole: Whether it is all of the video.
-    """
-
-    info: VideoInfo
-    start: int
-    seconds: np.ndarray
-    is_uneven: bool
-    is_whole: bool
-
-    @classmethod
-    def of(cls, video: pathlib.Path, config: OutputConfig) -> "Stretch":
-        """Finds the frames between `config.start` and `config.end`.
-
-        Raises:
-            VideoError: If the file is no video.
-            InputError: If there are none.
-        """
-        info, times = probe_video(video), read_times(video)
-        first = int(np.searchsorted(times, config.start - 1e-6))
-        stop = len(times) if config.end is None else int(np.searchsorted(times, config.end - 1e-6))
-        if first >= stop:
-            raise InputError(f"start: expected less than the video's {times[-1]:.2f} s, got {config.start:g}")
-        even = np.arange(len(times)) / float(info.fps)
-        return cls(
-            info=info,
-            start=first,
-            seconds=times[first:stop],
-            is_uneven=bool(np.abs(times - even).max() > UNEVEN / float(info.fps)),
-            is_whole=stop - first == len(times),
-        )
-
-    def start_of(self, index: int) -> fractions.Fraction:
-        """When a frame of the stretch is shown in the output, in seconds."""
-        if not self.is_uneven:
-            return index / self.info.fps
-        return fractions.Fraction(round((self.seconds[index] - self.seconds[0]) * TICKS), TICKS)
 
 
 def convert_video(

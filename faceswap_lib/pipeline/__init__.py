@@ -1,0 +1,8 @@
+"""From two videos to a swapped one: every room in order."""
+
+from faceswap_lib.pipeline.converting import Conversion, convert
+from faceswap_lib.pipeline.extracting import extract
+from faceswap_lib.pipeline.opening import open_swapper
+from faceswap_lib.pipeline.running import RunReport, run_all
+
+__all__ = ["Conversion", "RunReport", "convert", "extract", "open_swapper", "run_all"]

@@ -1,0 +1,170 @@
+"""A trained run and whatever shows a face: a video, pictures, a webcam."""
+
+import dataclasses
+import functools
+import pathlib
+
+from faceswap_lib import __version__
+from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfig, convert_video
+from faceswap_lib.conversion.guard import SwapCheck, check_swap
+from faceswap_lib.conversion.outputs import check_out
+from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
+from faceswap_lib.conversion.stills import convert_stills, find_stills
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets.consent import read_consent, record_consent
+from faceswap_lib.facesets.extract import read_source
+from faceswap_lib.media import probe_video
+from faceswap_lib.media.webcam import record_webcam
+from faceswap_lib.options import options_to_dict
+from faceswap_lib.pipeline.opening import LateSwapper, look_at_people, open_swapper
+from faceswap_lib.training import load_run
+from faceswap_lib.training.run_folder import run_id
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """What a conversion did, and whether it is a swap."""
+
+    report: ConversionReport
+    check: SwapCheck
+
+
+def convert(
+    source: pathlib.Path | int,
+    workspace: Workspace,
+    out: pathlib.Path,
+    *,
+    run: str = "default",
+    config: ConvertConfig | None = None,
+    output_config: OutputConfig | None = None,
+    detect_config: DetectConfig | None = None,
+    track_config: TrackConfig | None = None,
+    tracks: ClipTracks | None = None,
+    overwrite: bool = False,
+    consent: str | None = None,
+    progress: bool = False,
+) -> Conversion:
+    """Converts a video, a picture, a folder of pictures or a webcam's with a trained run.
+
+    A video that was interrupted goes on where it was, if the same call is made again. The output says of itself that it
+    is a swap; see `conversion.provenance`.
+
+    Args:
+        source: A file, a folder of pictures, or the number of a webcam, which is recorded beside `out` first.
+        workspace: Holds the run and both facesets.
+        out: What to write; see `conversion.convert_video` and `conversion.convert_stills`.
+        run: Name of the run.
+        config: How faces are swapped.
+        output_config: What is written.
+        detect_config: How faces are found.
+        track_config: How they are followed, and whose.
+        tracks: The faces' tracks in the whole video, if they are known already.
+        overwrite: Replace what is there already.
+        consent: Who agreed to the swap; kept in the workspace, and stated in the output with those before.
+        progress: Show progress bars.
+
+    Returns:
+        What was done, and whether it is a swap.
+
+    Raises:
+        FaceswapError: If the source, the run or the output is none.
+    """
+    config, output_config = config or ConvertConfig(), output_config or OutputConfig()
+    stills = [] if isinstance(source, int) else find_stills(source)
+    if not stills and not isinstance(source, int):
+        probe_video(source)
+        check_out(out, source, overwrite)
+    networks, step = load_run(workspace, run)
+    if isinstance(source, int):
+        source = _record(source, out, output_config, overwrite)
+        output_config = dataclasses.replace(output_config, start=0.0, end=None)
+    see_people = functools.cache(lambda: look_at_people(workspace, config.direction))
+    swapper = LateSwapper(
+        networks.config,
+        lambda: open_swapper(networks, workspace, config, people=see_people(), engine=output_config.engine),
+    )
+    facts = _state_facts(source, workspace, run, step, config, output_config, consent)
+    shared = {
+        "config": config,
+        "output_config": output_config,
+        "track_config": track_config,
+        "overwrite": overwrite,
+        "progress": progress,
+    }
+    detector = MtcnnDetector(detect_config)
+    if stills:
+
+        def sign_still(path: pathlib.Path) -> None:
+            write_provenance(path, facts)
+
+        report = convert_stills(source, out, swapper, detector, finish=sign_still, **shared)
+    else:
+
+        def sign(path: pathlib.Path) -> None:
+            write_provenance(path, facts, name=out.name)
+
+        plan = _plan(source, workspace, run, step, config, output_config, detect_config, track_config)
+        report = convert_video(
+            source, out, swapper, detector, detect_config=detect_config, tracks=tracks, plan=plan, finish=sign, **shared
+        )
+    if consent is not None:
+        record_consent(workspace, consent, (source,) if source.is_file() else ())
+    check = check_swap(report, see_people(), direction=config.direction, step=step)
+    return Conversion(report=report, check=check)
+
+
+def _record(camera: int, out: pathlib.Path, config: OutputConfig, overwrite: bool) -> pathlib.Path:
+    """Records a webcam beside the output, so that what was recorded can be converted again."""
+    recording = out.with_name(f"{out.stem}.webcam.mp4")
+    if (recording.exists() or out.exists()) and not overwrite:
+        found = recording if recording.exists() else out
+        raise InputError(f"{found} is already there; pass --overwrite or name another output")
+    record_webcam(camera, recording, seconds=config.end)
+    return recording
+
+
+def _state_facts(
+    source: pathlib.Path,
+    workspace: Workspace,
+    run: str,
+    step: int,
+    config: ConvertConfig,
+    output_config: OutputConfig,
+    consent: str | None,
+) -> SwapFacts:
+    """What the output says of itself."""
+    options = options_to_dict(config) | options_to_dict(dataclasses.replace(output_config, mask_out=None))
+    statements = [given.statement for given in read_consent(workspace)] + ([consent.strip()] if consent else [])
+    learnt_from = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
+    return SwapFacts(
+        inputs=(source,),
+        run=run,
+        run_id=run_id(workspace.run(run)),
+        steps=step,
+        direction=config.direction,
+        consent=tuple(dict.fromkeys(statements)),
+        options=options | {"learnt_from": learnt_from},
+    )
+
+
+def _plan(
+    source: pathlib.Path,
+    workspace: Workspace,
+    run: str,
+    step: int,
+    config: ConvertConfig,
+    output_config: OutputConfig,
+    detect_config: DetectConfig | None,
+    track_config: TrackConfig | None,
+) -> dict:
+    """What tells one conversion from all others, as plain JSON."""
+    stat = source.stat()
+    options = (config, output_config, detect_config or DetectConfig(), track_config or TrackConfig())
+    return {
+        "version": __version__,
+        "video": [str(source.resolve()), stat.st_size, stat.st_mtime_ns],
+        "run": [str(workspace.run(run).resolve()), run_id(workspace.run(run)), step],
+        "options": [options_to_dict(one) for one in options],
+    }

@@ -1,0 +1,37 @@
+"""One person's faces out of a video, ready for training."""
+
+import pathlib
+
+from faceswap_lib.faces import DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace, extract_faces, write_eye_masks
+from faceswap_lib.facesets.consent import record_consent
+
+
+def extract(
+    video: pathlib.Path,
+    workspace: Workspace,
+    side: Side,
+    *,
+    config: ExtractConfig | None = None,
+    detect_config: DetectConfig | None = None,
+    track_config: TrackConfig | None = None,
+    overwrite: bool = False,
+    consent: str | None = None,
+    progress: bool = False,
+) -> ExtractReport:
+    """Extracts one person's faces and their eye masks, and records a consent; see `facesets.extract_faces`."""
+    report = extract_faces(
+        video,
+        workspace,
+        side,
+        MtcnnDetector(detect_config),
+        config=config,
+        detect_config=detect_config,
+        track_config=track_config,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    write_eye_masks(workspace, side, progress=progress)
+    if consent is not None:
+        record_consent(workspace, consent, (video,))
+    return report
