@@ -113,6 +113,17 @@ def sound_of(path: pathlib.Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size] if container.streams.audio else []
 
 
+def sound_start(path: pathlib.Path) -> float:
+    """Seconds from the first picture to the first sound; 0 without sound."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return 0.0
+        firsts = [
+            stream.start_time * stream.time_base for stream in (container.streams.audio[0], container.streams.video[0])
+        ]
+        return float(firsts[0] - firsts[1])
+
+
 def eye_distances_off(face: Face, truth: np.ndarray) -> float:
     """How far the farthest of five landmarks is from where it should be, in eye distances."""
     return float(np.linalg.norm(face.landmarks - truth, axis=1).max() / np.linalg.norm(truth[1] - truth[0]))
@@ -177,6 +188,7 @@ def test_a_conversion_keeps_count_size_and_sound(odd, tmp_path):
     assert after.duration == pytest.approx(before.duration, abs=0.05)
     assert (after.rotation, after.has_audio) == (0, before.has_audio)
     assert sound_of(out) == sound_of(odd.path)
+    assert sound_start(out) == pytest.approx(sound_start(odd.path), abs=2e-3)
     for frame, picture in zip(read_frames(out), odd.pictures, strict=True):
         assert psnr(frame, picture) > 32
 
