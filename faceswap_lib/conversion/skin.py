@@ -113,17 +113,24 @@ def _likeness(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def _near_median(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
     """1 near the median of the known pixels, (S, S) bool, falling to 0 away from it."""
     brightness = pixels.mean(axis=2)
-    middle = max(float(np.median(brightness[known])), 1.0)
+    middle = max(_median(brightness[known]), 1.0)
     distance = np.square(_deviation(brightness, known, middle, WIDEST_BRIGHTNESS))
     for channel in (0, 2):
         chroma = pixels[..., channel] - pixels[..., 1]
-        hue = float(np.median(chroma[known])) / middle
+        hue = _median(chroma[known]) / middle
         distance += np.square(_deviation(chroma - hue * brightness, known, middle, WIDEST_COLOUR))
     return np.clip((FAR - np.sqrt(distance)) / (FAR - NEAR), 0, 1)
 
 
 def _deviation(values: np.ndarray, known: np.ndarray, brightness: float, widest: float) -> np.ndarray:
     """Distance from the median in robust standard deviations, both of the known values."""
-    middle = np.median(values[known])
-    spread = 1.4826 * float(np.median(np.abs(values[known] - middle)))
+    inside = values[known]
+    middle = np.float32(_median(inside))
+    spread = 1.4826 * _median(np.abs(inside - middle))
     return (values - middle) / np.float32(min(spread, widest * brightness) + NARROWEST * brightness + ROUNDING)
+
+
+def _median(values: np.ndarray) -> float:
+    """The upper median of (N,) numbers; `numpy.median` takes three times as long for so few."""
+    half = len(values) // 2
+    return float(np.partition(values, half)[half])

@@ -85,8 +85,11 @@ class KerasSwapper(GeneratorSwapper):
         self._model = keras.Model([views, way], _decoder(networks, direction)(code + way)[:2])
 
     def _generate(self, seen: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        masks, raw = self._model.predict_on_batch([seen, np.repeat(shift, len(seen), axis=0)])
-        return masks[..., 0], raw
+        # Batches of every size would each be compiled; filled up to powers of two there are few.
+        count = len(seen)
+        filled = np.pad(seen, [(0, (1 << (count - 1).bit_length()) - count), (0, 0), (0, 0), (0, 0)], mode="edge")
+        masks, raw = self._model.predict_on_batch([filled, np.repeat(shift, len(filled), axis=0)])
+        return masks[:count, ..., 0], raw[:count]
 
 
 class OnnxSwapper(GeneratorSwapper):
