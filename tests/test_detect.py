@@ -1,14 +1,18 @@
 """MTCNN on pictures whose faces are known."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
 from faceswap_lib.faces import DetectConfig, Face, MtcnnDetector
 from faceswap_lib.media import read_frames
-from tests.conftest import annotated_face
+from tests.conftest import ROOT, annotated_face
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +201,26 @@ def test_real_clips_show_one_face_each(detector, real_clips):
         frames = list(read_frames(real_clips / name, start=60, stop=100, step=20))
         for faces in detector.detect(frames):
             assert len(faces) == 1 and faces[0].score > 0.9, name
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("backend", [name for name in ("jax", "torch") if name != keras.backend.backend()])
+def test_faces_are_found_whatever_keras_runs_on(backend, detector, portraits):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    program = (
+        "import keras, numpy as np\n"
+        "from faceswap_lib.demo.portraits import load_portraits\n"
+        "from faceswap_lib.faces import MtcnnDetector\n"
+        "for portrait in load_portraits():\n"
+        "    ((face,),) = MtcnnDetector().detect([portrait.image])\n"
+        "    print(*face.landmarks.ravel())\n"
+        "print(keras.backend.backend())"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+    *found, used = result.stdout.splitlines()
+    assert used == backend
+    for line, portrait in zip(found, portraits, strict=True):
+        ((face,),) = detector.detect([portrait.image])
+        assert [float(number) for number in line.split()] == pytest.approx(face.landmarks.ravel(), abs=0.05)

@@ -54,7 +54,7 @@ class ConvertConfig:
         float,
         Doc("how much of the original's finest detail, smaller than a pixel of the networks', the new face takes on"),
     ] = 1.0
-    swap_batch: Annotated[int, Doc("faces swapped at a time")] = 8
+    swap_batch: Annotated[int, Doc("frames whose faces are swapped at a time")] = 16
 
     def __post_init__(self):
         if self.code_shift is not None:
