@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from faceswap_lib.conversion.label import Label
 from faceswap_lib.evaluation.pictures import psnr
-from faceswap_lib.evaluation.region import background_psnr, changed_area, coverage, leaked, seam
+from faceswap_lib.evaluation.region import background_psnr, changed_area, coverage, label_area, leaked, seam
 from faceswap_lib.media import VideoWriter, read_frames
 
 SIZE = 240
@@ -214,3 +215,14 @@ def test_wrong_frames_and_areas_are_refused():
         seam(frame, frame, area.astype(float))
     with pytest.raises(ValueError, match="mask: expected"):
         background_psnr(frame, frame, area[:50])
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 90), (480, 480), (1280, 720)])
+def test_a_label_is_no_spoilt_background(width, height):
+    frame = np.full((height, width, 3), 120, np.uint8)
+    labelled, nothing = frame.copy(), np.zeros((height, width), bool)
+    Label(width, height).draw(labelled)
+    area = label_area(width, height)
+    assert background_psnr(labelled, frame, nothing) < 40
+    assert background_psnr(labelled, frame, nothing | area) == 100
+    assert area.mean() < 0.2 and area.sum() < 1.3 * (labelled != frame).any(axis=2).sum()

@@ -37,7 +37,8 @@ def test_the_table_has_a_line_for_each_phase_and_a_column_for_what_is_used():
 
 
 def test_losses_whose_networks_are_left_out_do_not_stand_in_the_plan():
-    assert "perceptual" not in plan_table(plan_training(TrainConfig()))
+    assert "perceptual" not in plan_table(plan_training(TrainConfig(perceptual="none")))
+    assert "perceptual" in plan_table(plan_training(TrainConfig()))
 
 
 def test_the_chart_shows_where_a_weight_begins(tmp_path):

@@ -49,7 +49,7 @@ def test_the_option_reaches_the_video(tiny_run, portrait_clips, tmp_path):
     reports = [
         convert(
             portrait_clips[0], tiny_run.workspace, tmp_path / f"{share}.mp4", config=ConvertConfig(code_shift=share)
-        )
+        ).report
         for share in (0.0, 1.0)
     ]
     assert reports[0].swapped == reports[1].swapped == 38
