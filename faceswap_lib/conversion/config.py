@@ -45,7 +45,7 @@ class ConvertConfig:
         float | None,
         Doc(
             "how far codes move from the original's average to the wanted person's, 0 to 1: more identity, less "
-            "expression; unless given, as little as makes it a swap (needs the extra dlib, else 0)"
+            "expression; unless given, as little as makes it a swap (needs the extra dlib, else 0.5)"
         ),
     ] = None
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15

@@ -17,6 +17,9 @@ from faceswap_lib.networks import NetworkConfig, Networks
 
 logger = logging.getLogger(__name__)
 
+UNSEEN_SHARE = 0.5
+"""How far codes move where nothing tells people apart: enough for most pairs; some need 0.9."""
+
 
 def open_swapper(
     networks: Networks,
@@ -41,11 +44,13 @@ def open_swapper(
     if engine == "auto" and config.blend == "face":
         engine = "keras"  # what bfloat16 writes where its own mask is 0 may be far off, and this blend would show it
     swapper = open_engine(networks, config.direction, engine, batch_size=config.swap_batch)
-    if config.code_shift == 0 or (config.code_shift is None and people is None):
+    if config.code_shift == 0:
         return swapper
     shift = measure_shift(networks, workspace, config.direction)
     share = config.code_shift
-    if share is None:
+    if share is None and people is None:
+        share = UNSEEN_SHARE
+    elif share is None:
         share = choose_share(lambda part: swapper.shifted(part * shift), people, config)
         if share:
             logger.info("the original shows through: codes move %g of the way to the wanted person", share)
@@ -67,6 +72,6 @@ class LateSwapper:
 def look_at_people(workspace: Workspace, direction: str) -> People | None:
     """Who the two people are, or None, which is said, where nothing tells people apart."""
     if lack := DlibEmbedder.missing():
-        logger.info("whether the original shows through is not looked at (%s); see --code-shift", lack)
+        logger.info("nobody looks whether the original shows through (%s); see --code-shift", lack)
         return None
     return People.measure(workspace, direction, open_embedder())
