@@ -6,9 +6,11 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # read once, when TensorFlow is import
 os.environ["MPLBACKEND"] = "Agg"
 
 import fractions
+import json
 import logging
 import pathlib
 import shutil
+import sys
 import typing
 
 import cv2
@@ -185,3 +187,33 @@ def real_clips() -> pathlib.Path:
     if not folder.is_dir():
         pytest.skip(f"no real clips in {folder}")
     return folder
+
+
+@pytest.fixture
+def kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A kernel that is this interpreter, found before any other of that name, with this checkout importable."""
+    folder = tmp_path / "jupyter" / "kernels" / "this_python"
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "this", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    return folder.name
+
+
+@pytest.fixture(scope="session")
+def made_course_workspace(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """What notebooks share, in the smallest size: clips, both facesets, a run."""
+    from faceswap_lib.demo.course import make_run
+    from tests.notebooks import SMOKE
+
+    small = {key.lower(): value for key, value in SMOKE.items()}
+    return make_run(tmp_path_factory.mktemp("course"), progress=False, **small).root
+
+
+@pytest.fixture
+def course_workspace(made_course_workspace: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A copy of it for one test."""
+    return pathlib.Path(shutil.copytree(made_course_workspace, tmp_path / "workspace"))

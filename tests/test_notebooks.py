@@ -7,23 +7,15 @@ import shutil
 import subprocess
 import sys
 
-import nbclient
 import nbformat
 import pytest
+
+from tests.notebooks import SMOKE, run_notebook
 
 ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOKS = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("colab/*.ipynb")])
 DEMO = ROOT / "notebooks" / "00_faceswap_demo.ipynb"
 COLAB_DEMO = ROOT / "colab" / "faceswap_demo.ipynb"
-
-SMOKE = """
-WORKSPACE = "workspace"
-SECONDS = 0.8
-SIZE = 192
-PRESET = "tiny"
-STEPS = 3
-BATCH_SIZE = 2
-"""
 
 STUBS = {
     # What hosted Colab has and this machine lacks: a Drive that appears when it is mounted.
@@ -58,44 +50,6 @@ def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
     for folder in ("notebooks", "colab", "tools"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
-
-
-@pytest.fixture
-def kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A kernel that is this interpreter, found before any other of that name, with this checkout importable."""
-    folder = tmp_path / "jupyter" / "kernels" / "this_python"
-    folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (folder / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "this", "language": "python"}))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.delenv("MPLBACKEND", raising=False)
-    return folder.name
-
-
-def override(notebook: nbformat.NotebookNode, tag: str, lines: str) -> None:
-    """Appends assignments to the one cell with a tag."""
-    [cell] = [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
-    cell.source += "\n" + lines
-
-
-def execute(path: pathlib.Path, kernel: str, folder: pathlib.Path, **replaced: str) -> nbformat.NotebookNode:
-    notebook = nbformat.read(path, as_version=4)
-    override(notebook, "parameters", SMOKE)
-    for cell in notebook.cells:
-        for old, new in replaced.items():
-            cell.source = cell.source.replace(f"{old} = ", f"{old} = {new!r} or ")
-    client = nbclient.NotebookClient(
-        notebook, timeout=120, kernel_name=kernel, resources={"metadata": {"path": folder}}
-    )
-    return client.execute()
-
-
-def shown(notebook: nbformat.NotebookNode, mime: str) -> int:
-    """How many outputs of a kind a run notebook has."""
-    outputs = (output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
-    return sum(mime in output.get("data", {}) for output in outputs)
 
 
 def test_built_notebooks_are_what_their_text_gives():
@@ -165,15 +119,6 @@ def test_the_colab_notebook_says_the_rules_first_and_names_no_owner_it_has_not()
     assert any("local" in cell.metadata.get("tags", []) for cell in nbformat.read(DEMO, as_version=4).cells)
 
 
-def test_the_demo_notebook_runs_from_top_to_bottom(kernel: str, tmp_path: pathlib.Path):
-    notebook = execute(DEMO, kernel, tmp_path)
-    assert (tmp_path / "workspace" / "side_by_side.mp4").is_file()
-    assert (tmp_path / "workspace" / "models" / "default" / "history.jsonl").is_file()
-    assert shown(notebook, "image/png") >= 10
-    assert sum("<video" in str(cell.get("outputs", "")) for cell in notebook.cells) == 2
-    assert any("similarity_transform</span>" in str(cell.get("outputs", "")) for cell in notebook.cells)
-
-
 def test_the_colab_notebook_runs_with_a_drive(kernel: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     stubs = tmp_path / "stubs"
     for name, text in STUBS.items():
@@ -182,7 +127,8 @@ def test_the_colab_notebook_runs_with_a_drive(kernel: str, tmp_path: pathlib.Pat
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stubs), str(ROOT)]))
     monkeypatch.setenv("ASKED_OF_PIP", str(tmp_path / "pip.json"))
     drive = tmp_path / "drive"
-    execute(COLAB_DEMO, kernel, tmp_path, DRIVE=str(drive))
+    replaced = {'DRIVE = "/content/drive"': f"DRIVE = {str(drive)!r}"}
+    run_notebook("colab/faceswap_demo", kernel, tmp_path, {**SMOKE, "WORKSPACE": "workspace"}, replaced=replaced)
     assert json.loads((tmp_path / "pip.json").read_text())[0] == "install"
     assert (drive / "MyDrive" / "faceswap-demo" / "swap.mp4").is_file()
     assert not (tmp_path / "workspace").exists()

@@ -13,6 +13,7 @@ import pytest
 from faceswap_lib import show
 from faceswap_lib.faces import Face
 from faceswap_lib.faces.align import similarity_transform
+from faceswap_lib.show.pictures import BOX_COLOUR, POINT_COLOUR
 
 
 def make_history(steps: int) -> list[dict[str, float]]:
@@ -73,9 +74,9 @@ def test_draw_face_marks_box_and_points_on_a_copy():
     points = np.array([[40, 40], [60, 40], [50, 52], [42, 64], [58, 64]])
     drawn = show.draw_face(frame, Face(box_xyxy=[30, 20, 70, 80], score=0.9, landmarks=points))
     assert not frame.any()
-    assert np.abs(drawn[50, 30].astype(int) - show.BOX_COLOUR).max() < 30  # its edge is smoothed
+    assert np.abs(drawn[50, 30].astype(int) - BOX_COLOUR).max() < 30  # its edge is smoothed
     for x, y in points:
-        assert tuple(drawn[y, x]) == show.POINT_COLOUR
+        assert tuple(drawn[y, x]) == POINT_COLOUR
     assert not drawn[:15].any()
 
 
@@ -168,7 +169,7 @@ def test_loss_board_redraws_in_place_in_a_notebook(monkeypatch: pytest.MonkeyPat
         shown.append(figure)
         return Handle()
 
-    monkeypatch.setattr(show, "_in_notebook", lambda: True)
+    monkeypatch.setattr("faceswap_lib.show.loss_board.in_notebook", lambda: True)
     monkeypatch.setattr(IPython.display, "display", display)
     board = show.LossBoard(every=1)
     for step in (10, 20, 30):

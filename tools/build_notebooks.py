@@ -23,13 +23,22 @@ REPOSITORY = ""
 INSTALL_FROM = f"git+https://github.com/{REPOSITORY}" if REPOSITORY else "/content/faceswap_lib.zip"
 """What a Colab notebook gives to pip; a path is a file that the reader puts there."""
 
-COLAB = {"00_faceswap_demo": "faceswap_demo"}
+COLAB = {
+    "00_faceswap_demo": "faceswap_demo",
+    "01_video_face_detection_alignment": "video_face_detection_alignment",
+    "02_prep_binary_masks": "prep_binary_masks",
+    "05_faceswap_train": "faceswap_train",
+    "06_video_conversion": "faceswap_video_conversion",
+}
 """Which notebooks are built for Colab too, and their names there."""
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+SOLUTION = {"cellView": "form", "jupyter": {"source_hidden": True, "outputs_hidden": True}}
+"""How a cell tagged `solution` is folded away, in Colab and in Jupyter."""
+
 COLAB_METADATA = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
 
@@ -86,6 +95,10 @@ def _read_cells(text: str) -> list[nbformat.NotebookNode]:
     return jupytext.reads(text, fmt="py:percent").cells
 
 
+def _given(cell: nbformat.NotebookNode) -> dict[str, list[str]]:
+    return {"tags": _tags(cell)} if _tags(cell) else {}
+
+
 def _tags(cell: nbformat.NotebookNode) -> list[str]:
     return cell.metadata.get("tags", [])
 
@@ -111,12 +124,12 @@ def _to_json(cells: list[nbformat.NotebookNode], metadata: dict) -> str:
     seen: set[str] = set()
     for cell in cells:
         make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-        tags = {"tags": _tags(cell)} if _tags(cell) else {}
+        hidden = SOLUTION if "solution" in _tags(cell) else {}
         copy = 0
         while (cell_id := _cell_id(cell, copy)) in seen:
             copy += 1
         seen.add(cell_id)
-        notebook.cells.append(make(cell.source, metadata=tags, id=cell_id))
+        notebook.cells.append(make(cell.source, metadata={**_given(cell), **hidden}, id=cell_id))
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"
 

@@ -7,11 +7,10 @@ import platform
 import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.demo.animate import write_demo_clips
+from faceswap_lib.demo.course import make_clips
 from faceswap_lib.evaluation import Page, SwapDifference, compare_videos, draw_losses
 from faceswap_lib.faces import ClipTracks
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.files import read_json, write_json
 from faceswap_lib.media import read_frames, read_image, write_side_by_side
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.pipeline import RunReport, run_all
@@ -67,7 +66,7 @@ def run_demo(
         FaceswapError: As the single steps do.
     """
     workspace, train_config = Workspace(folder), TrainConfig(steps=steps)
-    hopper, collins = _make_clips(folder / "clips", seconds)
+    hopper, collins = make_clips(folder / "clips", seconds=seconds)
     report = run_all(
         hopper,
         collins,
@@ -86,15 +85,6 @@ def run_demo(
     page = folder / "report.html"
     _write_page(page, report, hopper, report.tracks, difference)
     return DemoReport(video=video, side_by_side=beside, page=page, difference=difference)
-
-
-def _make_clips(folder: pathlib.Path, seconds: float) -> tuple[pathlib.Path, pathlib.Path]:
-    """Makes the two clips unless they are there already; their note is written last."""
-    note, wanted = folder / "clips.json", {"seconds": seconds}
-    if not note.exists() or read_json(note) != wanted:
-        write_demo_clips(folder, seconds=seconds)
-        write_json(note, wanted)
-    return folder / "hopper.mp4", folder / "collins.mp4"
 
 
 def _write_page(

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import pathlib
 import time
+import typing
 
 from faceswap_lib.errors import TrainingError, WorkspaceError
 from faceswap_lib.facesets import Faceset, Workspace
@@ -32,7 +33,7 @@ class TrainReport:
         folder: The run's folder.
         resumed_at: The step it went on from, 0 when it began anew.
         step: The last step done.
-        steps: The steps asked for; more than `step` when `until` came first.
+        steps: The steps asked for; more than `step` when it was stopped before.
         seconds: How long this call took.
         seconds_in_all: How long the steps of all calls took.
         rollbacks: How often the guard has gone back in this run.
@@ -58,6 +59,7 @@ def train(
     run_config: RunConfig | None = None,
     on_log: StepCallback | None = None,
     on_preview: PreviewCallback | None = None,
+    should_stop: typing.Callable[[], bool] | None = None,
     progress: bool = False,
 ) -> TrainReport:
     """Trains a run to its number of steps, going on from its last checkpoint if there is one.
@@ -70,6 +72,7 @@ def train(
         run_config: How the run is kept and watched.
         on_log: Called with every logged step and its terms.
         on_preview: Called with every preview picture.
+        should_stop: Asked after every step; once it says yes, a checkpoint is written and training ends.
         progress: Show progress bars.
 
     Returns:
@@ -115,7 +118,12 @@ def train(
             progress=progress,
         )
         with reporter:
-            _run_steps(stepper, keeper, reporter, preview, run_config, stop_at=began + parse_duration(run_config.until))
+            stop_at = began + parse_duration(run_config.until)
+
+            def is_over() -> bool:
+                return time.monotonic() >= stop_at or (should_stop is not None and should_stop())
+
+            _run_steps(stepper, keeper, reporter, preview, guarded=run_config.guard, is_over=is_over)
     if mirror is not None:
         mirror.close()
     return TrainReport(
@@ -152,10 +160,16 @@ def load_run(workspace: Workspace, run: str = "default") -> tuple[Networks, int]
 
 
 def _run_steps(
-    stepper: Stepper, keeper: Keeper, reporter: Reporter, preview: Preview, run_config: RunConfig, *, stop_at: float
+    stepper: Stepper,
+    keeper: Keeper,
+    reporter: Reporter,
+    preview: Preview,
+    *,
+    guarded: bool,
+    is_over: typing.Callable[[], bool],
 ) -> None:
-    """Takes steps until all are done, or until a time of `time.monotonic`."""
-    state, steps, guarded = stepper.state, stepper.config.steps, run_config.guard
+    """Takes steps until all are done or it is over before."""
+    state, steps = stepper.state, stepper.config.steps
     guard = Guard(state.watched)
     while state.step < steps:
         phase = stepper.phase().start
@@ -163,16 +177,16 @@ def _run_steps(
         if not guarded:
             _check_finite(terms, state.step)
         trouble = guard.watch(terms, phase=phase, swapped=state.swapped) if guarded else None
-        late = time.monotonic() >= stop_at
+        over = is_over()
         if trouble is None:
             reporter.tell(state.step, terms)
             keeper.note_step()
-            if (keeper.is_due or late) and (guard.calm or state.step == steps):
+            if (keeper.is_due or over) and (guard.calm or state.step == steps):
                 trouble = _find_damage(state, preview) if guarded else None
                 if trouble is None:
                     state.history_bytes = reporter.flush()
                     keeper.save()
-                    if late:
+                    if over:
                         return
         if trouble is not None:
             keeper.roll_back(trouble)

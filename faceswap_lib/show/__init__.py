@@ -1,0 +1,11 @@
+"""Pictures for notebooks: what a step made, the code that made it, and how a training goes.
+
+Every function gives back something that a notebook shows when it is the last line of a cell; nothing is printed and
+nothing is kept open. Figures are plain matplotlib, so `.savefig` works outside a notebook too.
+"""
+
+from faceswap_lib.show.loss_board import LossBoard, losses
+from faceswap_lib.show.on_page import source, video
+from faceswap_lib.show.pictures import Picture, draw_face, pictures
+
+__all__ = ["LossBoard", "Picture", "draw_face", "losses", "pictures", "source", "video"]
