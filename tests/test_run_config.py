@@ -66,3 +66,20 @@ def test_when_its_time_is_up_a_training_saves_and_stops_and_goes_on_to_the_same_
     assert shown == [(step, (18 + 4 * 64, 16 * 64, 3)) for step in (20, 40)]
     wanted, arrays = tiny_run.final_arrays(), read_arrays(report.folder, 40)
     assert all(np.array_equal(arrays[name], wanted[name]) for name in wanted.keys() - {"seconds"})
+
+
+def test_asked_to_stop_a_training_saves_where_it_is_and_goes_on_from_there(workspace_copy, tiny_run):
+    options = {"network_config": tiny_run.network_config, "config": tiny_run.train_config}
+    rarely = RunConfig(log_every=1, checkpoint_every=20, preview_every=20)
+    logged = []
+
+    def log(step: int, terms: dict[str, float]) -> None:
+        logged.append(step)
+
+    report = train(workspace_copy, **options, run_config=rarely, on_log=log, should_stop=lambda: len(logged) >= 2)
+    assert (report.step, report.steps) == (3, 40) and logged == [1, 2, 3]  # asked before the third step is logged
+    assert read_arrays(report.folder, 3)["position"][0] == 3
+    report = train(workspace_copy, **options, run_config=rarely)
+    assert (report.resumed_at, report.step) == (3, 40)
+    wanted, arrays = tiny_run.final_arrays(), read_arrays(report.folder, 40)
+    assert all(np.array_equal(arrays[name], wanted[name]) for name in wanted.keys() - {"seconds"})
