@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
     *("errors", "options", "files", "ahead", "media", "faces", "facesets", "networks", "training", "conversion"),
-    *("evaluation", "export", "show", "pipeline", "doctor", "demo", "cli"),
+    *("evaluation", "export", "show", "widgets", "pipeline", "doctor", "demo", "cli"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 BACKENDS = PACKAGE / "training" / "backends"
