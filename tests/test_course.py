@@ -6,8 +6,9 @@ import pytest
 
 from faceswap_lib.demo.course import make_clips, make_facesets, make_run
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.facesets import Faceset
+from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace
 from faceswap_lib.media import probe_video
+from faceswap_lib.pipeline import extract
 from faceswap_lib.training import load_run
 from tests.conftest import TinyRun, snapshot
 
@@ -30,6 +31,14 @@ def test_facesets_are_made_once_and_one_that_is_missing_is_made_again(tmp_path):
     assert snapshot(tmp_path) == before
     shutil.rmtree(workspace.faces("dst"))
     assert len(Faceset.open(make_facesets(tmp_path, progress=False, **SMALL), "dst")) == 10
+
+
+def test_a_faceset_taken_with_other_options_is_left_as_it_is(tmp_path):
+    video = make_clips(tmp_path / "clips", **SMALL)[0]
+    extract(video, Workspace(tmp_path), "src", config=ExtractConfig(target=8))
+    before = snapshot(tmp_path / "face_src")
+    workspace = make_facesets(tmp_path, progress=False, **SMALL)
+    assert snapshot(workspace.faces("src")) == before and len(Faceset.open(workspace, "dst")) == 10
 
 
 def test_one_faceset_of_the_readers_is_not_joined_by_the_demos(tmp_path):

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import DetectConfig, Face, MtcnnDetector
+from faceswap_lib.faces.match import box_overlap
+from faceswap_lib.faces.mtcnn_stages import P_NET_STRIDE, P_NET_WINDOW
 from faceswap_lib.media import read_frames
 from tests.conftest import ROOT, annotated_face
 
@@ -224,3 +226,35 @@ def test_faces_are_found_whatever_keras_runs_on(backend, detector, portraits):
     for line, portrait in zip(found, portraits, strict=True):
         ((face,),) = detector.detect([portrait.image])
         assert [float(number) for number in line.split()] == pytest.approx(face.landmarks.ravel(), abs=0.05)
+
+
+def test_the_stages_narrow_down_to_what_detect_gives(detector, wide_frame):
+    stages = detector.look_into(wide_frame)
+    (face,) = detector.detect([wide_frame])[0]
+    assert stages.faces[0].landmarks == pytest.approx(face.landmarks)
+    assert len(stages.proposed) > len(stages.kept) >= len(stages.located) >= len(stages.faces) == 1
+    assert np.all(np.diff(stages.proposed[:, 4]) <= 0)
+    assert box_overlap(stages.located[0].box_xyxy, face.box_xyxy) > 0.7
+    assert box_overlap(stages.kept[0, :4], face.box_xyxy) > 0.5
+
+
+def test_the_pyramid_and_its_heat_lie_where_they_say(detector, wide_frame):
+    stages = detector.look_into(wide_frame)
+    assert len(stages.pyramid) == len(stages.scales) == len(stages.heat) > 3
+    for picture, scale, heat in zip(stages.pyramid, stages.scales, stages.heat, strict=True):
+        assert np.abs(np.array(picture.shape[:2]) / scale - wide_frame.shape[:2]).max() < 1 / scale + 1e-6
+        small = cv2.resize(wide_frame, picture.shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(small.astype(int) - picture).mean() < 4
+        assert np.abs((np.array(picture.shape[:2]) - P_NET_WINDOW) / P_NET_STRIDE + 1 - heat.shape).max() <= 1
+        assert 0 <= heat.min() and heat.max() <= 1
+    (left, top, right, bottom, _) = stages.kept[0]
+    surest = int(np.argmax([heat.max() for heat in stages.heat]))
+    row, column = np.unravel_index(stages.heat[surest].argmax(), stages.heat[surest].shape)
+    centre = (P_NET_STRIDE * np.array([column, row]) + P_NET_WINDOW / 2) / stages.scales[surest]
+    assert np.all(centre > [left, top]) and np.all(centre < [right, bottom])
+
+
+def test_looking_into_a_frame_without_a_face_gives_empty_stages(detector):
+    stages = detector.look_into(np.zeros((120, 160, 3), np.uint8))
+    assert stages.proposed.shape == stages.kept.shape == (0, 5)
+    assert stages.located == stages.faces == ()

@@ -227,3 +227,27 @@ def test_a_kill_while_an_older_extraction_is_removed_spoils_nothing(
     report = extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=SAVING)
     assert report.crops == 16
     assert contents(workspace.root) == undisturbed
+
+
+def test_faces_can_be_saved_later_and_eye_masks_stay(blurred_clip, workspace, undisturbed):
+    extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=EXTRACT)
+    mask = workspace.eye_masks("src") / "000003.png"
+    mask.parent.mkdir(parents=True)
+    mask.write_bytes(b"painted by hand")
+    report = extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=SAVING)
+    assert report.written == 16 and mask.read_bytes() == b"painted by hand"
+    assert {name: data for name, data in contents(workspace.root).items() if "_eyes/0" not in name} == {
+        name: data for name, data in undisturbed.items() if "_eyes/0" not in name
+    }
+    before = snapshot(workspace.root)
+    assert extract_faces(blurred_clip, workspace, "src", SEARCHES_NOTHING, config=EXTRACT).written == 0
+    assert snapshot(workspace.root) == before
+
+
+def test_other_options_are_refused_even_where_faces_are_to_be_saved(blurred_clip, workspace):
+    extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=EXTRACT)
+    before = snapshot(workspace.root)
+    other = dataclasses.replace(SAVING, min_size=41)
+    with pytest.raises(WorkspaceError, match="other options"):
+        extract_faces(blurred_clip, workspace, "src", SEARCHES_NOTHING, config=other)
+    assert snapshot(workspace.root) == before

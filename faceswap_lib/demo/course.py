@@ -62,9 +62,10 @@ def make_facesets(
         missing = "dst" if present == ["src"] else "src"
         raise WorkspaceError(f"{workspace.root} has face_{present[0]} only; extract face_{missing} from a video first")
     if len(present) < 2:
-        video_a, video_b = make_clips(workspace.root / "clips", seconds=seconds, size=size)
-        extract(video_a, workspace, "src", progress=progress)
-        extract(video_b, workspace, "dst", progress=progress)
+        videos = make_clips(workspace.root / "clips", seconds=seconds, size=size)
+        for video, side in zip(videos, ("src", "dst"), strict=True):
+            if side not in present:
+                extract(video, workspace, side, progress=progress)
     return workspace
 
 

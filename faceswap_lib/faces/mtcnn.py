@@ -13,6 +13,7 @@ from faceswap_lib.faces.align import warp_frame
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.face import Face
 from faceswap_lib.faces.match import drop_doubles, quarter_turns
+from faceswap_lib.faces.mtcnn_stages import PYRAMID_STEP, DetectionStages
 
 P_NET_FACE = 20
 """Side in pixels of the smallest face that MTCNN's first network proposes."""
@@ -76,27 +77,63 @@ class MtcnnDetector:
         faces = iter([self._accept(reads[index :: len(pairs)]) for index in range(len(pairs))])
         return [tuple(next(faces) for _ in row) for row in guesses]
 
+    def look_into(self, frame: np.ndarray) -> DetectionStages:
+        """Finds the faces of one frame and gives what every network said on the way; for teaching and for mending.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB; faces on their side are not looked for.
+
+        Returns:
+            The stages in order.
+        """
+        from mtcnn.utils.images import apply_scales, build_scale_pyramid
+
+        small, small_scale = _shrink([frame], self._factor(frame))
+        height, width = small.shape[1:3]
+        scales = build_scale_pyramid(width, height, min_face_size=P_NET_FACE, scale_factor=PYRAMID_STEP)
+        pictures = [np.asarray(picture) for picture in apply_scales(small, [scales])[0]]
+        proposed, kept, located, scale = self._run_stages([frame])
+        return DetectionStages(
+            pyramid=tuple((picture[0] * 128 + 127.5).round().clip(0, 255).astype(np.uint8) for picture in pictures),
+            scales=tuple(float(value) for value in scales / small_scale[0]),
+            heat=tuple(np.asarray(self._propose._model(picture)[1])[0, :, :, 1] for picture in pictures),
+            proposed=_to_boxes(proposed, scale),
+            kept=_to_boxes(kept, scale),
+            located=tuple(_to_face(row, scale) for row in located),
+            faces=self.detect([frame])[0],
+        )
+
     def _search(self, frames: list[np.ndarray]) -> list[list[Face]]:
         """Runs all three stages on the whole of upright frames."""
-        min_face = self._config.min_face * min(frames[0].shape[:2])
-        factor = P_NET_FACE / min_face if self._config.auto_downscaling else 1.0
-        small, small_scale = _shrink(frames, factor)
-        large, large_scale = _shrink(frames, factor * O_NET_FACE / P_NET_FACE)
-        # 1. Propose squares on the small pictures. A row is [picture, left, top, right, bottom, score].
-        boxes = self._propose(images_normalized=small, images_oshapes=_shapes(small))
-        boxes[:, 1:5] *= np.tile(small_scale / large_scale, 2)
-        # 2. Keep and correct the good ones, 3. once more, with five landmarks: [..., 5 x, 5 y].
-        pictures = {"images_normalized": large, "images_oshapes": _shapes(large)}
-        if len(boxes):
-            boxes = self._sort(bboxes_batch=boxes, **pictures)
-        if len(boxes):
-            boxes = self._locate(bboxes_batch=boxes, threshold_onet=self._config.threshold, **pictures)
+        _, _, rows, scale = self._run_stages(frames)
         found = [[] for _ in frames]
-        for row in boxes:
-            points = np.stack([row[6:11], row[11:16]], axis=1) * large_scale
-            score = float(np.clip(row[5], 0, 1))
-            found[int(row[0])].append(Face(box_xyxy=row[1:5] * np.tile(large_scale, 2), score=score, landmarks=points))
+        for row in rows:
+            found[int(row[0])].append(_to_face(row, scale))
         return found
+
+    def _run_stages(self, frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What each of the three stages left; in pictures with `scale`, (2,), pixels of the frame per pixel of theirs.
+
+        A row is [picture, left, top, right, bottom, score], in the last stage followed by [5 x, 5 y].
+        """
+        small, small_scale = _shrink(frames, self._factor(frames[0]))
+        large, large_scale = _shrink(frames, self._factor(frames[0]) * O_NET_FACE / P_NET_FACE)
+        # 1. Propose squares on the small pictures.
+        proposed = self._propose(images_normalized=small, images_oshapes=_shapes(small))
+        proposed[:, 1:5] *= np.tile(small_scale / large_scale, 2)
+        # 2. Keep and correct the good ones, 3. once more, with five landmarks.
+        kept = located = proposed[:0]
+        pictures = {"images_normalized": large, "images_oshapes": _shapes(large)}
+        if len(proposed):
+            kept = self._sort(bboxes_batch=proposed.copy(), **pictures)
+        if len(kept):
+            located = self._locate(bboxes_batch=kept.copy(), threshold_onet=self._config.threshold, **pictures)
+        return proposed, kept, located, large_scale
+
+    def _factor(self, frame: np.ndarray) -> float:
+        """How much smaller the first network's picture is than the frame."""
+        min_face = self._config.min_face * min(frame.shape[:2])
+        return P_NET_FACE / min_face if self._config.auto_downscaling else 1.0
 
     def _run_reader(self, patches: np.ndarray) -> tuple[np.ndarray, ...]:
         count = len(patches)
@@ -167,6 +204,18 @@ def _shrink(frames: list[np.ndarray], factor: float) -> tuple[np.ndarray, np.nda
     small = frames if factor == 1 else [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
     batch = (np.stack(small).astype(np.float32) - 127.5) / 128
     return batch, np.array([width / size[0], height / size[1]])
+
+
+def _to_boxes(rows: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Left, top, right, bottom in pixels of the frame and score of a stage's rows, (N, 5), best first."""
+    boxes = np.concatenate([rows[:, 1:5] * np.tile(scale, 2), rows[:, 5:6]], axis=1)
+    return boxes[np.argsort(-boxes[:, 4], kind="stable")]
+
+
+def _to_face(row: np.ndarray, scale: np.ndarray) -> Face:
+    """The face of a row of the last stage."""
+    points = np.stack([row[6:11], row[11:16]], axis=1) * scale
+    return Face(box_xyxy=row[1:5] * np.tile(scale, 2), score=float(np.clip(row[5], 0, 1)), landmarks=points)
 
 
 def _shapes(batch: np.ndarray) -> np.ndarray:

@@ -135,7 +135,8 @@ def extract_faces(
     else:
         tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
         _check_enough(len(_select(tracks, config)[0]), video, tracks, config)
-        _remove(folder, workspace.eye_masks(side), *besides)
+        kept_masks = not overwrite and _has_same_crops(folder, source)
+        _remove(folder, *([] if kept_masks else [workspace.eye_masks(side)]), *besides)
         write_json(folder / SOURCE, source)
         write_tracks(folder, tracks)
     single_video = workspace if config.save_faces else None
@@ -168,9 +169,20 @@ def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
     is_same = before | {"video": source["video"]} == source  # the file may have been renamed
     if is_same or not (folder / MANIFEST).is_file():
         return is_same
+    if _has_same_crops(folder, source):
+        return not source["extract"]["save_faces"]  # to save them too, the same crops are cut once more
     if before.get("sha256") != source["sha256"]:
         raise WorkspaceError(f"{folder} holds faces of another video ({before.get('video')}); {advice}")
     raise WorkspaceError(f"{folder} holds faces of this video taken with other options; {advice}")
+
+
+def _has_same_crops(folder: pathlib.Path, source: dict) -> bool:
+    """Whether a finished extraction differs from the wanted one at most in what it saved besides."""
+    if not ((folder / SOURCE).is_file() and (folder / MANIFEST).is_file()):
+        return False
+    before = read_json(folder / SOURCE)
+    saved = {"save_faces": source["extract"]["save_faces"]}
+    return before | {"video": source["video"], "extract": before.get("extract", {}) | saved} == source
 
 
 def _remove(*folders: pathlib.Path) -> None:
