@@ -4,6 +4,8 @@ Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Casca
 packaged by `mtcnn` (its weights are inside its wheel).
 """
 
+import contextlib
+import sys
 import typing
 
 import cv2
@@ -43,13 +45,14 @@ class MtcnnDetector:
         from mtcnn.utils.tensorflow import load_weights
 
         self._config = config or DetectConfig()
-        stages = MTCNN().stages
+        with closing_quietly():
+            stages, weights = MTCNN().stages, load_weights("onet.lz4")
         for stage in stages:
             stage._model = _Compiled(stage._model)
         self._propose, self._sort, self._locate = stages
         self._reader = ONet()
         self._reader.build()
-        self._reader.set_weights(load_weights("onet.lz4"))
+        self._reader.set_weights(weights)
 
     def detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
         """Finds the faces of each frame; see `FaceDetector.detect`."""
@@ -149,6 +152,25 @@ class MtcnnDetector:
         if score < self._config.threshold or min(width, height) <= 0 or width * height < self._config.min_face_area:
             return None
         return Face(box_xyxy=box, score=float(min(score, 1)), landmarks=points)
+
+
+@contextlib.contextmanager
+def closing_quietly() -> typing.Iterator[None]:
+    """Keeps Python 3.13 from reporting a file that was closed before the one around it, which does no harm.
+
+    The package reads its weights in such a way, four times for a detector.
+    """
+    report = sys.unraisablehook
+
+    def report_others(problem) -> None:
+        if not (isinstance(problem.exc_value, ValueError) and "closed file" in str(problem.exc_value)):
+            report(problem)
+
+    sys.unraisablehook = report_others
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
 
 
 class _Compiled:
