@@ -5,6 +5,7 @@ from faceswap_lib.facesets.faceset import Faceset, FacesetArrays
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest, write_manifest
 from faceswap_lib.facesets.masking import write_eye_masks
 from faceswap_lib.facesets.part_swap import PartSwapReport, swap_parts
+from faceswap_lib.facesets.set_aside import bring_back, list_set_aside, set_aside
 from faceswap_lib.facesets.workspace import Side, Workspace
 
 __all__ = [
@@ -16,8 +17,11 @@ __all__ = [
     "PartSwapReport",
     "Side",
     "Workspace",
+    "bring_back",
     "extract_faces",
+    "list_set_aside",
     "read_manifest",
+    "set_aside",
     "swap_parts",
     "write_eye_masks",
     "write_manifest",

@@ -1,0 +1,147 @@
+"""Crops that a training shall not see: set aside, not deleted, and brought back at any time.
+
+They lie in a folder `set_aside` inside the faceset's, their masks in one inside the masks' folder, and their lines of
+the manifest in a manifest there. The faceset's own manifest says who belongs to it, and it is written whole, so a kill
+at any moment leaves a faceset that opens: a crop is copied to where it goes, then the two manifests are written, the
+faceset's last when a crop leaves and first when it comes back, and what is left behind is removed at the very end.
+"""
+
+import difflib
+import pathlib
+import shutil
+import typing
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, read_manifest, write_manifest
+from faceswap_lib.facesets.workspace import Side, Workspace
+from faceswap_lib.files import replacing
+
+SET_ASIDE = "set_aside"
+"""Folder of what was set aside, in a faceset and in the folder of its masks."""
+
+
+def set_aside(workspace: Workspace, side: Side, crops: typing.Iterable[str]) -> int:
+    """Takes crops out of a faceset; trainings begun or resumed afterwards do not see them.
+
+    Args:
+        workspace: Holds the faceset.
+        side: Whose.
+        crops: File names of the crops, as in the manifest.
+
+    Returns:
+        How many are set aside now, in all.
+
+    Raises:
+        WorkspaceError: If there is no faceset, a crop is not in it, or none would be left.
+    """
+    folder = workspace.faces(side)
+    records, wanted = read_manifest(folder), set(crops)
+    aside = _read_aside(folder, records)
+    _check_known(wanted, records, folder)
+    kept, leaving = ([r for r in records if (r.crop in wanted) == leaves] for leaves in (False, True))
+    if records and not kept:
+        raise WorkspaceError(f"all {len(records)} crops of {folder} would be set aside; leave some")
+    for record in leaving:
+        for inside, outside in _places(workspace, side, record):
+            _copy(inside, outside)
+    together = _in_order([*aside, *leaving])
+    if together:
+        write_manifest(folder / SET_ASIDE, together)
+    if leaving:
+        write_manifest(folder, kept)
+    _tidy(workspace, side, kept, together)
+    return len(together)
+
+
+def bring_back(workspace: Workspace, side: Side, crops: typing.Iterable[str] | None = None) -> int:
+    """Puts crops that were set aside back into their faceset.
+
+    Args:
+        workspace: Holds the faceset.
+        side: Whose.
+        crops: File names of the crops; None brings all of them back.
+
+    Returns:
+        How many came back.
+
+    Raises:
+        WorkspaceError: If there is no faceset, a crop was not set aside, or is not where it was put.
+    """
+    folder = workspace.faces(side)
+    records = read_manifest(folder)
+    aside = _read_aside(folder, records)
+    wanted = {record.crop for record in aside} if crops is None else set(crops)
+    _check_known(wanted, aside, folder / SET_ASIDE)
+    staying, returning = ([r for r in aside if (r.crop in wanted) == returns] for returns in (False, True))
+    lost = [record.crop for record in returning if not (folder / SET_ASIDE / record.crop).is_file()]
+    if lost:
+        raise WorkspaceError(
+            f"{folder / SET_ASIDE} lacks {len(lost)} crops, {lost[0]} first; bring back others by name"
+        )
+    for record in returning:
+        for inside, outside in _places(workspace, side, record):
+            _copy(outside, inside)
+    together = _in_order([*records, *returning])
+    if returning:
+        write_manifest(folder, together)
+    if staying:
+        write_manifest(folder / SET_ASIDE, staying)
+    _tidy(workspace, side, together, staying)
+    return len(returning)
+
+
+def list_set_aside(workspace: Workspace, side: Side) -> list[CropRecord]:
+    """The records of the crops that are set aside, in the order of their names.
+
+    Raises:
+        WorkspaceError: If there is no faceset.
+    """
+    folder = workspace.faces(side)
+    return _read_aside(folder, read_manifest(folder))
+
+
+def _read_aside(folder: pathlib.Path, records: list[CropRecord]) -> list[CropRecord]:
+    """What is set aside and not, after a kill, in the faceset as well."""
+    if not (folder / SET_ASIDE / MANIFEST).is_file():
+        return []
+    inside = {record.crop for record in records}
+    return [record for record in read_manifest(folder / SET_ASIDE) if record.crop not in inside]
+
+
+def _in_order(records: list[CropRecord]) -> list[CropRecord]:
+    return sorted(records, key=lambda record: record.crop)
+
+
+def _check_known(wanted: set[str], records: list[CropRecord], folder: pathlib.Path) -> None:
+    names = [record.crop for record in records]
+    for crop in sorted(wanted.difference(names)):
+        near = difflib.get_close_matches(crop, names, 1)
+        raise WorkspaceError(f"no crop {crop} in {folder}" + (f"; the nearest is {near[0]}" if near else ""))
+
+
+def _places(workspace: Workspace, side: Side, record: CropRecord) -> list[tuple[pathlib.Path, pathlib.Path]]:
+    """Where a crop and its mask are in the faceset, and where they are when it is set aside."""
+    folder, masks = workspace.faces(side), workspace.eye_masks(side)
+    return [(place / name, place / SET_ASIDE / name) for place, name in ((folder, record.crop), (masks, record.mask))]
+
+
+def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    if source.is_file():  # there may be no mask yet
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def _tidy(workspace: Workspace, side: Side, inside: list[CropRecord], aside: list[CropRecord]) -> None:
+    """Removes the copies that are no longer wanted, also those that a kill has left."""
+    for record in aside:
+        for path, _ in _places(workspace, side, record):
+            path.unlink(missing_ok=True)
+    for record in inside:
+        for _, path in _places(workspace, side, record):
+            path.unlink(missing_ok=True)
+    if not aside:
+        folder, masks = workspace.faces(side) / SET_ASIDE, workspace.eye_masks(side) / SET_ASIDE
+        (folder / MANIFEST).unlink(missing_ok=True)
+        for empty in (folder, masks):
+            if empty.is_dir() and not any(empty.iterdir()):
+                empty.rmdir()

@@ -1,0 +1,146 @@
+"""Setting crops aside: out of the faceset, back again byte by byte, and a faceset that opens after any kill."""
+
+import itertools
+import pathlib
+import shutil
+import typing
+
+import pytest
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets import (
+    Faceset,
+    Workspace,
+    bring_back,
+    list_set_aside,
+    read_manifest,
+    set_aside,
+    write_manifest,
+)
+from tests.conftest import contents
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+def crops_of(workspace: Workspace) -> list[str]:
+    return [record.crop for record in Faceset.open(workspace, "src").records]
+
+
+@pytest.fixture
+def kill_at(monkeypatch: pytest.MonkeyPatch) -> typing.Callable[[int], None]:
+    """Lets the n-th change to a disk, counted from 0, and all after it fail."""
+
+    def arm(number: int) -> None:
+        count = itertools.count()
+
+        def fragile(change: typing.Callable) -> typing.Callable:
+            def changed(*arguments, **options):
+                if next(count) >= number:
+                    raise Killed
+                return change(*arguments, **options)
+
+            return changed
+
+        for owner, name in ((pathlib.Path, "replace"), (pathlib.Path, "rmdir"), (shutil, "copyfile")):
+            monkeypatch.setattr(owner, name, fragile(getattr(owner, name)))
+        unlink = fragile(pathlib.Path.unlink)
+        monkeypatch.setattr(
+            pathlib.Path,
+            "unlink",  # of a file that is there; `replacing` clears up after itself, which a kill would not
+            lambda path, missing_ok=False: unlink(path) if path.exists() and ".partial" not in path.name else None,
+        )
+
+    return arm
+
+
+def test_set_aside_crops_leave_and_come_back_as_they_were(workspace_copy: Workspace):
+    before, crops = contents(workspace_copy.root), crops_of(workspace_copy)
+    assert set_aside(workspace_copy, "src", [crops[3], crops[5]]) == 2
+    assert set_aside(workspace_copy, "src", iter([crops[4]])) == 3
+    faceset = Faceset.open(workspace_copy, "src")
+    assert crops_of(workspace_copy) == crops[:3] + crops[6:]
+    assert len(faceset.load(64).images) == len(crops) - 3
+    assert [record.crop for record in list_set_aside(workspace_copy, "src")] == crops[3:6]
+    away = workspace_copy.faces("src") / "set_aside" / crops[4]
+    assert away.read_bytes() == before[f"face_src/{crops[4]}"]
+    assert not (workspace_copy.faces("src") / crops[4]).exists()
+    mask = pathlib.Path(crops[4]).with_suffix(".png").name
+    assert not (workspace_copy.eye_masks("src") / mask).exists()
+    assert (workspace_copy.eye_masks("src") / "set_aside" / mask).is_file()
+    assert bring_back(workspace_copy, "src", [crops[4]]) == 1
+    assert crops_of(workspace_copy) == crops[:3] + [crops[4]] + crops[6:]
+    assert bring_back(workspace_copy, "src") == 2
+    assert contents(workspace_copy.root) == before
+    assert not (workspace_copy.faces("src") / "set_aside").exists()
+    assert not (workspace_copy.eye_masks("src") / "set_aside").exists()
+
+
+def test_nothing_to_do_changes_nothing(workspace_copy: Workspace):
+    before = contents(workspace_copy.root)
+    assert set_aside(workspace_copy, "src", []) == 0
+    assert bring_back(workspace_copy, "src") == 0
+    assert list_set_aside(workspace_copy, "src") == []
+    assert contents(workspace_copy.root) == before
+
+
+def test_what_cannot_be_done_is_refused_and_changes_nothing(workspace_copy: Workspace):
+    crops = crops_of(workspace_copy)
+    set_aside(workspace_copy, "src", [crops[0]])
+    before = contents(workspace_copy.root)
+    with pytest.raises(WorkspaceError, match=r"no crop 00001\.jpg in .*face_src; the nearest is"):
+        set_aside(workspace_copy, "src", ["00001.jpg", crops[1]])
+    with pytest.raises(WorkspaceError, match="all 37 crops .* leave some"):
+        set_aside(workspace_copy, "src", crops[1:])
+    with pytest.raises(WorkspaceError, match=f"no crop {crops[1]} in .*set_aside"):
+        bring_back(workspace_copy, "src", [crops[1]])
+    assert contents(workspace_copy.root) == before
+    (workspace_copy.faces("src") / "set_aside" / crops[0]).unlink()
+    with pytest.raises(WorkspaceError, match=f"lacks 1 crops, {crops[0]} first"):
+        bring_back(workspace_copy, "src")
+    assert crops_of(workspace_copy) == crops[1:]
+
+
+def keep_few(small_workspace: Workspace, root: pathlib.Path) -> Workspace:
+    """A workspace with the first four crops of A alone."""
+    workspace = Workspace(root)
+    records = read_manifest(small_workspace.faces("src"))[:4]
+    for folder in (workspace.faces("src"), workspace.eye_masks("src")):
+        folder.mkdir(parents=True)
+    for record in records:
+        shutil.copy(small_workspace.faces("src") / record.crop, workspace.faces("src"))
+        shutil.copy(small_workspace.eye_masks("src") / record.mask, workspace.eye_masks("src"))
+    write_manifest(workspace.faces("src"), records)
+    return workspace
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["set aside", "bring back"])
+def test_a_kill_at_any_moment_leaves_a_faceset_that_opens(
+    back: bool, small_workspace: Workspace, tmp_path: pathlib.Path, kill_at, monkeypatch: pytest.MonkeyPatch
+):
+    few = keep_few(small_workspace, tmp_path / "few")
+    whole, crops = contents(few.root), crops_of(few)
+    some, done = crops[1:3], False
+    for number in range(100):
+        workspace = Workspace(shutil.copytree(few.root, tmp_path / str(number)))
+        if back:
+            set_aside(workspace, "src", some)
+        kill_at(number)
+        try:
+            bring_back(workspace, "src") if back else set_aside(workspace, "src", some)
+            done = True
+        except Killed:
+            pass
+        monkeypatch.undo()
+        left = crops_of(workspace)
+        assert left in (crops, [crop for crop in crops if crop not in some]), number
+        # Whatever was left undone, the next call does it and clears up.
+        set_aside(workspace, "src", [crop for crop in some if crop in left])
+        assert [record.crop for record in list_set_aside(workspace, "src")] == some
+        bring_back(workspace, "src")
+        assert contents(workspace.root) == whole, number
+        shutil.rmtree(workspace.root)
+        if done:
+            break
+    assert done and number >= 8
