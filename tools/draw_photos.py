@@ -1,0 +1,101 @@
+"""Makes the photographs inside the drawings of docs/how-it-works.md: one face of the demo on its way to another.
+
+Usage: python -m tools.draw_photos --workspace DIR
+
+DIR is a workspace with the two portraits' clips, facesets and a trained run, as `make_run` of the course makes it
+(`lite`, 1,500 steps were used). `python -m tools.draw_site` then draws again what has them inside.
+"""
+
+import argparse
+import pathlib
+
+import cv2
+import keras
+import numpy as np
+
+from faceswap_lib.conversion import ConvertConfig, KerasSwapper
+from faceswap_lib.conversion.composite import Compositor, SwappedFace
+from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.faces import CROP_SIZE, MtcnnDetector, align_face, face_mask, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.media import read_frames
+from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.training import TrainConfig, load_run
+from faceswap_lib.training.augmentation import random_map, sample, to_device
+
+PHOTOS = pathlib.Path(__file__).resolve().parent.parent / "docs" / "drawings" / "photos"
+SIDE = 160
+"""Of a photograph, in pixels."""
+
+CODE_SHIFT = 0.8
+"""How far codes move; as in the demo."""
+
+
+def main() -> None:
+    """Follows one face of either clip and writes what every step makes of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workspace", type=pathlib.Path, required=True)
+    parser.add_argument("--at", type=float, default=0.3, help="which frame, as a share of the clip")
+    options = parser.parse_args()
+    workspace = Workspace(options.workspace)
+    networks, _ = load_run(workspace)
+    coverage, side = networks.config.coverage, networks.config.resolution
+    detector = MtcnnDetector()
+    photos = {}
+    for name, clip in (("a", "hopper"), ("b", "collins")):
+        frames = list(read_frames(options.workspace / "clips" / f"{clip}.mp4"))
+        frame = frames[int(options.at * len(frames))]
+        face = detector.detect([frame])[0][0]
+        crop = align_face(frame, face)
+        matrix = view_matrix(crop.crop_from_frame, CROP_SIZE, side, coverage)
+        view = warp_frame(frame, matrix, side)
+        inside = face_mask(points_in_crop(face, matrix), side, coverage=coverage)
+        seen, tones = to_network(view[None], inside[None])
+        again = to_pixels(keras.ops.convert_to_numpy(networks.generate(seen, name * 2)[1]), tones)[0]
+        photos |= {f"{name}_frame": frame, f"{name}_crop": crop.image, f"{name}_view": view, f"{name}_again": again}
+        photos |= {f"{name}_found": _mark(frame, face), f"{name}_seen": ((seen[0] + 1) * 127.5).astype(np.uint8)}
+        if name == "a":
+            shift = CODE_SHIFT * measure_shift(networks, workspace, "a2b")
+            masks, faces = KerasSwapper(networks, "a2b", shift).swap(view[None], inside[None])
+            swapped = SwappedFace(
+                old=view,
+                new=faces[0],
+                mask=masks[0],
+                landmarks=points_in_crop(face, matrix),
+                view_from_frame=matrix,
+            )
+            painted = Compositor(ConvertConfig(), coverage).paint(frame, swapped)
+            photos |= {"a_mask": _grey(masks[0]), "a_new": faces[0], "a_swapped": painted.frame}
+            photos["a_composite"] = warp_frame(painted.frame, matrix, side)
+            photos |= _two_views(Faceset.open(workspace, "src").load(networks.config.stored_size), side)
+    PHOTOS.mkdir(parents=True, exist_ok=True)
+    for name, picture in photos.items():
+        small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(PHOTOS / f"{name}.jpg"), small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 84])
+
+
+def _mark(frame: np.ndarray, face) -> np.ndarray:
+    """Box and points, drawn so strongly that they can be seen in a small photograph."""
+    marked, unit = frame.copy(), max(2, frame.shape[0] // 80)
+    left, top, right, bottom = face.box_xyxy.round().astype(int).tolist()
+    cv2.rectangle(marked, (left, top), (right, bottom), (110, 255, 110), unit, cv2.LINE_AA)
+    for x, y in face.landmarks.round().astype(int).tolist():
+        cv2.circle(marked, (x, y), 2 * unit, (255, 60, 60), cv2.FILLED, cv2.LINE_AA)
+    return marked
+
+
+def _grey(mask: np.ndarray) -> np.ndarray:
+    return np.repeat((mask * 255).round().astype(np.uint8)[..., None], 3, axis=-1)
+
+
+def _two_views(arrays, side: int) -> dict[str, np.ndarray]:
+    """The real and the warped view of a crop in its own colours, the warp four times as strong, so that one sees it."""
+    faces = to_device(arrays)
+    maps = random_map(TrainConfig(batch_size=1, warp=0.08), side, faces.size, keras.random.SeedGenerator(4))
+    index = np.array([len(arrays.images) // 3], "int32")
+    views = [keras.ops.convert_to_numpy(sample(faces, index, at))[0, ..., :3].astype(np.uint8) for at in maps]
+    return dict(zip(("real", "warped"), views, strict=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""Draws docs/drawings/*.svg, the pictures of docs/how-it-works.md and docs/architecture.md.
+
+Usage: python -m tools.draw_site [--check]
+
+The photographs inside are those of docs/drawings/photos (`tools/draw_photos.py`). The curves of the Kalman drawing are
+computed by the library's own filter. Drawing twice gives the same bytes.
+"""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+
+from faceswap_lib.faces.smooth import MEASUREMENT_SIGMA, CoordinateFilter
+from tools.website.svg import Drawing
+
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "docs" / "drawings"
+PHOTOS = FOLDER / "photos"
+
+
+def main() -> int:
+    """Draws all, or with --check says which are stale."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a drawing is stale")
+    check = parser.parse_args().check
+    drawings = {FOLDER / f"{draw.__name__}.svg": draw() for draw in (way, decoders, mask, two_lives, kalman, rooms)}
+    stale = [path for path, text in drawings.items() if not path.is_file() or path.read_text("utf-8") != text]
+    for path in stale:
+        if not check:
+            path.write_text(drawings[path], encoding="utf-8")
+        print(f"{path.name} {'is stale; run python -m tools.draw_site' if check else 'drawn'}")
+    return 1 if check and stale else 0
+
+
+def way() -> str:
+    """The way of a face through the program."""
+    d = Drawing("way", 680, 520, PHOTOS)
+    side, top, bottom = 128, 34, 262
+    columns = (16, 190, 364, 538)
+    steps = (
+        ("a_frame", "1  frame", "as it was filmed"),
+        ("a_found", "2  found, followed", "box and five points"),
+        ("a_crop", "3  aligned", "256 pixels, eyes level"),
+        ("a_seen", "4  its light taken out", "what the networks read"),
+    )
+    for x, (name, words, below) in zip(columns, steps, strict=True):
+        d.photo(name, x, top, side, words=words, below=below, colour="a")
+    for x in columns[:3]:
+        d.arrow((x + side + 6, top + side / 2), (x + 168, top + side / 2))
+    d.text(16, 20, "A's video", colour="a", anchor="start", weight=600)
+    d.arrow((602, top + side + 42), (602, 234), head=False)
+    d.arrow((602, 234), (602, bottom + 6))
+    d.funnel(538, bottom + 8, 128, 52, "encoder", colour="both", opens=False)
+    d.arrow((602, bottom + 62), (602, bottom + 80))
+    d.funnel(538, bottom + 82, 128, 52, "decoder B", colour="b", opens=True)
+    d.arrow((534, bottom + 108), (498, bottom + 108))
+    d.photo("a_new", 364, bottom, 100, words="5  new face", colour="b")
+    d.photo("a_mask", 364, bottom + 128, 100, words="and its mask", colour="b")
+    d.arrow((470, bottom + 60), (498, bottom + 60), (498, bottom + 168), (470, bottom + 168), head=False)
+    d.arrow((358, bottom + 108), (324, bottom + 108))
+    d.photo("a_composite", 190, bottom + 40, side, words="6  painted", below="colours, soft border", colour="a")
+    d.arrow((184, bottom + 108), (150, bottom + 108))
+    d.photo("a_swapped", 16, bottom + 40, side, words="7  back in its frame", below="through the inverse", colour="a")
+    return d.to_svg(
+        "A frame of A's video; the face found, with box and five points; the aligned crop; the face alone in standard "
+        "light; encoder and decoder B; the new face and its mask; painted over the old one; back in the frame."
+    )
+
+
+def decoders() -> str:
+    """One encoder, two decoders."""
+    d = Drawing("decoders", 680, 470, PHOTOS)
+    d.text(10, 24, "Practice: each face is read and written again", anchor="start", weight=600, size=16)
+    for y, who, colour in ((44, "a", "a"), (166, "b", "b")):
+        d.photo(f"{who}_seen", 10, y, 96, colour=colour)
+        d.arrow((110, y + 48), (176, 140 if who == "a" else 166), colour=colour)
+        d.arrow((376, 140 if who == "a" else 166), (424, y + 48), colour=colour)
+        d.funnel(428, y + 16, 110, 64, f"decoder {who.upper()}", colour=colour, opens=True)
+        d.arrow((542, y + 48), (572, y + 48), colour=colour)
+        d.photo(f"{who}_again", 576, y, 96, colour=colour)
+    d.funnel(180, 108, 110, 90, "one encoder\nfor both", colour="both", opens=False)
+    d.arrow((294, 153), (314, 153), colour="both")
+    d.box(316, 126, 60, 54, "code", colour="both", size=14)
+    d.arrow((10, 290), (670, 290), head=False, colour="line", width=1)
+    d.text(10, 320, "The swap: A is read, and B's decoder writes", anchor="start", weight=600, size=16)
+    y = 340
+    d.photo("a_seen", 10, y, 96, colour="a")
+    d.arrow((110, y + 48), (176, y + 48), colour="a")
+    d.funnel(180, y + 3, 110, 90, "the same\nencoder", colour="both", opens=False)
+    d.arrow((294, y + 48), (314, y + 48), colour="both")
+    d.box(316, y + 21, 60, 54, "code", colour="both", size=14)
+    d.arrow((380, y + 48), (424, y + 48), colour="b")
+    d.funnel(428, y + 16, 110, 64, "decoder B", colour="b", opens=True)
+    d.arrow((542, y + 48), (572, y + 48), colour="b")
+    d.photo("a_new", 576, y, 96, colour="b")
+    d.text(346, y + 96, "pose and", size=12, colour="soft")
+    d.text(346, y + 111, "expression", size=12, colour="soft")
+    d.text(672, y + 114, "B's face, as A holds it", anchor="end", size=12, colour="soft")
+    return d.to_svg(
+        "Practice: A's face goes through the encoder to a code, and through decoder A back to A's face; B's face "
+        "through the same encoder and decoder B back to B's. The swap: A's face through the encoder, and decoder B "
+        "writes B's face in A's pose."
+    )
+
+
+def mask() -> str:
+    """What the attention mask does."""
+    d = Drawing("mask", 680, 380, PHOTOS)
+    side, top = 128, 20
+    d.photo("a_mask", 16, top, side, words="mask", below="white is 1, black is 0", colour="b")
+    d.text(167, top + 70, "×", size=28)
+    d.photo("a_new", 190, top, side, words="raw face", below="what decoder B wrote", colour="b")
+    d.arrow((330, top + side / 2), (400, 128), (448, 166), colour="b")
+    lower = 204
+    d.text(80, lower + 56, "1 − mask", size=19, weight=600)
+    d.text(80, lower + 78, "what is left over", size=12, colour="soft")
+    d.text(167, lower + 66, "×", size=28)
+    d.photo("a_view", 190, lower, side, words="input", below="A, as filmed", colour="a")
+    d.arrow((330, lower + side / 2), (400, 228), (448, 194), colour="a")
+    d.text(420, 187, "+", size=28)
+    d.photo("a_composite", 458, 92, 176, words="composite", below="with A's light and a soft border", colour="good")
+    return d.to_svg(
+        "The mask times the raw face that decoder B wrote, plus one minus the mask times the input: the composite."
+    )
+
+
+def two_lives() -> str:
+    """Training against swap."""
+    d = Drawing("two_lives", 680, 590, PHOTOS)
+    d.text(10, 24, "In training, again and again", anchor="start", weight=600, size=16)
+    d.photo("a_crop", 10, 100, 96, words="a crop", below="one of hundreds", colour="a")
+    d.arrow((110, 128), (140, 92), colour="a")
+    d.arrow((110, 168), (140, 222), colour="a")
+    d.photo("warped", 146, 42, 96, words="warped view", below="bent at random*", colour="a")
+    d.photo("real", 146, 186, 96, words="real view", below="what it should be", colour="a")
+    d.arrow((246, 90), (276, 90), colour="a")
+    d.funnel(280, 54, 84, 72, "encoder", colour="both", opens=False)
+    d.arrow((368, 90), (388, 90), colour="both")
+    d.funnel(392, 54, 84, 72, "decoder A", colour="a", opens=True)
+    d.arrow((480, 90), (510, 90), colour="a")
+    d.photo("a_again", 514, 42, 96, words="written again", colour="a")
+    d.arrow((562, 160), (562, 202), colour="a")
+    d.arrow((246, 234), (446, 234), colour="a")
+    d.box(450, 206, 222, 56, "losses", small="how far off, and does it look real?", colour="good")
+    d.arrow((561, 264), (561, 296), (378, 296), (378, 132), colour="good", dashed=True)
+    d.text(469, 315, "every weight moves a little, the way that helps", size=12, colour="good")
+    d.text(10, 342, "* drawn four times as strongly as in training", anchor="start", size=12, colour="soft")
+    d.arrow((10, 360), (670, 360), head=False, colour="line", width=1)
+    d.text(10, 392, "In the swap, once per frame", anchor="start", weight=600, size=16)
+    y = 414
+    d.photo("a_frame", 10, y, 96, words="frame", colour="a")
+    d.arrow((110, y + 48), (142, y + 48), colour="a")
+    d.photo("a_seen", 146, y, 96, words="view", colour="a")
+    d.arrow((246, y + 48), (276, y + 48), colour="a")
+    d.funnel(280, y + 12, 84, 72, "encoder", colour="both", opens=False)
+    d.arrow((368, y + 48), (388, y + 48), colour="both")
+    d.funnel(392, y + 12, 84, 72, "decoder B", colour="b", opens=True)
+    d.arrow((480, y + 48), (510, y + 48), colour="b")
+    d.photo("a_swapped", 514, y, 96, words="painted frame", colour="good")
+    words = "No losses, no warping, nothing is learnt: the weights are as training left them."
+    d.text(10, y + 150, words, anchor="start", size=13, colour="soft")
+    return d.to_svg(
+        "In training a crop gives a warped and a real view; the warped one goes through encoder and decoder A, losses "
+        "compare what comes out with the real one, and all weights move a little. In the swap a frame's view goes "
+        "through the encoder and decoder B and is painted into the frame; nothing is learnt."
+    )
+
+
+def kalman() -> str:
+    """The idea of the Kalman filter, and what it does to a shaking point."""
+    d = Drawing("kalman", 680, 590, PHOTOS)
+    d.text(10, 24, "One step, for one coordinate", anchor="start", weight=600, size=16)
+    left, right, foot = 40, 640, 180
+    guess, seen = (0.34, 0.11), (0.66, 0.075)
+    weight = guess[1] ** 2 / (guess[1] ** 2 + seen[1] ** 2)
+    best = (guess[0] + weight * (seen[0] - guess[0]), (1 - weight) ** 0.5 * guess[1])
+    at = np.linspace(0, 1, 101)
+    for (mean, sigma), colour, words, shift in (
+        (guess, "both", "where it should be", -60),
+        (seen, "a", "where it was seen", 78),
+        (best, "good", "what is believed", -14),
+    ):
+        heights = np.exp(-0.5 * ((at - mean) / sigma) ** 2) * 8.2 / sigma
+        points = [(left + x * (right - left), foot - h) for x, h in zip(at, heights, strict=True)]
+        d.area([(left, foot), *points, (right, foot)], colour=colour, opacity=0.18)
+        d.arrow(*points, colour=colour, head=False)
+        x = left + mean * (right - left)
+        d.arrow((x, foot), (x, foot + 6), colour=colour, head=False)
+        d.text(x + shift, foot + 24, words, colour=colour, weight=600, size=14)
+    d.arrow((left, foot), (right, foot), head=False, colour="line")
+    words = "Narrow means sure. The surer one pulls harder; what is believed is surer than either."
+    d.text(340, foot + 46, words, size=13, colour="soft")
+    _draw_curves(d, top=290)
+    return d.to_svg(
+        "Above, three bell curves: where the point should be by its speed, where it was seen, and between them, "
+        "narrower than either, what is believed. Below, a point that moves to and fro: scattered sightings, the "
+        "forward filter slightly behind, and the smoothed curve on the true one."
+    )
+
+
+def _draw_curves(d: Drawing, top: int) -> None:
+    """A point's way over 60 frames: sightings, forward filter, smoother; positions in face widths."""
+    frames, random = np.arange(60), np.random.default_rng(5)
+    truth = 0.07 * np.sin(frames / 6.2) + 0.02 * np.sin(frames / 2.9)
+    sightings = truth + random.normal(0, MEASUREMENT_SIGMA, len(frames))
+    kalman_filter = CoordinateFilter(sightings[:1], noise_coefficient=1e-3)
+    xs, ps = [kalman_filter.state()[0]], [kalman_filter.state()[1]]
+    for z in sightings[1:]:
+        kalman_filter.step(np.array([z]))
+        xs.append(kalman_filter.state()[0])
+        ps.append(kalman_filter.state()[1])
+    forward = np.array(xs)[:, 0, 0]
+    smooth = kalman_filter.run_back(np.array(xs), np.array(ps))[:, 0, 0]
+
+    def place(values):
+        return [(40 + index * 600 / 59, top + 110 - value * 1150) for index, value in enumerate(values)]
+
+    d.text(10, top - 18, "Sixty frames of it", anchor="start", weight=600, size=16)
+    d.arrow(*place(truth), colour="line", head=False, width=6)
+    for x, y in place(sightings):
+        d.dot(x, y, 3, colour="a")
+    d.arrow(*place(forward), colour="both", head=False, dashed=True)
+    d.arrow(*place(smooth), colour="good", head=False, width=2.5)
+    entries = (
+        ("line", "the truth"),
+        ("a", "as seen"),
+        ("both", "forward filter"),
+        ("good", "forward and backward"),
+    )
+    errors = [0, *(float(np.abs(values - truth).mean()) for values in (sightings, forward, smooth))]
+    for index, ((colour, words), error) in enumerate(zip(entries, errors, strict=True)):
+        x = (30, 150, 310, 476)[index]
+        d.dot(x, top + 246, 6, colour=colour)
+        d.text(x + 12, top + 251, words, anchor="start", size=14, weight=600)
+        off = "" if not index else f"off by {100 * error:.2f} % of a face"
+        d.text(x + 12, top + 268, off, anchor="start", size=11.5, colour="soft")
+
+
+def rooms() -> str:
+    """The rooms of the library and what lies between them on disk."""
+    d = Drawing("rooms", 680, 640, PHOTOS)
+    plan = (
+        ("media", "pictures and video, in and out", "ink"),
+        ("faces", "a face in a frame: find, follow, align, mask", "ink"),
+        ("facesets", "many faces of one person on disk", "ink"),
+        ("networks", "encoder, two decoders, discriminators", "both"),
+        ("training", "augmentation, losses, schedule, checkpoints", "both"),
+        ("conversion", "a trained run and a video: a swapped video", "ink"),
+        ("evaluation", "how good it is, and whether it is a swap", "ink"),
+    )
+    step = 66
+    for index, (name, words, colour) in enumerate(plan):
+        y = 40 + index * step
+        d.box(146, y, 336, 48, name, small=words, colour=colour)
+        if index:
+            d.arrow((314, y - step + 50), (314, y - 3), colour="line")
+    d.text(314, 24, "a room imports only from rooms above it", size=13, colour="soft", style="italic")
+    d.text(72, 60, "A.mp4, B.mp4", size=12.5, colour="a", weight=600)
+    d.arrow((20, 68), (140, 68), colour="a")
+    stores = ((2, "face_src/ face_dst/", "a"), (4, "models/RUN/", "a"), (5, "swap.mp4", "good"))
+    for index, words, colour in (*stores, (6, "report.html", "good")):
+        y = 40 + index * step
+        d.text(72, y + 20, words, size=12.5, colour=colour, weight=600)
+        d.arrow((142, y + 28), (20, y + 28), colour=colour)
+    for y, words in ((40 + 1 * step, "detectors, landmarks"), (40 + 3 * step, "Keras 3 on"), (40 + 5 * step, "C2PA,")):
+        d.arrow((486, y + 24), (512, y + 24), head=False, colour="line", dashed=True)
+        d.text(518, y + 22, words, anchor="start", size=12.5, colour="soft")
+    d.text(518, 40 + step + 38, "mtcnn, dlib, 2D-FAN", anchor="start", size=12.5, colour="soft")
+    d.text(518, 40 + 3 * step + 38, "TensorFlow, JAX, PyTorch", anchor="start", size=12.5, colour="soft")
+    d.text(518, 40 + 5 * step + 38, "ONNX Runtime", anchor="start", size=12.5, colour="soft")
+    y = 40 + 7 * step + 18
+    d.arrow((314, y - 32), (314, y - 3), colour="line")
+    d.box(40, y, 600, 84, "", colour="ink")
+    d.text(340, y + 26, "what puts them together", size=13, colour="soft", style="italic")
+    for x, name, words in (
+        (95, "show", "pictures"),
+        (193, "widgets", "things to click"),
+        (291, "pipeline", "all in order"),
+        (389, "doctor", "this machine"),
+        (487, "demo", "two portraits"),
+        (585, "cli", "one verb each"),
+    ):
+        d.text(x, y + 52, name, weight=600)
+        d.text(x, y + 69, words, size=12, colour="soft")
+    return d.to_svg(
+        "The rooms in their order: media, faces, facesets, networks, training, conversion, evaluation; each imports "
+        "only from those before it. Facesets and runs are written to the workspace, conversion writes the swapped "
+        "video, evaluation the report. Below them show, widgets, pipeline, doctor, demo and cli put the rooms together."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

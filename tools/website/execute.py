@@ -1,0 +1,77 @@
+"""Runs notebooks and keeps what they showed."""
+
+import hashlib
+import os
+import pathlib
+import time
+import typing
+
+import nbclient
+import nbformat
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SMOKE = {"SECONDS": 0.8, "SIZE": 192, "PRESET": "tiny", "STEPS": 3, "BATCH_SIZE": 2}
+"""The smallest size; names a notebook does not know do no harm."""
+
+SMOKE_ABLATION = {"ABLATION_STEPS": 3}
+
+CELL_TIMEOUT = 3600.0
+"""Seconds."""
+
+
+def read_all(texts: typing.Sequence[pathlib.Path]) -> dict[str, nbformat.NotebookNode]:
+    """Reads notebooks as they lie in the checkout, without outputs, by name."""
+    return {path.stem: nbformat.read(path, as_version=4) for path in texts}
+
+
+def run_all(
+    texts: typing.Sequence[pathlib.Path], kept: pathlib.Path, *, smoke: bool, fresh: bool
+) -> dict[str, nbformat.NotebookNode]:
+    """Runs every notebook whose outputs are not kept, one after the other in one folder, as a reader would.
+
+    Args:
+        texts: The built notebooks.
+        kept: Where outputs and the workspace of the notebooks lie.
+        smoke: Run in the smallest size.
+        fresh: Run those again whose outputs are kept.
+
+    Returns:
+        The notebooks with outputs, by name.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: If a cell fails.
+    """
+    size = "smoke" if smoke else "full"
+    folder = kept / f"run-{size}"
+    folder.mkdir(parents=True, exist_ok=True)
+    notebooks = {}
+    for path in texts:
+        key = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        file = kept / f"{path.stem}.{size}.{key}.ipynb"
+        if fresh or not file.is_file():
+            begun = time.monotonic()
+            notebook = _run(nbformat.read(path, as_version=4), folder, smoke)
+            for old in kept.glob(f"{path.stem}.{size}.*.ipynb"):
+                old.unlink()
+            nbformat.write(notebook, file)
+            print(f"{path.name}: run in {time.monotonic() - begun:.0f} s", flush=True)
+        else:
+            print(f"{path.name}: outputs of {time.strftime('%Y-%m-%d', time.localtime(file.stat().st_mtime))}")
+        notebooks[path.stem] = nbformat.read(file, as_version=4)
+    return notebooks
+
+
+def _run(notebook: nbformat.NotebookNode, folder: pathlib.Path, smoke: bool) -> nbformat.NotebookNode:
+    [cell] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    written = cell.source
+    if smoke:
+        cell.source += "".join(f"\n{name} = {value!r}" for name, value in {**SMOKE, **SMOKE_ABLATION}.items())
+    # The checkout's library, whatever is installed; pictures inside the page whatever this shell prefers.
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    client = nbclient.NotebookClient(
+        notebook, timeout=CELL_TIMEOUT, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    done = client.execute(env=environment)
+    cell.source = written
+    return done

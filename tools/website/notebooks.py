@@ -1,0 +1,137 @@
+"""A notebook as a page of the site: its text as Markdown, its outputs as they were."""
+
+import base64
+import hashlib
+import html
+import pathlib
+import re
+
+import bs4
+import nbformat
+
+from tools.website.tokens import Tokens, loosen_lists, mark_math
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
+ENDINGS = {**PICTURES, "video/mp4": "mp4", "audio/wav": "wav", "image/svg+xml": "svg"}
+ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+PROGRESS = re.compile(r"\d+%\|")
+NOT_RUN = "!!! note\n    The outputs are left out in this build. Run the notebook to see them.\n"
+
+
+class NotebookPage:
+    """Turns one notebook into Markdown and files beside it.
+
+    Args:
+        name: Of the notebook.
+        notebook: With or without outputs.
+        folder: Where the page will lie; files go to `folder/name`.
+        tokens: Keeps HTML that Markdown must not touch.
+    """
+
+    def __init__(self, name: str, notebook: nbformat.NotebookNode, folder: pathlib.Path, tokens: Tokens):
+        self._name, self._notebook, self._folder, self._tokens = name, notebook, folder, tokens
+        self._widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+
+    def to_markdown(self, *, executed: bool) -> str:
+        """The page's Markdown."""
+        parts = []
+        for cell in self._notebook.cells:
+            if cell.cell_type == "markdown":
+                parts.append(mark_math(loosen_lists(cell.source), self._tokens))
+            elif cell.cell_type == "code" and cell.source.strip():
+                parts.append(self._code(cell))
+        offer = f"[This notebook as a file]({self._name}.ipynb) to run it yourself."
+        title, _, rest = "\n\n".join(parts).partition("\n")
+        return "\n\n".join([title, offer, *([] if executed else [NOT_RUN]), rest])
+
+    def _code(self, cell: nbformat.NotebookNode) -> str:
+        shown = "\n\n".join(filter(None, map(self._output, cell.outputs)))
+        code = f"```python\n{cell.source}\n```"
+        if "solution" not in cell.metadata.get("tags", []):
+            return f"{code}\n\n{shown}"
+        source = cell.source.partition("\n")[2] if cell.source.startswith("# @title") else cell.source
+        opening = self._tokens.keep('<details class="nb-solution"><summary>Solution</summary>')
+        closing = self._tokens.keep("</details>")
+        return f"{opening}\n\n```python\n{source}\n```\n\n{shown}\n\n{closing}"
+
+    def _output(self, output: nbformat.NotebookNode) -> str:
+        if output.output_type == "stream":
+            return _as_text(output.text)
+        if output.output_type == "error":
+            raise ValueError(f"{self._name}: a cell failed with {output.ename}: {output.evalue}")
+        data = output.data
+        if WIDGET in data:
+            return self._raw(self._widget(data[WIDGET]["model_id"]))
+        for kind, ending in PICTURES.items():
+            if kind in data:
+                return self._raw(f'<img class="picture" alt="" src="{self._save(data[kind], ending)}">')
+        if "image/svg+xml" in data:
+            return self._raw(data["image/svg+xml"])
+        if "text/html" in data:
+            return self._html(data["text/html"])
+        if "text/markdown" in data:
+            return mark_math(loosen_lists(data["text/markdown"]), self._tokens)
+        return _as_text(data.get("text/plain", ""))
+
+    def _raw(self, piece: str) -> str:
+        return self._tokens.keep(f'<div class="nb-output">{piece}</div>') if piece else ""
+
+    def _html(self, page: str) -> str:
+        soup = bs4.BeautifulSoup(page, "html.parser")
+        if live := soup.find(class_="faceswap-source"):
+            for style in live.find_all("style"):
+                style.decompose()
+            caption = self._tokens.keep('<p class="nb-caption">The code that runs:</p>')
+            return f"{caption}\n\n```python\n{live.get_text().strip()}\n```"
+        for tag in soup.find_all(src=re.compile("^data:")):
+            kind, _, data = tag["src"].removeprefix("data:").partition(";base64,")
+            if kind in ENDINGS:
+                tag["src"] = self._save(data, ENDINGS[kind])
+        return self._raw(str(soup))
+
+    def _widget(self, model_id: str) -> str:
+        """What a widget looks like while nobody moves it; nothing for progress bars."""
+        model = self._widgets.get(model_id)
+        if model is None:
+            return '<p class="nb-widget">(something to move, in the running notebook)</p>'
+        name, state = model["model_name"], model["state"]
+        children = [child.removeprefix("IPY_MODEL_") for child in state.get("children", [])]
+        kinds = {self._widgets[child]["model_name"] for child in children if child in self._widgets}
+        if "FloatProgressModel" in kinds | {name}:
+            return ""
+        if name == "OutputModel":
+            shown = [self._output(nbformat.from_dict(output)) for output in state.get("outputs", [])]
+            return "".join(self._tokens.restore(self._as_html(piece)) for piece in shown)
+        if name == "ImageModel" and (value := state.get("value")):
+            data = value.get("data", "") if isinstance(value, dict) else value
+            return f'<img class="picture" alt="" src="{self._save(data, "png")}">' if data else ""
+        if name in ("HTMLModel", "LabelModel"):
+            return f'<p class="nb-widget">{state.get("value", "")}</p>'
+        if "value" in state and name.endswith(("SliderModel", "DropdownModel", "TextModel", "CheckboxModel")):
+            what = html.escape(f"{state.get('description', '')} {state['value']}".strip())
+            return f'<p class="nb-widget">▸ {what} (to be moved in the running notebook)</p>'
+        if name == "ButtonModel":
+            return f'<p class="nb-widget">[ {html.escape(state.get("description", ""))} ]</p>'
+        return "".join(self._widget(child) for child in children)
+
+    def _as_html(self, piece: str) -> str:
+        fenced = re.fullmatch(r"```\w*\n(.*)\n```", piece, re.S)
+        return f"<pre><code>{html.escape(fenced[1])}</code></pre>" if fenced else piece
+
+    def _save(self, data: str, ending: str) -> str:
+        """Writes a picture or video beside the page and gives its address as the page sees it."""
+        content = base64.b64decode(data) if ending != "svg" else data.encode()
+        name = f"{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
+        (self._folder / self._name).mkdir(parents=True, exist_ok=True)
+        (self._folder / self._name / name).write_bytes(content)
+        return f"{self._name}/{name}"
+
+
+def _as_text(text: str) -> str:
+    """Printed text as a block, without progress bars and colours."""
+    lines = [ESCAPES.sub("", line).rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
+    lines = [line for line in lines if not PROGRESS.search(line)]
+    shown = "\n".join(lines).strip("\n")
+    return f"```text\n{shown}\n```" if shown.strip() else ""

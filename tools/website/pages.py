@@ -1,0 +1,84 @@
+"""Puts the pages of the site together: those of docs/, the notebooks, the library, the changelog."""
+
+import os
+import pathlib
+import re
+import shutil
+
+import nbformat
+
+from tools.website import rooms
+from tools.website.notebooks import NotebookPage
+from tools.website.tokens import Tokens, loosen_lists
+
+BESIDE = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}
+"""Pages in the checkout's root, and what they are on the site."""
+
+LINK = re.compile(r"(?P<before>\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+
+
+def stage(
+    root: pathlib.Path, folder: pathlib.Path, notebooks: dict[str, nbformat.NotebookNode], *, executed: bool
+) -> Tokens:
+    """Writes the pages that mkdocs makes the site of.
+
+    Args:
+        root: The checkout.
+        folder: Where the pages go; emptied first.
+        notebooks: By name.
+        executed: Whether the notebooks have outputs.
+
+    Returns:
+        The HTML that stands behind marks in the pages.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    shutil.copytree(root / "docs", folder)
+    tokens = Tokens()
+    for source, name in BESIDE.items():
+        if source != "README.md":
+            shutil.copy(root / source, folder / name)
+    for path in folder.glob("*.md"):
+        origin = next(
+            (root / source for source, name in BESIDE.items() if name == path.name), root / "docs" / path.name
+        )
+        if path.name == "index.md":
+            origin = root / "docs" / path.name
+        path.write_text(_relink(loosen_lists(path.read_text("utf-8")), origin, root, path, folder), encoding="utf-8")
+    course = folder / "course"
+    course.mkdir()
+    for name, notebook in notebooks.items():
+        page = course / f"{name}.md"
+        text = NotebookPage(name, notebook, course, tokens).to_markdown(executed=executed)
+        page.write_text(_relink(text, root / "notebooks" / page.name, root, page, folder), encoding="utf-8")
+        shutil.copy(root / "notebooks" / f"{name}.ipynb", course)
+    rooms.write_pages(folder / "library")
+    return tokens
+
+
+def _relink(text: str, origin: pathlib.Path, root: pathlib.Path, page: pathlib.Path, folder: pathlib.Path) -> str:
+    """Turns links between files of the checkout into links between pages of the site."""
+
+    def replace(found: re.Match) -> str:
+        target, anchor = found["target"], found["anchor"] or ""
+        if re.match(r"[a-z]+:", target) or target.startswith("blockpiece"):
+            return found[0]
+        meant = pathlib.Path(os.path.normpath(origin.parent / target))
+        if not meant.is_relative_to(root):
+            return found[0]
+        on_site = _place(meant.relative_to(root), folder)
+        return f"{found['before']}{os.path.relpath(on_site, page.parent)}{anchor})"
+
+    return LINK.sub(replace, text)
+
+
+def _place(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Where a file of the checkout is on the site."""
+    if path.as_posix() in BESIDE:
+        return folder / BESIDE[path.as_posix()]
+    if path.parts[0] == "notebooks":
+        # Links inside a notebook page to its own file are between files of the site already.
+        return folder / "course" / path.with_suffix(".md").name
+    if path.parts[0] == "docs":
+        return folder / path.relative_to("docs")
+    return folder / path

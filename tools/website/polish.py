@@ -1,0 +1,88 @@
+"""Runs mkdocs on the pages, and puts in what Markdown must not touch: outputs, formulas, drawings."""
+
+import logging
+import pathlib
+import re
+
+from mkdocs.commands.build import build as build_with_mkdocs
+from mkdocs.config import load_config
+from mkdocs.plugins import BasePlugin
+
+from tools.website.tokens import Tokens
+
+DRAWING = re.compile(r'<p><img alt="(?P<words>[^"]*)" src="(?P<path>[^"]*drawings/(?P<name>\w+)\.svg)"\s*/?></p>')
+TAUGHT = re.compile(r"Taught in notebooks/(\w+)\.")
+
+
+class Polish(BasePlugin):
+    """Changes the HTML of pages before they are put into the theme.
+
+    Args:
+        drawings: Where the drawings lie.
+        tokens: The HTML behind the marks.
+    """
+
+    def __init__(self, drawings: pathlib.Path, tokens: Tokens):
+        super().__init__()
+        self._drawings, self._tokens = drawings, tokens
+
+    def on_page_content(self, page_html: str, *, page, config, files) -> str:
+        """Puts drawings, notebooks' outputs and formulas in, and links functions to the notebook that teaches them."""
+        page_html = DRAWING.sub(self._draw, self._tokens.restore(page_html))
+        courses = {file.name for file in files.documentation_pages() if file.src_uri.startswith("course/")}
+        up = "../" * page.file.src_uri.count("/")
+
+        def link(found: re.Match) -> str:
+            if found[1] not in courses:
+                return found[0]
+            return f'Taught in <a href="{up}course/{found[1]}.html">notebook {found[1]}</a>.'
+
+        return TAUGHT.sub(link, page_html)
+
+    def _draw(self, found: re.Match) -> str:
+        svg = (self._drawings / f"{found['name']}.svg").read_text(encoding="utf-8")
+        # The page's colours decide, not the system's.
+        return f'<figure class="drawing">{re.sub(r"<style>.*?</style>", "", svg, flags=re.S)}</figure>'
+
+
+def build(config_file: pathlib.Path, pages: pathlib.Path, out: pathlib.Path, tokens: Tokens) -> None:
+    """Builds the site, with every warning an error.
+
+    Args:
+        config_file: mkdocs.yml.
+        pages: What `pages.stage` wrote.
+        out: Where the site goes.
+        tokens: What `pages.stage` gave.
+
+    Raises:
+        mkdocs.exceptions.Abort: If there was a warning.
+    """
+    warnings = logging.StreamHandler()
+    warnings.setLevel(logging.WARNING)
+    logging.getLogger("mkdocs").addHandler(warnings)
+    config = load_config(str(config_file), docs_dir=str(pages), site_dir=str(out), strict=True)
+    config.nav = _fill(config.nav, pages)
+    config.plugins["polish"] = Polish(pages / "drawings", tokens)
+    config.plugins.run_event("startup", command="build", dirty=False)
+    try:
+        build_with_mkdocs(config)
+    finally:
+        config.plugins.run_event("shutdown")
+
+
+def _fill(nav: list, pages: pathlib.Path) -> list:
+    """Enters notebooks and rooms into the navigation."""
+    lists = {
+        "<notebooks>": [f"course/{path.name}" for path in sorted((pages / "course").glob("*.md"))],
+        "<rooms>": [
+            {"Functions and classes": [f"library/{path.name}" for path in sorted((pages / "library").glob("*.md"))]}
+        ],
+    }
+    filled = []
+    for entry in nav:
+        if isinstance(entry, dict):
+            [(title, below)] = entry.items()
+            filled.append({title: _fill(below, pages) if isinstance(below, list) else below})
+        else:
+            filled += lists.get(entry, [entry])
+    return filled

@@ -1,0 +1,73 @@
+"""Pages of the library's public names, one per room, for mkdocstrings to fill."""
+
+import importlib
+import inspect
+import pathlib
+
+ROOMS = {
+    "media": "Pictures and video in and out.",
+    "faces": "A face in a frame: detect, follow, align, landmarks, masks.",
+    "facesets": "Many faces of one person on disk.",
+    "networks": "Encoder, two decoders with attention masks, two discriminators.",
+    "training": "Augmentation, losses, schedule, the step, checkpoints, previews.",
+    "conversion": "A trained run and a video give a swapped video.",
+    "evaluation": "How good a swap is, and whether it is one.",
+    "show": "Pictures for notebooks.",
+    "widgets": "Things to click, in notebooks.",
+    "pipeline": "All of it in order.",
+}
+TABLES = {
+    "DetectConfig": "detection",
+    "TrackConfig": "following",
+    "ExtractConfig": "extraction",
+    "NetworkConfig": "networks",
+    "TrainConfig": "training",
+    "RunConfig": "runs",
+    "ConvertConfig": "conversion",
+    "OutputConfig": "output",
+    "EvaluateConfig": "evaluation",
+}
+"""Classes of options, and their heading on the page of options."""
+
+
+def write_pages(folder: pathlib.Path) -> list[tuple[str, str]]:
+    """Writes a page per room that there is; gives the name and file name of each."""
+    written = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for room, words in ROOMS.items():
+        if importlib.util.find_spec(f"faceswap_lib.{room}") is None:
+            continue
+        (folder / f"{room}.md").write_text(_page(room, words), encoding="utf-8")
+        written.append((room, f"{room}.md"))
+    return written
+
+
+def _page(room: str, words: str) -> str:
+    module = importlib.import_module(f"faceswap_lib.{room}")
+    parts = [f"# faceswap_lib.{room}\n\n{words} {inspect.getdoc(module)}"]
+    for name in sorted(_public_names(module), key=lambda name: (name.isupper(), name.lower())):
+        thing = getattr(module, name)
+        if not (inspect.isfunction(thing) or inspect.isclass(thing)):
+            parts.append(f"## `{name}` {{#{name.lower()}}}\n\n{_constant(thing)}")
+        elif name in TABLES:
+            parts.append(
+                f"## `{name}`\n\n{inspect.getdoc(thing)} A frozen dataclass; its fields with their defaults are in the "
+                f"[table of options](../options.md#{TABLES[name]})."
+            )
+        else:
+            parts.append(f"::: {thing.__module__}.{thing.__qualname__}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _public_names(module) -> list[str]:
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    things = {name: thing for name, thing in vars(module).items() if not name.startswith("_")}
+    return [name for name, thing in things.items() if inspect.isfunction(thing) or inspect.isclass(thing)]
+
+
+def _constant(value) -> str:
+    if isinstance(value, dict):
+        return "A dictionary with the keys " + ", ".join(f"`{key}`" for key in value) + "."
+    text = repr(value)
+    return f"`{text}`" if len(text) < 80 else f"A `{type(value).__name__}`."
