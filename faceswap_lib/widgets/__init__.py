@@ -1,9 +1,10 @@
-"""What a notebook shows that answers to the mouse: a wipe between pictures, a training that can be stopped.
+"""What a notebook shows that answers to the mouse: a wipe between pictures, a training to be stopped, a faceset.
 
 Everything works in Jupyter and in Colab, needs no network, and several on one page do not disturb each other.
 """
 
 from faceswap_lib.widgets.comparison import Comparison, before_after
 from faceswap_lib.widgets.dashboard import TrainingDashboard
+from faceswap_lib.widgets.gallery import FacesetGallery
 
-__all__ = ["Comparison", "TrainingDashboard", "before_after"]
+__all__ = ["Comparison", "FacesetGallery", "TrainingDashboard", "before_after"]

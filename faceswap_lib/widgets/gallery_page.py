@@ -1,0 +1,146 @@
+"""What a gallery has on a notebook's page: thumbnails that are buttons, and the buttons above them."""
+
+import typing
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.widgets.comparison import jpeg_data
+
+if typing.TYPE_CHECKING:
+    from faceswap_lib.widgets.gallery import FacesetGallery
+
+SIDE = 96
+"""Side of a thumbnail on the page in pixels."""
+
+QUALITY = 80
+"""JPEG quality of a thumbnail."""
+
+STYLE = (
+    """
+.faceswap-gallery .jupyter-button.faceswap-crop{width:%(side)dpx;height:%(side)dpx;padding:0;margin:0;border:0;
+ border-radius:3px;background-size:cover;background-color:#888;box-shadow:none;font-size:11px;overflow:hidden;
+ display:flex;align-items:flex-end;justify-content:center;color:#fff;text-shadow:0 0 3px #000,0 0 3px #000;
+ line-height:16px}
+.faceswap-gallery .jupyter-button.faceswap-crop:hover{filter:brightness(1.12)}
+.faceswap-gallery .jupyter-button.faceswap-crop.mod-active{outline:4px solid #e01b24;outline-offset:-4px;
+ background-color:#e01b24;background-blend-mode:luminosity}
+""".replace("\n", "")
+    % {"side": SIDE}
+)
+
+
+def import_widgets() -> typing.Any:
+    """The package that makes buttons.
+
+    Raises:
+        ImportError: If it is missing.
+    """
+    try:
+        import ipywidgets
+    except ImportError as error:
+        raise ImportError("ipywidgets is not installed; pip install 'faceswap_lib[notebooks]'") from error
+    return ipywidgets
+
+
+class GalleryPage:
+    """The page of a gallery.
+
+    Each thumbnail is a button that stays pressed, with a class of its own; a style sheet, written anew for every page,
+    gives every class its picture. So a page of thumbnails is one message, and a mark shows before the kernel knows.
+
+    Args:
+        gallery: What is shown, and asked to do what is clicked.
+        per_page: Thumbnails on a page.
+        columns: Thumbnails in a row.
+
+    Attributes:
+        box: The widget.
+    """
+
+    def __init__(self, gallery: "FacesetGallery", *, per_page: int, columns: int):
+        from faceswap_lib.widgets.gallery import ORDERS
+
+        widgets = import_widgets()
+        self._gallery = gallery
+        self._drawing = False
+        self._class = f"faceswap-gallery-{id(self):x}"
+        self._style = widgets.HTML(layout={"display": "none"})
+        self._thumbnails = [widgets.ToggleButton() for _ in range(per_page)]
+        for place, thumbnail in enumerate(self._thumbnails):
+            thumbnail.add_class("faceswap-crop")
+            thumbnail.add_class(f"faceswap-crop-{place}")
+            thumbnail.observe(self._note_click, "value")
+        self._order = widgets.Dropdown(options=ORDERS, description="sort by", layout={"width": "190px"})
+        self._order.observe(self._note_order, "value")
+        self._page = widgets.BoundedIntText(value=1, min=1, description="page", layout={"width": "150px"})
+        self._page.observe(self._note_page, "value")
+        self._pages = widgets.Label()
+        self._back, self._forth = (widgets.Button(description=text, layout={"width": "40px"}) for text in "‹›")
+        self._back.on_click(lambda _: gallery.turn_to(gallery.page - 1))
+        self._forth.on_click(lambda _: gallery.turn_to(gallery.page + 1))
+        self._aside = widgets.Button(button_style="danger", layout={"width": "190px"})
+        self._aside.on_click(lambda _: self._set_aside())
+        self._undo = widgets.Button(description="undo", icon="undo", layout={"width": "140px"})
+        self._undo.on_click(lambda _: gallery.undo())
+        self._title = widgets.Label()
+        places = [self._order, self._back, self._page, self._pages, self._forth]
+        grid = widgets.GridBox(
+            self._thumbnails, layout={"grid_template_columns": f"repeat({columns}, {SIDE}px)", "grid_gap": "4px"}
+        )
+        rows = [widgets.HBox(places), widgets.HBox([self._aside, self._undo, self._title]), grid]
+        self.box = widgets.VBox([self._style, *rows])
+        self.box.add_class("faceswap-gallery")
+        self.box.add_class(self._class)
+
+    def draw(self) -> None:
+        """Shows the gallery's page, with its pictures."""
+        gallery, crops = self._gallery, self._gallery.crops()
+        rules = [
+            f".{self._class} .faceswap-crop-{place}"
+            f"{{background-image:url({jpeg_data(gallery.read_thumbnail(crop), quality=QUALITY)})}}"
+            for place, crop in enumerate(crops)
+        ]
+        self._style.value = f"<style>{STYLE}{''.join(rules)}</style>"
+        for place, thumbnail in enumerate(self._thumbnails):
+            thumbnail.layout.display = None if place < len(crops) else "none"
+            thumbnail.description = gallery.caption(crops[place]) if place < len(crops) else ""
+            thumbnail.tooltip = crops[place] if place < len(crops) else ""
+        self._drawing = True
+        self._order.value = gallery.order
+        self._page.max = gallery.pages
+        self._page.value = gallery.page + 1
+        self._drawing = False
+        self._pages.value = f"of {gallery.pages}"
+        self._back.disabled, self._forth.disabled = gallery.page == 0, gallery.page == gallery.pages - 1
+        self.draw_marks()
+
+    def draw_marks(self) -> None:
+        """Shows which crops are marked, and what can be done."""
+        gallery = self._gallery
+        self._drawing = True
+        for thumbnail, crop in zip(self._thumbnails, gallery.crops(), strict=False):
+            thumbnail.value = crop in gallery.marked
+        self._drawing = False
+        self._aside.description = f"set {len(gallery.marked):,} marked aside"
+        self._aside.disabled = not gallery.marked
+        self._undo.disabled = not gallery.undoable
+        self._undo.description = f"bring {gallery.undoable:,} back" if gallery.undoable else "undo"
+        self._title.value = gallery.title
+
+    def _note_click(self, change: typing.Any) -> None:
+        if not self._drawing:
+            place = self._thumbnails.index(change.owner)
+            self._gallery.mark(self._gallery.crops()[place], marked=change.new)
+
+    def _note_order(self, change: typing.Any) -> None:
+        if not self._drawing:
+            self._gallery.sort_by(change.new)
+
+    def _note_page(self, change: typing.Any) -> None:
+        if not self._drawing:
+            self._gallery.turn_to(change.new - 1)
+
+    def _set_aside(self) -> None:
+        try:
+            self._gallery.set_aside()
+        except WorkspaceError as error:  # a click has no cell below which an error could show
+            self._gallery.say(str(error))
