@@ -8,6 +8,7 @@ from mkdocs.commands.build import build as build_with_mkdocs
 from mkdocs.config import load_config
 from mkdocs.plugins import BasePlugin
 
+from tools.website.rooms import ROOMS
 from tools.website.tokens import Tokens
 
 DRAWING = re.compile(r'<p><img alt="(?P<words>[^"]*)" src="(?P<path>[^"]*drawings/(?P<name>\w+)\.svg)"\s*/?></p>')
@@ -70,13 +71,20 @@ def build(config_file: pathlib.Path, pages: pathlib.Path, out: pathlib.Path, tok
         config.plugins.run_event("shutdown")
 
 
+def _numbered(page: pathlib.Path) -> dict[str, str]:
+    """A notebook's entry in the navigation: its number and its title."""
+    title = re.search(r"^# +(?:\d\d +)?(.+)$", page.read_text(encoding="utf-8"), re.M)
+    if title is None:
+        raise ValueError(f"{page.name}: expected a title in the notebook's first cell")
+    return {f"{page.name[:2]} {title[1]}": f"course/{page.name}"}
+
+
 def _fill(nav: list, pages: pathlib.Path) -> list:
     """Enters notebooks and rooms into the navigation."""
+    library = [f"library/{room}.md" for room in ROOMS if (pages / "library" / f"{room}.md").is_file()]
     lists = {
-        "<notebooks>": [f"course/{path.name}" for path in sorted((pages / "course").glob("*.md"))],
-        "<rooms>": [
-            {"Functions and classes": [f"library/{path.name}" for path in sorted((pages / "library").glob("*.md"))]}
-        ],
+        "<notebooks>": [_numbered(path) for path in sorted((pages / "course").glob("*.md"))],
+        "<rooms>": [{"Functions and classes": library}],
     }
     filled = []
     for entry in nav:

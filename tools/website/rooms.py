@@ -1,21 +1,14 @@
 """Pages of the library's public names, one per room, for mkdocstrings to fill."""
 
-import importlib
+import importlib.util
 import inspect
 import pathlib
 
-ROOMS = {
-    "media": "Pictures and video in and out.",
-    "faces": "A face in a frame: detect, follow, align, landmarks, masks.",
-    "facesets": "Many faces of one person on disk.",
-    "networks": "Encoder, two decoders with attention masks, two discriminators.",
-    "training": "Augmentation, losses, schedule, the step, checkpoints, previews.",
-    "conversion": "A trained run and a video give a swapped video.",
-    "evaluation": "How good a swap is, and whether it is one.",
-    "show": "Pictures for notebooks.",
-    "widgets": "Things to click, in notebooks.",
-    "pipeline": "All of it in order.",
-}
+ROOMS = (
+    *("media", "faces", "facesets", "networks", "training", "conversion", "evaluation", "show", "widgets", "pipeline"),
+)
+"""Rooms with public names, in their order; those that are not there are passed over."""
+
 TABLES = {
     "DetectConfig": "detection",
     "TrackConfig": "following",
@@ -30,21 +23,17 @@ TABLES = {
 """Classes of options, and their heading on the page of options."""
 
 
-def write_pages(folder: pathlib.Path) -> list[tuple[str, str]]:
-    """Writes a page per room that there is; gives the name and file name of each."""
-    written = []
+def write_pages(folder: pathlib.Path) -> None:
+    """Writes a page per room that there is."""
     folder.mkdir(parents=True, exist_ok=True)
-    for room, words in ROOMS.items():
-        if importlib.util.find_spec(f"faceswap_lib.{room}") is None:
-            continue
-        (folder / f"{room}.md").write_text(_page(room, words), encoding="utf-8")
-        written.append((room, f"{room}.md"))
-    return written
+    for room in ROOMS:
+        if importlib.util.find_spec(f"faceswap_lib.{room}") is not None:
+            (folder / f"{room}.md").write_text(_page(room), encoding="utf-8")
 
 
-def _page(room: str, words: str) -> str:
+def _page(room: str) -> str:
     module = importlib.import_module(f"faceswap_lib.{room}")
-    parts = [f"# faceswap_lib.{room}\n\n{words} {inspect.getdoc(module)}"]
+    parts = [f"# faceswap_lib.{room}\n\n{inspect.getdoc(module)}"]
     for name in sorted(_public_names(module), key=lambda name: (name.isupper(), name.lower())):
         thing = getattr(module, name)
         if not (inspect.isfunction(thing) or inspect.isclass(thing)):

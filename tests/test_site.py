@@ -1,0 +1,137 @@
+"""The documentation site: formulas and outputs survive, dead links are found, and all of it builds strictly."""
+
+import base64
+import os
+import pathlib
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from tests.conftest import ROOT
+from tools.website.check import find_dead_links
+from tools.website.notebooks import WIDGET, WIDGET_STATE, NotebookPage
+from tools.website.tokens import Tokens, loosen_lists, mark_math
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The site with plain notebooks."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, str(ROOT / "tools" / "build_site.py"), "--notebooks", "plain"]
+    command += ["--out", str(folder / "out"), "--work", str(folder / "work")]
+    # As from a shell: warnings of packages are their own business, those of mkdocs are errors.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    return folder / "out"
+
+
+def page_of(cells: list[nbformat.NotebookNode], folder: pathlib.Path, *, state: dict | None = None) -> str:
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    if state:
+        notebook.metadata.widgets = {WIDGET_STATE: {"state": state}}
+    tokens = Tokens()
+    page = NotebookPage("00_some", notebook, folder, tokens).to_markdown(executed=True)
+    return tokens.restore(page)
+
+
+def code_of(source: str, *outputs: nbformat.NotebookNode, tags: tuple[str, ...] = ()) -> nbformat.NotebookNode:
+    cell = nbformat.v4.new_code_cell(source, outputs=list(outputs))
+    cell.metadata.tags = list(tags)
+    return cell
+
+
+def shown(**data) -> nbformat.NotebookNode:
+    return nbformat.v4.new_output("display_data", data={key.replace("__", "/"): value for key, value in data.items()})
+
+
+def test_the_site_has_every_page_notebook_and_room_and_no_dead_link(built: pathlib.Path):
+    names = {path.relative_to(built).as_posix() for path in built.rglob("*.html")}
+    assert {f"{path.stem}.html" for path in (ROOT / "docs").glob("*.md")} <= names
+    assert {f"course/{path.stem}.html" for path in (ROOT / "notebooks").glob("*.ipynb")} <= names
+    assert {"library/faces.html", "library/training.html", "changelog.html", "contributing.html"} <= names
+    assert find_dead_links(built) == []
+
+
+def test_drawings_are_in_the_page_and_follow_its_colours(built: pathlib.Path):
+    page = (built / "how-it-works.html").read_text(encoding="utf-8")
+    assert page.count('<figure class="drawing"><svg') == 5
+    assert "prefers-color-scheme: dark) {\nsvg" not in page
+
+
+def test_functions_link_to_the_notebook_that_teaches_them(built: pathlib.Path):
+    assert "course/" in (built / "library" / "show.html").read_text(encoding="utf-8")
+    for path in (built / "library").glob("*.html"):
+        assert "Taught in notebooks/0" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_dead_links_anchors_and_things_fetched_from_elsewhere_are_found(tmp_path: pathlib.Path):
+    (tmp_path / "there.html").write_text('<h2 id="here">x</h2>')
+    links = ["there.html", "there.html#here", "there.html#gone", "gone.html", "https://example.org"]
+    page = "".join(f'<a href="{link}">x</a>' for link in links) + '<img src="https://example.org/x.png">'
+    (tmp_path / "index.html").write_text(page)
+    dead = ["there.html#gone", "gone.html", "https://example.org/x.png"]
+    assert find_dead_links(tmp_path) == [("index.html", link) for link in dead]
+
+
+def test_formulas_become_mathml_and_dollars_in_code_stay():
+    tokens = Tokens()
+    page = tokens.restore(mark_math("so $x_1$ costs `$5` and\n\n$$a = b$$\n\n    $HOME\n", tokens))
+    assert page.count("<math") == 2 and 'display="block"' in page
+    assert "`$5`" in page and "    $HOME" in page
+
+
+def test_lists_after_a_paragraph_get_their_empty_line():
+    assert loosen_lists("so:\n- a\n  more\n- b") == "so:\n\n- a\n  more\n- b"
+    assert loosen_lists("```\nso:\n- a\n```") == "```\nso:\n- a\n```"
+
+
+def test_pictures_and_videos_become_files_beside_the_page(tmp_path: pathlib.Path):
+    video = base64.b64encode(b"a video").decode()
+    html = f'<video controls><source src="data:video/mp4;base64,{video}"></video>'
+    page = page_of([code_of("a", shown(image__png=PIXEL)), code_of("b", shown(text__html=html))], tmp_path)
+    files = {path.suffix: path for path in (tmp_path / "00_some").iterdir()}
+    assert files[".png"].read_bytes() == base64.b64decode(PIXEL) and files[".mp4"].read_bytes() == b"a video"
+    assert "base64" not in page and f'src="00_some/{files[".mp4"].name}"' in page
+
+
+def test_progress_bars_are_left_out_and_print_stays(tmp_path: pathlib.Path):
+    bar = nbformat.v4.new_output("stream", name="stderr", text="\r 10%|#   | 1/10\r100%|####| 10/10\n")
+    said = nbformat.v4.new_output("stream", name="stdout", text="ten \x1b[1mfaces\x1b[0m\n")
+    page = page_of([code_of("train()", bar, said)], tmp_path)
+    assert "```text\nten faces\n```" in page and "%|" not in page
+
+
+def test_solutions_are_folded_and_live_source_is_python(tmp_path: pathlib.Path):
+    solution = code_of("# @title Solution\nx = 1", tags=("solution",))
+    source = code_of("show.source(f)", shown(text__html='<div class="faceswap-source"><pre>def f(): ...</pre></div>'))
+    page = page_of([nbformat.v4.new_markdown_cell("# Title"), solution, source], tmp_path)
+    assert page.startswith("# Title\n")
+    assert "<summary>Solution</summary>" in page and "# @title" not in page
+    assert "```python\ndef f(): ...\n```" in page
+
+
+def test_sliders_show_what_they_show_at_first(tmp_path: pathlib.Path):
+    state = {
+        "box": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_slider", "IPY_MODEL_out"]}},
+        "slider": {"model_name": "FloatSliderModel", "state": {"description": "noise", "value": 0.001}},
+        "out": {"model_name": "OutputModel", "state": {"outputs": [shown(image__png=PIXEL)]}},
+        "bar": {"model_name": "HBoxModel", "state": {"children": ["IPY_MODEL_progress"]}},
+        "progress": {"model_name": "FloatProgressModel", "state": {"value": 3}},
+    }
+    cells = [
+        code_of(name, nbformat.v4.new_output("display_data", data={WIDGET: {"model_id": name}}))
+        for name in ("box", "bar")
+    ]
+    page = page_of(cells, tmp_path, state=state)
+    assert "noise 0.001" in page and page.count("<img") == 1 and page.count("nb-output") >= 1
+
+
+def test_a_cell_that_failed_stops_the_build(tmp_path: pathlib.Path):
+    failed = nbformat.v4.new_output("error", ename="ValueError", evalue="no face", traceback=[])
+    with pytest.raises(ValueError, match="no face"):
+        page_of([code_of("x", failed)], tmp_path)
