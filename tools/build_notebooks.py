@@ -4,11 +4,13 @@
     python tools/build_notebooks.py --check   writes nothing; names files that are not what their text gives, exits 1
 
 The text is `notebooks/NN_name.py` in jupytext's percent format. The notebooks have no outputs, and building twice gives
-the same bytes. The Colab notebooks are the same text plus the cells of `tools/colab_header.py`, less cells tagged
-`local`: cells tagged `after-parameters` come after the cell tagged `parameters`, the others come first.
+the same bytes. The Colab notebooks are the same text less cells tagged `local`, plus the cells of `tools/colab/`:
+`first.py` before everything; after the cell tagged `parameters`, `fetch.py` and what its names ask for (`mirror.py` for
+MIRROR, `video.py` for VIDEO, `videos.py` for VIDEO_A); `last.py` at the end.
 """
 
 import argparse
+import ast
 import hashlib
 import pathlib
 import string
@@ -31,6 +33,9 @@ COLAB = {
     "06_video_conversion": "faceswap_video_conversion",
 }
 """Which notebooks are built for Colab too, and their names there."""
+
+ASKED_FOR = {"MIRROR": "mirror", "VIDEO": "video", "VIDEO_A": "videos"}
+"""The cells that a Colab notebook has if its parameters have this name."""
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -74,15 +79,13 @@ def build_all(root: pathlib.Path) -> dict[pathlib.Path, str]:
     Returns:
         The text of each .ipynb by its path.
     """
-    header = string.Template((root / "tools" / "colab_header.py").read_text(encoding="utf-8"))
-    header_cells = _read_cells(header.substitute(install_from=INSTALL_FROM))
     built = {}
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.py")):
         cells = _read_cells(path.read_text(encoding="utf-8"))
         built[path.with_suffix(".ipynb")] = _to_json(cells, KERNEL)
         if name := COLAB.get(path.stem):
             built[root / "colab" / f"{name}.ipynb"] = _to_json(
-                _add_colab_cells(cells, header_cells, name), {**KERNEL, **COLAB_METADATA}
+                _add_colab_cells(cells, root / "tools" / "colab", path.stem, name), {**KERNEL, **COLAB_METADATA}
             )
     return built
 
@@ -104,18 +107,31 @@ def _tags(cell: nbformat.NotebookNode) -> list[str]:
 
 
 def _add_colab_cells(
-    cells: list[nbformat.NotebookNode], header: list[nbformat.NotebookNode], name: str
+    cells: list[nbformat.NotebookNode], folder: pathlib.Path, notebook: str, name: str
 ) -> list[nbformat.NotebookNode]:
+    def read_part(part: str) -> list[nbformat.NotebookNode]:
+        text = string.Template((folder / f"{part}.py").read_text(encoding="utf-8"))
+        return _read_cells(text.substitute(install_from=INSTALL_FROM, notebook=notebook))
+
     cells = [cell for cell in cells if "local" not in _tags(cell)]
-    later = [cell for cell in header if "after-parameters" in _tags(cell)]
-    first = [cell for cell in header if cell not in later]
-    if REPOSITORY:
-        link = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/colab/{name}.ipynb"
-        first.insert(0, nbformat.v4.new_markdown_cell(BADGE.format(link=link)))
     places = [index for index, cell in enumerate(cells) if "parameters" in _tags(cell)]
     if len(places) != 1:
-        raise ValueError(f"{name}: expected one cell tagged 'parameters', got {len(places)}")
-    return [*first, *cells[: places[0] + 1], *later, *cells[places[0] + 1 :]]
+        raise ValueError(f"{notebook}: expected one cell tagged 'parameters', got {len(places)}")
+    given, rest = cells[: places[0] + 1], cells[places[0] + 1 :]
+    names = _assigned(given[-1].source)
+    parts = ["fetch", *(part for parameter, part in ASKED_FOR.items() if parameter in names)]
+    badge = []
+    if REPOSITORY:
+        link = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/colab/{name}.ipynb"
+        badge = [nbformat.v4.new_markdown_cell(BADGE.format(link=link))]
+    asked = [cell for part in parts for cell in read_part(part)]
+    return [*badge, *read_part("first"), *given, *asked, *rest, *read_part("last")]
+
+
+def _assigned(source: str) -> set[str]:
+    """The names that a cell gives values to."""
+    nodes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assign))
+    return {target.id for node in nodes for target in node.targets if isinstance(target, ast.Name)}
 
 
 def _to_json(cells: list[nbformat.NotebookNode], metadata: dict) -> str:

@@ -1,0 +1,119 @@
+"""Says what installing this package would move of a list of packages, such as those Colab comes with.
+
+    python tools/check_colab_install.py CONSTRAINTS [--python PYTHON] [--extras colab,provenance]
+
+CONSTRAINTS is a file of lines `name==version`. pip resolves the package under them without installing anything, with
+the Python named. Exit code 0: it resolves, and what is new is listed; 1: it cannot without moving something, and pip's
+reason is printed. A listed version that does not exist for that Python cannot constrain anything there; such lines are
+left out and named.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import typing
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LOST = re.compile(r"no matching distributions available for your environment:\n((?:[ \t]+\S+\n)+)")
+TRIES = 10
+
+
+class Outcome(typing.NamedTuple):
+    """What pip found: versions by name, the constraints it could not use, and its words where it failed."""
+
+    versions: dict[str, str]
+    unusable: list[str]
+    reason: str
+
+
+def main() -> int:
+    """Resolves, prints, gives the exit code."""
+    parser = argparse.ArgumentParser(description="What would an install move of the packages listed?")
+    parser.add_argument("constraints", type=pathlib.Path, help="lines of name==version")
+    parser.add_argument("--python", default=sys.executable, help="the Python to install for; it needs pip 23 or newer")
+    parser.add_argument("--extras", default="colab", help="extras, with commas between them")
+    parser.add_argument("--project", default=str(ROOT), help="what to install: a folder, a zip, an address")
+    arguments = parser.parse_args()
+    listed = read_constraints(arguments.constraints.read_text(encoding="utf-8"))
+    outcome = resolve(arguments.python, arguments.project, arguments.extras, listed)
+    print("\n".join(to_lines(outcome, listed)))
+    return 1 if outcome.reason else 0
+
+
+def read_constraints(text: str) -> dict[str, str]:
+    """Reads `name==version` lines; comments and anything else are passed over."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    pairs = (line.split("==") for line in lines if line.count("==") == 1)
+    return {to_plain(name): version.strip() for name, version in pairs}
+
+
+def to_plain(name: str) -> str:
+    """A package's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def resolve(python: str, project: str, extras: str, listed: dict[str, str]) -> Outcome:
+    """Asks pip, leaving out constraints that this Python has no distribution for, until it says yes or really no."""
+    unusable: list[str] = []
+    for _ in range(TRIES):
+        used = {name: version for name, version in listed.items() if name not in unusable}
+        versions, words = ask_pip(python, project, extras, used)
+        if versions:
+            return Outcome(versions, unusable, "")
+        lost = find_lost(words, used)
+        if not lost:
+            break
+        unusable += lost
+    return Outcome({}, unusable, words.strip())
+
+
+def find_lost(words: str, used: dict[str, str]) -> list[str]:
+    """The constrained packages that pip says have no distribution here."""
+    found = LOST.search(words + "\n")
+    return [name for name in map(to_plain, found[1].split()) if name in used] if found else []
+
+
+def ask_pip(python: str, project: str, extras: str, constraints: dict[str, str]) -> tuple[dict[str, str], str]:
+    """One dry run: the versions by name, or nothing and what pip said."""
+    wanted = f"faceswap_lib[{extras}] @ {to_address(project)}" if extras else f"faceswap_lib @ {to_address(project)}"
+    with tempfile.TemporaryDirectory() as folder:
+        pins, report = pathlib.Path(folder, "constraints.txt"), pathlib.Path(folder, "report.json")
+        pins.write_text("".join(f"{name}=={version}\n" for name, version in constraints.items()), encoding="utf-8")
+        asked = ["install", "--dry-run", "--ignore-installed", "--no-input", "--constraint", pins, "--report", report]
+        command = [python, "-m", "pip", *asked, wanted]
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+        if done.returncode:
+            return {}, done.stdout[done.stdout.find("ERROR") :] + done.stderr
+        installs = json.loads(report.read_text(encoding="utf-8"))["install"]
+    return {to_plain(each["metadata"]["name"]): each["metadata"]["version"] for each in installs}, ""
+
+
+def to_address(project: str) -> str:
+    """A path as an address, so that extras can be asked for of it."""
+    return pathlib.Path(project).resolve().as_uri() if pathlib.Path(project).exists() else project
+
+
+def to_lines(outcome: Outcome, listed: dict[str, str]) -> list[str]:
+    """The outcome in words."""
+    lines = [f"no such version for this Python, not constrained: {name}=={listed[name]}" for name in outcome.unusable]
+    if outcome.reason:
+        return [*lines, "it does not resolve with these versions:", outcome.reason]
+    versions = outcome.versions
+    same = sum(versions[name] == listed[name] for name in versions if name in listed)
+    moved = [
+        f"{name} {listed[name]} -> {version}"
+        for name, version in versions.items()
+        if listed.get(name, version) != version
+    ]
+    new = sorted(f"{name} {version}" for name, version in versions.items() if name not in listed)
+    lines.append(f"{len(versions)} packages: {same} listed ones as they are, {len(moved)} moved, {len(new)} new")
+    lines += [f"moved: {', '.join(moved)}"] if moved else []
+    return [*lines, f"new: {', '.join(new)}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   # Names that other cells of the notebook define.
+#   # ruff: noqa: E402, F821
+# ---
+
+# %% [markdown]
+# ### What an earlier session left
+#
+# All notebooks of the course share `WORKSPACE`, a folder of this machine, and its copy in Drive. Facesets are thousands
+# of small files, which Drive is slow with, so each lies there as one zip. Fetching takes only what is missing here.
+
+# %%
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.pipeline.keeping import fetch_work
+
+kept_name = WORKSPACE.strip("/").replace("/", "-")
+KEEP = my_drive / kept_name if has_drive else pathlib.Path(f"{kept_name}-kept")
+print(f"{KEEP} -> {WORKSPACE}\n{fetch_work(KEEP, Workspace(WORKSPACE)).to_text()}")

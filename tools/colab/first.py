@@ -1,0 +1,93 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   # Imports stand in the cells that first use them.
+#   # ruff: noqa: E402
+# ---
+
+# %% [markdown]
+# **Read this before you run anything on Google's machines.** Colab's rules have listed *creating deepfakes* among the
+# activities that are not allowed on its hosted machines since May 2022. This notebook is part of a course on how a face
+# swap works. Left as it is, it uses two animated public-domain portraits, but a face swap is what the course makes.
+# Read the [current rules](https://research.google.com/colaboratory/faq.html) first and stay within them; an account
+# that does not can lose its access. Nothing here hides from Google what it does.
+#
+# The same notebook runs without Google's machines: as `notebooks/$notebook.ipynb` in Jupyter on your own computer (two
+# processor cores are enough), on a university's hub or any other host whose rules allow it, or from this page with
+# *Connect > Connect to a local runtime*.
+
+# %% [markdown]
+# ## Getting this machine ready
+#
+# You start here every time: on the first day, and after every disconnect. Google takes a machine back after some hours,
+# or when nobody seems to be at the page, and everything on it is lost. So your work has two homes. It happens in a
+# folder of this machine, which is fast, and Google Drive keeps a copy. *Runtime > Run all* mounts Drive, installs the
+# package, fetches what an earlier session left, and goes on from there; the last cells keep what is new.
+#
+# Drive asks for your permission. If you refuse, or switch `USE_DRIVE` off, all runs the same, and a folder beside the
+# workspace takes the place of Drive; it is gone when the machine is.
+
+# %%
+# @title Google Drive
+import importlib.util
+import os
+import pathlib
+
+USE_DRIVE = True  # @param {type:"boolean"}
+DRIVE = "/content/drive"
+
+if USE_DRIVE and importlib.util.find_spec("google") and importlib.util.find_spec("google.colab"):
+    from google.colab import drive, errors
+
+    try:
+        drive.mount(DRIVE)
+    except (errors.Error, ValueError, NotImplementedError) as refused:
+        print(f"Drive: {refused}")
+my_drive = pathlib.Path(DRIVE, "MyDrive")
+has_drive = USE_DRIVE and os.path.isdir(my_drive)
+print("copies go to Google Drive" if has_drive else "no Drive: what you do not download is lost with this machine")
+
+# %% [markdown]
+# Now the package. The versions of everything that is installed already are given to pip as *constraints*: it may add
+# packages, and if it cannot do so without changing one of Google's, it stops and says why. `INSTALL_FROM` is an address
+# or a file. A file must be there first: a zip of the project's folder, dropped into the folder view at the left, or,
+# once for all sessions, into your Drive.
+
+# %%
+# @title Install
+import importlib.metadata
+
+INSTALL_FROM = "$install_from"  # @param {type:"string"}
+if not INSTALL_FROM.startswith("git+"):  # a zip of the project's folder, here or in Drive
+    places = [pathlib.Path(INSTALL_FROM), my_drive / pathlib.Path(INSTALL_FROM).name]
+    INSTALL_FROM = next((path for path in places if path.exists()), places[0]).absolute().as_uri()
+
+before = {package.name: package.version for package in importlib.metadata.distributions() if package.name}
+fixed = [f"{name}=={version}" for name, version in before.items() if name.replace("-", "_") != "faceswap_lib"]
+pathlib.Path("constraints.txt").write_text("\n".join(fixed))
+
+# %pip install --quiet --constraint constraints.txt "faceswap_lib[colab] @ {INSTALL_FROM}"
+
+# %% [markdown]
+# What has that changed? Nothing should have moved.
+
+# %%
+importlib.invalidate_caches()
+after = {package.name: package.version for package in importlib.metadata.distributions() if package.name}
+moved = {name: (old, after.get(name)) for name, old in before.items() if after.get(name) != old}
+print(f"{len(before)} packages were here, {len(moved)} of them moved", *moved.items(), sep="\n  ")
+print("new:", ", ".join(f"{name} {after[name]}" for name in sorted(after.keys() - before.keys())) or "none")
+
+# %% [markdown]
+# Is there a GPU? Everything here also works without one, only slower. *Runtime > Change runtime type* offers one.
+
+# %%
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import keras
+
+devices = keras.distribution.list_devices()
+print(devices, "" if any("gpu" in device for device in devices) else "- no GPU: training takes as long as on a laptop")
