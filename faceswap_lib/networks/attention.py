@@ -15,6 +15,7 @@ class SelfAttention(keras.layers.Layer):
     gradient.
     Source: Zhang et al., "Self-Attention Generative Adversarial Networks", 2018. Queries and keys have an eighth of
     the channels.
+    Taught in notebooks/03_networks.
     """
 
     def __init__(self, squeeze: int = 8, use_bias: bool = False, **kwargs):
@@ -35,9 +36,13 @@ class SelfAttention(keras.layers.Layer):
     def call(self, x):
         _, height, width, channels = x.shape
         positions = ops.reshape(x, (-1, height * width, channels))  # (B, N, C)
-        scores = ops.matmul(self.query(positions), ops.transpose(self.key(positions), (0, 2, 1)))  # (B, N, N)
-        seen = ops.matmul(ops.softmax(scores, axis=-1), self.value(positions))  # (B, N, C)
+        seen = ops.matmul(self.look(positions), self.value(positions))  # (B, N, C)
         return x + self.scale * ops.reshape(seen, (-1, height, width, channels))
+
+    def look(self, positions):
+        """How much every position of (B, N, C) looks at each: (B, N, N), of which every row sums to 1."""
+        scores = ops.matmul(self.query(positions), ops.transpose(self.key(positions), (0, 2, 1)))  # (B, N, N)
+        return ops.softmax(scores, axis=-1)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -5,7 +5,20 @@ nothing is kept open. Figures are plain matplotlib, so `.savefig` works outside 
 """
 
 from faceswap_lib.show.loss_board import LossBoard, losses
+from faceswap_lib.show.networks import channels, heat, ladder, numbers
 from faceswap_lib.show.on_page import source, video
 from faceswap_lib.show.pictures import Picture, draw_face, pictures
 
-__all__ = ["LossBoard", "Picture", "draw_face", "losses", "pictures", "source", "video"]
+__all__ = [
+    "LossBoard",
+    "Picture",
+    "channels",
+    "draw_face",
+    "heat",
+    "ladder",
+    "losses",
+    "numbers",
+    "pictures",
+    "source",
+    "video",
+]

@@ -1,0 +1,184 @@
+"""What goes on inside networks: small tables of numbers, channels, maps laid over a face, the shape of the whole."""
+
+import math
+import typing
+
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+
+from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.show.pictures import WIDTH, Picture
+
+SHORTEST_BAR, BAR_STEP = 0.35, 0.3
+"""Height in inches of a 4x4 layer in `ladder`, and what every doubling adds."""
+
+COLOURS = {"picture": "0.75", "encoder": "#7fb3d5", "code": "#c0392b", "places": "#e59866", "decoder": "#82c99d"}
+
+
+def numbers(
+    arrays: typing.Sequence[np.ndarray],
+    *,
+    captions: typing.Sequence[str] | None = None,
+    decimals: int = 2,
+    cell: float = 0.5,
+) -> Picture:
+    """Shows small arrays side by side as tables, darker where the number is larger.
+
+    Args:
+        arrays: Each (H, W) numbers.
+        captions: One text per array.
+        decimals: Digits after the point; whole numbers have none.
+        cell: Width of a number in inches, smaller where they would not fit the page.
+
+    Returns:
+        The figure, one axes per array.
+
+    Raises:
+        ValueError: If an array is no table, or the captions do not match.
+    """
+    arrays = [np.asarray(array) for array in arrays]
+    for array in arrays:
+        if array.ndim != 2:
+            raise ValueError(f"expected arrays of shape (H, W), got {array.shape}; take one picture and one channel")
+    if captions is not None and len(captions) != len(arrays):
+        raise ValueError(f"expected one caption per array ({len(arrays)}), got {len(captions)}")
+    widths = [array.shape[1] for array in arrays]
+    cell = min(cell, WIDTH / (sum(widths) + len(arrays)))
+    tallest = max(array.shape[0] for array in arrays)
+    size = (cell * (sum(widths) + 0.6 * len(arrays)), cell * tallest + 0.3)
+    figure = Picture(figsize=size, dpi=100, layout="constrained")
+    axes = figure.subplots(1, len(arrays), width_ratios=widths, squeeze=False)[0]
+    for index, (place, array) in enumerate(zip(axes, arrays, strict=True)):
+        _draw_table(place, array, decimals, fontsize=min(9, 17 * cell))
+        place.set_title(captions[index] if captions else "", fontsize=9)
+    return figure
+
+
+def _draw_table(axes: Axes, array: np.ndarray, decimals: int, fontsize: float) -> None:
+    # The darkest cell is a middle grey, on which black numbers can be read.
+    low, high = float(array.min()), float(array.max())
+    axes.imshow(array, cmap="Blues", vmin=low, vmax=low + 2.2 * max(high - low, 1e-9))
+    digits = 0 if array.dtype.kind in "iub" else decimals
+    for (row, column), value in np.ndenumerate(array):
+        axes.text(column, row, f"{value:.{digits}f}", ha="center", va="center", fontsize=fontsize)
+    axes.set_xticks(np.arange(-0.5, array.shape[1]), [])
+    axes.set_yticks(np.arange(-0.5, array.shape[0]), [])
+    axes.grid(color="white", lw=1)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def channels(features: np.ndarray, count: int = 8) -> list[np.ndarray]:
+    """Picks the channels of a layer that vary most and makes pictures of them.
+
+    Args:
+        features: (h, w, C).
+        count: How many, at most C.
+
+    Returns:
+        (h, w) float32 from 0, the channel's smallest number, to 1, its largest; in the order they have in the layer.
+    """
+    features = np.asarray(features, np.float32)
+    spread = features.std(axis=(0, 1))
+    chosen = np.sort(np.argsort(-spread)[:count])
+    lowest, highest = features.min(axis=(0, 1)), features.max(axis=(0, 1))
+    scaled = (features - lowest) / np.maximum(highest - lowest, 1e-9)
+    return [scaled[..., index] for index in chosen]
+
+
+def heat(picture: np.ndarray, values: np.ndarray, *, place: tuple[int, int] | None = None) -> np.ndarray:
+    """Lays a map over a darkened picture, bright where its values are large.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        values: (h, w) numbers from 0; each covers its part of the picture, the largest is brightest.
+        place: Row and column in the map of a position to frame.
+
+    Returns:
+        (H, W, 3) uint8 RGB, at least 256 pixels high.
+
+    Raises:
+        ValueError: If a value is negative.
+    """
+    if values.min() < 0:
+        raise ValueError(f"expected values from 0, got {values.min():.3g}")
+    factor = math.ceil(256 / picture.shape[0])
+    side = (picture.shape[1] * factor, picture.shape[0] * factor)
+    share = (values / max(float(values.max()), 1e-12)).astype(np.float32)
+    share = cv2.resize(share, side, interpolation=cv2.INTER_NEAREST)[..., None]
+    large = cv2.resize(picture, side, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    drawn = large * (0.4 * (1 - share)) + share * (0.3 * large + 0.7 * np.array([255, 200, 40]))
+    drawn = np.ascontiguousarray(drawn.round().clip(0, 255).astype(np.uint8))
+    if place is not None:
+        height, width = side[1] / values.shape[0], side[0] / values.shape[1]
+        top_left = (round(place[1] * width), round(place[0] * height))
+        bottom_right = (round((place[1] + 1) * width) - 1, round((place[0] + 1) * height) - 1)
+        cv2.rectangle(drawn, top_left, bottom_right, (60, 220, 90), 2)
+    return drawn
+
+
+def ladder(config: NetworkConfig) -> Picture:
+    """Draws encoder, code and both decoders of the direct layout: a bar per layer, as high as its picture is large.
+
+    Args:
+        config: Which networks.
+
+    Returns:
+        The figure; every bar says its side in pixels and, below, its channels.
+
+    Raises:
+        ValueError: If the layout is another.
+    """
+    if config.layout != "direct":
+        raise ValueError(f"expected the direct layout, got {config.layout}; print its layers instead")
+    down, code, up, decoder = _stages(config)
+    figure = Picture(figsize=(WIDTH, 4.6), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    x = _draw_bars(axes, down, 0.0, 0.0, "encoder")
+    eight = [at for (side, _), at in zip(down, x, strict=True) if side == 8][0]
+    code_at = x[-1] + 0.62
+    axes.bar(code_at, 0.9, 0.12, bottom=-0.45, color=COLOURS["code"])
+    axes.annotate(f"code\n{code}", (code_at, -0.5), ha="center", va="top", fontsize=8)
+    x = _draw_bars(axes, up, code_at + 0.62, 0.0, "encoder")
+    bow = {"arrowstyle": "->", "color": COLOURS["places"], "lw": 2, "connectionstyle": "arc3,rad=-0.45"}
+    top = _height(8) / 2 + 0.05
+    axes.annotate("", (x[-1], top), (eight, top), arrowprops=bow)
+    axes.annotate(f"places, {config.widths.places} channels", (code_at, 1.5), ha="center", fontsize=8)
+    for name, level in (("A", 1.45), ("B", -1.45)):
+        ends = _draw_bars(axes, decoder, x[-1] + 1.1, level, "decoder")
+        arrow = {"arrowstyle": "->", "color": "0.4"}
+        axes.annotate("", (ends[0] - 0.3, level), (x[-1] + 0.3, 0), arrowprops=arrow)
+        text = f"decoder {name}: mask and face of {name}"
+        above = 1 if name == "A" else -1
+        at = (ends[1], level + above * (_height(config.resolution) / 2 + 0.3))
+        axes.annotate(text, at, ha="center", va="bottom" if above > 0 else "top", fontsize=9)
+    axes.annotate("encoder, reads both", (1.2, -_height(config.resolution) / 2 - 0.75), ha="center", fontsize=9)
+    axes.set_xlim(-0.4, ends[-1] + 0.5)
+    axes.set_ylim(-3.1, 3.1)
+    axes.set_axis_off()
+    return figure
+
+
+def _stages(config: NetworkConfig):
+    """Side and channels of every stage: down to 4x4, the code's length, up to 8x8, and one decoder's."""
+    widths, side = config.widths, config.resolution
+    down = [(side, 3), *((side >> index + 1, width) for index, width in enumerate(widths.encoder))]
+    up = [(4, widths.encoder[-1]), (8, widths.decoder[0] + widths.places)]
+    decoder = [(16 << index, width) for index, width in enumerate(widths.decoder[1:])]
+    return down, widths.code, up, [*decoder, (side, 4)]
+
+
+def _height(side: int) -> float:
+    return SHORTEST_BAR + BAR_STEP * math.log2(side / 4)
+
+
+def _draw_bars(axes: Axes, stages: list[tuple[int, int]], start: float, level: float, kind: str) -> list[float]:
+    places = [start + 0.62 * index for index in range(len(stages))]
+    for at, (side, width) in zip(places, stages, strict=True):
+        height = _height(side)
+        colour = COLOURS["picture" if width <= 4 else kind]
+        axes.bar(at, height, 0.1 + 0.36 * math.sqrt(width / 400), bottom=level - height / 2, color=colour)
+        axes.annotate(f"{side}", (at, level + height / 2), ha="center", va="bottom", fontsize=8)
+        axes.annotate(f"{width}", (at, level - height / 2), ha="center", va="top", fontsize=8, color="0.35")
+    return places
