@@ -13,6 +13,7 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
 
     The bottleneck is what makes a swap of it, but it learns late where eyes and mouth are, for it must say so in words,
     as it were. A few channels at 8x8 go past it and point at the places.
+    Taught in notebooks/03_networks.
     """
     widths = config.widths
     image = keras.Input((config.resolution, config.resolution, 3), name="warped")

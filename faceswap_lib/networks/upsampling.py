@@ -10,6 +10,7 @@ class PixelShuffle(keras.layers.Layer):
 
     Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
     Neural Network", 2016. Channel (i * f + j) * C + c goes to row i, column j of its block.
+    Taught in notebooks/03_networks.
     """
 
     def __init__(self, factor: int = 2, **kwargs):
