@@ -5,7 +5,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 
 import nbformat
@@ -383,33 +382,3 @@ def test_each_notebook_goes_on_with_what_the_one_before_left_in_drive(google: Go
     _, machine = google.run("faceswap_video_conversion", kernel)
     assert (machine / "course/models/default/history.jsonl").read_bytes() == trained
     assert [path for path in contents(kept) if path.endswith(".mp4") and "/" not in path]
-
-
-def test_the_builder_is_what_the_tests_of_the_install_read():
-    """The tool that checks an install against a list of packages reads lists as they are written."""
-    from tools.check_colab_install import find_lost, read_constraints, to_lines
-
-    listed = read_constraints("# a list\nnumpy==2.1.3\nPyYAML==6.0.3  # note\nno version\ntorch==2.1+cu128\n")
-    assert listed == {"numpy": "2.1.3", "pyyaml": "6.0.3", "torch": "2.1+cu128"}
-    words = (
-        "Additionally, some packages in these conflicts have no matching distributions available for your "
-        "environment:\n    PyYAML\n    other\n\nTo fix this"
-    )
-    assert find_lost(words, listed) == ["pyyaml"] and find_lost("ERROR: no", listed) == []
-    from tools.check_colab_install import Outcome
-
-    lines = to_lines(Outcome({"numpy": "2.1.3", "pyyaml": "7.0", "av": "18"}, ["torch"], ""), listed)
-    assert "torch==2.1+cu128" in lines[0] and "1 listed ones as they are, 1 moved, 1 new" in lines[1]
-    assert lines[2:] == ["moved: pyyaml 6.0.3 -> 7.0", "new: av 18"]
-
-
-def test_the_tool_names_what_cannot_be_and_fails(tmp_path):
-    """A list that contradicts this package; pip need not look anything up to see it."""
-    (tmp_path / "list.txt").write_text("numpy==1.0\n")
-    (tmp_path / "pip").mkdir()
-    (tmp_path / "pip" / "__init__.py").touch()
-    (tmp_path / "pip" / "__main__.py").write_text("import sys\nprint('ERROR: Cannot install')\nsys.exit(1)\n")
-    command = [sys.executable, str(ROOT / "tools" / "check_colab_install.py"), str(tmp_path / "list.txt")]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-    assert done.returncode == 1 and "does not resolve" in done.stdout and "ERROR: Cannot install" in done.stdout
