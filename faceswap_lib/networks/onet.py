@@ -9,6 +9,8 @@ Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Casca
 import keras
 from keras import layers
 
+from faceswap_lib.faces.mtcnn import closing_quietly
+
 SIDE = 48
 """Side in pixels at which it decides."""
 
@@ -72,6 +74,7 @@ def _convolve(x) -> list:
 def _with_weights(model: keras.Model) -> keras.Model:
     from mtcnn.utils.tensorflow import load_weights
 
-    model.set_weights(load_weights("onet.lz4")[: len(model.weights)])
+    with closing_quietly():
+        model.set_weights(load_weights("onet.lz4")[: len(model.weights)])
     model.trainable = False
     return model
