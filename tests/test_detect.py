@@ -247,7 +247,7 @@ def test_the_pyramid_and_its_heat_lie_where_they_say(detector, wide_frame):
         small = cv2.resize(wide_frame, picture.shape[1::-1], interpolation=cv2.INTER_AREA)
         assert np.abs(small.astype(int) - picture).mean() < 4
         assert np.abs((np.array(picture.shape[:2]) - P_NET_WINDOW) / P_NET_STRIDE + 1 - heat.shape).max() <= 1
-        assert 0 <= heat.min() and heat.max() <= 1
+        assert heat.min() >= 0 and heat.max() <= 1
     (left, top, right, bottom, _) = stages.kept[0]
     surest = int(np.argmax([heat.max() for heat in stages.heat]))
     row, column = np.unravel_index(stages.heat[surest].argmax(), stages.heat[surest].shape)

@@ -38,6 +38,8 @@ def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.n
 
     Raises:
         ValueError: If the landmarks have another shape.
+
+    Taught in notebooks/01_video_face_detection_alignment.
     """
     check_landmarks(landmarks)
     if len(landmarks) == 68:

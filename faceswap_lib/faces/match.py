@@ -9,7 +9,10 @@ from faceswap_lib.faces.face import Face
 
 
 def box_overlap(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
-    """Intersection over union of two boxes, 0 to 1."""
+    """Intersection over union of two boxes, 0 to 1.
+
+    Taught in notebooks/01_video_face_detection_alignment.
+    """
     shared = _shared_area(a_xyxy, b_xyxy)
     both = np.prod(a_xyxy[2:] - a_xyxy[:2]) + np.prod(b_xyxy[2:] - b_xyxy[:2])
     return float(shared / (both - shared))

@@ -123,6 +123,8 @@ def part_mask(
 
     Raises:
         ValueError: If the landmarks have another shape, or the set is empty.
+
+    Taught in notebooks/02_prep_binary_masks.
     """
     mask = np.zeros((size, size), np.uint8)
     for outline in part_outlines(landmarks, size, parts, coverage=coverage):

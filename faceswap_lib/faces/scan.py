@@ -60,6 +60,8 @@ def scan_frames(
 
     Yields:
         One sighting per frame, in order.
+
+    Taught in notebooks/01_video_face_detection_alignment.
     """
     every = detect_every if isinstance(detector, FaceRefiner) else 1
     marked = mark_cuts(frames)

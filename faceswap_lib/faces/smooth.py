@@ -66,6 +66,8 @@ class CoordinateFilter:
     Args:
         z: (C,) the first sighting.
         noise_coefficient: Scales Q.
+
+    Taught in notebooks/01_video_face_detection_alignment.
     """
 
     def __init__(self, z: np.ndarray, noise_coefficient: float):
@@ -112,6 +114,8 @@ def smooth_faces(faces: typing.Sequence[Face | None], config: SmoothConfig) -> l
 
     Returns:
         As many faces; gaps of up to `bridge` frames are filled in, unless the mode is `none`.
+
+    Taught in notebooks/01_video_face_detection_alignment.
     """
     if config.smoothing == "none":
         return list(faces)

@@ -21,6 +21,8 @@ def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False)
 
     Raises:
         WorkspaceError: If there are no crops.
+
+    Taught in notebooks/02_prep_binary_masks.
     """
     folder = workspace.eye_masks(side)
     written = 0

@@ -4,6 +4,18 @@ Every function gives back something that a notebook shows when it is the last li
 nothing is kept open. Figures are plain matplotlib, so `.savefig` works outside a notebook too.
 """
 
+from faceswap_lib.show.faces import (
+    averages,
+    bells,
+    colour_map,
+    corner,
+    curves,
+    draw_boxes,
+    landmarks,
+    paint,
+    pyramid,
+    shares,
+)
 from faceswap_lib.show.loss_board import LossBoard, losses
 from faceswap_lib.show.networks import channels, heat, ladder, numbers
 from faceswap_lib.show.on_page import source, video
@@ -12,13 +24,23 @@ from faceswap_lib.show.pictures import Picture, draw_face, pictures
 __all__ = [
     "LossBoard",
     "Picture",
+    "averages",
+    "bells",
     "channels",
+    "colour_map",
+    "corner",
+    "curves",
+    "draw_boxes",
     "draw_face",
     "heat",
     "ladder",
+    "landmarks",
     "losses",
     "numbers",
+    "paint",
     "pictures",
+    "pyramid",
+    "shares",
     "source",
     "video",
 ]

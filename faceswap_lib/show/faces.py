@@ -1,0 +1,335 @@
+"""What detectors, landmark networks and masks say about a face, drawn on its picture; how steady it is, and why."""
+
+import math
+import typing
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patheffects import withStroke
+
+from faceswap_lib.faces.mtcnn_stages import P_NET_WINDOW, DetectionStages
+from faceswap_lib.show.pictures import WIDTH, Picture, pictures
+
+GROUPS = {
+    "outline": (0, 17, "tab:blue"),
+    "brows": (17, 27, "tab:orange"),
+    "nose": (27, 36, "tab:green"),
+    "eyes": (36, 48, "tab:red"),
+    "mouth": (48, 68, "tab:purple"),
+}
+"""Name, first landmark, the one after the last, and colour of each group of the 68."""
+
+CURVE_COLOURS = ("0.6", "tab:blue", "tab:red", "tab:green", "tab:orange")
+
+
+def colour_map(values: np.ndarray, *, top: float | None = None) -> np.ndarray:
+    """Makes a coloured picture of numbers: black is 0, yellow and white are high.
+
+    Args:
+        values: (H, W), from 0.
+        top: What is white; by default the largest value.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: If the numbers are not in two dimensions.
+    """
+    if values.ndim != 2:
+        raise ValueError(f"expected numbers of shape (H, W), got {values.shape}")
+    top = float(values.max()) if top is None else top
+    share = np.clip(values / top, 0, 1) if top > 0 else np.zeros(values.shape)
+    return (matplotlib.colormaps["inferno"](share)[..., :3] * 255).round().astype(np.uint8)
+
+
+def paint(picture: np.ndarray, mask: np.ndarray, *, colour: str = "tab:red", strength: float = 0.6) -> np.ndarray:
+    """Lays a mask over a picture as a colour one can see through.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        mask: (H, W), uint8 or, standing for [0, 1], float or bool.
+        colour: Any of matplotlib's colour names.
+        strength: How much of the colour there is where the mask is full, 0 to 1.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: If the sizes differ.
+    """
+    if mask.shape != picture.shape[:2]:
+        raise ValueError(f"expected a mask of the picture's size {picture.shape[:2]}, got {mask.shape}")
+    share = strength * (mask / 255 if mask.dtype == np.uint8 else mask.astype(float))[..., None]
+    painted = (1 - share) * picture + share * 255 * np.array(to_rgb(colour))
+    return painted.round().clip(0, 255).astype(np.uint8)
+
+
+def draw_boxes(frame: np.ndarray, boxes: np.ndarray, *, finer: int = 1, line: int | None = None) -> np.ndarray:
+    """Draws many boxes on a copy of a frame, purple to yellow.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        boxes: (N, 4) left, top, right, bottom in pixels, coloured by their order, or (N, 5) with a score of 0 to 1 as
+            well, coloured by that; the yellow ones are drawn last.
+        finer: The copy is so many times larger, so that boxes less than a pixel apart can be told apart.
+        line: Width of the lines in pixels of the copy; by default 1, and more on large pictures.
+
+    Returns:
+        (finer H, finer W, 3) uint8 RGB.
+    """
+    height, width = frame.shape[:2]
+    drawn = cv2.resize(frame, (finer * width, finer * height), interpolation=cv2.INTER_CUBIC)
+    boxes = np.asarray(boxes, float)
+    scores = boxes[:, 4] if boxes.shape[1] == 5 else np.linspace(0, 1, max(2, len(boxes)))[: len(boxes)]
+    line = line or max(1, min(drawn.shape[:2]) // 400)
+    bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
+    for index in np.argsort(scores, kind="stable"):
+        colour = [int(255 * part) for part in matplotlib.colormaps["plasma"](0.15 + 0.8 * scores[index])[:3]]
+        corners = ((boxes[index, :4] + 0.5) * finer - 0.5).reshape(2, 2)
+        left, top, right, bottom = np.round(corners.ravel() * 2**bits).astype(int).tolist()
+        outline = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.int32)
+        cv2.polylines(drawn, [outline], True, colour, line, cv2.LINE_AA, bits)
+    return drawn
+
+
+def corner(frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Draws the bottom left corners of nearly equal boxes, enlarged until their differences can be seen.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        boxes: (N, 4) left, top, right, bottom in pixels of the frame, purple to yellow in their order.
+
+    Returns:
+        (S, S, 3) uint8 RGB, S about 512, or a little less where the frame ends.
+    """
+    boxes = np.asarray(boxes, float)
+    side = max(4, round(0.2 * float(np.median(boxes[:, 2] - boxes[:, 0]))))
+    left, top = np.maximum(0, boxes[:, [0, 3]].mean(axis=0) - [0.4 * side, 0.6 * side]).astype(int)
+    piece = frame[top : top + side, left : left + side]
+    return draw_boxes(piece, boxes - [left, top, left, top], finer=max(1, 512 // side), line=2)
+
+
+def pyramid(stages: DetectionStages) -> Picture:
+    """Draws the pictures that MTCNN's first network reads, with its window, and below what it says of each.
+
+    Args:
+        stages: What `MtcnnDetector.look_into` gives.
+
+    Returns:
+        The figure, two axes per picture of the pyramid.
+    """
+    half = P_NET_WINDOW / 2
+    windows = []
+    for picture in stages.pyramid:
+        x, y = picture.shape[1] / 2, picture.shape[0] / 2
+        finer = max(1, 480 // max(picture.shape))
+        window = np.array([[x - half, y - half, x + half, y + half, 1.0]])
+        windows.append(draw_boxes(picture, window, finer=finer, line=6))
+    captions = [f"{picture.shape[1]} x {picture.shape[0]} pixels" for picture in stages.pyramid]
+    captions += [f"up to {values.max():.3f}" for values in stages.heat]
+    maps = [colour_map(values, top=1) for values in stages.heat]
+    return pictures([*windows, *maps], captions=captions, columns=len(windows))
+
+
+def landmarks(
+    images: typing.Sequence[np.ndarray],
+    points: typing.Sequence[np.ndarray],
+    *,
+    captions: typing.Sequence[str] | None = None,
+    zooms: typing.Sequence[tuple[int, int] | None] | None = None,
+    width: float = WIDTH,
+) -> Picture:
+    """Draws landmarks with their numbers, each group of the 68 in its own colour.
+
+    Eyes and mouth are too small for numbers unless a zoom enlarges them.
+
+    Args:
+        images: RGB pictures (H, W, 3) uint8.
+        points: Per picture (68, 2) or (5, 2) x, y in its pixels.
+        captions: One text per picture.
+        zooms: Per picture the first and the last landmark of what fills it, as (36, 41); None for the whole face.
+        width: Width of the figure in inches.
+
+    Returns:
+        The figure, one axes per picture.
+
+    Raises:
+        ValueError: If there are not as many sets of points as pictures.
+    """
+    if len(images) != len(points):
+        raise ValueError(f"expected points for each of {len(images)} pictures, got {len(points)}")
+    figure = Picture(figsize=(width, width / len(images) + 0.3), dpi=100, layout="constrained")
+    for index, (image, marks) in enumerate(zip(images, points, strict=True)):
+        axes = figure.add_subplot(1, len(images), index + 1)
+        axes.imshow(image)
+        axes.set_axis_off()
+        _number(axes, marks, zooms[index] if zooms else None)
+        if captions is not None:
+            axes.set_title(captions[index], fontsize=9)
+    return figure
+
+
+def _number(axes: Axes, marks: np.ndarray, zoom: tuple[int, int] | None) -> None:
+    groups = GROUPS if len(marks) == 68 else {"five points": (0, 5, "tab:red")}
+    shown = range(zoom[0], zoom[1] + 1) if zoom else range(len(marks))
+    middle = marks.mean(0)
+    for first, stop, colour in groups.values():
+        group = [number for number in shown if first <= number < stop]
+        axes.scatter(*marks[group].T, s=30 if zoom else 7, color=colour)
+        if not group or not (zoom or stop <= 36):
+            continue
+        centre = marks[group].mean(0) if zoom or first == 0 else middle
+        for number in group:
+            away = marks[number] - centre
+            away = away / (np.hypot(*away) or 1.0) * (11 if zoom else 8)
+            axes.annotate(
+                str(number),
+                marks[number],
+                xytext=(away[0], -away[1]),
+                textcoords="offset points",
+                color=colour,
+                fontsize=9 if zoom else 7,
+                path_effects=[withStroke(linewidth=2, foreground="white")],
+                ha="center",
+                va="center",
+            )
+    if len(marks) == 68:
+        low, high = marks[list(shown)].min(0), marks[list(shown)].max(0)
+        half = (0.75 if zoom else 0.62) * (high - low).max()
+        axes.set_xlim((low + high)[0] / 2 - half, (low + high)[0] / 2 + half)
+        axes.set_ylim((low + high)[1] / 2 + half, (low + high)[1] / 2 - half)
+
+
+def curves(
+    named: typing.Mapping[str, np.ndarray],
+    *,
+    unit: str,
+    zoom: tuple[int, int] | None = None,
+    caption: str = "",
+) -> Picture:
+    """Draws a coordinate over time as several filters give it, a piece of it enlarged, and how much each shakes.
+
+    Args:
+        named: (N,) per frame, by the name of what made it; the first is drawn in grey.
+        unit: What they are measured in.
+        zoom: First frame of the enlarged piece and the one after its last; by default the middle fifth.
+        caption: A text over the figure.
+
+    Returns:
+        The figure, with three axes: all frames, the piece, the shake as a share of the first curve's.
+
+    Raises:
+        ValueError: If a curve is too short to shake.
+    """
+    lengths = {len(values) for values in named.values()}
+    if len(lengths) != 1 or min(lengths) < 3:
+        raise ValueError(f"expected curves of one length, at least 3, got {sorted(lengths)}")
+    (length,) = lengths
+    start, stop = zoom or (length * 2 // 5, max(length * 3 // 5, length * 2 // 5 + 3))
+    figure = Picture(figsize=(WIDTH, 2.9), dpi=100, layout="constrained")
+    whole, piece, shake = figure.subplots(1, 3, width_ratios=[4, 3, 2])
+    for number, (name, values) in enumerate(named.items()):
+        colour = CURVE_COLOURS[number % len(CURVE_COLOURS)]
+        whole.plot(values, lw=1, color=colour, label=name)
+        piece.plot(range(start, stop), values[start:stop], lw=1.4, color=colour, marker="." if number == 0 else None)
+    whole.axvspan(start, stop - 1, color="0.93", zorder=0)
+    whole.set(xlabel="frame", ylabel=unit)
+    piece.set(xlabel="frame", title="the grey piece, enlarged")
+    shakes = np.array([np.abs(np.diff(values, 2)).mean() for values in named.values()])
+    shares = shakes / shakes[0] if shakes[0] > 0 else np.ones(len(shakes))
+    colours = [CURVE_COLOURS[number % len(CURVE_COLOURS)] for number in range(len(named))]
+    bars = shake.barh(range(len(named)), 100 * shares, color=colours)
+    shake.bar_label(bars, fmt="%.0f %%", fontsize=8, padding=2)
+    shake.set_yticks(range(len(named)), list(named), fontsize=8)
+    shake.set(title="shake", xlim=(0, 130 * max(1.0, shares.max())))
+    shake.invert_yaxis()
+    shake.set_xticks([])
+    for axes in (whole, piece, shake):
+        axes.title.set_fontsize(9)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    whole.set_title(caption, fontsize=9)
+    return figure
+
+
+def bells(named: typing.Mapping[str, tuple[float, float]], *, unit: str, caption: str = "") -> Picture:
+    """Draws opinions about one number as bell curves: the narrower, the surer.
+
+    Args:
+        named: Mean and variance, above 0, by the name of who says so.
+        unit: What the number is measured in.
+        caption: A text over the figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If a variance is not above 0.
+    """
+    if any(not variance > 0 for _, variance in named.values()):
+        raise ValueError(f"expected means with variances above 0, got {dict(named)}")
+    reach = 3.5 * max(variance for _, variance in named.values()) ** 0.5
+    means = [mean for mean, _ in named.values()]
+    x = np.linspace(min(means) - reach, max(means) + reach, 400)
+    figure = Picture(figsize=(0.75 * WIDTH, 2.2), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    for name, (mean, variance) in named.items():
+        axes.plot(x, np.exp(-((x - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance), label=name)
+    axes.set(xlabel=unit, yticks=[], ylim=(0, None))
+    axes.set_title(caption, fontsize=9)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def averages(named: typing.Mapping[str, typing.Sequence[np.ndarray]]) -> Picture:
+    """Draws the average of several pictures, and below how much each of its pixels varies from picture to picture.
+
+    Args:
+        named: (H, W, 3) uint8 RGB pictures of one size, by the name of what was averaged.
+
+    Returns:
+        The figure, two axes per name; black is a pixel that never changes, and all names share one scale.
+    """
+    means = [np.mean(images, axis=0).round().astype(np.uint8) for images in named.values()]
+    spreads = [np.std(images, axis=0).mean(axis=2) for images in named.values()]
+    top = max(float(spread.max()) for spread in spreads)
+    maps = [colour_map(spread, top=top) for spread in spreads]
+    captions = [f"average of {name}" for name in named] + ["how much each pixel varies"] * len(named)
+    return pictures([*means, *maps], captions=captions, columns=len(named), width=WIDTH * min(1, 0.36 * len(named)))
+
+
+def shares(named: typing.Mapping[str, typing.Mapping[str, float]]) -> Picture:
+    """Draws what a whole is made of, one bar per whole.
+
+    Args:
+        named: Per whole its parts' amounts; the same parts everywhere. Parts that are 0 are left out.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If a whole is nothing.
+    """
+    for name, parts in named.items():
+        if not sum(parts.values()) > 0 or not all(math.isfinite(value) for value in parts.values()):
+            raise ValueError(f"expected amounts with a sum above 0 for '{name}', got {dict(parts)}")
+    figure = Picture(figsize=(WIDTH, 0.5 + 0.42 * len(named)), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    names = list(next(iter(named.values())))
+    start = np.zeros(len(named))
+    for number, part in enumerate(names):
+        values = np.array([100 * parts[part] / sum(parts.values()) for parts in named.values()])
+        bars = axes.barh(range(len(named)), values, left=start, label=part, color=f"C{number}", height=0.7)
+        labels = [f"{value:.0f} %" if value >= 4 else "" for value in values]
+        axes.bar_label(bars, labels, label_type="center", fontsize=8, color="white")
+        start += values
+    axes.set_yticks(range(len(named)), list(named), fontsize=9)
+    axes.set(xlim=(0, 100), xticks=[])
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, ncols=len(names), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return figure
