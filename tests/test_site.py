@@ -106,6 +106,13 @@ def test_progress_bars_are_left_out_and_print_stays(tmp_path: pathlib.Path):
     assert "```text\nten faces\n```" in page and "%|" not in page
 
 
+def test_log_lines_are_one_block_without_the_backends_talk(tmp_path: pathlib.Path):
+    lines = ["WARNING:tensorflow:5 out of the last 10 calls\n", "few crops\n", "one pose\n"]
+    said = [nbformat.v4.new_output("stream", name="stderr", text=line) for line in lines]
+    page = page_of([code_of("train()", *said)], tmp_path)
+    assert "```{ .text .nb-said }\nfew crops\none pose\n```" in page and "tensorflow" not in page
+
+
 def test_solutions_are_folded_and_live_source_is_python(tmp_path: pathlib.Path):
     solution = code_of("# @title Solution\nx = 1", tags=("solution",))
     source = code_of("show.source(f)", shown(text__html='<div class="faceswap-source"><pre>def f(): ...</pre></div>'))

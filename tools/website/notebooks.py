@@ -17,6 +17,9 @@ PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 ENDINGS = {**PICTURES, "video/mp4": "mp4", "audio/wav": "wav", "image/svg+xml": "svg"}
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 PROGRESS = re.compile(r"\d+%\|")
+BACKEND_TALK = re.compile(r"(WARNING:tensorflow|WARNING: All log|[IWE]\d{4} \d\d:)")
+"""Lines that TensorFlow writes for its developers."""
+
 NOT_RUN = "!!! note\n    The outputs are left out in this build. Run the notebook to see them.\n"
 
 
@@ -47,7 +50,7 @@ class NotebookPage:
         return "\n\n".join([title, offer, *([] if executed else [NOT_RUN]), rest])
 
     def _code(self, cell: nbformat.NotebookNode) -> str:
-        shown = "\n\n".join(filter(None, map(self._output, cell.outputs)))
+        shown = "\n\n".join(filter(None, map(self._output, _joined(cell.outputs))))
         code = f"```python\n{cell.source}\n```"
         if "solution" not in cell.metadata.get("tags", []):
             return f"{code}\n\n{shown}"
@@ -58,7 +61,7 @@ class NotebookPage:
 
     def _output(self, output: nbformat.NotebookNode) -> str:
         if output.output_type == "stream":
-            return _as_text(output.text)
+            return _as_text(output.text, said=output.name == "stderr")
         if output.output_type == "error":
             raise ValueError(f"{self._name}: a cell failed with {output.ename}: {output.evalue}")
         data = output.data
@@ -129,9 +132,21 @@ class NotebookPage:
         return f"{self._name}/{name}"
 
 
-def _as_text(text: str) -> str:
-    """Printed text as a block, without progress bars and colours."""
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Outputs, with what was printed piece by piece in one piece."""
+    joined: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        before = joined[-1] if joined else None
+        if before and output.output_type == before.output_type == "stream" and output.name == before.name:
+            joined[-1] = nbformat.from_dict({**before, "text": before.text + output.text})
+        else:
+            joined.append(output)
+    return joined
+
+
+def _as_text(text: str, *, said: bool = False) -> str:
+    """Printed text as a block, without progress bars and colours; what was logged is wrapped, not in columns."""
     lines = [ESCAPES.sub("", line).rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
-    lines = [line for line in lines if not PROGRESS.search(line)]
+    lines = [line for line in lines if not (PROGRESS.search(line) or (said and BACKEND_TALK.match(line)))]
     shown = "\n".join(lines).strip("\n")
-    return f"```text\n{shown}\n```" if shown.strip() else ""
+    return f"```{'{ .text .nb-said }' if said else 'text'}\n{shown}\n```" if shown.strip() else ""
