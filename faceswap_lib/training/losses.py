@@ -36,7 +36,10 @@ class Sample:
 
 
 def region_weights(sample: Sample, *, eyes: float, mouth: float, surroundings: float):
-    """Weights per pixel: 1 in the face and more on eyes and mouth, little outside; (B, R, R, 1)."""
+    """Weights per pixel: 1 in the face and more on eyes and mouth, little outside; (B, R, R, 1).
+
+    Taught in notebooks/04_losses.
+    """
     return surroundings + sample.face * (1.0 - surroundings + eyes * sample.eyes + mouth * sample.mouth)
 
 
@@ -49,12 +52,18 @@ def weighted_mean(error, weights, face):
 
 
 def reconstruction(fake, sample: Sample, weights):
-    """Mean absolute error per pixel of face."""
+    """Mean absolute error per pixel of face.
+
+    Taught in notebooks/04_losses.
+    """
     return weighted_mean(ops.abs(fake - sample.real), weights, sample.face)
 
 
 def edges(fake, sample: Sample, weights):
-    """Mean absolute error of the first differences along x and y, per pixel of face."""
+    """Mean absolute error of the first differences along x and y, per pixel of face.
+
+    Taught in notebooks/04_losses.
+    """
     error = fake - sample.real
     _, weights_across = ops.split(weights, [1], axis=2)
     _, weights_down = ops.split(weights, [1], axis=1)
@@ -73,6 +82,7 @@ def dissimilarity(fake, sample: Sample, window: int = 7, stride: int = 2):
     """Structural dissimilarity (1 - SSIM) / 2 in the face, with a uniform window; data range 2.
 
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
+    Taught in notebooks/04_losses.
     """
     stabilise_mean, stabilise_contrast = (0.01 * 2) ** 2, (0.03 * 2) ** 2
     real = sample.real
@@ -109,6 +119,7 @@ def feature_distance(fakes: typing.Sequence, reals: typing.Sequence, layer_weigh
 
     Source: the perceptual loss of faceswap-GAN v2.2, after Johnson et al., "Perceptual Losses for Real-Time Style
     Transfer and Super-Resolution", 2016.
+    Taught in notebooks/04_losses.
     """
     distances = [
         ops.mean(ops.square(_standardise(fake) - ops.stop_gradient(_standardise(real))))
@@ -146,7 +157,10 @@ def weight_decay(kernels: typing.Sequence):
 
 
 def total_variation(mask):
-    """Mean absolute first difference of a mask along x and y."""
+    """Mean absolute first difference of a mask along x and y.
+
+    Taught in notebooks/04_losses.
+    """
     return sum(ops.mean(ops.abs(first_difference(mask, axis))) for axis in (1, 2))
 
 
@@ -156,17 +170,26 @@ def mask_l1(mask):
 
 
 def mask_prior(mask, face):
-    """Mean absolute distance of the attention mask from the face's shape."""
+    """Mean absolute distance of the attention mask from the face's shape.
+
+    Taught in notebooks/04_losses.
+    """
     return ops.mean(ops.abs(mask - face))
 
 
 def mask_hinge(mask, face, level):
-    """How far the mask falls below a level inside the face; 0 where it is above."""
+    """How far the mask falls below a level inside the face; 0 where it is above.
+
+    Taught in notebooks/04_losses.
+    """
     return ops.mean(face * ops.maximum(0.0, level - mask))
 
 
 def compose(mask, raw, warped):
-    """Paints the raw face over the input where the mask says so."""
+    """Paints the raw face over the input where the mask says so.
+
+    Taught in notebooks/03_networks.
+    """
     return mask * raw + (1 - mask) * warped
 
 
@@ -174,6 +197,7 @@ def judge_fake(score):
     """What a generator pays for a picture whose score is not 1 (least squares).
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", 2017.
+    Taught in notebooks/04_losses.
     """
     return ops.mean(ops.square(score - 1.0))
 
@@ -186,6 +210,7 @@ def judge_mixture(score, share):
         share: (B, 1, 1, 1) share of the real picture in it.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
+    Taught in notebooks/04_losses.
     """
     return ops.mean(ops.square(score - share))
 

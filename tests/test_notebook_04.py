@@ -1,0 +1,24 @@
+"""Notebook 04: every loss by hand, and without it."""
+
+import pathlib
+
+from tests.notebooks import SMOKE, count_shown, printed, run_notebook
+
+TAUGHT = (
+    *("region_weights", "reconstruction", "dissimilarity", "edges", "feature_distance", "judge_fake", "judge_mixture"),
+    *("mask_hinge", "mask_prior", "total_variation"),
+)
+
+VARIANTS = ("pixels", "+ adversarial", "mask let go")
+
+
+def test_the_losses_notebook_runs_from_top_to_bottom(kernel: str, course_workspace: pathlib.Path):
+    parameters = {**SMOKE, "WORKSPACE": str(course_workspace), "ABLATION_STEPS": 1, "VARIANTS": VARIANTS}
+    notebook = run_notebook("04_losses", kernel, course_workspace.parent, parameters, timeout=400)
+    assert count_shown(notebook, "image/png") >= 14
+    shown = str([cell.get("outputs", "") for cell in notebook.cells])
+    assert all(f"{name}</span>" in shown for name in TAUGHT)
+    text = printed(notebook)
+    for variant in VARIANTS:
+        [line] = [line for line in text.splitlines() if line.startswith(f"{variant}  ")]
+        assert line.count("%") == 2
