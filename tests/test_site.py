@@ -57,6 +57,11 @@ def test_the_site_has_every_page_notebook_and_room_and_no_dead_link(built: pathl
     assert find_dead_links(built) == []
 
 
+def test_the_course_page_says_how_long_each_notebook_takes(built: pathlib.Path):
+    page = (built / "course.html").read_text(encoding="utf-8")
+    assert "time on two CPU cores" in page and page.count("minute") >= len(list((ROOT / "notebooks").glob("*.ipynb")))
+
+
 def test_drawings_are_in_the_page_and_follow_its_colours(built: pathlib.Path):
     page = (built / "how-it-works.html").read_text(encoding="utf-8")
     assert page.count('<figure class="drawing"><svg') == 5

@@ -14,6 +14,7 @@ from tools.website.tokens import Tokens, loosen_lists
 BESIDE = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}
 """Pages in the checkout's root, and what they are on the site."""
 
+TIME = re.compile(r"\*\*Time on two CPU cores\*\* \| (.+?) \|")
 LINK = re.compile(r"(?P<before>\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -52,8 +53,25 @@ def stage(
         text = NotebookPage(name, notebook, course, tokens).to_markdown(executed=executed)
         page.write_text(_relink(text, root / "notebooks" / page.name, root, page, folder), encoding="utf-8")
         shutil.copy(root / "notebooks" / f"{name}.ipynb", course)
+    _add_times(folder / "course.md", notebooks)
     rooms.write_pages(folder / "library")
     return tokens
+
+
+def _add_times(page: pathlib.Path, notebooks: dict[str, nbformat.NotebookNode]) -> None:
+    """Gives the table of notebooks a last column: the time that each states in its first cell."""
+    lines = page.read_text(encoding="utf-8").split("\n")
+    for index, line in enumerate(lines):
+        if found := re.match(r"\| \[.*\]\(course/(\w+)\.md\)", line):
+            stated = TIME.search(notebooks[found[1]].cells[0].source)
+            if stated is None:
+                raise ValueError(f"{found[1]}: expected a line 'Time on two CPU cores' in its first cell")
+            lines[index] += f" {stated[1]} |"
+        elif line.startswith("| notebook |"):
+            lines[index] += " time on two CPU cores |"
+        elif line.startswith("|---") and lines[index - 1].startswith("| notebook |"):
+            lines[index] += "---|"
+    page.write_text("\n".join(lines), encoding="utf-8")
 
 
 def _relink(text: str, origin: pathlib.Path, root: pathlib.Path, page: pathlib.Path, folder: pathlib.Path) -> str:
