@@ -72,6 +72,7 @@ def test_videos_come_back_and_results_stay(drive, tmp_path):
     other = Workspace(tmp_path / "other")
     fetch_work(drive, other)
     assert sorted(contents(other.root)) == ["clips/clips.json", "clips/hopper.mp4", "videos/anna.mov"]
+    assert keep_work(other, drive).carried == ()
 
 
 def test_a_drive_that_is_not_mounted_is_told_once_and_no_folder_comes_to_be(trained, tmp_path):

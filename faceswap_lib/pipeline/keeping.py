@@ -7,6 +7,7 @@ Facesets go as archives (`facesets.keep`), runs as a training's mirror has them 
 `RunConfig.mirror` may be that folder; videos and results as they are.
 """
 
+import os
 import pathlib
 import shutil
 import typing
@@ -108,7 +109,7 @@ def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> KeepRep
 def _copy_files(
     source: pathlib.Path, target: pathlib.Path, patterns: typing.Iterable[str], *, missing_only: bool = False
 ) -> KeepReport:
-    """Copies files that are not there or older there, each whole or not at all."""
+    """Copies files that are not there, or are older or of another size there; each whole or not at all."""
     carried, unchanged = [], []
     for path in sorted((path for pattern in patterns for path in source.glob(pattern)), key=_notes_last):
         if not path.is_file() or path.name.startswith("."):
@@ -119,6 +120,9 @@ def _copy_files(
             continue
         with replacing(target / name) as temporary:
             shutil.copyfile(path, temporary)
+            if missing_only:  # fetched: as old as what is kept, which then need not be kept again
+                stamps = path.stat()
+                os.utime(temporary, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
         carried.append(name.as_posix())
     return KeepReport(carried=tuple(carried), unchanged=tuple(unchanged))
 
