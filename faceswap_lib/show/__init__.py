@@ -4,18 +4,8 @@ Every function gives back something that a notebook shows when it is the last li
 nothing is kept open. Figures are plain matplotlib, so `.savefig` works outside a notebook too.
 """
 
-from faceswap_lib.show.faces import (
-    averages,
-    bells,
-    colour_map,
-    corner,
-    curves,
-    draw_boxes,
-    landmarks,
-    paint,
-    pyramid,
-    shares,
-)
+from faceswap_lib.show.charts import bells, curves, shares
+from faceswap_lib.show.faces import averages, colour_map, corner, draw_boxes, landmarks, paint, pyramid
 from faceswap_lib.show.loss_board import LossBoard, losses
 from faceswap_lib.show.networks import channels, heat, ladder, numbers
 from faceswap_lib.show.on_page import source, video
