@@ -87,7 +87,8 @@ def ask_pip(python: str, project: str, extras: str, constraints: dict[str, str])
         command = [python, "-m", "pip", *asked, wanted]
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
         if done.returncode:
-            return {}, done.stdout[done.stdout.find("ERROR") :] + done.stderr
+            said, cause, why = done.stdout.partition("The conflict is caused by:")
+            return {}, cause + why + done.stderr if cause else said + done.stderr
         installs = json.loads(report.read_text(encoding="utf-8"))["install"]
     return {to_plain(each["metadata"]["name"]): each["metadata"]["version"] for each in installs}, ""
 
@@ -99,17 +100,17 @@ def to_address(project: str) -> str:
 
 def to_lines(outcome: Outcome, listed: dict[str, str]) -> list[str]:
     """The outcome in words."""
-    lines = [f"no such version for this Python, not constrained: {name}=={listed[name]}" for name in outcome.unusable]
+    versions = outcome.versions
+    lines = [
+        f"no such version for this Python: {name}=={listed[name]}; took {versions.get(name, 'none')}"
+        for name in outcome.unusable
+    ]
     if outcome.reason:
         return [*lines, "it does not resolve with these versions:", outcome.reason]
-    versions = outcome.versions
-    same = sum(versions[name] == listed[name] for name in versions if name in listed)
-    moved = [
-        f"{name} {listed[name]} -> {version}"
-        for name, version in versions.items()
-        if listed.get(name, version) != version
-    ]
+    fixed = {name: version for name, version in listed.items() if name in versions and name not in outcome.unusable}
+    moved = [f"{name} {old} -> {versions[name]}" for name, old in fixed.items() if versions[name] != old]
     new = sorted(f"{name} {version}" for name, version in versions.items() if name not in listed)
+    same = len(fixed) - len(moved)
     lines.append(f"{len(versions)} packages: {same} listed ones as they are, {len(moved)} moved, {len(new)} new")
     lines += [f"moved: {', '.join(moved)}"] if moved else []
     return [*lines, f"new: {', '.join(new)}"]
