@@ -4,7 +4,7 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.training import SCHEDULES, TRAINING_PRESETS, Phase, TrainConfig, phase_at
-from faceswap_lib.training.schedule import begins_phase, check_schedule
+from faceswap_lib.training.schedule import begins_phase, check_schedule, learning_rate_factor
 
 THREE = (Phase(start=0.0, name="a"), Phase(start=0.5, name="b"), Phase(start=0.9, name="c"))
 
@@ -17,6 +17,12 @@ def test_phases_scale_with_the_steps():
 
 def test_a_phase_begins_once():
     assert [step for step in range(10) if begins_phase(step, 10, THREE)] == [5, 9]
+
+
+def test_the_learning_rate_rises_first_and_falls_with_the_phases():
+    config = TrainConfig(steps=1000, warm_up=50)
+    factors = [learning_rate_factor(step, config) for step in (0, 24, 49, 599, 600, 850, 950, 999)]
+    assert factors == [1 / 50, 25 / 50, 1, 1, 0.5, 0.2, 0.05, 0.05]
 
 
 def test_weights_are_the_configurations_times_the_phases():

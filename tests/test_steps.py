@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from faceswap_lib.training import TRAINING_PRESETS, TrainConfig
-from faceswap_lib.training.steps import build_state, has_swapped, reset_state, swap_decoders
+from faceswap_lib.training.steps import average_decay, build_state, has_swapped, reset_state, swap_decoders
+
+
+def test_a_young_average_forgets_faster():
+    decays = [average_decay(step, TrainConfig(ema=0.99)) for step in (0, 8, 100, 889, 890, 5000)]
+    assert decays == pytest.approx([0.1, 0.5, 101 / 110, 890 / 899, 0.99, 0.99])
+    assert average_decay(0, TrainConfig(ema=0)) == 0
 
 
 def test_decoders_have_traded_places_from_their_phase_on():

@@ -150,6 +150,8 @@ def measure_rarity(points: np.ndarray) -> np.ndarray:
 
     Returns:
         (N,) float64, 1 on average: the distance within which so many neighbours lie; 1 for all where all are alike.
+
+    Taught in notebooks/05_faceswap_train.
     """
     rows = points.reshape(len(points), -1)
     neighbours = min(len(rows), max(NEIGHBOURS, len(rows) // 50))

@@ -157,6 +157,8 @@ def sample(faces: DeviceFaces, index, coordinates):
 
     Returns:
         (B, R, R, 6) float32, 0 to 255: red, green, blue, eyes, mouth, face.
+
+    Taught in notebooks/05_faceswap_train.
     """
     limit = float(faces.size - 1)
     coordinates = ops.clip(coordinates, 0.0, limit)

@@ -107,6 +107,14 @@ def phase_at(step: int, steps: int, schedule: Schedule) -> Phase:
     return max((phase for phase in schedule if phase.start * steps <= step), key=lambda phase: phase.start)
 
 
+def learning_rate_factor(step: int, config: "TrainConfig") -> float:
+    """The factor on both learning rates at a step, counted from 0: its phase's, and a rise over the warm-up.
+
+    Taught in notebooks/05_faceswap_train.
+    """
+    return phase_at(step, config.steps, config.phases).learning_rate * min(1.0, (step + 1) / config.warm_up)
+
+
 def begins_phase(step: int, steps: int, schedule: Schedule) -> bool:
     """Whether a phase other than the first begins with this step."""
     return step > 0 and phase_at(step, steps, schedule) is not phase_at(step - 1, steps, schedule)

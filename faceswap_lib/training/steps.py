@@ -14,7 +14,7 @@ from faceswap_lib.training.backends import Step, build_step, list_devices
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.objective import Batch, Objective
-from faceswap_lib.training.schedule import Phase, phase_at
+from faceswap_lib.training.schedule import Phase, learning_rate_factor, phase_at
 
 DRAWS_PER_STEP = 1000
 """Distance between the random streams of two steps; more than a step draws."""
@@ -98,18 +98,27 @@ class Stepper:
         state, config, phase, began = self.state, self.config, self.phase(), time.monotonic()
         seed = (config.seed + STREAMS * state.rollbacks) % 2**31
         self.seed.state.assign([seed, state.step * DRAWS_PER_STEP % 2**32])
-        factor = phase.learning_rate * min(1.0, (state.step + 1) / config.warm_up) * state.learning_rate_factor
+        factor = learning_rate_factor(state.step, config) * state.learning_rate_factor
         state.generator_optimiser.learning_rate.assign(config.learning_rate * factor)
         state.discriminator_optimiser.learning_rate.assign(config.discriminator_learning_rate * factor)
         if has_swapped(state.step, config) != state.swapped:
             swap_decoders(state)
         batch = draw_batch(config, state.step, *self.shares, rollbacks=state.rollbacks)
-        # A young average of few steps would remember the first weights for too long.
-        decay = min(config.ema, (1 + state.step) / (10 + state.step))
+        decay = average_decay(state.step, config)
         terms = self.run(batch, phase.weights(config), decay, active=phase.active(config))
         state.step += 1
         state.seconds += time.monotonic() - began
         return terms
+
+
+def average_decay(step: int, config: TrainConfig) -> float:
+    """How much of the averaged weights a step, counted from 0, keeps.
+
+    A young average of few steps would remember the first weights for too long, so it begins with little.
+
+    Taught in notebooks/05_faceswap_train.
+    """
+    return min(config.ema, (1 + step) / (10 + step))
 
 
 def draw_shares(rarity: np.ndarray, balance: float) -> np.ndarray:
