@@ -10,6 +10,7 @@ from faceswap_lib.show.loss_board import LossBoard, losses
 from faceswap_lib.show.networks import channels, heat, ladder, numbers
 from faceswap_lib.show.on_page import source, video
 from faceswap_lib.show.pictures import Picture, draw_face, pictures
+from faceswap_lib.show.training import preview_column, previews
 
 __all__ = [
     "LossBoard",
@@ -29,6 +30,8 @@ __all__ = [
     "numbers",
     "paint",
     "pictures",
+    "preview_column",
+    "previews",
     "pyramid",
     "shares",
     "source",

@@ -1,0 +1,55 @@
+"""How faces come to be during a training, read from the previews of a run."""
+
+import pathlib
+
+import numpy as np
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.media import read_image
+from faceswap_lib.show.pictures import Picture, pictures
+
+COLUMNS = 4
+"""Columns of a direction in a preview: input, mask, raw face, composite."""
+
+
+def preview_column(grid: np.ndarray, direction: str, *, face: int = 0, column: int = 3) -> np.ndarray:
+    """Takes one picture out of a preview grid.
+
+    Args:
+        grid: As `preview_grid` draws it, (18 + N * R, 16 * R, 3) uint8 RGB.
+        direction: `a2a`, `b2b`, `a2b` or `b2a`.
+        face: Which row.
+        column: 0 the input, 1 the mask, 2 the raw face, 3 the composite.
+
+    Returns:
+        (R, R, 3) uint8 RGB.
+    """
+    from faceswap_lib.training.preview import DIRECTIONS, HEADER  # brings in Keras
+
+    side = grid.shape[1] // (COLUMNS * len(DIRECTIONS))
+    left = (DIRECTIONS.index(direction) * COLUMNS + column) * side
+    return grid[HEADER + face * side :][:side, left : left + side]
+
+
+def previews(folder: pathlib.Path, *, count: int = 6, face: int = 0) -> Picture:
+    """Draws one face through a training: above A as A, which is practised, below A as B, the swap.
+
+    Args:
+        folder: The run's folder.
+        count: How many previews, spread over all there are.
+        face: Which of the previews' faces.
+
+    Returns:
+        The figure, two axes per preview.
+
+    Raises:
+        WorkspaceError: If the run has no previews.
+    """
+    paths = sorted((folder / "previews").glob("step-*.png"))
+    if not paths:
+        raise WorkspaceError(f"no previews in {folder}; train first")
+    chosen = [paths[index] for index in np.unique(np.linspace(0, len(paths) - 1, count).round().astype(int))]
+    grids = [read_image(path) for path in chosen]
+    faces = [preview_column(grid, direction, face=face) for direction in ("a2a", "a2b") for grid in grids]
+    captions = [f"step {int(path.stem.removeprefix('step-')):,}" for path in chosen] + [""] * len(chosen)
+    return pictures(faces, captions=captions, columns=len(chosen))
