@@ -65,7 +65,7 @@ from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import require_consent
 from faceswap_lib.media import probe_video, read_frames
 
-logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes, of which there are many
+logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
 np.set_printoptions(precision=3, suppress=True)
 workspace = Workspace(WORKSPACE)
 if VIDEO:
@@ -429,8 +429,8 @@ for number in range(1, len(z)):
 show.curves({"as detected": z, "filtered": xs[:, 0]}, unit="nose x, face widths")
 
 # %% [markdown]
-# In the enlarged piece look at where the nose turns round: the blue curve comes late. It knows only the past, so it
-# notices a change of speed a little after it has happened.
+# Half of the shake is gone. But the filter knows only the past, so it notices a change of speed a little after it has
+# happened: it *lags*. Here it is an eighth of a frame, too little to see.
 #
 # ## 7. The noise coefficient
 #
@@ -528,8 +528,8 @@ for smoothing in ("none", "ema", "kalman", "rts"):
 # it. `kalman` is for a live camera, which has no future. For files, `rts` is the default.
 #
 # **Exercise 3.** The noise coefficient also exists for `rts`. Report on `positions("rts", noise_coefficient=...)` for
-# 1e-7, 1e-5, 1e-3 and 1e-1. Is there a lag at any of them? What goes wrong with the smallest? Draw all over `z` with
-# `show.curves`; the nose's x is column 4.
+# `1e-7`, `1e-5`, `1e-3` and `1e-1`. Is there a lag at any of them? What goes wrong with the smallest? Draw all over `z`
+# with `show.curves`; the nose's x is column 4.
 
 # %%
 report_on("0.001", positions("rts", noise_coefficient=1e-3))

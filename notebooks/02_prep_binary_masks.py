@@ -50,6 +50,8 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
 
+import logging
+
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,6 +61,7 @@ from faceswap_lib.demo.course import make_facesets
 from faceswap_lib.faces import CROP_SIZE
 from faceswap_lib.facesets import Faceset, write_eye_masks
 
+logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
 np.set_printoptions(precision=3, suppress=True)
 workspace = make_facesets(WORKSPACE, seconds=SECONDS, size=SIZE)
 written = {side: write_eye_masks(workspace, side) for side in ("src", "dst")}  # those that are missing: section 5
@@ -391,10 +394,11 @@ print(f"the eyes are {e.sum() / f.sum():.1%} of the face's area")
 show.shares({name: parts for name, parts in amounts.items() if name.startswith(("a slight blur", "both"))})
 
 # %% [markdown]
-# Counted alike, eyes that are shut instead of open cost less than a slight blur. With the weights they cost almost five
-# times as much, so that a step of training gains something by opening them. It is no magic: what the eyes get, the
-# cheeks lose. faceswap-GAN v2.2 gave the eyes 30 and counted the whole picture; this library gives them 4 and counts
-# little but the face.
+# Counted alike, eyes that are shut instead of open cost less than half of what a slight blur costs. With the weights
+# they cost almost five times as much as before, now more than the blur, so a step of training gains something by
+# opening them. (These are the numbers of the demo's clip.) It is no magic: what the eyes get, the cheeks lose.
+# faceswap-GAN v2.2 gave the eyes 30 and counted the whole picture; this library gives them 4 and counts little but the
+# face.
 #
 # **Exercise 3.** For which weight of the eyes do they make half of the loss of "both"? Try some values of `eye_weight`
 # in place of 4.
