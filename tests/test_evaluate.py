@@ -209,6 +209,12 @@ def test_limits_are_held_in_the_direction_that_is_better():
         "background is 40, at least 45",
     ]
     assert check_limits(values, {"seam": 2}) == ["seam was not measured, 2 was asked for"]
+    ratios = {"sharpness": 0.4, "jitter": 1.3}  # near 1 is better: below it a limit is the least, above it the most
+    assert check_limits(ratios, {"sharpness": 0.3, "jitter": 1.5}) == []
+    assert check_limits(ratios, {"sharpness": 0.5, "jitter": 1.2}) == [
+        "sharpness is 0.4, at least 0.5",
+        "jitter is 1.3, at most 1.2",
+    ]
     with pytest.raises(InputError, match="did you mean 'to_wanted'"):
         check_limits(values, {"to_wantd": 1})
     with pytest.raises(InputError, match="neither more nor less of it is better"):

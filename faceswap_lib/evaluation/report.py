@@ -79,7 +79,8 @@ def check_limits(values: dict[str, float | None], limits: dict[str, float]) -> l
 
     Args:
         values: Of a report.
-        limits: The worst value allowed, by metric; `score` is one, too.
+        limits: The worst value allowed, by metric; `score` is one, too. Of metrics that should be near 1, a limit below
+            1 is the least allowed, one above 1 the most.
 
     Returns:
         A line per metric that fails; one that was not measured fails.
@@ -90,11 +91,12 @@ def check_limits(values: dict[str, float | None], limits: dict[str, float]) -> l
     failures = []
     for name, limit in limits.items():
         better = "higher" if name == "score" else _direction(name)
+        is_least = better == "higher" or (better == "one" and limit < 1)
         value = values.get(name)
         if value is None:
             failures.append(f"{name} was not measured, {limit:g} was asked for")
-        elif (value < limit) if better == "higher" else (value > limit):
-            failures.append(f"{name} is {value:.3g}, {'at least' if better == 'higher' else 'at most'} {limit:g}")
+        elif (value < limit) if is_least else (value > limit):
+            failures.append(f"{name} is {value:.3g}, {'at least' if is_least else 'at most'} {limit:g}")
     return failures
 
 

@@ -5,6 +5,8 @@ nothing is kept open. Figures are plain matplotlib, so `.savefig` works outside 
 """
 
 from faceswap_lib.show.charts import bells, curves, shares
+from faceswap_lib.show.conversion import colour_clouds, draw_weight
+from faceswap_lib.show.evaluation import metric_table, worst_frames
 from faceswap_lib.show.faces import averages, colour_map, corner, draw_boxes, landmarks, paint, pyramid
 from faceswap_lib.show.loss_board import LossBoard, losses
 from faceswap_lib.show.networks import channels, heat, ladder, numbers
@@ -18,15 +20,18 @@ __all__ = [
     "averages",
     "bells",
     "channels",
+    "colour_clouds",
     "colour_map",
     "corner",
     "curves",
     "draw_boxes",
     "draw_face",
+    "draw_weight",
     "heat",
     "ladder",
     "landmarks",
     "losses",
+    "metric_table",
     "numbers",
     "paint",
     "pictures",
@@ -36,4 +41,5 @@ __all__ = [
     "shares",
     "source",
     "video",
+    "worst_frames",
 ]

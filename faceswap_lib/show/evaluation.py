@@ -1,0 +1,116 @@
+"""What a report says: several results in one table, and the frames in which a result is worst."""
+
+import html
+import typing
+
+import numpy as np
+
+from faceswap_lib.evaluation.metrics import METRICS
+from faceswap_lib.evaluation.report import Report
+from faceswap_lib.evaluation.report_page import BETTER, mark_best, say_number
+from faceswap_lib.options import nearest
+from faceswap_lib.show.notebook import ipython_display
+from faceswap_lib.show.pictures import Picture, pictures
+
+APART = 0.4
+"""Seconds between two frames of the gallery; neighbours look alike."""
+
+_STYLE = (
+    ".faceswap-metrics { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }"
+    ".faceswap-metrics th, .faceswap-metrics td { padding: 3px 12px 3px 0; text-align: left !important; }"
+    ".faceswap-metrics tbody tr { border-top: 1px solid #8884; }"
+)
+
+
+def metric_table(
+    results: typing.Mapping[str, typing.Mapping[str, float | None]], names: typing.Sequence[str] | None = None
+) -> typing.Any:
+    """Shows metrics of several results side by side, the best of each row bold where there is a better and a worse.
+
+    Args:
+        results: By name the values of a report, or of a baseline.
+        names: Metrics in order; None for all that one of the results has.
+
+    Returns:
+        A table that a notebook shows.
+
+    Raises:
+        ImportError: If IPython is missing.
+        ValueError: If there is no result, or no such metric.
+    """
+    if not results:
+        raise ValueError("expected at least one result, got none")
+    _check_names(names or ())
+    if names is None:
+        names = [name for name in METRICS if any(values.get(name) is not None for values in results.values())]
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in ("", *results, "better", "what it says"))
+    rows = []
+    for name in names:
+        metric = METRICS[name]
+        cells = mark_best([values.get(name) for values in results.values()], metric.better)
+        shown = [f"<b>{cell}</b>" if type(cell) is not str else cell for cell in cells]
+        said = f"{metric.text} ({metric.unit})" if metric.unit else metric.text
+        row = [f"<code>{name}</code>", *shown, BETTER[metric.better], html.escape(said)]
+        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>")
+    table = f'<table class="faceswap-metrics"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return ipython_display().HTML(f"<style>{_STYLE}</style>{table}")
+
+
+def worst_frames(
+    report: Report, shown: typing.Sequence[np.ndarray], names: typing.Sequence[str], *, count: int = 3
+) -> Picture:
+    """Shows the frames in which a result is worst, a row per metric.
+
+    Args:
+        report: Has a number per frame of each metric.
+        shown: A picture for every frame of the report, for instance the face before and after side by side.
+        names: Metrics that have a better and a worse.
+        count: Frames per metric, the worst first, at least `APART` seconds from each other.
+
+    Returns:
+        The figure, `count` pictures in a row, each with the frame's number and value above it.
+
+    Raises:
+        ValueError: If there is not a picture per frame, or a metric is unknown, has no better and worse, or was
+            measured in no frame.
+    """
+    if len(shown) != report.frames:
+        raise ValueError(f"expected a picture for each of the report's {report.frames} frames, got {len(shown)}")
+    _check_names(names)
+    chosen, captions = [], []
+    for name in names:
+        numbers = np.asarray(report.series.get(name, []), float)
+        if METRICS[name].better == "none" or not np.isfinite(numbers).any():
+            raise ValueError(f"expected metrics with a better and a worse that were measured, got '{name}'")
+        worst = pick_worst(numbers, METRICS[name].better, count, max(1, round(APART * report.fps)))
+        chosen += [shown[index] for index in worst] + [np.full_like(shown[0], 255)] * (count - len(worst))
+        captions += [f"{name} {say_number(numbers[index])}, frame {index}" for index in worst]
+        captions += [""] * (count - len(worst))
+    return pictures(chosen, captions=captions, columns=count)
+
+
+def pick_worst(numbers: np.ndarray, better: str, count: int, apart: int) -> list[int]:
+    """Finds the worst frames that are not neighbours.
+
+    Args:
+        numbers: One per frame, NaN where there is none.
+        better: As in `evaluation.metrics.Metric`, but not "none".
+        count: How many, at most.
+        apart: Least distance of two of them in frames.
+
+    Returns:
+        Their indices, the worst first.
+    """
+    badness = {"lower": numbers, "higher": -numbers, "one": np.abs(np.log(np.maximum(numbers, 1e-6)))}[better]
+    order = [int(index) for index in np.argsort(-badness, kind="stable") if np.isfinite(badness[index])]
+    worst: list[int] = []
+    for index in order:
+        if len(worst) < count and all(abs(index - other) >= apart for other in worst):
+            worst.append(index)
+    return worst
+
+
+def _check_names(names: typing.Iterable[str]) -> None:
+    for name in names:
+        if name not in METRICS:
+            raise ValueError(f"no metric '{name}'{nearest(name, METRICS)}")
