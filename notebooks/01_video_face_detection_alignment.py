@@ -262,7 +262,8 @@ for name, values in zip(names, readings.T, strict=True):
 # $\sigma$, then $z_{t+1} - 2 z_t + z_{t-1}$ has the variance $(1 + 4 + 1)\,\sigma^2$. Dividing by $\sqrt 6$ gives
 # $\sigma$. In the demo's clip it is about 0.3 % of the
 # face's width for a point and 0.5 to 1 % for a border of the box; in truth a little less, since the head changed its
-# speed, too. The library reckons with 1 %, since real cameras are noisier than an animated portrait.
+# speed, too. The library reckons with 1 %; that this is more does no harm, since the filter below only compares it with
+# how much heads speed up, and that we choose.
 #
 # We measure in face widths, not in pixels, so that one number fits a face near the camera and one far from it.
 #
@@ -456,7 +457,7 @@ def redraw(noise_coefficient):
     return show.curves(named, unit="nose x, face widths", caption=caption)
 
 
-slider = FloatLogSlider(value=1e-3, min=-7, max=1, step=0.5, description="noise")
+slider = FloatLogSlider(value=1e-3, min=-7, max=1, step=0.5, description="noise", readout_format=".0e")
 _ = interact(redraw, noise_coefficient=slider)
 
 # %% [markdown]
