@@ -35,6 +35,9 @@ TWIN_STEPS = 300  # steps of each of the two small trainings in section 5
 
 # %% [markdown]
 # The next cell loads the packages (what TensorFlow says about oneDNN or GPU drivers is no error) and the trained run.
+# *Training* changes the networks' numbers, the *weights*, a little at a time so that a *loss*, a number for how wrong
+# their pictures are, falls. Each such change is a *step*. More in [04](04_losses.ipynb) and
+# [05](05_faceswap_train.ipynb).
 
 # %%
 import os
@@ -58,7 +61,8 @@ print(f"networks trained for {step} steps, faces of {networks.config.resolution}
 
 # %% [markdown]
 # We look at A's faces. The *view* is what is cut out of a crop for the networks; `seen` is what the encoder reads: the
-# face alone, its colours brought to mean 0 and a fixed spread ([00](00_faceswap_demo.ipynb), section 5).
+# face alone, its colours brought to mean 0 and a fixed spread, the *standard tone* ([00](00_faceswap_demo.ipynb),
+# section 5).
 
 # %%
 from faceswap_lib.networks.views import to_network
@@ -109,7 +113,8 @@ show.pictures([grey / 255, np.abs(whole) / 40], captions=captions, width=6)
 
 # %% [markdown]
 # Nobody writes such kernels by hand. They are the numbers that training finds. A layer has many kernels, and each gives
-# one picture, a *channel*. Three more things happen on the way:
+# one picture, a *channel*. A kernel reads all channels before it: it has one small table for each, and the answers are
+# added up. So on a colour picture a kernel of 5 by 5 has 5 · 5 · 3 weights. Three more things happen on the way:
 #
 # - **Stride 2**: the kernel moves two pixels at a time. The picture comes out with half the side.
 # - **Leaky ReLU**: negative numbers are divided by five. Without something crooked like this, ten layers in a row
@@ -158,7 +163,10 @@ print(f"{strided.size} of {whole.size} numbers, the rest was never computed")
 show.ladder(networks.config)
 
 # %% [markdown]
-# This is the code that builds the encoder. `places` are the channels on the bow; section 4 is about them.
+# This is the code that builds the encoder. Read it from top to bottom: `x` is what has been computed so far, each line
+# puts it through one more layer. `Dense` is a layer in which every number out is a weighted sum of *all* numbers in.
+# `_convolve` is a convolution with leaky ReLU, `normalise` (in the table `HybridNorm`) the normalisation of section 1,
+# `_attend_at_16` section 7, `_upscale` section 6. `places` are the channels on the bow; section 4 is about them.
 
 # %%
 from faceswap_lib.networks.direct import build_encoder
@@ -201,7 +209,8 @@ print(f"{height} x {width} places, {channels} channels, {kernel_side} x {kernel_
 #
 # The code of a face is a list of numbers, nothing more. Nobody says what each stands for. To see a few hundred numbers
 # on paper, we turn the cloud of all codes until the two directions in which it is widest lie on the page (this is
-# *principal component analysis*). Every dot is a frame.
+# *principal component analysis*; you need not follow the line with `svd`, it finds the two directions). Every dot is a
+# frame.
 
 # %%
 read_code = keras.Model(networks.encoder.input, networks.encoder.get_layer("code").output)
@@ -221,11 +230,10 @@ print(
 plt.show()
 
 # %% [markdown]
-# This is honest and not what the theory asks for. In theory a code says only what A and B share, and the two clouds lie
-# on each other. Here two clouds lie side by side: the code also says *who* it is. What runs along each cloud is what
-# they share. So decoder B gets codes from A
-# that it never met in training. That it makes a face of them all the same is not guaranteed, and conversion helps it
-# along (notebook 06, *moving codes*).
+# The idea ([00](00_faceswap_demo.ipynb), section 8) is neater than this picture. In the idea a code says only what A
+# and B share, and the two clouds lie on each other. Here two clouds lie side by side: the code also says *who* it is.
+# What runs along each cloud is what they share. So decoder B gets codes from A that it never met in training. That it
+# makes a face of them all the same is not guaranteed, and conversion helps it along (notebook 06, *moving codes*).
 #
 # One more look. What the encoder hands on is not the code itself but a small map made from it, 8 by 8 places. We take
 # that map of a frame with A's mouth shut and one with it open and walk from one to the other in a straight line.
@@ -251,9 +259,10 @@ ends = [views_a[shut], *[np.full_like(views_a[0], 255)] * 4, views_a[wide]]
 show.pictures([*ends, *draw(walk, networks.decoder_a), *draw(walk, networks.decoder_b)], columns=6)
 
 # %% [markdown]
-# Above the two frames, in the middle decoder A's faces, below decoder B's. The faces between were never filmed. This
-# is what people mean when they say that a network has learnt an *expression*: there is a direction for "mouth open",
-# and it means the same to both decoders.
+# Above the two frames, in the middle decoder A's faces, below decoder B's. The faces between were never filmed. This is
+# what people mean when they say that a network has learnt an *expression*: there is a direction for "mouth open", and
+# it means nearly the same to both decoders. (B keeps her teeth where A's lips are shut: nearly all of her clip is a
+# smile.)
 #
 # ## 4. The places that go past
 #
@@ -284,8 +293,9 @@ show.pictures(draw(mixed, networks.decoder_b), captions=captions)
 #         face of B --+                |
 #                                      +--> decoder B --> face of B
 #
-# In training A's faces only ever go to decoder A and B's to decoder B. Each is asked one thing: *give this face back*.
-# To swap, we take the road that was never used: A in, decoder B out.
+# Why one encoder? With two, each could invent words of its own, and decoder B could not read what A's encoder says. One
+# encoder describes both people in the same words. In training A's faces only ever go to decoder A and B's to decoder B.
+# Each is asked one thing: *give this face back*. To swap, we take the road that was never used: A in, decoder B out.
 
 # %%
 from faceswap_lib.demo.ablation import write_views
@@ -371,9 +381,9 @@ assert np.array_equal(back, small_map)
 # ## 7. Attention
 #
 # A convolution sees only what is near. But both eyes look the same way, and they are far apart. *Self attention* lets
-# every place ask all others. From its numbers each place makes three lists: a **query** (what am I looking for?), a
-# **key** (what do I have?) and a **value** (what do I tell?). The more its query agrees with a key, the more of that
-# key's value it gets:
+# every place ask all others. (You can skip to section 8; nothing later needs this.) From its numbers each place makes
+# three lists: a **query** (what am I looking for?), a **key** (what do I have?) and a **value** (what do I tell?). The
+# more its query agrees with a key, the more of that key's value it gets:
 #
 # $$W = \operatorname{softmax}(Q K^\top) \qquad\qquad \text{out} = x + \text{scale} \cdot W V$$
 #
@@ -466,7 +476,7 @@ show.pictures(shown, columns=6)
 
 # %% [markdown]
 # Frames, masks, raw faces, composites. The mask has the shape of a face, soft at its border, and hardly changes. Around
-# the raw face is rubbish: nothing outside the face is asked for, and the mask keeps it out.
+# the raw face is rubbish: next to nothing outside the face is asked for, and the mask keeps it out.
 #
 # Does the mask know when something is *in front of* the face? Then it should be 0 there and leave the thing in the
 # picture. We draw a stripe on a frame and ask.
@@ -488,16 +498,18 @@ moved = np.abs(result.masks[1] - result.masks[0])
 print(f"the mask changes by {moved.mean():.3f} on average, {moved.max():.2f} at most")
 
 # %% [markdown]
-# It does not. The mask stays the oval it was, the stripe vanishes inside it and goes on outside. Nothing in these clips
-# was ever in front of a face, so there was nothing to learn it from. A hand before the mouth will be painted over;
-# that is a true weakness, and one reason to choose clips without it.
+# It does not. The mask stays the oval it was, the stripe vanishes inside it and goes on outside. No hand, no microphone
+# ever came before a face in these clips, so there was nothing to learn it from. A hand before the mouth will be painted
+# over; that is a true weakness, and one reason to choose clips without it.
 #
 # ## 9. The discriminator
 #
-# It is there for training only. It gets six channels: a picture, and beside it what the encoder read, so that it
-# can tell whether the one belongs to the other. The mask it does not see, but the picture may be a composite. It
-# writes no verdict for the whole but a **map of scores**, one for each part: towards 1 for "filmed", towards 0 for
-# "written". We show B's discriminator B's frames three times: as filmed, blurred, and written by decoder B.
+# Pixel losses like soft faces ([04](04_losses.ipynb)). So in training a second network looks at pictures and says:
+# filmed or written? The decoders learn to please it. Conversion does not need it. It gets six channels: a picture, and
+# beside it what the encoder read, so that it can tell whether the one belongs to the other. The mask it does not see,
+# but the picture may be a composite. It writes no verdict for the whole but a **map of scores**, one for each part:
+# towards 1 for "filmed", towards 0 for "written". We show B's discriminator B's frames three times: as filmed, blurred,
+# and written by decoder B.
 
 # %%
 from faceswap_lib.faces.tone import to_standard_tone
@@ -526,8 +538,8 @@ show.pictures(shown, captions=captions)
 # %% [markdown]
 # The map is noisy, and it should be read as an average. After 1,500 steps we measured 0.46 for filmed, 0.36 for
 # blurred, 0.46 for written pictures: blur it recognises; the written pictures it takes for filmed ones, soft as they
-# look to you. It is a small network and took part in half of a short training. Notebook 04 says what the two want
-# from each other.
+# look to you. It is a small network and took part in half of a short training. Notebook 04 says what it and the
+# *generator* (encoder and decoder) want from each other.
 #
 # ## 10. What it costs
 #
@@ -558,7 +570,7 @@ for name, nets in (("this run", networks), ("faithful", build_networks(PRESETS["
 # ## What you know now
 #
 # - An encoder squeezes a face into a code and a few places; a decoder makes a face of them. One encoder, so that both
-#   people are described in the same words; two decoders, so that none can give the wrong person back.
+#   people are described in much the same words; two decoders, so that none can give the wrong person back.
 # - The mask says where the new face is taken. It knows the shape of a face and nothing about hands or hair before it.
 # - Some parts matter less than their names promise: attention had learnt next to nothing after 1,500 steps.
 #

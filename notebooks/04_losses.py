@@ -69,7 +69,9 @@ everything = train_variant(arrays, config, name="everything")
 # %% [markdown]
 # Now we draw what a training step draws: a few faces of A, each as a **real** view (what the decoder must write) and a
 # **warped** one (bent a little; what is **seen** of it goes to the encoder). The decoder writes a raw face, the
-# **fake**, and a **mask**. Pictures are in [-1, 1] here. From now on we look at one face.
+# **fake**, and a **mask**. Pictures are in [-1, 1] here and in the *standard tone*: colours brought to mean 0 and a
+# fixed spread; that is why skin looks bluish. The noise outside the face is what nobody asked for. You need not follow
+# the next cell; what counts is what it leaves: `sample`, `fake`, `mask`. From now on we look at one face.
 
 # %%
 from faceswap_lib.training import losses
@@ -105,8 +107,8 @@ face, eyes, mouth = (part[0, ..., 0] for part in (sample.face, sample.eyes, samp
 error = np.abs(fake - sample.real)[0].mean(axis=-1)
 weight = 0.02 + face * (1 - 0.02 + 4 * eyes + 2 * mouth)
 by_hand = (error * weight).sum() / (face.sum() + 1)  # + 1 so that an empty face divides by no zero
-captions = ["error", "weight, 0 to 7", "error times weight"]
-show.pictures([error / 0.6, weight / 7, error * weight / 2], captions=captions, width=6)
+captions = ["error", "weight, 0 to 5", "error times weight"]
+show.pictures([error / 0.6, weight / 5, error * weight / 2], captions=captions, width=6)
 
 # %%
 show.source(losses.region_weights)
@@ -121,9 +123,9 @@ assert np.isclose(losses.reconstruction(fake, sample, weights), by_hand, rtol=1e
 print(f"reconstruction {by_hand:.3f}")
 
 # %% [markdown]
-# **Alone it blurs.** Why? The network does not know exactly where a wrinkle will be: seen are warped faces, and a code
-# of a few numbers. Say a wrinkle two pixels wide lies at one of seven places, each as likely. Which answer costs least
-# on average: a sharp wrinkle in the middle, the average of all, or none at all?
+# **Alone it smooths away what it is not sure of.** Why? The network does not know exactly where a wrinkle will be: seen
+# are warped faces, and a code of a few numbers. Say a wrinkle two pixels wide lies at one of seven places, each as
+# likely. Which answer costs least on average: a sharp wrinkle in the middle, the average of all, or none at all?
 
 # %%
 possible = np.zeros((7, 21))
@@ -140,8 +142,9 @@ for place, (name, answer) in zip(axes, answers.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# None at all! A sharp wrinkle in the wrong place is wrong twice: where it is, and where it is not. So a loss of
-# pixels pays for smooth skin. It is right about what it was asked. We have to ask for something else as well.
+# None at all! At every pixel the wrinkle is absent in at least five of seven cases, so skin is the safer bet; the blur
+# pays a little everywhere. A sharp wrinkle in the wrong place is wrong twice: where it is, and where it is not. So a
+# loss of pixels pays for smooth skin. It is right about what it was asked. We have to ask for something else as well.
 #
 # ## 3. `structure`: are contrast and pattern right?
 #
@@ -211,8 +214,8 @@ assert np.isclose(losses.dissimilarity(fake, sample), by_hand, rtol=1e-2)
 # %% [markdown]
 # ## 4. `edges`: do neighbours differ as they should?
 #
-# An edge is a difference between neighbours. So take the error, and of it the differences along x and along y: 0
-# if every edge is as strong as it should be, wherever the face is too bright or too dark as a whole.
+# An edge is a difference between neighbours. So take the error, and of it the differences along x and along y: 0 if
+# every edge is as strong as it should be, even where the face is too bright or too dark as a whole.
 
 # %%
 wrong = (fake - sample.real)[0]
@@ -228,9 +231,10 @@ show.source(losses.edges)
 # %% [markdown]
 # ## 5. `perceptual`: does it look alike to a network that knows faces?
 #
-# The detector's last network, O-Net, was trained on a great many faces. Its inner layers answer to eyes, brows,
-# mouth corners. So show it both pictures and compare not the pixels but its answers, the *features*. They come with the
-# detector, so nothing must be downloaded. First what it sees in the real face, four layers, six channels each:
+# The detector's last network, O-Net, was trained on a great many faces. Its inner layers answer to outlines, eyes,
+# brows. So show it both pictures and compare not the pixels but its answers, the *features*. They come with the
+# detector, so nothing must be downloaded. First what it sees in the real face, four layers, six channels each; the last
+# rows are too coarse for us to read:
 
 # %%
 from faceswap_lib.faces.tone import from_standard_tone
@@ -244,8 +248,10 @@ captions = [f"layer {1 + index // 6}, {len(channel)} pixels" for index, channel 
 show.pictures(shown, captions=captions, columns=6)
 
 # %% [markdown]
-# Then both are brought to mean 0 and spread 1 per channel, so that the loudest channel does not drown the rest, and
-# the squares of the differences are averaged. Each layer counts a tenth.
+# Then both are brought to mean 0 and spread 1 per channel, so that the loudest channel does not drown the rest, and the
+# squares of the differences are averaged. Each layer counts a tenth. (Here we compare the bare fake. Training first
+# sets it into its frame, by a random mix of the face's shape and the decoder's mask. So this loss pulls at the mask,
+# too.)
 
 # %%
 by_hand = 0
@@ -313,6 +319,10 @@ print({name: f"{ratio:.2f} times the blurred face" for name, ratio in ratios.ite
 print("hardest:", max(ratios, key=ratios.get), "- mildest:", min(ratios, key=ratios.get))
 
 # %% [markdown]
+# One pixel that nobody sees costs the losses that compare place by place nearly as much as the blur. `perceptual`
+# forgives it most, and that is why it stands beside them.
+
+# %% [markdown]
 # ## 7. `adversarial`: does it look real?
 #
 # All losses so far compare with one given picture. The last one does not: a second network, the **discriminator**, is
@@ -348,8 +358,11 @@ show.source(losses.judge_fake)
 show.source(losses.judge_mixture)
 
 # %% [markdown]
-# The two curves pull one and the same score in opposite directions. The generator cannot change what the
-# discriminator thinks; it can only change the picture.
+# The two curves pull one and the same score in opposite directions. The generator cannot change what the discriminator
+# thinks; it can only change the picture. It knows in which direction: the gradient of the score runs back through the
+# discriminator to every pixel, and from there to the decoder's weights. Both are trained in the same step, each by its
+# own sum. What is judged is never the bare fake: it is set into its frame, once by the mask and once by the shape of
+# the face.
 
 # %%
 line = np.linspace(-0.2, 1.2, 50)
@@ -366,7 +379,7 @@ plt.show()
 # is plainly written, and there is nothing to learn from hearing so.
 #
 # **Exercise 2.** A discriminator that cannot tell gives every picture the same score $s$, filmed or written, half and
-# half. Which $s$ is cheapest for it, and what does it pay? Compare with `discriminator` in a training's curves.
+# half. Which $s$ is cheapest for it, and what does it pay?
 
 # %%
 best = 0.0  # yours
@@ -377,7 +390,7 @@ print(best)
 line = np.linspace(0, 1, 101)
 pays = ((line - 1) ** 2 + line**2) / 2
 best = line[pays.argmin()]
-print(f"{best} costs {pays.min()}; a discriminator that pays as much for whole pictures cannot tell them")
+print(f"{best} costs {pays.min()}; mixtures are less than all or nothing, so there not knowing costs about 0.18")
 
 # %% [markdown]
 # ## 8. The mask: `composite`, `mask_prior`, `mask_hinge`, `mask_variation`
@@ -396,7 +409,10 @@ show.pictures([input_error / 0.6, error / 0.6, nearer], captions=captions, width
 
 # %% [markdown]
 # In training the input is the *same person*, hardly bent. Giving it back, $m = 0$, is nearly perfect, and no swap. So
-# three terms hold the mask, and the composite gets a word only at the very end, quietly:
+# three terms hold the mask, and the composite gets a word only in the last 15 % of the steps, quietly. Why at all? The
+# prior knows only an oval. At the border the input often fits better; there the mask may give way. So at the end the
+# prior is loosened to 0.3, and the hinge stays as a floor: not below 0.7 inside the face. The composite moves the mask
+# only, never the face:
 #
 # - `mask_prior` asks that the mask be the shape of the face;
 # - `mask_hinge` forbids it to fall below a level (0.7) inside the face; above the level it costs nothing;
@@ -443,8 +459,10 @@ assert pays["0"][1] > pays["face"][1]
 # %% [markdown]
 # ## 9. The sum
 #
-# A step adds all terms, each times its weight, for both people. These are the shares at the end of our small training,
-# A's. The discriminators have a sum of their own.
+# A step adds all terms, each times its weight, for both people: `structure` 3, `reconstruction`, `edges`, `perceptual`,
+# `mask_prior` and `mask_hinge` 1, `composite` 0.3, `adversarial` and `mask_variation` 0.1. In the last 15 %
+# `mask_prior` has only 0.3. These are the shares at the end of our small training, A's. The discriminators have a sum
+# of their own.
 
 # %%
 last = everything.history[-1]
@@ -465,8 +483,8 @@ plt.show()
 # ## 10. Without
 #
 # Words are cheap. The same training four more times: same seed, same first weights, same batches, only the losses
-# differ. Each variant adds something to the one before; the last one is `+ perceptual` once more, without the two terms
-# that hold the mask.
+# differ. `pixels` has `reconstruction` and all terms of the mask. Each variant adds something to the one before; the
+# last one is `+ perceptual` once more, without the two terms that hold the mask.
 
 # %%
 from faceswap_lib.demo.ablation import PIXELS_ONLY, write_views
@@ -512,12 +530,13 @@ for name, result in results.items():
 # - **Pixels alone** is the softest: sharpness 25 and 28 %. A's glasses are a shadow.
 # - **Structure and edges** give contrast, at the eyes above all: 30 and 29 %. The error falls too, though nothing more
 #   was said about pixels: to get edges right helps with pixels as well.
-# - **The perceptual loss** adds a little: 32 and 31 %, A's error is down to 13.8, and the glasses have their rims.
+# - **The perceptual loss** adds a little: 32 and 31 %, A's error is down to 13.8, and there is a hint of the glasses'
+#   rims.
 # - **The adversarial loss** changes nothing that you could see. It had 100 steps, with weight 0.1. What makes the
 #   faces of large GANs sharp needs larger networks and many thousand steps.
-# - **The mask let go** is the lesson. Its raw faces are about as good as the others, its losses of likeness are fine,
-#   and the composite is A. With 0.05 of the mask left, nothing is swapped. Two cheap terms about a single channel
-#   decide whether there is a swap at all.
+# - **The mask let go** is the lesson. Its raw faces have the same error and are a little softer, and the composite is
+#   A. With 0.05 of the mask left, nothing is swapped. Two cheap terms about a single channel decide whether there is a
+#   swap at all.
 #
 # It is one training each. A difference of one in a hundred may be chance; another seed tells.
 
@@ -534,7 +553,7 @@ for name, result in results.items():
 # | `mask_prior`, `mask_hinge` | is the mask there, and in the shape of a face? | no swap: the input comes back |
 # | `mask_variation` | is it smooth? | not tried |
 # | `composite` | is the blended picture right? | not tried: the mask would stay what the prior says |
-# | `coarse_64`, `coarse_128` | is a small version of the face right? | not tried; only above 64 pixels |
+# | `coarse_64`, `coarse_128` | is the small version right that larger networks write on the way? | not tried; only above 64 pixels |
 #
 # Off unless asked for: `landmarks` (are O-Net's five points where they should be?), `cycle` (does A come back after
 # being B?), `weight_decay` (are the weights small?), `mask_l1` (is the mask small? faceswap-GAN has it). Weights and
