@@ -15,8 +15,8 @@ SMOKE = {"SECONDS": 0.8, "SIZE": 192, "PRESET": "tiny", "STEPS": 3, "BATCH_SIZE"
 
 SMOKE_ABLATION = {"ABLATION_STEPS": 3}
 
-CELL_TIMEOUT = 3600.0
-"""Seconds."""
+CELL_TIMEOUT = 1800.0
+"""Seconds; the longest cell, a training, takes five minutes on two idle cores."""
 
 
 def read_all(texts: typing.Sequence[pathlib.Path]) -> dict[str, nbformat.NotebookNode]:
