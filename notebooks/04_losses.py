@@ -553,7 +553,7 @@ for name, result in results.items():
 # | `mask_prior`, `mask_hinge` | is the mask there, and in the shape of a face? | no swap: the input comes back |
 # | `mask_variation` | is it smooth? | not tried |
 # | `composite` | is the blended picture right? | not tried: the mask would stay what the prior says |
-# | `coarse_64`, `coarse_128` | is the small version right that large networks write too? | not tried; only above 64 pixels |
+# | `coarse_64`, `coarse_128` | is the small extra picture right? | not tried; only above 64 pixels |
 #
 # Off unless asked for: `landmarks` (are O-Net's five points where they should be?), `cycle` (does A come back after
 # being B?), `weight_decay` (are the weights small?), `mask_l1` (is the mask small? faceswap-GAN has it). Weights and
