@@ -1,0 +1,36 @@
+"""The same clip, encoded once more."""
+
+import pathlib
+
+import cv2
+
+from faceswap_lib.media.info import probe_video
+from faceswap_lib.media.reader import read_frames
+from faceswap_lib.media.writer import VideoWriter
+
+
+def reencode(video: pathlib.Path, out: pathlib.Path, *, crf: int = 18, scale: float = 1.0) -> None:
+    """Writes a clip's pictures and sound to a new H.264 file, as every upload does.
+
+    What the file said about itself besides (metadata, Content Credentials) is not taken along.
+
+    Args:
+        video: The clip, of a constant frame rate.
+        out: Where to, ending in .mp4, .m4v or .mov; replaced if it is there.
+        crf: x264 quality, 0 (exact, large) to 51 (poor, small); 18 looks like the original.
+        scale: Size of the new pictures against the old ones, above 0, at most 1; sides are made even.
+
+    Raises:
+        ValueError: If the scale or the quality is out of range.
+        VideoError: If the clip cannot be read or the new one cannot be written.
+    """
+    if not 0 < scale <= 1:
+        raise ValueError(f"expected scale above 0 and at most 1, got {scale}")
+    info = probe_video(video)
+    size = info.width, info.height
+    if scale < 1:
+        size = tuple(max(2, 2 * round(side * scale / 2)) for side in size)
+    sound = info.path if info.has_audio else None
+    with VideoWriter(out, width=size[0], height=size[1], fps=info.fps, audio_from=sound, crf=crf) as writer:
+        for frame in read_frames(video):
+            writer.write(frame if scale == 1 else cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
