@@ -57,7 +57,10 @@ def read_json(path: pathlib.Path) -> dict:
 
 
 def file_digest(path: pathlib.Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Taught in notebooks/08_responsible_use.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -114,17 +114,44 @@ def read_embedded(path: pathlib.Path) -> Embedded | None:
 
     key = read_key()
     try:
+        store = _read_store(path, key)
+    except c2pa.C2paError as error:
+        return Embedded(unreadable=str(error))
+    return None if store is None else _judge(store, key)
+
+
+def read_manifest(path: pathlib.Path) -> dict:
+    """Reads the manifest inside a file as C2PA writes it down, without judging it; `verify` does that.
+
+    Returns:
+        The active manifest as plain JSON; empty if there is none, it cannot be read, or the format has no place for it.
+
+    Raises:
+        FaceswapError: If this computer's own key cannot be read.
+    """
+    import c2pa
+
+    try:
+        store = _read_store(path, read_key()) or {}
+    except c2pa.C2paError as error:
+        logger.info("the credentials of %s cannot be read (%s)", path, error)
+        return {}
+    return (store.get("manifests") or {}).get(store.get("active_manifest")) or {}
+
+
+def _read_store(path: pathlib.Path, key: SigningKey | None) -> dict | None:
+    """All manifests of a file and what c2pa found when it checked them; None if there are none."""
+    import c2pa
+
+    try:
         with c2pa.Context.from_dict(_settings_for(key)) as context:
             reader = c2pa.Reader.try_create(str(path), context=context)
             if reader is None:
                 return None
             with reader:
-                store = json.loads(reader.json())
+                return json.loads(reader.json())
     except c2pa.C2paError.NotSupported:
         return None
-    except c2pa.C2paError as error:
-        return Embedded(unreadable=str(error))
-    return _judge(store, key)
 
 
 def _judge(store: dict, key: SigningKey | None) -> Embedded:

@@ -52,6 +52,8 @@ class Label:
 
         Raises:
             ValueError: If it has another shape or dtype.
+
+        Taught in notebooks/08_responsible_use.
         """
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"expected a frame of shape {self._shape} uint8, got {frame.shape} {frame.dtype}")

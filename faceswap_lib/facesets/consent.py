@@ -53,6 +53,8 @@ def record_consent(workspace: Workspace, statement: str, videos: Sequence[pathli
     Raises:
         InputError: If the statement is empty or a video is no file.
         WorkspaceError: If the file that is there already cannot be read.
+
+    Taught in notebooks/08_responsible_use.
     """
     if not statement.strip():
         raise InputError("expected a consent statement that says who agreed to what, got an empty one")
