@@ -87,7 +87,10 @@ print("new:", ", ".join(f"{name} {after[name]}" for name in sorted(after.keys() 
 # %%
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import logging
+
 import keras
 
+logging.getLogger("tensorflow").setLevel("ERROR")  # its advice about retracing is meant for training loops
 devices = keras.distribution.list_devices()
 print(devices, "" if any("gpu" in device for device in devices) else "- no GPU: training takes as long as on a laptop")
