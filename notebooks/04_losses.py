@@ -527,11 +527,11 @@ for name, result in results.items():
 # *Error* is the mean difference of the raw face from the frame, in grey levels of 255. *Sharpness* is the variance of
 # the Laplacian, a measure of fine contrast, as a share of the frame's. What we saw with 200 steps, and what we did not:
 #
-# - **Pixels alone** is the softest: sharpness 25 and 28 %. A's glasses are a shadow.
-# - **Structure and edges** give contrast, at the eyes above all: 30 and 29 %. The error falls too, though nothing more
+# - **Pixels alone** is the softest: sharpness 25 and 24 %. A's glasses are a shadow.
+# - **Structure and edges** give contrast, at the eyes above all: 29 and 27 %. The error falls too, though nothing more
 #   was said about pixels: to get edges right helps with pixels as well.
-# - **The perceptual loss** adds a little: 32 and 31 %, A's error is down to 13.8, and there is a hint of the glasses'
-#   rims.
+# - **The perceptual loss** adds a little: 32 and 30 %, A's error is down from 14.2 to 13.8, and there is a hint of the
+#   glasses' rims.
 # - **The adversarial loss** changes nothing that you could see. It had 100 steps, with weight 0.1. What makes the
 #   faces of large GANs sharp needs larger networks and many thousand steps.
 # - **The mask let go** is the lesson. Its raw faces have the same error and are a little softer, and the composite is
