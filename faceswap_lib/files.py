@@ -17,6 +17,8 @@ def replacing(path: pathlib.Path) -> typing.Iterator[pathlib.Path]:
     The temporary name keeps the suffix, so that writers which choose a format by suffix work, and is always the same,
     so that a file left by a kill is overwritten by the next attempt. After an error the temporary file is removed and
     `path` stays as it was.
+
+    Taught in notebooks/05_faceswap_train.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -82,10 +82,7 @@ class TrainingState:
 
 
 def write_checkpoint(folder: pathlib.Path, state: TrainingState) -> pathlib.Path:
-    """Writes a checkpoint; removes later ones, which a rollback has left behind, and all but the newest `KEPT`.
-
-    Taught in notebooks/05_faceswap_train.
-    """
+    """Writes a checkpoint; removes later ones, which a rollback has left behind, and all but the newest `KEPT`."""
     path = folder / f"step-{state.step:08d}.npz"
     _write(path, _collect(state))
     newer_first = list_checkpoints(folder)
