@@ -115,6 +115,8 @@ def mix(region: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarra
 
     Returns:
         (h, w, 3) uint8.
+
+    Taught in notebooks/06_video_conversion.
     """
     change = cv2.subtract(painted, region, dtype=cv2.CV_32F)
     change = cv2.multiply(change, cv2.merge([share, share, share]), dst=change)

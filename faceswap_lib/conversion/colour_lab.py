@@ -16,6 +16,8 @@ def fit_reinhard(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.nd
 
     Arguments and result are those of `colour.ColourMatch.fit`.
     Source: Reinhard et al., "Color Transfer between Images", 2001.
+
+    Taught in notebooks/06_video_conversion.
     """
     share = weights.reshape(-1, 1) / max(float(weights.sum()), 1e-6)
     means, deviations = [], []

@@ -56,6 +56,8 @@ def difference_of_people(
 
     Returns:
         (...) float32; without expressions the difference of the averages.
+
+    Taught in notebooks/06_video_conversion.
     """
     plain = codes_b.mean(axis=0) - codes_a.mean(axis=0)
     if expressions_a is None or expressions_b is None:

@@ -30,6 +30,8 @@ def jitter(landmarks_series: typing.Sequence[np.ndarray], unit: float | np.ndarr
 
     Raises:
         ValueError: If the shapes are others or the unit is not above 0.
+
+    Taught in notebooks/07_evaluation.
     """
     series, units = np.asarray(landmarks_series, float), np.asarray(unit, float)
     if series.ndim != 3 or series.shape[2] != 2 or units.shape not in ((), series.shape[:1]):

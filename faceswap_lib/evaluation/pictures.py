@@ -65,6 +65,8 @@ def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None) -> float:
 
     Raises:
         ValueError: If shapes or types are others.
+
+    Taught in notebooks/07_evaluation.
     """
     check_pictures(a, b)
     difference = cv2.absdiff(a, b)
@@ -157,6 +159,8 @@ def sharpness(crop: np.ndarray, mask: np.ndarray) -> float:
 
     Raises:
         ValueError: If shapes or types are others.
+
+    Taught in notebooks/07_evaluation.
     """
     check_pictures(crop, crop)
     inside = check_mask(mask, crop.shape).astype(np.uint8)

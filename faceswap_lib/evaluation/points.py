@@ -72,6 +72,8 @@ def landmark_error(swapped: np.ndarray, original: np.ndarray) -> float:
 
     Raises:
         ValueError: If the shapes differ or are others.
+
+    Taught in notebooks/07_evaluation.
     """
     check_landmarks(original)
     if np.shape(swapped) != np.shape(original):

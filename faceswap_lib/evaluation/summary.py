@@ -43,6 +43,8 @@ def summarise(values: typing.Mapping[str, float | None]) -> Summary:
 
     Returns:
         The summary.
+
+    Taught in notebooks/07_evaluation.
     """
     parts = {}
     for name, (needed, measure) in _PARTS.items():

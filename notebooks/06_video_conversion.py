@@ -1,0 +1,830 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   # Imports stand in the cells that first use them.
+#   # ruff: noqa: E402
+# ---
+
+# %% [markdown]
+# # Video conversion
+#
+# The networks are trained. They can write B's face for any view of A's. Yet a face of 128 pixels is not a video: it
+# must get the right colours, end softly, lie in its place, be as sharp as what surrounds it, and do all that without
+# flickering, frame after frame. That is *conversion*. Much of what makes a swap look good or bad is decided here, and
+# none of it needs another training: you can convert again and again, with other options, in seconds.
+#
+# | | |
+# |---|---|
+# | **You will learn** | every step from frame to swapped frame: colours, borders, moving codes, steadiness |
+# | **You will have at the end** | a whole converted clip with its sound, and a feeling for every option |
+# | **Time on two CPU cores** | about 3 minutes; 5 more if there is no trained run in the workspace yet |
+# | **Before** | [05 Training](05_faceswap_train.ipynb) |
+# | **Next** | [07 Is it any good?](07_evaluation.ipynb) |
+
+# %% [markdown]
+# ## 0. What we choose
+#
+# The workspace is the one of the other notebooks. What is missing in it is made: clips, faces, and a short training.
+# A run that is there is taken as it is, so the better yours is trained, the better everything below looks.
+#
+# To convert a video of your own, give its path as `VIDEO`. It must show A, the person of the faceset `face_src`. Only
+# with consent of the people shown: say who agreed to what in `CONSENT`; why is in [08](08_responsible_use.ipynb).
+
+# %% tags=["parameters"]
+WORKSPACE = "faceswap-course"
+RUN = "default"  # name of the training run
+SECONDS = 6.0  # length of the demo's clips, if they must be made
+SIZE = 320  # side of their pictures in pixels
+PRESET = "lite"  # which networks, if they must be trained
+STEPS = 600  # how long, if they must be trained
+BATCH_SIZE = 8  # faces of each person per step
+VIDEO = None  # your own video of A; None takes the demo's
+CONSENT = None  # for your own video: who agreed to what
+SHIFT = 0.8  # how far codes are moved towards B, 0 to 1; section 7 is about this number
+LOOK_AT = 100  # frames that are looked at; at the end the whole video is converted
+
+# %%
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
+
+import logging
+import pathlib
+
+import cv2
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+from faceswap_lib import show
+from faceswap_lib.demo.course import make_run
+
+np.set_printoptions(precision=3, suppress=True)
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice about retracing is meant for training loops
+workspace = make_run(WORKSPACE, run=RUN, preset=PRESET, steps=STEPS, batch_size=BATCH_SIZE, seconds=SECONDS, size=SIZE)
+video = pathlib.Path(VIDEO or workspace.root / "clips" / "hopper.mp4")
+
+# %%
+from faceswap_lib.facesets.consent import require_consent
+
+if VIDEO:
+    require_consent(workspace, CONSENT, [video])  # an error, unless somebody agreed, now or before
+
+# %% [markdown]
+# ## 1. Two passes
+#
+# A video is read twice. The **first pass** finds A's face, follows it from frame to frame and takes the tremble out of
+# its points ([01](01_video_face_detection_alignment.ipynb) shows how). The **second pass** swaps. Two passes, since
+# smoothing works best when it knows the future: the whole track is known before the first face is swapped.
+
+# %%
+from faceswap_lib.faces import MtcnnDetector
+from faceswap_lib.faces.clip import track_video
+from faceswap_lib.media import read_frames
+
+frames = list(read_frames(video, stop=LOOK_AT))
+tracks = track_video(video, MtcnnDetector(), stop=LOOK_AT)
+faces = {index: next(iter(found.values())) for index, found in enumerate(tracks.faces) if found}
+number = list(faces)[len(faces) // 3]  # the frame this notebook looks at
+frame, face = frames[number], faces[number]
+print(f"a face in {len(faces)} of {len(frames)} frames")
+show.pictures([frame, show.draw_face(frame, face)], captions=[f"frame {number}", "box and five points"], width=7)
+
+# %% [markdown]
+# ## 2. One frame, step by step
+#
+# First the half that [00](00_faceswap_demo.ipynb) and [03](03_networks.ipynb) explain, once more in one cell:
+#
+# 1. the **view**: forehead to chin, turned upright, in the networks' size;
+# 2. the **tone** is taken out, the mean and the spread of its colours, and everything that is not face;
+# 3. the **encoder** reads it and gives a *code*; the code is moved towards B (section 7);
+# 4. **decoder B** writes a mask and a face;
+# 5. the tone is put **back**, so the new face starts out in about the old one's light.
+
+# %%
+from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.faces import CROP_SIZE, crop_from_frame, face_mask, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.training import load_run
+
+networks, step = load_run(workspace, RUN)
+side, coverage = networks.config.resolution, networks.config.view_coverage
+way = measure_shift(networks, workspace, "a2b")  # from A's codes to B's
+matrix = view_matrix(crop_from_frame(face), CROP_SIZE, side, coverage)  # view from frame
+view, points = warp_frame(frame, matrix, side), points_in_crop(face, matrix)
+inside = face_mask(points, side, coverage=coverage)
+seen, tones = to_network(view[None], inside[None])
+code = networks.encoder(seen) + SHIFT * way
+mask, raw = (keras.ops.convert_to_numpy(output) for output in networks.decoder_b(code)[:2])
+mask, new = mask[0, ..., 0], to_pixels(raw, tones)[0]
+pictures = [view, ((seen[0] + 1) * 127.5).astype("uint8"), mask, new]
+show.pictures(pictures, captions=["view of A", "what is read", "mask", f"B's face, after {step} steps"])
+
+# %% [markdown]
+# The library does the same for many views at once. It calls the thing that turns views into faces a *swapper*, and what
+# it gives for one face a `SwappedFace`: the view before and after, the mask, and where all that lies in the frame.
+
+# %%
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.pipeline import open_swapper
+
+swapper = open_swapper(networks, workspace, ConvertConfig(code_shift=SHIFT))
+(swapped,) = swap_faces([(frame, face)], swapper)
+assert np.allclose(swapped.new, new, atol=1) and np.allclose(swapped.mask, mask, atol=1e-3)
+
+# %% [markdown]
+# ### Back into the frame
+#
+# Now the other half. The matrix that cut the view out of the frame is turned round, and the new face is drawn where the
+# old one was. How far it shows is the **weight** $w$, one number from 0 to 1 for every pixel of the frame:
+#
+# $$\text{result} = (1 - w) \cdot \text{frame} + w \cdot \text{new face}$$
+#
+# The weight is the network's mask times a soft ellipse around the face: the network may leave things out, a hand or a
+# fringe, but it may not paint the wall. At the edge of the view it falls to 0, so that the view's square never shows.
+# By hand, without any of the finer things:
+
+# %%
+from faceswap_lib.conversion.composite import BORDER, PAINT_SIZE
+from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.faces.align import invert_affine, resize_matrix
+
+plain = ConvertConfig(colour="none", sharpen=0, texture=0)
+larger = PAINT_SIZE / side  # both are brought to 256 pixels first
+ellipse = draw_shown((points + 0.5) * larger - 0.5, None, PAINT_SIZE, coverage, plain)
+ramp = np.clip((np.minimum(np.arange(PAINT_SIZE), np.arange(PAINT_SIZE)[::-1]) + 0.5) / BORDER, 0, 1)
+weight = cv2.resize(swapped.mask, (PAINT_SIZE, PAINT_SIZE)) * ellipse * ramp * ramp[:, None]
+big = cv2.resize(swapped.new, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_CUBIC)
+back = invert_affine(resize_matrix(matrix, larger))  # frame from view
+size = frame.shape[1::-1]
+placed = cv2.warpAffine(big, back, size, borderMode=cv2.BORDER_REPLICATE).astype(float)
+w = cv2.warpAffine(weight, back, size)[..., None]
+by_hand = ((1 - w) * frame + w * placed).round().astype("uint8")
+captions = ["the frame", "new face, in its place", "weight", "mixed"]
+show.pictures([frame, placed.astype("uint8"), w[..., 0], by_hand], captions=captions)
+
+# %% [markdown]
+# In the library the mixing is `mix`, and `Compositor.paint` does all of it for a frame.
+
+# %%
+from faceswap_lib.conversion.blend import mix
+from faceswap_lib.conversion.composite import Compositor
+
+show.source(mix)
+
+# %%
+painted = Compositor(plain, coverage).paint(frame, swapped)
+assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 255
+
+# %% [markdown]
+# ### What the finer things add
+#
+# Look at the last picture above: it is soft, and its colours are nearly but not quite right. Three corrections follow,
+# each with an option of its own. **Colour** gives the new face exactly the old one's light (next section). **Detail**
+# lifts what enlarging a small picture has blurred (`sharpen`). **Texture** adds what of the frame is finer than a pixel
+# of the view, grain and pores (`texture`); it is the old face's, so with it come A's finest wrinkles.
+
+# %%
+texture = 0.0  # A has rims and wrinkles that B has not; try 1
+steps = {
+    "mixed only": plain,
+    "with colour": ConvertConfig(sharpen=0, texture=0),
+    "with detail": ConvertConfig(texture=0),
+    "with texture": ConvertConfig(texture=1),
+}
+
+
+def paint(face=swapped, onto=frame, **options):
+    return Compositor(ConvertConfig(**{"texture": texture} | options), coverage).paint(onto, face)
+
+
+def close_up(picture, reach=1.6):
+    left, top = np.maximum(np.round(face.landmarks.mean(0) - reach * face.size / 2), 0).astype(int)
+    return picture[top : top + round(reach * face.size), left : left + round(reach * face.size)]
+
+
+results = [Compositor(config, coverage).paint(frame, swapped).frame for config in steps.values()]
+show.pictures([close_up(picture) for picture in results], captions=list(steps))
+
+# %% [markdown]
+# ## 3. Colour
+#
+# Tone gets the colours of the *whole* face about right. What is left is seen along the border, where new skin meets
+# old: there the eye compares them side by side. So the new face's **skin** is matched to the old face's skin. To see
+# what a match can do, we make it hard: we film B by a window, that is we take out red and some green.
+
+# %%
+import dataclasses
+
+blueish = np.round(swapped.new * [0.62, 0.8, 1.0]).astype("uint8")
+cold = dataclasses.replace(swapped, new=blueish)
+captions = ["new face", "by a window", "put in without a match", "put in with one"]
+unmatched, matched = (close_up(paint(cold, colour=colour).frame) for colour in ("none", "adain"))
+show.pictures([swapped.new, blueish, unmatched, matched], captions=captions)
+
+# %% [markdown]
+# ### Which pixels are skin?
+#
+# Eyes, lips, glasses and a fringe must not colour the cheeks. `sample_skin` finds what looks like most of the face:
+# pixels whose colour lies near the face's own median. It knows nothing else about skin, so none is too dark or too
+# light for it. It also blurs, since only the light is to be compared, not the detail. White counts, black does not:
+
+# %%
+from faceswap_lib.conversion.skin import sample_skin
+
+sample = sample_skin(blueish, view, mask, points, coverage)
+captions = ["new face", "old face", "skin in both", "light of the new", "light of the old"]
+show.pictures([blueish, view, sample.skin, sample.new, sample.old], captions=captions)
+
+# %% [markdown]
+# ### By hand: Reinhard's match
+#
+# Erik Reinhard and his colleagues wrote in 2001: give every channel of one picture the **mean** and the **spread**
+# (standard deviation) that it has in the other. For a value $x$ of the new face,
+#
+# $$x' = \frac{\sigma_\text{old}}{\sigma_\text{new}}\,(x - \mu_\text{new}) + \mu_\text{old}$$
+#
+# They did it not in red, green and blue, which rise and fall together, but in a space whose axes are lightness, green
+# to red, and blue to yellow. We use CIELAB, which has such axes. Means and spreads are weighted: a pixel counts as
+# much as the network wants it. Both spreads get a little added (0.4, about a grey level), so that a flat face divides
+# by nothing small.
+
+# %%
+counted = sample.weights / sample.weights.sum()
+
+
+def to_lab(picture):
+    return cv2.cvtColor(picture.astype("float32") / 255, cv2.COLOR_RGB2Lab)
+
+
+def mean_and_spread(picture):
+    mean = (to_lab(picture) * counted[..., None]).sum(axis=(0, 1))
+    variance = ((to_lab(picture) - mean) ** 2 * counted[..., None]).sum(axis=(0, 1))
+    return mean, np.sqrt(variance) + 0.4
+
+
+(new_mean, new_spread), (old_mean, old_spread) = mean_and_spread(sample.new), mean_and_spread(sample.old)
+in_lab = (to_lab(blueish) - new_mean) * (old_spread / new_spread) + old_mean
+by_hand = cv2.cvtColor(in_lab.astype("float32"), cv2.COLOR_Lab2RGB) * 255
+print(f"L*, a*, b* of the old skin {old_mean}, of the new {new_mean}")
+
+# %%
+from faceswap_lib.conversion.colour_lab import apply_reinhard, fit_reinhard
+
+show.source(fit_reinhard)
+
+# %%
+fitted = fit_reinhard(sample.new, sample.old, sample.weights)  # a gain and an offset per channel
+assert np.allclose(apply_reinhard(blueish, fitted), by_hand, atol=0.1)
+
+# %% [markdown]
+# ### The colour lab: all of them on the same face
+#
+# | `colour=` | what becomes equal |
+# |---|---|
+# | `adain` (the default) | mean and spread of red, green and blue |
+# | `adain-xyz` | the same in XYZ, another way to split light in three |
+# | `reinhard` | the same in CIELAB, as above |
+# | `linear`, `mkl` | mean and *covariance*, how the channels go together; `mkl` moves colours least |
+# | `histogram` | how often each value of each channel occurs |
+# | `sot` | how often each *colour* occurs: sliced optimal transport, thousands of pixels sorted along many directions |
+
+# %%
+from faceswap_lib.conversion.colour import MATCHES, match_colours
+
+painted = [close_up(paint(cold, colour=name).frame) for name in MATCHES]
+show.pictures(painted, captions=list(MATCHES), columns=4)
+
+# %% [markdown]
+# Apart from `none` you may find it hard to tell them apart. That is a result, too: on skin, whose colours form one
+# small cloud, mean and spread say nearly everything. Differences are where there is no skin to learn from: look at the
+# teeth and at single specks on the cheeks, where `linear` may turn grey.
+#
+# The clouds show what is going on. Each point is a pixel of the skin in its own colour; the ring is where most of the
+# *old* skin lies. `none` is far off, all others bring the cloud to the ring. The slant of a cloud says how two channels
+# go together; matches channel by channel keep it, right or wrong, `linear`, `mkl` and `sot` mend it.
+
+# %%
+clouds = {name: match_colours(name, sample.new, sample.old, sample.weights) for name in MATCHES}
+is_skin = sample.skin > 0.5
+show.colour_clouds({name: picture[is_skin] for name, picture in clouds.items()}, sample.old[is_skin])
+
+# %% [markdown]
+# ### Exercise 1: half a match
+#
+# Is the spread worth matching? Write a match that moves the **mean** of each channel of RGB and leaves the spread as
+# it is, and look at it beside `adain`. Use the weights `counted`, which sum to 1.
+
+# %%
+only_mean = blueish.astype(float)  # add something here
+show.pictures([blueish, only_mean.clip(0, 255).astype("uint8"), view], captions=["new", "your match", "old"], width=6)
+
+# %% tags=["solution"]
+# @title Solution
+means = [(picture * counted[..., None]).sum(axis=(0, 1)) for picture in (sample.new, sample.old)]
+only_mean = (blueish + means[1] - means[0]).clip(0, 255).astype("uint8")
+both = match_colours("adain", blueish, view, cv2.resize(sample.weights, (side, side)))
+# The skin is right, but weak light has little contrast, and moving the mean gives none back: black has become brown.
+show.pictures([blueish, only_mean, both, view], captions=["new", "mean only", "adain", "old"])
+
+# %% [markdown]
+# ## 4. Borders
+#
+# A cut-out with a hard edge is seen at once, however good it is: the eye is made to find edges. So the ellipse is
+# **softened** with a Gaussian blur: every pixel becomes a mean of its surroundings, near ones counting more, with
+# weights $e^{-x^2 / 2\sigma^2}$. The width $\sigma$ is the option `feather`, in eye distances. A blur in two directions
+# is one in each direction after the other:
+
+# %%
+from faceswap_lib.faces import align_face
+from faceswap_lib.faces.align import EYE_DISTANCE
+
+crop = align_face(frame, face)
+sigma = 0.15 * EYE_DISTANCE * CROP_SIZE  # in pixels of the crop
+hard = face_mask(crop.landmarks, CROP_SIZE, softness=1e-3)
+offsets = np.arange(-np.ceil(4 * sigma), np.ceil(4 * sigma) + 1)
+kernel = np.exp(-(offsets**2) / (2 * sigma**2))
+kernel /= kernel.sum()
+soft = hard.astype(float)
+for axis in (0, 1):
+    soft = np.apply_along_axis(np.convolve, axis, soft, kernel, "same")
+assert np.allclose(soft, face_mask(crop.landmarks, CROP_SIZE, softness=0.15), atol=3)  # of 255
+
+# %%
+figure, axes = plt.subplots(figsize=(9, 2.2))
+row = int(crop.landmarks[:, 1].mean())
+for name, mask in {"hard": hard, "feather 0.05": None, "feather 0.15": soft, "feather 0.4": None}.items():
+    drawn = mask if mask is not None else face_mask(crop.landmarks, CROP_SIZE, softness=float(name.split()[1]))
+    axes.plot(drawn[row] / 255, lw=1.3, label=name)
+axes.set(xlabel="pixel of the crop, from ear to ear", ylabel="weight of the new face")
+axes.legend(frameon=False, fontsize=8)
+plt.show()
+
+# %% [markdown]
+# A wide border hides the edge, but inside it old and new face lie over each other like two slides. Look at the cheeks:
+# on the left a faint line, on the right the old outline of the face shines through.
+
+# %%
+feathers = (0.01, 0.05, 0.15, 0.4)
+painted = [close_up(paint(cold, colour="none", feather=feather).frame) for feather in feathers]
+show.pictures(painted, captions=[f"feather {feather}" for feather in feathers])
+
+# %% [markdown]
+# ### The blend lab
+#
+# `blend` says what the weight is made of. Above the weights in green, below the results.
+#
+# | `blend=` | the weight |
+# |---|---|
+# | `attention` (the default) | the network's mask times the soft ellipse |
+# | `face` | the ellipse alone: nothing shows through, neither glasses nor a hand before the face |
+# | `overlay` | the mask alone, up to the border of the view, as faceswap-GAN did it |
+# | `seamless` | as `attention`, but *gradients* are copied instead of colours; then the colours are worked out anew |
+
+# %%
+from faceswap_lib.conversion.composite import BLENDS
+
+results = [paint(blend=blend) for blend in BLENDS]
+weights = [close_up(show.draw_weight(frame, result)) for result in results]
+shown = [close_up(result.frame) for result in results]
+show.pictures(weights + shown, captions=[*BLENDS] * 2, columns=4)
+
+# %% [markdown]
+# With the portraits: A's cap reaches into the view, and what B has there is hair, so `face` and `overlay` put some more
+# fringe on the cap. `seamless` knows the colours only at the border; where a cap, a collar or a shadow crosses it,
+# their colour runs into the skin. Look at the forehead. It changes from frame to frame too, and takes four times as
+# long, so it is not the default; where the border crosses nothing but skin it hides it best.
+#
+# ### Turn the knobs
+#
+# Two more options: `erode` shrinks what shows before its border is softened (below 0 it grows), `face_scale` draws the
+# new face larger or smaller. If your page shows no sliders, change the numbers in the first call by hand.
+
+
+# %%
+def lab_picture(blend="attention", colour="adain", erode=0.0, feather=0.15, face_scale=1.0, sharpen=3.0):
+    result = paint(blend=blend, colour=colour, erode=erode, feather=feather, face_scale=face_scale, sharpen=sharpen)
+    return show.pictures([close_up(show.draw_weight(frame, result)), close_up(result.frame)], width=6)
+
+
+lab_picture(erode=0.2)
+
+# %%
+from ipywidgets import FloatSlider, interact
+
+
+def slider(value, low, high, step=0.05):
+    return FloatSlider(value, min=low, max=high, step=step, continuous_update=False)
+
+
+knobs = {
+    "erode": slider(0, -0.5, 0.5),
+    "feather": slider(0.15, 0.01, 0.5, 0.01),
+    "face_scale": slider(1, 0.8, 1.2),
+    "sharpen": slider(3, 0, 5, 0.5),
+}
+knobs_and_picture = interact(lab_picture, blend=list(BLENDS), colour=list(MATCHES), **knobs)
+
+# %% [markdown]
+# ### Exercise 2: keep out of the hair
+#
+# Under A's cap some of B's hair may show. Find out whether `erode` helps, and what it costs: draw four values from
+# -0.2 to 0.4 beside each other. Which part of the old face comes back first?
+
+# %%
+values = [0.0]  # more of them
+painted = [close_up(paint(erode=value).frame) for value in values]
+show.pictures(painted, captions=[f"erode {value}" for value in values], width=2.2 * len(values))
+
+# %% tags=["solution"]
+# @title Solution
+values = [-0.2, 0.0, 0.2, 0.4]
+painted = [close_up(paint(erode=value).frame) for value in values]
+# The cap is nearly clean at 0.2. The price: A's chin and cheeks come back first, and at 0.4 her glasses, too.
+show.pictures(painted, captions=[f"erode {value}" for value in values])
+
+# %% [markdown]
+# ## 5. Only a part of the face
+#
+# The same trained networks serve for swapping the eyes alone, or the mouth. Only the weight is another: hulls around
+# the landmarks of a part, softly ended. With 68 landmarks (the extra `dlib`) they follow lips and lids; with five they
+# are ellipses. Colours are still matched on the whole face.
+
+# %%
+from faceswap_lib.faces.landmarks import open_landmark_finder
+
+finder = open_landmark_finder()
+(with_parts,) = swap_faces([(frame, face)], swapper, finder)
+print(f"landmarks: {68 if with_parts.parts is not None else 5}, by {finder.name}")
+choices = [("face",), ("eyes",), ("nose",), ("mouth",), ("eyes", "mouth")]
+results = [paint(with_parts, parts=parts) for parts in choices]
+weights = [close_up(show.draw_weight(frame, result)) for result in results]
+shown = [close_up(result.frame) for result in results]
+show.pictures(weights + shown, captions=[" + ".join(parts) for parts in choices] * 2, columns=5)
+
+# %% [markdown]
+# Parts are less forgiving than whole faces: the new mouth has another skin around it, and half a pair of glasses is no
+# glasses. They are convincing where both people look alike around the part.
+#
+# ## 6. The other way: parts swapped *before* training
+#
+# One can also paste parts first, into A's crops, and train on the result. Then A's decoder learns a face with B's eyes
+# in it, and conversion swaps whole faces. `swap_parts` makes such a faceset: for every crop of A it looks for the crop
+# of B that looks most alike (how the head is turned, what the part does), lays B's part onto A's by its landmarks, and
+# carries the light of the skin around it inwards.
+
+# %%
+import shutil
+
+from faceswap_lib.faces import Part
+from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.facesets.part_swap import swap_parts
+from faceswap_lib.media import read_image
+
+some_a, some_b = (Faceset.open(workspace, one).sample(30) for one in ("src", "dst"))
+rows = [read_image(some_a.folder / record.crop) for record in some_a.records[::6]]
+for parts in (Part.EYES, Part.MOUTH, Part.EYES | Part.EYEBROWS | Part.NOSE | Part.MOUTH):
+    other = Workspace(workspace.root / "parts" / parts.name.replace("|", "-").lower())
+    shutil.rmtree(other.root, ignore_errors=True)
+    report = swap_parts(some_a, some_b, parts, other, "src", keep=False)
+    rows += [read_image(path) for path in sorted(report.folder.glob("*.jpg"))[::6]]
+show.pictures(rows, columns=5)
+
+# %% [markdown]
+# The first row is A, then B's eyes, B's mouth, all parts. Look closely, for nothing here is hidden:
+#
+# - **Eyes** come out best, yet the lids turn grey behind the lenses, and the gaze is B's, not A's.
+# - **Mouth**: B smiles all through her clip, so there is no crop of hers with A's shut lips. "Most alike" is still
+#   a smile. What A says is lost.
+# - **All parts**: the upper rims of the glasses are gone and the lower ones are left. Bright or grey smears lie on the
+#   brows, where a part touches a rim, a shadow or hair, whose light is taken for the skin's.
+#
+# A network trained on these learns the smears, too. Parts swapped at conversion (section 5) have less of all this,
+# since the decoder writes a face that fits as a whole. This way is for when you want A to keep everything else, for
+# instance the mouth that speaks, and both people were filmed in like light and without glasses.
+#
+# ## 7. Whose face is it? Moving codes
+#
+# The encoder is shared, so a code should say only what the face *does*. It never quite works: what is constant in A's
+# codes still says "A", and decoder B paints it. Below you can see it as glasses that B never wore. There is a simple
+# cure. Take the average code of A and the average code of B. Their difference is the **way** from A to B: subtract A's
+# constant part, add B's. Every code is moved along it, by a **share** from 0 to 1.
+
+# %%
+people = {}
+for person in ("src", "dst"):
+    crops = Faceset.open(workspace, person).sample(40).load(networks.config.stored_size)
+    people[person] = networks.encoder.predict_on_batch(to_network(*crops.views(side))[0])  # (40, 8, 8, channels)
+by_hand = people["dst"].mean(axis=0) - people["src"].mean(axis=0)
+from_mean = np.linalg.norm((people["src"] - people["src"].mean(axis=0)).reshape(len(people["src"]), -1), axis=1)
+print(f"the way is {np.linalg.norm(by_hand):.0f} long; A's codes lie {from_mean.mean():.0f} from their own average")
+
+# %%
+from faceswap_lib.conversion.shift import difference_of_people
+
+show.source(difference_of_people)
+
+# %%
+assert np.allclose(by_hand, difference_of_people(people["src"], people["dst"], None, None), atol=1e-5)
+
+# %% [markdown]
+# That is what it gives where nothing is known about expressions. There is a catch: if B smiles all the time and A
+# never, the smile is in the difference, too, and every moved code smiles. So with 68 landmarks the library measures
+# what each face does (mouth open, brows up, head turned), works out by linear regression *within* each person what a
+# code owes to that, and leaves this part of the difference out.
+#
+# ### The trade
+#
+# Each row is a share, each column a moment of A's clip. Go down: the face becomes B's. Go down again and watch only the
+# mouth and the turn of the head: they follow A less and less.
+
+# %%
+from faceswap_lib.evaluation.points import landmark_error
+
+shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+chosen = [list(faces)[at] for at in np.linspace(0, len(faces) - 1, 6).astype(int)]
+unmoved = open_swapper(networks, workspace, ConvertConfig(code_shift=0))
+swaps = {}
+for share in shares:
+    news = swap_faces([(frames[index], faces[index]) for index in chosen], unmoved.shifted(np.float32(share) * way))
+    swaps[share] = {index: paint(one, frames[index]).frame for index, one in zip(chosen, news, strict=True)}
+rows = [{index: frames[index] for index in chosen}, *swaps.values()]
+show.pictures([align_face(picture, faces[index]).image for row in rows for index, picture in row.items()])
+
+# %% [markdown]
+# The first row is A herself, then shares 0, 0.25, 0.5, 0.75 and 1. Now in numbers. How far *expression* is kept, we
+# measure by letting the detector find its five points in the result: how far are they from A's own, in eye distances?
+# *Whose* face it is a recognition network can say: a face becomes a list of numbers, and two faces of one person get
+# lists that lie close together. It needs the extra `dlib`; [07](07_evaluation.ipynb) explains both.
+
+# %%
+from faceswap_lib.conversion.people import People
+from faceswap_lib.faces.identity import DlibEmbedder
+
+detector = MtcnnDetector()
+
+
+def points_off(index, picture):
+    (found,), (real,) = detector.refine([picture, frames[index]], [[faces[index]]] * 2)
+    return landmark_error(found.landmarks, real.landmarks) if found and real else np.nan
+
+
+errors = [100 * np.nanmean([points_off(*one) for one in swaps[share].items()]) for share in shares]
+curves = {"points off, % of the eyes' distance": {"": errors}}
+if lack := DlibEmbedder.missing():
+    print(f"identity is not measured here: {lack}")
+else:
+    who = People.measure(workspace, "a2b", DlibEmbedder())
+    crops = [[align_face(picture, faces[index]) for index, picture in swaps[share].items()] for share in shares]
+    to_a, to_b = np.array([[d.mean() for d in who.distances(row)] for row in crops]).T
+    curves["distance of the face"] = {"to A": to_a, "to B": to_b}
+
+# %%
+figure, axes = plt.subplots(1, len(curves), figsize=(9, 2.8), squeeze=False)
+for one, (title, lines) in zip(axes[0], curves.items(), strict=True):
+    for name, values in lines.items():
+        one.plot(shares, values, "o-", label=name)
+    one.set(title=title, xlabel="share of the way")
+    one.axhline(0, color="lightgrey", lw=1)
+axes[0, -1].legend(frameon=False)
+plt.show()
+
+# %% [markdown]
+# Identity is gained, expression is lost; nothing is free. In points the loss may look small, for five points see little
+# of an expression; look at the mouths above. How steep both are depends on the pair and on how long was trained.
+# `code_shift=None`, the default, takes the smallest share with which nearly all of a sample of faces are nearer to B
+# than to A (with `dlib`; without it, a half). This notebook takes `SHIFT`.
+#
+# ### Exercise 3: too far
+#
+# Nobody says that the way ends at 1. What does decoder B draw at a share of 2, and at -1? First guess, then look.
+
+# %%
+extremes = [SHIFT]  # other shares
+news = [swap_faces([(frame, face)], unmoved.shifted(np.float32(share) * way))[0] for share in extremes]
+show.pictures([one.new for one in news], captions=[f"share {share}" for share in extremes], width=2.2 * len(extremes))
+
+# %% tags=["solution"]
+# @title Solution
+extremes = [-1.0, 0.0, 1.0, 2.0]
+news = [swap_faces([(frame, face)], unmoved.shifted(np.float32(share) * way))[0] for share in extremes]
+# At -1 more of A than A has, at 2 a caricature of B: the decoder was never asked for such codes.
+show.pictures([one.new for one in news], captions=[f"share {share}" for share in extremes])
+
+# %% [markdown]
+# ## 8. No flicker
+#
+# A single frame may look perfect and the video still bad, because something changes from frame to frame that should
+# not. Two things tremble: *where* the face is put, and *its colours*.
+#
+# ### Where: smoothed points
+#
+# We convert the same stretch twice, with points as detected and with smoothed ones. Then we look at a **slit picture**:
+# of every frame only one column of pixels, always the same one, all columns side by side. From left to right runs time.
+# The head turns and the column wanders over the face: what looks like an eye *is* an eye passing by. A steady face
+# gives smooth streaks, a trembling one gives combs: look at the hairline and the brow.
+
+# %%
+from faceswap_lib.conversion import OutputConfig, convert_video
+from faceswap_lib.faces import TrackConfig
+from faceswap_lib.media import probe_video
+
+seconds = len(frames) / float(probe_video(video).fps)
+stretch = OutputConfig(label=False, end=seconds)
+clips = {}
+for smoothing in ("none", "rts"):
+    out = workspace.root / f"smoothing-{smoothing}.mkv"  # .mkv keeps every pixel
+    track_config = TrackConfig(smoothing=smoothing)
+    config = ConvertConfig(texture=texture)
+    options = {"config": config, "output_config": stretch, "track_config": track_config, "overwrite": True}
+    convert_video(video, out, swapper, detector, **options)
+    clips[f"smoothing {smoothing}"] = list(read_frames(out))
+
+# %%
+left, top, right, bottom = np.round(face.box_xyxy).astype(int)
+nose = int(face.landmarks[2, 0])
+slits = [np.stack([picture[max(0, top) : bottom, nose] for picture in clip], axis=1) for clip in clips.values()]
+show.pictures([slit.repeat(3, axis=0).repeat(3, axis=1) for slit in slits], captions=list(clips))
+
+# %% [markdown]
+# How much the points themselves tremble: the mean of their **second difference**, how much their speed changes from one
+# frame to the next. [07](07_evaluation.ipynb) derives it.
+
+# %%
+from faceswap_lib.evaluation.motion import jitter
+
+for smoothing in ("none", "ema", "kalman", "rts"):  # a moving average, a Kalman filter, and that one back again
+    followed = track_video(video, detector, track_config=TrackConfig(smoothing=smoothing), stop=LOOK_AT).tracks[0]
+    path = np.array([np.full((5, 2), np.nan) if one is None else one.landmarks for one in followed.faces])
+    print(f"{smoothing:6} {100 * jitter(path, float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))):.2f} %")
+
+# %% [markdown]
+# The moving average (`ema`) may tremble less than the Kalman filter, but it pays with lag: a new face that comes late
+# when the head turns. `rts` runs the filter forwards and backwards, which trembles least and does not lag.
+#
+# ### Colours: an average over time
+#
+# A colour match is fitted anew in every frame, and its numbers scatter: a blink, a shadow, a little less skin. So they
+# are averaged along the track. Each new frame moves the average a small part of the way, $\alpha = 1 - e^{-1/6}$, so
+# that frames fade out with a *time constant* of six frames (`colour_steady`). At the start there is nothing to average
+# yet; the first frames count equally.
+
+# %%
+from faceswap_lib.conversion.steady import SteadyColours
+
+several = list(faces)[:32]
+news = swap_faces([(frames[index], faces[index]) for index in several], swapper)
+gains = []
+for one in news:
+    seen_skin = sample_skin(one.new, one.old, one.mask, one.landmarks, coverage)
+    gains.append(fit_reinhard(seen_skin.new, seen_skin.old, seen_skin.weights))
+average, by_hand = gains[0], []
+for seen_before, own in enumerate(gains):
+    average = average + max(1 - np.exp(-1 / 6), 1 / (seen_before + 1)) * (own - average)
+    by_hand.append(average)
+steady = SteadyColours(MATCHES["reinhard"], frames=6)
+assert np.allclose(by_hand, [steady.follow(0, own) for own in gains], atol=1e-3)
+
+# %%
+figure, axes = plt.subplots(figsize=(9, 2.4))
+axes.plot([own[0, 0] for own in gains], lw=1, label="each frame by itself")
+axes.plot([own[0, 0] for own in by_hand], lw=1.5, label="averaged")
+axes.set(xlabel="frame", ylabel="gain of lightness")
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown]
+# Here it is a matter of a hundredth, for nothing happens to these faces. With a hand or a hard shadow passing over the
+# face the thin line jumps, and the thick one does not.
+#
+# ## 9. The whole video, and what happens when the power goes
+#
+# `convert` does both passes, with reading, networks, painting and writing at the same time, so that a long video needs
+# no more memory than a short one. It can take long, so it must survive being interrupted. To see that, we start it in
+# another process and kill that process without warning as soon as the first pass is done. (What TensorFlow may say in
+# red as it starts there is no error.)
+
+# %%
+import multiprocessing
+import time
+
+from faceswap_lib.pipeline import convert
+
+swap = workspace.root / "swap.mp4"
+config = ConvertConfig(code_shift=SHIFT, texture=texture)
+swap.unlink(missing_ok=True)
+parts = swap.with_name(f".{swap.name}.parts")
+options = {"run": RUN, "config": config, "consent": CONSENT}
+other = multiprocessing.get_context("spawn").Process(target=convert, args=(video, workspace, swap), kwargs=options)
+other.start()
+while other.is_alive() and not (parts / "tracks.npz").exists():
+    time.sleep(0.02)
+other.kill()
+other.join()
+print(f"{swap.name} is there: {swap.exists()}; beside it: {sorted(path.name for path in parts.glob('*'))}")
+
+# %% [markdown]
+# There is no half-finished `swap.mp4`: an output appears only when it is whole. What was done lies in a hidden folder
+# beside it. `tracks.npz` is the finished first pass, and `plan.json` says exactly what it is for. The same call finds
+# the folder and goes on: below there is no bar named "faces" any more. In a long video each finished piece of 240
+# frames is kept likewise. Change any option, and the plan is another one: then it begins anew.
+
+# %%
+conversion = convert(video, workspace, swap, progress=True, **options)
+print(f"{conversion.report.swapped} of {conversion.report.frames} frames swapped")
+print(conversion.check.to_text())
+print(f"the folder is gone: {not parts.exists()}")
+
+# %% [markdown]
+# The line about the mask is a check: after converting, the program looks at some of its faces before and after. If
+# nothing was swapped, `conversion.check.trouble` says why, and what to do. Then the sound. It is copied, not encoded
+# again, so it must be the same byte for byte:
+
+# %%
+import av
+
+
+def sound(path):
+    with av.open(str(path)) as file:
+        return b"".join(bytes(packet) for packet in file.demux(audio=0))
+
+
+if probe_video(video).has_audio:
+    print(f"sound kept: {sound(video) == sound(swap)}, {len(sound(swap)):,} bytes")
+
+# %% [markdown]
+# ## 10. Watch
+#
+# Input and result side by side. The label in the corner says that a machine made this, and the file carries a signed
+# note of how ([08](08_responsible_use.ipynb)).
+
+# %%
+from faceswap_lib.media import write_side_by_side
+
+beside = workspace.root / "side_by_side.mp4"
+write_side_by_side([video, swap], beside, labels=["A", "A with B's face"])
+show.video(beside)
+
+# %% [markdown]
+# `OutputConfig(show="triple")` makes the same in one go, and adds the mask: white is where the new face shows alone.
+# Watch it when something looks wrong; a flickering mask is a flickering face.
+
+# %%
+triple = workspace.root / "triple.mp4"
+shown = OutputConfig(show="triple", end=min(seconds, 2.0))
+convert_video(video, triple, swapper, detector, config=config, output_config=shown, overwrite=True)
+show.pictures([list(read_frames(triple))[-1]])
+
+# %% [markdown]
+# Drag the line over the picture; the second slider picks the frame. Where does the new face end? Look along the jaw, at
+# the ears, under the cap.
+
+# %%
+from faceswap_lib.widgets import before_after
+
+swapped_frames = list(read_frames(swap, stop=LOOK_AT))
+before_after([frames[index] for index in chosen], [swapped_frames[index] for index in chosen], labels=("A", "swapped"))
+
+# %% [markdown]
+# ### Exercise 4: the other way round
+#
+# The run has both decoders, so B's video can get A's face without any training. Convert B's clip with
+# `ConvertConfig(direction="b2a")` and look at some frames. Which person's face is harder to carry, and why?
+
+# %%
+other_video = workspace.root / "clips" / "collins.mp4"
+other_swap = workspace.root / "swap_b2a.mp4"
+# conversion = convert(other_video, workspace, other_swap, run=RUN, config=..., overwrite=True)
+
+# %% tags=["solution"]
+# @title Solution
+from IPython.display import display
+
+if other_video.exists():
+    other_config = ConvertConfig(direction="b2a", code_shift=SHIFT, texture=texture)
+    conversion = convert(other_video, workspace, other_swap, run=RUN, config=other_config, overwrite=True)
+    before, after = (list(read_frames(path))[::10][:5] for path in (other_video, other_swap))
+    # A's glasses end at the border of the mask: their temples would lie outside, on B's own face and hair.
+    display(show.pictures([*before, *after], columns=5))
+
+# %% [markdown]
+# ## What you have learnt
+#
+# - A new face gets into a frame by **one weighted sum**; everything else decides its two ingredients: what the new face
+#   looks like (colour, detail, texture), and the weight (mask, ellipse, border, parts).
+# - **Identity and expression are traded** against each other, and the share of the way is the knob.
+# - A video is more than its frames: points and colours are **averaged over time**, and a conversion that is interrupted
+#   goes on.
+#
+# ## What to try
+#
+# - Your own clip of A as `VIDEO`, with longer hair, a hand before the face, another light.
+# - `ConvertConfig(blend="face", colour="none", feather=0.01, sharpen=5)`, to see how much all this was worth.
+# - The same on the command line: `faceswap convert A.mp4 --workspace W --out swap.mp4 --code-shift 0.8 --texture 0`.
+#   All options are in `faceswap convert --help`.
+#
+# Next: [07 Is it any good?](07_evaluation.ipynb) puts numbers on what you just looked at, and asks what they are worth.

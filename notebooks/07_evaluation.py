@@ -1,0 +1,595 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   # Imports stand in the cells that first use them.
+#   # ruff: noqa: E402
+# ---
+
+# %% [markdown]
+# # Is it any good?
+#
+# You have a swapped video. Is it good? Better than yesterday's? This notebook measures it, shows what every number is
+# made of, and then fools most of the numbers on purpose, so that you know what they cannot see.
+#
+# | | |
+# |---|---|
+# | **You will learn** | what the usual metrics measure, derived by hand on one frame; why each needs a baseline |
+# | **You will have at the end** | a report about your swap, its worst frames, and some distrust of single numbers |
+# | **Time on two CPU cores** | about 3 minutes; 5 more if there is no trained run in the workspace yet |
+# | **Before** | [06 Video conversion](06_video_conversion.ipynb) |
+# | **Next** | [08 Responsible use](08_responsible_use.ipynb) |
+
+# %% [markdown]
+# ## 0. What we choose
+#
+# The swap that is judged is `swap.mp4` of the workspace, as [06](06_video_conversion.ipynb) made it; if it is not
+# there, it is made. For videos of your own name A's as `VIDEO` and B's as `IDENTITY`. Take short ones: this notebook
+# keeps all frames in memory. (`faceswap evaluate` does not.)
+
+# %% tags=["parameters"]
+WORKSPACE = "faceswap-course"
+RUN = "default"  # name of the training run
+SECONDS = 6.0  # length of the demo's clips, if they must be made
+SIZE = 320  # side of their pictures in pixels
+PRESET = "lite"  # which networks, if they must be trained
+STEPS = 600  # how long, if they must be trained
+BATCH_SIZE = 8  # faces of each person per step
+VIDEO = None  # your own video of A; None takes the demo's
+IDENTITY = None  # your own video of B; None takes the demo's
+CONSENT = None  # for your own videos: who agreed to what
+BASELINE_FRAMES = 30  # frames on which results that need no training are measured too
+LOOK_AT = 60  # frames of the rivals of section 1
+
+# %%
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
+
+import logging
+import pathlib
+
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+
+from faceswap_lib import show
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.demo.course import make_run
+from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.pipeline import convert
+
+np.set_printoptions(precision=3, suppress=True)
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice about retracing is meant for training loops
+workspace = make_run(WORKSPACE, run=RUN, preset=PRESET, steps=STEPS, batch_size=BATCH_SIZE, seconds=SECONDS, size=SIZE)
+video = pathlib.Path(VIDEO or workspace.root / "clips" / "hopper.mp4")
+identity = pathlib.Path(IDENTITY or workspace.root / "clips" / "collins.mp4")
+swap = workspace.root / "swap.mp4"
+if VIDEO:
+    require_consent(workspace, CONSENT, [video])
+if not swap.exists():
+    convert(video, workspace, swap, run=RUN, config=ConvertConfig(code_shift=0.8, texture=0), progress=True)
+
+# %% [markdown]
+# ## 1. Why looking is not enough
+#
+# To judge our swap we need rivals. Here are three that need no training at all:
+#
+# - the **input** itself, with nothing swapped;
+# - our swap, **blurred** inside the face;
+# - one **single picture of B**, pasted onto A's face in every frame, with its border taken out by Poisson cloning.
+
+# %%
+from faceswap_lib.evaluation.baselines import paste_nearest
+from faceswap_lib.faces import MtcnnDetector
+from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.facesets import Faceset
+from faceswap_lib.media import VideoWriter, probe_video, read_frames
+
+detector, finder, info = MtcnnDetector(), open_landmark_finder(), probe_video(video)
+frames, swapped = list(read_frames(video)), list(read_frames(swap))
+faces = [next(iter(found.values()), None) for found in track_video(video, detector).faces]  # None: no face there
+(one_crop,) = Faceset.open(workspace, "dst").sample(1).read_crops()
+one_of_b = [(one_crop.image, finder.find([one_crop])[0])]
+
+
+def blur(picture, face):
+    left, top, right, bottom = np.maximum(np.round(face.box_xyxy), 0).astype(int)
+    blurred = picture.copy()
+    blurred[top:bottom, left:right] = cv2.GaussianBlur(picture[top:bottom, left:right], (0, 0), 0.05 * face.size)
+    return blurred
+
+
+# %%
+pairs = list(zip(frames, swapped, faces, strict=True))
+few = pairs[:LOOK_AT]
+rivals = {
+    "original": [before for before, _, _ in few],
+    "the swap": [after for _, after, _ in few],
+    "input": [before for before, _, _ in few],
+    "blurred": [blur(after, face) if face else after for _, after, face in few],
+    "one picture": [paste_nearest(before, face, finder, one_of_b) if face else before for before, _, face in few],
+}
+paths = {name: workspace.root / f"rival-{name.replace(' ', '-')}.mkv" for name in rivals}  # .mkv keeps every pixel
+for name, path in paths.items():
+    with VideoWriter(path, width=info.width, height=info.height, fps=info.fps) as writer:
+        for picture in rivals[name]:
+            writer.write(picture)
+
+# %% [markdown]
+# Two moments of each, in an order that is not told. Which is the best swap, which the worst? Decide, then read on.
+
+# %%
+from faceswap_lib.faces import align_face
+
+seen = [index for index, face in enumerate(faces) if face]
+moments = [index for index in seen if index < LOOK_AT][10::25][:2]
+order = np.random.default_rng(7).permutation(["the swap", "input", "blurred", "one picture"])
+hidden = [align_face(rivals[name][index], faces[index]).image for index in moments for name in order]
+show.pictures(hidden, captions=["1", "2", "3", "4"] * len(moments), columns=4)
+
+# %% [markdown]
+# In still pictures the pasted one may well win: it is sharp, and it is B. Played, it is a mask on a stick: the head
+# moves and the face does not. Looking at a few pictures, and all the more at the few that somebody chose for you, says
+# nothing about that. Looking has more weaknesses: you get used to a face you have seen for an hour, you cannot see
+# whether this training is 3 % better than the last one, and nobody can look at a thousand videos.
+#
+# So we measure. **But a number is not enough either**, because each measures one thing, and a bad result can have any
+# one of them perfect. Section 7 does it.
+
+# %% [markdown]
+# ## 2. One frame, two crops
+#
+# All metrics start alike. A's face is followed in the original. Both frames, before and after, are cut by the *same*
+# matrix, so that a point of one crop means the same place in the other.
+
+# %%
+from faceswap_lib.faces import CROP_SIZE, FaceCrop, crop_from_frame, points_in_crop, warp_frame
+
+number = moments[-1]
+face = faces[number]
+matrix = crop_from_frame(face)
+before, after = (warp_frame(picture, matrix, CROP_SIZE) for picture in (frames[number], swapped[number]))
+difference = cv2.absdiff(before, after)
+show.pictures([before, after, difference], captions=["before", "after", "difference"], width=7)
+
+# %% [markdown]
+# ## 3. The metrics, by hand
+#
+# ### 3.1 Whose face is it? Identity
+#
+# A *recognition network* turns a face into a list of numbers, the **embedding**. It was trained on millions of
+# pictures until embeddings of one person lay close together and those of two people far apart, whatever the light and
+# the expression. How far, is the usual distance between two points, only in 128 dimensions:
+#
+# $$d(a, b) = \sqrt{(a_1 - b_1)^2 + (a_2 - b_2)^2 + \dots + (a_{128} - b_{128})^2}$$
+#
+# The network is in the extra `dlib` (`pip install 'faceswap_lib[dlib]'`, offline). Without it the cells below say so,
+# identity is left out of the report, and everything else still works.
+
+# %%
+from faceswap_lib.conversion.people import People
+from faceswap_lib.faces.identity import DlibEmbedder
+
+lack = DlibEmbedder.missing()
+embedder = None if lack else DlibEmbedder()
+crops = [FaceCrop(image=one, landmarks=points_in_crop(face, matrix), crop_from_frame=matrix) for one in (before, after)]
+if embedder:
+    people = People.measure(workspace, "a2b", embedder)  # averages of A's and B's embeddings
+    embedding_before, embedding_after = embedder.embed(crops)
+    distances = {
+        "A here, to A's average": np.sqrt(((embedding_before - people.original) ** 2).sum()),
+        "A here, to B's average": np.sqrt(((embedding_before - people.wanted) ** 2).sum()),
+        "swapped, to A's average": np.sqrt(((embedding_after - people.original) ** 2).sum()),
+        "swapped, to B's average": np.sqrt(((embedding_after - people.wanted) ** 2).sum()),
+    }
+    assert np.allclose([*distances.values()][2:], np.ravel(people.distances(crops[1:])))
+    print("\n".join(f"{name:24} {distance:.2f}" for name, distance in distances.items()))
+print(lack or f"the network's makers take two faces closer than {embedder.same_person} for one person")
+
+# %% [markdown]
+# Why not simply compare pixels, or the features of any other network? Because light, pose and hair then count as much
+# as the face. A test that needs no extra: the features of MTCNN's last network, which was trained to find faces and
+# never asked whose they are. If it told people apart, A would be nearer to another moment of A than to B.
+
+# %%
+from faceswap_lib.evaluation.perceptual import open_perceptual
+
+meter = open_perceptual("onet")
+other_before = align_face(frames[seen[-1]], faces[seen[-1]]).image
+pairs_of_crops = {"A, A at another moment": other_before, "A, B": one_crop.image, "A, the swap": after}
+for name, other in pairs_of_crops.items():
+    print(f"{name:24} {meter.measure(before[None], other[None]).distances[0]:.3f}")
+
+# %% [markdown]
+# It does find A and B far apart: other hair, other light, another background. But look at the last line. The swap,
+# whose face is B's, is taken for nearer to A than A herself at another moment, for everything around the face is the
+# same. Such a *perceptual distance* says how different two pictures look, not whose they are.
+#
+# ### 3.2 Does it do what A does? Landmarks
+#
+# The detector looks at the result and marks its five points, then at the original. How far apart are they, on average,
+# measured in the distance between the eyes, so that it does not matter how large the face is?
+
+# %%
+from faceswap_lib.evaluation.points import landmark_error
+
+(found,), (real,) = detector.refine([swapped[number], frames[number]], [[face]] * 2)
+found = found or real  # after a few steps of training there may be nothing that it takes for a face
+eye_distance = np.sqrt(((real.landmarks[1] - real.landmarks[0]) ** 2).sum())
+off = np.sqrt(((found.landmarks - real.landmarks) ** 2).sum(axis=1))
+by_hand = off.mean() / eye_distance
+print(f"off by {off} pixels; the eyes are {eye_distance:.1f} apart: {100 * by_hand:.1f} %")
+show.source(landmark_error)
+
+# %%
+assert np.isclose(by_hand, landmark_error(found.landmarks, real.landmarks))
+drawn = [show.draw_face(frames[number], real), show.draw_face(swapped[number], found)]
+show.pictures([warp_frame(one, matrix, CROP_SIZE) for one in drawn], captions=["before", "after"], width=6)
+
+# %% [markdown]
+# 0 is not the goal! Two people's faces are built differently: B's mouth *is* wider, and her landmarks should lie
+# elsewhere. A few percent are right, and only the input itself has 0. With 68 landmarks the report also measures
+# **expressions over time**: does the mouth open when A's does? That is a correlation, and builds do not matter in it.
+#
+# ### 3.3 Was anything else changed? PSNR
+#
+# Away from the face the picture should be the input's own. The **mean squared error** over all pixels there, set
+# against the largest possible one (255²), on a logarithmic scale, is the *peak signal-to-noise ratio* in decibels:
+#
+# $$\text{PSNR} = 10 \log_{10} \frac{255^2}{\text{mean of } (x - y)^2}$$
+
+# %%
+from faceswap_lib.evaluation.pictures import psnr
+from faceswap_lib.evaluation.region import label_area
+
+away = ~label_area(info.width, info.height)  # without the label in the corner
+around = face.box_xyxy + 0.3 * face.size * np.array([-1, -1, 1, 1])
+left, top, right, bottom = np.maximum(np.round(around), 0).astype(int)
+away[top:bottom, left:right] = False
+error = (frames[number][away].astype(float) - swapped[number][away]) ** 2
+by_hand = 10 * np.log10(255**2 / error.mean())
+assert np.isclose(by_hand, psnr(swapped[number], frames[number], away))
+print(f"away from the face {by_hand:.1f} dB; of the whole frame {psnr(swapped[number], frames[number]):.1f} dB")
+show.source(psnr)
+
+# %% [markdown]
+# What is lost away from the face is lost to the video codec: about 40 dB is what one encoding leaves and nobody sees.
+# 30 dB can be seen, 20 dB is plainly another picture.
+#
+# ### 3.4 How alike are two pictures? SSIM
+#
+# Mean squared error does not care *what* is wrong: a face one level brighter everywhere and a face with a scratch may
+# have the same. The **structural similarity** compares small windows instead. In each it asks: are the means alike? Do
+# the values rise and fall together, and as strongly? For windows $x$ and $y$ with means $\mu$, variances $\sigma^2$
+# and covariance $\sigma_{xy}$:
+#
+# $$\text{SSIM} = \frac{2\mu_x\mu_y + c_1}{\mu_x^2 + \mu_y^2 + c_1} \cdot
+# \frac{2\sigma_{xy} + c_2}{\sigma_x^2 + \sigma_y^2 + c_2}$$
+#
+# It is 1 for the same picture. The small constants keep it from dividing by 0 where a window is flat.
+
+# %%
+from faceswap_lib.evaluation.pictures import ssim
+
+
+def window_mean(values):
+    """The Gaussian mean around every pixel whose window of 11 x 11 lies inside the picture."""
+    return cv2.GaussianBlur(values, (11, 11), 1.5)[5:-5, 5:-5]
+
+
+x, y = before.astype(float), after.astype(float)
+mean_x, mean_y = window_mean(x), window_mean(y)
+variance_x, variance_y = window_mean(x * x) - mean_x**2, window_mean(y * y) - mean_y**2
+covariance = window_mean(x * y) - mean_x * mean_y
+c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+means = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+patterns = (2 * covariance + c2) / (variance_x + variance_y + c2)
+assert np.isclose((means * patterns).mean(), ssim(before, after), atol=1e-4)
+likeness = (means * patterns).mean(axis=2)
+print(f"SSIM {likeness.mean():.3f}")
+show.pictures([before, after, likeness.clip(0, 1)], captions=["before", "after", "likeness, 1 is white"], width=7)
+
+# %% [markdown]
+# Now the important question: **is a high SSIM good?** Of the background, yes. Of the face, no! The swap is meant to
+# differ, and whoever swaps nothing gets 1.
+#
+# ### 3.5 Is it sharp? The Laplacian
+#
+# The Laplacian of a pixel is the sum of its four neighbours less four times itself: 0 where grey values rise evenly,
+# large at edges and fine detail. In a blurred picture it is small everywhere. So its **variance** inside the face
+# measures sharpness, on a grey crop of 128 pixels, compared with the original's.
+
+# %%
+from faceswap_lib.evaluation.pictures import sharpness
+from faceswap_lib.faces import Part, part_mask
+
+
+def small(picture):
+    return cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA)
+
+
+inside = np.where(part_mask(finder.find(crops[:1])[0], CROP_SIZE, Part.FACE, feather=0) > 127, 255, 0).astype("uint8")
+grey = np.pad(small(cv2.cvtColor(after, cv2.COLOR_RGB2GRAY)).astype(float), 1, mode="reflect")
+neighbours = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+laplacian = neighbours - 4 * grey[1:-1, 1:-1]
+by_hand = laplacian[small(inside) >= 128].var()
+assert np.isclose(by_hand, sharpness(after, inside))
+print(f"swapped {by_hand:.0f}, original {sharpness(before, inside):.0f}")
+show.pictures([after, inside, np.abs(laplacian / 60).clip(0, 1)], captions=["after", "face", "Laplacian"], width=7)
+
+# %%
+show.source(sharpness)
+
+# %% [markdown]
+# ### Exercise 1: cheat
+#
+# Make the swapped crop *sharper than the original* by this number, without touching its content. One line is enough.
+
+# %%
+cheated = after  # change it
+print(f"{sharpness(cheated, inside) / sharpness(before, inside):.2f} of the original's sharpness")
+
+# %% tags=["solution"]
+# @title Solution
+noise = np.random.default_rng(0).normal(0, 25, after.shape)
+cheated = (after + noise).clip(0, 255).astype("uint8")  # noise is "detail" at every pixel
+print(f"{sharpness(cheated, inside) / sharpness(before, inside):.2f} of the original's sharpness")
+show.pictures([before, after, cheated], captions=["before", "after", "sharper?"], width=7)
+
+# %% [markdown]
+# That is why the report says "near 1 is better", not "higher".
+#
+# ### 3.6 Is it steady? Second differences
+#
+# A position has a *first difference* from frame to frame: its speed. The difference of the differences, the **second**
+# one, is how suddenly the speed changes. A head that turns evenly has none; trembling is nothing else. Its mean length
+# over the points, in eye distances, is the jitter.
+
+# %%
+from faceswap_lib.evaluation.motion import jitter
+
+nowhere = np.full((5, 2), np.nan)
+path = np.array([one.landmarks if one else nowhere for one in faces])  # (frames, 5, 2)
+speed = path[1:] - path[:-1]
+change = speed[1:] - speed[:-1]
+by_hand = np.nanmean(np.sqrt((change**2).sum(axis=2))) / eye_distance
+assert np.isclose(by_hand, jitter(path, eye_distance))
+print(f"A's own points change their speed by {100 * by_hand:.2f} % of the eyes' distance per frame")
+show.source(jitter)
+
+# %%
+figure, axes = plt.subplots(3, 1, figsize=(9, 4), sharex=True)
+for one, values, name in zip(axes, (path, speed, change), ("place", "speed", "its change"), strict=True):
+    one.plot(values[:, 2, 0], lw=1)
+    one.set_ylabel(name)
+axes[-1].set_xlabel("frame; tip of the nose, x in pixels")
+plt.show()
+
+# %% [markdown]
+# ## 4. The whole video
+#
+# `evaluate_video` does all this for every frame, finds the landmarks of the result in the result itself, and makes one
+# number of each metric. `evaluate_to_page` also writes it down, as `report.json` for programs and `report.html` for
+# people.
+
+# %%
+from faceswap_lib.evaluation import EvaluateConfig, evaluate_to_page
+
+page = workspace.root / "report.html"
+config = EvaluateConfig(baseline_frames=BASELINE_FRAMES)
+report = evaluate_to_page(swap, video, identity, page, config=config, progress=True)
+print(report.summary.verdict)
+print("\n".join(f"left out: {name}: {why}" for name, why in report.skipped.items()))
+show.metric_table({"the swap": report.values})
+
+# %% [markdown]
+# Metrics marked "near 1" are ratios to the original's own value: a jitter of 1 trembles as much as A's own face.
+#
+# ### One number: the score
+#
+# For those who want only one number there is a score. Each of six parts is brought to 0 to 1, anchored at what the two
+# input videos themselves give (for identity: 0 is as far from B as the input is, 1 as near as B's own video). The score
+# is the root of their **product**. Why a product? With a mean, a result that is perfect in five parts and worthless in
+# one would get 83 of 100. In a product one 0 is the end: what ruins one part cannot be bought back by another.
+
+# %%
+from faceswap_lib.evaluation.summary import summarise
+
+parts = report.summary.parts
+print("\n".join(f"{name:12} {part:.2f}" for name, part in parts.items()))
+if report.summary.score is None:
+    print("no score: identity was not measured, and without it the input itself would win")
+else:
+    by_hand = 100 * np.sqrt(np.prod(list(parts.values())))
+    assert np.isclose(by_hand, report.summary.score)
+    print(f"score {by_hand:.1f} of 100; the plain mean would be {100 * np.mean(list(parts.values())):.1f}")
+show.source(summarise)
+
+# %% [markdown]
+# ## 5. Every number needs a baseline
+#
+# "Landmarks 5 % off": is that much? You cannot know, unless you see what the same measurement gives for something you
+# understand. So the report measures three results that need no training, on the same frames:
+
+# %%
+from faceswap_lib.evaluation.baselines import BASELINES, collect_crops
+
+crops_of_b = collect_crops(identity, track_video(identity, detector), finder)
+baselines = {name: make(frames[number], face, finder, crops_of_b) for name, make in BASELINES.items()}
+pictures = {"the swap": swapped[number], **baselines}
+show.pictures([align_face(one, face).image for one in pictures.values()], captions=list(pictures), columns=4)
+
+# %%
+names = ["to_wanted", "landmark_error", "expression_agreement", "sharpness", "ssim", "jitter", "flicker", "seam"]
+measured = [name for name in names if report.values[name] is not None]
+show.metric_table(report.baselines, measured)
+
+# %% [markdown]
+# Read it row by row, and look where the bold numbers are. **The input copied wins most rows.** It has no landmark
+# error, it is as sharp and as steady as itself. A metric that is won by doing nothing says nothing alone; together with
+# identity it says everything. The **pasted crop** is B, nearer to her than our swap is, but it trembles and flickers,
+# and its expressions are whatever B's nearest crop happens to do. **Colours only** changes the colours of A's face to
+# B's; watch how much `flicker` and `sharpness` such a small thing moves.
+#
+# A swap is good where it lies between: much nearer to B than the input, and much truer to A's motion than the paste.
+
+# %% [markdown]
+# ## 6. The failure gallery
+#
+# A mean hides the worst frame, and the worst frame is what people notice. Here are the three worst by each metric,
+# before and after, with their numbers.
+
+# %%
+both = [
+    np.hstack([warp_frame(picture, crop_from_frame(one or face), CROP_SIZE)[30:230, 28:228] for picture in (old, new)])
+    for old, new, one in pairs
+]
+wanted = ("to_wanted", "landmark_error", "sharpness", "face_score", "seam")
+show.worst_frames(report, both, [name for name in wanted if report.values[name] is not None])
+
+# %% [markdown]
+# What went wrong? Ask it of every row. With the portraits and a short training, this is what there is to see:
+#
+# - `to_wanted` (only with `dlib`): the frames in which the face is least B's. The mouth stands open, or the head is
+#   turned; of these decoder B saw least.
+# - `landmark_error`: A's mouth is shut or purses, and the new face smiles. B smiles in all her frames, so decoder B
+#   knows no shut mouth. No option of conversion can mend that; other pictures of B can.
+# - `sharpness`: all faces are soft, since networks of 128 pixels that trained for minutes write no pores. But look
+#   which frames are the softest: those in which A *blinks*. The new eyes are neither open nor shut, but smeared. The
+#   number knows nothing about eyes; it found them all the same.
+# - `face_score`: how sure the detector is that this is a face, against the original. Near 1 is no failure: this row is
+#   then a row of ordinary frames, as every ranking has a last place.
+# - `seam`: the border of what was changed shows. Look under the cap and along the jaw.
+#
+# Numbers rank; reasons you only find by looking. Do both, in this order.
+#
+# ### Over time
+
+# %%
+from faceswap_lib.evaluation.charts import draw_series
+
+curves = {"landmark_error": report.series["landmark_error"]}
+show.pictures([draw_series(curves, report.fps, title="landmark error over time", unit="eye distances")])
+
+# %% [markdown]
+# ### Exercise 2: late by three frames
+#
+# Suppose a bug makes the result lag: frame $n$ shows the face of frame $n - 3$. Which metric would notice? Compute the
+# landmark error of A's own points `path` against the same points three frames earlier, and compare it with the swap's.
+
+# %%
+late = 3
+# landmark_error(path[index - late], path[index]) for every index from `late` on
+
+# %% tags=["solution"]
+# @title Solution
+known = np.isfinite(path).all(axis=(1, 2))
+errors = [landmark_error(path[n - late], path[n]) for n in range(late, len(path)) if known[n] and known[n - late]]
+print(f"late: {100 * np.mean(errors):.1f} % on average, {100 * np.max(errors):.1f} % at worst")
+print(f"the swap: {100 * report.values['landmark_error']:.1f} % on average")
+# In calm moments nothing shows. On average the lag is even better than the swap, whose points are off because B's face
+# is built differently; it is seen in quick moments only. (The swap's points may be 68, so compare roughly.)
+
+# %% [markdown]
+# ## 7. Fooling the numbers
+#
+# Back to the rivals of section 1. You have seen them: the input is no swap at all, one is blurred, one is a still mask.
+# We hand each to `evaluate_video` as if it were a swap: the first frames only, to be quick.
+
+# %%
+from faceswap_lib.evaluation import evaluate_video
+
+quick = EvaluateConfig(baseline_frames=0)
+reports = {}
+for name in ("the swap", "input", "blurred", "one picture"):
+    reports[name] = evaluate_video(paths[name], paths["original"], identity, config=quick)
+show.metric_table({name: one.values for name, one in reports.items()}, [name for name in names if name in measured])
+
+# %%
+for name, one in reports.items():
+    score = "no score" if one.summary.score is None else f"score {one.summary.score:.0f}"
+    print(f"{name:12} {score}. {one.summary.verdict}")
+
+# %% [markdown]
+# - **Nothing swapped** is perfect in everything but identity. Whoever reports landmark error, SSIM or steadiness
+#   without identity reports how little was done. The verdict notices it by another way: no pixel of the face changed.
+# - **Blurred** has no features left, and still flickers less than the swap: blur smooths over time, too. With 68
+#   landmarks its expressions may even *agree better* with A's: where the landmark network sees nothing, it puts the
+#   points where they usually are in a face so turned. Only sharpness tells, and the score, which multiplies by it.
+# - **One picture** is B in every frame, more surely than the swap, and without a seam. Only what happens over time
+#   tells that it is dead: its expressions do not go with A's, which takes 68 landmarks to see, and it flickers.
+#
+# Read the verdicts as well. They say "not a swap" only where a part of the score falls below 0.15, so they let some of
+# these pass. A sentence is a number, too, only with fewer digits.
+#
+# Each of them would win a competition that looks at one number. And the opposite exists, too: a face smeared in a few
+# frames that you see at once and that no mean shows. So the rule for reading any swapping paper, and your own results:
+# **identity, expression and steadiness together, against a baseline, with the worst frames shown.**
+
+# %% [markdown]
+# ### Exercise 3: draw the line
+#
+# `check_limits(values, limits)` says which metrics are worse than you allow, as `faceswap evaluate --fail-under` does.
+# Find limits that your swap passes and that all three rivals fail. How many metrics do you need?
+
+# %%
+from faceswap_lib.evaluation import check_limits
+
+limits = {"landmark_error": 0.1}
+for name, one in reports.items():
+    print(f"{name:12} {check_limits(one.values, limits) or 'passes'}")
+
+# %% tags=["solution"]
+# @title Solution
+ours = reports["the swap"].values
+limits = {"sharpness": 0.7 * ours["sharpness"]}  # for the blurred one
+if embedder:
+    limits |= {"to_wanted": (ours["before"] + ours["to_wanted"]) / 2}  # for the input
+if ours["expression_agreement"] is not None:
+    limits |= {"expression_agreement": 0.7 * ours["expression_agreement"]}  # for the still one
+for name, one in reports.items():
+    print(f"{name:12} {check_limits(one.values, limits) or 'passes'}")
+# One metric per rival. Without identity nothing stops the input, and without 68 landmarks nothing the still picture.
+
+# %% [markdown]
+# ## 8. Reading `report.html`
+#
+# Open it in a browser; it is one file with its pictures inside, and needs no network.
+
+# %%
+from IPython.display import FileLink, display
+
+display(FileLink(os.path.relpath(page)))
+
+# %% [markdown]
+# From top to bottom:
+#
+# 1. the **verdict**, one sentence, and the **score** with its parts: which part is lowest? That is where to work;
+# 2. the **best, a typical and the worst frame** by landmarks: look at the worst first;
+# 3. **all metrics** beside the baselines, the best of these bold: read the identity rows first;
+# 4. **curves over time**: a spike is a moment to look up in the video, a slope something that drifts;
+# 5. the same **by yaw and by brightness**: often a swap is good from the front and bad from the side, and the mean of
+#    both says nothing about either;
+# 6. **what was left out, and why**, and which networks measured. Distances of different networks do not compare.
+#
+# On the command line: `faceswap evaluate SWAP.mp4 --original A.mp4 --identity B.mp4 --out report.html`, and
+# `faceswap compare one/report.json two/report.json --out comparison.html` for several results side by side.
+#
+# ## What you have learnt
+#
+# - Every metric is a few lines of arithmetic on two crops, and sees exactly one thing.
+# - **Doing nothing** wins most of them, blur wins the steady ones, a still picture wins identity: hence baselines,
+#   and a product instead of a sum.
+# - A mean hides the worst frames. Rank by numbers, then look.
+#
+# ## What to try
+#
+# - Convert again in [06](06_video_conversion.ipynb) with another `SHIFT` and compare the two reports.
+# - Train twice as long and see which numbers move, and whether you would have seen it.
+# - Find a frame that you think is bad and no metric does. What would measure it?
+#
+# Next: [08 Responsible use](08_responsible_use.ipynb). A better swap is a better lie, if it is told as one.
