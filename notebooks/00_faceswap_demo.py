@@ -20,10 +20,12 @@
 # | | |
 # |---|---|
 # | **You will have at the end** | a swapped video of a few seconds, and an idea of what each step is for |
-# | **Time on two CPU cores** | about 5 minutes, most of it training |
+# | **Time on two CPU cores** | about 6 minutes, 4 of them for the training |
+# | **After** | [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb) |
 #
 # How to read it: run a cell, look at what it shows, then read on. Where a step rests on a small piece of mathematics
-# we first do it by hand on one picture, then look at the library's code, and check that both agree.
+# we first do it by hand on one picture, then look at the library's code, and check that both agree. There are two
+# exercises; a solution is folded away below each.
 
 # %% [markdown] tags=["local"]
 # If the cells below say that `faceswap_lib` is missing: `pip install '.[notebooks]'` in the project's folder, then
@@ -32,16 +34,25 @@
 # %% [markdown]
 # ## 0. What we choose
 #
-# Everything is written to one folder, the *workspace*. If it already holds a half-finished training, the training goes
-# on from there. Change `STEPS` to train longer; after changing anything else, name another workspace.
+# Everything is written to one folder, the *workspace*, which the other notebooks of the course use as well. If it
+# already holds a half-finished training, the training goes on from there. Change `STEPS` to train longer; after
+# changing anything else, name another workspace.
+#
+# **Videos of your own?** Set `VIDEO_A` and `VIDEO_B` to their paths, name another workspace, and say in `CONSENT` who
+# agreed to the swap, in your own words. Without that the notebook stops: a swap is a claim about two people. What you
+# write is kept in the workspace and stated in the output, for everybody to read.
 
 # %% tags=["parameters"]
-WORKSPACE = "faceswap-demo/notebook"
-SECONDS = 4.0  # length of either clip, at 25 pictures a second
-SIZE = 320  # side of the clips' pictures in pixels
-PRESET = "tiny"  # which networks: tiny reads and writes faces of 64 pixels, lite of 128, four times slower
-STEPS = 1000  # how long to train
+WORKSPACE = "faceswap-course"
+VIDEO_A = None  # whose video it is; None takes the demo's
+VIDEO_B = None  # whose face it gets; None takes the demo's
+CONSENT = None  # who agreed to what; needed with videos of your own
+SECONDS = 6.0  # length of the demo's clips, at 25 frames a second
+SIZE = 320  # side of their frames in pixels
+PRESET = "lite"  # which networks: lite reads and writes faces of 128 pixels, tiny of 64, in a quarter of the time
+STEPS = 600  # how long to train
 BATCH_SIZE = 8  # faces of each person per step
+MIRROR = None  # a folder that gets a copy of every checkpoint, on a drive that outlives this machine
 
 # %% [markdown]
 # The next cell loads the packages. TensorFlow may say something about oneDNN or missing GPU drivers; that is no error.
@@ -65,26 +76,30 @@ print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(keras
 # %% [markdown]
 # ## 1. Two clips
 #
-# A is Grace Hopper, B is Eileen Collins. Both pictures are official portraits in the public domain that Python
-# packages carry as sample data. A single picture is not enough to learn from: the networks must see the same face
-# turn, talk and blink. So the portraits are animated into two clips. With videos of your own, this is the step you
-# leave out.
+# Unless you named your own, A is Grace Hopper and B is Eileen Collins. Both pictures are official portraits in the
+# public domain that Python packages carry as sample data. A single picture is not enough to learn from: the networks
+# must see the same face turn, talk and blink. So the portraits are animated into two clips. With videos of your own,
+# this is the step that is left out.
 
 # %%
-from faceswap_lib.demo.animate import write_demo_clips
+from faceswap_lib.demo.course import make_clips
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets.consent import require_consent
 from faceswap_lib.media import read_frames
 
-clips = pathlib.Path(WORKSPACE) / "clips"
-video_a, video_b = clips / "hopper.mp4", clips / "collins.mp4"
-if not video_b.exists():
-    write_demo_clips(clips, seconds=SECONDS, size=SIZE)
-frames_a, frames_b = list(read_frames(video_a)), list(read_frames(video_b))
-some = np.linspace(0, len(frames_a) - 1, 6).astype(int)
+workspace = Workspace(WORKSPACE)
+own = [pathlib.Path(video) for video in (VIDEO_A, VIDEO_B) if video]
+if own:
+    require_consent(workspace, CONSENT, own)
+portrait_a, portrait_b = make_clips(workspace.root / "clips", seconds=SECONDS, size=SIZE)
+video_a, video_b = pathlib.Path(VIDEO_A or portrait_a), pathlib.Path(VIDEO_B or portrait_b)
+frames_a, frames_b = (list(read_frames(video, stop=150)) for video in (video_a, video_b))  # the first ones, to look at
+some = np.linspace(0, min(len(frames_a), len(frames_b)) - 1, 6).astype(int)
 show.pictures([frames[index] for frames in (frames_a, frames_b) for index in some], columns=6)
 
 # %% [markdown]
-# A picture is an array of shape (height, width, 3): red, green and blue, 0 to 255. This is A's clip as a video; it has
-# sound, a hum that follows the mouth.
+# A picture is an array of shape (height, width, 3): red, green and blue, 0 to 255. This is A's clip as a video. The
+# demo's has sound, a hum that follows the mouth.
 
 # %%
 show.video(video_a)
@@ -121,12 +136,12 @@ from faceswap_lib.faces import TrackConfig, follow_faces
 from faceswap_lib.faces.scan import scan_frames
 
 sightings = list(scan_frames(frames_a, detector))  # what every frame shows
-raw_track = follow_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # there is one face to follow
+raw_track = follow_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # the first face to follow
 track = follow_faces(sightings).tracks[0]
 curves = {"as detected": raw_track, "smoothed": track}
 figure, axes = plt.subplots(figsize=(9, 2.8))
 for name, followed in curves.items():
-    nose_x = np.array([face.landmarks[2, 0] for face in followed.faces])
+    nose_x = np.array([face.landmarks[2, 0] for _, face in followed.items()])
     shake = np.abs(np.diff(nose_x, 2)).mean()  # how much its speed changes from one frame to the next
     axes.plot(nose_x, lw=1.2, label=f"{name}, shake {shake:.2f} pixels")
 axes.set(xlabel="frame", ylabel="tip of the nose, x in pixels")
@@ -147,7 +162,10 @@ plt.show()
 # %%
 from faceswap_lib.faces.align import CROP_SIZE, template_points
 
-face = track.faces[len(frames_a) // 3]
+seen_faces = dict(track.items())  # by the number of the frame
+indices = np.array(list(seen_faces))[np.linspace(0, len(seen_faces) - 1, 6).astype(int)]
+index = indices[4]  # the head is tilted here
+frame, face = frames_a[index], seen_faces[index]
 target = template_points(CROP_SIZE)  # the standard places in a square crop
 x, y = face.landmarks.T
 one, zero = np.ones(5), np.zeros(5)
@@ -174,11 +192,27 @@ assert np.allclose(by_hand, similarity_transform(face.landmarks, target))
 # %%
 from faceswap_lib.faces import align_face
 
-crops = [align_face(frames_a[index], track.faces[index]).image for index in some]
-show.pictures([*(frames_a[index] for index in some), *crops], columns=6)
+crops = [align_face(frames_a[index], seen_faces[index]).image for index in indices]
+show.pictures([*(frames_a[index] for index in indices), *crops], columns=6)
 
 # %% [markdown]
 # Above the frames, below the crops: the eyes now stay where they are, whatever the head does.
+#
+# **Exercise 1.** The matrix knows how the head was tilted and how large the face was. From $p$ and $q$ compute the
+# angle by which the crop was turned, in degrees, and how many pixels of the crop one pixel of the frame became.
+# (`np.arctan2` and `np.hypot` help.)
+
+# %%
+angle, scale = 0.0, 1.0
+
+# %% tags=["solution"]
+# @title Solution
+angle, scale = np.degrees(np.arctan2(q, p)), np.hypot(p, q)
+print(f"turned by {angle:.1f} degrees; one pixel of the frame became {scale:.2f} of the crop")
+
+# %% [markdown]
+# The eyes are level in the crop, so the angle is how far they were from level in the frame. Where the scale is above 1
+# the crop shows no more than the frame did, only larger.
 #
 # ## 5. What the networks see
 #
@@ -232,15 +266,15 @@ assert np.allclose(by_hand, seen[0], atol=1e-3)
 # person's crops is a *faceset*. An extraction that is already there is not done again.
 
 # %%
-from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.facesets import Faceset
 from faceswap_lib.pipeline import extract
 
-workspace = Workspace(WORKSPACE)
 extract(video_a, workspace, "src", progress=True)
 extract(video_b, workspace, "dst", progress=True)
 arrays_a, arrays_b = (Faceset.open(workspace, side).load(PRESETS[PRESET].stored_size) for side in ("src", "dst"))
 print(f"{len(arrays_a.images)} faces of A, {len(arrays_b.images)} of B")
-show.pictures([*arrays_a.images[some], *arrays_b.images[some]], columns=6)
+spread = [np.linspace(0, len(arrays.images) - 1, 6).astype(int) for arrays in (arrays_a, arrays_b)]
+show.pictures([*arrays_a.images[spread[0]], *arrays_b.images[spread[1]]], columns=6)
 
 # %% [markdown]
 # ## 7. Make a hundred pictures into many more
@@ -330,11 +364,14 @@ show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, widt
 # near 0 gives A back unchanged.
 
 # %%
-from faceswap_lib.training import train
+from faceswap_lib.training import RunConfig, train
 
 board = show.LossBoard(every=4, terms=("reconstruction", "structure", "adversarial", "mask_mean"))
 config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
-report = train(workspace, network_config=PRESETS[PRESET], config=config, on_log=board, progress=True)
+keeping = RunConfig(mirror=MIRROR and pathlib.Path(MIRROR))
+report = train(
+    workspace, network_config=PRESETS[PRESET], config=config, run_config=keeping, on_log=board, progress=True
+)
 
 # %% [markdown]
 # A training that stops half-way, here or when the machine goes away, is not lost: run the notebook again and it goes on
@@ -362,25 +399,32 @@ show.pictures([practised, swapped], columns=1)
 # %% [markdown]
 # ## 10. Convert
 #
-# First one frame by hand: the trained encoder reads A's view, decoder B writes. `KerasSwapper` does the same for many
-# pictures at once, from pixels to pixels. Both must agree.
+# First one frame by hand: the trained encoder reads A's view, decoder B writes. After so few steps there is a problem.
+# The codes of A and of B have not come to mean quite the same yet: decoder B was only ever given codes that came from
+# pictures of B. So we move the code part of the way, by the difference between the average codes of both people. How
+# far is a trade: the further, the more it is B, and the less it does what A does.
+#
+# `KerasSwapper` does the same for many pictures at once, from pixels to pixels. Both must agree.
 
 # %%
-from faceswap_lib.conversion import KerasSwapper
+from faceswap_lib.conversion import ConvertConfig, KerasSwapper
+from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.training import load_run
 
+CONVERSION = ConvertConfig(code_shift=0.5, texture=0.5)
 trained, _ = load_run(workspace)
+shift = CONVERSION.code_shift * measure_shift(trained, workspace, "a2b")  # half the way from A's average code to B's
 code = trained.encoder(seen)
-raw = keras.ops.convert_to_numpy(trained.decoder_b(code)[1])
-new_masks, new_faces = KerasSwapper(trained, "a2b").swap(view[None], view_face[None])
-assert np.allclose(to_pixels(raw, tones), new_faces, atol=1)
+as_read, moved = (to_pixels(keras.ops.convert_to_numpy(trained.decoder_b(c)[1]), tones) for c in (code, code + shift))
+new_masks, new_faces = KerasSwapper(trained, "a2b").shifted(shift).swap(view[None], view_face[None])
+assert np.allclose(moved, new_faces, atol=1)
 
 # %% [markdown]
 # The `Compositor` does the rest: it fits the colours once more, ends the new face softly, and puts it back where
-# it came from, with the matrix of section 4 turned round.
+# it came from, with the matrix of section 4 turned round. With `texture=0.5` it also gives back half of A's finest
+# detail, too fine for the networks, so that the skin is not quite as smooth.
 
 # %%
-from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.composite import Compositor, SwappedFace
 
 swapped_face = SwappedFace(
@@ -390,19 +434,21 @@ swapped_face = SwappedFace(
     landmarks=points_in_crop(face, matrix),
     view_from_frame=matrix,
 )
-painted = Compositor(ConvertConfig(), VIEW_COVERAGE).paint(frame, swapped_face)
-captions = ["view of A", "mask", "decoder B's face", "back in the frame"]
-show.pictures([view, new_masks[0], new_faces[0], painted.frame], captions=captions)
+painted = Compositor(CONVERSION, VIEW_COVERAGE).paint(frame, swapped_face)
+captions = ["view of A", "decoder B, code as it is", "code moved", "mask", "back in the frame"]
+show.pictures([view, as_read[0], new_faces[0], new_masks[0], painted.frame], captions=captions)
 
 # %% [markdown]
-# Then the whole clip. Size, frame rate and sound stay as they were. Every frame says in its corner that a machine made
-# it, and the file carries a signed note of how; `faceswap verify` reads it.
+# Then the whole clip. Every option is taken apart in [06 Video conversion](06_video_conversion.ipynb).
+#
+# Size, frame rate and sound stay as they were. Every frame says in its corner that a machine made it, and the file
+# carries a signed note of how; `faceswap verify` reads it.
 
 # %%
 from faceswap_lib.pipeline import convert
 
 swap = pathlib.Path(WORKSPACE) / "swap.mp4"
-conversion = convert(video_a, workspace, swap, overwrite=True, progress=True)
+conversion = convert(video_a, workspace, swap, config=CONVERSION, overwrite=True, consent=CONSENT, progress=True)
 print(f"{conversion.report.swapped} of {conversion.report.frames} frames swapped; {conversion.check.to_text()}")
 
 # %% [markdown]
@@ -417,27 +463,70 @@ beside = pathlib.Path(WORKSPACE) / "side_by_side.mp4"
 write_side_by_side([video_a, video_b, swap], beside, labels=["A, the input", "B, the face wanted", "A with B's face"])
 show.video(beside)
 
+# %% [markdown]
+# Videos hide what single frames show. Drag the border to and fro, choose the frame with the slider below, and watch one
+# place at a time: an eye, the corner of the mouth, the line where the new face ends.
+
 # %%
-frames_swapped = list(read_frames(swap))
-show.pictures([frames[index] for frames in (frames_a, frames_swapped) for index in some], columns=6)
+from faceswap_lib.widgets import before_after
+
+frames_swapped = list(read_frames(swap, stop=len(frames_a)))
+before, after = ([frames[index] for index in indices] for frames in (frames_a, frames_swapped))
+before_after(before, after, labels=("A", "A with B's face"))
+
+# %%
+show.pictures([*before, *after], columns=6)
+
+# %% [markdown]
+# **Exercise 2.** The same run can do the other direction: B's video with A's face. Convert the first second of
+# `video_b` (`OutputConfig(end=1.0)`) with `direction="b2a"` and look at a few frames. What does decoder A do with B's
+# smile?
+
+# %%
+from faceswap_lib.conversion import OutputConfig
+
+other_way = ConvertConfig(code_shift=0.5, texture=0.5)  # one option is missing
+
+# %% tags=["solution"]
+# @title Solution
+other_way = ConvertConfig(code_shift=0.5, texture=0.5, direction="b2a")
+other_swap = pathlib.Path(WORKSPACE) / "other_swap.mp4"
+second = OutputConfig(end=1.0)
+convert(video_b, workspace, other_swap, config=other_way, output_config=second, overwrite=True, consent=CONSENT)
+frames_other = list(read_frames(other_swap))
+few = np.linspace(0, len(frames_other) - 1, 4).astype(int)
+show.pictures([frames[index] for frames in (frames_b, frames_other) for index in few], columns=4)
 
 # %% [markdown]
 # ## 12. What to look at, what to try
 #
+# This is what the demo's clips show; with your own, ask the same questions.
+#
 # - **Whose face is it?** Cover cap and hair with your hands. Eyes, nose and teeth are Collins's. Of the glasses only
-#   the ends are left, outside the mask: decoder B never saw any.
-# - **Does it do what A does?** The head's turns, yes. A's frown, no: B smiles all through her clip, so a smile is all
-#   that decoder B knows. Two clips with the same range of expressions are worth more than long ones.
-# - **Is it sharp?** No: the networks write 64 pixels, and have trained for minutes. Set `PRESET = "lite"`,
-#   `STEPS = 1500` and another `WORKSPACE`, and have patience: about six times as long.
+#   the ends are left, outside the mask: decoder B never saw any. The other way round they come along, as pale rings:
+#   decoder A knows no face without them.
+# - **Does it do what A does?** The head's turns, yes, and something of the mouth. A's frown, no: B smiles all through
+#   her clip, so a smile is all that decoder B knows.
+# - **Is it sharp?** No, least of all the eyes: 600 steps are few, and longer trainings are sharper.
 # - **Where does it end?** Look along the jaw and under the cap, where some of Collins's fringe shows. The shape of the
 #   head, the ears and the hair stay A's.
-# - Convert once more with `config=ConvertConfig(colour="none")`. Or the other way round: `video_b`, another `swap`,
-#   `config=ConvertConfig(direction="b2a")`.
-# - Put your own two clips in place of the two above: half a minute of one person each, well lit, from several sides.
+# - Convert once more with other options: `colour="none"`, `texture=1.0` (look at the glasses), `code_shift=0.0`.
+# - Train longer: `STEPS = 3000` and another `WORKSPACE`, over lunch. Or put your own two clips in: half a minute of one
+#   person each, well lit, from several sides, with the same range of expressions.
 #
 # ## Responsible use
 #
 # A swapped video is a claim that somebody did something, so make one only of people who have agreed to it, and say with
-# the video that it is made up. That it can be done in five minutes does not make it harmless: many places have laws
-# against passing off such a video as real, and the two people in this one said and did nothing of what it shows.
+# the video that it is made up. That it can be done in minutes does not make it harmless: many places have laws against
+# passing off such a video as real, and the two people in this one said and did nothing of what it shows.
+# [08 Responsible use](08_responsible_use.ipynb) reads back what the file says about itself, and tries to tell it from a
+# recording.
+#
+# ## What you know now
+#
+# - Find, follow, align, mask: every face becomes a crop in which eyes and mouth lie in the same place.
+# - One encoder for both people, a decoder for each: A's code through decoder B is the swap, which was never practised.
+# - The new face goes back through the same matrix, with its border softened, its colours fitted and its label on.
+#
+# Next: [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb), the first of these steps in
+# slow motion.

@@ -92,7 +92,8 @@ gallery.sort_by("sharpness")
 gallery.mark(*gallery.crops()[:2])
 gallery.set_aside()
 print(gallery.title)
-gallery.undo()
+gallery.undo()  # they are back, and still marked
+gallery.mark(*gallery.marked, marked=False)
 print(gallery.title)
 assert len(Faceset.open(workspace, "src")) == len(faceset_a)
 

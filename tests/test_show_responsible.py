@@ -39,6 +39,8 @@ def test_credentials_inside_a_file_are_a_table(tmp_path):
         assert words in page
     flip(out, -300)
     assert "altered since it was signed" in show.credentials(out).data
+    out.write_bytes(b"not a video at all" * 100)
+    assert "cannot be judged" in show.credentials(out).data and "nowhere" in show.credentials(out).data
 
 
 def test_a_sidecar_and_nothing_are_tables_too(tmp_path):

@@ -29,7 +29,8 @@ def detector_scores(truth: np.ndarray, answers: typing.Mapping[str, np.ndarray])
     curves, places = figure.subplots(1, 2)
     height = np.linspace(-0.12, 0.12, len(truth))
     for place, (name, scores) in enumerate(answers.items()):
-        curves.plot(*roc_curve(truth, scores), lw=1.5, label=f"{name}, AUC {auc(truth, scores):.2f}")
+        width = 1.5 * (len(answers) - place)  # curves on top of each other stay visible
+        curves.plot(*roc_curve(truth, scores), lw=width, label=f"{name}, AUC {auc(truth, scores):.2f}")
         for kind, colour, offset in ((0, REAL, 0.18), (1, SWAPPED, -0.18)):
             ours = truth == kind
             label = ("real", "swapped")[kind] if place == 0 else None
