@@ -195,7 +195,7 @@ def test_what_moved_is_named(monkeypatch, tmp_path, capsys):
     now = {package.name: package.version for package in importlib.metadata.distributions()}
     before = {**now, "numpy": "1.0", "gone": "2"}
     del before["pyyaml" if "pyyaml" in before else "PyYAML"]
-    source = cell_of("faceswap_demo", "moved =")
+    source = cell_of("faceswap_demo", "moved = {name")
     names = run_cell(source, {"importlib": importlib, "before": before}, tmp_path, monkeypatch)
     assert names["moved"] == {"numpy": ("1.0", now["numpy"]), "gone": ("2", None)}
     told = capsys.readouterr().out
