@@ -62,6 +62,7 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
 
+import logging
 import pathlib
 
 import keras
@@ -70,6 +71,7 @@ import numpy as np
 
 from faceswap_lib import show
 
+logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
 np.set_printoptions(precision=3, suppress=True)
 print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(keras.distribution.list_devices())}")
 

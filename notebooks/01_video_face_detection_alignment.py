@@ -447,18 +447,21 @@ show.curves({"as detected": z, "0.000001": calm, "0.001": usual, "1": nervous}, 
 # picture above shows three of its places.)
 
 # %%
-from ipywidgets import FloatLogSlider, interact
-
-
-def redraw(noise_coefficient):
-    filtered = forward(z, noise_coefficient)[0][:, 0]
-    caption = f"noise coefficient {noise_coefficient:.1g}"
-    named = {"as detected": z, "filtered": filtered}
-    return show.curves(named, unit="nose x, face widths", caption=caption)
-
+from ipywidgets import FloatLogSlider, Image, VBox
 
 slider = FloatLogSlider(value=1e-3, min=-7, max=1, step=0.5, description="noise", readout_format=".0e")
-_ = interact(redraw, noise_coefficient=slider)
+picture = Image(format="png")
+
+
+def redraw(change=None):
+    named = {"as detected": z, "filtered": forward(z, slider.value)[0][:, 0]}
+    caption = f"noise coefficient {slider.value:.1g}"
+    picture.value = show.curves(named, unit="nose x, face widths", caption=caption)._repr_png_()
+
+
+redraw()
+slider.observe(redraw, "value")
+VBox([slider, picture])
 
 # %% [markdown]
 # ## 8. Backwards: no lag

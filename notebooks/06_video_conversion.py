@@ -20,7 +20,7 @@
 # |---|---|
 # | **You will learn** | every step from frame to swapped frame: colours, borders, moving codes, steadiness |
 # | **You will have at the end** | a whole converted clip with its sound, and a feeling for every option |
-# | **Time on two CPU cores** | about 3 minutes; 5 more if there is no trained run in the workspace yet |
+# | **Time on two CPU cores** | about 2 minutes; 4 more if there is no trained run in the workspace yet |
 # | **Before** | [05 Training](05_faceswap_train.ipynb) |
 # | **Next** | [07 Is it any good?](07_evaluation.ipynb) |
 
@@ -32,6 +32,8 @@
 #
 # To convert a video of your own, give its path as `VIDEO`. It must show A, the person of the faceset `face_src`. Only
 # with consent of the people shown: say who agreed to what in `CONSENT`; why is in [08](08_responsible_use.ipynb).
+#
+# TensorFlow may say something in red as it starts, about oneDNN or missing GPU drivers; that is no error.
 
 # %% tags=["parameters"]
 WORKSPACE = "faceswap-course"
@@ -406,28 +408,33 @@ show.pictures(weights + shown, captions=[*BLENDS] * 2, columns=4)
 
 
 # %%
-def lab_picture(blend="attention", colour="adain", erode=0.0, feather=0.15, face_scale=1.0, sharpen=3.0):
-    result = paint(blend=blend, colour=colour, erode=erode, feather=feather, face_scale=face_scale, sharpen=sharpen)
+def lab_picture(**options):
+    result = paint(**options)
     return show.pictures([close_up(show.draw_weight(frame, result)), close_up(result.frame)], width=6)
 
 
-lab_picture(erode=0.2)
+lab_picture(blend="attention", colour="adain", erode=0.2, feather=0.15, face_scale=1.0, sharpen=3.0)
 
 # %%
-from ipywidgets import FloatSlider, interact
+from ipywidgets import Dropdown, FloatSlider, Image, VBox
+
+knobs = {"blend": Dropdown(options=BLENDS), "colour": Dropdown(options=list(MATCHES), value="adain")}
+ranges = {"erode": (-0.5, 0.5, 0), "feather": (0.01, 0.5, 0.15), "face_scale": (0.8, 1.2, 1), "sharpen": (0, 5, 3)}
+for name, (low, high, value) in ranges.items():
+    knobs[name] = FloatSlider(value, min=low, max=high, step=(high - low) / 50, continuous_update=False)
+for name, knob in knobs.items():
+    knob.description = name
+shown_now = Image(format="png")
 
 
-def slider(value, low, high, step=0.05):
-    return FloatSlider(value, min=low, max=high, step=step, continuous_update=False)
+def redraw(change):
+    shown_now.value = lab_picture(**{name: knob.value for name, knob in knobs.items()})._repr_png_()
 
 
-knobs = {
-    "erode": slider(0, -0.5, 0.5),
-    "feather": slider(0.15, 0.01, 0.5, 0.01),
-    "face_scale": slider(1, 0.8, 1.2),
-    "sharpen": slider(3, 0, 5, 0.5),
-}
-knobs_and_picture = interact(lab_picture, blend=list(BLENDS), colour=list(MATCHES), **knobs)
+redraw(None)
+for knob in knobs.values():
+    knob.observe(redraw, "value")
+VBox([*knobs.values(), shown_now])
 
 # %% [markdown]
 # ### Exercise 2: keep out of the hair
@@ -705,8 +712,8 @@ plt.show()
 #
 # `convert` does both passes, with reading, networks, painting and writing at the same time, so that a long video needs
 # no more memory than a short one. It can take long, so it must survive being interrupted. To see that, we start it in
-# another process and kill that process without warning as soon as the first pass is done. (What TensorFlow may say in
-# red as it starts there is no error.)
+# another process and kill that process without warning as soon as the first pass is done. (TensorFlow may once more
+# say something in red.)
 
 # %%
 import multiprocessing

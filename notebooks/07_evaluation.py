@@ -18,7 +18,7 @@
 # |---|---|
 # | **You will learn** | what the usual metrics measure, derived by hand on one frame; why each needs a baseline |
 # | **You will have at the end** | a report about your swap, its worst frames, and some distrust of single numbers |
-# | **Time on two CPU cores** | about 3 minutes; 5 more if there is no trained run in the workspace yet |
+# | **Time on two CPU cores** | about 3 minutes with `dlib`, half as long without; 4 more if there is no trained run yet |
 # | **Before** | [06 Video conversion](06_video_conversion.ipynb) |
 # | **Next** | [08 Responsible use](08_responsible_use.ipynb) |
 
@@ -27,7 +27,8 @@
 #
 # The swap that is judged is `swap.mp4` of the workspace, as [06](06_video_conversion.ipynb) made it; if it is not
 # there, it is made. For videos of your own name A's as `VIDEO` and B's as `IDENTITY`. Take short ones: this notebook
-# keeps all frames in memory. (`faceswap evaluate` does not.)
+# keeps all frames in memory. (`faceswap evaluate` does not.) TensorFlow may say something in red as it starts; that is
+# no error.
 
 # %% tags=["parameters"]
 WORKSPACE = "faceswap-course"
@@ -431,8 +432,8 @@ show.metric_table(report.baselines, measured)
 # %% [markdown]
 # Read it row by row, and look where the bold numbers are. **The input copied wins most rows.** It has no landmark
 # error, it is as sharp and as steady as itself. A metric that is won by doing nothing says nothing alone; together with
-# identity it says everything. The **pasted crop** is B, nearer to her than our swap is, but it trembles and flickers,
-# and its expressions are whatever B's nearest crop happens to do. **Colours only** changes the colours of A's face to
+# identity it says everything. The **pasted crop** is B, nearer to her than our swap is, but it flickers, and its
+# expressions are whatever B's nearest crop happens to do. **Colours only** changes the colours of A's face to
 # B's; watch how much `flicker` and `sharpness` such a small thing moves.
 #
 # A swap is good where it lies between: much nearer to B than the input, and much truer to A's motion than the paste.
@@ -468,12 +469,15 @@ show.worst_frames(report, both, [name for name in wanted if report.values[name] 
 # Numbers rank; reasons you only find by looking. Do both, in this order.
 #
 # ### Over time
+#
+# A single bad frame is a spike, a bad stretch a valley. At the right: in how many frames each value occurs. With the
+# portraits, look for the valleys that the blinks cut.
 
 # %%
 from faceswap_lib.evaluation.charts import draw_series
 
-curves = {"landmark_error": report.series["landmark_error"]}
-show.pictures([draw_series(curves, report.fps, title="landmark error over time", unit="eye distances")])
+curves = {"sharpness": report.series["sharpness"]}
+show.pictures([draw_series(curves, report.fps, title="sharpness over time", unit="original = 1")], width=7)
 
 # %% [markdown]
 # ### Exercise 2: late by three frames
@@ -490,7 +494,8 @@ late = 3
 known = np.isfinite(path).all(axis=(1, 2))
 errors = [landmark_error(path[n - late], path[n]) for n in range(late, len(path)) if known[n] and known[n - late]]
 print(f"late: {100 * np.mean(errors):.1f} % on average, {100 * np.max(errors):.1f} % at worst")
-print(f"the swap: {100 * report.values['landmark_error']:.1f} % on average")
+if report.values["landmark_error"] is not None:
+    print(f"the swap: {100 * report.values['landmark_error']:.1f} % on average")
 # In calm moments nothing shows. On average the lag is even better than the swap, whose points are off because B's face
 # is built differently; it is seen in quick moments only. (The swap's points may be 68, so compare roughly.)
 
@@ -546,14 +551,14 @@ for name, one in reports.items():
 # %% tags=["solution"]
 # @title Solution
 ours = reports["the swap"].values
-limits = {"sharpness": 0.7 * ours["sharpness"]}  # for the blurred one
+limits = {"sharpness": 0.7 * ours["sharpness"], "flicker": 1.25}  # for the blurred one, and the still one
 if embedder:
     limits |= {"to_wanted": (ours["before"] + ours["to_wanted"]) / 2}  # for the input
 if ours["expression_agreement"] is not None:
-    limits |= {"expression_agreement": 0.7 * ours["expression_agreement"]}  # for the still one
+    limits |= {"expression_agreement": 0.7 * ours["expression_agreement"]}  # for the still one, again
 for name, one in reports.items():
     print(f"{name:12} {check_limits(one.values, limits) or 'passes'}")
-# One metric per rival. Without identity nothing stops the input, and without 68 landmarks nothing the still picture.
+# One metric per rival. Without identity nothing stops the input: it is the only one that nothing was done to.
 
 # %% [markdown]
 # ## 8. Reading `report.html`

@@ -47,6 +47,8 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
 
+import logging
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -56,6 +58,7 @@ from faceswap_lib.faces import MtcnnDetector
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.media import read_frames
 
+logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
 np.set_printoptions(precision=2, suppress=True)
 workspace = make_run(WORKSPACE, run=RUN, preset=PRESET, steps=STEPS, batch_size=BATCH_SIZE, seconds=SECONDS, size=SIZE)
 video_a, video_b = make_clips(workspace.root / "clips", seconds=SECONDS, size=SIZE)
