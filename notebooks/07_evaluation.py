@@ -18,7 +18,7 @@
 # |---|---|
 # | **You will learn** | what the usual metrics measure, derived by hand on one frame; why each needs a baseline |
 # | **You will have at the end** | a report about your swap, its worst frames, and some distrust of single numbers |
-# | **Time on two CPU cores** | about 3 minutes with `dlib`, half as long without; 4 more if there is no trained run yet |
+# | **Time on two CPU cores** | about 3 minutes with `dlib`, half without; 4 more if there is no trained run yet |
 # | **Before** | [06 Video conversion](06_video_conversion.ipynb) |
 # | **Next** | [08 Responsible use](08_responsible_use.ipynb) |
 
