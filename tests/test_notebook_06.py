@@ -1,6 +1,7 @@
 """Notebook 06: converting a video, with and without the extra that tells people apart."""
 
 import pathlib
+import re
 
 import pytest
 
@@ -23,7 +24,8 @@ def test_the_conversion_notebook_runs_from_top_to_bottom(
     notebook = run_notebook("06_video_conversion", kernel, tmp_path, parameters)
     text = printed(notebook)
     video, swap = course_workspace / "clips" / "hopper.mp4", course_workspace / "swap.mp4"
-    assert "swap.mp4 is there: False; beside it: ['plan.json', 'tracks.npz']" in text
+    [interrupted] = re.findall(r"swap.mp4 is there: (\w+); beside it: (.*)", text)
+    assert interrupted[0] == "False" and "'plan.json', 'tracks.npz'" in interrupted[1]  # a piece may have been begun
     assert "the folder is gone: True" in text and "sound kept: True" in text
     assert (count_frames(swap), probe_video(swap).has_audio) == (count_frames(video), True)
     assert probe_video(course_workspace / "triple.mp4").width == 3 * SMOKE["SIZE"]
