@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import typing
 
 from faceswap_lib.errors import WorkspaceError
@@ -56,6 +57,29 @@ def read_json(path: pathlib.Path) -> dict:
     if not isinstance(value, dict):
         raise WorkspaceError(f"{path}: expected a JSON object, got {type(value).__name__}; make this folder anew")
     return value
+
+
+def copy_whole(source: pathlib.Path, target: pathlib.Path, *, same_age: bool = False) -> None:
+    """Copies a file whole or not at all.
+
+    Args:
+        source: What is copied.
+        target: The copy; its folder is made.
+        same_age: The copy gets the times of `source`, as if it had been there all along.
+    """
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+        if same_age:
+            times = source.stat()
+            os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def is_copy(path: pathlib.Path, copy: pathlib.Path) -> bool:
+    """Whether a copy is there, has a file's size and is not older, so that one written anew is copied anew."""
+    if not copy.is_file():
+        return False
+    before, after = path.stat(), copy.stat()
+    return after.st_size == before.st_size and after.st_mtime_ns >= before.st_mtime_ns
 
 
 def file_digest(path: pathlib.Path) -> str:

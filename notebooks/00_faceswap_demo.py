@@ -409,13 +409,13 @@ show.pictures([practised, swapped], columns=1)
 # `KerasSwapper` does the same for many pictures at once, from pixels to pixels. Both must agree.
 
 # %%
-from faceswap_lib.conversion import ConvertConfig, KerasSwapper
+from faceswap_lib.conversion import KerasSwapper
 from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.demo.course import CONVERSION
 from faceswap_lib.training import load_run
 
-CONVERSION = ConvertConfig(code_shift=0.5, texture=0.5)
 trained, _ = load_run(workspace)
-shift = CONVERSION.code_shift * measure_shift(trained, workspace, "a2b")  # half the way from A's average code to B's
+shift = CONVERSION.code_shift * measure_shift(trained, workspace, "a2b")  # 0.8 of the way from A's average to B's
 code = trained.encoder(seen)
 as_read, moved = (to_pixels(keras.ops.convert_to_numpy(trained.decoder_b(c)[1]), tones) for c in (code, code + shift))
 new_masks, new_faces = KerasSwapper(trained, "a2b").shifted(shift).swap(view[None], view_face[None])
@@ -423,8 +423,8 @@ assert np.allclose(moved, new_faces, atol=1)
 
 # %% [markdown]
 # The `Compositor` does the rest: it fits the colours once more, ends the new face softly, and puts it back where
-# it came from, with the matrix of section 4 turned round. With `texture=0.5` it also gives back half of A's finest
-# detail, too fine for the networks, so that the skin is not quite as smooth.
+# it came from, with the matrix of section 4 turned round. It could also give
+# back A's finest detail, but hers is wrinkles and the rims of glasses, so that is off here (`texture=0`).
 
 # %%
 from faceswap_lib.conversion.composite import Compositor, SwappedFace
@@ -485,13 +485,15 @@ show.pictures([*before, *after], columns=6)
 # smile?
 
 # %%
+import dataclasses
+
 from faceswap_lib.conversion import OutputConfig
 
-other_way = ConvertConfig(code_shift=0.5, texture=0.5)  # one option is missing
+other_way = dataclasses.replace(CONVERSION)  # one option is missing
 
 # %% tags=["solution"]
 # @title Solution
-other_way = ConvertConfig(code_shift=0.5, texture=0.5, direction="b2a")
+other_way = dataclasses.replace(CONVERSION, direction="b2a")
 other_swap = pathlib.Path(WORKSPACE) / "other_swap.mp4"
 second = OutputConfig(end=1.0)
 convert(video_b, workspace, other_swap, config=other_way, output_config=second, overwrite=True, consent=CONSENT)

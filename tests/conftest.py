@@ -21,9 +21,10 @@ from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.demo.points import Portrait
 from faceswap_lib.demo.portraits import load_portraits
 from faceswap_lib.faces import Face, MtcnnDetector
+from faceswap_lib.faces.identity import DlibEmbedder
 from faceswap_lib.facesets import ExtractConfig, Workspace, extract, extract_faces, write_eye_masks
 from faceswap_lib.media import VideoWriter, read_frames
-from tests.fakes import encode_like, make_face
+from tests.fakes import encode_like, hide_module, make_face
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -201,6 +202,18 @@ def kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("MPLBACKEND", raising=False)
     return folder.name
+
+
+@pytest.fixture(params=["dlib as it is", "dlib hidden"])
+def has_dlib(request, kernel: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Runs a test once as things are and once with kernels that cannot import dlib; whether they can."""
+    is_there = DlibEmbedder.missing() is None
+    if request.param == "dlib as it is":
+        return is_there
+    if not is_there:
+        pytest.skip("dlib is not installed: the other test is this one")
+    hide_module("dlib", tmp_path, monkeypatch)
+    return False
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
-"""Detectors and swappers with known behaviour, for tests of what is built around them."""
+"""Detectors and swappers with known behaviour, and packages that are missing, for tests of what uses them."""
 
+import os
 import pathlib
 import typing
 
 import numpy as np
+import pytest
 
 from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.output_config import OutputConfig
@@ -144,3 +146,11 @@ def swap_frames(frames, faces, swapper, config):
     ):
         for shot in batch:
             yield shot.shown, shot.notes.masks
+
+
+def hide_module(name: str, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes a package impossible to import for kernels that are started from here on; its stand-in lies in `folder`."""
+    stand_in = folder / "hidden" / name / "__init__.py"
+    stand_in.parent.mkdir(parents=True)
+    stand_in.write_text(f'raise ImportError("{name} is hidden")\n')
+    monkeypatch.setenv("PYTHONPATH", str(folder / "hidden"), prepend=os.pathsep)

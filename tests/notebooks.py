@@ -1,13 +1,11 @@
 """Runs a notebook as a reader would, with other parameters, and looks at what it showed."""
 
 import ast
-import os
 import pathlib
 import typing
 
 import nbclient
 import nbformat
-import pytest
 
 from tests.conftest import ROOT
 
@@ -75,11 +73,3 @@ def printed(notebook: nbformat.NotebookNode) -> str:
     """All that a run notebook printed."""
     outputs = (output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
     return "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
-
-
-def hide_module(name: str, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes a package impossible to import for kernels that are started from here on; its stand-in lies in `folder`."""
-    stand_in = folder / "hidden" / name / "__init__.py"
-    stand_in.parent.mkdir(parents=True)
-    stand_in.write_text(f'raise ImportError("{name} is hidden")\n')
-    monkeypatch.setenv("PYTHONPATH", str(folder / "hidden"), prepend=os.pathsep)

@@ -42,9 +42,9 @@ def test_a_faceset_taken_with_other_options_is_left_as_it_is(tmp_path):
 
 
 def test_one_faceset_of_the_readers_is_not_joined_by_the_demos(tmp_path):
-    workspace = make_facesets(tmp_path, progress=False, **SMALL)
-    shutil.rmtree(tmp_path / "clips")
-    shutil.rmtree(workspace.faces("src"))
+    own = tmp_path / "own.mp4"
+    make_clips(tmp_path / "clips", **SMALL)[0].rename(own)
+    extract(own, Workspace(tmp_path), "dst")
     with pytest.raises(WorkspaceError, match="has face_dst only; extract face_src"):
         make_facesets(tmp_path, progress=False, **SMALL)
 

@@ -3,23 +3,14 @@
 import pathlib
 import re
 
-import pytest
-
 from faceswap_lib.conversion.provenance import verify
-from faceswap_lib.faces.identity import DlibEmbedder
 from faceswap_lib.media import count_frames, probe_video, read_frames
-from tests.notebooks import SMOKE, count_shown, hide_module, printed, run_notebook
+from tests.notebooks import SMOKE, count_shown, printed, run_notebook
 
 
-@pytest.mark.parametrize("dlib", ["as it is", "hidden"])
 def test_the_conversion_notebook_runs_from_top_to_bottom(
-    dlib: str, kernel: str, course_workspace: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    has_dlib: bool, kernel: str, course_workspace: pathlib.Path, tmp_path: pathlib.Path
 ):
-    is_missing = DlibEmbedder.missing() is not None
-    if dlib == "hidden":
-        if is_missing:
-            pytest.skip("dlib is not installed: the other test is this one")
-        hide_module("dlib", tmp_path, monkeypatch)
     parameters = {**SMOKE, "WORKSPACE": str(course_workspace), "LOOK_AT": 12}
     notebook = run_notebook("06_video_conversion", kernel, tmp_path, parameters)
     text = printed(notebook)
@@ -31,7 +22,7 @@ def test_the_conversion_notebook_runs_from_top_to_bottom(
     assert probe_video(course_workspace / "triple.mp4").width == 3 * SMOKE["SIZE"]
     assert probe_video(course_workspace / "side_by_side.mp4").width == 2 * SMOKE["SIZE"]
     assert next(read_frames(course_workspace / "swap_b2a.mp4")).shape == (SMOKE["SIZE"], SMOKE["SIZE"], 3)
-    assert ("identity is not measured here" in text) is (is_missing or dlib == "hidden")
+    assert ("identity is not measured here" in text) is not has_dlib
     assert count_shown(notebook, "image/png") >= 20
     assert count_shown(notebook, "application/vnd.jupyter.widget-view+json") >= 1
     shown = "".join(str(cell.get("outputs", "")) for cell in notebook.cells)

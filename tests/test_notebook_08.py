@@ -7,7 +7,8 @@ import pytest
 from faceswap_lib.conversion.provenance import verify
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import read_consent
-from tests.notebooks import SMOKE, count_shown, hide_module, printed, run_notebook
+from tests.fakes import hide_module
+from tests.notebooks import SMOKE, count_shown, printed, run_notebook
 
 
 def run(kernel: str, folder: pathlib.Path, workspace: pathlib.Path):

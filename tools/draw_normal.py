@@ -17,6 +17,7 @@ from faceswap_lib.media import read_image, write_image
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.pipeline import extract
 from faceswap_lib.show import losses
+from faceswap_lib.show.training import preview_column
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
 
 PICTURES = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
@@ -24,13 +25,21 @@ SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 1.0)
 """Where the training is looked at, as shares of its steps."""
 
 TERMS = ("reconstruction", "structure", "edges", "perceptual", "mask_mean", "composite", "adversarial", "discriminator")
-HEADER, SIDE = 18, 128
-"""Of a preview: height of its captions, side of its views."""
+HEADER, MARGIN = 18, 60
+"""Height of the captions, width of the steps beside them."""
 
-COLUMNS = {"A read": 0, "A again": 3, "B read": 4, "B again": 7, "A as B": 11, "mask": 9, "B as A": 15}
-"""Which of a preview's sixteen columns are shown."""
+COLUMNS = {
+    "A read": ("a2a", 0),
+    "A again": ("a2a", 3),
+    "B read": ("b2b", 0),
+    "B again": ("b2b", 3),
+    "A as B": ("a2b", 3),
+    "mask": ("a2b", 1),
+    "B as A": ("b2a", 3),
+}
+"""Which of a preview's columns are shown: direction, and which of its four."""
 
-ROWS = (1,)
+FACE = 1
 """Which of its faces."""
 
 
@@ -70,21 +79,18 @@ def main() -> None:
 
 def draw_previews(previews: dict[int, np.ndarray]) -> np.ndarray:
     """One row per step of what a preview shows of a face, with captions."""
-    width = SIDE * len(COLUMNS)
-    header = np.full((HEADER, width + 60, 3), 255, np.uint8)
-    for index, text in enumerate(COLUMNS):
-        cv2.putText(
-            header, text, (60 + index * SIDE + 4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA
-        )
-    rows = [header]
+    rows = []
     for step, preview in previews.items():
-        for row in ROWS:
-            top = HEADER + row * SIDE
-            tiles = [preview[top : top + SIDE, column * SIDE : (column + 1) * SIDE] for column in COLUMNS.values()]
-            margin = np.full((SIDE, 60, 3), 255, np.uint8)
-            cv2.putText(margin, str(step), (6, SIDE // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-            rows.append(np.hstack([margin, *tiles]))
-    return np.vstack(rows)
+        tiles = [preview_column(preview, to, face=FACE, column=column) for to, column in COLUMNS.values()]
+        side = len(tiles[0])
+        rows.append(np.hstack([_write(str(step), 0.5, (6, side // 2), (side, MARGIN)), *tiles]))
+    captions = [_write(text, 0.42, (4, 13), (HEADER, side)) for text in COLUMNS]
+    return np.vstack([np.hstack([_write("", 0.42, (0, 0), (HEADER, MARGIN)), *captions]), *rows])
+
+
+def _write(text: str, scale: float, at: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+    paper = np.full((*shape, 3), 255, np.uint8)
+    return cv2.putText(paper, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
 
 
 if __name__ == "__main__":

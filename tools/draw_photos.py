@@ -13,9 +13,10 @@ import cv2
 import keras
 import numpy as np
 
-from faceswap_lib.conversion import ConvertConfig, KerasSwapper
+from faceswap_lib.conversion import KerasSwapper
 from faceswap_lib.conversion.composite import Compositor, SwappedFace
 from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.demo.course import CONVERSION
 from faceswap_lib.faces import CROP_SIZE, MtcnnDetector, align_face, face_mask, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.media import read_frames
@@ -26,9 +27,6 @@ from faceswap_lib.training.augmentation import random_map, sample, to_device
 PHOTOS = pathlib.Path(__file__).resolve().parent.parent / "docs" / "drawings" / "photos"
 SIDE = 160
 """Of a photograph, in pixels."""
-
-CODE_SHIFT = 0.8
-"""How far codes move; as in the demo."""
 
 
 def main() -> None:
@@ -55,7 +53,7 @@ def main() -> None:
         photos |= {f"{name}_frame": frame, f"{name}_crop": crop.image, f"{name}_view": view, f"{name}_again": again}
         photos |= {f"{name}_found": _mark(frame, face), f"{name}_seen": ((seen[0] + 1) * 127.5).astype(np.uint8)}
         if name == "a":
-            shift = CODE_SHIFT * measure_shift(networks, workspace, "a2b")
+            shift = CONVERSION.code_shift * measure_shift(networks, workspace, "a2b")
             masks, faces = KerasSwapper(networks, "a2b", shift).swap(view[None], inside[None])
             swapped = SwappedFace(
                 old=view,
@@ -64,7 +62,7 @@ def main() -> None:
                 landmarks=points_in_crop(face, matrix),
                 view_from_frame=matrix,
             )
-            painted = Compositor(ConvertConfig(), coverage).paint(frame, swapped)
+            painted = Compositor(CONVERSION, coverage).paint(frame, swapped)
             photos |= {"a_mask": _grey(masks[0]), "a_new": faces[0], "a_swapped": painted.frame}
             photos["a_composite"] = warp_frame(painted.frame, matrix, side)
             photos |= _two_views(Faceset.open(workspace, "src").load(networks.config.stored_size), side)

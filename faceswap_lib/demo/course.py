@@ -2,10 +2,12 @@
 
 import pathlib
 
+from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.demo.portraits import PORTRAIT_SIZE
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets.extract import read_source
 from faceswap_lib.facesets.manifest import MANIFEST
 from faceswap_lib.files import read_json, write_json
 from faceswap_lib.networks import PRESETS
@@ -13,8 +15,14 @@ from faceswap_lib.pipeline import extract
 from faceswap_lib.training import TrainConfig, train
 from faceswap_lib.training.run_folder import stored_training
 
+CLIPS = ("hopper.mp4", "collins.mp4")
+"""File names of A's and of B's clip."""
+
 STEPS = 600
-"""Steps of a training that only has to be looked at; as many as the demo takes."""
+"""Steps of a training that only has to be looked at."""
+
+CONVERSION = ConvertConfig(code_shift=0.8, texture=0.0)
+"""How it is converted: so few steps leave much of A in the codes, and A's finest detail is wrinkles and rims."""
 
 
 def make_clips(
@@ -35,7 +43,8 @@ def make_clips(
     if not note.exists() or read_json(note) != wanted:  # the note is written last
         write_demo_clips(folder, seconds=seconds, size=size)
         write_json(note, wanted)
-    return folder / "hopper.mp4", folder / "collins.mp4"
+    video_a, video_b = (folder / name for name in CLIPS)
+    return video_a, video_b
 
 
 def make_facesets(
@@ -53,12 +62,11 @@ def make_facesets(
         The workspace.
 
     Raises:
-        WorkspaceError: If one faceset is there and the other is not.
+        WorkspaceError: If one faceset is there that is not of a portrait, and the other is not.
     """
     workspace = Workspace(root)
     present = [side for side in ("src", "dst") if (workspace.faces(side) / MANIFEST).is_file()]
-    made_here = (workspace.root / "clips").is_dir()
-    if len(present) == 1 and not made_here:
+    if len(present) == 1 and read_source(workspace.faces(present[0])).get("video") not in CLIPS:
         missing = "dst" if present == ["src"] else "src"
         raise WorkspaceError(f"{workspace.root} has face_{present[0]} only; extract face_{missing} from a video first")
     if len(present) < 2:

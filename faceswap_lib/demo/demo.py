@@ -6,8 +6,7 @@ import platform
 
 import numpy as np
 
-from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.demo.course import make_clips
+from faceswap_lib.demo.course import CONVERSION, STEPS, make_clips
 from faceswap_lib.evaluation import Page, SwapDifference, compare_videos, draw_losses
 from faceswap_lib.faces import ClipTracks
 from faceswap_lib.facesets import Workspace
@@ -18,9 +17,6 @@ from faceswap_lib.training import TrainConfig, read_history
 
 SHOWN_FRAMES = 5
 """Frames the page shows."""
-
-CONVERSION = ConvertConfig(code_shift=0.8, texture=0.0)
-"""So few steps leave much of A in the codes, and A's finest detail is wrinkles and rims of glasses."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,7 +39,7 @@ class DemoReport:
 def run_demo(
     folder: pathlib.Path,
     *,
-    steps: int = 600,
+    steps: int = STEPS,
     seconds: float = 6,
     network_config: NetworkConfig | None = None,
     progress: bool = False,

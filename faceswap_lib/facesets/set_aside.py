@@ -8,13 +8,12 @@ faceset's last when a crop leaves and first when it comes back, and what is left
 
 import difflib
 import pathlib
-import shutil
 import typing
 
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, read_manifest, write_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
-from faceswap_lib.files import replacing
+from faceswap_lib.files import copy_whole
 
 SET_ASIDE = "set_aside"
 """Folder of what was set aside, in a faceset and in the folder of its masks."""
@@ -43,7 +42,7 @@ def set_aside(workspace: Workspace, side: Side, crops: typing.Iterable[str]) -> 
         raise WorkspaceError(f"all {len(records)} crops of {folder} would be set aside; leave some")
     for record in leaving:
         for inside, outside in _places(workspace, side, record):
-            _copy(inside, outside)
+            _copy_if_there(inside, outside)
     together = _in_order([*aside, *leaving])
     if together:
         write_manifest(folder / SET_ASIDE, together)
@@ -80,7 +79,7 @@ def bring_back(workspace: Workspace, side: Side, crops: typing.Iterable[str] | N
         )
     for record in returning:
         for inside, outside in _places(workspace, side, record):
-            _copy(outside, inside)
+            _copy_if_there(outside, inside)
     together = _in_order([*records, *returning])
     if returning:
         write_manifest(folder, together)
@@ -125,10 +124,9 @@ def _places(workspace: Workspace, side: Side, record: CropRecord) -> list[tuple[
     return [(place / name, place / SET_ASIDE / name) for place, name in ((folder, record.crop), (masks, record.mask))]
 
 
-def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
+def _copy_if_there(source: pathlib.Path, target: pathlib.Path) -> None:
     if source.is_file():  # there may be no mask yet
-        with replacing(target) as temporary:
-            shutil.copyfile(source, temporary)
+        copy_whole(source, target)
 
 
 def _tidy(workspace: Workspace, side: Side, inside: list[CropRecord], aside: list[CropRecord]) -> None:

@@ -7,14 +7,12 @@ Facesets go as archives (`facesets.keep`), runs as a training's mirror has them 
 `RunConfig.mirror` may be that folder; videos and results as they are.
 """
 
-import os
 import pathlib
-import shutil
 import typing
 
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.keep import KeepReport, attempt, fetch_facesets, keep_facesets, open_folder
-from faceswap_lib.files import replacing
+from faceswap_lib.files import copy_whole, is_copy
 from faceswap_lib.training.checkpoint import progress_of
 from faceswap_lib.training.mirror import copy_run
 from faceswap_lib.training.run_folder import CONFIG
@@ -115,24 +113,13 @@ def _copy_files(
         if not path.is_file() or path.name.startswith("."):
             continue
         name = path.relative_to(source)
-        if _is_there(path, target / name, missing_only=missing_only):
+        if (target / name).is_file() if missing_only else is_copy(path, target / name):
             unchanged.append(name.as_posix())
             continue
-        with replacing(target / name) as temporary:
-            shutil.copyfile(path, temporary)
-            if missing_only:  # fetched: as old as what is kept, which then need not be kept again
-                stamps = path.stat()
-                os.utime(temporary, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
+        copy_whole(path, target / name, same_age=missing_only)  # what was fetched need not be kept again
         carried.append(name.as_posix())
     return KeepReport(carried=tuple(carried), unchanged=tuple(unchanged))
 
 
 def _notes_last(path: pathlib.Path) -> tuple[bool, str]:
     return path.suffix == ".json", path.name
-
-
-def _is_there(path: pathlib.Path, copy: pathlib.Path, *, missing_only: bool) -> bool:
-    if missing_only or not copy.is_file():
-        return copy.is_file()
-    before, after = path.stat(), copy.stat()
-    return after.st_size == before.st_size and after.st_mtime_ns >= before.st_mtime_ns

@@ -7,11 +7,10 @@ than lies beside it.
 
 import logging
 import pathlib
-import shutil
 import threading
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.files import replacing
+from faceswap_lib.files import copy_whole, is_copy
 from faceswap_lib.training.checkpoint import list_checkpoints, progress_of
 
 logger = logging.getLogger(__name__)
@@ -129,7 +128,7 @@ def copy_run(source: pathlib.Path, target: pathlib.Path) -> None:
     previews = sorted((source / "previews").glob("step-*.png"))[-PREVIEWS_KEPT:]
     for path in (*(source / name for name in TEXTS), *reversed(checkpoints), *previews):
         copy = target / path.relative_to(source)
-        if path.is_file() and (path.suffix in (".json", ".jsonl") or not _is_copy(path, copy)):
+        if path.is_file() and (path.suffix in (".json", ".jsonl") or not is_copy(path, copy)):
             _copy_file(path, copy)
     for path in list_checkpoints(target / "checkpoints"):
         if path.name not in {checkpoint.name for checkpoint in checkpoints}:
@@ -138,17 +137,8 @@ def copy_run(source: pathlib.Path, target: pathlib.Path) -> None:
 
 def _copy_file(source: pathlib.Path, target: pathlib.Path) -> None:
     try:
-        with replacing(target) as temporary:
-            shutil.copyfile(source, temporary)
+        copy_whole(source, target)
     except FileNotFoundError:
         if source.exists():
             raise
         # Training went on meanwhile and has removed an old checkpoint.
-
-
-def _is_copy(path: pathlib.Path, copy: pathlib.Path) -> bool:
-    """Whether a copy has a file's size and is not older, so that one written anew is copied anew."""
-    if not copy.is_file():
-        return False
-    before, after = path.stat(), copy.stat()
-    return after.st_size == before.st_size and after.st_mtime_ns >= before.st_mtime_ns
