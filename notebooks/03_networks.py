@@ -19,7 +19,7 @@
 # | | |
 # |---|---|
 # | **You will have at the end** | a look into every part of a trained run, and an experiment with one decoder |
-# | **Time on two CPU cores** | about 3 minutes with a trained run; 5 more if it must be trained first |
+# | **Time on two CPU cores** | about 3 minutes with a trained run; 8 more if it must be trained first |
 # | **Before** | [02 Binary masks](02_prep_binary_masks.ipynb) |
 # | **After** | [04 The losses](04_losses.ipynb) |
 
@@ -68,7 +68,8 @@ print(f"networks trained for {step} steps, faces of {networks.config.resolution}
 from faceswap_lib.networks.views import to_network
 
 resolution, size = networks.config.resolution, networks.config.stored_size
-arrays = [Faceset.open(workspace, side).sample(200).load(size) for side in ("src", "dst")]
+samples = [Faceset.open(workspace, side).sample(200) for side in ("src", "dst")]
+arrays = [crops.load(size) for crops in samples]
 (views_a, faces_a), (views_b, faces_b) = (array.views(resolution) for array in arrays)
 seen_a, tones_a = to_network(views_a, faces_a)
 seen_b, tones_b = to_network(views_b, faces_b)
@@ -188,8 +189,10 @@ for part in (networks.encoder, networks.decoder_b):
             print(f"{layer.kind:14} {layer.shape!s:>16} {layer.weights:12,} {layer.multiplications:17,}")
 
 # %% [markdown]
-# Two things to see. Most weights sit in the two dense layers around the code and in the wide layers near it. Most
-# multiplications are done in the decoder, where pictures are large.
+# (`HybridNorm` normalises half of the channels and mixes the other half with each other, which is what most of its
+# weights are for. The decoder's `Conv2D` with three channels at 64 pixels writes a small picture on the way, the
+# *coarse* one, with a loss of its own.) Two things to see. Most weights sit in the two dense layers around the code and
+# in the wide layers near it. Most multiplications are done in the decoder, where pictures are large.
 #
 # **Exercise 2.** Work out the multiplications of the first layer: the whole kernel once for each number it writes.
 
@@ -210,34 +213,46 @@ print(f"{height} x {width} places, {channels} channels, {kernel_side} x {kernel_
 # The code of a face is a list of numbers, nothing more. Nobody says what each stands for. To see a few hundred numbers
 # on paper, we turn the cloud of all codes until the two directions in which it is widest lie on the page (this is
 # *principal component analysis*; you need not follow the line with `svd`, it finds the two directions). Every dot is a
-# frame.
+# frame. Its colour says how the head is turned in that frame, which the landmarks tell and the networks were never
+# told: where the tip of the nose lies between the eyes.
 
 # %%
+from faceswap_lib.facesets.looks import describe_pose
+
 read_code = keras.Model(networks.encoder.input, networks.encoder.get_layer("code").output)
 codes_a, codes_b = (keras.ops.convert_to_numpy(read_code(seen)) for seen in (seen_a, seen_b))
 codes = np.concatenate([codes_a, codes_b])
 turned, length, _ = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
 across, up = (turned[:, :2] * length[:2]).T
-figure, axes = plt.subplots(figsize=(6.5, 3))
-for name, part in (("A", slice(None, len(codes_a))), ("B", slice(len(codes_a), None))):
-    axes.scatter(across[part], up[part], s=8, label=name)
-axes.set(xlabel="widest direction", ylabel="second")
-axes.legend(frameon=False)
-print(
-    f"A and B are {np.linalg.norm(codes_a.mean(0) - codes_b.mean(0)):.1f} apart, "
-    f"A's codes {np.linalg.norm(codes_a - codes_a.mean(0), axis=1).mean():.1f} from their middle"
-)
+figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+for name, marker, part, crops in (
+    ("A", "o", slice(None, len(codes_a)), samples[0]),
+    ("B", "^", slice(len(codes_a), None), samples[1]),
+):
+    turn = np.array([describe_pose(record.best_points_in_crop())[0] for record in crops.records])
+    dots = axes.scatter(across[part], up[part], c=turn - turn.mean(), s=14, marker=marker, cmap="coolwarm")
+    axes.annotate(name, (across[part].mean(), up[part].max()), (0, 5), textcoords="offset points", ha="center")
+    print(f"{name}: correlation of `second` with the turn of the head {np.corrcoef(up[part], turn)[0, 1]:.2f}")
+axes.set(xlabel="widest direction", ylabel="second", ylim=(None, up.max() * 1.25))
+figure.colorbar(dots, label="nose to the right, eye distances")
+apart = np.linalg.norm(codes_a.mean(0) - codes_b.mean(0))
+print(f"A and B are {apart:.1f} apart, A's codes {np.linalg.norm(codes_a - codes_a.mean(0), axis=1).mean():.1f} wide")
 plt.show()
 
 # %% [markdown]
 # The idea ([00](00_faceswap_demo.ipynb), section 8) is neater than this picture. In the idea a code says only what A
-# and B share, and the two clouds lie on each other. Here two clouds lie side by side: the code also says *who* it is.
-# What runs along each cloud is what they share. So decoder B gets codes from A that it never met in training. That it
-# makes a face of them all the same is not guaranteed, and conversion helps it along (notebook 06, *moving codes*).
+# and B share, and the two clouds lie on each other. Here two clouds lie side by side: the widest direction says *who*
+# it is. But look at the colours: along both clouds they run the same way. Nobody said that heads turn, nor that a turn
+# of A and a turn of B are the same thing. The encoder found a word for it, and uses it for both. That is what it is
+# for.
 #
-# One more look. What the encoder hands on is not the code itself but a small map made from it, 8 by 8 places. We take
-# that map of a frame with A's mouth shut and one with it open and walk from one to the other in a straight line.
-# Decoder A draws the way, and decoder B draws the same way.
+# The other half is a flaw. Since the clouds lie apart, decoder B gets codes from A that it never met in training. That
+# it makes a face of them all the same is not guaranteed, and conversion helps it along (notebook 06, *moving codes*).
+#
+# And the mouth? Let us see what lies between two faces. The encoder hands on a small map of 8 by 8 places, made from
+# the code and from one thing more, of which the next section tells. We take all that it hands on for a frame with A's
+# mouth shut, and for one with it open, and walk from one to the other in a straight line. Decoder A draws the way, and
+# decoder B draws the same way.
 
 # %%
 from faceswap_lib.networks.views import to_pixels
@@ -266,9 +281,9 @@ show.pictures([*ends, *draw(walk, networks.decoder_a), *draw(walk, networks.deco
 #
 # ## 4. The places that go past
 #
-# A few hundred numbers are few to say exactly where an eyelid is. So some channels, the *places*, go past the code
-# at 8 by 8 (the bow in the drawing). What do they carry? Mix and see: the map made from the code of one frame, the
-# places of another.
+# A few hundred numbers are few to say exactly where an eyelid is. So some channels, the *places*, go past the code at 8
+# by 8 (the bow in the drawing). Was it they that opened the mouth, or the code? Mix and see: what was made from the
+# code of one frame, the places of another.
 
 # %%
 count = networks.config.widths.places
@@ -276,13 +291,18 @@ from_code, places = handed_on[..., :-count], handed_on[..., -count:]
 pairs = [(code, place) for code in (shut, wide) for place in (shut, wide)]
 mixed = [np.concatenate([from_code[code], places[place]], axis=-1) for code, place in pairs]
 captions = [f"code: mouth {code}, places: {place}" for code in ("shut", "open") for place in ("shut", "open")]
-show.pictures(draw(mixed, networks.decoder_b), captions=captions)
+written = draw(mixed, networks.decoder_b)
+by_code, by_places = (np.abs(written[0].astype(float) - written[other]).mean() for other in (2, 1))
+print(f"another code changes the picture by {by_code:.1f} grey levels of 255, other places by {by_places:.1f}")
+show.pictures(written, captions=captions)
 
 # %% [markdown]
-# In a run of 1,500 steps the answer is plain: the mouth follows the *places*, whatever the code says. The narrow code
-# was meant to carry the expression, and the bow has taken that over. It is a trade. More places keep the expression
-# better; but what goes past the narrow point was not squeezed, so it can carry A's own shape along, and the swap
-# looks a little more like A.
+# After 600 steps as after 1,500 the answer was plain: the mouth follows the *places*, whatever the code says. It is the
+# same with the turn of the head (try it: of two frames with the head turned, mix code and places). The code knows the
+# turn, as the colours showed, but a decoder that finds it in the places does not ask. What it takes from the code is
+# above all *who*. The narrow code was meant to carry everything, and the bow has taken most of it over. It is a trade.
+# More places keep the expression better; but what goes past the narrow point was not squeezed, so it can carry A's own
+# shape along, and the swap looks a little more like A.
 
 # %% [markdown]
 # ## 5. Why two decoders
@@ -293,9 +313,11 @@ show.pictures(draw(mixed, networks.decoder_b), captions=captions)
 #         face of B --+                |
 #                                      +--> decoder B --> face of B
 #
-# Why one encoder? With two, each could invent words of its own, and decoder B could not read what A's encoder says. One
-# encoder describes both people in the same words. In training A's faces only ever go to decoder A and B's to decoder B.
-# Each is asked one thing: *give this face back*. To swap, we take the road that was never used: A in, decoder B out.
+# Why one encoder? With two, each could invent words of its own: what means "turned to the left" for A might mean
+# nothing for B, and decoder B could not read what A's encoder says. One encoder has one set of words for both (the
+# colours of section 3), all but the one for who it is. In training A's faces only ever go to decoder A and B's to
+# decoder B. Each is asked one thing: *give this face back*. To swap, we take the road that was never used: A in,
+# decoder B out.
 
 # %%
 from faceswap_lib.demo.ablation import write_views
@@ -446,13 +468,14 @@ for layer, scale in zip(everywhere, loudness, strict=True):
     layer.scale.assign(scale)
 change = np.abs(without.faces.astype(float) - swapped.faces).mean()
 print("scales of encoder, decoder A, decoder B:", ", ".join(f"{scale:.4f}" for scale in loudness))
-print(f"without attention the swap differs by {change:.2f} grey levels of 255")
+apart = np.abs(kept.faces.astype(float) - swapped.faces).mean()
+print(f"without attention the swap differs by {change:.2f} grey levels of 255; A as A and A as B differ by {apart:.1f}")
 
 # %% [markdown]
-# In our run of 1,500 steps the scales were -0.002, -0.017 and -0.005, and without attention the swapped face changed
-# by 1.3 grey levels. In the decoders all places looked at one and the same corner of the background. So after a short
-# training attention has learnt next to nothing, and what these networks can do they do by convolutions. A mechanism
-# is not of use because it has a beautiful idea; look at what it learnt. Section 10 says what it costs.
+# Longer does not make it louder: in a run of 1,500 steps the scales were -0.002, -0.017 and -0.005, and without
+# attention the swapped face changed by 1.3 grey levels. So after a short training attention has learnt next to nothing,
+# and what these networks can do they do by convolutions. A mechanism is not of use because it has a beautiful idea;
+# look at what it learnt. Section 10 says what it costs.
 #
 # ## 8. The mask
 #
@@ -506,10 +529,9 @@ print(f"the mask changes by {moved.mean():.3f} on average, {moved.max():.2f} at 
 #
 # Pixel losses like soft faces ([04](04_losses.ipynb)). So in training a second network looks at pictures and says:
 # filmed or written? The decoders learn to please it. Conversion does not need it. It gets six channels: a picture, and
-# beside it what the encoder read, so that it can tell whether the one belongs to the other. The mask it does not see,
-# but the picture may be a composite. It writes no verdict for the whole but a **map of scores**, one for each part:
-# towards 1 for "filmed", towards 0 for "written". We show B's discriminator B's frames three times: as filmed, blurred,
-# and written by decoder B.
+# beside it what the encoder read, so that it can tell whether the one belongs to the other. It writes no verdict for
+# the whole but a **map of scores**, one for each part: towards 1 for "filmed", towards 0 for "written". We show B's
+# discriminator B's frames three times: as filmed, blurred, and written by decoder B.
 
 # %%
 from faceswap_lib.faces.tone import to_standard_tone
@@ -537,14 +559,16 @@ show.pictures(shown, captions=captions)
 
 # %% [markdown]
 # The map is noisy, and it should be read as an average. After 1,500 steps we measured 0.46 for filmed, 0.36 for
-# blurred, 0.46 for written pictures: blur it recognises; the written pictures it takes for filmed ones, soft as they
-# look to you. It is a small network and took part in half of a short training. Notebook 04 says what it and the
-# *generator* (encoder and decoder) want from each other.
+# blurred, 0.46 for written pictures. To say about a half to everything is the best answer of one who cannot tell
+# (04 works that out). So our blur, which it never met in training, it minds a little; filmed and written it cannot tell
+# apart, though you can. It is a small network and took part in half of a short training. Notebook 04 says what it and
+# the *generator* (encoder and decoder) want from each other. The two together are what *GAN* stands for: a generative
+# adversarial network.
 #
 # ## 10. What it costs
 #
 # Numbers to learn fill memory and disk, multiplications take time. Here for your run's networks and for `faithful`,
-# which has the layers of faceswap-GAN v2.2.
+# which has the layers of faceswap-GAN v2.2, the system of 2018 whose method this course teaches.
 
 # %%
 from faceswap_lib.networks import build_networks

@@ -20,7 +20,7 @@
 # |---|---|
 # | **You will learn** | what one step does, what a schedule is for, how to stop, go on and survive a lost machine |
 # | **You will have at the end** | a trained run, and an eye for whether a training goes well |
-# | **Time on two CPU cores** | about 8 minutes, most of it the training |
+# | **Time on two CPU cores** | about 12 minutes, most of it the training |
 # | **Before** | [04 The losses](04_losses.ipynb) |
 # | **After** | [06 Video conversion](06_video_conversion.ipynb) |
 
@@ -38,6 +38,8 @@ STEPS = 600  # how long to train
 BATCH_SIZE = 8  # faces of each person per step
 SECONDS = 6.0  # length of the demo's clips, if they must be made
 SIZE = 320  # side of their frames in pixels
+BROKEN_STEPS = 200  # steps of each small training that section 9 breaks on purpose
+BROKEN = ("good", "rate too high", "mask let go", "nothing changed")  # which of them
 MIRROR = None  # a folder that outlives this machine, for copies of the run; see section 8
 
 # %% [markdown]
@@ -178,13 +180,16 @@ pair = [arrays[0].images[0], warped[..., :3].astype("uint8")]
 show.pictures(pair, captions=["crop", "all rows warped"], width=4)
 
 # %% [markdown]
-# From here on we use the library. A **batch** is what one step works on: a few crops of A and of B. From each come
-# two views. The *real* one is turned, zoomed, shifted, mirrored, and a little changed in shape. The *warped* one is
-# that plus a 5 by 5 grid of small random shifts. The encoder reads the warped view, the decoder must write the real
-# one: the input is not the answer, so a copy is never quite right, and the encoder must find out what is constant
-# under the bending: whose face it is, and what it does. These are A's crops in the first batch of the run to come,
-# through maps like those it will draw. (The networks read them with everything but the face taken out, and in a
-# standard tone: [00](00_faceswap_demo.ipynb), section 5.)
+# From here on we use the library. A **batch** is what one step works on: a few crops of A and of B. From each come two
+# views. The *real* one is turned, zoomed, shifted, mirrored, and a little changed in shape. The *warped* one is that
+# plus a 5 by 5 grid of small random shifts. The encoder reads the warped view, the decoder must write the real one: the
+# input is not the answer, so a copy is never quite right, and the encoder must find out what is constant under the
+# bending: whose face it is, and what it does. And why is the answer changed as well? A few dozen crops are soon learnt
+# by heart. Nobody has seen a face of A with B's tilt of the head and in B's place, but that is what a decoder gets in a
+# swap; so it practises on faces a little beside those that were filmed. Section 9 shows what comes of it if nothing is
+# changed. These are A's crops in the first batch of the run to come, through maps like those it will draw. (The
+# networks read them with everything but the face taken out, and in a standard tone: [00](00_faceswap_demo.ipynb),
+# section 5.)
 
 # %%
 from faceswap_lib.training import TrainConfig
@@ -202,8 +207,8 @@ show.pictures(pictures, captions=captions, columns=6)
 
 # %% [markdown]
 # **Exercise 1.** Too little change, and the networks learn the crops by heart. Too much, and they practise on faces
-# nobody has. Draw a batch with `warp=0.08` and `turn=40` (the defaults are 0.02 and 5 degrees). What would the decoder
-# have to do with such an input?
+# nobody has. Draw views of six crops with `warp=0.08` and `turn=40` (the defaults are 0.02 and 5 degrees). Which of the
+# two changes does the real view share, and which one would the networks have to undo?
 
 # %%
 strong = TrainConfig(batch_size=6, warp=0.02, turn=5)
@@ -212,9 +217,11 @@ strong = TrainConfig(batch_size=6, warp=0.02, turn=5)
 # %% tags=["solution"]
 # @title Solution
 strong = TrainConfig(batch_size=6, warp=0.08, turn=40)
-_, bent = random_map(strong, resolution, size, keras.random.SeedGenerator(0))
-seen = keras.ops.convert_to_numpy(sample(device_a, batch.index_a[:1].repeat(6), bent))
-show.pictures(list(seen[..., :3].astype("uint8")))  # it would learn to straighten faces, not to read them
+maps = random_map(strong, resolution, size, keras.random.SeedGenerator(0))
+views = [keras.ops.convert_to_numpy(sample(device_a, batch.index_a[:6], grid)) for grid in maps]
+print("Both are turned alike. The bending is the warped one's alone: that is what would have to be undone, guessing.")
+pictures = [picture for view in views for picture in view[..., :3].astype("uint8")]
+show.pictures(pictures, captions=["real"] * 6 + ["warped"] * 6, columns=6)
 
 # %% [markdown]
 # ## 4. One step, on one number
@@ -275,10 +282,11 @@ print(f"it moves by {by_hand_2 - by_hand:+.5f}: both gradients nearly cancel in 
 # %% [markdown]
 # ## 5. The plan and its price
 #
-# A training has **phases**. First the faces alone; in the second half discriminators join, for sharpness; towards the
-# end the learning rate falls, as one uses finer and finer paper, and the mask may give way a little (`composite`,
-# [04](04_losses.ipynb), section 8). Phases begin at shares of all steps, so the plan of a long training is that of a
-# short one, stretched.
+# A training has **phases**. First the faces alone. In the second half discriminators join, in the hope of sharpness; in
+# a short training little comes of it, as notebook [04](04_losses.ipynb) measured. Towards the end the learning rate
+# falls. Large steps find the region where the losses are small, but each batch throws the weights about by the size of
+# a step; small steps let them settle. At the very end the mask is held less tightly ([04](04_losses.ipynb), section 8).
+# Phases begin at shares of all steps, so the plan of a long training is that of a short one, stretched.
 
 # %%
 from faceswap_lib.media import read_image
@@ -290,8 +298,8 @@ draw_plan(plan, workspace.root / "plan.png")
 show.pictures([read_image(workspace.root / "plan.png")])
 
 # %% [markdown]
-# Each strip is one number over the steps: the learning rate, then the weights of losses. The learning rate
-# of a step is that of its phase, times the warm-up. By hand, and as the library has it:
+# Each strip is one number over the steps: the learning rate, then the weights of losses, and `mask_level`, the level of
+# `mask_hinge`. The learning rate of a step is that of its phase, times the warm-up. By hand, and as the library has it:
 
 # %%
 from faceswap_lib.training.schedule import learning_rate_factor
@@ -317,7 +325,8 @@ show.source(learning_rate_factor)
 from faceswap_lib.training import RunConfig
 from faceswap_lib.training.estimate import estimate_training
 
-print(estimate_training(workspace, PRESETS[PRESET], config, RunConfig()).to_text())
+estimate = estimate_training(workspace, PRESETS[PRESET], config, RunConfig())
+print(estimate.to_text())
 
 # %% [markdown]
 # **Exercise 3.** A serious training has 20,000 steps or more. At which step would the discriminators join, and what
@@ -332,7 +341,8 @@ serious = TrainConfig(steps=20_000)
 print(plan_table(plan_training(serious)))
 assert serious.learning_rate * learning_rate_factor(18_000, serious) == 2e-4
 assert next(phase.first for phase in plan_training(serious) if "adversarial" in phase.active) == 10_001
-# the time: half of the steps are of either kind above; hours on two cores, which is what GPUs are for
+seconds = sum(10_000 * each for _, each in estimate.seconds_per_step[:2])  # a half without discriminators, a half with
+print(f"{seconds / 3600:.1f} hours here; on a GPU minutes")
 
 # %% [markdown]
 # ## 6. Train to a third, and stop
@@ -427,21 +437,26 @@ show.source(average_decay)
 
 # %% [markdown]
 # Does it matter? Here is the raw face of the swap at a third of the training, by the newest weights and by their
-# average, and the difference, drawn eight times as strong. They are nearly the same. What differs is what the last few
-# batches happened to pull at; a step later it is something else, and the average leaves most of it out.
+# average, and the difference, drawn eight times as strong. What differs is what the last few batches happened to pull
+# at; a step later it is something else, and the average leaves most of it out. The error is that of all of A's faces,
+# written as A: in our run 14.9 by the newest weights, 13.7 by their average. At the end of a training, when the rate
+# has fallen, both are alike.
 
 # %%
+from faceswap_lib.demo.ablation import write_views
 from faceswap_lib.training.checkpoint import read_checkpoint
 from faceswap_lib.training.preview import Preview
 from faceswap_lib.training.steps import build_state
 
 state = build_state(PRESETS[PRESET], config)
 read_checkpoint(report.folder / "checkpoints", state)
+both = (state.networks, state.averaged)
 preview = Preview.pick(arrays, resolution)
-newest, third = (preview.draw(networks) for networks in (state.networks, state.averaged))
+newest, third = (preview.draw(networks) for networks in both)
 pair = [show.preview_column(grid, "a2b", column=2) for grid in (newest, third)]
 difference = np.abs(pair[0].astype(int) - pair[1])
-print(f"{difference.mean():.1f} of 255 levels apart")
+errors = [write_views(networks, *arrays[0].views(resolution), "a2a").error for networks in both]
+print(f"{difference.mean():.1f} of 255 levels apart; errors {errors[0]:.2f} and, averaged, {errors[1]:.2f}")
 captions = ["newest weights", "averaged weights", "8 times the difference"]
 show.pictures([*pair, np.minimum(8 * difference, 255).astype("uint8")], captions=captions, width=7)
 
@@ -489,10 +504,11 @@ print(f"{len(numbers)} logged steps, {numbers[0]} to {numbers[-1]}")
 # session ends, which it may at any moment. So name a **mirror** in the parameters: a folder that stays, as one on
 # Google Drive. After every checkpoint a copy goes there, by a thread that training does not wait for; if the folder is
 # slow or away for a while, training goes on and tries again. A new session on a new machine looks there first. So after
-# a disconnect: if only the page is gone, open the notebook and run all. If the machine is gone, mount the drive, set
-# the same `WORKSPACE`, `RUN` and `MIRROR`, bring your facesets back, run all. You lose the steps since the last
-# checkpoint. The mirror holds the run, not the facesets; keep those too, as the Colab notebooks do
-# ([docs/colab.md](../docs/colab.md)).
+# a disconnect: connect again and look at the files. If the run's folder is still there, only the page was gone, and the
+# training may even have gone on without it: run all. If it is gone, so is the machine: mount the drive, set the same
+# `WORKSPACE`, `RUN` and `MIRROR`, bring your facesets back, run all. You lose the steps since the last checkpoint, 250
+# at most (`RunConfig.checkpoint_every`). The mirror holds the run, not the facesets; keep those too, as the Colab
+# notebooks do ([docs/colab.md](../docs/colab.md)).
 #
 # We play it through with the rehearsal: train, copy, stop at step 5; then the machine is gone; then go on from the
 # mirror.
@@ -535,12 +551,57 @@ shutil.rmtree(drive)
 show.previews(report.folder)
 
 # %% [markdown]
-# In the first fifty to a hundred steps gaudy colours, while the last layers find their range. Then the large forms,
-# soft and in the right colours; then eyes and mouth. From the middle on, when discriminators take part and the rate
-# falls, the finest. What is not normal: gaudy colours after 300 steps, an oval without a face, a swap that is simply
-# A.
+# In the first fifty to a hundred steps gaudy colours and a mesh of dots, while the last layers find their range. Then
+# the large forms, soft and in the right colours; then eyes and mouth; towards the end, when the rate falls, the finest.
 #
-# Now the curves:
+# What does it look like when it goes wrong? Let us see three trainings fail, on purpose and in small: the rate fifty
+# times too high, the mask let go ([04](04_losses.ipynb)), and crops that are never changed, neither the real view nor
+# the warped one. The first row is a good one.
+
+# %%
+from faceswap_lib.demo.ablation import train_variant
+
+tiny, base = PRESETS["tiny"], {"steps": BROKEN_STEPS, "batch_size": BATCH_SIZE, "adversarial_weight": 0.0}
+unchanged = dict.fromkeys(("turn", "zoom", "shift", "shape", "warp"), 0.0)
+mistakes = {
+    "good": {},
+    "rate too high": {"learning_rate": 0.05},
+    "mask let go": {"mask_prior_weight": 0.0, "mask_hinge_weight": 0.0},
+    "nothing changed": unchanged,
+}
+small_arrays = [faceset.load(tiny.stored_size) for faceset in (faceset_a, faceset_b)]
+tried = {name: train_variant(small_arrays, TrainConfig(**base, **mistakes[name]), name=name) for name in BROKEN}
+
+# %%
+views, areas = (part[len(faceset_a) // 2 :][:1] for part in small_arrays[0].views(tiny.resolution))
+shown, captions = [], []
+for name, variant in tried.items():
+    again, swap = (write_views(variant.networks, views, areas, direction) for direction in ("a2a", "a2b"))
+    shown += [views[0], again.faces[0], swap.faces[0], swap.masks[0], swap.composites[0]]
+    captions += [name, "A again", "A as B", "its mask", "composite"]
+show.pictures(shown, captions=captions, columns=5)
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
+for place, (term, top) in zip(axes, (("reconstruction_a", 1.5), ("mask_mean_a", 1.02)), strict=True):
+    for name, variant in tried.items():
+        place.plot([entry[term] for entry in variant.history], lw=1, label=name)
+    place.set(title=term, xlabel="step", ylim=(0, top))
+axes[1].legend(frameon=False, fontsize=8)
+plt.show()
+
+# %% [markdown]
+# - **Rate too high**: blots of one colour, and `reconstruction` rises and stays up. The networks are
+#   dead; every face gives the same picture. `train` notices that, goes back to the last good checkpoint and halves the
+#   rate.
+# - **Mask let go**: `reconstruction` looks as it should, and so does the face. But `mask_mean` sinks to nothing, and
+#   the composite is A.
+# - **Nothing changed**: the best curve of all, and the sharpest A. Then look at the swap! The networks know A's crops
+#   and B's by heart, and what lies between, where a swap is, they never met. **No curve shows it.** Reconstruction is
+#   practised; the swap is what you want. So look at A as B.
+#
+# Now the curves of your own training. Each is drawn with its weight, as it goes into the sum: `structure` is three
+# times the loss of notebook 04, `adversarial` a tenth of it.
 
 # %%
 curves = ("reconstruction", "structure", "perceptual", "adversarial", "discriminator", "mask_mean")
@@ -553,9 +614,17 @@ show.losses(history, terms=begun, columns=3)
 # | most of the fall is over after 150 steps | normal; the pictures get better for long after that. Look at pictures |
 # | one person's curve lies higher | normal; glasses and lines are more to draw |
 # | `mask_mean` near 0.9 | right: most of the face is taken from the decoder. Near 0 nothing is swapped |
-# | `adversarial`, `discriminator` jump as they begin, then stay level | normal: a contest that nobody is to win |
-# | both reconstructions good, A as B still looks like A | the two share much; more steps; `code_shift` in 06 |
+# | `discriminator` about 0.2 | it cannot tell filmed from written ([04](04_losses.ipynb), exercise 2); normal here |
+# | `discriminator` falls towards 0 | it has won, and says only "no" to whatever the generator does |
+# | `adversarial` jumps about 0.025 | normal: a tenth of $(0.5 - 1)^2$, scores of about a half |
 # | a term is `nan`, or a curve doubles and stays up | a breakdown: training goes back and halves the rate by itself |
+#
+# And if A as B looks like A? Look at the columns of a preview, in this order:
+#
+# 1. The *mask* is dark: nothing is swapped. Something lets the mask go; see the table.
+# 2. The *raw* face is A's: too few steps, or the two share too much. 600 steps are too few, as you see; train on, and
+#    `code_shift` (06) helps.
+# 3. The *raw* face is B's, and only hair, chin and ears are A's: that is what a face swap is.
 #
 # The library's page *Is this normal?* (`docs/normal.md`) has one good training in pictures, curves and numbers.
 #
@@ -569,17 +638,17 @@ labels = (f"step {before_rest}", f"step {report.step}")
 before_after(show.preview_column(third, "a2b"), show.preview_column(end, "a2b"), labels=labels)
 
 # %% [markdown]
-# Sharper, but soft, and after 600 steps still half A. More steps bring B's features; how the rest of the way is gone
-# without training is a matter of conversion.
+# Sharper than it was, and still soft; and after 600 steps still half A (case 2). More steps bring B's features; how the
+# rest of the way is gone without training is a matter of conversion.
 #
 # ## What you know now
 #
 # - A step draws a few faces, more often the rare ones, bends them by one map, and moves every weight against its
 #   gradient by what Adam thinks of it; the plan says how far, and which losses count.
 # - A run can be stopped and gone on with at any step, and with a mirror even on another machine, and learns the same.
-# - Curves tell whether a training is broken. Pictures tell whether it is good.
+# - Curves tell of some breakdowns, not of all. Pictures of the swap tell whether a training is good.
 #
-# **To try:** another run with `config=TrainConfig(steps=STEPS, balance=0)`, or with a `learning_rate` three times as
-# high. A longer one: `STEPS = 3000` and another `RUN`, over lunch.
+# **To try:** another run with `config=TrainConfig(steps=STEPS, balance=0)`; in section 9, changes of half the usual
+# strength, or a rate three times as high. A longer one: `STEPS = 3000` and another `RUN`, over lunch.
 #
 # Next: [06 Video conversion](06_video_conversion.ipynb), from faces of 128 pixels to a video.
