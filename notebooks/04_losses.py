@@ -19,7 +19,7 @@
 # | | |
 # |---|---|
 # | **You will have at the end** | what each loss is for, in one sentence and one picture |
-# | **Time on two CPU cores** | about 6 minutes, nearly all of it five small trainings |
+# | **Time on two CPU cores** | about 4 minutes, nearly all of it five small trainings |
 # | **Before** | [03 The networks](03_networks.ipynb) |
 # | **After** | [05 Faceswap training](05_faceswap_train.ipynb) |
 
