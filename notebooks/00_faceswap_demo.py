@@ -62,6 +62,7 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
 
+import dataclasses
 import logging
 import pathlib
 
@@ -109,8 +110,8 @@ show.video(video_a)
 # %% [markdown]
 # ## 2. Find the face
 #
-# MTCNN is a detector made of three small networks in a row. The first looks at the picture at many scales and
-# proposes thousands of squares that might hold a face. The second looks closer and throws most of them away. The
+# MTCNN is a detector made of three small networks in a row. The first looks at thousands of squares, in the picture at
+# many scales, and proposes those that might hold a face. The second looks closer and throws most of them away. The
 # third keeps the good ones, corrects their borders, and marks five points: both eyes, the tip of the nose, both
 # corners of the mouth.
 
@@ -189,12 +190,26 @@ show.source(similarity_transform)
 assert np.allclose(by_hand, similarity_transform(face.landmarks, target))
 
 # %% [markdown]
-# Both agree, so from here on we use the library. `align_face` cuts the crop out of the frame with this matrix.
+# Both agree, so from here on we use the library. `align_face` cuts the crop out of the frame with this matrix. On the
+# left below are the standard places (red), those of an average face; on the right a face that was laid on them. Its own
+# points (green) come near, never quite there.
 
 # %%
 from faceswap_lib.faces import align_face
 
 crops = [align_face(frames_a[index], seen_faces[index]).image for index in indices]
+aligned = align_face(frame, face)
+empty = np.full_like(aligned.image, 235)
+figure, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")
+for place, image, title in zip(axes, (empty, aligned.image), ("standard places", "a face laid on them"), strict=True):
+    place.imshow(image)
+    place.scatter(*target.T, marker="+", s=120, color="tab:red", linewidths=2)
+    place.set_title(title, fontsize=9)
+    place.set_axis_off()
+axes[1].scatter(*aligned.landmarks.T, s=18, color="tab:green")
+plt.show()
+
+# %%
 show.pictures([*(frames_a[index] for index in indices), *crops], columns=6)
 
 # %% [markdown]
@@ -282,23 +297,30 @@ show.pictures([*arrays_a.images[spread[0]], *arrays_b.images[spread[1]]], column
 # ## 7. Make a hundred pictures into many more
 #
 # A network with millions of numbers would simply learn a hundred pictures by heart. So it never sees the same one
-# twice: each time a crop is used it is turned, zoomed, shifted and mirrored at random.
+# twice: each time a crop is used it is turned, zoomed, shifted, mirrored and a little changed in shape, at random.
 #
-# There is a second trick. From each crop *two* views are made: the **real** one, and a **warped** one that is bent a
-# little as if printed on rubber. The networks read the warped view and must write the real one. Copying does not help;
-# they have to know what this person looks like.
+# There is a second trick. From each crop *two* views are made: the **real** one, and a **warped** one that is bent some
+# more, on a finer grid, as if printed on rubber. The networks read the warped view and must write the real one. Copying
+# does not help; they have to know what this person looks like. To see what is done, on the right lines were drawn on
+# the same crop first.
 
 # %%
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import random_map, sample, to_device
 
 faces_b = to_device(arrays_b)
-index = np.full(6, len(arrays_b.images) // 2, "int32")  # six times the same crop
+ruled = arrays_b.images.copy()
+ruled[:, ::16] = ruled[:, :, ::16] = 255
+lined_b = to_device(dataclasses.replace(arrays_b, images=ruled))
+index = np.full(3, len(arrays_b.images) // 2, "int32")  # three times the same crop
 seed = keras.random.SeedGenerator(4)
-maps = random_map(TrainConfig(batch_size=6), resolution, faces_b.size, seed)
-real, warped = (keras.ops.convert_to_numpy(sample(faces_b, index, at))[..., :3].astype("uint8") for at in maps)
-captions = [f"real {number}" for number in range(6)] + [f"warped {number}" for number in range(6)]
-show.pictures([*real, *warped], captions=captions, columns=6)
+shown, captions = [], []
+maps = random_map(TrainConfig(batch_size=3), resolution, faces_b.size, seed)
+for name, at in zip(("real", "warped"), maps, strict=True):
+    for source in (faces_b, lined_b):
+        shown += list(keras.ops.convert_to_numpy(sample(source, index, at))[..., :3].astype("uint8"))
+    captions += [f"{name} {number}" for number in (1, 2, 3)] * 2
+show.pictures(shown, captions=captions, columns=6)
 
 # %% [markdown]
 # ## 8. The networks
@@ -326,7 +348,8 @@ for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
     print(f"{network.name:16} {network.input_shape[1:]} -> {outputs}, {network.count_params():,} numbers to learn")
 
 # %% [markdown]
-# A decoder writes two things. One is the **mask**, a number from 0 to 1 for every pixel. The other is the **raw face**.
+# (What more there is, a third output and six channels for a discriminator, [03](03_networks.ipynb) explains.) A decoder
+# writes two things. One is the **mask**, a number from 0 to 1 for every pixel. The other is the **raw face**.
 # The mask says how much of the raw face to take at each pixel; the rest stays the input's. What comes of it is the
 # **composite**:
 #
@@ -355,8 +378,10 @@ show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, widt
 # | `reconstruction` | is each pixel right? | the basis; alone it gives blurred faces |
 # | `structure`, `edges` | are contrasts and outlines right? | detail |
 # | `mask_prior`, `mask_hinge` | does the mask cover the face? | else giving back the input would be cheapest |
-# | `composite` | is the blended picture right? | late in the training, the mask may give way where that helps |
-# | `adversarial`, `discriminator` | does it look real? | sharpness, see below |
+# | `composite` | is the blended picture right? | late in the training, and quietly |
+# | `adversarial`, `discriminator` | does it look real? | sharpness, in long trainings; see below |
+#
+# (Some curves below are not in this table; notebook [04](04_losses.ipynb) takes all of them apart.)
 #
 # The last pair is a contest. The discriminator is trained to tell real pictures from written ones; the generator, that
 # is encoder and decoders, is trained to fool it. That is a *GAN*, a generative adversarial network. Neither ever wins,
@@ -444,7 +469,8 @@ show.pictures([view, as_read[0], new_faces[0], new_masks[0], painted.frame], cap
 # Then the whole clip. Every option is taken apart in [06 Video conversion](06_video_conversion.ipynb).
 #
 # Size, frame rate and sound stay as they were. Every frame says in its corner that a machine made it, and the file
-# carries a signed note of how; `faceswap verify` reads it.
+# carries a signed note of how; `faceswap verify` reads it. At the end the program looks at what it did: how much of the
+# view the mask took from the new face (of the whole view, so about a half is right), and how far that changed it.
 
 # %%
 from faceswap_lib.pipeline import convert
@@ -485,11 +511,10 @@ show.pictures([*before, *after], columns=6)
 # smile?
 
 # %%
-import dataclasses
-
 from faceswap_lib.conversion import OutputConfig
 
 other_way = dataclasses.replace(CONVERSION)  # one option is missing
+# convert(video_b, workspace, ..., config=other_way, output_config=OutputConfig(end=1.0), consent=CONSENT)
 
 # %% tags=["solution"]
 # @title Solution
@@ -499,6 +524,7 @@ second = OutputConfig(end=1.0)
 convert(video_b, workspace, other_swap, config=other_way, output_config=second, overwrite=True, consent=CONSENT)
 frames_other = list(read_frames(other_swap))
 few = np.linspace(0, len(frames_other) - 1, 4).astype(int)
+# It shuts her mouth: A hardly smiles in her clip, so decoder A has no smile to draw. And it brings the glasses along.
 show.pictures([frames[index] for frames in (frames_b, frames_other) for index in few], columns=4)
 
 # %% [markdown]

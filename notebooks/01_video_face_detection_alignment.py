@@ -379,7 +379,7 @@ def predict(x, P, Q):
 
 
 def update(x, P, z):
-    K = P @ H.T / (H @ P @ H.T + R)  # (2, 1): what a surprise changes, in position and in velocity
+    K = P @ H.T / (H @ P @ H.T + R)  # (2, 1): P / (P + R) as before for the position, and what the velocity gets
     return x + K @ (z - H @ x), (np.eye(2) - K @ H) @ P
 
 
@@ -408,8 +408,8 @@ def forward(z, noise_coefficient):
 
 
 xs, Ps = forward(z, 1e-3)
-gain = Ps[:, 0, 0] / R[0, 0]  # after an update, P / R is the weight that the sighting got
-print("weight of the sighting:", gain[[0, 1, 2, 5, 10, len(z) - 1]])
+gain = Ps[1:, 0, 0] / R[0, 0]  # an update leaves (1 - K) P, which is K R: divided by R it is the sighting's weight K
+print("weight of the sighting:", gain[[0, 1, 4, 9, len(z) - 2]])
 
 # %% [markdown]
 # The weight falls within a few frames to a constant, 0.645: from then on each new position is two parts sighting and
@@ -520,7 +520,7 @@ as_detected, speed = positions("none"), np.gradient(positions("rts"), axis=0)
 def report_on(name, curve):
     shake = 100 * np.abs(np.diff(curve, 2, axis=0)).mean()
     lag = ((as_detected - curve) * speed).sum() / (speed**2).sum()
-    print(f"{name:7} shake {shake:.2f} % of a face width, lag {abs(lag):.2f} frames")
+    print(f"{name:7} shake {shake:.2f} % of a face width, lag {lag:+.2f} frames")
 
 
 for smoothing in ("none", "ema", "kalman", "rts"):
@@ -545,7 +545,8 @@ for noise_coefficient in (1e-7, 1e-5, 1e-3, 1e-1):
     curve = positions("rts", noise_coefficient=noise_coefficient)
     noses[f"{noise_coefficient:.0e}"] = curve[:, 4]
     report_on(f"{noise_coefficient:.0e}", curve)
-# Hardly any lag anywhere. But the smallest cuts the corners: it believes that heads hardly ever turn round.
+# No lag at three of them. The smallest cuts the corners, since it believes that heads hardly ever turn round; that lies
+# beside the truth on either side, and our number for lag takes it for one. Look at the curve.
 show.curves(noses, unit="nose x, face widths")
 
 # %% [markdown]
@@ -597,8 +598,9 @@ for name, faces in (("raw", raw), ("aligned", aligned)):
 show.averages({"raw faces": raw, "aligned faces": aligned})
 
 # %% [markdown]
-# The lower row is dark where all pictures agree. In the aligned faces what varies is mostly the outline of the head,
-# the eyes, which blink, and the mouth, which talks. That is what a network should spend its effort on.
+# The lower row is dark where all pictures agree. Look inside the face: brow, cheeks and nose are nearly black when they
+# are aligned, and what is left are thin lines at rims, lids and lips, which is what a network should spend its effort
+# on. Cap, collar and background are as bright as before: when the face is held still, all else moves around it.
 #
 # ## 10. Crude eye masks
 #

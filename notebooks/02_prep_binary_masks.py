@@ -84,8 +84,9 @@ for name, lack in available_landmarks().items():
     print(f"{name:15}", lack or "works here")
 
 # %% [markdown]
-# `dlib` is small, fast and works without network: 5 ms per face. `face-alignment` needs PyTorch and fetches its network
-# once, 50 times as slow. `five` is no network: it gives back the five points.
+# `dlib` is small, fast and needs no internet: 5 ms per face. `face-alignment` needs PyTorch and downloads its weights
+# once, 50 times as slow. It is tried first where it is installed; without internet a red line about a failed download
+# appears, which does no harm, and the next one is taken. `five` finds nothing: it gives back the five points.
 #
 # Without any of the two, this notebook still runs: it lays the 68 points of an **average face** over the five points.
 # You can see where the points belong and how masks are drawn from them, but these are nobody's points. They do not
@@ -277,10 +278,11 @@ charts[0].legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# The dips of B's lower line are blinks: the lids close, and the mask with them. A's mask hardly changes: its margin is
-# larger than her eyes are high. For training the crude masks do: what matters is that errors on the eyes count more,
-# not where exactly that ends. For a conversion that puts *only* the eyes into another face they would not do; the
-# border would run across lids and glasses.
+# The dips of B's lower line are blinks: the lids close, and the mask with them. A's mask changes less: her eyes are
+# hardly higher than the margin around them, and behind her glasses the points never close all the way (Exercise 1: at
+# 0.2 her lids are shut). For training the crude masks do: what matters is that errors on the eyes count more, not where
+# exactly that ends. For a conversion that puts *only* the eyes into another face they would not do; the border would
+# run across lids and glasses.
 #
 # ## 5. Onto the disk
 #

@@ -218,7 +218,8 @@ strong = TrainConfig(batch_size=6, warp=0.02, turn=5)
 # @title Solution
 strong = TrainConfig(batch_size=6, warp=0.08, turn=40)
 maps = random_map(strong, resolution, size, keras.random.SeedGenerator(0))
-views = [keras.ops.convert_to_numpy(sample(device_a, batch.index_a[:6], grid)) for grid in maps]
+six = np.linspace(0, len(faceset_a) - 1, 6).astype("int32")
+views = [keras.ops.convert_to_numpy(sample(device_a, six, grid)) for grid in maps]
 print("Both are turned alike. The bending is the warped one's alone: that is what would have to be undone, guessing.")
 pictures = [picture for view in views for picture in view[..., :3].astype("uint8")]
 show.pictures(pictures, captions=["real"] * 6 + ["warped"] * 6, columns=6)

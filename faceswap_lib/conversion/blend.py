@@ -82,6 +82,8 @@ def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
 
     Adds `amount` times the difference of two blurs. A plain unsharp mask would lift the pixel grid of the enlarged
     picture with it.
+
+    Taught in notebooks/06_video_conversion.
     """
     if amount == 0:
         return picture
@@ -100,6 +102,8 @@ def add_texture(painted: np.ndarray, region: np.ndarray, old: np.ndarray, amount
 
     Returns:
         (h, w, 3) int16 or float32, not clipped to 0 to 255.
+
+    Taught in notebooks/06_video_conversion.
     """
     detail = np.clip(cv2.subtract(region, old, dtype=cv2.CV_16S), -TEXTURE_LIMIT, TEXTURE_LIMIT)
     return painted + (detail if amount == 1 else np.float32(amount) * detail)
