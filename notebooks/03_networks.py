@@ -19,7 +19,7 @@
 # | | |
 # |---|---|
 # | **You will have at the end** | a look into every part of a trained run, and an experiment with one decoder |
-# | **Time on two CPU cores** | about 3 minutes with a trained run; 8 more if it must be trained first |
+# | **Time on two CPU cores** | about 3 minutes with a trained run; 5 more if it must be trained first |
 # | **Before** | [02 Binary masks](02_prep_binary_masks.ipynb) |
 # | **After** | [04 The losses](04_losses.ipynb) |
 

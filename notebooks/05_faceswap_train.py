@@ -20,7 +20,7 @@
 # |---|---|
 # | **You will learn** | what one step does, what a schedule is for, how to stop, go on and survive a lost machine |
 # | **You will have at the end** | a trained run, and an eye for whether a training goes well |
-# | **Time on two CPU cores** | about 12 minutes, most of it the training |
+# | **Time on two CPU cores** | about 9 minutes, half of them the training |
 # | **Before** | [04 The losses](04_losses.ipynb) |
 # | **After** | [06 Video conversion](06_video_conversion.ipynb) |
 
