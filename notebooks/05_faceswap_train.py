@@ -184,7 +184,7 @@ show.pictures(pair, captions=["crop", "all rows warped"], width=4)
 # views. The *real* one is turned, zoomed, shifted, mirrored, and a little changed in shape. The *warped* one is that
 # plus a 5 by 5 grid of small random shifts. The encoder reads the warped view, the decoder must write the real one: the
 # input is not the answer, so a copy is never quite right, and the encoder must find out what is constant under the
-# bending: whose face it is, and what it does. And why is the answer changed as well? A few dozen crops are soon learnt
+# bending: whose face it is, and what it does. And why is the answer changed as well? A hundred crops are soon learnt
 # by heart. Nobody has seen a face of A with B's tilt of the head and in B's place, but that is what a decoder gets in a
 # swap; so it practises on faces a little beside those that were filmed. Section 9 shows what comes of it if nothing is
 # changed. These are A's crops in the first batch of the run to come, through maps like those it will draw. (The
@@ -343,7 +343,7 @@ print(plan_table(plan_training(serious)))
 assert serious.learning_rate * learning_rate_factor(18_000, serious) == 2e-4
 assert next(phase.first for phase in plan_training(serious) if "adversarial" in phase.active) == 10_001
 seconds = sum(10_000 * each for _, each in estimate.seconds_per_step[:2])  # a half without discriminators, a half with
-print(f"{seconds / 3600:.1f} hours here; on a GPU minutes")
+print(f"{seconds / 3600:.1f} hours here, and that is what GPUs are for")
 
 # %% [markdown]
 # ## 6. Train to a third, and stop
@@ -556,8 +556,8 @@ show.previews(report.folder)
 # the large forms, soft and in the right colours; then eyes and mouth; towards the end, when the rate falls, the finest.
 #
 # What does it look like when it goes wrong? Let us see three trainings fail, on purpose and in small: the rate fifty
-# times too high, the mask let go ([04](04_losses.ipynb)), and crops that are never changed, neither the real view nor
-# the warped one. The first row is a good one.
+# times too high, the mask let go ([04](04_losses.ipynb)), and crops that are never changed but for being mirrored,
+# neither the real view nor the warped one. The first row is a good one.
 
 # %%
 from faceswap_lib.demo.ablation import train_variant
