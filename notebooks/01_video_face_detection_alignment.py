@@ -85,7 +85,8 @@ show.pictures([frames[index] for index in some])
 # MTCNN is a detector made of three small networks. The first, **P-Net** (P for *proposal*), can only do one thing: say
 # of a square of 12 by 12 pixels whether it is a face. A face in a video is larger than that, and we do not know how
 # much larger. So P-Net gets the same picture in many sizes, a *pyramid*. Where the picture is small enough, the face
-# just fills 12 pixels.
+# just fills 12 pixels. Why three networks? There are thousands of such squares and perhaps one face: a tiny network
+# looks at all of them and only has to miss none, and two better ones, too slow for all, look at what it left over.
 #
 # How many pictures are needed? The largest one is chosen so that the smallest face we care about fills the window. Each
 # further one has 0.709 of the side of the one before, which is half its area, until the picture itself is about as
@@ -265,7 +266,9 @@ for name, values in zip(names, readings.T, strict=True):
 # speed, too. The library reckons with 1 %; that this is more does no harm, since the filter below only compares it with
 # how much heads speed up, and that we choose.
 #
-# We measure in face widths, not in pixels, so that one number fits a face near the camera and one far from it.
+# The box says where to look next; it is by the points that a face will be cut out, turned and put back. So it is their
+# tremble that would be seen in a swap. We measure in face widths, not in pixels, so that one number fits a face near
+# the camera and one far from it.
 #
 # ## 5. Look where it must be: key frames
 #
@@ -435,8 +438,9 @@ show.curves({"as detected": z, "filtered": xs[:, 0]}, unit="nose x, face widths"
 #
 # ## 7. The noise coefficient
 #
-# A small coefficient says: heads hardly ever change speed, so trust the prediction. The curve is calm and late. A large
-# one says: anything may happen, so trust the detector. The curve follows at once and shakes. Three values:
+# A small coefficient says: heads hardly ever change speed, so trust the prediction. The curve is calm and late, and
+# where the head turns round it shoots past, since it believes in its speed. A large one says: anything may happen, so
+# trust the detector. The curve follows at once and shakes. Three values:
 
 # %%
 calm, usual, nervous = (forward(z, noise_coefficient)[0][:, 0] for noise_coefficient in (1e-6, 1e-3, 1.0))
