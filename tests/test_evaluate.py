@@ -224,9 +224,10 @@ def test_limits_are_held_in_the_direction_that_is_better():
 def test_a_result_of_another_size_or_length_is_refused(stage, portrait_clips):
     with pytest.raises(InputError, match="is 224x224, expected 320x320"):
         evaluate_video(portrait_clips[0], stage.original, stage.identity)
-    short = stage.write("short", stage.hopper[:10])
-    with pytest.raises(InputError, match="has 10 frames, the original 40"):
-        evaluate_video(short, stage.original, stage.identity, config=EvaluateConfig(recognition="none", points="five"))
+    short, long = stage.write("short", stage.hopper[:10]), stage.write("long", [*stage.hopper, stage.hopper[0]])
+    for video, seen in ((short, 10), (long, 41)):
+        with pytest.raises(InputError, match=f"has {seen} frames, the original 40"):
+            evaluate_video(video, stage.original, stage.identity)
 
 
 def test_of_panels_side_by_side_the_last_one_counts(stage):

@@ -21,7 +21,7 @@ from faceswap_lib.faces import ClipTracks, DetectConfig, Face, MtcnnDetector, Tr
 from faceswap_lib.faces.choose import embed_samples
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
-from faceswap_lib.media import probe_video, read_frames
+from faceswap_lib.media import count_frames, probe_video, read_frames
 
 PERSON_SAMPLES = 25
 """Faces of a person that are averaged."""
@@ -61,6 +61,8 @@ def evaluate_video(
             f"{swapped} is {result.width}x{result.height}, expected {info.width}x{info.height} as {original}, "
             "or several such panels side by side"
         )
+    if (seen := count_frames(swapped)) != (expected := count_frames(original)):
+        raise InputError(f"{swapped} has {seen} frames, the original {expected}; a swap keeps every frame")
     skipped: dict[str, str] = {}
     detector = MtcnnDetector(detect_config)
     options = {"detect_config": detect_config, "track_config": track_config, "progress": progress}
@@ -70,10 +72,9 @@ def evaluate_video(
     crops = collect_crops(identity, wanted_tracks, tools.finder) if config.baseline_frames else []
     faces = [next(iter(found.values()), None) for found in tracks.faces]
     measurer = Measurer(tools)
-    pairs = zip(read_frames(original), _last_panels(swapped, info.width), strict=False)
-    for face, (before, after) in zip(faces, tqdm(pairs, "measure", len(faces), disable=not progress), strict=False):
+    pairs = zip(read_frames(original), _last_panels(swapped, info.width), strict=True)
+    for face, (before, after) in zip(faces, tqdm(pairs, "measure", len(faces), disable=not progress), strict=True):
         measurer.add(before, after, face)
-    _check_length(swapped, len(measurer.embeddings), len(faces))
     values = collect_values(measurer, people)
     _explain_missing(values, skipped)
     return Report(
@@ -151,11 +152,6 @@ def _meet_people(
         within=float(np.linalg.norm(b - wanted, axis=1).mean()),
         same_person=tools.embedder.same_person,
     )
-
-
-def _check_length(swapped: pathlib.Path, seen: int, expected: int) -> None:
-    if seen != expected:
-        raise InputError(f"{swapped} has {seen} frames, the original {expected}; a swap keeps every frame")
 
 
 def _explain_missing(values: dict[str, float | None], skipped: dict[str, str]) -> None:
