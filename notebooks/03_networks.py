@@ -224,13 +224,14 @@ codes_a, codes_b = (keras.ops.convert_to_numpy(read_code(seen)) for seen in (see
 codes = np.concatenate([codes_a, codes_b])
 turned, length, _ = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
 across, up = (turned[:, :2] * length[:2]).T
+turns = [np.array([describe_pose(record.best_points_in_crop())[0] for record in crops.records]) for crops in samples]
+turns = [turn - turn.mean() for turn in turns]  # from each person's own middle
+widest = max(np.abs(turn).max() for turn in turns)
+scale = {"cmap": "coolwarm", "vmin": -widest, "vmax": widest}
+parts = np.split(np.arange(len(codes)), [len(codes_a)])
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-for name, marker, part, crops in (
-    ("A", "o", slice(None, len(codes_a)), samples[0]),
-    ("B", "^", slice(len(codes_a), None), samples[1]),
-):
-    turn = np.array([describe_pose(record.best_points_in_crop())[0] for record in crops.records])
-    dots = axes.scatter(across[part], up[part], c=turn - turn.mean(), s=14, marker=marker, cmap="coolwarm")
+for name, marker, part, turn in zip("AB", "o^", parts, turns, strict=True):
+    dots = axes.scatter(across[part], up[part], c=turn, s=14, marker=marker, **scale)
     axes.annotate(name, (across[part].mean(), up[part].max()), (0, 5), textcoords="offset points", ha="center")
     print(f"{name}: correlation of `second` with the turn of the head {np.corrcoef(up[part], turn)[0, 1]:.2f}")
 axes.set(xlabel="widest direction", ylabel="second", ylim=(None, up.max() * 1.25))
