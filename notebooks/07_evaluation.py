@@ -206,8 +206,8 @@ for name, other in pairs_of_crops.items():
 
 # %% [markdown]
 # It does find A and B far apart: other hair, other light, another background. But look at the last line. The swap,
-# whose face is B's, is taken for nearer to A than A herself at another moment, for everything around the face is the
-# same. Such a *perceptual distance* says how different two pictures look, not whose they are.
+# whose face is B's, is taken for nearly as near to A as A herself at another moment, for everything around the face is
+# the same. Such a *perceptual distance* says how different two pictures look, not whose they are.
 #
 # ### 3.2 Does it do what A does? Landmarks
 #
@@ -387,14 +387,16 @@ print("\n".join(f"left out: {name}: {why}" for name, why in report.skipped.items
 show.metric_table({"the swap": report.values})
 
 # %% [markdown]
-# Metrics marked "near 1" are ratios to the original's own value: a jitter of 1 trembles as much as A's own face.
+# Metrics marked "near 1" are ratios to the original's own value: a jitter of 1 trembles as much as A's own face. A
+# limit for such a ratio (Exercise 3) is a least value where it lies below 1, and a most where it lies above.
 #
 # ### One number: the score
 #
 # For those who want only one number there is a score. Each of six parts is brought to 0 to 1, anchored at what the two
 # input videos themselves give (for identity: 0 is as far from B as the input is, 1 as near as B's own video). The score
 # is the root of their **product**. Why a product? With a mean, a result that is perfect in five parts and worthless in
-# one would get 83 of 100. In a product one 0 is the end: what ruins one part cannot be bought back by another.
+# one would get 83 of 100. In a product one 0 is the end: what ruins one part cannot be bought back by another. (A part
+# that is nearly 0 leaves a rest: the sixth root of one in a million is still a tenth.)
 
 # %%
 from faceswap_lib.evaluation.summary import summarise
@@ -430,12 +432,14 @@ show.metric_table(report.baselines, measured)
 
 # %% [markdown]
 # Read it row by row, and look where the bold numbers are. **The input copied wins most rows.** It has no landmark
-# error, it is as sharp and as steady as itself. A metric that is won by doing nothing says nothing alone; together with
-# identity it says everything. The **pasted crop** is B, nearer to her than our swap is, but it flickers, and its
-# expressions are whatever B's nearest crop happens to do. **Colours only** changes the colours of A's face to
-# B's; watch how much `flicker` and `sharpness` such a small thing moves.
+# error, it is as sharp and as steady as itself. A metric that is won by doing nothing says nothing alone; it needs
+# identity beside it. (These are some frames of the clip only, so numbers differ a little from those above.) The
+# **pasted crop** is B, nearer to her than our swap is, but it flickers, and its expressions are whatever B's nearest
+# crop happens to do. **Colours only** changes the colours of A's face to B's; watch how much `flicker` and `sharpness`
+# such a small thing moves.
 #
-# A swap is good where it lies between: much nearer to B than the input, and much truer to A's motion than the paste.
+# A swap is good where it lies between: much nearer to B than the input, and truer to A's motion than the paste. Ours,
+# after a short training, is not *much* truer: compare `landmark_error` and `expression_agreement`.
 
 # %% [markdown]
 # ## 6. The failure gallery
@@ -469,8 +473,8 @@ show.worst_frames(report, both, [name for name in wanted if report.values[name] 
 #
 # ### Over time
 #
-# A single bad frame is a spike, a bad stretch a valley. At the right: in how many frames each value occurs. With the
-# portraits, look for the valleys that the blinks cut.
+# A single bad frame sticks out, a bad stretch is a hill or, where more is better, a valley. At the right: in how many
+# frames each value occurs. With the portraits, look for the valleys that the blinks cut.
 
 # %%
 from faceswap_lib.evaluation.charts import draw_series
@@ -495,8 +499,9 @@ errors = [landmark_error(path[n - late], path[n]) for n in range(late, len(path)
 print(f"late: {100 * np.mean(errors):.1f} % on average, {100 * np.max(errors):.1f} % at worst")
 if report.values["landmark_error"] is not None:
     print(f"the swap: {100 * report.values['landmark_error']:.1f} % on average")
-# In calm moments nothing shows. On average the lag is even better than the swap, whose points are off because B's face
-# is built differently; it is seen in quick moments only. (The swap's points may be 68, so compare roughly.)
+# This one hardly would. On average the lag is even better than the swap, whose points are off because B's face is built
+# differently, and only the quickest moments come near it. (The swap's points may be 68, so compare roughly.) To find a
+# lag one must look for one, as notebook 01 did: how far behind is a curve, as a share of its speed?
 
 # %% [markdown]
 # ## 7. Fooling the numbers
@@ -517,22 +522,24 @@ show.metric_table({name: one.values for name, one in reports.items()}, [name for
 for name, one in reports.items():
     score = "no score" if one.summary.score is None else f"score {one.summary.score:.0f}"
     print(f"{name:12} {score}. {one.summary.verdict}")
+    print(" " * 12, ", ".join(f"{part} {value:.2f}" for part, value in one.summary.parts.items()))
 
 # %% [markdown]
 # - **Nothing swapped** is perfect in everything but identity. Whoever reports landmark error, SSIM or steadiness
 #   without identity reports how little was done. The verdict notices it by another way: no pixel of the face changed.
-# - **Blurred** has no features left, and still flickers less than the swap: blur smooths over time, too. With 68
-#   landmarks its expressions may even *agree better* with A's: where the landmark network sees nothing, it puts the
-#   points where they usually are in a face so turned. Only sharpness tells, and the score, which multiplies by it.
+# - **Blurred** has no features left. And yet, with 68 landmarks, its expressions may *agree better* with A's than the
+#   swap's do: where the landmark network sees nothing, it puts the points where they usually are in a face so turned.
+#   Sharpness tells at once, and the score, which multiplies by it.
 # - **One picture** is B in every frame, more surely than the swap, and without a seam. Only what happens over time
 #   tells that it is dead: its expressions do not go with A's, which takes 68 landmarks to see, and it flickers.
 #
 # Read the verdicts as well. They say "not a swap" only where a part of the score falls below 0.15, so they let some of
 # these pass. A sentence is a number, too, only with fewer digits.
 #
-# Each of them would win a competition that looks at one number. And the opposite exists, too: a face smeared in a few
-# frames that you see at once and that no mean shows. So the rule for reading any swapping paper, and your own results:
-# **identity, expression and steadiness together, against a baseline, with the worst frames shown.**
+# Each of them beats our swap in some row: who chooses the number chooses the winner. And the opposite exists, too: a
+# face smeared in a few frames that you see at once and that no mean shows. So the rule for reading any swapping paper,
+# and your own results: **identity, expression and steadiness together, against a baseline, with the worst frames
+# shown.**
 
 # %% [markdown]
 # ### Exercise 3: draw the line
@@ -586,8 +593,8 @@ display(FileLink(os.path.relpath(page)))
 # ## What you have learnt
 #
 # - Every metric is a few lines of arithmetic on two crops, and sees exactly one thing.
-# - **Doing nothing** wins most of them, blur wins the steady ones, a still picture wins identity: hence baselines,
-#   and a product instead of a sum.
+# - **Doing nothing** wins most of them, a still picture wins identity, and even a smear can win expression: hence
+#   baselines, and a product instead of a sum.
 # - A mean hides the worst frames. Rank by numbers, then look.
 #
 # ## What to try

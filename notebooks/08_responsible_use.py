@@ -119,8 +119,9 @@ show.source(file_digest)
 assert file_digest(video_a) == by_hand
 
 # %% [markdown]
-# Now we record a consent. The two portraits are in the public domain, so the demo needs none. But the file should say
-# what is true, and the truth is that nobody was asked:
+# Now we record a consent. Nobody asked the two whose portraits these are. They are official portraits in the public
+# domain, animated to teach, and every output says so; that is why the demo goes without. Do not take it for a rule: the
+# public domain settles who may copy a picture, not what may be done with a person. The file should say what is true:
 
 # %%
 from faceswap_lib.facesets.consent import read_consent, record_consent
@@ -137,9 +138,10 @@ print((workspace.root / "consent.yaml").read_text())
 show.source(record_consent)
 
 # %% [markdown]
-# A statement is a record, not a proof: nobody checks whether Anna exists. It is there so that you have asked yourself,
-# and so that whoever gets the file knows what you say. **It goes into every output, for everybody to read**, so name
-# no one who should not be named.
+# A statement is a record, not a proof: nobody checks whether Anna exists, and as you see the program takes "Nobody was
+# asked" for an answer. It is there so that you have asked yourself, and so that whoever gets the file knows what you
+# say. **It goes into every output, for everybody to read, and so do the names of the video files**: name no one who
+# should not be named, there neither.
 #
 # **Exercise 1.** Anna and Ben let you swap Ben's face into `hopper.mp4` (they are very patient) for a birthday film
 # that stays in the family. Write the statement into the workspace `folder / "birthday"`, for `video_a` alone. Say who,
@@ -189,7 +191,8 @@ from faceswap_lib.conversion.label import Label
 
 label = Label(frames_a[0].shape[1], frames_a[0].shape[0])
 left, top, right, bottom = label.box_xyxy
-x, y = left + 2, (top + bottom) // 2
+y = top + 2  # above the letters
+x = left + 2 + int(frames_a[0][y, left + 2 : right - 2].sum(axis=-1).argmax())  # the brightest pixel there
 by_hand = (1 - 0.62) * frames_a[0][y, x] + 0.62 * 16
 labelled = frames_a[0].copy()
 label.draw(labelled)
@@ -242,7 +245,8 @@ for wide, high in ((width, height), (1920, 1080)):
 # The label speaks to people. For programs, the file carries a *manifest* in the format of C2PA, a standard that cameras
 # and picture editors use too. It states who made the file, from what, and how, and it is **signed**. A signature is
 # made of a hash with a *private key*, which never leaves this computer; the certificate in the file says which key it
-# was, and everybody can check it. (Where the package `c2pa-python` is missing, the same facts go into a *sidecar*, a
+# was, and everybody can check that. But this computer made the certificate for itself, and nobody vouches for whose it
+# is. (Where the package `c2pa-python` is missing, the same facts go into a *sidecar*, a
 # small file beside the video; `pip install 'faceswap_lib[provenance]'` gets it.) This is what our swap says:
 
 # %%
@@ -275,7 +279,8 @@ show.command("verify", swap)
 
 # %% [markdown]
 # Altered: the hash of the pictures and the sound is not the one in the manifest, and the manifest cannot be rewritten
-# to fit, since nobody else has the key. We put the bit back, and all is well again:
+# to fit without this computer's key. (Anybody may throw it away and sign with a key of his own; then it is intact, and
+# "made elsewhere".) We put the bit back, and all is well again:
 
 # %%
 swap.write_bytes(as_signed)
@@ -283,7 +288,7 @@ show.command("verify", swap)
 
 # %% [markdown]
 # Credentials are for those who want them read. Here is the clip that was "sent on" in section 3, a new file with the
-# same pictures:
+# same scene in smaller pictures:
 
 # %%
 show.command("verify", sent)
@@ -334,7 +339,8 @@ show.credentials(exact)
 #
 # If credentials can be lost, perhaps a program can look at the pictures alone. We have what it takes to train one: real
 # clips, swaps of them, and certainty about which is which. For this purpose we convert without the label, in both
-# directions. These files are for the detector only, and they carry their credentials all the same.
+# directions. These files are for the detector only, they stay on this disk, and they carry their credentials all the
+# same.
 
 # %%
 from faceswap_lib.conversion import OutputConfig
@@ -560,7 +566,7 @@ show.detector_scores(truth, answers)
 # 1,500 steps on clips of eight seconds we measured an AUC of 0.84, and only 2 % of the swaps were found: they had
 # become sharper than this line allows, and nobody had told the detector.
 #
-# **Exercise 3.** Which of the four numbers can be trusted most? Compute the AUC of each alone, for the other person.
+# **Exercise 3.** Which of the four numbers cannot be trusted? Compute the AUC of each alone, for the other person.
 # The sign of its weight says in which direction it should speak for a swap: `auc(truth, np.sign(weight) * column)`.
 
 # %%
@@ -576,8 +582,9 @@ for name, weight, column in zip(FEATURES, detector.weights, measured.T, strict=T
 # A number below 0.5 speaks the wrong way round: on Hopper the swap's edge stood out, on Collins, between face and hair,
 # the recording's does. Keeping only the numbers that worked on *this* pair would be the same mistake once more.
 #
-# **Exercise 4.** Suppose the detector finds 99 % of all swaps and blames 1 % of all recordings, better than any of the
-# above. Of a million uploads, 200 are swaps. How many videos does it report, and how many of those are swaps?
+# **Exercise 4.** Suppose the detector finds 99 % of all swaps and blames 1 % of all recordings, which is better than
+# our few dozen frames could ever show. Of a million uploads, 200 are swaps. How many videos does it report, and how
+# many of those are swaps?
 
 # %%
 uploads, swaps = 1_000_000, 200
@@ -613,9 +620,10 @@ answers = judge(lambda pictures: network_scores(network, pictures))
 # the *real* pictures of B. (With the run of 1,500 steps the AUC was 0.09: real pictures of B looked more like swaps to
 # it than the swapped ones did. That is far worse than throwing a coin.) Why?
 #
-# Think of what it was shown. In every swap there was Collins's face, in every recording there was Hopper's. It learnt
-# the same shortcut as with the label: not *is this a swap?* but **who is it?** And the other way round, the face that
-# always meant swap is the real one.
+# Think of what it was shown. In every swap there was Collins's face, in every recording there was Hopper's. So it could
+# take a shortcut, as with the label: not *is this a swap?* but **is this Hopper, as she was filmed?** Whatever else it
+# meets, it calls a swap. Which of the differences it took, her face, her glasses or the light, these numbers do not
+# say.
 
 # %%
 rows = []
@@ -629,7 +637,7 @@ show.pictures(rows, captions=["swapped A", "where it looks", "real B", "where it
 # The map is of little help this time. Four weights can be read; what a network makes of many small places is hard to
 # say, and that is a weakness of its own where somebody has to answer for a verdict.
 #
-# If the person tells it too much, take that away: show it both people, real and swapped.
+# But the guess can be tested. If the person tells it too much, take that away: show it both people, real and swapped.
 
 # %%
 kinds = ("real A", "real B", "swapped A", "swapped B")
@@ -655,9 +663,10 @@ print("the network")
 answers = judge(lambda pictures: network_scores(better, pictures))
 
 # %% [markdown]
-# Look at *found* in the last line of each. We could add this kind to the lessons too, and the next one. That is what is
-# done with large collections, and it is the pattern: **a detector knows what it was shown.** It is good at the methods,
-# people and codecs of its lessons, and much worse at others.
+# Look at *found* in the last line of each. (The four numbers put even these in the right order, AUC 1.00; but the line
+# that was drawn on whole faces lies far beyond them.) We could add this kind to the lessons too, and the next one. That
+# is what is done with large collections, and it is the pattern: **a detector knows what it was shown.** It is good at
+# the methods, people and codecs of its lessons. At others it may be good or useless, and nobody can say before.
 #
 # There is a deeper reason why it does not end. A network that tells real from made is nothing new to you: it is the
 # *discriminator* of notebook 04, and the generator was trained against it. Whatever a known detector looks for can be
