@@ -87,15 +87,15 @@ def test_quality_is_that_of_the_encoder(clip, tmp_path):
 def test_pictures_side_by_side(clip, tmp_path):
     original = list(read_frames(clip))
     convert(clip, tmp_path / "pair.mp4", show="pair")
-    convert(clip, tmp_path / "triple.mp4", show="triple")
+    convert(clip, tmp_path / "triple.mkv", show="triple")  # exact: no colour runs from one picture into the next
     for before, pair, triple in zip(
-        original, read_frames(tmp_path / "pair.mp4"), read_frames(tmp_path / "triple.mp4"), strict=True
+        original, read_frames(tmp_path / "pair.mp4"), read_frames(tmp_path / "triple.mkv"), strict=True
     ):
         assert pair.shape == (160, 320, 3) and triple.shape == (160, 480, 3)
-        assert psnr(pair[:, :160], before) > 32 and psnr(triple[:, :160], before) > 32
+        assert psnr(pair[:, :160], before) > 32 and np.array_equal(triple[:, :160], before)
         assert is_green(pair[:, 160:]) and is_green(triple[:, 160:320])
         mask = triple[:, 320:]
-        assert mask[88, 80].min() > 240 and mask[:20].max() < 16 and np.ptp(mask.astype(int), axis=2).max() < 8
+        assert mask[88, 80].min() > 240 and mask[:20].max() < 16 and not np.ptp(mask, axis=2).any()
 
 
 @pytest.mark.parametrize("name", ["m.mp4", "m.mkv", "m"])
