@@ -396,7 +396,7 @@ show.metric_table({"the swap": report.values})
 # input videos themselves give (for identity: 0 is as far from B as the input is, 1 as near as B's own video). The score
 # is the root of their **product**. Why a product? With a mean, a result that is perfect in five parts and worthless in
 # one would get 83 of 100. In a product one 0 is the end: what ruins one part cannot be bought back by another. (A part
-# that is nearly 0 leaves a rest: the sixth root of one in a million is still a tenth.)
+# that is nearly 0 leaves a rest: the root of 0.01 is a tenth.)
 
 # %%
 from faceswap_lib.evaluation.summary import summarise

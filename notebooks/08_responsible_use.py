@@ -191,8 +191,7 @@ from faceswap_lib.conversion.label import Label
 
 label = Label(frames_a[0].shape[1], frames_a[0].shape[0])
 left, top, right, bottom = label.box_xyxy
-y = top + 2  # above the letters
-x = left + 2 + int(frames_a[0][y, left + 2 : right - 2].sum(axis=-1).argmax())  # the brightest pixel there
+x, y = left + 2, (top + bottom) // 2
 by_hand = (1 - 0.62) * frames_a[0][y, x] + 0.62 * 16
 labelled = frames_a[0].copy()
 label.draw(labelled)
