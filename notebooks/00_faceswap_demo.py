@@ -349,8 +349,8 @@ for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
 
 # %% [markdown]
 # (What more there is, a third output and six channels for a discriminator, [03](03_networks.ipynb) explains.) A decoder
-# writes two things. One is the **mask**, a number from 0 to 1 for every pixel. The other is the **raw face**.
-# The mask says how much of the raw face to take at each pixel; the rest stays the input's. What comes of it is the
+# writes two things. One is the **mask**, a number from 0 to 1 for every pixel. The other is the **raw face**. The mask
+# says how much of the raw face to take at each pixel; the rest stays the input's. What comes of it is the
 # **composite**:
 #
 # $$\text{composite} = \text{mask} \cdot \text{raw} + (1 - \text{mask}) \cdot \text{input}$$
@@ -447,9 +447,9 @@ new_masks, new_faces = KerasSwapper(trained, "a2b").shifted(shift).swap(view[Non
 assert np.allclose(moved, new_faces, atol=1)
 
 # %% [markdown]
-# The `Compositor` does the rest: it fits the colours once more, ends the new face softly, and puts it back where
-# it came from, with the matrix of section 4 turned round. It could also give
-# back A's finest detail, but hers is wrinkles and the rims of glasses, so that is off here (`texture=0`).
+# The `Compositor` does the rest: it fits the colours once more, ends the new face softly, and puts it back where it
+# came from, with the matrix of section 4 turned round. It could also give back A's finest detail, but hers is wrinkles
+# and the rims of glasses, so that is off here (`texture=0`).
 
 # %%
 from faceswap_lib.conversion.composite import Compositor, SwappedFace

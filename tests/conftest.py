@@ -206,7 +206,10 @@ def kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(params=["dlib as it is", "dlib hidden"])
 def has_dlib(request, kernel: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Runs a test once as things are and once with kernels that cannot import dlib; whether they can."""
+    """Runs a test once as things are and once with kernels that cannot import dlib; whether they can.
+
+    After `kernel`, which sets the path that hides it.
+    """
     is_there = DlibEmbedder.missing() is None
     if request.param == "dlib as it is":
         return is_there

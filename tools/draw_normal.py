@@ -11,11 +11,9 @@ import pathlib
 import cv2
 import numpy as np
 
-from faceswap_lib.demo.animate import write_demo_clips
-from faceswap_lib.facesets import Workspace
+from faceswap_lib.demo.course import make_facesets
 from faceswap_lib.media import read_image, write_image
 from faceswap_lib.networks import PRESETS
-from faceswap_lib.pipeline import extract
 from faceswap_lib.show import losses
 from faceswap_lib.show.training import preview_column
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
@@ -49,12 +47,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=pathlib.Path, default=pathlib.Path("normal-training"))
     parser.add_argument("--steps", type=int, default=1500)
     options = parser.parse_args()
-    workspace, every = Workspace(options.workspace), round(SHARES[0] * options.steps)
-    clips = options.workspace / "clips"
-    if not (clips / "collins.mp4").is_file():
-        write_demo_clips(clips, seconds=8.0)
-    for name, side in (("hopper", "src"), ("collins", "dst")):
-        extract(clips / f"{name}.mp4", workspace, side, progress=True)
+    workspace, every = make_facesets(options.workspace, seconds=8.0), round(SHARES[0] * options.steps)
     report = train(
         workspace,
         network_config=PRESETS["lite"],

@@ -16,7 +16,7 @@ import numpy as np
 from faceswap_lib.conversion import KerasSwapper
 from faceswap_lib.conversion.composite import Compositor, SwappedFace
 from faceswap_lib.conversion.shift import measure_shift
-from faceswap_lib.demo.course import CONVERSION
+from faceswap_lib.demo.course import CLIPS, CONVERSION
 from faceswap_lib.faces import CROP_SIZE, MtcnnDetector, align_face, face_mask, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.media import read_frames
@@ -40,8 +40,8 @@ def main() -> None:
     coverage, side = networks.config.coverage, networks.config.resolution
     detector = MtcnnDetector()
     photos = {}
-    for name, clip in (("a", "hopper"), ("b", "collins")):
-        frames = list(read_frames(options.workspace / "clips" / f"{clip}.mp4"))
+    for name, clip in zip("ab", CLIPS, strict=True):
+        frames = list(read_frames(options.workspace / "clips" / clip))
         frame = frames[int(options.at * len(frames))]
         face = detector.detect([frame])[0][0]
         crop = align_face(frame, face)

@@ -65,7 +65,7 @@ Schedule = tuple[Phase, ...]
 
 
 def _short() -> Schedule:
-    """First the faces alone with a mask that is held up, then sharpness, then the mask may give way."""
+    """First the faces alone with a mask that is held up, then sharpness, then the mask is held less firmly."""
 
     def at(start: float, name: str, *, held: float = 1.0, **changes) -> Phase:
         always = {"perceptual": 1, "landmarks": 1, "cycle": 1, "mask_hinge": 1, "mask_level": 0.7, "mask_prior": held}
