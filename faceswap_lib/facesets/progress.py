@@ -68,7 +68,7 @@ class ExtractionLog:
     def add(self, outcome: Outcome) -> None:
         """Notes one more face; what was written for it must be on disk."""
         kind = next(name for name, outcome_class in KINDS.items() if isinstance(outcome, outcome_class))
-        with self._path.open("a", encoding="utf-8") as file:
+        with self._path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps({kind: options_to_dict(outcome)}) + "\n")
         self.outcomes.append(outcome)
 

@@ -21,7 +21,7 @@ class HistoryWriter:
     def __init__(self, path: pathlib.Path, keep: int):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8", newline="\n")
         self.cut(keep)
 
     def cut(self, keep: int) -> None:
