@@ -1,0 +1,81 @@
+"""Lists what this package needs, one requirement a line, with some left out.
+
+    python tools/list_requirements.py --without tensorflow > requirements.txt
+    pip install -r requirements.txt
+    pip install --no-deps .
+
+For machines that must do without `tensorflow`: beside `tensorflow-rocm` it would overwrite that package's files, and with
+JAX or PyTorch as the backend it is not needed. It reads the pyproject.toml of its own checkout, wherever it is run. Exit
+code 1 if a name is none of the requirements, or an extra is unknown.
+"""
+
+import argparse
+import pathlib
+import re
+import sys
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    from pip._vendor import tomli as tomllib  # Python 3.10 has no reader of its own; pip brings one.
+
+PROJECT = pathlib.Path(__file__).resolve().parents[1] / "pyproject.toml"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the requirements; gives the exit code."""
+    parser = argparse.ArgumentParser(description="What must be installed for this package, without some of it?")
+    parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="packages to leave out")
+    parser.add_argument("--extras", nargs="+", default=[], metavar="EXTRA", help="extras to add, such as notebooks")
+    options = parser.parse_args(arguments)
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+    try:
+        requirements = collect_requirements(project, options.extras)
+        kept = leave_out(requirements, options.without)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(kept))
+    return 0
+
+
+def collect_requirements(project: dict, extras: list[str]) -> list[str]:
+    """Collects the dependencies of a `[project]` table and of extras, following those that name the package itself.
+
+    Raises:
+        ValueError: if an extra is not in the table.
+    """
+    found, waiting = list(project["dependencies"]), list(extras)
+    for extra in waiting:
+        if extra not in project["optional-dependencies"]:
+            raise ValueError(f"no extra {extra!r}; there are {', '.join(sorted(project['optional-dependencies']))}")
+        for requirement in project["optional-dependencies"][extra]:
+            if normalize_name(requirement) == normalize_name(project["name"]):
+                named = re.search(r"\[(.*?)\]", requirement)[1].split(",")
+                waiting += [name.strip() for name in named if name.strip() not in waiting]
+            else:
+                found.append(requirement)
+    return list(dict.fromkeys(found))
+
+
+def leave_out(requirements: list[str], names: list[str]) -> list[str]:
+    """Filters requirements by package name.
+
+    Raises:
+        ValueError: if a name is none of the requirements, since leaving it out would then change nothing.
+    """
+    known = {normalize_name(requirement) for requirement in requirements}
+    unknown = [name for name in names if normalize_name(name) not in known]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} not among the requirements: {', '.join(sorted(known))}")
+    dropped = {normalize_name(name) for name in names}
+    return [requirement for requirement in requirements if normalize_name(requirement) not in dropped]
+
+
+def normalize_name(requirement: str) -> str:
+    """Normalizes a requirement's package name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement.strip())[0]).lower()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
