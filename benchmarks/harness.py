@@ -3,8 +3,6 @@
 import argparse
 import json
 import pathlib
-import resource
-import sys
 import time
 
 import av
@@ -12,6 +10,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
+from faceswap_lib.memory import peak_memory
 
 CLIPS = pathlib.Path(__file__).resolve().parent.parent.parent / "shared" / "clips"
 """Where real clips are looked for unless `--clips` says otherwise; see CONTRIBUTING.md."""
@@ -80,16 +79,8 @@ def cut_clip(video: pathlib.Path, out: pathlib.Path, frames: int, size: tuple[in
 
 
 def own_peak_memory() -> float:
-    """Largest resident memory of this process so far in MB.
-
-    Linux counts it for each program anew; `getrusage` would also count the parent that started this one.
-    """
-    status = pathlib.Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    """Largest resident memory of this process so far in MB."""
+    return peak_memory() / 2**20
 
 
 def print_table(title: str, rows: list[dict[str, object]]) -> None:

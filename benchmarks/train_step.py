@@ -10,7 +10,6 @@ weights of perceptual networks are fresh, which takes as long as trained ones.
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,8 @@ import time
 
 import numpy as np
 from harness import print_json, print_table, time_matmul
+
+from faceswap_lib.memory import peak_memory
 
 CONFIGURATIONS = (
     "tiny/64/8",
@@ -93,7 +94,7 @@ def time_steps(name: str, repeats: int, precision: str) -> dict:
     return {
         "s": whole,
         "s_without_discriminators": without,
-        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "rss_mb": peak_memory() / 2**20,
         "pipeline_ratio": whole / pipeline,
     }
 

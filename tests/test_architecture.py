@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
-    *("errors", "options", "files", "ahead", "media", "faces", "facesets", "networks", "training", "conversion"),
+    *("errors", "options", "files", "memory", "ahead", "media", "faces", "facesets", "networks", "training", "conversion"),
     *("evaluation", "export", "show", "widgets", "pipeline", "doctor", "demo", "cli"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

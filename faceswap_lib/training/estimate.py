@@ -1,14 +1,13 @@
 """What a training will cost on this machine: a few real steps, timed, without writing anything."""
 
 import dataclasses
-import resource
 import statistics
-import sys
 
 import numpy as np
 
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import FacesetArrays, Workspace
+from faceswap_lib.memory import peak_memory
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training.checkpoint import KEPT, TrainingState
 from faceswap_lib.training.config import TrainConfig
@@ -99,7 +98,7 @@ def estimate_training(
     return Estimate(
         seconds_per_step=tuple(timed),
         compile_seconds=compiling,
-        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        memory=peak_memory(),
         checkpoint=checkpoint,
         disk=checkpoint * (min(KEPT, -(-config.steps // run_config.checkpoint_every)) + backups),
         real=real,
