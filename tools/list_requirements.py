@@ -4,9 +4,9 @@
     pip install -r requirements.txt
     pip install --no-deps .
 
-For machines that must do without `tensorflow`: beside `tensorflow-rocm` it would overwrite that package's files, and with
-JAX or PyTorch as the backend it is not needed. It reads the pyproject.toml of its own checkout, wherever it is run. Exit
-code 1 if a name is none of the requirements, or an extra is unknown.
+For machines that must do without `tensorflow`: beside `tensorflow-rocm` it would overwrite that package's files, and
+with JAX or PyTorch as the backend it is not needed. It reads the pyproject.toml of its own checkout, wherever it is
+run. Exit code 1 if a name is none of the requirements, or an extra is unknown.
 """
 
 import argparse
