@@ -30,7 +30,17 @@ def replacing(path: pathlib.Path) -> typing.Iterator[pathlib.Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        remove_emptied(temporary)
+
+
+def remove_emptied(path: pathlib.Path) -> None:
+    """Empties a file and removes it; no error if it is not there.
+
+    A drive that moves what is deleted into a trash, as Google Drive does, then keeps a file of 0 bytes there.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.truncate(path, 0)
+        path.unlink()
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

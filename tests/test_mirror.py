@@ -83,6 +83,77 @@ def test_a_run_that_has_gone_back_takes_its_mirror_back(run, there):
     assert steps_of(there / "run") == [10]
 
 
+@pytest.fixture
+def removed(monkeypatch) -> dict[str, int]:
+    """Size that each file had when it was removed, by name."""
+    sizes, unlink = {}, pathlib.Path.unlink
+
+    def note(path, missing_ok=False):
+        if path.exists():
+            sizes[path.name] = path.stat().st_size
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(pathlib.Path, "unlink", note)
+    return sizes
+
+
+def test_what_is_removed_from_the_mirror_is_emptied_first(run, there, removed, monkeypatch):
+    """Google Drive keeps what is deleted in its trash, at its size."""
+    copier = Mirror(run, there)
+    copier.update()
+    copier.close()
+    write_run(run, 30)
+    (run / "checkpoints" / "step-00000010.npz").unlink()
+    assert removed.pop("step-00000010.npz") > 8000  # here, where nobody keeps it
+    copier.update()
+    copier.close()
+    assert steps_of(there / "run") == [20, 30] and removed == {"step-00000010.npz": 0}
+
+    def fill_up(source, target):
+        pathlib.Path(target).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", fill_up)
+    copier.update()
+    copier.close()
+    assert copier.failures == 2 and removed.pop(".config.partial.json") == 0
+
+
+def test_a_copy_begins_at_the_first_update_then_on_average_every_interval_and_at_the_end(run, there):
+    now = 0.0
+    copier = Mirror(run, there, interval=600, clock=lambda: now)
+    copied_at = []
+    for now in range(180, 2 * 3600 + 1, 180):
+        before = copier.copies
+        copier.update()
+        copier._thread.join()
+        copied_at += [now / 60] * (copier.copies - before)
+    assert copied_at == [3, 15, 24, 33, 45, 54, 63, 75, 84, 93, 105, 114]
+    assert copier.is_behind
+    copier.close()
+    assert copier.copies == 13 and not copier.is_behind
+    now += 10_000
+    copier.update()
+    copier._thread.join()
+    now += 180  # it does not make up for the hours without
+    copier.update()
+    copier._thread.join()
+    assert copier.copies == 14
+
+
+def test_after_a_failure_the_next_update_tries_again(run, there):
+    now = 0.0
+    copier = Mirror(run, there, interval=600, clock=lambda: now)
+    away = there.rename(there.with_name("away"))
+    copier.update()
+    copier._thread.join()
+    away.rename(there)
+    now = 180.0
+    copier.update()
+    copier._thread.join()
+    assert (copier.copies, copier.failures) == (1, 1) and steps_of(there / "run") == [10, 20]
+
+
 # What goes wrong -----------------------------------------------------------------------------------------------------
 
 
@@ -127,12 +198,33 @@ def test_a_slow_folder_keeps_nobody_waiting(run, there, caplog, monkeypatch):
     copier = Mirror(run, there, patience=0.05)
     copier.update()
     copier.update()
+    assert copier.failures == 0 and caplog.text == ""
     copier.close()
-    assert copier.copies == 0 and copier.failures == 2
-    assert "the copy before is not finished" in caplog.text
+    assert copier.copies == 0 and copier.failures == 1
+    assert "the last copy took more than 0 s" in caplog.text and "lacks the newest checkpoint" in caplog.text
     blocked.set()
     copier._thread.join()
     assert steps_of(there / "run") == [10, 20]
+
+
+def test_what_came_while_a_copy_was_under_way_is_copied_after_it_and_nothing_failed(run, there, caplog, monkeypatch):
+    started, blocked, copyfile = threading.Event(), threading.Event(), shutil.copyfile
+
+    def wait(source, target):
+        started.set()
+        assert blocked.wait(60)
+        return copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", wait)
+    copier = Mirror(run, there)
+    copier.update()
+    assert started.wait(60)
+    write_run(run, 30)
+    copier.update()  # the first copy has listed its files and is under way
+    blocked.set()
+    copier.close()
+    assert steps_of(there / "run") == [10, 20, 30]
+    assert (copier.copies, copier.failures, copier.is_behind, caplog.text) == (2, 0, False, "")
 
 
 def test_a_mirror_that_is_further_is_left_alone(run, there, caplog):

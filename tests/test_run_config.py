@@ -27,6 +27,13 @@ def test_what_is_no_time_is_refused(text):
         RunConfig(until=text)
 
 
+@pytest.mark.parametrize("name", ["checkpoint_interval", "preview_interval", "mirror_interval"])
+def test_an_interval_is_a_time_and_the_message_has_its_name(name):
+    assert getattr(RunConfig(**{name: "90s"}), name) == "90s"
+    with pytest.raises(InputError, match=f"{name}: expected a time as in 45s, 90m, 2h or 1h30m, got '250'"):
+        RunConfig(**{name: "250"})
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (5400, "1 h 30 min"), (172800 + 3600, "2 d 1 h")],
@@ -36,11 +43,12 @@ def test_a_time_is_said(seconds, text):
 
 
 def test_numbers_out_of_range_are_refused():
-    for name in ("log_every", "checkpoint_every", "preview_every", "backups"):
+    for name in ("log_every", "backups"):
         with pytest.raises(InputError, match=f"{name} must be between 1"):
             RunConfig(**{name: 0})
-    with pytest.raises(InputError, match="backup_every must be between 0"):
-        RunConfig(backup_every=-1)
+    for name in ("checkpoint_every", "preview_every", "backup_every"):
+        with pytest.raises(InputError, match=f"{name} must be between 0"):
+            RunConfig(**{name: -1})
 
 
 def test_no_option_has_the_name_of_another_rooms():

@@ -8,6 +8,7 @@ the one before it is used.
 import dataclasses
 import itertools
 import logging
+import os
 import pathlib
 import re
 import typing
@@ -86,8 +87,12 @@ def write_checkpoint(folder: pathlib.Path, state: TrainingState) -> pathlib.Path
     path = folder / f"step-{state.step:08d}.npz"
     _write(path, _collect(state))
     newer_first = list_checkpoints(folder)
-    for other in {*newer_first[: newer_first.index(path)], *newer_first[newer_first.index(path) + KEPT :]}:
-        other.unlink()
+    index = newer_first.index(path)
+    for later in newer_first[:index]:
+        if not _remove(later):
+            os.truncate(later, 0)  # or the run would go on from it
+    for old in newer_first[index + KEPT :]:
+        _remove(old)
     return path
 
 
@@ -96,8 +101,22 @@ def write_backup(folder: pathlib.Path, state: TrainingState, kept: int) -> pathl
     path = folder / BACKUPS / f"step-{state.step:08d}.npz"
     _write(path, _collect(state))
     for old in list_checkpoints(folder / BACKUPS)[kept:]:
-        old.unlink()
+        _remove(old)
     return path
+
+
+def _remove(path: pathlib.Path) -> bool:
+    """Removes a checkpoint; gives False where Windows refuses because the mirror's thread is just copying it.
+
+    The next checkpoint removes it then.
+    """
+    try:
+        path.unlink()
+    except PermissionError:
+        if os.name != "nt":
+            raise
+        return False
+    return True
 
 
 def broken_weights(state: TrainingState) -> list[str]:

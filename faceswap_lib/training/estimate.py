@@ -12,7 +12,7 @@ from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training.checkpoint import KEPT, TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.plan import PlannedPhase, plan_training
-from faceswap_lib.training.run_config import RunConfig, say_duration
+from faceswap_lib.training.run_config import RunConfig, parse_duration, say_duration
 from faceswap_lib.training.steps import Stepper, build_state
 from faceswap_lib.training.trainer import open_facesets
 
@@ -94,13 +94,13 @@ def estimate_training(
         timed.append((sum(phase.last - phase.first + 1 for phase in phases), statistics.median(seconds)))
         compiling += max(first - timed[-1][1], 0)
     checkpoint = _size_of(state)
-    backups = min(config.steps // run_config.backup_every, run_config.backups) if run_config.backup_every else 0
+    seconds = compiling + sum(steps * each for steps, each in timed)
     return Estimate(
         seconds_per_step=tuple(timed),
         compile_seconds=compiling,
         memory=peak_memory(),
         checkpoint=checkpoint,
-        disk=checkpoint * (min(KEPT, -(-config.steps // run_config.checkpoint_every)) + backups),
+        disk=checkpoint * _count_kept(config.steps, seconds, run_config),
         real=real,
     )
 
@@ -122,6 +122,15 @@ def _time_step(stepper: Stepper, step: int) -> float:
     before = stepper.state.seconds
     stepper.take()
     return stepper.state.seconds - before
+
+
+def _count_kept(steps: int, seconds: float, run_config: RunConfig) -> int:
+    """How many checkpoints and backups there are at the end of so many steps that took so many seconds."""
+    before_last = int(seconds / parse_duration(run_config.checkpoint_interval))
+    if run_config.checkpoint_every:
+        before_last += (steps - 1) // run_config.checkpoint_every
+    backups = min(steps // run_config.backup_every, run_config.backups) if run_config.backup_every else 0
+    return min(KEPT, before_last + 1) + backups
 
 
 def _size_of(state: TrainingState) -> int:

@@ -2,6 +2,8 @@
 
 import logging
 import pathlib
+import time
+import typing
 
 from faceswap_lib.errors import TrainingError
 from faceswap_lib.training.checkpoint import TrainingState, read_checkpoint, write_backup, write_checkpoint
@@ -9,7 +11,7 @@ from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.guard import TRIES
 from faceswap_lib.training.history import note_rollback
 from faceswap_lib.training.mirror import Mirror
-from faceswap_lib.training.run_config import RunConfig
+from faceswap_lib.training.run_config import RunConfig, parse_duration
 from faceswap_lib.training.steps import reset_state
 
 logger = logging.getLogger(__name__)
@@ -23,7 +25,8 @@ class Keeper:
         state: Of the training.
         config: Options of the training.
         run_config: How often what is written.
-        mirror: Gets a copy of every checkpoint.
+        mirror: Told of every checkpoint; copies as often as it should.
+        clock: Gives seconds since any fixed moment.
     """
 
     def __init__(
@@ -33,17 +36,22 @@ class Keeper:
         config: TrainConfig,
         run_config: RunConfig,
         mirror: Mirror | None,
+        *,
+        clock: typing.Callable[[], float] = time.monotonic,
     ):
         self._checkpoints, self._rollbacks = folder / "checkpoints", folder / "rollbacks.jsonl"
         self._state, self._config, self._run_config, self._mirror = state, config, run_config, mirror
+        self._interval, self._clock = parse_duration(run_config.checkpoint_interval), clock
+        self._saved_at = clock()
         self._due = False
         self._backup_due = False
 
     def note_step(self) -> None:
-        """Remembers whether this step asks for a checkpoint or a backup."""
-        step, every = self._state.step, self._run_config.backup_every
-        self._due |= step % self._run_config.checkpoint_every == 0 or step == self._config.steps
-        self._backup_due |= every > 0 and step % every == 0
+        """Remembers whether this step, or the time, asks for a checkpoint or a backup."""
+        step, options = self._state.step, self._run_config
+        by_time = self._clock() - self._saved_at >= self._interval
+        self._due |= by_time or _is_multiple(step, options.checkpoint_every) or step == self._config.steps
+        self._backup_due |= _is_multiple(step, options.backup_every)
 
     @property
     def is_due(self) -> bool:
@@ -51,7 +59,7 @@ class Keeper:
         return self._due or self._backup_due
 
     def save(self) -> None:
-        """Writes a checkpoint, a backup where one is due, and sends the mirror its copy."""
+        """Writes a checkpoint, and a backup where one is due, and tells the mirror."""
         state = self._state
         if state.step > state.trouble:
             state.strikes = 0
@@ -61,6 +69,7 @@ class Keeper:
         if self._mirror is not None:
             self._mirror.update()
         self._due = self._backup_due = False
+        self._saved_at = self._clock()
 
     def roll_back(self, reason: str) -> None:
         """Takes the state back to the last good checkpoint, with half the learning rates and other batches to come.
@@ -97,3 +106,7 @@ class Keeper:
             factor,
         )
         self.save()
+
+
+def _is_multiple(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0

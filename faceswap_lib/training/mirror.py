@@ -1,16 +1,18 @@
-"""The mirror: a second place, slow and liable to vanish, that gets a copy of every finished checkpoint.
+"""The mirror: a second place, slow and liable to vanish, that gets a copy of the newest checkpoints from time to time.
 
 A thread of its own copies, so that training never waits; what fails is told once, counted, and tried again at the next
-checkpoint. Histories are copied before the checkpoints they belong to: a checkpoint in the mirror never knows of more
-than lies beside it.
+checkpoint. What the mirror still lacks at the end is copied then. Histories are copied before the checkpoints they
+belong to: a checkpoint in the mirror never knows of more than lies beside it.
 """
 
 import logging
 import pathlib
 import threading
+import time
+import typing
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.files import copy_whole, is_copy
+from faceswap_lib.files import copy_whole, is_copy, remove_emptied
 from faceswap_lib.training.checkpoint import list_checkpoints, progress_of
 
 logger = logging.getLogger(__name__)
@@ -27,23 +29,35 @@ class Mirror:
     Args:
         folder: The run's folder.
         root: The mirror, which must be there.
+        interval: Seconds between the beginnings of two copies, on average: one begins with the first checkpoint that
+            comes when it is time.
         patience: Seconds to wait for the last copy.
+        clock: Gives seconds since any fixed moment.
 
     Attributes:
-        failures: How many copies failed or were left out because the one before was not finished.
+        failures: How many copies failed, the last one too if it took longer than `patience`.
         copies: How many succeeded.
 
     Raises:
         InputError: If the mirror lies in a folder that is not there.
     """
 
-    def __init__(self, folder: pathlib.Path, root: pathlib.Path, *, patience: float = PATIENCE):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        root: pathlib.Path,
+        *,
+        interval: float = 0.0,
+        patience: float = PATIENCE,
+        clock: typing.Callable[[], float] = time.monotonic,
+    ):
         if not root.is_dir() and not root.parent.is_dir():
             raise InputError(f"mirror: {root.parent} is not there; mount it or name another folder")
         self._folder, self._root, self._patience = folder, root, patience
+        self._interval, self._clock, self._due_at = interval, clock, -float("inf")
         self._thread: threading.Thread | None = None
         self.failures = self.copies = 0
-        self._behind = True
+        self._updates, self._copied = 1, 0  # what is there to begin with counts as one
 
     @property
     def run(self) -> pathlib.Path:
@@ -63,24 +77,30 @@ class Mirror:
         logger.info("%s is further than %s; going on from its copy", self.run, self._folder)
         return True
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is not copied yet."""
+        return self._copied < self._updates
+
     def update(self) -> None:
-        """Begins to copy what is new; does nothing but count while an earlier copy is under way."""
-        if self._thread is not None and self._thread.is_alive():
-            self._note_failure("the copy before is not finished")
-            return
-        self._thread = threading.Thread(target=self._copy, name="mirror", daemon=True)
-        self._thread.start()
+        """Takes note of a new checkpoint, and begins to copy all that is new if it is time and no copy is under way."""
+        self._updates += 1
+        now = self._clock()
+        if now >= self._due_at and not self._is_copying():
+            following = self._due_at + self._interval
+            self._due_at = following if following > now else now + self._interval
+            self._begin_copy()
 
     def close(self) -> None:
-        """Waits for the last copy, for a while, and says what the mirror lacks."""
+        """Copies what the mirror still lacks, waits for it, but not forever, and says what it lacks then."""
         if self._thread is not None:
             self._thread.join(self._patience)
-        if self._behind and (self._thread is None or not self._thread.is_alive()):
-            self.update()
+        if self.is_behind and not self._is_copying():
+            self._begin_copy()
             self._thread.join(self._patience)
-        if self._thread.is_alive():
+        if self._is_copying():
             self._note_failure(f"the last copy took more than {self._patience:.0f} s")
-        if self._behind:
+        if self.is_behind:
             logger.warning("the mirror %s lacks the newest checkpoint; copy %s there", self.run, self._folder)
 
     def _make_root(self) -> None:
@@ -89,14 +109,23 @@ class Mirror:
         except OSError as error:
             self._note_failure(str(error))
 
-    def _copy(self) -> None:
+    def _is_copying(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _begin_copy(self) -> None:
+        self._thread = threading.Thread(target=self._copy, args=(self._updates,), name="mirror", daemon=True)
+        self._thread.start()
+
+    def _copy(self, updates: int) -> None:
+        """Copies what the run has after so many updates."""
         try:
             self._copy_forward()
         except OSError as error:
+            self._due_at = -float("inf")  # tried again at the next checkpoint
             self._note_failure(str(error))
         else:
             self.copies += 1
-            self._behind = False
+            self._copied = updates
 
     def _copy_forward(self) -> None:
         if not self._root.is_dir():
@@ -110,7 +139,6 @@ class Mirror:
 
     def _note_failure(self, reason: str) -> None:
         self.failures += 1
-        self._behind = True
         if self.failures == 1:
             logger.warning("mirror: %s; training goes on, and the next checkpoint is copied again", reason)
 
@@ -118,7 +146,8 @@ class Mirror:
 def copy_run(source: pathlib.Path, target: pathlib.Path) -> None:
     """Makes one folder of a run the copy of another: options, histories, checkpoints, newest previews.
 
-    Every file is whole or not there at any moment. Checkpoints that `source` does not have are removed at the end.
+    Every file is whole or not there at any moment. Checkpoints that `source` does not have are removed at the end,
+    emptied first, see `remove_emptied`.
 
     Raises:
         OSError: If something cannot be read or written.
@@ -132,7 +161,7 @@ def copy_run(source: pathlib.Path, target: pathlib.Path) -> None:
             _copy_file(path, copy)
     for path in list_checkpoints(target / "checkpoints"):
         if path.name not in {checkpoint.name for checkpoint in checkpoints}:
-            path.unlink(missing_ok=True)
+            remove_emptied(path)
 
 
 def _copy_file(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -1,6 +1,7 @@
 """The reporter: what is seen of a training while it runs: progress bar, history, callbacks, previews, TensorBoard."""
 
 import pathlib
+import time
 import typing
 
 import numpy as np
@@ -9,7 +10,7 @@ from tqdm.auto import tqdm
 from faceswap_lib.media import write_image
 from faceswap_lib.training.board import Board
 from faceswap_lib.training.history import HistoryWriter
-from faceswap_lib.training.run_config import RunConfig
+from faceswap_lib.training.run_config import RunConfig, parse_duration
 
 SHOWN = ("reconstruction_a", "reconstruction_b")
 """Terms that stand behind the progress bar."""
@@ -40,6 +41,7 @@ class Reporter:
         on_log: Called with every logged step and its terms.
         on_preview: Called with every preview.
         progress: Show a progress bar, with steps per second and the time left.
+        clock: Gives seconds since any fixed moment.
     """
 
     def __init__(
@@ -54,9 +56,12 @@ class Reporter:
         on_log: StepCallback | None = None,
         on_preview: PreviewCallback | None = None,
         progress: bool = False,
+        clock: typing.Callable[[], float] = time.monotonic,
     ):
         self._folder, self._run_config, self._steps = folder, run_config, steps
         self._draw, self._on_log, self._on_preview = draw, on_log, on_preview
+        self._interval, self._clock = parse_duration(run_config.preview_interval), clock
+        self._drawn_at = clock()
         self._board = Board(folder / "tensorboard", step) if run_config.tensorboard else None
         self._history = HistoryWriter(folder / "history.jsonl", history_bytes)
         self._bar = tqdm(total=steps, initial=step, desc="train", unit="step", disable=not progress)
@@ -81,13 +86,18 @@ class Reporter:
                 self._board.add_terms(step, terms)
             if self._on_log:
                 self._on_log(step, terms)
-        if step % self._run_config.preview_every == 0 or last:
-            picture = self._draw()
-            write_image(self._folder / "previews" / f"step-{step:08d}.png", picture)
-            if self._board:
-                self._board.add_picture(step, picture)
-            if self._on_preview:
-                self._on_preview(step, picture)
+        every, passed = self._run_config.preview_every, self._clock() - self._drawn_at
+        if passed >= self._interval or (every > 0 and step % every == 0) or last:
+            self._show_preview(step)
+            self._drawn_at = self._clock()
+
+    def _show_preview(self, step: int) -> None:
+        picture = self._draw()
+        write_image(self._folder / "previews" / f"step-{step:08d}.png", picture)
+        if self._board:
+            self._board.add_picture(step, picture)
+        if self._on_preview:
+            self._on_preview(step, picture)
 
     def flush(self) -> int:
         """Puts the history on disk; gives its length in bytes."""

@@ -16,11 +16,16 @@ class RunConfig:
     """How a run is kept and watched."""
 
     log_every: Annotated[int, Doc("steps between lines of history.jsonl")] = 10
-    checkpoint_every: Annotated[int, Doc("steps between checkpoints")] = 250
-    preview_every: Annotated[int, Doc("steps between preview pictures")] = 250
+    checkpoint_interval: Annotated[
+        str, Doc("time between checkpoints, as in 90s, 3m or 1h; empty for none by time")
+    ] = "3m"
+    checkpoint_every: Annotated[int, Doc("steps between checkpoints, besides those by time; 0 for none by steps")] = 0
+    preview_interval: Annotated[str, Doc("time between preview pictures; empty for none by time")] = "1m"
+    preview_every: Annotated[int, Doc("steps between preview pictures, besides those by time; 0 for none by steps")] = 0
     mirror: Annotated[
-        pathlib.Path | None, Doc("folder, on Google Drive for example, that gets a copy of every finished checkpoint")
+        pathlib.Path | None, Doc("folder, on Google Drive for example, that gets a copy of the newest checkpoints")
     ] = None
+    mirror_interval: Annotated[str, Doc("time between copies to the mirror; empty for one at the end alone")] = "10m"
     backup_every: Annotated[int, Doc("steps between backups, which stay when newer checkpoints come; 0 for none")] = 0
     backups: Annotated[int, Doc("how many backups are kept, the newest")] = 5
     devices: Annotated[int, Doc("devices that share every batch; several need Keras on jax")] = 1
@@ -29,17 +34,20 @@ class RunConfig:
     guard: Annotated[bool, Doc("go back to the last good checkpoint when the training breaks down")] = True
 
     def __post_init__(self):
-        for name in ("log_every", "checkpoint_every", "preview_every", "backups", "devices"):
+        for name in ("log_every", "backups", "devices"):
             check_range(name, getattr(self, name), 1, 100_000_000)
-        check_range("backup_every", self.backup_every, 0, 100_000_000)
-        parse_duration(self.until)
+        for name in ("checkpoint_every", "preview_every", "backup_every"):
+            check_range(name, getattr(self, name), 0, 100_000_000)
+        for name in ("checkpoint_interval", "preview_interval", "mirror_interval", "until"):
+            parse_duration(getattr(self, name), name)
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, name: str = "until") -> float:
     """Reads a length of time.
 
     Args:
         text: Numbers with d, h, m or s behind them, as in `2h`, `90m`, `1h30m`; empty for no limit.
+        name: Of the option, for the message.
 
     Returns:
         Seconds; infinity for no limit.
@@ -52,7 +60,7 @@ def parse_duration(text: str) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
     seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
-        raise InputError(f"until: expected a time as in 45s, 90m, 2h or 1h30m, got '{text}'")
+        raise InputError(f"{name}: expected a time as in 45s, 90m, 2h or 1h30m, got '{text}'")
     return seconds
 
 

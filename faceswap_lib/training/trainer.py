@@ -88,7 +88,8 @@ def train(
     began = time.monotonic()
     facesets = open_facesets(workspace)
     folder = workspace.run(run)
-    mirror = Mirror(folder, run_config.mirror) if run_config.mirror else None
+    apart = parse_duration(run_config.mirror_interval)
+    mirror = Mirror(folder, run_config.mirror, interval=apart) if run_config.mirror else None
     if mirror is not None and (mirror.run / CONFIG).is_file():
         network_config = agree_networks(mirror.run, network_config)
     network_config = agree_networks(folder, network_config)
