@@ -11,6 +11,7 @@ import pytest
 from faceswap_lib.errors import CheckpointError
 from faceswap_lib.networks import NetworkConfig, build_networks
 from faceswap_lib.networks.config import WIDTHS
+from faceswap_lib.training import checkpoint
 from faceswap_lib.training.checkpoint import (
     BACKUPS,
     KEPT,
@@ -265,6 +266,50 @@ def test_a_checkpoint_written_after_going_back_removes_the_later_ones(folder, st
     state.step = 3
     write_checkpoint(folder, state)
     assert [path.name for path in list_checkpoints(folder)] == ["step-00000003.npz"]
+
+
+@pytest.fixture
+def open_file(folder, monkeypatch):
+    """The newest checkpoint is being copied, on a system that does not remove open files; gives its path."""
+    path, unlink = folder / "step-00000005.npz", type(folder).unlink
+
+    def refuse(other, missing_ok=False):
+        if other == path:
+            raise PermissionError(13, "it is being used by another process")
+        unlink(other, missing_ok=missing_ok)
+
+    monkeypatch.setattr(type(folder), "unlink", refuse)
+    return path
+
+
+def test_an_old_checkpoint_that_is_open_goes_with_the_next_one_where_windows_refuses(
+    folder, state, open_file, monkeypatch
+):
+    monkeypatch.setattr(checkpoint, "OPEN_FILES_STAY", True)
+    for state.step in (6, 7):
+        write_checkpoint(folder, state)
+    assert [path.name[10:13] for path in list_checkpoints(folder)] == ["007", "006", "005"]
+    monkeypatch.undo()
+    state.step = 8
+    write_checkpoint(folder, state)
+    assert [path.name[10:13] for path in list_checkpoints(folder)] == ["008", "007"]
+
+
+def test_a_later_checkpoint_that_is_open_is_not_gone_on_from(folder, state, open_file, monkeypatch):
+    monkeypatch.setattr(checkpoint, "OPEN_FILES_STAY", True)
+    state.step = 4
+    write_checkpoint(folder, state)
+    other = make_state(9)
+    assert read_checkpoint(folder, other) and other.step == 4
+
+
+def test_a_checkpoint_that_may_not_be_removed_is_an_error_elsewhere(folder, state, open_file, monkeypatch):
+    monkeypatch.setattr(checkpoint, "OPEN_FILES_STAY", False)
+    state.step = 6
+    write_checkpoint(folder, state)
+    state.step = 7
+    with pytest.raises(PermissionError):
+        write_checkpoint(folder, state)
 
 
 def test_progress_counts_rollbacks_first_and_whole_files_only(folder, state):

@@ -30,6 +30,9 @@ KEPT = 2
 BACKUPS = "backups"
 """Folder of the backups, beside the checkpoints."""
 
+OPEN_FILES_STAY = os.name == "nt"
+"""Whether the system refuses to remove a file that is open, as Windows does while the mirror's thread copies it."""
+
 COUNTERS = ("step", "history_bytes", "rollbacks", "strikes", "trouble", "swapped")
 """What stands in a file's `position`, in this order; a file may end early, then the rest is 0."""
 
@@ -106,14 +109,11 @@ def write_backup(folder: pathlib.Path, state: TrainingState, kept: int) -> pathl
 
 
 def _remove(path: pathlib.Path) -> bool:
-    """Removes a checkpoint; gives False where Windows refuses because the mirror's thread is just copying it.
-
-    The next checkpoint removes it then.
-    """
+    """Removes a checkpoint; gives False where that must wait for the next one, see `OPEN_FILES_STAY`."""
     try:
         path.unlink()
     except PermissionError:
-        if os.name != "nt":
+        if not OPEN_FILES_STAY:
             raise
         return False
     return True

@@ -25,7 +25,9 @@ class RunConfig:
     mirror: Annotated[
         pathlib.Path | None, Doc("folder, on Google Drive for example, that gets a copy of the newest checkpoints")
     ] = None
-    mirror_interval: Annotated[str, Doc("time between copies to the mirror; empty for one at the end alone")] = "10m"
+    mirror_interval: Annotated[
+        str, Doc("time between copies to the mirror; empty for one at once and one at the end")
+    ] = "10m"
     backup_every: Annotated[int, Doc("steps between backups, which stay when newer checkpoints come; 0 for none")] = 0
     backups: Annotated[int, Doc("how many backups are kept, the newest")] = 5
     devices: Annotated[int, Doc("devices that share every batch; several need Keras on jax")] = 1
