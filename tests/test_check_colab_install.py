@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 from tests.conftest import ROOT
-from tools.check_colab_install import Outcome, find_lost, read_constraints, to_lines
+from tools import check_colab_install
+from tools.check_colab_install import Outcome, find_lost, read_constraints, resolve, to_lines
 
 LISTED = {"numpy": "2.1.3", "pyyaml": "6.0.3", "torch": "2.1+cu128"}
 
@@ -13,6 +14,24 @@ LISTED = {"numpy": "2.1.3", "pyyaml": "6.0.3", "torch": "2.1+cu128"}
 def test_a_list_is_read_as_it_is_written():
     text = "# a list\nnumpy==2.1.3\nPyYAML==6.0.3  # note\nno version\ntorch==2.1+cu128\n"
     assert read_constraints(text) == LISTED
+
+
+def test_of_two_lines_for_one_package_the_first_counts():
+    assert read_constraints("six==1.17.0\nzope.interface==8.0\nSix==1.16.0\nzope_interface==5.4\n") == {
+        "six": "1.17.0",
+        "zope-interface": "8.0",
+    }
+
+
+def test_a_version_that_pip_cannot_read_is_left_out_and_named(monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        check_colab_install, "ask_pip", lambda *asked: given.append(asked[-1]) or ({"torch": "2.1+cu128"}, "")
+    )
+    listed = {"torch": "2.1+cu128", "distro-info": "1.1build1"}
+    outcome = resolve(sys.executable, "project", "", listed)
+    assert given == [{"torch": "2.1+cu128"}] and outcome.unusable == ["distro-info"]
+    assert to_lines(outcome, listed)[0] == "no such version for this Python: distro-info==1.1build1; took none"
 
 
 def test_only_listed_versions_that_do_not_exist_here_are_left_out():

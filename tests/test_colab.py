@@ -1,15 +1,19 @@
 """The Colab notebooks: what their own cells do on Google's machines, and that one's work is the next one's."""
 
+import importlib.util
 import json
 import os
 import pathlib
 import re
 import shutil
 import sys
+import types
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
+from faceswap_lib.devices import Device
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.consent import read_consent
@@ -96,16 +100,18 @@ def test_a_colab_notebook_has_the_cells_that_its_parameters_ask_for(text: str, n
     [parameters] = [c.source for c in read_notebook(name).cells if "parameters" in c.metadata.get("tags", [])]
     order = [
         "drive.mount",
-        "INSTALL_FROM",
+        "list_packages():",
+        "INSTALL_FROM =",
         "moved =",
-        "list_devices",
+        "device.has_bfloat16",
+        "BENCHMARK =",
         parameters,
         "fetch_work",
         "keep_work",
         "DOWNLOAD",
     ]
     places = [next(index for index, source in enumerate(sources) if text in source) for text in order]
-    assert places == sorted(places) and places[:4] == [0, 1, 2, 3] and places[-1] == len(sources) - 1
+    assert places == sorted(places) and places[:6] == [*range(6)] and places[-1] == len(sources) - 1
     asked = {"MIRROR": "MIRROR or KEEP", "VIDEO": "VIDEO, CONSENT =", "VIDEO_A": "VIDEO_A, VIDEO_B, CONSENT ="}
     for parameter, sign in asked.items():
         wanted = re.search(rf"^{parameter} = ", parameters, re.MULTILINE) is not None
@@ -173,6 +179,11 @@ def test_without_colab_nothing_is_mounted(tmp_path, monkeypatch):
     assert not names["has_drive"] and not (tmp_path / "mnt").exists()
 
 
+def listing() -> str:
+    """The cell that reads which packages there are."""
+    return cell_of("faceswap_demo", "def list_packages")
+
+
 @pytest.mark.parametrize("where", ["here", "drive", "nowhere"])
 def test_the_zip_is_found_here_and_in_the_drive(tmp_path, monkeypatch, where):
     here, my_drive = tmp_path / "content", tmp_path / "MyDrive"
@@ -182,7 +193,8 @@ def test_the_zip_is_found_here_and_in_the_drive(tmp_path, monkeypatch, where):
     if where in places:
         places[where].touch()
     source = cell_of("faceswap_demo", "%pip").replace("/content/", f"{here}/").replace("%pip", "# %pip")
-    names = run_cell(source, {"pathlib": pathlib, "my_drive": my_drive}, tmp_path, monkeypatch)
+    names = run_cell(listing(), {"pathlib": pathlib}, tmp_path, monkeypatch)
+    names = run_cell(source, {**names, "importlib": importlib, "my_drive": my_drive}, tmp_path, monkeypatch)
     assert names["INSTALL_FROM"] == places.get(where, places["here"]).as_uri()
     fixed = (tmp_path / "constraints.txt").read_text().splitlines()
     assert f"numpy=={names['before']['numpy']}" in fixed
@@ -190,16 +202,40 @@ def test_the_zip_is_found_here_and_in_the_drive(tmp_path, monkeypatch, where):
 
 
 def test_what_moved_is_named(monkeypatch, tmp_path, capsys):
-    import importlib.metadata
-
-    now = {package.name: package.version for package in importlib.metadata.distributions()}
+    names = run_cell(listing(), {"pathlib": pathlib}, tmp_path, monkeypatch)
+    now = names["before"]
     before = {**now, "numpy": "1.0", "gone": "2"}
-    del before["pyyaml" if "pyyaml" in before else "PyYAML"]
-    source = cell_of("faceswap_demo", "moved = {name")
-    names = run_cell(source, {"importlib": importlib, "before": before}, tmp_path, monkeypatch)
+    del before["pyyaml"]
+    names = run_cell(cell_of("faceswap_demo", "moved = {name"), {**names, "before": before}, tmp_path, monkeypatch)
     assert names["moved"] == {"numpy": ("1.0", now["numpy"]), "gone": ("2", None)}
     told = capsys.readouterr().out
-    assert f"{len(before)} packages were here, 2 of them moved" in told and re.search(r"new: py-?yaml \d", told, re.I)
+    assert f"{len(before)} packages were here, 2 of them moved" in told
+    assert re.search(r"new: (faceswap-lib \d\S+, )?pyyaml \d", told)
+
+
+@pytest.mark.parametrize(("ticked", "asked"), [(False, []), (True, ["faceswap doctor --benchmark"])])
+def test_the_machine_is_measured_when_it_is_asked_for(tmp_path, monkeypatch, ticked, asked):
+    source = cell_of("faceswap_demo", "BENCHMARK = False").replace("BENCHMARK = False", f"BENCHMARK = {ticked}")
+    assert source.startswith('# @title Benchmark this machine { display-mode: "form" }')
+    given = []
+    shell = types.SimpleNamespace(system=given.append)
+    run_cell(TransformerManager().transform_cell(source), {"get_ipython": lambda: shell}, tmp_path, monkeypatch)
+    assert given == asked
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        (Device(name="gpu:0", description="Tesla T4", compute_capability=(7, 5)), "gpu:0 Tesla T4 without bfloat16"),
+        (Device(name="gpu:0", description="NVIDIA L4", compute_capability=(8, 9)), "gpu:0 NVIDIA L4 with bfloat16"),
+        (Device(name="cpu:0"), "no GPU"),
+    ],
+)
+def test_the_gpu_is_named_and_whether_it_has_bfloat16(tmp_path, monkeypatch, capsys, device, told):
+    monkeypatch.setattr("faceswap_lib.devices.list_devices", lambda: [device])
+    run_cell(cell_of("faceswap_demo", "device.has_bfloat16"), {"os": os}, tmp_path, monkeypatch)
+    shown = capsys.readouterr().out
+    assert told in shown and ("no GPU" in shown) == device.is_cpu
 
 
 def run_video_cell(stubs, monkeypatch, portrait_clips, part: str, before: dict, **form) -> dict:

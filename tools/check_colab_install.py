@@ -4,8 +4,9 @@
 
 CONSTRAINTS is a file of lines `name==version`. pip resolves the package under them without installing anything, with
 the Python named. Exit code 0: it resolves, and what is new is listed; 1: it cannot without moving something, and pip's
-reason is printed. A listed version that does not exist for that Python cannot constrain anything there; such lines are
-left out and named.
+reason is printed. A listed version that does not exist for that Python, or that is none as Python's packages count
+them, cannot constrain anything; such lines are left out and named. Of several lines for one package the first counts,
+as it does on Python's path.
 """
 
 import argparse
@@ -16,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import typing
+
+from packaging.version import VERSION_PATTERN
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOST = re.compile(r"no matching distributions available for your environment:\n((?:[ \t]+\S+\n)+)")
@@ -45,10 +48,12 @@ def main() -> int:
 
 
 def read_constraints(text: str) -> dict[str, str]:
-    """Reads `name==version` lines; comments and anything else are passed over."""
+    """Reads `name==version` lines, of several for one package the first; comments and anything else are passed over."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    pairs = (line.split("==") for line in lines if line.count("==") == 1)
-    return {to_plain(name): version.strip() for name, version in pairs}
+    listed: dict[str, str] = {}
+    for name, version in (line.split("==") for line in lines if line.count("==") == 1):
+        listed.setdefault(to_plain(name), version.strip())
+    return listed
 
 
 def to_plain(name: str) -> str:
@@ -58,7 +63,8 @@ def to_plain(name: str) -> str:
 
 def resolve(python: str, project: str, extras: str, listed: dict[str, str]) -> Outcome:
     """Asks pip, leaving out constraints that this Python has no distribution for, until it says yes or really no."""
-    unusable: list[str] = []
+    is_version = re.compile(VERSION_PATTERN, re.VERBOSE | re.IGNORECASE).fullmatch
+    unusable = [name for name, version in listed.items() if not is_version(version)]
     for _ in range(TRIES):
         used = {name: version for name, version in listed.items() if name not in unusable}
         versions, words = ask_pip(python, project, extras, used)

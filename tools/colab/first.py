@@ -52,45 +52,91 @@ print("copies go to Google Drive" if has_drive else "no Drive: what you do not d
 
 # %% [markdown]
 # Now the package. The versions of everything that is installed already are given to pip as *constraints*: it may add
-# packages, and if it cannot do so without changing one of Google's, it stops and says why. `INSTALL_FROM` is an address
-# or a file. A file must be there first: a zip of the project's folder, dropped into the folder view at the left, or,
-# once for all sessions, into your Drive.
+# packages, and if it cannot do so without changing one of Google's, it stops and says why. Some packages are there
+# twice, a new copy and an older one of the system's further back on Python's path. The first one counts: it is what
+# Python imports and what pip takes for installed.
+
+# %%
+# @title What is here already
+import importlib.metadata
+import re
+
+from packaging.version import VERSION_PATTERN
+
+
+def list_packages():
+    """Versions by name as pip spells it, of several copies the first on the path; and how many have no name."""
+    found, nameless = {}, 0
+    for package in importlib.metadata.distributions():
+        if name := package.metadata.get("Name"):
+            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), package.metadata.get("Version") or "none")
+        else:
+            nameless += 1
+    return found, nameless
+
+
+before, nameless = list_packages()
+before.pop("faceswap-lib", None)
+pin = re.compile(rf"[a-z0-9]([a-z0-9-]*[a-z0-9])?=={VERSION_PATTERN}", re.VERBOSE | re.IGNORECASE)
+fixed = [line for name, version in before.items() if pin.fullmatch(line := f"{name}=={version}")]
+pathlib.Path("constraints.txt").write_text("\n".join(fixed))
+broken = len(before) - len(fixed) + nameless
+print(f"{len(fixed)} packages must stay as they are; {broken} have no name or version that pip can use")
+
+# %% [markdown]
+# `INSTALL_FROM` is an address or a file. A file must be there first: a zip of the project's folder, dropped into the
+# folder view at the left, or, once for all sessions, into your Drive.
 
 # %%
 # @title Install
-import importlib.metadata
-
 INSTALL_FROM = "$install_from"  # @param {type:"string"}
-if not INSTALL_FROM.startswith("git+"):  # a zip of the project's folder, here or in Drive
+if "://" not in INSTALL_FROM:  # a zip of the project's folder, here or in Drive
     places = [pathlib.Path(INSTALL_FROM), my_drive / pathlib.Path(INSTALL_FROM).name]
     INSTALL_FROM = next((path for path in places if path.exists()), places[0]).absolute().as_uri()
 
-before = {package.name: package.version for package in importlib.metadata.distributions() if package.name}
-fixed = [f"{name}=={version}" for name, version in before.items() if name.replace("-", "_") != "faceswap_lib"]
-pathlib.Path("constraints.txt").write_text("\n".join(fixed))
+# %pip install --constraint constraints.txt "faceswap_lib[colab] @ {INSTALL_FROM}"
 
-# %pip install --quiet --constraint constraints.txt "faceswap_lib[colab] @ {INSTALL_FROM}"
+importlib.invalidate_caches()
+if not getattr(importlib.util.find_spec("faceswap_lib"), "origin", None):  # a mere folder of that name has none
+    raise RuntimeError(
+        "faceswap_lib is not installed: read what pip says above, check INSTALL_FROM "
+        f"(pip was given {INSTALL_FROM}), and run this cell again."
+    )
 
 # %% [markdown]
 # What has that changed? Nothing should have moved.
 
 # %%
-importlib.invalidate_caches()
-after = {package.name: package.version for package in importlib.metadata.distributions() if package.name}
+after, _ = list_packages()
 moved = {name: (old, after.get(name)) for name, old in before.items() if after.get(name) != old}
 print(f"{len(before)} packages were here, {len(moved)} of them moved", *moved.items(), sep="\n  ")
 print("new:", ", ".join(f"{name} {after[name]}" for name in sorted(after.keys() - before.keys())) or "none")
 
 # %% [markdown]
-# Is there a GPU? Everything here also works without one, only slower. *Runtime > Change runtime type* offers one.
+# Is there a GPU? Everything here also works without one, only slower. *Runtime > Change runtime type* offers one. An L4
+# or A100 multiplies numbers of 16 bits, *bfloat16*, faster than those of 32, and the library trains with them. A T4,
+# which the free tier gives, has no bfloat16; there it trains with float32.
 
 # %%
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import logging
 
-import keras
+from faceswap_lib.devices import list_devices
 
 logging.getLogger("tensorflow").setLevel("ERROR")  # its advice about retracing is meant for training loops
-devices = keras.distribution.list_devices()
-print(devices, "" if any("gpu" in device for device in devices) else "- no GPU: training takes as long as on a laptop")
+for device in list_devices():
+    print(device.name, device.description, "with bfloat16" if device.has_bfloat16 else "without bfloat16")
+if device.is_cpu:
+    print("no GPU: training takes as long as on a laptop")
+
+# %% [markdown]
+# How fast is this machine? Tick `BENCHMARK`: a few steps of training with and without compiling, a detection, a
+# conversion, about five minutes on a T4. If you ask somebody why it is slow, paste the table into the question.
+
+# %%
+# @title Benchmark this machine { display-mode: "form" }
+BENCHMARK = False  # @param {type:"boolean"}
+if BENCHMARK:
+    print("This takes some minutes.")
+    # !faceswap doctor --benchmark
