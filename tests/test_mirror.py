@@ -13,7 +13,7 @@ from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
-from faceswap_lib.training.mirror import Mirror
+from faceswap_lib.training.mirror import Mirror, copy_run
 from tests.conftest import contents, read_arrays
 
 
@@ -55,22 +55,55 @@ def test_the_mirror_gets_the_files_of_the_run_byte_for_byte(run, there):
     copier.update()
     copier.close()
     expected = contents(run)
-    for step in (1, 2):  # the newest five are enough
+    del expected["checkpoints/step-00000010.npz"]  # the newest one is enough
+    for step in (1, 2):  # and the newest five
         del expected[f"previews/step-{step:08d}.png"]
     assert contents(there / "run") == expected and (copier.copies, copier.failures) == (1, 0)
 
 
-def test_what_the_run_no_longer_has_goes_and_what_is_there_is_not_copied_again(run, there):
-    copier = Mirror(run, there)
-    copier.update()
-    copier.close()
+def test_a_copy_of_a_run_loses_what_the_run_no_longer_has_and_gets_nothing_twice(run, there):
+    copy_run(run, there / "run")
+    assert steps_of(there / "run") == [10, 20]
     stamp = (there / "run" / "checkpoints" / "step-00000020.npz").stat().st_mtime_ns
     write_run(run, 30)
     (run / "checkpoints" / "step-00000010.npz").unlink()
-    copier.update()
-    copier.close()
+    copy_run(run, there / "run")
     assert steps_of(there / "run") == [20, 30]
     assert (there / "run" / "checkpoints" / "step-00000020.npz").stat().st_mtime_ns == stamp
+
+
+def test_the_mirror_gets_the_newest_checkpoint_alone_and_keeps_the_one_it_had(run, there, monkeypatch):
+    copied, copyfile = [], shutil.copyfile
+
+    def note(source, target):
+        copied.append(source.name)
+        return copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", note)
+    copier = Mirror(run, there)
+    for steps, expected in (((20,), [20]), ((50, 60), [20, 60]), ((80, 90), [60, 90])):
+        shutil.rmtree(run / "checkpoints")
+        write_run(run, *steps)
+        copier.update()
+        copier._thread.join()
+        assert steps_of(there / "run") == expected
+        assert [name for name in copied if name.endswith(".npz")] == [f"step-{steps[-1]:08d}.npz"]
+        copied.clear()
+
+
+def test_after_going_back_the_mirror_keeps_nothing_of_what_was_given_up(run, there):
+    """Training went back from 40 to 10 and on to 50: what the mirror has of step 40 does not lead there."""
+    write_run(there / "run", 40)
+    shutil.rmtree(run / "checkpoints")
+    write_run(run, 30, 50, rollbacks=1)
+    copier = Mirror(run, there)
+    copier.update()
+    copier._thread.join()
+    assert steps_of(there / "run") == [50] and copier.failures == 0
+    write_run(run, 70, rollbacks=1)
+    copier.update()
+    copier.close()
+    assert steps_of(there / "run") == [50, 70]
 
 
 def test_a_run_that_has_gone_back_takes_its_mirror_back(run, there):
@@ -102,12 +135,11 @@ def test_what_is_removed_from_the_mirror_is_emptied_first(run, there, removed, m
     copier = Mirror(run, there)
     copier.update()
     copier.close()
-    write_run(run, 30)
-    (run / "checkpoints" / "step-00000010.npz").unlink()
-    assert removed.pop("step-00000010.npz") > 8000  # here, where nobody keeps it
-    copier.update()
-    copier.close()
-    assert steps_of(there / "run") == [20, 30] and removed == {"step-00000010.npz": 0}
+    for step in (30, 40):
+        write_run(run, step)
+        copier.update()
+        copier.close()
+    assert steps_of(there / "run") == [30, 40] and removed == {"step-00000020.npz": 0}
 
     def fill_up(source, target):
         pathlib.Path(target).write_bytes(b"half")
@@ -151,7 +183,7 @@ def test_after_a_failure_the_next_update_tries_again(run, there):
     now = 180.0
     copier.update()
     copier._thread.join()
-    assert (copier.copies, copier.failures) == (1, 1) and steps_of(there / "run") == [10, 20]
+    assert (copier.copies, copier.failures) == (1, 1) and steps_of(there / "run") == [20]
 
 
 # What goes wrong -----------------------------------------------------------------------------------------------------
@@ -168,7 +200,7 @@ def test_a_folder_that_vanishes_and_comes_back(run, there, caplog):
     away.rename(there)
     copier.update()
     copier.close()
-    assert steps_of(there / "run") == [10, 20] and copier.copies == 1
+    assert steps_of(there / "run") == [20] and copier.copies == 1
 
 
 @pytest.mark.parametrize(("number", "reason"), [(28, "No space left on device"), (30, "Read-only file system")])
@@ -204,7 +236,7 @@ def test_a_slow_folder_keeps_nobody_waiting(run, there, caplog, monkeypatch):
     assert "the last copy took more than 0 s" in caplog.text and "lacks the newest checkpoint" in caplog.text
     blocked.set()
     copier._thread.join()
-    assert steps_of(there / "run") == [10, 20]
+    assert steps_of(there / "run") == [20]
 
 
 def test_what_came_while_a_copy_was_under_way_is_copied_after_it_and_nothing_failed(run, there, caplog, monkeypatch):
@@ -223,7 +255,7 @@ def test_what_came_while_a_copy_was_under_way_is_copied_after_it_and_nothing_fai
     copier.update()  # the first copy has listed its files and is under way
     blocked.set()
     copier.close()
-    assert steps_of(there / "run") == [10, 20, 30]
+    assert steps_of(there / "run") == [20, 30]
     assert (copier.copies, copier.failures, copier.is_behind, caplog.text) == (2, 0, False, "")
 
 
@@ -236,19 +268,39 @@ def test_a_mirror_that_is_further_is_left_alone(run, there, caplog):
     assert contents(there) == before and "is at step 500, this run at 20" in caplog.text
 
 
-def test_a_checkpoint_that_training_removes_meanwhile_is_no_failure(run, there, monkeypatch):
-    copyfile = shutil.copyfile
+@pytest.fixture
+def vanishing(run, monkeypatch) -> list[str]:
+    """Checkpoints that training removes right before they are copied; each goes once."""
+    names, copyfile = [], shutil.copyfile
 
     def remove_first(source, target):
-        if source.name == "step-00000010.npz":
+        if source.name in names:
+            names.remove(source.name)
             source.unlink()
         return copyfile(source, target)
 
     monkeypatch.setattr(shutil, "copyfile", remove_first)
+    return names
+
+
+def test_an_old_checkpoint_that_training_removes_meanwhile_is_left_out(run, there, vanishing):
+    vanishing.append("step-00000010.npz")
+    copy_run(run, there / "run")
+    assert steps_of(there / "run") == [20]
+
+
+def test_where_the_newest_one_goes_meanwhile_the_next_is_copied_and_nothing_is_removed(run, there, vanishing, caplog):
+    write_run(there / "run", 5)
+    vanishing.append("step-00000020.npz")
     copier = Mirror(run, there)
     copier.update()
+    copier._thread.join()
+    assert steps_of(there / "run") == [5] and copier.failures == 1
+    assert "step-00000020.npz was removed before it was copied" in caplog.text
+    write_run(run, 30)
+    copier.update()
     copier.close()
-    assert steps_of(there / "run") == [20] and copier.failures == 0
+    assert steps_of(there / "run") == [5, 30] and copier.failures == 1
 
 
 def test_a_mirror_in_a_folder_that_is_not_there_is_refused(run, tmp_path):

@@ -187,11 +187,17 @@ def progress_of(folder: pathlib.Path, *, thorough: bool = True) -> tuple[int, in
         folder: Where the checkpoints lie.
         thorough: Read the whole file and check its sums, not just the few bytes that say how far it is.
     """
-    for path in list_checkpoints(folder):
-        if (arrays := read_arrays(path, only=None if thorough else "position")) is not None:
-            position = [*arrays["position"].tolist(), 0, 0]
-            return position[2], position[0]
-    return -1, 0
+    found = (read_progress(path, thorough=thorough) for path in list_checkpoints(folder))
+    return next((progress for progress in found if progress is not None), (-1, 0))
+
+
+def read_progress(path: pathlib.Path, *, thorough: bool = True) -> tuple[int, int] | None:
+    """Reads the rollbacks and the step of one checkpoint; None, and a warning, if it is damaged."""
+    arrays = read_arrays(path, only=None if thorough else "position")
+    if arrays is None:
+        return None
+    position = [*arrays["position"].tolist(), 0, 0]
+    return position[2], position[0]
 
 
 def load_averaged(folder: pathlib.Path, config: NetworkConfig) -> tuple[Networks, int]:

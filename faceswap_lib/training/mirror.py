@@ -13,7 +13,7 @@ import typing
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.files import copy_whole, is_copy, remove_emptied
-from faceswap_lib.training.checkpoint import list_checkpoints, progress_of
+from faceswap_lib.training.checkpoint import KEPT, list_checkpoints, progress_of, read_progress
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Mirror:
             raise FileExistsError(
                 f"{self.run} is at step {theirs[1]}, this run at {ours[1]}; stop and start again to go on from there"
             )
-        copy_run(self._folder, self.run)
+        copy_run(self._folder, self.run, newest_alone=True)
 
     def _note_failure(self, reason: str) -> None:
         self.failures += 1
@@ -143,25 +143,44 @@ class Mirror:
             logger.warning("mirror: %s; training goes on, and the next checkpoint is copied again", reason)
 
 
-def copy_run(source: pathlib.Path, target: pathlib.Path) -> None:
+def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool = False) -> None:
     """Makes one folder of a run the copy of another: options, histories, checkpoints, newest previews.
 
-    Every file is whole or not there at any moment. Checkpoints that `source` does not have are removed at the end,
+    Every file is whole or not there at any moment. Checkpoints that the copy should not have are removed at the end,
     emptied first, see `remove_emptied`.
+
+    Args:
+        source: The run.
+        target: Its copy.
+        newest_alone: Copy the newest checkpoint only; those that lead to it and are in `target` already stay beside it,
+            as many as a run keeps. Otherwise `target` gets all checkpoints of `source` and no others.
 
     Raises:
         OSError: If something cannot be read or written.
     """
     # Listed before the histories are copied, so that these reach at least as far.
-    checkpoints = list_checkpoints(source / "checkpoints")
+    checkpoints = list_checkpoints(source / "checkpoints")[: 1 if newest_alone else None]
     previews = sorted((source / "previews").glob("step-*.png"))[-PREVIEWS_KEPT:]
     for path in (*(source / name for name in TEXTS), *reversed(checkpoints), *previews):
         copy = target / path.relative_to(source)
         if path.is_file() and (path.suffix in (".json", ".jsonl") or not is_copy(path, copy)):
             _copy_file(path, copy)
+    wanted = [target / path.relative_to(source) for path in checkpoints]
+    if newest_alone and wanted:
+        if not wanted[0].is_file():
+            raise FileNotFoundError(f"{checkpoints[0]} was removed before it was copied")
+        wanted = _leading_to(wanted[0])
     for path in list_checkpoints(target / "checkpoints"):
-        if path.name not in {checkpoint.name for checkpoint in checkpoints}:
+        if path not in wanted:
             remove_emptied(path)
+
+
+def _leading_to(newest: pathlib.Path) -> list[pathlib.Path]:
+    """A checkpoint and those before it that training went through to get there: they know of as many rollbacks."""
+    found = {path: read_progress(path, thorough=False) for path in list_checkpoints(newest.parent)}
+    rollbacks, step = found[newest] or (-1, 0)
+    before = [path for path, progress in found.items() if progress and progress[0] == rollbacks and progress[1] <= step]
+    return before[:KEPT] or [newest]
 
 
 def _copy_file(source: pathlib.Path, target: pathlib.Path) -> None:
