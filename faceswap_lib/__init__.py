@@ -5,4 +5,8 @@ Importing this package is cheap. Each room (`media`, `faces`, `facesets`, `netwo
 detector and the Keras swapper when one is made.
 """
 
+from faceswap_lib.environment import prepare_environment
+
 __version__ = "0.1.0"
+
+prepare_environment()

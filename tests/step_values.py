@@ -118,7 +118,6 @@ def fixed_draws() -> typing.Iterator[None]:
     draws = {
         "uniform": lambda rng, size, minval=0.0, maxval=1.0: rng.uniform(minval, maxval, size),
         "normal": lambda rng, size, mean=0.0, stddev=1.0: rng.normal(mean, stddev, size),
-        "beta": lambda rng, size, alpha, beta: rng.beta(alpha, beta, size),
     }
     before = {name: getattr(keras.random, name) for name in draws}
     try:

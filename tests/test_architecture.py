@@ -11,11 +11,12 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
-    *("errors", "options", "files", "memory", "ahead", "media", "faces", "facesets", "networks", "training", "conversion"),
-    *("evaluation", "export", "show", "widgets", "pipeline", "doctor", "demo", "cli"),
+    *("errors", "environment", "devices", "options", "files", "memory", "ahead"),
+    *("media", "faces", "facesets", "networks", "training", "conversion"),
+    *("evaluation", "export", "show", "widgets", "pipeline", "diagnostics", "doctor", "demo", "cli"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-BACKENDS = PACKAGE / "training" / "backends"
+BACKENDS = (PACKAGE / "devices", PACKAGE / "training" / "backends")
 
 
 def name_of(path: pathlib.Path) -> str:
@@ -73,7 +74,7 @@ def test_rooms_import_only_from_rooms_before_them(path):
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_backends_import_a_backend(path):
     frameworks = {name.partition(".")[0] for name in imported_names(path)} & {"tensorflow", "jax", "torch"}
-    assert not frameworks or path.parent == BACKENDS
+    assert not frameworks or path.parent in BACKENDS
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -87,25 +87,17 @@ def measure_swappers(swappers: dict[str, FaceSwapper], batch_size: int) -> dict[
 
 def _open_all(networks, direction: str) -> dict[str, GeneratorSwapper]:
     """Every engine that works here, by the name it is logged under."""
+    from faceswap_lib.devices import list_devices
     from faceswap_lib.networks.precision import resolve_precision
 
     swappers: dict[str, GeneratorSwapper] = {"Keras": KerasSwapper(networks, direction)}
-    if resolve_precision("auto", _devices(networks)) == "bfloat16":
+    if resolve_precision("auto", list_devices()) == "bfloat16":
         swappers["Keras in bfloat16"] = KerasSwapper(_in_bfloat16(networks), direction)
     if lack := OnnxSwapper.missing():
         logger.info("faces are swapped by Keras: %s", lack)
     else:
         swappers["ONNX Runtime"] = OnnxSwapper(networks, direction)
     return swappers
-
-
-def _devices(networks) -> list[str]:
-    """What Keras computes on, as in `cpu:0`."""
-    import keras
-
-    if keras.backend.backend() == "torch":  # Keras 3.15 cannot list PyTorch's
-        return [str(networks.encoder.weights[0].value.device)]
-    return keras.distribution.list_devices()
 
 
 def _in_bfloat16(networks):

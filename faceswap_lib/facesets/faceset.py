@@ -9,6 +9,7 @@ import numpy as np
 import scipy.spatial
 from tqdm.auto import tqdm
 
+from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import FaceCrop, face_mask, mouth_mask
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest
@@ -115,10 +116,10 @@ class Faceset:
         """
         count = len(self)
         arrays = FacesetArrays(
-            images=np.empty((count, size, size, 3), np.uint8),
-            eyes=np.empty((count, size, size), np.uint8),
-            mouth=np.empty((count, size, size), np.uint8),
-            face=np.empty((count, size, size), np.uint8),
+            images=empty_aligned((count, size, size, 3)),
+            eyes=empty_aligned((count, size, size)),
+            mouth=empty_aligned((count, size, size)),
+            face=empty_aligned((count, size, size)),
             rarity=measure_rarity(np.stack([record.points_in_crop() for record in self.records])),
         )
 

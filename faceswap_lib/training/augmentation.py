@@ -7,12 +7,15 @@ takes faces beyond what their clip shows, so that decoders learn to follow a mou
 """
 
 import dataclasses
+import functools
 
 import cv2
 import keras
 import numpy as np
+import scipy.special
 from keras import ops
 
+from faceswap_lib import devices
 from faceswap_lib.faces.tone import face_tone
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.training.config import TrainConfig
@@ -26,32 +29,54 @@ SHAPE_GRID = 4
 BLUR_LENGTHS = (5, 7, 9, 11)
 """Lengths in pixels that motion blur has at 64 pixels, as in faceswap-GAN v2.2; longer at higher resolutions."""
 
+BETA = 0.2
+"""Both parameters of the beta distribution that shares of mixtures are drawn from, as in faceswap-GAN v2.2."""
+
+BETA_TABLE = 4096
+"""Intervals of the table of its quantiles."""
+
+INDEX_TYPE = {"tensorflow": "int64", "jax": "int32", "torch": "int64"}
+"""Integers that pixels are numbered with: on a GPU TensorFlow computes with int32 on the CPU unless XLA compiles."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DeviceFaces:
     """One person's crops as the training step reads them.
 
     Attributes:
-        pixels: (N * S * S, 6) uint8 tensor: red, green, blue, eyes, mouth, face.
+        images: (N, S, S, 3) uint8 tensor: red, green, blue.
+        masks: Three (N, S, S) uint8 tensors: eyes, mouth, face.
         tones: (N, 2, 3) float32 tensor: mean and standard deviation of the colours inside the face, 0 to 255.
         size: S, the stored side in pixels.
         count: N.
     """
 
-    pixels: object
+    images: object
+    masks: tuple[object, object, object]
     tones: object
     size: int
     count: int
 
+    def take(self, index):
+        """Takes crops of a batch.
+
+        Args:
+            index: (B,) int32.
+
+        Returns:
+            (B, S, S, 6) uint8: red, green, blue, eyes, mouth, face.
+        """
+        masks = [ops.take(mask, index, axis=0)[..., None] for mask in self.masks]
+        return ops.concatenate([ops.take(self.images, index, axis=0), *masks], axis=-1)
+
 
 def to_device(arrays: FacesetArrays) -> DeviceFaces:
-    """Puts a faceset on the device."""
-    masks = np.stack([arrays.eyes, arrays.mouth, arrays.face], axis=-1)
-    pixels = np.concatenate([arrays.images, masks], axis=-1)
-    count, size = pixels.shape[:2]
+    """Puts a faceset on the device; on a CPU its arrays may become the tensors, so they must not change afterwards."""
+    count, size = arrays.images.shape[:2]
     tones = [face_tone(image, face) for image, face in zip(arrays.images, arrays.face, strict=True)]
     return DeviceFaces(
-        pixels=ops.convert_to_tensor(pixels.reshape(-1, 6)),
+        images=devices.to_device(arrays.images),
+        masks=tuple(devices.to_device(mask) for mask in (arrays.eyes, arrays.mouth, arrays.face)),
         tones=ops.convert_to_tensor(np.stack(tones)),
         size=size,
         count=count,
@@ -147,8 +172,39 @@ def _spread_matrix(resolution: int) -> np.ndarray:
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(GRID, dtype=np.float32)))
 
 
+def grid_sample(pictures, coordinates):
+    """Reads pictures at a coordinate map, bilinearly; outside a picture its border repeats.
+
+    Args:
+        pictures: (B, S, S, C) uint8 tensor.
+        coordinates: (B, R, R, 2) float32 x, y in pixels of the picture.
+
+    Returns:
+        (B, R, R, C) float32, 0 to 255.
+
+    Taught in notebooks/05_faceswap_train.
+    """
+    count, size, channels = pictures.shape[0], pictures.shape[1], pictures.shape[3]
+    limit = float(size - 1)
+    coordinates = ops.clip(coordinates, 0.0, limit)
+    low = ops.minimum(ops.floor(coordinates), limit - 1)
+    x_part, y_part = ops.split(coordinates - low, 2, axis=-1)  # each (B, R, R, 1)
+    x, y = ops.unstack(ops.cast(low, INDEX_TYPE[keras.backend.backend()]), 2, axis=-1)
+    # Pixels are numbered within the batch: within a whole faceset their numbers would pass 2^31.
+    first = ops.convert_to_tensor(np.arange(count)[:, None, None] * (size * size), x.dtype)
+    start = first + y * size + x
+    pixels = ops.reshape(pictures, (count * size * size, channels))
+
+    def corner(offset: int):
+        return ops.cast(ops.take(pixels, start + offset, axis=0), "float32")
+
+    top = corner(0) * (1 - x_part) + corner(1) * x_part
+    bottom = corner(size) * (1 - x_part) + corner(size + 1) * x_part
+    return top * (1 - y_part) + bottom * y_part
+
+
 def sample(faces: DeviceFaces, index, coordinates):
-    """Reads stored crops at a coordinate map, bilinearly; outside a crop its border repeats.
+    """Reads stored crops at a coordinate map; see `grid_sample`.
 
     Args:
         faces: The stored crops.
@@ -157,19 +213,31 @@ def sample(faces: DeviceFaces, index, coordinates):
 
     Returns:
         (B, R, R, 6) float32, 0 to 255: red, green, blue, eyes, mouth, face.
-
-    Taught in notebooks/05_faceswap_train.
     """
-    limit = float(faces.size - 1)
-    coordinates = ops.clip(coordinates, 0.0, limit)
-    low = ops.minimum(ops.floor(coordinates), limit - 1)
-    x_part, y_part = ops.split(coordinates - low, 2, axis=-1)  # each (B, R, R, 1)
-    x, y = ops.unstack(ops.cast(low, "int32"), 2, axis=-1)
-    start = index[:, None, None] * (faces.size * faces.size) + y * faces.size + x
+    return grid_sample(faces.take(index), coordinates)
 
-    def corner(offset: int):
-        return ops.cast(ops.take(faces.pixels, start + offset, axis=0), "float32")
 
-    top = corner(0) * (1 - x_part) + corner(1) * x_part
-    bottom = corner(faces.size) * (1 - x_part) + corner(faces.size + 1) * x_part
-    return top * (1 - y_part) + bottom * y_part
+def draw_beta(shape: tuple[int, ...], seed: keras.random.SeedGenerator):
+    """Draws from the beta distribution Beta(0.2, 0.2) by inverse transform sampling: most values are near 0 or near 1.
+
+    A uniform number is looked up in a table of quantiles. `keras.random.beta` rests on a gamma distribution, for which
+    XLA has no kernel under TensorFlow, nor has PyTorch on Apple's GPUs.
+
+    Args:
+        shape: Of the result.
+        seed: Source of randomness.
+
+    Returns:
+        float32 in [0, 1].
+    """
+    table = ops.convert_to_tensor(_beta_quantiles())
+    place = keras.random.uniform(shape, 0.0, float(BETA_TABLE), seed=seed)
+    low = ops.minimum(ops.floor(place), BETA_TABLE - 1.0)
+    part, index = place - low, ops.cast(low, INDEX_TYPE[keras.backend.backend()])
+    return ops.take(table, index, axis=0) * (1 - part) + ops.take(table, index + 1, axis=0) * part
+
+
+@functools.cache
+def _beta_quantiles() -> np.ndarray:
+    """(BETA_TABLE + 1,) float32 quantiles of Beta(0.2, 0.2), evenly spaced in probability."""
+    return scipy.special.betaincinv(BETA, BETA, np.linspace(0, 1, BETA_TABLE + 1)).astype(np.float32)

@@ -13,7 +13,14 @@ from keras import ops
 from faceswap_lib.faces.tone import NEUTRAL_TONE, from_standard_tone, to_standard_tone
 from faceswap_lib.networks import Networks
 from faceswap_lib.training import losses
-from faceswap_lib.training.augmentation import DeviceFaces, match_colours, motion_blur, random_map, sample
+from faceswap_lib.training.augmentation import (
+    DeviceFaces,
+    draw_beta,
+    grid_sample,
+    match_colours,
+    motion_blur,
+    random_map,
+)
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.perceptual import LandmarkJudge, PerceptualJudge, open_judge, open_landmark_judge
 
@@ -102,14 +109,14 @@ class Objective:
         """Draws one person's views of a batch: (B,) crops, two random maps, colours, blur."""
         config, network_config = self.config, self.networks.config
         plain_map, warped_map = random_map(config, network_config.resolution, faces.size, self.seed)
-        own = ops.take(faces.tones, index, axis=0)
+        crops, own = faces.take(index), ops.take(faces.tones, index, axis=0)
         tones = own
         if config.colour_match:
             tones = match_colours(faces.tones, config, index, faces.count, self.seed)
 
         def view(coordinates):
             """Picture in the networks' colours, eyes, mouth, face."""
-            picture, eyes, mouth, face = ops.split(sample(faces, index, coordinates), [3, 4, 5], axis=-1)
+            picture, eyes, mouth, face = ops.split(grid_sample(crops, coordinates), [3, 4, 5], axis=-1)
             picture = to_standard_tone(picture, own)
             if network_config.view == "picture":
                 picture = from_standard_tone(picture, tones) / 127.5 - 1
@@ -159,7 +166,7 @@ class Objective:
         judges = {name: judge for name, judge in judges.items() if judge and name in active}
         if not judges:
             return {}
-        share = keras.random.beta((self.config.batch_size, 1, 1, 1), 0.2, 0.2, seed=self.seed)
+        share = draw_beta((self.config.batch_size, 1, 1, 1), self.seed)
         whole = losses.compose(real.face, raw, real.real)
         mixed = share * whole + (1 - share) * losses.compose(mask, raw, real.warped)
         pictures = [from_standard_tone(picture, real.tones) for picture in (mixed, real.real)]
@@ -184,7 +191,7 @@ class Objective:
             telling, _ = losses.judge_relative(real_score, judge(ops.stop_gradient(fakes)))
             _, fooling = losses.judge_relative(real_score, judge(fakes))
             return fooling, telling
-        share = keras.random.beta((2 * self.config.batch_size, 1, 1, 1), 0.2, 0.2, seed=self.seed)
+        share = draw_beta((2 * self.config.batch_size, 1, 1, 1), self.seed)
         mixture = share * reals + (1 - share) * ops.stop_gradient(fakes)
         return losses.judge_fake(judge(fakes)), losses.judge_mixture(judge(mixture), share)
 

@@ -6,11 +6,12 @@ import time
 import keras
 import numpy as np
 
+from faceswap_lib.devices import list_devices
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import NetworkConfig, build_networks
 from faceswap_lib.networks.precision import compute_in, resolve_precision
 from faceswap_lib.training.augmentation import to_device
-from faceswap_lib.training.backends import Step, build_step, list_devices
+from faceswap_lib.training.backends import Step, Xla, build_step
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.objective import Batch, Objective
@@ -80,12 +81,14 @@ class Stepper:
     run: Step
 
     @classmethod
-    def build(cls, state: TrainingState, arrays: list[FacesetArrays], config: TrainConfig) -> "Stepper":
+    def build(
+        cls, state: TrainingState, arrays: list[FacesetArrays], config: TrainConfig, *, xla: Xla = "auto"
+    ) -> "Stepper":
         """Puts both facesets on the device and builds the step."""
         seed = keras.random.SeedGenerator(config.seed)
         faces_a, faces_b = (to_device(array) for array in arrays)
         objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
-        run = build_step(objective, state, micro_batches=config.accumulate)
+        run = build_step(objective, state, micro_batches=config.accumulate, xla=xla)
         shares = tuple(draw_shares(array.rarity, config.balance) for array in arrays)
         return cls(state=state, config=config, shares=shares, seed=seed, run=run)
 

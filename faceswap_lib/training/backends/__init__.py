@@ -13,12 +13,16 @@ import typing
 import keras
 import numpy as np
 
+from faceswap_lib.devices import has_accelerator
 from faceswap_lib.errors import InputError
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Keras backends that have a step."""
+
+Xla = typing.Literal["auto", "on", "off"]
+"""Whether XLA compiles the step; `auto`: on accelerators with TensorFlow, always with JAX, never with PyTorch."""
 
 
 class Step(typing.Protocol):
@@ -44,7 +48,7 @@ class Step(typing.Protocol):
         """
 
 
-def build_step(objective: Objective, state: TrainingState, *, micro_batches: int = 1) -> Step:
+def build_step(objective: Objective, state: TrainingState, *, micro_batches: int = 1, xla: Xla = "auto") -> Step:
     """Compiles a training step for the backend Keras runs on.
 
     Args:
@@ -53,19 +57,21 @@ def build_step(objective: Objective, state: TrainingState, *, micro_batches: int
         micro_batches: Equal parts that a batch is taken in, one after the other, with the memory of one part. The mean
             of their gradients is applied: that of the whole batch where losses are means over pictures and nothing
             normalises over the batch.
+        xla: Whether XLA compiles it.
 
     Returns:
         The step.
 
     Raises:
-        InputError: If this backend has no step, or there is less than one part.
+        InputError: If this backend has no step, or none with or without XLA as asked, or there is less than one part.
     """
     name = keras.backend.backend()
     if name not in BACKENDS:
         raise InputError(f"training needs Keras on {', '.join(BACKENDS)}; it runs on {name}: set KERAS_BACKEND")
     if micro_batches < 1:
         raise InputError(f"micro_batches: expected at least 1, got {micro_batches}")
-    take_gradients, update = importlib.import_module(f"{__name__}.{name}").build_programs(objective, state)
+    backend, objective = importlib.import_module(f"{__name__}.{name}"), StackedTerms(objective)
+    take_gradients, update = backend.build_programs(objective, state, xla=resolve_xla(xla))
 
     def step(batch, weights, decay, *, active):
         weights = {key: np.float32(value) for key, value in weights.items()}
@@ -77,17 +83,51 @@ def build_step(objective: Objective, state: TrainingState, *, micro_batches: int
             total = keras.tree.map_structure(lambda value: value / micro_batches, total)
         gradients, terms = total
         update(gradients, np.float32(decay))
-        numbers = keras.ops.convert_to_numpy(keras.ops.stack(list(terms.values())))
-        return dict(zip(terms, numbers.tolist(), strict=True))
+        numbers = keras.ops.convert_to_numpy(terms).tolist()
+        return dict(zip(objective.names[active], numbers, strict=True))
 
     return step
 
 
-def list_devices() -> list[str]:
-    """The devices that Keras can use here, as in `cpu:0` or `gpu:0`."""
-    if keras.backend.backend() != "torch":
-        return keras.distribution.list_devices()
-    return importlib.import_module(f"{__name__}.torch").list_devices()  # Keras 3.15 cannot list PyTorch's
+class StackedTerms:
+    """An objective whose terms leave the program as one tensor, which is one transfer instead of some twenty.
+
+    Args:
+        objective: The losses.
+
+    Attributes:
+        names: The terms' names for each set of active losses, in order.
+        seed: The objective's source of randomness.
+    """
+
+    def __init__(self, objective: Objective):
+        self._objective, self.seed = objective, objective.seed
+        self.names: dict[frozenset[str], tuple[str, ...]] = {}
+
+    def __call__(self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]):
+        """As `Objective` does, with the terms as a (T,) tensor."""
+        generator_loss, discriminator_loss, terms = self._objective(batch, weights, active=active)
+        self.names[active] = tuple(terms)
+        return generator_loss, discriminator_loss, keras.ops.stack(list(terms.values()))
+
+
+def resolve_xla(asked: Xla) -> bool:
+    """Says whether XLA compiles the step on this backend and machine.
+
+    Args:
+        asked: As in `build_step`.
+
+    Raises:
+        InputError: If the backend cannot do what was asked.
+    """
+    name = keras.backend.backend()
+    if name == "jax" and asked == "off":
+        raise InputError("xla: JAX always compiles with XLA, got off; leave it at auto or set KERAS_BACKEND")
+    if name == "torch" and asked == "on":
+        raise InputError("xla: PyTorch does not use XLA, got on; leave it at auto or set KERAS_BACKEND")
+    if name == "tensorflow" and asked == "auto":
+        return has_accelerator()  # on a CPU XLA makes these networks slower
+    return name == "jax" or asked == "on"
 
 
 def device_count() -> int:

@@ -16,17 +16,15 @@ from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
 
 
-def build_programs(objective: Objective, state: TrainingState) -> tuple[typing.Callable, typing.Callable]:
+def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> tuple[typing.Callable, typing.Callable]:
     """See `faceswap_lib.training.backends`."""
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     variables = StepVariables.of(state)
     generators, discriminators = variables.players
-    # XLA makes the networks slower on a CPU.
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
 
     @functools.cache
     def program_for(active: frozenset[str]):
-        @tf.function(autograph=False, jit_compile=on_gpu)
+        @tf.function(autograph=False, jit_compile=xla)
         def program(index_a, index_b, weights):
             batch = Batch(index_a=index_a, index_b=index_b)
             generator_loss, discriminator_loss, terms = objective(batch, weights, active=active)
@@ -40,7 +38,7 @@ def build_programs(objective: Objective, state: TrainingState) -> tuple[typing.C
     def take_gradients(batch, weights, active):
         return program_for(active)(tf.constant(batch.index_a), tf.constant(batch.index_b), _tensors(weights))
 
-    @tf.function(autograph=False, jit_compile=on_gpu)
+    @tf.function(autograph=False, jit_compile=xla)
     def update(gradients, decay):
         for player, found in zip(variables.players, gradients, strict=False):
             apply_gradients(player, found)

@@ -13,13 +13,8 @@ from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
 
 
-def list_devices() -> list[str]:
-    """The devices of PyTorch, as Keras names them."""
-    return [f"gpu:{index}" for index in range(torch.cuda.device_count())] or ["cpu:0"]
-
-
-def build_programs(objective: Objective, state: TrainingState) -> tuple[typing.Callable, typing.Callable]:
-    """See `faceswap_lib.training.backends`."""
+def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> tuple[typing.Callable, typing.Callable]:
+    """See `faceswap_lib.training.backends`; `xla` is always false."""
     variables = StepVariables.of(state)
     generators, discriminators = variables.players
 

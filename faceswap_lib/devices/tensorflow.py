@@ -1,0 +1,39 @@
+"""TensorFlow's devices."""
+
+import numpy as np
+import tensorflow as tf
+
+from faceswap_lib.devices import ALIGNMENT, Device
+
+
+def list_devices() -> list[Device]:
+    """See `faceswap_lib.devices`."""
+    gpus = [_describe(gpu, f"gpu:{index}") for index, gpu in enumerate(tf.config.list_physical_devices("GPU"))]
+    tpus = [Device(name=f"tpu:{index}") for index, _ in enumerate(tf.config.list_physical_devices("TPU"))]
+    return [*gpus, *tpus] or [Device(name="cpu:0")]
+
+
+def to_device(array: np.ndarray):
+    """See `faceswap_lib.devices`."""
+    if has_gpu() or array.ctypes.data % ALIGNMENT or not array.flags.c_contiguous or not array.flags.writeable:
+        return tf.convert_to_tensor(array)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow computes on a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def peak_device_memory() -> int | None:
+    """See `faceswap_lib.devices`."""
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"] if has_gpu() else None
+
+
+def _describe(gpu: tf.config.PhysicalDevice, name: str) -> Device:
+    details = tf.config.experimental.get_device_details(gpu)
+    return Device(
+        name=name,
+        description=details.get("device_name", ""),
+        compute_capability=details.get("compute_capability"),
+    )

@@ -1,0 +1,34 @@
+"""PyTorch's devices."""
+
+import numpy as np
+import torch
+
+from faceswap_lib.devices import Device
+
+
+def list_devices() -> list[Device]:
+    """See `faceswap_lib.devices`."""
+    if torch.cuda.is_available():
+        return [_describe(index) for index in range(torch.cuda.device_count())]
+    return [Device(name="mps:0")] if torch.backends.mps.is_available() else [Device(name="cpu:0")]
+
+
+def to_device(array: np.ndarray):
+    """See `faceswap_lib.devices`."""
+    return torch.from_numpy(array).to(list_devices()[0].name.replace("gpu", "cuda"))
+
+
+def peak_device_memory() -> int | None:
+    """See `faceswap_lib.devices`."""
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
+def _describe(index: int) -> Device:
+    properties = torch.cuda.get_device_properties(index)
+    return Device(
+        name=f"gpu:{index}",
+        description=properties.name,
+        # AMD's GPUs answer here as well, with numbers of another meaning.
+        compute_capability=None if torch.version.hip else (properties.major, properties.minor),
+        memory=properties.total_memory,
+    )
