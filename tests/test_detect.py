@@ -12,7 +12,6 @@ import pytest
 
 from faceswap_lib.faces import DetectConfig, Face, MtcnnDetector
 from faceswap_lib.faces.match import box_overlap
-from faceswap_lib.faces.mtcnn import closing_quietly
 from faceswap_lib.faces.mtcnn_stages import P_NET_STRIDE, P_NET_WINDOW
 from faceswap_lib.media import read_frames
 from tests.conftest import ROOT, annotated_face
@@ -259,18 +258,3 @@ def test_looking_into_a_frame_without_a_face_gives_empty_stages(detector):
     stages = detector.look_into(np.zeros((120, 160, 3), np.uint8))
     assert stages.proposed.shape == stages.kept.shape == (0, 5)
     assert stages.located == stages.faces == ()
-
-
-@pytest.mark.parametrize(("message", "told"), [("I/O operation on closed file.", False), ("something else", True)])
-def test_only_files_closed_too_early_are_passed_over(monkeypatch, message, told):
-    class Dropped:
-        def __del__(self):
-            raise ValueError(message)
-
-    reports = []
-    monkeypatch.setattr(sys, "unraisablehook", reports.append)
-    with closing_quietly():
-        Dropped()
-    assert bool(reports) == told
-    Dropped()
-    assert len(reports) == told + 1

@@ -1,11 +1,9 @@
 """MTCNN as face detector.
 
-Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016, as
-packaged by `mtcnn` (its weights are inside its wheel).
+Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016. The
+weights are those inside the wheel of the package `mtcnn`, whose code is not used.
 """
 
-import contextlib
-import sys
 import typing
 
 import cv2
@@ -15,13 +13,38 @@ from faceswap_lib.faces.align import warp_frame
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.face import Face
 from faceswap_lib.faces.match import drop_doubles, quarter_turns
-from faceswap_lib.faces.mtcnn_stages import PYRAMID_STEP, DetectionStages
+from faceswap_lib.faces.mtcnn_boxes import (
+    build_pyramid,
+    crop_and_resize,
+    non_max_suppression,
+    place_landmarks,
+    pyramid_scales,
+    regress_boxes,
+    square_boxes,
+    window_boxes,
+)
+from faceswap_lib.faces.mtcnn_networks import (
+    O_NET_SIDE,
+    R_NET_SIDE,
+    CpuNetwork,
+    build_onet,
+    build_pnet,
+    build_rnet,
+    preprocess,
+)
+from faceswap_lib.faces.mtcnn_stages import P_NET_FACE, DetectionStages
 
-P_NET_FACE = 20
-"""Side in pixels of the smallest face that MTCNN's first network proposes."""
+P_NET_THRESHOLD = 0.6
+"""Probability of a face above which P-Net proposes a window."""
 
-O_NET_FACE = 48
-"""Side in pixels at which MTCNN's last network reads a face; more pixels than that add nothing."""
+R_NET_THRESHOLD = 0.7
+"""Probability of a face above which R-Net keeps a proposal."""
+
+PICTURE_OVERLAP = 0.5
+"""Largest intersection over union of two proposals in one picture of the pyramid."""
+
+STAGE_OVERLAP = 0.7
+"""Largest overlap of two boxes that a stage keeps."""
 
 LOOKS = ((1.04, False), (0.96, True))
 """How the last network reads every face: size of the square against the box, and whether mirrored. The average of
@@ -31,28 +54,17 @@ MIRRORED_POINTS = [1, 0, 2, 4, 3]
 
 
 class MtcnnDetector:
-    """MTCNN with every stage at the scale it needs.
+    """Detects faces by MTCNN, with every stage at the scale it needs.
 
-    The first network searches a picture shrunk until the smallest wanted face is `P_NET_FACE` pixels; the second sorts
-    its proposals out on a picture in which that face still has `O_NET_FACE` pixels; the third reads the face from the
-    full frame. The package's own `detect_faces` works at one scale, and with a larger `min_face_size` its pyramid runs
-    out of pixels, which it reports as "no face"; so its stages are called one by one.
+    P-Net searches a picture shrunk until the smallest wanted face is `P_NET_FACE` pixels; R-Net sorts its proposals out
+    on a picture in which that face still has `O_NET_SIDE` pixels; O-Net reads the face from the full frame.
+
+    All of it runs on the processor, on every backend of Keras.
     """
 
     def __init__(self, config: DetectConfig | None = None):
-        from mtcnn import MTCNN
-        from mtcnn.network.onet import ONet
-        from mtcnn.utils.tensorflow import load_weights
-
         self._config = config or DetectConfig()
-        with closing_quietly():
-            stages, weights = MTCNN().stages, load_weights("onet.lz4")
-        for stage in stages:
-            stage._model = _Compiled(stage._model)
-        self._propose, self._sort, self._locate = stages
-        self._reader = ONet()
-        self._reader.build()
-        self._reader.set_weights(weights)
+        self._pnet, self._rnet, self._onet = CpuNetwork(build_pnet), CpuNetwork(build_rnet), CpuNetwork(build_onet)
 
     def detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
         """Finds the faces of each frame; see `FaceDetector.detect`."""
@@ -75,7 +87,7 @@ class MtcnnDetector:
         if not pairs:
             return [() for _ in frames]
         looks = [_Look(frame, guess, *look) for look in LOOKS for frame, guess in pairs]
-        answers = self._run_reader(np.stack([look.patch for look in looks]))
+        answers = self._onet(preprocess(np.stack([look.patch for look in looks]).astype(np.float32)))
         reads = [look.to_frame(*answer) for look, answer in zip(looks, zip(*answers, strict=True), strict=True)]
         faces = iter([self._accept(reads[index :: len(pairs)]) for index in range(len(pairs))])
         return [tuple(next(faces) for _ in row) for row in guesses]
@@ -89,17 +101,14 @@ class MtcnnDetector:
         Returns:
             The stages in order.
         """
-        from mtcnn.utils.images import apply_scales, build_scale_pyramid
-
         small, small_scale = _shrink([frame], self._factor(frame))
-        height, width = small.shape[1:3]
-        scales = build_scale_pyramid(width, height, min_face_size=P_NET_FACE, scale_factor=PYRAMID_STEP)
-        pictures = [np.asarray(picture) for picture in apply_scales(small, [scales])[0]]
+        scales = pyramid_scales(*small.shape[1:3])
+        pictures = build_pyramid(small, scales)
         proposed, kept, located, scale = self._run_stages([frame])
         return DetectionStages(
             pyramid=tuple((picture[0] * 128 + 127.5).round().clip(0, 255).astype(np.uint8) for picture in pictures),
             scales=tuple(float(value) for value in scales / small_scale[0]),
-            heat=tuple(np.asarray(self._propose._model(picture)[1])[0, :, :, 1] for picture in pictures),
+            heat=tuple(self._pnet(picture)[1][0, :, :, 1] for picture in pictures),
             proposed=_to_boxes(proposed, scale),
             kept=_to_boxes(kept, scale),
             located=tuple(_to_face(row, scale) for row in located),
@@ -120,30 +129,48 @@ class MtcnnDetector:
         A row is [picture, left, top, right, bottom, score], in the last stage followed by [5 x, 5 y].
         """
         small, small_scale = _shrink(frames, self._factor(frames[0]))
-        large, large_scale = _shrink(frames, self._factor(frames[0]) * O_NET_FACE / P_NET_FACE)
+        large, large_scale = _shrink(frames, self._factor(frames[0]) * O_NET_SIDE / P_NET_FACE)
         # 1. Propose squares on the small pictures.
-        proposed = self._propose(images_normalized=small, images_oshapes=_shapes(small))
+        proposed = self._propose(small)
         proposed[:, 1:5] *= np.tile(small_scale / large_scale, 2)
         # 2. Keep and correct the good ones, 3. once more, with five landmarks.
-        kept = located = proposed[:0]
-        pictures = {"images_normalized": large, "images_oshapes": _shapes(large)}
-        if len(proposed):
-            kept = self._sort(bboxes_batch=proposed.copy(), **pictures)
-        if len(kept):
-            located = self._locate(bboxes_batch=kept.copy(), threshold_onet=self._config.threshold, **pictures)
-        return proposed, kept, located, large_scale
+        kept = self._sort(large, proposed)
+        return proposed, kept, self._locate(large, kept), large_scale
+
+    def _propose(self, pictures: np.ndarray) -> np.ndarray:
+        """Proposes squares by P-Net."""
+        scales = pyramid_scales(*pictures.shape[1:3])
+        proposed = [np.empty((0, 6))]
+        for scale, picture in zip(scales, build_pyramid(pictures, scales), strict=True):
+            offsets, scores = self._pnet(picture)
+            rows = window_boxes(offsets, scores[..., 1], P_NET_THRESHOLD)
+            rows[:, 1:5] /= scale
+            proposed.append(non_max_suppression(rows, PICTURE_OVERLAP))
+        return square_boxes(non_max_suppression(np.concatenate(proposed), STAGE_OVERLAP))
+
+    def _sort(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Keeps and corrects proposals by R-Net."""
+        if not len(rows):
+            return rows
+        offsets, scores = self._rnet(crop_and_resize(pictures, rows, R_NET_SIDE))
+        rows = regress_boxes(np.column_stack([rows[:, :5], scores[:, 1]]), offsets)
+        rows = rows[rows[:, 5] > R_NET_THRESHOLD]
+        return square_boxes(non_max_suppression(rows, STAGE_OVERLAP))
+
+    def _locate(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Keeps and corrects boxes by O-Net, and places landmarks in them."""
+        if not len(rows):
+            return rows
+        offsets, landmarks, scores = self._onet(crop_and_resize(pictures, rows, O_NET_SIDE))
+        boxes = regress_boxes(np.column_stack([rows[:, :5], scores[:, 1]]), offsets)
+        rows = np.column_stack([boxes, place_landmarks(rows, landmarks)])
+        rows = rows[rows[:, 5] > self._config.threshold]
+        return non_max_suppression(rows, STAGE_OVERLAP, overlap="min")
 
     def _factor(self, frame: np.ndarray) -> float:
         """How much smaller the first network's picture is than the frame."""
         min_face = self._config.min_face * min(frame.shape[:2])
         return P_NET_FACE / min_face if self._config.auto_downscaling else 1.0
-
-    def _run_reader(self, patches: np.ndarray) -> tuple[np.ndarray, ...]:
-        count = len(patches)
-        padding = 2 ** max(3, (count - 1).bit_length()) - count  # few sizes, since each is compiled once
-        padded = np.pad(patches, [(0, padding), (0, 0), (0, 0), (0, 0)])
-        outputs = self._reader.predict_on_batch((padded.astype(np.float32) - 127.5) / 128)
-        return tuple(np.asarray(output)[:count] for output in outputs)
 
     def _accept(self, reads: list[tuple[np.ndarray, np.ndarray, float]]) -> Face | None:
         """The average of several looks at a face, if it is one."""
@@ -154,43 +181,6 @@ class MtcnnDetector:
         return Face(box_xyxy=box, score=float(min(score, 1)), landmarks=points)
 
 
-@contextlib.contextmanager
-def closing_quietly() -> typing.Iterator[None]:
-    """Keeps Python 3.13 from reporting a file that was closed before the one around it, which does no harm.
-
-    The package reads its weights in such a way, four times for a detector.
-    """
-    report = sys.unraisablehook
-
-    def report_others(problem) -> None:
-        if not (isinstance(problem.exc_value, ValueError) and "closed file" in str(problem.exc_value)):
-            report(problem)
-
-    sys.unraisablehook = report_others
-    try:
-        yield
-    finally:
-        sys.unraisablehook = report
-
-
-class _Compiled:
-    """A network of the package, whose stages call it operation by operation, as one program: a fifth less work.
-
-    The stages ask its answers for `numpy()`, which only TensorFlow's have; so they run on the other backends, too.
-    """
-
-    def __init__(self, model):
-        self._model = model
-
-    def __call__(self, pictures) -> list[np.ndarray]:
-        return [np.asarray(output).view(_Answer) for output in self._model.predict_on_batch(np.asarray(pictures))]
-
-
-class _Answer(np.ndarray):
-    def numpy(self) -> np.ndarray:
-        return np.asarray(self)
-
-
 class _Look:
     """One square of a frame as the last network reads it: a little larger or smaller, upright, perhaps mirrored."""
 
@@ -199,10 +189,10 @@ class _Look:
         self._side = (high - low).max() * size
         self._corner = (low + high - self._side) / 2
         self._turn, self._mirrored = quarter_turns(guess), mirrored
-        scale = O_NET_FACE / self._side
+        scale = O_NET_SIDE / self._side
         shift = -scale * self._corner - 0.5
         matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-        patch = np.rot90(warp_frame(frame, matrix, O_NET_FACE), self._turn)
+        patch = np.rot90(warp_frame(frame, matrix, O_NET_SIDE), self._turn)
         self.patch = patch[:, ::-1] if mirrored else patch
 
     def to_frame(
@@ -224,7 +214,7 @@ def _shrink(frames: list[np.ndarray], factor: float) -> tuple[np.ndarray, np.nda
     factor = min(1.0, factor)
     size = (round(width * factor), round(height * factor))
     small = frames if factor == 1 else [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
-    batch = (np.stack(small).astype(np.float32) - 127.5) / 128
+    batch = preprocess(np.stack(small).astype(np.float32))
     return batch, np.array([width / size[0], height / size[1]])
 
 
@@ -238,10 +228,6 @@ def _to_face(row: np.ndarray, scale: np.ndarray) -> Face:
     """The face of a row of the last stage."""
     points = np.stack([row[6:11], row[11:16]], axis=1) * scale
     return Face(box_xyxy=row[1:5] * np.tile(scale, 2), score=float(np.clip(row[5], 0, 1)), landmarks=points)
-
-
-def _shapes(batch: np.ndarray) -> np.ndarray:
-    return np.array([picture.shape for picture in batch])
 
 
 def _turn_back(face: Face, turn: int, turned_shape: tuple[int, ...]) -> Face:

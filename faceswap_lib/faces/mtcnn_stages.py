@@ -9,6 +9,9 @@ from faceswap_lib.faces.face import Face
 PYRAMID_STEP = 0.709
 """How much smaller each picture of the first network's pyramid is than the one before: half the area."""
 
+P_NET_FACE = 20
+"""Side in pixels of the smallest face that MTCNN's first network proposes."""
+
 P_NET_WINDOW = 12
 """Side in pixels of the square that MTCNN's first network judges at one place."""
 

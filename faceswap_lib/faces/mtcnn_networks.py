@@ -1,0 +1,185 @@
+"""MTCNN's three networks in Keras: P-Net proposes faces, R-Net refines the proposals, O-Net gives the landmarks too.
+
+All read RGB as `preprocess` gives it; `dtype` is what their layers compute in, by default what Keras is set to. A
+detector runs them on the processor, where a frame takes milliseconds: on a GPU, compiling for ever new numbers of
+proposals would cost seconds.
+
+Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016; its
+layers and weights as the package `mtcnn` has them.
+"""
+
+import dataclasses
+import typing
+
+import numpy as np
+
+from faceswap_lib.faces.mtcnn_weights import load_weights
+
+if typing.TYPE_CHECKING:
+    import keras
+
+R_NET_SIDE = 24
+"""Side in pixels of the squares that R-Net reads."""
+
+O_NET_SIDE = 48
+"""Side in pixels of the squares that O-Net reads."""
+
+DEVICE = "cpu"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Convolution:
+    """One block: a convolution, a PReLU, and a max pooling that halves, or none.
+
+    Attributes:
+        channels: Channels it gives.
+        kernel: Side of the convolution's kernel.
+        pool: Side of the pooling's window; 0 for no pooling.
+        padding: The pooling's padding, as Keras names it.
+    """
+
+    channels: int
+    kernel: int
+    pool: int = 0
+    padding: str = "same"
+
+
+P_NET = (
+    Convolution(channels=10, kernel=3, pool=2),
+    Convolution(channels=16, kernel=3),
+    Convolution(channels=32, kernel=3),
+)
+
+R_NET = (
+    Convolution(channels=28, kernel=3, pool=3),
+    Convolution(channels=48, kernel=3, pool=3, padding="valid"),
+    Convolution(channels=64, kernel=2),
+)
+
+O_NET = (
+    Convolution(channels=32, kernel=3, pool=3),
+    Convolution(channels=64, kernel=3, pool=3, padding="valid"),
+    Convolution(channels=64, kernel=3, pool=2),
+    Convolution(channels=128, kernel=2),
+)
+
+
+def preprocess(pictures):
+    """Normalizes RGB, 0 to 255, to what the networks read: about -1 to 1."""
+    return (pictures - 127.5) / 128.0
+
+
+def build_pnet(dtype: str | None = None) -> "keras.Model":
+    """Builds P-Net, fully convolutional, with its weights.
+
+    Returns:
+        (B, h, w, 3) to the offsets of boxes (B, rows, columns, 4) and probabilities of no face and face
+        (B, rows, columns, 2); not trainable.
+    """
+    import keras
+    from keras import layers
+
+    picture = keras.Input((None, None, 3), name="picture")
+    x = convolve(picture, P_NET, dtype)[-1]
+    heads = [
+        layers.Conv2D(4, 1, name="box", dtype=dtype)(x),
+        layers.Conv2D(2, 1, activation="softmax", name="score", dtype=dtype)(x),
+    ]
+    return with_weights(keras.Model(picture, heads, name="pnet"), "pnet")
+
+
+def build_rnet(dtype: str | None = None) -> "keras.Model":
+    """Builds R-Net with its weights.
+
+    Returns:
+        (B, 24, 24, 3) to the offsets of boxes (B, 4) and probabilities of no face and face (B, 2); not trainable.
+    """
+    import keras
+    from keras import layers
+
+    picture = keras.Input((R_NET_SIDE, R_NET_SIDE, 3), name="picture")
+    x = _connect(convolve(picture, R_NET, dtype)[-1], 128, dtype)
+    heads = [
+        layers.Dense(4, name="box", dtype=dtype)(x),
+        layers.Dense(2, activation="softmax", name="score", dtype=dtype)(x),
+    ]
+    return with_weights(keras.Model(picture, heads, name="rnet"), "rnet")
+
+
+def build_onet(dtype: str | None = None) -> "keras.Model":
+    """Builds O-Net with its weights.
+
+    Returns:
+        (B, 48, 48, 3) to the offsets of boxes (B, 4), landmarks (B, 10): x of left eye, right eye, nose, left and right
+        mouth corner, then their y, as shares of the side, and probabilities of no face and face (B, 2); not trainable.
+    """
+    import keras
+    from keras import layers
+
+    picture = keras.Input((O_NET_SIDE, O_NET_SIDE, 3), name="picture")
+    x = _connect(convolve(picture, O_NET, dtype)[-1], 256, dtype)
+    heads = [
+        layers.Dense(4, name="box", dtype=dtype)(x),
+        layers.Dense(10, name="points", dtype=dtype)(x),
+        layers.Dense(2, activation="softmax", name="score", dtype=dtype)(x),
+    ]
+    return with_weights(keras.Model(picture, heads, name="onet"), "onet")
+
+
+def convolve(x, convolutions: typing.Sequence[Convolution], dtype: str | None = None) -> list:
+    """Applies convolutions one after the other; gives the feature map of each, before its pooling."""
+    from keras import layers
+
+    outputs = []
+    for block in convolutions:
+        x = layers.Conv2D(block.channels, block.kernel, dtype=dtype)(x)
+        x = layers.PReLU(shared_axes=[1, 2], dtype=dtype)(x)
+        outputs.append(x)
+        if block.pool:
+            x = layers.MaxPooling2D(block.pool, strides=2, padding=block.padding, dtype=dtype)(x)
+    return outputs
+
+
+def with_weights(model: "keras.Model", network: str) -> "keras.Model":
+    """Sets the weights of a network, or of its first layers, and freezes them."""
+    model.set_weights(load_weights(network)[: len(model.weights)])
+    model.trainable = False
+    return model
+
+
+def _connect(x, units: int, dtype: str | None):
+    """Flattens feature maps, columns first as in Caffe, where the weights come from, into a dense layer."""
+    from keras import layers
+
+    x = layers.Flatten(dtype=dtype)(layers.Permute((2, 1, 3), dtype=dtype)(x))
+    return layers.PReLU(dtype=dtype)(layers.Dense(units, dtype=dtype)(x))
+
+
+class CpuNetwork:
+    """A network that runs on the processor whatever else there is, its batches padded to powers of two.
+
+    JAX compiles a program for every shape; few sizes of batches are few programs. TensorFlow's XLA never compiles it.
+    """
+
+    def __init__(self, build: typing.Callable[[str], "keras.Model"]):
+        import keras
+
+        with keras.device(DEVICE):
+            self._model = build("float32")
+            self._model.compile(jit_compile=keras.backend.backend() == "jax")
+
+    def __call__(self, pictures: np.ndarray) -> list[np.ndarray]:
+        """Computes the network's outputs, float32, for (N, h, w, 3) preprocessed pictures; N is at least 1."""
+        import keras
+
+        count = len(pictures)
+        padded = np.zeros((padded_size(count), *pictures.shape[1:]), np.float32)
+        padded[:count] = pictures
+        with keras.device(DEVICE):
+            outputs = self._model.predict_on_batch(padded)
+        return [np.asarray(output)[:count] for output in outputs]
+
+
+def padded_size(count: int) -> int:
+    """Gives the smallest power of two that is not below a count of at least 1."""
+    return 1 << (count - 1).bit_length()

@@ -1,0 +1,67 @@
+"""The weights of MTCNN's three networks, read from the `mtcnn` package without importing it.
+
+The package's import brings in TensorFlow, and its own loader prefers a file of the same name in the current folder. The
+files are pickles, which can run any code; so each is read from inside the package only, and its SHA-256 digest is
+checked before a byte of it is unpickled.
+"""
+
+import hashlib
+import importlib.util
+import io
+import pathlib
+
+import numpy as np
+
+from faceswap_lib.errors import CheckpointError
+
+PACKAGE = "mtcnn"
+
+DIGESTS = {
+    "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
+    "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
+    "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
+}
+"""SHA-256 of the file of each network, as mtcnn 1.0.0 has them."""
+
+REMEDY = "reinstall it: pip install --force-reinstall --no-deps 'mtcnn==1.0.0'"
+
+
+def weights_folder() -> pathlib.Path:
+    """Finds the folder of the weights inside the installed package.
+
+    Raises:
+        CheckpointError: If the package is not installed.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise CheckpointError(f"MTCNN's weights: expected the package '{PACKAGE}', which is not installed; {REMEDY}")
+    return pathlib.Path(spec.origin).resolve().parent / "assets" / "weights"
+
+
+def load_weights(network: str) -> list[np.ndarray]:
+    """Loads the weights of a network in the order of its layers.
+
+    Args:
+        network: `pnet`, `rnet` or `onet`.
+
+    Returns:
+        float32 arrays: kernel and bias of each convolution and dense layer, slopes of each PReLU.
+
+    Raises:
+        CheckpointError: If the file is missing or is not the one this library was made with.
+    """
+    import joblib
+    import lz4.frame
+
+    path = weights_folder() / f"{network}.lz4"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != DIGESTS[network]:
+        raise CheckpointError(
+            f"{path}: expected SHA-256 {DIGESTS[network]}, got {digest}; it was not opened, since such a file can run "
+            f"any code. Another version of the package, or a damaged file: {REMEDY}"
+        )
+    return joblib.load(io.BytesIO(lz4.frame.decompress(data)))
