@@ -1,0 +1,219 @@
+"""Measures what a checkpoint is made of, what compressing it would save, and how much a training writes in an hour.
+
+Usage: python benchmarks/checkpoints.py [--only lite standard] [--steps 10] [--rate 30] [--hours 1] [--json]
+
+Networks take a few steps in every kind of phase on made-up crops, so that no moment of an optimizer is still zero. The
+hour is simulated: the real keeper and the real mirror decide under a made-up clock, what they would write is counted.
+Histories and previews, some megabytes, are left out.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import os
+import pathlib
+import tempfile
+import time
+import typing
+import zlib
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+from harness import print_json, print_table
+
+from faceswap_lib.networks import PRESETS
+from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig
+from faceswap_lib.training import keeper as keeper_module
+from faceswap_lib.training.checkpoint import TrainingState, read_arrays, write_checkpoint
+from faceswap_lib.training.estimate import make_arrays
+from faceswap_lib.training.keeper import Keeper
+from faceswap_lib.training.mirror import Mirror
+from faceswap_lib.training.plan import plan_training
+from faceswap_lib.training.run_config import parse_duration
+from faceswap_lib.training.steps import Stepper, build_state
+
+BY_STEPS = RunConfig(checkpoint_interval="", checkpoint_every=250, mirror_interval="1s")
+"""As it was while steps alone decided."""
+
+HOUR = 3600
+
+
+class Coding(typing.NamedTuple):
+    """A way to write an array without loss: from the array to blocks of bytes and back to all its bytes."""
+
+    encode: typing.Callable[[np.ndarray], list[bytes]]
+    decode: typing.Callable[[list[bytes]], bytes]
+
+
+def shuffle(array: np.ndarray) -> np.ndarray:
+    """The first bytes of all numbers, then the second ones, and so on: (bytes of a number, numbers) uint8."""
+    return np.ascontiguousarray(np.frombuffer(array.tobytes(), np.uint8).reshape(-1, array.itemsize).T)
+
+
+def deflate_last(planes: np.ndarray) -> list[bytes]:
+    """The planes of `shuffle`, only the last one compressed: the sign and seven of the eight bits of the exponent."""
+    return [*map(bytes, planes[:-1]), zlib.compress(planes[-1], 1)]
+
+
+def unshuffle(planes: list[bytes]) -> bytes:
+    """Undoes `shuffle`."""
+    return np.stack([np.frombuffer(plane, np.uint8) for plane in planes], axis=1).tobytes()
+
+
+def find_codings() -> dict[str, Coding]:
+    """The codings this Python knows."""
+    codings = {
+        "as it is": Coding(lambda array: [array.tobytes()], lambda blocks: blocks[0]),
+        "deflate, level 1": Coding(
+            lambda array: [zlib.compress(array.tobytes(), 1)], lambda blocks: zlib.decompress(blocks[0])
+        ),
+        "bytes shuffled, deflate, level 1": Coding(
+            lambda array: [zlib.compress(plane, 1) for plane in shuffle(array)],
+            lambda blocks: unshuffle([zlib.decompress(block) for block in blocks]),
+        ),
+        "only the top byte of each deflated": Coding(
+            lambda array: deflate_last(shuffle(array)),
+            lambda blocks: unshuffle([*blocks[:-1], zlib.decompress(blocks[-1])]),
+        ),
+    }
+    try:
+        zstd = importlib.import_module("compression.zstd")  # Python 3.14
+    except ImportError:
+        return codings
+    codings["bytes shuffled, zstd, level 1"] = Coding(
+        lambda array: [zstd.compress(plane, 1) for plane in shuffle(array)],
+        lambda blocks: unshuffle([zstd.decompress(block) for block in blocks]),
+    )
+    return codings
+
+
+def train_some(preset: str, steps: int) -> TrainingState:
+    """Takes so many steps in the first phase of every kind."""
+    config = TRAINING_PRESETS[preset]
+    state = build_state(PRESETS[preset], config)
+    crops = [make_arrays(PRESETS[preset].stored_size, seed) for seed in (0, 1)]
+    stepper = Stepper.build(state, crops, config)
+    for first in {phase.active: phase.first for phase in reversed(plan_training(config))}.values():
+        state.step = first - 1
+        for _ in range(steps):
+            stepper.take()
+    return state
+
+
+def kind_of(name: str) -> str:
+    """What an array of a checkpoint is: a weight, an average, a moment, or one of the few small ones."""
+    group, _, index = name.partition("/")
+    if group.endswith("_optimiser"):
+        return "moments" if int(index) > 1 else "other"  # the first two are the step and the learning rate
+    return "averages" if group.startswith("averaged_") else "weights" if index else "other"
+
+
+def to_bfloat16(array: np.ndarray) -> np.ndarray:
+    """The upper halves of float32 numbers, which is what bfloat16 keeps."""
+    return (np.ascontiguousarray(array).view(np.uint32) >> 16).astype(np.uint16)
+
+
+def measure_coding(arrays: list[np.ndarray], coding: Coding) -> dict[str, float]:
+    """Bytes of the coded arrays and the seconds it takes, with every array checked to come back as it was."""
+    seconds, read_seconds, size = 0.0, 0.0, 0
+    for array in arrays:
+        began = time.perf_counter()
+        blocks = coding.encode(array)
+        coded = time.perf_counter()
+        data = coding.decode(blocks)
+        read_seconds += time.perf_counter() - coded
+        seconds += coded - began
+        size += sum(map(len, blocks))
+        if data != array.tobytes():
+            raise SystemExit("an array did not come back as it was")
+    return {"MB": size / 1e6, "s": seconds, "s to read": read_seconds}
+
+
+def measure_checkpoint(state: TrainingState) -> tuple[dict, dict[str, list[np.ndarray]]]:
+    """What a checkpoint consists of and how long it takes to write and read, and its arrays by their kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        path = write_checkpoint(pathlib.Path(folder), state)
+        seconds, size = time.perf_counter() - began, path.stat().st_size
+        began = time.perf_counter()
+        arrays = read_arrays(path)
+        read_seconds = time.perf_counter() - began
+    kinds: dict[str, list[np.ndarray]] = {}
+    for name, array in arrays.items():
+        kinds.setdefault(kind_of(name), []).append(array)
+    facts = {"MB": size / 1e6, "s": seconds, "s to read": read_seconds}
+    facts |= {kind: sum(array.nbytes for array in some) / size for kind, some in kinds.items()}
+    return facts, kinds
+
+
+def compare_codings(kinds: dict[str, list[np.ndarray]], size: float) -> list[dict]:
+    """A row for every coding, with moments as they are and as bfloat16; `size` is that of the checkpoint in bytes."""
+    large = [array for kind in ("weights", "averages", "moments") for array in kinds[kind]]
+    half = [*kinds["weights"], *kinds["averages"], *map(to_bfloat16, kinds["moments"])]
+    rows = []
+    for moments, chosen in (("float32", large), ("bfloat16", half)):
+        for name, coding in find_codings().items():
+            measured = measure_coding(chosen, coding)
+            rows.append({"coding": name, "moments": moments, **measured, "of it": measured["MB"] * 1e6 / size})
+    return rows
+
+
+def count_writes(state: TrainingState, run_config: RunConfig, rate: float, hours: float) -> tuple[float, float]:
+    """How many checkpoints, and how many copies to the mirror, the real keeper and mirror make in an hour."""
+    steps = round(hours * HOUR * rate)
+    written, now = [], 0.0
+
+    class CountingMirror(Mirror):
+        def _begin_copy(self) -> None:
+            self.copies += 1
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        apart = parse_duration(run_config.mirror_interval)
+        mirror = CountingMirror(root / "run", root / "drive", interval=apart, clock=lambda: now)
+        config = dataclasses.replace(TrainConfig(), steps=10 * steps)
+        keeper = Keeper(root / "run", state, config, run_config, mirror, clock=lambda: now)
+        write, keeper_module.write_checkpoint = keeper_module.write_checkpoint, lambda *_: written.append(now)
+        try:
+            for step in range(1, steps + 1):
+                state.step, now = step, step / rate
+                keeper.note_step()
+                if keeper.is_due:
+                    keeper.save()
+        finally:
+            keeper_module.write_checkpoint = write
+    return len(written) / hours, mirror.copies / hours
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument("--only", nargs="+", default=["lite", "standard"], choices=list(PRESETS))
+    parser.add_argument(
+        "--steps", type=int, default=10, help="of training in every kind of phase; 0 measures no coding"
+    )
+    parser.add_argument("--rate", type=float, default=30, help="steps per second of the simulated hours")
+    parser.add_argument("--hours", type=float, default=1)
+    options = parser.parse_args()
+    result = {}
+    for preset in options.only:
+        state = train_some(preset, options.steps)
+        facts, kinds = measure_checkpoint(state)
+        print_table(f"A checkpoint of {preset}; shares of its bytes", [facts])
+        codings = compare_codings(kinds, facts["MB"] * 1e6) if options.steps else []
+        if codings:
+            print_table(f"Its arrays, {preset}", codings)
+        hours = []
+        for name, run_config in (("every 250 steps", BY_STEPS), ("by time", RunConfig())):
+            here, there = count_writes(state, run_config, options.rate, options.hours)
+            row = {"checkpoints": name, "an hour": here, "GB an hour": here * facts["MB"] / 1e3}
+            hours.append(row | {"copies an hour": there, "GB an hour copied": there * facts["MB"] / 1e3})
+        print_table(f"Written at {options.rate:g} steps a second, {preset}", hours)
+        result[preset] = {"checkpoint": facts, "codings": codings, "hours": hours}
+    if options.json:
+        print_json(result)
+
+
+if __name__ == "__main__":
+    main()
