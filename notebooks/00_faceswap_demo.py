@@ -71,10 +71,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
+from faceswap_lib.devices import has_accelerator, list_devices
 
 logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
 np.set_printoptions(precision=3, suppress=True)
-print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(keras.distribution.list_devices())}")
+print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(device.name for device in list_devices())}")
 
 # %% [markdown]
 # ## 1. Two clips
@@ -88,7 +89,7 @@ print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(keras
 from faceswap_lib.demo.course import make_clips
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import require_consent
-from faceswap_lib.media import read_frames
+from faceswap_lib.media import count_frames, read_frames
 
 workspace = Workspace(WORKSPACE)
 own = [pathlib.Path(video) for video in (VIDEO_A, VIDEO_B) if video]
@@ -96,9 +97,17 @@ if own:
     require_consent(workspace, CONSENT, own)
 portrait_a, portrait_b = make_clips(workspace.root / "clips", seconds=SECONDS, size=SIZE)
 video_a, video_b = pathlib.Path(VIDEO_A or portrait_a), pathlib.Path(VIDEO_B or portrait_b)
-frames_a, frames_b = (list(read_frames(video, stop=150)) for video in (video_a, video_b))  # the first ones, to look at
-some = np.linspace(0, min(len(frames_a), len(frames_b)) - 1, 6).astype(int)
-show.pictures([frames[index] for frames in (frames_a, frames_b) for index in some], columns=6)
+length = min(150, count_frames(video_a), count_frames(video_b))  # frames to look at, the first ones
+
+
+def keep_frames(video, numbers):
+    """The frames with these numbers, by number. The others are read past: a frame of a large video is 25 MB."""
+    return {at: frame for at, frame in enumerate(read_frames(video, stop=max(numbers) + 1)) if at in numbers}
+
+
+some = np.linspace(0, length - 1, 6).astype(int)
+kept = [keep_frames(video, some) for video in (video_a, video_b)]
+show.pictures([frames[index] for frames in kept for index in some], columns=6)
 
 # %% [markdown]
 # A picture is an array of shape (height, width, 3): red, green and blue, 0 to 255. This is A's clip as a video. The
@@ -119,7 +128,7 @@ show.video(video_a)
 from faceswap_lib.faces import MtcnnDetector
 
 detector = MtcnnDetector()
-frame = frames_a[len(frames_a) // 3]
+frame = next(read_frames(video_a, start=length // 3))
 faces = detector.detect([frame])[0]  # it takes several frames and gives the faces of each
 face = faces[0]
 print(f"{len(faces)} face, certainty {face.score:.3f}, box {face.box_xyxy.round(1)}")
@@ -138,7 +147,7 @@ show.pictures([frame, show.draw_face(frame, face)], captions=["a frame", "box an
 from faceswap_lib.faces import TrackConfig, follow_faces
 from faceswap_lib.faces.scan import scan_frames
 
-sightings = list(scan_frames(frames_a, detector))  # what every frame shows
+sightings = list(scan_frames(read_frames(video_a, stop=length), detector))  # what every frame shows
 raw_track = follow_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # the first face to follow
 track = follow_faces(sightings).tracks[0]
 curves = {"as detected": raw_track, "smoothed": track}
@@ -167,6 +176,7 @@ from faceswap_lib.faces.align import CROP_SIZE, template_points
 
 seen_faces = dict(track.items())  # by the number of the frame
 indices = np.array(list(seen_faces))[np.linspace(0, len(seen_faces) - 1, 6).astype(int)]
+frames_a = keep_frames(video_a, indices)
 index = indices[4]  # the head is tilted here
 frame, face = frames_a[index], seen_faces[index]
 target = template_points(CROP_SIZE)  # the standard places in a square crop
@@ -431,7 +441,9 @@ show.pictures([practised, swapped], columns=1)
 # pictures of B. So we move the code part of the way, by the difference between the average codes of both people. How
 # far is a trade: the further, the more it is B, and the less it does what A does.
 #
-# `KerasSwapper` does the same for many pictures at once, from pixels to pixels. Both must agree.
+# `KerasSwapper` does the same for many pictures at once, from pixels to pixels. Both must agree to a grey level of 255.
+# On a GPU single pixels may be off by a few levels: of the factors of a product it keeps about three digits ("TF32"),
+# and what is compiled rounds in other places.
 
 # %%
 from faceswap_lib.conversion import KerasSwapper
@@ -444,7 +456,7 @@ shift = CONVERSION.code_shift * measure_shift(trained, workspace, "a2b")  # 0.8 
 code = trained.encoder(seen)
 as_read, moved = (to_pixels(keras.ops.convert_to_numpy(trained.decoder_b(c)[1]), tones) for c in (code, code + shift))
 new_masks, new_faces = KerasSwapper(trained, "a2b").shifted(shift).swap(view[None], view_face[None])
-assert np.allclose(moved, new_faces, atol=1)
+assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)
 
 # %% [markdown]
 # The `Compositor` does the rest: it fits the colours once more, ends the new face softly, and puts it back where it
@@ -498,7 +510,7 @@ show.video(beside)
 # %%
 from faceswap_lib.widgets import before_after
 
-frames_swapped = list(read_frames(swap, stop=len(frames_a)))
+frames_swapped = keep_frames(swap, indices)
 before, after = ([frames[index] for index in indices] for frames in (frames_a, frames_swapped))
 before_after(before, after, labels=("A", "A with B's face"))
 
@@ -522,10 +534,10 @@ other_way = dataclasses.replace(CONVERSION, direction="b2a")
 other_swap = pathlib.Path(WORKSPACE) / "other_swap.mp4"
 second = OutputConfig(end=1.0)
 convert(video_b, workspace, other_swap, config=other_way, output_config=second, overwrite=True, consent=CONSENT)
-frames_other = list(read_frames(other_swap))
-few = np.linspace(0, len(frames_other) - 1, 4).astype(int)
+few = np.linspace(0, count_frames(other_swap) - 1, 4).astype(int)
 # It shuts her mouth: A hardly smiles in her clip, so decoder A has no smile to draw. And it brings the glasses along.
-show.pictures([frames[index] for frames in (frames_b, frames_other) for index in few], columns=4)
+kept = [keep_frames(video, few) for video in (video_b, other_swap)]
+show.pictures([frames[index] for frames in kept for index in few], columns=4)
 
 # %% [markdown]
 # ## 12. What to look at, what to try

@@ -52,7 +52,6 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
 
-import itertools
 import logging
 import pathlib
 
@@ -63,7 +62,7 @@ from faceswap_lib import show
 from faceswap_lib.demo.course import make_clips
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import require_consent
-from faceswap_lib.media import probe_video, read_frames
+from faceswap_lib.media import count_frames, probe_video, read_frames
 
 logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
 np.set_printoptions(precision=3, suppress=True)
@@ -74,10 +73,18 @@ if VIDEO:
 else:
     video_a, video_b = make_clips(workspace.root / "clips", seconds=SECONDS, size=SIZE)
     video = video_a if SIDE == "src" else video_b
-frames = list(itertools.islice(read_frames(video), round(SECONDS * probe_video(video).fps)))
-frame = frames[len(frames) // 3]
-some = np.linspace(0, len(frames) - 1, 6).astype(int)
-show.pictures([frames[index] for index in some])
+length = min(round(SECONDS * probe_video(video).fps), count_frames(video))  # frames to look at
+some = np.linspace(0, length - 1, 6).astype(int)
+show.pictures([frame for index, frame in enumerate(read_frames(video, stop=length)) if index in some])
+
+# %% [markdown]
+# A frame of a large video takes 25 MB of memory, and six seconds hold hundreds of them. So no cell of this notebook
+# keeps all frames: `read_frames` gives one after the other, and what is not shown is forgotten. We look closely at one
+# frame, a third of the way in:
+
+# %%
+frame = next(read_frames(video, start=length // 3))
+show.pictures([frame], width=3)
 
 # %% [markdown]
 # ## 1. Many sizes: the pyramid
@@ -234,10 +241,10 @@ for min_face in (0.05, 0.1, 0.2, 0.4, 0.8):
 # %%
 from faceswap_lib.faces.scan import scan_frames
 
-sightings = list(scan_frames(frames, detector))
+sightings = list(scan_frames(read_frames(video, stop=length), detector))
 seen = [sighting.faces[0] for sighting in sightings if sighting.faces]  # with one person there is one face
 width = float(np.median([face.size for face in seen]))
-drawn = show.corner(frames[0], np.array([face.box_xyxy for face in seen[:12]]))
+drawn = show.corner(next(read_frames(video)), np.array([face.box_xyxy for face in seen[:12]]))
 show.pictures([drawn], captions=["12 frames, 12 boxes: bottom left corner"], width=4)
 
 # %% [markdown]
@@ -282,7 +289,7 @@ from faceswap_lib.faces import Face
 before, after = seen[0], seen[8]
 middle = (before.box_xyxy + after.box_xyxy) / 2, (before.landmarks + after.landmarks) / 2
 guess = Face(box_xyxy=middle[0], score=1.0, landmarks=middle[1])
-read = detector.refine([frames[4]], [[guess]])[0][0]
+read = detector.refine([next(read_frames(video, start=4))], [[guess]])[0][0]
 off = np.abs(np.array([guess.landmarks, read.landmarks]) - seen[4].landmarks).mean(axis=(1, 2))
 print(f"from the full search: the guess {off[0]:.2f} pixels, O-Net alone {off[1]:.2f}")
 
@@ -296,8 +303,8 @@ import time
 
 for every in (1, 8):
     start = time.perf_counter()
-    found = list(scan_frames(frames, detector, detect_every=every))
-    rate = len(frames) / (time.perf_counter() - start)
+    found = list(scan_frames(read_frames(video, stop=length), detector, detect_every=every))
+    rate = length / (time.perf_counter() - start)  # reading the video included
     both = [pair for pair in zip(found, sightings, strict=True) if pair[0].faces and pair[1].faces]
     off = np.mean([np.abs(a.faces[0].landmarks - b.faces[0].landmarks) for a, b in both])
     print(f"every {every}: {rate:4.0f} frames a second, points {off:.2f} pixels from the full search")
@@ -319,10 +326,12 @@ print(len(tracks), "track of", tracks[0].found, "faces")
 
 # %% tags=["solution"]
 # @title Solution
-wide = [np.hstack([picture, picture[:, ::-1]]) for picture in frames[:24]]
+wide = (np.hstack([picture, picture[:, ::-1]]) for picture in read_frames(video, stop=24))
 pair = follow_faces(scan_frames(wide, detector)).tracks
 print(len(pair), "tracks of", [track.found for track in pair], "faces")
-show.pictures([show.draw_face(wide[10], *(track.faces[10] for track in pair))], width=5)
+tenth = next(read_frames(video, start=10))
+both = np.hstack([tenth, tenth[:, ::-1]])
+show.pictures([show.draw_face(both, *(track.faces[10] for track in pair))], width=5)
 
 # %% [markdown]
 # ## 6. A Kalman filter by hand
@@ -577,14 +586,17 @@ print(f"enlarged {enlarged.min():.2f} to {enlarged.max():.2f} times")
 # %%
 from faceswap_lib.faces import align_face, warp_frame
 
-raw, aligned = [], []
-for index, face in track.items():
+raw, aligned, followed = [], [], dict(track.items())
+for index, picture in enumerate(read_frames(video, stop=length)):
+    if index not in followed:
+        continue
+    face = followed[index]
     low, high = face.box_xyxy[:2], face.box_xyxy[2:]
     scale = 256 / (1.3 * (high - low).max())  # the detector's box with some margin, as it is
     shift = 127.5 - scale * (low + high) / 2
     box_matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    raw.append(warp_frame(frames[index], box_matrix, 256))
-    aligned.append(align_face(frames[index], face).image)
+    raw.append(warp_frame(picture, box_matrix, 256))
+    aligned.append(align_face(picture, face).image)
 some = np.linspace(0, len(raw) - 1, 6).astype(int)
 show.pictures([faces[index] for faces in (raw, aligned) for index in some], columns=6)
 
@@ -617,7 +629,7 @@ from faceswap_lib.faces import eye_mask
 from faceswap_lib.faces.align import EYE_DISTANCE
 
 index, face = list(track.items())[track.found // 3]
-crop = align_face(frames[index], face)
+crop = align_face(next(read_frames(video, start=index)), face)
 unit = EYE_DISTANCE * 256  # the distance of an average face's eyes in a crop
 y, x = np.mgrid[:256, :256]
 tilt = np.arctan2(*(crop.landmarks[1] - crop.landmarks[0])[::-1])

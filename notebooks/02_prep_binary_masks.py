@@ -386,7 +386,7 @@ for name, answer in answers.items():
     error = np.abs(fake - real)[0].mean(axis=-1, keepdims=True)
     for kind, w in (("all alike", plain), ("weighted", weights)):
         loss = (error * w).sum() / (f.sum() + 1)
-        assert np.isclose(loss, losses.reconstruction(fake, sample, w[None]), rtol=1e-3)
+        assert np.isclose(loss, float(losses.reconstruction(fake, sample, w[None])), rtol=1e-3)
         parts = {"eyes": e, "mouth": m, "rest": 1 - e - m}
         amounts[f"{name}, {kind}"] = {part: (error * w * mask).sum() for part, mask in parts.items()}
         print(f"{name:14} {kind:10} loss {loss:.4f}")

@@ -50,6 +50,7 @@ import numpy as np
 
 from faceswap_lib import show
 from faceswap_lib.demo.course import make_run
+from faceswap_lib.devices import has_accelerator
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.training import load_run
 
@@ -102,13 +103,15 @@ show.numbers([patch.round().astype(int), kernel, by_hand], captions=["picture", 
 
 # %% [markdown]
 # Look at the first number of `out`: it comes from the nine numbers at the picture's top left. The border shrinks by
-# two, since the kernel must fit. Networks use Keras' convolution; it must say the same:
+# two, since the kernel must fit. Networks use Keras' convolution; it must say the same. (On a GPU nearly the same: of
+# what it multiplies it keeps about three digits, "TF32", which is enough for networks and quicker.)
 
 # %%
 picture_4d = grey[None, :, :, None].astype("float32")  # one picture, one channel
 kernel_4d = kernel[:, :, None, None].astype("float32")  # one channel in, one out
 whole = keras.ops.convert_to_numpy(keras.ops.conv(picture_4d, kernel_4d))[0, ..., 0]
-assert np.allclose(whole[top : top + 4, left : left + 4], by_hand, atol=1e-3)
+on_gpu = has_accelerator()
+assert np.allclose(whole[top : top + 4, left : left + 4], by_hand, atol=0.3 if on_gpu else 1e-3)  # of 255
 captions = ["picture", "how much brighter or darker to the right"]
 show.pictures([grey / 255, np.abs(whole) / 40], captions=captions, width=6)
 
@@ -149,7 +152,7 @@ print(whole.shape, strided.shape)
 # %% tags=["solution"]
 # @title Solution
 strided = keras.ops.convert_to_numpy(keras.ops.conv(picture_4d, kernel_4d, strides=2))[0, ..., 0]
-assert np.allclose(strided, whole[::2, ::2][: len(strided), : len(strided)], atol=1e-3)
+assert np.allclose(strided, whole[::2, ::2][: len(strided), : len(strided)], atol=0.3 if on_gpu else 1e-3)
 print(f"{strided.size} of {whole.size} numbers, the rest was never computed")
 
 # %% [markdown]
@@ -432,8 +435,9 @@ show.numbers([spots, weights], captions=["six places", "row: who looks, column: 
 show.source(SelfAttention)
 
 # %%
-assert np.allclose(attention(x), by_hand, atol=1e-5)
-assert np.allclose(attention.look(spots[None])[0], weights, atol=1e-5)
+nearly = {"atol": 5e-3 if on_gpu else 1e-5}  # products of three digits, as in section 1
+assert np.allclose(keras.ops.convert_to_numpy(attention(x)), by_hand, **nearly)
+assert np.allclose(keras.ops.convert_to_numpy(attention.look(spots[None])[0]), weights, **nearly)
 
 # %% [markdown]
 # Now the trained encoder's, which looks over 16 by 16 places. The green frame is the place that asks, yellow is where

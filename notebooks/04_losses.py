@@ -119,7 +119,7 @@ show.source(losses.reconstruction)
 # %%
 weights = losses.region_weights(sample, eyes=4.0, mouth=2.0, surroundings=0.02)
 assert np.allclose(weights[0, ..., 0], weight, atol=1e-5)
-assert np.isclose(losses.reconstruction(fake, sample, weights), by_hand, rtol=1e-4)
+assert np.isclose(float(losses.reconstruction(fake, sample, weights)), by_hand, rtol=1e-4)
 print(f"reconstruction {by_hand:.3f}")
 
 # %% [markdown]
@@ -157,10 +157,10 @@ import cv2
 blur = cv2.GaussianBlur(sample.real[0], (0, 0), 1.5)[None] - sample.real
 noise = np.random.default_rng(0).normal(size=blur.shape).astype("float32")
 differences = {"too bright": np.ones_like(blur), "blurred": blur, "noisy": noise}
-target = losses.reconstruction(sample.real + blur, sample, weights)
+target = float(losses.reconstruction(sample.real + blur, sample, weights))
 spoilt = {}
 for name, difference in differences.items():
-    as_it_is = losses.reconstruction(sample.real + difference, sample, weights)
+    as_it_is = float(losses.reconstruction(sample.real + difference, sample, weights))
     spoilt[name] = sample.real + difference * (target / as_it_is)
 costs = [float(losses.reconstruction(picture, sample, weights)) for picture in spoilt.values()]
 captions = ["real", *(f"{name}: {cost:.3f}" for name, cost in zip(spoilt, costs, strict=True))]
@@ -210,7 +210,7 @@ show.pictures(shown, captions=["real", "fake", "unlike"], width=6)
 show.source(losses.dissimilarity)
 
 # %%
-assert np.isclose(losses.dissimilarity(fake, sample), by_hand, rtol=1e-2)
+assert np.isclose(float(losses.dissimilarity(fake, sample)), by_hand, rtol=1e-2)
 
 # %% [markdown]
 # ## 4. `edges`: do neighbours differ as they should?
@@ -223,7 +223,7 @@ wrong = (fake - sample.real)[0]
 across = np.abs(np.diff(wrong, axis=1)).mean(axis=-1) * weight[:, 1:]
 down = np.abs(np.diff(wrong, axis=0)).mean(axis=-1) * weight[1:]
 by_hand = (across.sum() + down.sum()) / (face.sum() + 1)
-assert np.isclose(losses.edges(fake, sample, weights), by_hand, rtol=1e-3)
+assert np.isclose(float(losses.edges(fake, sample, weights)), by_hand, rtol=1e-3)
 show.pictures([across / 1.5, down / 1.5], captions=["edges missed along x", "along y"], width=4)
 
 # %%
@@ -259,7 +259,7 @@ by_hand = 0
 for layers in zip(features_fake, features_real, strict=True):
     a, b = ((x - x.mean(axis=(1, 2))) / np.sqrt(x.var(axis=(1, 2)) + 1e-3) for x in layers)
     by_hand += 0.1 * ((a - b) ** 2).mean()
-assert np.isclose(judge.distance(*pictures), by_hand, rtol=1e-2)
+assert np.isclose(float(judge.distance(*pictures)), by_hand, rtol=1e-2)
 show.source(losses.feature_distance)
 
 # %%
@@ -353,8 +353,8 @@ generator_pays = (scores[0] - 1) ** 2  # only its own picture, the first
 discriminator_pays = ((scores - shares) ** 2).mean()
 print(f"for a score of {scores[0]} the generator pays {generator_pays:.2f}")
 print(f"for all four the discriminator pays {discriminator_pays:.3f}")
-assert np.isclose(losses.judge_fake(scores[:1]), generator_pays)
-assert np.isclose(losses.judge_mixture(scores, shares), discriminator_pays)
+assert np.isclose(float(losses.judge_fake(scores[:1])), generator_pays)
+assert np.isclose(float(losses.judge_mixture(scores, shares)), discriminator_pays)
 
 # %%
 show.source(losses.judge_fake)
@@ -435,9 +435,9 @@ hinge = (face * np.maximum(0, 0.7 - m)).mean()
 variation = np.abs(np.diff(m, axis=0)).mean() + np.abs(np.diff(m, axis=1)).mean()
 composite = np.abs(losses.compose(mask, fake, sample.warped) - sample.real).mean()
 print(f"prior {prior:.3f}, hinge {hinge:.3f}, variation {variation:.4f}, composite {composite:.3f}")
-assert np.isclose(losses.mask_prior(mask, sample.face), prior, rtol=1e-4)
-assert np.isclose(losses.mask_hinge(mask, sample.face, 0.7), hinge, rtol=1e-4)
-assert np.isclose(losses.total_variation(mask), variation, rtol=1e-4)
+assert np.isclose(float(losses.mask_prior(mask, sample.face)), prior, rtol=1e-4)
+assert np.isclose(float(losses.mask_hinge(mask, sample.face, 0.7)), hinge, rtol=1e-4)
+assert np.isclose(float(losses.total_variation(mask)), variation, rtol=1e-4)
 
 # %%
 show.source(losses.mask_hinge)

@@ -63,6 +63,7 @@ import numpy as np
 
 from faceswap_lib import show
 from faceswap_lib.demo.course import make_run
+from faceswap_lib.devices import has_accelerator
 
 np.set_printoptions(precision=3, suppress=True)
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice about retracing is meant for training loops
@@ -87,12 +88,11 @@ from faceswap_lib.faces import MtcnnDetector
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.media import read_frames
 
-frames = list(read_frames(video, stop=LOOK_AT))
 tracks = track_video(video, MtcnnDetector(), stop=LOOK_AT)
 faces = {index: next(iter(found.values())) for index, found in enumerate(tracks.faces) if found}
 number = list(faces)[len(faces) // 3]  # the frame this notebook looks at
-frame, face = frames[number], faces[number]
-print(f"a face in {len(faces)} of {len(frames)} frames")
+frame, face = next(read_frames(video, start=number)), faces[number]
+print(f"a face in {len(faces)} of {tracks.length} frames")
 show.pictures([frame, show.draw_face(frame, face)], captions=[f"frame {number}", "box and five points"], width=7)
 
 # %% [markdown]
@@ -127,7 +127,10 @@ show.pictures(pictures, captions=["view of A", "what is read", "mask", f"B's fac
 
 # %% [markdown]
 # The library does the same for many views at once. It calls the thing that turns views into faces a *swapper*, and what
-# it gives for one face a `SwappedFace`: the view before and after, the mask, and where all that lies in the frame.
+# it gives for one face a `SwappedFace`: the view before and after, the mask, and where all that lies in the frame. It
+# must give what we have, to a grey level of 255 and a thousandth of the mask. On a GPU we ask for less, four levels and
+# two hundredths: of the factors of a product it keeps about three digits ("TF32"), and the library's networks, which
+# are compiled, round in other places than ours.
 
 # %%
 from faceswap_lib.conversion import ConvertConfig
@@ -136,7 +139,8 @@ from faceswap_lib.pipeline import open_swapper
 
 swapper = open_swapper(networks, workspace, ConvertConfig(code_shift=SHIFT))
 (swapped,) = swap_faces([(frame, face)], swapper)
-assert np.allclose(swapped.new, new, atol=1) and np.allclose(swapped.mask, mask, atol=1e-3)
+levels, mask_apart = (4, 2e-2) if has_accelerator() else (1, 1e-3)
+assert np.allclose(swapped.new, new, atol=levels) and np.allclose(swapped.mask, mask, atol=mask_apart)
 
 # %% [markdown]
 # ### Back into the frame
@@ -604,7 +608,15 @@ print(f"the library's way differs from ours, which knows of 40 faces each and no
 from faceswap_lib.evaluation.points import landmark_error
 
 shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def keep_frames(video, numbers):
+    """The frames with these numbers, by number. The others are read past: a frame of a large video is 25 MB."""
+    return {at: frame for at, frame in enumerate(read_frames(video, stop=max(numbers) + 1)) if at in numbers}
+
+
 chosen = [list(faces)[at] for at in np.linspace(0, len(faces) - 1, 6).astype(int)]
+frames = keep_frames(video, chosen)
 unmoved = open_swapper(networks, workspace, ConvertConfig(code_shift=0))
 swaps = {}
 for share in shares:
@@ -695,22 +707,23 @@ from faceswap_lib.conversion import OutputConfig, convert_video
 from faceswap_lib.faces import TrackConfig
 from faceswap_lib.media import probe_video
 
-seconds = len(frames) / float(probe_video(video).fps)
+seconds = tracks.length / float(probe_video(video).fps)
 stretch = OutputConfig(label=False, end=seconds)
-clips = {}
+outs = {}
 for smoothing in ("none", "rts"):
     out = workspace.root / f"smoothing-{smoothing}.mkv"  # .mkv keeps every pixel
     track_config = TrackConfig(smoothing=smoothing)
     config = ConvertConfig(texture=texture)
     options = {"config": config, "output_config": stretch, "track_config": track_config, "overwrite": True}
     convert_video(video, out, swapper, detector, **options)
-    clips[f"smoothing {smoothing}"] = list(read_frames(out))
+    outs[f"smoothing {smoothing}"] = out
 
 # %%
 left, top, right, bottom = np.round(face.box_xyxy).astype(int)
 nose = int(face.landmarks[2, 0])
-slits = [np.stack([picture[max(0, top) : bottom, nose] for picture in clip], axis=1) for clip in clips.values()]
-show.pictures([slit.repeat(3, axis=0).repeat(3, axis=1) for slit in slits], captions=list(clips))
+columns = [[picture[max(0, top) : bottom, nose].copy() for picture in read_frames(out)] for out in outs.values()]
+slits = [np.stack(column, axis=1) for column in columns]
+show.pictures([slit.repeat(3, axis=0).repeat(3, axis=1) for slit in slits], captions=list(outs))
 
 # %% [markdown]
 # Left, fine upright lines on forehead and cheek: single frames in which the face sat elsewhere. Right, hardly any. (The
@@ -744,7 +757,8 @@ for smoothing in ("none", "ema", "kalman", "rts"):  # a moving average, a Kalman
 from faceswap_lib.conversion.steady import SteadyColours
 
 several = list(faces)[:32]
-news = swap_faces([(frames[index], faces[index]) for index in several], swapper)
+looked_at = (pair for pair in enumerate(read_frames(video, stop=several[-1] + 1)) if pair[0] in several)
+news = [one for index, picture in looked_at for one in swap_faces([(picture, faces[index])], swapper)]
 gains = []
 for one in news:
     seen_skin = sample_skin(one.new, one.old, one.mask, one.landmarks, coverage)
@@ -843,10 +857,12 @@ show.video(beside)
 # Watch it when something looks wrong; a flickering mask is a flickering face.
 
 # %%
+from faceswap_lib.media import count_frames
+
 triple = workspace.root / "triple.mp4"
 shown = OutputConfig(show="triple", end=min(seconds, 2.0))
 convert_video(video, triple, swapper, detector, config=config, output_config=shown, overwrite=True)
-show.pictures([list(read_frames(triple))[-1]])
+show.pictures([next(read_frames(triple, start=count_frames(triple) - 1))])
 
 # %% [markdown]
 # Drag the line over the picture; the second slider picks the frame. Where does the new face end? Look along the jaw, at
@@ -855,7 +871,7 @@ show.pictures([list(read_frames(triple))[-1]])
 # %%
 from faceswap_lib.widgets import before_after
 
-swapped_frames = list(read_frames(swap, stop=LOOK_AT))
+swapped_frames = keep_frames(swap, chosen)
 before_after([frames[index] for index in chosen], [swapped_frames[index] for index in chosen], labels=("A", "swapped"))
 
 # %% [markdown]
@@ -876,7 +892,7 @@ from IPython.display import display
 if other_video.exists():
     other_config = ConvertConfig(direction="b2a", code_shift=SHIFT, texture=texture)
     conversion = convert(other_video, workspace, other_swap, run=RUN, config=other_config, overwrite=True)
-    before, after = (list(read_frames(path))[::10][:5] for path in (other_video, other_swap))
+    before, after = (list(read_frames(path, stop=50, step=10)) for path in (other_video, other_swap))
     # A's glasses end at the border of the mask: their temples would lie outside, on B's own face and hair.
     display(show.pictures([*before, *after], columns=5))
 
