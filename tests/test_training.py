@@ -6,7 +6,6 @@ import logging
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -170,9 +169,9 @@ def test_killed_and_resumed_ends_in_the_same_place(workspace_copy, tiny_run):
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL) as child:
         for line in child.stdout:
             if int(line) >= 26:
-                child.send_signal(signal.SIGKILL)
+                child.kill()
                 break
-    assert child.returncode == -signal.SIGKILL
+    assert child.returncode != 0
     folder = workspace_copy.run("default")
     assert os.listdir(folder / "checkpoints") == ["step-00000020.npz"]
     report = train(
