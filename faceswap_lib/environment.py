@@ -3,8 +3,8 @@
 TensorFlow and JAX read these variables when they start, so they are set when this package is imported:
 
 - `TF_FORCE_GPU_ALLOW_GROWTH`: TensorFlow takes GPU memory as it needs it. By itself it takes all of it at once.
-- `JAX_COMPILATION_CACHE_DIR`, and `TF_XLA_FLAGS` where there is an NVIDIA driver: programs that XLA compiled are kept
-  on disk, and the next process loads them in seconds.
+- `JAX_COMPILATION_CACHE_DIR` and `JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS`, and `TF_XLA_FLAGS` where there is an
+  NVIDIA driver: programs that XLA compiled are kept on disk, and the next process loads them in seconds.
 """
 
 import hashlib
@@ -36,6 +36,8 @@ def prepare_environment(environment: typing.MutableMapping[str, str] = os.enviro
     if folder is None:
         return
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
+    # By default JAX keeps what took a second; building networks compiles a hundred programs that take less.
+    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     flags = environment.get("TF_XLA_FLAGS", "")
     # On a CPU TensorFlow fills the screen with warnings about what it loads, and uses XLA only if it is told to.
     if has_nvidia_driver() and TENSORFLOW_CACHE_FLAG not in flags:

@@ -1,6 +1,7 @@
 """What a training will cost on this machine: a few real steps, timed, without writing anything."""
 
 import dataclasses
+import math
 import statistics
 
 import numpy as np
@@ -61,6 +62,60 @@ class Estimate:
         return "\n".join(f"{name + ':':9}{text}" for name, text in lines)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PhaseTiming:
+    """How long the steps of one kind of phase take.
+
+    Attributes:
+        active: The groups of losses that take part, as `Phase.active` gives them.
+        steps: How many steps of the schedule are of this kind.
+        compile_seconds: What the first step took longer than the others.
+        seconds_per_step: Median of the others.
+    """
+
+    active: frozenset[str]
+    steps: int
+    compile_seconds: float
+    seconds_per_step: float
+
+
+def time_phases(
+    stepper: Stepper, *, timed: int = TIMED, seconds: float = math.inf, whole_only: bool = False
+) -> list[PhaseTiming]:
+    """Times steps of every kind of phase, in the order of the schedule.
+
+    Args:
+        stepper: Takes the steps.
+        timed: How many steps of each kind are timed, after one that compiles.
+        seconds: After this long no further step of a kind is begun, but for the first two.
+        whole_only: Only the kind in which most losses take part.
+
+    Returns:
+        One timing for each kind.
+    """
+    kinds: dict[frozenset[str], list[PlannedPhase]] = {}
+    for phase in plan_training(stepper.config):
+        kinds.setdefault(phase.active, []).append(phase)
+    if whole_only:
+        whole = max(kinds, key=len)
+        kinds = {whole: kinds[whole]}
+    timings = []
+    for active, phases in kinds.items():
+        first, *others = (_time_step(stepper, phases[0].first - 1) for _ in range(2))
+        while len(others) < timed and sum(others) < seconds:
+            others.append(_time_step(stepper, phases[0].first - 1))
+        median = statistics.median(others)
+        timings.append(
+            PhaseTiming(
+                active=active,
+                steps=sum(phase.last - phase.first + 1 for phase in phases),
+                compile_seconds=max(first - median, 0.0),
+                seconds_per_step=median,
+            )
+        )
+    return timings
+
+
 def estimate_training(
     workspace: Workspace,
     network_config: NetworkConfig,
@@ -84,20 +139,12 @@ def estimate_training(
     except WorkspaceError:
         arrays, real = [make_arrays(network_config.stored_size, seed) for seed in (0, 1)], False
     state = build_state(network_config, config)
-    stepper = Stepper.build(state, arrays, config)
-    kinds: dict[frozenset[str], list[PlannedPhase]] = {}
-    for phase in plan_training(config):
-        kinds.setdefault(phase.active, []).append(phase)
-    compiling, timed = 0.0, []
-    for phases in kinds.values():
-        first, *seconds = [_time_step(stepper, phases[0].first - 1) for _ in range(1 + TIMED)]
-        timed.append((sum(phase.last - phase.first + 1 for phase in phases), statistics.median(seconds)))
-        compiling += max(first - timed[-1][1], 0)
+    timings = time_phases(Stepper.build(state, arrays, config, xla=run_config.xla))
     checkpoint = _size_of(state)
-    seconds = compiling + sum(steps * each for steps, each in timed)
+    seconds = sum(timing.compile_seconds + timing.steps * timing.seconds_per_step for timing in timings)
     return Estimate(
-        seconds_per_step=tuple(timed),
-        compile_seconds=compiling,
+        seconds_per_step=tuple((timing.steps, timing.seconds_per_step) for timing in timings),
+        compile_seconds=sum(timing.compile_seconds for timing in timings),
         memory=peak_memory(),
         checkpoint=checkpoint,
         disk=checkpoint * _count_kept(config.steps, seconds, run_config),

@@ -145,7 +145,8 @@ class Objective:
             terms["edges"] = config.edge_weight * losses.edges(raw, real, weights)
         for picture in coarse:
             factor = real.real.shape[1] // picture.shape[1]
-            small, face = (ops.average_pool(x, factor) for x in (real.real, real.face))
+            # With the strides said: without them Keras 3.15 fails on JAX.
+            small, face = (ops.average_pool(x, factor, factor) for x in (real.real, real.face))
             terms[f"coarse_{picture.shape[1]}"] = losses.weighted_mean(ops.abs(picture - small), face, face)
         return terms
 

@@ -3,10 +3,13 @@
 import dataclasses
 import pathlib
 import re
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.options import Doc, check_range
+
+Xla = Literal["auto", "on", "off"]
+"""Whether XLA compiles the steps."""
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -31,6 +34,9 @@ class RunConfig:
     backup_every: Annotated[int, Doc("steps between backups, which stay when newer checkpoints come; 0 for none")] = 0
     backups: Annotated[int, Doc("how many backups are kept, the newest")] = 5
     devices: Annotated[int, Doc("devices that share every batch; several need Keras on jax")] = 1
+    xla: Annotated[
+        Xla, Doc("whether XLA compiles the steps; auto: with TensorFlow on a GPU, always with JAX, never with PyTorch")
+    ] = "auto"
     until: Annotated[str, Doc("stop after so long, as in 45s, 90m, 2h or 1h30m; empty for no limit")] = ""
     tensorboard: Annotated[bool, Doc("also write the terms and previews for TensorBoard")] = False
     guard: Annotated[bool, Doc("go back to the last good checkpoint when the training breaks down")] = True
@@ -38,6 +44,8 @@ class RunConfig:
     def __post_init__(self):
         for name in ("log_every", "backups", "devices"):
             check_range(name, getattr(self, name), 1, 100_000_000)
+        if self.xla not in get_args(Xla):
+            raise InputError(f"xla: expected {', '.join(get_args(Xla))}, got {self.xla!r}")
         for name in ("checkpoint_every", "preview_every", "backup_every"):
             check_range(name, getattr(self, name), 0, 100_000_000)
         for name in ("checkpoint_interval", "preview_interval", "mirror_interval", "until"):

@@ -11,10 +11,11 @@ from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import NetworkConfig, build_networks
 from faceswap_lib.networks.precision import compute_in, resolve_precision
 from faceswap_lib.training.augmentation import to_device
-from faceswap_lib.training.backends import Step, Xla, build_step
+from faceswap_lib.training.backends import Step, build_step
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.objective import Batch, Objective
+from faceswap_lib.training.run_config import Xla
 from faceswap_lib.training.schedule import Phase, learning_rate_factor, phase_at
 
 DRAWS_PER_STEP = 1000

@@ -3,7 +3,7 @@
 `tensorflow.py`, `jax.py` and `torch.py` each make two programs of an objective. The first takes the gradients of both
 players from one forward pass; of the networks it changes only what they change themselves when used, such as means of
 batch normalisation. The second applies the gradients and moves the averages. A large batch is the first program run on
-each of its parts, then the second one once.
+each of its parts, then the second one once. JAX has a third program, both in one, for a batch that is taken whole.
 """
 
 import importlib
@@ -17,12 +17,10 @@ from faceswap_lib.devices import has_accelerator
 from faceswap_lib.errors import InputError
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
+from faceswap_lib.training.run_config import Xla
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Keras backends that have a step."""
-
-Xla = typing.Literal["auto", "on", "off"]
-"""Whether XLA compiles the step; `auto`: on accelerators with TensorFlow, always with JAX, never with PyTorch."""
 
 
 class Step(typing.Protocol):
@@ -71,18 +69,22 @@ def build_step(objective: Objective, state: TrainingState, *, micro_batches: int
     if micro_batches < 1:
         raise InputError(f"micro_batches: expected at least 1, got {micro_batches}")
     backend, objective = importlib.import_module(f"{__name__}.{name}"), StackedTerms(objective)
-    take_gradients, update = backend.build_programs(objective, state, xla=resolve_xla(xla))
+    programs = backend.build_programs(objective, state, xla=resolve_xla(xla))
+    in_one = programs.step is not None and micro_batches == 1
 
     def step(batch, weights, decay, *, active):
         weights = {key: np.float32(value) for key, value in weights.items()}
-        total = None
-        for part in _divide(batch, micro_batches):
-            found = take_gradients(part, weights, active)
-            total = found if total is None else keras.tree.map_structure(operator.add, total, found)
-        if micro_batches > 1:
-            total = keras.tree.map_structure(lambda value: value / micro_batches, total)
-        gradients, terms = total
-        update(gradients, np.float32(decay))
+        decay, parts, total = np.float32(decay), _divide(batch, micro_batches), None
+        if in_one:
+            terms = programs.step(*parts, weights, decay, active)
+        else:
+            for part in parts:
+                found = programs.take_gradients(part, weights, active)
+                total = found if total is None else keras.tree.map_structure(operator.add, total, found)
+            if micro_batches > 1:
+                total = keras.tree.map_structure(lambda value: value / micro_batches, total)
+            gradients, terms = total
+            programs.update(gradients, decay)
         numbers = keras.ops.convert_to_numpy(terms).tolist()
         return dict(zip(objective.names[active], numbers, strict=True))
 

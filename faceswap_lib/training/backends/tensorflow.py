@@ -6,17 +6,16 @@ off, the same step gives the same bytes, which exact resume rests on.
 """
 
 import functools
-import typing
 
 import keras
 import tensorflow as tf
 
-from faceswap_lib.training.backends.variables import Player, StepVariables
+from faceswap_lib.training.backends.variables import Player, Programs, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
 
 
-def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> tuple[typing.Callable, typing.Callable]:
+def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> Programs:
     """See `faceswap_lib.training.backends`."""
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     variables = StepVariables.of(state)
@@ -47,7 +46,7 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
         for source, follower in variables.copies:
             follower.assign(source)
 
-    return take_gradients, lambda gradients, decay: update(gradients, tf.constant(decay))
+    return Programs(take_gradients, lambda gradients, decay: update(gradients, tf.constant(decay)))
 
 
 def apply_gradients(player: Player, gradients) -> None:

@@ -3,17 +3,16 @@
 Without `torch.compile`: on a CPU, version 2.13 fails on the gradients of these networks.
 """
 
-import typing
 
 import keras
 import torch
 
-from faceswap_lib.training.backends.variables import StepVariables
+from faceswap_lib.training.backends.variables import Programs, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
 
 
-def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> tuple[typing.Callable, typing.Callable]:
+def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> Programs:
     """See `faceswap_lib.training.backends`; `xla` is always false."""
     variables = StepVariables.of(state)
     generators, discriminators = variables.players
@@ -27,7 +26,7 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
         gradients = [_gradients(generator_loss, generators.weights, retain_graph=contested)]
         if contested:
             gradients.append(_gradients(discriminator_loss, discriminators.weights))
-        return gradients, {name: value.detach() for name, value in terms.items()}
+        return gradients, terms.detach()
 
     @torch.no_grad()
     def update(gradients, decay):
@@ -38,7 +37,7 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
         for source, follower in variables.copies:
             follower.assign(source)
 
-    return take_gradients, update
+    return Programs(take_gradients, update)
 
 
 def _gradients(loss, weights, *, retain_graph: bool = False):

@@ -8,6 +8,20 @@ import keras
 from faceswap_lib.training.checkpoint import TrainingState
 
 
+class Programs(typing.NamedTuple):
+    """The programs of a step, as a backend's `build_programs` gives them.
+
+    Attributes:
+        take_gradients: (batch, weights, active) to gradients of each player that takes part, and terms.
+        update: (gradients, decay) changes weights, optimisers and averages.
+        step: (batch, weights, decay, active) to terms; both in one where that is faster, None where it is not.
+    """
+
+    take_gradients: typing.Callable
+    update: typing.Callable
+    step: typing.Callable | None = None
+
+
 class Player(typing.NamedTuple):
     """Weights that one loss trains, and the optimiser that does it."""
 
