@@ -391,6 +391,7 @@ def test_a_drive_that_vanishes_half_way_stops_nothing(new_machine, tiny_run, tmp
 # The notebooks themselves ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_demo_runs_is_kept_and_asks_pip_to_leave_all_as_it_is(google: Google, kernel: str):
     notebook, machine = google.run("faceswap_demo", kernel)
     assert (machine / "course" / "swap.mp4").is_file()

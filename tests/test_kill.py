@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_six_kills_change_nothing():
     command = [sys.executable, str(ROOT / "benchmarks" / "kill.py"), "--kills", "6", "--quick", "--json"]

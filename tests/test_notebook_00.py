@@ -9,6 +9,8 @@ from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import read_consent
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
 
+pytestmark = pytest.mark.slow  # a whole notebook is run
+
 
 def html(notebook) -> list[str]:
     outputs = (output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)

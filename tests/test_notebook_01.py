@@ -10,6 +10,8 @@ from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.manifest import read_manifest
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
 
+pytestmark = pytest.mark.slow  # a whole notebook is run
+
 NAME = "01_video_face_detection_alignment"
 
 

@@ -9,6 +9,8 @@ from faceswap_lib.facesets import Faceset, Workspace
 from tests.conftest import ROOT
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
 
+pytestmark = pytest.mark.slow  # a whole notebook is run
+
 NAME = "02_prep_binary_masks"
 
 

@@ -2,7 +2,11 @@
 
 import pathlib
 
+import pytest
+
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
+
+pytestmark = pytest.mark.slow  # a whole notebook is run
 
 
 def test_the_networks_notebook_runs_from_top_to_bottom(kernel: str, course_workspace: pathlib.Path):

@@ -2,7 +2,11 @@
 
 import pathlib
 
+import pytest
+
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
+
+pytestmark = pytest.mark.slow  # a whole notebook is run
 
 TAUGHT = (
     *("region_weights", "reconstruction", "dissimilarity", "edges", "feature_distance", "judge_fake", "judge_mixture"),

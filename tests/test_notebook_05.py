@@ -2,8 +2,12 @@
 
 import pathlib
 
+import pytest
+
 from faceswap_lib.training.history import read_history
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
+
+pytestmark = pytest.mark.slow  # a whole notebook is run
 
 
 def test_the_training_notebook_runs_from_top_to_bottom(

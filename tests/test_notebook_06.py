@@ -3,9 +3,13 @@
 import pathlib
 import re
 
+import pytest
+
 from faceswap_lib.conversion.provenance import verify
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
+
+pytestmark = pytest.mark.slow  # a whole notebook is run
 
 
 def test_the_conversion_notebook_runs_from_top_to_bottom(

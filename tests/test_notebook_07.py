@@ -2,9 +2,13 @@
 
 import pathlib
 
+import pytest
+
 from faceswap_lib.evaluation import Report
 from faceswap_lib.media import count_frames
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
+
+pytestmark = pytest.mark.slow  # a whole notebook is run
 
 SHOWN = ("landmark_error", "psnr", "sharpness", "jitter", "summarise")
 

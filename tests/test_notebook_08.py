@@ -10,6 +10,8 @@ from faceswap_lib.facesets.consent import read_consent
 from tests.fakes import hide_module
 from tests.notebooks import SMOKE, count_shown, printed, run_notebook
 
+pytestmark = pytest.mark.slow  # a whole notebook is run
+
 
 def run(kernel: str, folder: pathlib.Path, workspace: pathlib.Path):
     return run_notebook("08_responsible_use", kernel, folder, {**SMOKE, "WORKSPACE": str(workspace), "PASSES": 1})

@@ -1,0 +1,55 @@
+"""The workflow of the repository: the systems and Pythons it names, and that its commands ask for what there is."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+FOLDER = ROOT / ".github" / "workflows"
+JOBS = yaml.safe_load((FOLDER / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+SYSTEMS = [("windows-latest", "3.11"), ("macos-latest", "3.11"), ("ubuntu-latest", "3.10"), ("ubuntu-latest", "3.13")]
+
+
+def commands(job: str) -> list[list[str]]:
+    """The words of every command of a job."""
+    return [shlex.split(step["run"]) for step in JOBS[job]["steps"] if "run" in step]
+
+
+def test_there_is_one_workflow_and_its_first_job_is_what_contributors_run():
+    assert [path.name for path in FOLDER.iterdir()] == ["ci.yml"]
+    assert JOBS["test"]["runs-on"] == "ubuntu-latest"
+    assert [step["with"]["python-version"] for step in JOBS["test"]["steps"] if "with" in step] == ["3.11"]
+    (command,) = commands("test")
+    assert command == ["bash", ".ci/run"] and (ROOT / command[1]).is_file()
+
+
+def test_windows_macos_and_the_first_and_last_python_are_tried():
+    job = JOBS["elsewhere"]
+    assert [(entry["os"], entry["python"]) for entry in job["strategy"]["matrix"]["include"]] == SYSTEMS
+    assert job["runs-on"] == "${{ matrix.os }}" and job["strategy"]["fail-fast"] is False
+    versions = [step["with"]["python-version"] for step in job["steps"] if "with" in step]
+    assert versions == ["${{ matrix.python }}"]
+    lowest = re.search(r'^requires-python = ">=([\d.]+)"$', PROJECT, re.MULTILINE)
+    assert lowest and lowest[1] == min((python for _, python in SYSTEMS), key=lambda text: int(text.split(".")[1]))
+
+
+def test_what_the_other_systems_install_and_leave_out_exists(pytestconfig: pytest.Config):
+    install, test = commands("elsewhere")
+    assert install == ["python", "-m", "pip", "install", ".[test]"]
+    assert re.search(r"^test = \[$", PROJECT, re.MULTILINE)
+    assert test[:3] == ["python", "-m", "pytest"] and test[-2] == "-m"
+    left_out = re.findall(r"not (\w+)", test[-1])
+    assert test[-1] == " and ".join(f"not {marker}" for marker in left_out)
+    assert set(left_out) == {"nightly", "slow", "parity"}
+    described = {line.partition(":")[0] for line in pytestconfig.getini("markers")}
+    assert set(left_out) <= described
+
+
+def test_something_is_slow():
+    """Or the marker would leave out nothing."""
+    marked = [path.name for path in (ROOT / "tests").glob("test_*.py") if "mark.slow" in path.read_text("utf-8")]
+    assert len(set(marked) - {"test_workflow.py"}) >= 2
