@@ -20,6 +20,7 @@ from faceswap_lib.faces.mtcnn_boxes import (
     place_landmarks,
     pyramid_scales,
     regress_boxes,
+    sort_by_score,
     square_boxes,
     window_boxes,
 )
@@ -64,7 +65,8 @@ class MtcnnDetector:
 
     def __init__(self, config: DetectConfig | None = None):
         self._config = config or DetectConfig()
-        self._pnet, self._rnet, self._onet = CpuNetwork(build_pnet), CpuNetwork(build_rnet), CpuNetwork(build_onet)
+        self._pnet = CpuNetwork(build_pnet, singly=True)
+        self._rnet, self._onet = CpuNetwork(build_rnet), CpuNetwork(build_onet)
 
     def detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
         """Finds the faces of each frame; see `FaceDetector.detect`."""
@@ -146,7 +148,7 @@ class MtcnnDetector:
             rows = window_boxes(offsets, scores[..., 1], P_NET_THRESHOLD)
             rows[:, 1:5] /= scale
             proposed.append(non_max_suppression(rows, PICTURE_OVERLAP))
-        return square_boxes(non_max_suppression(np.concatenate(proposed), STAGE_OVERLAP))
+        return square_boxes(non_max_suppression(sort_by_score(np.concatenate(proposed)), STAGE_OVERLAP))
 
     def _sort(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Keeps and corrects proposals by R-Net."""
@@ -154,7 +156,7 @@ class MtcnnDetector:
             return rows
         offsets, scores = self._rnet(crop_and_resize(pictures, rows, R_NET_SIDE))
         rows = regress_boxes(np.column_stack([rows[:, :5], scores[:, 1]]), offsets)
-        rows = rows[rows[:, 5] > R_NET_THRESHOLD]
+        rows = sort_by_score(rows[rows[:, 5] > R_NET_THRESHOLD])
         return square_boxes(non_max_suppression(rows, STAGE_OVERLAP))
 
     def _locate(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -164,7 +166,7 @@ class MtcnnDetector:
         offsets, landmarks, scores = self._onet(crop_and_resize(pictures, rows, O_NET_SIDE))
         boxes = regress_boxes(np.column_stack([rows[:, :5], scores[:, 1]]), offsets)
         rows = np.column_stack([boxes, place_landmarks(rows, landmarks)])
-        rows = rows[rows[:, 5] > self._config.threshold]
+        rows = sort_by_score(rows[rows[:, 5] > self._config.threshold])
         return non_max_suppression(rows, STAGE_OVERLAP, overlap="min")
 
     def _factor(self, frame: np.ndarray) -> float:

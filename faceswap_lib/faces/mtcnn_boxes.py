@@ -45,13 +45,13 @@ def window_boxes(offsets: np.ndarray, scores: np.ndarray, threshold: float) -> n
         threshold: Score that must be exceeded.
 
     Returns:
-        (N, 6) rows in pixels of that picture of the pyramid.
+        (N, 6) rows in pixels of that picture of the pyramid, best first.
     """
     picture, row, column = np.nonzero(scores > threshold)
     corner = P_NET_STRIDE * np.stack([column, row], axis=1) + 1.0  # windows begin at pixel 1, as in the authors' Matlab
     windows = np.concatenate([corner, corner + P_NET_WINDOW - 1], axis=1)
     boxes = windows + (P_NET_WINDOW - 1) * offsets[picture, row, column]
-    return np.column_stack([picture, boxes, scores[picture, row, column]])
+    return sort_by_score(np.column_stack([picture, boxes, scores[picture, row, column]]))
 
 
 def regress_boxes(rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -75,6 +75,14 @@ def square_boxes(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[:, :1], corner, corner + side, rows[:, 5:]], axis=1)
 
 
+def sort_by_score(rows: np.ndarray) -> np.ndarray:
+    """Sorts rows by their score, best first.
+
+    Several of P-Net's can be exactly 1. Which of them is first then depends on NumPy's sort, as it does in the package.
+    """
+    return rows[np.argsort(rows[:, 5])[::-1]]
+
+
 def non_max_suppression(rows: np.ndarray, threshold: float, *, overlap: str = "union") -> np.ndarray:
     """Keeps of boxes that overlap only the best, picture by picture (non-maximum suppression).
 
@@ -82,14 +90,13 @@ def non_max_suppression(rows: np.ndarray, threshold: float, *, overlap: str = "u
     et al., "YOLACT", 2019).
 
     Args:
-        rows: (N, 6 or more).
+        rows: (N, 6 or more), best first.
         threshold: Largest overlap of two boxes that are both kept.
         overlap: `union` for intersection over union, `min` for intersection over the smaller area.
 
     Returns:
-        The kept rows, sorted by picture, then best first.
+        The kept rows, by picture, best first.
     """
-    rows = rows[np.argsort(-rows[:, 5], kind="stable")]
     kept = []
     for picture in np.unique(rows[:, 0]):
         group = rows[rows[:, 0] == picture]
@@ -152,7 +159,7 @@ def _neighbors(places: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray,
     """The pixels before and after each place, how far it is from the first to the second, and whether both exist."""
     inside = (places >= 0) & (places <= length - 1)
     before = np.floor(np.where(inside, places, 0)).astype(np.intp)
-    return before, np.minimum(before + 1, length - 1), np.where(inside, places - before, 0), inside
+    return before, np.minimum(before + 1, length - 1), np.where(inside, places - before, 0).astype(np.float32), inside
 
 
 def _mix(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -26,6 +26,9 @@ O_NET_SIDE = 48
 
 DEVICE = "cpu"
 
+LEAST_PADDED = 8
+"""Smallest padded batch: two faces, read twice, in two frames."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Convolution:
@@ -156,28 +159,37 @@ def _connect(x, units: int, dtype: str | None):
 
 
 class CpuNetwork:
-    """A network that runs on the processor whatever else there is, its batches padded to powers of two.
+    """Runs a network on the processor, whatever else there is; TensorFlow's XLA never compiles it.
 
-    JAX compiles a program for every shape; few sizes of batches are few programs. TensorFlow's XLA never compiles it.
+    JAX compiles a program for every shape, in 0.3 seconds each. There batches are padded to powers of two from
+    `LEAST_PADDED` on, or with `singly` pictures go one by one: P-Net's have many sizes and gain nothing together.
     """
 
-    def __init__(self, build: typing.Callable[[str], "keras.Model"]):
+    def __init__(self, build: typing.Callable[[str], "keras.Model"], *, singly: bool = False):
         import keras
 
+        self._is_compiled = keras.backend.backend() == "jax"
+        self._singly = singly and self._is_compiled
         with keras.device(DEVICE):
             self._model = build("float32")
-            self._model.compile(jit_compile=keras.backend.backend() == "jax")
+            self._model.compile(jit_compile=self._is_compiled)
 
     def __call__(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """Computes the network's outputs, float32, for (N, h, w, 3) preprocessed pictures; N is at least 1."""
+        """Computes the network's outputs, float32, for (N, h, w, 3) float32 preprocessed pictures; N is at least 1."""
+        if self._singly:
+            answers = [self._predict(picture[None]) for picture in pictures]
+            return [np.concatenate(outputs) for outputs in zip(*answers, strict=True)]
+        count = len(pictures)
+        if self._is_compiled:
+            missing = max(LEAST_PADDED, padded_size(count)) - count
+            pictures = np.pad(pictures, [(0, missing), (0, 0), (0, 0), (0, 0)])
+        return [output[:count] for output in self._predict(pictures)]
+
+    def _predict(self, pictures: np.ndarray) -> list[np.ndarray]:
         import keras
 
-        count = len(pictures)
-        padded = np.zeros((padded_size(count), *pictures.shape[1:]), np.float32)
-        padded[:count] = pictures
         with keras.device(DEVICE):
-            outputs = self._model.predict_on_batch(padded)
-        return [np.asarray(output)[:count] for output in outputs]
+            return [np.asarray(output) for output in self._model.predict_on_batch(pictures)]
 
 
 def padded_size(count: int) -> int:

@@ -1,0 +1,53 @@
+"""The demo from clips to swapped video in a process in which TensorFlow cannot be imported.
+
+Usage: KERAS_BACKEND=jax python -m tests.without_tensorflow FOLDER
+"""
+
+import importlib.abc
+import pathlib
+import sys
+
+FORBIDDEN = ("tensorflow", "tensorflow_cpu", "tf_keras")
+
+SECONDS = 0.6
+"""Length of the clips, 15 frames."""
+
+STEPS = 3
+
+
+class Refusal(importlib.abc.MetaPathFinder):
+    """Refuses to find what is forbidden, as if it were not installed."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.partition(".")[0] in FORBIDDEN:
+            raise ModuleNotFoundError(f"No module named {fullname!r}: refused by the test", name=fullname)
+        return None
+
+
+def main(folder: pathlib.Path) -> None:
+    """Runs the demo in a folder, then what else a machine without TensorFlow should be able to."""
+    import numpy as np
+
+    from faceswap_lib.demo.demo import run_demo
+    from faceswap_lib.doctor import examine
+    from faceswap_lib.faces import MtcnnDetector
+    from faceswap_lib.facesets import extract
+    from faceswap_lib.media import read_frames
+    from faceswap_lib.networks import PRESETS
+
+    opened = extract.open_landmark_finder
+    extract.open_landmark_finder = lambda backend: opened("five")  # fetches nothing, whatever is installed
+    report = run_demo(folder, steps=STEPS, seconds=SECONDS, network_config=PRESETS["tiny"])
+    assert report.video.stat().st_size > 0
+    found = {
+        clip.stem: np.array([faces[0].landmarks for faces in MtcnnDetector().detect(list(read_frames(clip)))])
+        for clip in sorted((folder / "clips").glob("*.mp4"))
+    }
+    assert examine()
+    assert not set(FORBIDDEN) & set(sys.modules)
+    np.savez(folder / "landmarks.npz", **found)
+
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, Refusal())
+    main(pathlib.Path(sys.argv[1]))
