@@ -131,6 +131,7 @@ def measure_resume(options: argparse.Namespace) -> dict:
 def train_to(folder: pathlib.Path, steps: int, preset: str = "tiny") -> float:
     """Trains on made-up crops from the checkpoint in a folder, if there is one; gives the median seconds of a step."""
     from faceswap_lib.networks import PRESETS
+    from faceswap_lib.training.augmentation import to_device
     from faceswap_lib.training.checkpoint import read_checkpoint, write_checkpoint
     from faceswap_lib.training.config import TrainConfig
     from faceswap_lib.training.estimate import make_arrays
@@ -140,7 +141,8 @@ def train_to(folder: pathlib.Path, steps: int, preset: str = "tiny") -> float:
     state = build_state(networks, config)
     folder.mkdir(parents=True, exist_ok=True)
     read_checkpoint(folder, state)
-    stepper = Stepper.build(state, [make_arrays(networks.stored_size, seed) for seed in (0, 1)], config)
+    people = [to_device(make_arrays(networks.stored_size, seed)) for seed in (0, 1)]
+    stepper = Stepper.build(state, people, config)
     seconds = []
     while state.step < steps:
         before = time.perf_counter()

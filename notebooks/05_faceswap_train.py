@@ -165,12 +165,12 @@ plt.show()
 # of pictures in two dimensions, on the GPU where there is one:
 
 # %%
-from faceswap_lib.training.augmentation import sample
+from faceswap_lib.training.augmentation import grid_sample
 
-show.source(sample)
+show.source(grid_sample)
 
 # %%
-from faceswap_lib.training.augmentation import to_device
+from faceswap_lib.training.augmentation import sample, to_device
 
 device_a, device_b = (to_device(array) for array in arrays)
 grid = np.stack(np.meshgrid(at, places), axis=-1)[None].astype("float32")  # x from our map, y as it is

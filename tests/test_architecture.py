@@ -13,7 +13,7 @@ PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
     *("errors", "environment", "devices", "options", "files", "memory", "ahead"),
     *("media", "faces", "facesets", "networks", "training", "conversion"),
-    *("evaluation", "export", "show", "widgets", "pipeline", "diagnostics", "doctor", "demo", "cli"),
+    *("evaluation", "export", "show", "widgets", "pipeline", "demo", "diagnostics", "cli"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 BACKENDS = (PACKAGE / "devices", PACKAGE / "training" / "backends")

@@ -29,7 +29,7 @@ def main(folder: pathlib.Path) -> None:
     import numpy as np
 
     from faceswap_lib.demo.demo import run_demo
-    from faceswap_lib.doctor import examine
+    from faceswap_lib.diagnostics.inventory import examine
     from faceswap_lib.faces import MtcnnDetector
     from faceswap_lib.facesets import extract
     from faceswap_lib.media import read_frames

@@ -1,6 +1,7 @@
 """Verbs that judge: a swapped video, several of them, a file's credentials, this machine."""
 
 import dataclasses
+import json
 import pathlib
 from typing import Annotated
 
@@ -102,9 +103,22 @@ class Verify:
 class Doctor:
     """Say what is installed, which backend and devices there are, and which weights were found."""
 
+    benchmark: Annotated[
+        bool,
+        Doc("instead, measure this machine: training steps, an extraction, a checkpoint, a conversion; minutes"),
+        tyro.conf.arg(name="benchmark"),
+    ] = False
+    workspace: Annotated[
+        pathlib.Path | None, Doc("with --benchmark: the folder whose disk the checkpoint is written to")
+    ] = None
+    json: Annotated[bool, Doc("with --benchmark: print one JSON object"), tyro.conf.arg(name="json")] = False
+
     def __call__(self) -> None:
+        if self.benchmark:
+            self._run_benchmark()
+            return
         load_keras()
-        from faceswap_lib.doctor import examine
+        from faceswap_lib.diagnostics.inventory import examine
 
         findings = examine()
         for finding in findings:
@@ -113,6 +127,17 @@ class Doctor:
         missing = [finding.name for finding in findings if finding.needed and not finding.present]
         if missing:
             raise FaceswapError(f"missing: {', '.join(missing)}; install the package again with pip")
+
+    def _run_benchmark(self) -> None:
+        from faceswap_lib.diagnostics.benchmark import run_benchmark
+        from faceswap_lib.diagnostics.benchmark_text import to_text
+
+        if self.workspace is not None and not self.workspace.is_dir():
+            raise InputError(f"workspace: {self.workspace} is no folder; name one that is there")
+        report = run_benchmark(self.workspace)
+        print(json.dumps(dataclasses.asdict(report), indent=2) if self.json else to_text(report))
+        if report.failed:
+            raise FaceswapError(f"not measured: {', '.join(report.failed)}")
 
 
 def _read_limit(text: str) -> tuple[str, float]:

@@ -16,6 +16,7 @@ from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
 from faceswap_lib.networks.networks import Direction
 from faceswap_lib.networks.views import to_network, to_pixels
 from faceswap_lib.training import TrainConfig
+from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.steps import Stepper, build_state
 
 PIXELS_ONLY = {
@@ -90,7 +91,7 @@ def train_variant(
         What came of it.
     """
     state = build_state(network_config, config)
-    stepper = Stepper.build(state, list(arrays), config)
+    stepper = Stepper.build(state, [to_device(array) for array in arrays], config)
     history = []
     for step in tqdm(range(1, config.steps + 1), name, disable=not name):
         history.append({"step": step, **stepper.take()})

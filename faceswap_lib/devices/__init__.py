@@ -30,6 +30,12 @@ class Device:
     compute_capability: tuple[int, int] | None = None
     memory: int | None = None
 
+    def __str__(self) -> str:
+        facts = [self.description] if self.description else []
+        facts += ["capability {}.{}".format(*self.compute_capability)] if self.compute_capability else []
+        facts += [f"{self.memory / 1e9:.0f} GB"] if self.memory else []
+        return f"{self.name} ({', '.join(facts)})" if facts else self.name
+
     @property
     def is_cpu(self) -> bool:
         """Whether it is the processor itself."""

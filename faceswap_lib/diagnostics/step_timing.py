@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import math
 import multiprocessing
 import os
 import typing
@@ -46,6 +47,7 @@ def time_steps(
     crops: int = 64,
     processors: int | None = None,
     whole_only: bool = False,
+    seconds: float = math.inf,
 ) -> StepTiming:
     """Times training steps of a preset in this process.
 
@@ -58,6 +60,7 @@ def time_steps(
         crops: Made-up crops of each person.
         processors: How many of the machine's this process may use; None for all.
         whole_only: Time only the steps in which every loss of the schedule takes part.
+        seconds: After this long no further step of a kind of phase is begun, but for the first two.
 
     Returns:
         The timing.
@@ -70,6 +73,7 @@ def time_steps(
     from faceswap_lib.memory import peak_memory
     from faceswap_lib.networks import PRESETS
     from faceswap_lib.networks.precision import resolve_precision
+    from faceswap_lib.training.augmentation import to_device
     from faceswap_lib.training.backends import resolve_xla
     from faceswap_lib.training.config import TRAINING_PRESETS
     from faceswap_lib.training.estimate import make_arrays, time_phases
@@ -79,10 +83,10 @@ def time_steps(
     networks = PRESETS[preset]
     config = dataclasses.replace(TRAINING_PRESETS[preset], precision=precision, batch_size=batch_size)
     state = build_state(networks, config)
-    arrays = [make_arrays(networks.stored_size, seed, crops) for seed in (0, 1)]
-    stepper = Stepper.build(state, arrays, config, xla=xla)
+    people = [to_device(make_arrays(networks.stored_size, seed, crops)) for seed in (0, 1)]
+    stepper = Stepper.build(state, people, config, xla=xla)
     built = time.perf_counter() - began
-    timings = time_phases(stepper, timed=steps, whole_only=whole_only)
+    timings = time_phases(stepper, timed=steps, seconds=seconds, whole_only=whole_only)
     names = [" + ".join(sorted(timing.active)) or "reconstruction" for timing in timings]
     return StepTiming(
         preset=preset,

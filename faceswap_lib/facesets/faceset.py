@@ -38,6 +38,13 @@ class FacesetArrays:
     face: np.ndarray
     rarity: np.ndarray
 
+    def sample(self, count: int) -> "FacesetArrays":
+        """Copies so many of the crops, or all, spread evenly over them."""
+        chosen = spread_evenly(len(self.images), count)
+        return FacesetArrays(
+            **{field.name: getattr(self, field.name)[chosen] for field in dataclasses.fields(FacesetArrays)}
+        )
+
     def views(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
         """The networks' central view of every crop, for arrays of the networks' `stored_size`.
 
@@ -90,7 +97,7 @@ class Faceset:
 
     def sample(self, count: int) -> "Faceset":
         """The same faceset with so many of its crops, or all, spread evenly over it."""
-        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
+        chosen = spread_evenly(len(self), count)
         return dataclasses.replace(self, records=tuple(self.records[index] for index in chosen))
 
     def read_crops(self) -> list[FaceCrop]:
@@ -141,6 +148,11 @@ class Faceset:
             for _ in tqdm(loaded, f"read {self.folder.name}", count, disable=not progress):
                 pass
         return arrays
+
+
+def spread_evenly(length: int, count: int) -> np.ndarray:
+    """Chooses `count` of the indices below `length`, or all of them, at even distances, first and last among them."""
+    return np.linspace(0, length - 1, min(count, length)).round().astype(int)
 
 
 def measure_rarity(points: np.ndarray) -> np.ndarray:

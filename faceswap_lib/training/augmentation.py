@@ -47,6 +47,7 @@ class DeviceFaces:
         images: (N, S, S, 3) uint8 tensor: red, green, blue.
         masks: Three (N, S, S) uint8 tensors: eyes, mouth, face.
         tones: (N, 2, 3) float32 tensor: mean and standard deviation of the colours inside the face, 0 to 255.
+        rarity: (N,) float64, 1 on average, not on the device: how rare pose and expression of each crop are.
         size: S, the stored side in pixels.
         count: N.
     """
@@ -54,6 +55,7 @@ class DeviceFaces:
     images: object
     masks: tuple[object, object, object]
     tones: object
+    rarity: np.ndarray
     size: int
     count: int
 
@@ -78,6 +80,7 @@ def to_device(arrays: FacesetArrays) -> DeviceFaces:
         images=devices.to_device(arrays.images),
         masks=tuple(devices.to_device(mask) for mask in (arrays.eyes, arrays.mouth, arrays.face)),
         tones=ops.convert_to_tensor(np.stack(tones)),
+        rarity=arrays.rarity,
         size=size,
         count=count,
     )

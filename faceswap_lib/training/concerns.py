@@ -27,6 +27,8 @@ ALIKE = 3.0
 """Mean difference in levels of two thumbnails below which they are of one picture saved twice."""
 
 COMPARED = 300
+"""Crops of each person whose thumbnails are compared."""
+
 EMBEDDED = 12
 
 
@@ -39,7 +41,7 @@ def find_concerns(
 
     Args:
         facesets: Of A and of B.
-        arrays: Their crops.
+        arrays: Their crops, or `COMPARED` of them.
         embedder: Tells people apart; None takes dlib's where it is installed, and else goes without.
 
     Returns:

@@ -10,12 +10,14 @@ from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import FacesetArrays, Workspace
 from faceswap_lib.memory import peak_memory
 from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.checkpoint import KEPT, TrainingState
 from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.memory_budget import check_memory
 from faceswap_lib.training.plan import PlannedPhase, plan_training
 from faceswap_lib.training.run_config import RunConfig, parse_duration, say_duration
 from faceswap_lib.training.steps import Stepper, build_state
-from faceswap_lib.training.trainer import open_facesets
+from faceswap_lib.training.trainer import load_person, open_facesets
 
 TIMED = 3
 """Steps timed in each kind of phase, after one that compiles."""
@@ -134,12 +136,16 @@ def estimate_training(
         The estimate.
     """
     try:
-        arrays = [faceset.load(network_config.stored_size) for faceset in open_facesets(workspace)]
-        real = True
+        facesets, real = open_facesets(workspace), True
     except WorkspaceError:
-        arrays, real = [make_arrays(network_config.stored_size, seed) for seed in (0, 1)], False
+        facesets, real = [], False
+    size = network_config.stored_size
+    if real:
+        people = [load_person(faceset, size)[0] for faceset in check_memory(facesets, size)]
+    else:
+        people = [to_device(make_arrays(size, seed)) for seed in (0, 1)]
     state = build_state(network_config, config)
-    timings = time_phases(Stepper.build(state, arrays, config, xla=run_config.xla))
+    timings = time_phases(Stepper.build(state, people, config, xla=run_config.xla))
     checkpoint = _size_of(state)
     seconds = sum(timing.compile_seconds + timing.steps * timing.seconds_per_step for timing in timings)
     return Estimate(

@@ -1,6 +1,7 @@
 """The preview grid: what the networks make of a few faces, in all four directions."""
 
 import dataclasses
+import typing
 
 import cv2
 import keras
@@ -36,7 +37,7 @@ class Preview:
     views_b: Views
 
     @classmethod
-    def pick(cls, arrays: list[FacesetArrays], resolution: int) -> "Preview":
+    def pick(cls, arrays: typing.Sequence[FacesetArrays], resolution: int) -> "Preview":
         """Picks the faces from the arrays of A and of B."""
         picked = []
         for array in arrays:

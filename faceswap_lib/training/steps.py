@@ -2,15 +2,15 @@
 
 import dataclasses
 import time
+import typing
 
 import keras
 import numpy as np
 
 from faceswap_lib.devices import list_devices
-from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import NetworkConfig, build_networks
 from faceswap_lib.networks.precision import compute_in, resolve_precision
-from faceswap_lib.training.augmentation import to_device
+from faceswap_lib.training.augmentation import DeviceFaces
 from faceswap_lib.training.backends import Step, build_step
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.config import TrainConfig
@@ -83,14 +83,14 @@ class Stepper:
 
     @classmethod
     def build(
-        cls, state: TrainingState, arrays: list[FacesetArrays], config: TrainConfig, *, xla: Xla = "auto"
+        cls, state: TrainingState, people: typing.Sequence[DeviceFaces], config: TrainConfig, *, xla: Xla = "auto"
     ) -> "Stepper":
-        """Puts both facesets on the device and builds the step."""
+        """Builds the step for the faces of A and of B, which are on the device."""
         seed = keras.random.SeedGenerator(config.seed)
-        faces_a, faces_b = (to_device(array) for array in arrays)
+        faces_a, faces_b = people
         objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
         run = build_step(objective, state, micro_batches=config.accumulate, xla=xla)
-        shares = tuple(draw_shares(array.rarity, config.balance) for array in arrays)
+        shares = tuple(draw_shares(faces.rarity, config.balance) for faces in people)
         return cls(state=state, config=config, shares=shares, seed=seed, run=run)
 
     def phase(self) -> Phase:

@@ -7,14 +7,16 @@ import time
 import typing
 
 from faceswap_lib.errors import TrainingError, WorkspaceError
-from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.facesets import Faceset, FacesetArrays, Workspace
 from faceswap_lib.networks import NetworkConfig, Networks
+from faceswap_lib.training.augmentation import DeviceFaces, to_device
 from faceswap_lib.training.backends import distribute
 from faceswap_lib.training.checkpoint import TrainingState, broken_weights, load_averaged, read_checkpoint
-from faceswap_lib.training.concerns import find_concerns
+from faceswap_lib.training.concerns import COMPARED, find_concerns
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.guard import Guard, find_broken
 from faceswap_lib.training.keeper import Keeper
+from faceswap_lib.training.memory_budget import check_memory
 from faceswap_lib.training.mirror import Mirror
 from faceswap_lib.training.preview import Preview
 from faceswap_lib.training.reporter import PreviewCallback, Reporter, StepCallback
@@ -81,7 +83,8 @@ def train(
     Raises:
         WorkspaceError: If a faceset is missing, or the run was made with other networks.
         CheckpointError: If none of the run's checkpoints is whole.
-        InputError: If there are not as many devices, or this backend trains on one alone.
+        InputError: If there are not as many devices, or this backend trains on one alone, or the crops do not fit
+            into memory.
         TrainingError: If a loss is no longer a number, or the guard has gone back in vain.
     """
     config, run_config = config or TrainConfig(), run_config or RunConfig()
@@ -101,12 +104,15 @@ def train(
     resumed_at = state.step
     if state.step < config.steps:
         write_config(folder, network_config, config, facesets)
-        arrays = [faceset.load(network_config.stored_size, progress=progress) for faceset in facesets]
-        for concern in find_concerns(facesets, arrays) if state.step == 0 else ():
+        check_memory(facesets, network_config.stored_size)
+        loaded = [load_person(faceset, network_config.stored_size, progress=progress) for faceset in facesets]
+        people, samples = zip(*loaded, strict=True)
+        for concern in find_concerns(facesets, samples) if state.step == 0 else ():
             logger.warning("%s", concern)
         keeper = Keeper(folder, state, config, run_config, mirror)
-        stepper = Stepper.build(state, arrays, config)
-        preview = Preview.pick(arrays, network_config.resolution)
+        stepper = Stepper.build(state, people, config, xla=run_config.xla)
+        preview = Preview.pick(samples, network_config.resolution)
+        del loaded, samples
         reporter = Reporter(
             folder,
             run_config,
@@ -142,6 +148,23 @@ def train(
 def open_facesets(workspace: Workspace) -> list[Faceset]:
     """Opens the facesets of A and of B."""
     return [Faceset.open(workspace, side) for side in ("src", "dst")]
+
+
+def load_person(faceset: Faceset, size: int, *, progress: bool = False) -> tuple[DeviceFaces, FacesetArrays]:
+    """Loads one person's crops onto the device.
+
+    Nothing of them stays in main memory but a few, unless that is where the device computes.
+
+    Args:
+        faceset: The person's.
+        size: Side in pixels at which the device gets them.
+        progress: Show a progress bar.
+
+    Returns:
+        All of them on the device, and at most `COMPARED` to look at.
+    """
+    arrays = faceset.load(size, progress=progress)
+    return to_device(arrays), arrays.sample(COMPARED)
 
 
 def load_run(workspace: Workspace, run: str = "default") -> tuple[Networks, int]:

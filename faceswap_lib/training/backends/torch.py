@@ -3,7 +3,6 @@
 Without `torch.compile`: on a CPU, version 2.13 fails on the gradients of these networks.
 """
 
-
 import keras
 import torch
 

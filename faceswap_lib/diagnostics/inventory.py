@@ -6,12 +6,14 @@ import importlib.util
 import os
 import pathlib
 import platform
+import re
 
 from faceswap_lib.faces.landmarks import available_landmarks
 
-NEEDED = ("keras", "tensorflow", "mtcnn", "filterpy", "numpy", "scipy", "scikit-image", "av", "matplotlib")
+BACKENDS = ("tensorflow", "jax", "torch")
+NEEDED = ("keras", "mtcnn", "filterpy", "numpy", "scipy", "scikit-image", "av", "matplotlib", "psutil")
 OPTIONAL = (
-    *("opencv-python-headless", "opencv-python", "jax", "torch"),
+    *("opencv-python-headless", "opencv-python"),
     *("face-alignment", "dlib-bin", "face-recognition-models", "onnx", "onnxruntime", "c2pa-python", "cryptography"),
 )
 
@@ -39,16 +41,30 @@ def examine() -> list[Finding]:
         Finding(name="python", value=platform.python_version(), needed=True, present=True),
         Finding(name="processors", value=str(os.cpu_count()), needed=False, present=True),
     ]
-    for name in (*NEEDED, *OPTIONAL):
+    needed = (*NEEDED, os.environ.get("KERAS_BACKEND", "tensorflow"))
+    for name in (*NEEDED, *BACKENDS, *OPTIONAL):
         version = _version(name)
         findings.append(
-            Finding(name=name, value=version or "not installed", needed=name in NEEDED, present=version is not None)
+            Finding(name=name, value=version or "not installed", needed=name in needed, present=version is not None)
         )
+    for name, versions in find_duplicates().items():
+        value = f"installed {len(versions)} times ({', '.join(versions)}); the first one counts"
+        findings.append(Finding(name=name, value=value, needed=False, present=False))
     findings.append(_find_mtcnn_weights())
     for name, lack in available_landmarks().items():
         value = f"not from here: {lack}" if lack else "work"
         findings.append(Finding(name=f"landmarks: {name}", value=value, needed=False, present=lack is None))
     return [*findings, *_examine_keras()]
+
+
+def find_duplicates() -> dict[str, list[str]]:
+    """Finds distributions that lie on the path more than once; their versions in the path's order, by name."""
+    found: dict[str, list[str]] = {}
+    for distribution in importlib.metadata.distributions():
+        if distribution.name:
+            name = re.sub(r"[-_.]+", "-", distribution.name).lower()
+            found.setdefault(name, []).append(distribution.version or "unknown")
+    return {name: versions for name, versions in sorted(found.items()) if len(versions) > 1}
 
 
 def _version(distribution: str) -> str | None:
@@ -68,14 +84,16 @@ def _find_mtcnn_weights() -> Finding:
 
 
 def _examine_keras() -> list[Finding]:
-    if _version("keras") is None or _version("tensorflow") is None:
+    if _version("keras") is None:
         return []
     import keras
 
-    from faceswap_lib.training.backends import list_devices
+    from faceswap_lib.devices import list_devices
+    from faceswap_lib.networks.precision import resolve_precision
 
-    devices = ", ".join(list_devices()) or "none"
+    devices = list_devices()
     return [
         Finding(name="Keras backend", value=keras.backend.backend(), needed=True, present=True),
-        Finding(name="devices", value=devices, needed=True, present=devices != "none"),
+        Finding(name="devices", value="; ".join(map(str, devices)), needed=True, present=bool(devices)),
+        Finding(name="precision", value=resolve_precision("auto", devices), needed=False, present=True),
     ]

@@ -1,0 +1,195 @@
+"""How fast this machine is: what `faceswap doctor --benchmark` measures.
+
+Every measurement runs in a process of its own: memory is its own, and a device that one of them breaks is whole again
+for the next. This process never wakes the device, so that none of its memory is taken.
+"""
+
+import concurrent.futures.process
+import dataclasses
+import os
+import pathlib
+import platform
+import subprocess
+import tempfile
+import time
+import typing
+
+from faceswap_lib.diagnostics.inventory import BACKENDS, find_duplicates
+from faceswap_lib.diagnostics.step_timing import StepTiming, run_apart, time_steps
+from faceswap_lib.memory import available_memory
+
+SECONDS = 3.0
+"""Length of the clip that is extracted and converted."""
+
+CPU_SECONDS = 40.0
+"""On a CPU the steps of one way of computing stop after so long, however many were asked for."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BenchmarkReport:
+    """What was measured.
+
+    Attributes:
+        machine: What the machine is, by name.
+        steps: Training steps of `lite`, in each way of computing.
+        extraction_fps: Frames of the demo's clip extracted per second.
+        conversion_fps: Frames of it converted per second, engines chosen and both passes included.
+        checkpoint_mb: Size of a checkpoint in MB.
+        checkpoint_seconds: How long it takes to write it to the folder and to flush it.
+        failed: What could not be measured, and why.
+        seconds: How long all of it took.
+    """
+
+    machine: dict[str, typing.Any]
+    steps: list[StepTiming]
+    extraction_fps: float | None
+    conversion_fps: float | None
+    checkpoint_mb: float | None
+    checkpoint_seconds: float | None
+    failed: dict[str, str]
+    seconds: float
+
+
+def run_benchmark(folder: pathlib.Path | None = None, *, steps: int = 20) -> BenchmarkReport:
+    """Measures training steps with and without XLA in each precision, an extraction, a checkpoint and a conversion.
+
+    Args:
+        folder: Where the checkpoint is written, and removed again; None for a temporary folder.
+        steps: Steps timed in each way of computing.
+
+    Returns:
+        The numbers.
+    """
+    began, failed = time.perf_counter(), {}
+
+    def attempt(name: str, function: typing.Callable, *arguments, **options):
+        try:
+            return run_apart(function, *arguments, environment={"TF_CPP_MIN_LOG_LEVEL": "3"}, **options)
+        except (ValueError, RuntimeError, OSError, ImportError, concurrent.futures.process.BrokenProcessPool) as error:
+            failed[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+            return None
+
+    found = attempt("devices", describe_devices) or {"ways": []}
+    timings = []
+    for xla, precision in found.pop("ways"):
+        name = f"steps, xla {xla}, {precision}"
+        options = {"xla": xla, "precision": precision, "steps": steps, "whole_only": True}
+        limit = CPU_SECONDS if found["is_cpu"] else float("inf")
+        timings.append(attempt(name, time_steps, "lite", seconds=limit, **options))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".benchmark-") as workspace:
+        passes = attempt("extraction, checkpoint, conversion", time_passes, pathlib.Path(workspace)) or {}
+    return BenchmarkReport(
+        machine=describe_machine() | found,
+        steps=[timing for timing in timings if timing is not None],
+        extraction_fps=passes.get("extraction_fps"),
+        conversion_fps=passes.get("conversion_fps"),
+        checkpoint_mb=passes.get("checkpoint_mb"),
+        checkpoint_seconds=passes.get("checkpoint_seconds"),
+        failed=failed,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def describe_machine() -> dict[str, typing.Any]:
+    """What this machine is: system, processors, memory, driver, versions, what lies on the path twice."""
+    import importlib.metadata
+
+    versions = {}
+    for name in ("keras", *BACKENDS):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "processors": os.cpu_count(),
+        "free_memory_gb": round(available_memory() / 1e9, 1),
+        "driver": _ask_driver(),
+        **versions,
+        "gpu_memory_growth": os.environ.get("TF_FORCE_GPU_ALLOW_GROWTH"),
+        "duplicates": find_duplicates(),
+    }
+
+
+def describe_devices() -> dict[str, typing.Any]:
+    """The backend, its devices, and the ways of computing worth measuring on them: whether with XLA, precision."""
+    import keras
+
+    from faceswap_lib.devices import list_devices
+    from faceswap_lib.networks.precision import resolve_precision
+
+    backend, devices = keras.backend.backend(), list_devices()
+    best = resolve_precision("auto", devices)
+    precisions = ["float32", "bfloat16"] if best == "bfloat16" else ["float32"]
+    xla = {"tensorflow": ["off", "on"], "jax": ["on"], "torch": ["off"]}[backend]
+    return {
+        "backend": backend,
+        "devices": [dataclasses.asdict(device) for device in devices],
+        "is_cpu": devices[0].is_cpu,
+        # XLA takes minutes to compile for a CPU, where it is slower: once is enough to know.
+        "ways": [
+            (how, precision)
+            for how in xla
+            for precision in precisions
+            if not (backend == "tensorflow" and how == "on" and devices[0].is_cpu and precision != precisions[0])
+        ],
+    }
+
+
+def time_passes(folder: pathlib.Path) -> dict[str, float]:
+    """Extracts the demo's clips, writes a checkpoint of fresh networks, converts a clip with them.
+
+    Args:
+        folder: An empty folder; what is written there stays.
+
+    Returns:
+        Frames per second, seconds and MB by name.
+    """
+    from faceswap_lib.conversion import ConvertConfig
+    from faceswap_lib.demo.course import make_clips
+    from faceswap_lib.facesets import Workspace
+    from faceswap_lib.media import probe_video
+    from faceswap_lib.networks import PRESETS
+    from faceswap_lib.pipeline import convert, extract
+    from faceswap_lib.training import TrainConfig
+    from faceswap_lib.training.checkpoint import write_checkpoint
+    from faceswap_lib.training.run_folder import write_config
+    from faceswap_lib.training.steps import build_state
+    from faceswap_lib.training.trainer import open_facesets
+
+    workspace = Workspace(folder)
+    clips = make_clips(folder / "clips", seconds=SECONDS)
+    extract(clips[1], workspace, "dst")  # loads and compiles what the timed one needs
+    frames = probe_video(clips[0]).frames
+    extraction, _ = _time(extract, clips[0], workspace, "src")
+    config, run = TrainConfig(), workspace.run("default")
+    state = build_state(PRESETS["lite"], config)
+    write_config(run, PRESETS["lite"], config, open_facesets(workspace))
+    checkpoint, path = _time(write_checkpoint, run / "checkpoints", state)
+    size = path.stat().st_size
+    conversion, _ = _time(
+        convert, clips[0], workspace, folder / "swap.mp4", config=ConvertConfig(code_shift=0.0, texture=0.0)
+    )
+    return {
+        "extraction_fps": frames / extraction,
+        "conversion_fps": frames / conversion,
+        "checkpoint_mb": size / 1e6,
+        "checkpoint_seconds": checkpoint,
+    }
+
+
+def _time(function: typing.Callable, *arguments, **options) -> tuple[float, typing.Any]:
+    """Seconds that a call takes, and what it gives."""
+    began = time.perf_counter()
+    result = function(*arguments, **options)
+    return time.perf_counter() - began, result
+
+
+def _ask_driver() -> str | None:
+    """What NVIDIA's tool says of cards and driver; None without it."""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,47 @@
+"""Whether the crops of a training fit into memory, asked before they are loaded."""
+
+import typing
+
+from faceswap_lib.devices import Device, list_devices
+from faceswap_lib.errors import InputError
+from faceswap_lib.facesets import Faceset
+from faceswap_lib.memory import available_memory
+
+BYTES_PER_PIXEL = 6
+"""Red, green, blue, and the masks of eyes, mouth and face."""
+
+
+def check_memory(facesets: typing.Sequence[Faceset], size: int) -> typing.Sequence[Faceset]:
+    """Refuses facesets that cannot be loaded: the system would end this process without a word.
+
+    On a CPU all of them lie in main memory; otherwise one after the other does, and all of them on the device.
+
+    Args:
+        facesets: Of A and of B.
+        size: Side in pixels at which they are loaded.
+
+    Returns:
+        The facesets.
+
+    Raises:
+        InputError: If there is too little main memory or device memory.
+    """
+    device, sizes = list_devices()[0], [len(faceset) * size * size * BYTES_PER_PIXEL for faceset in facesets]
+    needed = sum(sizes) if device.is_cpu else max(sizes)
+    names = " and ".join(f"{len(faceset)} crops in {faceset.folder.name}" for faceset in facesets)
+    _check(names, size, needed, available_memory(), "main memory")
+    if not device.is_cpu and device.memory is not None:
+        _check(names, size, sum(sizes), device.memory, f"memory of {_name(device)}")
+    return facesets
+
+
+def _check(names: str, size: int, needed: int, available: int, where: str) -> None:
+    if needed > available:
+        raise InputError(
+            f"{names} need {needed / 1e9:.1f} GB at {size} pixels, and {available / 1e9:.1f} GB of {where} are "
+            "available; extract fewer of them (--target), or train networks of a lower resolution"
+        )
+
+
+def _name(device: Device) -> str:
+    return device.description or device.name
