@@ -8,6 +8,7 @@ its reason. It needs Keras with JAX and PyTorch; TensorFlow is timed, too, where
 """
 
 import argparse
+import concurrent.futures
 import concurrent.futures.process
 import dataclasses
 import json
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=6, help="after this long no further part begins")
     parser.add_argument("--clips", type=pathlib.Path, default=CLIPS, help="folder with A.mp4 and B.mp4 for `swap`")
     parser.add_argument("--pair", nargs=2, default=("d6", "d14"), help="names of A's and B's clip")
+    parser.add_argument("--workspace", type=pathlib.Path, help="where `swap` works; a temporary folder by default")
     parser.add_argument("--steps", type=int, default=3000, help="training steps of `swap`")
     options = parser.parse_args()
     began = time.perf_counter()
@@ -84,7 +86,7 @@ def measure_steps(options: argparse.Namespace) -> dict:
 
     return {
         "bfloat16": timed(precision="bfloat16"),
-        "float32": timed(precision="float32"),
+        "float32": timed(precision="float32", whole_only=True),
         "bfloat16, cached": timed(precision="bfloat16"),
         "bfloat16, 2 processors": timed(precision="bfloat16", processors=2),
     }
@@ -113,19 +115,34 @@ def measure_tensorflow(options: argparse.Namespace) -> dict:
 
 def measure_resume(options: argparse.Namespace) -> dict:
     """Twenty steps of `tiny` at once, and in two processes of ten: how far the weights are apart."""
-    found = {}
-    for name, flags in (("as it is", ""), ("deterministic", DETERMINISTIC)):
-        environment = {"KERAS_BACKEND": "jax", "XLA_FLAGS": flags, "JAX_COMPILATION_CACHE_DIR": ""}
-        folder, seconds = options.folder / name.replace(" ", "-"), []
-        for run, steps in (("whole", 20), ("parts", 10), ("parts", 20), ("again", 20)):
-            seconds.append(run_apart(train_to, folder / run, steps, environment=environment))
-        whole, parts, again = (read_weights(folder / run) for run in ("whole", "parts", "again"))
-        found[name] = {
-            "resumed": largest_difference(whole, parts),
-            "repeated": largest_difference(whole, again),
-            "milliseconds": 1000 * seconds[0],
-        }
-    return found
+    ways = {
+        "programs compiled anew": {"JAX_ENABLE_COMPILATION_CACHE": "false"},
+        "programs from the cache": {"JAX_COMPILATION_CACHE_DIR": str(options.folder / "cache-resume")},
+        "deterministic": {
+            "JAX_COMPILATION_CACHE_DIR": str(options.folder / "cache-deterministic"),
+            "XLA_FLAGS": DETERMINISTIC,
+        },
+    }
+    with concurrent.futures.ThreadPoolExecutor(len(ways)) as pool:  # most of it is compiling
+        results = [
+            pool.submit(compare_resume, options.folder / f"resume-{n}", way) for n, way in enumerate(ways.values())
+        ]
+        found = {}
+        for name, result in zip(ways, results, strict=True):
+            try:
+                found[name] = result.result()
+            except (RuntimeError, concurrent.futures.process.BrokenProcessPool) as error:
+                found[name] = {"failed": f"{type(error).__name__}: {error}"[:500]}
+        return found
+
+
+def compare_resume(folder: pathlib.Path, way: dict[str, str]) -> dict:
+    """See `measure_resume`: a training at once, one in two processes, and one at once again."""
+    environment = {"KERAS_BACKEND": "jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"} | way
+    for run, steps in (("whole", 20), ("parts", 10), ("parts", 20)):
+        seconds = run_apart(train_to, folder / run, steps, environment=environment)
+    whole, parts = (read_weights(folder / run) for run in ("whole", "parts"))
+    return {"largest_difference": largest_difference(whole, parts), "milliseconds": 1000 * seconds}
 
 
 def train_to(folder: pathlib.Path, steps: int, preset: str = "tiny") -> float:
@@ -265,7 +282,7 @@ def measure_swap(options: argparse.Namespace) -> dict:
     """Two clips, extracted, trained, converted and judged by `faceswap run` and `evaluate`."""
     import os
 
-    workspace = pathlib.Path("swap-workspace") if options.out is None else options.out.parent / "swap"
+    workspace = options.workspace or options.folder / "swap"
     clips = [options.clips / f"{name}.mp4" for name in options.pair]
     environment = os.environ | {"KERAS_BACKEND": "jax"}
     program = [sys.executable, "-c", "import sys; from faceswap_lib.cli import main; sys.exit(main())"]
@@ -276,7 +293,7 @@ def measure_swap(options: argparse.Namespace) -> dict:
     seconds = time.perf_counter() - before
     if done.returncode:
         raise RuntimeError(done.stderr[-1500:])
-    return {"seconds": seconds, "said": (done.stderr + done.stdout)[-1500:]}
+    return {"seconds": seconds, "said": (done.stdout + done.stderr)[-2500:]}
 
 
 PARTS = {

@@ -15,7 +15,8 @@ def list_devices() -> list[Device]:
 
 def to_device(array: np.ndarray):
     """See `faceswap_lib.devices`."""
-    return torch.from_numpy(array).to(list_devices()[0].name.replace("gpu", "cuda"))
+    device, tensor = list_devices()[0], torch.from_numpy(array)
+    return tensor if device.is_cpu else tensor.to(device.name.replace("gpu", "cuda"))
 
 
 def peak_device_memory() -> int | None:

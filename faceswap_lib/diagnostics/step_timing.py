@@ -115,15 +115,12 @@ def run_apart(
     Raises:
         concurrent.futures.process.BrokenProcessPool: If the process was killed. All that the function raises, too.
     """
-    context, changed = multiprocessing.get_context("spawn"), dict(environment or {})
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    try:
-        with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
-            return pool.submit(function, *arguments, **options).result()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    context = multiprocessing.get_context("spawn")
+    setting = {"initializer": _set_environment, "initargs": (dict(environment or {}),)}
+    with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context, **setting) as pool:
+        return pool.submit(function, *arguments, **options).result()
+
+
+def _set_environment(variables: dict[str, str]) -> None:
+    """Sets the child's variables before it imports Keras or a backend."""
+    os.environ.update(variables)
