@@ -4,6 +4,7 @@ Usage: KERAS_BACKEND=jax python -m tests.without_tensorflow FOLDER
 """
 
 import importlib.abc
+import importlib.machinery
 import pathlib
 import sys
 
@@ -15,13 +16,19 @@ SECONDS = 0.6
 STEPS = 3
 
 
-class Refusal(importlib.abc.MetaPathFinder):
-    """Refuses to find what is forbidden, as if it were not installed."""
+class Refusal(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds what is forbidden, as PyTorch asks, and refuses to import it."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname.partition(".")[0] in FORBIDDEN:
-            raise ModuleNotFoundError(f"No module named {fullname!r}: refused by the test", name=fullname)
+            return importlib.machinery.ModuleSpec(fullname, self)
         return None
+
+    def create_module(self, spec):
+        raise ImportError(f"{spec.name} refused by the test", name=spec.name)
+
+    def exec_module(self, module):
+        raise AssertionError("no module is made")
 
 
 def main(folder: pathlib.Path) -> None:
