@@ -214,8 +214,8 @@ def test_faces_are_found_whatever_keras_runs_on(backend, detector, portraits):
         "from faceswap_lib.demo.portraits import load_portraits\n"
         "from faceswap_lib.faces import MtcnnDetector\n"
         "for portrait in load_portraits():\n"
-        "    ((face,),) = MtcnnDetector().detect([portrait.image])\n"
-        "    print(*face.landmarks.ravel())\n"
+        "    stages = MtcnnDetector().look_into(portrait.image)\n"
+        "    print(*stages.faces[0].landmarks.ravel(), *stages.located[0].landmarks.ravel(), *stages.kept.ravel())\n"
         "print(keras.backend.backend())"
     )
     environment = {**os.environ, "KERAS_BACKEND": backend}
@@ -224,8 +224,10 @@ def test_faces_are_found_whatever_keras_runs_on(backend, detector, portraits):
     *found, used = result.stdout.splitlines()
     assert used == backend
     for line, portrait in zip(found, portraits, strict=True):
-        ((face,),) = detector.detect([portrait.image])
-        assert [float(number) for number in line.split()] == pytest.approx(face.landmarks.ravel(), abs=0.05)
+        stages = detector.look_into(portrait.image)
+        (face,), (located,) = stages.faces, stages.located
+        wanted = np.concatenate([face.landmarks.ravel(), located.landmarks.ravel(), stages.kept.ravel()])
+        assert [float(number) for number in line.split()] == pytest.approx(wanted, abs=0.05)
 
 
 def test_the_stages_narrow_down_to_what_detect_gives(detector, wide_frame):
