@@ -12,6 +12,7 @@ import os
 import pathlib
 import platform
 import shutil
+import sys
 import typing
 
 CACHE_VARIABLE = "FACESWAP_CACHE_DIR"
@@ -35,13 +36,25 @@ def prepare_environment(environment: typing.MutableMapping[str, str] = os.enviro
     folder = cache_folder(environment)
     if folder is None:
         return
-    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
     # By default JAX keeps what took a second; building networks compiles a hundred programs that take less.
-    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    for name, value in (
+        ("JAX_COMPILATION_CACHE_DIR", str(folder / "jax")),
+        ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0"),
+    ):
+        if name not in environment:
+            environment[name] = value
+            _tell_jax(name.lower(), value)
     flags = environment.get("TF_XLA_FLAGS", "")
     # On a CPU TensorFlow fills the screen with warnings about what it loads, and uses XLA only if it is told to.
     if has_nvidia_driver() and TENSORFLOW_CACHE_FLAG not in flags:
         environment["TF_XLA_FLAGS"] = f"{flags} {TENSORFLOW_CACHE_FLAG}={folder / 'tensorflow'}".strip()
+
+
+def _tell_jax(option: str, value: str) -> None:
+    """Sets an option of a JAX that is imported already, as Keras may have done; it has read the environment before."""
+    jax = sys.modules.get("jax")
+    if jax is not None and hasattr(jax, "config"):
+        jax.config.update(option, float(value) if option.endswith("secs") else value)
 
 
 def cache_folder(environment: typing.Mapping[str, str] = os.environ) -> pathlib.Path | None:

@@ -260,7 +260,7 @@ def test_the_fastest_is_taken_and_all_times_are_said(times, chosen, tiny, onnx, 
 
 def test_bfloat16_is_tried_only_where_it_is_fast(tiny, onnx, monkeypatch):
     monkeypatch.setattr(precision, "resolve_precision", lambda asked, devices: "float32")
-    assert list(engines._open_all(tiny, "a2b")) == ["Keras", "ONNX Runtime"]
+    assert list(engines._open_all(tiny, "a2b", 8)) == ["Keras", "ONNX Runtime"]
 
 
 def test_bfloat16_shows_the_same_face(tiny_run):

@@ -45,10 +45,10 @@ def open_engine(networks, direction: str, engine: Engine = "auto", *, batch_size
     if engine not in typing.get_args(Engine):
         raise InputError(f"engine must be one of {', '.join(typing.get_args(Engine))}, got {engine}")
     if engine == "keras":
-        return KerasSwapper(networks, direction)
+        return KerasSwapper(networks, direction, batch_size=batch_size)
     if engine == "onnx":
         return OnnxSwapper(networks, direction)
-    swappers = _open_all(networks, direction)
+    swappers = _open_all(networks, direction, batch_size)
     if len(swappers) == 1:
         return next(iter(swappers.values()))
     times = measure_swappers(swappers, batch_size)
@@ -85,14 +85,14 @@ def measure_swappers(swappers: dict[str, FaceSwapper], batch_size: int) -> dict[
     return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
-def _open_all(networks, direction: str) -> dict[str, GeneratorSwapper]:
+def _open_all(networks, direction: str, batch_size: int) -> dict[str, GeneratorSwapper]:
     """Every engine that works here, by the name it is logged under."""
     from faceswap_lib.devices import list_devices
     from faceswap_lib.networks.precision import resolve_precision
 
-    swappers: dict[str, GeneratorSwapper] = {"Keras": KerasSwapper(networks, direction)}
+    swappers: dict[str, GeneratorSwapper] = {"Keras": KerasSwapper(networks, direction, batch_size=batch_size)}
     if resolve_precision("auto", list_devices()) == "bfloat16":
-        swappers["Keras in bfloat16"] = KerasSwapper(_in_bfloat16(networks), direction)
+        swappers["Keras in bfloat16"] = KerasSwapper(_in_bfloat16(networks), direction, batch_size=batch_size)
     if lack := OnnxSwapper.missing():
         logger.info("faces are swapped by Keras: %s", lack)
     else:

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 from typing_extensions import Self
 
+from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks.views import to_network, to_pixels
 
@@ -73,22 +74,35 @@ class GeneratorSwapper(abc.ABC):
 
 
 class KerasSwapper(GeneratorSwapper):
-    """A generator run by Keras, in the precision the networks were built for; arguments as in `GeneratorSwapper`."""
+    """A generator run by Keras, in the precision the networks were built for.
 
-    def __init__(self, networks, direction: str, shift: np.ndarray | None = None):
+    Args:
+        networks, direction, shift: As in `GeneratorSwapper`.
+        batch_size: Faces at a time where XLA compiles, which takes seconds for every other number of them.
+    """
+
+    def __init__(self, networks, direction: str, shift: np.ndarray | None = None, *, batch_size: int = 8):
         import keras
 
         super().__init__(networks, direction, shift)
+        self._batch_size = batch_size if compiles_with_xla() else None
         views = networks.encoder.input
         code = networks.encoder(views)
         way = keras.Input(code.shape[1:], name="shift")
         self._model = keras.Model([views, way], _decoder(networks, direction)(code + way)[:2])
 
     def _generate(self, seen: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # Batches of every size would each be compiled; filled up to powers of two there are few.
+        # Batches of every size would each be traced; filled up to powers of two there are few, to one size just one.
+        size = self._batch_size or 1 << (len(seen) - 1).bit_length()
+        parts = [self._generate_batch(seen[start : start + size], shift, size) for start in range(0, len(seen), size)]
+        masks, raw = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return masks, raw
+
+    def _generate_batch(self, seen: np.ndarray, shift: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Generates a batch that is filled up to a size."""
         count = len(seen)
-        filled = np.pad(seen, [(0, (1 << (count - 1).bit_length()) - count), (0, 0), (0, 0), (0, 0)], mode="edge")
-        masks, raw = self._model.predict_on_batch([filled, np.repeat(shift, len(filled), axis=0)])
+        filled = np.pad(seen, [(0, size - count), (0, 0), (0, 0), (0, 0)], mode="edge")
+        masks, raw = self._model.predict_on_batch([filled, np.repeat(shift, size, axis=0)])
         return masks[:count, ..., 0], raw[:count]
 
 

@@ -59,6 +59,14 @@ def has_accelerator() -> bool:
     return any(not device.is_cpu for device in list_devices())
 
 
+def compiles_with_xla() -> bool:
+    """Whether XLA compiles what Keras predicts with, anew for every shape: with JAX, with TensorFlow on a GPU."""
+    import keras
+
+    name = keras.backend.backend()
+    return name == "jax" or (name == "tensorflow" and has_accelerator())
+
+
 def to_device(array: np.ndarray):
     """Puts an array on the device.
 

@@ -4,7 +4,6 @@ import dataclasses
 import typing
 
 import cv2
-import keras
 import numpy as np
 
 from faceswap_lib.facesets import FacesetArrays
@@ -52,10 +51,11 @@ class Preview:
 
     def find_damage(self, networks: Networks) -> str | None:
         """Says in which direction the networks no longer answer to what they read, if in any."""
+        seen = [to_network(*views, networks.config.view)[0] for views in (self.views_a, self.views_b)]
+        written = _write_both(networks, *seen)
         for direction in DIRECTIONS:
-            seen, _ = to_network(*(self.views_a if direction[0] == "a" else self.views_b), networks.config.view)
-            raw = keras.ops.convert_to_numpy(networks.generate(seen, direction)[1])
-            if trouble := say_dead(raw, np.asarray(seen)):
+            _, raw = written[direction]
+            if trouble := say_dead(raw, np.asarray(seen["ab".index(direction[0])])):
                 return f"{direction}: {trouble}"
         return None
 
@@ -71,17 +71,26 @@ def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarr
     Returns:
         (18 + N * R, 16 * R, 3) uint8 RGB; one row per view, four columns per direction.
     """
-    blocks = []
+    (seen_a, tones_a), (seen_b, tones_b) = (to_network(*views, networks.config.view) for views in (views_a, views_b))
+    written, blocks = _write_both(networks, seen_a, seen_b), []
     for direction in DIRECTIONS:
-        views, faces = views_a if direction[0] == "a" else views_b
-        seen, tones = to_network(views, faces, networks.config.view)
-        mask, raw = (keras.ops.convert_to_numpy(x) for x in networks.generate(seen, direction))
+        views, tones = (views_a[0], tones_a) if direction[0] == "a" else (views_b[0], tones_b)
+        mask, raw = written[direction]
         raw = to_pixels(raw, tones)
         composite = np.round(mask * raw + (1 - mask) * views).astype(np.uint8)
         mask = np.repeat(np.round(mask * 255).astype(np.uint8), 3, axis=-1)
         columns = [np.concatenate(list(column), axis=0) for column in (views, mask, raw, composite)]
         blocks.append(_caption(np.concatenate(columns, axis=1), direction, views.shape[1]))
     return np.concatenate(blocks, axis=1)
+
+
+def _write_both(networks: Networks, seen_a: np.ndarray, seen_b: np.ndarray) -> dict[str, Views]:
+    """Masks and raw faces of A's and B's views in all directions, by one call of the networks."""
+    written = networks.predict(np.concatenate([seen_a, seen_b]))
+    places = {"a": slice(None, len(seen_a)), "b": slice(len(seen_a), None)}
+    return {
+        f"{who}2{how}": tuple(part[place] for part in written[how]) for who, place in places.items() for how in "ab"
+    }
 
 
 def _caption(picture: np.ndarray, direction: str, column: int) -> np.ndarray:
