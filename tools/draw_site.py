@@ -277,8 +277,8 @@ def rooms() -> str:
         (95, "show", "pictures"),
         (193, "widgets", "things to click"),
         (291, "pipeline", "all in order"),
-        (389, "doctor", "this machine"),
-        (487, "demo", "two portraits"),
+        (389, "demo", "two portraits"),
+        (487, "diagnostics", "this machine"),
         (585, "cli", "one verb each"),
     ):
         d.text(x, y + 52, name, weight=600)
@@ -286,7 +286,7 @@ def rooms() -> str:
     return d.to_svg(
         "The rooms in their order: media, faces, facesets, networks, training, conversion, evaluation; each imports "
         "only from those before it. Facesets and runs are written to the workspace, conversion writes the swapped "
-        "video, evaluation the report. Below them show, widgets, pipeline, doctor, demo and cli put the rooms together."
+        "video, evaluation the report. Below them show, widgets, pipeline, demo, diagnostics and cli put the rooms together."
     )
 
 
