@@ -149,7 +149,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     from faceswap_lib.conversion import ConvertConfig
     from faceswap_lib.demo.course import make_clips
     from faceswap_lib.facesets import Workspace
-    from faceswap_lib.media import probe_video
+    from faceswap_lib.media import count_frames
     from faceswap_lib.networks import PRESETS
     from faceswap_lib.pipeline import convert, extract
     from faceswap_lib.training import TrainConfig
@@ -161,7 +161,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     workspace = Workspace(folder)
     clips = make_clips(folder / "clips", seconds=SECONDS)
     extract(clips[1], workspace, "dst")  # loads and compiles what the timed one needs
-    frames = probe_video(clips[0]).frames
+    frames = count_frames(clips[0])
     extraction, _ = _time(extract, clips[0], workspace, "src")
     config, run = TrainConfig(), workspace.run("default")
     state = build_state(PRESETS["lite"], config)

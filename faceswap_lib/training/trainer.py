@@ -103,8 +103,8 @@ def train(
     read_checkpoint(folder / "checkpoints", state)
     resumed_at = state.step
     if state.step < config.steps:
-        write_config(folder, network_config, config, facesets)
         check_memory(facesets, network_config.stored_size)
+        write_config(folder, network_config, config, facesets)
         loaded = [load_person(faceset, network_config.stored_size, progress=progress) for faceset in facesets]
         people, samples = zip(*loaded, strict=True)
         for concern in find_concerns(facesets, samples) if state.step == 0 else ():

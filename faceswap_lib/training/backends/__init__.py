@@ -7,6 +7,7 @@ each of its parts, then the second one once. JAX has a third program, both in on
 """
 
 import importlib
+import logging
 import operator
 import typing
 
@@ -18,6 +19,8 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
 from faceswap_lib.training.run_config import Xla
+
+logger = logging.getLogger(__name__)
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Keras backends that have a step."""
@@ -69,11 +72,15 @@ def build_step(objective: Objective, state: TrainingState, *, micro_batches: int
     if micro_batches < 1:
         raise InputError(f"micro_batches: expected at least 1, got {micro_batches}")
     backend, objective = importlib.import_module(f"{__name__}.{name}"), StackedTerms(objective)
-    programs = backend.build_programs(objective, state, xla=resolve_xla(xla))
+    compiled = resolve_xla(xla)
+    programs = backend.build_programs(objective, state, xla=compiled)
     in_one = programs.step is not None and micro_batches == 1
 
     def step(batch, weights, decay, *, active):
         weights = {key: np.float32(value) for key, value in weights.items()}
+        if compiled and active not in objective.names:
+            kind = " and ".join(sorted(active)) or "reconstruction alone"
+            logger.info("compiling the step with %s; once per kind of phase, up to minutes", kind)
         decay, parts, total = np.float32(decay), _divide(batch, micro_batches), None
         if in_one:
             terms = programs.step(*parts, weights, decay, active)
