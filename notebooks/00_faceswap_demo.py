@@ -52,7 +52,7 @@ SIZE = 320  # side of their frames in pixels
 PRESET = "lite"  # which networks: lite reads and writes faces of 128 pixels, tiny of 64, in a quarter of the time
 STEPS = 600  # how long to train
 BATCH_SIZE = 8  # faces of each person per step
-MIRROR = None  # a folder that gets a copy of every checkpoint, on a drive that outlives this machine
+MIRROR = None  # a folder that gets a copy of the newest checkpoint, on a drive that outlives this machine
 
 # %% [markdown]
 # The next cell loads the packages. TensorFlow may say something about oneDNN or missing GPU drivers; that is no error.
@@ -412,7 +412,7 @@ report = train(
 
 # %% [markdown]
 # A training that stops half-way, here or when the machine goes away, is not lost: run the notebook again and it goes on
-# from its last checkpoint, one of those it writes every few hundred steps. What was logged is in the run's
+# from its last checkpoint; it writes one every three minutes and at the end. What was logged is in the run's
 # `history.jsonl`, so the curves of all terms can be drawn at any time:
 
 # %%

@@ -503,13 +503,14 @@ print(f"{len(numbers)} logged steps, {numbers[0]} to {numbers[-1]}")
 # %% [markdown]
 # A checkpoint on a disk that is taken away is no help. On Colab, Kaggle or a borrowed machine the disk goes when the
 # session ends, which it may at any moment. So name a **mirror** in the parameters: a folder that stays, as one on
-# Google Drive. After every checkpoint a copy goes there, by a thread that training does not wait for; if the folder is
-# slow or away for a while, training goes on and tries again. A new session on a new machine looks there first. So after
-# a disconnect: connect again and look at the files. If the run's folder is still there, only the page was gone, and the
-# training may even have gone on without it: run all. If it is gone, so is the machine: mount the drive, set the same
-# `WORKSPACE`, `RUN` and `MIRROR`, bring your facesets back, run all. You lose the steps since the last checkpoint, 250
-# at most (`RunConfig.checkpoint_every`). The mirror holds the run, not the facesets; keep those too, as the Colab
-# notebooks do ([docs/colab.md](../docs/colab.md)).
+# Google Drive. A checkpoint is written every three minutes and at the end. After the first one, then at most every ten
+# minutes, and at the end, the newest is copied to the mirror, by a thread that training does not wait for; if the
+# folder is slow or away for a while, training goes on and tries again. A new session on a new machine looks there
+# first. So after a disconnect: connect again and look at the files. If the run's folder is still there, only the page
+# was gone, and the training may even have gone on without it: run all. If it is gone, so is the machine: mount the
+# drive, set the same `WORKSPACE`, `RUN` and `MIRROR`, bring your facesets back, run all. You lose what was trained
+# since the last copy, some twelve minutes at most (`RunConfig.checkpoint_interval` and `mirror_interval`). The mirror
+# holds the run, not the facesets; keep those too, as the Colab notebooks do ([docs/colab.md](../docs/colab.md)).
 #
 # We play it through with the rehearsal: train, copy, stop at step 5; then the machine is gone; then go on from the
 # mirror.
