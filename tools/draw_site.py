@@ -286,7 +286,8 @@ def rooms() -> str:
     return d.to_svg(
         "The rooms in their order: media, faces, facesets, networks, training, conversion, evaluation; each imports "
         "only from those before it. Facesets and runs are written to the workspace, conversion writes the swapped "
-        "video, evaluation the report. Below them show, widgets, pipeline, demo, diagnostics and cli put the rooms together."
+        "video, evaluation the report. Below them show, widgets, pipeline, demo, diagnostics and cli put the rooms "
+        "together."
     )
 
 
