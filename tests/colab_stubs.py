@@ -11,6 +11,8 @@ A session is a kernel with these stubs on its path and an environment that says 
 
 import pathlib
 
+from tests.links import require_symlinks
+
 ERRORS = """
 class Error(Exception):
     pass
@@ -113,12 +115,14 @@ MODULES = {
 
 
 def write_stubs(folder: pathlib.Path, *, pip: bool = True) -> pathlib.Path:
-    """Writes the modules.
+    """Writes the modules; skips the test where their Drive, which is a link, cannot be mounted.
 
     Args:
         folder: What is put on the kernel's path.
         pip: Also a pip that notes in the file ASKED_OF_PIP what it was asked for, and installs nothing.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    require_symlinks(folder)
     modules = MODULES | ({"pip/__init__.py": "", "pip/__main__.py": PIP} if pip else {})
     for name, text in modules.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

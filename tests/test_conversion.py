@@ -40,6 +40,7 @@ from tests.fakes import (
     make_face,
     swap_frames,
 )
+from tests.links import require_symlinks
 from tests.videos import make_video, psnr
 
 EXACT = ConvertConfig(colour="none", sharpen=0, texture=0)
@@ -191,6 +192,7 @@ def test_a_failure_keeps_the_older_output(portrait_clips, tracks, tmp_path):
 
 
 def test_the_input_is_never_overwritten(tmp_path):
+    require_symlinks(tmp_path)
     source = make_video(tmp_path / "a.mp4")
     before = source.read_bytes()
     (tmp_path / "link.mp4").symlink_to(source)

@@ -14,6 +14,7 @@ from faceswap_lib.cli import VERBS, _parse
 from faceswap_lib.cli import name_of as verb_name
 from faceswap_lib.errors import InputError
 from tests.conftest import ROOT
+from tests.links import require_symlinks
 from tests.pages import PAGES, TOLD, name_of, read_anchors, read_commands, read_links, read_options, read_python
 
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
@@ -43,6 +44,7 @@ DOCS = [page for page in PAGES if page.parent == ROOT / "docs"]
 @pytest.fixture
 def prepared(course_workspace: pathlib.Path, tmp_path: pathlib.Path, kernel: str, monkeypatch: pytest.MonkeyPatch):
     """A folder as the pages assume it: A.mp4, B.mp4, and the workspace W with both extracted and a short run."""
+    require_symlinks(tmp_path)
     for clip, name in (("hopper", "A"), ("collins", "B")):
         shutil.copy(course_workspace / "clips" / f"{clip}.mp4", tmp_path / f"{name}.mp4")
     (tmp_path / "W").symlink_to(course_workspace, target_is_directory=True)
