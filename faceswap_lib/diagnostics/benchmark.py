@@ -33,7 +33,7 @@ class BenchmarkReport:
         machine: What the machine is, by name.
         steps: Training steps of `lite`, in each way of computing.
         extraction_fps: Frames of the demo's clip extracted per second.
-        conversion_fps: Frames of it converted per second, engines chosen and both passes included.
+        conversion_fps: Frames of it converted per second, both passes, once the networks are there.
         checkpoint_mb: Size of a checkpoint in MB.
         checkpoint_seconds: How long it takes to write it to the folder and to flush it.
         failed: What could not be measured, and why.
@@ -146,31 +146,29 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     Returns:
         Frames per second, seconds and MB by name.
     """
-    from faceswap_lib.conversion import ConvertConfig
+    from faceswap_lib.conversion import ConvertConfig, convert_video
+    from faceswap_lib.conversion.engines import open_engine
     from faceswap_lib.demo.course import make_clips
+    from faceswap_lib.faces import MtcnnDetector
     from faceswap_lib.facesets import Workspace
     from faceswap_lib.media import count_frames
     from faceswap_lib.networks import PRESETS
-    from faceswap_lib.pipeline import convert, extract
+    from faceswap_lib.pipeline import extract
     from faceswap_lib.training import TrainConfig
     from faceswap_lib.training.checkpoint import write_checkpoint
-    from faceswap_lib.training.run_folder import write_config
     from faceswap_lib.training.steps import build_state
-    from faceswap_lib.training.trainer import open_facesets
 
-    workspace = Workspace(folder)
+    workspace, config = Workspace(folder), ConvertConfig(code_shift=0.0, texture=0.0)
     clips = make_clips(folder / "clips", seconds=SECONDS)
     extract(clips[1], workspace, "dst")  # loads and compiles what the timed one needs
     frames = count_frames(clips[0])
     extraction, _ = _time(extract, clips[0], workspace, "src")
-    config, run = TrainConfig(), workspace.run("default")
-    state = build_state(PRESETS["lite"], config)
-    write_config(run, PRESETS["lite"], config, open_facesets(workspace))
-    checkpoint, path = _time(write_checkpoint, run / "checkpoints", state)
+    state = build_state(PRESETS["lite"], TrainConfig())
+    checkpoint, path = _time(write_checkpoint, folder, state)
     size = path.stat().st_size
-    conversion, _ = _time(
-        convert, clips[0], workspace, folder / "swap.mp4", config=ConvertConfig(code_shift=0.0, texture=0.0)
-    )
+    swapper, detector = open_engine(state.averaged, "a2b", batch_size=config.swap_batch), MtcnnDetector()
+    convert_video(clips[1], folder / "first.mp4", swapper, detector, config=config)  # likewise
+    conversion, _ = _time(convert_video, clips[0], folder / "swap.mp4", swapper, detector, config=config)
     return {
         "extraction_fps": frames / extraction,
         "conversion_fps": frames / conversion,
