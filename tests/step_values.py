@@ -78,7 +78,7 @@ class WorkedObjective:
         return loss, against, {"loss": loss, "drawn": keras.random.uniform((), seed=self.seed)}
 
 
-def worked_values(micro_batches: int = 1) -> dict[str, typing.Any]:
+def worked_values(micro_batches: int = 1, xla: str = "auto") -> dict[str, typing.Any]:
     """Two steps of both players and one of the generators alone; `tests/test_backends_step.py` has them by hand."""
     networks = Players(generators=(Numbers(2.0),), discriminators=(Numbers(3.0),))
     averaged = Players(generators=(Numbers(10.0),))
@@ -87,7 +87,7 @@ def worked_values(micro_batches: int = 1) -> dict[str, typing.Any]:
         optimiser.build(player.trainable_variables)
     state = TrainingState(networks, averaged, *optimisers)
     objective = WorkedObjective(networks=networks, seed=keras.random.SeedGenerator(5))
-    step = build_step(objective, state, micro_batches=micro_batches)
+    step = build_step(objective, state, micro_batches=micro_batches, xla=xla)
     batch = Batch(index_a=np.array([1, 3]), index_b=np.array([4, 6]))
     (made,), (judged,), (average,) = networks.generators, networks.discriminators, averaged.generators
     rows, drawn = [], []

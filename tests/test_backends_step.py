@@ -103,6 +103,15 @@ def test_only_a_change_of_the_active_losses_compiles_on_jax():
     assert values_of("jax")["worked/calls"] == 2
 
 
+@pytest.mark.skipif(HERE != "tensorflow", reason="JAX always compiles with XLA, PyTorch never")
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_three_steps_compiled_with_xla_are_those_worked_by_hand(micro_batches):
+    """At once they are one program for each kind of phase, in parts two."""
+    found = step_values.worked_values(micro_batches, xla="on")
+    np.testing.assert_allclose(found["rows"], WORKED * [1, 1, 1, 1, micro_batches, micro_batches], rtol=1e-6)
+    assert found["calls"] == 2 and list(found["idle"]) == [7, 7, 7]
+
+
 # In parts ----------------------------------------------------------------------------------------------------------
 
 

@@ -71,6 +71,18 @@ def test_only_the_backend_that_keras_runs_on_is_needed(backend, monkeypatch):
     assert needed == {backend}
 
 
+@pytest.mark.parametrize(("capability", "warned"), [((8, 9), False), ((12, 0), True), (None, False)])
+def test_a_gpu_that_tensorflow_is_not_made_for_is_named(capability, warned, monkeypatch):
+    import keras
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    gpu = Device(name="gpu:0", compute_capability=capability)
+    monkeypatch.setattr("faceswap_lib.devices.list_devices", lambda: [gpu])
+    found = {finding.name: finding.value for finding in inventory.examine()}
+    assert ("TensorFlow's GPU" in found) is warned
+    assert not warned or "set KERAS_BACKEND=jax or torch" in found["TensorFlow's GPU"]
+
+
 @pytest.mark.parametrize(
     ("backend", "device", "ways"),
     [

@@ -76,6 +76,24 @@ def tiny() -> Networks:
     return build_lively(NetworkConfig(**TINY))
 
 
+# How many at a time ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("xla", "sizes"), [(True, {6}), (False, {1, 2, 4, 16})])
+def test_networks_are_compiled_for_one_size_where_xla_compiles(tiny, monkeypatch, xla, sizes):
+    """Whatever number of faces comes; where they are only traced, few sizes save work."""
+    monkeypatch.setattr("faceswap_lib.conversion.swapper.compiles_with_xla", lambda: xla)
+    one, other = KerasSwapper(tiny, "a2b", batch_size=6), KerasSwapper(tiny, "a2b")
+    other._batch_size, seen = None, set()
+    run = one._model.predict_on_batch
+    monkeypatch.setattr(one._model, "predict_on_batch", lambda inputs: (seen.add(len(inputs[0])), run(inputs))[1])
+    for count in (1, 2, 3, 13):
+        views, faces = draw_views(tiny.config, count)
+        assert_same_pixels(other, one, views, faces)
+        assert len(one.swap(views, faces)[0]) == count
+    assert seen == sizes
+
+
 # The same pixels ---------------------------------------------------------------------------------------------------
 
 

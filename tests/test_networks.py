@@ -252,6 +252,20 @@ def test_a_direction_reads_one_person_and_writes_the_other():
     assert np.abs(same - swapped).max() > 0.01
 
 
+@pytest.mark.parametrize("preset", ["tiny", "faithful"])
+def test_what_is_predicted_in_one_program_is_what_is_generated(preset):
+    """With both decoders, and with the weights of now."""
+    networks, x = build_networks(PRESETS[preset]), faces(64)
+    for _ in range(2):
+        written = networks.predict(x)
+        assert set(written) == {"a", "b"}
+        for name, direction in (("a", "b2a"), ("b", "a2b")):
+            for wanted, got in zip(to_numpy(networks.generate(x, direction)), written[name], strict=True):
+                np.testing.assert_allclose(got, wanted, atol=2e-5)
+        for weight in networks.encoder.trainable_weights:
+            weight.assign(weight * 1.1)
+
+
 def test_generators_depend_on_the_whole_picture():
     """Through the narrow code, changing one corner changes the opposite one."""
     networks = build_networks(PRESETS["tiny"])

@@ -11,6 +11,10 @@ import re
 from faceswap_lib.faces.landmarks import available_landmarks
 
 BACKENDS = ("tensorflow", "jax", "torch")
+
+TOO_NEW = (12, 0)
+"""Compute capability, that of the RTX 50 series, on which the wheels of TensorFlow 2.21 end the process."""
+
 NEEDED = ("keras", "mtcnn", "filterpy", "numpy", "scipy", "scikit-image", "av", "matplotlib", "psutil")
 OPTIONAL = (
     *("opencv-python-headless", "opencv-python"),
@@ -91,9 +95,13 @@ def _examine_keras() -> list[Finding]:
     from faceswap_lib.devices import list_devices
     from faceswap_lib.networks.precision import resolve_precision
 
-    devices = list_devices()
+    backend, devices = keras.backend.backend(), list_devices()
+    too_new = backend == "tensorflow" and any((device.compute_capability or (0, 0)) >= TOO_NEW for device in devices)
+    value = f"its wheels are not made for capability {TOO_NEW[0]}.{TOO_NEW[1]}: set KERAS_BACKEND=jax or torch"
+    warning = Finding(name="TensorFlow's GPU", value=value, needed=False, present=False)
     return [
-        Finding(name="Keras backend", value=keras.backend.backend(), needed=True, present=True),
+        *([warning] if too_new else []),
+        Finding(name="Keras backend", value=backend, needed=True, present=True),
         Finding(name="devices", value="; ".join(map(str, devices)), needed=True, present=bool(devices)),
         Finding(name="precision", value=resolve_precision("auto", devices), needed=False, present=True),
     ]

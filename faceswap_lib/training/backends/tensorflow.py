@@ -21,24 +21,15 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
     variables = StepVariables.of(state)
     generators, discriminators = variables.players
 
-    @functools.cache
-    def program_for(active: frozenset[str]):
-        @tf.function(autograph=False, jit_compile=xla)
-        def program(index_a, index_b, weights):
-            batch = Batch(index_a=index_a, index_b=index_b)
-            generator_loss, discriminator_loss, terms = objective(batch, weights, active=active)
-            gradients = [_gradients(generator_loss, generators.weights)]
-            if discriminator_loss is not None:
-                gradients.append(_gradients(discriminator_loss, discriminators.weights))
-            return gradients, terms
+    def differentiate(index_a, index_b, weights, active):
+        batch = Batch(index_a=index_a, index_b=index_b)
+        generator_loss, discriminator_loss, terms = objective(batch, weights, active=active)
+        gradients = [_gradients(generator_loss, generators.weights)]
+        if discriminator_loss is not None:
+            gradients.append(_gradients(discriminator_loss, discriminators.weights))
+        return gradients, terms
 
-        return program
-
-    def take_gradients(batch, weights, active):
-        return program_for(active)(tf.constant(batch.index_a), tf.constant(batch.index_b), _tensors(weights))
-
-    @tf.function(autograph=False, jit_compile=xla)
-    def update(gradients, decay):
+    def apply(gradients, decay):
         for player, found in zip(variables.players, gradients, strict=False):
             apply_gradients(player, found)
         for average, weight in zip(variables.averages, generators.weights, strict=True):
@@ -46,7 +37,26 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
         for source, follower in variables.copies:
             follower.assign(source)
 
-    return Programs(take_gradients, lambda gradients, decay: update(gradients, tf.constant(decay)))
+    def step_once(index_a, index_b, weights, decay, active):
+        gradients, terms = differentiate(index_a, index_b, weights, active)
+        apply(gradients, decay)
+        return terms
+
+    @functools.cache
+    def compiled(function, active: frozenset[str]):
+        return tf.function(functools.partial(function, active=active), autograph=False, jit_compile=xla)
+
+    def take_gradients(batch, weights, active):
+        return compiled(differentiate, active)(*_tensors([batch.index_a, batch.index_b, weights]))
+
+    def step(batch, weights, decay, active):
+        return compiled(step_once, active)(*_tensors([batch.index_a, batch.index_b, weights, decay]))
+
+    update = tf.function(apply, autograph=False, jit_compile=xla)
+    # Half as many programs for XLA to compile. Without it one program is no faster, and two give the same bytes.
+    return Programs(
+        take_gradients, lambda gradients, decay: update(gradients, tf.constant(decay)), step if xla else None
+    )
 
 
 def apply_gradients(player: Player, gradients) -> None:
@@ -75,8 +85,9 @@ def apply_gradients(player: Player, gradients) -> None:
         )
 
 
-def _tensors(numbers):
-    return {name: tf.constant(value) for name, value in numbers.items()}
+def _tensors(arguments: list) -> list:
+    """Arrays, numbers, and dicts of numbers as tensors: Python numbers would each be compiled for."""
+    return tf.nest.map_structure(tf.constant, arguments)
 
 
 def _gradients(loss, weights):
