@@ -58,7 +58,7 @@ def time_steps(
         steps: How many are timed in each kind of phase, after one that compiles.
         batch_size: Faces of each person per step.
         crops: Made-up crops of each person.
-        processors: How many of the machine's this process may use; None for all.
+        processors: How many of the machine's this process may use, which Linux alone can limit; None for all.
         whole_only: Time only the steps in which every loss of the schedule takes part.
         seconds: After this long no further step of a kind of phase is begun, but for the first two.
 

@@ -3,8 +3,8 @@
 `tensorflow.py`, `jax.py` and `torch.py` each make two programs of an objective. The first takes the gradients of both
 players from one forward pass; of the networks it changes only what they change themselves when used, such as means of
 batch normalisation. The second applies the gradients and moves the averages. A large batch is the first program run on
-each of its parts, then the second one once. Where XLA compiles
-there is a third program, both in one, for a batch that is taken whole.
+each of its parts, then the second one once. Where XLA compiles there is a third program, both in one, for a batch that
+is taken whole.
 """
 
 import importlib
