@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
+from faceswap_lib.networks.onnx_runtime import import_onnxruntime
 from faceswap_lib.networks.views import to_network, to_pixels
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -120,10 +121,9 @@ class OnnxSwapper(GeneratorSwapper):
         super().__init__(networks, direction, shift)
         if lack := self.missing():
             raise InputError(lack)
-        import onnxruntime
-
         from faceswap_lib.networks.onnx_model import to_onnx
 
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         options.intra_op_num_threads = _usable_processors()
@@ -138,7 +138,8 @@ class OnnxSwapper(GeneratorSwapper):
         """What it lacks on this machine, and what to do; None where it works."""
         try:
             import onnx  # noqa: F401
-            import onnxruntime  # noqa: F401
+
+            import_onnxruntime()
         except ImportError as error:
             return f"ONNX Runtime cannot be used ({error}); pip install 'faceswap_lib[export]'"
         return None

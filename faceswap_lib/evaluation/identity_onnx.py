@@ -13,6 +13,7 @@ import numpy as np
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import similarity_transform, warp_frame
 from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.networks.onnx_runtime import import_onnxruntime
 
 ARCFACE_SIDE = 112
 """Side in pixels of the pictures that ArcFace reads."""
@@ -116,7 +117,7 @@ def unit_rows(values: np.ndarray) -> np.ndarray:
 def _open_session(path: pathlib.Path) -> tuple[typing.Any, tuple[type[Exception], ...]]:
     """Opens a network; also gives the errors it may fail with."""
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
         from onnxruntime.capi import onnxruntime_pybind11_state as state
     except ImportError as error:
         raise InputError(f"onnxruntime cannot be imported ({error}); pip install 'faceswap_lib[onnx]'") from error
