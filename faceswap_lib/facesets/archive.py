@@ -4,27 +4,44 @@ import hashlib
 import pathlib
 import shutil
 import stat
+import struct
 import typing
 import zipfile
 import zlib
 
 from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets.file_names import check_file_name, check_inside
 
 SQUEEZED = (".jsonl", ".json")
 """What is compressed in an archive; pictures and tracks would not get smaller."""
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How the files of an archive may be compressed: as `pack` does it."""
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, OverflowError, RuntimeError, ValueError)
+"""What reading a damaged or odd archive raises: no names, names that are not Unicode, unknown versions, passwords."""
 
 Contents = dict[str, tuple[int, int]]
 """Size and CRC-32 of each file, by its path in the workspace."""
 
 
 def read_contents(root: pathlib.Path, folders: typing.Iterable[str]) -> Contents:
-    """What the folders of a workspace hold, read from their files; half-written ones are passed over."""
+    """What the folders of a workspace hold, read from their files; half-written ones are passed over.
+
+    Raises:
+        WorkspaceError: If a file is a link that leads out of the workspace, or has a name that another system could not
+            unpack.
+    """
     contents = {}
     for folder in folders:
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and ".partial" not in path.suffixes:
+                check_inside(path, root)
+                name = path.relative_to(root).as_posix()
+                if wrong := _find_wrong_part(name):
+                    raise WorkspaceError(f"{path}: {wrong}; rename it, or move it elsewhere")
                 data = path.read_bytes()
-                contents[path.relative_to(root).as_posix()] = len(data), zlib.crc32(data)
+                contents[name] = len(data), zlib.crc32(data)
     return contents
 
 
@@ -39,7 +56,7 @@ def read_directory(archive: pathlib.Path) -> Contents | None:
     try:
         with zipfile.ZipFile(archive) as opened:
             return {entry.filename: (entry.file_size, entry.CRC) for entry in opened.infolist() if not entry.is_dir()}
-    except zipfile.BadZipFile:
+    except DAMAGED:
         return None
 
 
@@ -69,23 +86,44 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable
         The names of the files.
 
     Raises:
-        WorkspaceError: If a file would lie elsewhere; nothing is written then.
-        BadZipFile: If it is damaged.
+        WorkspaceError: If a file would lie elsewhere, is a link, comes twice, or has a name that some systems refuse;
+            nothing is written then. Also if the archive is damaged.
     """
-    folders = tuple(folders)
-    with zipfile.ZipFile(archive) as opened:
-        entries = [entry for entry in opened.infolist() if not entry.is_dir()]
-        for entry in entries:
-            path = pathlib.PurePosixPath(entry.filename)
-            belongs = any(path.is_relative_to(allowed) for allowed in folders)
-            if not belongs or ".." in path.parts or "\\" in entry.filename or stat.S_ISLNK(entry.external_attr >> 16):
-                expected = " or ".join(folders)
-                raise WorkspaceError(
-                    f"{archive.name} holds '{entry.filename}', expected files in {expected}; delete it"
-                )
-        for entry in entries:
-            path = folder / entry.filename
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with opened.open(entry) as source, path.open("wb") as target:
-                shutil.copyfileobj(source, target)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+            _check_entries(entries, archive.name, tuple(folders))
+            for entry in entries:
+                path = folder / entry.filename
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with opened.open(entry) as source, path.open("xb") as target:
+                    shutil.copyfileobj(source, target)
+    except DAMAGED as error:
+        raise WorkspaceError(f"{archive.name} is damaged ({error}); delete it and keep the faces again") from error
     return {entry.filename for entry in entries}
+
+
+def _check_entries(entries: list[zipfile.ZipInfo], archive: str, folders: tuple[str, ...]) -> None:
+    """Looks at what an archive says of its files before any of them is written."""
+    seen: set[str] = set()
+    for entry in entries:
+        name, shown = entry.filename, f"{entry.filename!r:.200}"
+        if _find_wrong_part(name) or not any(name.startswith(f"{allowed}/") for allowed in folders):
+            raise WorkspaceError(f"{archive} holds {shown}, expected files in {' or '.join(folders)}; delete it")
+        if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise WorkspaceError(f"{archive} holds {shown}, expected a file, got a link or a device; delete it")
+        if entry.compress_type not in METHODS:
+            raise WorkspaceError(f"{archive} holds {shown}, compressed in a way that is not used here; delete it")
+        if name.casefold() in seen:
+            raise WorkspaceError(f"{archive} holds {shown} twice; delete it")
+        seen.add(name.casefold())
+
+
+def _find_wrong_part(name: str) -> str:
+    """Says what is wrong with a path of plain names and single slashes; empty if nothing is."""
+    try:
+        for part in name.split("/"):
+            check_file_name(part)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import FaceCrop, face_mask, mouth_mask
-from faceswap_lib.facesets.manifest import CropRecord, read_manifest
+from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
 
@@ -101,10 +101,14 @@ class Faceset:
         return dataclasses.replace(self, records=tuple(self.records[index] for index in chosen))
 
     def read_crops(self) -> list[FaceCrop]:
-        """Reads all crops as they lie on disk."""
+        """Reads all crops as they lie on disk.
+
+        Raises:
+            WorkspaceError: If one is not square.
+        """
         return [
             FaceCrop(
-                image=read_image(self.folder / record.crop),
+                image=_check_square(read_image(self.folder / record.crop), self.folder / record.crop),
                 landmarks=record.points_in_crop(),
                 crop_from_frame=np.array(record.crop_from_frame),
             )
@@ -120,6 +124,9 @@ class Faceset:
 
         Returns:
             The arrays; N x S x S x 6 bytes.
+
+        Raises:
+            WorkspaceError: If a crop or a mask is not square.
         """
         count = len(self)
         arrays = FacesetArrays(
@@ -132,14 +139,15 @@ class Faceset:
 
         def load_one(index: int) -> None:
             record = self.records[index]
-            image = read_image(self.folder / record.crop)
+            image = _check_square(read_image(self.folder / record.crop), self.folder / record.crop)
+            mask = _check_square(read_mask(self.masks / record.mask), self.masks / record.mask)
             side = image.shape[0]
             points, best_points = (
                 (points + 0.5) * (size / side) - 0.5
                 for points in (record.points_in_crop(), record.best_points_in_crop())
             )
             arrays.images[index] = _shrink(image, size)
-            arrays.eyes[index] = _shrink(read_mask(self.masks / record.mask), size)
+            arrays.eyes[index] = _shrink(mask, size)
             arrays.mouth[index] = mouth_mask(best_points, size)
             arrays.face[index] = face_mask(points, size)  # from the five points, as conversion draws it
 
@@ -174,3 +182,10 @@ def measure_rarity(points: np.ndarray) -> np.ndarray:
 
 def _shrink(picture: np.ndarray, size: int) -> np.ndarray:
     return picture if len(picture) == size else cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _check_square(picture: np.ndarray, path: pathlib.Path) -> np.ndarray:
+    height, width = picture.shape[:2]
+    if height != width:
+        raise WorkspaceError(f"{path}: expected a square picture, got {width} x {height}; {ADVICE}")
+    return picture

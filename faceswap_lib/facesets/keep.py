@@ -20,7 +20,11 @@ import yaml
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets.archive import Contents, digest_of, pack, read_contents, read_directory, unpack
 from faceswap_lib.facesets.consent import CONSENT, read_consent
-from faceswap_lib.facesets.manifest import MANIFEST
+from faceswap_lib.facesets.file_names import check_inside
+from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
+from faceswap_lib.facesets.progress import read_dropped
+from faceswap_lib.facesets.set_aside import SET_ASIDE
+from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.files import read_json, replacing, write_json, write_text
 
@@ -177,8 +181,10 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Keep
         copy = pathlib.Path(shutil.copyfile(archive, pathlib.Path(scratch) / archive.name))
         unpacked = pathlib.Path(scratch) / "unpacked"
         held = unpack(copy, unpacked, BUNDLES[name])
-        if name != "faces" and f"{name}/{MANIFEST}" not in held:
-            raise WorkspaceError(f"{copy.name} holds no {name}/{MANIFEST}; delete it and keep the faces again")
+        if name != "faces":
+            _check_faceset(copy.name, unpacked / name, held)
+        for part in BUNDLES[name]:
+            check_inside(workspace.root / part, workspace.root)
         _note(workspace, name, read_directory(copy))
         for part in BUNDLES[name]:
             place = workspace.root / part
@@ -188,6 +194,21 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Keep
                 place.parent.mkdir(parents=True, exist_ok=True)
                 (unpacked / part).replace(place)
     return KeepReport(carried=(name,))
+
+
+def _check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
+    """Reads the records of an unpacked faceset, so that none with a wrong name or value gets into a workspace."""
+    name = folder.name
+    if f"{name}/{MANIFEST}" not in held:
+        raise WorkspaceError(f"{archive} holds no {name}/{MANIFEST}; delete it and keep the faces again")
+    try:
+        read_manifest(folder)
+        if (folder / SET_ASIDE / MANIFEST).is_file():
+            read_manifest(folder / SET_ASIDE)
+        read_dropped(folder)
+        read_source(folder)
+    except WorkspaceError as error:
+        raise WorkspaceError(f"{archive} holds a damaged faceset: {error}") from error
 
 
 def _list_files(workspace: Workspace, name: str) -> list[pathlib.Path]:

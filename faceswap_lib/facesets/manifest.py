@@ -3,16 +3,31 @@
 import dataclasses
 import json
 import pathlib
+import reprlib
 import typing
 
 import numpy as np
 
-from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.align import map_points
+from faceswap_lib.facesets.file_names import check_file_name
 from faceswap_lib.files import write_text
 from faceswap_lib.options import options_from_dict, options_to_dict
 
 MANIFEST = "manifest.jsonl"
+
+PICTURES = (".jpg", ".jpeg", ".png")
+"""What a crop's name ends in, so that none is a manifest, a note or anybody's document."""
+
+MOST = 1e9
+"""No index, time or coordinate of a frame is larger; products of two are still exact enough."""
+
+MOST_IN_CROP = 10_000.0
+"""No landmark is farther from the crop's corner, in its pixels: an aligned face fills its crop."""
+
+ADVICE = "extract again with --overwrite"
+
+Kind = typing.TypeVar("Kind")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,7 +35,7 @@ class CropRecord:
     """One line of the manifest.
 
     Attributes:
-        crop: File name of the crop in the faceset's folder.
+        crop: File name of the crop in the faceset's folder: a plain name of a .jpg, .jpeg or .png file.
         frame: Index of the frame in the video, from 0.
         time: Seconds after the first frame of the video, as the file times its frames.
         box_xyxy: Left, top, right, bottom in pixels of the frame.
@@ -30,6 +45,9 @@ class CropRecord:
         sharpness: Variance of the Laplacian inside the grey face at 128 pixels a crop; higher is sharper.
         track: Index of the track in `tracks.npz`.
         landmarks_68: 68 x, y in pixels of the frame, if a landmark network was at hand.
+
+    Raises:
+        ValueError: If a value has another type, shape or range than stated, or a number is not finite.
     """
 
     crop: str
@@ -42,6 +60,26 @@ class CropRecord:
     sharpness: float
     track: int = 0
     landmarks_68: tuple[tuple[float, float], ...] | None = None
+
+    def __post_init__(self):
+        _check_crop_name(self.crop)
+        for name, low, high in (("frame", 0, MOST), ("time", -MOST, MOST), ("track", 0, MOST)):
+            check_number(name, getattr(self, name), low, high, whole=name != "time")
+        check_number("score", self.score, 0, 1)
+        check_number("sharpness", self.sharpness, 0, MOST)
+        for name, shape in (("box_xyxy", (4,)), ("landmarks", (5, 2)), ("crop_from_frame", (2, 3))):
+            object.__setattr__(self, name, _check_numbers(name, getattr(self, name), shape))
+        if self.landmarks_68 is not None:
+            object.__setattr__(self, "landmarks_68", _check_numbers("landmarks_68", self.landmarks_68, (68, 2)))
+        left, top, right, bottom = self.box_xyxy
+        if right <= left or bottom <= top:
+            raise ValueError(f"box_xyxy: expected left < right and top < bottom, got {self.box_xyxy}")
+        (a, b, _), (c, d, _) = self.crop_from_frame
+        if abs(a * d - b * c) < 1e-12:
+            raise ValueError(f"crop_from_frame: expected a matrix with an inverse, got {self.crop_from_frame}")
+        name = "landmarks_68" if self.landmarks_68 else "landmarks"
+        if (farthest := np.abs(self.best_points_in_crop()).max()) > MOST_IN_CROP:
+            raise ValueError(f"{name}: expected points within {MOST_IN_CROP:g} pixels of the crop, got {farthest:g}")
 
     def to_line(self) -> str:
         """The record as one line of JSON."""
@@ -62,7 +100,13 @@ class CropRecord:
 
 
 def write_manifest(folder: pathlib.Path, records: typing.Iterable[CropRecord]) -> None:
-    """Writes the manifest whole; a folder with a manifest is a finished extraction."""
+    """Writes the manifest whole; a folder with a manifest is a finished extraction.
+
+    Raises:
+        WorkspaceError: If two records name one crop or one mask; nothing is written then.
+    """
+    records = list(records)
+    check_distinct(records, folder / MANIFEST)
     write_text(folder / MANIFEST, "".join(record.to_line() for record in records))
 
 
@@ -70,15 +114,109 @@ def read_manifest(folder: pathlib.Path) -> list[CropRecord]:
     """Reads a faceset's manifest.
 
     Raises:
-        WorkspaceError: If there is none, or a line is not a record.
+        WorkspaceError: If there is none, a line is not a record, or two records name one crop or one mask.
     """
     path = folder / MANIFEST
     if not path.is_file():
         raise WorkspaceError(f"no faces in {folder} (no {MANIFEST}); run 'faceswap extract' first")
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            records.append(options_from_dict(CropRecord, json.loads(line), origin=f"{path}:{number}"))
-        except (json.JSONDecodeError, TypeError) as error:
-            raise WorkspaceError(f"{path}:{number} is not a record of a crop ({error}); extract again") from error
+    for number, line in enumerate(read_lines(path), 1):
+        origin = f"{path}:{number}"
+        records.append(build_record(CropRecord, parse_object(line, origin), origin))
+    check_distinct(records, path)
     return records
+
+
+def read_lines(path: pathlib.Path) -> list[str]:
+    """Reads the lines of a text file.
+
+    Raises:
+        WorkspaceError: If it cannot be read or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"{path}: expected lines of JSON in UTF-8 ({error}); {ADVICE}") from error
+
+
+def parse_object(line: str | bytes, origin: str) -> dict:
+    """Parses a JSON object.
+
+    Args:
+        line: Its text.
+        origin: File and line, for the message.
+
+    Raises:
+        WorkspaceError: If it is anything else.
+    """
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise WorkspaceError(f"{origin} is not a record of a face ({error}); {ADVICE}") from error
+    if not isinstance(values, dict):
+        got = reprlib.repr(values)
+        raise WorkspaceError(f"{origin} is not a record of a face (expected a JSON object, got {got}); {ADVICE}")
+    return values
+
+
+def build_record(kind: type[Kind], values: dict, origin: str) -> Kind:
+    """Builds a record from plain values.
+
+    Args:
+        kind: The dataclass of the record; it checks its values.
+        values: A value for each of its fields.
+        origin: File and line, for the message.
+
+    Raises:
+        WorkspaceError: If a value is missing, unknown, or out of its type, shape or range.
+    """
+    try:
+        return options_from_dict(kind, values, origin=origin)
+    except InputError as error:  # an unknown key; the message names file and line
+        raise WorkspaceError(str(error)) from error
+    except (ValueError, TypeError) as error:
+        raise WorkspaceError(f"{origin} is not a record of a face ({error}); {ADVICE}") from error
+
+
+def check_distinct(records: typing.Iterable[CropRecord], origin: pathlib.Path) -> None:
+    """Checks that every crop and every mask belongs to one record, also where file names ignore case.
+
+    Raises:
+        WorkspaceError: If two records share a crop or a mask.
+    """
+    crops: dict[str, str] = {}
+    for record in records:
+        mask = record.mask.casefold()
+        if mask in crops:
+            raise WorkspaceError(f"{origin} names {crops[mask]} and {record.crop}, which share a mask; {ADVICE}")
+        crops[mask] = record.crop
+
+
+def check_number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
+    """Checks that a value is a finite number in a range.
+
+    Raises:
+        ValueError: If it is not, or is no whole number where one is wanted.
+    """
+    kinds = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        wanted = "a whole number" if whole else "a number"
+        raise ValueError(f"{name}: expected {wanted} from {low:g} to {high:g}, got {reprlib.repr(value)}")
+
+
+def _check_numbers(name: str, values: object, shape: tuple[int, ...]) -> tuple:
+    """Checks numbers in nested sequences of one shape, and gives them as tuples, each number as it was."""
+    if not isinstance(values, list | tuple) or len(values) != shape[0]:
+        raise ValueError(f"{name}: expected {' x '.join(map(str, shape))} numbers, got {reprlib.repr(values)}")
+    if len(shape) > 1:
+        return tuple(_check_numbers(name, row, shape[1:]) for row in values)
+    for value in values:
+        if type(value) is not float or not -MOST <= value <= MOST:  # most are floats, and there are many
+            check_number(name, value, -MOST, MOST)
+    return tuple(values)
+
+
+def _check_crop_name(crop: object) -> None:
+    name = check_file_name(crop)
+    if name.startswith(".") or pathlib.PurePath(name).suffix.lower() not in PICTURES:
+        raise ValueError(f"crop: expected a name ending in {', '.join(PICTURES)}, got {reprlib.repr(name)}")

@@ -3,12 +3,28 @@
 import dataclasses
 import json
 import pathlib
+import reprlib
 import typing
 
-from faceswap_lib.facesets.manifest import CropRecord
-from faceswap_lib.options import options_from_dict, options_to_dict
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets.manifest import (
+    ADVICE,
+    MOST,
+    CropRecord,
+    build_record,
+    check_distinct,
+    check_number,
+    parse_object,
+    read_lines,
+)
+from faceswap_lib.options import options_to_dict
 
 LOG = "unfinished.jsonl"
+
+DROPPED = "dropped.jsonl"
+"""Beside the manifest: the faces that were followed but not kept, and why."""
+
+REASONS = ("tiny", "blurred")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,12 +36,22 @@ class DroppedFace:
         track: Index of the track in `tracks.npz`.
         reason: "tiny" or "blurred".
         value: Its size in pixels or its sharpness.
+
+    Raises:
+        ValueError: If a value has another type or range than stated.
     """
 
     frame: int
     track: int
     reason: typing.Literal["tiny", "blurred"]
     value: float
+
+    def __post_init__(self):
+        check_number("frame", self.frame, 0, MOST, whole=True)
+        check_number("track", self.track, 0, MOST, whole=True)
+        check_number("value", self.value, 0, MOST)
+        if self.reason not in REASONS:
+            raise ValueError(f"reason: expected {' or '.join(REASONS)}, got {reprlib.repr(self.reason)}")
 
 
 Outcome = CropRecord | DroppedFace
@@ -37,6 +63,9 @@ class ExtractionLog:
 
     Args:
         folder: The faceset.
+
+    Raises:
+        WorkspaceError: If a whole line of it is not the record of a face, or two lines name one crop.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -44,14 +73,20 @@ class ExtractionLog:
         self.outcomes: list[Outcome] = []
         whole = 0
         if self._path.is_file():
-            for line in self._path.read_bytes().splitlines(keepends=True):
+            for number, line in enumerate(self._read_bytes().splitlines(keepends=True), 1):
                 if not line.endswith(b"\n"):  # a kill cut it off
                     break
-                ((kind, values),) = json.loads(line).items()
-                self.outcomes.append(options_from_dict(KINDS[kind], values, origin=str(self._path)))
+                self.outcomes.append(_parse_outcome(line, f"{self._path}:{number}"))
                 whole += len(line)
+            check_distinct(self.crops(), self._path)
             with self._path.open("r+b") as file:
                 file.truncate(whole)
+
+    def _read_bytes(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except OSError as error:
+            raise WorkspaceError(f"{self._path}: expected lines of JSON ({error}); {ADVICE}") from error
 
     def crops(self) -> list[CropRecord]:
         """The faces kept."""
@@ -75,3 +110,25 @@ class ExtractionLog:
     def remove(self) -> None:
         """Removes the log of a finished extraction."""
         self._path.unlink(missing_ok=True)
+
+
+def read_dropped(folder: pathlib.Path) -> list[DroppedFace]:
+    """Reads which faces a finished extraction left out; none where it did not say.
+
+    Raises:
+        WorkspaceError: If the file cannot be read, or a line is not the record of a face.
+    """
+    path = folder / DROPPED
+    if not path.is_file():
+        return []
+    origins = ((f"{path}:{number}", line) for number, line in enumerate(read_lines(path), 1))
+    return [build_record(DroppedFace, parse_object(line, origin), origin) for origin, line in origins]
+
+
+def _parse_outcome(line: bytes, origin: str) -> Outcome:
+    values = parse_object(line, origin)
+    kind = next(iter(values), None)
+    if len(values) != 1 or kind not in KINDS or not isinstance(values[kind], dict):
+        expected = " or ".join(KINDS)
+        raise WorkspaceError(f"{origin} is not a record of a face (expected one {expected}); {ADVICE}")
+    return build_record(KINDS[kind], values[kind], origin)
