@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import pathlib
 import sys
+import types
 import typing
 import warnings
 
@@ -17,6 +18,7 @@ from keras import ops
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import NetworkConfig, build_networks
+from faceswap_lib.training import losses
 from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.backends import build_step, distribute
 from faceswap_lib.training.checkpoint import TrainingState
@@ -218,6 +220,21 @@ def parts_values(micro_batches: int) -> dict[str, np.ndarray]:
     return {f"term/{name}": np.array(value) for name, value in terms.items()} | changes(before, state)
 
 
+def likeness_values() -> dict[str, np.ndarray]:
+    """The terms of likeness of pictures at 128 pixels, where decoders write a coarse picture at 64, too."""
+    rng = np.random.default_rng(5)
+
+    def draw(side: int, channels: int = 3):
+        return ops.convert_to_tensor(rng.uniform(-1, 1, (2, side, side, channels)).astype(np.float32))
+
+    masks = {name: (draw(128, 1) + 1) / 2 for name in ("eyes", "mouth", "face")}
+    real, tones = draw(128), ops.convert_to_tensor(np.ones((2, 2, 3), np.float32))
+    sample = losses.Sample(warped=draw(128), seen=draw(128), real=real, tones=tones, **masks)
+    objective = types.SimpleNamespace(config=TrainConfig())
+    terms = Objective._likeness(objective, sample, draw(128), [draw(64)])
+    return {name: ops.convert_to_numpy(value) for name, value in terms.items()}
+
+
 def half_values() -> dict[str, np.ndarray]:
     """One step with networks that compute in bfloat16."""
     before = keras.config.dtype_policy()
@@ -233,6 +250,7 @@ def all_values() -> dict[str, typing.Any]:
     cases = {
         "worked": worked_values(),
         "worked_parts": worked_values(micro_batches=2),
+        "likeness": likeness_values(),
         "whole": parts_values(1),
         "parts": parts_values(2),
     }

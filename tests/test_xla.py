@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+import os
+import subprocess
 import sys
 
 import keras
@@ -21,6 +23,7 @@ from faceswap_lib.training.backends import resolve_xla
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.estimate import make_arrays, time_phases
 from faceswap_lib.training.steps import Stepper, build_state
+from tests.conftest import ROOT
 from tests.step_values import fixed_draws
 
 HERE = keras.backend.backend()
@@ -60,6 +63,22 @@ def test_every_phase_of_a_preset_compiles_with_xla_and_takes_two_steps(preset):
     after = [weight.numpy() for weight in stepper.state.networks.encoder.trainable_weights]
     assert all(np.isfinite(weight).all() for weight in after)
     assert any((one != other).any() for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("preset", ["tiny", "lite", "standard", "faithful"])
+def test_every_phase_of_a_preset_takes_two_steps_on_another_backend(backend, preset):
+    pytest.importorskip(backend)
+    program = (
+        "from tests.test_xla import build_stepper; from faceswap_lib.training.estimate import time_phases; "
+        f"print(len(time_phases(build_stepper({preset!r}, xla='auto'), timed=1)))"
+    )
+    environment = os.environ | {"KERAS_BACKEND": backend, "OMP_WAIT_POLICY": "PASSIVE"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    config = TRAINING_PRESETS[preset]
+    assert int(done.stdout.split()[-1]) == len({phase.active(config) for phase in config.phases})
 
 
 @pytest.mark.skipif(HERE != "tensorflow", reason="the other backends compile in one way only")
