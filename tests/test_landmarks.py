@@ -1,4 +1,4 @@
-"""Landmarks of aligned crops: `faces/landmarks*.py` and `faces/fan_network.py`, each backend where it is installed."""
+"""Landmarks of aligned crops: `faces/landmarks*.py`, each backend where it is installed."""
 
 import logging
 import pathlib
@@ -250,26 +250,27 @@ def test_2d_fan_without_its_file_and_without_a_network_says_what_to_do(empty_hom
     assert files_below(empty_home) == []
 
 
-def test_2d_fan_fetches_its_file(empty_home, fan_home, monkeypatch):
+def test_2d_fan_never_fetches_its_file(empty_home, fan_home, monkeypatch):
     api = pytest.importorskip("face_alignment.api")
     source = fan_home / "hub" / "checkpoints" / FAN_FILE
-    monkeypatch.setitem(api.models_urls, "2DFAN-4", source.as_uri())
-    assert open_landmark_finder("auto").name == "face-alignment"
-    assert files_below(empty_home) == [empty_home / "hub" / "checkpoints" / FAN_FILE]
-    assert available_landmarks()["face-alignment"] is None
-
-
-def test_a_file_that_arrives_damaged_does_not_stay(empty_home, tmp_path_factory, monkeypatch):
-    api = pytest.importorskip("face_alignment.api")
-    source = tmp_path_factory.mktemp("damaged") / FAN_FILE
-    source.write_bytes(b"half a network")
-    monkeypatch.setitem(api.models_urls, "2DFAN-4", source.as_uri())
-    with pytest.raises(InputError, match="cannot be loaded"):
+    monkeypatch.setitem(api.models_urls, "2DFAN-4", source.as_uri())  # where it could be had from
+    assert open_landmark_finder("auto").name != "face-alignment"
+    with pytest.raises(InputError, match="nothing is fetched unasked"):
         open_landmark_finder("face-alignment")
     assert files_below(empty_home) == []
     kept = empty_home / "hub" / "checkpoints" / FAN_FILE
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(source.read_bytes())
+    assert available_landmarks()["face-alignment"] is None
+    assert open_landmark_finder("auto").name == "face-alignment"
+
+
+def test_a_damaged_file_stays_and_is_named(empty_home):
+    pytest.importorskip("face_alignment.api")
+    kept = empty_home / "hub" / "checkpoints" / FAN_FILE
+    kept.parent.mkdir(parents=True)
     kept.write_bytes(b"half a network")
-    with pytest.raises(InputError, match="remove it, and it is fetched anew"):
+    with pytest.raises(InputError, match="cannot be loaded .* remove it and download https://"):
         open_landmark_finder("face-alignment")
     assert kept.is_file()
 

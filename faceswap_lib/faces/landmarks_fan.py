@@ -4,9 +4,14 @@ Source: Bulat and Tzimiropoulos, "How far are we from solving the 2D & 3D Face A
 
 The network reads a square around the face and draws a heat map of 64 x 64 cells for each landmark. Only the network is
 the package's: its own way from a box to points takes one picture at a time and rounds to quarters of a cell and whole
-pixels. Here crops go through in batches, and a peak is read between the cells.
+pixels. Here crops go through in batches, and a peak is read between the cells. Its own way of loading the network would
+fetch the file from its maker's host; here the file is read where the package keeps it, or the backend is unavailable.
 """
 
+import pathlib
+import pickle
+import types
+import typing
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +19,6 @@ import numpy as np
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import invert_affine, map_points, view_matrix, warp_frame
 from faceswap_lib.faces.face import FaceCrop
-from faceswap_lib.faces.fan_network import best_device, import_api, network_file, open_network
 
 VIEW_SIZE = 256
 """Side in pixels of the square that the network reads."""
@@ -27,6 +31,12 @@ width w and height h, made for the tight box around the 68 points. In crops of f
 distances wide, 2.26 high, and has its middle 0.68 below the eyes. That makes a square of 4.53 eye distances, or 1.23
 crops, around a point 0.41 below the eyes; the crop's centre is 0.40 below them.
 """
+
+NETWORK = "2DFAN-4"
+"""The package's name of the network."""
+
+MODULES = 4
+"""Hourglass modules of that network."""
 
 BATCH = 8
 """Crops that go through the network at a time."""
@@ -41,27 +51,30 @@ class FanFinder:
             so everywhere but on a CPU.
 
     Raises:
-        InputError: If the package is not installed, or its network file is not there and cannot be fetched.
+        InputError: If the package is not installed, or its network file is not there; nothing is fetched.
     """
 
     name = "face-alignment"
 
     def __init__(self, *, device: str | None = None, flip: bool | None = None):
-        api = import_api()
+        api = _import_api()
+        path = _network_file(api)
+        if not path.is_file():
+            raise InputError(_say_missing(api))
         self._torch = api.torch  # the package's own; the library itself names no framework here
         self._mirror = api.flip
-        self._device = device or best_device(api.torch)
+        self._device = device or _best_device(api.torch)
         self._flip = self._device != "cpu" if flip is None else flip
-        self._network = open_network(api, self._device)
+        self._network = _open_network(api, path, self._device)
 
     @staticmethod
     def missing() -> str | None:
         """What it lacks on this machine, and what to do about it; None where it works. Fetches nothing."""
         try:
-            path, url = network_file(import_api())
+            api = _import_api()
         except InputError as error:
             return str(error)
-        return None if path.is_file() else f"{path} is not there yet; it is fetched from {url} at first use"
+        return None if _network_file(api).is_file() else _say_missing(api)
 
     def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
         """Finds (68, 2) landmarks of each crop; see `LandmarkFinder.find`."""
@@ -105,6 +118,57 @@ def read_peaks(heat_maps: np.ndarray) -> np.ndarray:
     across = [logs[i, j, y + 1, x + step] for step in range(3)]
     down = [logs[i, j, y + step, x + 1] for step in range(3)]
     return np.stack([x + _vertex(*across), y + _vertex(*down)], axis=-1)
+
+
+def _import_api() -> types.ModuleType:
+    """Imports the package's `api`; `InputError` with the pip line where that fails."""
+    try:
+        from face_alignment import api
+    except (ImportError, OSError) as error:
+        raise InputError(
+            f"face-alignment cannot be imported ({error}); pip install 'faceswap_lib[landmarks]'"
+        ) from error
+    return api
+
+
+def _network_file(api: types.ModuleType) -> pathlib.Path:
+    """Where the package keeps its network."""
+    return pathlib.Path(api.get_dir()) / "checkpoints" / _network_url(api).rpartition("/")[2]
+
+
+def _network_url(api: types.ModuleType) -> str:
+    return api.models_urls[NETWORK]
+
+
+def _say_missing(api: types.ModuleType) -> str:
+    """Says that the network file is missing and how to get it; the command checks the SHA-256 that the name holds."""
+    return f"{_network_file(api)} is not there, and nothing is fetched unasked; {_say_how(api)}"
+
+
+def _say_how(api: types.ModuleType) -> str:
+    url = _network_url(api)
+    fetch = f"from face_alignment.utils import load_file_from_url as fetch; fetch('{url}', check_hash=True)"
+    return f'download {url} and put it there: python -c "{fetch}"'
+
+
+def _best_device(torch: types.ModuleType) -> str:
+    """Names the fastest kind of device that this PyTorch can use: `cuda`, `mps` or `cpu`."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _open_network(api: types.ModuleType, path: pathlib.Path, device: str) -> typing.Callable:
+    """Loads the network from its file, without the package's loader, which fetches; no code in the file is run."""
+    try:
+        network = api.FAN(MODULES)
+        network.load_state_dict(api.torch.load(path, map_location=device, weights_only=True))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error}); {_say_how(api)}") from error
+    except (RuntimeError, EOFError, LookupError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path} cannot be loaded ({reason}); remove it and {_say_how(api)}") from error
+    return network.to(device).eval()
 
 
 def _vertex(before: np.ndarray, middle: np.ndarray, after: np.ndarray) -> np.ndarray:
