@@ -294,7 +294,10 @@ def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait
     assert "0 new eye masks" in out and "38 new eye masks" in out  # extracting src has drawn its own
     video = tmp_path / "o.mp4"
     convert = ["convert", str(portrait_clips[0]), "--workspace", str(workspace), "--out", str(video)]
-    assert main([*convert, "--direction", "b2a", "--colour", "histogram"]) == 0
+    options = ["--direction", "b2a", "--colour", "histogram"]
+    assert main([*convert, *options]) == 2  # the consent above is for the other video
+    assert f"no record of it for {portrait_clips[0].name}" in capsys.readouterr().err
+    assert main([*convert, *options, *CONSENT]) == 0
     assert re.search(r"38 of 38 frames swapped; mask 0\.\d\d", capsys.readouterr().out)
     changed = [
         np.abs(a.astype(int) - b).mean()

@@ -26,7 +26,7 @@ from faceswap_lib.conversion.stills import find_stills
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.track import TrackConfig
 from faceswap_lib.facesets import ExtractConfig, Workspace
-from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.facesets.consent import check_statement, require_consent, require_swap_consent
 from faceswap_lib.media import probe_video
 from faceswap_lib.options import Doc
 from faceswap_lib.training.config import TrainConfig
@@ -195,7 +195,7 @@ class Convert:
         workspace = Workspace(self.workspace)
         is_webcam = self.source.isdigit()
         source = int(self.source) if is_webcam else pathlib.Path(self.source)
-        _check_consent(workspace, self.consent, *(() if is_webcam else (source,)))
+        _check_swap_consent(workspace, self.consent, None if is_webcam else source)
         load_keras()
         from faceswap_lib.pipeline import convert
 
@@ -215,13 +215,25 @@ class Convert:
         _tell_conversion(conversion)
 
 
-def _check_consent(workspace: Workspace, statement: str | None, *sources: pathlib.Path) -> None:
-    """Makes sure that there is a consent, after a look at the files; a new one is recorded when they are used."""
-    for source in sources:
-        if not find_stills(source):
-            probe_video(source)
+def _check_consent(workspace: Workspace, statement: str | None, *videos: pathlib.Path) -> None:
+    """Makes sure that there is a consent for each video, after a look at it; a new one is recorded when it is used."""
+    for video in videos:
+        probe_video(video)
     if statement is None:
-        require_consent(workspace, None)
+        require_consent(workspace, None, videos)
+    else:
+        check_statement(statement)
+
+
+def _check_swap_consent(workspace: Workspace, statement: str | None, source: pathlib.Path | None) -> None:
+    """Makes sure that what is converted and what the facesets come from is agreed to; no source means a webcam."""
+    inputs = None
+    if source is not None:
+        inputs = find_stills(source)
+        if not inputs:
+            probe_video(source)
+            inputs = [source]
+    require_swap_consent(workspace, statement, inputs)
 
 
 def _print_plan(config: TrainConfig, picture: pathlib.Path) -> None:
@@ -244,5 +256,7 @@ def _tell_conversion(conversion) -> None:
     report, check = conversion.report, conversion.check
     kept = f", {report.resumed_at} of them before" if report.resumed_at else ""
     print(f"{report.out}: {report.swapped} of {report.frames} frames swapped{kept}; {check.to_text()}")
+    if conversion.people is not None:
+        print(f"in the input: {conversion.people.to_text()}")
     if check.trouble:
         logger.warning("this is no swap: %s", check.trouble)

@@ -14,6 +14,7 @@ import pathlib
 
 from faceswap_lib import __version__
 from faceswap_lib.conversion.credentials import EMBEDDED_FORMATS, Embedded, embed, has_c2pa, read_embedded
+from faceswap_lib.conversion.people_count import PeopleCount, describe_people
 from faceswap_lib.conversion.sidecar import SidecarFinding, content_digest, read_sidecar, sidecar_path, write_sidecar
 from faceswap_lib.errors import FaceswapError, InputError
 
@@ -38,6 +39,8 @@ class SwapFacts:
         direction: `a2b` or `b2a`.
         consent: The consent statements, word for word.
         options: Options of the conversion as plain JSON.
+        uncovered: Names of the videos and pictures it was made from that no recorded consent is for.
+        people: How many people the input shows, and how many of them were swapped; None where nobody counted.
     """
 
     inputs: tuple[pathlib.Path, ...]
@@ -47,6 +50,8 @@ class SwapFacts:
     direction: str
     consent: tuple[str, ...]
     options: dict
+    uncovered: tuple[str, ...] = ()
+    people: PeopleCount | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -184,7 +189,12 @@ def _state(facts: SwapFacts, title: str) -> dict:
         {"name": path.name, "sha256": _digest_once(*_identity(path)), "role": "changed" if index == 0 else "face"}
         for index, path in enumerate(map(pathlib.Path, facts.inputs))
     ]
-    stated = {key: value for key, value in dataclasses.asdict(facts).items() if key != "inputs"}
+    apart = ("inputs", "uncovered", "people")
+    stated = {key: value for key, value in dataclasses.asdict(facts).items() if key not in apart}
+    if facts.uncovered:
+        stated["no_consent_for"] = list(facts.uncovered)
+    if facts.people is not None:
+        stated["people"] = facts.people.to_facts()
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     return {
         **{"program": PROGRAM, "version": __version__, "title": title, "time": now},
@@ -219,6 +229,10 @@ def _describe(facts: dict) -> list[str]:
     for entry in _entries(facts, "inputs", dict):
         verb = {"changed": "face changed in", "face": "new face from"}.get(str(entry.get("role")), "made from")
         lines.append(f"{verb} {_printable(entry.get('name'))} (sha256 {_printable(entry.get('sha256'))[:16]}...)")
+    if people := describe_people(facts.get("people")):
+        lines.append(f"in the input: {people}")
+    if without := _entries(facts, "no_consent_for", str):
+        lines.append(f"no consent is recorded for {_printable(', '.join(without))}")
     return [*lines, *(f"consent: {_printable(statement)}" for statement in _entries(facts, "consent", str))]
 
 

@@ -1,5 +1,6 @@
 """A trained run and whatever shows a face: a video, pictures, a webcam."""
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -8,27 +9,36 @@ from faceswap_lib import __version__
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.conversion.guard import SwapCheck, check_swap
 from faceswap_lib.conversion.outputs import check_out
+from faceswap_lib.conversion.people_count import PeopleCount
 from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
 from faceswap_lib.conversion.stills import convert_stills, find_stills
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.facesets.consent import read_consent, record_consent
+from faceswap_lib.facesets.consent import ConsentVideo, check_statement, cover_videos, faceset_videos, record_consent
 from faceswap_lib.facesets.extract import read_source
 from faceswap_lib.media import probe_video
 from faceswap_lib.media.webcam import record_webcam
 from faceswap_lib.options import options_to_dict
 from faceswap_lib.pipeline.opening import LateSwapper, look_at_people, open_swapper
+from faceswap_lib.pipeline.people import PictureCounter, people_of_tracks, track_people
 from faceswap_lib.training import load_run
 from faceswap_lib.training.run_folder import run_id
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What a conversion did, and whether it is a swap."""
+    """What a conversion did, and whether it is a swap.
+
+    Attributes:
+        report: What was done.
+        check: Whether the output is a swap.
+        people: How many people the input shows, and how many were swapped; None if no picture was left to convert.
+    """
 
     report: ConversionReport
     check: SwapCheck
+    people: PeopleCount | None = None
 
 
 def convert(
@@ -49,7 +59,8 @@ def convert(
     """Converts a video, a picture, a folder of pictures or a webcam's with a trained run.
 
     A video that was interrupted goes on where it was, if the same call is made again. The output says of itself that it
-    is a swap; see `conversion.provenance`.
+    is a swap; see `conversion.provenance`. Of the recorded consents it states those that are for the input and the
+    facesets' videos, and none if the input is not covered; nothing is asked.
 
     Args:
         source: A file, a folder of pictures, or the number of a webcam, which is recorded beside `out` first.
@@ -62,15 +73,18 @@ def convert(
         track_config: How they are followed, and whose.
         tracks: The faces' tracks in the whole video, if they are known already.
         overwrite: Replace what is there already.
-        consent: Who agreed to the swap; kept in the workspace, and stated in the output with those before.
+        consent: Who agreed to the swap, in the input and in the facesets' videos; kept in the workspace, and stated in
+            the output.
         progress: Show progress bars.
 
     Returns:
         What was done, and whether it is a swap.
 
     Raises:
-        FaceswapError: If the source, the run or the output is none.
+        FaceswapError: If the source, the run or the output is none, or the consent says nothing.
     """
+    if consent is not None:
+        check_statement(consent)
     config, output_config = config or ConvertConfig(), output_config or OutputConfig()
     stills = [] if isinstance(source, int) else find_stills(source)
     if not stills and not isinstance(source, int):
@@ -85,7 +99,9 @@ def convert(
         networks.config,
         lambda: open_swapper(networks, workspace, config, people=see_people(), engine=output_config.engine),
     )
-    facts = _state_facts(source, workspace, run, step, config, output_config, consent)
+    inputs = tuple(ConsentVideo.of(path) for path in stills or [source])
+    facts = _state_facts(source, inputs, workspace, run, step, config, output_config, consent)
+    detector = MtcnnDetector(detect_config)
     shared = {
         "config": config,
         "output_config": output_config,
@@ -93,26 +109,33 @@ def convert(
         "overwrite": overwrite,
         "progress": progress,
     }
-    detector = MtcnnDetector(detect_config)
     if stills:
+        counter = PictureCounter(detector, swapper)
 
         def sign_still(path: pathlib.Path) -> None:
-            write_provenance(path, facts)
+            write_provenance(path, dataclasses.replace(facts, people=counter.count()))
 
-        report = convert_stills(source, out, swapper, detector, finish=sign_still, **shared)
+        report = convert_stills(source, out, counter, counter, finish=sign_still, **shared)
+        people = counter.total()
     else:
-
-        def sign(path: pathlib.Path) -> None:
-            write_provenance(path, facts, name=out.name)
-
         plan = _plan(source, workspace, run, step, config, output_config, detect_config, track_config)
-        report = convert_video(
-            source, out, swapper, detector, detect_config=detect_config, tracks=tracks, plan=plan, finish=sign, **shared
-        )
+        options = {"output_config": output_config, "detect_config": detect_config, "track_config": track_config}
+        if tracks is None:
+            tracking = track_people(source, out, plan, detector, progress=progress, **options)
+        else:
+            tracking = contextlib.nullcontext(people_of_tracks(source, tracks, output_config))
+        with tracking as found:
+            people = found.count
+
+            def sign(path: pathlib.Path) -> None:
+                write_provenance(path, dataclasses.replace(facts, people=people), name=out.name)
+
+            shared |= {"detect_config": detect_config, "tracks": found.wanted, "plan": plan}
+            report = convert_video(source, out, swapper, detector, finish=sign, **shared)
     if consent is not None:
-        record_consent(workspace, consent, (source,) if source.is_file() else ())
+        record_consent(workspace, consent, _agreed_videos(workspace, inputs))
     check = check_swap(report, see_people(), direction=config.direction, step=step)
-    return Conversion(report=report, check=check)
+    return Conversion(report=report, check=check, people=people)
 
 
 def _record(camera: int, out: pathlib.Path, config: OutputConfig, overwrite: bool) -> pathlib.Path:
@@ -125,8 +148,16 @@ def _record(camera: int, out: pathlib.Path, config: OutputConfig, overwrite: boo
     return recording
 
 
+def _agreed_videos(workspace: Workspace, inputs: tuple[ConsentVideo, ...]) -> tuple[ConsentVideo, ...]:
+    """Lists what a statement given for a conversion is for: its input, and what else of it no consent covers yet."""
+    facesets = [video for video in faceset_videos(workspace) if video.sha256]
+    uncovered = cover_videos(workspace, facesets).uncovered
+    return tuple({video.sha256: video for video in (*uncovered, *inputs)}.values())
+
+
 def _state_facts(
     source: pathlib.Path,
+    inputs: tuple[ConsentVideo, ...],
     workspace: Workspace,
     run: str,
     step: int,
@@ -136,7 +167,7 @@ def _state_facts(
 ) -> SwapFacts:
     """What the output says of itself."""
     options = options_to_dict(config) | options_to_dict(dataclasses.replace(output_config, mask_out=None))
-    statements = [given.statement for given in read_consent(workspace)] + ([consent.strip()] if consent else [])
+    statements, uncovered = _state_consent(workspace, inputs, consent)
     learnt_from = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
     return SwapFacts(
         inputs=(source,),
@@ -144,9 +175,25 @@ def _state_facts(
         run_id=run_id(workspace.run(run)),
         steps=step,
         direction=config.direction,
-        consent=tuple(dict.fromkeys(statements)),
+        consent=statements,
         options=options | {"learnt_from": learnt_from},
+        uncovered=uncovered,
     )
+
+
+def _state_consent(
+    workspace: Workspace, inputs: tuple[ConsentVideo, ...], consent: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Gives the statements that cover a swap, and the names of what none covers.
+
+    If the input is not covered, there are no statements: beside the picture of people who were not asked, what others
+    agreed to would read as their consent.
+    """
+    found = cover_videos(workspace, [*inputs, *faceset_videos(workspace)])
+    if consent is not None:
+        return tuple(dict.fromkeys([*found.statements, consent.strip()])), ()
+    uncovered = tuple(dict.fromkeys(video.name for video in found.uncovered))
+    return () if set(inputs) & set(found.uncovered) else found.statements, uncovered
 
 
 def _plan(

@@ -1,0 +1,191 @@
+"""Everybody that an input shows, of whom a conversion swaps some: found once, and counted."""
+
+import contextlib
+import dataclasses
+import pathlib
+import typing
+from collections.abc import Sequence
+
+import numpy as np
+
+from faceswap_lib.conversion import FaceSwapper, OutputConfig
+from faceswap_lib.conversion.people_count import PeopleCount, count_people
+from faceswap_lib.conversion.stretch import Stretch
+from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig
+from faceswap_lib.faces.choose import RULES, check_who, choose_by_rule, choose_person
+from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.identity import open_embedder
+from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
+from faceswap_lib.files import read_json, write_json
+
+PLAN = "plan.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class VideoPeople:
+    """The people of the part of a video that is converted.
+
+    Attributes:
+        wanted: The tracks of the faces that are swapped, by frames of the whole video.
+        count: How many people there are.
+    """
+
+    wanted: ClipTracks
+    count: PeopleCount
+
+
+def people_of_tracks(video: pathlib.Path, tracks: ClipTracks, output_config: OutputConfig) -> VideoPeople:
+    """Counts the people whose tracks are known already; others that the video shows are not known.
+
+    Args:
+        video: The file.
+        tracks: Of the whole video.
+        output_config: Which part of the video is converted.
+    """
+    part = Stretch.of(video, output_config)
+    return VideoPeople(wanted=tracks, count=count_people(_within(tracks, part), None))
+
+
+@contextlib.contextmanager
+def track_people(
+    video: pathlib.Path,
+    out: pathlib.Path,
+    plan: dict,
+    detector: FaceDetector,
+    *,
+    output_config: OutputConfig,
+    detect_config: DetectConfig | None = None,
+    track_config: TrackConfig | None = None,
+    progress: bool = False,
+) -> typing.Iterator[VideoPeople]:
+    """Follows everybody through the part of a video that is converted, and selects the wanted faces.
+
+    The tracks are kept in a hidden folder beside the output until the block ends without an error, so that a conversion
+    that was killed does not search the video again.
+
+    Args:
+        video: The file.
+        out: The output.
+        plan: Plain JSON that tells this conversion from all others.
+        detector: Finds the faces.
+        output_config: Which part of the video is converted.
+        detect_config: How often the detector looks.
+        track_config: How faces are followed, and whose are wanted.
+        progress: Show a progress bar.
+
+    Yields:
+        The tracks; those outside the part that is converted are not looked for.
+
+    Raises:
+        VideoError: If the file cannot be read.
+        InputError: If `who` is neither a rule nor a picture, or that person is not in the video.
+    """
+    track_config = track_config or TrackConfig()
+    who = track_config.who
+    check_who(who)
+    embedder = None if who in RULES else open_embedder()
+    part = Stretch.of(video, output_config)
+    stop = part.start + len(part.seconds)
+    folder = out.with_name(f".{out.name}.faces")
+    try:
+        everybody = _read_kept(folder, plan)
+        if everybody is None:
+            everybody = track_video(
+                video,
+                detector,
+                detect_config=detect_config,
+                track_config=dataclasses.replace(track_config, who="all"),
+                start=part.start,
+                stop=None if part.is_whole else stop,
+                progress=progress,
+            )
+            _keep(folder, plan, everybody)
+        if embedder is None:
+            wanted = choose_by_rule(everybody, who, part.info.width, part.info.height)
+        else:
+            wanted = choose_person(everybody, video, pathlib.Path(who), detector, embedder, start=part.start)
+        yield VideoPeople(wanted=_shift(wanted, part.start), count=count_people(wanted, everybody))
+    except InputError:
+        _forget(folder)
+        raise
+    _forget(folder)
+
+
+class PictureCounter:
+    """A detector and a swapper in one that pass everything on and count the faces of the latest picture.
+
+    Attributes:
+        resolution, coverage: The swapper's.
+    """
+
+    def __init__(self, detector: FaceDetector, swapper: FaceSwapper):
+        self._detector, self._swapper = detector, swapper
+        self.resolution, self.coverage = swapper.resolution, swapper.coverage
+        self._seen = self._swapped = 0
+        self._counts: list[tuple[int, int]] = []
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
+        """Finds the faces of each frame; see `FaceDetector.detect`."""
+        found = self._detector.detect(frames)
+        self._seen, self._swapped = len(found[-1]), 0
+        return found
+
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Writes new faces; see `FaceSwapper.swap`."""
+        self._swapped += len(views)
+        return self._swapper.swap(views, faces)
+
+    def count(self) -> PeopleCount:
+        """Counts the people of the latest picture, and adds it to the total."""
+        self._counts.append((self._seen, self._swapped))
+        return PeopleCount(seen=(self._seen,) * 2, swapped=(self._swapped,) * 2)
+
+    def total(self) -> PeopleCount | None:
+        """Counts the people of all pictures; None if there was none. Who is on two of them may be the same person."""
+        if not self._counts:
+            return None
+        seen, swapped = zip(*self._counts, strict=True)
+        return PeopleCount(seen=(max(seen), sum(seen)), swapped=(max(swapped), sum(swapped)))
+
+
+def _shift(tracks: ClipTracks, frames: int) -> ClipTracks:
+    """Counts frames from the beginning of the video instead of from the first one that is converted."""
+    return ClipTracks(
+        length=tracks.length + frames,
+        tracks=tuple(dataclasses.replace(track, start=track.start + frames) for track in tracks.tracks),
+        cuts=tuple(cut + frames for cut in tracks.cuts),
+    )
+
+
+def _within(tracks: ClipTracks, part: Stretch) -> ClipTracks:
+    """Keeps what of each track lies in a part of the video."""
+    kept = []
+    for track in tracks.tracks:
+        skipped = max(0, part.start - track.start)
+        faces = track.faces[skipped : max(0, part.start + len(part.seconds) - track.start)]
+        if any(faces):
+            kept.append(FaceTrack(start=track.start + skipped, faces=faces))
+    return ClipTracks(length=tracks.length, tracks=tuple(kept))
+
+
+def _keep(folder: pathlib.Path, plan: dict, tracks: ClipTracks) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PLAN).unlink(missing_ok=True)  # so that a kill in between leaves tracks of no plan, not of the old one
+    write_tracks(folder, tracks)
+    write_json(folder / PLAN, plan)
+
+
+def _read_kept(folder: pathlib.Path, plan: dict) -> ClipTracks | None:
+    try:
+        return read_tracks(folder) if read_json(folder / PLAN) == plan else None
+    except WorkspaceError:  # none there, or cut off while they were written
+        return None
+
+
+def _forget(folder: pathlib.Path) -> None:
+    """Removes what `_keep` wrote, and nothing else."""
+    for name in (PLAN, TRACKS):
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not there, or somebody else's files are in it
+        folder.rmdir()
