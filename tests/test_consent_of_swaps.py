@@ -20,6 +20,7 @@ from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import read_consent, record_consent
 from faceswap_lib.media import VideoWriter, read_frames, write_image
 from faceswap_lib.pipeline import convert, converting
+from faceswap_lib.training import load_run
 from tests.fakes import make_face
 
 STATEMENT = "Anna and Ben agreed"
@@ -28,9 +29,27 @@ FRAMES = 12
 ENDS = ("at_least", "at_most")
 
 
+class InvertingSwapper:
+    """Writes the negative of each face, all of it: quickly, and so that it is seen."""
+
+    def __init__(self, networks):
+        self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
+
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.ones(views.shape[:3], np.float32), 255 - views
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny_run) -> tuple:
+    return load_run(tiny_run.workspace, "default")
+
+
 @pytest.fixture
-def project(tiny_run, portrait_clips, tmp_path) -> Workspace:
-    """A trained workspace with a consent for the two videos that its facesets come from."""
+def project(tiny_run, loaded, portrait_clips, tmp_path, monkeypatch) -> Workspace:
+    """A trained workspace with a consent for the two videos that its facesets come from; its networks are stand-ins."""
+    monkeypatch.setattr(converting, "load_run", lambda workspace, run: loaded)
+    monkeypatch.setattr(converting, "open_swapper", lambda networks, *arguments, **options: InvertingSwapper(networks))
+    monkeypatch.setattr(converting, "look_at_people", lambda workspace, direction: None)
     workspace = Workspace(shutil.copytree(tiny_run.workspace.root, tmp_path / "w"))
     record_consent(workspace, STATEMENT, portrait_clips)
     return workspace
