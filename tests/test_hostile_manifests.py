@@ -252,6 +252,8 @@ LINES: dict[str, typing.Callable[[dict], str | bytes]] = {
     "a landmark is a text": change(landmarks=[POINT] * 4 + ["ab"]),
     "a landmark is not finite": raw("landmarks", "[[1,2],[3,4],[5,6],[7,8],[NaN,10]]"),
     "a landmark is far away": change(landmarks=[POINT] * 4 + [[1e8, 1.0]]),
+    "landmarks in one place": change(landmarks=[POINT] * 5),
+    "both eyes in one place": change(landmarks=[POINT, POINT, [60.0, 80.0], [50.0, 90.0], [70.0, 90.0]]),
     "matrix is null": change(crop_from_frame=None),
     "matrix of 3 x 3": change(crop_from_frame=[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
     "matrix of 2 x 2": change(crop_from_frame=[[1.0, 0.0], [0.0, 1.0]]),
@@ -278,6 +280,8 @@ LINES: dict[str, typing.Callable[[dict], str | bytes]] = {
     "68 landmarks are a number": change(landmarks_68=68),
     "68 landmarks are in space": change(landmarks_68=[[*point, 0.0] for point in POINTS]),
     "one of 68 is null": change(landmarks_68=[*POINTS[:67], [1.0, None]]),
+    "68 landmarks in one place": change(landmarks_68=[POINT] * 68),
+    "a mouth in one place": change(landmarks_68=[*POINTS[:48], *[POINT] * 20]),
     "one of 68 is far away": change(landmarks_68=[*POINTS[:67], [1.0, -1e8]]),
     **{f"no {key}": leave_out(key) for key in values_of(make_record(0)) if key not in ("track", "landmarks_68")},
 }

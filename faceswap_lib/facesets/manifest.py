@@ -9,7 +9,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces.align import map_points
+from faceswap_lib.faces.align import five_points, map_points
 from faceswap_lib.facesets.file_names import check_file_name
 from faceswap_lib.files import write_text
 from faceswap_lib.options import options_from_dict, options_to_dict
@@ -24,6 +24,9 @@ MOST = 1e9
 
 MOST_IN_CROP = 10_000.0
 """No landmark is farther from the crop's corner, in its pixels: an aligned face fills its crop."""
+
+PARTS_68 = ((17, 27), (27, 36), (36, 42), (42, 48), (48, 68))
+"""From where to before where of the 68 landmarks on the brows, the nose, each eye and the mouth."""
 
 ADVICE = "extract again with --overwrite"
 
@@ -77,7 +80,8 @@ class CropRecord:
         (a, b, _), (c, d, _) = self.crop_from_frame
         if abs(a * d - b * c) < 1e-12:
             raise ValueError(f"crop_from_frame: expected a matrix with an inverse, got {self.crop_from_frame}")
-        name = "landmarks_68" if self.landmarks_68 else "landmarks"
+        name, points = ("landmarks_68", self.landmarks_68) if self.landmarks_68 else ("landmarks", self.landmarks)
+        _check_face(name, np.array(points, np.float64))
         if (farthest := np.abs(self.best_points_in_crop()).max()) > MOST_IN_CROP:
             raise ValueError(f"{name}: expected points within {MOST_IN_CROP:g} pixels of the crop, got {farthest:g}")
 
@@ -214,6 +218,13 @@ def _check_numbers(name: str, values: object, shape: tuple[int, ...]) -> tuple:
         if type(value) is not float or not -MOST <= value <= MOST:  # most are floats, and there are many
             check_number(name, value, -MOST, MOST)
     return tuple(values)
+
+
+def _check_face(name: str, points: np.ndarray) -> None:
+    """Checks that the eyes are apart, and no part of the face is a single point."""
+    parts = [points[begin:end] for begin, end in PARTS_68] if len(points) == 68 else []
+    if any((part == part[0]).all() for part in (five_points(points)[:2], *parts)):
+        raise ValueError(f"{name}: expected the points of a face, got several in one place")
 
 
 def _check_crop_name(crop: object) -> None:
