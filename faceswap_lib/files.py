@@ -24,6 +24,8 @@ def replacing(path: pathlib.Path) -> typing.Iterator[pathlib.Path]:
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    if temporary.is_symlink():
+        temporary.unlink()  # what it leads to is not ours to write
     try:
         yield temporary
         with temporary.open("r+b") as written:  # Windows flushes only what is open for writing
@@ -36,10 +38,12 @@ def replacing(path: pathlib.Path) -> typing.Iterator[pathlib.Path]:
 def remove_emptied(path: pathlib.Path) -> None:
     """Empties a file and removes it; no error if it is not there.
 
-    A drive that moves what is deleted into a trash, as Google Drive does, then keeps a file of 0 bytes there.
+    A drive that moves what is deleted into a trash, as Google Drive does, then keeps a file of 0 bytes there. Of a
+    symbolic link only the link is removed.
     """
     with contextlib.suppress(FileNotFoundError):
-        os.truncate(path, 0)
+        if not path.is_symlink():
+            os.truncate(path, 0)
         path.unlink()
 
 
@@ -62,7 +66,7 @@ def read_json(path: pathlib.Path) -> dict:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceError(f"{path}: expected a JSON file ({error}); make this folder anew") from error
     if not isinstance(value, dict):
         raise WorkspaceError(f"{path}: expected a JSON object, got {type(value).__name__}; make this folder anew")

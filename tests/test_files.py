@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.files import copy_whole, file_digest, read_json, replacing, write_json, write_text
+from faceswap_lib.files import copy_whole, file_digest, read_json, remove_emptied, replacing, write_json, write_text
 from tests.conftest import ROOT
+from tests.links import require_symlinks
 
 
 def test_a_written_file_replaces_the_old_one_and_leaves_nothing_else(tmp_path):
@@ -97,3 +98,23 @@ def test_the_digest_is_that_of_the_bytes(tmp_path):
     data = os.urandom(3_000_000)
     (tmp_path / "a").write_bytes(data)
     assert file_digest(tmp_path / "a") == hashlib.sha256(data).hexdigest()
+
+
+def test_json_that_is_nested_without_end_is_refused(tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(WorkspaceError, match="expected a JSON file"):
+        read_json(tmp_path / "deep.json")
+
+
+def test_a_link_is_removed_and_what_it_leads_to_stays(tmp_path):
+    require_symlinks(tmp_path)
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious", encoding="utf-8")
+    link = tmp_path / "link"
+    link.symlink_to(mine)
+    remove_emptied(link)
+    assert not link.is_symlink() and mine.read_text(encoding="utf-8") == "precious"
+    (tmp_path / ".new.partial.txt").symlink_to(mine)
+    write_text(tmp_path / "new.txt", "new")
+    assert mine.read_text(encoding="utf-8") == "precious"
+    assert (tmp_path / "new.txt").read_text(encoding="utf-8") == "new" and not (tmp_path / "new.txt").is_symlink()

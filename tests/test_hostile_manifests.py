@@ -911,3 +911,29 @@ def test_facesets_that_extraction_wrote_are_read_bit_for_bit(small_workspace):
         assert "".join(record.to_line() for record in records).encode() == (folder / "manifest.jsonl").read_bytes()
         read_tracks(folder), read_dropped(folder)
         assert read_source(folder)["video"].endswith(".mp4")
+
+
+@pytest.mark.parametrize("line", ["", "3", "{}", '{"frame": 0, "track": 0, "reason": "tiny", "value": "3"}'])
+def test_a_finished_extraction_with_a_damaged_list_of_dropped_faces_says_so(portrait_clips, workspace_copy, line):
+    from tests.conftest import EXTRACT
+
+    (workspace_copy.faces("src") / "dropped.jsonl").write_text(line + "\n")
+    with pytest.raises(WorkspaceError, match=r"dropped\.jsonl:1"):
+        extract_faces(portrait_clips[0], workspace_copy, "src", ListedDetector([]), config=EXTRACT)
+
+
+def test_swapped_parts_are_not_written_through_a_link(workspace, victims, tmp_path):
+    require_symlinks(tmp_path)
+    out = Workspace(tmp_path / "out")
+    out.faces("src").mkdir(parents=True)
+    (out.faces("src") / "000001.jpg").symlink_to(victims / "photo.jpg")
+    swap_parts(Faceset.open(workspace, "src"), Faceset.open(workspace, "dst"), Part.MOUTH, out, "src")
+    assert not (out.faces("src") / "000001.jpg").is_symlink()
+
+
+def test_a_temporary_name_that_is_a_link_is_not_written_through(workspace, victims):
+    require_symlinks(workspace.root)
+    aside = workspace.faces("src") / "set_aside"
+    aside.mkdir()
+    (aside / ".000001.partial.jpg").symlink_to(victims / "photo.jpg")
+    set_aside(workspace, "src", ["000001.jpg"])

@@ -7,8 +7,8 @@ from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.demo.portraits import PORTRAIT_SIZE
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.facesets.extract import read_source
 from faceswap_lib.facesets.manifest import MANIFEST
+from faceswap_lib.facesets.source import read_source
 from faceswap_lib.files import read_json, write_json
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.pipeline import extract

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import yaml
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.facesets.extract import read_source
 from faceswap_lib.facesets.manifest import MANIFEST
+from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.files import file_digest, write_text
 

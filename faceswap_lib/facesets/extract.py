@@ -18,7 +18,8 @@ from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import LandmarkBackend, open_landmark_finder
 from faceswap_lib.facesets.cutting import CropCutter
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest, write_manifest
-from faceswap_lib.facesets.progress import LOG, DroppedFace, ExtractionLog
+from faceswap_lib.facesets.progress import DROPPED, LOG, DroppedFace, ExtractionLog, read_dropped
+from faceswap_lib.facesets.source import SOURCE
 from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
 from faceswap_lib.facesets.workspace import SavedFaces, Side, Workspace
 from faceswap_lib.files import file_digest, read_json, write_json, write_text
@@ -26,12 +27,6 @@ from faceswap_lib.media import probe_video, read_timed_frames
 from faceswap_lib.options import Doc, check_range, options_to_dict
 
 logger = logging.getLogger(__name__)
-
-SOURCE = "source.json"
-"""Beside the manifest: which video the crops came from and with which options."""
-
-DROPPED = "dropped.jsonl"
-"""Beside the manifest: the faces that were followed but not kept, and why."""
 
 Place = tuple[int, int]
 """Index of a frame and of a track."""
@@ -148,14 +143,6 @@ def extract_faces(
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "none"
     logger.info("%s: %d crops from %d frames; faces dropped: %s", folder, report.crops, tracks.length, dropped)
     return report
-
-
-def read_source(folder: pathlib.Path) -> dict[str, str]:
-    """Name and SHA-256 of the video whose faces a folder holds, as "video" and "sha256"; empty if it is not known."""
-    if not (folder / SOURCE).is_file():
-        return {}
-    source = read_json(folder / SOURCE)
-    return {name: source[name] for name in ("video", "sha256") if name in source}
 
 
 def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
@@ -278,10 +265,9 @@ def _finish(
 
 
 def _report(folder: pathlib.Path, *, written: int) -> ExtractReport:
-    lines = (folder / DROPPED).read_text(encoding="utf-8").splitlines()
     return ExtractReport(
         tracks=read_tracks(folder),
         crops=len(read_manifest(folder)),
         written=written,
-        dropped=dict(collections.Counter(json.loads(line)["reason"] for line in lines)),
+        dropped=dict(collections.Counter(face.reason for face in read_dropped(folder))),
     )

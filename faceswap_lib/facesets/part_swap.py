@@ -12,7 +12,6 @@ Source: shaoanlu, faceswap-GAN, 2018, "face parts swapping"; features, alignment
 import dataclasses
 import json
 import pathlib
-import shutil
 
 import cv2
 import numpy as np
@@ -28,7 +27,7 @@ from faceswap_lib.facesets.looks import describe_looks
 from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, write_manifest
 from faceswap_lib.facesets.masking import write_eye_masks
 from faceswap_lib.facesets.workspace import Side, Workspace
-from faceswap_lib.files import write_text
+from faceswap_lib.files import copy_whole, write_text
 from faceswap_lib.media import read_image, write_image
 from faceswap_lib.options import check_range
 
@@ -146,7 +145,7 @@ def swap_parts(
     folder.mkdir(parents=True, exist_ok=True)
     if keep:
         for record in source.records:
-            shutil.copyfile(source.folder / record.crop, folder / record.crop)
+            copy_whole(source.folder / record.crop, folder / record.crop)
             records.append(record)
             origins.append(CropOrigin(crop=record.crop, source=record.crop))
     for index in tqdm(sorted(chosen.tolist()), "swap parts", disable=not progress):

@@ -16,7 +16,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import ConsentVideo, check_statement, cover_videos, faceset_videos, record_consent
-from faceswap_lib.facesets.extract import read_source
+from faceswap_lib.facesets.source import read_source
 from faceswap_lib.media import probe_video
 from faceswap_lib.media.webcam import record_webcam
 from faceswap_lib.options import options_to_dict

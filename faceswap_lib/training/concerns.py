@@ -10,7 +10,7 @@ import numpy as np
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces.identity import DlibEmbedder, FaceEmbedder
 from faceswap_lib.facesets import Faceset, FacesetArrays
-from faceswap_lib.facesets.extract import SOURCE
+from faceswap_lib.facesets.source import SOURCE
 from faceswap_lib.files import read_json
 
 logger = logging.getLogger(__name__)
