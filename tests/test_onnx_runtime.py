@@ -51,8 +51,7 @@ sys.exit(code)
 """
 
 EMBED = """
-import pathlib, sys
-import numpy as np
+import pathlib, sys, time
 import onnx
 from onnx import TensorProto, helper
 from faceswap_lib.evaluation.identity_onnx import OnnxEmbedder
@@ -62,6 +61,7 @@ graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "graph", sha
 model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 onnx.save(model, sys.argv[1])
 OnnxEmbedder(pathlib.Path(sys.argv[1]))
+time.sleep(12)  # with telemetry on, version 1.32 looks its host up within 12 seconds
 """
 
 
