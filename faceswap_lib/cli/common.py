@@ -27,7 +27,7 @@ Overwrite = Annotated[bool, Doc("replace what is already there"), tyro.conf.arg(
 
 Consent = Annotated[
     str | None,
-    Doc("who agreed to the swap, in your own words; kept in the workspace's consent.yaml and stated in every output"),
+    Doc("who agreed to the swap, in your own words; kept in the workspace's consent.yaml, stated in outputs it covers"),
 ]
 
 

@@ -72,7 +72,7 @@ FINDERS = {finder.name: finder for finder in (FanFinder, DlibFinder, FivePointFi
 
 
 def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
-    """Opens a landmark network; face-alignment fetches its network file at first use.
+    """Opens a landmark network; face-alignment only works where its network file is there.
 
     Args:
         backend: Which one. `auto` takes the first that works and logs why it passed over others.
