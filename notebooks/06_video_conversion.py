@@ -798,27 +798,27 @@ from faceswap_lib.pipeline import convert
 swap = workspace.root / "swap.mp4"
 config = ConvertConfig(code_shift=SHIFT, texture=texture)
 swap.unlink(missing_ok=True)
-parts = swap.with_name(f".{swap.name}.parts")
+first_pass = swap.with_name(f".{swap.name}.faces")
 options = {"run": RUN, "config": config, "consent": CONSENT}
 other = multiprocessing.get_context("spawn").Process(target=convert, args=(video, workspace, swap), kwargs=options)
 other.start()
-while other.is_alive() and not (parts / "tracks.npz").exists():
+while other.is_alive() and not (first_pass / "plan.json").exists():
     time.sleep(0.02)
 other.kill()
 other.join()
-print(f"{swap.name} is there: {swap.exists()}; beside it: {sorted(path.name for path in parts.glob('*'))}")
+print(f"{swap.name} is there: {swap.exists()}; beside it: {sorted(path.name for path in first_pass.glob('*'))}")
 
 # %% [markdown]
 # There is no half-finished `swap.mp4`: an output appears only when it is whole. What was done lies in a hidden folder
 # beside it. `tracks.npz` is the finished first pass, and `plan.json` says exactly what it is for. The same call finds
 # the folder and goes on: below there is no bar named "faces" any more. In a long video each finished piece of 240
-# frames is kept likewise. Change any option, and the plan is another one: then it begins anew.
+# frames is kept likewise, in a second folder. Change any option, and the plan is another one: then it begins anew.
 
 # %%
 conversion = convert(video, workspace, swap, progress=True, **options)
 print(f"{conversion.report.swapped} of {conversion.report.frames} frames swapped")
 print(conversion.check.to_text())
-print(f"the folder is gone: {not parts.exists()}")
+print(f"the folder is gone: {not first_pass.exists()}")
 
 # %% [markdown]
 # The line about the mask is a check: after converting, the program looks at some of its faces before and after: how

@@ -258,8 +258,7 @@ def test_saved_faces_have_the_stems_of_the_crops(pair):
         aligned = workspace.single_video("aligned_faces") / record.crop
         assert aligned.read_bytes() == (workspace.faces("src") / record.crop).read_bytes()
         mask = read_mask(workspace.single_video("binary_masks_eyes") / record.mask)
-        drawn = eye_mask(record.points_in_crop(), CROP_SIZE)  # from rounded points
-        assert np.abs(mask.astype(int) - drawn).max() <= 2 and mask.max() > 240
+        assert np.array_equal(mask, eye_mask(record.points_in_crop(), CROP_SIZE)) and mask.max() > 240
 
 
 def test_a_raw_face_is_the_box_with_a_margin_of_a_quarter(pair, pair_clip):
@@ -321,5 +320,4 @@ def test_with_dlib_68_landmarks_are_recorded_and_the_eyes_drawn_from_them(portra
         ellipses = eye_mask(record.points_in_crop(), CROP_SIZE)
         assert np.abs(mask.astype(int) - ellipses).mean() > 0.5
         saved = read_mask(workspace.single_video("binary_masks_eyes") / record.mask)
-        assert np.abs(saved.astype(int) - mask).max() <= 8  # the manifest's points are rounded
-        assert np.abs(saved.astype(int) - mask).mean() < 0.02
+        assert np.array_equal(saved, mask)

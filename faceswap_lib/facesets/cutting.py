@@ -61,10 +61,8 @@ class CropCutter:
             return DroppedFace(frame=index, track=track, reason="blurred", value=sharpness)
         (points,) = self._finder.find([crop])
         write_image(self._folder / name, crop.image)
-        if self._single_video is not None:
-            self._save_besides(name, _raw_face(frame, face), crop.image, points)
         points_in_frame = map_points(invert_affine(crop.crop_from_frame), points)
-        return CropRecord(
+        record = CropRecord(
             crop=name,
             frame=index,
             time=round(time, 6),
@@ -76,12 +74,16 @@ class CropCutter:
             track=track,
             landmarks_68=np.round(points_in_frame, 3).tolist() if len(points) == 68 else None,
         )
+        if self._single_video is not None:
+            self._save_besides(record, _raw_face(frame, face), crop.image)
+        return record
 
-    def _save_besides(self, name: str, raw: np.ndarray, aligned: np.ndarray, points: np.ndarray) -> None:
-        write_image(self._single_video.single_video("raw_faces") / name, raw)
-        write_image(self._single_video.single_video("aligned_faces") / name, aligned)
-        mask = pathlib.PurePath(name).with_suffix(".png").name
-        write_image(self._single_video.single_video("binary_masks_eyes") / mask, eye_mask(points, CROP_SIZE))
+    def _save_besides(self, record: CropRecord, raw: np.ndarray, aligned: np.ndarray) -> None:
+        folder = self._single_video.single_video
+        write_image(folder("raw_faces") / record.crop, raw)
+        write_image(folder("aligned_faces") / record.crop, aligned)
+        # From the record's rounded points, as the faceset's own masks are: from others it would differ by some levels.
+        write_image(folder("binary_masks_eyes") / record.mask, eye_mask(record.best_points_in_crop(), CROP_SIZE))
 
 
 def measure_sharpness(crop: np.ndarray) -> float:
