@@ -71,6 +71,14 @@ def test_only_the_backend_that_keras_runs_on_is_needed(backend, monkeypatch):
     assert needed == {backend}
 
 
+def test_weights_that_the_detector_would_refuse_are_no_weights(monkeypatch):
+    from faceswap_lib.faces import mtcnn_weights
+
+    monkeypatch.setitem(mtcnn_weights.DIGESTS, "rnet", "0" * 64)
+    (found,) = [finding for finding in inventory.examine() if finding.name == "MTCNN weights"]
+    assert found.needed and not found.present and "expected SHA-256 000" in found.value
+
+
 @pytest.mark.parametrize(("capability", "warned"), [((8, 9), False), ((12, 0), True), (None, False)])
 def test_a_gpu_that_tensorflow_is_not_made_for_is_named(capability, warned, monkeypatch):
     import keras

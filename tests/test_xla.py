@@ -106,7 +106,7 @@ def test_a_step_is_the_same_with_xla_and_without():
 )
 def test_what_auto_means(monkeypatch, backend, asked, accelerator, expected):
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
-    monkeypatch.setattr("faceswap_lib.training.backends.has_accelerator", lambda: accelerator)
+    monkeypatch.setattr("faceswap_lib.devices.has_accelerator", lambda: accelerator)
     assert resolve_xla(asked) is expected
 
 

@@ -4,11 +4,12 @@ import dataclasses
 import importlib.metadata
 import importlib.util
 import os
-import pathlib
 import platform
 import re
 
+from faceswap_lib.errors import CheckpointError
 from faceswap_lib.faces.landmarks import available_landmarks
+from faceswap_lib.faces.mtcnn_weights import DIGESTS, load_weights, weights_folder
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -79,12 +80,12 @@ def _version(distribution: str) -> str | None:
 
 
 def _find_mtcnn_weights() -> Finding:
-    spec = importlib.util.find_spec("mtcnn")
-    folder = pathlib.Path(spec.origin).parent / "assets" / "weights" if spec and spec.origin else None
-    names = sorted(path.name for path in folder.glob("*.lz4")) if folder else []
-    found = names == ["onet.lz4", "pnet.lz4", "rnet.lz4"]
-    value = f"in {folder}" if found else "missing; reinstall the mtcnn package"
-    return Finding(name="MTCNN weights", value=value, needed=True, present=found)
+    try:
+        for network in DIGESTS:
+            load_weights(network)
+    except CheckpointError as error:
+        return Finding(name="MTCNN weights", value=str(error), needed=True, present=False)
+    return Finding(name="MTCNN weights", value=f"in {weights_folder()}", needed=True, present=True)
 
 
 def _examine_keras() -> list[Finding]:

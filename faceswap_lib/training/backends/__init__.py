@@ -15,7 +15,7 @@ import typing
 import keras
 import numpy as np
 
-from faceswap_lib.devices import has_accelerator
+from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.objective import Batch, Objective
@@ -135,9 +135,7 @@ def resolve_xla(asked: Xla) -> bool:
         raise InputError("xla: JAX always compiles with XLA, got off; leave it at auto or set KERAS_BACKEND")
     if name == "torch" and asked == "on":
         raise InputError("xla: PyTorch does not use XLA, got on; leave it at auto or set KERAS_BACKEND")
-    if name == "tensorflow" and asked == "auto":
-        return has_accelerator()  # on a CPU XLA makes these networks slower
-    return name == "jax" or asked == "on"
+    return compiles_with_xla() if asked == "auto" else asked == "on"  # on a CPU XLA makes these networks slower
 
 
 def device_count() -> int:
