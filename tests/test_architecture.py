@@ -11,7 +11,8 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
-    *("errors", "environment", "devices", "options", "files", "memory", "ahead"),
+    *("errors", "environment", "limits", "locks", "signals", "progress"),
+    *("devices", "options", "files", "arrays", "memory", "ahead"),
     *("media", "faces", "facesets", "networks", "training", "conversion"),
     *("evaluation", "export", "show", "widgets", "pipeline", "demo", "diagnostics", "cli"),
 )

@@ -1,0 +1,108 @@
+"""Reading `.npz` files, ours or anybody's: what one claims is compared with its bytes before memory is asked for."""
+
+import errno
+import math
+import pathlib
+import struct
+import tokenize
+import typing
+import zipfile
+import zlib
+
+import numpy as np
+
+from faceswap_lib.limits import ARCHIVE_RATIO, ARRAY_BYTES
+
+SUFFIX = ".npy"
+
+SMALL = 1 << 20
+"""Bytes up to which an array may be as compressed as it likes: many zeros become next to nothing."""
+
+BLOCK = 1 << 18
+"""Bytes read at a time: they stay in the processor's cache until they are summed and copied."""
+
+MOST_ARRAYS = 100_000
+
+_TROUBLES = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
+    *(ValueError, KeyError, TypeError, EOFError, SyntaxError, OverflowError, RuntimeError, MemoryError),
+)
+"""What a damaged file makes the readers of archives and of array headers raise."""
+
+
+class ArrayFileError(ValueError):
+    """A file of arrays is damaged, or claims more than it holds."""
+
+
+def read_arrays(path: pathlib.Path, names: typing.Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """Reads the arrays of an `.npz` file, without pickle; each is compared with its checksum.
+
+    Args:
+        path: The file.
+        names: Which arrays; None means all.
+
+    Returns:
+        The arrays by name, in the file's order.
+
+    Raises:
+        ArrayFileError: If the file is damaged, lacks one of `names`, holds an array twice, objects, or an array of
+            another size than its header says.
+        InputError: If the arrays are larger than `limits.ARRAY_BYTES`.
+        OSError: If it cannot be opened or read.
+    """
+    try:
+        with path.open("rb") as stored, zipfile.ZipFile(stored) as archive:
+            entries = _list_entries(archive, path)
+            wanted = list(entries) if names is None else list(names)
+            if missing := [name for name in wanted if name not in entries]:
+                raise ArrayFileError(f"{missing[0]} is missing")
+            ARRAY_BYTES.check(sum(entries[name].file_size for name in wanted), path)
+            return {name: _read_array(archive, entries[name]) for name in wanted}
+    except _TROUBLES as error:
+        raise ArrayFileError(str(error) or type(error).__name__) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which a place before the file's begin or beyond all files raises
+            raise
+        raise ArrayFileError("its directory names places that are not in it") from error
+
+
+def _list_entries(archive: zipfile.ZipFile, path: pathlib.Path) -> dict[str, zipfile.ZipInfo]:
+    infos = archive.infolist()
+    if len(infos) > MOST_ARRAYS:
+        raise ArrayFileError(f"expected at most {MOST_ARRAYS} arrays, got {len(infos)}")
+    entries = {info.filename.removesuffix(SUFFIX): info for info in infos}
+    if len(entries) != len(infos) or any(not info.filename.endswith(SUFFIX) for info in infos):
+        raise ArrayFileError("expected arrays with a name each")
+    for info in infos:
+        if info.file_size > SMALL and info.file_size > ARCHIVE_RATIO.value * max(info.compress_size, 1):
+            raise ArrayFileError(
+                f"{info.filename!r:.80} unpacks to {info.file_size:,} bytes from {info.compress_size:,}"
+            )
+    return entries
+
+
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(entry) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        elif version == (2, 0):
+            shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+        else:
+            raise ArrayFileError(f"{entry.filename!r:.80} is of format {version}, expected 1.0 or 2.0")
+        if dtype.hasobject:
+            raise ArrayFileError(f"{entry.filename!r:.80} holds Python objects")
+        if any(side < 0 for side in shape):
+            raise ArrayFileError(f"{entry.filename!r:.80} has the shape {shape}")
+        size = math.prod(shape) * dtype.itemsize
+        if size != entry.file_size - stream.tell():
+            raise ArrayFileError(f"{entry.filename!r:.80} has not the {size:,} bytes that its header says")
+        data = np.empty(size, np.uint8)
+        at = 0
+        while block := stream.read(BLOCK):  # to the end, which is where the checksum is compared
+            data[at : at + len(block)] = np.frombuffer(block, np.uint8)
+            at += len(block)
+    if at != size:
+        raise ArrayFileError(f"{entry.filename!r:.80} ends after {at:,} of {size:,} bytes")
+    array = data.view(dtype) if size else np.empty(0, dtype)
+    return array.reshape(shape, order="F" if is_fortran else "C")

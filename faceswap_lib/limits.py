@@ -1,0 +1,76 @@
+"""Limits: how much one file may ask for, so that a small file cannot fill memory or disk, or take an hour.
+
+Every limit stands far above what the work needs. An environment variable of its name raises it.
+"""
+
+import dataclasses
+import os
+
+from faceswap_lib.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """How much of something is taken on.
+
+    Attributes:
+        variable: Name of the environment variable that replaces the default.
+        default: The most that is taken on.
+        unit: What is counted.
+    """
+
+    variable: str
+    default: int
+    unit: str
+
+    @property
+    def value(self) -> int:
+        """What holds now.
+
+        Raises:
+            InputError: If the variable holds no positive whole number.
+        """
+        text = os.environ.get(self.variable, "").strip().replace("_", "").replace(",", "")
+        if not text:
+            return self.default
+        if not (text.isascii() and text.isdecimal()) or len(text) > 18 or int(text) == 0:
+            raise InputError(f"{self.variable}: expected a positive whole number, got {text!r:.50}")
+        return int(text)
+
+    def check(self, amount: int, origin: object, error: type[InputError] = InputError) -> None:
+        """Refuses what is above the limit.
+
+        Args:
+            amount: How much is asked for.
+            origin: What asks for it, for the message: a path, mostly.
+            error: What is raised.
+
+        Raises:
+            InputError: If it is too much, with how to raise the limit.
+        """
+        if amount > self.value:
+            raise error(
+                f"{origin}: {amount:,} {self.unit} are more than the {self.value:,} that are taken on; "
+                f"if you trust the file, set {self.variable}={amount}"
+            )
+
+
+PICTURE_PIXELS = Limit("FACESWAP_MAX_PICTURE_PIXELS", 100_000_000, "pixels of one picture")
+FRAME_PIXELS = Limit("FACESWAP_MAX_FRAME_PIXELS", 36_000_000, "pixels of a frame")
+"""A frame of 8K has 33 million."""
+
+VIDEO_FRAMES = Limit("FACESWAP_MAX_VIDEO_FRAMES", 10_000_000, "frames of a video")
+"""92 hours at 30 a second."""
+
+TEXT_BYTES = Limit("FACESWAP_MAX_TEXT_BYTES", 256_000_000, "bytes of text")
+ARRAY_BYTES = Limit("FACESWAP_MAX_ARRAY_BYTES", 16_000_000_000, "bytes of arrays")
+ARCHIVE_BYTES = Limit("FACESWAP_MAX_ARCHIVE_BYTES", 100_000_000_000, "bytes of unpacked files")
+ARCHIVE_RATIO = Limit("FACESWAP_MAX_ARCHIVE_RATIO", 50, "times its size in the archive")
+"""How much bigger a file may be than it is in an archive: text gets a tenth, pictures hardly smaller."""
+
+MODEL_BYTES = Limit("FACESWAP_MAX_MODEL_BYTES", 4_000_000_000, "bytes of weights")
+
+ALL = (
+    *(PICTURE_PIXELS, FRAME_PIXELS, VIDEO_FRAMES),
+    *(TEXT_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_RATIO, MODEL_BYTES),
+)
