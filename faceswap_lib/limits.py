@@ -56,11 +56,14 @@ class Limit:
 
 
 PICTURE_PIXELS = Limit("FACESWAP_MAX_PICTURE_PIXELS", 100_000_000, "pixels of one picture")
+PICTURE_BYTES = Limit("FACESWAP_MAX_PICTURE_BYTES", 1_000_000_000, "bytes of one picture file")
 FRAME_PIXELS = Limit("FACESWAP_MAX_FRAME_PIXELS", 36_000_000, "pixels of a frame")
 """A frame of 8K has 33 million."""
 
 VIDEO_FRAMES = Limit("FACESWAP_MAX_VIDEO_FRAMES", 10_000_000, "frames of a video")
 """92 hours at 30 a second."""
+
+STREAMS = Limit("FACESWAP_MAX_STREAMS", 100, "streams of a video")
 
 TEXT_BYTES = Limit("FACESWAP_MAX_TEXT_BYTES", 256_000_000, "bytes of text")
 ARRAY_BYTES = Limit("FACESWAP_MAX_ARRAY_BYTES", 16_000_000_000, "bytes of arrays")
@@ -71,6 +74,6 @@ ARCHIVE_RATIO = Limit("FACESWAP_MAX_ARCHIVE_RATIO", 50, "times its size in the a
 MODEL_BYTES = Limit("FACESWAP_MAX_MODEL_BYTES", 4_000_000_000, "bytes of weights")
 
 ALL = (
-    *(PICTURE_PIXELS, FRAME_PIXELS, VIDEO_FRAMES),
+    *(PICTURE_PIXELS, PICTURE_BYTES, FRAME_PIXELS, VIDEO_FRAMES, STREAMS),
     *(TEXT_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_RATIO, MODEL_BYTES),
 )
