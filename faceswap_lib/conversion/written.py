@@ -1,0 +1,133 @@
+"""The list of what a conversion wrote into an output folder: only what is on it, and still as written, is replaced.
+
+`.faceswap-written.jsonl` in the folder has a line per file: its name, its size, its SHA-256, and what it was made of. A
+line is written before its file gets its name, so a file of ours is never taken for somebody else's; a line whose file
+is not there says nothing.
+"""
+
+import hashlib
+import json
+import pathlib
+import reprlib
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.files import file_digest, write_text
+from faceswap_lib.limits import TEXT_BYTES
+
+LIST = ".faceswap-written.jsonl"
+
+Line = tuple[int, str, str]
+"""Size in bytes, SHA-256, and digest of what a file was made of; empty where nothing is said of that."""
+
+
+class WrittenFiles:
+    """The list of one output folder.
+
+    Args:
+        folder: The output folder; it need not be there yet.
+
+    Raises:
+        WorkspaceError: If the list is a link or no file, or cannot be read. Lines of another form are passed over:
+            their files count as somebody else's.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self._folder, self.path = folder, folder / LIST
+        self._lines: dict[str, list[Line]] = {}
+        self._digests: dict[tuple[str, int, int], str] = {}
+        self._is_cut_off = False  # the last line, by a kill
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
+            raise WorkspaceError(f"{self.path}: expected a file, got something else; name another folder")
+        if self.path.is_file():
+            self._read()
+
+    def is_ours(self, path: pathlib.Path) -> bool:
+        """Whether a file of the folder is one that was written here, and still as it was written."""
+        if path == self.path:
+            return True
+        lines = self._lines.get(path.name, [])
+        if path.is_symlink() or not path.is_file() or path.stat().st_size not in [size for size, _, _ in lines]:
+            return False
+        return self._digest(path) in [digest for _, digest, _ in lines]
+
+    def is_made_of(self, path: pathlib.Path, made_of: str) -> bool:
+        """Whether a file is one that was written here, is as it was written, and was made of just this."""
+        return self.is_ours(path) and any(
+            digest == self._digest(path) and origin == made_of for _, digest, origin in self._lines[path.name]
+        )
+
+    def foreign(self) -> list[pathlib.Path]:
+        """What lies in the folder and was not written here, or was changed since; sorted by name."""
+        return (
+            sorted(path for path in self._folder.iterdir() if not self.is_ours(path)) if self._folder.is_dir() else []
+        )
+
+    def add(self, file: pathlib.Path, name: str, made_of: str = "") -> None:
+        """Notes a file before it gets its name.
+
+        Args:
+            file: The whole file, under whatever name it has now.
+            name: The name it will have in the folder.
+            made_of: Digest of what it was made of; see `digest_of`.
+        """
+        line = (file.stat().st_size, file_digest(file), made_of)
+        with self.path.open("a", encoding="utf-8", newline="\n") as opened:
+            opened.write(("\n" if self._is_cut_off else "") + _to_text(name, line))
+        self._is_cut_off = False
+        self._lines.setdefault(name, []).append(line)
+
+    def write(self) -> None:
+        """Lists all files of the folder anew, as whole."""
+        lines = {
+            path.name: (path.stat().st_size, file_digest(path), "")
+            for path in sorted(self._folder.iterdir())
+            if path != self.path
+        }
+        write_text(self.path, "".join(_to_text(name, line) for name, line in lines.items()))
+        self._lines = {name: [line] for name, line in lines.items()}
+
+    def _digest(self, path: pathlib.Path) -> str:
+        stat = path.stat()
+        key = (path.name, stat.st_size, stat.st_mtime_ns)
+        if key not in self._digests:
+            self._digests[key] = file_digest(path)
+        return self._digests[key]
+
+    def _read(self) -> None:
+        try:
+            TEXT_BYTES.check(self.path.stat().st_size, self.path, WorkspaceError)
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise WorkspaceError(
+                f"{self.path}: cannot be read ({error.strerror}); name another folder, or check its permissions"
+            ) from error
+        self._is_cut_off = not data.endswith(b"\n") and data != b""
+        for line in data.split(b"\n"):
+            if (entry := _parse(line)) is not None:
+                self._lines.setdefault(entry[0], []).append(entry[1])
+
+
+def digest_of(made_of: object) -> str:
+    """Computes the SHA-256 of plain JSON that says what a file was made of."""
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def name_some(paths: list[pathlib.Path]) -> str:
+    """Names the first of several files, and says how many more there are."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{reprlib.repr(paths[0].name)[1:-1]}{more}"
+
+
+def _to_text(name: str, line: Line) -> str:
+    size, digest, origin = line
+    return json.dumps({"file": name, "bytes": size, "sha256": digest, "made_of": origin}) + "\n"
+
+
+def _parse(line: bytes) -> tuple[str, Line] | None:
+    try:
+        entry = json.loads(line)
+        name, size, digest, origin = (entry[key] for key in ("file", "bytes", "sha256", "made_of"))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    is_line = type(size) is int and all(isinstance(text, str) for text in (name, digest, origin))
+    return (name, (size, digest, origin)) if is_line else None
