@@ -8,7 +8,6 @@ import pathlib
 import typing
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
@@ -25,6 +24,7 @@ from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
 from faceswap_lib.media import VideoWriter
+from faceswap_lib.progress import ProgressBar, show_progress
 
 logger = logging.getLogger(__name__)
 
@@ -216,7 +216,7 @@ def _write_pieces(
         finder=open_landmark_finder() if uses_parts(config) else None,
         sample_every=sample_interval(len(faces)),
     )
-    with contextlib.closing(shots), tqdm(total=len(faces), desc="convert", disable=not progress) as bar:
+    with contextlib.closing(shots), show_progress(title="convert", total=len(faces), disable=not progress) as bar:
         bar.update(pieces.frames)
         while pieces.frames < len(faces):
             _write_piece(shots, outs, stretch, pieces, output_config, len(faces), bar)
@@ -229,7 +229,7 @@ def _write_piece(
     pieces: Pieces,
     config: OutputConfig,
     length: int,
-    bar: tqdm,
+    bar: ProgressBar,
 ) -> None:
     """Writes the next piece's videos, and then what is known about it."""
     first, number, info = pieces.frames, len(pieces.done), stretch.info

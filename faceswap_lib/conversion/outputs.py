@@ -8,11 +8,10 @@ import re
 import shutil
 import typing
 
-from tqdm.auto import tqdm
-
 from faceswap_lib.errors import InputError
 from faceswap_lib.files import replacing
 from faceswap_lib.media import VideoInfo, join_videos, read_frames, write_gif, write_image
+from faceswap_lib.progress import show_progress
 
 H264_SUFFIXES = (".mp4", ".m4v", ".mov")
 EXACT_SUFFIX = ".mkv"
@@ -90,7 +89,7 @@ def write_output(
             finish(unfinished)
         return
     frames = itertools.chain.from_iterable(read_frames(path) for path, _ in pieces)
-    frames = tqdm(frames, "write", disable=not progress)
+    frames = show_progress(frames, "write", disable=not progress)
     if suffix == GIF_SUFFIX:
         with replacing(out) as unfinished:
             write_gif(frames, unfinished, fps=info.fps)

@@ -1,5 +1,6 @@
 """Converting pictures: one, or a folder of them."""
 
+import dataclasses
 import logging
 import pathlib
 import typing
@@ -14,24 +15,15 @@ from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.pieces import Notes
 from faceswap_lib.conversion.stages import Shot, paint_batches, sample_interval, swap_batches, uses_parts
+from faceswap_lib.conversion.still_outputs import StillOutputs
 from faceswap_lib.conversion.swapper import FaceSwapper
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import FaceDetector, TrackConfig
 from faceswap_lib.faces.choose import StillChooser
 from faceswap_lib.faces.landmarks import open_landmark_finder
-from faceswap_lib.media import read_image, write_image
+from faceswap_lib.media.stills import compose, read_picture
 
 logger = logging.getLogger(__name__)
-
-READ = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-WRITTEN = (".png", ".jpg", ".jpeg")
-
-
-def find_stills(source: pathlib.Path) -> list[pathlib.Path]:
-    """The pictures that a path names: itself, or those in it by name; none if it is neither."""
-    if source.is_dir():
-        return sorted(path for path in source.iterdir() if path.suffix.lower() in READ)
-    return [source] if source.suffix.lower() in READ else []
 
 
 def convert_stills(
@@ -73,7 +65,7 @@ def convert_stills(
     chooser = StillChooser((track_config or TrackConfig()).who, detector)
     finder = open_landmark_finder() if uses_parts(config) else None
     every, notes, broken = sample_interval(len(todo)), Notes(), 0
-    for index, (path, name) in enumerate(tqdm(todo.items(), "convert", disable=not progress)):
+    for index, (path, name) in enumerate(show_progress(todo.items(), "convert", disable=not progress)):
         try:
             image = read_image(path)
         except VideoError as error:

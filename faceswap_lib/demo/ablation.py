@@ -8,13 +8,13 @@ import dataclasses
 
 import keras
 import numpy as np
-from tqdm.auto import tqdm
 
 from faceswap_lib.evaluation.pictures import sharpness
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
 from faceswap_lib.networks.networks import Direction
 from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.progress import show_progress
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.steps import Stepper, build_state
@@ -93,7 +93,7 @@ def train_variant(
     state = build_state(network_config, config)
     stepper = Stepper.build(state, [to_device(array) for array in arrays], config)
     history = []
-    for step in tqdm(range(1, config.steps + 1), name, disable=not name):
+    for step in show_progress(range(1, config.steps + 1), name, disable=not name):
         history.append({"step": step, **stepper.take()})
     return Variant(networks=state.averaged, history=history)
 

@@ -24,7 +24,8 @@ def train_detector_network(
         ValueError: If the shapes do not match.
     """
     import keras
-    from tqdm.auto import tqdm
+
+    from faceswap_lib.progress import show_progress
 
     labels = np.asarray(labels, np.float32)
     if crops.ndim != 4 or labels.shape != crops.shape[:1]:
@@ -33,7 +34,7 @@ def train_detector_network(
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(2e-3), loss)
     random = np.random.default_rng(seed)
-    for _ in tqdm(range(passes), "passes", disable=not progress):
+    for _ in show_progress(range(passes), "passes", disable=not progress):
         order, mirrored = random.permutation(len(crops)), random.random(len(crops)) < 0.5
         seen = np.where(mirrored[:, None, None, None], crops[:, :, ::-1], crops)[order].astype(np.float32)
         network.fit(seen, labels[order], batch_size=16, shuffle=False, verbose=0)

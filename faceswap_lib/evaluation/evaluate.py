@@ -4,7 +4,6 @@ import pathlib
 import typing
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation.baselines import BASELINES, Crops, collect_crops
@@ -22,6 +21,7 @@ from faceswap_lib.faces.choose import embed_samples
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.media import count_frames, probe_video, read_frames
+from faceswap_lib.progress import show_progress
 
 PERSON_SAMPLES = 25
 """Faces of a person that are averaged."""
@@ -73,7 +73,9 @@ def evaluate_video(
     faces = [next(iter(found.values()), None) for found in tracks.faces]
     measurer = Measurer(tools)
     pairs = zip(read_frames(original), _last_panels(swapped, info.width), strict=True)
-    for face, (before, after) in zip(faces, tqdm(pairs, "measure", len(faces), disable=not progress), strict=True):
+    for face, (before, after) in zip(
+        faces, show_progress(pairs, "measure", len(faces), disable=not progress), strict=True
+    ):
         measurer.add(before, after, face)
     values = collect_values(measurer, people)
     _explain_missing(values, skipped)

@@ -2,8 +2,6 @@
 
 import pathlib
 
-from tqdm.auto import tqdm
-
 from faceswap_lib.ahead import ahead
 from faceswap_lib.faces.choose import RULES, check_who, choose_by_rule, choose_person
 from faceswap_lib.faces.detect import DetectConfig, FaceDetector
@@ -12,6 +10,7 @@ from faceswap_lib.faces.identity import open_embedder
 from faceswap_lib.faces.scan import scan_frames
 from faceswap_lib.faces.track import TrackConfig, follow_faces
 from faceswap_lib.media import count_frames, probe_video, read_frames
+from faceswap_lib.progress import show_progress
 
 DECODED_AHEAD = 8
 """Frames that may wait for being searched."""
@@ -54,7 +53,7 @@ def track_video(
     total = len(range(count_frames(video))[start:stop])
     # Frames are decoded while those before are searched; the next ones to be looked at together may wait.
     decoded = ahead(read_frames(video, start=start, stop=stop), DECODED_AHEAD)
-    frames = tqdm(decoded, "faces", total, disable=not progress)
+    frames = show_progress(decoded, "faces", total, disable=not progress)
     tracks = follow_faces(scan_frames(frames, detector, detect_config.detect_every), track_config)
     if is_picture:
         return choose_person(tracks, video, pathlib.Path(who), detector, embedder, start=start)

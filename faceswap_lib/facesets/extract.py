@@ -10,7 +10,6 @@ import typing
 from typing import Annotated
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import ClipTracks, DetectConfig, FaceDetector, TrackConfig
@@ -25,6 +24,7 @@ from faceswap_lib.facesets.workspace import SavedFaces, Side, Workspace
 from faceswap_lib.files import file_digest, read_json, write_json, write_text
 from faceswap_lib.media import probe_video, read_timed_frames
 from faceswap_lib.options import Doc, check_range, options_to_dict
+from faceswap_lib.progress import show_progress
 
 logger = logging.getLogger(__name__)
 
@@ -231,7 +231,7 @@ def _cut_faces(
     by_frame: dict[int, list[int]] = collections.defaultdict(list)
     for index, number in places:
         by_frame[index].append(number)
-    frames = tqdm(read_timed_frames(video), "crops", tracks.length, disable=not progress)
+    frames = show_progress(read_timed_frames(video), "crops", tracks.length, disable=not progress)
     for index, (time, frame) in enumerate(frames):
         for rank, number in enumerate(by_frame[index]):
             if (index, number) not in done:

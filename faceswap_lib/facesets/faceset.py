@@ -7,7 +7,6 @@ import pathlib
 import cv2
 import numpy as np
 import scipy.spatial
-from tqdm.auto import tqdm
 
 from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
@@ -15,6 +14,7 @@ from faceswap_lib.faces import FaceCrop, face_mask, mouth_mask
 from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
+from faceswap_lib.progress import show_progress
 
 NEIGHBOURS = 8
 """The neighbour whose distance says how rare a crop is; a later one in facesets of more than 400."""
@@ -153,7 +153,7 @@ class Faceset:
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             loaded = pool.map(load_one, range(count))
-            for _ in tqdm(loaded, f"read {self.folder.name}", count, disable=not progress):
+            for _ in show_progress(loaded, f"read {self.folder.name}", count, disable=not progress):
                 pass
         return arrays
 

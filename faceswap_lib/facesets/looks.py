@@ -9,7 +9,6 @@ import typing
 
 import cv2
 import numpy as np
-from tqdm.auto import tqdm
 
 from faceswap_lib.faces import Part
 from faceswap_lib.faces.align import five_points
@@ -17,6 +16,7 @@ from faceswap_lib.faces.parts import part_outlines
 from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.facesets.manifest import CropRecord
 from faceswap_lib.media import read_image
+from faceswap_lib.progress import show_progress
 
 PICTURE_SIDE = 12
 """Side in pixels of the small grey picture of the parts, in which gaze, teeth and light show."""
@@ -114,7 +114,9 @@ def _small_pictures(faceset: Faceset, parts: Part, progress: bool) -> np.ndarray
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         read_all = pool.map(read, faceset.records)
-        return np.stack(list(tqdm(read_all, f"look at {faceset.folder.name}", len(faceset), disable=not progress)))
+        return np.stack(
+            list(show_progress(read_all, f"look at {faceset.folder.name}", len(faceset), disable=not progress))
+        )
 
 
 def _without_person(group: np.ndarray, first: int = 0) -> np.ndarray:

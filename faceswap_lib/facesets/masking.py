@@ -1,11 +1,10 @@
 """Eye masks for a faceset, one per crop, drawn from the landmarks in its manifest."""
 
-from tqdm.auto import tqdm
-
 from faceswap_lib.faces import CROP_SIZE, eye_mask
 from faceswap_lib.facesets.manifest import read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import write_image
+from faceswap_lib.progress import show_progress
 
 
 def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False) -> int:
@@ -26,7 +25,7 @@ def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False)
     """
     folder = workspace.eye_masks(side)
     written = 0
-    for record in tqdm(read_manifest(workspace.faces(side)), f"eye masks {side}", disable=not progress):
+    for record in show_progress(read_manifest(workspace.faces(side)), f"eye masks {side}", disable=not progress):
         path = folder / record.mask
         if not path.exists():
             write_image(path, eye_mask(record.best_points_in_crop(), CROP_SIZE))

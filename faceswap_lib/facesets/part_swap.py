@@ -16,7 +16,6 @@ import pathlib
 import cv2
 import numpy as np
 from scipy.spatial import cKDTree
-from tqdm.auto import tqdm
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import Part, part_mask
@@ -30,6 +29,7 @@ from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.files import copy_whole, write_text
 from faceswap_lib.media import read_image, write_image
 from faceswap_lib.options import check_range
+from faceswap_lib.progress import show_progress
 
 ORIGINS = "origins.jsonl"
 """One JSON object per crop, saying what it was made from; beside the manifest."""
@@ -148,7 +148,7 @@ def swap_parts(
             copy_whole(source.folder / record.crop, folder / record.crop)
             records.append(record)
             origins.append(CropOrigin(crop=record.crop, source=record.crop))
-    for index in tqdm(sorted(chosen.tolist()), "swap parts", disable=not progress):
+    for index in show_progress(sorted(chosen.tolist()), "swap parts", disable=not progress):
         record, match = source.records[index], other.records[nearest[index]]
         name = f"{pathlib.PurePath(record.crop).stem}-{'-'.join(_names(parts))}.jpg"
         records.append(_swap_one(source, record, other, match, parts, folder / name))

@@ -5,9 +5,9 @@ import time
 import typing
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from faceswap_lib.media import write_image
+from faceswap_lib.progress import show_progress
 from faceswap_lib.training.board import Board
 from faceswap_lib.training.history import HistoryWriter
 from faceswap_lib.training.run_config import RunConfig, parse_duration
@@ -64,7 +64,7 @@ class Reporter:
         self._drawn_at = clock()
         self._board = Board(folder / "tensorboard", step) if run_config.tensorboard else None
         self._history = HistoryWriter(folder / "history.jsonl", history_bytes)
-        self._bar = tqdm(total=steps, initial=step, desc="train", unit="step", disable=not progress)
+        self._bar = show_progress(title="train", total=steps, initial=step, unit="step", disable=not progress)
 
     def __enter__(self) -> "Reporter":
         return self
