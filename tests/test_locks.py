@@ -57,6 +57,11 @@ def other_process(tmp_path):
     process.stdout.close()
 
 
+def refuse(path, *, what: str, match: str) -> None:
+    with pytest.raises(WorkspaceError, match=match), hold(path, what=what):
+        pass
+
+
 def leave(path, **facts) -> Holder:
     """Leaves a lock file behind, as a killed process does."""
     holder = Holder(
@@ -68,9 +73,7 @@ def leave(path, **facts) -> Holder:
 
 def test_a_second_process_is_refused_and_told_who_holds_it(other_process, tmp_path):
     began = time.monotonic()
-    with pytest.raises(WorkspaceError, match=rf"run 'y' is in use by process {other_process.pid} on this machine"):
-        with hold(tmp_path / "run", what="run 'y'"):
-            pass
+    refuse(tmp_path / "run", what="run 'y'", match=rf"run 'y' is in use by process {other_process.pid} on this machine")
     assert time.monotonic() - began < 2
     other_process.kill()
     other_process.wait()
@@ -124,9 +127,7 @@ def test_a_holder_elsewhere_that_beats_is_left_alone(tmp_path, quick, elsewhere,
         held = dict(locks._held)
         elsewhere("near")
         locks._held.clear()  # another process
-        with pytest.raises(WorkspaceError, match=rf"in use by process {os.getpid()} on far"):
-            with hold(tmp_path / "run", what="run 'default'"):
-                pass
+        refuse(tmp_path / "run", what="run 'default'", match=rf"in use by process {os.getpid()} on far")
         locks._held.update(held)
     assert os.listdir(tmp_path) == []
 
@@ -160,9 +161,7 @@ def test_of_two_who_take_over_one_remains(tmp_path, quick, monkeypatch):
         leave(tmp_path / "run", host="faster")
 
     monkeypatch.setattr(locks, "write_open", write_and_be_overtaken)
-    with pytest.raises(WorkspaceError, match="in use by process 7 on faster"):
-        with hold(tmp_path / "run", what="run 'default'"):
-            pass
+    refuse(tmp_path / "run", what="run 'default'", match="in use by process 7 on faster")
     assert read_holder(tmp_path / "run").host == "faster"
 
 

@@ -150,27 +150,25 @@ def _acquire(place: pathlib.Path, what: str) -> Lock:
     )
     unchanged: list[Holder | None] = []  # what was in the file all the while it was watched
     while True:
-        file, is_new = _open(place, what)
-        try:
+        with contextlib.ExitStack() as unless_ours:
+            file, is_new = _open(place, what)
+            unless_ours.callback(_close, place, file)
             is_locked = take_system_lock(file)
             found = read_open(file)
             if is_locked is False:
                 raise _in_use(what, found)
+            if not is_same_file(place, file):  # its holder has just removed it
+                continue
             is_left = is_locked and found is not None and found.is_here
-            if is_same_file(place, file) and (is_new or is_left or [found] == unchanged):
+            if is_new or is_left or [found] == unchanged:
                 write_open(file, ours)
                 if unchanged:
                     time.sleep(SETTLE)
                     if (last := read_open(file)) != ours:
                         raise _in_use(what, last)
+                unless_ours.pop_all()
                 return Lock(place, file, ours)
-            is_gone = not is_same_file(place, file)
-        except BaseException:
-            _close(place, file)
-            raise
-        _close(place, file)
-        if not is_gone:
-            unchanged = [_watch(place, what)]
+        unchanged = [_watch(place, what)]
 
 
 def _watch(place: pathlib.Path, what: str) -> Holder | None:
