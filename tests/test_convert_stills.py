@@ -1,19 +1,26 @@
 """Converting pictures, folders of them, and what a webcam gives."""
 
 import os
+import shutil
+import sys
 import types
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, features
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
+from faceswap_lib.conversion.label import Label
+from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.conversion.stills import convert_stills, find_stills
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import TrackConfig
 from faceswap_lib.media import read_image, read_times
+from faceswap_lib.media.stills import read_picture
 from faceswap_lib.media.webcam import record_webcam
 from tests.fakes import ListedDetector, PaintSwapper, make_face
+from tests.test_odd_pictures import png_with_size
 from tests.videos import pattern_frame
 
 OPTIONS = {"config": ConvertConfig(colour="none", sharpen=0, texture=0), "output_config": OutputConfig(label=False)}
@@ -58,7 +65,7 @@ def test_a_folder_of_pictures(folder, tmp_path):
     out, detector = tmp_path / "out", ListedDetector([(LEFT,), (), (RIGHT,)])
     report = convert_stills(folder, out, GREEN, detector, **OPTIONS)
     assert (report.frames, report.swapped, report.resumed_at) == (3, 2, 0)
-    assert sorted(os.listdir(out)) == ["a.png", "b.JPG", "c.bmp.png"]
+    assert sorted(path.name for path in out.glob("[!.]*")) == ["a.png", "b.JPG", "c.bmp.png"]
     assert is_green(read_image(out / "a.png"), LEFT) and is_green(read_image(out / "c.bmp.png"), RIGHT)
     (out / "a.png").unlink()
     again = convert_stills(folder, out, GREEN, ListedDetector([(LEFT,)]), **OPTIONS)
@@ -76,8 +83,8 @@ def test_masks_and_finishing(folder, tmp_path):
         output_config=OutputConfig(mask_out=tmp_path / "masks", show="pair"),
         finish=finished.append,
     )
-    assert finished == [tmp_path / "out" / name for name in ("a.png", "b.JPG", "c.bmp.png")]
-    assert sorted(os.listdir(tmp_path / "masks")) == ["a.png", "b.png", "c.bmp.png"]
+    assert [finished_name(path) for path in finished] == ["a.png", "b.JPG", "c.bmp.png"]
+    assert sorted(path.name for path in (tmp_path / "masks").glob("[!.]*")) == ["a.png", "b.png", "c.bmp.png"]
     assert read_image(tmp_path / "out" / "a.png").shape == (180, 540, 3)
     assert read_image(tmp_path / "masks" / "a.png")[85, 70].min() > 250
 
@@ -88,6 +95,120 @@ def test_a_broken_picture_is_passed_over_and_said(folder, tmp_path, caplog):
     assert report.frames == 2 and "1 of 3 pictures could not be read" in caplog.text
     with pytest.raises(VideoError, match="cannot be decoded"):
         convert_stills(folder / "b.JPG", tmp_path / "o.png", GREEN, ListedDetector([]), **OPTIONS)
+
+
+def test_what_is_no_picture_is_counted_and_named(folder, tmp_path, caplog):
+    """A HEIC, a link in a circle, a pipe, a folder, a file without a suffix: passed over without a word before."""
+    for name in ("d.HEIC", "e", "._a.png", ".DS_Store"):
+        (folder / name).write_bytes(b"data")
+    (folder / "f.png").mkdir()
+    (folder / "g.png").symlink_to(folder / "g.png")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "h.png")
+    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), **OPTIONS)
+    others = ["._a.png", "d.HEIC", "e", "f.png", "g.png", *(["h.png"] if hasattr(os, "mkfifo") else []), "notes.txt"]
+    assert report.frames == 3
+    assert (
+        f"{len(others)} passed over, since they are no pictures that can be read: {', '.join(others[:5])}"
+        in caplog.text
+    )
+    assert "save HEIC pictures as JPEG" in caplog.text and ".DS_Store" not in caplog.text
+    for path in folder.iterdir():
+        if path.name not in others:
+            path.unlink()
+    with pytest.raises(InputError, match=r"no picture in it \(\d passed over.*expected files named"):
+        convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([]), **OPTIONS)
+
+
+def test_more_kinds_of_pictures(tmp_path):
+    """AVIF in a folder was passed over; a GIF by itself is a video."""
+    (tmp_path / "in").mkdir()
+    picture = Image.fromarray(pattern_frame(0, 270, 180))
+    kinds = [kind for kind in ("avif", "gif", "jp2", "ppm", "jfif") if kind != "avif" or features.check("avif")]
+    for kind in kinds:
+        picture.save(tmp_path / "in" / f"a.{kind}")
+    detector = ListedDetector([(LEFT,)] * len(kinds))
+    assert convert_stills(tmp_path / "in", tmp_path / "out", GREEN, detector, **OPTIONS).swapped == len(kinds)
+    for kind in kinds:
+        assert is_green(read_image(tmp_path / "out" / f"a.{kind}.png"), LEFT)
+    assert find_stills(tmp_path / "in" / "a.gif") == []
+
+
+def test_one_giant_picture_does_not_stop_a_folder(folder, tmp_path, caplog):
+    """A picture of 2^34 pixels ended the conversion of its folder with a traceback of OpenCV."""
+    (folder / "b.JPG").write_bytes(png_with_size(1 << 17, 1 << 17))
+    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 2), **OPTIONS)
+    assert report.frames == 2 and "1 of 3 pictures could not be read" in caplog.text
+    assert "FACESWAP_MAX_PICTURE_PIXELS=17179869184" in caplog.text
+
+
+@pytest.fixture
+def clear(tmp_path):
+    """A portrait whose upper 40 rows and lower half of the label are transparent, over black."""
+    picture = np.dstack([pattern_frame(0, 270, 180), np.full((180, 270), 255, np.uint8)])
+    picture[:40] = 0
+    picture[-8:, :, 3] = 0
+    (tmp_path / "in").mkdir()
+    Image.fromarray(picture).save(tmp_path / "in" / "clear.png")
+    return tmp_path / "in" / "clear.png"
+
+
+def test_transparency_stays(clear, tmp_path):
+    detector = ListedDetector([(LEFT,)] * 4)
+    convert_stills(clear, tmp_path / "o.png", GREEN, detector, **OPTIONS)
+    before, after = read_picture(clear), read_picture(tmp_path / "o.png")
+    assert np.array_equal(after.alpha, before.alpha) and is_green(after.image, LEFT)
+    labelled = OPTIONS | {"output_config": OutputConfig()}
+    convert_stills(clear, tmp_path / "l.png", GREEN, detector, **labelled)
+    left, top, right, bottom = Label(270, 180).box_xyxy
+    alpha = read_picture(tmp_path / "l.png").alpha
+    assert (alpha[top:bottom, left:right] == 255).all() and (alpha[:40] == 0).all()  # the label is seen
+
+
+@pytest.mark.parametrize(("name", "show"), [("o.jpg", "result"), ("o.png", "pair")])
+def test_transparency_becomes_white_where_it_cannot_stay(clear, tmp_path, caplog, name, show):
+    """It was a black band."""
+    options = OPTIONS | {"output_config": OutputConfig(label=False, show=show)}
+    convert_stills(clear, tmp_path / name, GREEN, ListedDetector([(LEFT,)]), **options)
+    assert read_image(tmp_path / name)[:35].min() > 250 and read_picture(tmp_path / name).alpha is None
+    assert f"{name}: what was transparent is white" in caplog.text
+
+
+def test_a_picture_that_was_not_signed_is_not_finished(folder, tmp_path):
+    """Signing fails once: the next call converts that picture again. It counted as finished, unsigned."""
+
+    def fail(path):
+        raise InputError("the key cannot be read")
+
+    with pytest.raises(InputError, match="the key"):
+        convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), finish=fail, **OPTIONS)
+    assert list((tmp_path / "out").glob("*.png")) == []
+    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), **OPTIONS)
+    assert (report.frames, report.resumed_at) == (3, 0)
+
+
+def test_another_conversion_does_not_pass_old_pictures_over(folder, tmp_path):
+    """Another run, another option: its pictures are not those that are there, which is said instead of 'mask nan'."""
+    convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), plan={"step": 1}, **OPTIONS)
+    for change in ({"plan": {"step": 2}}, {"plan": {"step": 1}, "config": ConvertConfig(colour="none", sharpen=1)}):
+        with pytest.raises(InputError, match="already there from another run, with other options"):
+            convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), **(OPTIONS | change))
+    again = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([]), plan={"step": 1}, **OPTIONS)
+    assert (again.frames, again.resumed_at) == (0, 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are Unicode")
+def test_names_that_are_not_utf_8(folder, tmp_path, capfd):
+    source = tmp_path / os.fsdecode(b"caf\xe9.png")
+    shutil.copy(folder / "a.png", source)
+    shutil.copy(folder / "a.png", folder / os.fsdecode(b"\xe9t\xe9.png"))
+    (folder / os.fsdecode(b"n\xe9e.txt")).touch()
+    out = tmp_path / os.fsdecode(b"o\xff.png")
+    convert_stills(source, out, GREEN, ListedDetector([(LEFT,)]), **OPTIONS)
+    assert is_green(read_image(out), LEFT)
+    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 4), **OPTIONS)
+    assert report.frames == 4 and b"\xe9t\xe9.png" in os.listdir(os.fsencode(tmp_path / "out"))
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_what_is_refused(folder, tmp_path):
