@@ -204,8 +204,10 @@ def test_inputs_of_any_kind_are_named_by_their_hash(tmp_path, inputs, facts, cap
     given = (stills, tmp_path / "raw.mkv", tmp_path / "odd.mp4")
     write_provenance(out, SwapFacts(**{**vars(facts), "inputs": given}))
     assert verify(out).ours
-    lines = [f"{hashlib.sha256((stills / name).read_bytes()).hexdigest()}  {name}\n" for name in ("a.png", "b.png")]
-    digests = [hashlib.sha256("".join(lines).encode()).hexdigest()]
+    framed = b"faceswap_lib folder 2\n" + (2).to_bytes(8, "big")
+    for name in ("a.png", "b.png"):
+        framed += (5).to_bytes(8, "big") + name.encode() + hashlib.sha256((stills / name).read_bytes()).digest()
+    digests = [hashlib.sha256(framed).hexdigest()]
     digests += [hashlib.sha256(path.read_bytes()).hexdigest() for path in given[1:]]
     assert [entry["sha256"] for entry in verify(out).facts["inputs"]] == digests
     assert [record.levelname for record in caplog.records if "odd.mp4" in record.message] == ["WARNING"]

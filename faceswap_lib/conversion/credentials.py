@@ -11,8 +11,9 @@ import typing
 from collections.abc import Sequence
 
 from faceswap_lib.conversion.certificate import SigningKey, read_key, read_or_make_key
-from faceswap_lib.errors import FaceswapError
+from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.files import replacing
+from faceswap_lib.limits import Limit
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ EMBEDDED_FORMATS = {
     ".gif": "image/gif",
 }
 """Suffixes of files that credentials are put into."""
+
+CREDENTIALS_BYTES = Limit("FACESWAP_MAX_CREDENTIALS_BYTES", 32_000_000, "bytes of credentials")
 
 ASSERTION = "org.faceswap-lib.swap"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -108,6 +111,7 @@ def read_embedded(path: pathlib.Path) -> Embedded | None:
     """Reads and checks the manifest inside a file; None if there is none or the format has no place for one.
 
     Raises:
+        InputError: If the file cannot be read, or its credentials are bigger than is taken on.
         FaceswapError: If this computer's own key cannot be read.
     """
     import c2pa
@@ -115,8 +119,10 @@ def read_embedded(path: pathlib.Path) -> Embedded | None:
     key = read_key()
     try:
         store = _read_store(path, key)
-    except c2pa.C2paError as error:
+    except (c2pa.C2paError, ValueError, RecursionError) as error:
         return Embedded(unreadable=str(error))
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}); check its permissions") from error
     return None if store is None else _judge(store, key)
 
 
@@ -133,7 +139,7 @@ def read_manifest(path: pathlib.Path) -> dict:
 
     try:
         store = _read_store(path, read_key()) or {}
-    except c2pa.C2paError as error:
+    except (c2pa.C2paError, ValueError, RecursionError) as error:
         logger.info("the credentials of %s cannot be read (%s)", path, error)
         return {}
     return (store.get("manifests") or {}).get(store.get("active_manifest")) or {}
@@ -143,15 +149,19 @@ def _read_store(path: pathlib.Path, key: SigningKey | None) -> dict | None:
     """All manifests of a file and what c2pa found when it checked them; None if there are none."""
     import c2pa
 
+    kind = _format_of(path)
     try:
-        with c2pa.Context.from_dict(_settings_for(key)) as context:
-            reader = c2pa.Reader.try_create(str(path), context=context)
+        # a file, not its name: that may hold bytes which c2pa cannot take
+        with c2pa.Context.from_dict(_settings_for(key)) as context, path.open("rb") as file:
+            reader = c2pa.Reader.try_create(kind, file, context=context)
             if reader is None:
                 return None
             with reader:
-                return json.loads(reader.json())
+                text = reader.json()
     except c2pa.C2paError.NotSupported:
         return None
+    CREDENTIALS_BYTES.check(len(text), path)
+    return json.loads(text)
 
 
 def _judge(store: dict, key: SigningKey | None) -> Embedded:
@@ -205,7 +215,7 @@ def _add_ingredient(builder: typing.Any, source: pathlib.Path, entry: dict, inde
     """Names an input by title and hash; its pictures stay out, its own credentials come along."""
     import c2pa
 
-    kind = mimetypes.guess_type(source.name)[0] or ""
+    kind = _format_of(source) or ""
     ingredient = {
         "label": str(index),
         "title": entry["name"],
@@ -224,6 +234,11 @@ def _add_ingredient(builder: typing.Any, source: pathlib.Path, entry: dict, inde
     builder.add_ingredient(ingredient, "application/octet-stream", io.BytesIO())
 
 
+def _format_of(path: pathlib.Path) -> str | None:
+    """The format that a name promises; c2pa looks at the bytes as well."""
+    return EMBEDDED_FORMATS.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
+
+
 def _settings_for(key: SigningKey | None) -> dict:
     """Settings under which only this computer's authority is trusted."""
     return {**_SETTINGS, "trust": {"trust_anchors": key.authority.decode()}} if key else _SETTINGS
@@ -236,7 +251,7 @@ def _facts_in(manifest: dict) -> dict:
         return {}
     try:
         return {**found[0], "options": json.loads(found[0]["options"])}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return {}
 
 

@@ -11,17 +11,20 @@ import datetime
 import functools
 import logging
 import pathlib
+import typing
 
 from faceswap_lib import __version__
 from faceswap_lib.conversion.credentials import EMBEDDED_FORMATS, Embedded, embed, has_c2pa, read_embedded
-from faceswap_lib.conversion.people_count import PeopleCount, describe_people
+from faceswap_lib.conversion.folder_digest import count_hidden
+from faceswap_lib.conversion.people_count import PeopleCount
 from faceswap_lib.conversion.sidecar import SidecarFinding, content_digest, read_sidecar, sidecar_path, write_sidecar
+from faceswap_lib.conversion.statement import describe_facts, to_line, to_plain, to_printable
 from faceswap_lib.errors import FaceswapError, InputError
 
 logger = logging.getLogger(__name__)
 
 PROGRAM = "faceswap_lib"
-INSTALL = "pip install 'faceswap_lib[provenance]'"
+INSTALL = "pip install c2pa-python"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,33 +136,39 @@ def verify(path: pathlib.Path) -> Verdict:
     path = pathlib.Path(path)
     if not path.exists():
         raise InputError(f"no such file: {path}; check the name and the folder")
+    if not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path}: expected a file or a folder, got a device or a pipe; name the file itself")
     inside = read_embedded(path) if path.is_file() and has_c2pa() else None
     if inside is not None and not inside.unreadable:
-        return _judge_embedded(inside)
+        return _judge_embedded(inside, path)
     beside = read_sidecar(path)
     if beside is not None:
-        return _judge_sidecar(beside, sidecar_path(path).name)
+        return _judge_sidecar(beside, path)
     if inside is not None:
-        line = f"cannot be judged: the file or its credentials are damaged ({_printable(inside.unreadable)})"
+        line = f"cannot be judged: the file or its credentials are damaged ({to_printable(inside.unreadable)})"
         return Verdict(ours=False, intact=False, summary=(line,), facts={})
-    lines = ["no credentials", "that says nothing about the file: cutting, converting or uploading it removes them"]
-    if not has_c2pa():
-        lines.append(f"only looked beside the file: to look inside, {INSTALL}")
+    if path.is_file() and not has_c2pa():
+        lines = [
+            "cannot be judged here: no sidecar lies beside it, and without c2pa-python nobody can look inside",
+            f"it may carry credentials all the same; to look inside: {INSTALL}",
+        ]
+    else:
+        lines = ["no credentials", "that says nothing about the file: cutting, converting or uploading it removes them"]
     return Verdict(ours=False, intact=False, summary=tuple(lines), facts={})
 
 
-def _judge_embedded(found: Embedded) -> Verdict:
+def _judge_embedded(found: Embedded, path: pathlib.Path) -> Verdict:
     intact = not found.problems
     if not intact:
-        first = f"altered since it was signed ({_printable(', '.join(found.problems))})"
+        first = f"altered since it was signed ({to_printable(', '.join(found.problems))})"
     else:
         first = f"intact; signed by {'this' if found.trusted else 'an unknown'} computer"
-    lines = [first, *_describe(found.facts)]
+    lines = [first, *map(to_line, describe_facts(found.facts, path.name))]
     if not found.facts:
-        lines.append(f"credentials of another program: {_printable(found.generator or 'unnamed')}")
+        lines.append(f"credentials of another program: {to_printable(found.generator or 'unnamed')}")
     if found.earlier:
         lines.append("made from a file that was:")
-        lines += [f"  {line}" for line in _describe(found.earlier)]
+        lines += [f"  {to_line(row)}" for row in describe_facts(found.earlier)]
     if intact:
         who = "" if found.trusted else "Who signed cannot be told: anybody can make such a key. "
         lines.append(f"Nothing signed in the file has changed. {who}That it is true is the signer's word.")
@@ -167,24 +176,30 @@ def _judge_embedded(found: Embedded) -> Verdict:
     return Verdict(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
 
 
-def _judge_sidecar(found: SidecarFinding, name: str) -> Verdict:
+def _judge_sidecar(found: SidecarFinding, path: pathlib.Path) -> Verdict:
     intact = found.matches and found.signature != "broken"
+    name = to_printable(to_plain(sidecar_path(path).name))
     first = {
         "ours": "intact; signed by this computer",
         "foreign": "intact; signed by an unknown computer",
         "none": "intact; not signed: anybody can have written this",
-        "unchecked": f"intact; who signed it cannot be checked: {INSTALL}",
+        "unchecked": "intact; who signed it cannot be checked here: pip install cryptography",
         "broken": f"altered since: {name} is not as it was written",
     }[found.signature]
     if found.signature != "broken" and not found.matches:
-        first = f"altered since: the file is not the one that {name} describes"
-    where = f"facts and SHA-256 from {name}, which is lost as soon as the file travels alone"
+        first = f"altered since: the {'folder' if path.is_dir() else 'file'} is not the one that {name} describes"
+    if found.problem:
+        first = f"{first} ({to_printable(to_plain(found.problem))})"
+    lines = [first, *map(to_line, describe_facts(found.facts, path.name))]
+    if path.is_dir() and (hidden := count_hidden(path)):
+        lines.append(f"not looked at: {hidden} hidden file{'s' if hidden > 1 else ''}, which no signature covers")
+    lines.append(f"facts and SHA-256 from {name}, which is lost as soon as the file travels alone")
     ours = intact and found.signature == "ours"
-    return Verdict(ours=ours, intact=intact, summary=(first, *_describe(found.facts), where), facts=found.facts)
+    return Verdict(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
 
 
 def _state(facts: SwapFacts, title: str) -> dict:
-    """The facts as plain JSON, with the inputs' digests."""
+    """The facts as plain JSON, with the inputs' digests; bytes of names that are no UTF-8 are replaced."""
     inputs = [
         {"name": path.name, "sha256": _digest_once(*_identity(path)), "role": "changed" if index == 0 else "face"}
         for index, path in enumerate(map(pathlib.Path, facts.inputs))
@@ -196,10 +211,8 @@ def _state(facts: SwapFacts, title: str) -> dict:
     if facts.people is not None:
         stated["people"] = facts.people.to_facts()
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    return {
-        **{"program": PROGRAM, "version": __version__, "title": title, "time": now},
-        **{"inputs": inputs, **stated, "consent": list(facts.consent)},
-    }
+    plain = to_plain({"title": title, "inputs": inputs, **stated})
+    return {"program": PROGRAM, "version": __version__, "time": now, **typing.cast(dict, plain)}
 
 
 def _identity(path: pathlib.Path) -> tuple[pathlib.Path, int]:
@@ -215,32 +228,3 @@ def _digest_once(path: pathlib.Path, _changed: int) -> str:
         return content_digest(path)
     except OSError as error:
         raise FaceswapError(f"cannot read {path} ({error.strerror}); check its permissions") from error
-
-
-def _describe(facts: dict) -> list[str]:
-    """Says in a few lines what the facts state; what was stated in another form is left out."""
-    if not facts:
-        return []
-    said = {key: _printable(value) for key, value in facts.items()}
-    lines = [
-        f"a face swap by {said.get('program')} {said.get('version')}, written {said.get('time')} (its own clock)",
-        f"run {said.get('run')} ({said.get('run_id')}), {said.get('steps')} steps, {said.get('direction')}",
-    ]
-    for entry in _entries(facts, "inputs", dict):
-        verb = {"changed": "face changed in", "face": "new face from"}.get(str(entry.get("role")), "made from")
-        lines.append(f"{verb} {_printable(entry.get('name'))} (sha256 {_printable(entry.get('sha256'))[:16]}...)")
-    if people := describe_people(facts.get("people")):
-        lines.append(f"in the input: {people}")
-    if without := _entries(facts, "no_consent_for", str):
-        lines.append(f"no consent is recorded for {_printable(', '.join(without))}")
-    return [*lines, *(f"consent: {_printable(statement)}" for statement in _entries(facts, "consent", str))]
-
-
-def _entries(facts: dict, name: str, kind: type) -> list:
-    values = facts.get(name)
-    return [value for value in values if isinstance(value, kind)] if isinstance(values, list) else []
-
-
-def _printable(value: object) -> str:
-    """One line without control characters: a file must not write lines of a verdict, or to a terminal's controls."""
-    return "".join(character if character.isprintable() else " " for character in str(value))
