@@ -48,7 +48,7 @@ def test_a_swap_is_one():
     assert check.trouble is None and check.looked_at == 6 and check.nearer == 1
     assert check.change == pytest.approx((140 + 5 + 150) / 3)
     assert check.to_wanted == pytest.approx(np.linalg.norm([20, 5, 10]), abs=1e-6)
-    assert "100% nearer to the wanted person" in check.to_text()
+    assert check.to_text() == "100% of 6 faces looked at are more like the wanted person than like the original"
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,20 @@ def test_a_swap_is_one():
         (report_of(RED, RED), "the faces are almost the input's (0.0 of 255): the run has 500 steps"),
         (report_of(RED, (199, 42, 41)), "almost the input's"),
         (report_of(RED, RED, mask=0.01), "the attention mask has collapsed (0.01)"),
-        (report_of(RED, (150, 42, 60)), "still nearer to the original person"),
+        (report_of(RED, (150, 42, 60)), "still look more like the original person"),
         (report_of(BLUE, (45, 45, 180)), "pass --direction b2a"),
     ],
     ids=["copied", "nearly copied", "mask", "too little", "direction"],
 )
 def test_why_it_is_none(report, said):
     assert said in check_swap(report, PEOPLE, direction="a2b", step=500).trouble
+
+
+@pytest.mark.parametrize(("code_shift", "is_told"), [(None, False), (0.0, True), (0.5, True), (1.0, False)])
+def test_a_larger_code_shift_is_advised_only_where_there_is_one(code_shift, is_told):
+    report = report_of(RED, (150, 42, 60))
+    check = check_swap(report, PEOPLE, direction="a2b", step=500, code_shift=code_shift)
+    assert ("--code-shift" in check.trouble) == is_told and "train on" in check.trouble
 
 
 def test_the_other_direction_is_named():
@@ -74,6 +81,7 @@ def test_the_other_direction_is_named():
 def test_without_a_network_for_people_the_pixels_tell():
     check = check_swap(report_of(RED, BLUE), None, direction="a2b", step=1)
     assert check.trouble is None and check.nearer is None and check.change == pytest.approx(320 / 3)
+    assert "was not measured" in check.to_text() and "pip install 'faceswap_lib[dlib]'" in check.to_text()
     assert "almost the input's" in check_swap(report_of(RED, RED), None, direction="a2b", step=1).trouble
 
 

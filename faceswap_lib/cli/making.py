@@ -47,7 +47,7 @@ class Demo:
         from faceswap_lib.demo.demo import run_demo
 
         report = run_demo(self.workspace, steps=self.steps, progress=True)
-        print(f"video:  {report.video}\nbeside: {report.side_by_side}\nreport: {report.page}")
+        _tell_run(report)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,8 @@ class Run:
         tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets"), tyro.conf.arg(metavar="B.mp4")
     ]
     workspace: Folder
+    who_a: Annotated[str | None, Doc("whose face in A.mp4, as --who, which is for both videos")] = None
+    who_b: Annotated[str | None, Doc("whose face in B.mp4, as --who, which is for both videos")] = None
     preset: PresetName = None
     coverage: Coverage = None
     run: RunName = "default"
@@ -68,6 +70,10 @@ class Run:
     keeping: Flat[RunConfig] = RunConfig()
     conversion: Flat[ConvertConfig] = ConvertConfig()
     output: Flat[OutputConfig] = OutputConfig()
+    extraction: Flat[ExtractConfig] = ExtractConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    overwrite: Overwrite = False
     consent: Consent = None
 
     def __call__(self) -> None:
@@ -86,11 +92,16 @@ class Run:
             run_config=self.keeping,
             convert_config=self.conversion,
             output_config=self.output,
+            extract_config=self.extraction,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            who_a=self.who_a,
+            who_b=self.who_b,
+            overwrite=self.overwrite,
             consent=self.consent,
             progress=True,
         )
-        _print_training(report.training)
-        _tell_conversion(report.conversion)
+        _tell_run(report)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -245,18 +256,32 @@ def _print_plan(config: TrainConfig, picture: pathlib.Path) -> None:
 
 
 def _print_training(report) -> None:
-    resumed = f", resumed at {report.resumed_at}" if report.resumed_at else ""
-    rollbacks = f", {report.rollbacks} rollbacks" if report.rollbacks else ""
-    print(f"trained to step {report.step}{resumed}{rollbacks} in {report.seconds:.0f} s: {report.folder}")
+    before = f" ({report.resumed_at} of them before)" if report.resumed_at else ""
+    went_back = f"; it broke down and went back {report.rollbacks} times" if report.rollbacks else ""
+    print(
+        f"trained {report.step} of {report.steps} steps{before} in {report.seconds:.0f} s: {report.folder}{went_back}"
+    )
     if report.step < report.steps:
         print(f"its time was up at step {report.step} of {report.steps}; start the same command again to go on")
 
 
 def _tell_conversion(conversion) -> None:
     report, check = conversion.report, conversion.check
-    kept = f", {report.resumed_at} of them before" if report.resumed_at else ""
-    print(f"{report.out}: {report.swapped} of {report.frames} frames swapped{kept}; {check.to_text()}")
+    kept = f" ({report.resumed_at} of them before)" if report.resumed_at else ""
+    print(f"{report.out}: {report.swapped} of {report.frames} frames have the new face{kept}; {check.to_text()}")
     if conversion.people is not None:
         print(f"in the input: {conversion.people.to_text()}")
     if check.trouble:
         logger.warning("this is no swap: %s", check.trouble)
+
+
+def _tell_run(report) -> None:
+    """Says what a whole run did, what that means, and what to do next."""
+    _print_training(report.training)
+    _tell_conversion(report.conversion)
+    if report.side_by_side is not None:
+        print(f"look at {report.side_by_side}: the input, the wanted face and the result beside each other")
+    print(f"and at {report.page}: what was done and how it came out, to open in a browser")
+    steps = report.training.step
+    print(f"not good enough yet? the same command with --steps {2 * steps} goes on learning from step {steps}")
+    print(f"what the video says of itself: faceswap verify {report.conversion.report.out}")

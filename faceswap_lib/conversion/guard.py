@@ -41,17 +41,23 @@ class SwapCheck:
     trouble: str | None = None
 
     def to_text(self) -> str:
-        """One line for the shell."""
-        text = f"mask {self.mask_mean:.2f}, faces changed by {self.change:.0f} of 255"
-        if self.nearer is not None:
-            text += (
-                f", {self.nearer:.0%} nearer to the wanted person "
-                f"(distance {self.to_wanted:.2f}, to the original {self.to_original:.2f})"
+        """Says in one plain sentence what the faces show; a person who knows no numbers of ours can read it."""
+        if not self.looked_at:
+            return "no face was looked at"
+        if self.nearer is None:
+            return (
+                "whether the new face looks like the wanted person was not measured "
+                "(pip install 'faceswap_lib[dlib]' measures it): look at it"
             )
-        return text
+        return (
+            f"{self.nearer:.0%} of {self.looked_at} faces looked at are more like the wanted person than like the "
+            "original"
+        )
 
 
-def check_swap(report: ConversionReport, people: People | None, *, direction: str, step: int) -> SwapCheck:
+def check_swap(
+    report: ConversionReport, people: People | None, *, direction: str, step: int, code_shift: float | None = None
+) -> SwapCheck:
     """Looks at the faces that a conversion kept, before and after.
 
     Args:
@@ -59,6 +65,7 @@ def check_swap(report: ConversionReport, people: People | None, *, direction: st
         people: Who the two are; None where nothing tells people apart.
         direction: "a2b" or "b2a".
         step: How many steps the run was trained.
+        code_shift: How far codes were told to move; None if they moved as far as it helps.
 
     Returns:
         The numbers, and what is wrong if the output is no swap.
@@ -83,10 +90,11 @@ def check_swap(report: ConversionReport, people: People | None, *, direction: st
             to_wanted=float(to_wanted.mean()),
             nearer=float(np.mean(to_wanted < to_original)),
         )
-    return dataclasses.replace(check, trouble=_trouble(check, was_wanted=was_wanted, direction=direction, step=step))
+    trouble = _trouble(check, was_wanted=was_wanted, direction=direction, step=step, code_shift=code_shift)
+    return dataclasses.replace(check, trouble=trouble)
 
 
-def _trouble(check: SwapCheck, *, was_wanted: bool, direction: str, step: int) -> str | None:
+def _trouble(check: SwapCheck, *, was_wanted: bool, direction: str, step: int, code_shift: float | None) -> str | None:
     other = "b2a" if direction == "a2b" else "a2b"
     if was_wanted:
         return (
@@ -105,9 +113,10 @@ def _trouble(check: SwapCheck, *, was_wanted: bool, direction: str, step: int) -
             "look at its previews, whose last column is the swap"
         )
     if check.nearer is not None and check.nearer < NEARER:
+        larger = ", or pass a larger --code-shift, up to 1" if code_shift is not None and code_shift < 1 else ""
         return (
-            f"most faces are still nearer to the original person than to the wanted one: the run has {step} steps; "
-            "train on, or pass a larger --code-shift, up to 1"
+            f"most faces still look more like the original person than like the wanted one: the run has {step} steps; "
+            f"train on (some thousand steps are usual){larger}"
         )
     return None
 

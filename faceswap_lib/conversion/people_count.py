@@ -7,7 +7,8 @@ of a video is a range: at least as many people as are seen in one frame, at most
 import dataclasses
 
 from faceswap_lib.faces import ClipTracks
-from faceswap_lib.faces.choose import SHORTEST
+from faceswap_lib.faces.choose import count_people as count_seen
+from faceswap_lib.faces.choose import most_at_once
 
 Range = tuple[int, int]
 """Fewest and most people that it may be."""
@@ -43,12 +44,15 @@ def count_people(wanted: ClipTracks, everybody: ClipTracks | None) -> PeopleCoun
         everybody: The tracks of all faces, or None where they are not known. Tracks of fewer than
             `faces.choose.SHORTEST` frames may be mistakes of the detector and do not count unless they are swapped.
     """
-    swapped = _count(wanted)
-    if everybody is None:
+    return relate_counts(wanted, None if everybody is None else count_seen(everybody))
+
+
+def relate_counts(wanted: ClipTracks, seen: Range | None) -> PeopleCount:
+    """Relates the number of people that were seen, if it is known, to the tracks that are swapped."""
+    swapped = most_at_once(wanted), len(wanted.tracks)
+    if seen is None:
         return PeopleCount(seen=None, swapped=swapped)
-    kept = tuple(track for track in everybody.tracks if track.found >= SHORTEST)
-    fewest, most = _count(dataclasses.replace(everybody, tracks=kept))
-    return PeopleCount(seen=(max(fewest, swapped[0]), max(most, swapped[1])), swapped=swapped)
+    return PeopleCount(seen=(max(seen[0], swapped[0]), max(seen[1], swapped[1])), swapped=swapped)
 
 
 def describe_people(facts: object) -> str:
@@ -60,10 +64,6 @@ def describe_people(facts: object) -> str:
         return f"{_people(swapped)} swapped; how many others there are was not counted"
     again = " (whoever is shown again counts again)" if seen[0] != seen[1] or swapped[0] != swapped[1] else ""
     return f"{_people(seen)} seen, {_number(swapped)} swapped{again}"
-
-
-def _count(tracks: ClipTracks) -> Range:
-    return max((len(faces) for faces in tracks.faces), default=0), len(tracks.tracks)
 
 
 def _read_range(value: object) -> Range | None:

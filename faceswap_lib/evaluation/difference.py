@@ -29,25 +29,32 @@ class SwapDifference:
 
 
 def compare_videos(
-    original: pathlib.Path, converted: pathlib.Path, tracks: ClipTracks, every: int = 5
+    original: pathlib.Path, converted: pathlib.Path, tracks: ClipTracks, every: int = 5, *, start: int = 0
 ) -> SwapDifference:
     """Compares a converted video with its input.
 
     Args:
         original: The input.
-        converted: The output, of the same size and frame count.
-        tracks: The faces swapped.
+        converted: The output, of the same size; it ends with the input or before.
+        tracks: The faces swapped, by frames of the input.
         every: Compare every n-th frame.
+        start: Index of the input's frame that is the output's first.
 
     Returns:
         The differences.
 
     Raises:
-        ValueError: If no compared frame has a face.
+        ValueError: If no compared frame has a face, or the output is longer than the input.
     """
     psnrs, changes, frames = [], [], 0
-    pairs = zip(read_frames(original, step=every), read_frames(converted, step=every), strict=True)
-    for (before, after), faces in zip(pairs, tracks.faces[::every], strict=True):
+    tracked = tracks.faces[start:]
+    if not any(tracked[::every]):
+        every = 1  # a face that is seen for moments only
+    originals = iter(zip(read_frames(original, start=start, step=every), tracked[::every], strict=True))
+    for after in read_frames(converted, step=every):
+        before, faces = next(originals, (None, None))
+        if before is None:
+            raise ValueError(f"expected a video that ends with {original} or before, got a longer one: {converted}")
         if not faces:
             continue
         frames += 1
@@ -59,7 +66,7 @@ def compare_videos(
         if far.any():
             psnrs.append(10 * np.log10(255**2 / max(float(np.square(difference[far]).mean()), 1e-9)))
     if not changes:
-        raise ValueError(f"expected a face in some compared frame, got none in {len(tracks.faces[::every])}")
+        raise ValueError(f"expected a face in some compared frame, got none in {len(tracked[::every])}")
     return SwapDifference(
         frames=frames,
         background_psnr=float(np.median(psnrs)) if psnrs else None,

@@ -1,5 +1,6 @@
 """Which of the faces that were followed is wanted."""
 
+import dataclasses
 import pathlib
 import typing
 
@@ -20,6 +21,21 @@ SHORTEST = 5
 
 SAMPLES = 5
 """Faces of a track that are compared with a reference picture."""
+
+
+def count_people(tracks: ClipTracks) -> tuple[int, int]:
+    """Counts the people of a clip: at least as many as are in one frame, at most as many as there are tracks.
+
+    Tracks of fewer than `SHORTEST` frames may be mistakes of the detector and do not count. Faces are followed, not
+    recognized: who comes back, or is shown again after a cut, has another track.
+    """
+    kept = tuple(track for track in tracks.tracks if track.found >= SHORTEST)
+    return most_at_once(dataclasses.replace(tracks, tracks=kept)), len(kept)
+
+
+def most_at_once(tracks: ClipTracks) -> int:
+    """Counts the faces of the frame that has most."""
+    return max((len(faces) for faces in tracks.faces), default=0)
 
 
 def choose_by_rule(tracks: ClipTracks, rule: str, width: int, height: int) -> ClipTracks:

@@ -1,9 +1,10 @@
 """The first pass over a video: who is where in every frame."""
 
+import dataclasses
 import pathlib
 
 from faceswap_lib.ahead import ahead
-from faceswap_lib.faces.choose import RULES, check_who, choose_by_rule, choose_person
+from faceswap_lib.faces.choose import RULES, check_who, choose_by_rule, choose_person, count_people
 from faceswap_lib.faces.detect import DetectConfig, FaceDetector
 from faceswap_lib.faces.face import ClipTracks
 from faceswap_lib.faces.identity import open_embedder
@@ -56,5 +57,7 @@ def track_video(
     frames = show_progress(decoded, "faces", total, disable=not progress)
     tracks = follow_faces(scan_frames(frames, detector, detect_config.detect_every), track_config)
     if is_picture:
-        return choose_person(tracks, video, pathlib.Path(who), detector, embedder, start=start)
-    return choose_by_rule(tracks, who, info.width, info.height)
+        wanted = choose_person(tracks, video, pathlib.Path(who), detector, embedder, start=start)
+    else:
+        wanted = choose_by_rule(tracks, who, info.width, info.height)
+    return dataclasses.replace(wanted, seen=count_people(tracks))

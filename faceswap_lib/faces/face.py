@@ -83,11 +83,13 @@ class ClipTracks:
         length: Frames of the clip.
         tracks: One per person and stretch, in the order in which they appear.
         cuts: Indices of the frames that begin a new shot.
+        seen: Fewest and most people that the clip shows, also those whose tracks were not kept; None if not counted.
     """
 
     length: int
     tracks: tuple[FaceTrack, ...]
     cuts: tuple[int, ...] = ()
+    seen: tuple[int, int] | None = None
 
     def __post_init__(self):
         for track in self.tracks:

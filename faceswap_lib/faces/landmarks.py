@@ -11,6 +11,7 @@ The 68 are those of the iBUG 300-W challenge, numbered from 0. Left and right ar
 Source: Sagonas et al., "300 Faces in-the-Wild Challenge: The first facial landmark localization Challenge", 2013.
 """
 
+import functools
 import logging
 import typing
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
     """Opens a landmark network; face-alignment only works where its network file is there.
 
     Args:
-        backend: Which one. `auto` takes the first that works and logs why it passed over others.
+        backend: Which one. `auto` takes the first that works and says once which.
 
     Returns:
         The finder.
@@ -91,11 +92,20 @@ def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
         try:
             opened = finder()
         except InputError as error:
-            logger.info("landmarks: passed over %s: %s", finder.name, error)
+            logger.debug("landmarks: passed over %s: %s", finder.name, error)
             continue
         break
-    logger.info("landmarks: taken from %s", opened.name)
+    _tell_choice(opened.name)
     return opened
+
+
+@functools.cache
+def _tell_choice(name: str) -> None:
+    """Says once per process who finds the landmarks; `faceswap doctor` says what the others lack."""
+    if name == FivePointFinder.name:
+        logger.info("landmarks: the detector's five points, so masks are rough; pip install 'faceswap_lib[dlib]'")
+    else:
+        logger.info("landmarks: 68 points of each face, by %s", name)
 
 
 def available_landmarks() -> dict[str, str | None]:

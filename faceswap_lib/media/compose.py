@@ -16,9 +16,14 @@ logger = logging.getLogger(__name__)
 
 
 def write_side_by_side(
-    paths: typing.Sequence[pathlib.Path], out: pathlib.Path, *, labels: typing.Sequence[str] | None = None
+    paths: typing.Sequence[pathlib.Path],
+    out: pathlib.Path,
+    *,
+    labels: typing.Sequence[str] | None = None,
+    starts: typing.Sequence[int] | None = None,
+    sound_from: int = 0,
 ) -> None:
-    """Writes clips next to each other, picture by picture, at the height and rate and with the sound of the first.
+    """Writes clips next to each other, picture by picture, at the height and rate of the first.
 
     Pictures are paired by number, not by time, so that a swapped video stays paired with its original. The result is
     as long as the shortest clip. A clip of another height is scaled, to an even width.
@@ -27,24 +32,29 @@ def write_side_by_side(
         paths: One or more video files, left to right.
         out: Where to, ending in .mp4.
         labels: One short ASCII text per clip, drawn at its lower left; None draws nothing.
+        starts: Index of the first picture shown, per clip; None shows all from their beginnings.
+        sound_from: Index of the clip whose sound is taken.
 
     Raises:
-        ValueError: If there are no paths, or not one label per path.
+        ValueError: If there are no paths, or not one label or start per path.
         VideoError: If a clip cannot be read or the result cannot be written.
     """
     if not paths:
         raise ValueError("expected at least one path, got none")
     if labels is not None and len(labels) != len(paths):
         raise ValueError(f"expected one label per clip ({len(paths)}), got {len(labels)}")
+    if starts is not None and len(starts) != len(paths):
+        raise ValueError(f"expected one start per clip ({len(paths)}), got {len(starts)}")
     infos = [probe_video(path) for path in paths]
     if len({info.fps for info in infos}) > 1:
         rates = ", ".join(str(info.fps) for info in infos)
         logger.warning("the clips have different frame rates (%s); they are paired by frame number", rates)
     height = infos[0].height
     widths = [_scaled_width(info, height) for info in infos]
-    source = infos[0].path if infos[0].has_audio else None
+    source = infos[sound_from].path if infos[sound_from].has_audio else None
     with contextlib.ExitStack() as stack:
-        clips = [stack.enter_context(contextlib.closing(read_frames(path))) for path in paths]
+        begins = zip(paths, starts or [0] * len(paths), strict=True)
+        clips = [stack.enter_context(contextlib.closing(read_frames(path, start=start))) for path, start in begins]
         writer = VideoWriter(out, width=sum(widths), height=height, fps=infos[0].fps, audio_from=source)
         stack.enter_context(writer)
         for frames in zip(*clips, strict=False):

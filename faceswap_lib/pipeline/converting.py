@@ -11,6 +11,7 @@ from faceswap_lib.conversion.guard import SwapCheck, check_swap
 from faceswap_lib.conversion.outputs import check_out
 from faceswap_lib.conversion.people_count import PeopleCount
 from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
+from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.conversion.stills import convert_stills, find_stills
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
@@ -113,9 +114,11 @@ def convert(
         counter = PictureCounter(detector, swapper)
 
         def sign_still(path: pathlib.Path) -> None:
-            write_provenance(path, dataclasses.replace(facts, people=counter.count()))
+            write_provenance(path, dataclasses.replace(facts, people=counter.count()), name=finished_name(path))
 
-        report = convert_stills(source, out, counter, counter, finish=sign_still, **shared)
+        plan = _plan(source, workspace, run, step, config, output_config, detect_config, track_config)
+        plan.pop("video")  # every picture's bytes are compared anyway
+        report = convert_stills(source, out, counter, counter, plan=plan, finish=sign_still, **shared)
         people = counter.total()
     else:
         plan = _plan(source, workspace, run, step, config, output_config, detect_config, track_config)
@@ -134,7 +137,7 @@ def convert(
             report = convert_video(source, out, swapper, detector, finish=sign, **shared)
     if consent is not None:
         record_consent(workspace, consent, _agreed_videos(workspace, inputs))
-    check = check_swap(report, see_people(), direction=config.direction, step=step)
+    check = check_swap(report, see_people(), direction=config.direction, step=step, code_shift=config.code_shift)
     return Conversion(report=report, check=check, people=people)
 
 

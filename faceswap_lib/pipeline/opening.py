@@ -53,7 +53,9 @@ def open_swapper(
     elif share is None:
         share = choose_share(lambda part: swapper.shifted(part * shift), people, config)
         if share:
-            logger.info("the original shows through: codes move %g of the way to the wanted person", share)
+            logger.info(
+                "the original person shows through in a sample: pushed towards the wanted one (--code-shift %g)", share
+            )
     return swapper.shifted(share * shift)
 
 
@@ -72,6 +74,6 @@ class LateSwapper:
 def look_at_people(workspace: Workspace, direction: str) -> People | None:
     """Who the two people are, or None, which is said, where nothing tells people apart."""
     if lack := DlibEmbedder.missing():
-        logger.info("nobody looks whether the original shows through (%s); see --code-shift", lack)
+        logger.info("nothing here can tell people apart, so the result's likeness is not checked (%s)", lack)
         return None
     return People.measure(workspace, direction, open_embedder())

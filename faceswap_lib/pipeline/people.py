@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceswap_lib.conversion import FaceSwapper, OutputConfig
-from faceswap_lib.conversion.people_count import PeopleCount, count_people
+from faceswap_lib.conversion.people_count import PeopleCount, count_people, relate_counts
 from faceswap_lib.conversion.stretch import Stretch
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig
@@ -36,7 +36,9 @@ class VideoPeople:
 
 
 def people_of_tracks(video: pathlib.Path, tracks: ClipTracks, output_config: OutputConfig) -> VideoPeople:
-    """Counts the people whose tracks are known already; others that the video shows are not known.
+    """Counts the people whose tracks are known already.
+
+    How many others the video shows is known if all of it is converted and whoever followed the faces has counted them.
 
     Args:
         video: The file.
@@ -44,7 +46,8 @@ def people_of_tracks(video: pathlib.Path, tracks: ClipTracks, output_config: Out
         output_config: Which part of the video is converted.
     """
     part = Stretch.of(video, output_config)
-    return VideoPeople(wanted=tracks, count=count_people(_within(tracks, part), None))
+    seen = tracks.seen if part.is_whole else None
+    return VideoPeople(wanted=tracks, count=relate_counts(_within(tracks, part), seen))
 
 
 @contextlib.contextmanager

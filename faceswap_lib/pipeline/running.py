@@ -1,27 +1,25 @@
 """From two videos to a swapped one; what was extracted and trained before is not done again."""
 
 import dataclasses
+import logging
 import pathlib
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
-from faceswap_lib.faces import ClipTracks
-from faceswap_lib.facesets import Workspace
+from faceswap_lib.faces import DetectConfig, TrackConfig
+from faceswap_lib.faces.choose import check_who
+from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace
 from faceswap_lib.media import probe_video
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.pipeline.converting import Conversion, convert
+from faceswap_lib.pipeline.converting import convert
 from faceswap_lib.pipeline.extracting import extract
-from faceswap_lib.training import RunConfig, TrainConfig, TrainReport, train
+from faceswap_lib.pipeline.report import RunReport, write_report
+from faceswap_lib.training import RunConfig, TrainConfig, train
 from faceswap_lib.training.reporter import PreviewCallback, StepCallback
 from faceswap_lib.training.run_folder import agree_networks
 
+logger = logging.getLogger(__name__)
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunReport:
-    """What a whole run did; `tracks` are the faces of the video that was converted."""
-
-    tracks: ClipTracks
-    training: TrainReport
-    conversion: Conversion
+OUTPUT = "swap.mp4"
 
 
 def run_all(
@@ -35,6 +33,12 @@ def run_all(
     run_config: RunConfig | None = None,
     convert_config: ConvertConfig | None = None,
     output_config: OutputConfig | None = None,
+    extract_config: ExtractConfig | None = None,
+    detect_config: DetectConfig | None = None,
+    track_config: TrackConfig | None = None,
+    who_a: str | None = None,
+    who_b: str | None = None,
+    overwrite: bool = False,
     on_log: StepCallback | None = None,
     on_preview: PreviewCallback | None = None,
     consent: str | None = None,
@@ -48,7 +52,8 @@ def run_all(
     Args:
         video_a: The video of A.
         video_b: The video of B.
-        workspace: Everything is written here; the result is `swap.mp4` in it.
+        workspace: Everything is written here: the result is `swap.mp4` in it, `side_by_side.mp4` and `report.html` are
+            there to judge it by.
         run: Name of the training run.
         network_config: Which networks.
         train_config: How they are trained.
@@ -56,6 +61,11 @@ def run_all(
             converted with what was learnt so far.
         convert_config: How the video is converted.
         output_config: What is written.
+        extract_config: Which faces are learnt from.
+        detect_config: How faces are found.
+        track_config: How they are followed, and whose; for both videos.
+        who_a, who_b: Whose face in one of the videos, instead of `track_config.who`.
+        overwrite: Replace faces that were extracted from another video or with other options.
         on_log: Called with every logged training step.
         on_preview: Called with every preview of the training.
         consent: Who agreed to the swap; kept in the workspace and stated in the output.
@@ -67,15 +77,36 @@ def run_all(
     Raises:
         FaceswapError: As the single steps do.
     """
-    convert_config = convert_config or ConvertConfig()
-    for video in (video_a, video_b):
-        probe_video(video)
-    agree_networks(workspace.run(run), network_config)
-    extractions = {
-        "a2b": extract(video_a, workspace, "src", consent=consent, progress=progress),
-        "b2a": extract(video_b, workspace, "dst", consent=consent, progress=progress),
+    convert_config, output_config = convert_config or ConvertConfig(), output_config or OutputConfig()
+    followed = track_config or TrackConfig()
+    followed_as: dict[Side, TrackConfig] = {
+        "src": dataclasses.replace(followed, who=who_a or followed.who),
+        "dst": dataclasses.replace(followed, who=who_b or followed.who),
     }
+    videos = (video_a, video_b)
+    for video, tracking in zip(videos, followed_as.values(), strict=True):
+        probe_video(video)
+        check_who(tracking.who)
+    agree_networks(workspace.run(run), network_config)
+
+    def extract_side(number: int, side: Side, name: str, video: pathlib.Path) -> ExtractReport:
+        logger.info("%d of 5: find %s's face in %s", number, name, video.name)
+        return extract(
+            video,
+            workspace,
+            side,
+            config=extract_config,
+            detect_config=detect_config,
+            track_config=followed_as[side],
+            overwrite=overwrite,
+            consent=consent,
+            progress=progress,
+        )
+
+    extractions = {"a2b": extract_side(1, "src", "A", video_a), "b2a": extract_side(2, "dst", "B", video_b)}
     tracks = extractions[convert_config.direction].tracks
+    steps = (train_config or TrainConfig()).steps
+    logger.info("3 of 5: learn both faces, in %d steps; you can stop at any time and go on later", steps)
     training = train(
         workspace,
         run=run,
@@ -86,15 +117,27 @@ def run_all(
         on_preview=on_preview,
         progress=progress,
     )
+    source, (old, new) = (video_a, "AB") if convert_config.direction == "a2b" else (video_b, "BA")
+    logger.info("4 of 5: replace %s's face in %s by %s's", old, source.name, new)
     conversion = convert(
-        video_a if convert_config.direction == "a2b" else video_b,
+        source,
         workspace,
-        workspace.root / "swap.mp4",
+        workspace.root / OUTPUT,
         run=run,
         config=convert_config,
         output_config=output_config,
+        detect_config=detect_config,
         tracks=tracks,
         overwrite=True,
         progress=progress,
     )
-    return RunReport(tracks=tracks, training=training, conversion=conversion)
+    logger.info("5 of 5: put input and result side by side, and write a report")
+    return write_report(
+        workspace.root,
+        videos,
+        direction=convert_config.direction,
+        output_config=output_config,
+        tracks=tracks,
+        training=training,
+        conversion=conversion,
+    )
