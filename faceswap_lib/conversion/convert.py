@@ -13,8 +13,9 @@ from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.outputs import check_out, piece_suffix, write_output
+from faceswap_lib.conversion.outputs import check_outputs, piece_suffix, write_output
 from faceswap_lib.conversion.pieces import LENGTH, Notes, Pieces
+from faceswap_lib.conversion.space import check_space
 from faceswap_lib.conversion.stages import Shot, panes, read_batches, run_stages, sample_interval, uses_parts
 from faceswap_lib.conversion.stretch import Stretch
 from faceswap_lib.conversion.swapper import FaceSwapper
@@ -23,8 +24,10 @@ from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, Tra
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
+from faceswap_lib.locks import hold
 from faceswap_lib.media import VideoWriter
 from faceswap_lib.progress import ProgressBar, show_progress
+from faceswap_lib.signals import Stop, Stopped, defer_stop
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +75,8 @@ def convert_video(
 
     Args:
         video: The video to convert.
-        out: What to write: .mp4, .m4v or .mov (H.264), .mkv (exact), .gif, or a folder for PNG files. It appears only
-            when it is whole.
+        out: What to write: .mp4, .m4v or .mov (H.264), .mkv (exact), .gif, or a folder for PNG files: a name without a
+            suffix, or a folder that is there. It appears only when it is whole. A symbolic link is refused.
         swapper: Writes the new faces.
         detector: Finds the old ones.
         config: How faces are swapped.
@@ -82,7 +85,7 @@ def convert_video(
         track_config: How faces are followed, and whose.
         tracks: The faces' tracks in the whole video, if they are known already; saves the first pass.
         plan: Plain JSON that tells this conversion from all others, so that a killed one goes on; None: it begins anew.
-        overwrite: Replace an output that is there already.
+        overwrite: Replace an output that is there already; in a folder only what a conversion wrote.
         finish: Called with each finished file before it gets its name, for what belongs into it.
         progress: Show progress bars.
 
@@ -90,14 +93,17 @@ def convert_video(
         What was done.
 
     Raises:
-        InputError: If the video cannot be read, shows no face at all, or the output cannot be written.
+        InputError: If the video cannot be read, shows no face at all, or the output cannot be written, is one of the
+            inputs, or has no room on its disk.
+        WorkspaceError: If another process converts to the same output.
     """
     config, output_config = config or ConvertConfig(), output_config or OutputConfig()
-    outs = {"picture": out} | ({"mask": output_config.mask_out} if output_config.mask_out else {})
+    mask_out = output_config.mask_out
+    outs = ({"mask": mask_out} if mask_out else {}) | {"picture": out}  # the picture last: it says that all is there
+    check_outputs(out, mask_out, {"the input": video}, overwrite=overwrite, plan=plan)
     stretch = Stretch.of(video, output_config)
-    for path in outs.values():
-        check_out(path, video, overwrite)
-    with Pieces(out, plan) as pieces:
+    check_space(outs, stretch, output_config)
+    with hold(out.with_name(f".{out.name}.parts"), what=f"the conversion to {out}"), Pieces(out, plan) as pieces:
         return _convert(
             video,
             outs,
@@ -134,7 +140,15 @@ def _convert(
     _write_pieces(video, outs, stretch, faces, pieces, swapper, config, output_config, progress)
     starts = np.cumsum([0, *(notes.frames for notes in pieces.done)])[:-1].tolist()
     for kind, path in outs.items():
+        if pieces.has_output(kind, path):  # it got its name before a kill
+            continue
         suffix = piece_suffix(path)
+
+        def finish_one(unfinished: pathlib.Path, kind: str = kind) -> None:
+            if finish is not None and kind == "picture":
+                finish(unfinished)
+            pieces.note_output(kind, unfinished)
+
         write_output(
             path,
             [(pieces.path(kind, number, suffix), stretch.start_of(first)) for number, first in enumerate(starts)],
@@ -142,7 +156,7 @@ def _convert(
             with_sound=kind == "picture",
             start=0.0 if stretch.start == 0 else float(stretch.seconds[0]),
             stop=None if stretch.is_whole else output_config.end,
-            finish=finish if kind == "picture" else None,
+            finish=finish_one,
             progress=progress,
         )
     notes = Notes()
@@ -216,10 +230,11 @@ def _write_pieces(
         finder=open_landmark_finder() if uses_parts(config) else None,
         sample_every=sample_interval(len(faces)),
     )
-    with contextlib.closing(shots), show_progress(title="convert", total=len(faces), disable=not progress) as bar:
+    bar = show_progress(title="convert", total=len(faces), disable=not progress)
+    with contextlib.closing(shots), bar, defer_stop() as stop:
         bar.update(pieces.frames)
         while pieces.frames < len(faces):
-            _write_piece(shots, outs, stretch, pieces, output_config, len(faces), bar)
+            _write_piece(shots, outs, stretch, pieces, output_config, len(faces), bar, stop)
 
 
 def _write_piece(
@@ -230,8 +245,13 @@ def _write_piece(
     config: OutputConfig,
     length: int,
     bar: ProgressBar,
+    stop: Stop,
 ) -> None:
-    """Writes the next piece's videos, and then what is known about it."""
+    """Writes the next piece's videos, and then what is known about it.
+
+    Raises:
+        Stopped: If that was asked for; the piece is not written then.
+    """
     first, number, info = pieces.frames, len(pieces.done), stretch.info
     widths = {"picture": info.width * panes(config.show), "mask": info.width}
     notes = Notes()
@@ -257,4 +277,7 @@ def _write_piece(
                 writers["mask"].write(np.repeat(shot.mask[..., None], 3, axis=2), seconds)
             notes.add(shot.notes)
             bar.update()
+            if stop.is_asked:
+                stop.saved = f"{first} of {length} frames are kept; the same command goes on there"
+                raise Stopped(stop.number, stop.saved)
     pieces.finish(notes)

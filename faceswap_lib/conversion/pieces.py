@@ -6,19 +6,34 @@ the next one needs to go on. Another input, run or option makes another plan, an
 """
 
 import dataclasses
+import logging
+import os
 import pathlib
-import shutil
-import zipfile
+import re
 
 import numpy as np
 
+from faceswap_lib.arrays import ArrayFileError, read_arrays
+from faceswap_lib.conversion.sidecar import content_digest
+from faceswap_lib.conversion.written import name_some
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.files import read_json, replacing, write_json
+
+logger = logging.getLogger(__name__)
 
 LENGTH = 240
 """Frames of a piece: as often as the encoder begins anew anyhow, so that pieces cost next to nothing."""
 
 PLAN = "plan.json"
+
+OUTPUTS = "outputs.json"
+"""Digests of the outputs that were made of the pieces and may have got their names."""
+
+_OURS = re.compile(
+    r"plan\.json|outputs\.json|tracks\.npz|\d{6}\.npz|(picture|mask)-\d{6}\.\w+"
+    r"|\.(plan|outputs)\.partial\.json|\.(tracks|\d{6})\.partial\.npz|\.(picture|mask)-\d{6}\.partial\.\w+"
+)
+"""Names of the files that are written here, the temporary ones too."""
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -68,14 +83,15 @@ class Pieces:
             out: The output.
             plan: Plain JSON that tells this conversion from all others; None keeps nothing for another time.
         """
-        self.folder = out.with_name(f".{out.name}.parts")
+        self.folder = parts_folder(out)
         self._is_kept = plan is not None
-        if not self._goes_on(plan):
+        if not _has_plan(self.folder, plan):
             self.remove()
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / PLAN, plan or {})
         self.done: list[Notes] = []
-        while (notes := self._read(len(self.done))) is not None:
+        present = set(os.listdir(self.folder))
+        while (notes := self._read(len(self.done), present)) is not None:
             self.done.append(notes)
 
     def __enter__(self) -> "Pieces":
@@ -108,34 +124,84 @@ class Pieces:
             )
         self.done.append(dataclasses.replace(notes))
 
-    def remove(self) -> None:
-        """Throws all pieces away."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+    def note_output(self, kind: str, finished: pathlib.Path) -> None:
+        """Notes a whole output right before it gets its name, so that the next call knows it as this one's."""
+        path = self.folder / OUTPUTS
+        known = read_json(path) if path.is_file() else {}
+        write_json(path, known | {kind: content_digest(finished)})
 
-    def _goes_on(self, plan: dict | None) -> bool:
-        try:
-            return plan is not None and read_json(self.folder / PLAN) == plan
-        except WorkspaceError:  # none there, or cut off while it was written
-            return False
+    def has_output(self, kind: str, path: pathlib.Path) -> bool:
+        """Whether an output was made of these pieces and is there, as it was made."""
+        return _is_noted(self.folder, kind, path)
+
+    def remove(self) -> None:
+        """Removes all pieces; what else lies in their folder stays, and is named."""
+        if not self.folder.is_dir():
+            return
+        (self.folder / PLAN).unlink(missing_ok=True)  # first: what a kill leaves is then nobody's
+        others = []
+        for path in sorted(self.folder.iterdir()):
+            if _OURS.fullmatch(path.name) and not path.is_dir():
+                path.unlink()
+            else:
+                others.append(path)
+        if others:
+            logger.warning("%s stays: it holds %s, which no conversion wrote", self.folder, name_some(others))
+        else:
+            self.folder.rmdir()
 
     def _notes_path(self, number: int) -> pathlib.Path:
         return self.folder / f"{number:06d}.npz"
 
-    def _read(self, number: int) -> Notes | None:
+    def _read(self, number: int, present: set[str]) -> Notes | None:
+        """Reads what is known about a piece; None if it is not whole, which is said where it should be."""
         path = self._notes_path(number)
-        if not path.is_file():
+        if path.name not in present:
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise WorkspaceError(f"{path}: cannot be read ({error}); remove {self.folder} and convert again") from error
-        return Notes(
-            frames=int(arrays["frames"]),
-            swapped=int(arrays["swapped"]),
-            masks=arrays["masks"].tolist(),
-            samples=list(arrays["samples"]),
-            points=list(arrays["points"]),
-            state={name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")},
-        )
+            arrays = read_arrays(path)
+            if not any(name.startswith(f"picture-{number:06d}.") for name in present):
+                raise ArrayFileError("its pictures are missing")
+            return Notes(
+                frames=int(arrays["frames"]),
+                swapped=int(arrays["swapped"]),
+                masks=arrays["masks"].tolist(),
+                samples=list(arrays["samples"]),
+                points=list(arrays["points"]),
+                state={name.removeprefix("state/"): each for name, each in arrays.items() if name.startswith("state/")},
+            )
+        except (ArrayFileError, KeyError, TypeError, ValueError) as error:
+            logger.warning("%s is damaged (%s): the conversion goes on before it", path, error)
+            return None
+
+
+def parts_folder(out: pathlib.Path) -> pathlib.Path:
+    """Where the pieces of an output lie."""
+    return out.with_name(f".{out.name}.parts")
+
+
+def is_interrupted(out: pathlib.Path, kind: str, path: pathlib.Path, plan: dict | None = None) -> bool:
+    """Whether an output that is there was made by a conversion which was stopped before it had made all of them.
+
+    Args:
+        out: The output beside which the pieces lie.
+        kind: "picture" or "mask".
+        path: The output that is there.
+        plan: Of the conversion that asks; None if that is not known yet.
+    """
+    folder = parts_folder(out)
+    return (plan is None or _has_plan(folder, plan)) and _is_noted(folder, kind, path)
+
+
+def _has_plan(folder: pathlib.Path, plan: dict | None) -> bool:
+    try:
+        return plan is not None and read_json(folder / PLAN) == plan
+    except WorkspaceError:  # none there, or cut off while it was written
+        return False
+
+
+def _is_noted(folder: pathlib.Path, kind: str, path: pathlib.Path) -> bool:
+    try:
+        return path.exists() and read_json(folder / OUTPUTS).get(kind) == content_digest(path)
+    except WorkspaceError:  # none there
+        return False
