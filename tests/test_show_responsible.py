@@ -50,7 +50,7 @@ def test_a_sidecar_and_nothing_are_tables_too(tmp_path):
     assert "no credentials" in show.credentials(out).data and "nowhere" in show.credentials(out).data
     write_provenance(out, make_facts(inputs))
     page = show.credentials(out).data
-    assert "in a sidecar beside it" in page and "anna.mp4, sha256" in page
+    assert "in a sidecar beside it" in page and "anna.mp4 (sha256" in page
     with pytest.raises(InputError, match="no such file"):
         show.credentials(tmp_path / "none.mp4")
 
@@ -60,9 +60,30 @@ def test_what_a_file_says_is_no_page_of_its_own(tmp_path):
     facts = make_facts(inputs)
     out = tmp_path / "swap.mkv"
     out.write_bytes(b"pictures")
-    object.__setattr__(facts, "consent", ("<script>alert(1)</script>",))
+    object.__setattr__(facts, "consent", ("<script>alert(1)</script>\x1b[2J\u202edesrever",))
     write_provenance(out, facts)
-    assert "<script>" not in show.credentials(out).data
+    page = show.credentials(out).data
+    assert "<script>" not in page and "\x1b" not in page and "\u202e" not in page and "desrever" in page
+
+
+def test_what_a_viewer_should_know_has_a_row_of_its_own(tmp_path):
+    inputs = make_inputs(tmp_path)
+    facts = make_facts(inputs)
+    learnt_from = {"src": {"video": "anna.mp4", "sha256": "a" * 64}, "dst": {"video": "ben.mov", "sha256": "b" * 64}}
+    object.__setattr__(facts, "options", {**facts.options, "label": False, "learnt_from": learnt_from})
+    object.__setattr__(facts, "uncovered", ("street.mp4",))
+    for out in (tmp_path / "swap.mkv", write_mp4(tmp_path / "swap.mp4", inputs[0])):
+        if not out.exists():
+            out.write_bytes(b"pictures")
+        write_provenance(out, facts)
+        page = show.credentials(out).data
+        for name, text in (
+            ("visible label", "NONE, it was switched off"),
+            ("trained on", "A: anna.mp4 (sha256 aaaaaaaaaaaaaaaa...), B: ben.mov (sha256 bbbbbbbbbbbbbbbb...)"),
+            ("no consent is recorded for", "street.mp4"),
+            ("in the input", "nobody counted the people"),
+        ):
+            assert f">{name}</th>" in page and f">{text}</td>" in page
 
 
 def test_scores_are_drawn_per_question():

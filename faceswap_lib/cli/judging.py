@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import sys
 from typing import Annotated
 
 import tyro
@@ -94,9 +95,9 @@ class Verify:
         from faceswap_lib.conversion.provenance import verify
 
         verdict = verify(self.file)
-        print("\n".join(verdict.summary))
+        print(_encodable("\n".join(verdict.summary)))
         if not (verdict.intact and verdict.ours):
-            raise FaceswapError(f"{self.file}: {verdict.summary[0]}")
+            raise FaceswapError(_encodable(f"{self.file}: {verdict.summary[0]}"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,6 +139,12 @@ class Doctor:
         print(json.dumps(dataclasses.asdict(report), indent=2) if self.json else to_text(report))
         if report.failed:
             raise FaceswapError(f"not measured: {', '.join(report.failed)}")
+
+
+def _encodable(text: str) -> str:
+    """Replaces what the terminal's encoding does not have by escapes: a statement may be in any language."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _read_limit(text: str) -> tuple[str, float]:

@@ -37,16 +37,16 @@ def to_plain(value: object) -> object:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def to_printable(text: object) -> str:
+def to_printable(text: object, *, longest: int = LONGEST) -> str:
     """Makes one line of a text that comes from a file.
 
     Control characters, escapes and marks that turn the direction of text become spaces, of which several count as one;
-    what is longer than `LONGEST` is cut. Of what is neither text nor a number nothing is shown but `UNKNOWN`.
+    what is longer than `longest` characters is cut. Of what is neither text nor a number nothing is shown but `UNKNOWN`.
     """
     if not isinstance(text, str | int | float):
         return UNKNOWN
     line = str(text)
-    cut = f"{line[:LONGEST]}... ({len(line):,} characters)" if len(line) > LONGEST else line
+    cut = f"{line[:longest]}... ({len(line):,} characters)" if len(line) > longest else line
     return " ".join("".join(letter if letter.isprintable() else " " for letter in cut).split())
 
 

@@ -6,9 +6,11 @@ import typing
 
 from faceswap_lib.conversion.credentials import has_c2pa, read_manifest
 from faceswap_lib.conversion.provenance import verify
+from faceswap_lib.conversion.statement import LONGEST, describe_facts, to_plain, to_printable
 from faceswap_lib.show.notebook import ipython_display
 
 _SHORT = 16  # digits of a hash that are shown
+_SAID = ("learnt_from", "direction", "label", "show", "start", "end")  # options that have a row of their own
 
 
 def credentials(path: pathlib.Path | str) -> typing.Any:
@@ -29,58 +31,65 @@ def credentials(path: pathlib.Path | str) -> typing.Any:
     verdict = verify(path)
     manifest = read_manifest(path) if path.is_file() and has_c2pa() else None
     rows = [("verdict", verdict.summary[0])]
-    rows += _manifest_rows(manifest) if manifest else _input_rows(verdict.facts)
-    rows += _fact_rows(verdict.facts)
+    rows += _manifest_rows(manifest) if manifest else []
+    rows += describe_facts(verdict.facts, path.name)
+    rows += _option_rows(verdict.facts)
     where = "inside the file" if manifest else "in a sidecar beside it" if verdict.facts else "nowhere"
     rows.append(("where it stands", where))
     cells = "".join(
-        f'<tr><th style="text-align:left;white-space:nowrap">{html.escape(name)}</th>'
-        f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+        f'<tr><th style="text-align:left;white-space:nowrap">{_escape(name)}</th>'
+        f'<td style="text-align:left">{_escape(value)}</td></tr>'
         for name, value in rows
     )
-    return display.HTML(f"<table><caption>{html.escape(path.name)}</caption>{cells}</table>")
+    return display.HTML(f"<table><caption>{_escape(str(to_plain(path.name)))}</caption>{cells}</table>")
+
+
+def _escape(text: str) -> str:
+    """Makes one line of text for a page: no markup, no control characters, none that turn its direction around."""
+    return html.escape(to_printable(text, longest=10 * LONGEST))
 
 
 def _manifest_rows(manifest: dict) -> list[tuple[str, str]]:
     """What C2PA itself knows: who signed, what was done, to what."""
     rows = []
-    for made_by in manifest.get("claim_generator_info") or []:
+    for made_by in _dicts(manifest.get("claim_generator_info")):
         rows.append(("claim generator", f"{made_by.get('name', '')} {made_by.get('version', '')}".strip()))
     signed = manifest.get("signature_info") or {}
     if signed:
         rows.append(("signed by", f"{signed.get('common_name', '?')}, {signed.get('issuer', '?')}"))
         rows.append(("signature", str(signed.get("alg", "?"))))
-    for assertion in manifest.get("assertions") or []:
-        label, data = str(assertion.get("label", "")), assertion.get("data") or {}
+    for assertion in _dicts(manifest.get("assertions")):
+        label, data = str(assertion.get("label", "")), assertion.get("data")
+        data = data if isinstance(data, dict) else {}
         if label.startswith("c2pa.actions"):
-            rows += [("action", _say_action(action)) for action in data.get("actions") or []]
+            rows += [("action", _say_action(action)) for action in _dicts(data.get("actions"))]
         elif label.startswith("c2pa.hash") and "hash" in data:
             rows.append(("hash of pictures and sound", f"{data.get('alg', '')} {data['hash']}".strip()))
-    for ingredient in manifest.get("ingredients") or []:
-        role = {"parentOf": "made from", "inputTo": "used for it"}.get(ingredient.get("relationship"), "ingredient")
+    for ingredient in _dicts(manifest.get("ingredients")):
+        role = {"parentOf": "made from", "inputTo": "used for it"}.get(
+            str(ingredient.get("relationship")), "ingredient"
+        )
         rows.append((role, f"{ingredient.get('title', '?')}, {_shorten(str(ingredient.get('description', '')))}"))
     return rows
 
 
-def _input_rows(facts: dict) -> list[tuple[str, str]]:
-    return [
-        ("made from", f"{entry.get('name')}, {_shorten('sha256 ' + str(entry.get('sha256')))}")
-        for entry in facts.get("inputs") or []
-    ]
-
-
-def _fact_rows(facts: dict) -> list[tuple[str, str]]:
-    """What this program states besides."""
-    if not facts:
+def _option_rows(facts: dict) -> list[tuple[str, str]]:
+    """Lists how the swap was made, as far as `describe_facts` has not said it."""
+    options = facts.get("options")
+    if not isinstance(options, dict):
         return []
-    rows = [
-        ("run", f"{facts.get('run')}, {facts.get('steps')} steps, direction {facts.get('direction')}"),
-        ("written", f"{facts.get('time')} by its own clock"),
-    ]
-    rows += [("consent", str(statement)) for statement in facts.get("consent") or []] or [("consent", "none stated")]
-    options = facts.get("options") or {}
-    chosen = (f"{name} {value}" for name, value in options.items() if name not in ("learnt_from", "direction"))
-    return [*rows, ("options", ", ".join(chosen))]
+    return [("options", ", ".join(f"{key} {_say(value)}" for key, value in options.items() if key not in _SAID))]
+
+
+def _say(value: object) -> str:
+    """Writes down a value, or a list of them; what is nested deeper is left out."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(to_printable, value))}]"
+    return "None" if value is None else to_printable(value)
+
+
+def _dicts(values: object) -> list[dict]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def _say_action(action: dict) -> str:
