@@ -2,7 +2,9 @@
 
 import dataclasses
 import logging
+import os
 import pathlib
+import re
 from typing import Annotated, Literal
 
 import tyro
@@ -22,6 +24,7 @@ from faceswap_lib.cli.common import (
 )
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.preflight import check_conversion
 from faceswap_lib.conversion.stills import find_stills
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.track import TrackConfig
@@ -33,6 +36,9 @@ from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import RunConfig
 
 logger = logging.getLogger(__name__)
+
+WEBCAM = re.compile("[0-9]{1,3}")
+"""Numbers of webcams; longer ones name files."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -187,7 +193,7 @@ class Convert:
 
     source: Annotated[
         tyro.conf.Positional[str],
-        Doc("a video, a picture, a folder of pictures, or the number of a webcam"),
+        Doc("a video, a picture, a folder of pictures, or the number of a webcam if nothing of that name is there"),
         tyro.conf.arg(metavar="SOURCE"),
     ]
     workspace: Project
@@ -204,9 +210,19 @@ class Convert:
 
     def __call__(self) -> None:
         workspace = Workspace(self.workspace)
-        is_webcam = self.source.isdigit()
+        is_webcam = WEBCAM.fullmatch(self.source) is not None and not os.path.lexists(self.source)
         source = int(self.source) if is_webcam else pathlib.Path(self.source)
         _check_swap_consent(workspace, self.consent, None if is_webcam else source)
+        check_conversion(
+            source,
+            [] if is_webcam else find_stills(source),
+            workspace,
+            self.out,
+            run=self.run,
+            output_config=self.output,
+            who=self.tracking.who,
+            overwrite=self.overwrite,
+        )
         load_keras()
         from faceswap_lib.pipeline import convert
 

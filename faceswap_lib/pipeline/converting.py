@@ -8,16 +8,16 @@ import pathlib
 from faceswap_lib import __version__
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.conversion.guard import SwapCheck, check_swap
-from faceswap_lib.conversion.outputs import check_out
 from faceswap_lib.conversion.people_count import PeopleCount
+from faceswap_lib.conversion.preflight import check_conversion, recording_path
 from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
 from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.conversion.stills import convert_stills, find_stills
-from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import ConsentVideo, check_statement, cover_videos, faceset_videos, record_consent
 from faceswap_lib.facesets.source import read_source
+from faceswap_lib.locks import hold
 from faceswap_lib.media import probe_video
 from faceswap_lib.media.webcam import record_webcam
 from faceswap_lib.options import options_to_dict
@@ -82,7 +82,9 @@ def convert(
         What was done, and whether it is a swap.
 
     Raises:
-        FaceswapError: If the source, the run or the output is none, or the consent says nothing.
+        FaceswapError: If the source, the run or the output is none, or the consent says nothing; if the output would
+            replace what is read, or cannot be written or signed; if another process converts to it. All of that is
+            looked at before any work.
     """
     if consent is not None:
         check_statement(consent)
@@ -90,10 +92,50 @@ def convert(
     stills = [] if isinstance(source, int) else find_stills(source)
     if not stills and not isinstance(source, int):
         probe_video(source)
-        check_out(out, source, overwrite)
+    who = (track_config or TrackConfig()).who
+    check_conversion(source, stills, workspace, out, run=run, output_config=output_config, who=who, overwrite=overwrite)
+    with contextlib.ExitStack() as held:
+        for path in (out, output_config.mask_out):
+            if path is not None:
+                held.enter_context(hold(path, what=f"the conversion to {path}"))
+        return _convert_held(
+            source,
+            stills,
+            workspace,
+            out,
+            run,
+            config,
+            output_config,
+            detect_config,
+            track_config,
+            tracks,
+            overwrite,
+            consent,
+            progress,
+        )
+
+
+def _convert_held(
+    source: pathlib.Path | int,
+    stills: list[pathlib.Path],
+    workspace: Workspace,
+    out: pathlib.Path,
+    run: str,
+    config: ConvertConfig,
+    output_config: OutputConfig,
+    detect_config: DetectConfig | None,
+    track_config: TrackConfig | None,
+    tracks: ClipTracks | None,
+    overwrite: bool,
+    consent: str | None,
+    progress: bool,
+) -> Conversion:
+    """Converts to an output that is checked, and held by this process."""
     networks, step = load_run(workspace, run)
     if isinstance(source, int):
-        source = _record(source, out, output_config, overwrite)
+        recording = recording_path(out)
+        record_webcam(source, recording, seconds=output_config.end)
+        source = recording
         output_config = dataclasses.replace(output_config, start=0.0, end=None)
     see_people = functools.cache(lambda: look_at_people(workspace, config.direction))
     swapper = LateSwapper(
@@ -139,16 +181,6 @@ def convert(
         record_consent(workspace, consent, _agreed_videos(workspace, inputs))
     check = check_swap(report, see_people(), direction=config.direction, step=step, code_shift=config.code_shift)
     return Conversion(report=report, check=check, people=people)
-
-
-def _record(camera: int, out: pathlib.Path, config: OutputConfig, overwrite: bool) -> pathlib.Path:
-    """Records a webcam beside the output, so that what was recorded can be converted again."""
-    recording = out.with_name(f"{out.stem}.webcam.mp4")
-    if (recording.exists() or out.exists()) and not overwrite:
-        found = recording if recording.exists() else out
-        raise InputError(f"{found} is already there; pass --overwrite or name another output")
-    record_webcam(camera, recording, seconds=config.end)
-    return recording
 
 
 def _agreed_videos(workspace: Workspace, inputs: tuple[ConsentVideo, ...]) -> tuple[ConsentVideo, ...]:

@@ -1,0 +1,79 @@
+"""What can be known to fail is looked for before hours of work, and before Keras is loaded: in the first second."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+from faceswap_lib.conversion.certificate import check_signing_key, config_folder
+from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.output_paths import check_paths, check_writable
+from faceswap_lib.conversion.outputs import check_outputs
+from faceswap_lib.conversion.still_outputs import StillOutputs
+from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.faces.choose import RULES
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets.consent import CONSENT, read_consent
+
+
+def check_conversion(
+    source: pathlib.Path | int,
+    stills: Sequence[pathlib.Path],
+    workspace: Workspace,
+    out: pathlib.Path,
+    *,
+    run: str,
+    output_config: OutputConfig,
+    who: str,
+    overwrite: bool,
+) -> None:
+    """Refuses a conversion whose run is missing, whose outputs cannot be written, or who would replace what it reads.
+
+    Args:
+        source: The video, picture or folder of pictures; or the number of a webcam.
+        stills: The pictures, if it is one or a folder of them.
+        workspace: Holds the run, the facesets and the consents, none of which an output may replace.
+        out: The output.
+        run: Name of the run.
+        output_config: Says where masks go.
+        who: Whose face; may be the path of a picture.
+        overwrite: Replace what is there already.
+
+    Raises:
+        InputError: With what to do.
+        FaceswapError: If the key that outputs are signed with cannot be read or kept.
+    """
+    if not (workspace.run(run) / "config.json").is_file():
+        raise WorkspaceError(f"no run '{run}' in {workspace.root}; run 'faceswap train' first")
+    read_consent(workspace)
+    check_writable(workspace.root)
+    read = {
+        "the folder of A's faces": workspace.faces("src"),
+        "the folder of B's faces": workspace.faces("dst"),
+        "the workspace's folder of masks": workspace.root / "binary_masks",
+        "the workspace's folder of saved faces": workspace.root / "faces",
+        "the workspace's folder of runs": workspace.root / "models",
+        "the file of consents": workspace.root / CONSENT,
+        "the folder of the signing key": config_folder(),
+    }
+    if who not in RULES and os.path.exists(who):
+        read["the picture of the wanted person"] = pathlib.Path(who)
+    outs = {"the output": out}
+    if output_config.mask_out is not None:
+        outs["the mask"] = output_config.mask_out
+    if stills:
+        check_paths(outs, read)
+        may_replace = overwrite or pathlib.Path(source).is_dir()  # there, what was written before is compared later
+        StillOutputs(source, stills, out, output_config.mask_out, overwrite=may_replace)
+    elif isinstance(source, int):
+        recording = recording_path(out)
+        check_outputs(out, output_config.mask_out, read, overwrite=overwrite, also={"the recording": recording})
+        if os.path.lexists(recording) and not (overwrite and recording.is_file()):
+            raise InputError(f"{recording} is already there; pass --overwrite or name another output")
+    else:
+        check_outputs(out, output_config.mask_out, read | {"the input": source}, overwrite=overwrite)
+    check_signing_key()
+
+
+def recording_path(out: pathlib.Path) -> pathlib.Path:
+    """Where a webcam is recorded: beside the output, so that what was recorded can be converted again."""
+    return out.with_name(f"{out.stem}.webcam.mp4")
