@@ -8,6 +8,7 @@ import logging
 import os
 import pathlib
 import re
+import signal
 import sys
 import typing
 from typing import Annotated
@@ -17,8 +18,10 @@ import tyro
 from faceswap_lib.cli.judging import Compare, Doctor, Evaluate, Verify
 from faceswap_lib.cli.keeping import Masks, SwapParts
 from faceswap_lib.cli.making import Convert, Demo, Extract, Run, Train
+from faceswap_lib.cli.streams import quiet_streams
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.facesets import Workspace
+from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.run_folder import stored_training
 
@@ -32,13 +35,29 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         arguments: Without the program's name; None means those of the shell.
 
     Returns:
-        0 done, 1 the work failed, 2 wrong use or unusable input.
+        0 done, 1 the work failed, 2 wrong use or unusable input, 128 and a signal's number if that stopped it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("faceswap_lib").setLevel(logging.INFO)
+    with quiet_streams() as finish_output:
+        logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        logging.raiseExceptions = False  # a message that cannot be shown ends nothing
+        logging.getLogger("faceswap_lib").setLevel(logging.INFO)
+        try:
+            code = _run(sys.argv[1:] if arguments is None else list(arguments))
+        except SystemExit:  # after --help
+            if finish_output() is None:
+                raise
+            code = 0
+        if (failure := finish_output()) is not None:
+            print(f"faceswap: the output is not whole: {failure.strerror}", file=sys.stderr)
+            code = code or FaceswapError.exit_code
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        _parse(sys.argv[1:] if arguments is None else list(arguments))()
+        with catch_signals():
+            _parse(arguments)()
     except FaceswapError as error:
         print(f"faceswap: {error}", file=sys.stderr)
         return error.exit_code
@@ -48,9 +67,12 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return InputError.exit_code
-    except KeyboardInterrupt:
-        print("faceswap: stopped; start the same command again", file=sys.stderr)
-        return 1
+    except Stopped as stop:
+        print(f"faceswap: {stop}; start the same command again to go on", file=sys.stderr)
+        return stop.exit_code
+    except KeyboardInterrupt:  # in a thread, or of a program that calls this
+        print("faceswap: stopped; start the same command again to go on", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 
