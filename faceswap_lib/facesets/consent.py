@@ -14,56 +14,15 @@ import pathlib
 import typing
 from collections.abc import Sequence
 
-import yaml
-
-from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.errors import InputError
+from faceswap_lib.facesets.consent_file import CONSENT, Consent, ConsentVideo, append_consent, read_consent
 from faceswap_lib.facesets.manifest import MANIFEST
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.workspace import Side, Workspace
-from faceswap_lib.files import file_digest, write_text
-
-CONSENT = "consent.yaml"
+from faceswap_lib.files import file_digest
 
 SHOWN_NAMES = 3
 """Names of videos that an error lists; a folder of pictures may have thousands."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ConsentVideo:
-    """A video or picture that a consent was given for."""
-
-    name: str
-    sha256: str
-
-    @classmethod
-    def of(cls, path: pathlib.Path) -> "ConsentVideo":
-        """Computes the fingerprint of a file.
-
-        Raises:
-            InputError: If there is no such file, or it cannot be read.
-        """
-        path = pathlib.Path(path)
-        if not path.is_file():
-            raise InputError(f"no such file: {path}; consent is recorded for the videos themselves")
-        try:
-            return cls(name=path.name, sha256=file_digest(path))
-        except OSError as error:
-            raise InputError(f"cannot read {path} ({error.strerror}); check its permissions") from error
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Consent:
-    """One recorded consent.
-
-    Attributes:
-        statement: Who agreed to what, in the user's own words.
-        time: When it was recorded, ISO 8601 in UTC; empty if the file does not say.
-        videos: The videos it was given for; empty if the file does not say.
-    """
-
-    statement: str
-    time: str = ""
-    videos: tuple[ConsentVideo, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,34 +57,13 @@ def record_consent(workspace: Workspace, statement: str, videos: Sequence[pathli
     if any(known.statement == statement.strip() and known.videos == named for known in read_consent(workspace)):
         return
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    entry = {"statement": statement.strip(), "time": now, "videos": [dataclasses.asdict(video) for video in named]}
-    added = "---\n" + yaml.safe_dump(entry, sort_keys=False, allow_unicode=True, width=100)
-    path = workspace.root / CONSENT
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_text(path, before + ("\n" if before and not before.endswith("\n") else "") + added)
+    append_consent(workspace, Consent(statement=statement.strip(), time=now, videos=named))
 
 
 def check_statement(statement: str) -> None:
     """Raises `InputError` if a consent statement says nothing."""
     if not statement.strip():
         raise InputError("expected a consent statement that says who agreed to what, got an empty one")
-
-
-def read_consent(workspace: Workspace) -> tuple[Consent, ...]:
-    """Reads what was agreed to, in the order of the file; nothing if there is no file.
-
-    Raises:
-        WorkspaceError: If the file is no YAML, or an entry has no statement.
-    """
-    path = workspace.root / CONSENT
-    if not path.exists():
-        return ()
-    try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # a date such as 31 February: ValueError
-        reason = " ".join(str(error).split())
-        raise WorkspaceError(f"{path}: expected YAML such as statement: 'who agreed to what' ({reason})") from error
-    return tuple(_to_consent(document, path) for document in documents if document is not None)
 
 
 def faceset_videos(workspace: Workspace) -> tuple[ConsentVideo, ConsentVideo]:
@@ -248,17 +186,3 @@ def _refuse(workspace: Workspace, names: Sequence[str]) -> InputError:
         f"a swap needs the consent of the people it shows, and there is no record of it for {shown}{more}\n"
         f'say who agreed to what in it: --consent "...", or statement: ... with name and sha256 under videos: in {path}'
     )
-
-
-def _to_consent(document: object, path: pathlib.Path) -> Consent:
-    """Checks one document; a hand-written time may be a YAML date."""
-    statement = document.get("statement") if isinstance(document, dict) else None
-    if not isinstance(statement, str) or not statement.strip():
-        raise WorkspaceError(f"{path}: expected statement: 'who agreed to what', got {document!r}; write one")
-    time, videos = document.get("time") or "", document.get("videos") or []
-    try:
-        named = tuple(ConsentVideo(name=str(video["name"]), sha256=str(video["sha256"])) for video in videos)
-    except (TypeError, KeyError) as error:
-        raise WorkspaceError(f"{path}: expected videos with name and sha256, got {videos!r}; leave them out") from error
-    is_date = isinstance(time, datetime.date)  # a datetime is one too
-    return Consent(statement=statement.strip(), time=time.isoformat() if is_date else str(time), videos=named)

@@ -10,6 +10,7 @@ import numpy as np
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.align import five_points, map_points
+from faceswap_lib.facesets import text_files
 from faceswap_lib.facesets.file_names import check_file_name
 from faceswap_lib.files import write_text
 from faceswap_lib.options import options_from_dict, options_to_dict
@@ -135,12 +136,12 @@ def read_lines(path: pathlib.Path) -> list[str]:
     """Reads the lines of a text file.
 
     Raises:
-        WorkspaceError: If it cannot be read or is not UTF-8.
+        WorkspaceError: If it cannot be read, is not UTF-8, or is longer than `limits` allow.
     """
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WorkspaceError(f"{path}: expected lines of JSON in UTF-8 ({error}); {ADVICE}") from error
+        return text_files.read_lines(path)
+    except WorkspaceError as error:
+        raise WorkspaceError(f"expected lines of JSON in UTF-8: {error}; {ADVICE}") from error
 
 
 def parse_object(line: str | bytes, origin: str) -> dict:

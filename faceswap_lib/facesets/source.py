@@ -5,9 +5,13 @@ import re
 import reprlib
 
 from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets.text_files import check_text_file
 from faceswap_lib.files import read_json
 
 SOURCE = "source.json"
+
+MOST_BYTES = 10_000_000
+"""Far more than the options of an extraction and the name of a video need."""
 
 NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f/]")
 
@@ -28,6 +32,7 @@ def read_source(folder: pathlib.Path) -> dict[str, str]:
     path = folder / SOURCE
     if not path.is_file():
         return {}
+    check_text_file(path, MOST_BYTES)
     source = {name: value for name, value in read_json(path).items() if name in ("video", "sha256")}
     video, digest = source.get("video", "video"), source.get("sha256", "0" * 64)
     if not isinstance(video, str) or video in ("", ".", "..") or NO_NAME.search(video):

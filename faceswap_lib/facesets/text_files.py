@@ -1,0 +1,60 @@
+"""Reading text files of a workspace, which may come from somebody else: not longer than work needs, and no devices."""
+
+import pathlib
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.limits import TEXT_BYTES
+
+MOST_IN_LINE = 1_000_000
+"""Characters of a line: a record of a face has some 4,000."""
+
+
+def check_text_file(path: pathlib.Path, most: int | None = None) -> None:
+    """Checks that a path is a file that is not too long to be read.
+
+    Args:
+        path: The file.
+        most: Bytes it may have, if they are fewer than `limits.TEXT_BYTES`.
+
+    Raises:
+        WorkspaceError: If it is missing, is no file, or has more bytes.
+    """
+    try:
+        if not path.is_file():
+            raise WorkspaceError(
+                f"{path}: expected a file, got {'something else' if path.exists() else 'nothing'} there"
+            )
+        size = path.stat().st_size
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if most is not None and size > most:
+        raise WorkspaceError(f"{path}: expected at most {most:,} bytes, got {size:,}; look into it, or move it away")
+    TEXT_BYTES.check(size, path, WorkspaceError)
+
+
+def read_text(path: pathlib.Path, most: int | None = None) -> str:
+    """Reads a text file in UTF-8; see `check_text_file`.
+
+    Raises:
+        WorkspaceError: If it is missing, is no file, has more bytes, or is not UTF-8.
+    """
+    check_text_file(path, most)
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    except UnicodeDecodeError as error:
+        raise WorkspaceError(f"{path}: expected text in UTF-8 ({error})") from error
+
+
+def read_lines(path: pathlib.Path) -> list[str]:
+    """Reads the lines of a text file in UTF-8.
+
+    Raises:
+        WorkspaceError: As `read_text`, and if a line has more than `MOST_IN_LINE` characters.
+    """
+    lines = read_text(path).splitlines()
+    for number, line in enumerate(lines, 1):
+        if len(line) > MOST_IN_LINE:
+            raise WorkspaceError(f"{path}:{number}: expected at most {MOST_IN_LINE:,} characters, got {len(line):,}")
+    return lines
