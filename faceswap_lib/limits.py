@@ -68,6 +68,7 @@ STREAMS = Limit("FACESWAP_MAX_STREAMS", 100, "streams of a video")
 TEXT_BYTES = Limit("FACESWAP_MAX_TEXT_BYTES", 256_000_000, "bytes of text")
 ARRAY_BYTES = Limit("FACESWAP_MAX_ARRAY_BYTES", 16_000_000_000, "bytes of arrays")
 ARCHIVE_BYTES = Limit("FACESWAP_MAX_ARCHIVE_BYTES", 100_000_000_000, "bytes of unpacked files")
+ARCHIVE_FILES = Limit("FACESWAP_MAX_ARCHIVE_FILES", 300_000, "files of an archive")
 ARCHIVE_RATIO = Limit("FACESWAP_MAX_ARCHIVE_RATIO", 50, "times its size in the archive")
 """How much bigger a file may be than it is in an archive: text gets a tenth, pictures hardly smaller."""
 
@@ -75,5 +76,5 @@ MODEL_BYTES = Limit("FACESWAP_MAX_MODEL_BYTES", 4_000_000_000, "bytes of weights
 
 ALL = (
     *(PICTURE_PIXELS, PICTURE_BYTES, FRAME_PIXELS, VIDEO_FRAMES, STREAMS),
-    *(TEXT_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_RATIO, MODEL_BYTES),
+    *(TEXT_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO, MODEL_BYTES),
 )

@@ -2,7 +2,6 @@
 
 import contextlib
 import fractions
-import os
 import pathlib
 import typing
 
@@ -11,35 +10,19 @@ import av.container
 from typing_extensions import Self
 
 from faceswap_lib.errors import VideoError
+from faceswap_lib.limits import FRAME_PIXELS, VIDEO_FRAMES
+from faceswap_lib.media.clock import VideoClock, may_jump
+from faceswap_lib.media.opening import check_frame_size, open_container
+
+ONE_PICTURE_PER_PACKET = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", "ffv1", "png", "rawvideo"})
+"""Codecs in which each packet holds exactly one shown picture, so that counting packets counts pictures."""
 
 # A file may end this much earlier than its header says without being called damaged (headers round).
 _MISSING_SECONDS = 0.5
-
-
-def open_container(path: pathlib.Path) -> av.container.InputContainer:
-    """Opens a media file for reading.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The open container; the caller closes it.
-
-    Raises:
-        VideoError: If there is no such file, it is a folder, or it is no media file FFmpeg knows.
-    """
-    path = pathlib.Path(path)
-    if path.is_dir():
-        raise VideoError(f"expected a video file, got a folder: {path}; name one file in it")
-    if not path.exists():
-        raise VideoError(f"no such file: {path}; check the name and the folder")
-    try:
-        # The prefix keeps a name such as "12:30.mp4" from being taken for a network address.
-        return av.open(f"file:{os.fspath(path)}", metadata_errors="replace")
-    except av.error.FFmpegError as error:
-        reason = error.strerror or type(error).__name__
-        message = f"expected a video file, got one that cannot be opened: {path} ({reason}); check that it plays"
-        raise VideoError(message) from error
+_JOIN_PACKETS = 4  # at most between the packet that a join makes look damaged, and the jump of the clock
+_LARGE_FRAME = 9_000_000
+_PROGRESSIVE = 1
+_WHOLE_PICTURES = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})  # both fields in one packet
 
 
 class VideoDecoder:
@@ -51,7 +34,10 @@ class VideoDecoder:
         path: The file.
         container: The open file.
         stream: Its first video stream that is no cover picture.
+        clock: Corrects the packets' times where the file's clock jumps.
         frame_count: Pictures decoded so far.
+        lost_at_start: Pictures before the first decoded one that cannot be decoded, because those they depend on are
+            missing.
         finished: Whether the end of what can be read was reached.
     """
 
@@ -65,12 +51,23 @@ class VideoDecoder:
             self.container.close()
             raise VideoError(f"expected a file with a video stream, got only {found}: {path}; choose another file")
         self.stream = pictures[0]
+        self.stream.codec_context.options = {"max_pixels": str(FRAME_PIXELS.value)}
         self.stream.thread_type = "AUTO"
+        if self.stream.codec_context.width * self.stream.codec_context.height > _LARGE_FRAME:
+            self.stream.codec_context.thread_count = 2  # each thread holds frames of its own
+        self.clock = VideoClock(may_jump(self.container))
         self.frame_count = 0
+        self.lost_at_start = 0
         self.finished = False
+        self._packet_times: list[int] = []
         self._packet_count = 0
+        self._hidden_count = 0
         self._damaged_count = 0
-        self._end_seconds = 0.0
+        self._since_corrupt = _JOIN_PACKETS
+        self._first_is_key = True
+        self._first_pts: fractions.Fraction | None = None
+        self._has_leading = False
+        self._end: fractions.Fraction | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +76,11 @@ class VideoDecoder:
         self.container.close()
 
     def packets(self) -> typing.Iterator[av.Packet]:
-        """Yields the stream's packets, the empty one that flushes the decoder last; notes damaged ones."""
+        """Yields the stream's packets at their corrected times, the empty one that flushes the decoder last.
+
+        Raises:
+            VideoError: If there are more than `limits.VIDEO_FRAMES`.
+        """
         demuxer = self.container.demux(self.stream)
         while True:
             try:
@@ -90,23 +91,47 @@ class VideoDecoder:
             if packet is None:
                 return
             if packet.size:
-                self._packet_count += 1
-                self._damaged_count += packet.is_corrupt
-                self._note_end(packet)
+                self._note(packet)
             yield packet
 
     def frames(self) -> typing.Iterator[av.VideoFrame]:
-        """Yields every picture that can be decoded."""
+        """Yields every picture that can be decoded.
+
+        Raises:
+            VideoError: If the pictures become larger than `limits.FRAME_PIXELS`.
+        """
         for packet in self.packets():
+            if self.frame_count == 0 and packet.pts is not None and not packet.is_discard:
+                self._packet_times.append(packet.pts)
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError:
+                check_frame_size(self.stream.codec_context.width, self.stream.codec_context.height, self.path)
                 self._damaged_count += 1
                 continue
             for frame in decoded:
+                check_frame_size(frame.width, frame.height, self.path)
+                if self.frame_count == 0 and frame.pts is not None:
+                    self.lost_at_start = sum(time < frame.pts for time in self._packet_times)
+                self._packet_times = []
                 self.frame_count += 1
                 yield frame
         self.finished = True
+
+    def counts_by_packets(self) -> bool:
+        """Says, after all packets, whether every one of them gave one picture, so that none need be decoded."""
+        context = self.stream.codec_context
+        is_whole = self._first_is_key and not self._has_leading and self.damage() is None
+        has_fields = context.field_order != _PROGRESSIVE and self.container.format.name not in _WHOLE_PICTURES
+        is_one = context.codec.canonical_name in ONE_PICTURE_PER_PACKET
+        return is_one and is_whole and not has_fields and len(self.clock.offsets) == 1
+
+    def loss(self) -> str | None:
+        """Says how many pictures at the beginning cannot be shown, or None."""
+        if not self.lost_at_start:
+            return None
+        count = self.lost_at_start
+        return f"begins between key frames: its first {count} pictures cannot be decoded; it is read from the next on"
 
     def damage(self) -> str | None:
         """Says what was wrong with what has been read so far, or None."""
@@ -115,9 +140,14 @@ class VideoDecoder:
         if self.finished and self.stream.frames > self._packet_count:
             return f"it should hold {self.stream.frames} packets but ends after {self._packet_count}"
         promised = self.promised_seconds()
-        if self.finished and not self.stream.frames and promised and self._end_seconds < promised - _MISSING_SECONDS:
-            return f"it should last {promised:.2f} s but ends after {self._end_seconds:.2f} s"
+        read = 0.0 if self._end is None else float(self._end - (self.stream.start_time or 0) * self.stream.time_base)
+        if self.finished and not self.stream.frames and promised and read < promised - _MISSING_SECONDS:
+            return f"it should last {promised:.2f} s but ends after {read:.2f} s"
         return None
+
+    def end(self) -> fractions.Fraction | None:
+        """Gives when the last picture read so far ends, on the clock of the frames' `pts`; None if nothing says."""
+        return self._end
 
     def promised_seconds(self) -> float | None:
         """Gives the length of the video stream that the file states, in seconds, or None."""
@@ -136,7 +166,25 @@ class VideoDecoder:
         """Gives width : height of one stored pixel; 1 if the file does not say."""
         return self.stream.sample_aspect_ratio or fractions.Fraction(1)
 
-    def _note_end(self, packet: av.Packet) -> None:
-        if packet.pts is not None:
-            last = packet.pts - (self.stream.start_time or 0) + (packet.duration or 0)
-            self._end_seconds = max(self._end_seconds, float(last * self.stream.time_base))
+    def _note(self, packet: av.Packet) -> None:
+        self._packet_count += 1
+        VIDEO_FRAMES.check(self._packet_count, self.path, VideoError)
+        self._since_corrupt += 1
+        if self.clock.correct(packet) and self._since_corrupt <= _JOIN_PACKETS:
+            self._damaged_count -= 1  # it was only followed by something else than it announced
+        if packet.is_corrupt:
+            self._damaged_count += 1
+            self._since_corrupt = 0
+        if self._packet_count == 1:
+            self._first_is_key = packet.is_keyframe
+        if packet.is_discard:
+            self._hidden_count += 1
+            return
+        if packet.pts is None:
+            return
+        pts = packet.pts * packet.time_base
+        if self._first_pts is None:
+            self._first_pts = pts
+        self._has_leading = self._has_leading or (pts < self._first_pts and self._hidden_count == 0)
+        end = pts + (packet.duration or 0) * packet.time_base
+        self._end = end if self._end is None else max(self._end, end)

@@ -8,7 +8,7 @@ import av
 
 from faceswap_lib.errors import VideoError
 from faceswap_lib.media.decoding import VideoDecoder
-from faceswap_lib.media.pixels import rotation_of
+from faceswap_lib.media.orientation import orientation_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class VideoInfo:
         duration: Seconds of video, None when the container does not say.
         rotation: Degrees by which the stored picture must be turned clockwise to stand upright: 0, 90, 180 or 270.
             `read_frames` has done it already.
+        is_mirrored: Whether left and right of the stored picture must be exchanged before that, as front cameras
+            write it; `read_frames` has done it, too.
         has_audio: Whether there is at least one sound stream.
         sample_aspect: Width : height of one pixel, after the rotation flag. Nearly always 1; where it is not (old
             television formats), pictures keep their stored pixels and a player stretches them.
@@ -42,6 +44,7 @@ class VideoInfo:
     rotation: int
     has_audio: bool
     sample_aspect: fractions.Fraction = fractions.Fraction(1)
+    is_mirrored: bool = False
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
@@ -78,8 +81,8 @@ def probe_video(path: pathlib.Path) -> VideoInfo:
         fps = decoder.frame_rate()
         if not fps:
             raise VideoError(f"expected a video with a frame rate, got none: {path}; convert it to MP4 first")
-        rotation = rotation_of(first)
-        lies_down = rotation in (90, 270)
+        orientation = orientation_of(first)
+        lies_down = orientation.swaps_axes
         aspect = decoder.sample_aspect()
         return VideoInfo(
             path=decoder.path,
@@ -88,7 +91,8 @@ def probe_video(path: pathlib.Path) -> VideoInfo:
             fps=fractions.Fraction(fps),
             frame_count=stream.frames or None,
             duration=_duration(decoder),
-            rotation=rotation,
+            rotation=orientation.rotation,
+            is_mirrored=orientation.is_mirrored,
             has_audio=bool(decoder.container.streams.audio),
             sample_aspect=1 / aspect if lies_down else aspect,
         )

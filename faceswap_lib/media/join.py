@@ -8,8 +8,8 @@ import av
 
 from faceswap_lib.errors import VideoError
 from faceswap_lib.files import replacing
-from faceswap_lib.media.decoding import open_container
-from faceswap_lib.media.sound import SoundTracks
+from faceswap_lib.media.carrying import SourceTracks
+from faceswap_lib.media.opening import open_container
 from faceswap_lib.media.writer import open_output
 
 
@@ -42,7 +42,7 @@ def join_videos(
                 stream = container.add_stream_from_template(first.streams.video[0])
             sound = None
             if audio_from is not None:
-                sound = SoundTracks(audio_from, container, start=audio_start, stop=audio_stop)
+                sound = SourceTracks(audio_from, container, start=audio_start, stop=audio_stop)
             container.start_encoding()
             for packet in _packets(pieces, stream):
                 container.mux(packet)

@@ -6,10 +6,17 @@ file names none, it is guessed from the size as players do. What we write names 
 so that programs that ignore the name see the same colours.
 """
 
+import logging
+import pathlib
+
 import av
-import cv2
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+
+from faceswap_lib.media.gamut import GamutConverter, converter_for
+from faceswap_lib.media.orientation import Orientation, orientation_of
+
+logger = logging.getLogger(__name__)
 
 # FFmpeg's numbers for colour matrices in a file (AVColorSpace), which `Colorspace` does not list.
 UNSPECIFIED_MATRIX = 2
@@ -19,8 +26,6 @@ BT601_MATRIX = 6
 # Without these two flags the fast paths of the scaler darken the picture by about one level of 255. They are
 # FFmpeg's SWS_ACCURATE_RND and SWS_FULL_CHR_H_INT, which PyAV names only since version 18.
 _EXACT = int(Interpolation.BILINEAR) | 0x40000 | 0x2000
-_CV2_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-_HDR_CURVES = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 
 
 def matrix_for_size(width: int, height: int) -> Colorspace:
@@ -28,59 +33,68 @@ def matrix_for_size(width: int, height: int) -> Colorspace:
     return Colorspace.ITU709 if width >= 1280 or height > 576 else Colorspace.ITU601
 
 
-def rotation_of(frame: av.VideoFrame) -> int:
-    """Says how far a decoded picture must be turned clockwise to stand upright.
-
-    FFmpeg reports the display matrix as a counter-clockwise turn in [-180, 180]; a phone held upright typically gives
-    -90 there, which is 90 here.
-
-    Args:
-        frame: A decoded picture with its side data.
-
-    Returns:
-        0, 90, 180 or 270; an odd angle goes to the nearest of them.
-    """
-    return round(-frame.rotation / 90) % 4 * 90
-
-
-def is_hdr(frame: av.VideoFrame) -> bool:
-    """Says whether a picture uses a high dynamic range curve (PQ or HLG), which 8-bit RGB cannot show as meant."""
-    return frame.color_trc in _HDR_CURVES
-
-
 class RgbConverter:
-    """Turns decoded pictures of one video into upright RGB arrays, all of one size."""
+    """Turns decoded pictures of one video into upright RGB arrays of BT.709, all of one size."""
 
-    def __init__(self):
+    def __init__(self, path: pathlib.Path):
+        """Takes the video's name, for what is said about its colors and its orientation."""
+        self._path = path
         self._size: tuple[int, int] | None = None
+        self._changed_size: tuple[int, int] | None = None
+        self._orientation: Orientation | None = None
+        self._colors: tuple[int, int] | None = None
+        self._convert: GamutConverter | None = None
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """Converts one picture.
 
         Args:
-            frame: A decoded picture; one whose size differs from the first is scaled to the first.
+            frame: A decoded picture; one whose upright size differs from the first's is scaled to that.
 
         Returns:
             (H, W, 3) uint8 RGB, C-contiguous, upright; the caller owns it.
         """
+        orientation = orientation_of(frame)
+        if self._orientation is None and not orientation.is_exact:
+            logger.warning("%s asks to be turned or scaled by more than quarters; only quarters are done", self._path)
+        size = (frame.height, frame.width) if orientation.swaps_axes else (frame.width, frame.height)
         if self._size is None:
-            self._size = frame.width, frame.height
+            self._size = size
+        elif size != self._size and size != self._changed_size:
+            sizes = (*size, *self._size)
+            logger.warning("%s changes its size to %dx%d; such frames are scaled to %dx%d", self._path, *sizes)
+            self._changed_size = size
+        self._orientation = orientation
+        if (frame.color_primaries, frame.color_trc) != self._colors:
+            self._take_colors(frame)
+        width, height = reversed(self._size) if orientation.swaps_axes else self._size
         unnamed = frame.colorspace == UNSPECIFIED_MATRIX
+        is_hdr = self._convert is not None and self._convert.is_hdr
         converted = self._reformatter.reformat(
             frame,
-            width=self._size[0],
-            height=self._size[1],
-            format="rgb24",
+            width=width,
+            height=height,
+            format="rgb48le" if is_hdr else "rgb24",
             src_colorspace=matrix_for_size(frame.width, frame.height) if unnamed else None,
             interpolation=_EXACT,
             threads=1,
         )
         image = np.ascontiguousarray(converted.to_ndarray())
-        if converted is frame:  # it was RGB already; the decoder may still need its copy
+        if self._convert is not None:
+            image = self._convert(image)
+        elif converted is frame:  # it was RGB already; the decoder may still need its copy
             image = image.copy()
-        turn = rotation_of(frame)
-        return cv2.rotate(image, _CV2_TURNS[turn]) if turn else image
+        return image if orientation.is_upright else orientation.apply(image)
+
+    def _take_colors(self, frame: av.VideoFrame) -> None:
+        self._colors = frame.color_primaries, frame.color_trc
+        self._convert = converter_for(*self._colors)
+        if self._convert is not None and self._convert.is_hdr:
+            words = "%s has high dynamic range (%s); it is tone-mapped to the standard range of BT.709"
+            logger.warning(words, self._path, self._convert.description)
+        elif self._convert is not None:
+            logger.info("%s: its colors (%s) are converted to BT.709", self._path, self._convert.description)
 
 
 class YuvConverter:

@@ -11,13 +11,10 @@ import av
 import numpy as np
 
 from faceswap_lib.errors import VideoError
-from faceswap_lib.media.decoding import VideoDecoder
-from faceswap_lib.media.pixels import RgbConverter, is_hdr
+from faceswap_lib.media.decoding import ONE_PICTURE_PER_PACKET, VideoDecoder
+from faceswap_lib.media.pixels import RgbConverter
 
 logger = logging.getLogger(__name__)
-
-# Codecs in which each packet holds exactly one shown picture, so that counting packets counts pictures.
-_ONE_PICTURE_PER_PACKET = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", "ffv1", "png", "rawvideo"})
 
 
 def read_frames(
@@ -29,7 +26,8 @@ def read_frames(
     iterator closes the file.
 
     A file that is damaged or cut off gives the pictures that can be read and then logs a warning; a transport stream,
-    which states no length, may be cut without a trace. High dynamic range is read without tone mapping, with a warning.
+    which states no length, may be cut without a trace. Wide and high-dynamic-range
+    colors become those of BT.709, with a word about it; see `gamut`.
 
     Args:
         path: A video file.
@@ -83,21 +81,43 @@ def read_times(path: pathlib.Path) -> np.ndarray:
     Raises:
         VideoError: If the file is missing or no video.
     """
+    return read_schedule(path)[0]
+
+
+def read_schedule(path: pathlib.Path) -> tuple[np.ndarray, float]:
+    """Reads when each picture of a video is shown, and when the last one ends.
+
+    Args:
+        path: A video file.
+
+    Returns:
+        (N,) float64 seconds after the first picture, as from `read_times`, and the seconds at which the last picture,
+        which may stay for longer than the others, gives way; after its time.
+
+    Raises:
+        VideoError: If the file is missing or no video.
+    """
     with VideoDecoder(path) as decoder:
-        if decoder.stream.codec_context.codec.canonical_name in _ONE_PICTURE_PER_PACKET:
+        if decoder.stream.codec_context.codec.canonical_name in ONE_PICTURE_PER_PACKET:
             shown = [packet.pts for packet in decoder.packets() if packet.size and not packet.is_discard]
-            if decoder.damage() is None and None not in shown and len(set(shown)) == len(shown) > 0:
+            if decoder.counts_by_packets() and None not in shown and len(set(shown)) == len(shown) > 0:
                 ticks = np.sort(np.array(shown, np.int64))
-                return (ticks - ticks[0]) * float(decoder.stream.time_base)
+                times = (ticks - ticks[0]) * float(decoder.stream.time_base)
+                return times, _end_of(decoder, times[-1], ticks[0] * decoder.stream.time_base)
     with VideoDecoder(path) as decoder:
-        return np.array([seconds for seconds, _ in _with_times(decoder)])
+        first, times = None, []
+        for seconds, frame in _with_times(decoder):
+            if not times and frame.pts is not None:
+                first = frame.pts * frame.time_base
+            times.append(seconds)
+        return np.array(times), _end_of(decoder, times[-1] if times else 0.0, first)
 
 
 def count_frames(path: pathlib.Path) -> int:
     """Counts the pictures that `read_frames` gives.
 
     Where the codec puts one picture in each packet the packets are counted, without decoding; for other codecs, and
-    for damaged files, everything is decoded.
+    for files that are damaged, joined or begin between key frames, everything is decoded.
 
     Args:
         path: A video file.
@@ -109,12 +129,31 @@ def count_frames(path: pathlib.Path) -> int:
         VideoError: If the file is missing or no video.
     """
     with VideoDecoder(path) as decoder:
-        if decoder.stream.codec_context.codec.canonical_name in _ONE_PICTURE_PER_PACKET:
+        if decoder.stream.codec_context.codec.canonical_name in ONE_PICTURE_PER_PACKET:
             count = sum(1 for packet in decoder.packets() if packet.size and not packet.is_discard)
-            if decoder.damage() is None:
+            if decoder.counts_by_packets():
                 return count
     with VideoDecoder(path) as decoder:
         return sum(1 for _ in decoder.frames())
+
+
+def first_picture_time(path: pathlib.Path) -> tuple[fractions.Fraction, int]:
+    """Finds when the first picture that can be decoded is shown, and how many before it cannot.
+
+    Args:
+        path: A video file.
+
+    Returns:
+        Seconds on the corrected clock of the file's packets, and pictures.
+
+    Raises:
+        VideoError: If the file is missing or no video.
+    """
+    with VideoDecoder(path) as decoder:
+        frame = next(decoder.frames(), None)
+        if frame is not None and frame.pts is not None:
+            return frame.pts * frame.time_base, decoder.lost_at_start
+        return (decoder.stream.start_time or 0) * decoder.stream.time_base, 0
 
 
 def _pictures(
@@ -129,14 +168,17 @@ def _timed_frames(
     decoder: VideoDecoder, start: int, stop: int | None, step: int
 ) -> typing.Generator[tuple[float, np.ndarray], None, None]:
     with decoder:
-        to_rgb = RgbConverter()
-        for index, (seconds, frame) in enumerate(itertools.islice(_with_times(decoder), start, stop, step)):
-            if index == 0 and is_hdr(frame):
-                logger.warning("%s has high dynamic range; its colours are read flatter than meant", decoder.path)
+        to_rgb = RgbConverter(decoder.path)
+        for seconds, frame in itertools.islice(_with_times(decoder), start, stop, step):
             yield seconds, to_rgb(frame)
         damage = decoder.damage()
         if decoder.finished and decoder.frame_count == 0:
             raise VideoError(f"expected a video, got a file without one readable picture: {decoder.path}")
+        if decoder.loss() is not None:
+            logger.warning("%s %s", decoder.path, decoder.loss())
+        if len(decoder.clock.offsets) > 1:
+            joins = len(decoder.clock.offsets) - 1
+            logger.info("%s: its clock jumps %d times, as in joined recordings; time goes on", decoder.path, joins)
         if damage is not None:
             logger.warning("%s is damaged: %s; read %d frames", decoder.path, damage, decoder.frame_count)
 
@@ -152,3 +194,19 @@ def _with_times(decoder: VideoDecoder) -> typing.Iterator[tuple[float, av.VideoF
         last = fractions.Fraction(0) if shown is None else shown
         first = last if first is None else first
         yield float(last - first), frame
+
+
+def _end_of(decoder: VideoDecoder, last: float, first: fractions.Fraction | None) -> float:
+    """When the last picture ends, in seconds after the first: as the packets, then as the container says, else one
+    period after it begins."""
+    period = float(1 / (decoder.frame_rate() or 1))
+    end = decoder.end()
+    if end is None or first is None:
+        return last + period
+    ends = [last + period if end - first <= last + 1e-6 else float(end - first)]
+    # A packet tells how long it is until the next is decoded; when the last picture ends only the stream tells.
+    begin = {"matroska,webm": first, "mov,mp4,m4a,3gp,3g2,mj2": 0}.get(decoder.container.format.name)
+    stated = decoder.promised_seconds()
+    if begin is not None and stated is not None and decoder.damage() is None and not decoder.lost_at_start:
+        ends.append(stated - float(begin))
+    return max(ends)

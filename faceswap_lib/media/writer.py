@@ -12,9 +12,9 @@ from typing_extensions import Self
 
 from faceswap_lib.errors import VideoError
 from faceswap_lib.files import replacing
+from faceswap_lib.media.carrying import SourceTracks
 from faceswap_lib.media.info import VideoInfo
 from faceswap_lib.media.pixels import YuvConverter
-from faceswap_lib.media.sound import SoundTracks
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mp4", ".mkv": "matroska"}
 
@@ -106,7 +106,7 @@ class VideoWriter:
         self._resources = contextlib.ExitStack()
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
-        self._sound: SoundTracks | None = None
+        self._sound: SourceTracks | None = None
 
     @classmethod
     def like(cls, path: pathlib.Path, info: VideoInfo, *, audio: bool = True, **options) -> Self:
@@ -218,7 +218,7 @@ class VideoWriter:
         else:
             self._to_yuv.tag(self._stream.codec_context)
         if self._audio_from is not None:
-            self._sound = SoundTracks(self._audio_from, container)
+            self._sound = SourceTracks(self._audio_from, container)
             resources.callback(self._sound.close)
         container.start_encoding()
         self._container = container

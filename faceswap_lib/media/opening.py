@@ -1,0 +1,122 @@
+"""Opening a media file of which nothing is believed: a plain local file, a known container, sizes within limits.
+
+Some formats are scripts that name other files or addresses (HLS, FFmpeg's concat, SDP, image patterns). They may hide
+under any name, so FFmpeg may use only containers that hold their own data, and no protocol but the file itself.
+"""
+
+import os
+import pathlib
+import stat
+
+import av
+import av.container
+
+from faceswap_lib.errors import VideoError
+from faceswap_lib.limits import FRAME_PIXELS, STREAMS, VIDEO_FRAMES
+from faceswap_lib.media.mp4_tables import check_tables
+
+_CONTAINERS = (
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "flv", "live_flv", "kux"),
+    *("ogg", "asf", "asf_o", "wtv", "mxf", "gxf", "nut", "dv", "rm", "rpl", "nsv", "ty", "pva", "swf", "lxf"),
+    *("mpegvideo", "m4v", "h261", "h263", "h264", "hevc", "vvc", "obu", "av1", "ivf", "vc1", "dirac", "dnxhd", "mjpeg"),
+    *("cavsvideo", "avs2", "avs3", "evc", "apv", "yuv4mpegpipe", "smjpeg", "filmstrip", "flic", "film_cpk", "dhav"),
+    *("gif", "apng", "webp_pipe", "png_pipe", "jpeg_pipe", "bmp_pipe", "tiff_pipe", "ppm_pipe", "pgm_pipe"),
+    *("j2k_pipe", "jpegxl_anim", "jpegxl_pipe", "qoi_pipe", "exr_pipe", "dpx_pipe", "cine", "ser", "mlv"),
+    *(
+        "mp3",
+        "aac",
+        "wav",
+        "w64",
+        "flac",
+        "ac3",
+        "eac3",
+        "aiff",
+        "caf",
+        "au",
+        "amr",
+        "ape",
+        "tta",
+        "wv",
+        "dts",
+        "truehd",
+    ),
+)
+"""FFmpeg's names of the containers that are read; none of them opens another file."""
+
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(_CONTAINERS),
+    "enable_drefs": "0",  # MP4 may say that its data lies in another file
+    "use_absolute_path": "0",
+}
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder", "name one file in it"),
+    (stat.S_ISFIFO, "a pipe", "write it to a file first"),
+    (stat.S_ISSOCK, "a socket", "write it to a file first"),
+    (stat.S_ISCHR, "a device", "name a file"),
+    (stat.S_ISBLK, "a device", "name a file"),
+)
+
+
+def open_container(path: pathlib.Path) -> av.container.InputContainer:
+    """Opens a media file for reading.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The open container; the caller closes it.
+
+    Raises:
+        VideoError: If there is no such file, it is no plain file, it is no container FFmpeg knows, or one of the types
+            that read other files, or it asks for more than `limits` allow.
+    """
+    path = pathlib.Path(path)
+    _check_plain(path)
+    check_tables(path)
+    pixels = FRAME_PIXELS.value
+    options = _OPTIONS | {"max_streams": str(STREAMS.value + 1), "max_pixels": str(pixels)}
+    try:
+        # The prefix keeps a name such as "12:30.mp4" from being taken for a network address.
+        container = av.open(f"file:{os.fspath(path)}", options=options, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        reason = error.strerror or type(error).__name__
+        message = f"expected a video file, got one that cannot be opened: {path} ({reason}); check that it plays"
+        raise VideoError(message) from error
+    try:
+        _check_limits(container, path)
+    except VideoError:
+        container.close()
+        raise
+    return container
+
+
+def check_frame_size(width: int, height: int, path: pathlib.Path) -> None:
+    """Refuses frames of more pixels than `limits.FRAME_PIXELS`.
+
+    Raises:
+        VideoError: With how to raise the limit.
+    """
+    FRAME_PIXELS.check(width * height, f"{path} ({width}x{height})", VideoError)
+
+
+def _check_plain(path: pathlib.Path) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        raise VideoError(f"no such file: {path}; check the name and the folder") from error
+    except (OSError, ValueError) as error:  # a name too long, a folder that may not be entered, a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoError(f"expected a video file, got {path!s:.200} ({reason}); check the name") from error
+    for is_kind, kind, advice in _KINDS:
+        if is_kind(mode):
+            raise VideoError(f"expected a video file, got {kind}: {path}; {advice}")
+
+
+def _check_limits(container: av.container.InputContainer, path: pathlib.Path) -> None:
+    STREAMS.check(len(container.streams), path, VideoError)
+    for stream in container.streams.video:
+        if stream.codec_context is not None:
+            check_frame_size(stream.codec_context.width, stream.codec_context.height, path)
+            VIDEO_FRAMES.check(stream.frames, path, VideoError)

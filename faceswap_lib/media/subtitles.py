@@ -1,0 +1,79 @@
+"""Carrying subtitles of a file into another: copied where its format holds them, text rewritten where it does not."""
+
+import fractions
+import struct
+
+import av
+import av.container
+from av.subtitles.stream import SubtitleStream
+
+_TEXT = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"})
+_COPIED = {
+    "mp4": frozenset({"mov_text"}),
+    "matroska": frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle"}),
+}
+_WRITTEN = {"mp4": "mov_text", "matroska": "subrip"}
+_MILLISECOND = fractions.Fraction(1, 1000)
+_STYLE = (
+    b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
+    b"SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, "
+    b"BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\r\n"
+    b"Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1\r\n\r\n"
+    b"[Events]\r\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\r\n"
+)
+
+
+def can_carry(output: av.container.OutputContainer, source: SubtitleStream) -> bool:
+    """Says whether an output can hold a subtitle stream; pictures of text (DVD, DVB) do not fit into MP4."""
+    if source.codec_context is None:
+        return False
+    return source.codec_context.codec.canonical_name in _TEXT | _COPIED[output.format.name]
+
+
+class SubtitleTrack:
+    """One subtitle stream.
+
+    Attributes:
+        target: The stream of the output.
+        dropped: Damaged packets that were left out.
+        overlapping: Always 0.
+    """
+
+    def __init__(self, output: av.container.OutputContainer, source: SubtitleStream, start: fractions.Fraction):
+        """Adds a stream to the output, header not yet written; `start` is the time of the source that becomes 0."""
+        self._output = output
+        self._start = start
+        self._last: int | None = None
+        self.dropped = self.overlapping = 0
+        self._is_copied = source.codec_context.codec.canonical_name in _COPIED[output.format.name]
+        if self._is_copied:
+            self.target = output.add_stream_from_template(source)
+            return
+        self.target = output.add_stream(_WRITTEN[output.format.name])
+        self.target.codec_context.subtitle_header = _STYLE
+        self.target.codec_context.time_base = self.target.time_base = _MILLISECOND
+
+    def feed(self, packet: av.Packet) -> None:
+        """Writes a packet; what begins before 0 is shown from there."""
+        if packet.pts is None or not packet.size:
+            return
+        begin = packet.pts * packet.time_base - self._start
+        end = begin + (packet.duration or 0) * packet.time_base
+        text = None
+        if not self._is_copied:
+            try:
+                text = b"\n".join(shown.dialogue for shown in packet.decode())
+            except av.error.FFmpegError:
+                self.dropped += 1
+                return
+            head = struct.pack(">H", len(text[:65535])) if self._output.format.name == "mp4" else b""
+        written = packet if text is None else av.Packet(head + text[:65535])
+        base = packet.time_base if text is None else _MILLISECOND
+        written.time_base = base
+        written.pts = round(max(begin, 0) / base)
+        if self._last is not None and written.pts <= self._last:
+            written.pts = self._last + 1
+        self._last = written.dts = written.pts
+        written.duration = max(1, round(end / base) - written.pts)
+        written.stream = self.target
+        self._output.mux(written)
