@@ -7,6 +7,7 @@ from faceswap_lib.media.info import probe_video as probe_video
 from faceswap_lib.media.join import join_videos as join_videos
 from faceswap_lib.media.reader import count_frames as count_frames
 from faceswap_lib.media.reader import read_frames as read_frames
+from faceswap_lib.media.reader import read_schedule as read_schedule
 from faceswap_lib.media.reader import read_timed_frames as read_timed_frames
 from faceswap_lib.media.reader import read_times as read_times
 from faceswap_lib.media.stills import read_image as read_image

@@ -1,6 +1,7 @@
 """Writing an animated GIF picture by picture."""
 
 import fractions
+import logging
 import os
 import pathlib
 import typing
@@ -12,15 +13,26 @@ import numpy as np
 from faceswap_lib.errors import VideoError
 from faceswap_lib.files import replacing
 
+logger = logging.getLogger(__name__)
+
 FASTEST = fractions.Fraction(50)
 """Pictures per second above which viewers play a GIF slowly; more are left out, evenly."""
 
 CLOCK = fractions.Fraction(1, 100)
 """A tick of the format, in seconds."""
 
+LONGEST = 65_535
+"""Ticks that the format lets a picture stay at most."""
+
 
 def write_gif(
-    frames: typing.Iterable[np.ndarray], path: pathlib.Path, *, fps: fractions.Fraction, loop: bool = True
+    frames: typing.Iterable[np.ndarray],
+    path: pathlib.Path,
+    *,
+    fps: fractions.Fraction,
+    times: typing.Sequence[float] | None = None,
+    length: float | None = None,
+    loop: bool = True,
 ) -> int:
     """Writes an animated GIF, each picture with the 256 colours that suit it best.
 
@@ -28,6 +40,8 @@ def write_gif(
         frames: (H, W, 3) uint8 RGB of one size.
         path: Where to; the file appears only when it is whole.
         fps: Pictures per second; above `FASTEST`, pictures are left out.
+        times: When each picture is shown, in seconds, rising; None for an even rate.
+        length: Seconds at which the last one ends; None if it stays as long as the one before.
         loop: Whether it starts again at its end.
 
     Returns:
@@ -36,8 +50,11 @@ def write_gif(
     Raises:
         VideoError: If there are no frames, or the file cannot be written.
     """
-    fps, written = fractions.Fraction(fps), 0
-    keep = max(fractions.Fraction(1), fps / FASTEST)
+    fps, written, last = fractions.Fraction(fps), 0, None
+    options = {"loop": "0" if loop else "-1"}
+    if times is not None and length is not None and len(times):
+        options["final_delay"] = str(_last_delay(times, length, path))
+    due = 0.0
     graph = stream = None
     try:
         with (
@@ -46,19 +63,21 @@ def write_gif(
                 f"file:{os.fspath(temporary)}",
                 "w",
                 format="gif",
-                container_options={"loop": "0" if loop else "-1"},
+                container_options=options,
             ) as container,
         ):
             for index, frame in enumerate(frames):
-                if index < written * keep:
+                seconds = float(index / fps) if times is None else float(times[index] - times[0])
+                if seconds < due - 1e-6:
                     continue
+                due, last = _next_due(seconds, due), _tick_of(seconds, last)
                 if graph is None:
                     graph = _palette_graph(frame)
-                    stream = container.add_stream("gif", rate=fps / keep)
+                    stream = container.add_stream("gif", rate=min(fps, FASTEST))
                     stream.height, stream.width = frame.shape[:2]
                     stream.pix_fmt, stream.codec_context.time_base = "pal8", CLOCK
                 picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-                picture.pts, picture.time_base = round(written * keep / fps / CLOCK), CLOCK
+                picture.pts, picture.time_base = last, CLOCK
                 graph.push(picture)
                 container.mux(stream.encode(graph.pull()))
                 written += 1
@@ -69,6 +88,33 @@ def write_gif(
         reason = error.strerror or type(error).__name__
         raise VideoError(f"expected to write {path} as GIF, got: {reason}; check the free space") from error
     return written
+
+
+def _next_due(seconds: float, due: float) -> float:
+    """When the next picture is wanted, after one shown at `seconds`; keeps the average where some are left out."""
+    shortest = float(1 / FASTEST)
+    return due + shortest if seconds < due + shortest else seconds + shortest
+
+
+def _tick_of(seconds: float, last: int | None) -> int:
+    """The tick at which a picture is shown; two after the one before at least."""
+    tick = round(seconds / CLOCK)
+    return tick if last is None else max(tick, last + round(1 / FASTEST / CLOCK))
+
+
+def _last_delay(times: typing.Sequence[float], length: float, path: pathlib.Path) -> int:
+    """Ticks for which the last picture that is written stays."""
+    due, last, longest = 0.0, None, 0
+    for seconds in (float(time - times[0]) for time in times):
+        if seconds >= due - 1e-6:
+            before = last
+            due, last = _next_due(seconds, due), _tick_of(seconds, last)
+            longest = max(longest, last - (before or 0))
+    delay = max(round(length / CLOCK) - last, 1)
+    if max(delay, longest) > LONGEST:
+        seconds = float(LONGEST * CLOCK)
+        logger.warning("%s: a picture of a GIF stays for %.0f s at most; longer ones are shortened", path, seconds)
+    return min(delay, LONGEST)
 
 
 def _palette_graph(frame: np.ndarray) -> av.filter.Graph:

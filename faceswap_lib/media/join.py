@@ -20,15 +20,19 @@ def join_videos(
     audio_from: pathlib.Path | None = None,
     audio_start: float = 0.0,
     audio_stop: float | None = None,
+    length: float | None = None,
 ) -> None:
     """Joins videos of one size and codec, as one `VideoWriter` after the other wrote them.
 
     Args:
         pieces: Files in order, each with the time in seconds at which its first picture is shown.
         out: The file to write, with the pieces' suffix; it appears only when it is whole.
-        audio_from: A media file whose sound to take, as `VideoWriter` does; None for silence.
+        audio_from: A media file whose sound, subtitles, chapters and title to take, as `VideoWriter` does; None for
+            silence.
         audio_start: Seconds of that file from which its sound is wanted.
         audio_stop: Seconds up to which it is wanted; None for all.
+        length: Seconds from the first picture to the end of the last, which may stay for longer than the others; None
+            if it does not.
 
     Raises:
         ValueError: If there are no pieces.
@@ -44,7 +48,7 @@ def join_videos(
             if audio_from is not None:
                 sound = SourceTracks(audio_from, container, start=audio_start, stop=audio_stop)
             container.start_encoding()
-            for packet in _packets(pieces, stream):
+            for packet in _with_length(_packets(pieces, stream), length):
                 container.mux(packet)
                 if sound is not None:
                     sound.advance(packet.dts * packet.time_base)
@@ -75,3 +79,19 @@ def _packets(
                 last = packet.dts * packet.time_base
                 packet.stream = stream
                 yield packet
+
+
+def _with_length(packets: typing.Iterator[av.Packet], length: float | None) -> typing.Iterator[av.Packet]:
+    """Lets the last picture stay until the end, where it is the last one that is decoded, too."""
+    before = latest = None
+    for packet in packets:
+        if before is not None:
+            yield before
+        before = packet
+        latest = packet.pts if latest is None else max(latest, packet.pts)
+    if before is None:
+        return
+    if length is not None and before.pts == latest:
+        stays = round(length / before.time_base) - before.pts
+        before.duration = max(stays, 1)
+    yield before

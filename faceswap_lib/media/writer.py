@@ -44,8 +44,9 @@ class VideoWriter:
     survive a round trip.
 
     The sound of `audio_from` is copied packet by packet where the file carries its codec (AAC, MP3, AC-3, E-AC-3, ALAC,
-    Opus, FLAC) and encoded to AAC otherwise: all streams, all of their length, starting where they started relative to
-    the first picture. A source without sound gives a file without sound.
+    Opus, FLAC; Matroska more) and encoded to AAC otherwise: all streams, all of their length, starting where they
+    started relative to the first picture, with languages, titles, defaults, subtitles and chapters; what is not carried
+    over is said. A source without sound gives a file without sound.
 
     Attributes:
         path: Where the file will be.
@@ -100,6 +101,8 @@ class VideoWriter:
         self._audio_from = audio_from
         self._lossless = self.path.suffix.lower() == LOSSLESS
         self._options = {} if self._lossless else {"crf": str(crf), "preset": preset}
+        if timed and not self._lossless:
+            self._options["bf"] = "0"  # so that the last packet is the last picture, which may stay for long
         self._timed = timed
         self._last_tick = -1
         self._to_yuv = YuvConverter(width, height)
