@@ -12,17 +12,23 @@ attributes that end in 0, 1, and so on. Keras 3 allows no `/` in a layer's name;
 Keras's own reader goes by the order of the layers, and what it says of a file that does not fit helps nobody.
 """
 
-import itertools
+import json
 import pathlib
+import tempfile
 import typing
 
 import numpy as np
 
+from faceswap_lib.arrays import read_arrays
 from faceswap_lib.errors import CheckpointError, InputError
+from faceswap_lib.limits import MODEL_BYTES
+from faceswap_lib.networks.child_process import run_child
+from faceswap_lib.networks.hdf5_reading import ARRAYS, ENVIRONMENT, INDEX, read_into
 
 if typing.TYPE_CHECKING:
-    import h5py
     import keras
+
+ADVICE = "remove it and fetch it anew"
 
 ROLES = frozenset({"kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"})
 """What Keras 2 calls weights; Keras 1 had other names, and such files go by order alone."""
@@ -32,7 +38,7 @@ StoredWeights = dict[str, list[tuple[str, np.ndarray]]]
 
 
 def read_weights(path: pathlib.Path) -> StoredWeights:
-    """Reads a weight file of Keras 2.
+    """Reads a weight file of Keras 2, in a process of its own: HDF5's library can crash on a damaged file.
 
     Args:
         path: The file.
@@ -42,29 +48,35 @@ def read_weights(path: pathlib.Path) -> StoredWeights:
 
     Raises:
         InputError: If there is no such file.
-        CheckpointError: If it is cut short, damaged, or something else.
+        CheckpointError: If it is cut short, damaged, something else, or needs other files or plugins to be read.
     """
-    import h5py
-
     path = pathlib.Path(path)
     if not path.is_file():
         raise InputError(f"{path}: expected a file of network weights, got none there")
-    if not h5py.is_hdf5(path):
-        raise CheckpointError(f"{path}: expected network weights in HDF5, got another kind of file; fetch it anew")
-    try:
-        with h5py.File(path, "r") as file:
-            root = file["model_weights"] if "layer_names" not in file.attrs and "model_weights" in file else file
-            groups = {name: root[name] for name in _read_names(root, "layer_names")}
-            stored = {
-                name.replace("/", "_"): [(weight, np.asarray(group[weight])) for weight in weights]
-                for name, group in groups.items()
-                if (weights := _read_names(group, "weight_names"))
-            }
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path}: cut short or damaged ({error}); remove it and fetch it anew") from error
-    if not stored:
+    MODEL_BYTES.check(path.stat().st_size, path, CheckpointError)
+    index, arrays = _receive(run_child(read_into, path, ENVIRONMENT, ADVICE), path)
+    if not index:
         raise CheckpointError(f"{path}: expected the weights of a Keras network, got an HDF5 file without layers")
+    stored: StoredWeights = {}
+    for number, (layer, weight) in enumerate(index):
+        stored.setdefault(layer.replace("/", "_"), []).append((weight, arrays[f"a{number}"]))
     return stored
+
+
+def _receive(handed: dict[str, bytes], path: pathlib.Path) -> tuple[list[list[str]], dict[str, np.ndarray]]:
+    """Checks what the other process handed over: layer and name of every array, and the arrays."""
+    try:
+        index = json.loads(handed[INDEX])
+        with tempfile.TemporaryDirectory(prefix="faceswap-") as folder:
+            file = pathlib.Path(folder) / ARRAYS
+            file.write_bytes(handed[ARRAYS])
+            arrays = read_arrays(file, [f"a{number}" for number in range(len(index))])
+        is_right = all(isinstance(layer, str) and isinstance(weight, str) for layer, weight in index)
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: what was read of it is damaged ({error}); {ADVICE}") from error
+    if not is_right or any(array.dtype.kind != "f" for array in arrays.values()):
+        raise CheckpointError(f"{path}: what was read of it are no weights; {ADVICE}")
+    return index, arrays
 
 
 def load_weights(model: "keras.Model", path: pathlib.Path) -> None:
@@ -104,18 +116,6 @@ def _compare(layer: "keras.Layer", stored: list[tuple[str, np.ndarray]]) -> str 
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             return f"{weight.name}: expected finite numbers, got {array.dtype} with others among them"
     return None
-
-
-def _read_names(group: "h5py.Group", attribute: str) -> list[str]:
-    """Reads a list of names, which may be split over several attributes."""
-    if attribute in group.attrs:
-        parts = [group.attrs[attribute]]
-    else:
-        numbered = (f"{attribute}{number}" for number in itertools.count())
-        parts = [group.attrs[name] for name in itertools.takewhile(group.attrs.__contains__, numbered)]
-    if not parts:
-        raise ValueError(f"{group.name} has no attribute {attribute}")
-    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
 
 
 def _list(names: list[str]) -> str:
