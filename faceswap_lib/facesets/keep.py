@@ -2,36 +2,32 @@
 
 `keep_facesets` writes one archive per faceset, built here and then copied in one piece; `fetch_facesets` unpacks what a
 workspace lacks. Nothing that goes wrong with the folder touches the workspace: it is logged and reported, and the
-caller goes on. `kept.json` in the workspace notes which archives it has seen; one that it has not seen is somebody's
-other work and is renamed, not replaced.
+caller goes on. An archive that this workspace has not seen, see `kept_note`, is somebody's other work and is renamed,
+not replaced.
 """
 
 import dataclasses
-import logging
+import filecmp
+import os
 import pathlib
+import secrets
 import shutil
-import tempfile
-import typing
-import zipfile
-import zlib
 
 import yaml
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.facesets.archive import Contents, digest_of, pack, read_contents, read_directory, unpack
+from faceswap_lib.facesets.archive import check_room, digest_of, pack, read_contents, read_directory, unpack
 from faceswap_lib.facesets.consent import CONSENT, read_consent
 from faceswap_lib.facesets.file_names import check_inside
+from faceswap_lib.facesets.keep_report import KeepReport, attempt, open_folder, while_held
+from faceswap_lib.facesets.kept_note import digest_ends, is_noted, note_kept, rename_earlier
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
 from faceswap_lib.facesets.progress import read_dropped
+from faceswap_lib.facesets.scratch import scratch_folder
 from faceswap_lib.facesets.set_aside import SET_ASIDE
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.workspace import Workspace
-from faceswap_lib.files import read_json, replacing, write_json, write_text
-
-logger = logging.getLogger(__name__)
-
-NOTE = "kept.json"
-"""In the workspace: a digest of each archive as it was last written or unpacked."""
+from faceswap_lib.files import flush_folder, replacing
 
 BUNDLES = {
     "face_src": ("binary_masks/face_src_eyes", "face_src"),
@@ -39,39 +35,6 @@ BUNDLES = {
     "faces": ("faces",),
 }
 """The archives, and the folders each holds, the one that makes it a faceset last."""
-
-TROUBLES = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, WorkspaceError)
-"""What reading an archive or a folder that vanishes may raise."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class KeepReport:
-    """What was carried between a workspace and a folder.
-
-    Attributes:
-        carried: What was written now.
-        unchanged: What was there already, the same.
-        left: What was left as it is, and why.
-        failed: What could not be carried, and why; nothing of the workspace is lost by it.
-    """
-
-    carried: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-
-    def __add__(self, other: "KeepReport") -> "KeepReport":
-        names = [field.name for field in dataclasses.fields(self)]
-        return KeepReport(**{name: getattr(self, name) + getattr(other, name) for name in names})
-
-    def to_text(self) -> str:
-        """The report in a few lines."""
-        lines = []
-        for word in ("carried", "unchanged", "left", "failed"):
-            found = getattr(self, word)
-            if found:
-                lines.append(f"{word}: {('; ' if word in ('left', 'failed') else ', ').join(found)}")
-        return "\n".join(lines) or "nothing there yet"
 
 
 def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
@@ -91,11 +54,16 @@ def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> KeepRepor
     if folder.resolve() == workspace.root.resolve():
         raise InputError(f"expected a folder beside the workspace to keep it in, got {folder} itself")
     report = attempt("folder", lambda: open_folder(folder))
-    if report.failed:
+    if report.failed or not workspace.root.is_dir():
         return report
-    for name in BUNDLES:
-        report += attempt(name, lambda name=name: _keep_bundle(workspace, folder, name))
-    return report + attempt(CONSENT, lambda: _add_consents(workspace, Workspace(folder)))
+
+    def carry() -> KeepReport:
+        report = KeepReport()
+        for name in BUNDLES:
+            report += attempt(name, lambda name=name: _keep_bundle(workspace, folder, name))
+        return report + attempt(CONSENT, lambda: _add_consents(workspace, Workspace(folder)))
+
+    return while_held(carry, workspace.root, folder)
 
 
 def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
@@ -112,33 +80,14 @@ def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> KeepRepo
     report = attempt("folder", lambda: open_folder(folder))
     if report.failed:
         return report
-    for name in BUNDLES:
-        report += attempt(name, lambda name=name: _fetch_bundle(folder, workspace, name))
-    return report + attempt(CONSENT, lambda: _add_consents(Workspace(folder), workspace))
 
+    def carry() -> KeepReport:
+        report = KeepReport()
+        for name in BUNDLES:
+            report += attempt(name, lambda name=name: _fetch_bundle(folder, workspace, name))
+        return report + attempt(CONSENT, lambda: _add_consents(Workspace(folder), workspace))
 
-def attempt(name: str, carry: typing.Callable[[], KeepReport]) -> KeepReport:
-    """Carries one thing; what goes wrong with it is logged and becomes part of the report.
-
-    Args:
-        name: What is carried.
-        carry: Carries it.
-    """
-    try:
-        return carry()
-    except TROUBLES as error:
-        logger.warning("%s: %s; what is here stays as it is", name, error)
-        return KeepReport(failed=(f"{name} ({error})",))
-
-
-def open_folder(folder: pathlib.Path) -> KeepReport:
-    """Makes the folder if need be, but none above it: those of a drive that is not mounted must not come to be.
-
-    Raises:
-        OSError: If the folder it lies in is not there.
-    """
-    folder.mkdir(exist_ok=True)
-    return KeepReport()
+    return while_held(carry, workspace.root)
 
 
 def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> KeepReport:
@@ -149,20 +98,21 @@ def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> KeepR
     if not here:
         return KeepReport()
     target = folder / f"{name}.zip"
-    there = read_directory(target)
-    if there == here:
-        _note(workspace, name, here)
+    if read_directory(target) == here:
+        note_kept(workspace.root, name, digest_of(here))
         return KeepReport(unchanged=(name,))
     left = ()
-    with tempfile.TemporaryDirectory(prefix=".keep-", dir=workspace.root) as scratch:
-        archive = pack(workspace.root, here, pathlib.Path(scratch) / target.name)
-        with replacing(target) as temporary:
+    with scratch_folder(workspace.root, "keep") as scratch:
+        archive = pack(workspace.root, here, scratch / target.name)
+        check_room(folder, archive.stat().st_size, target.name)
+        with replacing(target, mode=archive.stat().st_mode) as temporary:
             shutil.copyfile(archive, temporary)
-            if target.exists() and (there is None or digest_of(there) != _noted(workspace).get(name)):
-                earlier = target.with_name(f"{name}.earlier-{digest_of(there or {})[:8]}.zip")
-                target.replace(earlier)
+            there = read_directory(target)  # by now; another machine may have written it meanwhile
+            if there is None or (there and not is_noted(workspace.root, name, digest_of(there))):
+                earlier = rename_earlier(target, digest_of(there) if there else digest_ends(target))
                 left = (f"{earlier.name} (another faceset, or a damaged one, that lay there)",)
-    _note(workspace, name, here)
+            # Noted before it lies there: after a kill between the two it is still known as ours.
+            note_kept(workspace.root, name, digest_of(here))
     return KeepReport(carried=(name,), left=left)
 
 
@@ -173,27 +123,48 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Keep
     if present := _list_files(workspace, name):
         there = read_directory(archive)
         if there is not None and read_contents(workspace.root, BUNDLES[name]) == there:
-            _note(workspace, name, there)
+            note_kept(workspace.root, name, digest_of(there))
             return KeepReport(unchanged=(name,))
         return KeepReport(left=(f"{name} (the workspace has its own, of {len(present)} files)",))
     workspace.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=workspace.root) as scratch:
-        copy = pathlib.Path(shutil.copyfile(archive, pathlib.Path(scratch) / archive.name))
-        unpacked = pathlib.Path(scratch) / "unpacked"
+    left = []
+    with scratch_folder(workspace.root, "fetch") as scratch:
+        check_room(scratch, archive.stat().st_size, archive.name)
+        copy = pathlib.Path(shutil.copyfile(archive, scratch / archive.name))
+        unpacked = scratch / "unpacked"
         held = unpack(copy, unpacked, BUNDLES[name])
         if name != "faces":
             _check_faceset(copy.name, unpacked / name, held)
         for part in BUNDLES[name]:
             check_inside(workspace.root / part, workspace.root)
-        _note(workspace, name, read_directory(copy))
+        note_kept(workspace.root, name, digest_of(read_directory(copy) or {}))
+        if hasattr(os, "sync"):
+            os.sync()  # thousands of small files: one after the other would take minutes
         for part in BUNDLES[name]:
-            place = workspace.root / part
-            if place.exists():  # empty, or masks whose faces are not there
-                shutil.rmtree(place)
+            if earlier := _make_way(workspace.root / part, unpacked / part):
+                left.append(f"{earlier.relative_to(workspace.root).as_posix()} (what lay there without its faces)")
             if (unpacked / part).exists():
+                place = workspace.root / part
                 place.parent.mkdir(parents=True, exist_ok=True)
                 (unpacked / part).replace(place)
-    return KeepReport(carried=(name,))
+                flush_folder(place.parent)
+    return KeepReport(carried=(name,), left=tuple(left))
+
+
+def _make_way(place: pathlib.Path, coming: pathlib.Path) -> pathlib.Path | None:
+    """Frees the place of what comes: empty folders and what a killed attempt has put there go, all else is renamed."""
+    if not place.exists():
+        return None
+    files = [path for path in place.rglob("*") if not path.is_dir() or path.is_symlink()]
+    if all(_is_same(path, coming / path.relative_to(place)) for path in files):
+        shutil.rmtree(place)
+        return None
+    return rename_earlier(place, secrets.token_hex(4))
+
+
+def _is_same(path: pathlib.Path, other: pathlib.Path) -> bool:
+    is_plain = not path.is_symlink() and path.is_file() and other.is_file()
+    return is_plain and filecmp.cmp(path, other, shallow=False)
 
 
 def _check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
@@ -216,14 +187,6 @@ def _list_files(workspace: Workspace, name: str) -> list[pathlib.Path]:
     return [path for path in (workspace.root / BUNDLES[name][-1]).rglob("*") if path.is_file()]
 
 
-def _noted(workspace: Workspace) -> dict[str, str]:
-    return read_json(workspace.root / NOTE) if (workspace.root / NOTE).is_file() else {}
-
-
-def _note(workspace: Workspace, name: str, contents: Contents) -> None:
-    write_json(workspace.root / NOTE, _noted(workspace) | {name: digest_of(contents)})
-
-
 def _add_consents(source: Workspace, target: Workspace) -> KeepReport:
     """Adds the consents that one folder has and the other lacks; what was written by hand stays as it is."""
     known = read_consent(target)
@@ -238,7 +201,8 @@ def _add_consents(source: Workspace, target: Workspace) -> KeepReport:
     else:
         text = (source.root / CONSENT).read_text(encoding="utf-8")
     target.root.mkdir(exist_ok=True)
-    write_text(path, text)
+    with replacing(path, mode=(source.root / CONSENT).stat().st_mode) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
     return KeepReport(carried=(CONSENT,))
 
 
