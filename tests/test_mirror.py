@@ -1,5 +1,6 @@
 """The mirror: what it gets, what it gives back, and that nothing it does stops a training."""
 
+import json
 import logging
 import os
 import pathlib
@@ -17,16 +18,24 @@ from faceswap_lib.training.mirror import Mirror, copy_run
 from tests.conftest import contents, read_arrays
 
 
-def write_run(folder: pathlib.Path, *steps: int, rollbacks: int = 0) -> pathlib.Path:
-    """A run of files that are no larger than they must be."""
+def write_run(folder: pathlib.Path, *steps: int, rollbacks: int = 0, name: str = "", seed: int = 0) -> pathlib.Path:
+    """A run of files that are no larger than they must be; `name` is its id."""
+    arrays = {f"{group}/000": np.full(200, seed, np.float32) for group in GROUPS}
     for step in steps:
         path = folder / "checkpoints" / f"step-{step:08d}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, position=np.array([step, 10, rollbacks]), weights=np.full(2000, step, np.float32))
+        np.savez(path, position=np.array([step, 10, rollbacks]), **arrays)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text("{}")
+    (folder / "config.json").write_text(json.dumps({"id": name} if name else {}))
     (folder / "history.jsonl").write_text("".join(f'{{"step": {step}}}\n' for step in steps))
     return folder
+
+
+GROUPS = (
+    *("encoder", "decoder_a", "decoder_b", "averaged_encoder", "averaged_decoder_a", "averaged_decoder_b"),
+    *("discriminator_a", "discriminator_b", "generator_optimiser", "discriminator_optimiser"),
+)
+"""What a checkpoint without a digest must hold."""
 
 
 def steps_of(folder: pathlib.Path) -> list[int]:

@@ -5,17 +5,32 @@
 
 Facesets go as archives (`facesets.keep`), runs as a training's mirror has them in `folder`/models, so that
 `RunConfig.mirror` may be that folder; videos and results as they are.
+
+What lies there under the same name and is another project's, by a run's id or by the workspace's `kept_note`, is
+renamed; what a workspace has is never replaced by another project's.
 """
 
 import pathlib
 import typing
 
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.facesets.keep import KeepReport, attempt, fetch_facesets, keep_facesets, open_folder
-from faceswap_lib.files import copy_whole, is_copy
+from faceswap_lib.facesets.archive import check_room
+from faceswap_lib.facesets.keep import fetch_facesets, keep_facesets
+from faceswap_lib.facesets.keep_report import KeepReport, attempt, open_folder, while_held
+from faceswap_lib.facesets.kept_note import EARLIER, digest_ends, is_noted, note_kept, rename_earlier
+from faceswap_lib.facesets.scratch import scratch_folder
+from faceswap_lib.files import copy_whole, flush_folder, is_copy
 from faceswap_lib.training.checkpoint import progress_of
 from faceswap_lib.training.mirror import copy_run
 from faceswap_lib.training.run_folder import CONFIG
+from faceswap_lib.training.run_identity import (
+    describe_run,
+    find_copy,
+    find_other_faces,
+    has_run,
+    is_same_run,
+    set_run_aside,
+)
 
 MODELS = "models"
 VIDEOS = ("clips", "videos")
@@ -23,6 +38,9 @@ VIDEOS = ("clips", "videos")
 
 RESULTS = ("*.mp4", "*.mkv", "*.gif", "*.html", "*.provenance.json")
 """What a notebook leaves at the top of its workspace for people to look at; kept, not fetched."""
+
+SIDECAR = ".provenance.json"
+"""What a result's name gets for the file that says where it comes from."""
 
 
 def keep_work(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
@@ -42,11 +60,16 @@ def keep_work(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
     if (opened := attempt("folder", lambda: open_folder(folder))).failed:
         return opened
     report = keep_facesets(workspace, folder)
-    for name in _list_runs(workspace.root / MODELS):
-        report += _carry_run(name, workspace.root / MODELS, folder / MODELS)
-    for name in VIDEOS:
-        report += attempt(name, lambda name=name: _copy_files(workspace.root, folder, (f"{name}/*",)))
-    return report + attempt("results", lambda: _copy_files(workspace.root, folder, RESULTS))
+
+    def carry() -> KeepReport:
+        report = KeepReport()
+        for name in _list_runs(workspace.root / MODELS):
+            report += attempt(f"{MODELS}/{name}", lambda name=name: _keep_run(name, workspace, folder))
+        for name in VIDEOS:
+            report += attempt(name, lambda name=name: _keep_files(workspace, folder, (f"{name}/*",)))
+        return report + attempt("results", lambda: _keep_files(workspace, folder, RESULTS))
+
+    return report + while_held(carry, workspace.root, folder) if workspace.root.is_dir() else report
 
 
 def fetch_work(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
@@ -63,15 +86,20 @@ def fetch_work(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
     if (opened := attempt("folder", lambda: open_folder(folder))).failed:
         return opened
     report = fetch_facesets(folder, workspace)
-    runs: list[str] = []
-    report += attempt(MODELS, lambda: runs.extend(_list_runs(folder / MODELS)) or KeepReport())
-    for name in runs:
-        report += _carry_run(name, folder / MODELS, workspace.root / MODELS)
-    for name in VIDEOS:
-        report += attempt(
-            name, lambda name=name: _copy_files(folder, workspace.root, (f"{name}/*",), missing_only=True)
-        )
-    return report
+
+    def carry() -> KeepReport:
+        runs: list[str] = []
+        fetched = attempt(MODELS, lambda: runs.extend(_list_runs(folder / MODELS)) or KeepReport())
+        for name in runs:
+            fetched += attempt(f"{MODELS}/{name}", lambda name=name: _fetch_run(name, folder, workspace))
+        everything = report + fetched
+        if (everything.carried or everything.unchanged) and not (everything.left or everything.failed):
+            fetched += attempt("results", lambda: _adopt_results(workspace, folder))
+        for name in VIDEOS:
+            fetched += attempt(name, lambda name=name: _fetch_files(folder, workspace, name))
+        return fetched
+
+    return report + while_held(carry, workspace.root)
 
 
 def list_results(workspace: Workspace) -> list[pathlib.Path]:
@@ -80,45 +108,113 @@ def list_results(workspace: Workspace) -> list[pathlib.Path]:
 
 
 def _list_runs(models: pathlib.Path) -> list[str]:
-    return sorted(path.parent.name for path in models.glob(f"*/{CONFIG}") if not path.parent.name.startswith("."))
+    """The runs in a folder, without those that were set aside there."""
+    names = sorted(path.parent.name for path in models.glob(f"*/{CONFIG}"))
+    return [name for name in names if not name.startswith(".") and not EARLIER.search(name)]
+
+
+def _keep_run(name: str, workspace: Workspace, folder: pathlib.Path) -> KeepReport:
+    """Copies a run unless its copy is further; another run's copy is set aside, and its own brought back from there."""
+    run, place, left = workspace.run(name), folder / MODELS / name, ()
+    own = find_copy(place.parent, run)
+    if place.exists() and (own != place or (has_run(place) and not is_same_run(run, place))):
+        earlier = set_run_aside(place)
+        left = (f"{MODELS}/{earlier.name} (another run, which lay there)",)
+    if own != place:
+        own.rename(place)
+        flush_folder(place.parent)
+    return KeepReport(left=left) + _carry_run(name, run, place)
+
+
+def _fetch_run(name: str, folder: pathlib.Path, workspace: Workspace) -> KeepReport:
+    """Copies a run that this workspace lacks or is behind of, unless it is another one or of other people's faces."""
+    title, run, copy = f"{MODELS}/{name}", workspace.run(name), folder / MODELS / name
+    if has_run(run):
+        copy = find_copy(copy.parent, run)
+        if not is_same_run(run, copy):
+            return KeepReport(left=(f"{title} (there it is {describe_run(copy)}, here {describe_run(run)})",))
+    elif other := find_other_faces(copy, workspace.root):
+        return KeepReport(left=(f"{title} (trained on other people than those in {' and '.join(other)} here)",))
+    return _carry_run(name, copy, run)
 
 
 def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> KeepReport:
-    """Copies a run unless the other place is as far or further; a run that was not there comes whole or not at all."""
+    """Copies a run unless the other place is further; a run that was not there comes whole or not at all."""
+    title = f"{MODELS}/{name}"
+    ours, theirs = (progress_of(place / "checkpoints") for place in (source, target))
+    if theirs > ours:
+        return KeepReport(left=(f"{title} (at step {theirs[1]} there, {max(ours[1], 0)} here)",))
+    check_room(target, sum(path.stat().st_size for path in source.rglob("*") if path.is_file()), title)
+    if target.exists():
+        is_changed = copy_run(source, target)
+    else:
+        target.parent.mkdir(exist_ok=True)
+        with scratch_folder(target.parent, "carry") as scratch:
+            is_changed = copy_run(source, scratch / name)
+            if is_changed:
+                (scratch / name).replace(target)
+                flush_folder(target.parent)
+    if theirs == ours and not is_changed:
+        return KeepReport(unchanged=(title,))
+    return KeepReport(carried=(f"{title} at step {max(ours[1], 0)}",))
 
-    def carry() -> KeepReport:
-        title = f"{MODELS}/{name}"
-        ours, theirs = (progress_of(place / name / "checkpoints") for place in (source, target))
-        if theirs == ours:
-            return KeepReport(unchanged=(title,))
-        if theirs > ours:
-            return KeepReport(left=(f"{title} (at step {theirs[1]} there, {max(ours[1], 0)} here)",))
-        if (target / name).exists():
-            copy_run(source / name, target / name)
+
+def _keep_files(workspace: Workspace, folder: pathlib.Path, patterns: typing.Iterable[str]) -> KeepReport:
+    """Copies files whose copies are not there or differ; those that are not this workspace's own are renamed first."""
+    report = KeepReport()
+    for path in _list_files(workspace.root, patterns):
+        name = path.relative_to(workspace.root).as_posix()
+        report += attempt(name, lambda path=path, name=name: _keep_file(workspace, path, folder / name, name))
+    return report
+
+
+def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, name: str) -> KeepReport:
+    digest, left = digest_ends(path), ()
+    if is_copy(path, copy):
+        note_kept(workspace.root, name, digest)
+        return KeepReport(unchanged=(name,))
+    check_room(copy, path.stat().st_size, name)
+    if copy.exists() and not is_noted(workspace.root, name, digest_ends(copy)):
+        sidecar = copy.with_name(copy.name + SIDECAR)
+        earlier = rename_earlier(copy, digest_ends(copy))
+        if sidecar.is_file():
+            sidecar.rename(earlier.with_name(earlier.name + SIDECAR))
+        left = (f"{earlier.relative_to(copy.parents[name.count('/')]).as_posix()} (another file, which lay there)",)
+    note_kept(workspace.root, name, digest)
+    copy_whole(path, copy, same_age=True)
+    return KeepReport(carried=(name,), left=left)
+
+
+def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> KeepReport:
+    """Copies the files that a workspace lacks; each whole or not at all."""
+    carried, unchanged, left = [], [], []
+    for path in _list_files(folder, (f"{name}/*",)):
+        title = path.relative_to(folder).as_posix()
+        if EARLIER.search(path.name):
+            continue
+        copy = workspace.root / title
+        if copy.exists() and not is_copy(path, copy):
+            left.append(f"{title} (the workspace has another)")
+            continue
+        if copy.exists():
+            unchanged.append(title)
         else:
-            partial = target / f".{name}.partial"
-            copy_run(source / name, partial)
-            partial.replace(target / name)
-        return KeepReport(carried=(f"{title} at step {ours[1]}",))
-
-    return attempt(f"{MODELS}/{name}", carry)
+            check_room(copy, path.stat().st_size, title)
+            copy_whole(path, copy, same_age=True)
+            carried.append(title)
+    return KeepReport(carried=tuple(carried), unchanged=tuple(unchanged), left=tuple(left))
 
 
-def _copy_files(
-    source: pathlib.Path, target: pathlib.Path, patterns: typing.Iterable[str], *, missing_only: bool = False
-) -> KeepReport:
-    """Copies files that are not there, or are older or of another size there; each whole or not at all."""
-    carried, unchanged = [], []
-    for path in sorted((path for pattern in patterns for path in source.glob(pattern)), key=_notes_last):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        name = path.relative_to(source)
-        if (target / name).is_file() if missing_only else is_copy(path, target / name):
-            unchanged.append(name.as_posix())
-            continue
-        copy_whole(path, target / name, same_age=missing_only)  # what was fetched need not be kept again
-        carried.append(name.as_posix())
-    return KeepReport(carried=tuple(carried), unchanged=tuple(unchanged))
+def _adopt_results(workspace: Workspace, folder: pathlib.Path) -> KeepReport:
+    """Notes the results in a folder as this workspace's own: its faces and runs are, so it goes on with that work."""
+    for path in _list_files(folder, RESULTS):
+        note_kept(workspace.root, path.name, digest_ends(path))
+    return KeepReport()
+
+
+def _list_files(root: pathlib.Path, patterns: typing.Iterable[str]) -> list[pathlib.Path]:
+    found = sorted((path for pattern in patterns for path in root.glob(pattern)), key=_notes_last)
+    return [path for path in found if path.is_file() and not path.name.startswith(".")]
 
 
 def _notes_last(path: pathlib.Path) -> tuple[bool, str]:

@@ -2,7 +2,8 @@
 
 A thread of its own copies, so that training never waits; what fails is told once, counted, and tried again at the next
 checkpoint. What the mirror still lacks at the end is copied then. Histories are copied before the checkpoints they
-belong to: a checkpoint in the mirror never knows of more than lies beside it.
+belong to: a checkpoint in the mirror never knows of more than lies beside it. A run's id decides which copy is its own:
+another run of the same name is neither taken over nor replaced.
 """
 
 import logging
@@ -11,9 +12,10 @@ import threading
 import time
 import typing
 
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.files import copy_whole, is_copy, remove_emptied
 from faceswap_lib.training.checkpoint import KEPT, list_checkpoints, progress_of, read_progress
+from faceswap_lib.training.run_identity import describe_run, find_copy, find_other_faces, has_run, is_same_run
 
 logger = logging.getLogger(__name__)
 
@@ -61,21 +63,44 @@ class Mirror:
 
     @property
     def run(self) -> pathlib.Path:
-        """The run's folder in the mirror."""
-        return self._root / self._folder.name
+        """The run's folder in the mirror: under its name, or where it was set aside for another run."""
+        return find_copy(self._root, self._folder)
 
     def fetch(self) -> bool:
-        """Takes the run over from the mirror if the mirror is further.
+        """Takes the run over from the mirror if the mirror is further, or if there is none here.
 
         Returns:
             Whether it was.
+
+        Raises:
+            InputError: If the mirror has another run under this name, or one of other people's faces, or none of its
+                checkpoints is whole and there is no other; or if it cannot be read. Nothing is changed then, but in the
+                last case something may have been copied here.
         """
         self._make_root()
-        if progress_of(self.run / "checkpoints") <= progress_of(self._folder / "checkpoints"):
-            return False
-        copy_run(self.run, self._folder)
-        logger.info("%s is further than %s; going on from its copy", self.run, self._folder)
-        return True
+        try:
+            copy = self.run
+            if not has_run(copy):
+                return False
+            theirs, ours = (progress_of(run / "checkpoints") for run in (copy, self._folder))
+            if not has_run(self._folder):
+                self._check_takeover(copy, theirs)
+            elif not is_same_run(self._folder, copy):
+                raise InputError(
+                    f"mirror: {copy} holds {describe_run(copy)}, {self._folder} {describe_run(self._folder)}; choose "
+                    "another --mirror or --run, or move away the one that you do not want; nothing was changed"
+                )
+            elif theirs <= ours:
+                return False
+            copy_run(copy, self._folder)
+        except OSError as error:
+            raise InputError(
+                f"mirror: {self._root / self._folder.name} cannot be taken over ({error}); start again when the folder "
+                "is back and there is room here, or train without --mirror"
+            ) from error
+        if theirs > ours:
+            logger.info("%s is further than %s; going on from its copy", copy, self._folder)
+        return theirs > ours
 
     @property
     def is_behind(self) -> bool:
@@ -103,6 +128,16 @@ class Mirror:
         if self.is_behind:
             logger.warning("the mirror %s lacks the newest checkpoint; copy %s there", self.run, self._folder)
 
+    def _check_takeover(self, copy: pathlib.Path, progress: tuple[int, int]) -> None:
+        """Makes sure that a run which is only in the mirror is of this workspace's people, and can be read."""
+        advice = f"choose another --mirror or --run; if it is this project's, copy {copy} to {self._folder} yourself"
+        if other := find_other_faces(copy, self._folder.parent.parent):
+            raise InputError(
+                f"mirror: {copy} was trained on other people than those in {' and '.join(other)} here; {advice}"
+            )
+        if progress < (0, 0) and list_checkpoints(copy / "checkpoints"):
+            raise InputError(f"mirror: none of the checkpoints in {copy} is whole; move it away, or {advice}")
+
     def _make_root(self) -> None:
         try:
             self._root.mkdir(exist_ok=True)
@@ -120,7 +155,7 @@ class Mirror:
         """Copies what the run has after so many updates."""
         try:
             self._copy_forward()
-        except OSError as error:
+        except (OSError, WorkspaceError) as error:
             self._due_at = -float("inf")  # tried again at the next checkpoint
             self._note_failure(str(error))
         else:
@@ -130,12 +165,18 @@ class Mirror:
     def _copy_forward(self) -> None:
         if not self._root.is_dir():
             raise FileNotFoundError(f"{self._root} is not there")
-        theirs, ours = (progress_of(run / "checkpoints", thorough=False) for run in (self.run, self._folder))
+        copy = self.run
+        if has_run(copy) and not is_same_run(self._folder, copy):
+            raise FileExistsError(
+                f"{copy} holds {describe_run(copy)}, this is {describe_run(self._folder)}; move that one away, until "
+                "then nothing is copied there"
+            )
+        theirs, ours = (progress_of(run / "checkpoints", thorough=False) for run in (copy, self._folder))
         if theirs > ours:
             raise FileExistsError(
-                f"{self.run} is at step {theirs[1]}, this run at {ours[1]}; stop and start again to go on from there"
+                f"{copy} is at step {theirs[1]}, this run at {ours[1]}; stop and start again to go on from there"
             )
-        copy_run(self._folder, self.run, newest_alone=True)
+        copy_run(self._folder, copy, newest_alone=True)
 
     def _note_failure(self, reason: str) -> None:
         self.failures += 1
@@ -143,17 +184,20 @@ class Mirror:
             logger.warning("mirror: %s; training goes on, and the next checkpoint is copied again", reason)
 
 
-def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool = False) -> None:
+def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool = False) -> bool:
     """Makes one folder of a run the copy of another: options, histories, checkpoints, newest previews.
 
     Every file is whole or not there at any moment. Checkpoints that the copy should not have are removed at the end,
-    emptied first, see `remove_emptied`.
+    emptied first, see `remove_emptied`; those that are further than all of `source`, or cannot be read, stay.
 
     Args:
         source: The run.
-        target: Its copy.
+        target: Its copy; one that is another run's is the caller's to find out.
         newest_alone: Copy the newest checkpoint only; those that lead to it and are in `target` already stay beside it,
             as many as a run keeps. Otherwise `target` gets all checkpoints of `source` and no others.
+
+    Returns:
+        Whether anything was copied.
 
     Raises:
         OSError: If something cannot be read or written.
@@ -161,18 +205,34 @@ def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool =
     # Listed before the histories are copied, so that these reach at least as far.
     checkpoints = list_checkpoints(source / "checkpoints")[: 1 if newest_alone else None]
     previews = sorted((source / "previews").glob("step-*.png"))[-PREVIEWS_KEPT:]
+    is_changed = False
     for path in (*(source / name for name in TEXTS), *reversed(checkpoints), *previews):
         copy = target / path.relative_to(source)
-        if path.is_file() and (path.suffix in (".json", ".jsonl") or not is_copy(path, copy)):
-            _copy_file(path, copy)
+        is_due = newest_alone and path.name in TEXTS  # they have changed, and are not worth the comparison
+        if path.is_file() and (is_due or not _has_copy(path, copy)):
+            is_changed |= _copy_file(path, copy)
     wanted = [target / path.relative_to(source) for path in checkpoints]
     if newest_alone and wanted:
         if not wanted[0].is_file():
             raise FileNotFoundError(f"{checkpoints[0]} was removed before it was copied")
         wanted = _leading_to(wanted[0])
+    reached = max((progress for path in wanted if (progress := _read_briefly(path))), default=(-1, 0))
     for path in list_checkpoints(target / "checkpoints"):
-        if path not in wanted:
+        progress = None if path in wanted else _read_briefly(path)
+        if progress is not None and progress <= reached:
             remove_emptied(path)
+    return is_changed
+
+
+def _read_briefly(path: pathlib.Path) -> tuple[int, int] | None:
+    return read_progress(path, thorough=False) if path.is_file() else None
+
+
+def _has_copy(path: pathlib.Path, copy: pathlib.Path) -> bool:
+    try:
+        return is_copy(path, copy)
+    except FileNotFoundError:  # training has removed it meanwhile
+        return False
 
 
 def _leading_to(newest: pathlib.Path) -> list[pathlib.Path]:
@@ -183,10 +243,11 @@ def _leading_to(newest: pathlib.Path) -> list[pathlib.Path]:
     return before[:KEPT] or [newest]
 
 
-def _copy_file(source: pathlib.Path, target: pathlib.Path) -> None:
+def _copy_file(source: pathlib.Path, target: pathlib.Path) -> bool:
     try:
-        copy_whole(source, target)
+        copy_whole(source, target, same_age=True)
     except FileNotFoundError:
         if source.exists():
             raise
-        # Training went on meanwhile and has removed an old checkpoint.
+        return False  # training went on meanwhile and has removed an old checkpoint
+    return True

@@ -4,11 +4,13 @@ import dataclasses
 import hashlib
 import logging
 import pathlib
+import typing
 import uuid
 
 from faceswap_lib import __version__
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.facesets import Faceset
+from faceswap_lib.facesets import CropRecord, Faceset
+from faceswap_lib.facesets.source import read_source
 from faceswap_lib.files import read_json, write_json
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.options import options_from_dict, options_to_dict
@@ -18,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 CONFIG = "config.json"
 SCHEMA = 1
+
+LONGEST_ID = 100
+"""Letters of a run's id, at most; this version gives 32."""
 
 
 def agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
@@ -49,9 +54,31 @@ def stored_networks(folder: pathlib.Path) -> NetworkConfig:
     return options_from_dict(NetworkConfig, read_json(path).get("networks", {}), origin=str(path))
 
 
+def read_config(folder: pathlib.Path) -> dict:
+    """Reads a run's `config.json`; empty if there is none.
+
+    Raises:
+        WorkspaceError: If it is damaged: no JSON, an id that is no text, facesets that are not named values.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        return {}
+    stored = read_json(path)
+    name, facesets = stored.get("id", ""), stored.get("facesets", {})
+    if not isinstance(name, str) or len(name) > LONGEST_ID:
+        raise WorkspaceError(f"{path}: id: expected a text of at most {LONGEST_ID} letters, got {name!r:.60}")
+    if not isinstance(facesets, dict) or not all(isinstance(value, dict) for value in facesets.values()):
+        raise WorkspaceError(f"{path}: facesets: expected named values, got {facesets!r:.60}")
+    return stored
+
+
 def run_id(folder: pathlib.Path) -> str:
-    """What tells a run from all others, whatever its name; empty for one of a version that gave none."""
-    return read_json(folder / CONFIG).get("id", "")
+    """Reads what tells a run from all others, whatever its name; empty for one of a version that gave none.
+
+    Raises:
+        WorkspaceError: If `config.json` is damaged.
+    """
+    return read_config(folder).get("id", "")
 
 
 def stored_training(folder: pathlib.Path) -> TrainConfig | None:
@@ -74,9 +101,7 @@ def write_config(
 
     faces = {faceset.folder.name: _describe(faceset) for faceset in facesets}
     options = options_to_dict(config)
-    before = {}
-    if (folder / CONFIG).is_file():
-        before = read_json(folder / CONFIG)
+    if before := read_config(folder):
         _compare_options(folder.name, before.get("training", {}), options)
         _compare_faces(folder.name, before.get("facesets", {}), faces)
     write_json(
@@ -100,8 +125,11 @@ def _compare_options(run: str, before: dict, now: dict) -> None:
 
 
 def _compare_faces(run: str, before: dict, now: dict) -> None:
-    (src, dst), changed = now, [name for name in now if name in before and before[name] != now[name]]
-    if changed and before.get(src) == now[dst] and before.get(dst) == now[src]:
+    def is_same(old: str, new: str) -> bool:
+        return all(now[new].get(key, value) == value for key, value in before.get(old, {"crops": -1}).items())
+
+    (src, dst), changed = now, [name for name in now if name in before and not is_same(name, name)]
+    if changed and is_same(src, dst) and is_same(dst, src):
         logger.warning(
             "run '%s' was begun with %s and %s the other way round: each decoder would learn the other person; "
             "exchange the folders back, or begin another --run",
@@ -112,6 +140,12 @@ def _compare_faces(run: str, before: dict, now: dict) -> None:
 
 
 def _describe(faceset: Faceset) -> dict[str, object]:
-    """What tells a faceset from another: how many crops, and a sum over its manifest."""
-    text = "".join(record.to_line() for record in faceset.records)
-    return {"crops": len(faceset), "manifest_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    """What tells a faceset from another: how many crops, a sum over its manifest, and that of the video if known."""
+    facts = {"crops": len(faceset), "manifest_sha256": digest_records(faceset.records)}
+    video = read_source(faceset.folder).get("sha256")
+    return facts | ({"video_sha256": video} if video else {})
+
+
+def digest_records(records: typing.Iterable[CropRecord]) -> str:
+    """Computes the SHA-256 of a faceset's records, in hexadecimal."""
+    return hashlib.sha256("".join(record.to_line() for record in records).encode()).hexdigest()

@@ -1,0 +1,149 @@
+"""Which run a folder holds: its id in `config.json` tells, not its name or how far it is.
+
+Runs of versions that gave no id, and those whose `config.json` is damaged, are known by what else they have.
+"""
+
+import json
+import pathlib
+import re
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets.kept_note import EARLIER, rename_earlier
+from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
+from faceswap_lib.facesets.source import read_source
+from faceswap_lib.files import file_digest
+from faceswap_lib.training.checkpoint import list_checkpoints
+from faceswap_lib.training.run_folder import CONFIG, digest_records, read_config, run_id
+
+HISTORY = "history.jsonl"
+
+LONGEST_LINE = 100_000
+"""Bytes of a history's first line that are read."""
+
+
+def has_run(folder: pathlib.Path) -> bool:
+    """Whether a folder holds a run, if only the beginning of one."""
+    return (folder / CONFIG).is_file() or bool(list_checkpoints(folder / "checkpoints"))
+
+
+def is_same_run(one: pathlib.Path, other: pathlib.Path) -> bool:
+    """Compares the ids of two runs; where one has none, the first steps of their histories, then networks and faces.
+
+    Args:
+        one: The folder of a run.
+        other: The folder of another, or of a copy.
+
+    Raises:
+        WorkspaceError: If a `config.json` is damaged and nothing else tells.
+    """
+    problem: WorkspaceError | None = None
+    facts = []
+    for folder in (one, other):
+        try:
+            facts.append(read_config(folder))
+        except WorkspaceError as error:
+            problem = error
+            facts.append({})
+    ids = [fact.get("id", "") for fact in facts]
+    if all(ids):
+        return ids[0] == ids[1]
+    first, second = _first_step(one), _first_step(other)
+    if len(first) > 1 and first == second:
+        return True
+    if problem is not None:
+        raise problem
+    if first and second and first.get("step") == second.get("step") and first != second:
+        return False
+    return all(_agree(*(fact.get(name, {}) for fact in facts)) for name in ("networks", "facesets"))
+
+
+def describe_run(folder: pathlib.Path) -> str:
+    """Says which run a folder holds, for messages."""
+    try:
+        return f"run {run_id(folder)[:8]}" if run_id(folder) else "a run without an id"
+    except WorkspaceError:
+        return f"a run with a damaged {CONFIG}"
+
+
+def find_copy(place: pathlib.Path, run: pathlib.Path) -> pathlib.Path:
+    """Finds the copy of a run in a folder of runs: under its name, or where `set_run_aside` has put it.
+
+    Args:
+        place: The folder of runs.
+        run: The run's folder.
+
+    Returns:
+        Where the copy is, or would be under the run's name.
+    """
+    named = place / run.name
+    if not has_run(run) or (has_run(named) and is_same_run(run, named)):
+        return named
+    for path in sorted(place.iterdir()) if run_id(run) and place.is_dir() else ():
+        if path.name.startswith(f"{run.name}.earlier-") and EARLIER.search(path.name) and run_id(path) == run_id(run):
+            return path
+    return named
+
+
+def set_run_aside(run: pathlib.Path) -> pathlib.Path:
+    """Renames a run's folder to a name with ".earlier-" and the beginning of its id; gives the new path.
+
+    Raises:
+        OSError: If it cannot be renamed.
+    """
+    try:
+        mark = run_id(run)
+    except WorkspaceError:
+        mark = ""
+    if not mark and (run / CONFIG).is_file():
+        mark = file_digest(run / CONFIG)
+    return rename_earlier(run, mark)
+
+
+def find_other_faces(run: pathlib.Path, workspace: pathlib.Path) -> list[str]:
+    """Compares the faces that a run was trained on with those of a workspace.
+
+    Faces extracted again from the same video count as the same. Where a faceset comes from no video, its crops are
+    compared, and only if those of both people differ they count.
+
+    Args:
+        run: The run's folder.
+        workspace: The root of the workspace.
+
+    Returns:
+        The facesets that are other people's, as far as is known; empty if the workspace has none.
+
+    Raises:
+        WorkspaceError: If a file that says so is damaged.
+    """
+    other, unsure = [], []
+    for name, trained in read_config(run).get("facesets", {}).items():
+        folder = workspace / name
+        if not re.fullmatch(r"face_(src|dst)", name) or not isinstance(trained, dict) or not folder.is_dir():
+            continue
+        before, now = trained.get("video_sha256", ""), read_source(folder).get("sha256", "")
+        if before and now:
+            other += [name] if before != now else []
+        elif not before and not now and (folder / MANIFEST).is_file():
+            unsure += [name] if trained.get("manifest_sha256") != digest_records(read_manifest(folder)) else []
+    return other or (unsure if len(unsure) == 2 else [])
+
+
+def _first_step(run: pathlib.Path) -> dict:
+    """The first line of a run's history; empty if there is none or it is damaged."""
+    path = run / HISTORY
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        line = file.readline(LONGEST_LINE)
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _agree(one: object, other: object) -> bool:
+    """Compares what both of two values say; versions differ in what they note."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_agree(one[name], other[name]) for name in one.keys() & other.keys())
+    return one == other
