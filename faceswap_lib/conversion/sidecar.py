@@ -107,6 +107,8 @@ def read_sidecar(path: pathlib.Path) -> SidecarFinding | None:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         problem = str(error) if isinstance(error, _SidecarError) else ""
         return SidecarFinding(matches=False, signature="broken", facts={}, problem=problem)
+    except FileNotFoundError:
+        return SidecarFinding(matches=False, signature="broken", facts={}, problem="it is a link that leads nowhere")
     except OSError as error:
         raise InputError(f"cannot read {place} ({error.strerror}); check its permissions") from error
     try:

@@ -41,7 +41,7 @@ def to_printable(text: object, *, longest: int = LONGEST) -> str:
     """Makes one line of a text that comes from a file.
 
     Control characters, escapes and marks that turn the direction of text become spaces, of which several count as one;
-    what is longer than `longest` characters is cut. Of what is neither text nor a number nothing is shown but `UNKNOWN`.
+    what is longer than `longest` characters is cut. What is neither text nor a number is shown as `UNKNOWN`.
     """
     if not isinstance(text, str | int | float):
         return UNKNOWN
