@@ -4,10 +4,19 @@
 """
 
 import json
+import logging
+import math
 import os
 import pathlib
 
+from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.files import write_text
+from faceswap_lib.limits import TEXT_BYTES
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 1 << 20
+"""Bytes looked through at a time for the end of a line."""
 
 
 class HistoryWriter:
@@ -27,13 +36,22 @@ class HistoryWriter:
     def cut(self, keep: int) -> None:
         """Cuts off what lies behind the first `keep` bytes, and behind the last whole line of them."""
         self._file.flush()
-        with open(self._file.name, "rb") as file:
-            whole = file.read(keep)
-        os.truncate(self._file.name, whole.rfind(b"\n") + 1)
+        with open(self._file.name, "r+b") as file:
+            end = min(keep, os.fstat(file.fileno()).st_size)
+            while end > 0:  # back to the last line feed
+                begin = max(0, end - BLOCK)
+                file.seek(begin)
+                found = file.read(end - begin).rfind(b"\n")
+                if found >= 0:
+                    end = begin + found + 1
+                    break
+                end = begin
+            file.truncate(end)
 
     def write(self, step: int, terms: dict[str, float]) -> None:
-        """Appends one line: the step, counted from 1, and the loss terms."""
+        """Appends one line, the step, counted from 1, and the loss terms; who reads the file sees it at once."""
         self._file.write(json.dumps({"step": step, **{name: round(value, 6) for name, value in terms.items()}}) + "\n")
+        self._file.flush()
 
     def flush(self) -> int:
         """Puts what was written on disk; gives the length of the file in bytes."""
@@ -47,10 +65,50 @@ class HistoryWriter:
 
 
 def read_history(path: pathlib.Path) -> list[dict[str, float]]:
-    """Reads all lines of a history; an empty list when there is none yet."""
+    """Reads a history, also one that is being written.
+
+    Args:
+        path: The file.
+
+    Returns:
+        One entry per line, `step` and named terms, steps rising strictly; empty when there is no file yet. Lines that
+        are damaged are passed over, and a warning says how many; a last line that is not finished is left out.
+
+    Raises:
+        WorkspaceError: If the file is larger than `limits.TEXT_BYTES`.
+    """
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    TEXT_BYTES.check(path.stat().st_size, path, WorkspaceError)
+    lines = path.read_bytes().split(b"\n")[:-1]
+    entries, last = [], -1
+    for line in lines:
+        entry = _parse_line(line)
+        if entry is not None and entry["step"] > last:
+            entries.append(entry)
+            last = entry["step"]
+    if len(entries) < len(lines):
+        logger.warning("%s: %d of %d lines are damaged and passed over", path, len(lines) - len(entries), len(lines))
+    return entries
+
+
+def _parse_line(line: bytes) -> dict[str, float] | None:
+    """The entry of a line; None if it is anything else than a step and finite numbers."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
+        return None
+    return entry if all(_is_finite(value) for value in entry.values()) else None
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a value is a number that a float can hold."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def note_rollback(path: pathlib.Path, number: int, **facts: object) -> None:
@@ -61,5 +119,5 @@ def note_rollback(path: pathlib.Path, number: int, **facts: object) -> None:
         number: Of this rollback in the run, from 1.
         facts: What there is to say about it.
     """
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[: number - 1] if path.exists() else []
-    write_text(path, "".join(lines) + json.dumps(facts) + "\n")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[: number - 1] if path.exists() else []
+    write_text(path, "".join(f"{line}\n" for line in lines if line) + json.dumps(facts) + "\n")

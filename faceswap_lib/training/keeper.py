@@ -26,6 +26,7 @@ class Keeper:
         config: Options of the training.
         run_config: How often what is written.
         mirror: Told of every checkpoint; copies as often as it should.
+        check: Called before anything is written; raises if the run belongs to another process by now.
         clock: Gives seconds since any fixed moment.
     """
 
@@ -37,8 +38,10 @@ class Keeper:
         run_config: RunConfig,
         mirror: Mirror | None,
         *,
+        check: typing.Callable[[], None] = lambda: None,
         clock: typing.Callable[[], float] = time.monotonic,
     ):
+        self._check = check
         self._checkpoints, self._rollbacks = folder / "checkpoints", folder / "rollbacks.jsonl"
         self._state, self._config, self._run_config, self._mirror = state, config, run_config, mirror
         self._interval, self._clock = parse_duration(run_config.checkpoint_interval), clock
@@ -60,6 +63,7 @@ class Keeper:
 
     def save(self) -> None:
         """Writes a checkpoint, and a backup where one is due, and tells the mirror."""
+        self._check()
         state = self._state
         if state.step > state.trouble:
             state.strikes = 0

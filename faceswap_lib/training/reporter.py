@@ -1,5 +1,6 @@
 """The reporter: what is seen of a training while it runs: progress bar, history, callbacks, previews, TensorBoard."""
 
+import contextlib
 import pathlib
 import time
 import typing
@@ -70,10 +71,10 @@ class Reporter:
         return self
 
     def __exit__(self, *_) -> None:
-        self._bar.close()
-        self._history.close()
-        if self._board:
-            self._board.close()
+        with contextlib.ExitStack() as closing:  # all of them, also after an error of one
+            for part in (self._board, self._history, self._bar):
+                if part is not None:
+                    closing.callback(part.close)
 
     def tell(self, step: int, terms: dict[str, float]) -> None:
         """Takes in one step, counted from 1; logs it and draws a preview where one is due."""

@@ -73,6 +73,7 @@ class Stepper:
         shares: How often each crop of A and of B is drawn, (N,) float64 that sum to 1.
         seed: Source of randomness on the device.
         run: The compiled step.
+        is_stepping: Whether a step is being taken, or was when an error ended it: then the state is of no step.
     """
 
     state: TrainingState
@@ -80,6 +81,7 @@ class Stepper:
     shares: tuple[np.ndarray, np.ndarray]
     seed: keras.random.SeedGenerator
     run: Step
+    is_stepping: bool = False
 
     @classmethod
     def build(
@@ -99,6 +101,7 @@ class Stepper:
 
     def take(self) -> dict[str, float]:
         """Takes the next step; gives its named terms."""
+        self.is_stepping = True
         state, config, phase, began = self.state, self.config, self.phase(), time.monotonic()
         seed = (config.seed + STREAMS * state.rollbacks) % 2**31
         self.seed.state.assign([seed, state.step * DRAWS_PER_STEP % 2**32])
@@ -112,6 +115,7 @@ class Stepper:
         terms = self.run(batch, phase.weights(config), decay, active=phase.active(config))
         state.step += 1
         state.seconds += time.monotonic() - began
+        self.is_stepping = False
         return terms
 
 

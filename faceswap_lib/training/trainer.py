@@ -1,21 +1,28 @@
-"""The training loop: read the facesets, go on from the last checkpoint, step, report, keep."""
+"""Training: read the facesets, go on from the last checkpoint, run the loop, close the mirror.
 
+A run belongs to one training at a time. The first signal or interrupt ends it behind the step under way, with a
+checkpoint, see `signals`; however it ends, its files are closed and its mirror gets what it lacks.
+"""
+
+import contextlib
 import dataclasses
 import logging
 import pathlib
 import time
 import typing
 
-from faceswap_lib.errors import TrainingError, WorkspaceError
+from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import Faceset, FacesetArrays, Workspace
+from faceswap_lib.locks import Lock, hold
 from faceswap_lib.networks import NetworkConfig, Networks
+from faceswap_lib.signals import defer_stop
 from faceswap_lib.training.augmentation import DeviceFaces, to_device
 from faceswap_lib.training.backends import distribute
-from faceswap_lib.training.checkpoint import TrainingState, broken_weights, load_averaged, read_checkpoint
+from faceswap_lib.training.checkpoint import TrainingState, load_averaged, read_checkpoint
 from faceswap_lib.training.concerns import COMPARED, find_concerns
 from faceswap_lib.training.config import TrainConfig
-from faceswap_lib.training.guard import Guard, find_broken
 from faceswap_lib.training.keeper import Keeper
+from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.memory_budget import check_memory
 from faceswap_lib.training.mirror import Mirror
 from faceswap_lib.training.preview import Preview
@@ -81,68 +88,99 @@ def train(
         What was done.
 
     Raises:
-        WorkspaceError: If a faceset is missing, or the run was made with other networks.
+        WorkspaceError: If a faceset is missing, the run was made with other networks, or another training has it.
         CheckpointError: If none of the run's checkpoints is whole.
         InputError: If there are not as many devices, or this backend trains on one alone, or the crops do not fit
             into memory.
         TrainingError: If a loss is no longer a number, or the guard has gone back in vain.
+        Stopped: If the command line was stopped by a signal; what was done is saved.
+        KeyboardInterrupt: If a notebook or program was interrupted; what was done is saved.
     """
     config, run_config = config or TrainConfig(), run_config or RunConfig()
-    began = time.monotonic()
     facesets = open_facesets(workspace)
     folder = workspace.run(run)
     apart = parse_duration(run_config.mirror_interval)
     mirror = Mirror(folder, run_config.mirror, interval=apart) if run_config.mirror else None
-    if mirror is not None and (mirror.run / CONFIG).is_file():
-        network_config = agree_networks(mirror.run, network_config)
-    network_config = agree_networks(folder, network_config)
-    if mirror is not None:
-        mirror.fetch()
-    distribute(run_config.devices)
-    state = build_state(network_config, config)
-    read_checkpoint(folder / "checkpoints", state)
-    resumed_at = state.step
-    if state.step < config.steps:
-        check_memory(facesets, network_config.stored_size)
-        write_config(folder, network_config, config, facesets)
-        loaded = [load_person(faceset, network_config.stored_size, progress=progress) for faceset in facesets]
+    session = _Session(folder, facesets, config, run_config, mirror, on_log, on_preview, should_stop, progress)
+    with hold(folder, what=f"run '{run}'") as lock:
+        return session.train(network_config, lock)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Session:
+    """One call of `train`, whose arguments its attributes are."""
+
+    folder: pathlib.Path
+    facesets: list[Faceset]
+    config: TrainConfig
+    run_config: RunConfig
+    mirror: Mirror | None
+    on_log: StepCallback | None
+    on_preview: PreviewCallback | None
+    should_stop: typing.Callable[[], bool] | None
+    progress: bool
+    began: float = dataclasses.field(default_factory=time.monotonic)
+
+    def train(self, network_config: NetworkConfig | None, lock: Lock) -> TrainReport:
+        """Goes on from the last checkpoint, and trains to the end or until it is stopped."""
+        mirror = self.mirror
+        if mirror is not None and (mirror.run / CONFIG).is_file():
+            network_config = agree_networks(mirror.run, network_config)
+        network_config = agree_networks(self.folder, network_config)
+        if mirror is not None:
+            mirror.fetch()
+        distribute(self.run_config.devices)
+        state = build_state(network_config, self.config)
+        read_checkpoint(self.folder / "checkpoints", state)
+        resumed_at = state.step
+        loop = self._prepare(state, network_config, lock) if state.step < self.config.steps else None
+        with defer_stop() as stop:
+            with contextlib.ExitStack() as at_the_end:
+                if mirror is not None:
+                    at_the_end.callback(mirror.close)
+                if loop is not None:
+                    loop.run(stop)
+            stop.saved = f"step {state.step} of {self.config.steps} is saved in {self.folder}"
+        return TrainReport(
+            folder=self.folder,
+            resumed_at=resumed_at,
+            step=state.step,
+            steps=self.config.steps,
+            seconds=time.monotonic() - self.began,
+            seconds_in_all=state.seconds,
+            rollbacks=state.rollbacks,
+            mirror_failures=mirror.failures if mirror else 0,
+        )
+
+    def _prepare(self, state: TrainingState, network_config: NetworkConfig, lock: Lock) -> Loop:
+        """Loads the crops and builds all that takes part in the loop."""
+        config, run_config, size = self.config, self.run_config, network_config.stored_size
+        check_memory(self.facesets, size)
+        write_config(self.folder, network_config, config, self.facesets)
+        loaded = [load_person(faceset, size, progress=self.progress) for faceset in self.facesets]
         people, samples = zip(*loaded, strict=True)
-        for concern in find_concerns(facesets, samples) if state.step == 0 else ():
+        for concern in find_concerns(self.facesets, samples) if state.step == 0 else ():
             logger.warning("%s", concern)
-        keeper = Keeper(folder, state, config, run_config, mirror)
+        keeper = Keeper(self.folder, state, config, run_config, self.mirror, check=lock.check)
         stepper = Stepper.build(state, people, config, xla=run_config.xla)
         preview = Preview.pick(samples, network_config.resolution)
-        del loaded, samples
         reporter = Reporter(
-            folder,
+            self.folder,
             run_config,
             step=state.step,
             steps=config.steps,
             history_bytes=state.history_bytes,
             draw=lambda: preview.draw(state.averaged),
-            on_log=on_log,
-            on_preview=on_preview,
-            progress=progress,
+            on_log=self.on_log,
+            on_preview=self.on_preview,
+            progress=self.progress,
         )
-        with reporter:
-            stop_at = began + parse_duration(run_config.until)
+        stop_at = self.began + parse_duration(run_config.until)
 
-            def is_over() -> bool:
-                return time.monotonic() >= stop_at or (should_stop is not None and should_stop())
+        def is_over() -> bool:
+            return time.monotonic() >= stop_at or (self.should_stop is not None and self.should_stop())
 
-            _run_steps(stepper, keeper, reporter, preview, guarded=run_config.guard, is_over=is_over)
-    if mirror is not None:
-        mirror.close()
-    return TrainReport(
-        folder=folder,
-        resumed_at=resumed_at,
-        step=state.step,
-        steps=config.steps,
-        seconds=time.monotonic() - began,
-        seconds_in_all=state.seconds,
-        rollbacks=state.rollbacks,
-        mirror_failures=mirror.failures if mirror else 0,
-    )
+        return Loop(stepper, keeper, reporter, preview, run_config.guard, is_over)
 
 
 def open_facesets(workspace: Workspace) -> list[Faceset]:
@@ -181,53 +219,3 @@ def load_run(workspace: Workspace, run: str = "default") -> tuple[Networks, int]
     if not (folder / CONFIG).is_file():
         raise WorkspaceError(f"no run '{run}' in {workspace.root}; run 'faceswap train' first")
     return load_averaged(folder / "checkpoints", stored_networks(folder))
-
-
-def _run_steps(
-    stepper: Stepper,
-    keeper: Keeper,
-    reporter: Reporter,
-    preview: Preview,
-    *,
-    guarded: bool,
-    is_over: typing.Callable[[], bool],
-) -> None:
-    """Takes steps until all are done or it is over before."""
-    state, steps = stepper.state, stepper.config.steps
-    guard = Guard(state.watched)
-    while state.step < steps:
-        phase = stepper.phase().start
-        terms = stepper.take()
-        if not guarded:
-            _check_finite(terms, state.step)
-        trouble = guard.watch(terms, phase=phase, swapped=state.swapped) if guarded else None
-        over = is_over()
-        if trouble is None:
-            reporter.tell(state.step, terms)
-            keeper.note_step()
-            if (keeper.is_due or over) and (guard.calm or state.step == steps):
-                trouble = _find_damage(state, preview) if guarded else None
-                if trouble is None:
-                    state.history_bytes = reporter.flush()
-                    keeper.save()
-                    if over:
-                        return
-        if trouble is not None:
-            keeper.roll_back(trouble)
-            reporter.go_back(state.step, state.history_bytes)
-            guard = Guard(state.watched)
-
-
-def _find_damage(state: TrainingState, preview: Preview) -> str | None:
-    """What makes a state unfit to be a checkpoint."""
-    if broken := broken_weights(state):
-        return f"{', '.join(broken)} holds numbers that are none"
-    return preview.find_damage(state.networks)
-
-
-def _check_finite(terms: dict[str, float], step: int) -> None:
-    if broken := find_broken(terms):
-        raise TrainingError(
-            f"step {step}: {', '.join(broken)} is no longer a number; the last checkpoint is whole, go on from it "
-            "with a lower learning rate"
-        )
