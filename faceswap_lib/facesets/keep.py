@@ -20,7 +20,7 @@ from faceswap_lib.facesets.archive import check_room, digest_of, pack, read_cont
 from faceswap_lib.facesets.consent import CONSENT, read_consent
 from faceswap_lib.facesets.file_names import check_inside
 from faceswap_lib.facesets.keep_report import KeepReport, attempt, open_folder, while_held
-from faceswap_lib.facesets.kept_note import digest_ends, is_noted, note_kept, rename_earlier
+from faceswap_lib.facesets.kept_note import digest_ends, find_earlier, is_noted, note_kept, rename_earlier
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
 from faceswap_lib.facesets.progress import read_dropped
 from faceswap_lib.facesets.scratch import scratch_folder
@@ -101,19 +101,33 @@ def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> KeepR
     if read_directory(target) == here:
         note_kept(workspace.root, name, digest_of(here))
         return KeepReport(unchanged=(name,))
-    left = ()
+    own = find_earlier(target, digest_of(here))
+    if own is not None and read_directory(own) == here:  # written before, then renamed for another workspace
+        left = _set_aside(workspace, name, target)
+        own.rename(target)
+        flush_folder(folder)
+        note_kept(workspace.root, name, digest_of(here))
+        return KeepReport(carried=(name,), left=left)
     with scratch_folder(workspace.root, "keep") as scratch:
         archive = pack(workspace.root, here, scratch / target.name)
         check_room(folder, archive.stat().st_size, target.name)
         with replacing(target, mode=archive.stat().st_mode) as temporary:
             shutil.copyfile(archive, temporary)
-            there = read_directory(target)  # by now; another machine may have written it meanwhile
-            if there is None or (there and not is_noted(workspace.root, name, digest_of(there))):
-                earlier = rename_earlier(target, digest_of(there) if there else digest_ends(target))
-                left = (f"{earlier.name} (another faceset, or a damaged one, that lay there)",)
+            left = _set_aside(workspace, name, target)  # by now; another machine may have written it meanwhile
             # Noted before it lies there: after a kill between the two it is still known as ours.
             note_kept(workspace.root, name, digest_of(here))
     return KeepReport(carried=(name,), left=left)
+
+
+def _set_aside(workspace: Workspace, name: str, target: pathlib.Path) -> tuple[str, ...]:
+    """Renames an archive that is not this workspace's own, and says so."""
+    there = read_directory(target)
+    if there == {} and not target.exists():
+        return ()
+    if there and is_noted(workspace.root, name, digest_of(there)):
+        return ()
+    earlier = rename_earlier(target, digest_of(there) if there else digest_ends(target))
+    return (f"{earlier.name} (another faceset, or a damaged one, that lay there)",)
 
 
 def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> KeepReport:

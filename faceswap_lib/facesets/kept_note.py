@@ -6,6 +6,7 @@ it. What lies there under the same name and is not among them is somebody's othe
 
 import hashlib
 import logging
+import os
 import pathlib
 import re
 
@@ -48,6 +49,12 @@ def digest_ends(path: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
+def find_earlier(path: pathlib.Path, mark: str) -> pathlib.Path | None:
+    """Finds what `rename_earlier` has renamed under this mark; None if it is not there."""
+    found = _earlier(path, mark, 1, "" if path.is_dir() else path.suffix)
+    return found if found.exists() else None
+
+
 def rename_earlier(path: pathlib.Path, mark: str) -> pathlib.Path:
     """Gives other work, a file or a folder, a name that says so; nothing is replaced.
 
@@ -61,14 +68,18 @@ def rename_earlier(path: pathlib.Path, mark: str) -> pathlib.Path:
     Raises:
         OSError: If it cannot be renamed.
     """
-    short = re.sub("[^0-9A-Za-z]", "", mark)[:8] or "unknown"
-    suffix = "" if path.is_dir() else path.suffix
-    stem, number = path.name.removesuffix(suffix), 1
-    while (target := path.with_name(f"{stem}.earlier-{short}{f'-{number}' if number > 1 else ''}{suffix}")).exists():
+    suffix, number = "" if path.is_dir() else path.suffix, 1
+    while os.path.lexists(target := _earlier(path, mark, number, suffix)):
         number += 1
     path.rename(target)
     flush_folder(path.parent)
     return target
+
+
+def _earlier(path: pathlib.Path, mark: str, number: int, suffix: str) -> pathlib.Path:
+    short = re.sub("[^0-9A-Za-z]", "", mark)[:8] or "unknown"
+    count = f"-{number}" if number > 1 else ""
+    return path.with_name(f"{path.name.removesuffix(suffix)}.earlier-{short}{count}{suffix}")
 
 
 def _digests(value: object) -> list[str]:

@@ -17,7 +17,7 @@ from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.archive import check_room
 from faceswap_lib.facesets.keep import fetch_facesets, keep_facesets
 from faceswap_lib.facesets.keep_report import KeepReport, attempt, open_folder, while_held
-from faceswap_lib.facesets.kept_note import EARLIER, digest_ends, is_noted, note_kept, rename_earlier
+from faceswap_lib.facesets.kept_note import EARLIER, digest_ends, find_earlier, is_noted, note_kept, rename_earlier
 from faceswap_lib.facesets.scratch import scratch_folder
 from faceswap_lib.files import copy_whole, flush_folder, is_copy
 from faceswap_lib.training.checkpoint import progress_of
@@ -174,15 +174,26 @@ def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, nam
         note_kept(workspace.root, name, digest)
         return KeepReport(unchanged=(name,))
     check_room(copy, path.stat().st_size, name)
+    own = find_earlier(copy, digest)
     if copy.exists() and not is_noted(workspace.root, name, digest_ends(copy)):
-        sidecar = copy.with_name(copy.name + SIDECAR)
         earlier = rename_earlier(copy, digest_ends(copy))
-        if sidecar.is_file():
-            sidecar.rename(earlier.with_name(earlier.name + SIDECAR))
-        left = (f"{earlier.relative_to(copy.parents[name.count('/')]).as_posix()} (another file, which lay there)",)
+        _rename_sidecar(copy, earlier)
+        left = (f"{name.removesuffix(path.name)}{earlier.name} (another file, which lay there)",)
     note_kept(workspace.root, name, digest)
-    copy_whole(path, copy, same_age=True)
+    if own is not None and not copy.exists() and is_copy(path, own):  # written before, then renamed for another project
+        own.rename(copy)
+        _rename_sidecar(own, copy)
+        flush_folder(copy.parent)
+    else:
+        copy_whole(path, copy, same_age=True)
     return KeepReport(carried=(name,), left=left)
+
+
+def _rename_sidecar(before: pathlib.Path, after: pathlib.Path) -> None:
+    """Renames what says where a result comes from as the result was; nothing is replaced."""
+    sidecar, renamed = (path.with_name(path.name + SIDECAR) for path in (before, after))
+    if sidecar.is_file() and not renamed.exists():
+        sidecar.rename(renamed)
 
 
 def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> KeepReport:

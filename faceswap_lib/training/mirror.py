@@ -126,7 +126,7 @@ class Mirror:
         if self._is_copying():
             self._note_failure(f"the last copy took more than {self._patience:.0f} s")
         if self.is_behind:
-            logger.warning("the mirror %s lacks the newest checkpoint; copy %s there", self.run, self._folder)
+            logger.warning("the mirror %s lacks the newest checkpoint; copy %s there", self._root, self._folder)
 
     def _check_takeover(self, copy: pathlib.Path, progress: tuple[int, int]) -> None:
         """Makes sure that a run which is only in the mirror is of this workspace's people, and can be read."""
