@@ -173,10 +173,10 @@ def test_a_kill_before_the_manifest_costs_nothing_but_the_cutting(workspace_copy
     before = contents(workspace_copy.root)
     folder = workspace_copy.faces("src")
     (folder / "manifest.jsonl").unlink()
-    (folder / "stray.jpg").write_bytes(b"left by a kill")
+    (folder / "stray.jpg").write_bytes(b"somebody's")
     report = extract_faces(portrait_clips[0], workspace_copy, "src", SEARCHES_NOTHING, config=EXTRACT)
     assert report.crops == report.written == report.tracks.found == 38
-    assert contents(workspace_copy.root) == before
+    assert contents(workspace_copy.root) == before | {"face_src/stray.jpg": b"somebody's"}
 
 
 def test_a_kill_right_after_the_manifest_leaves_no_log(blurred_clip, workspace, undisturbed, monkeypatch):

@@ -7,15 +7,14 @@ A symbolic link is no output: to replace the link is not what its owner expects,
 folders above an output may be links.
 """
 
-import errno
 import os
 import pathlib
-import tempfile
 import typing
 from collections.abc import Mapping
 
 from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.errors import InputError
+from faceswap_lib.facesets.writable import nearest_folder
 
 NAME_BYTES = 255
 """Bytes of a file name that most file systems allow."""
@@ -91,42 +90,6 @@ def check_names(folder: pathlib.Path, names: typing.Iterable[str]) -> None:
             f"{folder}: the name '{longest[:40]}...' that is needed there is {over} bytes longer than the {most} that "
             f"its file system allows; name an output that is {over} bytes shorter"
         )
-
-
-def check_writable(folder: pathlib.Path) -> None:
-    """Makes sure that files can be written in a folder, or in the one in which it will be made; leaves nothing there.
-
-    Raises:
-        InputError: If it cannot be written, or a file is in the way.
-    """
-    ground = nearest_folder(folder)
-    try:
-        with tempfile.TemporaryFile(dir=ground, prefix=".faceswap-"):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"{ground} cannot be written ({os.strerror(error.errno or errno.EIO)}); name a folder of your own"
-        ) from error
-
-
-def nearest_folder(path: pathlib.Path) -> pathlib.Path:
-    """Gives a folder if it is there, else the nearest one above it that is.
-
-    Raises:
-        InputError: If a file is in the way, or it cannot be looked at.
-    """
-    for place in (path, *path.parents):
-        try:
-            if place.is_dir():
-                return place
-            if os.path.lexists(place):
-                raise InputError(f"{place} is no folder; name another place to write to")
-        except OSError as error:  # a folder that may not be searched, a name that is too long
-            if error.errno != errno.ENAMETOOLONG:
-                raise InputError(
-                    f"{place} cannot be looked at ({error.strerror}); name a folder of your own"
-                ) from error
-    return pathlib.Path(".")
 
 
 class _Keys:

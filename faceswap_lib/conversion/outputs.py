@@ -11,7 +11,7 @@ import pathlib
 import typing
 from collections.abc import Mapping
 
-from faceswap_lib.conversion.output_paths import check_names, check_no_link, check_paths, check_writable, names_made
+from faceswap_lib.conversion.output_paths import check_names, check_no_link, check_paths, names_made
 from faceswap_lib.conversion.pieces import is_interrupted, parts_folder
 from faceswap_lib.conversion.replaced_folder import (
     PICTURE,
@@ -23,6 +23,7 @@ from faceswap_lib.conversion.replaced_folder import (
 from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.conversion.written import WrittenFiles, name_some
 from faceswap_lib.errors import InputError
+from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.files import replacing
 from faceswap_lib.limits import TEXT_BYTES
 from faceswap_lib.media import VideoInfo, join_videos, read_frames, write_gif, write_image

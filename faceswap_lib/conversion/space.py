@@ -1,16 +1,14 @@
 """How much disk a conversion needs at least, looked at before hours of work."""
 
 import pathlib
-import shutil
 from collections.abc import Mapping
 
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.output_paths import nearest_folder
 from faceswap_lib.conversion.outputs import H264_SUFFIXES
 from faceswap_lib.conversion.pieces import parts_folder
 from faceswap_lib.conversion.stages import panes
 from faceswap_lib.conversion.stretch import Stretch
-from faceswap_lib.errors import InputError
+from faceswap_lib.facesets.writable import check_room, nearest_folder
 
 EXACT_BYTES = 0.3
 """Bytes of a pixel in exact video, PNG or GIF; pictures of a camera take 0.8 to 1.5, drawn ones as few as this."""
@@ -46,11 +44,7 @@ def check_space(outs: Mapping[str, pathlib.Path], stretch: Stretch, config: Outp
     if (made := parts_folder(outs["picture"])).is_dir():
         needed[parts] -= sum(path.stat().st_size for path in made.iterdir())
     for folder, size in needed.items():
-        if size > (free := shutil.disk_usage(folder).free):
-            raise InputError(
-                f"{folder} has {free / 1e9:.2f} GB free, and the conversion needs about {size / 1e9:.2f} GB there; "
-                "make room, name another disk, or convert a part with --start and --end"
-            )
+        check_room(folder, size, "the conversion", "convert a part with --start and --end")
 
 
 def _estimate(out: pathlib.Path, stretch: Stretch, config: OutputConfig) -> float:

@@ -24,9 +24,10 @@ import pathlib
 import typing
 from collections.abc import Sequence
 
-from faceswap_lib.conversion.output_paths import check_names, check_no_link, check_paths, check_writable, names_made
+from faceswap_lib.conversion.output_paths import check_names, check_no_link, check_paths, names_made
 from faceswap_lib.conversion.written import WrittenFiles, digest_of, name_some
 from faceswap_lib.errors import InputError
+from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.files import file_digest
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")

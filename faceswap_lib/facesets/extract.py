@@ -1,12 +1,11 @@
 """From a video to a faceset: follow the face through the clip, then cut it out of the frames."""
 
 import collections
+import contextlib
 import dataclasses
 import json
 import logging
 import pathlib
-import shutil
-import typing
 from typing import Annotated
 
 import numpy as np
@@ -18,15 +17,25 @@ from faceswap_lib.faces.landmarks import LandmarkBackend, open_landmark_finder
 from faceswap_lib.facesets.cutting import CropCutter
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest, write_manifest
 from faceswap_lib.facesets.progress import DROPPED, LOG, DroppedFace, ExtractionLog, read_dropped
+from faceswap_lib.facesets.removal import check_drawn, check_foreign, check_places, crop_name, remove_extraction
 from faceswap_lib.facesets.source import SOURCE
 from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
-from faceswap_lib.facesets.workspace import SavedFaces, Side, Workspace
+from faceswap_lib.facesets.workspace import Side, Workspace
+from faceswap_lib.facesets.writable import check_room, check_writable
 from faceswap_lib.files import file_digest, read_json, write_json, write_text
-from faceswap_lib.media import probe_video, read_timed_frames
+from faceswap_lib.locks import hold
+from faceswap_lib.media import VideoInfo, probe_video, read_timed_frames
 from faceswap_lib.options import Doc, check_range, options_to_dict
 from faceswap_lib.progress import show_progress
+from faceswap_lib.signals import Stopped, defer_stop
 
 logger = logging.getLogger(__name__)
+
+CROP_BYTES = 10_000
+"""Of a crop; most have 15,000 to 40,000."""
+
+LEAST_SHOWN = 0.1
+"""Share of a video's frames that show the face, for an estimate that refuses nobody who had room."""
 
 Place = tuple[int, int]
 """Index of a frame and of a track."""
@@ -97,7 +106,8 @@ def extract_faces(
         config: Which faces to keep.
         detect_config: How the detector was made, and how often it looks.
         track_config: How faces are followed, and whose.
-        overwrite: Replace the faces of another video or of other options.
+        overwrite: Replace the faces of another video or of other options. Only what an extraction wrote is removed;
+            other files in the folders stay.
         progress: Show progress bars.
 
     Returns:
@@ -105,12 +115,11 @@ def extract_faces(
 
     Raises:
         InputError: If the video cannot be read or shows too few faces; nothing is left behind then.
-        WorkspaceError: If the folder holds faces of something else and `overwrite` is not given.
+        WorkspaceError: If the folder holds faces of something else and `overwrite` is not given; if a file of somebody
+            else is in the way, masks were drawn by hand, a folder is a link, or another process extracts there.
     """
     config = config or ExtractConfig()
     info = probe_video(video)
-    folder = workspace.faces(side)
-    besides = [workspace.single_video(kind) for kind in typing.get_args(SavedFaces)] if config.save_faces else []
     source = {
         "video": info.path.name,
         "sha256": file_digest(info.path),
@@ -118,27 +127,62 @@ def extract_faces(
         "extract": options_to_dict(config),
         "track": options_to_dict(track_config or TrackConfig()),
     }
+    folder = workspace.faces(side)
+    check_writable(folder)
+    is_new = not workspace.root.exists()
+    try:
+        with hold(folder, what=f"the extraction to {folder}"):
+            return _extract(
+                info, workspace, side, detector, config, detect_config, track_config, source, overwrite, progress
+            )
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # not empty, as it should be
+                workspace.root.rmdir()
+
+
+def _extract(
+    info: VideoInfo,
+    workspace: Workspace,
+    side: Side,
+    detector: FaceDetector,
+    config: ExtractConfig,
+    detect_config: DetectConfig | None,
+    track_config: TrackConfig | None,
+    source: dict,
+    overwrite: bool,
+    progress: bool,
+) -> ExtractReport:
+    """Extracts into folders that are held by this process."""
+    folder, saves, video = workspace.faces(side), config.save_faces, info.path
+    check_places(workspace, side, saves=saves)
     is_same = _is_same(folder, source, overwrite=overwrite)
     if is_same and (folder / MANIFEST).is_file():
         (folder / LOG).unlink(missing_ok=True)  # left by a kill right after the manifest
         report = _report(folder, written=0)
         logger.info("%s: %d crops of this video are already there", folder, report.crops)
         return report
+    check_foreign(workspace, side, saves=saves)
+    crops = (info.frame_count or 0) * LEAST_SHOWN / config.every
+    check_room(folder, CROP_BYTES * min(crops, config.target or crops), "the extraction", "keep fewer faces (--target)")
     finder = open_landmark_finder(config.landmarks)
     if is_same and (folder / TRACKS).is_file():
         tracks = read_tracks(folder)
     else:
+        kept_masks = not overwrite and _has_same_crops(folder, source)
+        if not kept_masks:
+            check_drawn(workspace, side)
         tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
         _check_enough(len(_select(tracks, config)[0]), video, tracks, config)
-        kept_masks = not overwrite and _has_same_crops(folder, source)
-        _remove(folder, *([] if kept_masks else [workspace.eye_masks(side)]), *besides)
+        check_foreign(workspace, side, saves=saves)  # the search may have taken hours
+        remove_extraction(workspace, side, masks=not kept_masks, saves=saves)
         write_json(folder / SOURCE, source)
         write_tracks(folder, tracks)
-    single_video = workspace if config.save_faces else None
+    single_video = workspace if saves else None
     cutter = CropCutter(folder, finder, min_sharpness=config.min_sharpness, single_video=single_video)
     log = ExtractionLog(folder)
     written = _cut_faces(video, tracks, config, cutter, log, progress=progress)
-    _finish(folder, log, video, tracks, config, besides)
+    _finish(workspace, side, log, video, tracks, config)
     report = _report(folder, written=written)
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "none"
     logger.info("%s: %d crops from %d frames; faces dropped: %s", folder, report.crops, tracks.length, dropped)
@@ -170,24 +214,6 @@ def _has_same_crops(folder: pathlib.Path, source: dict) -> bool:
     before = read_json(folder / SOURCE)
     saved = {"save_faces": source["extract"]["save_faces"]}
     return before | {"video": source["video"], "extract": before.get("extract", {}) | saved} == source
-
-
-def _remove(*folders: pathlib.Path) -> None:
-    """Removes extractions in an order that a kill cannot spoil.
-
-    The manifest goes first, so that what is left is not taken for a faceset; then the log, so that no crop that is gone
-    is taken for done; and the note of the source last, so that what is left is not taken for somebody else's files.
-    """
-    for folder in folders:
-        for name in (MANIFEST, LOG):
-            (folder / name).unlink(missing_ok=True)
-        for path in folder.glob("*"):
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != SOURCE:
-                path.unlink()
-        if folder.exists():
-            shutil.rmtree(folder)
 
 
 def _select(tracks: ClipTracks, config: ExtractConfig) -> tuple[list[Place], list[DroppedFace]]:
@@ -232,32 +258,34 @@ def _cut_faces(
     for index, number in places:
         by_frame[index].append(number)
     frames = show_progress(read_timed_frames(video), "crops", tracks.length, disable=not progress)
-    for index, (time, frame) in enumerate(frames):
-        for rank, number in enumerate(by_frame[index]):
-            if (index, number) not in done:
-                name = f"{index:06d}_{rank}.jpg" if rank else f"{index:06d}.jpg"
-                face = tracks.faces[index][number]
-                log.add(cutter.cut(frame, face, index=index, track=number, time=time, name=name))
+    with defer_stop() as stop:
+        for index, (time, frame) in enumerate(frames):
+            if stop.is_asked:
+                stop.saved = f"{len(log.crops())} crops are kept; the same command goes on there"
+                raise Stopped(stop.number, stop.saved)
+            for rank, number in enumerate(by_frame[index]):
+                if (index, number) not in done:
+                    name, face = crop_name(index, rank), tracks.faces[index][number]
+                    log.add(cutter.cut(frame, face, index=index, track=number, time=time, name=name))
     return len(log.crops()) - before
 
 
 def _finish(
-    folder: pathlib.Path,
+    workspace: Workspace,
+    side: Side,
     log: ExtractionLog,
     video: pathlib.Path,
     tracks: ClipTracks,
     config: ExtractConfig,
-    besides: list[pathlib.Path],
 ) -> None:
-    """Makes a folder of crops a faceset, the manifest last; removes it and `besides` if the crops are too few."""
+    """Makes a folder of crops a faceset, the manifest last; removes it and what was saved if the crops are too few."""
+    folder = workspace.faces(side)
     try:
         _check_enough(len(log.crops()), video, tracks, config)
     except InputError:
-        _remove(folder, *besides)
+        remove_extraction(workspace, side, masks=False, saves=config.save_faces)
         raise
     crops = sorted(log.crops(), key=lambda record: record.crop)
-    for path in {*folder.glob("*.jpg")} - {folder / record.crop for record in crops}:
-        path.unlink()  # left by a kill between a crop and its line in the log
     dropped = sorted(log.dropped(), key=lambda face: (face.frame, face.track))
     write_text(folder / DROPPED, "".join(json.dumps(options_to_dict(face)) + "\n" for face in dropped))
     write_manifest(folder, crops)

@@ -2,6 +2,7 @@
 
 from faceswap_lib.faces import CROP_SIZE, eye_mask
 from faceswap_lib.facesets.manifest import read_manifest
+from faceswap_lib.facesets.removal import check_places
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import write_image
 from faceswap_lib.progress import show_progress
@@ -19,10 +20,11 @@ def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False)
         How many masks were written now.
 
     Raises:
-        WorkspaceError: If there are no crops.
+        WorkspaceError: If there are no crops, or a link stands in the place of a folder.
 
     Taught in notebooks/02_prep_binary_masks.
     """
+    check_places(workspace, side, saves=False)
     folder = workspace.eye_masks(side)
     written = 0
     for record in show_progress(read_manifest(workspace.faces(side)), f"eye masks {side}", disable=not progress):

@@ -11,6 +11,7 @@ Source: shaoanlu, faceswap-GAN, 2018, "face parts swapping"; features, alignment
 
 import dataclasses
 import json
+import os
 import pathlib
 
 import cv2
@@ -23,16 +24,14 @@ from faceswap_lib.faces.align import EYE_DISTANCE, five_points, invert_affine, m
 from faceswap_lib.facesets.cutting import measure_sharpness
 from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.facesets.looks import describe_looks
-from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, write_manifest
+from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, parse_object, read_lines, write_manifest
 from faceswap_lib.facesets.masking import write_eye_masks
+from faceswap_lib.facesets.removal import ORIGINS, check_places
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.files import copy_whole, write_text
 from faceswap_lib.media import read_image, write_image
 from faceswap_lib.options import check_range
 from faceswap_lib.progress import show_progress
-
-ORIGINS = "origins.jsonl"
-"""One JSON object per crop, saying what it was made from; beside the manifest."""
 
 POINTS = {
     Part.EYES: slice(36, 48),
@@ -127,34 +126,41 @@ def swap_parts(
 
     Raises:
         InputError: If no part is named, or the whole face; if the share is not in 0 to 1, or leaves no crop.
-        WorkspaceError: If there is a faceset already.
+        WorkspaceError: If there is a faceset already, another file has the name of a crop or mask, or a folder is a
+            link.
     """
     if not parts or Part.FACE in parts:
         known = " and ".join(part.name.lower() for part in POINTS)
         raise InputError(f"expected parts, of {known}, got {'the whole face' if parts else 'none'}")
     check_range("share", share, 0, 1)
     folder = out.faces(side)
+    check_places(out, side, saves=False)
     if (folder / MANIFEST).exists():
         raise WorkspaceError(f"{folder} holds a faceset already; name another workspace")
     chosen = np.random.default_rng(seed).permutation(len(source))[: round(share * len(source))]
     if not len(chosen) and not keep:
         raise InputError(f"share: {share} of {len(source)} crops is none; raise it")
+    names = [record.crop for record in source.records] if keep else []
+    _check_foreign(out, side, [*names, *(_swapped_name(source.records[index], parts) for index in chosen)])
     looks, others = describe_looks([source, other], parts, progress=progress)
     distances, nearest = cKDTree(others).query(looks)
-    records, origins = [], []
-    folder.mkdir(parents=True, exist_ok=True)
-    if keep:
-        for record in source.records:
-            copy_whole(source.folder / record.crop, folder / record.crop)
-            records.append(record)
-            origins.append(CropOrigin(crop=record.crop, source=record.crop))
-    for index in show_progress(sorted(chosen.tolist()), "swap parts", disable=not progress):
+    origins = [CropOrigin(crop=record.crop, source=record.crop) for record in source.records] if keep else []
+    for index in sorted(chosen.tolist()):
         record, match = source.records[index], other.records[nearest[index]]
-        name = f"{pathlib.PurePath(record.crop).stem}-{'-'.join(_names(parts))}.jpg"
-        records.append(_swap_one(source, record, other, match, parts, folder / name))
-        origin = CropOrigin(crop=name, source=record.crop, other=match.crop, parts=_names(parts))
+        origin = CropOrigin(
+            crop=_swapped_name(record, parts), source=record.crop, other=match.crop, parts=_names(parts)
+        )
         origins.append(dataclasses.replace(origin, distance=round(float(distances[index]), 4)))
+    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / ORIGINS, "".join(json.dumps(dataclasses.asdict(origin)) + "\n" for origin in origins))
+    records = list(source.records) if keep else []
+    for record in records:
+        copy_whole(source.folder / record.crop, folder / record.crop)
+    own, theirs = ({record.crop: record for record in each.records} for each in (source, other))
+    swaps = [origin for origin in origins if origin.other is not None]
+    for origin in show_progress(swaps, "swap parts", disable=not progress):
+        record, match = own[origin.source], theirs[origin.other]
+        records.append(_swap_one(source, record, other, match, parts, folder / origin.crop))
     write_manifest(folder, records)
     write_eye_masks(out, side, progress=progress)
     return PartSwapReport(
@@ -213,6 +219,22 @@ def _blend(image: np.ndarray, placed: np.ndarray, mask: np.ndarray, unit: float)
     ratio = np.clip(light / np.maximum(other_light, 1e-6), 1 / MOST_LIGHT, MOST_LIGHT)
     mixed = image + weight * (ratio * placed - image)
     return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+
+
+def _swapped_name(record: CropRecord, parts: Part) -> str:
+    return f"{pathlib.PurePath(record.crop).stem}-{'-'.join(_names(parts))}.jpg"
+
+
+def _check_foreign(out: Workspace, side: Side, names: list[str]) -> None:
+    """Refuses to replace files that an earlier call, which was stopped, has not begun to write."""
+    folder, masks = out.faces(side), out.eye_masks(side)
+    begun: set[str] = set()
+    if (folder / ORIGINS).is_file():
+        begun = {parse_object(line, str(folder / ORIGINS)).get("crop") for line in read_lines(folder / ORIGINS)}
+    needed = [folder / name for name in names if name not in begun]
+    needed += [masks / pathlib.PurePath(name).with_suffix(".png").name for name in names]  # drawn when all is there
+    if foreign := [path for path in needed if os.path.lexists(path)]:
+        raise WorkspaceError(f"{foreign[0]} is there already, and {len(foreign) - 1} more; name another workspace")
 
 
 def _swap_one(

@@ -4,7 +4,8 @@ import pathlib
 
 from faceswap_lib.faces import DetectConfig, MtcnnDetector, TrackConfig
 from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace, extract_faces, write_eye_masks
-from faceswap_lib.facesets.consent import record_consent
+from faceswap_lib.facesets.consent import check_statement, read_consent, record_consent
+from faceswap_lib.facesets.writable import check_writable
 
 
 def extract(
@@ -20,6 +21,10 @@ def extract(
     progress: bool = False,
 ) -> ExtractReport:
     """Extracts one person's faces and their eye masks, and records a consent; see `facesets.extract_faces`."""
+    if consent is not None:  # before hours of work
+        check_statement(consent)
+        read_consent(workspace)
+        check_writable(workspace.root)
     report = extract_faces(
         video,
         workspace,
