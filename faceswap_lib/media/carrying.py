@@ -11,9 +11,9 @@ import av.container
 from av.stream import Disposition
 
 from faceswap_lib.media.clock import SoundClock, VideoClock, may_jump
-from faceswap_lib.media.opening import open_container
+from faceswap_lib.media.opening import demux, open_container
 from faceswap_lib.media.reader import first_picture_time
-from faceswap_lib.media.sound import CopiedTrack, EncodedTrack, has_one_header, open_track
+from faceswap_lib.media.sound import CopiedTrack, EncodedTrack, first_sound, has_one_header, open_track
 from faceswap_lib.media.subtitles import SubtitleTrack, can_carry
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ _KEPT_DETAILS = ("title", "artist", "album", "copyright")
 """What the output says of the whole file; place, device and date are the original's own."""
 
 _ZERO = fractions.Fraction(0)
+_STILL = Disposition.attached_pic | Disposition.timed_thumbnails
+_LEAD = fractions.Fraction(1, 4)  # seconds of sound before the first picture that nobody misses
 
 
 class SourceTracks:
@@ -57,7 +59,7 @@ class SourceTracks:
         start = fractions.Fraction(start).limit_denominator(1_000_000)
         self._stop = None if stop is None else fractions.Fraction(stop).limit_denominator(1_000_000) - start
         self._source = open_container(source_path)
-        pictures = [s for s in self._source.streams.video if not s.disposition & Disposition.attached_pic]
+        pictures = [s for s in self._source.streams.video if not s.disposition & _STILL]
         self._video = pictures[0] if pictures else None
         first, lost = first_picture_time(source_path) if pictures else (_ZERO, 0)
         self._video_start = first + start
@@ -70,6 +72,10 @@ class SourceTracks:
         self._keep_details()
         self._packets = self._demux()
         self._next = next(self._packets, None)
+        lead = _ZERO if self._next is None else -self._seconds(self._next)
+        if lead > _LEAD and self._output.format.name == "mp4" and not self._cuts_beginning:
+            words = "%s: its sound begins %.1f s before its first picture; players begin with the picture"
+            logger.warning(words, source_path, lead)
 
     def advance(self, seconds: fractions.Fraction) -> None:
         """Writes the sound up to a time after the first picture that is wanted, in seconds."""
@@ -98,9 +104,8 @@ class SourceTracks:
         for stream in self._source.streams:
             if self._video is not None and stream.index == self._video.index:
                 continue
-            if stream.type == "audio" and stream.codec_context is not None:
-                is_uniform = self._is_uniform(stream)
-                self._tracks[stream.index] = open_track(self._output, stream, self._video_start, is_uniform=is_uniform)
+            if stream.type == "audio" and (track := self._open_sound(stream)) is not None:
+                self._tracks[stream.index] = track
                 self._clocks[stream.index] = SoundClock(self._clock)
             elif stream.type == "subtitle" and can_carry(self._output, stream):
                 self._tracks[stream.index] = SubtitleTrack(self._output, stream, self._video_start)
@@ -108,6 +113,20 @@ class SourceTracks:
                 self._left_out[_kind_of(stream)] += 1
         for index, track in self._tracks.items():
             _keep_description(self._source.streams[index], track.target)
+
+    def _open_sound(self, stream: av.AudioStream) -> CopiedTrack | EncodedTrack | None:
+        """Adds a sound stream to the output; None if it cannot be decoded."""
+        if stream.codec_context is None:
+            return None
+        is_uniform, rate, channels = self._is_uniform(stream), stream.rate, stream.layout.nb_channels
+        if not rate or not channels:  # it begins too late for the header to be known
+            with open_container(self._path) as container:
+                found = first_sound(container, container.streams[stream.index])
+            if found is None:
+                return None
+            is_uniform, (rate, channels) = False, found
+        start = self._video_start
+        return open_track(self._output, stream, start, is_uniform=is_uniform, rate=rate, channels=channels)
 
     def _is_uniform(self, stream: av.AudioStream) -> bool:
         if stream.codec_context.codec.canonical_name != "aac" or self._source.format.name != "mpegts":
@@ -144,7 +163,7 @@ class SourceTracks:
         streams = [self._source.streams[index] for index in self._tracks]
         if self._video is not None and (self._clock.has_jumps_forward or self._source.format.name == "matroska,webm"):
             streams.append(self._video)  # its clock leads
-        packets = self._source.demux(streams)
+        packets = demux(self._source, streams)
         while True:
             try:
                 packet = next(packets, None)
@@ -191,14 +210,14 @@ def _keep_description(source: av.stream.Stream, target: av.stream.Stream) -> Non
         target.metadata["language"] = said["language"]
     if title:
         target.metadata["title"] = target.metadata["handler_name"] = title
-    target.disposition = source.disposition & ~(Disposition.attached_pic | Disposition.timed_thumbnails)
+    target.disposition = source.disposition & ~_STILL
 
 
 def _kind_of(stream: av.stream.Stream) -> str:
     """Names a stream that is left out."""
     if stream.type == "video":
-        return "cover picture" if stream.disposition & Disposition.attached_pic else "further video stream"
+        return "cover picture" if stream.disposition & _STILL else "further video stream"
     if stream.type == "subtitle":
         codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
         return f"subtitle stream ({codec})"
-    return f"{stream.type} stream" + (" of an unknown codec" if stream.type == "audio" else "")
+    return f"{stream.type} stream" + (" that cannot be decoded" if stream.type == "audio" else "")

@@ -15,6 +15,7 @@ LARGEST_STEP_BACK = fractions.Fraction(1, 10)
 """Seconds that damaged times may go back by; more count as a jump of the clock."""
 
 _MOST_WAITING = 500
+_USUAL_DELAY = 1  # seconds by which sound is written after its pictures at most
 _ZERO = fractions.Fraction(0)
 
 
@@ -29,13 +30,14 @@ class VideoClock:
     Attributes:
         offsets: Seconds added to the times of each part; the last is the present one's.
         has_jumps_forward: Whether a long gap is a jump.
+        last: Time of the last packet, as the file has it; None before the first.
     """
 
     def __init__(self, has_jumps_forward: bool):
         """Takes whether a long gap is a jump; see `may_jump`."""
         self.offsets: list[fractions.Fraction] = [_ZERO]
         self.has_jumps_forward = has_jumps_forward
-        self._last: fractions.Fraction | None = None
+        self.last: fractions.Fraction | None = None
         self._end = _ZERO
 
     def correct(self, packet: av.Packet) -> bool:
@@ -46,8 +48,8 @@ class VideoClock:
         jumped = False
         if packet.dts is not None:  # only the times of decoding rise
             time = packet.dts * packet.time_base
-            jumped = self._last is not None and self.is_jump(time - self._last)
-            self._last = time
+            jumped = self.last is not None and self.is_jump(time - self.last)
+            self.last = time
         if jumped:
             self.offsets.append(self._end - shown)
         _move(packet, self.offsets[-1])
@@ -92,7 +94,7 @@ class SoundClock:
             return [packet]
         if self._part is None:
             self._part = len(self._video.offsets) - 1
-        if self._last is None or not self._video.is_jump(time - self._last):
+        if not self._is_jump(time):
             self.dropped += len(self._waiting)  # the times went somewhere else for a moment and came back
             self._waiting = []
             return [self._placed(packet, time)]
@@ -100,6 +102,11 @@ class SoundClock:
         if len(self._video.offsets) - 1 > self._part:
             return self._go_on(len(self._video.offsets) - 1, _ZERO)
         return self._give_up() if len(self._waiting) > _MOST_WAITING else []
+
+    def _is_jump(self, time: fractions.Fraction) -> bool:
+        if self._last is not None:
+            return self._video.is_jump(time - self._last)
+        return self._video.last is not None and time < self._video.last - _USUAL_DELAY  # it begins with a later part
 
     def _placed(self, packet: av.Packet, time: fractions.Fraction) -> av.Packet:
         self._last = time
@@ -118,6 +125,8 @@ class SoundClock:
         if len(self._video.offsets) - 1 > self._part:
             return self._go_on(len(self._video.offsets) - 1, _ZERO)
         first = self._waiting[0]
+        if self._last is None:
+            return self._go_on(self._part, _ZERO)
         step = _time_of(first) - self._last
         back = (first.duration or 0) * first.time_base - step if step < 0 else _ZERO
         return self._go_on(self._part, self._extra + back)

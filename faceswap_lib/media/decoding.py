@@ -12,7 +12,8 @@ from typing_extensions import Self
 from faceswap_lib.errors import VideoError
 from faceswap_lib.limits import FRAME_PIXELS, VIDEO_FRAMES
 from faceswap_lib.media.clock import VideoClock, may_jump
-from faceswap_lib.media.opening import check_frame_size, open_container
+from faceswap_lib.media.opening import check_frame_size, demux, open_container
+from faceswap_lib.media.transport import count_later_videos
 
 ONE_PICTURE_PER_PACKET = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", "ffv1", "png", "rawvideo"})
 """Codecs in which each packet holds exactly one shown picture, so that counting packets counts pictures."""
@@ -22,6 +23,7 @@ _MISSING_SECONDS = 0.5
 _JOIN_PACKETS = 4  # at most between the packet that a join makes look damaged, and the jump of the clock
 _LARGE_FRAME = 9_000_000
 _PROGRESSIVE = 1
+_STILL = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 _WHOLE_PICTURES = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi"})  # both fields in one packet
 
 
@@ -45,7 +47,7 @@ class VideoDecoder:
         """Opens the file; raises `VideoError` if it cannot be opened or has no video stream."""
         self.path = pathlib.Path(path)
         self.container = open_container(self.path)
-        pictures = [s for s in self.container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+        pictures = [s for s in self.container.streams.video if not s.disposition & _STILL]
         if not pictures or pictures[0].codec_context is None:
             found = ", ".join(sorted({s.type for s in self.container.streams})) or "nothing"
             self.container.close()
@@ -61,6 +63,7 @@ class VideoDecoder:
         self.finished = False
         self._packet_times: list[int] = []
         self._packet_count = 0
+        self._last_position = 0
         self._hidden_count = 0
         self._damaged_count = 0
         self._since_corrupt = _JOIN_PACKETS
@@ -81,7 +84,7 @@ class VideoDecoder:
         Raises:
             VideoError: If there are more than `limits.VIDEO_FRAMES`.
         """
-        demuxer = self.container.demux(self.stream)
+        demuxer = demux(self.container, [self.stream])
         while True:
             try:
                 packet = next(demuxer, None)
@@ -126,12 +129,13 @@ class VideoDecoder:
         is_one = context.codec.canonical_name in ONE_PICTURE_PER_PACKET
         return is_one and is_whole and not has_fields and len(self.clock.offsets) == 1
 
-    def loss(self) -> str | None:
-        """Says how many pictures at the beginning cannot be shown, or None."""
-        if not self.lost_at_start:
-            return None
-        count = self.lost_at_start
-        return f"begins between key frames: its first {count} pictures cannot be decoded; it is read from the next on"
+    def further_streams(self) -> int:
+        """Counts the video streams that are not read; call it at the end."""
+        further = sum(not s.disposition & _STILL and s.index != self.stream.index for s in self.container.streams.video)
+        if self.container.format.name == "mpegts" and self._last_position:
+            known = frozenset(stream.id for stream in self.container.streams)
+            further += count_later_videos(self.path, known, self._last_position)
+        return further
 
     def damage(self) -> str | None:
         """Says what was wrong with what has been read so far, or None."""
@@ -168,6 +172,7 @@ class VideoDecoder:
 
     def _note(self, packet: av.Packet) -> None:
         self._packet_count += 1
+        self._last_position = packet.pos if packet.pos is not None else self._last_position
         VIDEO_FRAMES.check(self._packet_count, self.path, VideoError)
         self._since_corrupt += 1
         if self.clock.correct(packet) and self._since_corrupt <= _JOIN_PACKETS:

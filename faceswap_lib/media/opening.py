@@ -7,9 +7,11 @@ under any name, so FFmpeg may use only containers that hold their own data, and 
 import os
 import pathlib
 import stat
+import typing
 
 import av
 import av.container
+import av.stream
 
 from faceswap_lib.errors import VideoError
 from faceswap_lib.limits import FRAME_PIXELS, STREAMS, VIDEO_FRAMES
@@ -90,6 +92,31 @@ def open_container(path: pathlib.Path) -> av.container.InputContainer:
         container.close()
         raise
     return container
+
+
+def demux(
+    container: av.container.InputContainer, streams: typing.Sequence[av.stream.Stream]
+) -> typing.Iterator[av.Packet]:
+    """Yields the packets of streams in file order, and at the end one empty packet of each, which flushes its decoder.
+
+    Streams that begin only after the file was opened, as of another program in a transport stream, are passed over.
+
+    Raises:
+        av.error.FFmpegError: If the file cannot be read on.
+    """
+    flushed = set()
+    try:
+        for packet in container.demux(streams):
+            if not packet.size:
+                flushed.add(packet.stream.index)
+            yield packet
+    except IndexError:  # PyAV looks for such a stream among those it knows
+        pass
+    for stream in streams:
+        if stream.index not in flushed:
+            packet = av.Packet()
+            packet.stream = stream
+            yield packet
 
 
 def check_frame_size(width: int, height: int, path: pathlib.Path) -> None:

@@ -16,6 +16,8 @@ from faceswap_lib.media.pixels import RgbConverter
 
 logger = logging.getLogger(__name__)
 
+_MOST_UNTIMED = 300
+
 
 def read_frames(
     path: pathlib.Path, *, start: int = 0, stop: int | None = None, step: int = 1
@@ -107,8 +109,8 @@ def read_schedule(path: pathlib.Path) -> tuple[np.ndarray, float]:
     with VideoDecoder(path) as decoder:
         first, times = None, []
         for seconds, frame in _with_times(decoder):
-            if not times and frame.pts is not None:
-                first = frame.pts * frame.time_base
+            if first is None and frame.pts is not None:
+                first = frame.pts * frame.time_base - fractions.Fraction(seconds)
             times.append(seconds)
         return np.array(times), _end_of(decoder, times[-1] if times else 0.0, first)
 
@@ -150,9 +152,10 @@ def first_picture_time(path: pathlib.Path) -> tuple[fractions.Fraction, int]:
         VideoError: If the file is missing or no video.
     """
     with VideoDecoder(path) as decoder:
-        frame = next(decoder.frames(), None)
-        if frame is not None and frame.pts is not None:
-            return frame.pts * frame.time_base, decoder.lost_at_start
+        period = 1 / (decoder.frame_rate() or 1)
+        for index, frame in enumerate(itertools.islice(decoder.frames(), _MOST_UNTIMED)):
+            if frame.pts is not None:
+                return frame.pts * frame.time_base - index * period, decoder.lost_at_start
         return (decoder.stream.start_time or 0) * decoder.stream.time_base, 0
 
 
@@ -170,12 +173,17 @@ def _timed_frames(
     with decoder:
         to_rgb = RgbConverter(decoder.path)
         for seconds, frame in itertools.islice(_with_times(decoder), start, stop, step):
+            if lost := decoder.lost_at_start:
+                decoder.lost_at_start = 0  # said once
+                words = "%s begins between key frames: its first %d pictures cannot be decoded and are left out"
+                logger.warning(words, decoder.path, lost)
             yield seconds, to_rgb(frame)
         damage = decoder.damage()
         if decoder.finished and decoder.frame_count == 0:
             raise VideoError(f"expected a video, got a file without one readable picture: {decoder.path}")
-        if decoder.loss() is not None:
-            logger.warning("%s %s", decoder.path, decoder.loss())
+        if decoder.finished and (further := decoder.further_streams()):
+            words = "%s holds %d further video streams, which are not read; split the file if they matter"
+            logger.warning(words, decoder.path, further)
         if len(decoder.clock.offsets) > 1:
             joins = len(decoder.clock.offsets) - 1
             logger.info("%s: its clock jumps %d times, as in joined recordings; time goes on", decoder.path, joins)
@@ -186,14 +194,13 @@ def _timed_frames(
 def _with_times(decoder: VideoDecoder) -> typing.Iterator[tuple[float, av.VideoFrame]]:
     """Yields every decoded picture with its seconds after the first one, which never go back."""
     period = 1 / (decoder.frame_rate() or 1)
-    first = last = None
+    first, last = None, -period
     for frame in decoder.frames():
-        shown = None if frame.pts is None else frame.pts * frame.time_base
-        if last is not None and (shown is None or shown <= last):
-            shown = last + period
-        last = fractions.Fraction(0) if shown is None else shown
-        first = last if first is None else first
-        yield float(last - first), frame
+        time = None if frame.pts is None else frame.pts * frame.time_base
+        if first is None and time is not None:  # the first one that has a time says when those before were shown
+            first = time - (last + period)
+        last = last + period if time is None or time - first <= last else time - first
+        yield float(last), frame
 
 
 def _end_of(decoder: VideoDecoder, last: float, first: fractions.Fraction | None) -> float:

@@ -7,6 +7,8 @@ import av
 import av.container
 import numpy as np
 
+from faceswap_lib.media.opening import demux
+
 logger = logging.getLogger(__name__)
 
 # What MP4 holds and players expect in it. MP4 may formally hold more (Vorbis, PCM), which then plays almost nowhere.
@@ -27,6 +29,8 @@ def open_track(
     video_start: fractions.Fraction,
     *,
     is_uniform: bool = True,
+    rate: int,
+    channels: int,
 ) -> "CopiedTrack | EncodedTrack":
     """Adds a stream to the output for a sound stream of a source.
 
@@ -35,11 +39,13 @@ def open_track(
         source: The sound stream.
         video_start: Time of the source that becomes 0.
         is_uniform: Whether rate and channels stay the same throughout, so that one header describes all of it.
+        rate: Samples per second.
+        channels: Number of channels.
     """
     codec = source.codec_context.codec.canonical_name
     if is_uniform and codec in _COPIED[output.format.name]:
         return CopiedTrack(output, source, video_start)
-    return EncodedTrack(output, source, video_start)
+    return EncodedTrack(output, video_start, rate, channels)
 
 
 class CopiedTrack:
@@ -85,14 +91,14 @@ class EncodedTrack:
         overlapping: Always 0; sound whose time is taken already is cut off sample by sample.
     """
 
-    def __init__(self, output: av.container.OutputContainer, source: av.AudioStream, video_start: fractions.Fraction):
+    def __init__(self, output: av.container.OutputContainer, video_start: fractions.Fraction, rate: int, channels: int):
+        """Adds an AAC stream to the output, header not yet written."""
         self._output = output
-        self._rate = source.rate if source.rate in _AAC_RATES else 48000
-        count = source.layout.nb_channels
-        layout = _AAC_LAYOUTS.get(count, "stereo")
-        if count not in _AAC_LAYOUTS:
-            logger.warning("sound stream %d has %d channels; they are mixed to two", source.index, count)
-        bits = _AAC_BITS_PER_SECOND * max(2, min(count, 6))
+        self._rate = rate if rate in _AAC_RATES else 48000
+        layout = _AAC_LAYOUTS.get(channels, "stereo")
+        if channels not in _AAC_LAYOUTS:
+            logger.warning("sound of %d channels is mixed to two", channels)
+        bits = _AAC_BITS_PER_SECOND * max(2, min(channels, 6))
         self.target = output.add_stream("aac", rate=self._rate, layout=layout, bit_rate=bits)
         self._video_start = video_start
         self._resampler: av.AudioResampler | None = None
@@ -167,10 +173,29 @@ def has_one_header(container: av.container.InputContainer, stream: av.AudioStrea
     """
     said = set()
     try:
-        for packet in container.demux(stream):
+        for packet in demux(container, [stream]):
             head = bytes(packet)[:_ADTS_BYTES] if packet.size >= _ADTS_BYTES else b""
             if head[:1] == b"\xff" and head[1] & 0xF6 == 0xF0:
                 said.add((head[2] & 0xFD, head[3] & 0xC0))  # profile, rate and channels
     except av.error.FFmpegError:
         pass  # its sound ends early, which is said when it is carried over
     return len(said) <= 1
+
+
+def first_sound(container: av.container.InputContainer, stream: av.AudioStream) -> tuple[int, int] | None:
+    """Decodes a stream up to its first sound; moves the container on.
+
+    Returns:
+        Samples per second and channels, where the file's header does not tell them; None if nothing can be decoded.
+    """
+    try:
+        for packet in demux(container, [stream]):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                continue  # the next packet may be whole
+            if frames:
+                return frames[0].sample_rate, frames[0].layout.nb_channels
+    except av.error.FFmpegError:
+        return None
+    return None
