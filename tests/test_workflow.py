@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tools.list_requirements import collect_requirements, tomllib
 
 FOLDER = ROOT / ".github" / "workflows"
 JOBS = yaml.safe_load((FOLDER / "ci.yml").read_text(encoding="utf-8"))["jobs"]
@@ -19,8 +20,8 @@ def commands(job: str) -> list[list[str]]:
     return [shlex.split(step["run"]) for step in JOBS[job]["steps"] if "run" in step]
 
 
-def test_there_is_one_workflow_and_its_first_job_is_what_contributors_run():
-    assert [path.name for path in FOLDER.iterdir()] == ["ci.yml"]
+def test_the_workflows_are_known_and_the_first_job_is_what_contributors_run():
+    assert sorted(path.name for path in FOLDER.iterdir()) == ["advisories.yml", "ci.yml"]
     assert JOBS["test"]["runs-on"] == "ubuntu-latest"
     assert [step["with"]["python-version"] for step in JOBS["test"]["steps"] if "with" in step] == ["3.11"]
     (command,) = commands("test")
@@ -53,3 +54,22 @@ def test_something_is_slow():
     """Or the marker would leave out nothing."""
     marked = [path.name for path in (ROOT / "tests").glob("test_*.py") if "mark.slow" in path.read_text("utf-8")]
     assert len(set(marked) - {"test_workflow.py"}) >= 2
+
+
+def test_advisories_are_asked_for_every_week_and_with_every_change_of_what_is_needed():
+    workflow = yaml.safe_load((FOLDER / "advisories.yml").read_text(encoding="utf-8"))
+    events = workflow[True]  # YAML reads the word "on" as a truth value
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", events["schedule"][0]["cron"]) and "workflow_dispatch" in events
+    assert {"pyproject.toml", ".github/workflows/advisories.yml"} <= set(events["pull_request"]["paths"])
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert job["timeout-minutes"] <= 20
+    words = [shlex.split(step["run"]) for step in job["steps"] if "run" in step]
+    listing = next(command for command in words if "tools/list_requirements.py" in command)
+    extras = listing[listing.index("--extras") + 1 : listing.index(">")]
+    project = tomllib.loads(PROJECT)["project"]
+    collect_requirements(project, extras)  # raises where an extra is unknown
+    without_terms = {"docs", "test", "provenance", "onnx", "colab"}  # parts of others, or for building alone
+    assert set(extras) | without_terms == set(project["optional-dependencies"])
+    audit = next(command for command in words if command[0] == "pip-audit")
+    assert listing[listing.index(">") + 1] in audit and "--ignore-vuln" not in audit

@@ -5,8 +5,11 @@
     pip install --no-deps .
 
 For machines that must do without `tensorflow`: beside `tensorflow-rocm` it would overwrite that package's files, and
-with JAX or PyTorch as the backend it is not needed. It reads the pyproject.toml of its own checkout, wherever it is
-run. Exit code 1 if a name is none of the requirements, or an extra is unknown.
+with JAX or PyTorch as the backend it is not needed. And for Linux without the GNU C library, as in Alpine, where
+c2pa-python has no wheel and pip would try to build it: `--without tensorflow c2pa-python`.
+
+It reads the pyproject.toml of its own checkout, wherever it is run. Exit code 1 if a name is none of the requirements,
+or an extra is unknown.
 """
 
 import argparse
