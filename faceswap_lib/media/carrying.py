@@ -108,7 +108,7 @@ class SourceTracks:
                 self._tracks[stream.index] = track
                 self._clocks[stream.index] = SoundClock(self._clock)
             elif stream.type == "subtitle" and can_carry(self._output, stream):
-                self._tracks[stream.index] = SubtitleTrack(self._output, stream, self._video_start)
+                self._tracks[stream.index] = SubtitleTrack(self._output, stream, self._video_start, self._stop)
             elif not self._is_chapters(stream):
                 self._left_out[_kind_of(stream)] += 1
         for index, track in self._tracks.items():

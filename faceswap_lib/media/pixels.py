@@ -75,7 +75,7 @@ class RgbConverter:
             frame,
             width=width,
             height=height,
-            format="rgb48le" if is_hdr else "rgb24",
+            format="gbrp16le" if is_hdr else "rgb24",
             src_colorspace=matrix_for_size(frame.width, frame.height) if unnamed else None,
             interpolation=_EXACT,
             threads=1,

@@ -1,6 +1,7 @@
 """Carrying subtitles of a file into another: copied where its format holds them, text rewritten where it does not."""
 
 import fractions
+import re
 import struct
 
 import av
@@ -13,6 +14,8 @@ _COPIED = {
     "matroska": frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle"}),
 }
 _WRITTEN = {"mp4": "mov_text", "matroska": "subrip"}
+_OVERRIDE = re.compile(rb"\{\\[^}]*\}")  # how ASS writes italics and places; other formats have no such thing
+_MOST_TEXT = 65_535
 _MILLISECOND = fractions.Fraction(1, 1000)
 _STYLE = (
     b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
@@ -39,10 +42,23 @@ class SubtitleTrack:
         overlapping: Always 0.
     """
 
-    def __init__(self, output: av.container.OutputContainer, source: SubtitleStream, start: fractions.Fraction):
-        """Adds a stream to the output, header not yet written; `start` is the time of the source that becomes 0."""
+    def __init__(
+        self,
+        output: av.container.OutputContainer,
+        source: SubtitleStream,
+        start: fractions.Fraction,
+        stop: fractions.Fraction | None,
+    ):
+        """Adds a stream to the output, header not yet written.
+
+        Args:
+            output: MP4 or Matroska.
+            source: A stream that `can_carry`.
+            start: Time of the source that becomes 0.
+            stop: Seconds after that at which everything ends; None for no end.
+        """
         self._output = output
-        self._start = start
+        self._start, self._stop = start, stop
         self._last: int | None = None
         self.dropped = self.overlapping = 0
         self._is_copied = source.codec_context.codec.canonical_name in _COPIED[output.format.name]
@@ -54,26 +70,30 @@ class SubtitleTrack:
         self.target.codec_context.time_base = self.target.time_base = _MILLISECOND
 
     def feed(self, packet: av.Packet) -> None:
-        """Writes a packet; what begins before 0 is shown from there."""
+        """Writes a packet; what begins before 0 is shown from there, and what goes on after the end up to it."""
         if packet.pts is None or not packet.size:
             return
         begin = packet.pts * packet.time_base - self._start
         end = begin + (packet.duration or 0) * packet.time_base
-        text = None
+        end = end if self._stop is None else min(end, self._stop)
+        written = packet
         if not self._is_copied:
             try:
-                text = b"\n".join(shown.dialogue for shown in packet.decode())
+                text = b"\n".join(_OVERRIDE.sub(b"", shown.dialogue) for shown in packet.decode())
             except av.error.FFmpegError:
                 self.dropped += 1
                 return
-            head = struct.pack(">H", len(text[:65535])) if self._output.format.name == "mp4" else b""
-        written = packet if text is None else av.Packet(head + text[:65535])
-        base = packet.time_base if text is None else _MILLISECOND
-        written.time_base = base
-        written.pts = round(max(begin, 0) / base)
+            written = av.Packet(self._stored(text))
+            written.time_base = _MILLISECOND
+        written.pts = round(max(begin, 0) / written.time_base)
         if self._last is not None and written.pts <= self._last:
             written.pts = self._last + 1
         self._last = written.dts = written.pts
-        written.duration = max(1, round(end / base) - written.pts)
+        written.duration = max(1, round(end / written.time_base) - written.pts)
         written.stream = self.target
         self._output.mux(written)
+
+    def _stored(self, text: bytes) -> bytes:
+        """Gives a packet's bytes: in MP4 the length comes first."""
+        text = text[:_MOST_TEXT].decode("utf-8", "ignore").encode()
+        return struct.pack(">H", len(text)) + text if self._output.format.name == "mp4" else text
