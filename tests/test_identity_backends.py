@@ -266,7 +266,7 @@ def test_an_unfit_network_is_named(onnx, tmp_path):
 
 def test_a_damaged_or_missing_network_is_named(onnx, tmp_path):
     (tmp_path / "page.onnx").write_bytes(b"<!DOCTYPE html>")
-    with pytest.raises(InputError, match=r"page\.onnx: expected a recognition network in ONNX; it cannot be read"):
+    with pytest.raises(InputError, match=r"page\.onnx: expected a network in ONNX; it cannot be read"):
         OnnxEmbedder(tmp_path / "page.onnx")
     with pytest.raises(InputError, match=r"none\.onnx: expected a recognition network in ONNX, got no file there"):
         OnnxEmbedder(tmp_path / "none.onnx")

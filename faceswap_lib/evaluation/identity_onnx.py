@@ -13,6 +13,8 @@ import numpy as np
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import similarity_transform, warp_frame
 from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.networks.child_process import run_child
+from faceswap_lib.networks.onnx_check import check_onnx_file
 from faceswap_lib.networks.onnx_runtime import import_onnxruntime
 
 ARCFACE_SIDE = 112
@@ -27,6 +29,11 @@ ARCFACE_SAME_PERSON = 1.2
 """Euclidean distance of two faces of one person at most: sqrt(2 - 2 * 0.28), for the cosine similarity of 0.28 above
 which insightface's example says that two faces "ARE the same person"."""
 
+MOST_NUMBERS = 100_000
+"""Numbers that a network says of a face; most say 512."""
+
+ADVICE = "name another network, or export it again"
+
 NUMBER_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
@@ -40,9 +47,13 @@ class OnnxEmbedder:
         path: The file.
         same_person: Largest distance of two faces of one person, as the network's makers say for vectors of length 1.
         mean, scale: The network reads (pixel - mean) / scale of pixels 0 to 255; as it stands -1 to 1.
+        is_tried: Whether it is tried in a process of its own first.
+
+    The file is checked, and tried in a process of its own, before it is opened here: it may be anybody's.
 
     Raises:
         InputError: If onnxruntime is not installed, or the file is no such network.
+        CheckpointError: If the file is damaged, names files elsewhere, or crashes or asks for too much.
     """
 
     def __init__(
@@ -52,11 +63,18 @@ class OnnxEmbedder:
         same_person: float = ARCFACE_SAME_PERSON,
         mean: float = 127.5,
         scale: float = 127.5,
+        is_tried: bool = True,
     ):
         path = pathlib.Path(path)
         self.name = f"onnx:{path.name}"
         self.same_person = same_person
         self._path, self._mean, self._scale = path, mean, scale
+        _import_runtime()  # whose absence is not the file's fault
+        if not path.is_file():
+            raise InputError(f"{path}: expected a recognition network in ONNX, got no file there")
+        check_onnx_file(path)
+        if is_tried:
+            run_child(try_network, path, {}, ADVICE)
         self._session, self._errors = _open_session(path)
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in NUMBER_TYPES:
@@ -85,9 +103,16 @@ class OnnxEmbedder:
             if self._channels_first:
                 values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
             try:
-                answer = np.asarray(self._session.run(None, {self._input: values})[0])
+                answer = self._session.run(None, {self._input: values})[0]
             except self._errors as error:
-                raise InputError(f"{self._path}: the network fails on a face ({error})") from error
+                raise InputError(f"{self._path}: the network fails on a face ({_short(error)})") from error
+            if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f" or answer.ndim == 0:
+                got = f"{answer.dtype} {answer.shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
+                raise InputError(f"{self._path}: expected an array of numbers for each face, got {got}")
+            if answer.size > MOST_NUMBERS * len(batch):
+                raise InputError(
+                    f"{self._path}: expected at most {MOST_NUMBERS} numbers for a face, got {answer.shape}"
+                )
             if len(answer) != len(batch) or not np.isfinite(answer).all():
                 raise InputError(f"{self._path}: expected finite numbers for {len(batch)} faces, got {answer.shape}")
             rows.append(answer.reshape(len(batch), -1)[:count])
@@ -114,24 +139,46 @@ def unit_rows(values: np.ndarray) -> np.ndarray:
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 
-def _open_session(path: pathlib.Path) -> tuple[typing.Any, tuple[type[Exception], ...]]:
-    """Opens a network; also gives the errors it may fail with."""
+def try_network(file: pathlib.Path, folder: pathlib.Path) -> None:
+    """Opens a network and runs it once; see `child_process.run_child`.
+
+    Raises:
+        ValueError: If it is none, or fails.
+    """
     try:
-        onnxruntime = import_onnxruntime()
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
+        OnnxEmbedder(file, is_tried=False)
+    except InputError as error:
+        raise ValueError(str(error).removeprefix(f"{file}: ")) from error
+
+
+def _import_runtime() -> typing.Any:
+    try:
+        return import_onnxruntime()
     except ImportError as error:
         raise InputError(f"onnxruntime cannot be imported ({error}); pip install 'faceswap_lib[onnx]'") from error
-    if not path.is_file():
-        raise InputError(f"{path}: expected a recognition network in ONNX, got no file there")
+
+
+def _open_session(path: pathlib.Path) -> tuple[typing.Any, tuple[type[Exception], ...]]:
+    """Opens a network; also gives the errors it may fail with."""
+    onnxruntime = _import_runtime()
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
     # onnxruntime has a class for each kind of failure and none for all of them.
-    errors = tuple(value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
+    own = tuple(value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
+    errors = (*own, RuntimeError, ValueError, MemoryError)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except errors as error:
-        raise InputError(f"{path}: expected a recognition network in ONNX; it cannot be read ({error})") from error
+        raise InputError(
+            f"{path}: expected a recognition network in ONNX; it cannot be read ({_short(error)})"
+        ) from error
     return session, errors
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _read_layout(shape: Sequence[int | str | None], path: pathlib.Path) -> tuple[int | None, int, bool]:

@@ -14,8 +14,11 @@ import typing
 
 from faceswap_lib.errors import CheckpointError
 
-SECONDS = 120
-"""Time that a process is given."""
+SECONDS = 30
+"""Time that a process is given, besides that for the size of the file: a cold start takes some of it."""
+
+BYTES_A_SECOND = 10_000_000
+"""How slowly a file may be read."""
 
 MEMORY = 2_000_000_000
 """Bytes of addresses a process may use besides those of the file: libraries take most of them."""
@@ -65,7 +68,8 @@ def run_child(
         CheckpointError: If it says that something is wrong with the file, takes too long, or crashes.
     """
     with tempfile.TemporaryDirectory(prefix="faceswap-") as folder:
-        most = MEMORY + TIMES_FILE * file.stat().st_size
+        size = file.stat().st_size
+        most, seconds = MEMORY + TIMES_FILE * size, round(SECONDS + size / BYTES_A_SECOND)
         path = [str(pathlib.Path(entry).resolve()) for entry in sys.path if entry]  # not the current folder
         place = function.__module__, function.__name__
         argument = json.dumps([path, str(file.resolve()), folder, most, *place])
@@ -78,11 +82,11 @@ def run_child(
                 stderr=subprocess.PIPE,
                 env={**os.environ, **QUIET, **environment},
                 cwd=folder,
-                timeout=SECONDS,
+                timeout=seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise CheckpointError(f"{file}: reading it took more than {SECONDS} seconds; {advice}") from error
+            raise CheckpointError(f"{file}: reading it took more than {seconds} seconds; {advice}") from error
         except OSError as error:
             raise CheckpointError(f"{file}: no process to read it in can be started ({error}); {advice}") from error
         if done.returncode != 0:

@@ -1,0 +1,186 @@
+"""Checks of an ONNX file that somebody else made, before ONNX Runtime opens it.
+
+The file is walked as the protocol buffer it is, without decoding numbers: how many nodes and how deep, which other
+files its weights lie in, and whether weights have the bytes that their shapes say.
+
+Source: onnx.proto of ONNX 1.17 for the numbers of the fields; protobuf.dev, "Encoding".
+"""
+
+import dataclasses
+import math
+import os
+import pathlib
+import typing
+
+from faceswap_lib.errors import CheckpointError, WorkspaceError
+from faceswap_lib.facesets.file_names import check_file_name, check_inside
+from faceswap_lib.limits import MODEL_BYTES
+
+DEEPEST = 8
+"""Graphs in graphs; a branch is one, and nobody's network has more than two or three."""
+
+MOST_PARTS = 1_000_000
+"""Nodes, attributes and weights together."""
+
+MODEL_GRAPH, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 20, 25
+NODE_OF_GRAPH, NODE_OF_FUNCTION, ATTRIBUTE = 1, 7, 5
+WEIGHTS, SPARSE_WEIGHTS = 5, 15
+ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS, ATTRIBUTE_SPARSE = (5, 10), (6, 11), (22, 23)
+SPARSE_TENSORS = (1, 2)
+DIMS, TYPE, RAW, EXTERNAL, LOCATION = 1, 2, 9, 13, 14
+
+BYTES_OF_TYPE = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
+"""Bytes of a number by ONNX's number of its type; texts (8), and what is newer than that, are not in it."""
+
+Field = tuple[int, int, int, int]
+"""Number, wire type, and begin and end of the content; a number (wire type 0) is in the place of the begin."""
+
+
+def check_onnx_file(path: pathlib.Path) -> None:
+    """Checks a file.
+
+    Args:
+        path: The file; weights may lie in files beside it, as exporters put those of large networks.
+
+    Raises:
+        CheckpointError: If it is no ONNX, names a file elsewhere, or claims more than it has or a network needs.
+    """
+    MODEL_BYTES.check(path.stat().st_size, path, CheckpointError)
+    data = path.read_bytes()
+    try:
+        _Walk(data, path.parent).check_model()
+    except (ValueError, IndexError, UnicodeDecodeError, WorkspaceError) as error:
+        reason = f"expected a network in ONNX; it cannot be read ({error})"
+        raise CheckpointError(f"{path}: {reason}; export it again") from error
+
+
+@dataclasses.dataclass
+class _Walk:
+    data: bytes
+    folder: pathlib.Path
+    parts: int = 0
+    claimed: int = 0
+
+    def check_model(self) -> None:
+        graphs = 0
+        for number, wire, begin, end in self._fields(0, len(self.data)):
+            if wire != 2:
+                continue
+            if number == MODEL_GRAPH:
+                graphs += 1
+                self._check_graph(begin, end, 1)
+            elif number == MODEL_FUNCTIONS:
+                self._check_nodes(begin, end, 1, NODE_OF_FUNCTION)
+            elif number == MODEL_TRAINING:
+                raise ValueError("it holds a training")
+        if graphs != 1:
+            raise ValueError(f"it holds {graphs} graphs")
+
+    def _check_graph(self, begin: int, end: int, depth: int) -> None:
+        if depth > DEEPEST:
+            raise ValueError(f"its graphs are nested deeper than {DEEPEST} levels")
+        self._check_nodes(begin, end, depth, NODE_OF_GRAPH)
+        for number, wire, first, last in self._fields(begin, end):
+            if wire == 2 and number == WEIGHTS:
+                self._check_tensor(first, last)
+            elif wire == 2 and number == SPARSE_WEIGHTS:
+                self._check_sparse(first, last)
+
+    def _check_nodes(self, begin: int, end: int, depth: int, node: int) -> None:
+        for number, wire, first, last in self._fields(begin, end):
+            if wire == 2 and number == node:
+                for kind, wire_inside, start, stop in self._fields(first, last):
+                    if wire_inside == 2 and kind == ATTRIBUTE:
+                        self._check_attribute(start, stop, depth)
+
+    def _check_attribute(self, begin: int, end: int, depth: int) -> None:
+        for number, wire, first, last in self._fields(begin, end):
+            if wire == 2 and number in ATTRIBUTE_TENSORS:
+                self._check_tensor(first, last)
+            elif wire == 2 and number in ATTRIBUTE_GRAPHS:
+                self._check_graph(first, last, depth + 1)
+            elif wire == 2 and number in ATTRIBUTE_SPARSE:
+                self._check_sparse(first, last)
+
+    def _check_sparse(self, begin: int, end: int) -> None:
+        for number, wire, first, last in self._fields(begin, end):
+            if wire == 2 and number in SPARSE_TENSORS:
+                self._check_tensor(first, last)
+
+    def _check_tensor(self, begin: int, end: int) -> None:
+        dims: list[int] = []
+        kind, raw, external, is_external = 0, None, {}, False
+        for number, wire, first, last in self._fields(begin, end):
+            if number == DIMS:
+                dims += [first] if wire == 0 else self._packed(first, last)
+            elif number == TYPE and wire == 0:
+                kind = first
+            elif number == RAW and wire == 2:
+                raw = last - first
+            elif number == EXTERNAL and wire == 2:
+                external |= self._read_entry(first, last)
+            elif number == LOCATION and wire == 0:
+                is_external = first != 0
+        if any(side >= 1 << 63 for side in dims):
+            raise ValueError("an array has a negative side")
+        size = math.prod(dims) * BYTES_OF_TYPE.get(kind, 1)
+        self.claimed += size
+        if self.claimed > MODEL_BYTES.value:
+            raise ValueError(f"its weights claim {self.claimed:,} bytes; {MODEL_BYTES.value:,} are taken on")
+        if is_external or external:
+            self._check_external(external, size)
+        elif raw is not None and kind in BYTES_OF_TYPE and raw != size:
+            raise ValueError(f"an array of the shape {tuple(dims)} has {raw:,} bytes instead of {size:,}"[:300])
+
+    def _check_external(self, external: dict[str, str], size: int) -> None:
+        name = check_file_name(external.get("location", ""))
+        check_inside(self.folder / name, self.folder)
+        if not (self.folder / name).is_file():
+            raise ValueError(f"its weights lie in {name}, which is not beside it")
+        offset = external.get("offset", "0")
+        if not (offset.isascii() and offset.isdecimal() and len(offset) < 19):
+            raise ValueError(f"its weights lie at {offset!r:.40} in {name}")
+        if int(offset) + size > os.path.getsize(self.folder / name):
+            raise ValueError(f"its weights lie beyond the end of {name}")
+
+    def _read_entry(self, begin: int, end: int) -> dict[str, str]:
+        texts = {n: self.data[first:last].decode() for n, wire, first, last in self._fields(begin, end) if wire == 2}
+        return {texts.get(1, ""): texts.get(2, "")}
+
+    def _packed(self, at: int, end: int) -> list[int]:
+        values = []
+        while at < end:
+            value, at = self._varint(at, end)
+            values.append(value)
+        return values
+
+    def _fields(self, at: int, end: int) -> typing.Iterator[Field]:
+        while at < end:
+            self.parts += 1
+            if self.parts > MOST_PARTS:
+                raise ValueError(f"it has more than {MOST_PARTS:,} parts")
+            key, at = self._varint(at, end)
+            number, wire = key >> 3, key & 7
+            if wire == 0:
+                value, at = self._varint(at, end)
+                yield number, wire, value, at
+                continue
+            length = {1: 8, 5: 4}.get(wire)
+            if wire == 2:
+                length, at = self._varint(at, end)
+            if length is None or number == 0 or at + length > end:
+                raise ValueError("it is damaged or another kind of file")
+            yield number, wire, at, at + length
+            at += length
+
+    def _varint(self, at: int, end: int) -> tuple[int, int]:
+        value = 0
+        for shift in range(0, 70, 7):
+            if at >= end:
+                raise ValueError("it is cut short, or another kind of file")
+            byte = self.data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value & (1 << 64) - 1, at
+        raise ValueError("it is damaged or another kind of file")
