@@ -1,10 +1,11 @@
-"""Kills a short training again and again with SIGKILL, resumes it each time, and compares it with an undisturbed one.
+"""Kills or stops a short training again and again, resumes it each time, and compares it with an undisturbed one.
 
-Usage: python benchmarks/kill.py [--kills 50] [--seed 0] [--quick] [--json]
+Usage: python benchmarks/kill.py [--kills 50] [--signals KILL,INT,TERM,HUP] [--seed 0] [--quick] [--json]
 
 The networks are narrow and the crops made up: files and resuming are what is tested. A process is forked from one that
-has imported everything but not yet computed anything, and is killed at a random moment between its first step and its
-last; every third one at a random moment of its start instead.
+has imported everything but not yet computed anything, and gets a signal at a random moment between its first step and
+its last; every third one at a random moment of its start instead. SIGKILL ends it as a power cut does; the others it
+answers as the command line does: with a checkpoint of the step under way, and 128 and the signal's number.
 """
 
 import argparse
@@ -30,8 +31,9 @@ from faceswap_lib.facesets.manifest import CropRecord, write_manifest
 from faceswap_lib.media import write_image
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.networks.widths import WIDTHS
+from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
-from faceswap_lib.training.checkpoint import BACKUPS, list_checkpoints, read_arrays
+from faceswap_lib.training.checkpoint import BACKUPS, list_checkpoints, progress_of, read_arrays
 
 NETWORKS = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
 NARROW = {"encoder": (8, 8, 8, 16), "code": 16, "decoder": (16, 8, 8), "discriminator": (4, 4, 4)}
@@ -48,7 +50,10 @@ class Result:
     """What came of it.
 
     Attributes:
-        kills: How many processes were killed.
+        kills: How many processes were killed or stopped.
+        wrong_exits: How many of those that were stopped did not exit with 128 and the signal's number.
+        steps_lost: The most steps that were done when a process was stopped, and were in no checkpoint; not counted
+            when it was killed.
         runs: How many trainings reached their end, the undisturbed one left out.
         same: How many of them ended with the undisturbed one's weights, averages, optimisers and history.
         unreadable: Checkpoints and backups that were damaged after a kill.
@@ -57,6 +62,8 @@ class Result:
     """
 
     kills: int
+    wrong_exits: int
+    steps_lost: int
     runs: int
     same: int
     unreadable: int
@@ -100,14 +107,19 @@ def start(workspace: Workspace, run: str, config: TrainConfig) -> tuple[int, int
     if child == 0:
         os.close(reading)
         logging.disable()
-        train(
-            workspace,
-            run=run,
-            network_config=NETWORKS,
-            config=config,
-            run_config=KEEPING,
-            on_log=lambda *_: os.write(writing, b"."),
-        )
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        try:
+            with catch_signals():
+                train(
+                    workspace,
+                    run=run,
+                    network_config=NETWORKS,
+                    config=config,
+                    run_config=KEEPING,
+                    on_log=lambda *_: os.write(writing, b"."),
+                )
+        except Stopped as stop:
+            os._exit(stop.exit_code)
         os._exit(0)
     os.close(writing)
     return child, reading
@@ -138,15 +150,32 @@ def finish(workspace: Workspace, run: str, config: TrainConfig) -> float:
     return seconds
 
 
-def kill_once(workspace: Workspace, run: str, config: TrainConfig, *, steps: int, seconds: float) -> bool:
-    """Starts a training and kills it so many steps and seconds later; gives whether it was still alive."""
+def kill_once(
+    workspace: Workspace, run: str, config: TrainConfig, number: int, *, steps: int, seconds: float
+) -> tuple[bool, bool]:
+    """Starts a training and sends it a signal so many steps and seconds later.
+
+    Returns:
+        Whether it was still alive then, and whether it ended as it should.
+    """
     child, pipe = start(workspace, run, config)
     watch(pipe, steps=steps)
     watch(pipe, seconds=seconds)
-    os.kill(child, signal.SIGKILL)
-    os.close(pipe)
+    os.kill(child, number)
     _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
+    os.close(pipe)
+    if number == signal.SIGKILL:
+        return os.WIFSIGNALED(status), True
+    code = os.waitstatus_to_exitcode(status)
+    # Before it catches signals, and after it is done with them, the signal's own way is the right one.
+    return code != 0, code in (0, 128 + number, -number)
+
+
+def steps_not_saved(folder: pathlib.Path) -> int:
+    """How many steps stand in a run's history that its newest checkpoint does not have."""
+    history = read_history(folder / "history.jsonl")
+    _, saved = progress_of(folder / "checkpoints")
+    return history[-1]["step"] - saved if history else 0
 
 
 def count_unreadable(folder: pathlib.Path) -> int:
@@ -162,12 +191,12 @@ def last_arrays(folder: pathlib.Path) -> dict[str, bytes]:
     return arrays | {"name": path.name.encode(), "history": (folder / "history.jsonl").read_bytes()}
 
 
-def measure(kills: int, seed: int, workspace: Workspace, config: TrainConfig) -> Result:
-    """Kills trainings so often, and finishes the last one."""
+def measure(kills: int, numbers: list[int], seed: int, workspace: Workspace, config: TrainConfig) -> Result:
+    """Sends trainings so many signals, by turns, and finishes the last one."""
     began, moments = time.monotonic(), random.Random(seed)
     to_first = finish(workspace, "undisturbed", config)
     wanted = last_arrays(workspace.run("undisturbed"))
-    done = runs = same = unreadable = 0
+    done = runs = same = unreadable = wrong = lost = 0
     rising = True
     while done < kills or runs == 0:
         run = f"killed-{runs}"
@@ -177,8 +206,12 @@ def measure(kills: int, seed: int, workspace: Workspace, config: TrainConfig) ->
             at_start = moments.random() < 1 / 3
             steps = 0 if at_start else moments.randint(1, config.steps // 3)
             seconds = moments.uniform(0, to_first if at_start else A_STEP)
-            alive = kill_once(workspace, run, config, steps=steps, seconds=seconds)
+            number = numbers[done % len(numbers)]
+            alive, right = kill_once(workspace, run, config, number, steps=steps, seconds=seconds)
             done += alive
+            wrong += not right
+            if number != signal.SIGKILL and steps:  # at its start the history may be that of one that was killed
+                lost = max(lost, steps_not_saved(folder))
             unreadable += count_unreadable(folder)
         if alive:
             finish(workspace, run, config)
@@ -187,13 +220,23 @@ def measure(kills: int, seed: int, workspace: Workspace, config: TrainConfig) ->
         same += last_arrays(folder) == wanted
         runs += 1
     seconds = time.monotonic() - began
-    return Result(kills=done, runs=runs, same=same, unreadable=unreadable, rising=rising, seconds=seconds)
+    return Result(
+        kills=done,
+        wrong_exits=wrong,
+        steps_lost=lost,
+        runs=runs,
+        same=same,
+        unreadable=unreadable,
+        rising=rising,
+        seconds=seconds,
+    )
 
 
 def main() -> int:
     """Prints the result; 0 if every run ended where the undisturbed one did."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--signals", default="KILL", help="by turns, as in KILL,INT,TERM,HUP")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--quick", action="store_true", help="train without discriminators, which compiles faster")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -201,14 +244,17 @@ def main() -> int:
     config = dataclasses.replace(CONFIG, adversarial_weight=0.0) if arguments.quick else CONFIG
     WIDTHS["tiny", 64] = dataclasses.replace(WIDTHS["tiny", 64], **NARROW)
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(arguments.kills, arguments.seed, make_workspace(pathlib.Path(folder)), config)
+        numbers = [signal.Signals[f"SIG{name}"] for name in arguments.signals.split(",")]
+        result = measure(arguments.kills, numbers, arguments.seed, make_workspace(pathlib.Path(folder)), config)
     print(
-        f"{result.kills} kills in {result.seconds:.0f} s: {result.same} of {result.runs} trainings ended as if "
-        f"undisturbed, {result.unreadable} checkpoints unreadable, histories rise: {result.rising}"
+        f"{result.kills} times {arguments.signals} in {result.seconds:.0f} s: {result.same} of {result.runs} trainings "
+        f"ended as if undisturbed, {result.unreadable} checkpoints unreadable, histories rise: {result.rising}, "
+        f"{result.steps_lost} steps lost when stopped, {result.wrong_exits} wrong exit codes"
     )
     if arguments.json:
         print(json.dumps(dataclasses.asdict(result)))
-    return 0 if result.same == result.runs and not result.unreadable and result.rising else 1
+    is_good = result.same == result.runs and result.rising
+    return 0 if is_good and not (result.unreadable or result.wrong_exits or result.steps_lost) else 1
 
 
 if __name__ == "__main__":
