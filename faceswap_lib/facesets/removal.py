@@ -65,7 +65,7 @@ def check_foreign(workspace: Workspace, side: Side, *, saves: bool) -> None:
     """
     ours = set(_list_ours(workspace, side, saves=saves))
     for folder in _folders(workspace, side, saves=saves):
-        needed = [path for path in _list_files(folder) if _is_needed(path)]
+        needed = [path for path in folder.iterdir() if _is_needed(path)] if folder.is_dir() else []
         if foreign := sorted(set(needed) - ours):
             raise WorkspaceError(
                 f"{foreign[0]} was not written by this faceset's extraction and is in its way, with {len(foreign) - 1} "
