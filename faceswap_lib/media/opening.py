@@ -84,6 +84,8 @@ def open_container(path: pathlib.Path) -> av.container.InputContainer:
         container = av.open(f"file:{os.fspath(path)}", options=options, metadata_errors="replace")
     except av.error.FFmpegError as error:
         reason = error.strerror or type(error).__name__
+        if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
+            reason = "it is damaged, or of a format that is not read"
         message = f"expected a video file, got one that cannot be opened: {path} ({reason}); check that it plays"
         raise VideoError(message) from error
     try:
@@ -130,15 +132,17 @@ def check_frame_size(width: int, height: int, path: pathlib.Path) -> None:
 
 def _check_plain(path: pathlib.Path) -> None:
     try:
-        mode = os.stat(path).st_mode
+        status = os.stat(path)
     except FileNotFoundError as error:
         raise VideoError(f"no such file: {path}; check the name and the folder") from error
     except (OSError, ValueError) as error:  # a name too long, a folder that may not be entered, a zero byte
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"expected a video file, got {path!s:.200} ({reason}); check the name") from error
     for is_kind, kind, advice in _KINDS:
-        if is_kind(mode):
+        if is_kind(status.st_mode):
             raise VideoError(f"expected a video file, got {kind}: {path}; {advice}")
+    if status.st_size == 0:  # as what the system shows as files in /proc, of which some never end
+        raise VideoError(f"expected a video file, got an empty one: {path}; copy or download it again")
 
 
 def _check_limits(container: av.container.InputContainer, path: pathlib.Path) -> None:
