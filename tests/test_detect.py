@@ -128,6 +128,31 @@ def test_a_turned_face_is_found_on_request_with_its_points_where_they_are(portra
     assert all(np.abs(found.landmarks - truth).max() > 0.2 * portrait.eye_distance for found in upright)
 
 
+@pytest.mark.parametrize("angle", [-135, -75, -60, -50, -45, -40, -30, 30, 40, 45, 50, 60, 75, 135])
+def test_a_tilted_head_is_read_as_well_as_an_upright_one(detector, portraits, angle):
+    for portrait in portraits:
+        (face,) = detector.detect([portrait.image])[0]
+        side = len(portrait.image)
+        matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), -angle, 1)
+        tilted = cv2.warpAffine(portrait.image, matrix, (side, side), borderValue=(128, 128, 128))
+        (found,) = MtcnnDetector(DetectConfig(rotated=True)).detect([tilted])[0]
+        truth = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
+        errors = np.linalg.norm(found.landmarks - truth, axis=1) / portrait.eye_distance
+        assert errors.mean() < 0.04 and errors.max() < 0.08, (portrait.name, errors.round(3))
+
+
+@pytest.mark.parametrize("angle", [-35, -25, -15, 15, 25, 35])
+def test_a_moderately_tilted_head_is_read_well_without_being_asked_for(detector, portraits, angle):
+    for portrait in portraits:
+        (face,) = detector.detect([portrait.image])[0]
+        side = len(portrait.image)
+        matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), -angle, 1)
+        tilted = cv2.warpAffine(portrait.image, matrix, (side, side), borderValue=(128, 128, 128))
+        (found,) = detector.detect([tilted])[0]
+        truth = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
+        assert np.linalg.norm(found.landmarks - truth, axis=1).mean() < 0.04 * portrait.eye_distance, portrait.name
+
+
 def test_an_upright_face_is_not_found_twice_when_turned_ones_are_looked_for(portraits):
     both = np.concatenate([portraits[1].image, np.rot90(portraits[0].image)], axis=1)
     (faces,) = MtcnnDetector(DetectConfig(rotated=True)).detect([both])

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import Face
-from faceswap_lib.faces.match import assign, box_overlap, covered_share, drop_doubles, pair_faces, quarter_turns
+from faceswap_lib.faces.match import (
+    assign,
+    box_overlap,
+    covered_share,
+    drop_doubles,
+    pair_faces,
+    quarter_turns,
+    upright_angle,
+)
 from tests.fakes import make_face
 
 NEVER = np.inf
@@ -102,16 +110,26 @@ def turned(face: Face, angle: float, score: float) -> Face:
 
 
 @pytest.mark.parametrize("angle", [35, -35, 55, -55])
-def test_of_two_readings_of_a_face_the_straighter_stays_even_if_the_other_is_a_little_surer(angle):
+def test_of_two_readings_of_a_tilted_face_the_surer_stays_however_straight_the_other_is(angle):
+    """A misreading may lie straight: of a head tilted by 50 degrees one upside down did, on the nose."""
     face = make_face(100, 100)
-    upright, tilted = turned(face, 3, 0.96), turned(face, angle, 0.99)
-    assert drop_doubles([tilted, upright]) == drop_doubles([upright, tilted]) == (upright,)
-    on_its_side = turned(face, 90, 0.99)
+    straight, tilted = turned(face, 178, 0.93), turned(face, angle, 1.0)
+    assert drop_doubles([tilted, straight]) == drop_doubles([straight, tilted]) == (tilted,)
+    upright, on_its_side = turned(face, 3, 0.96), turned(face, 90, 0.99)
     assert drop_doubles([upright, on_its_side]) == (on_its_side,)
 
 
+@pytest.mark.parametrize(
+    ("turned_by", "angle"), [(0, 0), (8, 0), (-8, 0), (12, 12), (-50, -50), (84, 90), (-176, -180)]
+)
+def test_the_upright_angle_is_a_whole_quarter_turn_where_that_is_nearly_so(turned_by, angle):
+    face = make_face(0, 0, angle=turned_by)
+    found = np.degrees(upright_angle(face, np.radians(9)))
+    assert (found - angle + 180) % 360 - 180 == pytest.approx(0, abs=1e-6)
+
+
 def test_a_small_face_turned_another_way_within_a_face_is_a_mistake():
-    face = make_face(100, 100)
+    face = turned(make_face(100, 100), 0, 0.99)
     ear = turned(make_face(130, 100, 14), -107, 0.94)
     assert box_overlap(ear.box_xyxy, face.box_xyxy) < 0.2
     assert drop_doubles([ear, face]) == (face,)

@@ -34,10 +34,22 @@ def quarter_turns(face: Face) -> int:
     return round(_roll(face)) % 4
 
 
-def drop_doubles(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
-    """Of several readings of one face keeps the one that is surest and straightest.
+def upright_angle(face: Face, nearly_level: float) -> float:
+    """Gives the angle in radians by which the face is turned clockwise.
 
-    A wide open mouth also reads as a face on its side, and an ear as a small one, but as a tilted one.
+    Args:
+        face: The face.
+        nearly_level: Within so many radians of a quarter turn, that quarter turn is given.
+    """
+    angle = _roll(face) * np.pi / 2
+    level = round(_roll(face)) * np.pi / 2
+    return level if abs(angle - level) <= nearly_level else angle
+
+
+def drop_doubles(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
+    """Of several readings of one face keeps the surest one.
+
+    A wide open mouth also reads as a face on its side, and an ear as a small one, but read upright they are less sure.
 
     Args:
         faces: In any order.
@@ -46,7 +58,7 @@ def drop_doubles(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
         The faces that are left, best score first.
     """
     kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.score * np.cos(_tilt(face))):
+    for face in sorted(faces, key=lambda face: -face.score):
         if not any(_is_double(face, other) for other in kept):
             kept.append(face)
     return tuple(sorted(kept, key=lambda face: -face.score))
@@ -62,11 +74,6 @@ def _roll(face: Face) -> float:
     """How far a face is turned clockwise, in quarter turns."""
     across = face.landmarks[1] - face.landmarks[0]
     return float(np.arctan2(across[1], across[0]) / (np.pi / 2))
-
-
-def _tilt(face: Face) -> float:
-    """How far a face is from the nearest quarter turn, in radians."""
-    return (_roll(face) - round(_roll(face))) * np.pi / 2
 
 
 def assign(costs: np.ndarray) -> list[tuple[int, int]]:

@@ -9,10 +9,10 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import warp_frame
+from faceswap_lib.faces.align import invert_affine, warp_frame
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.face import Face
-from faceswap_lib.faces.match import drop_doubles, quarter_turns
+from faceswap_lib.faces.match import drop_doubles, quarter_turns, upright_angle
 from faceswap_lib.faces.mtcnn_boxes import (
     build_pyramid,
     crop_and_resize,
@@ -53,6 +53,10 @@ two differing looks scatters less than one: 20 % less against dlib's points on r
 
 MIRRORED_POINTS = [1, 0, 2, 4, 3]
 
+NEARLY_LEVEL = np.radians(9)
+"""Tilt from a quarter turn up to which the last network reads a face as it is. Beyond it the face is turned upright: of
+a head tilted by 40 degrees it places landmarks with an error of 1 % of the eye distance then, 4 to 9 % otherwise."""
+
 
 class MtcnnDetector:
     """Detects faces by MTCNN, with every stage at the scale it needs.
@@ -78,8 +82,17 @@ class MtcnnDetector:
             turned = [np.ascontiguousarray(np.rot90(frame, turn)) for frame in frames]
             for faces, seen in zip(found, self._search(turned), strict=True):
                 faces.extend(_turn_back(face, turn, turned[0].shape) for face in seen)
-        read = self.refine(frames, found)
-        return [drop_doubles(face for face in faces if face is not None) for faces in read]
+        read = self._read(frames, found)
+        if self._config.rotated:
+            # Read again, now upright: a real face becomes surer, and what was taken for one does not.
+            read = self._read(frames, read)
+        return [drop_doubles(faces) for faces in read]
+
+    def _read(
+        self, frames: typing.Sequence[np.ndarray], found: typing.Sequence[typing.Sequence[Face]]
+    ) -> list[list[Face]]:
+        """Reads faces from about where they are, and leaves out what is none."""
+        return [[face for face in faces if face is not None] for faces in self.refine(frames, found)]
 
     def refine(
         self, frames: typing.Sequence[np.ndarray], guesses: typing.Sequence[typing.Sequence[Face]]
@@ -188,26 +201,30 @@ class _Look:
 
     def __init__(self, frame: np.ndarray, guess: Face, size: float, mirrored: bool):
         low, high = guess.box_xyxy[:2], guess.box_xyxy[2:]
-        self._side = (high - low).max() * size
-        self._corner = (low + high - self._side) / 2
-        self._turn, self._mirrored = quarter_turns(guess), mirrored
-        scale = O_NET_SIDE / self._side
-        shift = -scale * self._corner - 0.5
-        matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-        patch = np.rot90(warp_frame(frame, matrix, O_NET_SIDE), self._turn)
+        side, angle = (high - low).max() * size, upright_angle(guess, NEARLY_LEVEL)
+        to_the_right = side * np.array([np.cos(angle), np.sin(angle)])  # from the left edge to the right one
+        self._axes = np.column_stack([to_the_right, [-to_the_right[1], to_the_right[0]]])
+        self._corner = (low + high) / 2 - self._axes @ [0.5, 0.5]
+        self._side, self._mirrored, self._lies = side, mirrored, quarter_turns(guess) % 2 == 1
+        pixel = self._axes / O_NET_SIDE
+        frame_from_patch = np.column_stack([pixel, self._corner + pixel @ [0.5, 0.5]])
+        patch = warp_frame(frame, invert_affine(frame_from_patch), O_NET_SIDE)
         self.patch = patch[:, ::-1] if mirrored else patch
 
     def to_frame(
         self, offsets: np.ndarray, landmarks: np.ndarray, scores: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        """The network's answer, in sides of the patch, as box (4,), landmarks (5, 2) in pixels of the frame, score."""
+        """The network's answer, in sides of the patch, as box (4,), landmarks (5, 2) in pixels of the frame, score.
+
+        Where the patch was turned, the box has the sides it would have after whole quarter turns.
+        """
         points = np.concatenate([(offsets + [0, 0, 1, 1]).reshape(2, 2), landmarks.reshape(2, 5).T])
         if self._mirrored:
             points = np.concatenate([points[:2], points[2:][MIRRORED_POINTS]]) * [-1, 1] + [1, 0]
-        for _ in range(self._turn):
-            points = np.stack([1 - points[:, 1], points[:, 0]], axis=1)
-        points = points * self._side + self._corner
-        return np.concatenate([points[:2].min(axis=0), points[:2].max(axis=0)]), points[2:], scores[1]
+        half = np.abs(points[1] - points[0])[:: -1 if self._lies else 1] * self._side / 2
+        points = points @ self._axes.T + self._corner
+        middle = points[:2].mean(axis=0)
+        return np.concatenate([middle - half, middle + half]), points[2:], scores[1]
 
 
 def _shrink(frames: list[np.ndarray], factor: float) -> tuple[np.ndarray, np.ndarray]:
