@@ -143,7 +143,7 @@ class Doctor:
 
 def _encodable(text: str) -> str:
     """Replaces what the terminal's encoding does not have by escapes: a statement may be in any language."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # without a console there is no stdout
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
