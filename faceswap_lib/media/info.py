@@ -10,6 +10,12 @@ from faceswap_lib.errors import VideoError
 from faceswap_lib.media.decoding import VideoDecoder
 from faceswap_lib.media.orientation import orientation_of
 
+SLOWEST = fractions.Fraction(1, 10_000)
+"""Frames per second of a video at least."""
+
+FASTEST = 10_000
+"""Frames per second of a video at most."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VideoInfo:
@@ -71,7 +77,8 @@ def probe_video(path: pathlib.Path) -> VideoInfo:
         Its `VideoInfo`.
 
     Raises:
-        VideoError: If the file is missing, is no video, has no picture that can be decoded, or states no frame rate.
+        VideoError: If the file is missing, is no video, has no picture that can be decoded, states no frame rate, or one
+            that no video has.
     """
     with VideoDecoder(path) as decoder:
         stream = decoder.stream
@@ -81,6 +88,9 @@ def probe_video(path: pathlib.Path) -> VideoInfo:
         fps = decoder.frame_rate()
         if not fps:
             raise VideoError(f"expected a video with a frame rate, got none: {path}; convert it to MP4 first")
+        if not SLOWEST <= fps <= FASTEST:
+            expected = f"expected between one frame in {float(1 / SLOWEST):,.0f} s and {FASTEST:,} a second"
+            raise VideoError(f"{expected}, got {float(fps):g} a second: {path}; give it another rate first")
         orientation = orientation_of(first)
         lies_down = orientation.swaps_axes
         aspect = decoder.sample_aspect()

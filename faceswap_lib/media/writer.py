@@ -25,6 +25,8 @@ TICKS = 90_000
 """Ticks per second of the clock of a video whose pictures bring their own times."""
 
 
+_LONGEST_TICKS = 2**31 - 1  # that MP4 can say how long a picture stays
+
 _EXACT_PIXELS = "bgr0"
 
 
@@ -197,6 +199,11 @@ class VideoWriter:
 
     def _next_tick(self, seconds: float | None) -> int:
         tick = self.frame_count if seconds is None else round(seconds * TICKS)
+        if seconds is not None and tick - max(self._last_tick, 0) > _LONGEST_TICKS:
+            hours = _LONGEST_TICKS / TICKS / 3600
+            raise VideoError(
+                f"{self.path}: a picture would stay for more than {hours:.1f} h; convert the parts around it"
+            )
         if tick <= self._last_tick:
             raise ValueError(f"expected a time after the last picture's, got {seconds} s")
         self._last_tick = tick
