@@ -1,5 +1,6 @@
 """2D-FAN fetches nothing unasked: with a stand-in for the package, so that it is tested where it is not installed."""
 
+import hashlib
 import pathlib
 import sys
 import types
@@ -8,8 +9,11 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.landmarks import FINDERS, available_landmarks, open_landmark_finder
+from faceswap_lib.faces.weight_sums import note_path, read_note
 
-URL = "https://weights.example/2DFAN4-0123456789.pth.tar"
+BEGIN = hashlib.sha256(b"weights").hexdigest()[:10]
+
+URL = f"https://weights.example/2DFAN4-{BEGIN}.pth.tar"
 
 
 class Network:
@@ -28,7 +32,7 @@ class Network:
 @pytest.fixture
 def weights(tmp_path, monkeypatch) -> pathlib.Path:
     """Where the stand-in keeps its weights; it notes, in `fetched` beside them, that its own loader was used."""
-    path = tmp_path / "hub" / "checkpoints" / "2DFAN4-0123456789.pth.tar"
+    path = tmp_path / "hub" / "checkpoints" / f"2DFAN4-{BEGIN}.pth.tar"
 
     def load(file: pathlib.Path, *, map_location: str, weights_only: bool) -> dict:
         assert weights_only
@@ -61,7 +65,7 @@ def weights(tmp_path, monkeypatch) -> pathlib.Path:
 def test_without_its_file_it_is_unavailable_and_says_how_to_get_it(weights, tmp_path):
     reason = available_landmarks()["face-alignment"]
     assert str(weights) in reason and f"download {URL}" in reason
-    assert f"fetch('{URL}', check_hash=True)" in reason
+    assert "faceswap weights fetch fan" in reason
     with pytest.raises(InputError) as caught:
         open_landmark_finder("face-alignment")
     assert str(caught.value) == reason
@@ -75,13 +79,26 @@ def test_with_its_file_it_is_taken_without_the_packages_loader(weights, tmp_path
     assert available_landmarks()["face-alignment"] is None
     assert open_landmark_finder("auto").name == "face-alignment"
     assert not (tmp_path / "fetched").exists()
+    assert read_note(weights).startswith(BEGIN)
+
+
+def test_a_file_that_was_exchanged_after_its_first_use_is_refused(weights, monkeypatch):
+    """Before PyTorch opens it, whatever the name says of its sum."""
+    monkeypatch.setattr("faceswap_lib.faces.landmarks_fan.sum_in_name", lambda name: "")
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"other")
+    with pytest.raises(InputError, match=r"cannot be loaded \(unexpected end of file\); remove it and fetch"):
+        open_landmark_finder("face-alignment")
+    weights.write_bytes(b"weights")
+    with pytest.raises(InputError, match=f"expected SHA-256 {hashlib.sha256(b'other').hexdigest()}, got"):
+        open_landmark_finder("face-alignment")
+    note_path(weights).unlink()
+    assert open_landmark_finder("face-alignment").name == "face-alignment"
 
 
 def test_a_damaged_file_is_named_and_stays(weights, tmp_path):
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"half")
-    with pytest.raises(
-        InputError, match=r"cannot be loaded \(unexpected end of file\); remove it and download https://"
-    ):
+    with pytest.raises(InputError, match=f"expected a SHA-256 that begins with {BEGIN}, got"):
         open_landmark_finder("face-alignment")
     assert weights.read_bytes() == b"half" and not (tmp_path / "fetched").exists()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import CheckpointError, InputError
-from faceswap_lib.networks import vggface_files
+from faceswap_lib.faces.weight_sums import note_path
+from faceswap_lib.networks import downloads, vggface_files
 from faceswap_lib.networks.vggface import (
     FEATURE_LAYERS,
     build_feature_extractor,
@@ -314,9 +315,10 @@ def test_kerass_own_folder_is_the_one_meant(monkeypatch):
 
 
 def test_weights_are_fetched_when_asked_for(homes, weight_files, monkeypatch, tmp_path):
+    monkeypatch.setattr(downloads, "SCHEMES", ("file",))
     monkeypatch.setattr(vggface_files, "RELEASE", weight_files["vgg16"].parent.as_uri())
     assert find_weights("vgg16", fetch=True) == homes[1] / FILES["vgg16"]
-    assert files_below(tmp_path) == [homes[1] / FILES["vgg16"]]
+    assert sorted(files_below(tmp_path)) == [homes[1] / FILES["vgg16"], note_path(homes[1] / FILES["vgg16"])]
     assert (homes[1] / FILES["vgg16"]).read_bytes() == weight_files["vgg16"].read_bytes()
 
 
@@ -325,8 +327,9 @@ def test_what_arrives_damaged_does_not_stay(homes, toy_file, monkeypatch, tmp_pa
     source.mkdir()
     (source / FILES["resnet50"]).write_bytes(toy_file.read_bytes()[:3000])
     toy_file.unlink()
+    monkeypatch.setattr(downloads, "SCHEMES", ("file",))
     monkeypatch.setattr(vggface_files, "RELEASE", source.as_uri())
-    with pytest.raises(InputError, match=r"resnet50\.h5 cannot be fetched \(.*cut short or damaged"):
+    with pytest.raises(InputError, match=r"resnet50\.h5 is not what was expected \(.*cut short or damaged"):
         find_weights("resnet50", fetch=True)
     assert files_below(tmp_path) == [source / FILES["resnet50"]]
 
@@ -336,5 +339,6 @@ def test_without_a_network_the_message_says_what_to_do(homes, dead_network, tmp_
         find_weights("resnet50", fetch=True)
     message = str(caught.value)
     assert message.startswith(f"{FILES['resnet50']} cannot be fetched (")
-    assert message.endswith(f"download {RELEASE}/{FILES['resnet50']} elsewhere and put it into {homes[1]}")
+    assert f"download {RELEASE}/{FILES['resnet50']} elsewhere and pass it" in message
+    assert message.endswith("faceswap weights fetch vggface-resnet50 --from FILE")
     assert caught.value.exit_code == 2 and files_below(tmp_path) == []

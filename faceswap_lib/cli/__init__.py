@@ -19,13 +19,14 @@ from faceswap_lib.cli.judging import Compare, Doctor, Evaluate, Verify
 from faceswap_lib.cli.keeping import Masks, SwapParts
 from faceswap_lib.cli.making import Convert, Demo, Extract, Run, Train
 from faceswap_lib.cli.streams import quiet_streams
+from faceswap_lib.cli.weights import Weights
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.run_folder import stored_training
 
-VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Verify, SwapParts, Doctor)
+VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Verify, SwapParts, Weights, Doctor)
 
 
 def main(arguments: typing.Sequence[str] | None = None) -> int:

@@ -8,14 +8,10 @@ import numpy as np
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks.vggface_files import explain_missing, find_weights, keras_homes
+from faceswap_lib.networks.weights_catalog import VGG16_FILE, VGG16_URL
 
 if typing.TYPE_CHECKING:
     import keras
-
-VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-"""What `keras.applications.VGG16(include_top=False)` keeps in Keras's folder once it was used."""
-
-VGG16_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{VGG16_FILE}"
 
 VGG16_SIDE = 256
 """Side in pixels at which VGG16 looks: that of a stored crop."""
@@ -60,7 +56,10 @@ def open_features(network: str, path: pathlib.Path | None = None) -> FeatureNetw
         return _open_vgg16(None) or _open_vggface(None) or _open_o_net()
     if network == "vgg16":
         features = _open_vgg16(path)
-        lack = f"{VGG16_FILE} is not in {_vgg16_folders()}; download {VGG16_URL} and put it there"
+        lack = (
+            f"{VGG16_FILE} is not in {_vgg16_folders()}; fetch it: faceswap weights fetch vgg16-imagenet; or download "
+            f"{VGG16_URL} and put it there"
+        )
     elif network == "vggface":
         features, lack = _open_vggface(path), explain_missing("resnet50")
     elif network == "onet":

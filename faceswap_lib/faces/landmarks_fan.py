@@ -19,6 +19,7 @@ import numpy as np
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import invert_affine, map_points, view_matrix, warp_frame
 from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.faces.weight_sums import check_sum, sum_in_name
 
 VIEW_SIZE = 256
 """Side in pixels of the square that the network reads."""
@@ -141,14 +142,12 @@ def _network_url(api: types.ModuleType) -> str:
 
 
 def _say_missing(api: types.ModuleType) -> str:
-    """Says that the network file is missing and how to get it; the command checks the SHA-256 that the name holds."""
+    """Says that the network file is missing and how to get it."""
     return f"{_network_file(api)} is not there, and nothing is fetched unasked; {_say_how(api)}"
 
 
 def _say_how(api: types.ModuleType) -> str:
-    url = _network_url(api)
-    fetch = f"from face_alignment.utils import load_file_from_url as fetch; fetch('{url}', check_hash=True)"
-    return f'download {url} and put it there: python -c "{fetch}"'
+    return f"fetch it: faceswap weights fetch fan; or download {_network_url(api)} and put it there"
 
 
 def _best_device(torch: types.ModuleType) -> str:
@@ -161,6 +160,7 @@ def _best_device(torch: types.ModuleType) -> str:
 def _open_network(api: types.ModuleType, path: pathlib.Path, device: str) -> typing.Callable:
     """Loads the network from its file, without the package's loader, which fetches; no code in the file is run."""
     try:
+        check_sum(path, begin=sum_in_name(path.name))
         network = api.FAN(MODULES)
         network.load_state_dict(api.torch.load(path, map_location=device, weights_only=True))
     except OSError as error:

@@ -4,17 +4,12 @@ Nothing is fetched unless asked for. The weights are Oxford's, converted by kera
 may be used for: https://www.robots.ox.ac.uk/~vgg/data/vgg_face2/.
 """
 
-import http.client
 import logging
 import os
 import pathlib
-import shutil
 import typing
-import urllib.request
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.files import replacing
-from faceswap_lib.networks.weight_files import read_weights
 
 LOG = logging.getLogger(__name__)
 
@@ -28,9 +23,6 @@ FILES: dict[str, str] = {
 
 RELEASE = "https://github.com/rcmalli/keras-vggface/releases/download/v2.0"
 
-PATIENCE = 20.0
-"""Seconds without an answer after which fetching is given up."""
-
 
 def keras_homes() -> list[pathlib.Path]:
     """The folders in which Keras keeps what it fetched: the usual one, then that of `KERAS_HOME`."""
@@ -38,6 +30,11 @@ def keras_homes() -> list[pathlib.Path]:
     if home := os.environ.get("KERAS_HOME"):
         homes.append(pathlib.Path(home).expanduser())
     return homes
+
+
+def usual_places(architecture: Architecture) -> list[pathlib.Path]:
+    """The places where a weight file is looked for; it is fetched to the last one."""
+    return [home / "models" / "vggface" / FILES[architecture] for home in keras_homes()]
 
 
 def find_weights(
@@ -61,11 +58,10 @@ def find_weights(
         if not path.is_file():
             raise InputError(f"{path}: expected {FILES[architecture]}, got no file there")
         return path
-    places = [home / "models" / "vggface" / FILES[architecture] for home in keras_homes()]
+    places = usual_places(architecture)
     found = next((place for place in places if place.is_file()), None)
     if found is None and fetch:
-        _fetch(architecture, places[-1])
-        return places[-1]
+        return _fetch(architecture)
     return found
 
 
@@ -73,23 +69,17 @@ def explain_missing(architecture: Architecture) -> str:
     """What to do about a weight file that is not there."""
     name = FILES[architecture]
     folders = " or ".join(str(home / "models" / "vggface") for home in keras_homes())
-    return f"{name} is not in {folders}; download {RELEASE}/{name} and put it there"
+    return (
+        f"{name} is not in {folders}; fetch it: faceswap weights fetch vggface-{architecture}; or download "
+        f"{RELEASE}/{name} and put it there"
+    )
 
 
-def _fetch(architecture: Architecture, path: pathlib.Path) -> None:
+def _fetch(architecture: Architecture) -> pathlib.Path:
     """Fetches a weight file; what arrives incomplete or is something else does not stay."""
-    url = f"{RELEASE}/{FILES[architecture]}"
-    LOG.info("fetching %s to %s", url, path.parent)
-    # Not `keras.utils.get_file`: it waits for an answer for ever, and what it raises is a plain `Exception`.
-    try:
-        with replacing(path) as temporary:
-            with urllib.request.urlopen(url, timeout=PATIENCE) as answer, temporary.open("wb") as file:
-                shutil.copyfileobj(answer, file)
-                expected = int(answer.headers.get("Content-Length", file.tell()))
-                if file.tell() != expected:
-                    raise OSError(f"expected {expected} bytes, got {file.tell()}")
-            read_weights(temporary)
-    except (OSError, http.client.HTTPException, InputError) as error:
-        raise InputError(
-            f"{path.name} cannot be fetched ({error}); download {url} elsewhere and put it into {path.parent}"
-        ) from error
+    from faceswap_lib.networks.weights_catalog import find_entry
+    from faceswap_lib.networks.weights_fetching import fetch_weights
+
+    entry = find_entry(f"vggface-{architecture}")
+    LOG.info("fetching %s", entry.url)
+    return fetch_weights(entry).path

@@ -1,0 +1,57 @@
+"""The verb `weights`: which files of trained weights there are, and fetching one."""
+
+import dataclasses
+import pathlib
+from typing import Annotated
+
+import tyro
+
+from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.networks.weights_catalog import find_entry, list_weights
+from faceswap_lib.networks.weights_fetching import describe_weights, examine_weights, fetch_weights
+from faceswap_lib.options import Doc
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Weights:
+    """List the files of trained weights: what for, terms, size, SHA-256, where from, whether here; or fetch one."""
+
+    words: Annotated[
+        tyro.conf.Positional[tuple[str, ...]],
+        Doc("nothing to list them; 'fetch NAME' to download one, which is done at no other time"),
+        tyro.conf.arg(metavar="[fetch NAME]"),
+    ] = ()
+    from_file: Annotated[
+        pathlib.Path | None,
+        Doc("with fetch: take this file, downloaded by hand, instead"),
+        tyro.conf.arg(name="from"),
+    ] = None
+
+    def __call__(self) -> None:
+        if not self.words and self.from_file is None:
+            self._list()
+        elif len(self.words) == 2 and self.words[0] == "fetch":
+            self._fetch(self.words[1])
+        else:
+            got = " ".join(self.words) or "--from alone"
+            raise InputError(f"expected nothing, or fetch NAME, got {got!r:.80}; 'faceswap weights' lists the names")
+
+    def _list(self) -> None:
+        faults = []
+        for entry in list_weights():
+            state = examine_weights(entry)
+            faults += [entry.name] if state.fault else []
+            print(entry.name)
+            for word, text in describe_weights(entry, state):
+                print(f"  {word + ':':9}{text}")
+        if faults:
+            raise FaceswapError(f"damaged or other files: {', '.join(faults)}; remove them and fetch them anew")
+
+    def _fetch(self, name: str) -> None:
+        entry = find_entry(name)
+        if entry.url:
+            print(f"{entry.name}: {entry.size / 1e6:.0f} MB from {self.from_file or entry.url}\nterms: {entry.terms}")
+        state = fetch_weights(entry, self.from_file)
+        print(f"here: {state.path}\nSHA-256: {state.digest}")
+        if state.is_noted:
+            print("nobody states this sum in full; it is noted, and the file is compared with it from now on")
