@@ -64,6 +64,9 @@ VIDEO_FRAMES = Limit("FACESWAP_MAX_VIDEO_FRAMES", 10_000_000, "frames of a video
 """92 hours at 30 a second."""
 
 STREAMS = Limit("FACESWAP_MAX_STREAMS", 100, "streams of a video")
+SEARCH_SECONDS = Limit("FACESWAP_MAX_SEARCH_SECONDS", 10, "seconds in which a video gives nothing")
+"""A slow disk needs less; a damaged file may be searched for hours."""
+
 
 TEXT_BYTES = Limit("FACESWAP_MAX_TEXT_BYTES", 256_000_000, "bytes of text")
 ARRAY_BYTES = Limit("FACESWAP_MAX_ARRAY_BYTES", 16_000_000_000, "bytes of arrays")
@@ -75,6 +78,6 @@ ARCHIVE_RATIO = Limit("FACESWAP_MAX_ARCHIVE_RATIO", 50, "times its size in the a
 MODEL_BYTES = Limit("FACESWAP_MAX_MODEL_BYTES", 4_000_000_000, "bytes of weights")
 
 ALL = (
-    *(PICTURE_PIXELS, PICTURE_BYTES, FRAME_PIXELS, VIDEO_FRAMES, STREAMS),
+    *(PICTURE_PIXELS, PICTURE_BYTES, FRAME_PIXELS, VIDEO_FRAMES, STREAMS, SEARCH_SECONDS),
     *(TEXT_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO, MODEL_BYTES),
 )

@@ -77,8 +77,8 @@ def probe_video(path: pathlib.Path) -> VideoInfo:
         Its `VideoInfo`.
 
     Raises:
-        VideoError: If the file is missing, is no video, has no picture that can be decoded, states no frame rate, or one
-            that no video has.
+        VideoError: If the file is missing, is no video, has no picture that can be decoded, states no frame rate,
+            or one that no video has.
     """
     with VideoDecoder(path) as decoder:
         stream = decoder.stream

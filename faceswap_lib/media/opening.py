@@ -14,7 +14,7 @@ import av.container
 import av.stream
 
 from faceswap_lib.errors import VideoError
-from faceswap_lib.limits import FRAME_PIXELS, STREAMS, VIDEO_FRAMES
+from faceswap_lib.limits import FRAME_PIXELS, SEARCH_SECONDS, STREAMS, VIDEO_FRAMES
 from faceswap_lib.media.mp4_tables import check_tables
 
 _CONTAINERS = (
@@ -77,15 +77,17 @@ def open_container(path: pathlib.Path) -> av.container.InputContainer:
     path = pathlib.Path(path)
     _check_plain(path)
     check_tables(path)
-    pixels = FRAME_PIXELS.value
+    pixels, wait = FRAME_PIXELS.value, SEARCH_SECONDS.value
     options = _OPTIONS | {"max_streams": str(STREAMS.value + 1), "max_pixels": str(pixels)}
     try:
         # The prefix keeps a name such as "12:30.mp4" from being taken for a network address.
-        container = av.open(f"file:{os.fspath(path)}", options=options, metadata_errors="replace")
+        container = av.open(f"file:{os.fspath(path)}", options=options, metadata_errors="replace", timeout=wait)
     except av.error.FFmpegError as error:
         reason = error.strerror or type(error).__name__
         if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
             reason = "it is damaged, or of a format that is not read"
+        if isinstance(error, av.error.ExitError):
+            reason = f"it gives nothing in {wait} s; set {SEARCH_SECONDS.variable} higher if its disk is that slow"
         message = f"expected a video file, got one that cannot be opened: {path} ({reason}); check that it plays"
         raise VideoError(message) from error
     try:
