@@ -3,6 +3,8 @@
 TensorFlow and JAX read these variables when they start, so they are set when this package is imported:
 
 - `TF_FORCE_GPU_ALLOW_GROWTH`: TensorFlow takes GPU memory as it needs it. By itself it takes all of it at once.
+- `MPLBACKEND`: what Jupyter has set for its own process is inherited by every command that is started from a cell, and
+  Matplotlib does not start if it names a package that is not installed there. Then it draws to files, as it does here.
 - `JAX_COMPILATION_CACHE_DIR` and `JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS`, and `TF_XLA_FLAGS` where there is an
   NVIDIA driver: programs that XLA compiled are kept on disk, and the next process loads them in seconds.
 """
@@ -23,6 +25,15 @@ TENSORFLOW_CACHE_FLAG = "--tf_xla_persistent_cache_directory"
 NVIDIA_DRIVER = pathlib.Path("/proc/driver/nvidia")
 """Where Linux's NVIDIA driver says its version and which GPUs it has."""
 
+DRAWING_BACKENDS = frozenset(
+    (
+        *("agg", "cairo", "pdf", "pgf", "ps", "svg", "template", "macosx", "nbagg", "notebook", "webagg"),
+        *("gtk3agg", "gtk3cairo", "gtk4agg", "gtk4cairo", "qt5agg", "qt5cairo", "qtagg", "qtcairo"),
+        *("tkagg", "tkcairo", "wx", "wxagg", "wxcairo"),
+    )
+)
+"""Matplotlib's own."""
+
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
@@ -33,6 +44,8 @@ def prepare_environment(environment: typing.MutableMapping[str, str] = os.enviro
         environment: Read and changed.
     """
     environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    if not has_drawing_backend(environment.get("MPLBACKEND", "")):
+        environment["MPLBACKEND"] = "agg"
     folder = cache_folder(environment)
     if folder is None:
         return
@@ -48,6 +61,27 @@ def prepare_environment(environment: typing.MutableMapping[str, str] = os.enviro
     # On a CPU TensorFlow fills the screen with warnings about what it loads, and uses XLA only if it is told to.
     if has_nvidia_driver() and TENSORFLOW_CACHE_FLAG not in flags:
         environment["TF_XLA_FLAGS"] = f"{flags} {TENSORFLOW_CACHE_FLAG}={folder / 'tensorflow'}".strip()
+
+
+def has_drawing_backend(name: str) -> bool:
+    """Whether Matplotlib can be told to draw by a backend: it refuses to be imported with a name that it cannot find.
+
+    Args:
+        name: As in `MPLBACKEND`; empty if none is asked for.
+    """
+    if not name or name.lower() in DRAWING_BACKENDS:
+        return True
+    import importlib.metadata  # which take longer to import than all else here
+    import importlib.util
+
+    module = name.removeprefix("module://")
+    if module == name:
+        points = importlib.metadata.entry_points(group="matplotlib.backend")
+        return any(point.name == name.lower() for point in points)
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError, AttributeError):  # a package on the way is missing, or the name is none
+        return False
 
 
 def _tell_jax(option: str, value: str) -> None:

@@ -41,10 +41,22 @@ def networks_of(folder: pathlib.Path, preset: Preset | None, coverage: float | N
     return dataclasses.replace(networks, coverage=coverage)
 
 
+BACKENDS = ("tensorflow", "jax", "torch")
+"""What Keras computes on, by the names that KERAS_BACKEND may have."""
+
+KERAS_TROUBLES = (ImportError, ValueError, TypeError, AttributeError, KeyError, OSError, RuntimeError, Warning)
+"""What Keras raises as it is imported: of a backend that is missing or unknown, of a damaged keras.json; and
+warnings, where Python was told to raise them."""
+
+
 def load_keras() -> None:
     """Imports Keras and wakes its devices without the log lines that TensorFlow's C++ writes whatever one asks.
 
-    If that fails, they are shown after all.
+    If that fails, they are shown after all. What the user's `keras.json` says of the order of axes and of the precision
+    is for the user's own networks, and does not hold for these.
+
+    Raises:
+        InputError: If Keras cannot start; the message says what to look at.
     """
     sys.stderr.flush()
     shown = os.dup(2)
@@ -53,13 +65,27 @@ def load_keras() -> None:
         try:
             import keras
 
+            keras.config.set_image_data_format("channels_last")
+            keras.config.set_floatx("float32")
             keras.ops.zeros(())
             log.truncate(0)
-        except ImportError as error:
-            name = os.environ.get("KERAS_BACKEND", "tensorflow")
-            raise InputError(f"Keras cannot run on '{name}' ({error}); install it or set KERAS_BACKEND") from error
+        except KERAS_TROUBLES as error:
+            raise InputError(_explain_keras(error)) from error
         finally:
             os.dup2(shown, 2)
             log.seek(0)
             os.write(shown, log.read())
             os.close(shown)
+
+
+def _explain_keras(error: Exception) -> str:
+    """Says why Keras cannot start, and what to do about it."""
+    name = os.environ.get("KERAS_BACKEND", "")
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    if name and name not in BACKENDS:
+        return f"KERAS_BACKEND: expected {', '.join(BACKENDS)}, got {name!r:.60}; set it to one of them, or not at all"
+    folder = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
+    config = pathlib.Path(os.path.expanduser(os.path.join(folder, "keras.json")))
+    if isinstance(error, ImportError) or not config.exists():
+        return f"Keras cannot run on '{name or 'tensorflow'}' ({reason}); install it or set KERAS_BACKEND"
+    return f"Keras cannot start ({reason}); look into {config}, or remove it: Keras makes a new one"

@@ -118,13 +118,19 @@ class Doctor:
         if self.benchmark:
             self._run_benchmark()
             return
-        load_keras()
+        trouble = None
+        try:
+            load_keras()
+        except InputError as error:  # what is wrong is what is asked here
+            trouble = str(error)
         from faceswap_lib.diagnostics.inventory import examine
 
-        findings = examine()
+        findings = examine(keras_trouble=trouble)
         for finding in findings:
             mark = "ok" if finding.present else ("MISSING" if finding.needed else "-")
             print(f"{mark:8}{finding.name:24}{finding.value}")
+        if trouble is not None:
+            raise FaceswapError(trouble)
         missing = [finding.name for finding in findings if finding.needed and not finding.present]
         if missing:
             raise FaceswapError(f"missing: {', '.join(missing)}; install the package again with pip")

@@ -85,8 +85,7 @@ def _replace(name: str) -> QuietRaw | None:
         return None
     stream.flush()
     raw = QuietRaw(getattr(stream.buffer, "raw", stream.buffer))
+    # A name that the terminal's encoding lacks, or that is not UTF-8, is shown by its numbers.
     settings = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
-    setattr(
-        sys, name, io.TextIOWrapper(io.BufferedWriter(raw), encoding=stream.encoding, errors=stream.errors, **settings)
-    )
+    setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, "backslashreplace", **settings))
     return raw

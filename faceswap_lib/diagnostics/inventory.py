@@ -40,8 +40,12 @@ class Finding:
     present: bool
 
 
-def examine() -> list[Finding]:
-    """Looks at this machine; changes nothing."""
+def examine(keras_trouble: str | None = None) -> list[Finding]:
+    """Looks at this machine; changes nothing.
+
+    Args:
+        keras_trouble: Why Keras cannot start, if that is known; it is not imported then.
+    """
     findings = [
         Finding(name="python", value=platform.python_version(), needed=True, present=True),
         Finding(name="processors", value=str(os.cpu_count()), needed=False, present=True),
@@ -59,6 +63,8 @@ def examine() -> list[Finding]:
     for name, lack in available_landmarks().items():
         value = f"not from here: {lack}" if lack else "work"
         findings.append(Finding(name=f"landmarks: {name}", value=value, needed=False, present=lack is None))
+    if keras_trouble is not None:
+        return [*findings, Finding(name="Keras backend", value=keras_trouble, needed=True, present=False)]
     return [*findings, *_examine_keras()]
 
 
