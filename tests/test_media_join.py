@@ -13,6 +13,7 @@ from faceswap_lib.media import (
     count_frames,
     join_videos,
     probe_video,
+    read_schedule,
     read_timed_frames,
     read_times,
     write_gif,
@@ -132,3 +133,26 @@ def test_a_gif_of_nothing_is_refused(tmp_path):
     with pytest.raises(VideoError, match="at least one frame"):
         write_gif([], tmp_path / "a.gif", fps=FPS)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_gif_keeps_pauses_and_how_long_its_last_picture_stays(tmp_path):
+    times = [0.0, 0.1, 0.2, 1.7, 1.8]
+    out = tmp_path / "a.gif"
+    frames = [pattern_frame(index) for index in range(5)]
+    assert write_gif(frames, out, fps=fractions.Fraction(2), times=times, length=4.8) == 5
+    assert [time for time, _ in read_timed_frames(out)] == pytest.approx(times, abs=0.011)
+    assert read_schedule(out)[1] == pytest.approx(4.8, abs=0.011)
+
+
+def test_a_gif_of_crowded_times_leaves_pictures_out_and_lasts_as_long(tmp_path):
+    times = [0.0, *np.linspace(1.0, 1.1, 21), 2.0]
+    out = tmp_path / "a.gif"
+    count = write_gif([pattern_frame(index) for index in range(23)], out, fps=FPS, times=times, length=2.5)
+    found = [time for time, _ in read_timed_frames(out)]
+    assert 6 <= count == len(found) <= 9 and np.diff(found).min() > 0.019
+    assert found[-1] == pytest.approx(2.0, abs=0.03) and read_schedule(out)[1] == pytest.approx(2.5, abs=0.011)
+
+
+def test_a_picture_that_stays_too_long_for_a_gif_is_said(tmp_path, caplog):
+    write_gif([pattern_frame(0), pattern_frame(1)], tmp_path / "a.gif", fps=FPS, times=[0, 1], length=5000)
+    assert "a picture of a GIF stays for 655 s at most" in caplog.text

@@ -138,3 +138,112 @@ def _sine_packets(stream: av.AudioStream, hertz: float, seconds: float, start: f
     samples = av.AudioFrame.from_ndarray((wave * 32767).astype(np.int16)[None], format="s16", layout="mono")
     samples.sample_rate, samples.pts, samples.time_base = rate, round(start * rate), fractions.Fraction(1, rate)
     return [*stream.encode(samples), *stream.encode(None)]
+
+
+FLASHES = (0.5, 1.5)
+"""Seconds at which `make_flashes` begins a flash and a beep of a tenth of a second each."""
+
+
+def make_flashes(
+    path: pathlib.Path,
+    *,
+    seconds: float = 2.0,
+    sound_start: float = 0.0,
+    video_start: float = 0.0,
+    video_codec: str = "libx264",
+    video_options: dict[str, str] | None = None,
+    audio_codec: str | None = "aac",
+    audio_rate: int = 48000,
+    audio_layout: str = "mono",
+    container_options: dict[str, str] | None = None,
+) -> pathlib.Path:
+    """Makes a video in which a white picture and a beep of 1 kHz come together at `FLASHES`.
+
+    Args:
+        path: Where to; the suffix chooses the container.
+        seconds: Its length, at 30 pictures a second.
+        sound_start: Seconds after time 0 at which the sound, though not the beeps, begins.
+        video_start: The same for the pictures.
+        video_codec: FFmpeg's name of the picture encoder.
+        video_options: Its options.
+        audio_codec: FFmpeg's name of the sound encoder; None for no sound.
+        audio_rate: Samples per second.
+        audio_layout: Channels.
+        container_options: Container options.
+
+    Returns:
+        `path`.
+    """
+    options = {"crf": "8", "g": "30", "sc_threshold": "0"} if video_codec == "libx264" else {}
+    base = fractions.Fraction(1, 90000 if video_codec == "libx264" else 30)
+    with av.open(str(path), "w", options=container_options or {}) as container:
+        stream = container.add_stream(video_codec, rate=30, options=options | (video_options or {}))
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = base
+        sound = container.add_stream(audio_codec, rate=audio_rate, layout=audio_layout) if audio_codec else None
+        for index in range(round(seconds * 30)):
+            lit = any(0 <= index - round(flash * 30) < 3 for flash in FLASHES)
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 235 if lit else 20 + index % 40, np.uint8))
+            picture.pts, picture.time_base = round(index / 30 / base), base
+            if index >= round(video_start * 30):
+                container.mux(stream.encode(picture))
+            if sound is not None and index % 15 == 0:  # interleaved, as recordings are
+                beeps = _beeps(index / 30, 0.5, sound_start, audio_rate, audio_layout)
+                container.mux(sound.encode(beeps) if beeps is not None else [])
+        container.mux(stream.encode(None))
+        if sound is not None:
+            container.mux(sound.encode(None))
+    return path
+
+
+def _beeps(begin: float, seconds: float, sound_start: float, rate: int, layout: str) -> av.AudioFrame | None:
+    time = np.arange(round(begin * rate), round((begin + seconds) * rate)) / rate
+    time = time[time >= sound_start - 1e-9]
+    if not len(time):
+        return None
+    on = sum(((time >= flash) & (time < flash + 0.1)).astype(float) for flash in FLASHES)
+    wave = (0.6 * 32767 * np.sin(2 * np.pi * 1000 * time) * on).astype(np.int16)
+    count = av.AudioLayout(layout).nb_channels
+    frame = av.AudioFrame.from_ndarray(np.repeat(wave, count)[None], format="s16", layout=layout)
+    frame.sample_rate, frame.pts, frame.time_base = rate, round(time[0] * rate), fractions.Fraction(1, rate)
+    return frame
+
+
+def flash_times(path: pathlib.Path) -> list[float]:
+    """Finds when pictures become white, in seconds after the first picture."""
+    with av.open(str(path)) as container:
+        shown = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+    lit = [False, *(level > 128 for _, level in shown)]
+    return [shown[index][0] - shown[0][0] for index in range(len(shown)) if lit[index + 1] and not lit[index]]
+
+
+def beep_times(path: pathlib.Path, track: int = 0) -> list[float]:
+    """Finds when sound becomes loud, in seconds after the first picture."""
+    with av.open(str(path)) as container:
+        first = next(container.decode(video=0)).time
+    found, last = [], -9.0
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=track):
+            samples = frame.to_ndarray().astype(float) / (32768 if frame.format.name.startswith("s16") else 1)
+            mono = samples[0] if frame.format.is_planar else samples[0, :: frame.layout.nb_channels]
+            for place in np.flatnonzero(np.abs(mono) > 0.2):
+                at = frame.time + place / frame.sample_rate - first
+                found += [at] if at - last > 0.2 else []
+                last = at
+    return found
+
+
+def copy_packets(
+    source: pathlib.Path, out: pathlib.Path, *, begin: float = 0.0, shift: float = 0.0, container_options=None
+) -> pathlib.Path:
+    """Copies the packets of all streams that are decoded from `begin` on, moved by `shift` seconds, into a new file."""
+    with av.open(str(source)) as read, av.open(str(out), "w", options=container_options or {}) as written:
+        targets = {stream.index: written.add_stream_from_template(stream) for stream in read.streams}
+        packets = [packet for packet in read.demux() if packet.dts is not None]
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            if packet.dts * packet.time_base >= begin - 1e-6:
+                ticks = round(shift / packet.time_base)
+                packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+                packet.stream = targets[packet.stream.index]
+                written.mux(packet)
+    return out

@@ -61,10 +61,10 @@ class SourceTracks:
         self._source = open_container(source_path)
         pictures = [s for s in self._source.streams.video if not s.disposition & _STILL]
         self._video = pictures[0] if pictures else None
-        first, lost = first_picture_time(source_path) if pictures else (_ZERO, 0)
+        first, lost, period = first_picture_time(source_path) if pictures else (_ZERO, 0, _ZERO)
         self._video_start = first + start
         self._cuts_beginning = bool(start or lost)
-        self._clock = VideoClock(may_jump(self._source))
+        self._clock = VideoClock(may_jump(self._source), period)
         self._clocks: dict[int, SoundClock] = {}
         self._tracks: dict[int, CopiedTrack | EncodedTrack | SubtitleTrack] = {}
         self._left_out: collections.Counter[str] = collections.Counter()

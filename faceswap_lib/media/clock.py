@@ -33,8 +33,9 @@ class VideoClock:
         last: Time of the last packet, as the file has it; None before the first.
     """
 
-    def __init__(self, has_jumps_forward: bool):
-        """Takes whether a long gap is a jump; see `may_jump`."""
+    def __init__(self, has_jumps_forward: bool, period: fractions.Fraction):
+        """Takes whether a long gap is a jump, see `may_jump`, and how long a picture stays if its packet is silent."""
+        self._period = period
         self.offsets: list[fractions.Fraction] = [_ZERO]
         self.has_jumps_forward = has_jumps_forward
         self.last: fractions.Fraction | None = None
@@ -53,7 +54,8 @@ class VideoClock:
         if jumped:
             self.offsets.append(self._end - shown)
         _move(packet, self.offsets[-1])
-        self._end = max(self._end, shown + self.offsets[-1] + (packet.duration or 0) * packet.time_base)
+        stays = packet.duration * packet.time_base if packet.duration else self._period
+        self._end = max(self._end, shown + self.offsets[-1] + stays)
         return jumped
 
     def follow(self, packet: av.Packet) -> None:

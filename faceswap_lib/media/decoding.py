@@ -21,6 +21,7 @@ ONE_PICTURE_PER_PACKET = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", 
 # A file may end this much earlier than its header says without being called damaged (headers round).
 _MISSING_SECONDS = 0.5
 _JOIN_PACKETS = 4  # at most between the packet that a join makes look damaged, and the jump of the clock
+_USUAL_RATE = 1000
 _LARGE_FRAME = 9_000_000
 _PROGRESSIVE = 1
 _STILL = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
@@ -57,7 +58,7 @@ class VideoDecoder:
         self.stream.thread_type = "AUTO"
         if self.stream.codec_context.width * self.stream.codec_context.height > _LARGE_FRAME:
             self.stream.codec_context.thread_count = 2  # each thread holds frames of its own
-        self.clock = VideoClock(may_jump(self.container))
+        self.clock = VideoClock(may_jump(self.container), 1 / (self.frame_rate() or 25))
         self.frame_count = 0
         self.lost_at_start = 0
         self.finished = False
@@ -163,8 +164,13 @@ class VideoDecoder:
         return None
 
     def frame_rate(self) -> fractions.Fraction | None:
-        """Gives the pictures per second that the file states, the average if the rate varies, or None."""
-        return self.stream.average_rate or self.stream.guessed_rate or self.stream.base_rate
+        """Gives the pictures per second that the file states, the average if the rate varies, or None.
+
+        Of several that it states a usual one is taken: Matroska's average may be that of its clock.
+        """
+        stated = [self.stream.average_rate, self.stream.guessed_rate, self.stream.base_rate]
+        stated = [rate for rate in stated if rate]
+        return next((rate for rate in stated if rate <= _USUAL_RATE), stated[0] if stated else None)
 
     def sample_aspect(self) -> fractions.Fraction:
         """Gives width : height of one stored pixel; 1 if the file does not say."""

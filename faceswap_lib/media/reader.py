@@ -139,14 +139,14 @@ def count_frames(path: pathlib.Path) -> int:
         return sum(1 for _ in decoder.frames())
 
 
-def first_picture_time(path: pathlib.Path) -> tuple[fractions.Fraction, int]:
-    """Finds when the first picture that can be decoded is shown, and how many before it cannot.
+def first_picture_time(path: pathlib.Path) -> tuple[fractions.Fraction, int, fractions.Fraction]:
+    """Finds when the first picture that can be decoded is shown, how many before it cannot, and the average period.
 
     Args:
         path: A video file.
 
     Returns:
-        Seconds on the corrected clock of the file's packets, and pictures.
+        Seconds on the corrected clock of the file's packets, pictures, and seconds.
 
     Raises:
         VideoError: If the file is missing or no video.
@@ -155,8 +155,8 @@ def first_picture_time(path: pathlib.Path) -> tuple[fractions.Fraction, int]:
         period = 1 / (decoder.frame_rate() or 1)
         for index, frame in enumerate(itertools.islice(decoder.frames(), _MOST_UNTIMED)):
             if frame.pts is not None:
-                return frame.pts * frame.time_base - index * period, decoder.lost_at_start
-        return (decoder.stream.start_time or 0) * decoder.stream.time_base, 0
+                return frame.pts * frame.time_base - index * period, decoder.lost_at_start, period
+        return (decoder.stream.start_time or 0) * decoder.stream.time_base, 0, period
 
 
 def _pictures(
