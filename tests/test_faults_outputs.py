@@ -36,7 +36,7 @@ def test_a_call_that_fails_loses_nothing(undisturbed, clip, tmp_path, share):
     disturb(work, wanted, clip, tmp_path / "root", 1 + round(share * (calls - 1)))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_none_of_all_calls_that_fail_loses_anything(undisturbed, clip, tmp_path):
     work, wanted, calls = undisturbed
     for at in range(1, calls + 1):
@@ -61,7 +61,7 @@ def disturb(work, wanted, clip, root, at):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
-@pytest.mark.parametrize("kills", [4, pytest.param(15, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(15, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("work", sorted(WORK))
 def test_kills_at_random_moments_change_nothing(clip, tmp_path, work, kills):
     command = [sys.executable, "-m", "tests.disturbed", work, str(clip), str(tmp_path), str(kills)]
