@@ -11,10 +11,12 @@ import pytest
 
 from faceswap_lib.cli import main
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
-from faceswap_lib.conversion.people_count import PeopleCount, count_people, describe_people
+from faceswap_lib.conversion.people_count import PeopleCount, count_people, describe_people, relate_counts
 from faceswap_lib.conversion.provenance import verify
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, FaceTrack, TrackConfig
+from faceswap_lib.faces.choose import choose_by_rule
+from faceswap_lib.faces.choose import count_people as count_everybody
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import read_consent, record_consent
@@ -221,6 +223,15 @@ def test_people_who_follow_one_another_may_be_one_or_several():
     assert count_people(nobody, nobody).to_text() == "0 people seen, 0 swapped"
     short = ClipTracks(length=30, tracks=(follow(0, 2),))
     assert count_people(short, short).to_text() == "1 person seen, 1 swapped"
+
+
+def test_those_who_were_followed_but_not_chosen_are_counted_too():
+    """Also where only the chosen tracks are kept, as in a faceset's."""
+    left, right = (tuple(make_face(x, 50) for _ in range(9)) for x in (20, 90))
+    both = ClipTracks(length=9, tracks=(FaceTrack(start=0, faces=left), FaceTrack(start=0, faces=right)))
+    chosen = dataclasses.replace(choose_by_rule(both, "center", 40, 100), seen=count_everybody(both))
+    assert len(chosen.tracks) == 1
+    assert relate_counts(chosen, chosen.seen).to_text() == "2 people seen, 1 swapped"
 
 
 @pytest.mark.parametrize(

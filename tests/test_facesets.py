@@ -1,5 +1,6 @@
 """Facesets: what extraction leaves on disk, and how it is read back."""
 
+import dataclasses
 import json
 import os
 
@@ -182,12 +183,18 @@ def tracks_with_gaps() -> ClipTracks:
 
 
 @pytest.mark.parametrize(
-    "tracks", [tracks_with_gaps(), ClipTracks(length=7, tracks=()), ClipTracks(length=9, tracks=(), cuts=(4,))]
+    "tracks",
+    [
+        tracks_with_gaps(),
+        ClipTracks(length=7, tracks=(), seen=(0, 0)),
+        ClipTracks(length=9, tracks=(), cuts=(4,), seen=(2, 5)),
+    ],
 )
 def test_tracks_come_back_exactly_as_they_were(tracks, tmp_path):
     write_tracks(tmp_path, tracks)
     again = read_tracks(tmp_path)
     assert (again.length, again.cuts, len(again.tracks)) == (tracks.length, tracks.cuts, len(tracks.tracks))
+    assert again.seen == tracks.seen
     for before, after in zip(tracks.tracks, again.tracks, strict=True):
         assert (after.start, after.stop) == (before.start, before.stop)
         assert [face is None for face in after.faces] == [face is None for face in before.faces]
@@ -195,6 +202,24 @@ def test_tracks_come_back_exactly_as_they_were(tracks, tmp_path):
             assert index == index_again and face.score == face_again.score
             assert np.array_equal(face.box_xyxy, face_again.box_xyxy)
             assert np.array_equal(face.landmarks, face_again.landmarks)
+
+
+def test_tracks_of_a_version_that_did_not_count_people_are_read(tmp_path):
+    write_tracks(tmp_path, dataclasses.replace(tracks_with_gaps(), seen=(1, 2)))
+    with np.load(tmp_path / "tracks.npz") as file:
+        arrays = {name: file[name] for name in file.files if name != "seen"}
+    np.savez(tmp_path / "tracks.npz", **arrays)
+    assert read_tracks(tmp_path).seen is None and len(read_tracks(tmp_path).tracks) == 4
+
+
+@pytest.mark.parametrize("seen", [[1], [2, 1], [-1, 1], [1, 2, 3], [1, 2 * 10**9], [[1, 2]], [0.5, 1.0]])
+def test_a_number_of_people_that_is_none_is_refused(seen, tmp_path):
+    write_tracks(tmp_path, tracks_with_gaps())
+    with np.load(tmp_path / "tracks.npz") as file:
+        arrays = {name: file[name] for name in file.files} | {"seen": np.array(seen)}
+    np.savez(tmp_path / "tracks.npz", **arrays)
+    with pytest.raises(WorkspaceError, match="seen: expected"):
+        read_tracks(tmp_path)
 
 
 def test_tracks_with_all_68_landmarks_are_kept_as_the_five_that_align(tmp_path):

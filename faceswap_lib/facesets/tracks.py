@@ -1,6 +1,7 @@
 """`tracks.npz`: where every followed face is in every frame, so that a video need not be searched again."""
 
 import pathlib
+import typing
 
 import numpy as np
 
@@ -24,8 +25,15 @@ SHAPES: dict[str, tuple[tuple[int | str, ...], str]] = {
     "box_xyxy": (("rows", 4), "iuf"),
     "score": (("rows",), "iuf"),
     "landmarks": (("rows", 5, 2), "iuf"),
+    "seen": (("counts",), "iu"),
 }
 """The arrays of the file, with their shapes and numpy's letters for their kinds."""
+
+LISTS = ("cuts", "seen")
+"""What has a length of its own."""
+
+OPTIONAL = {"seen"}
+"""What files of earlier versions lack."""
 
 MOST = 1e9
 """No coordinate is larger, as in a manifest."""
@@ -35,7 +43,7 @@ def write_tracks(folder: pathlib.Path, tracks: ClipTracks) -> None:
     """Writes the tracks of a clip.
 
     One row per face: `track`, `frame`, `box_xyxy` (4), `score`, `landmarks` (5, 2) in pixels of the frame; and `length`
-    in frames and the `cuts` of the clip.
+    in frames, the `cuts` of the clip, and `seen`, the fewest and most people in it, empty if they were not counted.
     """
     rows = [(number, index, face) for number, track in enumerate(tracks.tracks) for index, face in track.items()]
     faces = [face for _, _, face in rows]
@@ -49,6 +57,7 @@ def write_tracks(folder: pathlib.Path, tracks: ClipTracks) -> None:
             box_xyxy=np.array([face.box_xyxy for face in faces]).reshape(-1, 4),
             score=np.array([face.score for face in faces]),
             landmarks=np.array([five_points(face.landmarks) for face in faces]).reshape(-1, 5, 2),
+            seen=np.array(tracks.seen or (), np.int64),
         )
 
 
@@ -69,12 +78,13 @@ def read_tracks(folder: pathlib.Path) -> ClipTracks:
 
 
 def _check_shapes(arrays: dict[str, np.ndarray]) -> None:
-    if set(arrays) != set(SHAPES):
+    if set(arrays) | OPTIONAL != set(SHAPES):
         raise ArrayFileError(f"expected arrays {', '.join(SHAPES)}, got {', '.join(map(repr, arrays))[:200]}")
     rows = len(arrays["track"]) if arrays["track"].ndim else 0
-    for name, (shape, kinds) in SHAPES.items():
-        array, wanted = arrays[name], tuple(rows if side == "rows" else side for side in shape)
-        is_right = array.dtype.kind in kinds and (array.ndim == 1 if name == "cuts" else array.shape == wanted)
+    for name, array in arrays.items():
+        shape, kinds = SHAPES[name]
+        wanted = tuple(rows if side == "rows" else side for side in shape)
+        is_right = array.dtype.kind in kinds and (array.ndim == 1 if name in LISTS else array.shape == wanted)
         if not is_right:
             raise ArrayFileError(f"{name}: expected shape {wanted}, got {array.shape} {array.dtype}")
         if name in ("box_xyxy", "landmarks") and not (np.abs(array) <= MOST).all():  # not a number is not <= either
@@ -110,4 +120,13 @@ def _build_tracks(arrays: dict[str, np.ndarray]) -> ClipTracks:
             raise ArrayFileError("frame: expected one face of a track in a frame, got two")
         start, stop = int(frame[group[0]]), int(frame[group[-1]]) + 1
         tracks.append(FaceTrack(start=start, faces=tuple(by_frame.get(index) for index in range(start, stop))))
-    return ClipTracks(length=length, tracks=tuple(tracks), cuts=tuple(arrays["cuts"].tolist()))
+    cuts = tuple(arrays["cuts"].tolist())
+    return ClipTracks(length=length, tracks=tuple(tracks), cuts=cuts, seen=_read_seen(arrays.get("seen", ())))
+
+
+def _read_seen(counts: typing.Sequence[int]) -> tuple[int, int] | None:
+    if len(counts) == 0:
+        return None
+    if len(counts) != 2 or not 0 <= counts[0] <= counts[1] <= MOST:
+        raise ArrayFileError(f"seen: expected the fewest and the most people, got {list(map(int, counts[:5]))}")
+    return int(counts[0]), int(counts[1])

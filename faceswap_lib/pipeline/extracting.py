@@ -1,11 +1,14 @@
 """One person's faces out of a video, ready for training."""
 
+import logging
 import pathlib
 
-from faceswap_lib.faces import DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
 from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace, extract_faces, write_eye_masks
 from faceswap_lib.facesets.consent import check_statement, read_consent, record_consent
 from faceswap_lib.facesets.writable import check_writable
+
+logger = logging.getLogger(__name__)
 
 
 def extract(
@@ -36,7 +39,20 @@ def extract(
         overwrite=overwrite,
         progress=progress,
     )
+    tell_people(video, report.tracks, (track_config or TrackConfig()).who)
     write_eye_masks(workspace, side, progress=progress)
     if consent is not None:
         record_consent(workspace, consent, (video,))
     return report
+
+
+def tell_people(video: pathlib.Path, tracks: ClipTracks, who: str) -> None:
+    """Says how many people a video shows if there are several, whose face was taken, and how to choose another."""
+    if who == "all" or tracks.seen is None or tracks.seen[0] < 2:
+        return
+    taken = {"largest": "the largest one", "center": "the one nearest to the center"}.get(who, f"the one on {who}")
+    logger.info(
+        "%s shows %d people at once, and only one face can be learnt: %s was taken; with --who PICTURE "
+        "(for run --who-a, --who-b) it is that of the person on a photograph",
+        *(video.name, tracks.seen[0], taken),
+    )
