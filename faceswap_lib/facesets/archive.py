@@ -59,9 +59,8 @@ def read_directory(archive: pathlib.Path) -> Contents | None:
     if not archive.exists():
         return {}
     try:
-        check_count(archive)
-        with zipfile.ZipFile(archive) as opened:
-            return {entry.filename: (entry.file_size, entry.CRC) for entry in opened.infolist() if not entry.is_dir()}
+        with _open_archive(archive) as opened:
+            return {entry.filename: (entry.file_size, entry.CRC) for entry in _list_files(opened)}
     except (*DAMAGED, WorkspaceError):
         return None
 
@@ -118,9 +117,8 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable
             then. Also if the archive is damaged or holds more than it states.
     """
     try:
-        check_count(archive)
-        with zipfile.ZipFile(archive) as opened:
-            entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+        with _open_archive(archive) as opened:
+            entries = _list_files(opened)
             check_entries(entries, archive.name, tuple(folders))
             check_sizes(entries, archive, opened.start_dir)
             check_room(folder, sum(entry.file_size for entry in entries), archive.name)
@@ -149,6 +147,21 @@ def check_room(folder: pathlib.Path, size: int, what: str) -> None:
         raise WorkspaceError(
             f"{what} needs {size:,} bytes in {place} and {SPARE:,} more to spare, {usage.free:,} are free; make room"
         )
+
+
+def _open_archive(archive: pathlib.Path) -> zipfile.ZipFile:
+    """Opens an archive, once its files are counted."""
+    stated = check_count(archive)
+    opened = zipfile.ZipFile(archive)
+    if len(opened.filelist) == stated:
+        return opened
+    opened.close()
+    raise zipfile.BadZipFile(f"it states {stated:,} files and lists {len(opened.filelist):,}")
+
+
+def _list_files(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files of an archive, without its folders, which hold nothing themselves."""
+    return [entry for entry in opened.infolist() if not entry.is_dir() or entry.file_size or entry.compress_size]
 
 
 def _sum_up(path: pathlib.Path) -> tuple[int, int]:

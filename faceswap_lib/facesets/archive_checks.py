@@ -33,15 +33,18 @@ DIRECTORY_ENTRY = b"PK\x01\x02"
 LONG_ENTRY = 400
 """Bytes that an entry has on average, at most."""
 
-END, WIDE_END, WIDE_LOCATOR_BYTES = struct.Struct("<12xI6x"), struct.Struct("<40xQ8x"), 20
-"""The records at an archive's end, with the length of its directory; the wide ones are for large archives."""
+END, WIDE_END, WIDE_LOCATOR_BYTES = struct.Struct("<10xHI6x"), struct.Struct("<32xQQ8x"), 20
+"""The records at an archive's end: how many files its directory has, and its length; wide ones for large archives."""
 
 MOST_END_BYTES = (1 << 16) + END.size + WIDE_LOCATOR_BYTES + WIDE_END.size
 """Length of these records, with the longest comment."""
 
 
-def check_count(archive: pathlib.Path) -> None:
+def check_count(archive: pathlib.Path) -> int:
     """Counts the files of an archive in the bytes of its directory, before any of them becomes an object.
+
+    Returns:
+        How many it states, which may be another number.
 
     Raises:
         WorkspaceError: If there are more than are taken on, or they have a directory as large.
@@ -49,7 +52,8 @@ def check_count(archive: pathlib.Path) -> None:
     size = archive.stat().st_size
     with archive.open("rb") as file:
         file.seek(max(0, size - MOST_END_BYTES))
-        length = min(_directory_length(file.read()), size)
+        stated, length = _read_end(file.read())
+        length = min(length, size)
         ARCHIVE_FILES.check(length // LONG_ENTRY, archive.name, WorkspaceError)
         file.seek(max(0, size - MOST_END_BYTES - length))
         count, rest = 0, b""
@@ -57,19 +61,20 @@ def check_count(archive: pathlib.Path) -> None:
             count += (rest + block).count(DIRECTORY_ENTRY)
             rest = block[1 - len(DIRECTORY_ENTRY) :]
     ARCHIVE_FILES.check(count, archive.name, WorkspaceError)
+    return stated
 
 
-def _directory_length(tail: bytes) -> int:
-    """Bytes of an archive's directory as the record at its end has them; `ZipFile` reads so many, and no more."""
+def _read_end(tail: bytes) -> tuple[int, int]:
+    """Number and bytes of an archive's entries as the record at its end has them; `ZipFile` reads as many bytes."""
     at = len(tail) - END.size
     if tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != bytes(2):  # there is a comment behind it
         at = tail.rfind(b"PK\x05\x06")
     if at < 0 or at + END.size > len(tail):
-        return 0  # no archive, as `ZipFile` will say
+        return 0, 0  # no archive, as `ZipFile` will say
     wide = at - WIDE_LOCATOR_BYTES - WIDE_END.size
     if wide >= 0 and tail[at - WIDE_LOCATOR_BYTES :][:4] == b"PK\x06\x07" and tail[wide : wide + 4] == b"PK\x06\x06":
-        return WIDE_END.unpack_from(tail, wide)[0]
-    return END.unpack_from(tail, at)[0]
+        return WIDE_END.unpack_from(tail, wide)
+    return END.unpack_from(tail, at)
 
 
 def check_entries(entries: list[zipfile.ZipInfo], archive: str, folders: tuple[str, ...]) -> None:

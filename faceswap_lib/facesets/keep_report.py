@@ -8,7 +8,8 @@ import zipfile
 import zlib
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.locks.claimed_file import claim_new, release
+from faceswap_lib.facesets.scratch import remove_left_scratch
+from faceswap_lib.locks.claimed_file import claim_new, discard
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class KeepReport:
 def while_held(carry: typing.Callable[[], KeepReport], *places: pathlib.Path) -> KeepReport:
     """Carries something while this process holds some folders, so that no two carry there at once.
 
+    What killed processes have left there is removed first.
+
     Args:
         carry: Carries it; not called if another process has one of the folders.
         places: The folders.
@@ -65,11 +68,12 @@ def while_held(carry: typing.Callable[[], KeepReport], *places: pathlib.Path) ->
     report = attempt(str(place), lambda: _hold(lock))
     if report.failed:
         return report
+    remove_left_scratch(place)
     try:
         report += while_held(carry, *places[1:])
-        return report + attempt(str(place), lambda: lock.unlink() or KeepReport())
     finally:
-        release(lock)
+        report += attempt(str(place), lambda: discard(lock) or KeepReport())
+    return report
 
 
 def _hold(lock: pathlib.Path) -> KeepReport:

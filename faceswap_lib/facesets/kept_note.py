@@ -95,5 +95,7 @@ def _read_note(root: pathlib.Path) -> dict:
     try:
         return read_json(path)
     except WorkspaceError as error:
+        if isinstance(error.__cause__, OSError):  # which says nothing of what it holds
+            raise error.__cause__ from None
         logger.warning("%s; what was kept before counts as somebody's other work, which stays", error)
         return {}

@@ -3,6 +3,7 @@
 The operating system's lock on the file itself tells: it ends with the process, however that ends.
 """
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -33,7 +34,7 @@ _guard = threading.Lock()
 
 
 def claim_new(path: pathlib.Path, mode: int = 0o666) -> bool:
-    """Makes a file and locks it for this process until `release` or the process's end; False if another has it.
+    """Makes a file and locks it until `discard`, `rename_claimed` or the end of this process; False if another has it.
 
     Raises:
         OSError: If it cannot be made.
@@ -88,28 +89,52 @@ def remove_abandoned(path: pathlib.Path) -> bool:
     return True
 
 
-def release(path: pathlib.Path) -> None:
-    """Gives a file of `claim_new` back; it stays if it is still there."""
+def discard(path: pathlib.Path) -> None:
+    """Removes a file of `claim_new`, unless another has taken its place, and gives its lock back.
+
+    Raises:
+        OSError: If it cannot be removed.
+    """
+    descriptor = _forget(path)
+    try:
+        if descriptor is not None and not is_same_file(path, descriptor):
+            return
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_nlink == 1:
+                os.truncate(path, 0)
+            path.unlink()
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def rename_claimed(path: pathlib.Path, target: pathlib.Path) -> None:
+    """Renames a file of `claim_new` and gives its lock back; if the target was claimed too, it is so still.
+
+    Raises:
+        OSError: If it cannot be renamed, or if another has taken its place, as a machine may that sees the folder but
+            not its locks. The file is claimed as before then.
+    """
+    descriptor = _forget(path)  # before its name is free for others of this process
+    try:
+        if descriptor is not None and not is_same_file(path, descriptor):
+            raise OSError(errno.ESTALE, "another process writes it too; try again when that has ended", str(target))
+        path.replace(target)
+    except OSError:
+        if descriptor is not None:
+            with _guard:
+                _held[_key(path)] = descriptor
+        raise
     with _guard:
-        descriptor = _held.pop(_key(path), None)
-    if descriptor is not None:
-        os.close(descriptor)
-
-
-def is_ours(path: pathlib.Path) -> bool:
-    """Whether a file of `claim_new` is still the one made; a machine that sees no locks of others may replace it."""
-    descriptor = _held.get(_key(path))
-    return descriptor is None or is_same_file(path, descriptor)
-
-
-def pass_on(path: pathlib.Path, target: pathlib.Path) -> None:
-    """Gives a file back that was renamed onto another; if that was claimed too, it is so still."""
-    with _guard:
-        descriptor = _held.pop(_key(path), None)
         if descriptor is not None and _key(target) in _held:
             descriptor, _held[_key(target)] = _held[_key(target)], descriptor
     if descriptor is not None:
         os.close(descriptor)
+
+
+def _forget(path: pathlib.Path) -> int | None:
+    with _guard:
+        return _held.pop(_key(path), None)
 
 
 def _take_lock(descriptor: int) -> bool | None:

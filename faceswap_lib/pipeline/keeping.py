@@ -18,12 +18,13 @@ from faceswap_lib.facesets.archive import check_room
 from faceswap_lib.facesets.keep import fetch_facesets, keep_facesets
 from faceswap_lib.facesets.keep_report import KeepReport, attempt, open_folder, while_held
 from faceswap_lib.facesets.kept_note import EARLIER, digest_ends, find_earlier, is_noted, note_kept, rename_earlier
-from faceswap_lib.facesets.scratch import scratch_folder
+from faceswap_lib.facesets.scratch import remove_left_scratch, scratch_folder
 from faceswap_lib.files import copy_whole, flush_folder, is_copy
-from faceswap_lib.training.checkpoint import progress_of
+from faceswap_lib.training.checkpoint import list_checkpoints, progress_of
 from faceswap_lib.training.mirror import copy_run
 from faceswap_lib.training.run_folder import CONFIG
 from faceswap_lib.training.run_identity import (
+    check_readable,
     describe_run,
     find_copy,
     find_other_faces,
@@ -63,6 +64,7 @@ def keep_work(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
 
     def carry() -> KeepReport:
         report = KeepReport()
+        remove_left_scratch(folder / MODELS)
         for name in _list_runs(workspace.root / MODELS):
             report += attempt(f"{MODELS}/{name}", lambda name=name: _keep_run(name, workspace, folder))
         for name in VIDEOS:
@@ -89,6 +91,7 @@ def fetch_work(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
 
     def carry() -> KeepReport:
         runs: list[str] = []
+        remove_left_scratch(workspace.root / MODELS)
         fetched = attempt(MODELS, lambda: runs.extend(_list_runs(folder / MODELS)) or KeepReport())
         for name in runs:
             fetched += attempt(f"{MODELS}/{name}", lambda name=name: _fetch_run(name, folder, workspace))
@@ -141,10 +144,11 @@ def _fetch_run(name: str, folder: pathlib.Path, workspace: Workspace) -> KeepRep
 def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> KeepReport:
     """Copies a run unless the other place is further; a run that was not there comes whole or not at all."""
     title = f"{MODELS}/{name}"
+    check_readable(source, target)
     ours, theirs = (progress_of(place / "checkpoints") for place in (source, target))
     if theirs > ours:
         return KeepReport(left=(f"{title} (at step {theirs[1]} there, {max(ours[1], 0)} here)",))
-    check_room(target, sum(path.stat().st_size for path in source.rglob("*") if path.is_file()), title)
+    check_room(target, sum(path.stat().st_size for path in list_checkpoints(source / "checkpoints")), title)
     if target.exists():
         is_changed = copy_run(source, target)
     else:
@@ -176,8 +180,11 @@ def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, nam
     check_room(copy, path.stat().st_size, name)
     own = find_earlier(copy, digest)
     if copy.exists() and not is_noted(workspace.root, name, digest_ends(copy)):
+        sidecar = copy.with_name(copy.name + SIDECAR)
+        is_theirs = sidecar.is_file() and not is_noted(workspace.root, name + SIDECAR, digest_ends(sidecar))
         earlier = rename_earlier(copy, digest_ends(copy))
-        _rename_sidecar(copy, earlier)
+        if is_theirs:
+            _rename_sidecar(copy, earlier)
         left = (f"{name.removesuffix(path.name)}{earlier.name} (another file, which lay there)",)
     note_kept(workspace.root, name, digest)
     if own is not None and not copy.exists() and is_copy(path, own):  # written before, then renamed for another project

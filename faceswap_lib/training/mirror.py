@@ -6,6 +6,7 @@ belong to: a checkpoint in the mirror never knows of more than lies beside it. A
 another run of the same name is neither taken over nor replaced.
 """
 
+import errno
 import logging
 import pathlib
 import threading
@@ -15,7 +16,14 @@ import typing
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.files import copy_whole, is_copy, remove_emptied
 from faceswap_lib.training.checkpoint import KEPT, list_checkpoints, progress_of, read_progress
-from faceswap_lib.training.run_identity import describe_run, find_copy, find_other_faces, has_run, is_same_run
+from faceswap_lib.training.run_identity import (
+    check_readable,
+    describe_run,
+    find_copy,
+    find_other_faces,
+    has_run,
+    is_same_run,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +90,7 @@ class Mirror:
             copy = self.run
             if not has_run(copy):
                 return False
+            check_readable(copy, self._folder)
             theirs, ours = (progress_of(run / "checkpoints") for run in (copy, self._folder))
             if not has_run(self._folder):
                 self._check_takeover(copy, theirs)
@@ -171,6 +180,7 @@ class Mirror:
                 f"{copy} holds {describe_run(copy)}, this is {describe_run(self._folder)}; move that one away, until "
                 "then nothing is copied there"
             )
+        check_readable(copy, self._folder)
         theirs, ours = (progress_of(run / "checkpoints", thorough=False) for run in (copy, self._folder))
         if theirs > ours:
             raise FileExistsError(
@@ -211,21 +221,24 @@ def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool =
         is_due = newest_alone and path.name in TEXTS  # they have changed, and are not worth the comparison
         if path.is_file() and (is_due or not _has_copy(path, copy)):
             is_changed |= _copy_file(path, copy)
-    wanted = [target / path.relative_to(source) for path in checkpoints]
-    if newest_alone and wanted:
-        if not wanted[0].is_file():
-            raise FileNotFoundError(f"{checkpoints[0]} was removed before it was copied")
-        wanted = _leading_to(wanted[0])
-    reached = max((progress for path in wanted if (progress := _read_briefly(path))), default=(-1, 0))
-    for path in list_checkpoints(target / "checkpoints"):
-        progress = None if path in wanted else _read_briefly(path)
-        if progress is not None and progress <= reached:
-            remove_emptied(path)
+    _remove_old(target, [target / path.relative_to(source) for path in checkpoints], leading=newest_alone)
     return is_changed
 
 
-def _read_briefly(path: pathlib.Path) -> tuple[int, int] | None:
-    return read_progress(path, thorough=False) if path.is_file() else None
+def _remove_old(target: pathlib.Path, copied: list[pathlib.Path], *, leading: bool) -> None:
+    """Removes checkpoints of a copy that are not wanted; those that lead to the newest are, if `leading`."""
+    found = {path: read_progress(path, thorough=False) for path in list_checkpoints(target / "checkpoints")}
+    if not copied or copied[0] not in found:
+        if copied and leading:
+            raise FileNotFoundError(f"{copied[0].name} was removed before it was copied")
+        return
+    reached = found[copied[0]]
+    if reached is None:
+        raise OSError(errno.EIO, "what was copied cannot be read back", str(copied[0]))
+    wanted = _leading_to(reached, found) if leading else copied
+    for path, progress in found.items():
+        if path not in wanted and progress is not None and progress <= reached:
+            remove_emptied(path)
 
 
 def _has_copy(path: pathlib.Path, copy: pathlib.Path) -> bool:
@@ -235,12 +248,9 @@ def _has_copy(path: pathlib.Path, copy: pathlib.Path) -> bool:
         return False
 
 
-def _leading_to(newest: pathlib.Path) -> list[pathlib.Path]:
-    """A checkpoint and those before it that training went through to get there: they know of as many rollbacks."""
-    found = {path: read_progress(path, thorough=False) for path in list_checkpoints(newest.parent)}
-    rollbacks, step = found[newest] or (-1, 0)
-    before = [path for path, progress in found.items() if progress and progress[0] == rollbacks and progress[1] <= step]
-    return before[:KEPT] or [newest]
+def _leading_to(newest: tuple[int, int], found: dict[pathlib.Path, tuple[int, int] | None]) -> list[pathlib.Path]:
+    """The newest checkpoint and those that training went through to get there: they know of as many rollbacks."""
+    return [path for path, each in found.items() if each and each[0] == newest[0] and each[1] <= newest[1]][:KEPT]
 
 
 def _copy_file(source: pathlib.Path, target: pathlib.Path) -> bool:

@@ -59,11 +59,15 @@ def read_config(folder: pathlib.Path) -> dict:
 
     Raises:
         WorkspaceError: If it is damaged: no JSON, an id that is no text, facesets that are not named values.
+        OSError: If it cannot be read, which says nothing of what it holds.
     """
     path = folder / CONFIG
     if not path.is_file():
         return {}
-    stored = read_json(path)
+    try:
+        stored = read_json(path)
+    except WorkspaceError as error:
+        raise error.__cause__ if isinstance(error.__cause__, OSError) else error from None
     name, facesets = stored.get("id", ""), stored.get("facesets", {})
     if not isinstance(name, str) or len(name) > LONGEST_ID:
         raise WorkspaceError(f"{path}: id: expected a text of at most {LONGEST_ID} letters, got {name!r:.60}")

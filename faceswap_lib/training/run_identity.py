@@ -8,7 +8,7 @@ import pathlib
 import re
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.facesets.kept_note import EARLIER, rename_earlier
+from faceswap_lib.facesets.kept_note import EARLIER, digest_ends, rename_earlier
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.files import file_digest
@@ -55,6 +55,17 @@ def is_same_run(one: pathlib.Path, other: pathlib.Path) -> bool:
     if first and second and first.get("step") == second.get("step") and first != second:
         return False
     return all(_agree(*(fact.get(name, {}) for fact in facts)) for name in ("networks", "facesets"))
+
+
+def check_readable(*runs: pathlib.Path) -> None:
+    """Reads both ends of the newest checkpoint of runs: one that a drive withholds for a moment is not damaged.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    for run in runs:
+        for path in list_checkpoints(run / "checkpoints")[:1]:
+            digest_ends(path)
 
 
 def describe_run(folder: pathlib.Path) -> str:
