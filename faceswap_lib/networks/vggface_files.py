@@ -4,9 +4,11 @@ Nothing is fetched unless asked for. The weights are Oxford's, converted by kera
 may be used for: https://www.robots.ox.ac.uk/~vgg/data/vgg_face2/.
 """
 
+import contextlib
 import logging
 import os
 import pathlib
+import tempfile
 import typing
 
 from faceswap_lib.errors import InputError
@@ -25,11 +27,15 @@ RELEASE = "https://github.com/rcmalli/keras-vggface/releases/download/v2.0"
 
 
 def keras_homes() -> list[pathlib.Path]:
-    """The folders in which Keras keeps what it fetched: the usual one, then that of `KERAS_HOME`."""
-    homes = [pathlib.Path.home() / ".keras"]
-    if home := os.environ.get("KERAS_HOME"):
-        homes.append(pathlib.Path(home).expanduser())
-    return homes
+    """The folders in which Keras keeps what it fetched: the usual one, then that of `KERAS_HOME`.
+
+    A user without a home has the folder that Keras then takes, among the temporary files.
+    """
+    homes = []
+    for text in ("~/.keras", os.environ.get("KERAS_HOME")):
+        with contextlib.suppress(RuntimeError):  # a user whom the system does not know, as in some containers
+            homes += [pathlib.Path(text).expanduser()] if text else []
+    return homes or [pathlib.Path(tempfile.gettempdir()) / ".keras"]
 
 
 def usual_places(architecture: Architecture) -> list[pathlib.Path]:
