@@ -5,6 +5,7 @@ No network takes part: the files are small, and made and read by the functions t
 
 import collections
 import itertools
+import os
 import random
 import zipfile
 
@@ -157,6 +158,14 @@ def test_objects_are_never_unpickled(folder, newest):
     with zipfile.ZipFile(newest, "a") as archive, archive.open("more.npy", "w") as stream:
         np.lib.format.write_array(stream, np.array([print], object), allow_pickle=True)
     assert choose_checkpoint(folder, SHAPES).counters["step"] == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_what_is_no_file_is_passed_over(folder):
+    """Opening a named pipe would wait for a writer for ever."""
+    os.mkfifo(folder / "step-00000009.npz")
+    (folder / "step-00000008.npz").mkdir()
+    assert choose_checkpoint(folder, SHAPES).counters["step"] == 5 and progress_of(folder) == (0, 5)
 
 
 # History -----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,9 @@ Shapes = typing.Mapping[str, typing.Sequence[tuple[int, ...]]]
 
 def list_checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:
     """The checkpoints of a run, newest first."""
-    found = [path for path in folder.glob("step-*.npz") if re.fullmatch(r"step-\d{8}\.npz", path.name)]
+    found = [
+        path for path in folder.glob("step-*.npz") if re.fullmatch(r"step-\d{8}\.npz", path.name) and path.is_file()
+    ]
     return sorted(found, reverse=True)
 
 

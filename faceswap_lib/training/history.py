@@ -77,7 +77,7 @@ def read_history(path: pathlib.Path) -> list[dict[str, float]]:
     Raises:
         WorkspaceError: If the file is larger than `limits.TEXT_BYTES`.
     """
-    if not path.exists():
+    if not path.is_file():
         return []
     TEXT_BYTES.check(path.stat().st_size, path, WorkspaceError)
     lines = path.read_bytes().split(b"\n")[:-1]
