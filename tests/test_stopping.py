@@ -1,6 +1,7 @@
 """Trainings that are stopped: what was done is saved, files and mirror are closed, and they go on as if undisturbed."""
 
 import dataclasses
+import errno
 import io
 import os
 import shutil
@@ -157,6 +158,13 @@ def at_step(step: int, act):
     return lambda at, terms: act() if at == step else None
 
 
+class BrokenFile(io.StringIO):
+    """A pipe whose reader has gone."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
 def fail():
     raise ZeroDivisionError
 
@@ -170,10 +178,8 @@ def test_stopped_and_refused_trainings_end_where_an_undisturbed_one_does(go_on, 
             go_on("undisturbed")
         refused.append(error.value)
 
-    closed = io.StringIO()
-    closed.close()
     with monkeypatch.context() as patch:
-        patch.setattr(sys, "stderr", closed)  # no bar can be drawn
+        patch.setattr(sys, "stderr", BrokenFile())  # no bar can be drawn
         folder, ended = go_on("undisturbed", progress=True, on_log=at_step(42, train_a_second_time))
     assert ended is None and len(refused) == 1
     wanted, history = read_arrays(folder, 44), (folder / "history.jsonl").read_bytes()
