@@ -60,16 +60,16 @@ def finish(work: str, clip: pathlib.Path, root: pathlib.Path) -> None:
     try:
         WORK[work](clip, root)
     except InputError as error:
-        if "frames is already there" not in str(error) or list(root.glob(".frames.*/outputs.json")):
+        if "frames is already there" not in str(error) or (root / ".frames.parts" / "plan.json").exists():
             raise
 
 
 def tree(root: pathlib.Path) -> dict[str, bytes]:
-    """Every file below a folder but locks, which a kill leaves and the next call takes over."""
+    """Every file below a folder but locks, which a kill leaves, and pieces that could not be removed."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.endswith(".faceswap-lock")
+        if path.is_file() and not path.name.endswith(".faceswap-lock") and ".frames.parts" not in path.parts
     }
 
 

@@ -162,7 +162,10 @@ def _convert(
     notes = Notes()
     for one in pieces.done:
         notes.add(one)
-    pieces.remove()
+    try:
+        pieces.remove()
+    except OSError as error:  # all is written: what is left over is no failure
+        logger.warning("%s stays (%s); it can be removed", pieces.folder, error.strerror)
     return ConversionReport(
         out=outs["picture"],
         frames=notes.frames,
