@@ -90,6 +90,15 @@ def test_a_small_face_is_found_only_when_asked_for(portraits):
     assert np.abs(faces[0].landmarks - truth).max() < 3
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own message")
+def test_pictures_of_many_sizes_are_searched_without_compiling_for_each(portraits, caplog):
+    """TensorFlow writes a paragraph about retracing to the terminal then."""
+    detector = MtcnnDetector()
+    for side in range(200, 290, 6):
+        assert len(detector.detect([cv2.resize(portraits[0].image, (side, side + 8))])[0]) == 1
+    assert "retracing" not in caplog.text
+
+
 @pytest.mark.parametrize("scale", [0.75, 1.5, 2.5])
 def test_points_scale_with_the_picture(detector, wide_frame, portraits, scale):
     """A larger copy of a frame shows the same face at the same place, in more pixels."""

@@ -7,6 +7,7 @@ imported.
 import dataclasses
 import importlib
 import types
+import typing
 
 import numpy as np
 
@@ -78,6 +79,21 @@ def to_device(array: np.ndarray):
         A tensor of the backend.
     """
     return _backend().to_device(array)
+
+
+def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
+    """Compiles a Keras model of one input and several outputs for prediction.
+
+    TensorFlow compiles it once for all shapes; `Model.predict_on_batch` would do so anew for every shape it meets, as
+    it must with JAX. PyTorch compiles nothing.
+
+    Args:
+        model: The model; with JAX it must have been compiled by `model.compile`.
+
+    Returns:
+        A function from a batch, float32, to the outputs.
+    """
+    return _backend().open_predictor(model)
 
 
 ALIGNMENT = 64

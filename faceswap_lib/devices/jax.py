@@ -1,6 +1,7 @@
 """JAX's devices."""
 
 import re
+import typing
 
 import jax
 import numpy as np
@@ -16,6 +17,11 @@ def list_devices() -> list[Device]:
 def to_device(array: np.ndarray):
     """See `faceswap_lib.devices`."""
     return jax.device_put(array, may_alias=True)
+
+
+def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
+    """See `faceswap_lib.devices`."""
+    return lambda batch: [np.asarray(output) for output in model.predict_on_batch(batch)]
 
 
 def peak_device_memory() -> int | None:

@@ -1,5 +1,7 @@
 """TensorFlow's devices."""
 
+import typing
+
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +20,13 @@ def to_device(array: np.ndarray):
     if has_gpu() or array.ctypes.data % ALIGNMENT or not array.flags.c_contiguous or not array.flags.writeable:
         return tf.convert_to_tensor(array)
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
+    """See `faceswap_lib.devices`."""
+    signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)]
+    predict = tf.function(lambda batch: model(batch, training=False), input_signature=signature, autograph=False)
+    return lambda batch: [output.numpy() for output in predict(tf.constant(batch, tf.float32))]
 
 
 def has_gpu() -> bool:

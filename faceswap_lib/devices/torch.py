@@ -1,5 +1,7 @@
 """PyTorch's devices."""
 
+import typing
+
 import numpy as np
 import torch
 
@@ -17,6 +19,11 @@ def to_device(array: np.ndarray):
     """See `faceswap_lib.devices`."""
     device, tensor = list_devices()[0], torch.from_numpy(array)
     return tensor if device.is_cpu else tensor.to(device.name.replace("gpu", "cuda"))
+
+
+def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
+    """See `faceswap_lib.devices`."""
+    return lambda batch: [np.asarray(output) for output in model.predict_on_batch(batch)]
 
 
 def peak_device_memory() -> int | None:

@@ -13,6 +13,7 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.devices import open_predictor
 from faceswap_lib.faces.mtcnn_weights import load_weights
 
 if typing.TYPE_CHECKING:
@@ -173,6 +174,7 @@ class CpuNetwork:
         with keras.device(DEVICE):
             self._model = build("float32")
             self._model.compile(jit_compile=self._is_compiled)
+            self._predictor = open_predictor(self._model)
 
     def __call__(self, pictures: np.ndarray) -> list[np.ndarray]:
         """Computes the network's outputs, float32, for (N, h, w, 3) float32 preprocessed pictures; N is at least 1."""
@@ -189,7 +191,7 @@ class CpuNetwork:
         import keras
 
         with keras.device(DEVICE):
-            return [np.asarray(output) for output in self._model.predict_on_batch(pictures)]
+            return self._predictor(pictures)
 
 
 def padded_size(count: int) -> int:
