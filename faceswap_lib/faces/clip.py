@@ -54,7 +54,7 @@ def track_video(
     total = len(range(count_frames(video))[start:stop])
     # Frames are decoded while those before are searched; the next ones to be looked at together may wait.
     decoded = ahead(read_frames(video, start=start, stop=stop), DECODED_AHEAD)
-    frames = show_progress(decoded, "faces", total, disable=not progress)
+    frames = show_progress(decoded, "find faces", total, disable=not progress)
     tracks = follow_faces(scan_frames(frames, detector, detect_config.detect_every), track_config)
     if is_picture:
         wanted = choose_person(tracks, video, pathlib.Path(who), detector, embedder, start=start)

@@ -185,7 +185,7 @@ def _extract(
     _finish(workspace, side, log, video, tracks, config)
     report = _report(folder, written=written)
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "none"
-    logger.info("%s: %d crops from %d frames; faces dropped: %s", folder, report.crops, tracks.length, dropped)
+    logger.info("%s: %d faces cut out of %d frames; left out: %s", folder, report.crops, tracks.length, dropped)
     return report
 
 
@@ -257,7 +257,7 @@ def _cut_faces(
     by_frame: dict[int, list[int]] = collections.defaultdict(list)
     for index, number in places:
         by_frame[index].append(number)
-    frames = show_progress(read_timed_frames(video), "crops", tracks.length, disable=not progress)
+    frames = show_progress(read_timed_frames(video), "cut out faces", tracks.length, disable=not progress)
     with defer_stop() as stop:
         for index, (time, frame) in enumerate(frames):
             if stop.is_asked:

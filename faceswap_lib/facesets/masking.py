@@ -27,7 +27,7 @@ def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False)
     check_places(workspace, side, saves=False)
     folder = workspace.eye_masks(side)
     written = 0
-    for record in show_progress(read_manifest(workspace.faces(side)), f"eye masks {side}", disable=not progress):
+    for record in show_progress(read_manifest(workspace.faces(side)), "draw eye masks", disable=not progress):
         path = folder / record.mask
         if not path.exists():
             write_image(path, eye_mask(record.best_points_in_crop(), CROP_SIZE))
