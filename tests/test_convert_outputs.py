@@ -3,6 +3,7 @@
 import fractions
 import os
 import shutil
+import signal
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ from faceswap_lib.conversion.written import LIST
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, FaceTrack
 from faceswap_lib.media import count_frames, probe_video, read_frames, read_image, read_timed_frames
+from faceswap_lib.signals import Stopped, catch_signals
 from tests.fakes import IdentitySwapper, ListedDetector, PaintSwapper, make_face
 from tests.videos import make_video, psnr, read_index
 
@@ -260,6 +262,27 @@ def test_a_killed_conversion_goes_on_and_ends_as_if_undisturbed(long_clip, tmp_p
             assert mine[0] == theirs[0]
             assert np.array_equal(mine[1], theirs[1]) if made.suffix == ".mkv" else psnr(mine[1], theirs[1]) > 40
     assert len(report.samples) == len(range(0, FRAMES, FRAMES // 48))
+
+
+class Signaling(Dying):
+    """Paints, and at a frame sends this process a signal."""
+
+    def swap(self, views, faces):
+        before, self.left = self.left, self.left - len(views)
+        if before >= 0 > self.left:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return GREEN.swap(views, faces)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows other signals")
+def test_a_signal_ends_a_conversion_and_keeps_the_finished_pieces(long_clip, tmp_path):
+    out, plan = tmp_path / "o.mkv", {"which": 1}
+    kept = f"stopped by SIGTERM; {LENGTH} of {FRAMES} frames are kept"
+    with pytest.raises(Stopped, match=kept) as stopped, catch_signals():
+        convert(long_clip, out, FRAMES, swapper=Signaling(LENGTH + 100), plan=plan)
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    assert not out.exists() and not list(tmp_path.rglob("*partial*")) and not list(tmp_path.rglob("*faceswap-lock"))
+    assert convert(long_clip, out, FRAMES, plan=plan).resumed_at == LENGTH
 
 
 def test_another_plan_begins_anew(long_clip, tmp_path):

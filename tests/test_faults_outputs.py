@@ -11,7 +11,7 @@ from faceswap_lib.errors import FaceswapError
 from tests.conftest import ROOT
 from tests.disturbed import ERRORS, WORK, failing, finish, make_clip, tree
 
-MOMENTS = 12
+MOMENTS = 8
 """Failing calls that are tried of each work, spread over all there are."""
 
 
@@ -62,7 +62,7 @@ def disturb(work, wanted, clip, root, at):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
-@pytest.mark.parametrize("kills", [4, pytest.param(15, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kills", [3, pytest.param(15, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("work", sorted(WORK))
 def test_kills_at_random_moments_change_nothing(clip, tmp_path, work, kills):
     command = [sys.executable, "-m", "tests.disturbed", work, str(clip), str(tmp_path), str(kills)]
