@@ -31,6 +31,7 @@ DEMANDED = {
     "compare": (["a.json", "b.json"], {"--out": "comparison.html"}),
     "verify": (["S.mp4"], {}),
     "swap-parts": ([], {"--workspace": "W", "--as": "src", "--parts": "eyes", "--out": "V"}),
+    "weights": ([], {}),
     "doctor": ([], {}),
 }
 """What every verb must be given: files in their order, options."""

@@ -914,6 +914,17 @@ def test_a_flipped_bit_in_tracks_is_found_or_changes_nothing(tmp_path):
     assert found > number / 2
 
 
+@pytest.mark.nightly
+def test_every_flipped_bit_in_tracks(tmp_path):
+    """All of them: the same tracks, or refused."""
+    write_tracks(tmp_path, two_tracks())
+    path, wanted = tmp_path / "tracks.npz", as_values(two_tracks())
+    for number, damaged in enumerate(flip_bits(path.read_bytes(), 1)):
+        path.write_bytes(damaged)
+        with contextlib.suppress(WorkspaceError):
+            assert as_values(read_tracks(tmp_path)) == wanted, number
+
+
 # What was written before ----------------------------------------------------------------------------------------------
 
 

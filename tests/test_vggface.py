@@ -342,3 +342,13 @@ def test_without_a_network_the_message_says_what_to_do(homes, dead_network, tmp_
     assert f"download {RELEASE}/{FILES['resnet50']} elsewhere and pass it" in message
     assert message.endswith("faceswap weights fetch vggface-resnet50 --from FILE")
     assert caught.value.exit_code == 2 and files_below(tmp_path) == []
+
+
+def test_a_weight_file_that_was_exchanged_is_refused_where_it_is_looked_for(homes, weight_files, tmp_path):
+    """After its first use its SHA-256 is known; one that the user names is read as it is."""
+    place = as_file(weight_files["vgg16"], homes[1] / FILES["vgg16"])
+    assert find_weights("vgg16") == place and note_path(place).is_file()
+    place.write_bytes(weight_files["resnet50"].read_bytes())
+    with pytest.raises(CheckpointError, match=r"vgg16\.h5: expected SHA-256 .*remove the file and fetch it anew"):
+        open_vggface("vgg16")
+    assert find_weights("vgg16", place) == place

@@ -19,12 +19,12 @@ class Weights:
     words: Annotated[
         tyro.conf.Positional[tuple[str, ...]],
         Doc("nothing to list them; 'fetch NAME' to download one, which is done at no other time"),
-        tyro.conf.arg(metavar="[fetch NAME]"),
+        tyro.conf.arg(metavar="fetch NAME"),
     ] = ()
     from_file: Annotated[
         pathlib.Path | None,
         Doc("with fetch: take this file, downloaded by hand, instead"),
-        tyro.conf.arg(name="from"),
+        tyro.conf.arg(aliases=["--from"]),
     ] = None
 
     def __call__(self) -> None:

@@ -7,6 +7,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.faces.weight_sums import check_sum
 from faceswap_lib.networks.vggface_files import explain_missing, find_weights, keras_homes
 from faceswap_lib.networks.weights_catalog import VGG16_FILE, VGG16_URL
 
@@ -80,6 +81,8 @@ def _open_vgg16(path: pathlib.Path | None) -> FeatureNetwork | None:
     found = next((place for place in places if path is not None or place.is_file()), None)
     if found is None:
         return None
+    if path is None:
+        check_sum(found)
     import keras
 
     from faceswap_lib.networks.vggface import build_feature_extractor

@@ -18,7 +18,6 @@ import keras
 from keras import layers, ops
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.weight_sums import check_sum
 from faceswap_lib.networks.vggface_files import Architecture, explain_missing, find_weights
 from faceswap_lib.networks.weight_files import load_weights
 
@@ -101,8 +100,6 @@ def open_vggface(
     found = find_weights(architecture, path, fetch)
     if found is None:
         raise InputError(explain_missing(architecture))
-    if path is None:  # a file that the user names is the user's own matter
-        check_sum(found)
     model = build_vggface(architecture, input_size)
     load_weights(model, found)
     return model

@@ -12,6 +12,7 @@ import tempfile
 import typing
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.faces.weight_sums import check_sum
 
 LOG = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def find_weights(
 
     Raises:
         InputError: If `path` is no file, or the file cannot be fetched.
+        CheckpointError: If the file is another one than that which was first used; see `faces.weight_sums`.
     """
     if path is not None:
         path = pathlib.Path(path)
@@ -66,8 +68,9 @@ def find_weights(
         return path
     places = usual_places(architecture)
     found = next((place for place in places if place.is_file()), None)
-    if found is None and fetch:
-        return _fetch(architecture)
+    if found is None:
+        return _fetch(architecture) if fetch else None
+    check_sum(found)  # of a file that the user names, nobody else knows what it is
     return found
 
 

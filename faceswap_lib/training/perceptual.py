@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from faceswap_lib.errors import InputError
 from faceswap_lib.networks import onet, vggface
 from faceswap_lib.networks.vggface_files import explain_missing, find_weights
 from faceswap_lib.training import losses
@@ -61,14 +62,16 @@ def open_judge(config: TrainConfig, resolution: int) -> PerceptualJudge | None:
         None for "none".
 
     Raises:
-        InputError: If VGGFace was asked for by name and its file is not there and cannot be fetched.
+        InputError: If VGGFace was asked for by name and its file is not there; nothing is fetched.
         CheckpointError: If the file is damaged or of another network.
     """
     if config.perceptual == "none":
         return None
     architecture = "vgg16" if config.perceptual == "vggface-vgg16" else "resnet50"
     if config.perceptual != "onet":
-        path = find_weights(architecture, config.vggface, fetch=config.perceptual != "auto")
+        path = find_weights(architecture, config.vggface)
+        if path is None and config.perceptual != "auto":
+            raise InputError(explain_missing(architecture))
         if path is not None:
             network = vggface.open_vggface(architecture, path, input_size=config.perceptual_side)
             return judge_by_vggface(network, architecture)
