@@ -811,7 +811,7 @@ print(f"{swap.name} is there: {swap.exists()}; beside it: {sorted(path.name for 
 # %% [markdown]
 # There is no half-finished `swap.mp4`: an output appears only when it is whole. What was done lies in a hidden folder
 # beside it. `tracks.npz` is the finished first pass, and `plan.json` says exactly what it is for. The same call finds
-# the folder and goes on: below there is no bar named "faces" any more. In a long video each finished piece of 240
+# the folder and goes on: below there is no bar named "find faces" any more. In a long video each finished piece of 240
 # frames is kept likewise, in a second folder. Change any option, and the plan is another one: then it begins anew.
 
 # %%
@@ -883,7 +883,7 @@ before_after([frames[index] for index in chosen], [swapped_frames[index] for ind
 # %%
 other_video = workspace.root / "clips" / "collins.mp4"
 other_swap = workspace.root / "swap_b2a.mp4"
-# conversion = convert(other_video, workspace, other_swap, run=RUN, config=..., overwrite=True)
+# conversion = convert(other_video, workspace, other_swap, run=RUN, config=..., overwrite=True, consent=CONSENT)
 
 # %% tags=["solution"]
 # @title Solution
@@ -891,7 +891,8 @@ from IPython.display import display
 
 if other_video.exists():
     other_config = ConvertConfig(direction="b2a", code_shift=SHIFT, texture=texture)
-    conversion = convert(other_video, workspace, other_swap, run=RUN, config=other_config, overwrite=True)
+    other_way = {"run": RUN, "config": other_config, "consent": CONSENT}
+    conversion = convert(other_video, workspace, other_swap, **other_way, overwrite=True)
     before, after = (list(read_frames(path, stop=50, step=10)) for path in (other_video, other_swap))
     # A's glasses end at the border of the mask: their temples would lie outside, on B's own face and hair.
     display(show.pictures([*before, *after], columns=5))
