@@ -379,6 +379,40 @@ def test_a_limit_that_makes_no_sense_is_refused_before_anything_is_measured(refu
     assert "at least two reports" in refused("compare", tmp_path / "r.json", "--out", tmp_path / "c.html")
 
 
+def test_no_verb_writes_over_what_it_reads(refused, tmp_path, portrait_clips):
+    """Also under another name of the same file."""
+    page, project = tmp_path / "page.html", tmp_path / "w"
+    os.link(portrait_clips[0], page)
+    arguments = ["evaluate", portrait_clips[1], "--original", page, "--identity", portrait_clips[1]]
+    assert f"{page} is the original" in refused(*arguments, "--out", page)
+    numbers = tmp_path / "other.json"
+    os.link(portrait_clips[0], numbers)
+    arguments[3] = numbers
+    assert f"{numbers} is the original" in refused(*arguments, "--out", numbers.with_suffix(".html"))
+    reports = [tmp_path / f"{name}.json" for name in ("one", "two")]
+    for report in reports:
+        report.write_text("{}")
+    assert "expected a page named .html" in refused("compare", *reports, "--out", reports[0])
+    link = tmp_path / "link.html"
+    link.symlink_to(reports[0])
+    assert f"{link} is report 1" in refused("compare", *reports, "--out", link)
+    project.mkdir()
+    for name in ("swap.mp4", "side_by_side.mp4"):
+        own = project / name
+        os.link(portrait_clips[0], own)
+        assert f"{own} is A's video" in refused("run", own, portrait_clips[1], "--workspace", project)
+        assert f"{own} is B's video" in refused("run", portrait_clips[1], own, "--workspace", project)
+        own.unlink()
+
+
+@pytest.mark.parametrize("name", ["plan", "plan.docx", "plan.mp4", "folder.png"])
+def test_a_plan_is_drawn_on_a_picture_only(refused, tmp_path, name):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "plan.docx").write_text("a thesis")
+    message = refused("train", "--workspace", tmp_path / "w", "--plan-picture", tmp_path / name)
+    assert f"expected a picture named .png or .svg to draw the plan on, got {tmp_path / name}" in message
+
+
 def test_a_run_that_goes_on_keeps_its_options_unless_told_otherwise(tmp_path):
     folder = Workspace(tmp_path).run("first")
     folder.mkdir(parents=True)

@@ -69,7 +69,17 @@ def test_everything_lies_where_it_should(finished):
     run = "models/default"
     assert {f"{run}/config.json", f"{run}/history.jsonl", f"{run}/checkpoints/step-{STEPS:08d}.npz"} <= found
     assert f"{run}/previews/step-{STEPS:08d}.png" in found and "swap.mp4" in found
+    assert {"side_by_side.mp4", "report.html"} <= found
     assert not [name for name in found if "partial" in name]
+
+
+def test_input_and_result_are_put_side_by_side_and_reported(finished, portrait_clips):
+    beside, source = probe_video(finished.root / "side_by_side.mp4"), probe_video(portrait_clips[0])
+    assert beside.width == 3 * source.width and beside.has_audio
+    assert count_frames(beside.path) == count_frames(source.path)
+    page = (finished.root / "report.html").read_text(encoding="utf-8")
+    assert f"{portrait_clips[0].name} with the face of {portrait_clips[1].name}" in page
+    assert "In the input: 1 person seen, 1 swapped." in page and "Is it a swap?" in page
 
 
 def test_the_output_has_the_first_videos_frames_size_rate_and_sound(finished, portrait_clips):

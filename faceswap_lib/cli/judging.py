@@ -9,11 +9,14 @@ from typing import Annotated
 import tyro
 
 from faceswap_lib.cli.common import Flat, Video, load_keras
+from faceswap_lib.conversion.output_paths import check_no_link, check_paths
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.report import check_limits
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.facesets.writable import check_writable
+from faceswap_lib.media import probe_video
 from faceswap_lib.options import Doc
 
 
@@ -35,8 +38,10 @@ class Evaluate:
     def __call__(self) -> None:
         limits = dict(_read_limit(text) for text in self.fail_under)
         check_limits({}, limits)  # names first: measuring takes a while
-        if self.out.suffix.lower() != ".html":
-            raise InputError(f"expected a page named .html, got {self.out}")
+        read = {"the swapped video": self.swapped, "the original": self.original, "the wanted person": self.identity}
+        _check_page(self.out, read, numbers=self.out.with_suffix(".json"))
+        for video in read.values():
+            probe_video(video)
         load_keras()
         from faceswap_lib.evaluation.evaluate import evaluate_to_page
 
@@ -74,6 +79,7 @@ class Compare:
 
         if len(self.reports) < 2:
             raise InputError(f"expected at least two reports to compare, got {len(self.reports)}")
+        _check_page(self.out, {f"report {number}": path for number, path in enumerate(self.reports, 1)})
         stems = {path.stem for path in self.reports}
         names = [path.stem if len(stems) == len(self.reports) else str(path) for path in self.reports]
         reports = [Report.read(path) for path in self.reports]
@@ -145,6 +151,19 @@ class Doctor:
         print(json.dumps(dataclasses.asdict(report), indent=2) if self.json else to_text(report))
         if report.failed:
             raise FaceswapError(f"not measured: {', '.join(report.failed)}")
+
+
+def _check_page(out: pathlib.Path, read: dict[str, pathlib.Path], numbers: pathlib.Path | None = None) -> None:
+    """Refuses a page that is none, cannot be written, or would replace what it is about; before the work."""
+    if out.suffix.lower() != ".html":
+        raise InputError(f"expected a page named .html, got {out}")
+    written = {"the page": out} | ({"the numbers": numbers} if numbers else {})
+    check_paths(written, read)
+    for label, path in written.items():
+        check_no_link(path, label)
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name a file to write")
+    check_writable(out.parent)
 
 
 def _encodable(text: str) -> str:

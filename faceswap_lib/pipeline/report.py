@@ -98,7 +98,8 @@ def write_report(
         beside = folder / SIDE_BY_SIDE
         a, b = ("A", "B") if direction == "a2b" else ("B", "A")
         labels = [f"{a}, the input", f"{b}, the face wanted", f"{a} with {b}'s face"]
-        write_side_by_side([original, wanted, conversion.report.out], beside, labels=labels, starts=[start, 0, 0], sound_from=2)
+        clips = [original, wanted, conversion.report.out]
+        write_side_by_side(clips, beside, labels=labels, starts=[start, 0, 0], sound_from=2)
         difference = compare_videos(original, conversion.report.out, tracks, COMPARED_EVERY, start=start)
     report = RunReport(
         videos=videos,

@@ -5,14 +5,18 @@ import logging
 import pathlib
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
+from faceswap_lib.conversion.certificate import check_signing_key
+from faceswap_lib.conversion.output_paths import check_no_link, check_paths
 from faceswap_lib.faces import DetectConfig, TrackConfig
 from faceswap_lib.faces.choose import check_who
 from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace
+from faceswap_lib.facesets.consent import read_consent
+from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.media import probe_video
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.pipeline.converting import convert
 from faceswap_lib.pipeline.extracting import extract
-from faceswap_lib.pipeline.report import RunReport, write_report
+from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_report
 from faceswap_lib.training import RunConfig, TrainConfig, train
 from faceswap_lib.training.reporter import PreviewCallback, StepCallback
 from faceswap_lib.training.run_folder import agree_networks
@@ -87,6 +91,7 @@ def run_all(
     for video, tracking in zip(videos, followed_as.values(), strict=True):
         probe_video(video)
         check_who(tracking.who)
+    _check_writing(workspace, {"A's video": video_a, "B's video": video_b})
     agree_networks(workspace.run(run), network_config)
 
     def extract_side(number: int, side: Side, name: str, video: pathlib.Path) -> ExtractReport:
@@ -141,3 +146,18 @@ def run_all(
         training=training,
         conversion=conversion,
     )
+
+
+def _check_writing(workspace: Workspace, read: dict[str, pathlib.Path]) -> None:
+    """Refuses a run whose results cannot be written or signed, or would replace what is read; before hours of work."""
+    written = {
+        "the result": workspace.root / OUTPUT,
+        "the videos side by side": workspace.root / SIDE_BY_SIDE,
+        "the report": workspace.root / PAGE,
+    }
+    check_paths(written, read)
+    for label, path in written.items():
+        check_no_link(path, label)
+    read_consent(workspace)
+    check_writable(workspace.root)
+    check_signing_key()

@@ -5,6 +5,7 @@ import math
 import pathlib
 import typing
 
+from faceswap_lib.errors import InputError
 from faceswap_lib.files import replacing
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.schedule import GROUPS, Phase
@@ -74,8 +75,14 @@ def draw_plan(planned: typing.Sequence[PlannedPhase], path: pathlib.Path) -> Non
 
     Args:
         planned: The phases.
-        path: The picture to write.
+        path: The picture to write, .png or .svg; one that is there is replaced.
+
+    Raises:
+        InputError: If it has another name, or is a folder.
+        OSError: If it cannot be written.
     """
+    if path.suffix.lower() not in (".png", ".svg") or path.is_dir():
+        raise InputError(f"expected a picture named .png or .svg to draw the plan on, got {path}")
     import matplotlib.figure
 
     names = used_names(planned)
