@@ -10,7 +10,7 @@ import shutil
 import typing
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.locks.claimed_file import claim_new, is_ours, pass_on, release, remove_abandoned
+from faceswap_lib.locks.claimed_file import claim_new, discard, remove_abandoned, rename_claimed
 
 TEMPORARIES = 100
 """How many processes and threads may write one file at the same time."""
@@ -53,17 +53,12 @@ def replacing(path: pathlib.Path, *, mode: int = 0o666) -> typing.Iterator[pathl
         yield temporary
         with temporary.open("r+b") as written:  # Windows flushes only what is open for writing
             os.fsync(written.fileno())
-        if not is_ours(temporary):
-            raise OSError(errno.ESTALE, "another process writes it too; try again when that has ended", str(path))
-        temporary.replace(path)
+        rename_claimed(temporary, path)
         is_done = True
     finally:
         if not is_done:
             with contextlib.suppress(OSError):  # the first error counts; what is left is removed by the next attempt
-                if is_ours(temporary):
-                    remove_emptied(temporary)
-            release(temporary)
-    pass_on(temporary, path)
+                discard(temporary)
     flush_folder(path.parent)
 
 

@@ -10,7 +10,7 @@ import shutil
 import time
 import typing
 
-from faceswap_lib.locks.claimed_file import WEEK, claim_new, release, remove_abandoned
+from faceswap_lib.locks.claimed_file import WEEK, claim_new, discard, remove_abandoned
 from faceswap_lib.locks.lock_file import host_name, machine_id
 
 logger = logging.getLogger(__name__)
@@ -57,11 +57,10 @@ def scratch_folder(place: pathlib.Path, kind: Kind) -> typing.Iterator[pathlib.P
         try:
             if folder.exists():
                 shutil.rmtree(folder)
-            _lock_of(folder).unlink()
         except OSError as error:
             logger.warning("%s: %s; it is removed the next time", folder, error)
         finally:
-            release(_lock_of(folder))
+            _give_back(folder)
 
 
 def remove_left_scratch(place: pathlib.Path) -> None:
@@ -90,6 +89,13 @@ def _is_left(folder: pathlib.Path) -> bool:
 def _may_judge(path: pathlib.Path) -> bool:
     """Whether it is of this machine, whose locks can be seen, or so old that its machine will have ended."""
     return path.name.split("-")[1] == _machine() or time.time() - path.stat().st_mtime > WEEK
+
+
+def _give_back(folder: pathlib.Path) -> None:
+    try:
+        discard(_lock_of(folder))
+    except OSError as error:
+        logger.warning("%s: %s; it is removed the next time", _lock_of(folder), error)
 
 
 def _lock_of(folder: pathlib.Path) -> pathlib.Path:

@@ -40,6 +40,8 @@ def claim_new(path: pathlib.Path, mode: int = 0o666) -> bool:
         OSError: If it cannot be made.
     """
     for _ in range(3):  # another process may look whether it was left behind between making and locking it
+        if path.is_symlink():
+            path.unlink()  # what it leads to is not ours to write
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
         except FileExistsError:
@@ -115,16 +117,16 @@ def rename_claimed(path: pathlib.Path, target: pathlib.Path) -> None:
         OSError: If it cannot be renamed, or if another has taken its place, as a machine may that sees the folder but
             not its locks. The file is claimed as before then.
     """
-    descriptor = _forget(path)  # before its name is free for others of this process
+    descriptor, is_done = _forget(path), False  # before its name is free for others of this process
     try:
         if descriptor is not None and not is_same_file(path, descriptor):
             raise OSError(errno.ESTALE, "another process writes it too; try again when that has ended", str(target))
         path.replace(target)
-    except OSError:
-        if descriptor is not None:
+        is_done = True
+    finally:
+        if not is_done and descriptor is not None:
             with _guard:
                 _held[_key(path)] = descriptor
-        raise
     with _guard:
         if descriptor is not None and _key(target) in _held:
             descriptor, _held[_key(target)] = _held[_key(target)], descriptor
