@@ -151,7 +151,7 @@ def test_the_run_keeps_its_coverage_and_converts_with_it(finished, portrait_clip
 def test_the_run_is_gone_on_with_at_its_own_coverage_alone(finished, capsys):
     train = ["train", "--workspace", str(finished.root), "--steps", str(STEPS), "--batch-size", "2"]
     assert main([*train, *(str(part) for part in NETWORKS)]) == 0
-    assert f"trained to step {STEPS}, resumed at {STEPS}" in capsys.readouterr().out
+    assert f"trained {STEPS} of {STEPS} steps ({STEPS} of them before)" in capsys.readouterr().out
     before = contents(finished.root)
     assert main([*train, "--preset", "tiny", "--coverage", "0.8"]) == 2
     message = "faceswap: run 'default' was trained with coverage 0.6, asked for 0.8; choose another --run"
@@ -166,7 +166,7 @@ def test_called_again_it_redoes_nothing_and_gives_the_same(finished, portrait_cl
     files = [path for part in kept for path in (finished.root / part).rglob("*") if path.is_file()]
     times = {path: path.stat().st_mtime_ns for path in files}
     assert run_command(portrait_clips, finished.root) == 0
-    assert f"trained to step {STEPS}, resumed at {STEPS}" in capsys.readouterr().out
+    assert f"trained {STEPS} of {STEPS} steps ({STEPS} of them before)" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in files} == times
     again = read_arrays(finished.run("default"), STEPS)
     assert weights.keys() == again.keys() and all(np.array_equal(weights[name], again[name]) for name in weights)

@@ -156,6 +156,8 @@ def _convert(
             with_sound=kind == "picture",
             start=0.0 if stretch.start == 0 else float(stretch.seconds[0]),
             stop=None if stretch.is_whole else output_config.end,
+            times=[float(stretch.start_of(index)) for index in range(len(faces))] if stretch.is_uneven else None,
+            length=stretch.length,
             finish=finish_one,
             progress=progress,
         )

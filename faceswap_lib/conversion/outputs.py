@@ -148,6 +148,8 @@ def write_output(
     with_sound: bool,
     start: float = 0.0,
     stop: float | None = None,
+    times: typing.Sequence[float] | None = None,
+    length: float | None = None,
     finish: typing.Callable[[pathlib.Path], None] | None = None,
     progress: bool = False,
 ) -> None:
@@ -160,22 +162,24 @@ def write_output(
         with_sound: Whether to take its sound, where the output can have one.
         start: Seconds of the input at which the output begins.
         stop: Seconds at which it ends; None for the input's end.
+        times: When each frame is shown, in seconds; None for an even rate.
+        length: Seconds from the first frame to the end of the last; None for a period after it.
         finish: Called with the finished file or folder before it gets its name.
         progress: Show a progress bar.
     """
     suffix = out.suffix.lower()
     finish = finish or (lambda path: None)
     if suffix in (*H264_SUFFIXES, EXACT_SUFFIX):
-        audio = info.path if with_sound and info.has_audio else None
+        audio = info.path if with_sound else None
         with replacing(out) as unfinished:
-            join_videos(pieces, unfinished, audio_from=audio, audio_start=start, audio_stop=stop)
+            join_videos(pieces, unfinished, audio_from=audio, audio_start=start, audio_stop=stop, length=length)
             finish(unfinished)
         return
     frames = itertools.chain.from_iterable(read_frames(path) for path, _ in pieces)
     frames = show_progress(frames, "write", disable=not progress)
     if suffix == GIF_SUFFIX:
         with replacing(out) as unfinished:
-            write_gif(frames, unfinished, fps=info.fps)
+            write_gif(frames, unfinished, fps=info.fps, times=times, length=length)
             finish(unfinished)
         return
     clear_unfinished(out)

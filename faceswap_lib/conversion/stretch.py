@@ -8,7 +8,7 @@ import numpy as np
 
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.errors import InputError
-from faceswap_lib.media import VideoInfo, probe_video, read_times
+from faceswap_lib.media import VideoInfo, probe_video, read_schedule
 from faceswap_lib.media.writer import TICKS
 
 UNEVEN = 0.25
@@ -23,6 +23,7 @@ class Stretch:
         info: What the video says about itself.
         start: Index of its first frame.
         seconds: (N,) when each of its frames is shown, from the first picture of the file.
+        end: When its last frame ends, on the same clock.
         is_uneven: Whether the rate varies, so that frames must be written with their times.
         is_whole: Whether it is all of the video.
     """
@@ -30,6 +31,7 @@ class Stretch:
     info: VideoInfo
     start: int
     seconds: np.ndarray
+    end: float
     is_uneven: bool
     is_whole: bool
 
@@ -41,19 +43,29 @@ class Stretch:
             VideoError: If the file is no video.
             InputError: If there are none.
         """
-        info, times = probe_video(video), read_times(video)
+        info = probe_video(video)
+        times, end = read_schedule(video)
         first = int(np.searchsorted(times, config.start - 1e-6))
         stop = len(times) if config.end is None else int(np.searchsorted(times, config.end - 1e-6))
         if first >= stop:
             raise InputError(f"start: expected less than the video's {times[-1]:.2f} s, got {config.start:g}")
-        even = np.arange(len(times)) / float(info.fps)
+        period = 1 / float(info.fps)
+        even = np.arange(len(times)) * period
+        is_late = abs(end - len(times) * period) > (1 + UNEVEN) * period  # containers round the end
+        last_edge = end if stop == len(times) else times[stop]
         return cls(
             info=info,
             start=first,
             seconds=times[first:stop],
-            is_uneven=bool(np.abs(times - even).max() > UNEVEN / float(info.fps)),
+            end=float(last_edge if config.end is None else min(last_edge, max(config.end, times[stop - 1] + 1e-3))),
+            is_uneven=bool(is_late or np.abs(times - even).max() > UNEVEN * period),
             is_whole=stop - first == len(times),
         )
+
+    @property
+    def length(self) -> float:
+        """Seconds from its first frame to the end of its last."""
+        return self.end - float(self.seconds[0]) if self.is_uneven else len(self.seconds) / float(self.info.fps)
 
     def start_of(self, index: int) -> fractions.Fraction:
         """When a frame of the stretch is shown in the output, in seconds."""
