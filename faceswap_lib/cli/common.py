@@ -1,6 +1,7 @@
 """What the verbs of the command line share."""
 
 import dataclasses
+import logging
 import os
 import pathlib
 import sys
@@ -68,6 +69,7 @@ def load_keras() -> None:
             keras.config.set_image_data_format("channels_last")
             keras.config.set_floatx("float32")
             keras.ops.zeros(())
+            logging.getLogger("tensorflow").addFilter(is_no_retracing_advice)
             log.truncate(0)
         except KERAS_TROUBLES as error:
             raise InputError(_explain_keras(error)) from error
@@ -76,6 +78,14 @@ def load_keras() -> None:
             log.seek(0)
             os.write(shown, log.read())
             os.close(shown)
+
+
+def is_no_retracing_advice(record: logging.LogRecord) -> bool:
+    """Tells TensorFlow's messages from its advice about retracing.
+
+    It takes the many networks that Keras compiles once each for one function that is compiled again and again.
+    """
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _explain_keras(error: Exception) -> str:
