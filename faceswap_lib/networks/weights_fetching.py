@@ -66,7 +66,7 @@ def fetch_weights(entry: WeightsFile, file: pathlib.Path | None = None) -> Weigh
     if state.fault:
         raise InputError(state.fault)
     if state.digest:
-        return state
+        return _note_sum(entry, state)
     if file is not None:
         _check_given(entry, file)
     path = entry.find()[-1]
@@ -77,9 +77,14 @@ def fetch_weights(entry: WeightsFile, file: pathlib.Path | None = None) -> Weigh
     except OSError as error:
         by_hand = f"download {entry.url} elsewhere and pass it: faceswap weights fetch {entry.name} --from FILE"
         raise InputError(f"{path.name} cannot be fetched ({describe_trouble(error)}); {by_hand}") from error
-    if not entry.sha256:
-        write_note(path, digest)
-    return WeightsState(path=path, digest=digest, is_noted=not entry.sha256)
+    return _note_sum(entry, WeightsState(path=path, digest=digest))
+
+
+def _note_sum(entry: WeightsFile, state: WeightsState) -> WeightsState:
+    """Notes the sum of a file that is here, where nobody states it and it is not noted yet, as after a kill."""
+    if entry.sha256 or state.is_noted:
+        return state
+    return dataclasses.replace(state, is_noted=write_note(state.path, state.digest))
 
 
 def _check_given(entry: WeightsFile, file: pathlib.Path) -> None:
