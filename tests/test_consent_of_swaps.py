@@ -2,6 +2,7 @@
 
 import dataclasses
 import fractions
+import json
 import pathlib
 import shutil
 
@@ -13,16 +14,17 @@ from faceswap_lib.cli import main
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
 from faceswap_lib.conversion.people_count import PeopleCount, count_people, describe_people, relate_counts
 from faceswap_lib.conversion.provenance import verify
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import ClipTracks, FaceTrack, TrackConfig
 from faceswap_lib.faces.choose import choose_by_rule
 from faceswap_lib.faces.choose import count_people as count_everybody
 from faceswap_lib.faces.clip import track_video
-from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.consent import read_consent, record_consent
 from faceswap_lib.media import VideoWriter, read_frames, write_image
 from faceswap_lib.pipeline import convert, converting
-from faceswap_lib.training import load_run
+from faceswap_lib.training import TrainConfig, load_run
+from faceswap_lib.training.run_folder import learnt_videos, stored_networks, write_config
 from tests.fakes import make_face
 
 STATEMENT = "Anna and Ben agreed"
@@ -135,6 +137,36 @@ def test_a_statement_for_a_conversion_is_for_its_facesets_too(project, portrait_
     assert command(project, portrait_clips[0], tmp_path / "swap.mp4", *short, "--consent", STATEMENT) == 0
     assert command(project, portrait_clips[0], tmp_path / "swap.mp4", *short) == 0
     assert verify(tmp_path / "swap.mp4").facts["consent"] == [STATEMENT]
+
+
+def test_faces_that_were_learnt_before_their_faceset_was_replaced_need_consent_too(project, portrait_clips, tmp_path):
+    """`extract --overwrite` changes what the faceset comes from, not what the networks know."""
+    config, source = project.run("default") / "config.json", project.faces("dst") / "source.json"
+    facesets = [Faceset.open(project, side) for side in ("src", "dst")]
+    here = json.loads(source.read_text())
+    source.write_text(json.dumps(here | {"video": "carl.mp4", "sha256": "c" * 64}))
+    write_config(config.parent, stored_networks(config.parent), TrainConfig(), facesets)
+    source.write_text(json.dumps(here))
+    write_config(config.parent, stored_networks(config.parent), TrainConfig(), facesets)
+    learnt = learnt_videos(config.parent)
+    assert sorted(video.name for video in learnt) == ["carl.mp4", *(clip.name for clip in portrait_clips[::-1])]
+    out, short = tmp_path / "swap.mp4", ("--end", "0.1", "--overwrite")
+    assert command(project, portrait_clips[0], out, *short) == 2
+    convert(
+        portrait_clips[0], project, out, config=PLAIN["config"], output_config=OutputConfig(engine="keras", end=0.1)
+    )
+    verdict = verify(out)
+    assert verdict.facts["no_consent_for"] == ["carl.mp4"] and "trained before on: carl.mp4" in verdict.summary
+    assert command(project, portrait_clips[0], out, *short, "--consent", "all three agreed") == 0
+    assert command(project, portrait_clips[0], out, *short) == 0
+
+
+@pytest.mark.parametrize("noted", [[], 5, {"face_src": 5}, {"face_src": [5]}, {"face_src": [{"name": "a"}]}])
+def test_damaged_notes_of_what_was_learnt_are_refused(project, noted):
+    config = project.run("default") / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"learnt_from": noted}))
+    with pytest.raises(WorkspaceError, match="learnt_from: expected lists of videos"):
+        learnt_videos(config.parent)
 
 
 def test_pictures_say_it_each_for_itself(project, crowd, tmp_path, capsys):

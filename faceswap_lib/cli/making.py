@@ -34,6 +34,7 @@ from faceswap_lib.media import probe_video
 from faceswap_lib.options import Doc
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import RunConfig
+from faceswap_lib.training.run_folder import learnt_videos
 
 logger = logging.getLogger(__name__)
 
@@ -212,7 +213,7 @@ class Convert:
         workspace = Workspace(self.workspace)
         is_webcam = WEBCAM.fullmatch(self.source) is not None and not os.path.lexists(self.source)
         source = int(self.source) if is_webcam else pathlib.Path(self.source)
-        _check_swap_consent(workspace, self.consent, None if is_webcam else source)
+        _check_swap_consent(workspace, self.consent, None if is_webcam else source, self.run)
         check_conversion(
             source,
             [] if is_webcam else find_stills(source),
@@ -252,15 +253,15 @@ def _check_consent(workspace: Workspace, statement: str | None, *videos: pathlib
         check_statement(statement)
 
 
-def _check_swap_consent(workspace: Workspace, statement: str | None, source: pathlib.Path | None) -> None:
-    """Makes sure that what is converted and what the facesets come from is agreed to; no source means a webcam."""
+def _check_swap_consent(workspace: Workspace, statement: str | None, source: pathlib.Path | None, run: str) -> None:
+    """Makes sure that what is converted and what was learnt is agreed to; no source means a webcam."""
     inputs = None
     if source is not None:
         inputs = find_stills(source)
         if not inputs:
             probe_video(source)
             inputs = [source]
-    require_swap_consent(workspace, statement, inputs)
+    require_swap_consent(workspace, statement, inputs, learnt_videos(workspace.run(run)))
 
 
 def _print_plan(config: TrainConfig, picture: pathlib.Path) -> None:

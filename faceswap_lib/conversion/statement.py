@@ -104,7 +104,9 @@ def _describe_training(learnt_from: object) -> list[tuple[str, str]]:
         for person, side in (("A", "src"), ("B", "dst"))
         if isinstance(sides.get(side), dict) and sides[side]
     ]
-    return [("trained on", ", ".join(named))] if named else []
+    rows = [("trained on", ", ".join(named))] if named else []
+    before = sides.get("before")
+    return [*rows, ("trained before on", to_printable(before))] if isinstance(before, str) and before else rows
 
 
 def _describe_picture(options: dict) -> list[tuple[str, str]]:

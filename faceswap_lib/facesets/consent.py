@@ -120,13 +120,19 @@ def require_consent(workspace: Workspace, statement: str | None, videos: Sequenc
     return None
 
 
-def require_swap_consent(workspace: Workspace, statement: str | None, inputs: Sequence[pathlib.Path] | None) -> None:
+def require_swap_consent(
+    workspace: Workspace,
+    statement: str | None,
+    inputs: Sequence[pathlib.Path] | None,
+    learnt: Sequence[ConsentVideo] = (),
+) -> None:
     """Makes sure that a swap is agreed to: its input, and the videos that both facesets come from. Records nothing.
 
     Args:
         workspace: Holds the facesets and the consents.
         statement: What `--consent` said, which is for all of them; or None.
         inputs: The video or pictures whose face is changed; None for a camera, whose pictures are always new.
+        learnt: Other videos that the networks were trained on, before the facesets were replaced.
 
     Raises:
         InputError: If one of them has no consent, or the statement is empty.
@@ -137,7 +143,7 @@ def require_swap_consent(workspace: Workspace, statement: str | None, inputs: Se
     if not read_consent(workspace):
         raise _refuse(workspace, ())
     named = [ConsentVideo.of(path) for path in inputs or ()]
-    found = cover_videos(workspace, [*named, *faceset_videos(workspace)])
+    found = cover_videos(workspace, [*named, *faceset_videos(workspace), *learnt])
     missing = [video.name for video in found.uncovered]
     if inputs is None:
         missing.insert(0, "the camera's recording")

@@ -24,7 +24,7 @@ from faceswap_lib.options import options_to_dict
 from faceswap_lib.pipeline.opening import LateSwapper, look_at_people, open_swapper
 from faceswap_lib.pipeline.people import PictureCounter, people_of_tracks, track_people
 from faceswap_lib.training import load_run
-from faceswap_lib.training.run_folder import run_id
+from faceswap_lib.training.run_folder import learnt_videos, run_id
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -178,15 +178,15 @@ def _convert_held(
             shared |= {"detect_config": detect_config, "tracks": found.wanted, "plan": plan}
             report = convert_video(source, out, swapper, detector, finish=sign, **shared)
     if consent is not None:
-        record_consent(workspace, consent, _agreed_videos(workspace, inputs))
+        record_consent(workspace, consent, _agreed_videos(workspace, inputs, run))
     check = check_swap(report, see_people(), direction=config.direction, step=step, code_shift=config.code_shift)
     return Conversion(report=report, check=check, people=people)
 
 
-def _agreed_videos(workspace: Workspace, inputs: tuple[ConsentVideo, ...]) -> tuple[ConsentVideo, ...]:
+def _agreed_videos(workspace: Workspace, inputs: tuple[ConsentVideo, ...], run: str) -> tuple[ConsentVideo, ...]:
     """Lists what a statement given for a conversion is for: its input, and what else of it no consent covers yet."""
-    facesets = [video for video in faceset_videos(workspace) if video.sha256]
-    uncovered = cover_videos(workspace, facesets).uncovered
+    learnt = [video for video in (*faceset_videos(workspace), *learnt_videos(workspace.run(run))) if video.sha256]
+    uncovered = cover_videos(workspace, learnt).uncovered
     return tuple({video.sha256: video for video in (*uncovered, *inputs)}.values())
 
 
@@ -202,8 +202,12 @@ def _state_facts(
 ) -> SwapFacts:
     """What the output says of itself."""
     options = options_to_dict(config) | options_to_dict(dataclasses.replace(output_config, mask_out=None))
-    statements, uncovered = _state_consent(workspace, inputs, consent)
-    learnt_from = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
+    statements, uncovered = _state_consent(workspace, inputs, run, consent)
+    learnt_from: dict = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
+    known = {source.get("sha256") for source in learnt_from.values()}
+    before = [video.name for video in learnt_videos(workspace.run(run)) if video.sha256 not in known]
+    if before:
+        learnt_from["before"] = ", ".join(before)
     return SwapFacts(
         inputs=(source,),
         run=run,
@@ -217,14 +221,14 @@ def _state_facts(
 
 
 def _state_consent(
-    workspace: Workspace, inputs: tuple[ConsentVideo, ...], consent: str | None
+    workspace: Workspace, inputs: tuple[ConsentVideo, ...], run: str, consent: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Gives the statements that cover a swap, and the names of what none covers.
 
     If the input is not covered, there are no statements: beside the picture of people who were not asked, what others
     agreed to would read as their consent.
     """
-    found = cover_videos(workspace, [*inputs, *faceset_videos(workspace)])
+    found = cover_videos(workspace, [*inputs, *faceset_videos(workspace), *learnt_videos(workspace.run(run))])
     if consent is not None:
         return tuple(dict.fromkeys([*found.statements, consent.strip()])), ()
     uncovered = tuple(dict.fromkeys(video.name for video in found.uncovered))

@@ -10,6 +10,7 @@ import uuid
 from faceswap_lib import __version__
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import CropRecord, Faceset
+from faceswap_lib.facesets.consent import ConsentVideo
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.files import read_json, write_json
 from faceswap_lib.networks import NetworkConfig
@@ -58,7 +59,7 @@ def read_config(folder: pathlib.Path) -> dict:
     """Reads a run's `config.json`; empty if there is none.
 
     Raises:
-        WorkspaceError: If it is damaged: no JSON, an id that is no text, facesets that are not named values.
+        WorkspaceError: If it is damaged: no JSON, an id that is no text, facesets or options that are not named values.
         OSError: If it cannot be read, which says nothing of what it holds.
     """
     path = folder / CONFIG
@@ -73,6 +74,9 @@ def read_config(folder: pathlib.Path) -> dict:
         raise WorkspaceError(f"{path}: id: expected a text of at most {LONGEST_ID} letters, got {name!r:.60}")
     if not isinstance(facesets, dict) or not all(isinstance(value, dict) for value in facesets.values()):
         raise WorkspaceError(f"{path}: facesets: expected named values, got {facesets!r:.60}")
+    for group in ("networks", "training"):
+        if not isinstance(stored.get(group, {}), dict):
+            raise WorkspaceError(f"{path}: {group}: expected options by name, got {stored[group]!r:.60}")
     return stored
 
 
@@ -83,6 +87,44 @@ def run_id(folder: pathlib.Path) -> str:
         WorkspaceError: If `config.json` is damaged.
     """
     return read_config(folder).get("id", "")
+
+
+def learnt_videos(folder: pathlib.Path) -> tuple[ConsentVideo, ...]:
+    """Names every video whose faces a run has been trained on, also those that its facesets no longer come from.
+
+    Args:
+        folder: The run's folder. A run of a version that did not note them gives none.
+
+    Raises:
+        WorkspaceError: If `config.json` is damaged.
+    """
+    return tuple(dict.fromkeys(video for videos in _read_learnt(folder).values() for video in videos))
+
+
+def _read_learnt(folder: pathlib.Path) -> dict[str, list[ConsentVideo]]:
+    noted = read_config(folder).get("learnt_from", {})
+    try:
+        return {
+            str(name): [ConsentVideo(name=str(video["name"]), sha256=str(video["sha256"])) for video in videos]
+            for name, videos in noted.items()
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise WorkspaceError(
+            f"{folder / CONFIG}: learnt_from: expected lists of videos, got {noted!r:.60}; take this file from a copy "
+            "of the run, or begin another --run"
+        ) from error
+
+
+def _add_learnt(learnt: dict[str, list[ConsentVideo]], facesets: list[Faceset]) -> dict[str, list[dict[str, str]]]:
+    """Adds the videos that facesets come from now to those that were learnt before."""
+    for faceset in facesets:
+        source = read_source(faceset.folder)
+        if source.get("sha256"):
+            videos = learnt.setdefault(faceset.folder.name, [])
+            video = ConsentVideo(name=str(source.get("video", faceset.folder.name)), sha256=source["sha256"])
+            if video.sha256 not in [known.sha256 for known in videos]:
+                videos.append(video)
+    return {name: [dataclasses.asdict(video) for video in videos] for name, videos in learnt.items()}
 
 
 def stored_training(folder: pathlib.Path) -> TrainConfig | None:
@@ -118,6 +160,7 @@ def write_config(
             "networks": options_to_dict(network_config),
             "training": options,
             "facesets": faces,
+            "learnt_from": _add_learnt(_read_learnt(folder), facesets),
         },
     )
 
