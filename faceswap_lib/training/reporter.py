@@ -13,8 +13,8 @@ from faceswap_lib.training.board import Board
 from faceswap_lib.training.history import HistoryWriter
 from faceswap_lib.training.run_config import RunConfig, parse_duration
 
-SHOWN = ("reconstruction_a", "reconstruction_b")
-"""Terms that stand behind the progress bar."""
+SHOWN = {"reconstruction_a": "error_A", "reconstruction_b": "error_B"}
+"""Terms that stand behind the progress bar, and what they are called there."""
 
 
 class StepCallback(typing.Protocol):
@@ -82,7 +82,7 @@ class Reporter:
         last = step == self._steps
         if step % self._run_config.log_every == 0 or last:
             self._history.write(step, terms)
-            self._bar.set_postfix({name: f"{terms[name]:.3f}" for name in SHOWN if name in terms})
+            self._bar.set_postfix({said: f"{terms[name]:.3f}" for name, said in SHOWN.items() if name in terms})
             if self._board:
                 self._board.add_terms(step, terms)
             if self._on_log:
