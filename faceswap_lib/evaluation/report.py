@@ -9,8 +9,10 @@ import numpy as np
 from faceswap_lib import __version__
 from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation.metrics import METRICS
+from faceswap_lib.evaluation.report_form import check_report
 from faceswap_lib.evaluation.summary import Summary
 from faceswap_lib.files import read_json, write_json
+from faceswap_lib.limits import TEXT_BYTES
 from faceswap_lib.options import nearest
 
 SCHEMA = 1
@@ -56,22 +58,29 @@ class Report:
         """Reads a `report.json`.
 
         Raises:
-            WorkspaceError: If it is missing or no JSON.
+            WorkspaceError: If it is missing, no file, longer than `limits` allow, or no JSON.
             InputError: If it is no report, or one of a later version.
         """
+        path = pathlib.Path(path)
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: expected a report, got a folder, a pipe or a device")
+        if path.is_file():
+            TEXT_BYTES.check(path.stat().st_size, path)
         plain = read_json(path)
-        if plain.pop("schema", None) != SCHEMA:
+        schema = plain.pop("schema", None)
+        if type(schema) is not int or schema != SCHEMA:
             raise InputError(f"{path}: expected a report with schema {SCHEMA}; evaluate the video again")
         plain.pop("version", None)
         try:
-            plain["summary"] = Summary(**plain["summary"])
-            plain["series"] = {
-                name: np.array([np.nan if value is None else value for value in values], float)
-                for name, values in plain["series"].items()
-            }
-            return cls(**plain)
-        except (KeyError, TypeError) as error:
+            check_report(plain)
+        except ValueError as error:
             raise InputError(f"{path}: expected a report ({error}); evaluate the video again") from error
+        plain["summary"] = Summary(**plain["summary"])
+        plain["series"] = {
+            name: np.array([np.nan if value is None else value for value in values], float)
+            for name, values in plain["series"].items()
+        }
+        return cls(**plain)
 
 
 def check_limits(values: dict[str, float | None], limits: dict[str, float]) -> list[str]:
