@@ -6,8 +6,11 @@ A field is written `name: Annotated[type, Doc("what it does")] = default`. `tyro
 
 import dataclasses
 import difflib
+import functools
 import json
 import pathlib
+import reprlib
+import sys
 import types
 import typing
 
@@ -57,11 +60,12 @@ def options_to_dict(options: object) -> dict:
     return {f.name: _plain(getattr(options, f.name)) for f in dataclasses.fields(options)}
 
 
-def options_from_dict(options_class: type, values: dict, *, origin: str = "options"):
-    """Builds an options object from plain values, refusing keys it does not know.
+def options_from_dict(options_class: type, values: object, *, origin: str = "options"):
+    """Builds an options object from plain values, which may come from anybody's file.
 
     Args:
-        options_class: The dataclass to build.
+        options_class: The dataclass to build. Fields that are `Annotated` with a `Doc` must have the type they state;
+            other dataclasses check their values themselves.
         values: What a JSON file held.
         origin: Where the values came from, for the message.
 
@@ -69,20 +73,53 @@ def options_from_dict(options_class: type, values: dict, *, origin: str = "optio
         An instance of `options_class`.
 
     Raises:
-        InputError: For an unknown key; the message names the nearest known one.
+        InputError: For values that are no JSON object, an unknown key, of which the message names the nearest known
+            one, and a value of another type or out of its range.
     """
+    if not isinstance(values, dict):
+        raise InputError(f"{origin}: expected options by name, got {reprlib.repr(values)}")
     known = {f.name for f in dataclasses.fields(options_class)}
     for key in values:
         if key not in known:
-            raise InputError(f"{origin}: unknown option '{key}'{nearest(key, known)}")
-    kinds = {name: typing.get_args(hint) or (hint,) for name, hint in typing.get_type_hints(options_class).items()}
+            raise InputError(f"{origin}: unknown option {key!r:.80}{nearest(key, known)}")
+    hints = _read_hints(options_class)
+    revived = {name: _revive(value, hints[name], f"{origin}: {name}") for name, value in values.items()}
+    try:
+        return options_class(**revived)
+    except InputError as error:
+        raise InputError(f"{origin}: {error}") from error
 
-    def revive(name: str, value: object) -> object:
-        if isinstance(value, list):
-            return tuple(value)
-        return pathlib.Path(value) if isinstance(value, str) and pathlib.Path in kinds[name] else value
 
-    return options_class(**{name: revive(name, value) for name, value in values.items()})
+@functools.cache
+def _read_hints(options_class: type) -> dict[str, object]:
+    return typing.get_type_hints(options_class, include_extras=True)
+
+
+def _revive(value: object, hint: object, origin: str) -> object:
+    """Makes of a JSON value what a field of a type holds: a tuple of a list, a path of a text."""
+    is_option = typing.get_origin(hint) is typing.Annotated
+    kind = typing.get_args(hint)[0] if is_option else hint
+    value = tuple(value) if isinstance(value, list) else value
+    if isinstance(value, str) and pathlib.Path in (typing.get_args(kind) or (kind,)):
+        value = pathlib.Path(value)
+    if is_option and not _fits(value, kind):
+        raise InputError(f"{origin}: expected {_type_name(kind)}, got {reprlib.repr(_plain(value))}")
+    return value
+
+
+def _fits(value: object, kind: object) -> bool:
+    """Whether a value has a type; a truth is no number, and numbers are finite."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return any(type(value) is type(choice) and value == choice for choice in inner)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is tuple:
+        kinds = [inner[0]] * len(value) if isinstance(value, tuple) and inner[-1] is ... else inner
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
+    if kind is float:
+        return type(value) in (int, float) and abs(value) <= sys.float_info.max
+    return type(value) is kind if kind in (int, bool, str) else isinstance(value, kind)
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
