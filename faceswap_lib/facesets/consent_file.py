@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import os
 import pathlib
+import re
 import reprlib
 
 import yaml
@@ -23,6 +24,12 @@ MOST_BYTES = 10_000_000
 
 MOST_NESTED = 20
 """Levels of lists and mappings in each other; a consent has three."""
+
+LONGEST_NUMBER = 100
+"""Letters of a number or date; a SHA-256 has 64."""
+
+_NUMBER = re.compile(r"[-+]?[0-9.][0-9a-fA-FxX_.:,eE+-]*")
+"""All that YAML may take for a number, to the base of 60 too, in which a megabyte of digits takes minutes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,8 +74,8 @@ def read_consent(workspace: Workspace) -> tuple[Consent, ...]:
     """Reads what was agreed to, in the order of the file; nothing if there is no file.
 
     Raises:
-        WorkspaceError: If the file is no YAML, has aliases or is nested deeper than a consent is, is longer than
-            `MOST_BYTES`, or an entry has no statement.
+        WorkspaceError: If the file is no YAML, has aliases, tags or numbers without end, is nested deeper than a
+            consent is, is longer than `MOST_BYTES`, or an entry has no statement.
     """
     path = workspace.root / CONSENT
     if not os.path.lexists(path):
@@ -77,22 +84,27 @@ def read_consent(workspace: Workspace) -> tuple[Consent, ...]:
         text = read_text(path, MOST_BYTES)
         _check_events(text)
         documents = list(yaml.load_all(text, Loader=LOADER))  # noqa: S506  (a safe loader)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:  # a date such as 31 February: ValueError
+    except (ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:  # 31 February: ValueError
         reason = " ".join(str(error).split())[:300]
         raise WorkspaceError(f"{path}: expected YAML such as statement: 'who agreed to what' ({reason})") from error
     return tuple(_to_consent(document, path) for document in documents if document is not None)
 
 
 def _check_events(text: str) -> None:
-    """Refuses what makes a short text large or deep, before any of it is built.
+    """Refuses what makes a short text large or deep, or fails when it is built, before any of it is built.
 
     Raises:
-        ValueError: If the text has an alias, with which a list of lists of ten holds a thousand million entries, or is
-            nested too deeply.
+        ValueError: If the text has an alias, with which a list of lists of ten holds a thousand million entries, a tag
+            such as !!int, which may stand before anything, a number without end, or is nested too deeply.
         yaml.YAMLError: If it is no YAML.
     """
     depth = 0
     for event in yaml.parse(text, Loader=LOADER):
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise ValueError(f"line {event.start_mark.line + 1} has a tag, {event.tag!r:.80}; leave it out")
+        is_bare = isinstance(event, yaml.ScalarEvent) and event.implicit[0]
+        if is_bare and len(event.value) > LONGEST_NUMBER and _NUMBER.fullmatch(event.value):
+            raise ValueError(f"line {event.start_mark.line + 1} holds a number of {len(event.value):,} letters")
         if isinstance(event, yaml.AliasEvent):
             raise ValueError(
                 f"line {event.start_mark.line + 1} refers to another part by *{event.anchor}; write it out"
