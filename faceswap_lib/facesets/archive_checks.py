@@ -1,5 +1,6 @@
 """What an archive says of itself, looked at before any of its files is written: somebody else may have made it."""
 
+import errno
 import pathlib
 import stat
 import struct
@@ -48,7 +49,10 @@ def check_count(archive: pathlib.Path) -> int:
 
     Raises:
         WorkspaceError: If there are more than are taken on, or they have a directory as large.
+        OSError: If it cannot be read, or is no file: of a pipe the end would be waited for.
     """
+    if archive.exists() and not archive.is_file():
+        raise OSError(errno.EINVAL, "expected a file, got a folder, a pipe or a device", str(archive))
     size = archive.stat().st_size
     with archive.open("rb") as file:
         file.seek(max(0, size - MOST_END_BYTES))
