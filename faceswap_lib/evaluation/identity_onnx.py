@@ -29,6 +29,9 @@ ARCFACE_SAME_PERSON = 1.2
 """Euclidean distance of two faces of one person at most: sqrt(2 - 2 * 0.28), for the cosine similarity of 0.28 above
 which insightface's example says that two faces "ARE the same person"."""
 
+MOST_PIXELS = 50_000_000
+"""Pixels that a network reads at once, of all faces together; ArcFace reads 12,544 of each."""
+
 MOST_NUMBERS = 100_000
 """Numbers that a network says of a face; most say 512."""
 
@@ -189,5 +192,7 @@ def _read_layout(shape: Sequence[int | str | None], path: pathlib.Path) -> tuple
         height, width = sizes[2:] if channels_first else sizes[1:3]
         side = height or width or ARCFACE_SIDE
         if (height or side) == (width or side):
+            if (sizes[0] or 1) * side * side > MOST_PIXELS:
+                raise InputError(f"{path}: expected an input of at most {MOST_PIXELS:,} pixels, got {tuple(shape)}")
             return sizes[0], side, channels_first
     raise InputError(f"{path}: expected an input (N, 3, S, S) or (N, S, S, 3), got {tuple(shape)}")
