@@ -23,6 +23,9 @@ BLOCK = 1 << 18
 
 MOST_ARRAYS = 100_000
 
+LONGEST_REASON = 300
+"""Letters of what is said of a damaged file."""
+
 _TROUBLES = (
     *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
     *(ValueError, KeyError, TypeError, EOFError, SyntaxError, OverflowError, RuntimeError, MemoryError),
@@ -59,7 +62,8 @@ def read_arrays(path: pathlib.Path, names: typing.Collection[str] | None = None)
             ARRAY_BYTES.check(sum(entries[name].file_size for name in wanted), path)
             return {name: _read_array(archive, entries[name]) for name in wanted}
     except _TROUBLES as error:
-        raise ArrayFileError(str(error) or type(error).__name__) from error
+        reason = " ".join(str(error).split())[:LONGEST_REASON]  # it may quote what it found in the place of a name
+        raise ArrayFileError(reason or type(error).__name__) from error
     except OSError as error:
         if error.errno != errno.EINVAL:  # which a place before the file's begin or beyond all files raises
             raise
