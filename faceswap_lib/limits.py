@@ -67,7 +67,6 @@ STREAMS = Limit("FACESWAP_MAX_STREAMS", 100, "streams of a video")
 SEARCH_SECONDS = Limit("FACESWAP_MAX_SEARCH_SECONDS", 10, "seconds in which a video gives nothing")
 """A slow disk needs less; a damaged file may be searched for hours."""
 
-
 TEXT_BYTES = Limit("FACESWAP_MAX_TEXT_BYTES", 256_000_000, "bytes of text")
 ARRAY_BYTES = Limit("FACESWAP_MAX_ARRAY_BYTES", 16_000_000_000, "bytes of arrays")
 ARCHIVE_BYTES = Limit("FACESWAP_MAX_ARCHIVE_BYTES", 100_000_000_000, "bytes of unpacked files")
@@ -75,9 +74,14 @@ ARCHIVE_FILES = Limit("FACESWAP_MAX_ARCHIVE_FILES", 300_000, "files of an archiv
 ARCHIVE_RATIO = Limit("FACESWAP_MAX_ARCHIVE_RATIO", 50, "times its size in the archive")
 """How much bigger a file may be than it is in an archive: text gets a tenth, pictures hardly smaller."""
 
+SIDECAR_BYTES = Limit("FACESWAP_MAX_SIDECAR_BYTES", 8_000_000, "bytes of a sidecar")
+"""One has some thousand; the names of 100,000 pictures that no consent is for have 4 million."""
+
+CREDENTIALS_BYTES = Limit("FACESWAP_MAX_CREDENTIALS_BYTES", 32_000_000, "bytes of credentials")
 MODEL_BYTES = Limit("FACESWAP_MAX_MODEL_BYTES", 4_000_000_000, "bytes of weights")
 
 ALL = (
     *(PICTURE_PIXELS, PICTURE_BYTES, FRAME_PIXELS, VIDEO_FRAMES, STREAMS, SEARCH_SECONDS),
-    *(TEXT_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO, MODEL_BYTES),
+    *(TEXT_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO),
+    *(SIDECAR_BYTES, CREDENTIALS_BYTES, MODEL_BYTES),
 )

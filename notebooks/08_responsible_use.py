@@ -245,8 +245,8 @@ for wide, high in ((width, height), (1920, 1080)):
 # and picture editors use too. It states who made the file, from what, and how, and it is **signed**. A signature is
 # made of a hash with a *private key*, which never leaves this computer; the certificate in the file says which key it
 # was, and everybody can check that. But this computer made the certificate for itself, and nobody vouches for whose it
-# is. (Where the package `c2pa-python` is missing, the same facts go into a *sidecar*, a small file beside the video;
-# `pip install 'faceswap_lib[provenance]'` gets it.) This is what our swap says:
+# is. (Where the package `c2pa-python` has no wheel, the same facts go into a *sidecar*, a small signed file beside the
+# video.) This is what our swap says:
 
 # %%
 show.credentials(swap)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from faceswap_lib.conversion.certificate import SigningKey, read_key, read_or_make_key
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.files import replacing
-from faceswap_lib.limits import Limit
+from faceswap_lib.limits import CREDENTIALS_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +27,6 @@ EMBEDDED_FORMATS = {
     ".gif": "image/gif",
 }
 """Suffixes of files that credentials are put into."""
-
-CREDENTIALS_BYTES = Limit("FACESWAP_MAX_CREDENTIALS_BYTES", 32_000_000, "bytes of credentials")
 
 ASSERTION = "org.faceswap-lib.swap"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"

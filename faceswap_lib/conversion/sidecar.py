@@ -17,12 +17,10 @@ from faceswap_lib.conversion.certificate import has_cryptography, read_key, read
 from faceswap_lib.conversion.folder_digest import folder_digest, folder_digest_1, is_listing_1
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.files import file_digest, write_json
-from faceswap_lib.limits import Limit
+from faceswap_lib.limits import SIDECAR_BYTES
 
 SUFFIX = ".provenance.json"
 SCHEMA = 2
-SIDECAR_BYTES = Limit("FACESWAP_MAX_SIDECAR_BYTES", 8_000_000, "bytes of a sidecar")
-"""One has some thousand; the names of 100,000 pictures that no consent is for have 4 million."""
 
 Signature = typing.Literal["ours", "foreign", "none", "broken", "unchecked"]
 
