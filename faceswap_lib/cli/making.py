@@ -22,6 +22,7 @@ from faceswap_lib.cli.common import (
     load_keras,
     networks_of,
 )
+from faceswap_lib.cli.telling import print_plan, print_training, tell_conversion, tell_run
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.preflight import check_conversion
@@ -54,7 +55,7 @@ class Demo:
         from faceswap_lib.demo.demo import run_demo
 
         report = run_demo(self.workspace, steps=self.steps, progress=True)
-        _tell_run(report)
+        tell_run(report)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ class Run:
             consent=self.consent,
             progress=True,
         )
-        _tell_run(report)
+        tell_run(report)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -165,7 +166,7 @@ class Train:
         workspace = Workspace(self.workspace)
         folder = workspace.run(self.run)
         if self.plan or self.plan_picture:
-            return _print_plan(self.training, self.plan_picture or folder / "plan.png")
+            return print_plan(self.training, self.plan_picture or folder / "plan.png")
         load_keras()
         network_config = networks_of(folder, self.preset, self.coverage)
         if self.estimate:
@@ -185,7 +186,7 @@ class Train:
             run_config=self.keeping,
             progress=True,
         )
-        return _print_training(report)
+        return print_training(report)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -240,7 +241,7 @@ class Convert:
             consent=self.consent,
             progress=True,
         )
-        _tell_conversion(conversion)
+        tell_conversion(conversion)
 
 
 def _check_consent(workspace: Workspace, statement: str | None, *videos: pathlib.Path) -> None:
@@ -262,43 +263,3 @@ def _check_swap_consent(workspace: Workspace, statement: str | None, source: pat
             probe_video(source)
             inputs = [source]
     require_swap_consent(workspace, statement, inputs, learnt_videos(workspace.run(run)))
-
-
-def _print_plan(config: TrainConfig, picture: pathlib.Path) -> None:
-    from faceswap_lib.training.plan import draw_plan, plan_table, plan_training
-
-    planned = plan_training(config)
-    draw_plan(planned, picture)
-    print(f"{plan_table(planned)}\nchart: {picture}")
-
-
-def _print_training(report) -> None:
-    before = f" ({report.resumed_at} of them before)" if report.resumed_at else ""
-    went_back = f"; it broke down and went back {report.rollbacks} times" if report.rollbacks else ""
-    print(
-        f"trained {report.step} of {report.steps} steps{before} in {report.seconds:.0f} s: {report.folder}{went_back}"
-    )
-    if report.step < report.steps:
-        print(f"its time was up at step {report.step} of {report.steps}; start the same command again to go on")
-
-
-def _tell_conversion(conversion) -> None:
-    report, check = conversion.report, conversion.check
-    kept = f" ({report.resumed_at} of them before)" if report.resumed_at else ""
-    print(f"{report.out}: {report.swapped} of {report.frames} frames have the new face{kept}; {check.to_text()}")
-    if conversion.people is not None:
-        print(f"in the input: {conversion.people.to_text()}")
-    if check.trouble:
-        logger.warning("this is no swap: %s", check.trouble)
-
-
-def _tell_run(report) -> None:
-    """Says what a whole run did, what that means, and what to do next."""
-    _print_training(report.training)
-    _tell_conversion(report.conversion)
-    if report.side_by_side is not None:
-        print(f"look at {report.side_by_side}: the input, the wanted face and the result beside each other")
-    print(f"and at {report.page}: what was done and how it came out, to open in a browser")
-    steps = report.training.step
-    print(f"not good enough yet? the same command with --steps {2 * steps} goes on learning from step {steps}")
-    print(f"what the video says of itself: faceswap verify {report.conversion.report.out}")
