@@ -12,7 +12,7 @@ from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.faces.detect import DetectConfig
 from faceswap_lib.faces.track import TrackConfig
-from faceswap_lib.facesets.extract import ExtractConfig
+from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.networks.config import PRESETS, NetworkConfig
 from faceswap_lib.options import describe_options, options_to_dict
 from faceswap_lib.training.config import TrainConfig

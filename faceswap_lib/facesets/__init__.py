@@ -1,6 +1,7 @@
 """Many faces of one person on disk: extract them from a video, read them back for training."""
 
-from faceswap_lib.facesets.extract import ExtractConfig, ExtractReport, extract_faces
+from faceswap_lib.facesets.extract import ExtractReport, extract_faces
+from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.facesets.faceset import Faceset, FacesetArrays
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest, write_manifest
 from faceswap_lib.facesets.masking import write_eye_masks

@@ -6,15 +6,15 @@ import dataclasses
 import json
 import logging
 import pathlib
-from typing import Annotated
 
 import numpy as np
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import ClipTracks, DetectConfig, FaceDetector, TrackConfig
 from faceswap_lib.faces.clip import track_video
-from faceswap_lib.faces.landmarks import LandmarkBackend, open_landmark_finder
+from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.facesets.cutting import CropCutter
+from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest, write_manifest
 from faceswap_lib.facesets.progress import DROPPED, LOG, DroppedFace, ExtractionLog, read_dropped
 from faceswap_lib.facesets.removal import check_drawn, check_foreign, check_places, crop_name, remove_extraction
@@ -25,7 +25,7 @@ from faceswap_lib.facesets.writable import check_room, check_writable
 from faceswap_lib.files import file_digest, read_json, write_json, write_text
 from faceswap_lib.locks import hold
 from faceswap_lib.media import VideoInfo, probe_video, read_timed_frames
-from faceswap_lib.options import Doc, check_range, options_to_dict
+from faceswap_lib.options import options_to_dict
 from faceswap_lib.progress import show_progress
 from faceswap_lib.signals import Stopped, defer_stop
 
@@ -39,30 +39,6 @@ LEAST_SHOWN = 0.1
 
 Place = tuple[int, int]
 """Index of a frame and of a track."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ExtractConfig:
-    """Which faces of a video are kept."""
-
-    every: Annotated[int, Doc("keep faces of every n-th frame")] = 1
-    target: Annotated[int, Doc("keep about so many faces, spread evenly over the clip; 0 for all")] = 0
-    min_size: Annotated[int, Doc("drop faces whose box has a side of fewer pixels")] = 40
-    min_sharpness: Annotated[float, Doc("drop blurred faces; in focus they have some hundreds, smeared ones 50")] = 40.0
-    min_crops: Annotated[int, Doc("fewer faces than this in the whole video are too few to learn from")] = 8
-    landmarks: Annotated[
-        LandmarkBackend, Doc("who finds the landmarks for masks; auto takes the first that works here")
-    ] = "auto"
-    save_faces: Annotated[
-        bool, Doc("also save raw faces, aligned faces and eye masks of this video under WORKSPACE/faces to look at")
-    ] = False
-
-    def __post_init__(self):
-        check_range("every", self.every, 1, 10_000)
-        check_range("target", self.target, 0, 10_000_000)
-        check_range("min_size", self.min_size, 1, 10_000)
-        check_range("min_sharpness", self.min_sharpness, 0, 1e6)
-        check_range("min_crops", self.min_crops, 1, 1_000_000)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,31 @@
+"""Options of an extraction."""
+
+import dataclasses
+from typing import Annotated
+
+from faceswap_lib.faces.landmarks import LandmarkBackend
+from faceswap_lib.options import Doc, check_range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractConfig:
+    """Which faces of a video are kept."""
+
+    every: Annotated[int, Doc("keep faces of every n-th frame")] = 1
+    target: Annotated[int, Doc("keep about so many faces, spread evenly over the clip; 0 for all")] = 0
+    min_size: Annotated[int, Doc("drop faces whose box has a side of fewer pixels")] = 40
+    min_sharpness: Annotated[float, Doc("drop blurred faces; in focus they have some hundreds, smeared ones 50")] = 40.0
+    min_crops: Annotated[int, Doc("fewer faces than this in the whole video are too few to learn from")] = 8
+    landmarks: Annotated[
+        LandmarkBackend, Doc("who finds the landmarks for masks; auto takes the first that works here")
+    ] = "auto"
+    save_faces: Annotated[
+        bool, Doc("also save raw faces, aligned faces and eye masks of this video under WORKSPACE/faces to look at")
+    ] = False
+
+    def __post_init__(self):
+        check_range("every", self.every, 1, 10_000)
+        check_range("target", self.target, 0, 10_000_000)
+        check_range("min_size", self.min_size, 1, 10_000)
+        check_range("min_sharpness", self.min_sharpness, 0, 1e6)
+        check_range("min_crops", self.min_crops, 1, 1_000_000)
