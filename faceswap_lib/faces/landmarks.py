@@ -103,9 +103,9 @@ def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
 def _tell_choice(name: str) -> None:
     """Says once per process who finds the landmarks; `faceswap doctor` says what the others lack."""
     if name == FivePointFinder.name:
-        logger.info("landmarks: the detector's five points, so masks are rough; pip install 'faceswap_lib[dlib]'")
+        logger.info("eyes and mouth are known by five points only; pip install 'faceswap_lib[dlib]' finds 68, for finer masks")
     else:
-        logger.info("landmarks: 68 points of each face, by %s", name)
+        logger.info("eyes, nose, mouth and outline of each face are found by %s (68 points)", name)
 
 
 def available_landmarks() -> dict[str, str | None]:
