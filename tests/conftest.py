@@ -25,6 +25,7 @@ from faceswap_lib.faces.identity import DlibEmbedder
 from faceswap_lib.facesets import ExtractConfig, Workspace, extract, extract_faces, write_eye_masks
 from faceswap_lib.media import VideoWriter, read_frames
 from tests.fakes import encode_like, hide_module, make_face
+from tests.trust.table import pytest_terminal_summary  # noqa: F401  (a hook)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
