@@ -74,6 +74,6 @@ class LateSwapper:
 def look_at_people(workspace: Workspace, direction: str) -> People | None:
     """Who the two people are, or None, which is said, where nothing tells people apart."""
     if lack := DlibEmbedder.missing():
-        logger.info("whether the result looks like the wanted person is not checked: nothing here can tell people apart (%s)", lack)
+        logger.info("nothing here can tell people apart, so whose face comes out is not checked (%s)", lack)
         return None
     return People.measure(workspace, direction, open_embedder())
