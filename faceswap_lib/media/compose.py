@@ -31,7 +31,7 @@ def write_side_by_side(
     Args:
         paths: One or more video files, left to right.
         out: Where to, ending in .mp4.
-        labels: One short ASCII text per clip, drawn at its lower left; None draws nothing.
+        labels: One short ASCII text per clip, drawn at its upper left; None draws nothing.
         starts: Index of the first picture shown, per clip; None shows all from their beginnings.
         sound_from: Index of the clip whose sound is taken.
 
@@ -78,8 +78,11 @@ def _scaled(frame: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _draw_label(tile: np.ndarray, text: str) -> None:
-    """Draws white text with a black rim, in place; about a twentieth of the height tall."""
+    """Draws white text with a black rim, in place, about a twentieth of the height tall.
+
+    It stands at the top: at the bottom swaps have the label that says what they are.
+    """
     scale = max(0.3, tile.shape[0] / 600)
-    origin = (round(12 * scale), tile.shape[0] - round(14 * scale))
+    origin = (round(12 * scale), round(32 * scale))
     for colour, thickness in (((0, 0, 0), max(2, round(5 * scale))), ((255, 255, 255), max(1, round(2 * scale)))):
         cv2.putText(tile, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
