@@ -10,6 +10,7 @@ import shutil
 import typing
 
 from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.limits import Limit
 from faceswap_lib.locks.claimed_file import claim_new, discard, remove_abandoned, rename_claimed
 
 TEMPORARIES = 100
@@ -17,6 +18,9 @@ TEMPORARIES = 100
 
 ENDS = 1 << 18
 """Bytes at the beginning and at the end of a file that are always compared; an archive has the sums of all there."""
+
+JSON_BYTES = Limit("FACESWAP_MAX_JSON_BYTES", 20_000_000, "bytes of JSON")
+"""As values they take up to 25 times as much memory; a report has some 10 MB for an hour of video."""
 
 OWN_SUMS = (".npz", ".zip")
 """What ends in the sums of all its contents."""
@@ -122,9 +126,12 @@ def read_json(path: pathlib.Path) -> dict:
     """Reads a JSON object.
 
     Raises:
-        WorkspaceError: If the file is missing or holds something else.
+        WorkspaceError: If the file is missing, is no file, is longer than `JSON_BYTES`, or holds something else.
     """
     try:
+        if path.exists() and not path.is_file():  # of a pipe or device the end would be waited for
+            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device")
+        JSON_BYTES.check(path.stat().st_size, path, WorkspaceError)
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceError(f"{path}: expected a JSON file ({error}); make this folder anew") from error

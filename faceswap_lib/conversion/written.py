@@ -16,6 +16,9 @@ from faceswap_lib.limits import TEXT_BYTES
 
 LIST = ".faceswap-written.jsonl"
 
+MOST_IN_LINE = 10_000
+"""Bytes of a line that is read; a name has 255."""
+
 Line = tuple[int, str, str]
 """Size in bytes, SHA-256, and digest of what a file was made of; empty where nothing is said of that."""
 
@@ -96,15 +99,15 @@ class WrittenFiles:
     def _read(self) -> None:
         try:
             TEXT_BYTES.check(self.path.stat().st_size, self.path, WorkspaceError)
-            data = self.path.read_bytes()
+            with self.path.open("rb") as file:
+                for line in file:
+                    self._is_cut_off = not line.endswith(b"\n")
+                    if len(line) <= MOST_IN_LINE and (entry := _parse(line)) is not None:
+                        self._lines.setdefault(entry[0], []).append(entry[1])
         except OSError as error:
             raise WorkspaceError(
                 f"{self.path}: cannot be read ({error.strerror}); name another folder, or check its permissions"
             ) from error
-        self._is_cut_off = not data.endswith(b"\n") and data != b""
-        for line in data.split(b"\n"):
-            if (entry := _parse(line)) is not None:
-                self._lines.setdefault(entry[0], []).append(entry[1])
 
 
 def digest_of(made_of: object) -> str:

@@ -12,7 +12,6 @@ from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report_form import check_report
 from faceswap_lib.evaluation.summary import Summary
 from faceswap_lib.files import read_json, write_json
-from faceswap_lib.limits import TEXT_BYTES
 from faceswap_lib.options import nearest
 
 SCHEMA = 1
@@ -61,11 +60,6 @@ class Report:
             WorkspaceError: If it is missing, no file, longer than `limits` allow, or no JSON.
             InputError: If it is no report, or one of a later version.
         """
-        path = pathlib.Path(path)
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path}: expected a report, got a folder, a pipe or a device")
-        if path.is_file():
-            TEXT_BYTES.check(path.stat().st_size, path)
         plain = read_json(path)
         schema = plain.pop("schema", None)
         if type(schema) is not int or schema != SCHEMA:

@@ -17,6 +17,7 @@ from faceswap_lib.facesets.manifest import (
     parse_object,
     read_lines,
 )
+from faceswap_lib.facesets.text_files import MOST_IN_LINE, check_text_file
 from faceswap_lib.options import options_to_dict
 
 LOG = "unfinished.jsonl"
@@ -73,7 +74,7 @@ class ExtractionLog:
         self.outcomes: list[Outcome] = []
         whole = 0
         if self._path.is_file():
-            for number, line in enumerate(self._read_bytes().splitlines(keepends=True), 1):
+            for number, line in enumerate(self._read_lines(), 1):
                 if not line.endswith(b"\n"):  # a kill cut it off
                     break
                 self.outcomes.append(_parse_outcome(line, f"{self._path}:{number}"))
@@ -82,9 +83,15 @@ class ExtractionLog:
             with self._path.open("r+b") as file:
                 file.truncate(whole)
 
-    def _read_bytes(self) -> bytes:
+    def _read_lines(self) -> typing.Iterator[bytes]:
+        """Yields one line after the other."""
         try:
-            return self._path.read_bytes()
+            check_text_file(self._path)
+            with self._path.open("rb") as file:
+                for line in iter(lambda: file.readline(MOST_IN_LINE), b""):
+                    if len(line) == MOST_IN_LINE:  # not what a kill cuts off, and what follows is not to be lost
+                        raise WorkspaceError(f"{self._path}: a line has more than {MOST_IN_LINE:,} bytes; {ADVICE}")
+                    yield line
         except OSError as error:
             raise WorkspaceError(f"{self._path}: expected lines of JSON ({error}); {ADVICE}") from error
 

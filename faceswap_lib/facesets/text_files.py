@@ -8,6 +8,12 @@ from faceswap_lib.limits import TEXT_BYTES
 MOST_IN_LINE = 1_000_000
 """Characters of a line: a record of a face has some 4,000."""
 
+MOST_LINES = 10_000_000
+"""Lines of a file, as many as frames of a video: each takes memory, even an empty one."""
+
+_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""What ends a line, for Python."""
+
 
 def check_text_file(path: pathlib.Path, most: int | None = None) -> None:
     """Checks that a path is a file that is not too long to be read.
@@ -51,9 +57,13 @@ def read_lines(path: pathlib.Path) -> list[str]:
     """Reads the lines of a text file in UTF-8.
 
     Raises:
-        WorkspaceError: As `read_text`, and if a line has more than `MOST_IN_LINE` characters.
+        WorkspaceError: As `read_text`, and if there are more than `MOST_LINES`, or one has more than `MOST_IN_LINE`
+            characters.
     """
-    lines = read_text(path).splitlines()
+    text = read_text(path)
+    if (count := sum(map(text.count, _ENDS))) > MOST_LINES:
+        raise WorkspaceError(f"{path}: expected at most {MOST_LINES:,} lines, got {count:,}")
+    lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         if len(line) > MOST_IN_LINE:
             raise WorkspaceError(f"{path}:{number}: expected at most {MOST_IN_LINE:,} characters, got {len(line):,}")

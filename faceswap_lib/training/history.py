@@ -15,6 +15,9 @@ from faceswap_lib.limits import TEXT_BYTES
 
 logger = logging.getLogger(__name__)
 
+MOST_IN_LINE = 100_000
+"""Bytes of a line that is read; one has some hundred."""
+
 BLOCK = 1 << 20
 """Bytes looked through at a time for the end of a line."""
 
@@ -80,15 +83,18 @@ def read_history(path: pathlib.Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     TEXT_BYTES.check(path.stat().st_size, path, WorkspaceError)
-    lines = path.read_bytes().split(b"\n")[:-1]
-    entries, last = [], -1
-    for line in lines:
-        entry = _parse_line(line)
-        if entry is not None and entry["step"] > last:
-            entries.append(entry)
-            last = entry["step"]
-    if len(entries) < len(lines):
-        logger.warning("%s: %d of %d lines are damaged and passed over", path, len(lines) - len(entries), len(lines))
+    entries, last, count = [], -1, 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            count += 1
+            entry = _parse_line(line) if 1 < len(line) <= MOST_IN_LINE else None
+            if entry is not None and entry["step"] > last:
+                entries.append(entry)
+                last = entry["step"]
+    if len(entries) < count:
+        logger.warning("%s: %d of %d lines are damaged and passed over", path, count - len(entries), count)
     return entries
 
 

@@ -30,6 +30,16 @@ def no_files() -> list[Case]:
     return made
 
 
+def empty_lines(path: pathlib.Path) -> None:
+    """So many that a list of them does not fit into memory."""
+    path.write_bytes(b"\n" * 150_000_000)
+
+
+def many_lists(path: pathlib.Path) -> None:
+    """A short text that takes 25 times as much memory as values."""
+    path.write_bytes(b'{"a": [' + b"[]," * 33_000_000 + b"0]}")
+
+
 def manifests() -> list[Case]:
     """A line of six is damaged; see also tests/test_hostile_manifests.py."""
     from tests.test_hostile_manifests import LINES, make_record, values_of
@@ -52,6 +62,7 @@ def manifests() -> list[Case]:
         Case("lines end as on Windows", b"".join(lines).replace(b"\n", b"\r\n"), lambda records: len(records) == 6),
         Case("a byte order mark", b"\xef\xbb\xbf" + b"".join(lines)),
         Case("no line at all", b"", []),
+        Case("150 MB of empty lines", empty_lines),
         Case("a key twice", with_line(json.dumps(values)[:-1] + ', "crop": "../../x.jpg"}')),
         Case(
             "a key twice, the good one last",
@@ -153,6 +164,8 @@ def logs() -> list[Case]:
         Case("two kinds", with_line(json.dumps({"crop": values, "dropped": dropped}))),
         Case("kind is a list", with_line('{"dropped": [1]}')),
         Case("the last line is cut off", f'{good}\n{{"dropped": {{"fra', lambda outcomes: len(outcomes) == 1),
+        Case("150 MB of empty lines", empty_lines),
+        Case("150 MB on one line", lambda path: path.write_bytes(b"[" * 150_000_000)),
         Case("the only line is cut off", '{"dropped": {"fra', []),
     ]
     return made
@@ -268,6 +281,7 @@ def notes() -> list[Case]:
         Case("digests and others", json.dumps({"face_src.zip": [3, None, good]}), [True, False, False]),
         Case("a link to nowhere", lambda path: path.symlink_to("gone"), LEFT_OVER),
         Case("a folder", pathlib.Path.mkdir, LEFT_OVER),
+        Case("100 MB of lists", many_lists, LEFT_OVER),
         Case("a long list", json.dumps({"face_src.zip": ["x"] * 300_000 + [good]}), [True, False, False]),
     ]
     return made

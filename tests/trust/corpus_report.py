@@ -7,6 +7,7 @@ import typing
 import numpy as np
 
 from tests.trust.cases import Case, damaged_texts
+from tests.trust.corpus_facesets import many_lists
 
 
 def is_broken(found: object) -> bool:
@@ -223,6 +224,7 @@ def reports() -> list[Case]:
         Case("a series without end", json.dumps(good | {"series": {"landmark_error": [0.5] * 200_000}}), is_read),
         Case("half a letter", json.dumps(good | {"inputs": {"original": "\ud800"}})),
         Case("a folder", pathlib.Path.mkdir),
+        Case("100 MB of lists", many_lists),
         Case("a link to nowhere", lambda path: path.symlink_to("gone")),
         Case("a device", lambda path: path.symlink_to("/dev/zero")),
     ]

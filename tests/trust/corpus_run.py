@@ -5,6 +5,7 @@ import pathlib
 import typing
 
 from tests.trust.cases import REFUSED, SAME, Case, damaged_texts
+from tests.trust.corpus_facesets import many_lists
 
 GOOD = [{"step": step, "total": 0.5} for step in (1, 2, 3)]
 
@@ -109,6 +110,7 @@ def configs() -> list[Case]:
             lambda result: True,
         ),
         Case("a folder", pathlib.Path.mkdir, lambda result: True),
+        Case("100 MB of lists", many_lists),
     ]
     return made
 
@@ -144,6 +146,7 @@ def histories() -> list[Case]:
             lambda found: found[:3] == GOOD,
         ),
         "100,000 empty lines": (make_history() + "\n" * 100_000, SAME),
+        "100 MB of a list on one line": (lambda path: path.write_bytes(b"[" + b"[]," * 33_000_000 + b"0]\n"), []),
         "a folder": (pathlib.Path.mkdir, []),
         "a link to nowhere": (lambda path: path.symlink_to("gone"), []),
         "a device": (lambda path: path.symlink_to("/dev/zero"), []),
