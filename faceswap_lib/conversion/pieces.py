@@ -69,7 +69,8 @@ class Notes:
 class Pieces:
     """The pieces of one output; a context manager.
 
-    After an error they stay for the next call, unless that could not tell whose they are, or would fail as well.
+    After an error they stay for the next call, unless that could not tell whose they are, or none was finished and the
+    input was to blame.
 
     Attributes:
         folder: Where they lie.
@@ -98,7 +99,8 @@ class Pieces:
         return self
 
     def __exit__(self, error_type: type | None, error: BaseException | None, traceback: object) -> None:
-        if error is not None and (not self._is_kept or isinstance(error, InputError)):
+        would_fail_again = isinstance(error, InputError) and not self.done  # a full disk fails as VideoError, too
+        if error is not None and (not self._is_kept or would_fail_again):
             self.remove()
 
     @property

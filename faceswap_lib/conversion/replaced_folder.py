@@ -13,7 +13,11 @@ logger = logging.getLogger(__name__)
 
 PICTURE = "{:06d}.png"
 
-_OURS = re.compile(rf"\d{{6}}\.png|\.\d{{6}}\.partial\.png|{re.escape(LIST)}|\.faceswap-written\.partial\.jsonl")
+_OURS = re.compile(
+    rf"\d{{6}}\.png|\.\d{{6}}(\.\d+)?\.partial\.png|"
+    rf"{re.escape(LIST)}|\.{re.escape(pathlib.PurePath(LIST).stem)}(\.\d+)?\.partial\.jsonl"
+)
+"""Also under the temporary names of `files.replacing`, where a kill may leave them."""
 
 
 def unfinished_folder(out: pathlib.Path) -> pathlib.Path:

@@ -167,8 +167,16 @@ class StillOutputs:
                 raise InputError(f"{path} is already there; pass --overwrite or name another file")
 
     def _check_present(self, overwrite: bool) -> None:
-        """Refuses where another file has the name of an output, and where earlier results would be replaced unasked."""
-        present = [path for still in self.todo for path in self._outputs(still) if os.path.lexists(path)]
+        """Refuses where another file has the name of an output, and where earlier results would be replaced unasked.
+
+        A mask that is this conversion's own got its name before a kill, and its picture did not.
+        """
+        present = [
+            path
+            for still in self.todo
+            for path in self._outputs(still)
+            if os.path.lexists(path) and not self._lists[path.parent].is_made_of(path, self._made_of(still))
+        ]
         if foreign := [path for path in present if not self._lists[path.parent].is_ours(path)]:
             raise InputError(
                 f"{foreign[0].parent} holds {name_some(foreign)}, which no conversion wrote, or which was changed "

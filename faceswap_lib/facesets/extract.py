@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import pathlib
+import re
 
 import numpy as np
 
@@ -36,6 +37,9 @@ CROP_BYTES = 10_000
 
 LEAST_SHOWN = 0.1
 """Share of a video's frames that show the face, for an estimate that refuses nobody who had room."""
+
+_UNFINISHED = re.compile(rf"\.{re.escape(pathlib.PurePath(SOURCE).stem)}(\.\d+)?\.partial\.json")
+"""The first file that an extraction writes, where a kill came before it had its name."""
 
 Place = tuple[int, int]
 """Index of a frame and of a track."""
@@ -167,7 +171,7 @@ def _extract(
 
 def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
     """Whether this very extraction was begun there already; refuses to touch anything else that is finished."""
-    if overwrite or not folder.exists() or not any(folder.iterdir()):
+    if overwrite or not folder.exists() or all(_UNFINISHED.fullmatch(path.name) for path in folder.iterdir()):
         return False
     advice = "choose another workspace, or extract with --overwrite"
     if not (folder / SOURCE).is_file():

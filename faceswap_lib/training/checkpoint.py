@@ -14,7 +14,7 @@ import numpy as np
 
 from faceswap_lib.errors import CheckpointError
 from faceswap_lib.networks import NetworkConfig, Networks, build_networks
-from faceswap_lib.training.checkpoint_choice import BACKUPS, choose_checkpoint, list_checkpoints
+from faceswap_lib.training.checkpoint_choice import BACKUPS, choose_checkpoint, list_checkpoints, remove_unfinished
 from faceswap_lib.training.checkpoint_choice import progress_of as progress_of
 from faceswap_lib.training.checkpoint_choice import read_arrays as read_arrays
 from faceswap_lib.training.checkpoint_choice import read_progress as read_progress
@@ -80,9 +80,13 @@ class TrainingState:
 
 
 def write_checkpoint(folder: pathlib.Path, state: TrainingState) -> pathlib.Path:
-    """Writes a checkpoint; removes later ones, which a rollback has left behind, and all but the newest `KEPT`."""
+    """Writes a checkpoint; removes later ones, which a rollback has left behind, and all but the newest `KEPT`.
+
+    What a kill has left half written goes too.
+    """
     path = folder / f"step-{state.step:08d}.npz"
     write_file(path, _collect(state))
+    remove_unfinished(folder)
     newer_first = list_checkpoints(folder)
     index = newer_first.index(path)
     for later in newer_first[:index]:

@@ -8,12 +8,16 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import CheckpointError
+from faceswap_lib.locks.claimed_file import remove_abandoned
 from faceswap_lib.training.checkpoint_file import DamageError, StoredCheckpoint, read_counters, read_file
 
 logger = logging.getLogger(__name__)
 
 BACKUPS = "backups"
 """Folder of the backups, beside the checkpoints."""
+
+_UNFINISHED = re.compile(r"\.step-\d{8}(\.\d+)?\.partial\.npz")
+"""Temporary names of checkpoints, see `files.replacing`."""
 
 Shapes = typing.Mapping[str, typing.Sequence[tuple[int, ...]]]
 """The shapes of the variables of networks and optimisers, by group."""
@@ -25,6 +29,16 @@ def list_checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:
         path for path in folder.glob("step-*.npz") if re.fullmatch(r"step-\d{8}\.npz", path.name) and path.is_file()
     ]
     return sorted(found, reverse=True)
+
+
+def remove_unfinished(folder: pathlib.Path) -> None:
+    """Removes checkpoints that killed processes have left half written, here and among the backups.
+
+    They would stay: the next checkpoint may be of another step, and so of another name. Those being written stay.
+    """
+    for path in (*folder.glob(".step-*.npz"), *(folder / BACKUPS).glob(".step-*.npz")):
+        if _UNFINISHED.fullmatch(path.name):
+            remove_abandoned(path)
 
 
 def progress_of(folder: pathlib.Path, *, thorough: bool = True) -> tuple[int, int]:

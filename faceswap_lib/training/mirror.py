@@ -16,6 +16,7 @@ import typing
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.files import copy_whole, is_copy, remove_emptied
 from faceswap_lib.training.checkpoint import KEPT, list_checkpoints, progress_of, read_progress
+from faceswap_lib.training.checkpoint_choice import remove_unfinished
 from faceswap_lib.training.run_identity import (
     check_readable,
     describe_run,
@@ -222,6 +223,7 @@ def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool =
         if path.is_file() and (is_due or not _has_copy(path, copy)):
             is_changed |= _copy_file(path, copy)
     _remove_old(target, [target / path.relative_to(source) for path in checkpoints], leading=newest_alone)
+    remove_unfinished(target / "checkpoints")
     return is_changed
 
 
