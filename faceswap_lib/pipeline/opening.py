@@ -54,7 +54,7 @@ def open_swapper(
         share = choose_share(lambda part: swapper.shifted(part * shift), people, config)
         if share:
             logger.info(
-                "the original person shows through in a sample: pushed towards the wanted one (--code-shift %g)", share
+                "a sample still looked like the original person: moved towards the wanted one (--code-shift %g)", share
             )
     return swapper.shifted(share * shift)
 
