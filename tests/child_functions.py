@@ -25,3 +25,7 @@ def take_all_memory(file: pathlib.Path, folder: pathlib.Path) -> None:
         bytearray(1 << 33)
     except MemoryError as error:
         raise ValueError("no memory for that") from error
+
+
+def say_escapes(file: pathlib.Path, folder: pathlib.Path) -> None:
+    raise ValueError("\x1b[31mred\x1b[0m \u202e")

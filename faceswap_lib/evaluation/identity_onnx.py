@@ -13,7 +13,7 @@ import numpy as np
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import similarity_transform, warp_frame
 from faceswap_lib.faces.face import FaceCrop
-from faceswap_lib.networks.child_process import run_child
+from faceswap_lib.networks.child_process import run_child, to_line
 from faceswap_lib.networks.onnx_check import check_onnx_file
 from faceswap_lib.networks.onnx_runtime import import_onnxruntime
 
@@ -79,12 +79,15 @@ class OnnxEmbedder:
         if is_tried:
             run_child(try_network, path, {}, ADVICE)
         self._session, self._errors = _open_session(path)
-        inputs = self._session.get_inputs()
-        if len(inputs) != 1 or inputs[0].type not in NUMBER_TYPES:
-            got = ", ".join(f"{entry.name} {entry.type}" for entry in inputs)
+        try:
+            inputs = [(entry.name, entry.type, entry.shape) for entry in self._session.get_inputs()]
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: expected names in UTF-8, got others ({error}); {ADVICE}") from error
+        if len(inputs) != 1 or inputs[0][1] not in NUMBER_TYPES:
+            got = to_line(", ".join(f"{name} {kind}" for name, kind, _ in inputs))
             raise InputError(f"{path}: expected one input of floats, got {got}")
-        self._input, self._type = inputs[0].name, NUMBER_TYPES[inputs[0].type]
-        self._batch, self._side, self._channels_first = _read_layout(inputs[0].shape, path)
+        self._input, self._type = inputs[0][0], NUMBER_TYPES[inputs[0][1]]
+        self._batch, self._side, self._channels_first = _read_layout(inputs[0][2], path)
         self._length = self._run(np.full((1, self._side, self._side, 3), 128, np.uint8)).shape[1]
 
     def embed(self, crops: Sequence[FaceCrop]) -> np.ndarray:
@@ -181,7 +184,7 @@ def _open_session(path: pathlib.Path) -> tuple[typing.Any, tuple[type[Exception]
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return to_line(str(error)) or type(error).__name__
 
 
 def _read_layout(shape: Sequence[int | str | None], path: pathlib.Path) -> tuple[int | None, int, bool]:

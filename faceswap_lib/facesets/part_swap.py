@@ -230,7 +230,9 @@ def _check_foreign(out: Workspace, side: Side, names: list[str]) -> None:
     folder, masks = out.faces(side), out.eye_masks(side)
     begun: set[str] = set()
     if (folder / ORIGINS).is_file():
-        begun = {parse_object(line, str(folder / ORIGINS)).get("crop") for line in read_lines(folder / ORIGINS)}
+        for number, line in enumerate(read_lines(folder / ORIGINS), 1):
+            crop = parse_object(line, f"{folder / ORIGINS}:{number}").get("crop")
+            begun |= {crop} if isinstance(crop, str) else set()
     needed = [folder / name for name in names if name not in begun]
     needed += [masks / pathlib.PurePath(name).with_suffix(".png").name for name in names]  # drawn when all is there
     if foreign := [path for path in needed if os.path.lexists(path)]:

@@ -21,6 +21,7 @@ from faceswap_lib.facesets.manifest import MANIFEST, PICTURES, read_manifest
 from faceswap_lib.facesets.progress import DROPPED, LOG
 from faceswap_lib.facesets.set_aside import SET_ASIDE
 from faceswap_lib.facesets.source import SOURCE
+from faceswap_lib.facesets.text_files import MOST_IN_LINE
 from faceswap_lib.facesets.tracks import TRACKS, read_tracks
 from faceswap_lib.facesets.workspace import SavedFaces, Side, Workspace
 from faceswap_lib.media.stills import read_mask
@@ -152,7 +153,9 @@ def _read_names(folder: pathlib.Path) -> set[str]:
     names: set[str] = set()
     for path in (folder / MANIFEST, folder / REMOVED, folder / LOG, folder / SET_ASIDE / MANIFEST):
         if path.is_file():
-            names |= {name for line in path.read_bytes().splitlines() if (name := _read_name(line)) is not None}
+            with path.open("rb") as file:
+                lines = iter(lambda: file.readline(MOST_IN_LINE), b"")  # noqa: B023  (used up before the next file)
+                names |= {name for line in lines if (name := _read_name(line)) is not None}
     with contextlib.suppress(WorkspaceError):
         read_manifest(folder)
         return names

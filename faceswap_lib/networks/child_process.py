@@ -99,4 +99,10 @@ def _explain(done: subprocess.CompletedProcess) -> str:
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
     if done.returncode < 0:
         return f"the process that read it crashed (signal {-done.returncode}): it is damaged, or made to do that"
-    return " ".join((lines or [f"the process that read it ended with {done.returncode}"])[-1].split())[:300]
+    return to_line((lines or [f"the process that read it ended with {done.returncode}"])[-1])
+
+
+def to_line(text: str) -> str:
+    """Makes one printable line of what a library says, which may quote a file: at most 300 letters."""
+    line = " ".join(text.split())[:300]
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

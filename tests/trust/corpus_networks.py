@@ -136,6 +136,8 @@ def onnx_files() -> list[Case]:
         Case("texts for an answer", data(maker.texts())),
         Case("whole numbers for an answer", data(maker.whole_numbers())),
         Case("an unknown operator", data(maker.model(node("Evil", ["picture"], domain="own.ops"), domain="own.ops"))),
+        Case("an operator that clears the screen", data(maker.model(node("\x1b[2J\u202e", ["picture"])))),
+        Case("a side whose name is no UTF-8", shaped(["SIDE", 3, 32, 32]).replace(b"SIDE", b"SID\xce")),
         Case("an operator of nobody", data(maker.model(node("Evil", ["picture"])))),
         Case("too few inputs of an operator", data(maker.model(node("Add", ["picture"])))),
         Case("an input that is missing", data(maker.model(node("Add", ["picture", "gone"])))),
