@@ -155,7 +155,8 @@ def _read_names(folder: pathlib.Path) -> set[str]:
         if path.is_file():
             with path.open("rb") as file:
                 lines = iter(lambda: file.readline(MOST_IN_LINE), b"")  # noqa: B023  (used up before the next file)
-                names |= {name for line in lines if (name := _read_name(line)) is not None}
+                found = (_read_name(line) for line in lines if line.startswith(b"{"))
+                names |= {name for name in found if name is not None}
     with contextlib.suppress(WorkspaceError):
         read_manifest(folder)
         return names
