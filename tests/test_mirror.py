@@ -148,7 +148,7 @@ def test_what_is_removed_from_the_mirror_is_emptied_first(run, there, removed, m
         write_run(run, step)
         copier.update()
         copier.close()
-    assert steps_of(there / "run") == [30, 40] and removed == {"step-00000020.npz": 0}
+    assert steps_of(there / "run") == [30, 40] and removed == {"step-00000020.npz": 0, ".run.lock": 0}
 
     def fill_up(source, target):
         pathlib.Path(target).write_bytes(b"half")

@@ -1,11 +1,14 @@
 """The file of consents, WORKSPACE/consent.yaml: reading it, whoever wrote it, and adding to it."""
 
+import contextlib
 import dataclasses
 import datetime
 import os
 import pathlib
 import re
 import reprlib
+import time
+import typing
 
 import yaml
 
@@ -13,6 +16,7 @@ from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets.text_files import read_text
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.files import file_digest, replacing
+from faceswap_lib.locks import hold
 
 CONSENT = "consent.yaml"
 
@@ -24,6 +28,9 @@ MOST_BYTES = 10_000_000
 
 MOST_NESTED = 20
 """Levels of lists and mappings in each other; a consent has three."""
+
+PATIENCE = 20.0
+"""Seconds to wait for others that add a consent; each takes a few hundredths."""
 
 LONGEST_NUMBER = 100
 """Letters of a number or date; a SHA-256 has 64."""
@@ -123,17 +130,34 @@ def append_consent(workspace: Workspace, consent: Consent) -> None:
     A file that is made here can be read by its owner alone; one that is there keeps its permissions.
 
     Raises:
-        WorkspaceError: If the file that is there cannot be read.
+        WorkspaceError: If the file that is there cannot be read, or others add to it all the time.
     """
     path = workspace.root / CONSENT
     videos = [{"name": valid_text(video.name), "sha256": video.sha256} for video in consent.videos]
     entry = {"statement": valid_text(consent.statement), "time": consent.time, "videos": videos}
     added = "---\n" + yaml.safe_dump(entry, sort_keys=False, allow_unicode=True, width=100)
-    before = read_text(path, MOST_BYTES) if path.exists() else ""
-    text = before + ("\n" if before and not before.endswith("\n") else "") + added
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    with replacing(path, mode=mode) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    with _take_turn(path):
+        before = read_text(path, MOST_BYTES) if path.exists() else ""
+        text = before + ("\n" if before and not before.endswith("\n") else "") + added
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        with replacing(path, mode=mode) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextlib.contextmanager
+def _take_turn(path: pathlib.Path) -> typing.Iterator[None]:
+    """Waits while another process or thread adds a consent: of two that read the same file one would be lost."""
+    until = time.monotonic() + PATIENCE
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(hold(path, what=str(path)))
+                break
+            except WorkspaceError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+        yield
 
 
 def valid_text(text: str) -> str:

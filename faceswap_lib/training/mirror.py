@@ -15,6 +15,7 @@ import typing
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.files import copy_whole, is_copy, remove_emptied
+from faceswap_lib.locks.claimed_file import claim_new, discard
 from faceswap_lib.training.checkpoint import KEPT, list_checkpoints, progress_of, read_progress
 from faceswap_lib.training.checkpoint_choice import remove_unfinished
 from faceswap_lib.training.run_identity import (
@@ -175,7 +176,17 @@ class Mirror:
     def _copy_forward(self) -> None:
         if not self._root.is_dir():
             raise FileNotFoundError(f"{self._root} is not there")
-        copy = self.run
+        if has_run(self.run):
+            return self._copy_to(self.run)
+        lock = self._root / f".{self._folder.name}.lock"
+        if not claim_new(lock):  # another run's mirror finds the place free at the same moment
+            raise FileExistsError(f"another run is being copied to {self.run}")
+        try:
+            return self._copy_to(self.run)
+        finally:
+            discard(lock)
+
+    def _copy_to(self, copy: pathlib.Path) -> None:
         if has_run(copy) and not is_same_run(self._folder, copy):
             raise FileExistsError(
                 f"{copy} holds {describe_run(copy)}, this is {describe_run(self._folder)}; move that one away, until "
