@@ -10,7 +10,7 @@ import shutil
 import typing
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.limits import Limit
+from faceswap_lib.limits import JSON_BYTES
 from faceswap_lib.locks.claimed_file import claim_new, discard, remove_abandoned, rename_claimed
 
 TEMPORARIES = 100
@@ -18,9 +18,6 @@ TEMPORARIES = 100
 
 ENDS = 1 << 18
 """Bytes at the beginning and at the end of a file that are always compared; an archive has the sums of all there."""
-
-JSON_BYTES = Limit("FACESWAP_MAX_JSON_BYTES", 20_000_000, "bytes of JSON")
-"""As values they take up to 25 times as much memory; a report has some 10 MB for an hour of video."""
 
 OWN_SUMS = (".npz", ".zip")
 """What ends in the sums of all its contents."""

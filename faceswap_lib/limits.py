@@ -68,6 +68,9 @@ SEARCH_SECONDS = Limit("FACESWAP_MAX_SEARCH_SECONDS", 10, "seconds in which a vi
 """A slow disk needs less; a damaged file may be searched for hours."""
 
 TEXT_BYTES = Limit("FACESWAP_MAX_TEXT_BYTES", 256_000_000, "bytes of text")
+JSON_BYTES = Limit("FACESWAP_MAX_JSON_BYTES", 20_000_000, "bytes of JSON")
+"""As values they take up to 25 times as much memory; a report has some 10 MB for an hour of video."""
+
 ARRAY_BYTES = Limit("FACESWAP_MAX_ARRAY_BYTES", 16_000_000_000, "bytes of arrays")
 ARCHIVE_BYTES = Limit("FACESWAP_MAX_ARCHIVE_BYTES", 100_000_000_000, "bytes of unpacked files")
 ARCHIVE_FILES = Limit("FACESWAP_MAX_ARCHIVE_FILES", 300_000, "files of an archive")
@@ -82,6 +85,6 @@ MODEL_BYTES = Limit("FACESWAP_MAX_MODEL_BYTES", 4_000_000_000, "bytes of weights
 
 ALL = (
     *(PICTURE_PIXELS, PICTURE_BYTES, FRAME_PIXELS, VIDEO_FRAMES, STREAMS, SEARCH_SECONDS),
-    *(TEXT_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO),
+    *(TEXT_BYTES, JSON_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO),
     *(SIDECAR_BYTES, CREDENTIALS_BYTES, MODEL_BYTES),
 )

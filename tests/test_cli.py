@@ -191,7 +191,7 @@ def test_an_output_already_there_is_kept(refused, tiny_run, portrait_clips, tmp_
     assert "expected an output named .mp4" in refused(*arguments, tmp_path / "swap.avi")
     clip = shutil.copy(portrait_clips[0], tmp_path / "clip.mp4")
     mine = ("convert", clip, "--workspace", tiny_run.workspace.root, "--out", clip, "--overwrite")
-    assert "is the input; name another file" in refused(*mine)
+    assert "is the input; name another place" in refused(*mine)
 
 
 def test_another_persons_video_is_not_mixed_in(refused, workspace_copy, portrait_clips):
@@ -298,7 +298,7 @@ def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait
     assert main([*convert, *options]) == 2  # the consent above is for the other video
     assert f"no record of it for {portrait_clips[0].name}" in capsys.readouterr().err
     assert main([*convert, *options, *CONSENT]) == 0
-    assert re.search(r"38 of 38 frames swapped; mask 0\.\d\d", capsys.readouterr().out)
+    assert "38 of 38 frames have the new face" in capsys.readouterr().out
     changed = [
         np.abs(a.astype(int) - b).mean()
         for a, b in zip(read_frames(video), read_frames(portrait_clips[0]), strict=True)
@@ -316,7 +316,7 @@ def test_what_was_converted_is_verified_and_a_changed_file_is_not(tmp_path, trai
     out = tmp_path / "o.mp4"
     arguments = ["--workspace", str(trained), "--end", "0.4", "--engine", "keras", "--code-shift", "0"]
     assert main(["convert", str(portrait_clips[0]), *arguments, "--out", str(out), *CONSENT]) == 0
-    assert "10 of 10 frames swapped" in capsys.readouterr().out
+    assert "10 of 10 frames have the new face" in capsys.readouterr().out
     assert main(["verify", str(out)]) == 0
     said = capsys.readouterr().out
     assert said.startswith("intact; signed by this computer") and "both agreed" in said
@@ -335,7 +335,7 @@ def test_pictures_are_converted_too(tmp_path, trained, portrait_clips, capsys):
         write_image(tmp_path / "in" / f"{index}.png", frame)
     run = ("--workspace", str(trained), "--engine", "keras", "--code-shift", "0")
     assert main(["convert", str(tmp_path / "in"), *run, "--out", str(tmp_path / "out"), *CONSENT]) == 0
-    assert "2 of 2 frames swapped" in capsys.readouterr().out
+    assert "2 of 2 frames have the new face" in capsys.readouterr().out
     assert {"0.png", "1.png"} <= set(os.listdir(tmp_path / "out"))
     assert main(["verify", str(tmp_path / "out" / "0.png")]) == 0
     assert main(["convert", str(tmp_path / "in" / "0.png"), *run, "--out", str(tmp_path / "one.jpg")]) == 0

@@ -356,7 +356,7 @@ def test_without_drive_all_can_be_downloaded_and_taken_up_again(new_machine, tin
     monkeypatch.setenv("COLAB_MOUNT", "refused")
     first = new_machine()
     assert first.mirror() is None
-    shutil.copytree(tiny_run.workspace.root, first.workspace.root)
+    shutil.copytree(tiny_run.workspace.root, first.workspace.root, dirs_exist_ok=True)
     first.end(download=True)
     assert sorted(contents(tmp_path / "downloads")) == ["course-kept.zip"]
     assert [*(tmp_path / "account").iterdir()] == []

@@ -197,7 +197,7 @@ def test_the_input_is_never_overwritten(tmp_path):
     before = source.read_bytes()
     (tmp_path / "link.mp4").symlink_to(source)
     for out in (source, tmp_path / "link.mp4", tmp_path / ".." / tmp_path.name / "a.mp4"):
-        with pytest.raises(InputError, match="is the input; name another file"):
+        with pytest.raises(InputError, match="is the input; name another place"):
             convert_video(source, out, IdentitySwapper(), ListedDetector([]))
     assert source.read_bytes() == before
 

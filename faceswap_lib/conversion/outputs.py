@@ -25,7 +25,7 @@ from faceswap_lib.conversion.written import WrittenFiles, name_some
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.files import replacing
-from faceswap_lib.limits import TEXT_BYTES
+from faceswap_lib.limits import JSON_BYTES
 from faceswap_lib.media import VideoInfo, join_videos, read_frames, write_gif, write_image
 from faceswap_lib.progress import show_progress
 
@@ -132,7 +132,7 @@ def _check_sidecar(path: pathlib.Path) -> None:
     if not os.path.lexists(path):
         return
     try:
-        is_ours = path.is_file() and path.stat().st_size < TEXT_BYTES.value
+        is_ours = path.is_file() and path.stat().st_size <= JSON_BYTES.value
         found = json.loads(path.read_bytes()) if is_ours else None
     except (OSError, ValueError, RecursionError):
         found = None
