@@ -13,6 +13,7 @@ import pytest
 from faceswap_lib.cli import VERBS, _parse
 from faceswap_lib.cli import name_of as verb_name
 from faceswap_lib.errors import InputError
+from faceswap_lib.limits import ALL
 from tests.conftest import ROOT
 from tests.links import require_symlinks
 from tests.pages import PAGES, TOLD, name_of, read_anchors, read_commands, read_links, read_options, read_python
@@ -139,6 +140,12 @@ def test_anchors_are_what_github_makes_of_headings():
 def test_every_page_is_in_the_navigation_and_the_other_way_round():
     named = set(re.findall(r"([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M))
     assert named - {"changelog.md", "contributing.md"} == {page.name for page in DOCS}
+
+
+def test_the_page_of_what_can_go_wrong_has_every_limit():
+    text = (ROOT / "docs" / "what-can-go-wrong.md").read_text(encoding="utf-8")
+    rows = [f"| `{limit.variable}` | {limit.default:,} {limit.unit} |" for limit in ALL]
+    assert [line for line in text.splitlines() if line.startswith("| `FACESWAP_MAX")] == rows
 
 
 def test_the_course_page_names_every_notebook():
