@@ -23,9 +23,6 @@ from faceswap_lib.networks import downloads, weights_catalog, weights_fetching
 from faceswap_lib.networks.weights_catalog import WeightsFile, find_entry, hub_folder, list_weights
 from faceswap_lib.networks.weights_fetching import examine_weights, fetch_weights
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""The test's own server leaves sockets open whose other side has hung up, as it should."""
-
 DATA = os.urandom(300_000)
 SUM = hashlib.sha256(DATA).hexdigest()
 

@@ -3,6 +3,7 @@
 import http.client
 import time
 import typing
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -23,9 +24,13 @@ BLOCK = 1 << 18
 class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
     """Goes elsewhere only by a scheme that is allowed."""
 
-    def redirect_request(self, request, *arguments):
-        _check_scheme(arguments[-1])
-        return super().redirect_request(request, *arguments)
+    def redirect_request(self, request, answer, *arguments):
+        try:
+            _check_scheme(arguments[-1])
+        except InputError:
+            answer.close()
+            raise
+        return super().redirect_request(request, answer, *arguments)
 
 
 def download(url: str, file: typing.BinaryIO, most: int) -> int:
@@ -57,6 +62,9 @@ def download(url: str, file: typing.BinaryIO, most: int) -> int:
                 if time.monotonic() > end:
                     raise OSError(f"it took more than {DEADLINE:.0f} seconds; {got:,} bytes came")
                 file.write(block)
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise
     except http.client.HTTPException as error:
         raise OSError(f"the server's answer is cut short or none ({error})") from error
     if expected is not None and got != expected:
