@@ -18,7 +18,14 @@ from faceswap_lib.facesets.cutting import CropCutter
 from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest, write_manifest
 from faceswap_lib.facesets.progress import DROPPED, LOG, DroppedFace, ExtractionLog, read_dropped
-from faceswap_lib.facesets.removal import check_drawn, check_foreign, check_places, crop_name, remove_extraction
+from faceswap_lib.facesets.removal import (
+    check_drawn,
+    check_foreign,
+    check_places,
+    crop_name,
+    put_masks_aside,
+    remove_extraction,
+)
 from faceswap_lib.facesets.source import SOURCE
 from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
 from faceswap_lib.facesets.workspace import Side, Workspace
@@ -142,6 +149,7 @@ def _extract(
         report = _report(folder, written=0)
         logger.info("%s: %d crops of this video are already there", folder, report.crops)
         return report
+    put_masks_aside(workspace, side)
     check_foreign(workspace, side, saves=saves)
     crops = (info.frame_count or 0) * LEAST_SHOWN / config.every
     check_room(folder, CROP_BYTES * min(crops, config.target or crops), "the extraction", "keep fewer faces (--target)")

@@ -74,6 +74,19 @@ def check_foreign(workspace: Workspace, side: Side, *, saves: bool) -> None:
             )
 
 
+def put_masks_aside(workspace: Workspace, side: Side) -> None:
+    """Renames the folder of eye masks whose faceset is gone: they may be drawn by hand, and are in the way."""
+    folder, masks = workspace.faces(side), workspace.eye_masks(side)
+    known = any((folder / name).exists() for name in (MANIFEST, LOG, SOURCE, TRACKS, REMOVED))
+    if known or not masks.is_dir() or masks.is_symlink() or not any(masks.iterdir()):
+        return
+    number = 1
+    while os.path.lexists(aside := masks.with_name(f"{masks.name}.earlier-{number}")):
+        number += 1
+    masks.rename(aside)
+    logger.warning("%s: masks of faces that are no longer here; they lie in %s now", masks, aside)
+
+
 def check_drawn(workspace: Workspace, side: Side) -> None:
     """Refuses to remove masks that somebody has drawn: those that are not what the crops' landmarks give.
 

@@ -272,15 +272,10 @@ def _memory() -> int:
 
 
 def _peak() -> int:
-    """The most memory that this process has had, in bytes."""
-    if sys.platform == "win32":
-        import psutil
+    """The most memory that this process has had, in bytes, without what the process held before it became this one."""
+    from faceswap_lib.memory import peak_memory
 
-        return psutil.Process().memory_info().peak_wset
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    return peak_memory()
 
 
 def _take_output() -> None:
