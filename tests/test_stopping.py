@@ -51,7 +51,8 @@ class FakeStepper:
 def narrow_state():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(WIDTHS, ("tiny", 64), NARROW)
-        yield make_state(0)
+        state = make_state(0)
+    yield state  # the trainings below have networks as wide as ever
 
 
 @pytest.fixture
