@@ -175,7 +175,9 @@ def test_the_best_network_that_is_there_is_taken(models, imagenet_file, vggface_
 
 
 def test_what_is_not_there_is_named(models):
-    with pytest.raises(InputError, match=rf"{VGG16_FILE} is not in .*{models}; fetch it: .*; or download https://.*{VGG16_FILE}"):
+    with pytest.raises(
+        InputError, match=rf"{VGG16_FILE} is not in .*{models}; fetch it: .*; or download https://.*{VGG16_FILE}"
+    ):
         open_perceptual("vgg16")
     with pytest.raises(InputError, match="rcmalli_vggface_tf_notop_resnet50.h5 is not in .*download"):
         open_perceptual("vggface")
