@@ -10,8 +10,9 @@ import pytest
 from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.stages import Shot, paint_batches, swap_batches
-from faceswap_lib.faces import Face
+from faceswap_lib.faces import Face, align_face
 from faceswap_lib.faces.align import MEAN_FACE, VIEW_COVERAGE
+from faceswap_lib.facesets import CropRecord
 from faceswap_lib.media import VideoWriter, probe_video
 
 
@@ -24,6 +25,22 @@ def make_face(
     low = [centre_x - 1.1 * eye_distance, centre_y - eye_distance]
     high = [centre_x + 1.1 * eye_distance, centre_y + 1.8 * eye_distance]
     return Face(box_xyxy=[*low, *high], score=score, landmarks=landmarks)
+
+
+def make_record(index: int, name: str | None = None, *, shift: float = 0.0) -> CropRecord:
+    """What a manifest says of a crop of an average face."""
+    face = make_face(100.0 + index + shift, 90.0)
+    crop = align_face(np.zeros((240, 240, 3), np.uint8), face)
+    return CropRecord(
+        crop=name or f"{index:06d}.jpg",
+        frame=index,
+        time=index / 25,
+        box_xyxy=face.box_xyxy.tolist(),
+        landmarks=face.landmarks.tolist(),
+        crop_from_frame=crop.crop_from_frame.tolist(),
+        score=0.9,
+        sharpness=100.0,
+    )
 
 
 class ListedDetector:

@@ -20,7 +20,7 @@ import pytest
 
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import ClipTracks, FaceTrack, Part
-from faceswap_lib.faces.align import CROP_SIZE, align_face
+from faceswap_lib.faces.align import CROP_SIZE
 from faceswap_lib.facesets import (
     CropRecord,
     ExtractConfig,
@@ -42,7 +42,7 @@ from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.tracks import read_tracks, write_tracks
 from faceswap_lib.media import write_image
 from tests.conftest import HOPPER, contents, snapshot
-from tests.fakes import ListedDetector, make_face
+from tests.fakes import ListedDetector, make_face, make_record
 from tests.links import require_symlinks
 
 NUMBERS = np.random.default_rng(0)
@@ -77,21 +77,6 @@ class Watch:
 @pytest.fixture(scope="session")
 def watch() -> Watch:
     return Watch()
-
-
-def make_record(index: int, name: str | None = None) -> CropRecord:
-    face = make_face(100.0 + index, 90.0)
-    crop = align_face(np.zeros((240, 240, 3), np.uint8), face)
-    return CropRecord(
-        crop=name or f"{index:06d}.jpg",
-        frame=index,
-        time=index / 25,
-        box_xyxy=face.box_xyxy.tolist(),
-        landmarks=face.landmarks.tolist(),
-        crop_from_frame=crop.crop_from_frame.tolist(),
-        score=0.9,
-        sharpness=100.0,
-    )
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_clocks_do_not_matter(tmp_path, quick, monkeypatch):
         leave(tmp_path / "run")
         os.utime(lock_path(tmp_path / "run"), (time.time() + day,) * 2)
         with hold(tmp_path / "run", what="run 'default'"):
-            pass
+            assert read_holder(tmp_path / "run").process == os.getpid()
 
 
 def test_of_two_who_take_over_one_remains(tmp_path, quick, monkeypatch):

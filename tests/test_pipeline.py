@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+from unittest import mock
 
 import av
 import numpy as np
@@ -20,7 +21,7 @@ from faceswap_lib.facesets.tracks import read_tracks
 from faceswap_lib.files import file_digest
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.networks import PRESETS
-from faceswap_lib.pipeline import convert, run_all
+from faceswap_lib.pipeline import convert, run_all, running
 from faceswap_lib.training import read_history
 from faceswap_lib.training.run_folder import run_id
 from tests.conftest import contents, read_arrays
@@ -181,6 +182,17 @@ def test_the_other_direction_converts_the_second_video(finished, portrait_clips,
     first = next(iter(read_frames(out)))
     hopper, collins = (next(iter(read_frames(clip))) for clip in portrait_clips)
     assert psnr(first[:30], collins[:30]) > 35 > psnr(first[:30], hopper[:30])
+
+
+@pytest.mark.parametrize(("direction", "who"), [("a2b", "center"), ("b2a", "largest")])
+def test_a_conversion_is_told_apart_by_whose_face_it_changes(portrait_clips, tmp_path, monkeypatch, direction, who):
+    """Or pieces of another person's would be gone on with."""
+    called = {}
+    for name in ("extract", "train", "convert", "write_report"):
+        monkeypatch.setattr(running, name, lambda *_, name=name, **given: called.setdefault(name, mock.Mock(**given)))
+    config = ConvertConfig(direction=direction)
+    run_all(*portrait_clips, Workspace(tmp_path / "w"), convert_config=config, who_a="center")
+    assert called["convert"].track_config.who == who
 
 
 def test_videos_are_looked_at_before_anything_is_done(portrait_clips, tmp_path):

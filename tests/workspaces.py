@@ -5,9 +5,8 @@ import pathlib
 
 import numpy as np
 
-from faceswap_lib.faces.align import align_face
-from faceswap_lib.facesets import CropRecord, Workspace, write_manifest
-from tests.fakes import make_face
+from faceswap_lib.facesets import Workspace, write_manifest
+from tests.fakes import make_record
 from tests.test_mirror import write_run
 
 
@@ -18,18 +17,7 @@ def write_faceset(workspace: Workspace, side: str, *, video: str = "", seed: int
     for place in (folder, masks):
         place.mkdir(parents=True)
     for index in range(crops):
-        face = make_face(100.0 + index + seed, 90.0)
-        crop = align_face(np.zeros((240, 240, 3), np.uint8), face)
-        record = CropRecord(
-            crop=f"{index:06d}.jpg",
-            frame=index,
-            time=index / 25,
-            box_xyxy=face.box_xyxy.tolist(),
-            landmarks=face.landmarks.tolist(),
-            crop_from_frame=crop.crop_from_frame.tolist(),
-            score=0.9,
-            sharpness=100.0,
-        )
+        record = make_record(index, shift=seed)
         (folder / record.crop).write_bytes(numbers.bytes(2000))
         (masks / record.mask).write_bytes(numbers.bytes(200))
         records.append(record)

@@ -122,7 +122,7 @@ def run_all(
         on_preview=on_preview,
         progress=progress,
     )
-    source, (old, new) = (video_a, "AB") if convert_config.direction == "a2b" else (video_b, "BA")
+    source, side, (old, new) = (video_a, "src", "AB") if convert_config.direction == "a2b" else (video_b, "dst", "BA")
     logger.info("4 of 5: replace %s's face in %s by %s's", old, source.name, new)
     conversion = convert(
         source,
@@ -132,6 +132,7 @@ def run_all(
         config=convert_config,
         output_config=output_config,
         detect_config=detect_config,
+        track_config=followed_as[side],
         tracks=tracks,
         overwrite=True,
         progress=progress,
