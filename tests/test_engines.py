@@ -13,6 +13,7 @@ import pytest
 
 from faceswap_lib.conversion import KerasSwapper, engines
 from faceswap_lib.conversion.engines import measure_swappers, open_engine
+from faceswap_lib.conversion.latent_map import LatentShift
 from faceswap_lib.conversion.swapper import OnnxSwapper
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset
@@ -85,8 +86,8 @@ def test_networks_are_compiled_for_one_size_where_xla_compiles(tiny, monkeypatch
     monkeypatch.setattr("faceswap_lib.conversion.swapper.compiles_with_xla", lambda: xla)
     one, other = KerasSwapper(tiny, "a2b", batch_size=6), KerasSwapper(tiny, "a2b")
     other._batch_size, seen = None, set()
-    run = one._model.predict_on_batch
-    monkeypatch.setattr(one._model, "predict_on_batch", lambda inputs: (seen.add(len(inputs[0])), run(inputs))[1])
+    run = one._decoder.predict_on_batch
+    monkeypatch.setattr(one._decoder, "predict_on_batch", lambda codes: (seen.add(len(codes)), run(codes))[1])
     for count in (1, 2, 3, 13):
         views, faces = draw_views(tiny.config, count)
         assert_same_pixels(other, one, views, faces)
@@ -101,7 +102,7 @@ def test_networks_are_compiled_for_one_size_where_xla_compiles(tiny, monkeypatch
 def test_onnx_gives_the_pixels_of_keras_for_every_preset_in_both_directions(preset, onnx):
     networks = build_lively(PRESETS[preset])
     views, faces = draw_views(networks.config, 2)
-    shift = draw_shift(networks)
+    shift = LatentShift(shift=draw_shift(networks))
     pictures = []
     for direction in ("a2b", "b2a"):
         swapper = OnnxSwapper(networks, direction, shift)
@@ -131,7 +132,7 @@ def test_onnx_gives_the_pixels_of_keras_for_every_kind_of_layer(options, onnx):
 
 def test_a_batch_of_any_size_is_faces_one_by_one(tiny, onnx):
     views, faces = draw_views(tiny.config, 5)
-    swapper = OnnxSwapper(tiny, "a2b", draw_shift(tiny))
+    swapper = OnnxSwapper(tiny, "a2b", LatentShift(shift=draw_shift(tiny)))
     masks, pictures = swapper.swap(views, faces)
     for index in range(5):
         (mask,), (picture,) = swapper.swap(views[index : index + 1], faces[index : index + 1])
@@ -140,10 +141,10 @@ def test_a_batch_of_any_size_is_faces_one_by_one(tiny, onnx):
 
 
 @pytest.mark.parametrize("swapper_class", [KerasSwapper, OnnxSwapper])
-def test_another_shift_needs_no_new_network(swapper_class, tiny, onnx):
+def test_another_latent_map_needs_no_new_network(swapper_class, tiny, onnx):
     views, faces = draw_views(tiny.config, 2)
     plain, shift = swapper_class(tiny, "b2a"), draw_shift(tiny)
-    moved = plain.shifted(shift)
+    moved = plain.with_latent_map(LatentShift(shift=shift))
     code = tiny.encoder.predict_on_batch(to_network(views, faces)[0])
     for swapper, way in ((moved, shift), (plain, 0)):
         mask = tiny.decoder_a.predict_on_batch(code + way)[0][..., 0]
@@ -158,38 +159,39 @@ def test_networks_built_for_bfloat16_are_written_in_float32(tiny, onnx):
 
 
 def test_the_model_is_valid_and_says_what_it_takes(tiny, onnx):
-    from faceswap_lib.networks.onnx_model import to_onnx
+    from faceswap_lib.networks.onnx_model import decoder_to_onnx, encoder_to_onnx
 
-    model = to_onnx(tiny.encoder, tiny.decoder_a)
-    onnx.checker.check_model(model, full_check=True)
-    shapes = {
-        value.name: [dim.dim_value or dim.dim_param for dim in value.type.tensor_type.shape.dim]
-        for value in (*model.graph.input, *model.graph.output)
-    }
-    assert shapes == {
-        "views": ["batch", 64, 64, 3],
-        "shift": ["shifts", *tiny.encoder.output_shape[1:]],
+    def shapes(model) -> dict[str, list]:
+        onnx.checker.check_model(model, full_check=True)
+        values = (*model.graph.input, *model.graph.output)
+        return {
+            value.name: [dim.dim_value or dim.dim_param for dim in value.type.tensor_type.shape.dim] for value in values
+        }
+
+    codes = {"codes": ["batch", *tiny.encoder.output_shape[1:]]}
+    assert shapes(encoder_to_onnx(tiny.encoder)) == {"views": ["batch", 64, 64, 3]} | codes
+    assert shapes(decoder_to_onnx(tiny.decoder_a)) == codes | {
         "masks": ["batch", 64, 64],
         "faces": ["batch", 64, 64, 3],
     }
 
 
 def test_only_what_mask_and_face_need_is_written(onnx):
-    from faceswap_lib.networks.onnx_model import to_onnx
+    from faceswap_lib.networks.onnx_model import decoder_to_onnx
 
     networks = build_networks(NetworkConfig(capacity="tiny", resolution=128, attention="none", norm="none"))
     assert len(networks.decoder_a.outputs) == 3  # a face at 64 pixels besides
-    model = to_onnx(networks.encoder, networks.decoder_a)
+    model = decoder_to_onnx(networks.decoder_a)
     kinds = [node.op_type for node in model.graph.node]
     assert kinds.count("Tanh") == kinds.count("Sigmoid") == 1
 
 
 def test_a_layer_it_does_not_know_is_named(tiny, onnx):
-    from faceswap_lib.networks.onnx_model import to_onnx
+    from faceswap_lib.networks.onnx_model import encoder_to_onnx
 
     last = keras.layers.Softmax(name="unheard_of")(tiny.encoder.output)
     with pytest.raises(ValueError, match="layer unheard_of: expected one of Add, .*, got Softmax"):
-        to_onnx(keras.Model(tiny.encoder.input, last), tiny.decoder_a)
+        encoder_to_onnx(keras.Model(tiny.encoder.input, last))
 
 
 @pytest.mark.parity

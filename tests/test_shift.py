@@ -5,6 +5,7 @@ import pytest
 
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper
 from faceswap_lib.conversion.expression import describe_expression
+from faceswap_lib.conversion.latent_map import LatentShift
 from faceswap_lib.conversion.shift import difference_of_people, measure_shift
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.align import VIEW_COVERAGE
@@ -40,7 +41,7 @@ def test_the_swapper_adds_it_to_the_code(networks, tiny_run):
     shift = measure_shift(networks, tiny_run.workspace, "a2b")
     seen, _ = to_network(views[:2], faces[:2])
     wanted = networks.decoder_b.predict_on_batch(networks.encoder.predict_on_batch(seen) + shift)[0][..., 0]
-    masks, shifted = KerasSwapper(networks, "a2b", shift).swap(views[:2], faces[:2])
+    masks, shifted = KerasSwapper(networks, "a2b", LatentShift(shift=shift)).swap(views[:2], faces[:2])
     np.testing.assert_allclose(masks, wanted, atol=1e-4)
     assert (shifted != KerasSwapper(networks, "a2b").swap(views[:2], faces[:2])[1]).any()
 

@@ -37,7 +37,7 @@ def open_engine(networks, direction: str, engine: Engine = "auto", *, batch_size
         batch_size: How many faces will come at a time; what `auto` measures with.
 
     Returns:
-        The swapper, without a shift.
+        The swapper, without a latent map.
 
     Raises:
         InputError: If the engine is unknown, or is `onnx` and the extra `export` is not installed.

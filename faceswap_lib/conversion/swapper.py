@@ -8,6 +8,7 @@ import typing
 import numpy as np
 from typing_extensions import Self
 
+from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks.onnx_runtime import import_onnxruntime
@@ -47,91 +48,112 @@ class GeneratorSwapper(abc.ABC):
     Args:
         networks: The run's `faceswap_lib.networks.Networks`.
         direction: "a2b" or "b2a".
-        shift: (8, 8, C) float32 added to every code, as `conversion.shift.measure_shift` gives; None for nothing.
+        latent_map: What is done to every latent code between encoder and decoder; None for nothing.
     """
 
-    def __init__(self, networks, direction: str, shift: np.ndarray | None = None):
+    def __init__(self, networks, direction: str, latent_map: LatentMap | None = None):
         if direction not in ("a2b", "b2a"):
             raise ValueError(f"expected direction a2b or b2a, got {direction}")
         self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
         self._view = networks.config.view
-        self._shift = np.zeros(networks.encoder.output_shape[1:], np.float32) if shift is None else shift
+        self._latent_map = latent_map
 
-    def shifted(self, shift: np.ndarray) -> Self:
-        """The same generator with another shift; nothing is built anew."""
+    def with_latent_map(self, latent_map: LatentMap | None) -> Self:
+        """Gives the same generator with another map of its latent codes; no network is built again."""
         other = copy.copy(self)
-        other._shift = shift
+        other._latent_map = latent_map
         return other
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Writes new faces; see `FaceSwapper.swap`."""
+        codes, tones = self.encode(views, faces)
+        return self.decode(codes, tones)
+
+    def encode(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Encodes views.
+
+        Args:
+            views: (B, R, R, 3) uint8 RGB.
+            faces: (B, R, R) uint8, 255 inside the face of each view.
+
+        Returns:
+            Latent codes (B, H, W, C) float32, before any latent map, and tones (B, 2, 3), which `decode` wants.
+        """
         seen, tones = to_network(views, faces, self._view)
-        masks, raw = self._generate(seen, self._shift[None])
+        return self._encode(seen).astype(np.float32, copy=False), tones
+
+    def decode(self, codes: np.ndarray, tones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Decodes latent codes, after the latent map; returns masks and faces as `FaceSwapper.swap`."""
+        mapped = codes if self._latent_map is None else self._latent_map(codes)
+        masks, raw = self._decode(mapped)
         return masks, to_pixels(raw, tones)
 
     @abc.abstractmethod
-    def _generate(self, seen: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gives masks (B, R, R) and faces (B, R, R, 3) of what the encoder reads and a (1, 8, 8, C) shift."""
+    def _encode(self, seen: np.ndarray) -> np.ndarray:
+        """Gives the codes (B, H, W, C) of what the encoder reads."""
+
+    @abc.abstractmethod
+    def _decode(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gives the masks (B, R, R) and raw faces (B, R, R, 3) of codes."""
 
 
 class KerasSwapper(GeneratorSwapper):
     """A generator run by Keras, in the precision the networks were built for.
 
     Args:
-        networks, direction, shift: As in `GeneratorSwapper`.
+        networks, direction, latent_map: As in `GeneratorSwapper`.
         batch_size: Faces at a time where XLA compiles, which takes seconds for every other number of them.
     """
 
-    def __init__(self, networks, direction: str, shift: np.ndarray | None = None, *, batch_size: int = 8):
+    def __init__(self, networks, direction: str, latent_map: LatentMap | None = None, *, batch_size: int = 8):
         import keras
 
-        super().__init__(networks, direction, shift)
+        super().__init__(networks, direction, latent_map)
         self._batch_size = batch_size if compiles_with_xla() else None
-        views = networks.encoder.input
-        code = networks.encoder(views)
-        way = keras.Input(code.shape[1:], name="shift")
-        self._model = keras.Model([views, way], _decoder(networks, direction)(code + way)[:2])
+        decoder = _decoder(networks, direction)
+        self._encoder = networks.encoder
+        self._decoder = keras.Model(decoder.input, decoder.outputs[:2])
 
-    def _generate(self, seen: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # Batches of every size would each be traced; filled up to powers of two there are few, to one size just one.
-        size = self._batch_size or 1 << (len(seen) - 1).bit_length()
-        parts = [self._generate_batch(seen[start : start + size], shift, size) for start in range(0, len(seen), size)]
-        masks, raw = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return masks, raw
+    def _encode(self, seen: np.ndarray) -> np.ndarray:
+        (codes,) = self._predict(lambda batch: [self._encoder.predict_on_batch(batch)], seen)
+        return codes
 
-    def _generate_batch(self, seen: np.ndarray, shift: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Generates a batch that is filled up to a size."""
-        count = len(seen)
-        filled = np.pad(seen, [(0, size - count), (0, 0), (0, 0), (0, 0)], mode="edge")
-        masks, raw = self._model.predict_on_batch([filled, np.repeat(shift, size, axis=0)])
-        return masks[:count, ..., 0], raw[:count]
+    def _decode(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        masks, raw = self._predict(self._decoder.predict_on_batch, codes)
+        return masks[..., 0], raw
+
+    def _predict(self, network: typing.Callable, values: np.ndarray) -> list[np.ndarray]:
+        """Runs a network in batches.
+
+        Batches of every size would each be traced; filled up to powers of two there are few, to one size just one.
+        """
+        size = self._batch_size or 1 << (len(values) - 1).bit_length()
+        parts = []
+        for start in range(0, len(values), size):
+            batch = values[start : start + size]
+            filled = np.pad(batch, [(0, size - len(batch)), *[(0, 0)] * (values.ndim - 1)], mode="edge")
+            parts.append([output[: len(batch)] for output in network(filled)])
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 class OnnxSwapper(GeneratorSwapper):
     """A generator run by ONNX Runtime in float32, on a CUDA device where it can, else on the processor.
 
     Args:
-        networks, direction, shift: As in `GeneratorSwapper`.
+        networks, direction, latent_map: As in `GeneratorSwapper`.
 
     Raises:
         InputError: If the extra `export` is not installed.
     """
 
-    def __init__(self, networks, direction: str, shift: np.ndarray | None = None):
-        super().__init__(networks, direction, shift)
+    def __init__(self, networks, direction: str, latent_map: LatentMap | None = None):
+        super().__init__(networks, direction, latent_map)
         if lack := self.missing():
             raise InputError(lack)
-        from faceswap_lib.networks.onnx_model import to_onnx
+        from faceswap_lib.networks.onnx_model import decoder_to_onnx, encoder_to_onnx
 
-        onnxruntime = import_onnxruntime()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors
-        options.intra_op_num_threads = _usable_processors()
-        # Threads without work give the processor back at once: decoding and encoding go on beside.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = [name for name in PROVIDERS if name in onnxruntime.get_available_providers()]
-        model = to_onnx(networks.encoder, _decoder(networks, direction)).SerializeToString()
-        self._session = onnxruntime.InferenceSession(model, options, providers=providers)
+        self._encoder = _open_session(encoder_to_onnx(networks.encoder))
+        self._decoder = _open_session(decoder_to_onnx(_decoder(networks, direction)))
 
     @staticmethod
     def missing() -> str | None:
@@ -144,10 +166,25 @@ class OnnxSwapper(GeneratorSwapper):
             return f"ONNX Runtime cannot be used ({error}); pip install 'faceswap_lib[export]'"
         return None
 
-    def _generate(self, seen: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inputs = {"views": seen.astype(np.float32, copy=False), "shift": shift.astype(np.float32, copy=False)}
-        masks, faces = self._session.run(["masks", "faces"], inputs)
+    def _encode(self, seen: np.ndarray) -> np.ndarray:
+        (codes,) = self._encoder.run(["codes"], {"views": seen.astype(np.float32, copy=False)})
+        return codes
+
+    def _decode(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        masks, faces = self._decoder.run(["masks", "faces"], {"codes": codes.astype(np.float32, copy=False)})
         return masks, faces
+
+
+def _open_session(model):
+    """Opens an ONNX model with threads that leave the processor to others while they wait."""
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = _usable_processors()
+    # Threads without work give the processor back at once: decoding and encoding go on beside.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers = [name for name in PROVIDERS if name in onnxruntime.get_available_providers()]
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
 
 
 def _decoder(networks, direction: str):

@@ -1,4 +1,4 @@
-"""A generator in one direction as an ONNX model, written from its layers whatever Keras runs on.
+"""Encoder and decoder as ONNX models, written from their layers whatever Keras runs on.
 
 ONNX has its channels before rows and columns; everything between the first and the last step is kept so. What ONNX
 computes is float32, also where the networks were built for another precision.
@@ -18,31 +18,48 @@ FORMAT = 8
 """Version of ONNX's files, the one that came with the operators."""
 
 
-def to_onnx(encoder: keras.Model, decoder: keras.Model) -> onnx.ModelProto:
-    """Writes an encoder and a decoder as one network, with a shift of the code between them.
+def encoder_to_onnx(encoder: keras.Model) -> onnx.ModelProto:
+    """Writes an encoder as an ONNX network.
 
     Args:
         encoder: (B, R, R, 3) to (B, H, W, C).
+
+    Returns:
+        A model of any batch B, from `views` (B, R, R, 3) to `codes` (B, H, W, C), float32.
+
+    Raises:
+        ValueError: If there is a layer in it that this module does not know.
+    """
+    graph = GraphWriter()
+    views = _declare("views", encoder.input.shape)
+    (code,) = _walk(graph, encoder.input, encoder.outputs, graph.channels_first("views"))
+    graph.add("Transpose", [code], "codes", perm=[0, 2, 3, 1])
+    return _make_model(graph, "encoder", [views], [_declare("codes", encoder.outputs[0].shape)])
+
+
+def decoder_to_onnx(decoder: keras.Model) -> onnx.ModelProto:
+    """Writes a decoder as an ONNX network.
+
+    Args:
         decoder: (B, H, W, C) to mask (B, R, R, 1), face (B, R, R, 3), and more that is left out.
 
     Returns:
-        A model of any batch B, from `views` (B, R, R, 3) and `shift` (1, H, W, C) or one for each view, to `masks`
-        (B, R, R) and `faces` (B, R, R, 3), all float32.
+        A model of any batch B, from `codes` (B, H, W, C) to `masks` (B, R, R) and `faces` (B, R, R, 3), all float32.
 
     Raises:
-        ValueError: If there is a layer in them that this module does not know.
+        ValueError: If there is a layer in it that this module does not know.
     """
     graph = GraphWriter()
-    views = _declare("views", "batch", encoder.input.shape)
-    shift = _declare("shift", "shifts", decoder.input.shape)
-    code = _walk(graph, encoder.input, encoder.outputs, graph.channels_first("views"))[0]
-    moved = graph.add("Add", [code, graph.channels_first("shift")])
-    mask, face = _walk(graph, decoder.input, decoder.outputs[:2], moved)
+    codes = _declare("codes", decoder.input.shape)
+    mask, face = _walk(graph, decoder.input, decoder.outputs[:2], graph.channels_first("codes"))
     graph.add("Squeeze", [mask, graph.integers([1])], "masks")
     graph.add("Transpose", [face], "faces", perm=[0, 2, 3, 1])
-    masks = _declare("masks", "batch", decoder.outputs[0].shape[:3])
-    faces = _declare("faces", "batch", decoder.outputs[1].shape)
-    made = onnx.helper.make_graph(graph.nodes, "generator", [views, shift], [masks, faces], graph.weights)
+    masks = _declare("masks", decoder.outputs[0].shape[:3])
+    return _make_model(graph, "decoder", [codes], [masks, _declare("faces", decoder.outputs[1].shape)])
+
+
+def _make_model(graph: GraphWriter, name: str, inputs: list, outputs: list) -> onnx.ModelProto:
+    made = onnx.helper.make_graph(graph.nodes, name, inputs, outputs, graph.weights)
     opset = onnx.helper.make_opsetid("", OPSET)
     return onnx.helper.make_model(made, opset_imports=[opset], ir_version=FORMAT, producer_name="faceswap_lib")
 
@@ -64,5 +81,5 @@ def _walk(graph: GraphWriter, start, ends: typing.Sequence, name: str) -> list[s
     return [names[id(tensor)] for tensor in ends]
 
 
-def _declare(name: str, batch: str, shape: typing.Sequence[int | None]) -> onnx.ValueInfoProto:
-    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [batch, *shape[1:]])
+def _declare(name: str, shape: typing.Sequence[int | None]) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape[1:]])

@@ -8,6 +8,7 @@ import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, FaceSwapper
 from faceswap_lib.conversion.engines import Engine, open_engine
+from faceswap_lib.conversion.latent_map import LatentShift
 from faceswap_lib.conversion.people import People
 from faceswap_lib.conversion.share import choose_share
 from faceswap_lib.conversion.shift import measure_shift
@@ -51,12 +52,12 @@ def open_swapper(
     if share is None and people is None:
         share = UNSEEN_SHARE
     elif share is None:
-        share = choose_share(lambda part: swapper.shifted(part * shift), people, config)
+        share = choose_share(lambda part: swapper.with_latent_map(LatentShift(shift=part * shift)), people, config)
         if share:
             logger.info(
                 "a sample still looked like the original person: moved towards the wanted one (--code-shift %g)", share
             )
-    return swapper.shifted(share * shift)
+    return swapper.with_latent_map(LatentShift(shift=share * shift))
 
 
 class LateSwapper:
