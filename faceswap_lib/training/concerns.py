@@ -10,6 +10,7 @@ import numpy as np
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces.identity import DlibEmbedder, FaceEmbedder
 from faceswap_lib.facesets import Faceset, FacesetArrays
+from faceswap_lib.facesets.pose_coverage import FacesetPoses, compare_poses
 from faceswap_lib.facesets.source import SOURCE
 from faceswap_lib.files import read_json
 
@@ -30,6 +31,9 @@ COMPARED = 300
 """Crops of each person whose thumbnails are compared."""
 
 EMBEDDED = 12
+
+MOST_GAPS = 3
+"""Kinds of poses and expressions that one person lacks, told for each direction; the largest of them."""
 
 
 def find_concerns(
@@ -56,7 +60,7 @@ def find_concerns(
         embedder = DlibEmbedder()
     if embedder is not None and (same := say_same_person(facesets, embedder)):
         concerns.append(same)
-    return concerns
+    return [*concerns, *say_uncovered(facesets)]
 
 
 def _say_few(faceset: Faceset) -> str | None:
@@ -96,6 +100,16 @@ def measure_turn(landmarks: np.ndarray) -> float:
     places = np.stack([np.sum(nose * along, axis=1), np.sum(nose * across, axis=1)])
     low, high = np.percentile(places, [5, 95], axis=1)
     return float((high - low).max())
+
+
+def say_uncovered(facesets: typing.Sequence[Faceset]) -> list[str]:
+    """Says which poses and expressions of A the faceset of B never shows, and the other way round.
+
+    Mirrored pictures of B count, for training mirrors every second crop.
+    """
+    a, b = (FacesetPoses.of(faceset) for faceset in facesets)
+    for_b2a = [f"if you convert b2a: {said}" for said in compare_poses(b, a).sentences()[:MOST_GAPS]]
+    return [*compare_poses(a, b).sentences()[:MOST_GAPS], *for_b2a]
 
 
 def _say_same(facesets: typing.Sequence[Faceset], arrays: typing.Sequence[FacesetArrays]) -> str | None:
