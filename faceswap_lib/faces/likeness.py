@@ -1,0 +1,268 @@
+"""Likeness of a face's regions to a person's own faces: eyes, mouth and skin, as a picture, not as an identity.
+
+Source: structural similarity (SSIM) of Wang et al., "Image Quality Assessment: From Error Visibility to Structural
+Similarity", 2004, after dense registration by the optical flow of Kroeger et al., "Fast Optical Flow using Dense
+Inverse Search", 2016. Every region is compared with the most similar of the person's real faces, which the flow first
+brings to the same expression, and set over what the person's own faces reach among each other. A smear, an eye without
+a pupil, a doubled brow or another person's features have no real face that explains them. A pasted photograph is as
+real as any: likeness says nothing about motion.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from faceswap_lib.faces.align import (
+    EYE_DISTANCE,
+    five_points,
+    map_points,
+    similarity_transform,
+    template_points,
+    warp_frame,
+)
+from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.faces.parts import Part, part_outlines
+
+REGIONS = ("eyes", "mouth", "skin")
+"""The regions, in the order of all arrays; skin is the face below the brows without eyes and mouth."""
+
+SIDE = 144
+"""Side in pixels of the gray picture in which faces are compared; the eyes are 39 pixels apart."""
+
+THUMBNAIL = 36
+"""Side of the pictures by which the most similar faces are looked for."""
+
+MOST_FACES = 90
+"""Faces of a person that are kept, each also mirrored; of more, this many spread evenly."""
+
+CANDIDATES = 3
+"""Real faces per region that are registered; each then counts for every region."""
+
+HELD_OUT = 40
+"""Faces of the person that are compared with the person's other ones."""
+
+APART = 0.5
+"""Seconds by which two faces of one clip must be apart to count as different pictures, or half of a shorter clip."""
+
+APART_SHARE = 1 / 24
+"""The same as a share of the faces, where their times are not known."""
+
+LEAST_OWN = 0.1
+"""What a person's own faces are taken to reach at least. Real clips have 0.7 to 0.99, noise nothing."""
+
+SIGMA = 2.0
+"""Standard deviation of SSIM's window in pixels, 0.05 eye distances."""
+
+MEAN_CONSTANT, PATTERN_CONSTANT = 0.02, 0.04
+"""What keeps SSIM from dividing by nothing, for faces of variance 1."""
+
+FLOW_SIGMA = 3.0
+"""Pixels over which the flow is smoothed: it may bend a face, but not repair one pixel by pixel."""
+
+BROW_HEIGHT = 0.42
+"""Eye distances above the eyes at which the skin ends: hair, a cap or a hand lie over the forehead."""
+
+ELLIPSE_SHARE = 0.85
+"""Share of the face's ellipse that is skin where five points are known: a turned head does not fill it."""
+
+
+class Likeness(typing.NamedTuple):
+    """One number per region."""
+
+    eyes: float
+    mouth: float
+    skin: float
+
+
+class Worst(typing.NamedTuple):
+    """The region of a face that is least like the person.
+
+    Attributes:
+        index: Of the face among those measured.
+        region: One of `REGIONS`.
+        likeness: Its likeness.
+    """
+
+    index: int
+    region: str
+    likeness: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LikenessGallery:
+    """A person's own faces, with which regions of other faces are compared.
+
+    Attributes:
+        own: Median likeness that faces of the person reach with the person's other faces, per region, as plain SSIM.
+        pictures: (M, SIDE, SIDE) float32 gray faces of mean 0 and variance 1, every second one mirrored.
+    """
+
+    own: Likeness
+    pictures: np.ndarray
+    _thumbnails: np.ndarray
+    _times: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        crops: Sequence[FaceCrop],
+        landmarks: Sequence[np.ndarray] | None = None,
+        *,
+        times: Sequence[float] | None = None,
+    ) -> "LikenessGallery":
+        """Prepares a person's faces.
+
+        Args:
+            crops: Faces of the person, in the order of time; two at least, of different times.
+            landmarks: Per crop (68, 2) or (5, 2) x, y in pixels of the crop; None takes the crops' own five. Measure
+                with as many points as the gallery has.
+            times: Of each crop in seconds, so that neighbors in time do not explain each other; None takes even steps.
+
+        Returns:
+            The gallery.
+
+        Raises:
+            ValueError: If there are no two crops of different times, or not as many landmarks or times as crops.
+        """
+        points = _points_of(crops, landmarks)
+        if times is not None and len(times) != len(crops):
+            raise ValueError(f"expected a time for each of {len(crops)} crops, got {len(times)}")
+        seconds = np.asarray(times, float) if times is not None else np.arange(len(crops)) * _even_step(len(crops))
+        if len(crops) < 2 or np.ptp(seconds) == 0:
+            raise ValueError(f"expected at least two faces of different times, got {len(crops)}")
+        kept = np.unique(np.linspace(0, len(crops) - 1, min(len(crops), MOST_FACES)).round().astype(int))
+        views = [_view(crops[index].image, points[index]) for index in kept]
+        pictures = np.stack([side for gray, _ in views for side in (gray, gray[:, ::-1])])
+        gallery = cls(
+            own=Likeness(np.nan, np.nan, np.nan),
+            pictures=pictures,
+            _thumbnails=np.stack([_shrink(picture) for picture in pictures]),
+            _times=np.repeat(seconds[kept], 2),
+        )
+        held_out = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), HELD_OUT)).round().astype(int))
+        apart = min(APART, 0.499 * np.ptp(seconds))  # so that every face has another one
+        reached = np.array([gallery._compare(*views[at], seconds[kept[at]], apart) for at in held_out])
+        return dataclasses.replace(gallery, own=Likeness(*np.nanmedian(reached, axis=0).tolist()))
+
+    def measure(self, crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None = None) -> np.ndarray:
+        """Measures how much the regions of faces look like the person's.
+
+        Args:
+            crops: Faces of anybody, of any side.
+            landmarks: As in `of`.
+
+        Returns:
+            (N, 3) likeness of eyes, mouth and skin: 1 is as real as a face of the person that the gallery has not seen,
+            0 unlike; a face that the gallery has seen may have up to about 1.3. NaN for a region outside the picture.
+
+        Raises:
+            ValueError: If there are not as many landmarks as crops.
+        """
+        points = _points_of(crops, landmarks)
+        found = [self._compare(*_view(crop.image, one)) for crop, one in zip(crops, points, strict=True)]
+        return np.array(found, float).reshape(-1, len(REGIONS)) / np.maximum(self.own, LEAST_OWN)
+
+    def _compare(self, gray: np.ndarray, regions: np.ndarray, time: float = 0.0, apart: float = 0.0) -> list[float]:
+        """SSIM of each region with the best of the real faces, without those nearer in time than `apart`."""
+        (numbers,) = (np.abs(self._times - time) >= apart).nonzero()
+        weights = np.stack([_shrink(region.astype(np.float32)) for region in regions])
+        squares = ((self._thumbnails[numbers] - _shrink(gray)) ** 2).reshape(len(numbers), -1)
+        costs = squares @ weights.reshape(len(REGIONS), -1).T
+        nearest = np.unique(np.argsort(costs, axis=0, kind="stable")[:CANDIDATES])
+        comparison = _Comparison(gray)
+        maps = [comparison.ssim(self.pictures[numbers[index]]) for index in nearest]
+        return [max(float(one[region].mean()) for one in maps) if region.any() else np.nan for region in regions]
+
+
+def name_worst(likeness: np.ndarray) -> Worst | None:
+    """Finds the face and the region with the least likeness.
+
+    Args:
+        likeness: (N, 3) from `LikenessGallery.measure`.
+
+    Returns:
+        Which it is; None if nothing was measured.
+    """
+    if not np.isfinite(likeness).any():
+        return None
+    index, region = np.unravel_index(np.nanargmin(likeness), np.shape(likeness))
+    return Worst(int(index), REGIONS[region], float(likeness[index, region]))
+
+
+class _Comparison:
+    """One face, and what is computed of it only once."""
+
+    def __init__(self, gray: np.ndarray):
+        self._gray, self._bytes = gray, _to_bytes(gray)
+        self._mean = _blur(gray)
+        self._variance = _blur(gray * gray) - self._mean**2
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._y, self._x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
+
+    def ssim(self, other: np.ndarray) -> np.ndarray:
+        """(SIDE, SIDE) SSIM with another face that is first registered to this one."""
+        flow = cv2.GaussianBlur(self._flow.calc(self._bytes, _to_bytes(other), None), (0, 0), FLOW_SIGMA)
+        place = self._x + flow[..., 0], self._y + flow[..., 1]
+        moved = cv2.remap(other, *place, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        mean = _blur(moved)
+        variance = _blur(moved * moved) - mean**2
+        covariance = _blur(self._gray * moved) - self._mean * mean
+        means = (2 * self._mean * mean + MEAN_CONSTANT) / (self._mean**2 + mean**2 + MEAN_CONSTANT)
+        return means * (2 * covariance + PATTERN_CONSTANT) / (self._variance + variance + PATTERN_CONSTANT)
+
+
+def _points_of(crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None) -> list[np.ndarray]:
+    if landmarks is None:
+        return [crop.landmarks for crop in crops]
+    if len(landmarks) != len(crops):
+        raise ValueError(f"expected landmarks of each of {len(crops)} crops, got {len(landmarks)}")
+    return [np.asarray(one, float) for one in landmarks]
+
+
+def _even_step(count: int) -> float:
+    """Seconds between crops of unknown times, so that `APART` is `APART_SHARE` of them, but never nothing."""
+    return APART / max(1.0, round(APART_SHARE * count))
+
+
+def _view(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The gray face at mean 0 and variance 1 over its regions, and (3, SIDE, SIDE) bool, the regions."""
+    matrix = similarity_transform(five_points(landmarks), template_points(SIDE))
+    gray = cv2.cvtColor(warp_frame(image, matrix, SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    points = map_points(matrix, landmarks)
+    eyes, mouth, face = (_fill(part_outlines(points, SIDE, part)) for part in (Part.EYES, Part.MOUTH, Part.FACE))
+    if len(points) == 5:
+        (outline,) = part_outlines(points, SIDE, Part.FACE)
+        centre = outline.mean(axis=0)
+        face = _fill([centre + ELLIPSE_SHARE * (outline - centre)])
+    face[: _brow_line(points)] = False
+    inside = gray[face | eyes | mouth]
+    gray = (gray - inside.mean()) / max(1.0, inside.std()) if inside.size else gray * 0
+    return gray, np.stack([eyes, mouth, face & ~eyes & ~mouth])
+
+
+def _brow_line(points: np.ndarray) -> int:
+    """The first row of the picture that is below the brows."""
+    return max(0, round(five_points(points)[:2, 1].mean() - BROW_HEIGHT * EYE_DISTANCE * SIDE))
+
+
+def _fill(outlines: list[np.ndarray]) -> np.ndarray:
+    """(SIDE, SIDE) bool, inside any of the convex outlines."""
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    for outline in outlines:
+        cv2.fillConvexPoly(mask, np.round(outline).astype(np.int32), 1)
+    return mask.astype(bool)
+
+
+def _to_bytes(gray: np.ndarray) -> np.ndarray:
+    return np.clip(128 + 40 * gray, 0, 255).astype(np.uint8)
+
+
+def _shrink(gray: np.ndarray) -> np.ndarray:
+    return cv2.resize(gray, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+
+
+def _blur(gray: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(gray, (0, 0), SIGMA)
