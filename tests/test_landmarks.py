@@ -17,6 +17,7 @@ from faceswap_lib.faces.align import EYE_DISTANCE, five_points, invert_affine, m
 from faceswap_lib.faces.landmarks import FINDERS, LandmarkFinder, available_landmarks, open_landmark_finder
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.landmarks_fan import VIEW_OF_CROP, FanFinder, read_peaks
+from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.media import read_frames
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68
@@ -99,13 +100,20 @@ def dlib_finder() -> DlibFinder:
     return DlibFinder()
 
 
+@pytest.fixture(scope="module")
+def mesh_finder() -> MeshFinder:
+    if lack := MeshFinder.missing():
+        pytest.skip(lack)
+    return MeshFinder()
+
+
 @pytest.fixture(params=FINDERS)
 def finder_and_crops(request, portrait_crops) -> tuple[LandmarkFinder, list[FaceCrop]]:
     """Each backend and crops in which it finds a face."""
     if request.param == "face-alignment":
         return request.getfixturevalue("fan"), [colour_crop(), colour_crop(move=(4, -6))]
-    if request.param == "dlib":
-        return request.getfixturevalue("dlib_finder"), portrait_crops
+    if request.param in ("dlib", "mesh"):
+        return request.getfixturevalue(f"{request.param}_finder"), portrait_crops
     return open_landmark_finder("five"), portrait_crops
 
 
@@ -278,10 +286,13 @@ def test_a_damaged_file_stays_and_is_named(empty_home):
 def test_without_any_package_the_five_are_taken(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "face_alignment", None)
     monkeypatch.setitem(sys.modules, "dlib", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[landmarks\]'"):
         open_landmark_finder("face-alignment")
     with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[dlib\]'"):
         open_landmark_finder("dlib")
+    with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[mesh\]'"):
+        open_landmark_finder("mesh")
     landmarks._tell_choice.cache_clear()
     with caplog.at_level(logging.DEBUG):
         assert open_landmark_finder().name == open_landmark_finder().name == "five"
@@ -289,13 +300,14 @@ def test_without_any_package_the_five_are_taken(monkeypatch, caplog):
     assert [text.partition(": ")[2].partition(": ")[0] for text in passed_over] == [
         "passed over face-alignment",
         "passed over dlib",
+        "passed over mesh",
     ] * 2
     assert all("pip install" in text for text in passed_over)
     (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]  # once a process
-    assert "five points" in told and "pip install 'faceswap_lib[dlib]'" in told
+    assert "five points" in told and "pip install 'faceswap_lib[mesh]'" in told
     lacks = available_landmarks()
-    assert list(lacks) == ["face-alignment", "dlib", "five"] and lacks["five"] is None
-    assert "pip install" in lacks["face-alignment"] and "pip install" in lacks["dlib"]
+    assert list(lacks) == ["face-alignment", "dlib", "mesh", "five"] and lacks["five"] is None
+    assert all("pip install" in lacks[name] for name in ("face-alignment", "dlib", "mesh"))
 
 
 def test_dlib_without_its_trees_says_what_to_do(monkeypatch):

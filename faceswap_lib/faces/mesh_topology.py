@@ -1,0 +1,50 @@
+"""Which of the mesh's points lies where: the vertex numbers of MediaPipe's canonical face model.
+
+Left and right are those of the picture. Numbers 0 to 467 are the mesh's, 468 to 472 the iris of the eye on the left
+(center first, then four points of its border), 473 to 477 that of the eye on the right.
+
+Source: `canonical_face_model.obj` of MediaPipe, and Kartynnik et al., "Real-time Facial Surface Geometry from Monocular
+Video on Mobile GPUs", 2019. Which vertex is nearest to which of the 68 points of iBUG 300-W was read off both drawings
+and checked on portraits; `benchmarks/landmarks.py` measures how near.
+"""
+
+import numpy as np
+
+POINTS = 478
+IRIS_LEFT, IRIS_RIGHT = slice(468, 473), slice(473, 478)
+
+OVAL = (
+    *(10, 109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148),
+    *(152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356, 389, 251, 284, 332, 297, 338),
+)
+"""The face's border, from the middle of the forehead down on the left, around the chin and up on the right."""
+
+# The order in which the iris network gives an eye's 71 points: lower and upper lid, then rings around them, then brow.
+EYE_LEFT = (
+    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173),
+    *(130, 25, 110, 24, 23, 22, 26, 112, 243, 247, 30, 29, 27, 28, 56, 190),
+    *(226, 31, 228, 229, 230, 231, 232, 233, 244, 113, 225, 224, 223, 222, 221, 189),
+    *(35, 124, 46, 53, 52, 65, 143, 111, 117, 118, 119, 120, 121, 128, 245),
+    *(156, 70, 63, 105, 66, 107, 55, 193),
+)
+EYE_RIGHT = (
+    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398),
+    *(359, 255, 339, 254, 253, 252, 256, 341, 463, 467, 260, 259, 257, 258, 286, 414),
+    *(446, 261, 448, 449, 450, 451, 452, 453, 464, 342, 445, 444, 443, 442, 441, 413),
+    *(265, 353, 276, 283, 282, 295, 372, 340, 346, 347, 348, 349, 350, 357, 465),
+    *(383, 300, 293, 334, 296, 336, 285, 417),
+)
+LIDS = 16
+"""How many of an eye's 71 points are its lids, the first of them."""
+
+IBUG_68 = np.array(
+    (
+        *(127, 234, 93, 132, 58, 136, 149, 176, 152, 400, 378, 365, 288, 361, 323, 454, 356),  # 0-16, outline
+        *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),  # 17-26, brows
+        *(168, 197, 5, 4, 98, 97, 2, 326, 327),  # 27-35, nose
+        *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),  # 36-47, eyes
+        *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),  # 48-59, outer lips
+        *(78, 82, 13, 312, 308, 317, 14, 87),  # 60-67, inner lips
+    )
+)
+"""(68,) the vertex that stands for each of the 68 points of iBUG 300-W."""
