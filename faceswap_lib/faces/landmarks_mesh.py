@@ -12,8 +12,8 @@ import numpy as np
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh, find_mesh
+from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.faces.mesh_network import MeshNetworks, find_lack
-from faceswap_lib.faces.mesh_topology import IBUG_68
 
 
 class MeshFinder:
@@ -39,13 +39,8 @@ class MeshFinder:
     def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
         """Finds (68, 2) landmarks of each crop; of one in which no face is seen its own five. See `LandmarkFinder`."""
         pairs = zip(crops, self.find_meshes(crops), strict=True)
-        return [landmarks_68(mesh) if mesh.presence >= PRESENT else crop.landmarks.copy() for crop, mesh in pairs]
+        return [correct_68(mesh.points) if mesh.presence >= PRESENT else crop.landmarks.copy() for crop, mesh in pairs]
 
     def find_meshes(self, crops: Sequence[FaceCrop]) -> list[FaceMesh]:
         """Finds the dense mesh of each crop, whether it shows a face (see `FaceMesh.presence`) or not."""
         return [find_mesh(self._networks, crop) for crop in crops]
-
-
-def landmarks_68(mesh: FaceMesh) -> np.ndarray:
-    """Derives the 68 points of iBUG 300-W from a mesh, (68, 2) x, y in pixels of its crop."""
-    return mesh.points[IBUG_68, :2].copy()
