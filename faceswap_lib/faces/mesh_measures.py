@@ -12,11 +12,11 @@ from faceswap_lib.faces.mesh_landmarks import mouth_gap
 from faceswap_lib.faces.mesh_topology import IRIS_LEFT, IRIS_RIGHT
 
 EYES = (((33, 133), (160, 144), (158, 153), IRIS_LEFT), ((362, 263), (385, 380), (387, 373), IRIS_RIGHT))
-"""Per eye the vertices of its corners, the left of the picture first, of two pairs of opposite lids, and of its iris."""
+"""Per eye, the left of the picture first: the vertices of its corners, of two pairs of opposite lids, of its iris."""
 
 CLOSED_EYE = 0.15
-"""Openness below which an eye has no gaze: the lids then hide most of the iris, and the network guesses it. Shut eyes of
-eight clips have 0.07 to 0.14."""
+"""Openness below which an eye has no gaze: the lids then hide most of the iris, and the network guesses it. Shut eyes
+of eight clips have 0.07 to 0.14."""
 
 _LEFT_AND_MIDDLE = {
     **{54: (-0.97, -0.61, 0.25), 67: (-0.58, -0.84, -0.14), 127: (-1.12, -0.01, 0.84), 234: (-1.10, 0.21, 0.93)},
