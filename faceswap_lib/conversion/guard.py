@@ -1,12 +1,21 @@
-"""Whether a conversion swapped anything, and if not, why that happens and what to do."""
+"""Whether a conversion swapped anything and what it shows is a face; if not, why that happens and what to do."""
 
 import dataclasses
+import pathlib
+import typing
 
 import numpy as np
 
 from faceswap_lib.conversion.convert import ConversionReport
 from faceswap_lib.conversion.people import People
-from faceswap_lib.faces import FaceCrop
+from faceswap_lib.conversion.swap_measures import FaceMeasures, measure_faces
+from faceswap_lib.conversion.swap_picture import write_worst
+from faceswap_lib.conversion.swap_reasons import Suspicion, find_reasons
+from faceswap_lib.faces import FaceCrop, FaceRefiner
+from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.likeness import REGIONS
+from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.facesets.manifest import MANIFEST
 
 COLLAPSED = 0.05
 """Mean attention mask below which the network leaves the picture to the input; a face fills half of its view."""
@@ -16,6 +25,29 @@ UNCHANGED = 3.0
 
 NEARER = 0.5
 """Share of the looked-at faces that must be nearer to the wanted person."""
+
+LEAST_LIKENESS = (0.6, 0.6, 0.55)
+"""Likeness of eyes, mouth and skin to the wanted person's own faces below which a region is none of that person's; the
+same as in the evaluation."""
+
+MOST_DRIFT = 0.16
+"""Distance of a face's landmarks from the input's, in eye distances, from which it is another expression or no face."""
+
+LOST_SCORE = 0.03
+"""Fall of the detector's confidence, of 1, from which it sees no clear face any more: it is sure of blurred faces and of
+eyes without pupils, and loses 0.01 to 0.17 where a face dissolves into colored pixels."""
+
+MOST_FAILED = 0.5
+"""Share of the looked-at faces from which the output as a whole has failed; fewer are told, but it is a swap."""
+
+TOLD_FAILED = 0.05
+"""Share from which they are told."""
+
+LEAST_FOLLOWING = 0.25
+"""Share of the input's motion below which the new face does not follow it; a pasted picture has at most 0.1."""
+
+CHECKS = "checks"
+"""Folder of the workspace in which the worst face of a conversion is kept."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +62,13 @@ class SwapCheck:
         to_wanted: The same from the wanted person.
         nearer: Share of them that is nearer to the wanted person.
         trouble: Why it is no swap and what to do; None if it is one.
+        likeness: Median likeness of eyes, mouth and skin to the wanted person's own faces, 1 as real as hers, 0 unlike;
+            None where there was nothing to compare with.
+        following: How much of the input's motion the new face makes, 1 all of it; None where the input hardly moves.
+        failed: Share of the faces that are unlike the wanted person in some region, that the detector hardly finds any
+            more, or whose landmarks are far from the input's; None where none of it was measured.
+        note: What part of it failed and why, where it is a swap all the same.
+        picture: The worst face: input, output and the wanted person in about this pose; None if none failed.
     """
 
     looked_at: int
@@ -39,6 +78,11 @@ class SwapCheck:
     to_wanted: float | None = None
     nearer: float | None = None
     trouble: str | None = None
+    likeness: tuple[float, float, float] | None = None
+    following: float | None = None
+    failed: float | None = None
+    note: str | None = None
+    picture: pathlib.Path | None = None
 
     def to_text(self) -> str:
         """Says in one plain sentence what the faces show; a person who knows no numbers of ours can read it."""
@@ -56,7 +100,16 @@ class SwapCheck:
 
 
 def check_swap(
-    report: ConversionReport, people: People | None, *, direction: str, step: int, code_shift: float | None = None
+    report: ConversionReport,
+    people: People | None,
+    *,
+    direction: str,
+    step: int,
+    code_shift: float | None = None,
+    wanted: Faceset | None = None,
+    detector: FaceRefiner | None = None,
+    finder: LandmarkFinder | None = None,
+    picture: pathlib.Path | None = None,
 ) -> SwapCheck:
     """Looks at the faces that a conversion kept, before and after.
 
@@ -66,21 +119,27 @@ def check_swap(
         direction: "a2b" or "b2a".
         step: How many steps the run was trained.
         code_shift: How far codes were told to move; None if they moved as far as it helps.
+        wanted: The faceset of the person whose face is put in; None looks at pixels and people alone.
+        detector: Reads faces where they must be.
+        finder: Finds 68 landmarks; None takes what is quick here.
+        picture: Where the worst face is written if some failed; None writes none.
 
     Returns:
         The numbers, and what is wrong if the output is no swap.
     """
     change = np.mean([_change(*sample) for sample in report.samples]) if report.samples else float("nan")
     check = SwapCheck(looked_at=len(report.samples), mask_mean=report.mask_mean, change=float(change))
+    if not report.samples:
+        return dataclasses.replace(check, trouble=_trouble(check, False, direction, step, code_shift))
+    before, after = (
+        [
+            FaceCrop(image=sample[which], landmarks=points, crop_from_frame=np.eye(2, 3))
+            for sample, points in zip(report.samples, report.points, strict=True)
+        ]
+        for which in (0, 1)
+    )
     was_wanted = False
-    if people is not None and report.samples:
-        before, after = (
-            [
-                FaceCrop(image=sample[which], landmarks=points, crop_from_frame=np.eye(2, 3))
-                for sample, points in zip(report.samples, report.points, strict=True)
-            ]
-            for which in (0, 1)
-        )
+    if people is not None:
         to_original, to_wanted = people.distances(after)
         originals = people.distances(before)
         was_wanted = bool(np.mean(originals[1] < originals[0]) > 0.5)
@@ -90,11 +149,99 @@ def check_swap(
             to_wanted=float(to_wanted.mean()),
             nearer=float(np.mean(to_wanted < to_original)),
         )
-    trouble = _trouble(check, was_wanted=was_wanted, direction=direction, step=step, code_shift=code_shift)
-    return dataclasses.replace(check, trouble=trouble)
+    trouble = _trouble(check, was_wanted, direction, step, code_shift)
+    if trouble is not None or wanted is None:
+        return dataclasses.replace(check, trouble=trouble)
+    measures = measure_faces(before, after, wanted=wanted, detector=detector, finder=finder)
+    return _look_closer(check, measures, before, after, wanted, step, picture)
 
 
-def _trouble(check: SwapCheck, *, was_wanted: bool, direction: str, step: int, code_shift: float | None) -> str | None:
+def find_wanted(workspace: Workspace, direction: str) -> Faceset | None:
+    """Opens the faceset of the person whose face a conversion puts in; None if it is no longer there.
+
+    Raises:
+        WorkspaceError: If it is there, but damaged.
+    """
+    side: typing.Literal["src", "dst"] = "dst" if direction == "a2b" else "src"
+    return Faceset.open(workspace, side) if (workspace.faces(side) / MANIFEST).is_file() else None
+
+
+def worst_path(workspace: Workspace, out: pathlib.Path) -> pathlib.Path:
+    """Says where the worst face of an output is kept: in the workspace, under the output's name."""
+    return workspace.root / CHECKS / f"{out.name}.worst.png"
+
+
+def _look_closer(
+    check: SwapCheck,
+    measures: FaceMeasures,
+    before: list[FaceCrop],
+    after: list[FaceCrop],
+    wanted: Faceset,
+    step: int,
+    picture: pathlib.Path | None,
+) -> SwapCheck:
+    """Judges whether the new faces are plausible and move with the input, and where not, why."""
+    faults = _find_faults(measures)
+    failed = np.any(list(faults.values()), axis=0)
+    likeness = None if measures.likeness is None else tuple(np.nanmedian(measures.likeness, axis=0).tolist())
+    check = dataclasses.replace(
+        check, likeness=likeness, following=measures.following, failed=float(failed.mean()), picture=None
+    )
+    is_still = measures.following is not None and measures.following < LEAST_FOLLOWING
+    if not is_still and failed.mean() < TOLD_FAILED:
+        return check
+    worst = int(np.argmax(_badness(measures)))
+    if picture is not None:
+        write_worst(picture, before[worst], after[worst], wanted)
+        check = dataclasses.replace(check, picture=picture)
+    if is_still and failed.mean() <= MOST_FAILED:
+        return dataclasses.replace(
+            check,
+            trouble=f"the new face does not move with the input (it makes {max(0.0, measures.following):.0%} of its "
+            "motion): a picture pasted over it would look like this; train on, and look at the previews",
+        )
+    kinds = [f"{said} in {flags.mean():.0%}" for said, flags in faults.items() if flags.mean() >= TOLD_FAILED]
+    reasons = find_reasons(Suspicion(before=before, points=measures.points, failed=failed, wanted=wanted, step=step))
+    said = f"{failed.mean():.0%} of {len(failed)} faces looked at are no plausible face of the wanted person: " + (
+        f"{', '.join(kinds)}. " + _say_reasons(reasons)
+    )
+    if is_still:
+        said += f". It also makes only {max(0.0, measures.following):.0%} of the input's motion"
+    return dataclasses.replace(check, **{"trouble" if failed.mean() > MOST_FAILED else "note": said})
+
+
+def _find_faults(measures: FaceMeasures) -> dict[str, np.ndarray]:
+    """Which faces fail, by how that is said; (N,) bool each."""
+    faults = {}
+    if measures.likeness is not None:
+        for region, column, least in zip(REGIONS, measures.likeness.T, LEAST_LIKENESS, strict=True):
+            faults[f"{region} unlike any real picture of that person"] = column < least
+    faults["landmarks far from the input's"] = np.nan_to_num(measures.drift) > MOST_DRIFT
+    if measures.scores is not None:
+        faults["the detector hardly finds a face"] = measures.scores[:, 1] < measures.scores[:, 0] - LOST_SCORE
+    return faults
+
+
+def _badness(measures: FaceMeasures) -> np.ndarray:
+    """(N,) how far each face is beyond the limits, to find the worst."""
+    bad = np.nan_to_num(measures.drift) / MOST_DRIFT
+    if measures.likeness is not None:
+        short = 1 - np.nan_to_num(measures.likeness, nan=1.0) / np.array(LEAST_LIKENESS)
+        bad = bad + short.max(axis=1)
+    return bad
+
+
+def _say_reasons(reasons: list[str]) -> str:
+    if not reasons:
+        return (
+            "Nothing of what usually spoils a swap was found (poses, expressions, crops, steps, light, size): train "
+            "on, and look at the previews"
+        )
+    first, *others = reasons[:3]
+    return f"Most likely because {first}" + "".join(f"; also, {other}" for other in others)
+
+
+def _trouble(check: SwapCheck, was_wanted: bool, direction: str, step: int, code_shift: float | None) -> str | None:
     other = "b2a" if direction == "a2b" else "a2b"
     if was_wanted:
         return (

@@ -16,6 +16,9 @@ from faceswap_lib.facesets.manifest import CropRecord
 from faceswap_lib.facesets.pose_measures import EXPRESSION, POSE, YAW, PoseMeasure, measure_poses
 from faceswap_lib.facesets.source import read_source
 
+FEW_CROPS = 200
+"""Crops below which a faceset is small; what one short clip of a talking head gives."""
+
 TOLD_SHARE = 0.03
 """Share of the faces from which a gap is told: with the other half of the same clip, a half has fewer."""
 

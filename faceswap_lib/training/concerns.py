@@ -10,14 +10,13 @@ import numpy as np
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces.identity import DlibEmbedder, FaceEmbedder
 from faceswap_lib.facesets import Faceset, FacesetArrays
-from faceswap_lib.facesets.pose_coverage import FacesetPoses, compare_poses
+from faceswap_lib.facesets.pose_coverage import FEW_CROPS, FacesetPoses, compare_poses
 from faceswap_lib.facesets.source import SOURCE
 from faceswap_lib.files import read_json
 
 logger = logging.getLogger(__name__)
 
-FEW = 200
-"""Crops below which a faceset is small; what one short clip of a talking head gives."""
+FEW = FEW_CROPS
 
 LITTLE_TURN = 0.04
 """Spread of the nose's place between the eyes, in eye distances, below which a head hardly turns; clips of people who
