@@ -13,6 +13,7 @@ from faceswap_lib.evaluation.summary import Summary, summarise
 
 FRAME = np.full((40, 90, 3), 120, np.uint8)
 SERIES = ("to_wanted", "to_original", "landmark_error", "face_score", "sharpness", "background", "coverage")
+SERIES += ("eyes_likeness", "mouth_likeness", "skin_likeness")
 VALUES = {name: 0.101 + 0.013 * index for index, name in enumerate(METRICS)}
 
 
@@ -56,7 +57,7 @@ def test_a_page_says_all_that_the_report_knows(tmp_path):
         value, unit, better, *_ = row_of(page, name)
         assert value == say_number(VALUES[name]) and unit == METRICS[name].unit and better
     assert all(f"<span>{name}</span>" in page for name in PARTS) and page.count("<span>0.92</span>") == len(PARTS)
-    assert "best, frame 7" in page and page.count("data:image/jpeg") == 2 and page.count("data:image/png") == 6
+    assert "best, frame 7" in page and page.count("data:image/jpeg") == 2 and page.count("data:image/png") == 7
     assert row_of(page, "frontal") == ["50", "71.2"] and "No frame has a brightness." in page
     assert "Nothing was left out." in page and "Not drawn" not in page and "dlib" in page
     assert not re.findall(r'(?:src|href)="(?!data:)', page) and "<script" not in page
@@ -70,7 +71,7 @@ def test_the_best_of_the_columns_measured_on_the_same_frames_is_bold(tmp_path):
     assert row_of(page, "ssim")[3:5] == ["0.500", "0.250"]
 
 
-def test_what_was_not_measured_is_a_dash_and_says_why(tmp_path):
+def test_what_was_not_measured_has_no_row_of_dashes_and_says_why(tmp_path):
     report = report_of(
         values={"to_wanted": None, "gaze_error": None, "seam": np.nan},
         summary=Summary(score=None, parts={"face": 0.5}, verdict="Something was swapped."),
@@ -79,9 +80,14 @@ def test_what_was_not_measured_is_a_dash_and_says_why(tmp_path):
         breakdown={},
     )
     page = page_of(tmp_path, report)
-    assert re.search(r'class="large">- ', page) and page.count("<span>-</span>") == len(PARTS) - 1
-    assert row_of(page, "to_wanted")[0] == "-" and row_of(page, "to_wanted")[-1].endswith("Not measured: no network")
-    assert row_of(page, "gaze_error")[-1].endswith("no frame gave a number") and row_of(page, "seam")[0] == "-"
+    assert re.search(r'class="large">- ', page) and "<span>-</span>" not in page
+    others = ", ".join(name for name in PARTS if name != "face")
+    assert f"Parts that were not measured, and do not count: {others}." in page
+    assert not re.search(r'<th scope="row">(to_wanted|seam)</th>', page)
+    assert "Not measured: to_wanted (no network)." in page
+    assert (
+        "Not measured: gaze_error (no frame gave a number)." in page and "Not measured: seam (no reason noted)." in page
+    )
     assert row_of(page, "identity") == ["no network"] and "Nothing was left out." not in page
 
 
@@ -98,7 +104,7 @@ def test_series_without_numbers_are_left_out_with_a_note(tmp_path):
     del series["coverage"]
     page = page_of(tmp_path, report_of(series=series))
     assert "no frame has a number: to_original, face_score, coverage." in page
-    assert page.count("data:image/png") == 4
+    assert page.count("data:image/png") == 5
     assert "no frame has a number" in page_of(tmp_path, report_of(series={}))
 
 

@@ -7,11 +7,13 @@ import numpy as np
 from faceswap_lib.evaluation import motion, points
 from faceswap_lib.evaluation.measure import SIDES, Measurer, mean_of_known
 from faceswap_lib.evaluation.metrics import METRICS
+from faceswap_lib.evaluation.retrieval import cosine_similarity, embedding_change, retrieval_rate
+from faceswap_lib.evaluation.verdict import LEAST_LIKENESS
 
 BROKEN_DOWN = ("landmark_error", "expression_error", "sharpness", "face_score", "coverage")
 """Metrics given for classes of frames."""
 
-MEDIANS = ("background", "sharpness", "seam")
+MEDIANS = ("background", "sharpness", "seam", "eyes_likeness", "mouth_likeness", "skin_likeness")
 """Metrics of which the median over the frames is reported; of the others it is the mean."""
 
 
@@ -25,6 +27,7 @@ class People:
         before: Mean distance of the original's faces to `wanted`.
         within: Mean distance of the wanted person's faces to `wanted`.
         same_person: The network's own line between one person and two.
+        others: (M, D) averages of further people; with the two they are the gallery of ID retrieval.
     """
 
     original: np.ndarray
@@ -32,14 +35,18 @@ class People:
     before: float
     within: float
     same_person: float
+    others: np.ndarray
 
 
-def collect_values(measurer: Measurer, people: People | None) -> dict[str, float | None]:
+def collect_values(
+    measurer: Measurer, people: People | None, likeness_before: float | None = None
+) -> dict[str, float | None]:
     """Makes one number of each metric.
 
     Args:
         measurer: Has seen all frames.
-        people: What the inputs give; None leaves identity out.
+        people: What the inputs give; None leaves out what a recognition network says.
+        likeness_before: Likeness of the original's own faces to the wanted person's; None where it was not measured.
 
     Returns:
         By name, in the order of `METRICS`; None where no frame gave a number.
@@ -50,9 +57,12 @@ def collect_values(measurer: Measurer, people: People | None) -> dict[str, float
         if len(known):
             values[name] = float(np.median(known) if name in MEDIANS else known.mean())
     values |= _measure_motion(measurer)
+    values |= _measure_likeness(measurer, likeness_before)
     found = [embedding for embedding in measurer.embeddings if embedding is not None]
     if people is not None and found:
         values |= _measure_identity(np.array(found), people)
+        changes = [embedding_change(side) for side in (measurer.own_embeddings, measurer.embeddings)]
+        values["identity_steadiness"] = changes[1] / changes[0]
     return {name: values[name] if np.isfinite(values.get(name, np.nan)) else None for name in METRICS}
 
 
@@ -66,7 +76,27 @@ def _measure_motion(measurer: Measurer) -> dict[str, float]:
         "jitter": jitters[1] / jitters[0],
         "flicker": flickers[1] / flickers[0],
         "expression_agreement": points.expression_agreement(expressions["swapped"], expressions["original"]),
+        "motion_agreement": _measure_motion_agreement(measurer),
     }
+
+
+def _measure_motion_agreement(measurer: Measurer) -> float:
+    new, old = (np.array(measurer.views[side]) for side in ("swapped", "original"))
+    return motion.motion_agreement(new, old) if len(new) else float("nan")
+
+
+def _measure_likeness(measurer: Measurer, before: float | None) -> dict[str, float]:
+    """In how many frames no region fails, and which person explains the faces better."""
+    regions = np.array([measurer.series[name] for name in LEAST_LIKENESS]).T
+    regions = regions[np.isfinite(regions).all(axis=1)]
+    wanted, original = (np.array(measurer.series[f"likeness_to_{who}"]) for who in ("wanted", "original"))
+    both = np.isfinite(wanted) & np.isfinite(original)
+    values = {}
+    if len(regions):
+        values["plausible"] = 100 * float((regions >= list(LEAST_LIKENESS.values())).all(axis=1).mean())
+    if both.any():
+        values["more_like_wanted"] = 100 * float((wanted > original)[both].mean())
+    return values if before is None else values | {"likeness_before": before}
 
 
 def _measure_identity(embeddings: np.ndarray, people: People) -> dict[str, float]:
@@ -81,6 +111,8 @@ def _measure_identity(embeddings: np.ndarray, people: People) -> dict[str, float
         "same_person": 100 * float((to_wanted < people.same_person).mean()),
         "before": people.before,
         "within": people.within,
+        "id_retrieval": retrieval_rate(embeddings, np.stack([people.wanted, people.original, *people.others]), 0),
+        "id_similarity": float(cosine_similarity(embeddings, people.wanted[None]).mean()),
     }
 
 

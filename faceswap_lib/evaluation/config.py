@@ -17,8 +17,12 @@ class EvaluateConfig:
         Doc("which network says who a face is; auto takes the first that works here, none leaves identity out"),
     ] = "auto"
     recognition_file: Annotated[str, Doc("the network's file, for onnx and vggface; empty: where it is usually")] = ""
+    gallery: Annotated[
+        tuple[str, ...],
+        Doc("other people for ID retrieval: videos of one person each, or folders of crops with their manifest"),
+    ] = ()
     points: Annotated[LandmarkBackend, Doc("who finds the landmarks; auto takes the first that works here")] = "auto"
-    recognise_every: Annotated[int, Doc("measure identity and perceptual distance in every n-th frame")] = 5
+    recognise_every: Annotated[int, Doc("measure identity, likeness and perceptual distance in every n-th frame")] = 5
     baseline_frames: Annotated[
         int, Doc("frames from the middle of the video on which the baselines are measured too; 0 leaves them out")
     ] = 60

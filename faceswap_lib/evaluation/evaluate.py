@@ -1,20 +1,23 @@
 """Evaluating a swapped video: one pass over it and its original, then the report."""
 
+import dataclasses
 import pathlib
 import typing
 
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.evaluation.baselines import BASELINES, Crops, collect_crops
+from faceswap_lib.evaluation.baselines import BASELINES, Crops
 from faceswap_lib.evaluation.collect import People, break_down, collect_series, collect_values
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.identity import open_identity
 from faceswap_lib.evaluation.measure import Measurer, Tools
 from faceswap_lib.evaluation.metrics import METRICS
+from faceswap_lib.evaluation.own_faces import OwnFaces, collect_own_faces
 from faceswap_lib.evaluation.perceptual import open_perceptual
 from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.report_page import write_report_page
+from faceswap_lib.evaluation.retrieval import SAMPLES, embed_others
 from faceswap_lib.evaluation.summary import summarise
 from faceswap_lib.faces import ClipTracks, DetectConfig, Face, MtcnnDetector, TrackConfig
 from faceswap_lib.faces.choose import embed_samples
@@ -23,8 +26,8 @@ from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.progress import show_progress
 
-PERSON_SAMPLES = 25
-"""Faces of a person that are averaged."""
+BEFORE_SAMPLES = 20
+"""Faces of the original person whose likeness to the wanted one is measured."""
 
 
 def evaluate_video(
@@ -69,7 +72,11 @@ def evaluate_video(
     tracks, wanted_tracks = (_track(video, detector, options) for video in (original, identity))
     tools, networks = _open_tools(config, detector, skipped)
     people = _meet_people(tools, original, tracks, identity, wanted_tracks)
-    crops = collect_crops(identity, wanted_tracks, tools.finder) if config.baseline_frames else []
+    if people is not None:
+        people = _add_others(people, config, tools, networks)
+    own, wanted = (collect_own_faces(v, t, tools.finder) for v, t in ((original, tracks), (identity, wanted_tracks)))
+    tools = dataclasses.replace(tools, original=own.open_gallery(), wanted=wanted.open_gallery())
+    likeness_before = _compare_before(tools, own, skipped)
     faces = [next(iter(found.values()), None) for found in tracks.faces]
     measurer = Measurer(tools)
     pairs = zip(read_frames(original), _last_panels(swapped, info.width), strict=True)
@@ -77,18 +84,22 @@ def evaluate_video(
         faces, show_progress(pairs, "measure", len(faces), disable=not progress), strict=True
     ):
         measurer.add(before, after, face)
-    values = collect_values(measurer, people)
+    values = collect_values(measurer, people, likeness_before)
     _explain_missing(values, skipped)
+    series = collect_series(measurer, people)
+    summary = summarise(values, _find_worst(series))
+    networks["identity"] = _describe_identity(values, people)
+    crops = list(zip((crop.image for crop in wanted.crops), wanted.landmarks, strict=True))
     return Report(
         inputs={"swapped": swapped.name, "original": original.name, "identity": identity.name},
         networks=networks,
         frames=len(faces),
         fps=float(info.fps),
-        summary=summarise(values),
+        summary=summary,
         values=values,
         skipped=skipped,
-        series=collect_series(measurer, people),
-        baselines=_measure_baselines(config, tools, people, original, swapped, faces, crops),
+        series=series,
+        baselines=_measure_baselines(config, tools, people, likeness_before, original, swapped, faces, crops),
         breakdown=break_down(measurer),
     )
 
@@ -143,7 +154,7 @@ def _meet_people(
     if tools.embedder is None:
         return None
     a, b = (
-        np.concatenate(embed_samples(found, video, tools.embedder, PERSON_SAMPLES))
+        np.concatenate(embed_samples(found, video, tools.embedder, SAMPLES))
         for found, video in ((tracks, original), (wanted_tracks, identity))
     )
     wanted = b.mean(axis=0)
@@ -153,7 +164,48 @@ def _meet_people(
         before=float(np.linalg.norm(a - wanted, axis=1).mean()),
         within=float(np.linalg.norm(b - wanted, axis=1).mean()),
         same_person=tools.embedder.same_person,
+        others=np.empty((0, a.shape[1])),
     )
+
+
+def _add_others(people: People, config: EvaluateConfig, tools: Tools, networks: dict[str, str]) -> People:
+    """Adds the further people of the gallery, and notes who is in it; the two themselves are not added again."""
+    two = np.stack([people.original, people.wanted])
+    others = {
+        name: row
+        for name, row in embed_others(config.gallery, tools.refiner, tools.embedder).items()
+        if np.linalg.norm(two - row, axis=1).min() > people.same_person
+    }
+    names = ", ".join(["the two of the videos", *(pathlib.Path(name).name for name in others)])
+    networks["gallery of ID retrieval"] = f"{2 + len(others)} people: {names}"
+    return dataclasses.replace(people, others=np.array([*others.values()]).reshape(-1, two.shape[1]))
+
+
+def _compare_before(tools: Tools, own: OwnFaces, skipped: dict[str, str]) -> float | None:
+    """Measures the likeness of the original's own faces to the wanted person's, the lower end of the scale."""
+    if tools.wanted is None or not own.crops:
+        skipped["likeness"] = "needs two faces of the wanted person at different times"
+        return None
+    chosen = np.linspace(0, len(own.crops) - 1, min(BEFORE_SAMPLES, len(own.crops))).astype(int)
+    measured = tools.wanted.measure([own.crops[i] for i in chosen], [own.landmarks[i] for i in chosen])
+    return float(np.nanmean(measured))
+
+
+def _find_worst(series: dict[str, np.ndarray]) -> dict[str, int]:
+    """The frame in which each metric that should be high is lowest."""
+    return {
+        name: int(np.nanargmin(numbers))
+        for name, numbers in series.items()
+        if name in METRICS and METRICS[name].better == "higher" and np.isfinite(numbers).any()
+    }
+
+
+def _describe_identity(values: dict[str, float | None], people: People | None) -> str:
+    if people is not None and values["to_wanted"] is not None:
+        return "the recognition network"
+    if values["likeness_to_wanted"] is not None:
+        return "likeness of regions to either person's own faces, since no recognition network works here"
+    return "not measured"
 
 
 def _explain_missing(values: dict[str, float | None], skipped: dict[str, str]) -> None:
@@ -167,6 +219,7 @@ def _measure_baselines(
     config: EvaluateConfig,
     tools: Tools,
     people: People | None,
+    likeness_before: float | None,
     original: pathlib.Path,
     swapped: pathlib.Path,
     faces: list[Face | None],
@@ -186,7 +239,7 @@ def _measure_baselines(
         measurers["swap"].add(frame, result[:, -width:], face)
         for name, baseline in BASELINES.items():
             measurers[name].add(frame, frame if face is None else baseline(frame, face, tools.finder, crops), face)
-    return {name: collect_values(measurer, people) for name, measurer in measurers.items()}
+    return {name: collect_values(measurer, people, likeness_before) for name, measurer in measurers.items()}
 
 
 def evaluate_to_page(

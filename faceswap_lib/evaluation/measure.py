@@ -16,6 +16,7 @@ from faceswap_lib.faces.align import invert_affine, map_points
 from faceswap_lib.faces.detect import FaceRefiner
 from faceswap_lib.faces.identity import FaceEmbedder
 from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.likeness import REGIONS, LikenessGallery, expression_view
 
 REACH = 1.5
 """Half the side of the square around a face in which the change is looked for, in sides of the crop."""
@@ -25,6 +26,7 @@ COLUMNS = (
     *("background", "coverage", "leaked", "seam"),
     *("landmark_error", "expression_error", "pose_error", "eyes_error", "mouth_error", "gaze_error", "yaw"),
     *("flicker_original", "flicker_swapped"),
+    *("eyes_likeness", "mouth_likeness", "skin_likeness", "likeness_to_wanted", "likeness_to_original"),
 )
 """What is measured of every frame."""
 
@@ -40,13 +42,17 @@ class Tools:
         finder: Finds its landmarks.
         embedder: Says who it is; None leaves identity out.
         perceptual: Says how different two crops look; None leaves it out.
-        every: Identity and perceptual distance are measured in every n-th frame.
+        wanted: The wanted person's own faces; None leaves likeness to them out.
+        original: The original person's.
+        every: Identity, likeness and perceptual distance are measured in every n-th frame.
     """
 
     refiner: FaceRefiner
     finder: LandmarkFinder
     embedder: FaceEmbedder | None = None
     perceptual: typing.Callable[[np.ndarray, np.ndarray], float] | None = None
+    wanted: LikenessGallery | None = None
+    original: LikenessGallery | None = None
     every: int = 5
 
 
@@ -71,6 +77,8 @@ class Measurer:
     Attributes:
         series: By name, as in `COLUMNS`, one number per frame.
         embeddings: (D,) per frame, None where identity was not measured.
+        own_embeddings: The same of the original's faces.
+        views: By side eyes and mouth of every n-th frame that shows a face, as from `expression_view`.
         paths: By side the detector's five points of every frame, (5, 2), NaN without a face.
         expressions: By side the expression of every frame, (K,), NaN without a face or with five landmarks.
     """
@@ -79,6 +87,8 @@ class Measurer:
         self._tools = tools
         self.series: dict[str, list[float]] = {name: [] for name in COLUMNS}
         self.embeddings: list[np.ndarray | None] = []
+        self.own_embeddings: list[np.ndarray | None] = []
+        self.views: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
         self.paths: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
         self.expressions: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
         self._last: tuple[Look, Look] | None = None
@@ -92,7 +102,7 @@ class Measurer:
             face: The original's face, in pixels of the frame; None if it shows none.
         """
         values: dict[str, float] = {}
-        looks, embedding = None, None
+        looks, embedding, own_embedding = None, None, None
         is_sample = len(self.embeddings) % self._tools.every == 0
         if face is not None:
             matrix = crop_from_frame(face)
@@ -106,11 +116,16 @@ class Measurer:
                 values |= _measure_flicker(self._last, looks, inside)
             if is_sample and self._tools.perceptual:
                 values["perceptual"] = self._tools.perceptual(before.crop.image, after.crop.image)
+            if is_sample:
+                values |= _measure_likeness(after, known, self._tools)
+                for side, look in zip(SIDES, looks, strict=True):
+                    self.views[side].append(expression_view(look.crop.image, look.crop.landmarks))
             if is_sample and self._tools.embedder:
-                (embedding,) = self._tools.embedder.embed([after.crop])
+                own_embedding, embedding = self._tools.embedder.embed([before.crop, after.crop])
         for name, numbers in self.series.items():
             numbers.append(values.get(name, np.nan))
         self.embeddings.append(embedding)
+        self.own_embeddings.append(own_embedding)
         self._note_motion(looks)
         self._last = looks
 
@@ -145,6 +160,19 @@ def _compare_pictures(before: Look, after: Look, inside: np.ndarray) -> dict[str
     if before.face is not None:
         values["found"] = 100.0 * (after.face is not None)
         values["face_score"] = (after.face.score if after.face else 0.0) / before.face.score
+    return values
+
+
+def _measure_likeness(after: Look, known: np.ndarray, tools: Tools) -> dict[str, float]:
+    """Holds a new face against both people's own; where none was found in it, where the original's is."""
+    points = [known if after.landmarks is None else after.landmarks]
+    values = {}
+    if tools.wanted is not None:
+        (likeness,) = tools.wanted.measure([after.crop], points)
+        values |= {f"{name}_likeness": float(one) for name, one in zip(REGIONS, likeness, strict=True)}
+        values["likeness_to_wanted"] = float(likeness.mean())
+    if tools.original is not None:
+        values["likeness_to_original"] = float(tools.original.measure([after.crop], points).mean())
     return values
 
 

@@ -44,6 +44,48 @@ METRICS = {
     "within": Metric(
         text="distance of the wanted person's own faces to their average", better="none", group="identity"
     ),
+    "id_retrieval": Metric(
+        text="ID retrieval: faces whose most similar person in the gallery is the wanted one",
+        better="higher",
+        unit="%",
+        group="identity",
+    ),
+    "id_similarity": Metric(
+        text="ID similarity: cosine to the wanted person's average", better="higher", group="identity"
+    ),
+    "identity_steadiness": Metric(
+        text="change of the embedding from one measured frame to the next, against the original's",
+        better="one",
+        group="identity",
+    ),
+    "eyes_likeness": Metric(
+        text="likeness of the eyes to the wanted person's own, 1 = as real as a held-out frame",
+        better="higher",
+        group="likeness",
+    ),
+    "mouth_likeness": Metric(text="likeness of the mouth", better="higher", group="likeness"),
+    "skin_likeness": Metric(text="likeness of the rest of the face below the brows", better="higher", group="likeness"),
+    "plausible": Metric(
+        text="measured frames in which none of the three falls below its limit",
+        better="higher",
+        unit="%",
+        group="likeness",
+    ),
+    "likeness_to_wanted": Metric(
+        text="likeness of the face to the wanted person's own, mean of the regions", better="higher", group="likeness"
+    ),
+    "likeness_to_original": Metric(
+        text="likeness of the face to the original person's own", better="lower", group="likeness"
+    ),
+    "more_like_wanted": Metric(
+        text="frames whose face the wanted person's own faces explain better than the original's",
+        better="higher",
+        unit="%",
+        group="likeness",
+    ),
+    "likeness_before": Metric(
+        text="likeness of the original's own faces to the wanted person's", better="none", group="likeness"
+    ),
     "landmark_error": Metric(
         text="distance of the landmarks from the original's", better="lower", unit="eye distances", group="expression"
     ),
@@ -52,6 +94,9 @@ METRICS = {
     ),
     "expression_agreement": Metric(
         text="correlation of those distances over time, where the original moves", better="higher", group="expression"
+    ),
+    "motion_agreement": Metric(
+        text="correlation of which moments look alike, eyes and mouth", better="higher", group="expression"
     ),
     "pose_error": Metric(text="difference of the head's angles", better="lower", unit="degrees", group="expression"),
     "eyes_error": Metric(text="difference of how open the eyes are", better="lower", group="expression"),

@@ -4,6 +4,7 @@ import typing
 
 import cv2
 import numpy as np
+import scipy.spatial.distance
 
 from faceswap_lib.evaluation.pictures import check_mask, check_pictures
 
@@ -13,6 +14,10 @@ FLICKER_SIZE = 64
 FLICKER_SIGMA = 2.0
 """Pixels of blur at that side, 0.11 eye distances of an aligned crop. On four clips talking gives 0.3 to 1.5 grey
 levels; a still face whose crop trembles by half a pixel of 256 gives 0.08, without taking out motion 0.7 to 1.3."""
+
+
+LEAST_MOMENTS, MOST_MOMENTS = 8, 300
+"""Frames between which motion is compared; of more, some spread evenly."""
 
 
 def jitter(landmarks_series: typing.Sequence[np.ndarray], unit: float | np.ndarray) -> float:
@@ -75,6 +80,38 @@ def flicker(previous: np.ndarray, current: np.ndarray, mask: np.ndarray) -> floa
     tints = np.tile(np.eye(3, dtype=np.float32), (len(change), 1))  # beside the moves, so that they explain none of it
     motion = np.linalg.lstsq(np.hstack([moves, tints]), change.ravel(), rcond=None)[0][: moves.shape[1]]
     return float(np.abs(change.ravel() - moves @ motion).mean())
+
+
+def motion_agreement(swapped: np.ndarray, original: np.ndarray) -> float:
+    """Correlates which moments look alike in two videos: does the new face move when the original's does?
+
+    For each video the distances between all pairs of its frames are computed; the result is the correlation of the two
+    lists of distances. It needs no landmarks of its own, and two differently built faces have it in common that they
+    return to a look when the original does. A still picture has the same distance everywhere but for noise. Source:
+    the comparison of distance matrices of Mantel, "The Detection of Disease Clustering and a Generalized Regression
+    Approach", 1967, as representational similarity analysis uses it.
+
+    Args:
+        swapped: (T, H, W) pictures of eyes and mouth as from `faces.likeness.expression_view`, in any order of time.
+        original: Of the same moments.
+
+    Returns:
+        -1 over 0 (nothing in common) to 1 (the same motion); higher is better. NaN for fewer than `LEAST_MOMENTS`
+        moments or without any motion.
+
+    Raises:
+        ValueError: If the shapes differ or are others.
+    """
+    new, old = np.asarray(swapped, float), np.asarray(original, float)
+    if new.shape != old.shape or new.ndim != 3:
+        raise ValueError(f"expected two series of shape (T, H, W), got {new.shape} and {old.shape}")
+    if len(new) < LEAST_MOMENTS:
+        return float("nan")
+    chosen = np.linspace(0, len(new) - 1, min(len(new), MOST_MOMENTS)).astype(int)
+    distances = [scipy.spatial.distance.pdist(series[chosen].reshape(len(chosen), -1)) for series in (new, old)]
+    if min(one.std() for one in distances) < 1e-9:
+        return float("nan") if distances[1].std() < 1e-9 else 0.0
+    return float(np.corrcoef(*distances)[0, 1])
 
 
 def _small_moves(picture: np.ndarray) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ from faceswap_lib.evaluation.report import Report
 
 PARTS = {
     "identity": "how much of the way from the original to the wanted person is gone",
+    "likeness": "eyes, mouth and skin are as real as the wanted person's own",
     "expression": "pose and expression are kept, and move as the original's",
     "face": "a detector still sees a face",
     "clarity": "as much detail as the original, and no noise",
@@ -23,7 +24,7 @@ PARTS = {
 """What each part of the score says."""
 
 CHARTS = (("to_wanted", "to_original"), ("landmark_error",), ("face_score",), ("sharpness",), ("background",))
-CHARTS += (("coverage",),)
+CHARTS += (("coverage",), ("eyes_likeness", "mouth_likeness", "skin_likeness"))
 """Metrics drawn over time, by chart."""
 
 BETTER = {"higher": "higher", "lower": "lower", "one": "near 1", "none": "neither"}
@@ -47,8 +48,12 @@ def write_report_page(report: Report, path: pathlib.Path, frames: typing.Sequenc
     page.add_text(report.summary.verdict)
     page.add_large(say_number(report.summary.score, 1), "of 100")
     page.add_text("The score is the square root of the product of its parts:")
-    parts = ((name, report.summary.parts.get(name), text) for name, text in PARTS.items())
+    parts = ((name, report.summary.parts[name], text) for name, text in PARTS.items() if name in report.summary.parts)
     page.add_bars([(name, value, say_number(value, 2), text) for name, value, text in parts])
+    if "identity" in report.networks:
+        page.add_text(f"Whose face it is was measured by {report.networks['identity']}.")
+    if missing := [name for name in PARTS if name not in report.summary.parts]:
+        page.add_text(f"Parts that were not measured, and do not count: {', '.join(missing)}.")
     if frames:
         page.add_heading("Best and worst frames")
         page.add_text("In each picture the original, then the swapped frame.")
@@ -160,17 +165,20 @@ def _add_metrics(page: Page, report: Report) -> None:
             "read the identity rows first."
         )
     headers = ["metric", "value", "unit", "better", *report.baselines, "what it says"]
-    rows = []
+    rows, missing = [], {}
     for group, names in _group_metrics().items():
-        rows.append([Bold(group)])
-        for name in names:
-            metric, value = METRICS[name], say_number(report.values.get(name))
-            text = metric.text
-            if value == MISSING:
-                text += f". Not measured: {report.skipped.get(name) or report.skipped.get(group) or 'no reason noted'}"
+        measured = [name for name in names if say_number(report.values.get(name)) != MISSING]
+        for name in set(names) - set(measured):
+            reason = report.skipped.get(name) or report.skipped.get(group) or "no reason noted"
+            missing.setdefault(reason, []).append(name)
+        rows += [[Bold(group)]] if measured else []
+        for name in measured:
+            metric, value, text = METRICS[name], say_number(report.values.get(name)), METRICS[name].text
             beside = mark_best([baseline.get(name) for baseline in report.baselines.values()], metric.better)
             rows.append([name, value, metric.unit, BETTER[metric.better], *beside, text])
     page.add_grid(headers, rows)
+    for reason, names in missing.items():
+        page.add_text(f"Not measured: {', '.join(sorted(names, key=list(METRICS).index))} ({reason}).")
 
 
 def _add_charts(page: Page, report: Report) -> None:

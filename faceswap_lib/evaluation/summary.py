@@ -10,14 +10,16 @@ import dataclasses
 import math
 import typing
 
+from faceswap_lib.evaluation.verdict import describe_verdict
+
 WORST_LANDMARK_ERROR = 0.20
 """Landmark error, in eye distances, at which nothing of pose and expression is left."""
 
 CLEAN_BACKGROUND, SPOILT_BACKGROUND = 36.0, 16.0
 """Peak signal-to-noise ratio away from the face, in dB: what a good video codec leaves, and a plainly other picture."""
 
-SMALL_SHARE = 0.15
-"""Below it a part is named in the verdict."""
+NO_LIKENESS = 0.3
+"""Likeness of a region at which nothing of the wanted person is left: other people's faces have 0.1 to 0.6."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class Summary:
     """The head of a report.
 
     Attributes:
-        score: 0 to 100; None if identity was not measured.
+        score: 0 to 100; None if neither a recognition network nor likeness says whose face it is.
         parts: What the score is made of, each 0 to 1.
         verdict: One sentence.
     """
@@ -35,29 +37,43 @@ class Summary:
     verdict: str
 
 
-def summarise(values: typing.Mapping[str, float | None]) -> Summary:
+def summarise(
+    values: typing.Mapping[str, float | None], worst_frames: typing.Mapping[str, int] | None = None
+) -> Summary:
     """Scores a swap.
 
     Args:
         values: Metrics by name, as in `METRICS`; None where one could not be measured.
+        worst_frames: By metric the number of the frame in which it is worst, for the verdict.
 
     Returns:
-        The summary.
+        The summary. A part is measured in the first of its ways for which all metrics are there.
 
     Taught in notebooks/07_evaluation.
     """
-    parts = {}
-    for name, (needed, measure) in _PARTS.items():
+    parts: dict[str, float] = {}
+    for name, needed, measure in _PARTS:
         numbers = [values.get(metric) for metric in needed]
-        if all(number is not None for number in numbers):
+        if name not in parts and all(number is not None for number in numbers):
             parts[name] = float(min(1.0, max(0.0, measure(*numbers))))
     score = 100 * math.sqrt(math.prod(parts.values())) if "identity" in parts else None
-    return Summary(score=score, parts=parts, verdict=_say(parts, values.get("coverage")))
+    return Summary(score=score, parts=parts, verdict=describe_verdict(values, parts, worst_frames))
 
 
 def _identity(to_wanted: float, before: float, within: float) -> float:
     """How much of the way from the original to the wanted person was gone; 1 is as near as the wanted person is."""
     return (before - to_wanted) / max(before - within, 1e-6)
+
+
+def _identity_by_likeness(to_wanted: float, before: float) -> float:
+    """The same without a recognition network: how much of the way to the likeness of a face of the wanted person."""
+    return (to_wanted - before) / max(1 - before, 1e-6)
+
+
+def _likeness(*regions: float) -> float:
+    """How real eyes, mouth and skin are as the wanted person's: the geometric mean, so that each can spoil it."""
+    shares = [min(1.0, max(0.0, (region - NO_LIKENESS) / (1 - NO_LIKENESS))) for region in regions]
+    return math.prod(shares) ** (1 / len(shares))
 
 
 def _expression(landmark_error: float, agreement: float) -> float:
@@ -84,32 +100,15 @@ def _clarity(sharpness: float) -> float:
     return min(1.0, max(sharpness, 1e-6) ** 0.3) if sharpness <= 1 else 1 / max(1.0, sharpness / 2) ** 0.5
 
 
-_PARTS: dict[str, tuple[tuple[str, ...], typing.Callable[..., float]]] = {
-    "identity": (("to_wanted", "before", "within"), _identity),
-    "expression": (("landmark_error", "expression_agreement"), _expression),
-    "face": (("found", "face_score"), _face),
-    "clarity": (("sharpness",), _clarity),
-    "steadiness": (("jitter", "flicker"), _steadiness),
-    "untouched": (("background",), _untouched),
-}
-"""What each part is made of and how."""
-
-_FAULTS = {
-    "identity": "the original person is still there",
-    "expression": "pose and expression are not the original's",
-    "face": "what was pasted is hardly a face",
-    "clarity": "the face is blurred or drowned in noise",
-    "steadiness": "it shakes or flickers much more than the input",
-    "untouched": "the picture away from the face was changed",
-}
-
-
-def _say(parts: dict[str, float], coverage: float | None) -> str:
-    if coverage is not None and coverage < 1:
-        return "Nothing was swapped: the result is the input."
-    faults = [text for name, text in _FAULTS.items() if parts.get(name, 1) < SMALL_SHARE]
-    if faults:
-        return f"Not a swap: {'; '.join(faults)}."
-    if "identity" not in parts:
-        return "Something was swapped; whose face it is was not measured."
-    return "A swap: the face is the wanted person's, and it moves as the original does."
+_PARTS: tuple[tuple[str, tuple[str, ...], typing.Callable[..., float]], ...] = (
+    ("identity", ("to_wanted", "before", "within"), _identity),
+    ("identity", ("likeness_to_wanted", "likeness_before"), _identity_by_likeness),
+    ("likeness", ("eyes_likeness", "mouth_likeness", "skin_likeness"), _likeness),
+    ("expression", ("landmark_error", "expression_agreement"), _expression),
+    ("expression", ("landmark_error", "motion_agreement"), _expression),
+    ("face", ("found", "face_score"), _face),
+    ("clarity", ("sharpness",), _clarity),
+    ("steadiness", ("jitter", "flicker"), _steadiness),
+    ("untouched", ("background",), _untouched),
+)
+"""What each part is made of and how, the preferred way first."""

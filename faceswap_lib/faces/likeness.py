@@ -192,6 +192,21 @@ def name_worst(likeness: np.ndarray) -> Worst | None:
     return Worst(int(index), REGIONS[region], float(likeness[index, region]))
 
 
+def expression_view(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Shows eyes and mouth alone, small and at standard brightness, so that their change over time can be compared.
+
+    Args:
+        image: (S, S, 3) uint8 RGB, a face.
+        landmarks: (5, 2) or (68, 2) x, y in its pixels; by their five the face is aligned.
+
+    Returns:
+        (THUMBNAIL, THUMBNAIL) float32, 0 outside fixed ellipses around eyes and mouth.
+    """
+    gray, _ = _view(image, five_points(landmarks))
+    outlines = part_outlines(template_points(SIDE), SIDE, Part.EYES | Part.MOUTH)
+    return _shrink(gray * _fill(outlines))
+
+
 class _Comparison:
     """One face, and what is computed of it only once."""
 
