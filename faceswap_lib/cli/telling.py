@@ -42,6 +42,10 @@ def tell_conversion(conversion: "Conversion") -> None:
         print(f"in the input: {conversion.people.to_text()}")
     if check.trouble:
         logger.warning("this is no swap: %s", check.trouble)
+    elif check.note:
+        logger.warning("%s", check.note)
+    if check.picture is not None:
+        print(f"worst:     {check.picture} (input, result, and the wanted person in about this pose)")
 
 
 def tell_run(report: "RunReport") -> None:

@@ -8,12 +8,12 @@ import numpy as np
 
 from faceswap_lib.conversion.convert import ConversionReport
 from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.swap_faults import find_faults, rank_faults
 from faceswap_lib.conversion.swap_measures import FaceMeasures, measure_faces
 from faceswap_lib.conversion.swap_picture import write_worst
 from faceswap_lib.conversion.swap_reasons import Suspicion, find_reasons
 from faceswap_lib.faces import FaceCrop, FaceRefiner
 from faceswap_lib.faces.landmarks import LandmarkFinder
-from faceswap_lib.faces.likeness import REGIONS
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.manifest import MANIFEST
 
@@ -26,25 +26,15 @@ UNCHANGED = 3.0
 NEARER = 0.5
 """Share of the looked-at faces that must be nearer to the wanted person."""
 
-LEAST_LIKENESS = (0.6, 0.6, 0.55)
-"""Likeness of eyes, mouth and skin to the wanted person's own faces below which a region is none of that person's; the
-same as in the evaluation."""
-
-MOST_DRIFT = 0.16
-"""Distance of a face's landmarks from the input's, in eye distances, from which it is another expression or no face."""
-
-LOST_SCORE = 0.03
-"""Fall of the detector's confidence, of 1, from which it sees no clear face any more: it is sure of blurred faces and of
-eyes without pupils, and loses 0.01 to 0.17 where a face dissolves into colored pixels."""
-
 MOST_FAILED = 0.5
 """Share of the looked-at faces from which the output as a whole has failed; fewer are told, but it is a swap."""
 
 TOLD_FAILED = 0.05
 """Share from which they are told."""
 
-LEAST_FOLLOWING = 0.25
-"""Share of the input's motion below which the new face does not follow it; a pasted picture has at most 0.1."""
+LEAST_FOLLOWING = 0.15
+"""Share of the input's motion below which the new face does not follow it; stills pasted over four clips have at most
+0.06, the stiffest swap that was looked at 0.3."""
 
 CHECKS = "checks"
 """Folder of the workspace in which the worst face of a conversion is kept."""
@@ -88,15 +78,20 @@ class SwapCheck:
         """Says in one plain sentence what the faces show; a person who knows no numbers of ours can read it."""
         if not self.looked_at:
             return "no face was looked at"
-        if self.nearer is None:
+        plausible = None if self.failed is None or self.likeness is None else 1 - self.failed
+        real = None if plausible is None else f"{plausible:.0%} look like real pictures of that person"
+        if self.nearer is None and real is None:
             return (
                 "whether the new face looks like the wanted person was not measured "
                 "(pip install 'faceswap_lib[dlib]' measures it): look at it"
             )
-        return (
+        if self.nearer is None:
+            return f"of {self.looked_at} faces looked at, {real.replace('that', 'the wanted')}"
+        nearer = (
             f"{self.nearer:.0%} of {self.looked_at} faces looked at are more like the wanted person than like the "
             "original"
         )
+        return nearer if real is None else f"{nearer}, and {real}"
 
 
 def check_swap(
@@ -181,7 +176,7 @@ def _look_closer(
     picture: pathlib.Path | None,
 ) -> SwapCheck:
     """Judges whether the new faces are plausible and move with the input, and where not, why."""
-    faults = _find_faults(measures)
+    faults = find_faults(measures)
     failed = np.any(list(faults.values()), axis=0)
     likeness = None if measures.likeness is None else tuple(np.nanmedian(measures.likeness, axis=0).tolist())
     check = dataclasses.replace(
@@ -190,7 +185,7 @@ def _look_closer(
     is_still = measures.following is not None and measures.following < LEAST_FOLLOWING
     if not is_still and failed.mean() < TOLD_FAILED:
         return check
-    worst = int(np.argmax(_badness(measures)))
+    worst = int(np.argmax(rank_faults(measures)))
     if picture is not None:
         write_worst(picture, before[worst], after[worst], wanted)
         check = dataclasses.replace(check, picture=picture)
@@ -208,27 +203,6 @@ def _look_closer(
     if is_still:
         said += f". It also makes only {max(0.0, measures.following):.0%} of the input's motion"
     return dataclasses.replace(check, **{"trouble" if failed.mean() > MOST_FAILED else "note": said})
-
-
-def _find_faults(measures: FaceMeasures) -> dict[str, np.ndarray]:
-    """Which faces fail, by how that is said; (N,) bool each."""
-    faults = {}
-    if measures.likeness is not None:
-        for region, column, least in zip(REGIONS, measures.likeness.T, LEAST_LIKENESS, strict=True):
-            faults[f"{region} unlike any real picture of that person"] = column < least
-    faults["landmarks far from the input's"] = np.nan_to_num(measures.drift) > MOST_DRIFT
-    if measures.scores is not None:
-        faults["the detector hardly finds a face"] = measures.scores[:, 1] < measures.scores[:, 0] - LOST_SCORE
-    return faults
-
-
-def _badness(measures: FaceMeasures) -> np.ndarray:
-    """(N,) how far each face is beyond the limits, to find the worst."""
-    bad = np.nan_to_num(measures.drift) / MOST_DRIFT
-    if measures.likeness is not None:
-        short = 1 - np.nan_to_num(measures.likeness, nan=1.0) / np.array(LEAST_LIKENESS)
-        bad = bad + short.max(axis=1)
-    return bad
 
 
 def _say_reasons(reasons: list[str]) -> str:

@@ -34,6 +34,8 @@ PREVIEW = (
     "(b2a)."
 )
 
+WORST = "The face that came out worst: input, result, and the wanted person in about this pose."
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunReport:
@@ -135,6 +137,10 @@ def write_page(report: RunReport, title: str, about: str, *, start: int = 0) -> 
         page.add_video(report.side_by_side.name, "Input, wanted face, output. The file lies beside this page.")
     page.add_heading("Is it a swap?")
     page.add_text(f"No: {check.trouble}." if check.trouble else f"{check.to_text()[0].upper()}{check.to_text()[1:]}.")
+    if check.note:
+        page.add_text(f"{check.note}.")
+    if check.picture is not None:
+        page.add_picture(read_image(check.picture), WORST, wide=True)
     if report.conversion.people is not None:
         page.add_text(f"In the input: {report.conversion.people.to_text()}.")
     page.add_heading("What was done")
