@@ -39,14 +39,15 @@ class People:
 
 
 def collect_values(
-    measurer: Measurer, people: People | None, likeness_before: float | None = None
+    measurer: Measurer, people: People | None, likeness_ends: dict[str, float] | None = None
 ) -> dict[str, float | None]:
     """Makes one number of each metric.
 
     Args:
         measurer: Has seen all frames.
         people: What the inputs give; None leaves out what a recognition network says.
-        likeness_before: Likeness of the original's own faces to the wanted person's; None where it was not measured.
+        likeness_ends: `likeness_before` and `likeness_within`, what the two people's own faces give; empty where it was
+            not measured.
 
     Returns:
         By name, in the order of `METRICS`; None where no frame gave a number.
@@ -57,7 +58,7 @@ def collect_values(
         if len(known):
             values[name] = float(np.median(known) if name in MEDIANS else known.mean())
     values |= _measure_motion(measurer)
-    values |= _measure_likeness(measurer, likeness_before)
+    values |= _measure_likeness(measurer) | (likeness_ends or {})
     found = [embedding for embedding in measurer.embeddings if embedding is not None]
     if people is not None and found:
         values |= _measure_identity(np.array(found), people)
@@ -85,7 +86,7 @@ def _measure_motion_agreement(measurer: Measurer) -> float:
     return motion.motion_agreement(new, old) if len(new) else float("nan")
 
 
-def _measure_likeness(measurer: Measurer, before: float | None) -> dict[str, float]:
+def _measure_likeness(measurer: Measurer) -> dict[str, float]:
     """In how many frames no region fails, and which person explains the faces better."""
     regions = np.array([measurer.series[name] for name in LEAST_LIKENESS]).T
     regions = regions[np.isfinite(regions).all(axis=1)]
@@ -95,8 +96,9 @@ def _measure_likeness(measurer: Measurer, before: float | None) -> dict[str, flo
     if len(regions):
         values["plausible"] = 100 * float((regions >= list(LEAST_LIKENESS.values())).all(axis=1).mean())
     if both.any():
+        values["likeness_margin"] = float((wanted - original)[both].mean())
         values["more_like_wanted"] = 100 * float((wanted > original)[both].mean())
-    return values if before is None else values | {"likeness_before": before}
+    return values
 
 
 def _measure_identity(embeddings: np.ndarray, people: People) -> dict[str, float]:

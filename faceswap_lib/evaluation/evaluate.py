@@ -26,8 +26,8 @@ from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.progress import show_progress
 
-BEFORE_SAMPLES = 20
-"""Faces of the original person whose likeness to the wanted one is measured."""
+END_SAMPLES = 20
+"""Own faces of each person whose likeness to both is measured."""
 
 
 def evaluate_video(
@@ -76,7 +76,7 @@ def evaluate_video(
         people = _add_others(people, config, tools, networks)
     own, wanted = (collect_own_faces(v, t, tools.finder) for v, t in ((original, tracks), (identity, wanted_tracks)))
     tools = dataclasses.replace(tools, original=own.open_gallery(), wanted=wanted.open_gallery())
-    likeness_before = _compare_before(tools, own, skipped)
+    ends = _compare_inputs(tools, own, wanted, skipped)
     faces = [next(iter(found.values()), None) for found in tracks.faces]
     measurer = Measurer(tools)
     pairs = zip(read_frames(original), _last_panels(swapped, info.width), strict=True)
@@ -84,7 +84,7 @@ def evaluate_video(
         faces, show_progress(pairs, "measure", len(faces), disable=not progress), strict=True
     ):
         measurer.add(before, after, face)
-    values = collect_values(measurer, people, likeness_before)
+    values = collect_values(measurer, people, ends)
     _explain_missing(values, skipped)
     series = collect_series(measurer, people)
     summary = summarise(values, _find_worst(series))
@@ -99,7 +99,7 @@ def evaluate_video(
         values=values,
         skipped=skipped,
         series=series,
-        baselines=_measure_baselines(config, tools, people, likeness_before, original, swapped, faces, crops),
+        baselines=_measure_baselines(config, tools, people, ends, original, swapped, faces, crops),
         breakdown=break_down(measurer),
     )
 
@@ -181,14 +181,18 @@ def _add_others(people: People, config: EvaluateConfig, tools: Tools, networks: 
     return dataclasses.replace(people, others=np.array([*others.values()]).reshape(-1, two.shape[1]))
 
 
-def _compare_before(tools: Tools, own: OwnFaces, skipped: dict[str, str]) -> float | None:
-    """Measures the likeness of the original's own faces to the wanted person's, the lower end of the scale."""
-    if tools.wanted is None or not own.crops:
-        skipped["likeness"] = "needs two faces of the wanted person at different times"
-        return None
-    chosen = np.linspace(0, len(own.crops) - 1, min(BEFORE_SAMPLES, len(own.crops))).astype(int)
-    measured = tools.wanted.measure([own.crops[i] for i in chosen], [own.landmarks[i] for i in chosen])
-    return float(np.nanmean(measured))
+def _compare_inputs(tools: Tools, own: OwnFaces, wanted: OwnFaces, skipped: dict[str, str]) -> dict[str, float]:
+    """Measures the ends of the scale of likeness: the margin that either person's own faces have."""
+    if tools.wanted is None or tools.original is None:
+        skipped["likeness"] = "needs two faces of either person at different times"
+        return {}
+    ends = {}
+    for name, faces in (("likeness_before", own), ("likeness_within", wanted)):
+        chosen = np.linspace(0, len(faces.crops) - 1, min(END_SAMPLES, len(faces.crops))).astype(int)
+        crops, landmarks = ([values[i] for i in chosen] for values in (faces.crops, faces.landmarks))
+        to_wanted, to_original = (gallery.measure(crops, landmarks) for gallery in (tools.wanted, tools.original))
+        ends[name] = float(np.nanmean(to_wanted - to_original))
+    return ends
 
 
 def _find_worst(series: dict[str, np.ndarray]) -> dict[str, int]:
@@ -203,7 +207,7 @@ def _find_worst(series: dict[str, np.ndarray]) -> dict[str, int]:
 def _describe_identity(values: dict[str, float | None], people: People | None) -> str:
     if people is not None and values["to_wanted"] is not None:
         return "the recognition network"
-    if values["likeness_to_wanted"] is not None:
+    if values["likeness_margin"] is not None:
         return "likeness of regions to either person's own faces, since no recognition network works here"
     return "not measured"
 
@@ -219,7 +223,7 @@ def _measure_baselines(
     config: EvaluateConfig,
     tools: Tools,
     people: People | None,
-    likeness_before: float | None,
+    ends: dict[str, float],
     original: pathlib.Path,
     swapped: pathlib.Path,
     faces: list[Face | None],
@@ -239,7 +243,7 @@ def _measure_baselines(
         measurers["swap"].add(frame, result[:, -width:], face)
         for name, baseline in BASELINES.items():
             measurers[name].add(frame, frame if face is None else baseline(frame, face, tools.finder, crops), face)
-    return {name: collect_values(measurer, people, likeness_before) for name, measurer in measurers.items()}
+    return {name: collect_values(measurer, people, ends) for name, measurer in measurers.items()}
 
 
 def evaluate_to_page(

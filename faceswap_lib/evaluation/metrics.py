@@ -83,9 +83,11 @@ METRICS = {
         unit="%",
         group="likeness",
     ),
-    "likeness_before": Metric(
-        text="likeness of the original's own faces to the wanted person's", better="none", group="likeness"
+    "likeness_margin": Metric(
+        text="likeness to the wanted person less likeness to the original", better="higher", group="likeness"
     ),
+    "likeness_before": Metric(text="the same of the original's own faces", better="none", group="likeness"),
+    "likeness_within": Metric(text="the same of the wanted person's own faces", better="none", group="likeness"),
     "landmark_error": Metric(
         text="distance of the landmarks from the original's", better="lower", unit="eye distances", group="expression"
     ),

@@ -65,9 +65,9 @@ def _identity(to_wanted: float, before: float, within: float) -> float:
     return (before - to_wanted) / max(before - within, 1e-6)
 
 
-def _identity_by_likeness(to_wanted: float, before: float) -> float:
-    """The same without a recognition network: how much of the way to the likeness of a face of the wanted person."""
-    return (to_wanted - before) / max(1 - before, 1e-6)
+def _identity_by_likeness(margin: float, before: float, within: float) -> float:
+    """The same without a recognition network: whose own faces explain the new ones better, and by how much."""
+    return (margin - before) / max(within - before, 1e-6)
 
 
 def _likeness(*regions: float) -> float:
@@ -102,7 +102,7 @@ def _clarity(sharpness: float) -> float:
 
 _PARTS: tuple[tuple[str, tuple[str, ...], typing.Callable[..., float]], ...] = (
     ("identity", ("to_wanted", "before", "within"), _identity),
-    ("identity", ("likeness_to_wanted", "likeness_before"), _identity_by_likeness),
+    ("identity", ("likeness_margin", "likeness_before", "likeness_within"), _identity_by_likeness),
     ("likeness", ("eyes_likeness", "mouth_likeness", "skin_likeness"), _likeness),
     ("expression", ("landmark_error", "expression_agreement"), _expression),
     ("expression", ("landmark_error", "motion_agreement"), _expression),

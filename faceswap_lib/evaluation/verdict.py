@@ -5,13 +5,13 @@ How the limits were chosen stands in docs/evaluation.md.
 
 import typing
 
-LEAST_LIKENESS = {"eyes_likeness": 0.6, "mouth_likeness": 0.6, "skin_likeness": 0.55}
+LEAST_LIKENESS = {"eyes_likeness": 0.6, "mouth_likeness": 0.6, "skin_likeness": 0.6}
 """Likeness to the wanted person's own faces below which a region is none of that person's."""
 
 LEAST_PLAUSIBLE = 50.0
 """Percent of the measured frames in which no region may fail."""
 
-LEAST_AGREEMENT = 0.35
+LEAST_AGREEMENT = 0.4
 """Agreement of the expressions, or without 68 landmarks of the motion, below which a face does not move."""
 
 LEAST_SHARPNESS = 0.04
