@@ -59,7 +59,7 @@ def test_the_verdict_names_the_frame_and_the_limit():
 
 
 @pytest.mark.parametrize(
-    "lacking", [{"expression_agreement": 0.27}, WITHOUT_NETWORKS | {"motion_agreement": 0.2}], ids=["68", "five"]
+    "lacking", [{"expression_agreement": 0.27}, WITHOUT_NETWORKS | {"motion_agreement": 0.62}], ids=["68", "five"]
 )
 def test_a_pasted_still_is_called_one(lacking):
     """Nothing else is wrong with it: it is the person, sharp, in every frame."""

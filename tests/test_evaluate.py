@@ -124,6 +124,7 @@ def test_the_wanted_persons_still_picture_pasted_flat_loses_to_a_swap(stage, goo
     assert still.values["to_wanted"] < 0.6
     assert still.summary.score < 0.5 * good.summary.score
     assert still.values["expression_agreement"] < 0.4 < good.values["expression_agreement"]
+    assert still.summary.verdict == "Not a swap: a still picture of the wanted person pasted: it does not move."
 
 
 @needs_dlib
@@ -170,14 +171,24 @@ def test_each_fault_worsens_the_metric_that_names_it(stage, good):
     assert flickering["landmark_error"] < 1.3 * good.values["landmark_error"]
 
 
-def test_without_extras_the_rest_is_measured_and_says_what_is_not(stage):
+def test_without_extras_there_is_a_score_and_it_says_what_is_not_measured(stage):
     report = stage.evaluate("five", stage.swap(), points="five", recognition="none")
-    assert report.summary.score is None and "was not measured" in report.summary.verdict
+    assert report.summary.verdict.startswith("A swap") and report.summary.score > 30
+    assert report.networks["identity"].startswith("likeness of regions") and report.values["more_like_wanted"] == 100
     assert report.skipped["identity"] == "left out by --recognition none"
     assert "faceswap_lib[dlib]" in report.skipped["expression"]
     assert report.values["to_wanted"] is None and report.values["expression_agreement"] is None
     for name in ("landmark_error", "jitter", "flicker", "background", "seam", "coverage", "sharpness", "perceptual"):
         assert report.values[name] is not None, name
+
+
+@pytest.mark.parametrize("still", [False, True], ids=["blurred", "still"])
+def test_without_extras_a_blur_and_a_still_are_no_swaps(stage, still):
+    frames = stage.swap(still=True) if still else stage.swap(blurred)
+    report = stage.evaluate(f"five-{still}", frames, points="five", recognition="none")
+    assert report.summary.verdict.startswith("Not a swap")
+    assert ("does not move" in report.summary.verdict) is still
+    assert ("unlike the wanted person's own" in report.summary.verdict) is not still
 
 
 def test_the_baselines_stand_beside_the_result(stage):

@@ -10,7 +10,7 @@ from tests.notebooks import SMOKE, count_shown, printed, run_notebook
 
 pytestmark = pytest.mark.slow  # a whole notebook is run
 
-SHOWN = ("landmark_error", "psnr", "sharpness", "jitter", "summarise")
+SHOWN = ("landmark_error", "psnr", "sharpness", "measure", "jitter", "summarise")
 
 
 def test_the_evaluation_notebook_runs_from_top_to_bottom(
@@ -24,8 +24,12 @@ def test_the_evaluation_notebook_runs_from_top_to_bottom(
     assert set(report.baselines) == {"swap", "input copied", "colours only", "nearest crop pasted"}
     assert (report.values["to_wanted"] is None) is not has_dlib
     assert ("left out: identity" in text) is not has_dlib
-    assert ("no score: identity was not measured" in text) is not has_dlib
+    assert report.summary.score is not None
+    assert ("whose face it is was measured by the recognition network" in text) is has_dlib
+    assert ("whose face it is was measured by likeness of regions" in text) is not has_dlib
     assert "input        " in text and "Nothing was swapped: the result is the input." in text
+    verdicts = {line[:12].strip(): line for line in text.splitlines() if "score " in line[12:22]}
+    assert "Not a swap" in verdicts["blurred"] and "Not a swap" in verdicts["one picture"]
     assert (course_workspace / "report.html").stat().st_size > 10_000
     assert count_shown(notebook, "image/png") >= 10
     shown = "".join(str(cell.get("outputs", "")) for cell in notebook.cells)

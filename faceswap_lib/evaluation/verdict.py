@@ -11,8 +11,8 @@ LEAST_LIKENESS = {"eyes_likeness": 0.6, "mouth_likeness": 0.6, "skin_likeness": 
 LEAST_PLAUSIBLE = 50.0
 """Percent of the measured frames in which no region may fail."""
 
-LEAST_AGREEMENT = 0.4
-"""Agreement of the expressions, or without 68 landmarks of the motion, below which a face does not move."""
+LEAST_AGREEMENT = {"expression_agreement": 0.4, "motion_agreement": 0.7}
+"""Agreement below which a face does not move; the first that was measured counts, which needs 68 landmarks."""
 
 LEAST_SHARPNESS = 0.04
 """Share of the original's sharpness below which a face has no features left."""
@@ -80,8 +80,8 @@ def find_faults(
     plausible = values.get("plausible")
     if not faults and plausible is not None and plausible < LEAST_PLAUSIBLE:
         faults.append(f"only {plausible:.0f} % of the frames look like the wanted person everywhere")
-    agreement = agreement_of(values)
-    if agreement is not None and agreement < LEAST_AGREEMENT:
+    agreement = next((name for name in LEAST_AGREEMENT if values.get(name) is not None), None)
+    if agreement is not None and values[agreement] < LEAST_AGREEMENT[agreement]:
         is_wanted = parts.get("identity", 0) >= MOSTLY_WANTED
         still = "a still picture of the wanted person pasted: it does not move"
         faults.append(still if is_wanted else "it does not move as the original does")
@@ -94,9 +94,3 @@ def find_faults(
         if parts.get(name, 1) < SMALL_SHARE and not is_said:
             faults.append(text)
     return faults
-
-
-def agreement_of(values: typing.Mapping[str, float | None]) -> float | None:
-    """How well the motion agrees: by 68 landmarks where there are any, otherwise by the pictures of eyes and mouth."""
-    agreement = values.get("expression_agreement")
-    return values.get("motion_agreement") if agreement is None else agreement
