@@ -98,3 +98,30 @@ def test_dlib_tells_the_portraits_apart_and_halves_of_one_not(facesets, arrays):
 def test_without_a_recognition_network_only_the_files_are_judged(facesets, arrays, monkeypatch):
     monkeypatch.setattr(DlibEmbedder, "missing", staticmethod(lambda: "not here"))
     assert find_concerns([many(f) for f in facesets], arrays) == []
+
+
+def turned(faceset: Faceset, degrees: float) -> Faceset:
+    """The same records with the nose tip of every second one where that of a turned head is, and five points only."""
+
+    def turn(record, number):
+        points = np.array(record.landmarks)
+        eyes = points[1] - points[0]
+        points[2] = points[:2].mean(axis=0) + 0.56 * np.array([-eyes[1], eyes[0]])
+        points[2] += (number % 2) * 0.68 * np.tan(np.radians(degrees)) * eyes
+        return dataclasses.replace(record, landmarks=points.tolist(), landmarks_68=None)
+
+    return dataclasses.replace(
+        faceset, records=tuple(turn(record, number) for number, record in enumerate(faceset.records))
+    )
+
+
+def test_poses_that_the_other_person_never_shows_are_told_for_both_directions(facesets, arrays):
+    """Fails on the code before: nothing was said about who turns the head how far."""
+    a, b = turned(many(facesets[0]), -40), turned(many(facesets[1]), 5)
+    (said,) = find_concerns([a, b], arrays, ListedEmbedder(0.0, 0.9))
+    assert "50% of" in said and "turn the head further left (40 degrees left, most at" in said
+    assert "ever does (nearest: 5 degrees left)" in said and "that looks left" in said
+    (other,) = find_concerns([b, a], arrays, ListedEmbedder(0.0, 0.9))
+    assert other.startswith("if you convert b2a: 50% of") and "turn the head further left" in other
+    mirrored = find_concerns([a, turned(b, 40)], arrays, ListedEmbedder(0.0, 0.9))
+    assert len(mirrored) == 2 and all("only in mirrored pictures" in one for one in mirrored)  # training mirrors

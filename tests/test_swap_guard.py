@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from faceswap_lib.cli.telling import tell_conversion
 from faceswap_lib.conversion import guard
 from faceswap_lib.conversion.convert import ConversionReport
 from faceswap_lib.conversion.guard import check_swap, find_wanted, worst_path
@@ -24,6 +25,7 @@ from faceswap_lib.faces.landmarks import FivePointFinder
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.pose_coverage import FEW_CROPS
 from faceswap_lib.media import read_image
+from faceswap_lib.pipeline.converting import Conversion
 
 
 class SureDetector:
@@ -211,8 +213,40 @@ def test_light_from_another_side_and_a_small_face_are_reasons(crops, sides):
     assert measure_eye_distance(tiny) == pytest.approx(measure_eye_distance(enough) / 8)
 
 
-def test_the_wanted_person_is_the_other_side_and_may_be_gone(small_workspace, tmp_path):
+def test_the_wanted_person_is_the_other_side_and_may_be_gone(small_workspace, tmp_path, caplog):
     assert find_wanted(small_workspace, "a2b").folder.name == "face_dst"
     assert find_wanted(small_workspace, "b2a").folder.name == "face_src"
     assert find_wanted(Workspace(tmp_path), "a2b") is None
+    assert "not compared with the wanted person's own: no faces in" in caplog.text
     assert worst_path(Workspace(tmp_path), pathlib.Path("/x/swap.mp4")) == tmp_path / "checks" / "swap.mp4.worst.png"
+
+
+@pytest.mark.parametrize("failed", [0.2, 1.0])
+def test_the_final_lines_say_what_failed_and_where_the_picture_is(failed, crops, capsys, caplog, tmp_path):
+    before, wanted = crops
+    said = {"trouble" if failed > 0.5 else "note": "so many faces are no plausible face of the wanted person"}
+    check = guard.SwapCheck(
+        looked_at=18,
+        mask_mean=0.5,
+        change=20.0,
+        likeness=(0.3, 0.3, 0.3),
+        failed=failed,
+        picture=tmp_path / "swap.mp4.worst.png",
+        **said,
+    )
+    tell_conversion(Conversion(report=report_of(before, [crop.image for crop in wanted]), check=check))
+    printed = capsys.readouterr().out
+    assert f"of 18 faces looked at, {1 - failed:.0%} look like real pictures of the wanted person" in printed
+    assert f"worst:     {tmp_path / 'swap.mp4.worst.png'} (input, result" in printed
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning.endswith("no plausible face of the wanted person")
+    assert warning.startswith("this is no swap: ") == (failed > 0.5)
+
+
+def test_a_picture_that_cannot_be_written_does_not_undo_the_output(crops, sides, tmp_path, caplog):
+    before, wanted = crops
+    (tmp_path / "checks").write_text("a file in the way")
+    smeared = report_of(before, [smear(crop.image) for crop in wanted])
+    check = look(smeared, sides[1], picture=tmp_path / "checks" / "worst.png")
+    assert check.picture is None and "no plausible face" in check.trouble
+    assert "no picture of the worst face" in caplog.text

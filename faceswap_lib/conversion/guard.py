@@ -1,8 +1,8 @@
 """Whether a conversion swapped anything and what it shows is a face; if not, why that happens and what to do."""
 
 import dataclasses
+import logging
 import pathlib
-import typing
 
 import numpy as np
 
@@ -12,10 +12,12 @@ from faceswap_lib.conversion.swap_faults import find_faults, rank_faults
 from faceswap_lib.conversion.swap_measures import FaceMeasures, measure_faces
 from faceswap_lib.conversion.swap_picture import write_worst
 from faceswap_lib.conversion.swap_reasons import Suspicion, find_reasons
+from faceswap_lib.errors import FaceswapError, WorkspaceError
 from faceswap_lib.faces import FaceCrop, FaceRefiner
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.facesets.manifest import MANIFEST
+
+logger = logging.getLogger(__name__)
 
 COLLAPSED = 0.05
 """Mean attention mask below which the network leaves the picture to the input; a face fills half of its view."""
@@ -152,13 +154,12 @@ def check_swap(
 
 
 def find_wanted(workspace: Workspace, direction: str) -> Faceset | None:
-    """Opens the faceset of the person whose face a conversion puts in; None if it is no longer there.
-
-    Raises:
-        WorkspaceError: If it is there, but damaged.
-    """
-    side: typing.Literal["src", "dst"] = "dst" if direction == "a2b" else "src"
-    return Faceset.open(workspace, side) if (workspace.faces(side) / MANIFEST).is_file() else None
+    """Opens the faceset of the person whose face a conversion puts in; None, which is said, if that is not possible."""
+    try:
+        return Faceset.open(workspace, "dst" if direction == "a2b" else "src")
+    except WorkspaceError as error:  # the output is written already, and stays
+        logger.warning("the new faces are not compared with the wanted person's own: %s", error)
+        return None
 
 
 def worst_path(workspace: Workspace, out: pathlib.Path) -> pathlib.Path:
@@ -178,17 +179,21 @@ def _look_closer(
     """Judges whether the new faces are plausible and move with the input, and where not, why."""
     faults = find_faults(measures)
     failed = np.any(list(faults.values()), axis=0)
-    likeness = None if measures.likeness is None else tuple(np.nanmedian(measures.likeness, axis=0).tolist())
-    check = dataclasses.replace(
-        check, likeness=likeness, following=measures.following, failed=float(failed.mean()), picture=None
-    )
+    likeness = None
+    if measures.likeness is not None:
+        columns = [column[np.isfinite(column)] for column in measures.likeness.T]
+        likeness = tuple(float(np.median(column)) if len(column) else float("nan") for column in columns)
+    check = dataclasses.replace(check, likeness=likeness, following=measures.following, failed=float(failed.mean()))
     is_still = measures.following is not None and measures.following < LEAST_FOLLOWING
     if not is_still and failed.mean() < TOLD_FAILED:
         return check
     worst = int(np.argmax(rank_faults(measures)))
     if picture is not None:
-        write_worst(picture, before[worst], after[worst], wanted)
-        check = dataclasses.replace(check, picture=picture)
+        try:
+            write_worst(picture, before[worst], after[worst], wanted)
+            check = dataclasses.replace(check, picture=picture)
+        except (OSError, FaceswapError) as error:  # the output is written already, and stays
+            logger.warning("no picture of the worst face: %s", error)
     if is_still and failed.mean() <= MOST_FAILED:
         return dataclasses.replace(
             check,
