@@ -428,9 +428,9 @@ show.metric_table({"the swap": report.values})
 #
 # For those who want only one number there is a score. Each of seven parts is brought to 0 to 1, anchored at what the
 # two input videos themselves give (for identity: 0 is as far from B as the input is, 1 as near as B's own video). The
-# score is the root of their **product**. Why a product? With a mean, a result that is perfect in six parts and worthless
-# in one would get 86 of 100. In a product one 0 is the end: what ruins one part cannot be bought back by another. (A
-# part that is nearly 0 leaves a rest: the root of 0.01 is a tenth.)
+# score is the root of their **product**. Why a product? With a mean, a result that is perfect in six parts and
+# worthless in one would get 86 of 100. In a product one 0 is the end: what ruins one part cannot be bought back by
+# another. (A part that is nearly 0 leaves a rest: the root of 0.01 is a tenth.)
 
 # %%
 from faceswap_lib.evaluation.summary import summarise
