@@ -450,9 +450,9 @@ show.source(summarise)
 # understand. So the report measures three results that need no training, on the same frames:
 
 # %%
-from faceswap_lib.evaluation.baselines import BASELINES, collect_crops
+from faceswap_lib.evaluation.baselines import BASELINES
 
-crops_of_b = collect_crops(identity, track_video(identity, detector), finder)
+crops_of_b = [(crop.image, points) for crop, points in zip(own.crops, own.landmarks, strict=True)]
 baselines = {name: make(frame, face, finder, crops_of_b) for name, make in BASELINES.items()}
 pictures = {"the swap": swapped, **baselines}
 show.pictures([align_face(one, face).image for one in pictures.values()], captions=list(pictures), columns=4)

@@ -1,16 +1,14 @@
 """Results that need no training, so that a report's numbers have something to stand beside."""
 
-import pathlib
 import typing
 
 import cv2
 import numpy as np
 
 from faceswap_lib.conversion.colour import match_colours
-from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, Part, align_face, crop_from_frame, part_mask
+from faceswap_lib.faces import CROP_SIZE, Face, Part, align_face, crop_from_frame, part_mask
 from faceswap_lib.faces.align import invert_affine
 from faceswap_lib.faces.landmarks import LandmarkFinder
-from faceswap_lib.media import read_frames
 
 Crops = list[tuple[np.ndarray, np.ndarray]]
 """The wanted person's crops, (S, S, 3) uint8 RGB, each with its (N, 2) landmarks in pixels of the crop."""
@@ -18,23 +16,8 @@ Crops = list[tuple[np.ndarray, np.ndarray]]
 Baseline = typing.Callable[[np.ndarray, Face, LandmarkFinder, Crops], np.ndarray]
 """Takes a frame, its face, what finds landmarks, and the wanted person's crops to a result."""
 
-SAMPLES = 60
-"""Crops of the wanted person that there are to choose from."""
-
 MARGIN = 2
 """Pixels by which a pasted face must stay inside the frame."""
-
-
-def collect_crops(video: pathlib.Path, tracks: ClipTracks, finder: LandmarkFinder) -> Crops:
-    """Cuts some faces out of the wanted person's video, spread evenly over it."""
-    shown = [index for index, faces in enumerate(tracks.faces) if faces]
-    wanted = {shown[i] for i in np.linspace(0, len(shown) - 1, SAMPLES).astype(int)}
-    crops = []
-    for index, frame in enumerate(read_frames(video)):
-        if index in wanted:
-            crop = align_face(frame, next(iter(tracks.faces[index].values())))
-            crops.append((crop.image, finder.find([crop])[0]))
-    return crops
 
 
 def copy_input(frame: np.ndarray, face: Face, finder: LandmarkFinder, crops: Crops) -> np.ndarray:
