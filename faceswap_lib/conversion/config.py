@@ -41,13 +41,29 @@ class ConvertConfig:
         float, Doc("by how much what shows shrinks before its border is softened, in eye distances; below 0 it grows")
     ] = 0.0
     face_scale: Annotated[float, Doc("size of the new face, about its middle, against the old one's")] = 1.0
+    latent_map: Annotated[
+        Literal["auto", "align", "project", "shift", "none"],
+        Doc(
+            "how the original's latent codes are brought to what the wanted person's decoder knows: align (to that "
+            "person's codes of the same head pose and expression; wants 68 landmarks), project (onto the principal "
+            "components of that person's codes), shift (see code_shift), none; auto: what gives the most plausible "
+            "faces on a sample, or shift where code_shift is given"
+        ),
+    ] = "auto"
     code_shift: Annotated[
         float | None,
         Doc(
-            "how far codes move from the original's average to the wanted person's, 0 to 1: more identity, less "
-            "expression; unless given, as little as makes it a swap (needs the extra dlib, else 0.5)"
+            "how far codes are shifted from the original's average to the wanted person's, 0 to 1: more identity, less "
+            "expression; 0.5 unless given, and only with latent_map shift"
         ),
     ] = None
+    latent_limit: Annotated[
+        float,
+        Doc(
+            "how far codes may lie from the wanted person's average along each principal component, in standard "
+            "deviations: less is safer, more has more expression"
+        ),
+    ] = 2.0
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
     sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 3.0
     texture: Annotated[
@@ -59,6 +75,9 @@ class ConvertConfig:
     def __post_init__(self):
         if self.code_shift is not None:
             check_range("code_shift", self.code_shift, 0, 1)
+            if self.latent_map not in ("auto", "shift"):
+                raise InputError(f"code_shift: latent_map {self.latent_map} has no shift; leave one of the two out")
+        check_range("latent_limit", self.latent_limit, 0.5, 10)
         if not self.parts:
             raise InputError("parts: expected face, or at least one of eyes, eyebrows, nose and mouth, got nothing")
         check_range("colour_steady", self.colour_steady, 0, 1000)

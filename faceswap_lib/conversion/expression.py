@@ -2,8 +2,18 @@
 
 import numpy as np
 
+from faceswap_lib.facesets.pose_measures import BROWS_UP, EYES_OPEN, MOUTH, PITCH, SMILE, YAW, measure_poses
+
 EYE_HEIGHT = ((37, 41), (38, 40), (43, 47), (44, 46))
 LEFT_EYE, RIGHT_EYE, BROWS = slice(36, 42), slice(42, 48), slice(17, 27)
+LIDS = ((37, 41), (38, 40)), ((43, 47), (44, 46))
+OUTER_LIPS, INNER_LIPS, CORNERS = (51, 57), (62, 66), (48, 54)
+
+NEAR = 0.5
+"""Share of the tolerance of `facesets.pose_measures` that counts 1 in `describe_motion`."""
+
+LIFTED, DROPPED = 0.04, 0.06
+"""The same for the corners of the mouth and for the chin and the lips, in eye distances."""
 
 
 def describe_expression(landmarks: np.ndarray) -> np.ndarray:
@@ -35,6 +45,53 @@ def describe_expression(landmarks: np.ndarray) -> np.ndarray:
             between(27, 33),
             ((left + right)[:, 1] / 2 - y[:, BROWS].mean(axis=1)) / unit,
             (corners - middle) / unit,
+        ],
+        axis=1,
+    )
+
+
+def describe_motion(landmarks: np.ndarray) -> np.ndarray:
+    """Describes head pose and expression of one person's faces in numbers that mean the same for two people.
+
+    How far the head is turned and the lips are apart is taken as it is. How open either eye is, how wide the mouth, how
+    high brows, mouth corners and chin is taken against the person's own median, which takes the person out of it.
+
+    Args:
+        landmarks: (N, 68, 2) x, y of one person's faces in pixels of aligned crops.
+
+    Returns:
+        (N, 12): yaw, pitch, gap of the lips, openness of the left and the right eye, width of the mouth, height of the
+        left and the right brow, height of the left and the right corner of the mouth, chin below the nose, height of
+        the mouth over its outer lips; each in units in which 1 is hardly seen.
+    """
+    poses = measure_poses(landmarks)
+    left, right = landmarks[:, LEFT_EYE].mean(axis=1), landmarks[:, RIGHT_EYE].mean(axis=1)
+    unit = np.linalg.norm(right - left, axis=1) / np.cos(np.radians(poses[:, 0]))  # as if the head were not turned
+    y = landmarks[..., 1] / unit[:, None]
+
+    def gap(pair: tuple[int, int]) -> np.ndarray:
+        return np.linalg.norm(landmarks[:, pair[0]] - landmarks[:, pair[1]], axis=1) / unit
+
+    def against_median(values: np.ndarray) -> np.ndarray:
+        return values - np.median(values)
+
+    lids = [np.mean([gap(pair) for pair in pairs], axis=0) for pairs in LIDS]
+    brows = [left[:, 1] / unit - y[:, 17:22].mean(axis=1), right[:, 1] / unit - y[:, 22:27].mean(axis=1)]
+    corners = [y[:, corner] - y[:, INNER_LIPS].mean(axis=1) for corner in CORNERS]
+    chin = against_median(y[:, 8] - y[:, 33])
+    lips = gap(OUTER_LIPS)
+    thickness = np.median(lips - poses[:, 2])
+    return np.stack(
+        [
+            poses[:, 0] / (NEAR * YAW.tolerance),
+            poses[:, 1] / (NEAR * PITCH.tolerance),
+            poses[:, 2] / (NEAR * MOUTH.tolerance),
+            *(against_median(lid / np.median(lid)) / (NEAR * EYES_OPEN.tolerance) for lid in lids),
+            against_median(poses[:, 4]) / (NEAR * SMILE.tolerance),
+            *(against_median(brow) / (NEAR * BROWS_UP.tolerance) for brow in brows),
+            *(against_median(corner) / LIFTED for corner in corners),
+            chin / DROPPED,
+            (lips - thickness) / DROPPED,
         ],
         axis=1,
     )

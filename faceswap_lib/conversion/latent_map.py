@@ -1,19 +1,35 @@
 """Bringing the latent codes of one person to what the other person's decoder knows.
 
 A decoder has only ever met its own person's codes. What it makes of others is not defined by anything it learned: it
-may be a good face, or a plaid of colors. So a code is brought among the codes that the decoder knows before it is
-decoded: onto the first principal components of the wanted person's codes, and along each of them no further out than
-that person's own codes reach. What this takes away is what the wanted person never does, and what says "this is
-somebody else".
+may be a good face, or a plaid of colors. And an encoder that is shared still says the same thing about two people in
+two ways: the direction in which the codes of one move as the head turns need not be that of the other.
 
-A code may be shifted before: from the original person's average towards the wanted person's, see `shift`.
+So a code is brought among the codes that the decoder knows before it is decoded. `LatentAlignment` does it by what the
+faces do: the code becomes the one that the wanted person's codes have at the same head pose and expression.
+`LatentProjection` takes only away what the wanted person's codes never do. Both lay the code into the first principal
+components of that person's codes and, along each of them, no further out than these reach. `LatentShift` only adds the
+difference of two averages; see `shift`.
 """
 
 import dataclasses
 import typing
-from collections.abc import Sequence
 
 import numpy as np
+
+COMPONENTS = 40
+"""Principal components onto which codes are projected: they hold 99.9 % of the variance of one person's codes."""
+
+LIMIT = 2.0
+"""Standard deviations that a code may be away from the mean along each of them."""
+
+KERNEL_WIDTH = 3.0
+"""Difference of what two faces do, root mean square over its numbers, at which they still count as alike."""
+
+KERNEL_RIDGE, RIDGE = 0.3, 0.02
+"""Regularization of both regressions."""
+
+REACHED = (1.0, 99.0)
+"""Percentiles between which a person is taken to do something; half a unit more is asked of her."""
 
 LatentMap = typing.Callable[[np.ndarray], np.ndarray]
 """What is done to latent codes, (B, H, W, C) float32, between encoder and decoder; gives codes of the same shape."""
@@ -54,12 +70,43 @@ class LatentProjection:
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
         """Projects codes, (B, H, W, C)."""
-        coordinates = (codes.reshape(len(codes), -1) - self.mean) @ self.components.T
+        return self.place(self.coordinates(codes)).reshape(codes.shape)
+
+    def coordinates(self, codes: np.ndarray) -> np.ndarray:
+        """Gives the coordinates of codes, (B, H, W, C), along the components, (B, K), without a limit."""
+        return (codes.reshape(len(codes), -1) - self.mean) @ self.components.T
+
+    def place(self, coordinates: np.ndarray) -> np.ndarray:
+        """Gives the flattened codes, (B, D), at coordinates (B, K) that are limited before."""
         reach = self.limit * self.deviations
-        return (self.mean + np.clip(coordinates, -reach, reach) @ self.components).reshape(codes.shape)
+        return self.mean + np.clip(coordinates, -reach, reach) @ self.components
 
 
-def fit_projection(codes: np.ndarray, *, components: int, limit: float) -> LatentProjection:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class LatentAlignment:
+    """Maps one person's latent codes linearly to the other's codes of the same head pose and expression.
+
+    Attributes:
+        mean: (D,) float32 mean of the read person's codes, flattened.
+        components: (D, K) float32 principal components of these, each over its standard deviation.
+        weights: (K, L) float32 from coordinates along them to coordinates of the wanted person.
+        offset: (L,) float32 added to these.
+        target: Projection onto the wanted person's L components, with its limit.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    weights: np.ndarray
+    offset: np.ndarray
+    target: LatentProjection
+
+    def __call__(self, codes: np.ndarray) -> np.ndarray:
+        """Aligns codes, (B, H, W, C)."""
+        coordinates = (codes.reshape(len(codes), -1) - self.mean) @ self.components
+        return self.target.place(coordinates @ self.weights + self.offset).reshape(codes.shape)
+
+
+def fit_projection(codes: np.ndarray, *, components: int = COMPONENTS, limit: float = LIMIT) -> LatentProjection:
     """Fits the principal components of a person's latent codes.
 
     Args:
@@ -84,12 +131,56 @@ def fit_projection(codes: np.ndarray, *, components: int, limit: float) -> Laten
     )
 
 
-def chain(maps: Sequence[LatentMap]) -> LatentMap:
-    """Joins latent maps into one that applies them in order."""
+def fit_alignment(
+    codes: np.ndarray, motion: np.ndarray, others: np.ndarray, other_motion: np.ndarray, *, limit: float = LIMIT
+) -> LatentAlignment:
+    """Fits the alignment of two people's latent codes, by regression in two steps.
 
-    def apply(codes: np.ndarray) -> np.ndarray:
-        for one in maps:
-            codes = one(codes)
-        return codes
+    First the wanted person's codes are predicted from what the face does, by kernel ridge regression; asked for what
+    the read person's faces do, it says which code each of them should have. What the wanted person never does is asked
+    for only as far as she goes. Then these codes are predicted from the read person's own, by ridge regression. That
+    one alone is needed afterwards, so no landmarks are looked for in the video, and the result is as steady as the
+    codes are.
 
-    return apply
+    Args:
+        codes: (N, H, W, C) codes of the person who is read.
+        motion: (N, M) what each face does, as `expression.describe_motion` gives.
+        others: (P, H, W, C) codes of the person who is wanted.
+        other_motion: (P, M) what these do.
+        limit: As in `LatentProjection`.
+
+    Returns:
+        The alignment.
+
+    Source: kernel ridge regression, Saunders et al., "Ridge Regression Learning Algorithm in Dual Variables", 1998.
+    """
+    target = fit_projection(others, limit=limit)
+    source = fit_projection(codes)
+    places = target.coordinates(others)
+    # 1. From what a face does to the wanted person's code.
+    low, high = np.percentile(other_motion, REACHED, axis=0)
+    asked = np.clip(motion, low - 0.5, high + 0.5)
+    middle = other_motion.mean(axis=0)
+    known = _kernel(other_motion - middle, other_motion - middle)
+    weights = np.linalg.solve(known + KERNEL_RIDGE * np.eye(len(known)), places)
+    wanted = _kernel(asked - middle, other_motion - middle) @ weights
+    # 2. From the read person's code to that one.
+    spread = np.maximum(source.deviations, 1e-6)
+    read = source.coordinates(codes) / spread
+    squares = read.T @ read + RIDGE * len(read) * np.eye(read.shape[1])
+    offset = wanted.mean(axis=0)  # the coordinates of all codes have mean 0
+    return LatentAlignment(
+        mean=source.mean,
+        components=(source.components / spread[:, None]).T,
+        weights=np.linalg.solve(squares, read.T @ (wanted - offset)).astype(np.float32),
+        offset=offset.astype(np.float32),
+        target=target,
+    )
+
+
+def _kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Similarity of what faces do: a Gaussian, and a linear part that goes on where no face is near."""
+    scale = one.shape[1] * KERNEL_WIDTH**2
+    products = one @ other.T
+    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * products
+    return np.exp(-squares / (2 * scale)) + products / scale

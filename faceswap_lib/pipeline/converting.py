@@ -7,7 +7,7 @@ import pathlib
 
 from faceswap_lib import __version__
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.guard import SwapCheck, check_swap
+from faceswap_lib.conversion.guard import SwapCheck, check_swap, find_wanted, worst_path
 from faceswap_lib.conversion.people_count import PeopleCount
 from faceswap_lib.conversion.preflight import check_conversion, recording_path
 from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
@@ -179,7 +179,16 @@ def _convert_held(
             report = convert_video(source, out, swapper, detector, finish=sign, **shared)
     if consent is not None:
         record_consent(workspace, consent, _agreed_videos(workspace, inputs, run))
-    check = check_swap(report, see_people(), direction=config.direction, step=step, code_shift=config.code_shift)
+    check = check_swap(
+        report,
+        see_people(),
+        direction=config.direction,
+        step=step,
+        code_shift=config.code_shift,
+        wanted=find_wanted(workspace, config.direction),
+        detector=detector,
+        picture=worst_path(workspace, out),
+    )
     return Conversion(report=report, check=check, people=people)
 
 

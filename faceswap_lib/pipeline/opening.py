@@ -1,4 +1,4 @@
-"""Opening what a conversion needs of a run: its generator, moved as far as the faces ask for."""
+"""Opening what a conversion needs of a run: its generator, with the latent map that the two people ask for."""
 
 import functools
 import logging
@@ -8,18 +8,23 @@ import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, FaceSwapper
 from faceswap_lib.conversion.engines import Engine, open_engine
-from faceswap_lib.conversion.latent_map import LatentShift
+from faceswap_lib.conversion.latent_map import LatentMap, LatentShift, fit_alignment, fit_projection
+from faceswap_lib.conversion.latent_samples import sample_codes
+from faceswap_lib.conversion.latent_search import MapJudge, MapQuality, choose_latent_map
 from faceswap_lib.conversion.people import People
-from faceswap_lib.conversion.share import choose_share
 from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.conversion.swap_measures import open_quick_finder
+from faceswap_lib.conversion.swapper import GeneratorSwapper
+from faceswap_lib.errors import InputError
 from faceswap_lib.faces.identity import DlibEmbedder, open_embedder
-from faceswap_lib.facesets import Workspace
+from faceswap_lib.faces.landmarks import FivePointFinder
+from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.networks import NetworkConfig, Networks
 
 logger = logging.getLogger(__name__)
 
-UNSEEN_SHARE = 0.5
-"""How far codes move where nothing tells people apart: enough for most pairs; some need 0.9."""
+HALF_WAY = 0.5
+"""How far codes are shifted where it is not said."""
 
 
 def open_swapper(
@@ -30,7 +35,7 @@ def open_swapper(
     people: People | None = None,
     engine: Engine = "keras",
 ) -> FaceSwapper:
-    """Opens a run's generator, with codes moved as far as `config.code_shift` says or as the faces ask for.
+    """Opens a run's generator, with the latent map that `config.latent_map` says or that the faces ask for.
 
     Args:
         networks: The run's.
@@ -41,23 +46,60 @@ def open_swapper(
 
     Returns:
         The swapper.
+
+    Raises:
+        InputError: If codes shall be aligned and the faces have no 68 landmarks.
+        WorkspaceError: If a faceset is missing.
     """
     if engine == "auto" and config.blend == "face":
         engine = "keras"  # what bfloat16 writes where its own mask is 0 may be far off, and this blend would show it
     swapper = open_engine(networks, config.direction, engine, batch_size=config.swap_batch)
-    if config.code_shift == 0:
+    if config.latent_map == "none" or config.code_shift == 0:
         return swapper
-    shift = measure_shift(networks, workspace, config.direction)
-    share = config.code_shift
-    if share is None and people is None:
-        share = UNSEEN_SHARE
-    elif share is None:
-        share = choose_share(lambda part: swapper.with_latent_map(LatentShift(shift=part * shift)), people, config)
-        if share:
-            logger.info(
-                "a sample still looked like the original person: moved towards the wanted one (--code-shift %g)", share
-            )
-    return swapper.with_latent_map(LatentShift(shift=share * shift))
+    if config.latent_map == "shift" or config.code_shift is not None:
+        share = HALF_WAY if config.code_shift is None else config.code_shift
+        shift = share * measure_shift(networks, workspace, config.direction)
+        return swapper.with_latent_map(LatentShift(shift=shift))
+    return swapper.with_latent_map(_find_map(networks, workspace, config, swapper, people))
+
+
+def _find_map(
+    networks: Networks, workspace: Workspace, config: ConvertConfig, swapper: GeneratorSwapper, people: People | None
+) -> LatentMap | None:
+    """Fits the latent maps that are asked for, and takes the best where that is left open."""
+    sides = ("src", "dst") if config.direction == "a2b" else ("dst", "src")
+    original, wanted = (Faceset.open(workspace, side) for side in sides)
+    finder = open_quick_finder()
+    codes, others = (sample_codes(networks, faceset, finder) for faceset in (original, wanted))
+    maps: dict[str, LatentMap | None] = {}
+    if codes.motion is not None and others.motion is not None:
+        maps["align"] = fit_alignment(codes.codes, codes.motion, others.codes, others.motion, limit=config.latent_limit)
+    elif config.latent_map == "align":
+        raise InputError(
+            "latent_map align: the facesets have no 68 landmarks and nothing here finds them; "
+            "pip install 'faceswap_lib[mesh]', or pass --latent-map project"
+        )
+    maps["project"] = fit_projection(others.codes, limit=config.latent_limit)
+    if config.latent_map != "auto":
+        return maps[config.latent_map]
+    judge = MapJudge.open(original, wanted, finder or FivePointFinder(), people)
+    if judge is None:  # too few faces to compare anything with
+        return next(iter(maps.values()))
+    shift = others.filmed.mean(axis=0) - codes.filmed.mean(axis=0)
+    maps |= {"shift": LatentShift(shift=HALF_WAY * shift), "none": None}
+    name, tried = choose_latent_map(maps, lambda one: judge.judge(swapper.with_latent_map(one), config))
+    logger.info("latent codes: --latent-map %s (%s)", name, _tell_tried(tried))
+    return maps[name]
+
+
+def _tell_tried(tried: dict[str, MapQuality]) -> str:
+    """What was measured of each map, in short."""
+    said = [
+        f"{name}: eyes {quality.likeness[0]:.2f}, mouth {quality.likeness[1]:.2f}, skin {quality.likeness[2]:.2f}, "
+        f"landmarks off by {quality.drift:.1%}, {quality.nearer:.0%} nearer"
+        for name, quality in tried.items()
+    ]
+    return "; ".join(said)
 
 
 class LateSwapper:

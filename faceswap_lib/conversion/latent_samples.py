@@ -1,0 +1,68 @@
+"""Latent codes of both people's crops, mirrored ones too, with what the faces in them do."""
+
+import dataclasses
+
+import numpy as np
+
+from faceswap_lib.conversion.expression import describe_motion
+from faceswap_lib.faces.align import CROP_SIZE
+from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.landmarks_68 import mirror_landmarks
+from faceswap_lib.facesets import Faceset
+from faceswap_lib.networks.views import to_network
+
+SAMPLED_CROPS = 240
+"""Crops per person whose codes are looked at, spread evenly over the faceset."""
+
+BATCH = 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class LatentSample:
+    """Latent codes of one person.
+
+    Attributes:
+        codes: (2 N, H, W, C) float32 codes of N crops, then of the same crops mirrored. Training shows networks both.
+        motion: (2 N, 12) what each face does; see `expression.describe_motion`. None if no 68 landmarks are known.
+    """
+
+    codes: np.ndarray
+    motion: np.ndarray | None
+
+    @property
+    def filmed(self) -> np.ndarray:
+        """(N, H, W, C) the codes of the crops as they were filmed."""
+        return self.codes[: len(self.codes) // 2]
+
+
+def sample_codes(networks, faceset: Faceset, finder: LandmarkFinder | None = None) -> LatentSample:
+    """Encodes a person's crops.
+
+    Args:
+        networks: The run's `faceswap_lib.networks.Networks`.
+        faceset: The person's.
+        finder: Finds 68 landmarks where the faceset has none; None leaves what the faces do unknown then.
+
+    Returns:
+        The codes.
+    """
+    sampled, config = faceset.sample(SAMPLED_CROPS), networks.config
+    seen, _ = to_network(*sampled.load(config.stored_size).views(config.resolution), config.view)
+    seen = np.concatenate([seen, seen[:, :, ::-1]])
+    batches = [networks.encoder.predict_on_batch(seen[start : start + BATCH]) for start in range(0, len(seen), BATCH)]
+    codes = np.concatenate(batches).astype(np.float32, copy=False)
+    return LatentSample(codes=codes, motion=_find_motion(sampled, finder))
+
+
+def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> np.ndarray | None:
+    points = [record.best_points_in_crop() for record in faceset.records]
+    if any(len(face) != 68 for face in points):
+        if finder is None:
+            return None
+        crops = faceset.read_crops()
+        scales = [CROP_SIZE / len(crop.image) for crop in crops]
+        points = [(face + 0.5) * scale - 0.5 for face, scale in zip(finder.find(crops), scales, strict=True)]
+        if any(len(face) != 68 for face in points):
+            return None
+    filmed = np.stack(points)
+    return describe_motion(np.concatenate([filmed, mirror_landmarks(filmed, CROP_SIZE)]))

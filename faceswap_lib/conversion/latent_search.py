@@ -1,0 +1,172 @@
+"""Which latent map gives the most plausible faces of the wanted person that do what the input does.
+
+Identity alone is easily bought with the picture, so likeness of eyes, mouth and skin to the wanted person's own faces,
+landmarks and identity count together: what ruins one cannot be made good by another. The faces are looked at without
+the original's texture, which would hide what the networks draw.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.latent_map import LatentMap
+from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.conversion.swap_measures import GALLERY
+from faceswap_lib.conversion.swapper import FaceSwapper
+from faceswap_lib.faces import Face, FaceCrop
+from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.likeness import LikenessGallery
+from faceswap_lib.facesets import Faceset
+
+SAMPLED = 24
+"""Crops of the original person that are swapped to compare maps."""
+
+WORST_DRIFT = 0.2
+"""Distance of the landmarks from the input's, in eye distances, at which a face is worth nothing."""
+
+GOOD_LIKENESS, GOOD_DRIFT, GOOD_NEARER = 0.75, 0.07, 0.97
+"""With these a map is taken without trying others."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MapQuality:
+    """How good the faces of a latent map are.
+
+    Attributes:
+        likeness: Likeness of eyes, mouth and skin to the wanted person's own faces, 1 as real as hers.
+        drift: Mean distance of the landmarks from the input's, in eye distances.
+        nearer: Share of the faces that are nearer to the wanted person than to the original.
+    """
+
+    likeness: tuple[float, float, float]
+    drift: float
+    nearer: float
+
+    @property
+    def score(self) -> float:
+        """The product of all three, 0 to 1."""
+        plausible = float(np.mean(np.clip(self.likeness, 0, 1)))
+        return plausible * max(0.0, 1 - self.drift / WORST_DRIFT) * self.nearer
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing better needs to be looked for."""
+        return min(self.likeness) >= GOOD_LIKENESS and self.drift <= GOOD_DRIFT and self.nearer >= GOOD_NEARER
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class MapJudge:
+    """Judges swapped faces.
+
+    Attributes:
+        crops: Faces of the original person.
+        landmarks: Their landmarks, (68, 2) or (5, 2) each.
+        original, wanted: Either person's own faces.
+        finder: Finds landmarks in the swapped faces.
+        people: Tells the two people apart; None does it by whose own faces explain the new one better.
+    """
+
+    crops: tuple[FaceCrop, ...]
+    landmarks: tuple[np.ndarray, ...]
+    original: LikenessGallery
+    wanted: LikenessGallery
+    finder: LandmarkFinder
+    people: People | None
+
+    @classmethod
+    def open(
+        cls, original: Faceset, wanted: Faceset, finder: LandmarkFinder, people: People | None
+    ) -> typing.Optional["MapJudge"]:
+        """Looks at both facesets; None if one of them is too short to be compared with."""
+        galleries = [_open_gallery(faceset, finder) for faceset in (original, wanted)]
+        if None in galleries:
+            return None
+        crops = original.sample(SAMPLED).read_crops()
+        return cls(
+            crops=tuple(crops),
+            landmarks=tuple(finder.find(crops)),
+            original=galleries[0],
+            wanted=galleries[1],
+            finder=finder,
+            people=people,
+        )
+
+    def judge(self, swapper: FaceSwapper, config: ConvertConfig) -> MapQuality:
+        """Swaps the faces and measures what comes out."""
+        swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, texture=0.0))
+        landmarks = self.finder.find(swapped)
+        likeness = self.wanted.measure(swapped, landmarks)
+        unit = EYE_DISTANCE * np.array([len(crop.image) for crop in self.crops])
+        apart = [
+            np.linalg.norm(new - old, axis=1).mean() if new.shape == old.shape else np.nan
+            for new, old in zip(landmarks, self.landmarks, strict=True)
+        ]
+        if self.people is None:
+            is_nearer = likeness.mean(axis=1) > self.original.measure(swapped, landmarks).mean(axis=1)
+        else:
+            to_original, to_wanted = self.people.distances(swapped)
+            is_nearer = to_wanted < to_original
+        # a face in which no landmarks are found any more counts as far off
+        drift = np.nan_to_num(np.array(apart) / unit, nan=WORST_DRIFT)
+        return MapQuality(
+            likeness=tuple(float(value) for value in np.nan_to_num(np.nanmedian(likeness, axis=0))),
+            drift=float(np.mean(drift)),
+            nearer=float(np.mean(is_nearer)),
+        )
+
+
+def choose_latent_map(
+    maps: Mapping[str, LatentMap | None], judge: Callable[[LatentMap | None], MapQuality]
+) -> tuple[str, dict[str, MapQuality]]:
+    """Finds the map with the best faces.
+
+    Args:
+        maps: By name, the one that is most likely the best first; None leaves codes as they are.
+        judge: Measures the faces of a map.
+
+    Returns:
+        The name of the best, and what was measured of those that were tried.
+    """
+    tried: dict[str, MapQuality] = {}
+    for name, latent_map in maps.items():
+        tried[name] = judge(latent_map)
+        if tried[name].is_good:
+            return name, tried
+    return max(tried, key=lambda name: tried[name].score), tried
+
+
+def swap_crops(crops: typing.Sequence[FaceCrop], swapper: FaceSwapper, config: ConvertConfig) -> list[FaceCrop]:
+    """Puts the new face into crops."""
+    compositor = Compositor(config, swapper.coverage)
+    faces = [(crop.image, _as_face(crop)) for crop in crops]
+    return [
+        FaceCrop(
+            image=compositor.paint(crop.image, swapped).frame,
+            landmarks=crop.landmarks,
+            crop_from_frame=crop.crop_from_frame,
+        )
+        for crop, swapped in zip(crops, swap_faces(faces, swapper), strict=True)
+    ]
+
+
+def _open_gallery(faceset: Faceset, finder: LandmarkFinder) -> LikenessGallery | None:
+    sample = faceset.sample(GALLERY)
+    times = [record.time for record in sample.records]
+    if len(times) < 2 or max(times) == min(times):
+        return None
+    crops = sample.read_crops()
+    known = [record.best_points_in_crop() for record in sample.records]
+    landmarks = finder.find(crops) if any(len(points) != 68 for points in known) else known
+    return LikenessGallery.of(crops, landmarks, times=times)
+
+
+def _as_face(crop: FaceCrop) -> Face:
+    """The face of a crop, in pixels of the crop."""
+    low, high = crop.landmarks.min(axis=0), crop.landmarks.max(axis=0)
+    return Face(box_xyxy=[*low, *high], score=1.0, landmarks=crop.landmarks)

@@ -1,0 +1,140 @@
+"""Bringing one person's latent codes to what the other person's decoder knows."""
+
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.expression import describe_motion
+from faceswap_lib.conversion.latent_map import LatentShift, fit_alignment, fit_projection
+from faceswap_lib.conversion.latent_samples import sample_codes
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces.landmarks_68 import MIRRORED, mirror_landmarks
+from faceswap_lib.facesets import Faceset
+from faceswap_lib.pipeline import convert, open_swapper
+from faceswap_lib.training import load_run
+from tests.faces68 import template_points_68
+
+SHAPE = (2, 2, 25)
+
+
+def draw_people(motion_a: np.ndarray, motion_b: np.ndarray, seed: int = 0):
+    """Codes of two people, each of whom says the same motion in directions of their own, and the true codes of B."""
+    random = np.random.default_rng(seed)
+    offsets = 20 * random.normal(size=(2, 100))
+    ways = random.normal(size=(2, motion_a.shape[1], 100))
+
+    def code(person: int, motion: np.ndarray) -> np.ndarray:
+        noise = 0.05 * random.normal(size=(len(motion), 100))
+        return (offsets[person] + motion @ ways[person] + noise).reshape(-1, *SHAPE).astype(np.float32)
+
+    return code(0, motion_a), code(1, motion_b), lambda motion: code(1, motion)
+
+
+def test_alignment_gives_the_codes_of_the_same_motion():
+    random = np.random.default_rng(1)
+    motion_a, motion_b = random.normal(size=(200, 4)), random.normal(size=(150, 4))
+    codes_a, codes_b, true_b = draw_people(motion_a, motion_b)
+    aligned = fit_alignment(codes_a[:160], motion_a[:160], codes_b, motion_b, limit=5)(codes_a[160:])
+    shifted = LatentShift(shift=codes_b.mean(0) - codes_a.mean(0))(codes_a[160:])
+    expected = true_b(motion_a[160:])
+    errors = [np.square(codes - expected).mean() / codes_b.var(axis=0).mean() for codes in (aligned, shifted)]
+    assert errors[0] < 0.05 < 1 < errors[1]
+    assert aligned.shape == (40, *SHAPE) and aligned.dtype == np.float32
+
+
+def test_alignment_does_not_mistake_what_one_person_always_does_for_the_person():
+    """A's head is turned where B's is not, as far as B goes both ways."""
+    random = np.random.default_rng(2)
+    motion_a, motion_b = random.normal(size=(200, 3)), random.normal(size=(200, 3))
+    motion_a[:, 0] = 2 + 0.3 * motion_a[:, 0]
+    motion_b[:, 0] *= 2
+    codes_a, codes_b, true_b = draw_people(motion_a, motion_b)
+    aligned = fit_alignment(codes_a, motion_a, codes_b, motion_b, limit=5)(codes_a)
+    assert np.square(aligned - true_b(motion_a)).mean() < 0.1 * codes_b.var(axis=0).mean()
+
+
+def test_what_the_wanted_person_never_does_is_done_as_far_as_she_goes():
+    random = np.random.default_rng(3)
+    motion_a, motion_b = random.uniform(0, 9, (200, 1)), random.uniform(0, 1, (200, 1))
+    codes_a, codes_b, true_b = draw_people(motion_a, motion_b)
+    aligned = fit_alignment(codes_a, motion_a, codes_b, motion_b)(codes_a)
+    reach = np.abs(codes_b - codes_b.mean(axis=0)).max()
+    assert np.abs(aligned - codes_b.mean(axis=0)).max() < 1.5 * reach
+    far = motion_a[:, 0] > 2
+    assert np.square(aligned[far] - true_b(np.full((far.sum(), 1), 1.2))).mean() < 0.3 * codes_b.var(axis=0).mean()
+
+
+def test_projection_keeps_the_persons_own_codes_and_takes_the_rest_away():
+    random = np.random.default_rng(4)
+    own = (random.normal(size=(100, 6)) @ random.normal(size=(6, 100))).reshape(-1, *SHAPE).astype(np.float32)
+    projection = fit_projection(own, components=6, limit=10)
+    np.testing.assert_allclose(projection(own), own, atol=1e-3)
+    np.testing.assert_allclose(projection.components @ projection.components.T, np.eye(6), atol=1e-4)
+    strange = own + 5 * random.normal(size=own.shape).astype(np.float32)
+    assert np.square(projection(strange) - own).mean() < 0.15 * np.square(strange - own).mean()
+    limited = fit_projection(own, components=6, limit=1)
+    reached = np.abs(limited.coordinates(limited(100 * own))) / limited.deviations
+    assert reached.max() < 1.001 and np.median(reached) > 0.999
+
+
+def test_few_codes_have_few_components():
+    codes = np.random.default_rng(5).normal(size=(4, *SHAPE)).astype(np.float32)
+    assert fit_projection(codes).components.shape == (3, 100)
+
+
+def test_mirroring_landmarks_twice_changes_nothing_and_turns_the_head_the_other_way():
+    assert sorted(MIRRORED) == list(range(68)) and (MIRRORED[MIRRORED] == np.arange(68)).all()
+    face = template_points_68(256)
+    winking = face.copy()
+    winking[[37, 38]] = winking[[41, 40]]
+    winking[27:36, 0] += 8
+    faces = np.stack([face, face, face, winking])
+    np.testing.assert_allclose(mirror_landmarks(mirror_landmarks(faces, 256), 256), faces)
+    plain, mirrored = (describe_motion(points)[3] for points in (faces, mirror_landmarks(faces, 256)))
+    assert abs(plain[0]) > 1 and mirrored[0] == pytest.approx(-plain[0], abs=0.6)
+    assert plain[3] < -3 and abs(plain[4]) < 1
+    np.testing.assert_allclose(mirrored[[4, 3, 7, 6, 9, 8]], plain[[3, 4, 6, 7, 8, 9]], atol=0.3)
+
+
+def test_motion_does_not_depend_on_size_or_place_of_the_face():
+    face = template_points_68(256)
+    smiling = face.copy()
+    smiling[[48, 54], 0] += [-8, 8]
+    faces = np.stack([face, face, smiling])
+    moved = describe_motion(faces)
+    assert moved[2, 5] > 2 and np.abs(moved[:2]).max(axis=0)[2:].max() < 2
+
+
+def test_sampled_codes_are_those_of_the_crops_and_of_their_mirror_images(tiny_run):
+    networks, _ = load_run(tiny_run.workspace)
+    faceset = Faceset.open(tiny_run.workspace, "src")
+    sample = sample_codes(networks, faceset)
+    assert len(sample.codes) == 2 * len(sample.filmed) and sample.codes.dtype == np.float32
+    assert np.abs(sample.codes[0] - sample.codes[len(sample.filmed)]).max() > 1e-3
+    assert sample.motion is None or sample.motion.shape == (len(sample.codes), 12)
+
+
+@pytest.mark.parametrize("latent_map", ["project", "shift", "none"])
+def test_every_map_reaches_the_video(tiny_run, portrait_clips, tmp_path, latent_map):
+    config = ConvertConfig(latent_map=latent_map)
+    converted = convert(portrait_clips[0], tiny_run.workspace, tmp_path / "swap.mp4", config=config)
+    assert converted.report.swapped == 38
+
+
+def test_maps_give_different_faces(tiny_run):
+    networks, _ = load_run(tiny_run.workspace)
+    views, faces = Faceset.open(tiny_run.workspace, "src").sample(2).load(networks.config.stored_size).views(64)
+    made = {
+        name: open_swapper(networks, tiny_run.workspace, ConvertConfig(latent_map=name)).swap(views, faces)[1]
+        for name in ("project", "shift", "none")
+    }
+    assert (made["project"] != made["none"]).any() and (made["shift"] != made["none"]).any()
+    as_before = open_swapper(networks, tiny_run.workspace, ConvertConfig(code_shift=0.5)).swap(views, faces)[1]
+    assert (as_before == made["shift"]).all()
+
+
+def test_a_shift_with_another_map_is_refused():
+    with pytest.raises(InputError, match="code_shift: latent_map align has no shift"):
+        ConvertConfig(latent_map="align", code_shift=0.5)
+    with pytest.raises(InputError, match="latent_limit must be between 0.5 and 10"):
+        ConvertConfig(latent_limit=0)
