@@ -68,7 +68,9 @@ def test_a_pasted_still_is_called_one(lacking):
 
 
 def test_blur_is_named():
-    assert "the face is blurred: 1 % of the original's detail" in verdict_of(sharpness=0.01)
+    """And not taken for a still picture as well: without features nothing can be seen to move."""
+    verdict = verdict_of(**WITHOUT_NETWORKS | {"sharpness": 0.01, "motion_agreement": 0.5})
+    assert verdict == "Not a swap: the face is blurred: 1 % of the original's detail."
 
 
 def test_faults_in_half_of_the_frames_are_no_swap_whatever_the_median_says():

@@ -80,15 +80,15 @@ def find_faults(
     plausible = values.get("plausible")
     if not faults and plausible is not None and plausible < LEAST_PLAUSIBLE:
         faults.append(f"only {plausible:.0f} % of the frames look like the wanted person everywhere")
-    agreement = next((name for name in LEAST_AGREEMENT if values.get(name) is not None), None)
-    if agreement is not None and values[agreement] < LEAST_AGREEMENT[agreement]:
-        is_wanted = parts.get("identity", 0) >= MOSTLY_WANTED
-        still = "a still picture of the wanted person pasted: it does not move"
-        faults.append(still if is_wanted else "it does not move as the original does")
     sharpness = values.get("sharpness")
     is_blurred = sharpness is not None and sharpness < LEAST_SHARPNESS
     if is_blurred:
         faults.append(f"the face is blurred: {100 * sharpness:.0f} % of the original's detail")
+    agreement = next((name for name in LEAST_AGREEMENT if values.get(name) is not None), None)
+    if agreement is not None and not is_blurred and values[agreement] < LEAST_AGREEMENT[agreement]:
+        is_wanted = parts.get("identity", 0) >= MOSTLY_WANTED
+        still = "a still picture of the wanted person pasted: it does not move"
+        faults.append(still if is_wanted else "it does not move as the original does")
     for name, text in _PARTS.items():
         is_said = (name == "clarity" and is_blurred) or (name == "expression" and any("move" in one for one in faults))
         if parts.get(name, 1) < SMALL_SHARE and not is_said:
