@@ -8,6 +8,7 @@ import pytest
 from faceswap_lib.devices import Device
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset
+from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import TrainConfig, memory_budget, train, trainer
 from faceswap_lib.training.memory_budget import check_memory
 
@@ -78,7 +79,7 @@ def test_a_training_that_cannot_fit_loads_nothing_and_writes_nothing(small_works
 def test_of_a_person_on_a_device_only_a_sample_stays(small_workspace, monkeypatch):
     faceset = Faceset.open(small_workspace, "src")
     monkeypatch.setattr(trainer, "COMPARED", 5)
-    people, sample = trainer.load_person(faceset, 80)
+    people, sample = trainer.load_person(faceset, NetworkConfig(capacity="tiny", resolution=64))
     whole = faceset.load(80)
     assert people.count == 38 and len(sample.images) == len(sample.rarity) == 5
     chosen = np.linspace(0, 37, 5).round().astype(int)

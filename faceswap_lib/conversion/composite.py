@@ -35,6 +35,7 @@ class SwappedFace:
         landmarks: (5, 2) x, y in pixels of the view.
         view_from_frame: (2, 3) matrix.
         parts: (68, 2) x, y in pixels of the view, where 68 points are known.
+        outline: (N, 2) x, y in pixels of the view, the face's outline; None for the ellipse.
     """
 
     old: np.ndarray
@@ -43,6 +44,7 @@ class SwappedFace:
     landmarks: np.ndarray
     view_from_frame: np.ndarray
     parts: np.ndarray | None = None
+    outline: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,14 +138,16 @@ class Compositor:
             wanted = np.clip(cv2.resize(face.mask, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_LINEAR), 0, 1)
         if self._config.blend == "overlay" and "face" in self._config.parts:
             return wanted, self._window
-        points, parts = ((p + 0.5) * larger - 0.5 if p is not None else None for p in (face.landmarks, face.parts))
-        return wanted, draw_shown(points, parts, PAINT_SIZE, self._coverage, self._config) * self._window
+        known = (face.landmarks, face.parts, face.outline)
+        points, parts, outline = ((p + 0.5) * larger - 0.5 if p is not None else None for p in known)
+        shown = draw_shown(points, parts, PAINT_SIZE, self._coverage, self._config, outline=outline)
+        return wanted, shown * self._window
 
     def _recolour(self, face: SwappedFace, wanted: np.ndarray, track: int | None) -> np.ndarray:
         """The new face in the old one's colours, (R, R, 3) uint8."""
         if self._config.colour == "none":
             return face.new
-        sample = sample_skin(face.new, face.old, wanted, face.landmarks, self._coverage)
+        sample = sample_skin(face.new, face.old, wanted, face.landmarks, self._coverage, outline=face.outline)
         return self._colours.recolour(face.new, sample, track)
 
 

@@ -47,7 +47,9 @@ def sample_codes(networks, faceset: Faceset, finder: LandmarkFinder | None = Non
         The codes.
     """
     sampled, config = faceset.sample(SAMPLED_CROPS), networks.config
-    seen, _ = to_network(*sampled.load(config.stored_size).views(config.resolution), config.view)
+    seen, _ = to_network(
+        *sampled.load(config.stored_size, face_region=config.face_region).views(config.resolution), config.view
+    )
     seen = np.concatenate([seen, seen[:, :, ::-1]])
     batches = [networks.encoder.predict_on_batch(seen[start : start + BATCH]) for start in range(0, len(seen), BATCH)]
     codes = np.concatenate(batches).astype(np.float32, copy=False)

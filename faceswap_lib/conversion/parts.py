@@ -4,14 +4,19 @@ import cv2
 import numpy as np
 
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.faces import Part, face_mask, parse_parts, part_mask
+from faceswap_lib.faces import Part, parse_parts, part_mask
 from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.region import region_mask
 
 PART_FEATHER = 0.4
 """Softness of a part's border against the face's; parts are smaller."""
 
 PART_REACH = 1.0
 """How far a part grows before it is softened, in that softness, so that all of it shows."""
+
+OUTLINE_INSET = 1.0
+"""How far the new face ends inside the outline before it is softened, in that softness: past the outline there is
+nothing of a face."""
 
 SMOOTH = 3.0
 """Pixels of softness from which a mask may be enlarged: its border is then straight from pixel to pixel."""
@@ -21,7 +26,13 @@ HARD = 1e-3
 
 
 def draw_shown(
-    landmarks: np.ndarray, parts: np.ndarray | None, size: int, coverage: float, config: ConvertConfig
+    landmarks: np.ndarray,
+    parts: np.ndarray | None,
+    size: int,
+    coverage: float,
+    config: ConvertConfig,
+    *,
+    outline: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draws where the new face may show.
 
@@ -31,6 +42,8 @@ def draw_shown(
         size: Side of the view in pixels.
         coverage: Side of the view as a share of the crop's.
         config: Which parts, how far they shrink and how softly they end.
+        outline: (N, 2) like the landmarks, the face's outline, up to which and no further the new face shows; None for
+            the ellipse, which is only about where the face ends, and past which it fades out.
 
     Returns:
         (size, size) float32 in [0, 1].
@@ -42,19 +55,24 @@ def draw_shown(
     whole = Part.FACE in wanted
     feather = config.feather if whole else PART_FEATHER * config.feather
     grow = -config.erode if whole else PART_REACH * feather - config.erode
+    if whole and outline is not None:
+        grow -= OUTLINE_INSET * feather
     # 1. Softly ended masks are drawn small: the wide blur is what costs time.
     unit = EYE_DISTANCE * size / coverage
     drawn = size
     while drawn > 64 and feather * unit * drawn / (2 * size) >= SMOOTH:
         drawn //= 2
     unit *= drawn / size
-    points = ((landmarks if whole or parts is None else parts) + 0.5) * (drawn / size) - 0.5
+    points, border = (
+        None if p is None else (p + 0.5) * (drawn / size) - 0.5
+        for p in (landmarks if whole or parts is None else parts, outline)
+    )
     # 2. The outline, shrunk or grown, then softened.
     if grow == 0:
-        mask = face_mask(points, drawn, coverage=coverage, softness=feather)
+        mask = region_mask(points, border, drawn, coverage=coverage, softness=feather)
     else:
         if whole:
-            mask = face_mask(points, drawn, coverage=coverage, softness=HARD)
+            mask = region_mask(points, border, drawn, coverage=coverage, softness=HARD)
         else:
             mask = part_mask(points, drawn, wanted, coverage=coverage, feather=0)
         mask = cv2.GaussianBlur(_grow(mask, grow * unit), (0, 0), feather * unit)

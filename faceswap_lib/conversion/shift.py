@@ -74,7 +74,9 @@ def difference_of_people(
 
 def _sample_codes(networks, workspace: Workspace, side: Side) -> tuple[np.ndarray, np.ndarray | None]:
     sampled, config = Faceset.open(workspace, side).sample(SAMPLED_CROPS), networks.config
-    seen, _ = to_network(*sampled.load(config.stored_size).views(config.resolution), config.view)
+    seen, _ = to_network(
+        *sampled.load(config.stored_size, face_region=config.face_region).views(config.resolution), config.view
+    )
     batches = [networks.encoder.predict_on_batch(seen[at : at + BATCH]) for at in range(0, len(seen), BATCH)]
     if any(record.landmarks_68 is None for record in sampled.records):
         return np.concatenate(batches), None

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from faceswap_lib.conversion.colour import to_picture
-from faceswap_lib.faces import eye_mask, face_mask, mouth_mask
+from faceswap_lib.faces import eye_mask, mouth_mask
+from faceswap_lib.faces.region import region_mask
 
 SKIN_SIZE = 64
 """Side of the pictures that are judged and compared."""
@@ -56,7 +57,13 @@ class SkinSample:
 
 
 def sample_skin(
-    new: np.ndarray, old: np.ndarray, mask: np.ndarray, landmarks: np.ndarray, coverage: float
+    new: np.ndarray,
+    old: np.ndarray,
+    mask: np.ndarray,
+    landmarks: np.ndarray,
+    coverage: float,
+    *,
+    outline: np.ndarray | None = None,
 ) -> SkinSample:
     """Finds the skin of two faces at the same place.
 
@@ -66,14 +73,15 @@ def sample_skin(
         mask: (S, S) float32 in [0, 1], where the network wants the new face.
         landmarks: (5, 2) x, y in pixels of the view.
         coverage: Side of the view as a share of the crop's.
+        outline: (N, 2) like the landmarks, the face's outline; None for the ellipse.
 
     Returns:
         What is compared, of the whole face, whichever parts of it will show; if hardly anything of it is skin, all of
         it is taken for skin.
     """
-    points = (landmarks + 0.5) * (SKIN_SIZE / len(new)) - 0.5
+    points, border = (None if p is None else (p + 0.5) * (SKIN_SIZE / len(new)) - 0.5 for p in (landmarks, outline))
     features = np.maximum(*(draw(points, SKIN_SIZE, coverage=coverage) for draw in (eye_mask, mouth_mask)))
-    shown = _shrink(mask) * (face_mask(points, SKIN_SIZE, coverage=coverage) / np.float32(255))
+    shown = _shrink(mask) * (region_mask(points, border, SKIN_SIZE, coverage=coverage) / np.float32(255))
     bare = shown * (1 - features / np.float32(255))
     pictures = [_shrink(picture).astype(np.float32) for picture in (new, old)]
     skin = bare * _likeness(pictures[0], bare) * _likeness(pictures[1], bare)

@@ -23,12 +23,13 @@ from faceswap_lib.faces import (
     Face,
     align_face,
     crop_from_frame,
-    face_mask,
     points_in_crop,
     view_matrix,
     warp_frame,
 )
+from faceswap_lib.faces.align import invert_affine, map_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.region import FaceRegion, open_outline_finder, region_mask
 from faceswap_lib.media import read_timed_frames
 
 MEMORY = 2**26
@@ -125,12 +126,14 @@ def swap_faces(
     matrices = [view_matrix(crop_from_frame(face), CROP_SIZE, size, coverage) for _, face in faces]
     points = [points_in_crop(face, matrix) for (_, face), matrix in zip(faces, matrices, strict=True)]
     views = np.stack([warp_frame(frame, matrix, size) for (frame, _), matrix in zip(faces, matrices, strict=True)])
-    masks, new = swapper.swap(views, np.stack([face_mask(p, size, coverage=coverage) for p in points]))
+    outlines = _find_outlines(faces, matrices, swapper)
+    regions = [region_mask(*one, size, coverage=coverage) for one in zip(points, outlines, strict=True)]
+    masks, new = swapper.swap(views, np.stack(regions))
     parts = [_find_parts(frame, face, matrix, finder) for (frame, face), matrix in zip(faces, matrices, strict=True)]
-    rows = zip(views, new, masks, points, matrices, parts, strict=True)
+    rows = zip(views, new, masks, points, matrices, parts, outlines, strict=True)
     return [
-        SwappedFace(old=view, new=face, mask=mask, landmarks=p, view_from_frame=matrix, parts=found)
-        for view, face, mask, p, matrix, found in rows
+        SwappedFace(old=view, new=face, mask=mask, landmarks=p, view_from_frame=matrix, parts=found, outline=outline)
+        for view, face, mask, p, matrix, found, outline in rows
     ]
 
 
@@ -225,6 +228,25 @@ def _find_parts(
     frame_from_crop = cv2.invertAffineTransform(crop.crop_from_frame)
     in_frame = points @ frame_from_crop[:, :2].T + frame_from_crop[:, 2]
     return in_frame @ view_from_frame[:, :2].T + view_from_frame[:, 2]
+
+
+def region_of(swapper: FaceSwapper) -> FaceRegion:
+    """Says what a swapper takes for the inside of a face."""
+    return getattr(swapper, "face_region", "ellipse")
+
+
+def _find_outlines(
+    faces: typing.Sequence[tuple[np.ndarray, Face]], matrices: list[np.ndarray], swapper: FaceSwapper
+) -> list[np.ndarray | None]:
+    """The outline of each face in pixels of its view; None for the ellipse."""
+    finder = open_outline_finder(region_of(swapper))
+    if finder is None:
+        return [None] * len(faces)
+    crops = [align_face(frame, face) for frame, face in faces]
+    return [
+        None if outline is None else map_points(matrix, map_points(invert_affine(crop.crop_from_frame), outline))
+        for outline, crop, matrix in zip(finder.find(crops), crops, matrices, strict=True)
+    ]
 
 
 def _note(shot: Shot, result: np.ndarray, *, is_sampled: bool) -> None:

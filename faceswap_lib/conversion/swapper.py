@@ -24,6 +24,7 @@ class FaceSwapper(typing.Protocol):
     Attributes:
         resolution: Side R of the views in pixels.
         coverage: Side of the views as a share of the crop's.
+        face_region: What is inside the face; the ellipse for a swapper without this attribute.
     """
 
     resolution: int
@@ -55,7 +56,7 @@ class GeneratorSwapper(abc.ABC):
         if direction not in ("a2b", "b2a"):
             raise ValueError(f"expected direction a2b or b2a, got {direction}")
         self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
-        self._view = networks.config.view
+        self.face_region, self._view = networks.config.face_region, networks.config.view
         self._latent_map = latent_map
 
     def with_latent_map(self, latent_map: LatentMap | None) -> Self:

@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import pathlib
+import threading
 
 import cv2
 import numpy as np
@@ -10,7 +11,8 @@ import scipy.spatial
 
 from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.faces import FaceCrop, face_mask, mouth_mask
+from faceswap_lib.faces import FaceCrop, mouth_mask
+from faceswap_lib.faces.region import FaceRegion, open_outline_finder, region_mask
 from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
@@ -107,19 +109,16 @@ class Faceset:
             WorkspaceError: If one is not square.
         """
         return [
-            FaceCrop(
-                image=_check_square(read_image(self.folder / record.crop), self.folder / record.crop),
-                landmarks=record.points_in_crop(),
-                crop_from_frame=np.array(record.crop_from_frame),
-            )
+            record.to_crop(_check_square(read_image(self.folder / record.crop), self.folder / record.crop))
             for record in self.records
         ]
 
-    def load(self, size: int, *, progress: bool = False) -> FacesetArrays:
+    def load(self, size: int, *, face_region: FaceRegion = "ellipse", progress: bool = False) -> FacesetArrays:
         """Reads all crops and masks, shrunk to one size.
 
         Args:
             size: Side S of the arrays in pixels.
+            face_region: What counts as inside the face.
             progress: Show a progress bar.
 
         Returns:
@@ -127,8 +126,9 @@ class Faceset:
 
         Raises:
             WorkspaceError: If a crop or a mask is not square.
+            InputError: If outlines cannot be found here.
         """
-        count = len(self)
+        count, outlines = len(self), open_outline_finder(face_region)
         arrays = FacesetArrays(
             images=empty_aligned((count, size, size, 3)),
             eyes=empty_aligned((count, size, size)),
@@ -136,6 +136,8 @@ class Faceset:
             face=empty_aligned((count, size, size)),
             rarity=measure_rarity(np.stack([record.points_in_crop() for record in self.records])),
         )
+
+        one_at_a_time = threading.Lock()
 
         def load_one(index: int) -> None:
             record = self.records[index]
@@ -149,7 +151,12 @@ class Faceset:
             arrays.images[index] = _shrink(image, size)
             arrays.eyes[index] = _shrink(mask, size)
             arrays.mouth[index] = mouth_mask(best_points, size)
-            arrays.face[index] = face_mask(points, size)  # from the five points, as conversion draws it
+            outline = None
+            if outlines is not None:
+                with one_at_a_time:  # the mesh's networks are no more than one thread's
+                    (outline,) = outlines.find([record.to_crop(image)])
+                outline = outline if outline is None else (outline + 0.5) * (size / side) - 0.5
+            arrays.face[index] = region_mask(points, outline, size)  # from the five points, as conversion draws it
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             loaded = pool.map(load_one, range(count))

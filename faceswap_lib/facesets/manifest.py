@@ -9,6 +9,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.align import five_points, map_points
 from faceswap_lib.facesets import text_files
 from faceswap_lib.facesets.file_names import check_file_name
@@ -98,6 +99,10 @@ class CropRecord:
     def points_in_crop(self) -> np.ndarray:
         """The five landmarks as (5, 2) x, y in pixels of the crop."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks))
+
+    def to_crop(self, image: np.ndarray) -> FaceCrop:
+        """Gives the crop whose picture is (S, S, 3) uint8 RGB."""
+        return FaceCrop(image=image, landmarks=self.points_in_crop(), crop_from_frame=np.array(self.crop_from_frame))
 
     def best_points_in_crop(self) -> np.ndarray:
         """All landmarks there are, (68, 2) or (5, 2) x, y in pixels of the crop."""

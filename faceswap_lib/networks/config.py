@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
+from faceswap_lib.faces.region import FaceRegion
 from faceswap_lib.networks.widths import WIDTHS, Widths, reference_widths
 from faceswap_lib.options import Doc, check_range
 
@@ -49,6 +50,13 @@ class NetworkConfig:
         View,
         Doc("what the encoder reads: the face alone in a standard tone, or the whole picture in its own colours"),
     ] = "face"
+    face_region: Annotated[
+        FaceRegion,
+        Doc(
+            "what of the face the encoder reads and the new face covers: an ellipse from five landmarks, or the "
+            "face's outline up to its hair (wants the extra mesh)"
+        ),
+    ] = "ellipse"
 
     def __post_init__(self):
         check_range("coverage", self.coverage, 0.4, 1)

@@ -107,6 +107,7 @@ class LateSwapper:
 
     def __init__(self, network_config: NetworkConfig, open_it: typing.Callable[[], FaceSwapper]):
         self.resolution, self.coverage = network_config.resolution, network_config.view_coverage
+        self.face_region = network_config.face_region
         self._open = functools.cache(open_it)
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

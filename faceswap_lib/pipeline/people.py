@@ -10,6 +10,7 @@ import numpy as np
 
 from faceswap_lib.conversion import FaceSwapper, OutputConfig
 from faceswap_lib.conversion.people_count import PeopleCount, count_people, relate_counts
+from faceswap_lib.conversion.stages import region_of
 from faceswap_lib.conversion.stretch import Stretch
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig
@@ -119,12 +120,13 @@ class PictureCounter:
     """A detector and a swapper in one that pass everything on and count the faces of the latest picture.
 
     Attributes:
-        resolution, coverage: The swapper's.
+        resolution, coverage, face_region: The swapper's.
     """
 
     def __init__(self, detector: FaceDetector, swapper: FaceSwapper):
         self._detector, self._swapper = detector, swapper
         self.resolution, self.coverage = swapper.resolution, swapper.coverage
+        self.face_region = region_of(swapper)
         self._seen = self._swapped = 0
         self._counts: list[tuple[int, int]] = []
 

@@ -141,7 +141,7 @@ def estimate_training(
         facesets, real = [], False
     size = network_config.stored_size
     if real:
-        people = [load_person(faceset, size)[0] for faceset in check_memory(facesets, size)]
+        people = [load_person(faceset, network_config)[0] for faceset in check_memory(facesets, size)]
     else:
         people = [to_device(make_arrays(size, seed)) for seed in (0, 1)]
     state = build_state(network_config, config)

@@ -157,7 +157,7 @@ class _Session:
         config, run_config, size = self.config, self.run_config, network_config.stored_size
         check_memory(self.facesets, size)
         write_config(self.folder, network_config, config, self.facesets)
-        loaded = [load_person(faceset, size, progress=self.progress) for faceset in self.facesets]
+        loaded = [load_person(faceset, network_config, progress=self.progress) for faceset in self.facesets]
         people, samples = zip(*loaded, strict=True)
         for concern in find_concerns(self.facesets, samples) if state.step == 0 else ():
             logger.warning("%s", concern)
@@ -188,20 +188,23 @@ def open_facesets(workspace: Workspace) -> list[Faceset]:
     return [Faceset.open(workspace, side) for side in ("src", "dst")]
 
 
-def load_person(faceset: Faceset, size: int, *, progress: bool = False) -> tuple[DeviceFaces, FacesetArrays]:
+def load_person(
+    faceset: Faceset, network_config: NetworkConfig, *, progress: bool = False
+) -> tuple[DeviceFaces, FacesetArrays]:
     """Loads one person's crops onto the device.
 
     Nothing of them stays in main memory but a few, unless that is where the device computes.
 
     Args:
         faceset: The person's.
-        size: Side in pixels at which the device gets them.
+        network_config: Says at which size the device gets them, and what of them is face.
         progress: Show a progress bar.
 
     Returns:
         All of them on the device, and at most `COMPARED` to look at.
     """
-    arrays = faceset.load(size, progress=progress)
+    size, region = network_config.stored_size, network_config.face_region
+    arrays = faceset.load(size, face_region=region, progress=progress)
     return to_device(arrays), arrays.sample(COMPARED)
 
 
