@@ -447,6 +447,7 @@ show.pictures([practised, swapped], columns=1)
 
 # %%
 from faceswap_lib.conversion import KerasSwapper
+from faceswap_lib.conversion.latent_map import LatentShift
 from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.demo.course import CONVERSION
 from faceswap_lib.training import load_run
@@ -455,7 +456,8 @@ trained, _ = load_run(workspace)
 shift = CONVERSION.code_shift * measure_shift(trained, workspace, "a2b")  # 0.8 of the way from A's average to B's
 code = trained.encoder(seen)
 as_read, moved = (to_pixels(keras.ops.convert_to_numpy(trained.decoder_b(c)[1]), tones) for c in (code, code + shift))
-new_masks, new_faces = KerasSwapper(trained, "a2b").shifted(shift).swap(view[None], view_face[None])
+swapper = KerasSwapper(trained, "a2b", LatentShift(shift=shift))
+new_masks, new_faces = swapper.swap(view[None], view_face[None])
 assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)
 
 # %% [markdown]
@@ -552,7 +554,8 @@ show.pictures([frames[index] for frames in kept for index in few], columns=4)
 # - **Is it sharp?** No, least of all the eyes: 600 steps are few, and longer trainings are sharper.
 # - **Where does it end?** Look along the jaw and under the cap, where some of Collins's fringe shows. The shape of the
 #   head, the ears and the hair stay A's.
-# - Convert once more with other options: `colour="none"`, `texture=1.0` (look at the glasses), `code_shift=0.0`.
+# - Convert once more with other options: `colour="none"`, `texture=1.0` (look at the glasses), `latent_map="align"` in
+#   place of `code_shift` (06 explains both).
 # - Train longer: `STEPS = 3000` and another `WORKSPACE`, over lunch. Or put your own two clips in: half a minute of one
 #   person each, well lit, from several sides, with the same range of expressions.
 #

@@ -624,8 +624,8 @@ show.losses(history, terms=begun, columns=3)
 # And if A as B looks like A? Look at the columns of a preview, in this order:
 #
 # 1. The *mask* is dark: nothing is swapped. Something lets the mask go; see the table.
-# 2. The *raw* face is A's: too few steps, or the two share too much. 600 steps are too few, as you see; train on, and
-#    `code_shift` (06) helps.
+# 2. The *raw* face is A's: too few steps, or the two share too much. 600 steps are too few, as you see; train on.
+#    Conversion brings A's codes to B's (06), which previews do not.
 # 3. The *raw* face is B's, and only hair, chin and ears are A's: that is what a face swap is.
 #
 # The library's page *Is this normal?* (`docs/normal.md`) has one good training in pictures, curves and numbers.

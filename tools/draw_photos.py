@@ -15,6 +15,7 @@ import numpy as np
 
 from faceswap_lib.conversion import KerasSwapper
 from faceswap_lib.conversion.composite import Compositor, SwappedFace
+from faceswap_lib.conversion.latent_map import LatentShift
 from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.demo.course import CLIPS, CONVERSION
 from faceswap_lib.faces import CROP_SIZE, MtcnnDetector, align_face, face_mask, points_in_crop, view_matrix, warp_frame
@@ -54,7 +55,7 @@ def main() -> None:
         photos |= {f"{name}_found": _mark(frame, face), f"{name}_seen": ((seen[0] + 1) * 127.5).astype(np.uint8)}
         if name == "a":
             shift = CONVERSION.code_shift * measure_shift(networks, workspace, "a2b")
-            masks, faces = KerasSwapper(networks, "a2b", shift).swap(view[None], inside[None])
+            masks, faces = KerasSwapper(networks, "a2b", LatentShift(shift=shift)).swap(view[None], inside[None])
             swapped = SwappedFace(
                 old=view,
                 new=faces[0],
