@@ -753,10 +753,10 @@ pairs = [pair for row in rows for pair in zip(chosen, row, strict=True)]
 show.pictures([align_face(picture, faces[index]).image for index, picture in pairs])
 
 # %% [markdown]
-# `ConvertConfig(latent_map="auto")`, the default, swaps a few of A's crops with each of these and measures three things:
-# are eyes, mouth and skin like B's own, are the landmarks where A's are, is it B rather than A. It takes the map whose
-# product is largest; the command line says which, and the numbers. None of the three would do alone: a photograph of B
-# wins the first, the untouched A the second, and a smear may win the third.
+# `ConvertConfig(latent_map="auto")`, the default, swaps a few of A's crops with each of these and measures three
+# things: are eyes, mouth and skin like B's own, are the landmarks where A's are, is it B rather than A. It takes the
+# map whose product is largest; the command line says which, and the numbers. None of the three would do alone: a
+# photograph of B wins the first, the untouched A the second, and a smear may win the third.
 
 # %% [markdown]
 # ## 8. No flicker
