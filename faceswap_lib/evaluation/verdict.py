@@ -8,8 +8,8 @@ import typing
 LEAST_LIKENESS = {"eyes_likeness": 0.6, "mouth_likeness": 0.6, "skin_likeness": 0.6}
 """Likeness to the wanted person's own faces below which a region is none of that person's."""
 
-LEAST_PLAUSIBLE = 50.0
-"""Percent of the measured frames in which no region may fail."""
+LEAST_PLAUSIBLE = 67.0
+"""Percent of the measured frames in which no region fails; a face that breaks in every third frame is no swap."""
 
 LEAST_AGREEMENT = {"expression_agreement": 0.4, "motion_agreement": 0.7}
 """Agreement below which a face does not move; the first that was measured counts, which needs 68 landmarks."""
