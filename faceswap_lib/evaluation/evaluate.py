@@ -26,7 +26,7 @@ from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.progress import show_progress
 
-END_SAMPLES = 20
+END_SAMPLES = 12
 """Own faces of each person whose likeness to both is measured."""
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import skimage.data
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import FaceCrop, MtcnnDetector, align_face
+from faceswap_lib.faces import CROP_SIZE, FaceCrop, MtcnnDetector, warp_frame
+from faceswap_lib.faces.align import map_points, similarity_transform, template_points
 from faceswap_lib.faces.choose import embed_samples
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.identity import FaceEmbedder
@@ -23,6 +24,12 @@ from faceswap_lib.media import read_image
 
 SAMPLES = 25
 """Faces of a person that are averaged."""
+
+PORTRAIT_POINTS = {
+    "Grace Hopper": np.array([[220.4, 189.1], [304.1, 186.9], [266.1, 224.4], [226.6, 280.6], [306.6, 278.8]]),
+    "Eileen Collins": np.array([[202.6, 100.6], [246.4, 102.7], [222.8, 127.0], [201.8, 138.6], [244.4, 139.6]]),
+}
+"""(5, 2) x, y of eyes, nose tip and mouth corners, read off the pictures."""
 
 
 def cosine_similarity(embeddings: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -89,10 +96,8 @@ def embed_others(paths: typing.Sequence[str], detector: MtcnnDetector, embedder:
         if not len(rows):
             raise InputError(f"{path}: expected the face of another person for the gallery, got none")
         found[name] = rows.mean(axis=0)
-    for name, picture in _load_portraits().items():
-        ((face, *_),) = detector.detect([picture])
-        (found[name],) = embedder.embed([align_face(picture, face)])
-    return found
+    crops = [_cut(picture, PORTRAIT_POINTS[name]) for name, picture in _load_portraits().items()]
+    return found | dict(zip(PORTRAIT_POINTS, embedder.embed(crops), strict=True))
 
 
 def _embed_video(path: pathlib.Path, detector: MtcnnDetector, embedder: FaceEmbedder) -> np.ndarray:
@@ -112,6 +117,13 @@ def _embed_folder(path: pathlib.Path, embedder: FaceEmbedder) -> np.ndarray:
         for record in records
     ]
     return embedder.embed(crops)
+
+
+def _cut(picture: np.ndarray, points: np.ndarray) -> FaceCrop:
+    matrix = similarity_transform(points, template_points(CROP_SIZE))
+    return FaceCrop(
+        image=warp_frame(picture, matrix, CROP_SIZE), landmarks=map_points(matrix, points), crop_from_frame=matrix
+    )
 
 
 def _load_portraits() -> dict[str, np.ndarray]:
