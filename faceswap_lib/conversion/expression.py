@@ -15,6 +15,14 @@ NEAR = 0.5
 LIFTED, DROPPED = 0.04, 0.06
 """The same for the corners of the mouth and for the chin and the lips, in eye distances."""
 
+OPEN_EYES = 80
+"""Percentile of the lids' distance at which a person's eyes count as open; in a clip they may be half shut, or frown,
+half of the time."""
+
+RESTING_WIDTH = (0.74, 0.84)
+"""Widths in eye distances between which mouths at rest are taken to lie, of eight clips without their smiles; whoever
+has a wider one all the time smiles."""
+
 
 def describe_expression(landmarks: np.ndarray) -> np.ndarray:
     """Measures mouth, eyes, brows and the turn of the head.
@@ -53,8 +61,9 @@ def describe_expression(landmarks: np.ndarray) -> np.ndarray:
 def describe_motion(landmarks: np.ndarray) -> np.ndarray:
     """Describes head pose and expression of one person's faces in numbers that mean the same for two people.
 
-    How far the head is turned and the lips are apart is taken as it is. How open either eye is, how wide the mouth, how
-    high brows, mouth corners and chin is taken against the person's own median, which takes the person out of it.
+    How far the head is turned, the lips are apart and the corners of the mouth are up is taken as it is. How high brows
+    and chin are is taken against the person's own median, which takes the person out of it, how wide the mouth is
+    against it too, within what mouths have at rest, and how open either eye is against the person's open eyes.
 
     Args:
         landmarks: (N, 68, 2) x, y of one person's faces in pixels of aligned crops.
@@ -79,6 +88,7 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
     brows = [left[:, 1] / unit - y[:, 17:22].mean(axis=1), right[:, 1] / unit - y[:, 22:27].mean(axis=1)]
     corners = [y[:, corner] - y[:, INNER_LIPS].mean(axis=1) for corner in CORNERS]
     chin = against_median(y[:, 8] - y[:, 33])
+    width = np.linalg.norm(landmarks[:, 48] - landmarks[:, 54], axis=1) / np.linalg.norm(right - left, axis=1)
     lips = gap(OUTER_LIPS)
     thickness = np.median(lips - poses[:, 2])
     return np.stack(
@@ -86,10 +96,10 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
             poses[:, 0] / (NEAR * YAW.tolerance),
             poses[:, 1] / (NEAR * PITCH.tolerance),
             poses[:, 2] / (NEAR * MOUTH.tolerance),
-            *(against_median(lid / np.median(lid)) / (NEAR * EYES_OPEN.tolerance) for lid in lids),
-            against_median(poses[:, 4]) / (NEAR * SMILE.tolerance),
+            *(lid / np.percentile(lid, OPEN_EYES) / (NEAR * EYES_OPEN.tolerance) for lid in lids),
+            (width / np.clip(np.median(width), *RESTING_WIDTH) - 1) / (NEAR * SMILE.tolerance),
             *(against_median(brow) / (NEAR * BROWS_UP.tolerance) for brow in brows),
-            *(against_median(corner) / LIFTED for corner in corners),
+            *(corner / LIFTED for corner in corners),
             chin / DROPPED,
             (lips - thickness) / DROPPED,
         ],

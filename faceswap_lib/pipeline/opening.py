@@ -88,18 +88,20 @@ def _find_map(
     shift = others.filmed.mean(axis=0) - codes.filmed.mean(axis=0)
     maps |= {"shift": LatentShift(shift=HALF_WAY * shift), "none": None}
     name, tried = choose_latent_map(maps, lambda one: judge.judge(swapper.with_latent_map(one), config))
-    logger.info("latent codes: --latent-map %s (%s)", name, _tell_tried(tried))
+    for other, quality in tried.items():
+        logger.debug("--latent-map %s: %s", other, _tell_quality(quality))
+    quality = _tell_quality(tried[name])
+    logger.info("codes are mapped with --latent-map %s, the best of %d on a sample: %s", name, len(tried), quality)
     return maps[name]
 
 
-def _tell_tried(tried: dict[str, MapQuality]) -> str:
-    """What was measured of each map, in short."""
-    said = [
-        f"{name}: eyes {quality.likeness[0]:.2f}, mouth {quality.likeness[1]:.2f}, skin {quality.likeness[2]:.2f}, "
-        f"landmarks off by {quality.drift:.1%}, {quality.nearer:.0%} nearer"
-        for name, quality in tried.items()
-    ]
-    return "; ".join(said)
+def _tell_quality(quality: MapQuality) -> str:
+    """What was measured of a map, in short."""
+    eyes, mouth, skin = quality.likeness
+    return (
+        f"likeness of eyes {eyes:.2f}, mouth {mouth:.2f}, skin {skin:.2f}; landmarks off by {quality.drift:.1%}; "
+        f"{quality.nearer:.0%} more like the wanted person"
+    )
 
 
 class LateSwapper:
