@@ -37,7 +37,7 @@ def test_alignment_gives_the_codes_of_the_same_motion():
     random = np.random.default_rng(1)
     motion_a, motion_b = random.normal(size=(200, 4)), random.normal(size=(150, 4))
     codes_a, codes_b, true_b = draw_people(motion_a, motion_b)
-    aligned = fit_alignment(codes_a[:160], motion_a[:160], codes_b, motion_b, limit=5)(codes_a[160:])
+    aligned = fit_alignment(codes_a[:160], motion_a[:160], codes_b, motion_b, limit=5, pull=0)(codes_a[160:])
     shifted = LatentShift(shift=codes_b.mean(0) - codes_a.mean(0))(codes_a[160:])
     expected = true_b(motion_a[160:])
     errors = [np.square(codes - expected).mean() / codes_b.var(axis=0).mean() for codes in (aligned, shifted)]
@@ -52,7 +52,7 @@ def test_alignment_does_not_mistake_what_one_person_always_does_for_the_person()
     motion_a[:, 0] = 2 + 0.3 * motion_a[:, 0]
     motion_b[:, 0] *= 2
     codes_a, codes_b, true_b = draw_people(motion_a, motion_b)
-    aligned = fit_alignment(codes_a, motion_a, codes_b, motion_b, limit=5)(codes_a)
+    aligned = fit_alignment(codes_a, motion_a, codes_b, motion_b, limit=5, pull=0)(codes_a)
     assert np.square(aligned - true_b(motion_a)).mean() < 0.1 * codes_b.var(axis=0).mean()
 
 
@@ -65,6 +65,22 @@ def test_what_the_wanted_person_never_does_is_done_as_far_as_she_goes():
     assert np.abs(aligned - codes_b.mean(axis=0)).max() < 1.5 * reach
     far = motion_a[:, 0] > 2
     assert np.square(aligned[far] - true_b(np.full((far.sum(), 1), 1.2))).mean() < 0.3 * codes_b.var(axis=0).mean()
+
+
+def test_aligned_codes_are_pulled_towards_the_persons_own():
+    """What a regression cannot explain comes out as a mean, which is none of the person's codes."""
+    random = np.random.default_rng(6)
+    motion_a, motion_b = random.normal(size=(200, 3)), random.normal(size=(200, 3))
+    codes_a, codes_b, _ = draw_people(motion_a, motion_b)
+    gaze = random.choice([-1.0, 1.0], 200)[:, None] * random.normal(size=(1, 100)) * 3  # told by no landmark
+    codes_b = codes_b + gaze.reshape(-1, *SHAPE).astype(np.float32)
+
+    def distance_to_own(pull: float) -> float:
+        aligned = fit_alignment(codes_a, motion_a, codes_b, motion_b, pull=pull)(codes_a).reshape(200, -1)
+        return np.mean([np.linalg.norm(codes_b.reshape(200, -1) - code, axis=1).min() for code in aligned])
+
+    near, between, far = (distance_to_own(pull) for pull in (1.0, 0.5, 0.0))
+    assert near < between < far and near < 0.8 * far
 
 
 def test_projection_keeps_the_persons_own_codes_and_takes_the_rest_away():

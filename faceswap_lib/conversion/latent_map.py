@@ -12,6 +12,7 @@ difference of two averages; see `shift`.
 """
 
 import dataclasses
+import functools
 import typing
 
 import numpy as np
@@ -30,6 +31,12 @@ KERNEL_RIDGE, RIDGE = 0.3, 0.02
 
 REACHED = (1.0, 99.0)
 """Percentiles between which a person is taken to do something; half a unit more is asked of her."""
+
+PULL = 0.5
+"""How far an aligned code is shifted towards the wanted person's own codes around it."""
+
+NEIGHBORS, NEIGHBOR_SHARE = 5, 0.1
+"""Which neighbor's squared distance, and what share of it, makes an own code count little."""
 
 LatentMap = typing.Callable[[np.ndarray], np.ndarray]
 """What is done to latent codes, (B, H, W, C) float32, between encoder and decoder; gives codes of the same shape."""
@@ -92,6 +99,8 @@ class LatentAlignment:
         weights: (K, L) float32 from coordinates along them to coordinates of the wanted person.
         offset: (L,) float32 added to these.
         target: Projection onto the wanted person's L components, with its limit.
+        known: (P, L) float32 coordinates of the wanted person's own codes.
+        pull: How far coordinates are shifted towards the mean of the own codes around them, 0 to 1.
     """
 
     mean: np.ndarray
@@ -99,11 +108,34 @@ class LatentAlignment:
     weights: np.ndarray
     offset: np.ndarray
     target: LatentProjection
+    known: np.ndarray
+    pull: float = PULL
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
         """Aligns codes, (B, H, W, C)."""
         coordinates = (codes.reshape(len(codes), -1) - self.mean) @ self.components
-        return self.target.place(coordinates @ self.weights + self.offset).reshape(codes.shape)
+        wanted = coordinates @ self.weights + self.offset
+        shifted = (1 - self.pull) * wanted + self.pull * self._mean_of_neighbors(wanted)
+        return self.target.place(shifted).reshape(codes.shape)
+
+    @functools.cached_property
+    def _scale(self) -> np.ndarray:
+        """(L,) by what coordinates are divided before they are compared: the root of the deviation lets large
+        components count more than small ones, but not alone."""
+        return np.sqrt(np.maximum(self.target.deviations, 1e-6))
+
+    @functools.cached_property
+    def _width(self) -> float:
+        """Squared distance at which an own code counts little: a share of that to the fifth nearest, in the median."""
+        scaled = self.known / self._scale
+        squares = np.sort(_square_distances(scaled, scaled), axis=1)
+        return NEIGHBOR_SHARE * max(float(np.median(squares[:, min(NEIGHBORS, len(squares) - 1)])), 1e-6)
+
+    def _mean_of_neighbors(self, coordinates: np.ndarray) -> np.ndarray:
+        """The mean of the wanted person's own codes, weighted by how near they are: one step of mean shift."""
+        squares = _square_distances(coordinates / self._scale, self.known / self._scale)
+        weights = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * self._width))
+        return (weights / weights.sum(axis=1, keepdims=True)) @ self.known
 
 
 def fit_projection(codes: np.ndarray, *, components: int = COMPONENTS, limit: float = LIMIT) -> LatentProjection:
@@ -132,15 +164,23 @@ def fit_projection(codes: np.ndarray, *, components: int = COMPONENTS, limit: fl
 
 
 def fit_alignment(
-    codes: np.ndarray, motion: np.ndarray, others: np.ndarray, other_motion: np.ndarray, *, limit: float = LIMIT
+    codes: np.ndarray,
+    motion: np.ndarray,
+    others: np.ndarray,
+    other_motion: np.ndarray,
+    *,
+    limit: float = LIMIT,
+    pull: float = PULL,
 ) -> LatentAlignment:
     """Fits the alignment of two people's latent codes, by regression in two steps.
 
     First the wanted person's codes are predicted from what the face does, by kernel ridge regression; asked for what
     the read person's faces do, it says which code each of them should have. What the wanted person never does is asked
     for only as far as she goes. Then these codes are predicted from the read person's own, by ridge regression. That
-    one alone is needed afterwards, so no landmarks are looked for in the video, and the result is as steady as the
-    codes are.
+    one alone is needed afterwards, so no landmarks are looked for in the video.
+
+    A regression gives means, and the mean of two gazes is an eye without a pupil. So each code is then shifted some of
+    the way to the wanted person's own codes around it.
 
     Args:
         codes: (N, H, W, C) codes of the person who is read.
@@ -148,11 +188,13 @@ def fit_alignment(
         others: (P, H, W, C) codes of the person who is wanted.
         other_motion: (P, M) what these do.
         limit: As in `LatentProjection`.
+        pull: As in `LatentAlignment`.
 
     Returns:
         The alignment.
 
-    Source: kernel ridge regression, Saunders et al., "Ridge Regression Learning Algorithm in Dual Variables", 1998.
+    Source: kernel ridge regression, Saunders et al., "Ridge Regression Learning Algorithm in Dual Variables", 1998;
+    mean shift, Fukunaga and Hostetler, "The estimation of the gradient of a density function", 1975.
     """
     target = fit_projection(others, limit=limit)
     source = fit_projection(codes)
@@ -175,6 +217,8 @@ def fit_alignment(
         weights=np.linalg.solve(squares, read.T @ (wanted - offset)).astype(np.float32),
         offset=offset.astype(np.float32),
         target=target,
+        known=places.astype(np.float32),
+        pull=pull,
     )
 
 
@@ -182,5 +226,8 @@ def _kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Similarity of what faces do: a Gaussian, and a linear part that goes on where no face is near."""
     scale = one.shape[1] * KERNEL_WIDTH**2
     products = one @ other.T
-    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * products
-    return np.exp(-squares / (2 * scale)) + products / scale
+    return np.exp(-_square_distances(one, other) / (2 * scale)) + products / scale
+
+
+def _square_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.maximum((one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T, 0)
