@@ -3,11 +3,7 @@
 import numpy as np
 
 from faceswap_lib.conversion.swap_measures import FaceMeasures
-from faceswap_lib.faces.likeness import REGIONS
-
-LEAST_LIKENESS = (0.6, 0.6, 0.55)
-"""Likeness of eyes, mouth and skin to the wanted person's own faces below which a region is none of that person's; the
-same as in the evaluation."""
+from faceswap_lib.faces.likeness import LEAST_LIKENESS, REGIONS
 
 MOST_DRIFT = 0.16
 """Distance of a face's landmarks from the input's, in eye distances, from which it is another expression or no face."""

