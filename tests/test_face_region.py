@@ -1,0 +1,94 @@
+"""What counts as inside a face: the same in training and in conversion, an ellipse for runs that know no other."""
+
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces import region
+from faceswap_lib.faces.face import Face, FaceCrop
+from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.masks import face_mask
+from faceswap_lib.faces.region import open_outline_finder, region_mask
+from faceswap_lib.facesets import Faceset
+from faceswap_lib.files import read_json, write_json
+from faceswap_lib.training.run_folder import CONFIG, stored_networks
+from tests.faces68 import template_points_68
+from tests.fakes import IdentitySwapper
+
+SIZE = 64
+
+
+@pytest.fixture
+def has_mesh():
+    open_outline_finder.cache_clear()
+    if lack := MeshFinder.missing():
+        pytest.skip(lack)
+
+
+class WatchedSwapper(IdentitySwapper):
+    """Reads faces up to their outline, and remembers what it was given."""
+
+    face_region = "outline"
+
+    def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.faces = faces
+        return super().swap(views, faces)
+
+
+def as_face(crop: FaceCrop) -> Face:
+    low, high = crop.landmarks.min(axis=0), crop.landmarks.max(axis=0)
+    return Face(box_xyxy=[*low, *high], score=1.0, landmarks=crop.landmarks)
+
+
+def test_training_and_conversion_read_the_same_outline(small_workspace, has_mesh):
+    faceset = Faceset.open(small_workspace, "src").sample(4)
+    arrays, ellipses = (faceset.load(80, face_region=one) for one in ("outline", "ellipse"))
+    assert np.array_equal(arrays.images, ellipses.images)
+    _, trained = arrays.views(SIZE)
+    _, before = ellipses.views(SIZE)
+    swapper = WatchedSwapper(SIZE)
+    swapped = swap_faces([(crop.image, as_face(crop)) for crop in faceset.read_crops()], swapper)
+    apart = [np.abs(swapper.faces.astype(int) - masks).mean() / 255 for masks in (trained, before)]
+    assert apart[0] < 0.01 < 0.03 < apart[1]
+    assert all(one.outline.shape == (128, 2) for one in swapped)
+
+
+def test_the_new_face_ends_inside_the_outline(small_workspace, has_mesh):
+    crop = Faceset.open(small_workspace, "src").sample(1).read_crops()[0]
+    (swapped,) = swap_faces([(crop.image, as_face(crop))], WatchedSwapper(SIZE))
+    config = ConvertConfig(colour="none", sharpen=0, texture=0)
+    shown = draw_shown(swapped.landmarks, None, SIZE, 0.8, config, outline=swapped.outline)
+    inside = region_mask(swapped.landmarks, swapped.outline, SIZE, coverage=0.8, softness=0.0) > 127
+    assert shown[inside].mean() > 0.7 and shown[~inside].max() < 0.5
+    assert Compositor(config, 0.8).paint(crop.image, swapped).weight.max() > 0.9
+
+
+def test_a_crop_without_a_face_has_its_ellipse(has_mesh):
+    grey = FaceCrop(
+        image=np.full((256, 256, 3), 128, np.uint8),
+        landmarks=template_points_68(256)[[36, 45, 30, 48, 54]],
+        crop_from_frame=np.eye(2, 3),
+    )
+    assert open_outline_finder("outline").find([grey]) == [None]
+    np.testing.assert_array_equal(
+        region_mask(grey.landmarks, None, SIZE, coverage=0.8), face_mask(grey.landmarks, SIZE, coverage=0.8)
+    )
+
+
+def test_an_ellipse_needs_nothing_and_a_missing_mesh_is_said(monkeypatch):
+    open_outline_finder.cache_clear()
+    assert open_outline_finder("ellipse") is None
+    monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: "pip install 'faceswap_lib[mesh]'"))
+    with pytest.raises(InputError, match=r"face_region outline: these networks read .*faceswap_lib\[mesh\]"):
+        open_outline_finder("outline")
+
+
+def test_runs_of_before_keep_their_ellipse(tiny_run, tmp_path):
+    stored = read_json(tiny_run.workspace.run("default") / CONFIG)
+    del stored["networks"]["face_region"]
+    write_json(tmp_path / CONFIG, stored)
+    assert stored_networks(tmp_path).face_region == "ellipse"
