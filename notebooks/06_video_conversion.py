@@ -735,7 +735,12 @@ assert np.allclose(projection(samples["src"].codes).reshape(projected.shape), pr
 # 2. from A's crops: which of these codes belongs to which code of A? This one is linear, and it alone is needed for the
 #    video: no landmarks are looked for there.
 #
-# What B never does is asked of her only as far as she goes: if she never opens her mouth, it stays nearly shut.
+# What B never does is asked of her only as far as she goes: if she never opens her mouth, it stays nearly shut. And
+# since a regression gives means, and the mean of two gazes is an eye without a pupil, the code is in the end shifted
+# half of the way to B's own codes around it (*mean shift*).
+
+# %%
+show.source(fit_alignment)
 
 # %%
 maps = {"none": None, "shift 0.5": LatentShift(shift=np.float32(0.5) * way), "project": projection}

@@ -28,7 +28,7 @@ def test_the_page_says_what_was_done(demo):
     text = demo.page.read_text(encoding="utf-8")
     assert re.search(rf"<td>training steps</td><td>{STEPS}</td>", text)
     assert re.search(r"<td>frames</td><td>38 of 38 swapped", text)
-    assert text.count("<img src=") == 3 and 'src="side_by_side.mp4"' in text
+    assert text.count("<img src=") == 4 and "worst" in text and 'src="side_by_side.mp4"' in text
     assert (demo.page.parent / "side_by_side.mp4").exists()
 
 

@@ -40,7 +40,7 @@ def test_the_mask_notebook_runs_with_68_points(kernel: str, hide, course_workspa
 def test_the_mask_notebook_runs_without_a_landmark_network(
     kernel: str, hide, course_workspace: pathlib.Path, tmp_path: pathlib.Path
 ):
-    hide("face_alignment", "dlib")
+    hide("face_alignment", "dlib", "ai_edge_litert")
     workspace = Workspace(course_workspace)
     for path in list(workspace.eye_masks("dst").iterdir())[:3]:
         path.unlink()

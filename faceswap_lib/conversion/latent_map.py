@@ -67,7 +67,8 @@ class LatentProjection:
         deviations: (K,) float32 standard deviation of that person's codes along each.
         limit: How far from the mean a code may lie along each component, in standard deviations.
 
-    Source: principal component analysis, Pearson 1901; taught in notebooks/06_video_conversion.
+    Source: principal component analysis, Pearson, "On Lines and Planes of Closest Fit to Systems of Points in Space",
+    1901.
     """
 
     mean: np.ndarray
@@ -195,6 +196,8 @@ def fit_alignment(
 
     Source: kernel ridge regression, Saunders et al., "Ridge Regression Learning Algorithm in Dual Variables", 1998;
     mean shift, Fukunaga and Hostetler, "The estimation of the gradient of a density function", 1975.
+
+    Taught in notebooks/06_video_conversion.
     """
     target = fit_projection(others, limit=limit)
     source = fit_projection(codes)

@@ -164,6 +164,8 @@ class LikenessGallery:
 
         Raises:
             ValueError: If there are not as many landmarks as crops.
+
+        Taught in notebooks/07_evaluation.
         """
         points = _points_of(crops, landmarks)
         found = [self._compare(*_view(crop.image, one)) for crop, one in zip(crops, points, strict=True)]
