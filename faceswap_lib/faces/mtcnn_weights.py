@@ -5,7 +5,6 @@ files are pickles, which can run any code; so each is read from inside the packa
 checked before a byte of it is unpickled.
 """
 
-import hashlib
 import importlib.util
 import io
 import pathlib
@@ -13,6 +12,7 @@ import pathlib
 import numpy as np
 
 from faceswap_lib.errors import CheckpointError
+from faceswap_lib.faces.weight_sums import read_known
 
 PACKAGE = "mtcnn"
 
@@ -54,14 +54,6 @@ def load_weights(network: str) -> list[np.ndarray]:
     import lz4.frame
 
     path = weights_folder() / f"{network}.lz4"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != DIGESTS[network]:
-        raise CheckpointError(
-            f"{path}: expected SHA-256 {DIGESTS[network]}, got {digest}; it was not opened, since such a file can run "
-            f"any code. Another version of the package, or a damaged file: {REMEDY}"
-        )
+    not_done = "it was not opened, since such a file can run any code"
+    data = read_known(path, DIGESTS[network], not_done=not_done, remedy=REMEDY)
     return joblib.load(io.BytesIO(lz4.frame.decompress(data)))

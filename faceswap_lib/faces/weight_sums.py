@@ -5,6 +5,7 @@ Where the maker of a file has published no full SHA-256, the file's own is writt
 differs is noticed.
 """
 
+import hashlib
 import pathlib
 import re
 
@@ -80,6 +81,31 @@ def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "",
     if known is None and notes:
         write_note(path, digest)
     return digest
+
+
+def read_known(path: pathlib.Path, sha256: str, *, not_done: str, remedy: str) -> bytes:
+    """Reads a file whole, and compares what was read, so that nothing can be put in its place between the two.
+
+    Args:
+        path: The file.
+        sha256: Its sum.
+        not_done: What was not done with another file, for the message.
+        remedy: What to do then, for the message.
+
+    Raises:
+        CheckpointError: If it cannot be read or is another file.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise CheckpointError(
+            f"{path}: expected SHA-256 {sha256}, got {digest}; {not_done}. "
+            f"Another version of the package, or a damaged file: {remedy}"
+        )
+    return data
 
 
 def sum_in_name(name: str) -> str:
