@@ -66,7 +66,8 @@ np.set_printoptions(precision=3, suppress=True)
 logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes, of which there are many
 workspace = make_facesets(WORKSPACE, seconds=SECONDS, size=SIZE)
 faceset_a, faceset_b = (Faceset.open(workspace, side) for side in ("src", "dst"))
-arrays = [faceset.load(PRESETS[PRESET].stored_size) for faceset in (faceset_a, faceset_b)]
+region = PRESETS[PRESET].face_region  # what of a face counts: its outline where it can be found, else an ellipse
+arrays = [faceset.load(PRESETS[PRESET].stored_size, face_region=region) for faceset in (faceset_a, faceset_b)]
 print(f"{len(faceset_a)} faces of A, {len(faceset_b)} of B")
 
 # %% [markdown]

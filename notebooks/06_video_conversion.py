@@ -53,6 +53,7 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
 
+import dataclasses
 import logging
 import pathlib
 
@@ -105,11 +106,19 @@ show.pictures([frame, show.draw_face(frame, face)], captions=[f"frame {number}",
 # 3. the **encoder** reads it and gives a *code*; the code is moved towards B (section 7);
 # 4. **decoder B** writes a mask and a face;
 # 5. the tone is put **back**, so the new face starts out in about the old one's light.
+#
+# What is face is the same as in this run's training: an ellipse, or the face's true **outline**, which a dense mesh of
+# 468 points gives (where the extra `mesh` is installed, new runs take it). The mesh ends in the middle of the forehead;
+# where the forehead itself ends, at the hair, is looked for in some of A's crops and then the same in all frames.
 
 # %%
 from faceswap_lib.conversion.shift import measure_shift
-from faceswap_lib.faces import CROP_SIZE, crop_from_frame, face_mask, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.faces import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.faces.align import invert_affine, map_points, resize_matrix
+from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask
+from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.pipeline.opening import HAIRLINE_SAMPLE
 from faceswap_lib.training import load_run
 
 networks, step = load_run(workspace, RUN)
@@ -117,7 +126,13 @@ side, coverage = networks.config.resolution, networks.config.view_coverage
 way = measure_shift(networks, workspace, "a2b")  # from A's codes to B's
 matrix = view_matrix(crop_from_frame(face), CROP_SIZE, side, coverage)  # view from frame
 view, points = warp_frame(frame, matrix, side), points_in_crop(face, matrix)
-inside = face_mask(points, side, coverage=coverage)
+outline = None  # of the face, in pixels of the view; for the ellipse the five points are enough
+if networks.config.face_region == "outline":
+    crops_of_a = Faceset.open(workspace, "src").sample(HAIRLINE_SAMPLE).read_crops()
+    finder = open_outline_finder("outline", measure_hairline(crops_of_a))
+    crop = align_face(frame, face)
+    outline = map_points(matrix @ np.vstack([invert_affine(crop.crop_from_frame), [0, 0, 1]]), finder.find([crop])[0])
+inside = region_mask(points, outline, side, coverage=coverage)
 seen, tones = to_network(view[None], inside[None])
 code = networks.encoder(seen) + SHIFT * way
 mask, raw = (keras.ops.convert_to_numpy(output) for output in networks.decoder_b(code)[:2])
@@ -152,13 +167,14 @@ assert np.allclose(swapped.new, new, atol=levels) and np.allclose(swapped.mask, 
 #
 # The weight is the network's mask times a soft ellipse around the face: the network may leave things out, a hand or a
 # fringe, but it may not paint the wall. At the edge of the view it falls to 0, so that the view's square never shows.
-# By hand, without any of the finer things. First the weight, in the view:
+# By hand, without any of the finer things; also without the outline, to which we come back. First the weight, in the
+# view:
 
 # %%
 from faceswap_lib.conversion.composite import BORDER, PAINT_SIZE
 from faceswap_lib.conversion.parts import draw_shown
-from faceswap_lib.faces.align import invert_affine, resize_matrix
 
+swapped = dataclasses.replace(swapped, outline=None)  # the ellipse, whatever the run was trained with
 plain = ConvertConfig(colour="none", sharpen=0, texture=0)
 larger = PAINT_SIZE / side  # both are brought to 256 pixels first
 scaled = (points + 0.5) * larger - 0.5  # pixels have their middle at 0.5: (0, 0) is the middle of the first
@@ -207,7 +223,7 @@ assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 2
 # It is what lies between, lids and the corners of a mouth, and three times of it are added. **Texture** (`texture`) is
 # what of the frame is finer than a pixel of the view, grain and pores: the frame less its own view, enlarged. Steps of
 # more than 20 grey levels are edges, not grain, so they are cut off. It is the old face's, so with it come A's finest
-# wrinkles.
+# wrinkles. On the mouth it is added only as far as both look alike: over a shut one it would draw A's teeth.
 
 # %%
 from faceswap_lib.conversion.blend import add_texture, sharpen
@@ -388,7 +404,7 @@ show.pictures([blueish, only_mean, both, view], captions=["new", "mean only", "a
 # is one in each direction after the other:
 
 # %%
-from faceswap_lib.faces import align_face
+from faceswap_lib.faces import face_mask
 from faceswap_lib.faces.align import EYE_DISTANCE
 
 crop = align_face(frame, face)
@@ -421,6 +437,25 @@ plt.show()
 feathers = (0.01, 0.05, 0.15, 0.4)
 painted = [close_up(paint(cold, colour="none", feather=feather).frame) for feather in feathers]
 show.pictures(painted, captions=[f"feather {feather}" for feather in feathers])
+
+# %% [markdown]
+# ### The outline
+#
+# The ellipse is only about where a face ends, so its border must be wide. Where the outline is known, four things are
+# better. The border is half as wide. It lies inside the outline, so that nothing is painted on the wall or on the hair.
+# Above the brows it is wide all the same: two foreheads differ most in their light. And near the outline the new face
+# shows only where it is **skin**: B's cheek may be narrower than A's, and then the network draws what lies behind B.
+
+# %%
+if outline is None:
+    print("This run reads faces in an ellipse. With the extra mesh installed, a new run takes the outline.")
+else:
+    with_outline = dataclasses.replace(swapped, outline=outline)
+    scaled_outline = (outline + 0.5) * larger - 0.5
+    border = draw_shown(scaled, None, PAINT_SIZE, coverage, plain, outline=scaled_outline)
+    faces_so = [close_up(paint(one).frame) for one in (swapped, with_outline)]
+    captions = ["ellipse", "outline", "with the ellipse", "with the outline"]
+    show.pictures([ellipse, border, *faces_so], captions=captions)
 
 # %% [markdown]
 # ### The blend lab

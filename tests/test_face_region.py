@@ -6,16 +6,18 @@ import pytest
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.conversion.skin import SKIN_SIZE, border_share, sample_skin
 from faceswap_lib.conversion.stages import swap_faces
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import region
 from faceswap_lib.faces.face import Face, FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
-from faceswap_lib.faces.region import open_outline_finder, region_mask
+from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask, settle_region
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.files import read_json, write_json
-from faceswap_lib.training.run_folder import CONFIG, stored_networks
+from faceswap_lib.networks import PRESETS, NetworkConfig
+from faceswap_lib.training.run_folder import CONFIG, agree_networks, stored_networks
 from tests.faces68 import template_points_68
 from tests.fakes import IdentitySwapper
 
@@ -92,3 +94,82 @@ def test_runs_of_before_keep_their_ellipse(tiny_run, tmp_path):
     del stored["networks"]["face_region"]
     write_json(tmp_path / CONFIG, stored)
     assert stored_networks(tmp_path).face_region == "ellipse"
+
+
+# What is taken where nobody said ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lack", "settled"), [(None, "outline"), ("pip install it", "ellipse")])
+def test_new_runs_take_the_outline_where_it_can_be_found(monkeypatch, tmp_path, lack, settled):
+    monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: lack))
+    assert settle_region("auto") == settled
+    assert agree_networks(tmp_path, None).face_region == settled
+    assert agree_networks(tmp_path, PRESETS["lite"]).face_region == settled
+    assert agree_networks(tmp_path, PRESETS["faithful"]).face_region == "ellipse"
+    assert agree_networks(tmp_path, NetworkConfig(face_region="ellipse")).face_region == "ellipse"
+
+
+def test_a_run_stays_what_it_is_whatever_is_installed(monkeypatch, tiny_run, tmp_path):
+    stored = read_json(tiny_run.workspace.run("default") / CONFIG)
+    for had in ("ellipse", "outline"):
+        stored["networks"]["face_region"] = had
+        write_json(tmp_path / CONFIG, stored)
+        monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: "pip install it"))
+        assert agree_networks(tmp_path, tiny_run.network_config).face_region == had
+    with pytest.raises(WorkspaceError, match="was trained with face_region outline, asked for ellipse"):
+        agree_networks(tmp_path, NetworkConfig(**{**stored["networks"], "face_region": "ellipse"}))
+
+
+# Where the outline ends, and what shows near it ------------------------------------------------------------------
+
+
+def test_a_known_hairline_does_not_tremble(small_workspace, has_mesh):
+    crops = Faceset.open(small_workspace, "src").sample(6).read_crops()
+    numbers = np.random.default_rng(0)
+    noisy = [
+        FaceCrop(
+            image=np.clip(crop.image + numbers.normal(0, 12, crop.image.shape), 0, 255).astype(np.uint8),
+            landmarks=crop.landmarks,
+            crop_from_frame=crop.crop_from_frame,
+        )
+        for crop in crops
+    ]
+    hairline = measure_hairline(crops)
+    assert len(hairline) == 15
+    lengths = []
+    for known in (None, hairline):
+        finder = open_outline_finder("outline", known)
+        pairs = zip(finder.find(crops), finder.find(noisy), strict=True)
+        tops = [(one[one[:, 1].argsort()[:20]], other[other[:, 1].argsort()[:20]]) for one, other in pairs]
+        lengths.append(np.mean([abs(one[:, 1].mean() - other[:, 1].mean()) for one, other in tops]))
+    assert lengths[1] <= lengths[0] + 0.2
+    assert measure_hairline([]) is None
+
+
+def test_what_is_no_skin_is_not_shown_near_the_outline(portraits, has_mesh):
+    """The new face ends short of the old one's cheek: what lies behind it does not get onto the old one's."""
+    from faceswap_lib.faces import align_face
+    from tests.conftest import annotated_face
+
+    crop = align_face(portraits[0].image, annotated_face(portraits[0]))
+    (swapped,) = swap_faces([(crop.image, as_face(crop))], WatchedSwapper(128))
+    x = np.arange(128)[None]
+    edge = swapped.outline[:, 0].max() - 8  # pixels of the view
+    behind = np.where((x > edge)[..., None], np.uint8([10, 60, 200]), swapped.new).astype(np.uint8)
+    points, outline = ((p + 0.5) * (SKIN_SIZE / 128) - 0.5 for p in (swapped.landmarks, swapped.outline))
+    shares = [
+        border_share(
+            sample_skin(
+                new, swapped.old, np.ones((128, 128), np.float32), swapped.landmarks, 0.8, outline=swapped.outline
+            ),
+            points,
+            outline,
+            0.8,
+        )
+        for new in (swapped.new, behind)
+    ]
+    row = round(float(points[[2, 3, 4], 1].mean()))
+    column = round(float((swapped.outline[:, 0].max() - 4 + 0.5) / 2 - 0.5))
+    assert shares[1][row, column] < 0.1
+    middle = round(float(points[2, 0]))
+    assert min(share[row, middle] for share in shares) > 0.95

@@ -57,7 +57,7 @@ def test_a_run_has_its_files_and_no_others(tiny_run):
 def test_the_configuration_is_beside_the_checkpoints(tiny_run):
     stored = read_json(tiny_run.folder / "config.json")
     assert stored["schema"] == 1 and stored["backend"] == "tensorflow" and stored["version"]
-    assert stored["networks"] == options_to_dict(tiny_run.network_config)
+    assert stored["networks"] == options_to_dict(tiny_run.network_config.settled())
     assert stored["training"] == options_to_dict(tiny_run.train_config)
 
 
@@ -102,7 +102,7 @@ def test_the_preview_shows_faces_and_what_becomes_of_them(tiny_run):
 
 def test_a_trained_run_has_the_averaged_weights(tiny_run):
     networks, step = load_run(tiny_run.workspace)
-    assert step == 40 and networks.config == tiny_run.network_config
+    assert step == 40 and networks.config == tiny_run.network_config.settled()
     arrays = tiny_run.final_arrays()
     for network in networks.generators:
         for index, weights in enumerate(network.get_weights()):

@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.faces.region import RegionChoice
 from faceswap_lib.networks.config import PRESETS, NetworkConfig, Preset
 from faceswap_lib.options import Doc
 
@@ -22,6 +23,13 @@ PresetName = Annotated[Preset | None, Doc("which networks; by default the run's 
 Coverage = Annotated[
     float | None, Doc("side of what new networks see as a share of the crop's: 0.8 unless given; see docs/faces.md")
 ]
+Region = Annotated[
+    RegionChoice | None,
+    Doc(
+        "what new networks take for the face: its outline up to the hair (wants the extra mesh), an ellipse, or auto: "
+        "the outline where it can be found; see docs/faces.md"
+    ),
+]
 RunName = Annotated[str, Doc("name of the training run")]
 Overwrite = Annotated[bool, Doc("replace what is already there"), tyro.conf.arg(name="overwrite")]
 
@@ -32,14 +40,18 @@ Consent = Annotated[
 ]
 
 
-def networks_of(folder: pathlib.Path, preset: Preset | None, coverage: float | None) -> NetworkConfig | None:
+def networks_of(
+    folder: pathlib.Path, preset: Preset | None, coverage: float | None, face_region: RegionChoice | None
+) -> NetworkConfig | None:
     """The networks asked for, where nothing was said those of the run in `folder`; None if nothing was said at all."""
-    if coverage is None:
+    said = {"coverage": coverage, "face_region": face_region}
+    said = {name: value for name, value in said.items() if value is not None}
+    if not said:
         return PRESETS[preset] if preset else None
     from faceswap_lib.training.run_folder import agree_networks
 
     networks = PRESETS[preset] if preset else agree_networks(folder, None)
-    return dataclasses.replace(networks, coverage=coverage)
+    return dataclasses.replace(networks, **said)
 
 
 BACKENDS = ("tensorflow", "jax", "torch")

@@ -17,6 +17,7 @@ from faceswap_lib.cli.common import (
     Overwrite,
     PresetName,
     Project,
+    Region,
     RunName,
     Video,
     load_keras,
@@ -73,6 +74,7 @@ class Run:
     who_b: Annotated[str | None, Doc("whose face in B.mp4, as --who, which is for both videos")] = None
     preset: PresetName = None
     coverage: Coverage = None
+    face_region: Region = None
     run: RunName = "default"
     training: Flat[TrainConfig] = TrainConfig()
     keeping: Flat[RunConfig] = RunConfig()
@@ -95,7 +97,7 @@ class Run:
             self.video_b,
             workspace,
             run=self.run,
-            network_config=networks_of(workspace.run(self.run), self.preset, self.coverage),
+            network_config=networks_of(workspace.run(self.run), self.preset, self.coverage, self.face_region),
             train_config=self.training,
             run_config=self.keeping,
             convert_config=self.conversion,
@@ -153,6 +155,7 @@ class Train:
     workspace: Project
     preset: PresetName = None
     coverage: Coverage = None
+    face_region: Region = None
     run: RunName = "default"
     training: Flat[TrainConfig] = TrainConfig()
     keeping: Flat[RunConfig] = RunConfig()
@@ -168,7 +171,7 @@ class Train:
         if self.plan or self.plan_picture:
             return print_plan(self.training, self.plan_picture or folder / "plan.png")
         load_keras()
-        network_config = networks_of(folder, self.preset, self.coverage)
+        network_config = networks_of(folder, self.preset, self.coverage, self.face_region)
         if self.estimate:
             from faceswap_lib.training.estimate import estimate_training
             from faceswap_lib.training.run_folder import agree_networks

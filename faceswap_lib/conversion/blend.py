@@ -5,10 +5,17 @@ import dataclasses
 import cv2
 import numpy as np
 
+from faceswap_lib.faces import mouth_mask
 from faceswap_lib.faces.align import map_points
 
 TEXTURE_LIMIT = 20
 """Largest step, of 255, that is taken for texture: skin and grain stay below it, the edges of a face do not."""
+
+SHARE_SIZE, SHARE_SIGMA = 64, 1.5
+"""Side of the pictures on which it is judged where texture belongs, and the blur of their difference, in pixels."""
+
+UNLIKE = 20.0
+"""Difference, of 255, from which two mouths have no detail in common."""
 
 DETAIL_SIGMAS = (0.8, 2.5)
 """The two blurs, in pixels, between which detail is lifted."""
@@ -91,14 +98,38 @@ def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
     return cv2.add(picture, cv2.addWeighted(fine, amount, coarse, -amount, 0, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
 
 
-def add_texture(painted: np.ndarray, region: np.ndarray, old: np.ndarray, amount: float) -> np.ndarray:
+def texture_share(new: np.ndarray, old: np.ndarray, landmarks: np.ndarray, coverage: float) -> np.ndarray:
+    """Says where the old face's finest detail belongs to the new one as well.
+
+    It does but on the mouth, where it does as far as both look alike: over a shut mouth the detail of an open one would
+    draw its teeth.
+
+    Args:
+        new: (S, S, 3) uint8 RGB, the new face.
+        old: (S, S, 3) uint8 RGB, the old one.
+        landmarks: (5, 2) x, y in pixels of both.
+        coverage: Side of the view as a share of the crop's.
+
+    Returns:
+        (S, S) float32 in [0, 1].
+    """
+    smaller = SHARE_SIZE / len(new)
+    points = (landmarks + 0.5) * smaller - 0.5
+    mouth = mouth_mask(points, SHARE_SIZE, coverage=coverage)
+    small = [cv2.resize(picture, (SHARE_SIZE, SHARE_SIZE), interpolation=cv2.INTER_AREA) for picture in (new, old)]
+    apart = cv2.GaussianBlur(cv2.absdiff(*small).max(axis=2).astype(np.float32), (0, 0), SHARE_SIGMA)
+    share = 1 - mouth / np.float32(255) * np.minimum(apart / np.float32(UNLIKE), 1)
+    return cv2.resize(share, (len(new), len(new)), interpolation=cv2.INTER_LINEAR)
+
+
+def add_texture(painted: np.ndarray, region: np.ndarray, old: np.ndarray, amount: float | np.ndarray) -> np.ndarray:
     """Gives a face the frame's detail that the old view is too small to show.
 
     Args:
         painted: (h, w, 3) uint8, the new face in its place.
         region: (h, w, 3) uint8, the frame there.
         old: (h, w, 3) uint8, the old view in its place.
-        amount: 0 to 1.
+        amount: 0 to 1, for all of it or (h, w) float32 for each pixel.
 
     Returns:
         (h, w, 3) int16 or float32, not clipped to 0 to 255.
@@ -106,6 +137,8 @@ def add_texture(painted: np.ndarray, region: np.ndarray, old: np.ndarray, amount
     Taught in notebooks/06_video_conversion.
     """
     detail = np.clip(cv2.subtract(region, old, dtype=cv2.CV_16S), -TEXTURE_LIMIT, TEXTURE_LIMIT)
+    if np.ndim(amount):
+        return painted + cv2.multiply(detail, cv2.merge([amount] * 3), dtype=cv2.CV_32F)
     return painted + (detail if amount == 1 else np.float32(amount) * detail)
 
 

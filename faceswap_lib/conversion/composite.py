@@ -5,11 +5,11 @@ import dataclasses
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.blend import CLONE_BORDER, Region, add_texture, clone, mix, sharpen
+from faceswap_lib.conversion.blend import CLONE_BORDER, Region, add_texture, clone, mix, sharpen, texture_share
 from faceswap_lib.conversion.colour import find_match
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.parts import draw_shown
-from faceswap_lib.conversion.skin import sample_skin
+from faceswap_lib.conversion.skin import SKIN_SIZE, SkinSample, border_share, sample_skin
 from faceswap_lib.conversion.steady import SteadyColours
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import EYE_DISTANCE, invert_affine, resize_matrix
@@ -36,6 +36,8 @@ class SwappedFace:
         view_from_frame: (2, 3) matrix.
         parts: (68, 2) x, y in pixels of the view, where 68 points are known.
         outline: (N, 2) x, y in pixels of the view, the face's outline; None for the ellipse.
+        view_from_new: (2, 3) matrix from pixels of the new face to those of the view where it is shown; None shows it
+            where the network wrote it.
     """
 
     old: np.ndarray
@@ -45,6 +47,7 @@ class SwappedFace:
     view_from_frame: np.ndarray
     parts: np.ndarray | None = None
     outline: np.ndarray | None = None
+    view_from_new: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,9 +97,11 @@ class Compositor:
             The frame, whose pixels outside the view are the input's own, and where the new face shows.
         """
         larger = PAINT_SIZE / len(face.new)
-        side = (PAINT_SIZE, PAINT_SIZE)
         # 1. How far the new face shows, and where that is.
         wanted, shown = self._shares(face, larger)
+        sample = self._sample(face, wanted)
+        if sample is not None and face.outline is not None:
+            shown = shown * self._border_share(face, sample)
         weight = wanted * shown
         frame_from_paint = invert_affine(resize_matrix(face.view_from_frame, larger))
         middle = (face.landmarks.mean(0) + 0.5) * larger - 0.5
@@ -105,14 +110,21 @@ class Compositor:
         if region.empty:
             return Painted(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
         # 2. The old face's colours, at the size at which both have the same detail.
-        new = self._recolour(face, wanted, track)
+        new = face.new if self._config.colour == "none" else self._colours.recolour(face.new, sample, track)
         # 3. Back to the frame.
-        new = sharpen(cv2.resize(new, side, interpolation=cv2.INTER_CUBIC), self._config.sharpen)
+        enlarged = _enlarge(new, face.view_from_new, cv2.INTER_CUBIC)
+        new = sharpen(enlarged, self._config.sharpen)
         painted, before = region.place(new, outside=cv2.BORDER_REPLICATE), region.cut(frame)
         if self._config.texture:
-            old = cv2.resize(face.old, side, interpolation=cv2.INTER_CUBIC)
-            old = region.place(old, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
-            painted = add_texture(painted, before, old, self._config.texture)
+            old = _enlarge(face.old, None, cv2.INTER_CUBIC)
+            amount = self._config.texture * texture_share(
+                enlarged, old, (face.landmarks + 0.5) * larger - 0.5, self._coverage
+            )
+            old, amount = (
+                region.place(picture, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
+                for picture in (old, amount)
+            )
+            painted = add_texture(painted, before, old, amount)
         if self._config.blend == "seamless":
             inside = region.place(shown, outside=cv2.BORDER_CONSTANT) > CLONE_BORDER
             painted = clone(before, np.clip(painted, 0, 255).astype(np.uint8), inside)
@@ -135,7 +147,7 @@ class Compositor:
         if self._config.blend == "face":
             wanted = np.ones((PAINT_SIZE, PAINT_SIZE), np.float32)
         else:
-            wanted = np.clip(cv2.resize(face.mask, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_LINEAR), 0, 1)
+            wanted = np.clip(_enlarge(face.mask, face.view_from_new, cv2.INTER_LINEAR), 0, 1)
         if self._config.blend == "overlay" and "face" in self._config.parts:
             return wanted, self._window
         known = (face.landmarks, face.parts, face.outline)
@@ -143,12 +155,26 @@ class Compositor:
         shown = draw_shown(points, parts, PAINT_SIZE, self._coverage, self._config, outline=outline)
         return wanted, shown * self._window
 
-    def _recolour(self, face: SwappedFace, wanted: np.ndarray, track: int | None) -> np.ndarray:
-        """The new face in the old one's colours, (R, R, 3) uint8."""
-        if self._config.colour == "none":
-            return face.new
-        sample = sample_skin(face.new, face.old, wanted, face.landmarks, self._coverage, outline=face.outline)
-        return self._colours.recolour(face.new, sample, track)
+    def _sample(self, face: SwappedFace, wanted: np.ndarray) -> SkinSample | None:
+        """The skin of both faces, where somebody asks for it."""
+        if self._config.colour == "none" and face.outline is None:
+            return None
+        return sample_skin(face.new, face.old, wanted, face.landmarks, self._coverage, outline=face.outline)
+
+    def _border_share(self, face: SwappedFace, sample: SkinSample) -> np.ndarray:
+        """Where the new face may show near the outline, (S, S) float32 at `PAINT_SIZE`."""
+        points, outline = ((p + 0.5) * (SKIN_SIZE / len(face.new)) - 0.5 for p in (face.landmarks, face.outline))
+        share = border_share(sample, points, outline, self._coverage)
+        return cv2.resize(share, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_LINEAR)
+
+
+def _enlarge(picture: np.ndarray, view_from_picture: np.ndarray | None, interpolation: int) -> np.ndarray:
+    """Shows a picture of a view at `PAINT_SIZE`, moved by a matrix in pixels of the view where there is one."""
+    side = (PAINT_SIZE, PAINT_SIZE)
+    if view_from_picture is None:
+        return cv2.resize(picture, side, interpolation=interpolation)
+    matrix = resize_matrix(view_from_picture, PAINT_SIZE / len(picture))
+    return cv2.warpAffine(picture, matrix, side, flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _scale_about(frame_from_view: np.ndarray, middle: np.ndarray, factor: float) -> np.ndarray:

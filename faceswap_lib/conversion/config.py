@@ -64,6 +64,13 @@ class ConvertConfig:
             "deviations: less is safer, more has more expression"
         ),
     ] = 2.0
+    placement: Annotated[
+        Literal["auto", "none"],
+        Doc(
+            "where the new face lies: auto moves and scales it by what puts its features onto the original's, as "
+            "measured on the sample on which latent maps are compared; none leaves it where the networks write it"
+        ),
+    ] = "auto"
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
     sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 3.0
     texture: Annotated[

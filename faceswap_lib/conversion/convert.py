@@ -44,6 +44,7 @@ class ConversionReport:
         resumed_at: Frames that an earlier, interrupted call had finished.
         samples: A few faces before and after, (2, S, S, 3) uint8 RGB each.
         points: Their five landmarks, (5, 2) x, y in pixels of the crop.
+        seconds: When each of them is shown, from the first picture of the video; empty for stills.
     """
 
     out: pathlib.Path
@@ -53,6 +54,7 @@ class ConversionReport:
     resumed_at: int = 0
     samples: tuple[np.ndarray, ...] = ()
     points: tuple[np.ndarray, ...] = ()
+    seconds: tuple[float, ...] = ()
 
 
 def convert_video(
@@ -176,6 +178,7 @@ def _convert(
         resumed_at=resumed_at,
         samples=tuple(notes.samples),
         points=tuple(notes.points),
+        seconds=tuple(notes.seconds),
     )
 
 

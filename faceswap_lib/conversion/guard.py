@@ -150,7 +150,7 @@ def check_swap(
     if trouble is not None or wanted is None:
         return dataclasses.replace(check, trouble=trouble)
     measures = measure_faces(before, after, wanted=wanted, detector=detector, finder=finder)
-    return _look_closer(check, measures, before, after, wanted, step, picture)
+    return _look_closer(check, measures, before, after, wanted, step, picture, report.seconds)
 
 
 def find_wanted(workspace: Workspace, direction: str) -> Faceset | None:
@@ -175,6 +175,7 @@ def _look_closer(
     wanted: Faceset,
     step: int,
     picture: pathlib.Path | None,
+    seconds: tuple[float, ...],
 ) -> SwapCheck:
     """Judges whether the new faces are plausible and move with the input, and where not, why."""
     faults = find_faults(measures)
@@ -205,6 +206,8 @@ def _look_closer(
     said = f"{failed.mean():.0%} of {len(failed)} faces looked at are no plausible face of the wanted person: " + (
         f"{', '.join(kinds)}. " + _say_reasons(reasons)
     )
+    if seconds:
+        said += f". The worst is at {seconds[worst]:.1f} seconds"
     if is_still:
         said += f". It also makes only {max(0.0, measures.following):.0%} of the input's motion"
     return dataclasses.replace(check, **{"trouble" if failed.mean() > MOST_FAILED else "note": said})

@@ -15,11 +15,12 @@ from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.placement import fit_placement, placement_in_view
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.conversion.swap_measures import GALLERY
 from faceswap_lib.conversion.swapper import FaceSwapper
 from faceswap_lib.faces import Face, FaceCrop
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset
@@ -40,13 +41,15 @@ class MapQuality:
 
     Attributes:
         likeness: Likeness of eyes, mouth and skin to the wanted person's own faces, 1 as real as hers.
-        drift: Mean distance of the landmarks from the input's, in eye distances.
+        drift: Mean distance of the landmarks from the input's, in eye distances, once the face is placed.
         nearer: Share of the faces that are nearer to the wanted person than to the original.
+        view_from_new: (2, 3) matrix of the view that places the face; see `conversion.placement`.
     """
 
     likeness: tuple[float, float, float]
     drift: float
     nearer: float
+    view_from_new: np.ndarray | None = None
 
     @property
     def score(self) -> float:
@@ -102,9 +105,11 @@ class MapJudge:
         swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, texture=0.0))
         landmarks = self.finder.find(swapped)
         likeness = self.wanted.measure(swapped, landmarks)
-        unit = EYE_DISTANCE * np.array([len(crop.image) for crop in self.crops])
+        placement = np.eye(2, 3)
+        if config.placement == "auto":
+            placement = fit_placement(self.landmarks, landmarks, CROP_SIZE)
         apart = [
-            np.linalg.norm(new - old, axis=1).mean() if new.shape == old.shape else np.nan
+            np.linalg.norm(map_points(placement, new) - old, axis=1).mean() if new.shape == old.shape else np.nan
             for new, old in zip(landmarks, self.landmarks, strict=True)
         ]
         if self.people is None:
@@ -113,11 +118,12 @@ class MapJudge:
             to_original, to_wanted = self.people.distances(swapped)
             is_nearer = to_wanted < to_original
         # a face in which no landmarks are found any more counts as far off
-        drift = np.nan_to_num(np.array(apart) / unit, nan=WORST_DRIFT)
+        drift = np.nan_to_num(np.array(apart) / (EYE_DISTANCE * CROP_SIZE), nan=WORST_DRIFT)
         return MapQuality(
             likeness=tuple(float(value) for value in np.nan_to_num(np.nanmedian(likeness, axis=0))),
             drift=float(np.mean(drift)),
             nearer=float(np.mean(is_nearer)),
+            view_from_new=placement_in_view(placement, CROP_SIZE, swapper.resolution, swapper.coverage),
         )
 
 

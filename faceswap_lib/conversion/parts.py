@@ -14,6 +14,15 @@ PART_FEATHER = 0.4
 PART_REACH = 1.0
 """How far a part grows before it is softened, in that softness, so that all of it shows."""
 
+OUTLINE_FEATHER = 0.5
+"""Softness of an outline's border against the ellipse's, which is only about where the face ends."""
+
+FOREHEAD_FEATHER = 4 / 3
+"""The same above the brows: two foreheads differ most in their light, and hair hides no border of it."""
+
+FOREHEAD_FROM, FOREHEAD_TO = 0.25, 0.65
+"""Height above the eyes, in eye distances, over which the one softness goes over into the other."""
+
 OUTLINE_INSET = 1.0
 """How far the new face ends inside the outline before it is softened, in that softness: past the outline there is
 nothing of a face."""
@@ -52,27 +61,45 @@ def draw_shown(
         InputError: For a part that is none.
     """
     wanted = parse_parts("+".join(config.parts))
-    whole = Part.FACE in wanted
-    feather = config.feather if whole else PART_FEATHER * config.feather
-    grow = -config.erode if whole else PART_REACH * feather - config.erode
-    if whole and outline is not None:
-        grow -= OUTLINE_INSET * feather
+    if Part.FACE not in wanted:
+        feather = PART_FEATHER * config.feather
+        points = landmarks if parts is None else parts
+        return _draw(points, None, wanted, size, coverage, feather, PART_REACH * feather - config.erode)
+    if outline is None:
+        return _draw(landmarks, None, wanted, size, coverage, config.feather, -config.erode)
+    lower, upper = (
+        _draw(landmarks, outline, wanted, size, coverage, feather, -OUTLINE_INSET * feather - config.erode)
+        for feather in (OUTLINE_FEATHER * config.feather, FOREHEAD_FEATHER * config.feather)
+    )
+    heights = (landmarks[:2, 1].mean() - np.arange(size)) / (EYE_DISTANCE * size / coverage)
+    share = np.clip((heights - FOREHEAD_FROM) / (FOREHEAD_TO - FOREHEAD_FROM), 0, 1)[:, None].astype(np.float32)
+    return lower + share * (upper - lower)
+
+
+def _draw(
+    points: np.ndarray,
+    outline: np.ndarray | None,
+    wanted: Part,
+    size: int,
+    coverage: float,
+    feather: float,
+    grow: float,
+) -> np.ndarray:
+    """Draws parts of a face, grown and then softened, both in eye distances; arguments else as in `draw_shown`."""
     # 1. Softly ended masks are drawn small: the wide blur is what costs time.
     unit = EYE_DISTANCE * size / coverage
     drawn = size
     while drawn > 64 and feather * unit * drawn / (2 * size) >= SMOOTH:
         drawn //= 2
     unit *= drawn / size
-    points, border = (
-        None if p is None else (p + 0.5) * (drawn / size) - 0.5
-        for p in (landmarks if whole or parts is None else parts, outline)
-    )
+    points, outline = (None if p is None else (p + 0.5) * (drawn / size) - 0.5 for p in (points, outline))
     # 2. The outline, shrunk or grown, then softened.
+    whole = Part.FACE in wanted
     if grow == 0:
-        mask = region_mask(points, border, drawn, coverage=coverage, softness=feather)
+        mask = region_mask(points, outline, drawn, coverage=coverage, softness=feather)
     else:
         if whole:
-            mask = region_mask(points, border, drawn, coverage=coverage, softness=HARD)
+            mask = region_mask(points, outline, drawn, coverage=coverage, softness=HARD)
         else:
             mask = part_mask(points, drawn, wanted, coverage=coverage, feather=0)
         mask = cv2.GaussianBlur(_grow(mask, grow * unit), (0, 0), feather * unit)

@@ -46,6 +46,7 @@ class Notes:
         masks: Mean attention mask of every new face, 0 to 1.
         samples: Faces before and after, as aligned crops (2, S, S, 3) uint8 RGB, of a few frames.
         points: Their five landmarks, (5, 2) x, y in pixels of the crop.
+        seconds: When each of them is shown, from the first picture of the file.
         state: What colours were like at its end; see `Compositor.state`.
     """
 
@@ -54,6 +55,7 @@ class Notes:
     masks: list[float] = dataclasses.field(default_factory=list)
     samples: list[np.ndarray] = dataclasses.field(default_factory=list)
     points: list[np.ndarray] = dataclasses.field(default_factory=list)
+    seconds: list[float] = dataclasses.field(default_factory=list)
     state: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def add(self, other: "Notes") -> None:
@@ -63,6 +65,7 @@ class Notes:
         self.masks += other.masks
         self.samples += other.samples
         self.points += other.points
+        self.seconds += other.seconds
         self.state = other.state
 
 
@@ -122,6 +125,7 @@ class Pieces:
                 masks=np.array(notes.masks, np.float64),
                 samples=np.array(notes.samples, np.uint8),
                 points=np.array(notes.points, np.float64),
+                seconds=np.array(notes.seconds, np.float64),
                 **{f"state/{name}": array for name, array in notes.state.items()},
             )
         self.done.append(dataclasses.replace(notes))
@@ -170,6 +174,7 @@ class Pieces:
                 masks=arrays["masks"].tolist(),
                 samples=list(arrays["samples"]),
                 points=list(arrays["points"]),
+                seconds=arrays["seconds"].tolist(),
                 state={name.removeprefix("state/"): each for name, each in arrays.items() if name.startswith("state/")},
             )
         except (ArrayFileError, KeyError, TypeError, ValueError) as error:

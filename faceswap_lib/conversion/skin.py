@@ -16,6 +16,8 @@ import numpy as np
 
 from faceswap_lib.conversion.colour import to_picture
 from faceswap_lib.faces import eye_mask, mouth_mask
+from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.outline import outline_mask
 from faceswap_lib.faces.region import region_mask
 
 SKIN_SIZE = 64
@@ -35,6 +37,12 @@ WIDEST_BRIGHTNESS, WIDEST_COLOUR = 0.15, 0.06
 """Largest robust standard deviations that are believed, as shares of the face's median brightness. More comes from
 things that cover the face, or from light so hard that its shadows tell nothing about colour."""
 
+BORDER_WIDTH, BORDER_SOFTNESS = 0.2, 0.07
+"""How far from the outline the new face must be skin to be shown, and how softly it ends there, in eye distances."""
+
+BORDER_NEAR, BORDER_FAR = 6.0, 10.0
+"""`NEAR` and `FAR` there: a cheek in the shade is skin, what lies behind it is further off."""
+
 FEWEST = 0.05
 """Share of the face that must be left; with less, something else than skin covers the face."""
 
@@ -48,12 +56,15 @@ class SkinSample:
         old: (S, S, 3) uint8 RGB, the old one's skin without detail; elsewhere the new face in the old skin's light.
         weights: (S, S) float32 in [0, 1], how much each pixel counts.
         skin: (S, S) float32, 0 to `weights`, the part of it where both show skin.
+        foreign: (S, S) float32, how far the colour of each pixel of the new face is from that of its skin, in robust
+            standard deviations.
     """
 
     new: np.ndarray
     old: np.ndarray
     weights: np.ndarray
     skin: np.ndarray
+    foreign: np.ndarray
 
 
 def sample_skin(
@@ -84,7 +95,8 @@ def sample_skin(
     shown = _shrink(mask) * (region_mask(points, border, SKIN_SIZE, coverage=coverage) / np.float32(255))
     bare = shown * (1 - features / np.float32(255))
     pictures = [_shrink(picture).astype(np.float32) for picture in (new, old)]
-    skin = bare * _likeness(pictures[0], bare) * _likeness(pictures[1], bare)
+    foreign = [_distance(picture, bare) for picture in pictures]
+    skin = bare * _fall(foreign[0], NEAR, FAR) * _fall(foreign[1], NEAR, FAR)
     if skin.sum() < FEWEST * shown.sum():
         skin = shown
     total = cv2.GaussianBlur(skin, (0, 0), LIGHT_SIGMA)[..., None] + 1e-6
@@ -97,29 +109,60 @@ def sample_skin(
         old=to_picture(share * lights[1] + rest * (means[1] / means[0]).astype(np.float32)),
         weights=shown,
         skin=skin,
+        foreign=foreign[0],
     )
+
+
+def border_share(sample: SkinSample, landmarks: np.ndarray, outline: np.ndarray, coverage: float) -> np.ndarray:
+    """Says where the new face may show near the outline: where it is skin.
+
+    The wanted person's face may be the narrower one, or her hair may reach lower. Inside the original's outline the
+    network then draws what lies behind or above, which is not shown; the original's own skin stays.
+
+    Args:
+        sample: What is known of both faces' skin.
+        landmarks: (5, 2) x, y in pixels of a picture of side `SKIN_SIZE`.
+        outline: (N, 2) like them, the original's outline.
+        coverage: Side of the view as a share of the crop's.
+
+    Returns:
+        (S, S) float32 in [0, 1], 1 in the middle of the face and on the eyes.
+    """
+    unit = EYE_DISTANCE * SKIN_SIZE / coverage
+    radius = round(BORDER_WIDTH * unit)
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    middle = cv2.erode(outline_mask(outline, SKIN_SIZE, coverage=coverage, softness=0.0), disk, borderValue=0)
+    middle = cv2.GaussianBlur(middle, (0, 0), BORDER_SOFTNESS * unit)
+    middle = np.maximum(middle, eye_mask(landmarks, SKIN_SIZE, coverage=coverage)) / np.float32(255)
+    skin = cv2.erode(_fall(sample.foreign, BORDER_NEAR, BORDER_FAR), np.ones((3, 3), np.uint8))
+    return np.maximum(middle, cv2.GaussianBlur(skin, (0, 0), BORDER_SOFTNESS * unit))
 
 
 def _shrink(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, (SKIN_SIZE, SKIN_SIZE), interpolation=cv2.INTER_AREA)
 
 
-def _likeness(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """How far each pixel has the colour most pixels inside have, (S, S) float32 in [0, 1].
+def _fall(distance: np.ndarray, near: float, far: float) -> np.ndarray:
+    """1 up to `near`, 0 from `far` on."""
+    return np.clip((far - distance) / (far - near), 0, 1)
+
+
+def _distance(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """How far each pixel's colour is from that of most pixels inside, (S, S) float32 in robust standard deviations.
 
     Looked at twice: a thing that covers a part of the face moves the median, but not that of what is left without it.
     """
     known = inside > 0.5
-    likeness = np.ones_like(inside)
+    distance = np.zeros_like(inside)
     for _ in range(2):
         if known.any():
-            likeness = _near_median(pixels, known)
-            known &= likeness > 0.5
-    return likeness
+            distance = _distance_to_median(pixels, known)
+            known &= distance < (NEAR + FAR) / 2
+    return distance
 
 
-def _near_median(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """1 near the median of the known pixels, (S, S) bool, falling to 0 away from it."""
+def _distance_to_median(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """How far each pixel is from the median of the known ones, (S, S) bool."""
     brightness = pixels.mean(axis=2)
     middle = max(_median(brightness[known]), 1.0)
     distance = np.square(_deviation(brightness, known, middle, WIDEST_BRIGHTNESS))
@@ -127,7 +170,7 @@ def _near_median(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
         chroma = pixels[..., channel] - pixels[..., 1]
         hue = _median(chroma[known]) / middle
         distance += np.square(_deviation(chroma - hue * brightness, known, middle, WIDEST_COLOUR))
-    return np.clip((FAR - np.sqrt(distance)) / (FAR - NEAR), 0, 1)
+    return np.sqrt(distance)
 
 
 def _deviation(values: np.ndarray, known: np.ndarray, brightness: float, widest: float) -> np.ndarray:

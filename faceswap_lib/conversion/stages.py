@@ -130,10 +130,20 @@ def swap_faces(
     regions = [region_mask(*one, size, coverage=coverage) for one in zip(points, outlines, strict=True)]
     masks, new = swapper.swap(views, np.stack(regions))
     parts = [_find_parts(frame, face, matrix, finder) for (frame, face), matrix in zip(faces, matrices, strict=True)]
+    placement = getattr(swapper, "view_from_new", None)
     rows = zip(views, new, masks, points, matrices, parts, outlines, strict=True)
     return [
-        SwappedFace(old=view, new=face, mask=mask, landmarks=p, view_from_frame=matrix, parts=found, outline=outline)
-        for view, face, mask, p, matrix, found, outline in rows
+        SwappedFace(
+            old=view,
+            new=face,
+            mask=mask,
+            landmarks=five,
+            view_from_frame=matrix,
+            parts=found,
+            outline=outline,
+            view_from_new=placement,
+        )
+        for view, face, mask, five, matrix, found, outline in rows
     ]
 
 
@@ -239,7 +249,7 @@ def _find_outlines(
     faces: typing.Sequence[tuple[np.ndarray, Face]], matrices: list[np.ndarray], swapper: FaceSwapper
 ) -> list[np.ndarray | None]:
     """The outline of each face in pixels of its view; None for the ellipse."""
-    finder = open_outline_finder(region_of(swapper))
+    finder = open_outline_finder(region_of(swapper), getattr(swapper, "hairline", None))
     if finder is None:
         return [None] * len(faces)
     crops = [align_face(frame, face) for frame, face in faces]
@@ -257,6 +267,7 @@ def _note(shot: Shot, result: np.ndarray, *, is_sampled: bool) -> None:
         before, after = align_face(shot.frame, face), align_face(result, face)
         shot.notes.samples = [np.stack([before.image, after.image])]
         shot.notes.points = [before.landmarks]
+        shot.notes.seconds = [shot.seconds]
 
 
 def _mask_of(shape: tuple[int, int], painted: list[Painted]) -> np.ndarray:

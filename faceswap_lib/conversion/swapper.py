@@ -11,6 +11,7 @@ from typing_extensions import Self
 from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
+from faceswap_lib.faces.region import Hairline, settle_region
 from faceswap_lib.networks.onnx_runtime import import_onnxruntime
 from faceswap_lib.networks.views import to_network, to_pixels
 
@@ -25,6 +26,10 @@ class FaceSwapper(typing.Protocol):
         resolution: Side R of the views in pixels.
         coverage: Side of the views as a share of the crop's.
         face_region: What is inside the face; the ellipse for a swapper without this attribute.
+        view_from_new: (2, 3) matrix from pixels of the faces it writes to those of the views, where they are shown; a
+            swapper without this attribute, or with None, writes them where they belong.
+        hairline: Where the original's forehead ends, where outlines are the region; a swapper without this attribute,
+            or with None, looks in every frame.
     """
 
     resolution: int
@@ -56,13 +61,27 @@ class GeneratorSwapper(abc.ABC):
         if direction not in ("a2b", "b2a"):
             raise ValueError(f"expected direction a2b or b2a, got {direction}")
         self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
-        self.face_region, self._view = networks.config.face_region, networks.config.view
+        self.face_region, self._view = settle_region(networks.config.face_region), networks.config.view
         self._latent_map = latent_map
+        self.view_from_new: np.ndarray | None = None
+        self.hairline: Hairline | None = None
 
     def with_latent_map(self, latent_map: LatentMap | None) -> Self:
         """Gives the same generator with another map of its latent codes; no network is built again."""
         other = copy.copy(self)
         other._latent_map = latent_map
+        return other
+
+    def with_placement(self, view_from_new: np.ndarray | None) -> Self:
+        """Gives the same generator, whose faces are shown moved by a (2, 3) matrix; see `FaceSwapper`."""
+        other = copy.copy(self)
+        other.view_from_new = view_from_new
+        return other
+
+    def with_hairline(self, hairline: Hairline | None) -> Self:
+        """Gives the same generator for a person whose forehead ends there; see `FaceSwapper`."""
+        other = copy.copy(self)
+        other.hairline = hairline
         return other
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

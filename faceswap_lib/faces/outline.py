@@ -47,12 +47,14 @@ LEAST_SPREAD = np.array([10.0, 4.0, 4.0])
 """The smallest standard deviations assumed, in levels of OpenCV's 8-bit L*a*b*: of an even forehead some is noise."""
 
 
-def face_outline(image: np.ndarray, mesh: FaceMesh) -> np.ndarray:
+def face_outline(image: np.ndarray, mesh: FaceMesh, hairline: np.ndarray | None = None) -> np.ndarray:
     """Finds the outline of the face in a crop.
 
     Args:
         image: (S, S, 3) uint8 RGB, the crop in which the mesh was found.
         mesh: The mesh, in its pixels.
+        hairline: (15,), where the forehead ends, from `find_hairline`; None looks in this picture, which trembles from
+            frame to frame.
 
     Returns:
         (128, 2) float64 x, y in pixels of the crop, a closed polygon, clockwise to the eye; some points may lie outside
@@ -63,13 +65,36 @@ def face_outline(image: np.ndarray, mesh: FaceMesh) -> np.ndarray:
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image: expected (S, S, 3) uint8, got {image.shape} {image.dtype}")
-    border = np.concatenate([_forehead(image, mesh), _jaw(mesh)])
+    reach = find_hairline(image, mesh) if hairline is None else hairline
+    border = np.concatenate([mesh.points[list(TOP), :2] + reach[:, None] * _up(mesh), _jaw(mesh)])
     middle = mesh.points[list(OVAL), :2].mean(axis=0)
     angles = np.linspace(-np.pi, np.pi, DIRECTIONS, endpoint=False)
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     front = mesh.points[[*EYE_LEFT, *EYE_RIGHT, *IBUG_68.ravel(), *CHEEKS], :2].astype(np.float32)
     shapes = (border, cv2.convexHull(front)[:, 0].astype(float))
     return middle + np.max([_radius(shape - middle, directions) for shape in shapes], axis=0)[:, None] * directions
+
+
+def find_hairline(image: np.ndarray, mesh: FaceMesh) -> np.ndarray:
+    """Finds how far the forehead reaches past the mesh's border.
+
+    Args:
+        image: (S, S, 3) uint8 RGB, the crop in which the mesh was found.
+        mesh: The mesh, in its pixels.
+
+    Returns:
+        (15,) float64, at each vertex of `TOP` in eye distances, less than 0 where hair begins below the border. It
+        belongs to the head, not to the picture, so that of several pictures it can be averaged.
+    """
+    border = mesh.points[list(TOP), :2]
+    share = np.sin(np.linspace(0, np.pi, len(TOP))) ** 0.8
+    lowest, highest, usual = (share * reach for reach in (LOWEST, HIGHEST, USUAL))
+    # a ray begins inside of the mesh's border, so that a low fringe can end it there
+    begin = -0.35 * share
+    reach = begin[:, None] + (highest - begin)[:, None] * np.linspace(0, 1, STEPS)
+    end = _skin_end(image, border[:, None] + reach[..., None] * _up(mesh), mesh)
+    found = np.where(np.isnan(end), usual, begin + (highest - begin) * np.nan_to_num(end))
+    return _smooth(np.clip(found, np.minimum(lowest, begin), highest))
 
 
 def outline_mask(outline: np.ndarray, size: int, *, coverage: float = 1.0, softness: float = 0.06) -> np.ndarray:
@@ -116,21 +141,10 @@ def _jaw(mesh: FaceMesh) -> np.ndarray:
     return choices[further, np.arange(15)][::-1]
 
 
-def _forehead(image: np.ndarray, mesh: FaceMesh) -> np.ndarray:
-    """The outline from the left temple over the forehead to the right one, (15, 2)."""
-    border = mesh.points[list(TOP), :2]
+def _up(mesh: FaceMesh) -> np.ndarray:
+    """One eye distance from the eyes to the forehead, (2,) in pixels of the crop."""
     steps, _ = face_axes(mesh.points)
-    up = -steps[1]
-    share = np.sin(np.linspace(0, np.pi, len(TOP))) ** 0.8
-    lowest, highest, usual = (share * reach for reach in (LOWEST, HIGHEST, USUAL))
-    # a ray begins inside of the mesh's border, so that a low fringe can end it there
-    begin = -0.35 * share
-    reach = begin[:, None] + (highest - begin)[:, None] * np.linspace(0, 1, STEPS)
-    places = border[:, None] + reach[..., None] * up
-    end = _skin_end(image, places, mesh)
-    found = np.where(np.isnan(end), usual, begin + (highest - begin) * np.nan_to_num(end))
-    found = np.clip(found, np.minimum(lowest, begin), highest)
-    return border + _smooth(found)[:, None] * up
+    return -steps[1]
 
 
 def _skin_end(image: np.ndarray, places: np.ndarray, mesh: FaceMesh) -> np.ndarray:

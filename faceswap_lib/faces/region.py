@@ -13,12 +13,19 @@ from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
 from faceswap_lib.faces.mesh import PRESENT
-from faceswap_lib.faces.outline import face_outline, outline_mask
+from faceswap_lib.faces.outline import face_outline, find_hairline, outline_mask
 
 logger = logging.getLogger(__name__)
 
 FaceRegion = Literal["ellipse", "outline"]
 """An ellipse from five landmarks, or the outline that the dense mesh and the forehead's colors give."""
+
+RegionChoice = Literal["auto", "ellipse", "outline"]
+"""A region, or whichever is the best that this machine can find."""
+
+
+Hairline = tuple[float, ...]
+"""How far a forehead reaches; see `faces.outline.find_hairline`."""
 
 
 class OutlineFinder(typing.Protocol):
@@ -32,33 +39,58 @@ class OutlineFinder(typing.Protocol):
 class MeshOutlineFinder:
     """Outlines from dense meshes; see `faces.outline`.
 
+    Args:
+        hairline: Where the forehead ends, from `measure_hairline`; None looks in every crop.
+
     Raises:
         InputError: If the extra `mesh` is not installed.
     """
 
-    def __init__(self):
-        self._finder = MeshFinder()
+    def __init__(self, hairline: Hairline | None = None):
+        self._finder, self._hairline = MeshFinder(), None if hairline is None else np.array(hairline)
 
     def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
         """Finds the outline of each crop; see `OutlineFinder.find`."""
         meshes = self._finder.find_meshes(crops)
         return [
-            face_outline(crop.image, mesh) if mesh.presence >= PRESENT else None
+            face_outline(crop.image, mesh, self._hairline) if mesh.presence >= PRESENT else None
             for crop, mesh in zip(crops, meshes, strict=True)
         ]
 
 
+def measure_hairline(crops: Sequence[FaceCrop]) -> Hairline | None:
+    """Measures where a person's forehead ends, as the median over crops; None if no face is seen in any.
+
+    Raises:
+        InputError: If the extra `mesh` is not installed.
+    """
+    pairs = zip(crops, MeshFinder().find_meshes(crops), strict=True)
+    found = [find_hairline(crop.image, mesh) for crop, mesh in pairs if mesh.presence >= PRESENT]
+    return tuple(np.median(found, axis=0).tolist()) if found else None
+
+
+def settle_region(choice: RegionChoice) -> FaceRegion:
+    """Says what "auto" stands for here: the outline where the extra `mesh` is installed, else the ellipse."""
+    if choice != "auto":
+        return choice
+    return "outline" if MeshFinder.missing() is None else "ellipse"
+
+
 @functools.cache
-def open_outline_finder(region: FaceRegion) -> OutlineFinder | None:
+def open_outline_finder(region: RegionChoice, hairline: Hairline | None = None) -> OutlineFinder | None:
     """Opens what finds the region of faces; an ellipse needs nothing.
+
+    Args:
+        region: What is inside a face.
+        hairline: Where the forehead of all the faces ends; None looks in every picture.
 
     Raises:
         InputError: If outlines cannot be found here.
     """
-    if region == "ellipse":
+    if settle_region(region) == "ellipse":
         return None
     try:
-        return MeshOutlineFinder()
+        return MeshOutlineFinder(hairline)
     except InputError as error:
         raise InputError(f"face_region outline: these networks read faces up to their outline, and {error}") from error
 

@@ -12,7 +12,7 @@ import scipy.spatial
 from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import FaceCrop, mouth_mask
-from faceswap_lib.faces.region import FaceRegion, open_outline_finder, region_mask
+from faceswap_lib.faces.region import RegionChoice, open_outline_finder, region_mask
 from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
@@ -113,7 +113,7 @@ class Faceset:
             for record in self.records
         ]
 
-    def load(self, size: int, *, face_region: FaceRegion = "ellipse", progress: bool = False) -> FacesetArrays:
+    def load(self, size: int, *, face_region: RegionChoice = "ellipse", progress: bool = False) -> FacesetArrays:
         """Reads all crops and masks, shrunk to one size.
 
         Args:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
-from faceswap_lib.faces.region import FaceRegion
+from faceswap_lib.faces.region import RegionChoice, settle_region
 from faceswap_lib.networks.widths import WIDTHS, Widths, reference_widths
 from faceswap_lib.options import Doc, check_range
 
@@ -51,12 +51,13 @@ class NetworkConfig:
         Doc("what the encoder reads: the face alone in a standard tone, or the whole picture in its own colours"),
     ] = "face"
     face_region: Annotated[
-        FaceRegion,
+        RegionChoice,
         Doc(
-            "what of the face the encoder reads and the new face covers: an ellipse from five landmarks, or the "
-            "face's outline up to its hair (wants the extra mesh)"
+            "what of the face the encoder reads and the new face covers: an ellipse from five landmarks, the face's "
+            "outline up to its hair (wants the extra mesh), or auto: the outline where the extra is installed as the "
+            "run begins"
         ),
-    ] = "ellipse"
+    ] = "auto"
 
     def __post_init__(self):
         check_range("coverage", self.coverage, 0.4, 1)
@@ -77,6 +78,10 @@ class NetworkConfig:
         """`coverage` in whole pixels of the stored crop; training and conversion both use this one."""
         return self.resolution / self.stored_size
 
+    def settled(self) -> "NetworkConfig":
+        """Gives the same networks, with nothing left to what this machine can do."""
+        return dataclasses.replace(self, face_region=settle_region(self.face_region))
+
     @property
     def widths(self) -> Widths:
         """The channels that go with layout, capacity and resolution."""
@@ -91,6 +96,7 @@ CHOICES = {
     "upsampling": typing.get_args(Upsampling),
     "layout": typing.get_args(Layout),
     "view": typing.get_args(View),
+    "face_region": typing.get_args(RegionChoice),
 }
 """What the options in words may say; capacity and resolution are checked together."""
 
@@ -108,6 +114,7 @@ PRESETS: dict[str, NetworkConfig] = {
         capacity="standard",
         attention="self",
         norm="instance",
+        face_region="ellipse",
     ),
 }
 """Networks under short names: `tiny` for tests and first looks, `lite` for results on a CPU or a small GPU, `standard`

@@ -17,11 +17,15 @@ from faceswap_lib.conversion.swap_measures import open_quick_finder
 from faceswap_lib.conversion.swapper import GeneratorSwapper
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.identity import DlibEmbedder, open_embedder
-from faceswap_lib.faces.landmarks import FivePointFinder
+from faceswap_lib.faces.landmarks import FivePointFinder, LandmarkFinder
+from faceswap_lib.faces.region import Hairline, measure_hairline
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.networks import NetworkConfig, Networks
 
 logger = logging.getLogger(__name__)
+
+HAIRLINE_SAMPLE = 48
+"""Crops of the original in which the end of the forehead is looked for."""
 
 HALF_WAY = 0.5
 """How far codes are shifted where it is not said."""
@@ -54,22 +58,41 @@ def open_swapper(
     if engine == "auto" and config.blend == "face":
         engine = "keras"  # what bfloat16 writes where its own mask is 0 may be far off, and this blend would show it
     swapper = open_engine(networks, config.direction, engine, batch_size=config.swap_batch)
+    if swapper.face_region == "outline":
+        original = Faceset.open(workspace, "src" if config.direction == "a2b" else "dst")
+        swapper = swapper.with_hairline(measure_hairline(original.sample(HAIRLINE_SAMPLE).read_crops()))
     if config.latent_map == "none" or config.code_shift == 0:
         return swapper
     if config.latent_map == "shift" or config.code_shift is not None:
         share = HALF_WAY if config.code_shift is None else config.code_shift
         shift = share * measure_shift(networks, workspace, config.direction)
         return swapper.with_latent_map(LatentShift(shift=shift))
-    return swapper.with_latent_map(_find_map(networks, workspace, config, swapper, people))
+    return _fit_to_people(networks, workspace, config, swapper, people)
 
 
-def _find_map(
+def _fit_to_people(
     networks: Networks, workspace: Workspace, config: ConvertConfig, swapper: GeneratorSwapper, people: People | None
-) -> LatentMap | None:
-    """Fits the latent maps that are asked for, and takes the best where that is left open."""
+) -> GeneratorSwapper:
+    """Gives the generator the latent map that is asked for, or the best where that is left open, and its placement."""
     sides = ("src", "dst") if config.direction == "a2b" else ("dst", "src")
     original, wanted = (Faceset.open(workspace, side) for side in sides)
     finder = open_quick_finder()
+    maps = _fit_maps(networks, original, wanted, config, finder)
+    judge = MapJudge.open(original, wanted, finder or FivePointFinder(), people)
+    if judge is None:  # too few faces to compare anything with
+        return swapper.with_latent_map(next(iter(maps.values())))
+    name, tried = choose_latent_map(maps, lambda one: judge.judge(swapper.with_latent_map(one), config))
+    for other, quality in tried.items():
+        logger.debug("--latent-map %s: %s", other, _tell_quality(quality))
+    quality = _tell_quality(tried[name])
+    logger.info("codes are mapped with --latent-map %s, the best of %d on a sample: %s", name, len(tried), quality)
+    return swapper.with_latent_map(maps[name]).with_placement(tried[name].view_from_new)
+
+
+def _fit_maps(
+    networks: Networks, original: Faceset, wanted: Faceset, config: ConvertConfig, finder: LandmarkFinder | None
+) -> dict[str, LatentMap | None]:
+    """Fits the latent maps that may be taken, by name, the one that is most likely the best first."""
     codes, others = (sample_codes(networks, faceset, finder) for faceset in (original, wanted))
     maps: dict[str, LatentMap | None] = {}
     if codes.motion is not None and others.motion is not None:
@@ -81,18 +104,9 @@ def _find_map(
         )
     maps["project"] = fit_projection(others.codes, limit=config.latent_limit)
     if config.latent_map != "auto":
-        return maps[config.latent_map]
-    judge = MapJudge.open(original, wanted, finder or FivePointFinder(), people)
-    if judge is None:  # too few faces to compare anything with
-        return next(iter(maps.values()))
+        return {config.latent_map: maps[config.latent_map]}
     shift = others.filmed.mean(axis=0) - codes.filmed.mean(axis=0)
-    maps |= {"shift": LatentShift(shift=HALF_WAY * shift), "none": None}
-    name, tried = choose_latent_map(maps, lambda one: judge.judge(swapper.with_latent_map(one), config))
-    for other, quality in tried.items():
-        logger.debug("--latent-map %s: %s", other, _tell_quality(quality))
-    quality = _tell_quality(tried[name])
-    logger.info("codes are mapped with --latent-map %s, the best of %d on a sample: %s", name, len(tried), quality)
-    return maps[name]
+    return maps | {"shift": LatentShift(shift=HALF_WAY * shift), "none": None}
 
 
 def _tell_quality(quality: MapQuality) -> str:
@@ -111,6 +125,16 @@ class LateSwapper:
         self.resolution, self.coverage = network_config.resolution, network_config.view_coverage
         self.face_region = network_config.face_region
         self._open = functools.cache(open_it)
+
+    @property
+    def view_from_new(self) -> np.ndarray | None:
+        """Where the faces it writes are shown; see `FaceSwapper`."""
+        return getattr(self._open(), "view_from_new", None)
+
+    @property
+    def hairline(self) -> Hairline | None:
+        """Where the original's forehead ends; see `FaceSwapper`."""
+        return getattr(self._open(), "hairline", None)
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Writes new faces; see `FaceSwapper.swap`."""

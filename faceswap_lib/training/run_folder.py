@@ -37,11 +37,11 @@ def agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> Network
         WorkspaceError: If it has others than were asked for.
     """
     if not (folder / CONFIG).is_file():
-        return asked or NetworkConfig()
+        return (asked or NetworkConfig()).settled()
     stored = stored_networks(folder)
     for field in dataclasses.fields(stored):
         had, wanted = getattr(stored, field.name), getattr(asked or stored, field.name)
-        if had != wanted:
+        if had != wanted and wanted != "auto":
             raise WorkspaceError(
                 f"run '{folder.name}' was trained with {field.name} {had}, asked for {wanted}; "
                 "choose another --run or leave the option out"
@@ -50,9 +50,10 @@ def agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> Network
 
 
 def stored_networks(folder: pathlib.Path) -> NetworkConfig:
-    """The networks that a run's `config.json` names."""
+    """The networks that a run's `config.json` names; one that says nothing of the region of a face has the ellipse."""
     path = folder / CONFIG
-    return options_from_dict(NetworkConfig, read_json(path).get("networks", {}), origin=str(path))
+    options = {"face_region": "ellipse"} | read_json(path).get("networks", {})
+    return options_from_dict(NetworkConfig, options, origin=str(path))
 
 
 def read_config(folder: pathlib.Path) -> dict:

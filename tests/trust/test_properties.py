@@ -415,13 +415,15 @@ def test_notes_of_pieces(folder, data):
         masks=numbers.uniform(0, 1, count).tolist(),
         samples=list(numbers.integers(0, 256, (count, 2, 8, 8, 3), np.uint8)),
         points=list(numbers.uniform(0, 256, (count, 5, 2))),
+        seconds=numbers.uniform(0, 100, count).tolist(),
         state={"mean": numbers.uniform(0, 1, (2, 3))} if data.draw(st.booleans()) else {},
     )
     pieces = Pieces(out, {"plan": "x"} | {"more": json.dumps(plan)})
     pieces.path("picture", 0, ".mkv").write_bytes(b"x")
     pieces.finish(notes)
     (found,) = Pieces(out, {"plan": "x"} | {"more": json.dumps(plan)}).done
-    assert (found.frames, found.swapped, found.masks) == (notes.frames, notes.swapped, notes.masks)
+    for name in ("frames", "swapped", "masks", "seconds"):
+        assert getattr(found, name) == getattr(notes, name)
     for one, other in ((found.samples, notes.samples), (found.points, notes.points)):
         assert len(one) == len(other) and all(map(np.array_equal, one, other))
     assert found.state.keys() == notes.state.keys()

@@ -1,0 +1,90 @@
+"""A new face is moved and scaled so that its features lie on the original's, and no further than alignment explains."""
+
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.placement import FURTHEST, SIZES, fit_placement, placement_in_view
+from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.faces import CROP_SIZE, align_face
+from faceswap_lib.faces.align import EYE_DISTANCE, map_points
+from tests.conftest import annotated_face
+from tests.faces68 import template_points_68
+from tests.fakes import IdentitySwapper
+
+UNIT = EYE_DISTANCE * CROP_SIZE
+
+
+def make_faces(count: int = 12, *, shift=(0.0, 0.0), scale: float = 1.0, seed: int = 0):
+    """Original faces that move a little, and the new ones: scaled about the crop's middle, moved, all misread a bit."""
+    numbers = np.random.default_rng(seed)
+    old = [template_points_68(CROP_SIZE) + numbers.normal(0, 0.1 * UNIT, 2) for _ in range(count)]
+    middle = CROP_SIZE / 2
+    new = [middle + scale * (face - middle) + UNIT * np.array(shift) for face in old]
+    return old, [face + numbers.normal(0, 0.005 * UNIT, face.shape) for face in new]
+
+
+@pytest.mark.parametrize(("shift", "scale"), [((0.05, -0.04), 1.0), ((0.0, 0.03), 0.97), ((0.0, 0.0), 1.03)])
+def test_a_face_that_lies_aside_is_brought_back(shift, scale):
+    old, new = make_faces(shift=shift, scale=scale)
+    matrix = fit_placement(old, new, CROP_SIZE)
+    before, after = (
+        np.mean([np.linalg.norm(one[17:] - face[17:], axis=1).mean() for one, face in zip(faces, old, strict=True)])
+        for faces in (new, [map_points(matrix, face) for face in new])
+    )
+    assert after < 0.5 * before and after < 0.012 * UNIT
+
+
+def test_single_misread_faces_do_not_count():
+    old, new = make_faces(shift=(0.04, 0.0))
+    right = fit_placement(old, new, CROP_SIZE)
+    new[3] = new[3] + UNIT
+    new[7] = new[7][::-1]
+    assert np.allclose(fit_placement(old, new, CROP_SIZE), right, atol=0.03 * UNIT)
+
+
+def test_more_than_alignment_explains_is_not_mended():
+    old, new = make_faces(shift=(0.5, 0.0), scale=1.4)
+    matrix = fit_placement(old, new, CROP_SIZE)
+    assert SIZES[0] <= matrix[0, 0] <= SIZES[1] and matrix[0, 1] == 0
+    middle = np.median(np.stack(new)[:, 17:], axis=0).mean(axis=0)
+    assert np.linalg.norm(map_points(matrix, middle[None])[0] - middle) <= FURTHEST * UNIT + 1e-6
+
+
+def test_too_few_faces_or_none_found_leave_it_where_it_is():
+    old, new = make_faces(shift=(0.05, 0.0))
+    identity = np.eye(2, 3)
+    assert np.array_equal(fit_placement(old[:3], new[:3], CROP_SIZE), identity)
+    assert np.array_equal(fit_placement(old, [None] * len(old), CROP_SIZE), identity)
+    mixed = [face if index % 2 else face[:5] for index, face in enumerate(new)]
+    assert np.array_equal(fit_placement(mixed, mixed, CROP_SIZE), identity)
+    assert np.array_equal(fit_placement([], [], CROP_SIZE), identity)
+
+
+def test_the_view_moves_as_the_crop_does(portraits):
+    """What moves by 6 pixels of a crop moves by as much of the frame, whatever the size of the view."""
+    portrait = portraits[0]
+    face = annotated_face(portrait)
+    crop = align_face(portrait.image, face)
+    moved = np.eye(2, 3)
+    moved[0, 2] = 6.0
+
+    class Moved(IdentitySwapper):
+        view_from_new = placement_in_view(moved, CROP_SIZE, 128, 0.8)
+
+    config = ConvertConfig(colour="none", sharpen=0, texture=0, blend="face")
+    (swapped,) = swap_faces([(crop.image, annotated_in(crop))], Moved(128))
+    result = Compositor(config, 0.8).paint(crop.image, swapped)
+    x, y = np.round(crop.landmarks[2]).astype(int)
+    got = result.frame[y - 20 : y + 20, x - 20 : x + 20].astype(float)
+    want = crop.image[y - 20 : y + 20, x - 26 : x + 14].astype(float)
+    stays = crop.image[y - 20 : y + 20, x - 20 : x + 20].astype(float)
+    assert np.abs(got - want).mean() < 0.5 * np.abs(stays - want).mean()
+
+
+def annotated_in(crop):
+    from faceswap_lib.faces import Face
+
+    low, high = crop.landmarks.min(axis=0), crop.landmarks.max(axis=0)
+    return Face(box_xyxy=[*low, *high], score=1.0, landmarks=crop.landmarks)
