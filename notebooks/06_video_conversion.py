@@ -223,7 +223,8 @@ assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 2
 # It is what lies between, lids and the corners of a mouth, and three times of it are added. **Texture** (`texture`) is
 # what of the frame is finer than a pixel of the view, grain and pores: the frame less its own view, enlarged. Steps of
 # more than 20 grey levels are edges, not grain, so they are cut off. It is the old face's, so with it come A's finest
-# wrinkles. On the mouth it is added only as far as both look alike: over a shut one it would draw A's teeth.
+# wrinkles. The library adds it only where both faces look alike (`texture_share`): over a shut mouth it would draw A's
+# teeth.
 
 # %%
 from faceswap_lib.conversion.blend import add_texture, sharpen

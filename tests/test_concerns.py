@@ -84,7 +84,7 @@ def test_the_same_video_and_the_same_pictures_are_noticed(facesets, arrays):
 def test_one_person_twice_is_told_by_distance(facesets, arrays):
     two = [many(f) for f in facesets]
     (concern,) = find_concerns(two, arrays, ListedEmbedder(0.0, 0.35))
-    assert "seem to show the same person (listed distance 0.35, two people have more than 0.6)" in concern
+    assert "the same person (their averages are 0.35 apart to listed, those of two people more than 0.45)" in concern
 
 
 @pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed")
@@ -92,7 +92,7 @@ def test_dlib_tells_the_portraits_apart_and_halves_of_one_not(facesets, arrays):
     assert find_concerns([many(f) for f in facesets], arrays) == []
     for faceset in facesets:
         halves = [dataclasses.replace(faceset, records=faceset.records[half]) for half in (slice(19), slice(19, 38))]
-        assert "seem to show the same person (dlib distance 0." in say_same_person(halves, DlibEmbedder())
+        assert "seem to show the same person (their averages are 0." in say_same_person(halves, DlibEmbedder())
 
 
 def test_without_a_recognition_network_only_the_files_are_judged(facesets, arrays, monkeypatch):

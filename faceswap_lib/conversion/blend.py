@@ -5,7 +5,6 @@ import dataclasses
 import cv2
 import numpy as np
 
-from faceswap_lib.faces import mouth_mask
 from faceswap_lib.faces.align import map_points
 
 TEXTURE_LIMIT = 20
@@ -14,8 +13,8 @@ TEXTURE_LIMIT = 20
 SHARE_SIZE, SHARE_SIGMA = 64, 1.5
 """Side of the pictures on which it is judged where texture belongs, and the blur of their difference, in pixels."""
 
-UNLIKE = 20.0
-"""Difference, of 255, from which two mouths have no detail in common."""
+ALIKE, UNLIKE = 10.0, 30.0
+"""Differences, of 255, up to which two faces have all their detail in common at a place, and from which none."""
 
 DETAIL_SIGMAS = (0.8, 2.5)
 """The two blurs, in pixels, between which detail is lifted."""
@@ -98,27 +97,21 @@ def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
     return cv2.add(picture, cv2.addWeighted(fine, amount, coarse, -amount, 0, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
 
 
-def texture_share(new: np.ndarray, old: np.ndarray, landmarks: np.ndarray, coverage: float) -> np.ndarray:
-    """Says where the old face's finest detail belongs to the new one as well.
+def texture_share(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """Says where the old face's finest detail belongs to the new one as well: where both look alike.
 
-    It does but on the mouth, where it does as far as both look alike: over a shut mouth the detail of an open one would
-    draw its teeth.
+    Over a shut mouth the detail of an open one would draw its teeth, and around bare eyes that of glasses their rims.
 
     Args:
         new: (S, S, 3) uint8 RGB, the new face.
-        old: (S, S, 3) uint8 RGB, the old one.
-        landmarks: (5, 2) x, y in pixels of both.
-        coverage: Side of the view as a share of the crop's.
+        old: (S, S, 3) uint8 RGB, the old one at the same place.
 
     Returns:
         (S, S) float32 in [0, 1].
     """
-    smaller = SHARE_SIZE / len(new)
-    points = (landmarks + 0.5) * smaller - 0.5
-    mouth = mouth_mask(points, SHARE_SIZE, coverage=coverage)
     small = [cv2.resize(picture, (SHARE_SIZE, SHARE_SIZE), interpolation=cv2.INTER_AREA) for picture in (new, old)]
     apart = cv2.GaussianBlur(cv2.absdiff(*small).max(axis=2).astype(np.float32), (0, 0), SHARE_SIGMA)
-    share = 1 - mouth / np.float32(255) * np.minimum(apart / np.float32(UNLIKE), 1)
+    share = np.clip((UNLIKE - apart) / (UNLIKE - ALIKE), 0, 1)
     return cv2.resize(share, (len(new), len(new)), interpolation=cv2.INTER_LINEAR)
 
 

@@ -117,9 +117,7 @@ class Compositor:
         painted, before = region.place(new, outside=cv2.BORDER_REPLICATE), region.cut(frame)
         if self._config.texture:
             old = _enlarge(face.old, None, cv2.INTER_CUBIC)
-            amount = self._config.texture * texture_share(
-                enlarged, old, (face.landmarks + 0.5) * larger - 0.5, self._coverage
-            )
+            amount = self._config.texture * texture_share(enlarged, old)
             old, amount = (
                 region.place(picture, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
                 for picture in (old, amount)

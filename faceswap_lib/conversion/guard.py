@@ -216,8 +216,9 @@ def _look_closer(
 def _say_reasons(reasons: list[str]) -> str:
     if not reasons:
         return (
-            "Nothing of what usually spoils a swap was found (poses, expressions, crops, steps, light, size): train "
-            "on, and look at the previews"
+            "Nothing that is counted explains it (head pose, mouth, eyes and brows, crops, steps, light, size); a "
+            "mouth drawn aside or pursed and things before the face are not counted. Look at the worst face, and "
+            "train on"
         )
     first, *others = reasons[:3]
     return f"Most likely because {first}" + "".join(f"; also, {other}" for other in others)
