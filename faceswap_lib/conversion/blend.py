@@ -131,7 +131,7 @@ def add_texture(painted: np.ndarray, region: np.ndarray, old: np.ndarray, amount
     """
     detail = np.clip(cv2.subtract(region, old, dtype=cv2.CV_16S), -TEXTURE_LIMIT, TEXTURE_LIMIT)
     if np.ndim(amount):
-        return painted + cv2.multiply(detail, cv2.merge([amount] * 3), dtype=cv2.CV_32F)
+        return cv2.add(painted, cv2.multiply(detail, cv2.merge([amount] * 3), dtype=cv2.CV_16S), dtype=cv2.CV_16S)
     return painted + (detail if amount == 1 else np.float32(amount) * detail)
 
 
