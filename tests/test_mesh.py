@@ -91,6 +91,16 @@ def test_irises_are_found_where_the_portraits_have_them(portraits, crops, meshes
             assert radii == pytest.approx(eye.iris_radius, rel=0.45)
 
 
+def test_without_the_iris_network_only_the_eyes_differ(finder, crops, meshes):
+    """Outlines want the rest, and in half of the time."""
+    eyes = sorted({*EYE_LEFT, *EYE_RIGHT} | set(np.arange(POINTS)[IRIS_LEFT]) | set(np.arange(POINTS)[IRIS_RIGHT]))
+    rest = np.setdiff1d(np.arange(POINTS), eyes)
+    for mesh, quick, crop in zip(meshes, finder.find_meshes(crops, eyes=False), crops, strict=True):
+        assert np.array_equal(mesh.points[rest], quick.points[rest]) and mesh.presence == quick.presence
+        unit = EYE_DISTANCE * len(crop.image)
+        assert np.linalg.norm(mesh.points[eyes, :2] - quick.points[eyes, :2], axis=1).max() < 0.2 * unit
+
+
 def test_the_68_are_where_the_portraits_are_annotated(finder, portraits, crops):
     for portrait, crop, points in zip(portraits, crops, finder.find(crops), strict=True):
         found = map_points(invert_affine(crop.crop_from_frame), points)

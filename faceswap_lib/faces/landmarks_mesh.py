@@ -41,6 +41,11 @@ class MeshFinder:
         pairs = zip(crops, self.find_meshes(crops), strict=True)
         return [correct_68(mesh.points) if mesh.presence >= PRESENT else crop.landmarks.copy() for crop, mesh in pairs]
 
-    def find_meshes(self, crops: Sequence[FaceCrop]) -> list[FaceMesh]:
-        """Finds the dense mesh of each crop, whether it shows a face (see `FaceMesh.presence`) or not."""
-        return [find_mesh(self._networks, crop) for crop in crops]
+    def find_meshes(self, crops: Sequence[FaceCrop], *, eyes: bool = True) -> list[FaceMesh]:
+        """Finds the dense mesh of each crop, whether it shows a face (see `FaceMesh.presence`) or not.
+
+        Args:
+            crops: Aligned faces.
+            eyes: As in `mesh.find_mesh`.
+        """
+        return [find_mesh(self._networks, crop, eyes=eyes) for crop in crops]

@@ -58,12 +58,14 @@ class FaceMesh:
         object.__setattr__(self, "points", points)
 
 
-def find_mesh(networks: MeshNetworks, crop: FaceCrop) -> FaceMesh:
+def find_mesh(networks: MeshNetworks, crop: FaceCrop, *, eyes: bool = True) -> FaceMesh:
     """Finds the dense mesh of an aligned crop.
 
     Args:
         networks: The two networks.
         crop: An aligned face, of any side.
+        eyes: Read each eye by the iris network. Without it lids are as the face network has them, and an iris is one
+            point in the middle of its lids.
 
     Returns:
         The mesh in pixels of the crop.
@@ -73,6 +75,9 @@ def find_mesh(networks: MeshNetworks, crop: FaceCrop) -> FaceMesh:
     mesh[:FACE_POINTS] = np.mean([points for points, _ in readings], axis=0)
     for indices, iris, mirrored in ((EYE_LEFT, IRIS_LEFT, False), (EYE_RIGHT, IRIS_RIGHT, True)):
         lids = list(indices[:LIDS])
+        if not eyes:
+            mesh[iris] = mesh[lids].mean(axis=0)
+            continue
         eye, mesh[iris, :2] = _read_eye(networks, crop, mesh[[indices[0], indices[8]], :2], mirrored)
         mesh[iris, 2] = mesh[lids, 2].mean()
         mesh[lids, :2] = eye[:LIDS]

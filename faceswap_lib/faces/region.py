@@ -51,7 +51,7 @@ class MeshOutlineFinder:
 
     def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
         """Finds the outline of each crop; see `OutlineFinder.find`."""
-        meshes = self._finder.find_meshes(crops)
+        meshes = self._finder.find_meshes(crops, eyes=False)
         return [
             face_outline(crop.image, mesh, self._hairline) if mesh.presence >= PRESENT else None
             for crop, mesh in zip(crops, meshes, strict=True)
@@ -64,7 +64,7 @@ def measure_hairline(crops: Sequence[FaceCrop]) -> Hairline | None:
     Raises:
         InputError: If the extra `mesh` is not installed.
     """
-    pairs = zip(crops, MeshFinder().find_meshes(crops), strict=True)
+    pairs = zip(crops, MeshFinder().find_meshes(crops, eyes=False), strict=True)
     found = [find_hairline(crop.image, mesh) for crop, mesh in pairs if mesh.presence >= PRESENT]
     return tuple(np.median(found, axis=0).tolist()) if found else None
 
