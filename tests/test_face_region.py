@@ -14,9 +14,11 @@ from faceswap_lib.faces.face import Face, FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
 from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask, settle_region
-from faceswap_lib.facesets import Faceset
+from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.files import read_json, write_json
 from faceswap_lib.networks import PRESETS, NetworkConfig
+from faceswap_lib.pipeline import open_swapper
+from faceswap_lib.training import load_run
 from faceswap_lib.training.run_folder import CONFIG, agree_networks, stored_networks
 from tests.faces68 import template_points_68
 from tests.fakes import IdentitySwapper
@@ -173,3 +175,12 @@ def test_what_is_no_skin_is_not_shown_near_the_outline(portraits, has_mesh):
     assert shares[1][row, column] < 0.1
     middle = round(float(points[2, 0]))
     assert min(share[row, middle] for share in shares) > 0.95
+
+
+def test_a_conversion_knows_the_hairline_and_goes_on_without_the_faceset(tiny_run, tmp_path, has_mesh, caplog):
+    networks, _ = load_run(tiny_run.workspace)
+    plain = ConvertConfig(latent_map="none")
+    assert networks.config.face_region == "outline"
+    assert len(open_swapper(networks, tiny_run.workspace, plain).hairline) == 15
+    assert open_swapper(networks, Workspace(tmp_path), plain).hairline is None
+    assert "where the forehead ends is looked for in every frame" in caplog.text

@@ -157,7 +157,10 @@ class Compositor:
         """The skin of both faces, where somebody asks for it."""
         if self._config.colour == "none" and face.outline is None:
             return None
-        return sample_skin(face.new, face.old, wanted, face.landmarks, self._coverage, outline=face.outline)
+        new = face.new
+        if face.view_from_new is not None:
+            new = cv2.warpAffine(new, face.view_from_new, new.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        return sample_skin(new, face.old, wanted, face.landmarks, self._coverage, outline=face.outline)
 
     def _border_share(self, face: SwappedFace, sample: SkinSample) -> np.ndarray:
         """Where the new face may show near the outline, (S, S) float32 at `PAINT_SIZE`."""

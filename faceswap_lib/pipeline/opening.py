@@ -15,7 +15,7 @@ from faceswap_lib.conversion.people import People
 from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.conversion.swap_measures import open_quick_finder
 from faceswap_lib.conversion.swapper import GeneratorSwapper
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.identity import DlibEmbedder, open_embedder
 from faceswap_lib.faces.landmarks import FivePointFinder, LandmarkFinder
 from faceswap_lib.faces.region import Hairline, measure_hairline
@@ -59,8 +59,7 @@ def open_swapper(
         engine = "keras"  # what bfloat16 writes where its own mask is 0 may be far off, and this blend would show it
     swapper = open_engine(networks, config.direction, engine, batch_size=config.swap_batch)
     if swapper.face_region == "outline":
-        original = Faceset.open(workspace, "src" if config.direction == "a2b" else "dst")
-        swapper = swapper.with_hairline(measure_hairline(original.sample(HAIRLINE_SAMPLE).read_crops()))
+        swapper = swapper.with_hairline(_find_hairline(workspace, config.direction))
     if config.latent_map == "none" or config.code_shift == 0:
         return swapper
     if config.latent_map == "shift" or config.code_shift is not None:
@@ -68,6 +67,16 @@ def open_swapper(
         shift = share * measure_shift(networks, workspace, config.direction)
         return swapper.with_latent_map(LatentShift(shift=shift))
     return _fit_to_people(networks, workspace, config, swapper, people)
+
+
+def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
+    """Looks where the original's forehead ends; None, which is said, without that person's faceset."""
+    try:
+        original = Faceset.open(workspace, "src" if direction == "a2b" else "dst")
+    except WorkspaceError as error:
+        logger.warning("where the forehead ends is looked for in every frame by itself: %s", error)
+        return None
+    return measure_hairline(original.sample(HAIRLINE_SAMPLE).read_crops())
 
 
 def _fit_to_people(
