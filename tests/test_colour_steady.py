@@ -44,7 +44,7 @@ def faces(light: float, seed: int, side: int = 32) -> tuple[np.ndarray, SkinSamp
         picture = np.array(mean) + gain * rng.uniform(0.8, 1.2) * shade + rng.normal(0, 2, (side, side, 3))
         pictures.append(np.clip(np.round(light * picture), 0, 255).astype(np.uint8))
     weights = np.ones((side, side), np.float32)
-    return pictures[0], SkinSample(new=pictures[0], old=pictures[1], weights=weights, skin=weights)
+    return pictures[0], SkinSample(new=pictures[0], old=pictures[1], weights=weights, skin=weights, foreign=1 - weights)
 
 
 @pytest.mark.parametrize("mode", CHANGING)

@@ -105,10 +105,10 @@ def test_runs_of_before_keep_their_ellipse(tiny_run, tmp_path):
 def test_new_runs_take_the_outline_where_it_can_be_found(monkeypatch, tmp_path, lack, settled):
     monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: lack))
     assert settle_region("auto") == settled
-    assert agree_networks(tmp_path, None).face_region == settled
-    assert agree_networks(tmp_path, PRESETS["lite"]).face_region == settled
-    assert agree_networks(tmp_path, PRESETS["faithful"]).face_region == "ellipse"
-    assert agree_networks(tmp_path, NetworkConfig(face_region="ellipse")).face_region == "ellipse"
+    assert agree_networks(tmp_path, None).settled().face_region == settled
+    assert PRESETS["lite"].settled().face_region == settled
+    assert PRESETS["faithful"].settled().face_region == "ellipse"
+    assert NetworkConfig(face_region="ellipse").settled().face_region == "ellipse"
 
 
 def test_a_run_stays_what_it_is_whatever_is_installed(monkeypatch, tiny_run, tmp_path):

@@ -80,7 +80,7 @@ def test_of_a_person_on_a_device_only_a_sample_stays(small_workspace, monkeypatc
     faceset = Faceset.open(small_workspace, "src")
     monkeypatch.setattr(trainer, "COMPARED", 5)
     people, sample = trainer.load_person(faceset, NetworkConfig(capacity="tiny", resolution=64))
-    whole = faceset.load(80)
+    whole = faceset.load(80, face_region="auto")
     assert people.count == 38 and len(sample.images) == len(sample.rarity) == 5
     chosen = np.linspace(0, 37, 5).round().astype(int)
     assert np.array_equal(sample.images, whole.images[chosen]) and np.array_equal(sample.face, whole.face[chosen])

@@ -22,7 +22,7 @@ def networks(tiny_run):
 
 
 def network_views(workspace: Workspace, side: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    return Faceset.open(workspace, side).load(round(size / VIEW_COVERAGE)).views(size)
+    return Faceset.open(workspace, side).load(round(size / VIEW_COVERAGE), face_region="auto").views(size)
 
 
 def test_it_takes_one_average_code_onto_the_other(networks, tiny_run):

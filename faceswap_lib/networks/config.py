@@ -79,7 +79,7 @@ class NetworkConfig:
         return self.resolution / self.stored_size
 
     def settled(self) -> "NetworkConfig":
-        """Gives the same networks, with nothing left to what this machine can do."""
+        """Gives the same networks, with nothing left to what this machine can do, as a run begins."""
         return dataclasses.replace(self, face_region=settle_region(self.face_region))
 
     @property

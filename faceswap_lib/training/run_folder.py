@@ -37,7 +37,7 @@ def agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> Network
         WorkspaceError: If it has others than were asked for.
     """
     if not (folder / CONFIG).is_file():
-        return (asked or NetworkConfig()).settled()
+        return asked or NetworkConfig()
     stored = stored_networks(folder)
     for field in dataclasses.fields(stored):
         had, wanted = getattr(stored, field.name), getattr(asked or stored, field.name)

@@ -126,7 +126,7 @@ class _Session:
         mirror = self.mirror
         if mirror is not None and (mirror.run / CONFIG).is_file():
             network_config = agree_networks(mirror.run, network_config)
-        network_config = agree_networks(self.folder, network_config)
+        network_config = agree_networks(self.folder, network_config).settled()
         if mirror is not None:
             mirror.fetch()
         distribute(self.run_config.devices)
