@@ -63,7 +63,7 @@ class Look:
     Attributes:
         crop: The crop and the detector's five points in it; the original's, where the detector found nothing.
         face: What the detector finds there, in pixels of the frame; None if it finds nothing.
-        landmarks: (68, 2) or (5, 2) x, y in pixels of the crop; None without a face.
+        landmarks: (68, 2) or (5, 2) x, y in pixels of the crop; None without a face, and where the finder sees none.
     """
 
     crop: FaceCrop
@@ -151,7 +151,7 @@ class Measurer:
         for side, look in zip(SIDES, looks or (None, None), strict=True):
             found = look is not None and look.face is not None
             self.paths[side].append(look.face.landmarks if found else np.full((5, 2), np.nan))
-            if found and len(look.landmarks) == 68:
+            if found and look.landmarks is not None and len(look.landmarks) == 68:
                 self.expressions[side].append(points.expression(look.landmarks))
             else:
                 self.expressions[side].append(np.full(len(points.EXPRESSION), np.nan))
