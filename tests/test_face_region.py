@@ -9,7 +9,7 @@ from faceswap_lib.conversion.parts import draw_shown
 from faceswap_lib.conversion.skin import SKIN_SIZE, border_share, sample_skin
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import region
+from faceswap_lib.faces import align_face, region
 from faceswap_lib.faces.face import Face, FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
@@ -20,6 +20,7 @@ from faceswap_lib.networks import PRESETS, NetworkConfig
 from faceswap_lib.pipeline import open_swapper
 from faceswap_lib.training import load_run
 from faceswap_lib.training.run_folder import CONFIG, agree_networks, stored_networks
+from tests.conftest import annotated_face
 from tests.faces68 import template_points_68
 from tests.fakes import IdentitySwapper
 
@@ -150,9 +151,6 @@ def test_a_known_hairline_does_not_tremble(small_workspace, has_mesh):
 
 def test_what_is_no_skin_is_not_shown_near_the_outline(portraits, has_mesh):
     """The new face ends short of the old one's cheek: what lies behind it does not get onto the old one's."""
-    from faceswap_lib.faces import align_face
-    from tests.conftest import annotated_face
-
     crop = align_face(portraits[0].image, annotated_face(portraits[0]))
     (swapped,) = swap_faces([(crop.image, as_face(crop))], WatchedSwapper(128))
     x = np.arange(128)[None]

@@ -1,5 +1,7 @@
 """Which latent map is taken: the one whose faces are plausible, the wanted person's, and do what the input does."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,11 @@ def test_new_faces_are_pasted_where_the_faces_are(tiny_run):
         assert np.array_equal(after.landmarks, before.landmarks)
         assert np.abs(after.image[118:138, 118:138].astype(int) - [255, 0, 0]).max() <= 1
         assert np.array_equal(after.image[:4], before.image[:4])
+
+
+def test_a_face_is_placed_unless_it_shall_not_be(tiny_run):
+    facesets = [Faceset.open(tiny_run.workspace, side) for side in ("src", "dst")]
+    judge = MapJudge.open(*facesets, FivePointFinder(), None)
+    copier = Copier(None, 8)
+    assert judge.judge(copier, PLAIN).view_from_new.shape == (2, 3)
+    assert judge.judge(copier, dataclasses.replace(PLAIN, placement="none")).view_from_new is None

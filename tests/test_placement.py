@@ -12,6 +12,7 @@ from faceswap_lib.faces.align import EYE_DISTANCE, map_points
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68
 from tests.fakes import IdentitySwapper
+from tests.test_face_region import as_face
 
 UNIT = EYE_DISTANCE * CROP_SIZE
 
@@ -74,17 +75,10 @@ def test_the_view_moves_as_the_crop_does(portraits):
         view_from_new = placement_in_view(moved, CROP_SIZE, 128, 0.8)
 
     config = ConvertConfig(colour="none", sharpen=0, texture=0, blend="face")
-    (swapped,) = swap_faces([(crop.image, annotated_in(crop))], Moved(128))
+    (swapped,) = swap_faces([(crop.image, as_face(crop))], Moved(128))
     result = Compositor(config, 0.8).paint(crop.image, swapped)
     x, y = np.round(crop.landmarks[2]).astype(int)
     got = result.frame[y - 20 : y + 20, x - 20 : x + 20].astype(float)
     want = crop.image[y - 20 : y + 20, x - 26 : x + 14].astype(float)
     stays = crop.image[y - 20 : y + 20, x - 20 : x + 20].astype(float)
     assert np.abs(got - want).mean() < 0.5 * np.abs(stays - want).mean()
-
-
-def annotated_in(crop):
-    from faceswap_lib.faces import Face
-
-    low, high = crop.landmarks.min(axis=0), crop.landmarks.max(axis=0)
-    return Face(box_xyxy=[*low, *high], score=1.0, landmarks=crop.landmarks)

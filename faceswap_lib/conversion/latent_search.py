@@ -43,7 +43,7 @@ class MapQuality:
         likeness: Likeness of eyes, mouth and skin to the wanted person's own faces, 1 as real as hers.
         drift: Mean distance of the landmarks from the input's, in eye distances, once the face is placed.
         nearer: Share of the faces that are nearer to the wanted person than to the original.
-        view_from_new: (2, 3) matrix of the view that places the face; see `conversion.placement`.
+        view_from_new: (2, 3) matrix that places the face in its view (see `conversion.placement`); None leaves it.
     """
 
     likeness: tuple[float, float, float]
@@ -105,9 +105,9 @@ class MapJudge:
         swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, texture=0.0))
         landmarks = self.finder.find(swapped)
         likeness = self.wanted.measure(swapped, landmarks)
-        placement = np.eye(2, 3)
-        if config.placement == "auto":
-            placement = fit_placement(self.landmarks, landmarks, CROP_SIZE)
+        is_placed = config.placement == "auto"
+        placement = fit_placement(self.landmarks, landmarks, CROP_SIZE) if is_placed else np.eye(2, 3)
+        in_view = placement_in_view(placement, CROP_SIZE, swapper.resolution, swapper.coverage)
         apart = [
             np.linalg.norm(map_points(placement, new) - old, axis=1).mean() if new.shape == old.shape else np.nan
             for new, old in zip(landmarks, self.landmarks, strict=True)
@@ -123,7 +123,7 @@ class MapJudge:
             likeness=tuple(float(value) for value in np.nan_to_num(np.nanmedian(likeness, axis=0))),
             drift=float(np.mean(drift)),
             nearer=float(np.mean(is_nearer)),
-            view_from_new=placement_in_view(placement, CROP_SIZE, swapper.resolution, swapper.coverage),
+            view_from_new=in_view if is_placed else None,
         )
 
 
