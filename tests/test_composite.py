@@ -17,7 +17,7 @@ from tests.conftest import annotated_face
 from tests.fakes import make_face
 from tests.videos import psnr
 
-PLAIN = ConvertConfig(colour="none", sharpen=0, texture=0)
+PLAIN = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
 
 
 def paint(frame, face, *, new=None, mask=1.0, size=128, config=PLAIN) -> Painted:
@@ -155,24 +155,24 @@ def test_sharpening_lifts_edges_and_nothing_else():
     assert contrasts[0] < contrasts[1] < contrasts[2]
 
 
-def test_texture_gives_back_what_the_networks_pixels_cannot_show():
-    """Fine grain on grey: a small view loses it, texture brings it back; steps beyond the limit stay out."""
+def test_detail_of_the_original_is_what_the_networks_pixels_cannot_show():
+    """Fine grain on grey: a small view loses it, its transfer brings it back; steps beyond the limit stay out."""
     grain = np.random.default_rng(3).integers(-10, 11, (300, 400, 1))
     face = make_face(200, 130, 90)
     matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 64, VIEW_COVERAGE)
     middle = np.s_[110:150, 180:220]
 
-    def detail(frame, texture: float) -> float:
-        config = dataclasses.replace(PLAIN, texture=texture)
+    def detail(frame, transfer: str) -> float:
+        config = dataclasses.replace(PLAIN, detail_transfer=transfer)
         frame = np.broadcast_to(frame, (300, 400, 3)).astype(np.uint8)
         grey = [128, 128, 128]
         return float(paste(frame, face, new=grey, size=64, config=config)[middle].astype(float).std())
 
     assert np.linalg.norm(matrix[:, 0]) < 0.4, "a pixel of the view spans several of the frame"
-    assert detail(128 + grain, 0) == pytest.approx(0, abs=0.1)
-    assert detail(128 + grain, 0.5) == pytest.approx(detail(128 + grain, 1) / 2, abs=0.4)
-    assert detail(128 + grain, 1) > 0.8 * grain.std()
-    loud = detail(128 + 10 * grain, 1)
+    assert detail(128 + grain, "none") == pytest.approx(0, abs=0.1)
+    assert detail(128 + grain, "wanted") == pytest.approx(0, abs=0.1)  # nobody's crops are given
+    assert detail(128 + grain, "original") > 0.8 * grain.std()
+    loud = detail(128 + 10 * grain, "original")
     assert loud < TEXTURE_LIMIT < 0.5 * (10 * grain).std()
 
 
@@ -183,7 +183,7 @@ def test_nothing_changes_when_the_network_changes_nothing(portraits, parts, blen
     """For every colour match. What is lost are edges finer than a pixel of the view and higher than `TEXTURE_LIMIT`."""
     for portrait in portraits:
         for colour in MATCHES:
-            config = ConvertConfig(colour=colour, blend=blend, parts=parts, sharpen=0)
+            config = ConvertConfig(colour=colour, blend=blend, parts=parts, sharpen=0, detail_transfer="original")
             result = paste(portrait.image, annotated_face(portrait), size=size, config=config)
             assert psnr(result, portrait.image) > 40, colour
 

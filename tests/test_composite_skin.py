@@ -34,7 +34,7 @@ class View:
         self.inside = face_mask(self.points, SIZE, coverage=VIEW_COVERAGE).astype(np.float32) / 255
 
     def paint(self, new: np.ndarray, **options) -> np.ndarray:
-        config = ConvertConfig(**{"sharpen": 0, "texture": 0, **options})
+        config = ConvertConfig(**{"sharpen": 0, "detail_transfer": "none", **options})
         face = SwappedFace(
             old=self.picture, new=new, mask=self.mask, landmarks=self.points, view_from_frame=self.matrix
         )

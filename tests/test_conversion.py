@@ -43,7 +43,7 @@ from tests.fakes import (
 from tests.links import require_symlinks
 from tests.videos import make_video, psnr
 
-EXACT = ConvertConfig(colour="none", sharpen=0, texture=0)
+EXACT = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
 BARE = OutputConfig(label=False)
 PLAIN = {"config": EXACT, "output_config": BARE}
 

@@ -19,7 +19,7 @@ from faceswap_lib.signals import Stopped, catch_signals
 from tests.fakes import IdentitySwapper, ListedDetector, PaintSwapper, make_face
 from tests.videos import make_video, psnr, read_index
 
-EXACT = ConvertConfig(colour="none", sharpen=0, texture=0)
+EXACT = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
 FACE = make_face(80, 80, 20)
 GREEN = PaintSwapper((0, 255, 0))
 

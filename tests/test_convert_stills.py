@@ -23,7 +23,10 @@ from tests.fakes import ListedDetector, PaintSwapper, make_face
 from tests.test_odd_pictures import png_with_size
 from tests.videos import pattern_frame
 
-OPTIONS = {"config": ConvertConfig(colour="none", sharpen=0, texture=0), "output_config": OutputConfig(label=False)}
+OPTIONS = {
+    "config": ConvertConfig(colour="none", sharpen=0, detail_transfer="none"),
+    "output_config": OutputConfig(label=False),
+}
 GREEN = PaintSwapper((0, 255, 0))
 LEFT, RIGHT = make_face(70, 80, 20), make_face(200, 80, 26)
 

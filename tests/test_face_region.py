@@ -65,7 +65,7 @@ def test_training_and_conversion_read_the_same_outline(small_workspace, has_mesh
 def test_the_new_face_ends_inside_the_outline(small_workspace, has_mesh):
     crop = Faceset.open(small_workspace, "src").sample(1).read_crops()[0]
     (swapped,) = swap_faces([(crop.image, as_face(crop))], WatchedSwapper(SIZE))
-    config = ConvertConfig(colour="none", sharpen=0, texture=0)
+    config = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
     shown = draw_shown(swapped.landmarks, None, SIZE, 0.8, config, outline=swapped.outline)
     inside = region_mask(swapped.landmarks, swapped.outline, SIZE, coverage=0.8, softness=0.0) > 127
     assert shown[inside].mean() > 0.7 and shown[~inside].max() < 0.5
@@ -87,8 +87,8 @@ def test_a_crop_without_a_face_has_its_ellipse(has_mesh):
 def test_an_ellipse_needs_nothing_and_a_missing_mesh_is_said(monkeypatch):
     open_outline_finder.cache_clear()
     assert open_outline_finder("ellipse") is None
-    monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: "pip install 'faceswap_lib[mesh]'"))
-    with pytest.raises(InputError, match=r"face_region outline: these networks read .*faceswap_lib\[mesh\]"):
+    monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: "pip install ai-edge-litert"))
+    with pytest.raises(InputError, match=r"face_region outline: these networks read .*ai-edge-litert"):
         open_outline_finder("outline")
 
 

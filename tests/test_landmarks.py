@@ -291,7 +291,7 @@ def test_without_any_package_the_five_are_taken(monkeypatch, caplog):
         open_landmark_finder("face-alignment")
     with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[dlib\]'"):
         open_landmark_finder("dlib")
-    with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[mesh\]'"):
+    with pytest.raises(InputError, match=r"pip install ai-edge-litert"):
         open_landmark_finder("mesh")
     landmarks._tell_choice.cache_clear()
     with caplog.at_level(logging.DEBUG):
@@ -304,7 +304,7 @@ def test_without_any_package_the_five_are_taken(monkeypatch, caplog):
     ] * 2
     assert all("pip install" in text for text in passed_over)
     (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]  # once a process
-    assert "five points" in told and "pip install 'faceswap_lib[mesh]'" in told
+    assert "five points" in told and "pip install ai-edge-litert" in told
     lacks = available_landmarks()
     assert list(lacks) == ["face-alignment", "dlib", "mesh", "five"] and lacks["five"] is None
     assert all("pip install" in lacks[name] for name in ("face-alignment", "dlib", "mesh"))

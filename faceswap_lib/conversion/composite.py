@@ -8,6 +8,7 @@ import numpy as np
 from faceswap_lib.conversion.blend import CLONE_BORDER, Region, add_texture, clone, mix, sharpen, texture_share
 from faceswap_lib.conversion.colour import find_match
 from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.detail import DetailSources, DetailTransfer
 from faceswap_lib.conversion.parts import draw_shown
 from faceswap_lib.conversion.skin import SKIN_SIZE, SkinSample, border_share, sample_skin
 from faceswap_lib.conversion.steady import SteadyColours
@@ -38,6 +39,7 @@ class SwappedFace:
         outline: (N, 2) x, y in pixels of the view, the face's outline; None for the ellipse.
         view_from_new: (2, 3) matrix from pixels of the new face to those of the view where it is shown; None shows it
             where the network wrote it.
+        detail: The wanted person's crops to take detail from; None where there are none.
     """
 
     old: np.ndarray
@@ -48,6 +50,7 @@ class SwappedFace:
     parts: np.ndarray | None = None
     outline: np.ndarray | None = None
     view_from_new: np.ndarray | None = None
+    detail: DetailSources | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,7 @@ class Compositor:
         if config.blend not in BLENDS:
             raise InputError(f"unknown blend '{config.blend}'{nearest(config.blend, BLENDS)}")
         self._config, self._coverage = config, coverage
+        self._detail = DetailTransfer()
         self._colours = SteadyColours(find_match(config.colour), config.colour_steady)
         unit = EYE_DISTANCE * PAINT_SIZE / coverage
         overlay = config.blend == "overlay"
@@ -112,12 +116,12 @@ class Compositor:
         # 2. The old face's colours, at the size at which both have the same detail.
         new = face.new if self._config.colour == "none" else self._colours.recolour(face.new, sample, track)
         # 3. Back to the frame.
-        enlarged = _enlarge(new, face.view_from_new, cv2.INTER_CUBIC)
-        new = sharpen(enlarged, self._config.sharpen)
-        painted, before = region.place(new, outside=cv2.BORDER_REPLICATE), region.cut(frame)
-        if self._config.texture:
+        enlarged, bare = self._enlarge(new, face, track)
+        shown = shown * bare
+        painted, before = region.place(enlarged, outside=cv2.BORDER_REPLICATE), region.cut(frame)
+        if self._config.detail_transfer == "original":
             old = _enlarge(face.old, None, cv2.INTER_CUBIC)
-            amount = self._config.texture * texture_share(enlarged, old)
+            amount = texture_share(enlarged, old)
             old, amount = (
                 region.place(picture, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
                 for picture in (old, amount)
@@ -128,17 +132,39 @@ class Compositor:
             painted = clone(before, np.clip(painted, 0, 255).astype(np.uint8), inside)
             share = region.place(wanted, outside=cv2.BORDER_REPLICATE) * inside
         else:
-            share = region.place(weight, outside=cv2.BORDER_CONSTANT)
+            share = region.place(wanted * shown, outside=cv2.BORDER_CONSTANT)
         region.cut(result)[...] = mix(before, painted, share)
         return Painted(frame=result, weight=share, corner=(region.left, region.top))
 
     def state(self) -> dict[str, np.ndarray]:
         """What it remembers of the frames before, so that another compositor can go on."""
-        return self._colours.state()
+        return self._colours.state() | self._detail.state()
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on where the compositor stood whose `state` this is."""
         self._colours.restore(state)
+        self._detail.restore(state)
+
+    def _enlarge(self, new: np.ndarray, face: SwappedFace, track: int | None) -> tuple[np.ndarray, np.ndarray | float]:
+        """The new face at `PAINT_SIZE` (S), in its place and with detail.
+
+        Returns:
+            (S, S, 3) uint8, and (S, S) float32 in [0, 1], how much of it no hair of the wanted person hides.
+        """
+        sharpness = self._config.sharpen
+        if self._config.detail_transfer != "wanted" or face.detail is None:
+            return sharpen(_enlarge(new, face.view_from_new, cv2.INTER_CUBIC), sharpness), 1.0
+        detailed, bare = self._detail.transfer(new, face.detail, track=track, sharpness=sharpness)
+        if face.view_from_new is None:
+            return detailed, bare
+        larger = PAINT_SIZE / len(new)
+        new_from_detailed = invert_affine(resize_matrix(np.eye(2, 3), larger))
+        matrix = resize_matrix(face.view_from_new, larger) @ np.vstack([new_from_detailed, [0, 0, 1]])
+        side = detailed.shape[1::-1]
+        detailed, bare = (
+            cv2.warpAffine(picture, matrix, side, borderMode=cv2.BORDER_REPLICATE) for picture in (detailed, bare)
+        )
+        return detailed, bare
 
     def _shares(self, face: SwappedFace, larger: float) -> tuple[np.ndarray, np.ndarray]:
         """Where the network wants the new face and where it may show, both (S, S) float32 at `PAINT_SIZE`."""

@@ -73,10 +73,13 @@ class ConvertConfig:
     ] = "auto"
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
     sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 3.0
-    texture: Annotated[
-        float,
-        Doc("how much of the original's finest detail, smaller than a pixel of the networks', the new face takes on"),
-    ] = 1.0
+    detail_transfer: Annotated[
+        Literal["none", "original", "wanted"],
+        Doc(
+            "whose detail the new face takes on, which the networks are too small to draw: wanted (from that person's "
+            "crops), original (what of the frame is finer than the networks' pixels, where both faces look alike), none"
+        ),
+    ] = "wanted"
     swap_batch: Annotated[int, Doc("frames whose faces are swapped at a time")] = 16
 
     def __post_init__(self):
@@ -92,5 +95,4 @@ class ConvertConfig:
         check_range("face_scale", self.face_scale, 0.8, 1.2)
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
-        check_range("texture", self.texture, 0, 1)
         check_range("swap_batch", self.swap_batch, 1, 1024)

@@ -24,10 +24,12 @@ class LatentSample:
     Attributes:
         codes: (2 N, H, W, C) float32 codes of N crops, then of the same crops mirrored. Training shows networks both.
         motion: (2 N, 12) what each face does; see `expression.describe_motion`. None if no 68 landmarks are known.
+        crops: The N crops.
     """
 
     codes: np.ndarray
     motion: np.ndarray | None
+    crops: Faceset
 
     @property
     def filmed(self) -> np.ndarray:
@@ -53,7 +55,7 @@ def sample_codes(networks, faceset: Faceset, finder: LandmarkFinder | None = Non
     seen = np.concatenate([seen, seen[:, :, ::-1]])
     batches = [networks.encoder.predict_on_batch(seen[start : start + BATCH]) for start in range(0, len(seen), BATCH)]
     codes = np.concatenate(batches).astype(np.float32, copy=False)
-    return LatentSample(codes=codes, motion=_find_motion(sampled, finder))
+    return LatentSample(codes=codes, motion=_find_motion(sampled, finder), crops=sampled)
 
 
 def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> np.ndarray | None:

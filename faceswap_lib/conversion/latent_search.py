@@ -17,7 +17,7 @@ from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.conversion.people import People
 from faceswap_lib.conversion.placement import fit_placement, placement_in_view
 from faceswap_lib.conversion.stages import swap_faces
-from faceswap_lib.conversion.swap_measures import GALLERY
+from faceswap_lib.conversion.swap_measures import open_gallery
 from faceswap_lib.conversion.swapper import FaceSwapper
 from faceswap_lib.faces import Face, FaceCrop
 from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points
@@ -87,7 +87,7 @@ class MapJudge:
         cls, original: Faceset, wanted: Faceset, finder: LandmarkFinder, people: People | None
     ) -> typing.Optional["MapJudge"]:
         """Looks at both facesets; None if one of them is too short to be compared with."""
-        galleries = [_open_gallery(faceset, finder) for faceset in (original, wanted)]
+        galleries = [open_gallery(faceset, finder) for faceset in (original, wanted)]
         if None in galleries:
             return None
         crops = original.sample(SAMPLED).read_crops()
@@ -102,7 +102,7 @@ class MapJudge:
 
     def judge(self, swapper: FaceSwapper, config: ConvertConfig) -> MapQuality:
         """Swaps the faces and measures what comes out."""
-        swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, texture=0.0))
+        swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, detail_transfer="none"))
         landmarks = self.finder.find(swapped)
         likeness = self.wanted.measure(swapped, landmarks)
         is_placed = config.placement == "auto"
@@ -159,17 +159,6 @@ def swap_crops(crops: typing.Sequence[FaceCrop], swapper: FaceSwapper, config: C
         )
         for crop, swapped in zip(crops, swap_faces(faces, swapper), strict=True)
     ]
-
-
-def _open_gallery(faceset: Faceset, finder: LandmarkFinder) -> LikenessGallery | None:
-    sample = faceset.sample(GALLERY)
-    times = [record.time for record in sample.records]
-    if len(times) < 2 or max(times) == min(times):
-        return None
-    crops = sample.read_crops()
-    known = [record.best_points_in_crop() for record in sample.records]
-    landmarks = finder.find(crops) if any(len(points) != 68 for points in known) else known
-    return LikenessGallery.of(crops, landmarks, times=times)
 
 
 def _as_face(crop: FaceCrop) -> Face:

@@ -130,7 +130,7 @@ def swap_faces(
     regions = [region_mask(*one, size, coverage=coverage) for one in zip(points, outlines, strict=True)]
     masks, new = swapper.swap(views, np.stack(regions))
     parts = [_find_parts(frame, face, matrix, finder) for (frame, face), matrix in zip(faces, matrices, strict=True)]
-    placement = getattr(swapper, "view_from_new", None)
+    placement, detail = getattr(swapper, "view_from_new", None), getattr(swapper, "detail", None)
     rows = zip(views, new, masks, points, matrices, parts, outlines, strict=True)
     return [
         SwappedFace(
@@ -142,6 +142,7 @@ def swap_faces(
             parts=found,
             outline=outline,
             view_from_new=placement,
+            detail=detail,
         )
         for view, face, mask, five, matrix, found, outline in rows
     ]

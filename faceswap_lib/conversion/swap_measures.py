@@ -84,7 +84,7 @@ def measure_faces(
         own = [crop.landmarks for crop in before]
     drift = np.array([_drift(*pair, crop) for *pair, crop in zip(*points, before, strict=True)])
     return FaceMeasures(
-        likeness=measure_likeness(after, points[1], wanted) if wanted is not None else None,
+        likeness=measure_likeness(after, points[1], wanted, finder) if wanted is not None else None,
         scores=np.array([[face.score if face else 0.0 for face in faces] for faces in found]).T if found else None,
         drift=drift,
         following=measure_following(*points, unit=EYE_DISTANCE * len(before[0].image)) if before else None,
@@ -99,29 +99,48 @@ def open_quick_finder() -> LandmarkFinder | None:
     return open_landmark_finder(name) if name is not None else None
 
 
+def open_gallery(faceset: Faceset, finder: LandmarkFinder | None) -> LikenessGallery | None:
+    """Opens a person's faceset to compare faces with.
+
+    Args:
+        faceset: The person's faces.
+        finder: Finds 68 landmarks where the faceset lacks them; None compares by the five of every crop.
+
+    Returns:
+        The gallery, or None if the faceset is too short to be compared with.
+    """
+    sample = faceset.sample(GALLERY)
+    crops = sample.read_crops()
+    points = [record.best_points_in_crop() for record in sample.records]
+    if finder is None:
+        points = [crop.landmarks for crop in crops]
+    elif any(len(face) != 68 for face in points):
+        points = finder.find(crops)
+    return LikenessGallery.open(crops, points, [record.time for record in sample.records])
+
+
 def measure_likeness(
-    crops: typing.Sequence[FaceCrop], points: typing.Sequence[np.ndarray | None], wanted: Faceset
+    crops: typing.Sequence[FaceCrop],
+    points: typing.Sequence[np.ndarray | None],
+    wanted: Faceset,
+    finder: LandmarkFinder | None,
 ) -> np.ndarray | None:
     """Measures how much eyes, mouth and skin are like a person's own; see `faces.likeness`.
 
     Args:
         crops: The faces.
-        points: Their landmarks, (68, 2) or (5, 2); of a face without, the five by which it was cut out.
+        points: Their landmarks, (68, 2) or (5, 2); if any face has none, all are compared by the five of their crops.
         wanted: The person's faceset.
+        finder: Finds 68 landmarks where the faceset lacks them.
 
     Returns:
         (N, 3), or None if the faceset is too short to be compared with.
     """
-    sample = wanted.sample(GALLERY)
-    known = [record.best_points_in_crop() for record in sample.records]
-    places = [crop.landmarks if one is None else one for crop, one in zip(crops, points, strict=True)]
-    if not all(len(face) == 68 for face in [*known, *places]):
-        known = [record.points_in_crop() for record in sample.records]
-        places = [crop.landmarks for crop in crops]
-    times = [record.time for record in sample.records]
-    if len(times) < 2 or max(times) - min(times) < 1.0:
+    is_dense = finder is not None and all(face is not None and len(face) == 68 for face in points)
+    gallery = open_gallery(wanted, finder if is_dense else None)
+    if gallery is None:
         return None
-    return LikenessGallery.of(sample.read_crops(), known, times=times).measure(crops, places)
+    return gallery.measure(crops, points if is_dense else [crop.landmarks for crop in crops])
 
 
 def measure_following(

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 from typing_extensions import Self
 
+from faceswap_lib.conversion.detail import DetailSources
 from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
@@ -30,6 +31,8 @@ class FaceSwapper(typing.Protocol):
             swapper without this attribute, or with None, writes them where they belong.
         hairline: Where the original's forehead ends, where outlines are the region; a swapper without this attribute,
             or with None, looks in every frame.
+        detail: The wanted person's crops, from which the new faces take detail; none for a swapper without this
+            attribute.
     """
 
     resolution: int
@@ -65,6 +68,7 @@ class GeneratorSwapper(abc.ABC):
         self._latent_map = latent_map
         self.view_from_new: np.ndarray | None = None
         self.hairline: Hairline | None = None
+        self.detail: DetailSources | None = None
 
     def with_latent_map(self, latent_map: LatentMap | None) -> Self:
         """Gives the same generator with another map of its latent codes; no network is built again."""
@@ -82,6 +86,12 @@ class GeneratorSwapper(abc.ABC):
         """Gives the same generator for a person whose forehead ends there; see `FaceSwapper`."""
         other = copy.copy(self)
         other.hairline = hairline
+        return other
+
+    def with_detail(self, detail: DetailSources | None) -> Self:
+        """Gives the same generator, whose faces take detail from these crops; see `FaceSwapper`."""
+        other = copy.copy(self)
+        other.detail = detail
         return other
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

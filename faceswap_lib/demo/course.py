@@ -21,7 +21,7 @@ CLIPS = ("hopper.mp4", "collins.mp4")
 STEPS = 600
 """Steps of a training that only has to be looked at."""
 
-CONVERSION = ConvertConfig(code_shift=0.8, texture=0.0)
+CONVERSION = ConvertConfig(code_shift=0.8, detail_transfer="none")
 """How it is converted: so few steps leave much of A in the codes, and A's finest detail is wrinkles and rims."""
 
 

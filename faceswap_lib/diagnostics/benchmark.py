@@ -158,7 +158,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     from faceswap_lib.training.checkpoint import write_checkpoint
     from faceswap_lib.training.steps import build_state
 
-    workspace, config = Workspace(folder), ConvertConfig(code_shift=0.0, texture=0.0)
+    workspace, config = Workspace(folder), ConvertConfig(code_shift=0.0, detail_transfer="none")
     clips = make_clips(folder / "clips", seconds=SECONDS)
     extract(clips[1], workspace, "dst")  # loads and compiles what the timed one needs
     frames = count_frames(clips[0])

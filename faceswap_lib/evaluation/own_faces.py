@@ -27,9 +27,7 @@ class OwnFaces:
 
     def open_gallery(self) -> LikenessGallery | None:
         """Prepares the faces for comparison; None where they are too few for that."""
-        if len(set(self.times)) < 2:
-            return None
-        return LikenessGallery.of(self.crops, self.landmarks, times=self.times)
+        return LikenessGallery.open(self.crops, self.landmarks, self.times)
 
 
 def collect_own_faces(

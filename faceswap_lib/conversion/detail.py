@@ -1,0 +1,332 @@
+"""Detail transfer from the wanted person's own crops: what a small network cannot draw is taken from what was filmed.
+
+A network's face is soft, but the same network's reconstruction of a crop is soft in the same way. So for the eyes, the
+mouth and the rest of a new face the crop is looked up whose reconstruction is most like it; dense optical flow between
+the two soft pictures says how to bend the crop; and everything finer than the network draws comes from the bent crop.
+Light, colour, pose and expression stay the new face's. Where the two soft pictures differ even so, the person never
+did on camera what is asked, and the new face keeps its own detail.
+Source: optical flow of Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016, in OpenCV.
+"""
+
+import dataclasses
+import functools
+import typing
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from faceswap_lib.conversion.blend import sharpen
+from faceswap_lib.conversion.latent_samples import LatentSample
+from faceswap_lib.faces import FaceCrop, face_mask
+from faceswap_lib.faces.align import (
+    CROP_SIZE,
+    EYE_DISTANCE,
+    map_points,
+    template_points,
+    view_matrix,
+    warp_frame,
+)
+from faceswap_lib.faces.hair import hair_mask
+from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.mesh import PRESENT
+from faceswap_lib.faces.outline import face_outline
+from faceswap_lib.faces.region import measure_hairline, settle_region
+from faceswap_lib.faces.tone import NEUTRAL_TONE, face_tone
+
+if typing.TYPE_CHECKING:
+    from faceswap_lib.conversion.swapper import GeneratorSwapper
+
+REGIONS = ("eyes", "mouth", "rest")
+"""What is looked up each by itself, in the order of all arrays: eyes with their brows, mouth, and everything else."""
+
+FLOW_SIZE = 128
+"""Side in pixels of the gray pictures between which flow is looked for."""
+
+THUMBNAIL = 32
+"""Side of the pictures by which the most similar crop is looked up."""
+
+DETAIL_SIGMA = 0.047
+"""Blur that leaves what a network draws, as a share of the view: 6 pixels of 128, 0.14 eye distances."""
+
+FLOW_SIGMA = 2.0
+"""Pixels over which the flow is smoothed: it bends a face, it does not copy one pixel by pixel."""
+
+ALIKE, UNLIKE, DIFFERENCE_SIGMA = 0.3, 0.6, 4.0
+"""Differences of two soft pictures, in standard deviations of a face, up to which they have all their detail in common
+at a place, and from which none; and the blur of the difference in pixels."""
+
+BETTER = 0.75
+"""Share of the cost of the crop in use that another must undercut to take its place: detail that changes from frame to
+frame flickers."""
+
+FADE = 4
+"""Frames over which one crop's detail goes over into the next one's."""
+
+EYES_BELOW, EYES_HALF_AXES = -0.12, (1.0, 0.42)
+"""Where the region of the eyes lies: its middle below that of the eyes, its half axes, in eye distances."""
+
+MOUTH_BELOW, MOUTH_HALF_AXES = 0.05, (0.65, 0.42)
+"""The same of the mouth, from the middle of its corners."""
+
+SOFTNESS = 0.35
+"""Over which share of its half axes a region fades."""
+
+HAIRLINE_STEP = 5
+"""Of every so many-th crop the end of the forehead is looked at."""
+
+HAIR_SIGMA = 2.0
+"""Pixels over which a face ends at hair in front of it, at `FLOW_SIZE`."""
+
+GRAY_SPREAD = 40.0
+"""Grey levels of a face's standard deviation in the pictures between which flow is looked for."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetailSources:
+    """A person's crops, ready to take detail from; N filmed, then the same mirrored.
+
+    Attributes:
+        soft: (2 N, FLOW_SIZE, FLOW_SIZE) uint8, what the network makes of each crop, gray and in a standard tone.
+        thumbnails: (2 N, THUMBNAIL * THUMBNAIL * 3) float32, the same small and in colour.
+        detail: (N, S, S, 3) uint8, what is finer than the network draws, in grey levels from 128.
+        bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 0 where hair hides the face, else 255; None where it is not looked for.
+        spreads: (N, 3) float32, standard deviation of the channels of each face, to which its detail belongs.
+        coverage: Side of the networks' view as a share of the crop's.
+    """
+
+    soft: np.ndarray
+    thumbnails: np.ndarray
+    detail: np.ndarray
+    spreads: np.ndarray
+    coverage: float
+    bare: np.ndarray | None = None
+
+    @functools.cached_property
+    def squares(self) -> np.ndarray:
+        """(3, 2 N) float32, the weighted squares of the thumbnails in each region."""
+        return _cost_weights(self.coverage) @ (self.thumbnails.T**2)
+
+    def of_source(self, pictures: np.ndarray, source: int) -> np.ndarray:
+        """Gives what belongs to a soft picture of N pictures (N, S, S, ...), mirrored where that is."""
+        count = len(self.detail)
+        return pictures[source] if source < count else np.ascontiguousarray(pictures[source - count][:, ::-1])
+
+
+def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample, size: int) -> DetailSources:
+    """Prepares a person's crops.
+
+    Args:
+        swapper: Its decoder is that person's; its latent map is not used.
+        sample: The person's crops, with the codes that the swapper's encoder gives them.
+        size: Side S in pixels of the pictures that detail is put into.
+
+    Returns:
+        What to take detail from.
+    """
+    plain, coverage = swapper.with_latent_map(None), swapper.coverage
+    _, written = plain.decode(sample.codes, np.repeat(NEUTRAL_TONE[None], len(sample.codes), axis=0))
+    soft = [_standardize(picture, coverage) for picture in written]
+    crops = sample.crops.read_crops()
+    views = [_cut_view(crop.image, size, coverage) for crop in crops]
+    return DetailSources(
+        soft=np.stack([_to_gray(picture) for picture in soft]),
+        thumbnails=np.stack([_shrink(picture) for picture in soft]),
+        detail=np.stack([_fine(view) for view in views]),
+        spreads=np.stack([face_tone(view, _average_face(size, coverage))[1] for view in views]),
+        coverage=coverage,
+        bare=_find_bare(crops, coverage) if settle_region(swapper.face_region) == "outline" else None,
+    )
+
+
+def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
+    """What of each crop's view no hair hides; see `DetailSources`."""
+    meshes, hairline = MeshFinder().find_meshes(crops, eyes=False), measure_hairline(crops[::HAIRLINE_STEP])
+    hairline = None if hairline is None else np.array(hairline)
+    hair = [
+        hair_mask(crop.image, mesh, face_outline(crop.image, mesh, hairline))
+        if mesh.presence >= PRESENT
+        else np.zeros(crop.image.shape[:2], np.uint8)
+        for crop, mesh in zip(crops, meshes, strict=True)
+    ]
+    return 255 - np.stack([_cut_view(mask, FLOW_SIZE, coverage) for mask in hair])
+
+
+def _cut_view(crop: np.ndarray, size: int, coverage: float) -> np.ndarray:
+    """The networks' view of a crop at another size."""
+    return warp_frame(crop, view_matrix(np.eye(2, 3), len(crop), size, coverage), size)
+
+
+class DetailTransfer:
+    """Puts the wanted person's detail into new faces, in the order of the frames."""
+
+    def __init__(self):
+        self._tracks: dict[int, np.ndarray] = {}
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+    def transfer(
+        self, new: np.ndarray, sources: DetailSources, *, track: int | None = None, sharpness: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gives a new face detail.
+
+        Args:
+            new: (R, R, 3) uint8 RGB, the face as the network wrote it, in whatever colours.
+            sources: The wanted person's crops.
+            track: Number of the face's track, along which crops are kept; None for a face by itself.
+            sharpness: How much the face's own detail is lifted where no crop has the right one; see `blend.sharpen`.
+
+        Returns:
+            (S, S, 3) uint8 RGB, larger and with detail, and (S, S) float32 in [0, 1], how much of it no hair hides.
+        """
+        size = sources.detail.shape[1]
+        standard = _standardize(new, sources.coverage)
+        costs = _costs(_shrink(standard), sources)
+        shares = self._choose(costs, track)
+        gray, regions = _to_gray(standard), _region_weights(size, sources.coverage)
+        _, spread = face_tone(new, _average_face(len(new), sources.coverage))
+        enlarged = cv2.resize(new, (size, size), interpolation=cv2.INTER_CUBIC)
+        light = _light(enlarged)
+        taken, total, bare = np.zeros_like(light), np.zeros_like(light[..., 0]), np.zeros_like(light[..., 0])
+        for source in np.flatnonzero(shares.any(axis=0)):
+            bent, likeness, uncovered = self._bend(gray, sources, int(source), spread)
+            weight = np.tensordot(shares[:, source], regions, 1)
+            bare += weight * uncovered
+            weight *= likeness
+            taken += cv2.multiply(bent, cv2.merge([weight] * 3))
+            total += weight
+        own = cv2.subtract(sharpen(enlarged, sharpness), light, dtype=cv2.CV_32F)
+        own = cv2.multiply(own, cv2.merge([1 - total] * 3))
+        return np.clip(np.round(light + taken + own), 0, 255).astype(np.uint8), bare
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What is remembered: "detail/N" for track N."""
+        return {f"detail/{track}": chosen for track, chosen in self._tracks.items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Remembers what `state` gave."""
+        self._tracks = {
+            int(name.removeprefix("detail/")): value for name, value in state.items() if name.startswith("detail/")
+        }
+
+    def _choose(self, costs: np.ndarray, track: int | None) -> np.ndarray:
+        """(3, M) float32, how much of each crop's detail each region takes; rows add up to 1."""
+        best = costs.argmin(axis=1)
+        rows = np.arange(len(costs))
+        chosen = self._tracks.get(track) if track is not None else None
+        if chosen is None:  # crop in use, the one before, frames since it was taken
+            chosen = np.stack([best, best, np.full(len(best), FADE)], axis=1)
+        else:
+            chosen = chosen + [0, 0, 1]
+            is_new = costs[rows, best] < BETTER * costs[rows, chosen[:, 0]]
+            fresh = np.stack([best, chosen[:, 0], np.ones(len(best), int)], axis=1)
+            chosen = np.where(is_new[:, None], fresh, chosen)
+        if track is not None:
+            self._tracks[track] = chosen
+        shares = np.zeros_like(costs)
+        newest = np.minimum(chosen[:, 2], FADE) / np.float32(FADE)
+        shares[rows, chosen[:, 0]] += newest
+        shares[rows, chosen[:, 1]] += 1 - newest
+        return shares
+
+    def _bend(
+        self, gray: np.ndarray, sources: DetailSources, source: int, spread: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | float]:
+        """A crop's detail (S, S, 3) float32 in the face's pose and contrast, where it belongs, and what is no hair."""
+        detail, soft = sources.of_source(sources.detail, source), sources.soft[source]
+        flow = cv2.GaussianBlur(self._flow.calc(gray, soft, None), (0, 0), FLOW_SIGMA)
+        apart = cv2.absdiff(_move(soft, flow, cv2.INTER_LINEAR), gray).astype(np.float32) / GRAY_SPREAD
+        likeness = (UNLIKE - cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)) / (UNLIKE - ALIKE)
+        side = detail.shape[1::-1]
+        likeness = cv2.resize(np.clip(likeness, 0, 1), side, interpolation=cv2.INTER_LINEAR)
+        uncovered = np.float32(1)
+        if sources.bare is not None:
+            bare = _move(sources.of_source(sources.bare, source), flow, cv2.INTER_LINEAR)
+            bare = cv2.GaussianBlur(cv2.erode(bare, np.ones((3, 3), np.uint8)), (0, 0), HAIR_SIGMA)
+            uncovered = cv2.resize(bare, side, interpolation=cv2.INTER_LINEAR) / np.float32(255)
+        flow = cv2.resize(flow, side, interpolation=cv2.INTER_LINEAR) * np.float32(side[0] / FLOW_SIZE)
+        gain = spread / sources.spreads[source % len(sources.spreads)]
+        return (_move(detail, flow, cv2.INTER_CUBIC).astype(np.float32) - 128) * gain, likeness, uncovered
+
+
+def _move(picture: np.ndarray, flow: np.ndarray, interpolation: int) -> np.ndarray:
+    """Takes every pixel from where the flow leads."""
+    x, y = _grid(len(picture))
+    return cv2.remap(picture, x + flow[..., 0], y + flow[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _costs(thumbnail: np.ndarray, sources: DetailSources) -> np.ndarray:
+    """(3, 2 N) float32, how unlike each soft picture is to the face in each region, in variances of a face."""
+    weights = _cost_weights(sources.coverage)
+    squares = weights @ (thumbnail**2)
+    products = (weights * thumbnail) @ sources.thumbnails.T
+    return np.maximum(squares[:, None] - 2 * products + sources.squares, 1e-6)
+
+
+def _standardize(picture: np.ndarray, coverage: float) -> np.ndarray:
+    """A view at `FLOW_SIZE`, float32, each channel with mean 0 and variance 1 over an average face."""
+    mean, spread = face_tone(picture, _average_face(len(picture), coverage))
+    if len(picture) != FLOW_SIZE:
+        picture = cv2.resize(picture, (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA)
+    return (picture - mean) / spread
+
+
+def _to_gray(standard: np.ndarray) -> np.ndarray:
+    gray = cv2.cvtColor(standard, cv2.COLOR_RGB2GRAY)
+    return np.clip(np.round(128 + GRAY_SPREAD * gray), 0, 255).astype(np.uint8)
+
+
+def _shrink(standard: np.ndarray) -> np.ndarray:
+    return cv2.resize(standard, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).reshape(-1)
+
+
+def _light(picture: np.ndarray) -> np.ndarray:
+    """What a network draws of a view: (S, S, 3) float32 without what is finer."""
+    sigma = DETAIL_SIGMA * FLOW_SIZE / 2  # at half the flow's size, where nothing of it is lost
+    small = cv2.resize(picture, (FLOW_SIZE // 2, FLOW_SIZE // 2), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma), picture.shape[:2], interpolation=cv2.INTER_LINEAR)
+
+
+def _fine(picture: np.ndarray) -> np.ndarray:
+    """What is finer than a network draws, (S, S, 3) uint8 in grey levels from 128."""
+    return np.clip(np.round(128 + (picture - _light(picture))), 0, 255).astype(np.uint8)
+
+
+@functools.cache
+def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    return x, y
+
+
+@functools.cache
+def _average_face(size: int, coverage: float) -> np.ndarray:
+    """(size, size) uint8, 255 inside an average face in a view."""
+    return face_mask(_average_points(size, coverage), size, coverage=coverage)
+
+
+@functools.cache
+def _region_weights(size: int, coverage: float) -> np.ndarray:
+    """(3, size, size) float32, how much each region counts at each pixel of a view; they add up to 1."""
+    points, unit = _average_points(size, coverage), EYE_DISTANCE * size / coverage
+    x, y = _grid(size)
+    eyes, mouth = (
+        np.clip((1 - np.hypot((x - middle[0]) / (wide * unit), (y - middle[1]) / (high * unit))) / SOFTNESS + 0.5, 0, 1)
+        for middle, (wide, high) in (
+            (points[:2].mean(axis=0) + [0, EYES_BELOW * unit], EYES_HALF_AXES),
+            (points[3:].mean(axis=0) + [0, MOUTH_BELOW * unit], MOUTH_HALF_AXES),
+        )
+    )
+    return np.stack([eyes, mouth, np.clip(1 - eyes - mouth, 0, 1)]).astype(np.float32)
+
+
+@functools.cache
+def _cost_weights(coverage: float) -> np.ndarray:
+    """(3, THUMBNAIL * THUMBNAIL * 3) float32, how much each number of a thumbnail counts; rows add up to 1."""
+    inside = _average_face(FLOW_SIZE, coverage) / np.float32(255)
+    regions = _region_weights(FLOW_SIZE, coverage) * np.stack([np.ones_like(inside), np.ones_like(inside), inside])
+    rows = np.stack([_shrink(cv2.merge([region] * 3)) for region in regions])
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+def _average_points(size: int, coverage: float) -> np.ndarray:
+    """(5, 2) where an average face has its landmarks in a view."""
+    return map_points(view_matrix(np.eye(2, 3), CROP_SIZE, size, coverage), template_points(CROP_SIZE))

@@ -1,0 +1,145 @@
+"""Detail from the wanted person's own crops: the right crop, in the face's pose and contrast, steady, and not where no
+crop has it."""
+
+import dataclasses
+import types
+
+import cv2
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion.detail import FADE, DetailSources, DetailTransfer, collect_detail
+from faceswap_lib.demo.animate import PortraitAnimator
+from faceswap_lib.demo.motion import Pose
+from faceswap_lib.faces import FaceCrop, align_face
+from faceswap_lib.faces.align import VIEW_COVERAGE, view_matrix, warp_frame
+from tests.conftest import annotated_face
+from tests.videos import psnr
+
+POSES = [Pose(), Pose(mouth=0.8), Pose(lids=0.9), Pose(smile=0.8), Pose(gaze_x=0.8, brows=0.6)]
+
+
+class Softener:
+    """Stands for a network that draws every crop as it was, but soft; code n is that of view n."""
+
+    resolution, coverage, face_region = 128, VIEW_COVERAGE, "ellipse"
+
+    def __init__(self, views: list[np.ndarray]):
+        self.written = np.stack([soften(view) for view in views])
+
+    def with_latent_map(self, latent_map):
+        assert latent_map is None
+        return self
+
+    def decode(self, codes, tones):
+        return np.ones(self.written.shape[:3], np.float32), self.written
+
+
+def soften(view: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(cv2.resize(view, (128, 128), interpolation=cv2.INTER_AREA), (0, 0), 4)
+
+
+def cut(crop: FaceCrop) -> np.ndarray:
+    return warp_frame(crop.image, view_matrix(np.eye(2, 3), len(crop.image), 256, VIEW_COVERAGE), 256)
+
+
+@pytest.fixture(scope="module")
+def views(portraits) -> list[np.ndarray]:
+    """Faces of one portrait, (256, 256, 3) each."""
+    animator, face = PortraitAnimator(portraits[1]), annotated_face(portraits[1])
+    return [cut(align_face(animator.render(pose), face)) for pose in POSES]
+
+
+@pytest.fixture(scope="module")
+def sources(portraits, views) -> DetailSources:
+    animator, face = PortraitAnimator(portraits[1]), annotated_face(portraits[1])
+    crops = [align_face(animator.render(pose), face) for pose in POSES]
+    both = [*views, *(view[:, ::-1] for view in views)]
+    sample = types.SimpleNamespace(
+        codes=np.arange(len(both)), crops=types.SimpleNamespace(read_crops=lambda: crops), motion=None
+    )
+    return collect_detail(Softener(both), sample, 256)
+
+
+def enlarge(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, (256, 256), interpolation=cv2.INTER_CUBIC)
+
+
+def test_a_soft_face_gets_the_detail_of_the_crop_that_is_like_it(views, sources):
+    for view in views:
+        for real in (view, np.ascontiguousarray(view[:, ::-1])):
+            soft = soften(real)
+            before, after = psnr(enlarge(soft), real), psnr(DetailTransfer().transfer(soft, sources)[0], real)
+            assert after > before + 5
+
+
+def test_detail_is_bent_to_where_the_face_has_it(views, sources):
+    """A face a hundredth of the view larger, turned by three degrees and moved by two pixels, as no crop is."""
+    matrix = cv2.getRotationMatrix2D((127.5, 127.5), 3, 1.01) + [[0, 0, 2], [0, 0, -1]]
+    real = cv2.warpAffine(views[1], matrix, (256, 256), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    soft = soften(real)
+    result, _ = DetailTransfer().transfer(soft, sources)
+    middle = np.s_[60:200, 60:200]
+    assert psnr(result[middle], real[middle]) > psnr(enlarge(soft)[middle], real[middle]) + 4
+
+
+def test_light_and_contrast_stay_the_new_faces(views, sources):
+    """In a quarter of the light, detail is a quarter as strong, and the light itself is unchanged."""
+    dim = np.round(views[0] / 4).astype(np.uint8)
+    soft = soften(dim)
+    result, _ = DetailTransfer().transfer(soft, sources)
+    assert psnr(result, dim) > psnr(enlarge(soft), dim) + 4
+    assert np.abs(result.mean((0, 1)) - dim.mean((0, 1))).max() < 0.5
+
+
+def test_where_no_crop_is_like_the_face_it_keeps_its_own_detail(views, sources):
+    """A negative, and the upper half of a face over the lower half of its negative."""
+    negative = soften(255 - views[0])
+    result, _ = DetailTransfer().transfer(negative, sources)
+    assert psnr(result, enlarge(negative)) > 30
+    half = soften(views[0])
+    half[70:] = negative[70:]
+    result, _ = DetailTransfer().transfer(half, sources)
+    assert psnr(result[180:], enlarge(half)[180:]) > 25
+    assert psnr(result[20:110], views[0][20:110]) > psnr(enlarge(half)[20:110], views[0][20:110]) + 4
+
+
+def test_along_a_track_the_crop_changes_only_for_a_better_one_and_slowly(views, sources):
+    transfer = DetailTransfer()
+    shut, opened = soften(views[0]), soften(views[1])
+    first, _ = transfer.transfer(shut, sources, track=7)
+    between = cv2.addWeighted(shut, 0.55, opened, 0.45, 0)  # hardly nearer to either
+    transfer.transfer(between, sources, track=7)
+    chosen = transfer.state()["detail/7"]
+    assert (chosen[:, 2] >= FADE).all(), "no crop was exchanged"
+    results = [transfer.transfer(opened, sources, track=7)[0] for _ in range(FADE + 1)]
+    changes = [np.abs(one.astype(int) - other).max() for one, other in zip(results, results[1:], strict=False)]
+    assert changes[-1] == 0 < changes[0]
+    alone, _ = DetailTransfer().transfer(opened, sources)
+    assert np.array_equal(results[-1], alone) and not np.array_equal(results[0], alone)
+    assert np.array_equal(first, DetailTransfer().transfer(shut, sources)[0])
+
+
+def test_going_on_gives_the_same_as_not_having_stopped(views, sources):
+    faces = [soften(view) for view in (views[0], views[1], views[1], views[2], views[2])]
+    whole = DetailTransfer()
+    expected = [whole.transfer(face, sources, track=0)[0] for face in faces]
+    begun = DetailTransfer()
+    for face in faces[:2]:
+        begun.transfer(face, sources, track=0)
+    resumed = DetailTransfer()
+    resumed.restore(begun.state() | {"seen/0": np.int64(1), "average/0": np.zeros(3)})  # others' state is left alone
+    for face, one in zip(faces[2:], expected[2:], strict=True):
+        assert np.array_equal(resumed.transfer(face, sources, track=0)[0], one)
+
+
+def test_hair_over_the_wanted_persons_face_is_known_where_the_new_face_has_it(views, sources):
+    bare = np.full((len(views), 128, 128), 255, np.uint8)
+    bare[:, :, :30] = 0
+    covered = dataclasses.replace(sources, bare=bare)
+    _, share = DetailTransfer().transfer(soften(views[0]), covered)
+    assert share.shape == (256, 256) and share[:, :40].max() < 0.1 and share[:, 90:].min() > 0.95
+    _, share = DetailTransfer().transfer(soften(np.ascontiguousarray(views[3][:, ::-1])), covered)
+    assert share[:, :150].min() > 0.5 and share[100:150, 220:].max() < 0.1, "of a mirrored crop it is on the other side"
+    _, share = DetailTransfer().transfer(soften(views[0]), sources)
+    assert (share == 1).all()
