@@ -218,47 +218,105 @@ assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 2
 # Look at the last picture above: it is soft, and its colours are nearly but not quite right. Three corrections follow,
 # each with an option of its own. **Colour** gives the new face exactly the old one's light (next section).
 #
-# **Detail** (`sharpen`) lifts what enlarging a small picture has left weak. Blur the new face a little, and once more
-# strongly: the difference has neither the finest dots, which the first blur took, nor the large forms, which both have.
-# It is what lies between, lids and the corners of a mouth, and three times of it are added. **Texture** (`texture`) is
-# what of the frame is finer than a pixel of the view, grain and pores: the frame less its own view, enlarged. Steps of
-# more than 20 grey levels are edges, not grain, so they are cut off. It is the old face's, so with it come A's finest
-# wrinkles. The library adds it only where both faces look alike (`texture_share`): over a shut mouth it would draw A's
-# teeth.
+# **Sharpening** (`sharpen`) lifts what enlarging a small picture has left weak. Blur the new face a little, and once
+# more strongly: the difference has neither the finest dots, which the first blur took, nor the large forms, which both
+# have. It is what lies between, lids and the corners of a mouth, and three times of it are added.
 
 # %%
-from faceswap_lib.conversion.blend import add_texture, sharpen
+from faceswap_lib.conversion.blend import sharpen
 
 fine, coarse = (cv2.GaussianBlur(big, (0, 0), sigma).astype(float) for sigma in (0.8, 2.5))
-detail = fine - coarse
-assert np.abs(sharpen(big, 3.0) - (big + 3 * detail).clip(0, 255)).max() <= 1
+middle = fine - coarse
+assert np.abs(sharpen(big, 3.0) - (big + 3 * middle).clip(0, 255)).max() <= 1
+captions = ["the new face, enlarged", "what lies between, four times", "sharpened"]
+show.pictures([big, (128 + 4 * middle).clip(0, 255).astype("uint8"), sharpen(big, 3.0)], captions=captions, width=7)
+
+# %%
+show.source(sharpen)
+
+# %% [markdown]
+# ### Detail from B's own pictures
+#
+# Sharpening lifts what is there. Pores, lashes and the edge of an iris are not there: a small network does not draw
+# them. But we have filmed them: B's crops are full of them. **Detail transfer** (`detail_transfer`) takes them from
+# there, in four steps.
+#
+# 1. *Which crop?* The network is soft on B's crops in the same way. So we let it reconstruct some hundred of them once,
+#    and look for the reconstruction that is most like our new face: like is compared with like.
+
+# %%
+sources = swapper.detail  # made by `collect_detail` when the swapper was opened
+
+
+def to_gray(picture):  # with the mean and the spread that the sources have
+    gray = cv2.cvtColor(cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY).astype(float)
+    return (128 + 40 * (gray - gray.mean()) / gray.std()).clip(0, 255).astype("uint8")
+
+
+gray = to_gray(swapped.new)
+nearest = int(((sources.soft.astype(float) - gray) ** 2).mean(axis=(1, 2)).argmin())
+soft, detail = sources.soft[nearest], sources.of_source(sources.detail, nearest)
+show.pictures([gray, soft, detail], captions=["the new face", "the most similar reconstruction", "that crop's detail"])
+
+# %% [markdown]
+# 2. *What is detail?* What is left of the crop when its blurred self is taken away. The blur is as wide as what the
+#    network can draw, so light, colour and large forms are not in it. (Gray stands for nothing.)
+# 3. *Where does it go?* The two soft pictures are nearly the same, but not quite: the mouth is a little more open here,
+#    the head turned a little further there. **Optical flow** finds for every pixel of the one where it lies in the
+#    other. It works well because both are soft: there is nothing fine to get caught in. The crop's detail is bent in
+#    the same way.
+# 4. *The sum*: the new face, blurred, and the bent detail.
+
+# %%
+flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(gray, soft, None)
+flow = 2 * cv2.resize(cv2.GaussianBlur(flow, (0, 0), 2), (256, 256))  # to 256 pixels, smooth
+y, x = np.mgrid[0:256, 0:256].astype(np.float32)
+bent = cv2.remap(detail, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+light = cv2.GaussianBlur(big.astype(np.float32), (0, 0), 12)
+detailed = (light + bent - 128.0).clip(0, 255).astype("uint8")
+captions = ["the new face, blurred", "detail, bent", "both", "before: the new face"]
+show.pictures([light.astype("uint8"), bent, detailed, big], captions=captions)
+
+# %% [markdown]
+# The library looks for a crop for the eyes, for the mouth and for the rest each by itself; fits the strength of the
+# detail to the contrast of the face; and keeps to a crop from frame to frame until another is clearly better, going
+# over slowly, so that detail does not flicker. Where the two soft pictures differ even after bending, B never did on
+# camera what is asked: there the new face keeps its own, sharpened detail. B's hair is found in the crops, too: where
+# it hangs over her cheek, A's own cheek shows, and not a strip of hair without a beginning or an end.
+
+# %%
+from faceswap_lib.conversion.detail import DetailTransfer
+
+show.source(DetailTransfer.transfer)
+
+# %% [markdown]
+# The other source is **A**: what of the frame is finer than a pixel of the view, grain and pores. Steps of more than 20
+# grey levels are edges, not grain, so they are cut off. With it come A's wrinkles, so it is added only where both faces
+# look alike (`texture_share`): over a shut mouth it would draw A's teeth. It is what to take where B's video is worse
+# than A's.
+
+# %%
+from faceswap_lib.conversion.blend import add_texture
+
 old = cv2.resize(swapped.old, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_CUBIC)
 old = cv2.warpAffine(old, back, size, borderMode=cv2.BORDER_REPLICATE)
 grain = np.clip(frame.astype(float) - old, -20, 20)
 new_in_place = placed.astype("uint8")
 assert np.abs(add_texture(new_in_place, frame, old, 1.0) - (new_in_place + grain)).max() == 0
-grain_here = cv2.warpAffine(grain, resize_matrix(matrix, larger), (PAINT_SIZE, PAINT_SIZE))  # as the view has it
-shown = [big, *((128 + 4 * part).clip(0, 255).astype("uint8") for part in (detail, grain_here))]
-show.pictures(shown, captions=["the new face, enlarged", "detail, four times", "texture, four times"], width=7)
-
-# %%
-show.source(sharpen)
-
-# %%
 show.source(add_texture)
 
 # %%
-texture = 0.0  # A has rims and wrinkles that B has not; try 1
 steps = {
     "mixed only": plain,
     "with colour": ConvertConfig(sharpen=0, detail_transfer="none"),
-    "with detail": ConvertConfig(detail_transfer="none"),
-    "with texture": ConvertConfig(texture=1),
+    "sharpened": ConvertConfig(detail_transfer="none"),
+    "detail of A": ConvertConfig(detail_transfer="original"),
+    "detail of B": ConvertConfig(detail_transfer="wanted"),
 }
 
 
 def paint(face=swapped, onto=frame, **options):
-    return Compositor(ConvertConfig(**{"texture": texture} | options), coverage).paint(onto, face)
+    return Compositor(ConvertConfig(**options), coverage).paint(onto, face)
 
 
 def close_up(picture, reach=1.6):
@@ -824,7 +882,7 @@ outs = {}
 for smoothing in ("none", "rts"):
     out = workspace.root / f"smoothing-{smoothing}.mkv"  # .mkv keeps every pixel
     track_config = TrackConfig(smoothing=smoothing)
-    config = ConvertConfig(texture=texture)
+    config = ConvertConfig()
     options = {"config": config, "output_config": stretch, "track_config": track_config, "overwrite": True}
     convert_video(video, out, swapper, detector, **options)
     outs[f"smoothing {smoothing}"] = out
@@ -907,7 +965,7 @@ import time
 from faceswap_lib.pipeline import convert
 
 swap = workspace.root / "swap.mp4"
-config = ConvertConfig(code_shift=SHIFT, texture=texture)
+config = ConvertConfig(code_shift=SHIFT)
 swap.unlink(missing_ok=True)
 first_pass = swap.with_name(f".{swap.name}.faces")
 options = {"run": RUN, "config": config, "consent": CONSENT}
@@ -1001,7 +1059,7 @@ other_swap = workspace.root / "swap_b2a.mp4"
 from IPython.display import display
 
 if other_video.exists():
-    other_config = ConvertConfig(direction="b2a", code_shift=SHIFT, texture=texture)
+    other_config = ConvertConfig(direction="b2a", code_shift=SHIFT)
     other_way = {"run": RUN, "config": other_config, "consent": CONSENT}
     conversion = convert(other_video, workspace, other_swap, **other_way, overwrite=True)
     before, after = (list(read_frames(path, stop=50, step=10)) for path in (other_video, other_swap))
@@ -1012,7 +1070,8 @@ if other_video.exists():
 # ## What you have learnt
 #
 # - A new face gets into a frame by **one weighted sum**; everything else decides its two ingredients: what the new face
-#   looks like (colour, detail, texture), and the weight (mask, ellipse, border, parts).
+#   looks like (colour, detail), and the weight (mask, ellipse, border, parts).
+# - What networks are too small to draw is **taken from B's own pictures**, led by the flow between two soft ones.
 # - **Identity and expression are traded** against each other, and the share of the way is the knob.
 # - A video is more than its frames: points and colours are **averaged over time**, and a conversion that is interrupted
 #   goes on.
@@ -1021,7 +1080,7 @@ if other_video.exists():
 #
 # - Your own clip of A as `VIDEO`, with longer hair, a hand before the face, another light.
 # - `ConvertConfig(blend="face", colour="none", feather=0.01, sharpen=5)`, to see how much all this was worth.
-# - The same on the command line: `faceswap convert A.mp4 --workspace W --out swap.mp4 --code-shift 0.8 --texture 0`.
+# - The same on the command line: `faceswap convert A.mp4 --workspace W --out swap.mp4 --code-shift 0.8`.
 #   All options are in `faceswap convert --help`.
 #
 # Next: [07 Is it any good?](07_evaluation.ipynb) puts numbers on what you just looked at, and asks what they are worth.

@@ -57,7 +57,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import CONVERSION, make_run
+from faceswap_lib.demo.course import make_run
 from faceswap_lib.devices import has_accelerator
 from faceswap_lib.facesets.consent import require_consent
 from faceswap_lib.pipeline import convert
@@ -71,7 +71,7 @@ swap = workspace.root / "swap.mp4"
 if VIDEO:
     require_consent(workspace, CONSENT, [video])
 if not swap.exists():
-    convert(video, workspace, swap, run=RUN, config=CONVERSION, progress=True)
+    convert(video, workspace, swap, run=RUN, progress=True)
 
 # %% [markdown]
 # ## 1. Why looking is not enough

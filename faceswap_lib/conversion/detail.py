@@ -18,7 +18,7 @@ import numpy as np
 
 from faceswap_lib.conversion.blend import sharpen
 from faceswap_lib.conversion.latent_samples import LatentSample
-from faceswap_lib.faces import FaceCrop, face_mask
+from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.align import (
     CROP_SIZE,
     EYE_DISTANCE,
@@ -56,12 +56,18 @@ ALIKE, UNLIKE, DIFFERENCE_SIGMA = 0.3, 0.6, 4.0
 """Differences of two soft pictures, in standard deviations of a face, up to which they have all their detail in common
 at a place, and from which none; and the blur of the difference in pixels."""
 
+LIFT = 1.3
+"""How much stronger detail is put in than the crop has it: bending, enlarging and the video's own coding take some."""
+
 BETTER = 0.75
 """Share of the cost of the crop in use that another must undercut to take its place: detail that changes from frame to
 frame flickers."""
 
 FADE = 4
 """Frames over which one crop's detail goes over into the next one's."""
+
+FACE_WIDTH, FACE_ABOVE, FACE_BELOW = 0.85, 1.0, 1.1
+"""Half axes of the part of a face whose contrast counts, about the tip of the nose, in eye distances."""
 
 EYES_BELOW, EYES_HALF_AXES = -0.12, (1.0, 0.42)
 """Where the region of the eyes lies: its middle below that of the eyes, its half axes, in eye distances."""
@@ -177,6 +183,8 @@ class DetailTransfer:
 
         Returns:
             (S, S, 3) uint8 RGB, larger and with detail, and (S, S) float32 in [0, 1], how much of it no hair hides.
+
+        Taught in notebooks/06_video_conversion.
         """
         size = sources.detail.shape[1]
         standard = _standardize(new, sources.coverage)
@@ -244,7 +252,7 @@ class DetailTransfer:
             bare = cv2.GaussianBlur(cv2.erode(bare, np.ones((3, 3), np.uint8)), (0, 0), HAIR_SIGMA)
             uncovered = cv2.resize(bare, side, interpolation=cv2.INTER_LINEAR) / np.float32(255)
         flow = cv2.resize(flow, side, interpolation=cv2.INTER_LINEAR) * np.float32(side[0] / FLOW_SIZE)
-        gain = spread / sources.spreads[source % len(sources.spreads)]
+        gain = LIFT * spread / sources.spreads[source % len(sources.spreads)]
         return (_move(detail, flow, cv2.INTER_CUBIC).astype(np.float32) - 128) * gain, likeness, uncovered
 
 
@@ -299,8 +307,11 @@ def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _average_face(size: int, coverage: float) -> np.ndarray:
-    """(size, size) uint8, 255 inside an average face in a view."""
-    return face_mask(_average_points(size, coverage), size, coverage=coverage)
+    """(size, size) uint8, 255 in the middle of an average face in a view, where no hair hangs."""
+    (x, y), unit = _average_points(size, coverage)[2], EYE_DISTANCE * size / coverage
+    columns, rows = _grid(size)
+    height = np.where(rows < y, FACE_ABOVE, FACE_BELOW) * unit
+    return np.where(np.hypot((columns - x) / (FACE_WIDTH * unit), (rows - y) / height) <= 1, 255, 0).astype(np.uint8)
 
 
 @functools.cache

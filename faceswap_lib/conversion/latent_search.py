@@ -2,7 +2,7 @@
 
 Identity alone is easily bought with the picture, so likeness of eyes, mouth and skin to the wanted person's own faces,
 landmarks and identity count together: what ruins one cannot be made good by another. The faces are looked at without
-the original's texture, which would hide what the networks draw.
+transferred detail, which would hide what the networks draw.
 """
 
 import dataclasses

@@ -2,7 +2,6 @@
 
 import pathlib
 
-from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.demo.portraits import PORTRAIT_SIZE
 from faceswap_lib.errors import WorkspaceError
@@ -20,9 +19,6 @@ CLIPS = ("hopper.mp4", "collins.mp4")
 
 STEPS = 600
 """Steps of a training that only has to be looked at."""
-
-CONVERSION = ConvertConfig(code_shift=0.8, detail_transfer="none")
-"""How it is converted: so few steps leave much of A in the codes, and A's finest detail is wrinkles and rims."""
 
 
 def make_clips(

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from faceswap_lib.demo.course import CONVERSION, STEPS, make_clips
+from faceswap_lib.demo.course import STEPS, make_clips
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.pipeline import RunReport, run_all
@@ -49,7 +49,6 @@ def run_demo(
         workspace,
         network_config=network_config,
         train_config=train_config,
-        convert_config=CONVERSION,
         progress=progress,
     )
     write_page(report, TITLE, ABOUT)

@@ -8,7 +8,7 @@ from faceswap_lib.evaluation import motion, points
 from faceswap_lib.evaluation.measure import SIDES, Measurer, mean_of_known
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.retrieval import cosine_similarity, embedding_change, retrieval_rate
-from faceswap_lib.evaluation.verdict import LEAST_LIKENESS
+from faceswap_lib.evaluation.verdict import LEAST
 
 BROKEN_DOWN = ("landmark_error", "expression_error", "sharpness", "face_score", "coverage")
 """Metrics given for classes of frames."""
@@ -88,13 +88,13 @@ def _measure_motion_agreement(measurer: Measurer) -> float:
 
 def _measure_likeness(measurer: Measurer) -> dict[str, float]:
     """In how many frames no region fails, and which person explains the faces better."""
-    regions = np.array([measurer.series[name] for name in LEAST_LIKENESS]).T
+    regions = np.array([measurer.series[name] for name in LEAST]).T
     regions = regions[np.isfinite(regions).all(axis=1)]
     wanted, original = (np.array(measurer.series[f"likeness_to_{who}"]) for who in ("wanted", "original"))
     both = np.isfinite(wanted) & np.isfinite(original)
     values = {}
     if len(regions):
-        values["plausible"] = 100 * float((regions >= list(LEAST_LIKENESS.values())).all(axis=1).mean())
+        values["plausible"] = 100 * float((regions >= list(LEAST.values())).all(axis=1).mean())
     if both.any():
         values["likeness_margin"] = float((wanted - original)[both].mean())
         values["more_like_wanted"] = 100 * float((wanted > original)[both].mean())

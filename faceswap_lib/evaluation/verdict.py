@@ -5,8 +5,10 @@ How the limits were chosen stands in docs/evaluation.md.
 
 import typing
 
-LEAST_LIKENESS = {"eyes_likeness": 0.6, "mouth_likeness": 0.6, "skin_likeness": 0.6}
-"""Likeness to the wanted person's own faces below which a region is none of that person's."""
+from faceswap_lib.faces.likeness import LEAST_LIKENESS, REGIONS
+
+LEAST = {f"{region}_likeness": least for region, least in zip(REGIONS, LEAST_LIKENESS, strict=True)}
+"""By metric, the likeness to the wanted person's own faces below which a region is none of that person's."""
 
 LEAST_PLAUSIBLE = 67.0
 """Percent of the measured frames in which no region fails; a face that breaks in every third frame is no swap."""
@@ -74,9 +76,9 @@ def find_faults(
     faults = []
     for name, text in _REGIONS.items():
         value = values.get(name)
-        if value is not None and value < LEAST_LIKENESS[name]:
+        if value is not None and value < LEAST[name]:
             where = f", least in frame {worst_frames[name]}" if name in worst_frames else ""
-            faults.append(f"{text} ({value:.2f} of 1, at least {LEAST_LIKENESS[name]:.2f}{where})")
+            faults.append(f"{text} ({value:.2f} of 1, at least {LEAST[name]:.2f}{where})")
     plausible = values.get("plausible")
     if not faults and plausible is not None and plausible < LEAST_PLAUSIBLE:
         faults.append(f"only {plausible:.0f} % of the frames look like the wanted person everywhere")
