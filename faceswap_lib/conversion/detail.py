@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.blend import sharpen
+from faceswap_lib.conversion.blend import FAINT, sharpen
 from faceswap_lib.conversion.latent_samples import LatentSample
 from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.align import (
@@ -190,21 +190,26 @@ class DetailTransfer:
         standard = _standardize(new, sources.coverage)
         costs = _costs(_shrink(standard), sources)
         shares = self._choose(costs, track)
-        gray, regions = _to_gray(standard), _region_weights(size, sources.coverage)
+        gray, regions = _to_gray(standard), _region_weights(FLOW_SIZE, sources.coverage)
         _, spread = face_tone(new, _average_face(len(new), sources.coverage))
         enlarged = cv2.resize(new, (size, size), interpolation=cv2.INTER_CUBIC)
         light = _light(enlarged)
-        taken, total, bare = np.zeros_like(light), np.zeros_like(light[..., 0]), np.zeros_like(light[..., 0])
+        result, total, bare = light, np.zeros_like(regions[0]), np.zeros_like(regions[0])
         for source in np.flatnonzero(shares.any(axis=0)):
-            bent, likeness, uncovered = self._bend(gray, sources, int(source), spread)
-            weight = np.tensordot(shares[:, source], regions, 1)
+            flow, likeness, uncovered = self._lead(gray, sources, int(source))
+            weight = np.einsum("r,rij->ij", shares[:, source], regions)
             bare += weight * uncovered
             weight *= likeness
-            taken += cv2.multiply(bent, cv2.merge([weight] * 3))
             total += weight
-        own = cv2.subtract(sharpen(enlarged, sharpness), light, dtype=cv2.CV_32F)
-        own = cv2.multiply(own, cv2.merge([1 - total] * 3))
-        return np.clip(np.round(light + taken + own), 0, 255).astype(np.uint8), bare
+            taken = _move(sources.of_source(sources.detail, source), _enlarge_flow(flow, size)).astype(np.float32) - 128
+            gain = LIFT * spread / sources.spreads[source % len(sources.spreads)]
+            weight = _enlarge(weight, size)
+            result = cv2.add(result, cv2.multiply(taken, cv2.merge([weight * value for value in gain])))
+        left = 1 - total
+        if left.max() > FAINT:
+            own = cv2.subtract(sharpen(enlarged, sharpness), light, dtype=cv2.CV_32F)
+            result = cv2.add(result, cv2.multiply(own, cv2.merge([_enlarge(left, size)] * 3)))
+        return np.clip(np.round(result), 0, 255).astype(np.uint8), _enlarge(bare, size)
 
     def state(self) -> dict[str, np.ndarray]:
         """What is remembered: "detail/N" for track N."""
@@ -236,37 +241,40 @@ class DetailTransfer:
         shares[rows, chosen[:, 1]] += 1 - newest
         return shares
 
-    def _bend(
-        self, gray: np.ndarray, sources: DetailSources, source: int, spread: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | float]:
-        """A crop's detail (S, S, 3) float32 in the face's pose and contrast, where it belongs, and what is no hair."""
-        detail, soft = sources.of_source(sources.detail, source), sources.soft[source]
+    def _lead(
+        self, gray: np.ndarray, sources: DetailSources, source: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | np.float32]:
+        """Optical flow to a crop's soft picture, and how much is alike there and no hair, all at `FLOW_SIZE`."""
+        soft = sources.soft[source]
         flow = cv2.GaussianBlur(self._flow.calc(gray, soft, None), (0, 0), FLOW_SIGMA)
-        apart = cv2.absdiff(_move(soft, flow, cv2.INTER_LINEAR), gray).astype(np.float32) / GRAY_SPREAD
+        apart = cv2.absdiff(_move(soft, flow), gray).astype(np.float32) / GRAY_SPREAD
         likeness = (UNLIKE - cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)) / (UNLIKE - ALIKE)
-        side = detail.shape[1::-1]
-        likeness = cv2.resize(np.clip(likeness, 0, 1), side, interpolation=cv2.INTER_LINEAR)
-        uncovered = np.float32(1)
-        if sources.bare is not None:
-            bare = _move(sources.of_source(sources.bare, source), flow, cv2.INTER_LINEAR)
-            bare = cv2.GaussianBlur(cv2.erode(bare, np.ones((3, 3), np.uint8)), (0, 0), HAIR_SIGMA)
-            uncovered = cv2.resize(bare, side, interpolation=cv2.INTER_LINEAR) / np.float32(255)
-        flow = cv2.resize(flow, side, interpolation=cv2.INTER_LINEAR) * np.float32(side[0] / FLOW_SIZE)
-        gain = LIFT * spread / sources.spreads[source % len(sources.spreads)]
-        return (_move(detail, flow, cv2.INTER_CUBIC).astype(np.float32) - 128) * gain, likeness, uncovered
+        if sources.bare is None:
+            return flow, np.clip(likeness, 0, 1), np.float32(1)
+        bare = cv2.erode(_move(sources.of_source(sources.bare, source), flow), np.ones((3, 3), np.uint8))
+        return flow, np.clip(likeness, 0, 1), cv2.GaussianBlur(bare, (0, 0), HAIR_SIGMA) / np.float32(255)
 
 
-def _move(picture: np.ndarray, flow: np.ndarray, interpolation: int) -> np.ndarray:
+def _move(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """Takes every pixel from where the flow leads."""
     x, y = _grid(len(picture))
-    return cv2.remap(picture, x + flow[..., 0], y + flow[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _enlarge(picture: np.ndarray, size: int) -> np.ndarray:
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def _enlarge_flow(flow: np.ndarray, size: int) -> np.ndarray:
+    return _enlarge(flow, size) * np.float32(size / FLOW_SIZE)
 
 
 def _costs(thumbnail: np.ndarray, sources: DetailSources) -> np.ndarray:
     """(3, 2 N) float32, how unlike each soft picture is to the face in each region, in variances of a face."""
     weights = _cost_weights(sources.coverage)
-    squares = weights @ (thumbnail**2)
-    products = (weights * thumbnail) @ sources.thumbnails.T
+    # einsum: the threads of a matrix product of this size wait for each other while others compute
+    squares = np.einsum("rk,k->r", weights, thumbnail**2)
+    products = np.einsum("rk,mk->rm", weights * thumbnail, sources.thumbnails)
     return np.maximum(squares[:, None] - 2 * products + sources.squares, 1e-6)
 
 
