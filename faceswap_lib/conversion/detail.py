@@ -53,8 +53,8 @@ FLOW_SIGMA = 2.0
 """Pixels over which the flow is smoothed: it bends a face, it does not copy one pixel by pixel."""
 
 ALIKE, UNLIKE, DIFFERENCE_SIGMA = 0.3, 0.6, 4.0
-"""Differences of two soft pictures, in standard deviations of a face, up to which they have all their detail in common
-at a place, and from which none; and the blur of the difference in pixels."""
+"""Differences of two soft pictures, in standard deviations of a face, up to which they have all their detail in
+common at a place, and from which none; and the blur of the difference in pixels."""
 
 LIFT = 1.3
 """How much stronger detail is put in than the crop has it: bending, enlarging and the video's own coding take some."""
@@ -77,6 +77,13 @@ MOUTH_BELOW, MOUTH_HALF_AXES = 0.05, (0.65, 0.42)
 
 SOFTNESS = 0.35
 """Over which share of its half axes a region fades."""
+
+CONTRASTS = (0.7, 1.4)
+"""Contrasts that a crop may be given when the most similar one is looked up."""
+
+FIT_ROUNDS, FIT_NEAR, FACTORS = 4, 0.2, (0.4, 2.5)
+"""How often the contrast of two soft pictures is fitted, the difference at which a pixel counts half, in standard
+deviations of a face, and the factors that are believed."""
 
 HAIRLINE_STEP = 5
 """Of every so many-th crop the end of the forehead is looked at."""
@@ -109,9 +116,10 @@ class DetailSources:
     bare: np.ndarray | None = None
 
     @functools.cached_property
-    def squares(self) -> np.ndarray:
-        """(3, 2 N) float32, the weighted squares of the thumbnails in each region."""
-        return _cost_weights(self.coverage) @ (self.thumbnails.T**2)
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """(3, 2 N) float32 each, the weighted means of the thumbnails and of their squares in each region."""
+        weights = _cost_weights(self.coverage)
+        return weights @ self.thumbnails.T, weights @ (self.thumbnails.T**2)
 
     def of_source(self, pictures: np.ndarray, source: int) -> np.ndarray:
         """Gives what belongs to a soft picture of N pictures (N, S, S, ...), mirrored where that is."""
@@ -139,7 +147,7 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample, size: int)
         soft=np.stack([_to_gray(picture) for picture in soft]),
         thumbnails=np.stack([_shrink(picture) for picture in soft]),
         detail=np.stack([_fine(view) for view in views]),
-        spreads=np.stack([face_tone(view, _average_face(size, coverage))[1] for view in views]),
+        spreads=np.stack([_tone(view, coverage)[1] for view in views]),
         coverage=coverage,
         bare=_find_bare(crops, coverage) if settle_region(swapper.face_region) == "outline" else None,
     )
@@ -191,18 +199,18 @@ class DetailTransfer:
         costs = _costs(_shrink(standard), sources)
         shares = self._choose(costs, track)
         gray, regions = _to_gray(standard), _region_weights(FLOW_SIZE, sources.coverage)
-        _, spread = face_tone(new, _average_face(len(new), sources.coverage))
+        _, spread = _tone(new, sources.coverage)
         enlarged = cv2.resize(new, (size, size), interpolation=cv2.INTER_CUBIC)
         light = _light(enlarged)
         result, total, bare = light, np.zeros_like(regions[0]), np.zeros_like(regions[0])
         for source in np.flatnonzero(shares.any(axis=0)):
-            flow, likeness, uncovered = self._lead(gray, sources, int(source))
+            flow, likeness, uncovered, contrast = self._lead(gray, sources, int(source))
             weight = np.einsum("r,rij->ij", shares[:, source], regions)
             bare += weight * uncovered
             weight *= likeness
             total += weight
             taken = _move(sources.of_source(sources.detail, source), _enlarge_flow(flow, size)).astype(np.float32) - 128
-            gain = LIFT * spread / sources.spreads[source % len(sources.spreads)]
+            gain = LIFT * contrast * spread / sources.spreads[source % len(sources.spreads)]
             weight = _enlarge(weight, size)
             result = cv2.add(result, cv2.multiply(taken, cv2.merge([weight * value for value in gain])))
         left = 1 - total
@@ -243,16 +251,24 @@ class DetailTransfer:
 
     def _lead(
         self, gray: np.ndarray, sources: DetailSources, source: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | np.float32]:
-        """Optical flow to a crop's soft picture, and how much is alike there and no hair, all at `FLOW_SIZE`."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | np.float32, float]:
+        """Finds the way to a crop's soft picture.
+
+        Returns:
+            Optical flow, how much is alike there, how much is no hair, all at `FLOW_SIZE`, and how much stronger the
+            face's contrasts are than those of the soft picture, both in their standard tone.
+        """
         soft = sources.soft[source]
+        contrast, addend = _fit_contrast(soft, gray, sources.coverage)
+        soft = cv2.convertScaleAbs(soft, alpha=contrast, beta=addend)  # flow takes what belongs together for equal
         flow = cv2.GaussianBlur(self._flow.calc(gray, soft, None), (0, 0), FLOW_SIGMA)
         apart = cv2.absdiff(_move(soft, flow), gray).astype(np.float32) / GRAY_SPREAD
         likeness = (UNLIKE - cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)) / (UNLIKE - ALIKE)
         if sources.bare is None:
-            return flow, np.clip(likeness, 0, 1), np.float32(1)
+            return flow, np.clip(likeness, 0, 1), np.float32(1), contrast
         bare = cv2.erode(_move(sources.of_source(sources.bare, source), flow), np.ones((3, 3), np.uint8))
-        return flow, np.clip(likeness, 0, 1), cv2.GaussianBlur(bare, (0, 0), HAIR_SIGMA) / np.float32(255)
+        uncovered = cv2.GaussianBlur(bare, (0, 0), HAIR_SIGMA) / np.float32(255)
+        return flow, np.clip(likeness, 0, 1), uncovered, contrast
 
 
 def _move(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -270,17 +286,48 @@ def _enlarge_flow(flow: np.ndarray, size: int) -> np.ndarray:
 
 
 def _costs(thumbnail: np.ndarray, sources: DetailSources) -> np.ndarray:
-    """(3, 2 N) float32, how unlike each soft picture is to the face in each region, in variances of a face."""
+    """(3, 2 N) float32, what of the face each soft picture does not explain in each region, in variances of a face.
+
+    Up to brightness, and a contrast within `CONTRASTS`: a gaping mouth changes both for the rest of the face.
+    """
     weights = _cost_weights(sources.coverage)
     # einsum: the threads of a matrix product of this size wait for each other while others compute
-    squares = np.einsum("rk,k->r", weights, thumbnail**2)
-    products = np.einsum("rk,mk->rm", weights * thumbnail, sources.thumbnails)
-    return np.maximum(squares[:, None] - 2 * products + sources.squares, 1e-6)
+    mean, square = (np.einsum("rk,k->r", weights, power)[:, None] for power in (thumbnail, thumbnail**2))
+    product = np.einsum("rk,mk->rm", weights * thumbnail, sources.thumbnails)
+    means, squares = sources.moments
+    covariance, variance = product - mean * means, np.maximum(squares - means**2, 1e-6)
+    contrast = np.clip(covariance / variance, *CONTRASTS)
+    return np.maximum(square - mean**2 - 2 * contrast * covariance + contrast**2 * variance, 1e-6)
+
+
+def _tone(picture: np.ndarray, coverage: float) -> np.ndarray:
+    """(2, 3) float32, mean and standard deviation of the channels of a face."""
+    small = cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    return face_tone(small, _average_face(THUMBNAIL, coverage))
+
+
+def _fit_contrast(picture: np.ndarray, other: np.ndarray, coverage: float) -> tuple[float, float]:
+    """Finds factor and addend that make a gray picture another one in most of the face, by weighted least squares.
+
+    Weighted again and again by how near it came, so that a gaping mouth in one of them does not count.
+    """
+    inside = _average_face(THUMBNAIL, coverage) > 0
+    side = (THUMBNAIL, THUMBNAIL)
+    x, y = (cv2.resize(gray, side, interpolation=cv2.INTER_AREA)[inside].astype(float) for gray in (picture, other))
+    factor, addend = 1.0, float(np.median(y) - np.median(x))
+    for _ in range(FIT_ROUNDS):
+        weight = 1 / (1 + ((factor * x + addend - y) / (FIT_NEAR * GRAY_SPREAD)) ** 2)
+        total = weight.sum()
+        middle_x, middle_y = weight @ x / total, weight @ y / total
+        varied = weight @ (x - middle_x) ** 2
+        factor = float(np.clip((weight @ ((x - middle_x) * (y - middle_y))) / max(varied, 1e-6), *FACTORS))
+        addend = middle_y - factor * middle_x
+    return factor, addend
 
 
 def _standardize(picture: np.ndarray, coverage: float) -> np.ndarray:
-    """A view at `FLOW_SIZE`, float32, each channel with mean 0 and variance 1 over an average face."""
-    mean, spread = face_tone(picture, _average_face(len(picture), coverage))
+    """A view at `FLOW_SIZE`, float32, each channel with mean 0 and standard deviation 1 over the face."""
+    mean, spread = _tone(picture, coverage)
     if len(picture) != FLOW_SIZE:
         picture = cv2.resize(picture, (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA)
     return (picture - mean) / spread
