@@ -56,7 +56,7 @@ ALIKE, UNLIKE, DIFFERENCE_SIGMA = 0.3, 0.6, 4.0
 """Differences of two soft pictures, in standard deviations of a face, up to which they have all their detail in
 common at a place, and from which none; and the blur of the difference in pixels."""
 
-LIFT = 1.3
+LIFT = 1.15
 """How much stronger detail is put in than the crop has it: bending, enlarging and the video's own coding take some."""
 
 BETTER = 0.75
@@ -210,9 +210,8 @@ class DetailTransfer:
             weight *= likeness
             total += weight
             taken = _move(sources.of_source(sources.detail, source), _enlarge_flow(flow, size)).astype(np.float32) - 128
-            gain = LIFT * contrast * spread / sources.spreads[source % len(sources.spreads)]
-            weight = _enlarge(weight, size)
-            result = cv2.add(result, cv2.multiply(taken, cv2.merge([weight * value for value in gain])))
+            gain = LIFT * contrast * spread.mean() / sources.spreads[source % len(sources.spreads)].mean()
+            result = cv2.add(result, cv2.multiply(taken, cv2.merge([np.float32(gain) * _enlarge(weight, size)] * 3)))
         left = 1 - total
         if left.max() > FAINT:
             own = cv2.subtract(sharpen(enlarged, sharpness), light, dtype=cv2.CV_32F)
