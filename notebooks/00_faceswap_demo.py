@@ -551,15 +551,15 @@ show.pictures([frames[index] for frames in kept for index in few], columns=4)
 # This is what the demo's clips show; with your own, ask the same questions.
 #
 # - **Whose face is it?** Cover cap and hair with your hands. Eyes, nose and teeth are Collins's. Of the glasses only
-#   the ends are left, outside the mask: decoder B never saw any. The other way round they come along, as pale rings:
+#   the ends are left, outside the mask: decoder B never saw any. The other way round they come along:
 #   decoder A knows no face without them.
 # - **Does it do what A does?** The head's turns, yes, and something of the mouth. A's frown, no: B smiles all through
 #   her clip, so a smile is all that decoder B knows.
-# - **Is it sharp?** No, least of all the eyes: 600 steps are few, and longer trainings are sharper.
-# - **Where does it end?** Look along the jaw and under the cap, where some of Collins's fringe shows. The shape of the
-#   head, the ears and the hair stay A's.
-# - Convert once more with other options: `colour="none"`, `detail_transfer="original"` (look at the glasses), `latent_map="align"` in
-#   place of `code_shift` (06 explains both).
+# - **Is it sharp?** Yes, but not by what was learnt in 600 steps: lashes, teeth and skin are B's own crops, bent to
+#   where the network drew them softly. With `detail_transfer="none"` you see what it draws alone.
+# - **Where does it end?** Look along the jaw and under the cap. The shape of the head, the ears and the hair stay A's.
+# - Convert once more with other options: `detail_transfer="none"`, `colour="none"`, `latent_map="none"` (06 explains
+#   them).
 # - Train longer: `STEPS = 3000` and another `WORKSPACE`, over lunch. Or put your own two clips in: half a minute of one
 #   person each, well lit, from several sides, with the same range of expressions.
 #
