@@ -30,9 +30,9 @@ from faceswap_lib.faces.parts import Part, part_outlines
 REGIONS = ("eyes", "mouth", "skin")
 """The regions, in the order of all arrays; skin is the middle of the face below the brows without eyes and mouth."""
 
-LEAST_LIKENESS = (0.6, 0.6, 0.6)
+LEAST_LIKENESS = (0.7, 0.7, 0.7)
 """Likeness of each region below which it is none of that person's. Other people's clips reach up to 0.68, 0.62 and 0.51
-in the median, none of them more than this in two regions at once; the person's own clips 1.0."""
+in the median; the person's own clips have 1.0 and more."""
 
 SIDE = 144
 """Side in pixels of the gray picture in which faces are compared; the eyes are 39 pixels apart."""
