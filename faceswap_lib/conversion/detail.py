@@ -19,14 +19,7 @@ import numpy as np
 from faceswap_lib.conversion.blend import FAINT, sharpen
 from faceswap_lib.conversion.latent_samples import LatentSample
 from faceswap_lib.faces import FaceCrop
-from faceswap_lib.faces.align import (
-    CROP_SIZE,
-    EYE_DISTANCE,
-    map_points,
-    template_points,
-    view_matrix,
-    warp_frame,
-)
+from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points, template_points, view_matrix, warp_frame
 from faceswap_lib.faces.hair import hair_mask
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.mesh import PRESENT
@@ -36,9 +29,6 @@ from faceswap_lib.faces.tone import NEUTRAL_TONE, face_tone
 
 if typing.TYPE_CHECKING:
     from faceswap_lib.conversion.swapper import GeneratorSwapper
-
-REGIONS = ("eyes", "mouth", "rest")
-"""What is looked up each by itself, in the order of all arrays: eyes with their brows, mouth, and everything else."""
 
 FLOW_SIZE = 128
 """Side in pixels of the gray pictures between which flow is looked for."""
@@ -259,7 +249,7 @@ class DetailTransfer:
         """
         soft = sources.soft[source]
         contrast, addend = _fit_contrast(soft, gray, sources.coverage)
-        soft = cv2.convertScaleAbs(soft, alpha=contrast, beta=addend)  # flow takes what belongs together for equal
+        soft = cv2.addWeighted(soft, contrast, soft, 0, addend)  # flow takes what belongs together for equally bright
         flow = cv2.GaussianBlur(self._flow.calc(gray, soft, None), (0, 0), FLOW_SIGMA)
         apart = cv2.absdiff(_move(soft, flow), gray).astype(np.float32) / GRAY_SPREAD
         likeness = (UNLIKE - cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)) / (UNLIKE - ALIKE)
@@ -370,7 +360,7 @@ def _average_face(size: int, coverage: float) -> np.ndarray:
 
 @functools.cache
 def _region_weights(size: int, coverage: float) -> np.ndarray:
-    """(3, size, size) float32, how much each region counts at each pixel of a view; they add up to 1."""
+    """(3, size, size) float32, how much eyes with brows, mouth, and all else count at each pixel of a view; sum 1."""
     points, unit = _average_points(size, coverage), EYE_DISTANCE * size / coverage
     x, y = _grid(size)
     eyes, mouth = (
