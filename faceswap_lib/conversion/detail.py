@@ -23,7 +23,7 @@ from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points, templa
 from faceswap_lib.faces.hair import hair_mask
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.mesh import PRESENT
-from faceswap_lib.faces.outline import face_outline
+from faceswap_lib.faces.outline import face_outline, outline_mask
 from faceswap_lib.faces.region import measure_hairline, settle_region
 from faceswap_lib.faces.tone import NEUTRAL_TONE, face_tone
 
@@ -93,7 +93,7 @@ class DetailSources:
         soft: (2 N, FLOW_SIZE, FLOW_SIZE) uint8, what the network makes of each crop, gray and in a standard tone.
         thumbnails: (2 N, THUMBNAIL * THUMBNAIL * 3) float32, the same small and in colour.
         detail: (N, S, S, 3) uint8, what is finer than the network draws, in grey levels from 128.
-        bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 0 where hair hides the face, else 255; None where it is not looked for.
+        bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 255 on the face, 0 behind and on hair before it; None without outlines.
         spreads: (N, 3) float32, standard deviation of the channels of each face, to which its detail belongs.
         coverage: Side of the networks' view as a share of the crop's.
     """
@@ -144,16 +144,19 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample, size: int)
 
 
 def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
-    """What of each crop's view no hair hides; see `DetailSources`."""
+    """What of each crop's view is face and no hair before it; see `DetailSources`."""
     meshes, hairline = MeshFinder().find_meshes(crops, eyes=False), measure_hairline(crops[::HAIRLINE_STEP])
     hairline = None if hairline is None else np.array(hairline)
-    hair = [
-        hair_mask(crop.image, mesh, face_outline(crop.image, mesh, hairline))
-        if mesh.presence >= PRESENT
-        else np.zeros(crop.image.shape[:2], np.uint8)
-        for crop, mesh in zip(crops, meshes, strict=True)
-    ]
-    return 255 - np.stack([_cut_view(mask, FLOW_SIZE, coverage) for mask in hair])
+    bare = []
+    for crop, mesh in zip(crops, meshes, strict=True):
+        size = len(crop.image)
+        if mesh.presence < PRESENT:
+            bare.append(np.full((size, size), 255, np.uint8))
+            continue
+        outline = face_outline(crop.image, mesh, hairline)
+        face = outline_mask(outline, size, softness=0.0)
+        bare.append(np.where(hair_mask(crop.image, mesh, outline) > 0, 0, face).astype(np.uint8))
+    return np.stack([_cut_view(mask, FLOW_SIZE, coverage) for mask in bare])
 
 
 def _cut_view(crop: np.ndarray, size: int, coverage: float) -> np.ndarray:
