@@ -13,6 +13,7 @@ from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import FaceCrop, align_face
 from faceswap_lib.faces.align import VIEW_COVERAGE, view_matrix, warp_frame
+from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from tests.conftest import annotated_face
 from tests.videos import psnr
 
@@ -59,6 +60,23 @@ def sources(portraits, views) -> DetailSources:
         codes=np.arange(len(both)), crops=types.SimpleNamespace(read_crops=lambda: crops), motion=None
     )
     return collect_detail(Softener(both), sample, 256)
+
+
+def test_what_is_behind_a_face_is_known_where_outlines_are(portraits):
+    if lack := MeshFinder.missing():
+        pytest.skip(lack)
+    animator, face = PortraitAnimator(portraits[1]), annotated_face(portraits[1])
+    crops = [align_face(animator.render(pose), face) for pose in POSES]
+    both = [cut(crop) for crop in crops] * 2
+    swapper = Softener(both)
+    swapper.face_region = "outline"
+    sample = types.SimpleNamespace(
+        codes=np.arange(len(both)), crops=types.SimpleNamespace(read_crops=lambda: crops), motion=None
+    )
+    bare = collect_detail(swapper, sample, 256).bare
+    assert bare.shape == (len(crops), 128, 128) and bare.dtype == np.uint8
+    assert (bare[:, 50:80, 55:75] == 255).all(), "nose and cheeks"
+    assert (bare[:, :, :8] == 0).all() and (bare[:, 100:, :20] == 0).all(), "hair and wall"
 
 
 def enlarge(picture: np.ndarray) -> np.ndarray:
