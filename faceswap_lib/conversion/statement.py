@@ -20,6 +20,7 @@ UNKNOWN = "?"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPOKEN = ("a face swap by", "face changed in", "new face from", "made from", "no consent is recorded for")
 _SHOWN = {"pair": "the input and the result side by side", "triple": "the input, the result and the mask side by side"}
+_DETAIL = {"wanted": "filmed pictures of the person whose face is put in", "original": "the input"}
 _DIRECTIONS = {"a2b": "a2b (the face of B on A)", "b2a": "b2a (the face of A on B)"}
 
 
@@ -110,9 +111,11 @@ def _describe_training(learnt_from: object) -> list[tuple[str, str]]:
 
 
 def _describe_picture(options: dict) -> list[tuple[str, str]]:
-    """Says whether the pictures have a visible label, and what else they show than the whole result."""
+    """Says whether the pictures have a visible label, whose filmed detail is in them, and what else they show."""
     label = {True: "on every picture", False: "NONE, it was switched off"}.get(_only(options.get("label"), bool))
     rows = [("visible label", label or "not stated")]
+    if detail := _DETAIL.get(str(options.get("detail_transfer"))):
+        rows.append(("fine detail from", detail))
     if shown := _SHOWN.get(str(options.get("show"))):
         rows.append(("pictures show", shown))
     start, end = (_only(options.get(key), int | float) for key in ("start", "end"))
