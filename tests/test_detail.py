@@ -8,13 +8,19 @@ import cv2
 import numpy as np
 import pytest
 
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.composite import Compositor, SwappedFace
 from faceswap_lib.conversion.detail import FADE, DetailSources, DetailTransfer, collect_detail
 from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
-from faceswap_lib.faces import FaceCrop, align_face
+from faceswap_lib.faces import CROP_SIZE, FaceCrop, align_face, crop_from_frame, points_in_crop
 from faceswap_lib.faces.align import VIEW_COVERAGE, view_matrix, warp_frame
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.pipeline import open_swapper
+from faceswap_lib.training import load_run
 from tests.conftest import annotated_face
+from tests.fakes import make_face
 from tests.videos import psnr
 
 POSES = [Pose(), Pose(mouth=0.8), Pose(lids=0.9), Pose(smile=0.8), Pose(gaze_x=0.8, brows=0.6)]
@@ -45,35 +51,39 @@ def cut(crop: FaceCrop) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def views(portraits) -> list[np.ndarray]:
-    """Faces of one portrait, (256, 256, 3) each."""
+def crops(portraits) -> list[FaceCrop]:
+    """Faces of one portrait."""
     animator, face = PortraitAnimator(portraits[1]), annotated_face(portraits[1])
-    return [cut(align_face(animator.render(pose), face)) for pose in POSES]
+    return [align_face(animator.render(pose), face) for pose in POSES]
 
 
 @pytest.fixture(scope="module")
-def sources(portraits, views) -> DetailSources:
-    animator, face = PortraitAnimator(portraits[1]), annotated_face(portraits[1])
-    crops = [align_face(animator.render(pose), face) for pose in POSES]
+def views(crops) -> list[np.ndarray]:
+    """The same as (256, 256, 3) views."""
+    return [cut(crop) for crop in crops]
+
+
+def collect(crops: list[FaceCrop], face_region: str = "ellipse") -> DetailSources:
+    """Takes detail of crops whose reconstructions are soft copies of them."""
+    views = [cut(crop) for crop in crops]
     both = [*views, *(view[:, ::-1] for view in views)]
+    swapper = Softener(both)
+    swapper.face_region = face_region
     sample = types.SimpleNamespace(
         codes=np.arange(len(both)), crops=types.SimpleNamespace(read_crops=lambda: crops), motion=None
     )
-    return collect_detail(Softener(both), sample, 256)
+    return collect_detail(swapper, sample, 256)
 
 
-def test_what_is_behind_a_face_is_known_where_outlines_are(portraits):
+@pytest.fixture(scope="module")
+def sources(crops) -> DetailSources:
+    return collect(crops)
+
+
+def test_what_is_behind_a_face_is_known_where_outlines_are(crops):
     if lack := MeshFinder.missing():
         pytest.skip(lack)
-    animator, face = PortraitAnimator(portraits[1]), annotated_face(portraits[1])
-    crops = [align_face(animator.render(pose), face) for pose in POSES]
-    both = [cut(crop) for crop in crops] * 2
-    swapper = Softener(both)
-    swapper.face_region = "outline"
-    sample = types.SimpleNamespace(
-        codes=np.arange(len(both)), crops=types.SimpleNamespace(read_crops=lambda: crops), motion=None
-    )
-    bare = collect_detail(swapper, sample, 256).bare
+    bare = collect(crops, "outline").bare
     assert bare.shape == (len(crops), 128, 128) and bare.dtype == np.uint8
     assert (bare[:, 50:80, 55:75] == 255).all(), "nose and cheeks"
     assert (bare[:, :, :8] == 0).all() and (bare[:, 100:, :20] == 0).all(), "hair and wall"
@@ -161,3 +171,36 @@ def test_hair_over_the_wanted_persons_face_is_known_where_the_new_face_has_it(vi
     assert share[:, :150].min() > 0.5 and share[100:150, 220:].max() < 0.1, "of a mirrored crop it is on the other side"
     _, share = DetailTransfer().transfer(soften(views[0]), sources)
     assert (share == 1).all()
+
+
+@pytest.mark.parametrize(("blend", "shows"), [("attention", False), ("seamless", False), ("overlay", True)])
+def test_the_original_stays_where_the_wanted_persons_face_is_not_bare(views, sources, blend, shows):
+    """Overlay alone shows whatever the network wrote."""
+    nowhere = dataclasses.replace(sources, bare=np.zeros((len(views), 128, 128), np.uint8))
+    frame, face = np.full((300, 300, 3), 90, np.uint8), make_face(150, 120, 60)
+    matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128, VIEW_COVERAGE)
+    swapped = SwappedFace(
+        old=warp_frame(frame, matrix, 128),
+        new=soften(views[0]),
+        mask=np.ones((128, 128), np.float32),
+        landmarks=points_in_crop(face, matrix),
+        view_from_frame=matrix,
+        detail=nowhere,
+    )
+    config = ConvertConfig(colour="none", blend=blend)
+    assert (Compositor(config, VIEW_COVERAGE).paint(frame, swapped).frame != frame).any() == shows
+    everywhere = dataclasses.replace(swapped, detail=sources)
+    assert (Compositor(config, VIEW_COVERAGE).paint(frame, everywhere).frame != frame).any()
+
+
+def test_a_conversion_opens_the_wanted_persons_crops(tiny_run, tmp_path, caplog):
+    networks, _ = load_run(tiny_run.workspace)
+    plain = ConvertConfig(latent_map="none")
+    opened = open_swapper(networks, tiny_run.workspace, plain)
+    count = len(opened.detail.detail)
+    assert opened.detail.soft.shape == (2 * count, 128, 128) and opened.detail.detail.shape == (count, 256, 256, 3)
+    for other in ("none", "original"):
+        config = dataclasses.replace(plain, detail_transfer=other)
+        assert open_swapper(networks, tiny_run.workspace, config).detail is None
+    assert open_swapper(networks, Workspace(tmp_path), plain).detail is None
+    assert "without detail" in caplog.text

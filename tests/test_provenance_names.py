@@ -64,6 +64,7 @@ def lines_of(facts: dict) -> list[str]:
 def test_verify_prints_what_a_viewer_should_know(tmp_path, capsys, facts):
     learnt_from = {"src": {"video": "anna.mp4", "sha256": "a" * 64}, "dst": {"video": "ben.mov", "sha256": "b" * 64}}
     options = {"label": False, "show": "pair", "start": 2.0, "end": None, "learnt_from": learnt_from}
+    options |= {"detail_transfer": "wanted"}
     people = PeopleCount(seen=(2, 3), swapped=(2, 2))
     out = tmp_path / "swap.mkv"
     out.write_bytes(b"pictures")
@@ -74,6 +75,7 @@ def test_verify_prints_what_a_viewer_should_know(tmp_path, capsys, facts):
     said = capsys.readouterr().out.splitlines()
     for line in (
         "visible label: NONE, it was switched off",
+        "fine detail from: filmed pictures of the person whose face is put in",
         "pictures show: the input and the result side by side",
         "part of the input: from 2.0 s to its end",
         "trained on: A: anna.mp4 (sha256 aaaaaaaaaaaaaaaa...), B: ben.mov (sha256 bbbbbbbbbbbbbbbb...)",

@@ -117,7 +117,8 @@ class Compositor:
         new = face.new if self._config.colour == "none" else self._colours.recolour(face.new, sample, track)
         # 3. Back to the frame.
         enlarged, bare = self._enlarge(new, face, track)
-        shown = shown * bare
+        if self._config.blend != "overlay":  # that shows whatever the network wrote around the face
+            shown = shown * bare
         painted, before = region.place(enlarged, outside=cv2.BORDER_REPLICATE), region.cut(frame)
         if self._config.detail_transfer == "original":
             old = _enlarge(face.old, None, cv2.INTER_CUBIC)
@@ -149,7 +150,7 @@ class Compositor:
         """The new face at `PAINT_SIZE` (S), in its place and with detail.
 
         Returns:
-            (S, S, 3) uint8, and (S, S) float32 in [0, 1], how much of it no hair of the wanted person hides.
+            (S, S, 3) uint8, and (S, S) float32 in [0, 1], how much of it is the wanted person's bare face.
         """
         sharpness = self._config.sharpen
         if self._config.detail_transfer != "wanted" or face.detail is None:

@@ -3,7 +3,7 @@
 A network's face is soft, but the same network's reconstruction of a crop is soft in the same way. So for the eyes, the
 mouth and the rest of a new face the crop is looked up whose reconstruction is most like it; dense optical flow between
 the two soft pictures says how to bend the crop; and everything finer than the network draws comes from the bent crop.
-Light, colour, pose and expression stay the new face's. Where the two soft pictures differ even so, the person never
+Light, color, pose and expression stay the new face's. Where the two soft pictures differ even so, the person never
 did on camera what is asked, and the new face keeps its own detail.
 Source: optical flow of Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016, in OpenCV.
 """
@@ -22,9 +22,10 @@ from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points, template_points, view_matrix, warp_frame
 from faceswap_lib.faces.hair import hair_mask
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.masks import middle_of_face
 from faceswap_lib.faces.mesh import PRESENT
 from faceswap_lib.faces.outline import face_outline, outline_mask
-from faceswap_lib.faces.region import measure_hairline, settle_region
+from faceswap_lib.faces.region import median_hairline, settle_region
 from faceswap_lib.faces.tone import NEUTRAL_TONE, face_tone
 
 if typing.TYPE_CHECKING:
@@ -56,8 +57,8 @@ frame flickers."""
 FADE = 4
 """Frames over which one crop's detail goes over into the next one's."""
 
-FACE_WIDTH, FACE_ABOVE, FACE_BELOW = 0.85, 1.0, 1.1
-"""Half axes of the part of a face whose contrast counts, about the tip of the nose, in eye distances."""
+MIDDLE = (0.85, 1.0, 1.1)
+"""Half axes of the part of a face whose contrast counts; see `masks.middle_of_face`."""
 
 EYES_BELOW, EYES_HALF_AXES = -0.12, (1.0, 0.42)
 """Where the region of the eyes lies: its middle below that of the eyes, its half axes, in eye distances."""
@@ -82,7 +83,7 @@ HAIR_SIGMA = 2.0
 """Pixels over which a face ends at hair in front of it, at `FLOW_SIZE`."""
 
 GRAY_SPREAD = 40.0
-"""Grey levels of a face's standard deviation in the pictures between which flow is looked for."""
+"""Gray levels of a face's standard deviation in the pictures between which flow is looked for."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,8 +92,8 @@ class DetailSources:
 
     Attributes:
         soft: (2 N, FLOW_SIZE, FLOW_SIZE) uint8, what the network makes of each crop, gray and in a standard tone.
-        thumbnails: (2 N, THUMBNAIL * THUMBNAIL * 3) float32, the same small and in colour.
-        detail: (N, S, S, 3) uint8, what is finer than the network draws, in grey levels from 128.
+        thumbnails: (2 N, THUMBNAIL * THUMBNAIL * 3) float32, the same small and in color.
+        detail: (N, S, S, 3) uint8, what is finer than the network draws, in gray levels from 128.
         bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 255 on the face, 0 behind and on hair before it; None without outlines.
         spreads: (N, 3) float32, standard deviation of the channels of each face, to which its detail belongs.
         coverage: Side of the networks' view as a share of the crop's.
@@ -130,7 +131,7 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample, size: int)
     """
     plain, coverage = swapper.with_latent_map(None), swapper.coverage
     _, written = plain.decode(sample.codes, np.repeat(NEUTRAL_TONE[None], len(sample.codes), axis=0))
-    soft = [_standardize(picture, coverage) for picture in written]
+    soft = [_standardize(picture, coverage)[0] for picture in written]
     crops = sample.crops.read_crops()
     views = [_cut_view(crop.image, size, coverage) for crop in crops]
     return DetailSources(
@@ -145,7 +146,8 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample, size: int)
 
 def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
     """What of each crop's view is face and no hair before it; see `DetailSources`."""
-    meshes, hairline = MeshFinder().find_meshes(crops, eyes=False), measure_hairline(crops[::HAIRLINE_STEP])
+    meshes = MeshFinder().find_meshes(crops, eyes=False)
+    hairline = median_hairline(crops[::HAIRLINE_STEP], meshes[::HAIRLINE_STEP])
     hairline = None if hairline is None else np.array(hairline)
     bare = []
     for crop, mesh in zip(crops, meshes, strict=True):
@@ -177,22 +179,22 @@ class DetailTransfer:
         """Gives a new face detail.
 
         Args:
-            new: (R, R, 3) uint8 RGB, the face as the network wrote it, in whatever colours.
+            new: (R, R, 3) uint8 RGB, the face as the network wrote it, in whatever colors.
             sources: The wanted person's crops.
             track: Number of the face's track, along which crops are kept; None for a face by itself.
             sharpness: How much the face's own detail is lifted where no crop has the right one; see `blend.sharpen`.
 
         Returns:
-            (S, S, 3) uint8 RGB, larger and with detail, and (S, S) float32 in [0, 1], how much of it no hair hides.
+            (S, S, 3) uint8 RGB, larger and with detail, and (S, S) float32 in [0, 1], how much of it is the person's
+            face: no hair before it, nothing behind it; 1 where that is not known.
 
         Taught in notebooks/06_video_conversion.
         """
         size = sources.detail.shape[1]
-        standard = _standardize(new, sources.coverage)
+        standard, spread = _standardize(new, sources.coverage)
         costs = _costs(_shrink(standard), sources)
         shares = self._choose(costs, track)
         gray, regions = _to_gray(standard), _region_weights(FLOW_SIZE, sources.coverage)
-        _, spread = _tone(new, sources.coverage)
         enlarged = cv2.resize(new, (size, size), interpolation=cv2.INTER_CUBIC)
         light = _light(enlarged)
         result, total, bare = light, np.zeros_like(regions[0]), np.zeros_like(regions[0])
@@ -247,8 +249,8 @@ class DetailTransfer:
         """Finds the way to a crop's soft picture.
 
         Returns:
-            Optical flow, how much is alike there, how much is no hair, all at `FLOW_SIZE`, and how much stronger the
-            face's contrasts are than those of the soft picture, both in their standard tone.
+            Optical flow, how much is alike there, how much of it is the bare face, all at `FLOW_SIZE`, and how much
+            stronger the face's contrasts are than those of the soft picture, both in their standard tone.
         """
         soft = sources.soft[source]
         contrast, addend = _fit_contrast(soft, gray, sources.coverage)
@@ -317,12 +319,12 @@ def _fit_contrast(picture: np.ndarray, other: np.ndarray, coverage: float) -> tu
     return factor, addend
 
 
-def _standardize(picture: np.ndarray, coverage: float) -> np.ndarray:
-    """A view at `FLOW_SIZE`, float32, each channel with mean 0 and standard deviation 1 over the face."""
+def _standardize(picture: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
+    """A view at `FLOW_SIZE`, float32, each channel with mean 0 and deviation 1 over the face; and the deviations."""
     mean, spread = _tone(picture, coverage)
     if len(picture) != FLOW_SIZE:
         picture = cv2.resize(picture, (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA)
-    return (picture - mean) / spread
+    return (picture - mean) / spread, spread
 
 
 def _to_gray(standard: np.ndarray) -> np.ndarray:
@@ -342,7 +344,7 @@ def _light(picture: np.ndarray) -> np.ndarray:
 
 
 def _fine(picture: np.ndarray) -> np.ndarray:
-    """What is finer than a network draws, (S, S, 3) uint8 in grey levels from 128."""
+    """What is finer than a network draws, (S, S, 3) uint8 in gray levels from 128."""
     return np.clip(np.round(128 + (picture - _light(picture))), 0, 255).astype(np.uint8)
 
 
@@ -355,10 +357,7 @@ def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
 @functools.cache
 def _average_face(size: int, coverage: float) -> np.ndarray:
     """(size, size) uint8, 255 in the middle of an average face in a view, where no hair hangs."""
-    (x, y), unit = _average_points(size, coverage)[2], EYE_DISTANCE * size / coverage
-    columns, rows = _grid(size)
-    height = np.where(rows < y, FACE_ABOVE, FACE_BELOW) * unit
-    return np.where(np.hypot((columns - x) / (FACE_WIDTH * unit), (rows - y) / height) <= 1, 255, 0).astype(np.uint8)
+    return np.where(middle_of_face(size, MIDDLE, coverage=coverage), 255, 0).astype(np.uint8)
 
 
 @functools.cache

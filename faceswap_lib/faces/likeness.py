@@ -9,7 +9,6 @@ real as any: likeness says nothing about motion.
 """
 
 import dataclasses
-import functools
 import typing
 from collections.abc import Sequence
 
@@ -25,6 +24,7 @@ from faceswap_lib.faces.align import (
     warp_frame,
 )
 from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.faces.masks import middle_of_face
 from faceswap_lib.faces.parts import Part, part_outlines
 
 REGIONS = ("eyes", "mouth", "skin")
@@ -73,9 +73,9 @@ FLOW_SIGMA = 3.0
 BROW_HEIGHT = 0.42
 """Eye distances above the eyes at which the skin ends: hair, a cap or a hand lie over the forehead."""
 
-MIDDLE_WIDTH, MIDDLE_ABOVE, MIDDLE_BELOW = 0.75, 1.1, 1.3
-"""Half axes of the middle of the face, about the tip of an average nose, in eye distances: how far it reaches to either
-side, up and down. Hair may hang over what is further out, or not hang there in the swap."""
+MIDDLE = (0.75, 1.1, 1.3)
+"""Half axes of the middle of the face; see `masks.middle_of_face`. Hair may hang over what is further out, or not hang
+there in the swap."""
 
 ELLIPSE_SHARE = 0.85
 """Share of the face's ellipse that is skin where five points are known: a turned head does not fill it."""
@@ -276,19 +276,10 @@ def _view(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndar
         centre = outline.mean(axis=0)
         face = _fill([centre + ELLIPSE_SHARE * (outline - centre)])
     face[: _brow_line(points)] = False
-    face &= _middle()
+    face &= middle_of_face(SIDE, MIDDLE)
     inside = gray[face | eyes | mouth]
     gray = (gray - inside.mean()) / max(1.0, inside.std()) if inside.size else gray * 0
     return gray, np.stack([eyes, mouth, face & ~eyes & ~mouth])
-
-
-@functools.cache
-def _middle() -> np.ndarray:
-    """(SIDE, SIDE) bool, the middle of an average face."""
-    unit, (x, y) = EYE_DISTANCE * SIDE, template_points(SIDE)[2]
-    rows, columns = np.mgrid[0:SIDE, 0:SIDE]
-    height = np.where(rows < y, MIDDLE_ABOVE, MIDDLE_BELOW) * unit
-    return np.hypot((columns - x) / (MIDDLE_WIDTH * unit), (rows - y) / height) <= 1
 
 
 def _brow_line(points: np.ndarray) -> int:

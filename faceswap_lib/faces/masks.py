@@ -8,7 +8,7 @@ distances of the template, so a mask is the same share of a crop of any side. Ma
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import EYE_DISTANCE, five_points
+from faceswap_lib.faces.align import EYE_DISTANCE, five_points, template_points
 from faceswap_lib.faces.parts import (
     EYE_HALF_AXES,
     FACE_CENTRE_BELOW_EYES,
@@ -49,6 +49,25 @@ def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.n
     for centre in landmarks[:2]:
         _draw_ellipse(canvas, centre, EYE_HALF_AXES, unit, _roll(landmarks))
     return _soften(canvas, 0.08 * unit)
+
+
+def middle_of_face(size: int, half_axes: tuple[float, float, float], *, coverage: float = 1.0) -> np.ndarray:
+    """Draws the middle of an aligned face, about the tip of an average nose, as two halves of ellipses.
+
+    Args:
+        size: Side of the picture in pixels.
+        half_axes: How far it reaches to either side, up and down, in eye distances.
+        coverage: As in `eye_mask`.
+
+    Returns:
+        (size, size) bool.
+    """
+    wide, above, below = half_axes
+    unit = EYE_DISTANCE * size / coverage
+    x, y = (template_points(size)[2] - (size - 1) / 2) / coverage + (size - 1) / 2
+    rows, columns = np.mgrid[0:size, 0:size]
+    height = np.where(rows < y, above, below) * unit
+    return np.hypot((columns - x) / (wide * unit), (rows - y) / height) <= 1
 
 
 def mouth_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.ndarray:

@@ -12,7 +12,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
-from faceswap_lib.faces.mesh import PRESENT
+from faceswap_lib.faces.mesh import PRESENT, FaceMesh
 from faceswap_lib.faces.outline import face_outline, find_hairline, outline_mask
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,12 @@ def measure_hairline(crops: Sequence[FaceCrop]) -> Hairline | None:
     Raises:
         InputError: If MediaPipe's networks do not run here.
     """
-    pairs = zip(crops, MeshFinder().find_meshes(crops, eyes=False), strict=True)
+    return median_hairline(crops, MeshFinder().find_meshes(crops, eyes=False))
+
+
+def median_hairline(crops: Sequence[FaceCrop], meshes: Sequence[FaceMesh]) -> Hairline | None:
+    """Measures where a person's forehead ends as `measure_hairline` does, by meshes that are known already."""
+    pairs = zip(crops, meshes, strict=True)
     found = [find_hairline(crop.image, mesh) for crop, mesh in pairs if mesh.presence >= PRESENT]
     return tuple(np.median(found, axis=0).tolist()) if found else None
 
