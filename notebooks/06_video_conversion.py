@@ -152,7 +152,7 @@ from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.pipeline import open_swapper
 
-swapper = open_swapper(networks, workspace, ConvertConfig(code_shift=SHIFT))
+swapper = open_swapper(networks, workspace, ConvertConfig(code_shift=SHIFT, contrast=0))  # contrast: section 3
 (swapped,) = swap_faces([(frame, face)], swapper)
 levels, mask_apart = (4, 2e-2) if has_accelerator() else (1, 1e-3)
 assert np.allclose(swapped.new, new, atol=levels) and np.allclose(swapped.mask, mask, atol=mask_apart)
@@ -453,6 +453,58 @@ only_mean = (blueish + means[1] - means[0]).clip(0, 255).astype("uint8")
 both = match_colours("adain", blueish, view, cv2.resize(sample.weights, (side, side)))
 # The skin is right, but weak light has little contrast, and moving the mean gives none back: black has become brown.
 show.pictures([blueish, only_mean, both, view], captions=["new", "mean only", "adain", "old"])
+
+# %% [markdown]
+# ### Contrast: whose?
+#
+# Both the tone and the match give B's face the *spread* that A's has. That is only half right. A spread comes from the
+# light, which should be A's, and from the person: dark lashes and brows on light skin are B's own. If A has pale brows
+# in flat light, B's eyes turn milky; if A has black ones in hard light, B looks like a drawing. A picture does not tell
+# how much is light and how much is person, so we meet in the middle.
+#
+# Contrast is the spread of a face's brightness as a share of its mean, so it is the same in dim and in bright light. We
+# take the middle of the face only, where no hair hangs, and the median over some crops: of B as she was filmed, and of
+# A's crops with the new face. Between the two we go **by ratio**: half way from 1 to 4 is 2, not 2.5, since four times
+# and a quarter should be equally far from once.
+
+# %%
+from faceswap_lib.conversion.contrast import MIDDLE, SAMPLED, fit_contrast
+from faceswap_lib.faces.masks import middle_of_face
+
+filmed = [Faceset.open(workspace, name) for name in ("src", "dst")]
+
+
+def views_of(faceset):
+    stored, region = networks.config.stored_size, networks.config.face_region
+    return faceset.sample(SAMPLED).load(stored, face_region=region).views(side)
+
+
+middle = middle_of_face(side, MIDDLE, coverage=coverage)
+
+
+def contrast_of(views):
+    bright = np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY)[middle] for one in views]).astype("float32")
+    return np.median(bright.std(axis=1) / bright.mean(axis=1))
+
+
+(views_a, faces_a), (views_b, _) = (views_of(one) for one in filmed)
+_, faces_new = swapper.swap(views_a, faces_a)
+contrasts = [contrast_of(views) for views in (views_a, faces_new, views_b)]
+factor = (contrasts[2] / contrasts[1]) ** 0.5
+print("A {:.3f}, the new face {:.3f}, B {:.3f}".format(*contrasts), f"so times {factor:.2f}")
+assert np.isclose(factor, fit_contrast(swapper, networks.config, *filmed, 0.5), rtol=1e-3)
+
+# %% [markdown]
+# The library multiplies the spread of the tone by it, before the match. To the left A's contrast, to the right B's:
+
+# %%
+shares = [0, 0.5, 1]
+looks = []
+for share in shares:
+    stronger = swapper.with_contrast(fit_contrast(swapper, networks.config, *filmed, share) if share else 1.0)
+    looks.append(close_up(paint(swap_faces([(frame, face)], stronger)[0]).frame))
+show.pictures(looks, captions=[f"contrast={share}" for share in shares])
+show.source(fit_contrast)
 
 # %% [markdown]
 # ## 4. Borders

@@ -31,6 +31,11 @@ Region = Annotated[
     ),
 ]
 RunName = Annotated[str, Doc("name of the training run")]
+InitFrom = Annotated[
+    str | None,
+    Doc("begin a new run with the networks of another: the folder of a run, a workspace, or a run's name"),
+    tyro.conf.arg(metavar="RUN"),
+]
 Overwrite = Annotated[bool, Doc("replace what is already there"), tyro.conf.arg(name="overwrite")]
 
 

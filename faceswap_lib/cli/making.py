@@ -14,6 +14,7 @@ from faceswap_lib.cli.common import (
     Coverage,
     Flat,
     Folder,
+    InitFrom,
     Overwrite,
     PresetName,
     Project,
@@ -76,6 +77,7 @@ class Run:
     coverage: Coverage = None
     face_region: Region = None
     run: RunName = "default"
+    init_from: InitFrom = None
     training: Flat[TrainConfig] = TrainConfig()
     keeping: Flat[RunConfig] = RunConfig()
     conversion: Flat[ConvertConfig] = ConvertConfig()
@@ -110,6 +112,7 @@ class Run:
             overwrite=self.overwrite,
             consent=self.consent,
             progress=True,
+            init_from=self.init_from,
         )
         tell_run(report)
 
@@ -157,6 +160,7 @@ class Train:
     coverage: Coverage = None
     face_region: Region = None
     run: RunName = "default"
+    init_from: InitFrom = None
     training: Flat[TrainConfig] = TrainConfig()
     keeping: Flat[RunConfig] = RunConfig()
     estimate: Annotated[bool, Doc("only say what it will cost here, from a few steps; writes nothing")] = False
@@ -188,6 +192,7 @@ class Train:
             config=self.training,
             run_config=self.keeping,
             progress=True,
+            init_from=self.init_from,
         )
         return print_training(report)
 

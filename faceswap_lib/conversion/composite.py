@@ -5,8 +5,9 @@ import dataclasses
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.blend import CLONE_BORDER, Region, add_texture, clone, mix, sharpen, texture_share
-from faceswap_lib.conversion.colour import find_match
+from faceswap_lib.conversion.blend import CLONE_BORDER, FAINT, Region, add_texture, clone, mix, sharpen, texture_share
+from faceswap_lib.conversion.brows import cover_brows
+from faceswap_lib.conversion.colour import find_match, to_picture
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.detail import DetailSources, DetailTransfer
 from faceswap_lib.conversion.parts import draw_shown
@@ -37,6 +38,7 @@ class SwappedFace:
         view_from_frame: (2, 3) matrix.
         parts: (68, 2) x, y in pixels of the view, where 68 points are known.
         outline: (N, 2) x, y in pixels of the view, the face's outline; None for the ellipse.
+        brows: (2, 5, 2) like it, a line along either eyebrow; None where they are not known.
         view_from_new: (2, 3) matrix from pixels of the new face to those of the view where it is shown; None shows it
             where the network wrote it.
         detail: The wanted person's crops to take detail from; None where there are none.
@@ -49,6 +51,7 @@ class SwappedFace:
     view_from_frame: np.ndarray
     parts: np.ndarray | None = None
     outline: np.ndarray | None = None
+    brows: np.ndarray | None = None
     view_from_new: np.ndarray | None = None
     detail: DetailSources | None = None
 
@@ -109,16 +112,21 @@ class Compositor:
         weight = wanted * shown
         frame_from_paint = invert_affine(resize_matrix(face.view_from_frame, larger))
         middle = (face.landmarks.mean(0) + 0.5) * larger - 0.5
-        region = Region.around(weight, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
+        skin, zone = self._cover_brows(face)
+        region = np.maximum(weight, zone) if zone is not None else weight
+        region = Region.around(region, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
         result = frame.copy()
         if region.empty:
             return Painted(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
         # 2. The old face's colours, at the size at which both have the same detail.
         new = face.new if self._config.colour == "none" else self._colours.recolour(face.new, sample, track)
-        # 3. Back to the frame.
         enlarged, bare = self._enlarge(new, face, track)
         if self._config.blend != "overlay":  # that shows whatever the network wrote around the face
             shown = shown * bare
+        weight = wanted * shown
+        if zone is not None:
+            enlarged, weight = _show_below(enlarged, weight, skin, zone)
+        # 3. Back to the frame.
         painted, before = region.place(enlarged, outside=cv2.BORDER_REPLICATE), region.cut(frame)
         if self._config.detail_transfer == "original":
             old = _enlarge(face.old, None, cv2.INTER_CUBIC)
@@ -133,7 +141,7 @@ class Compositor:
             painted = clone(before, np.clip(painted, 0, 255).astype(np.uint8), inside)
             share = region.place(wanted, outside=cv2.BORDER_REPLICATE) * inside
         else:
-            share = region.place(wanted * shown, outside=cv2.BORDER_CONSTANT)
+            share = region.place(weight, outside=cv2.BORDER_CONSTANT)
         region.cut(result)[...] = mix(before, painted, share)
         return Painted(frame=result, weight=share, corner=(region.left, region.top))
 
@@ -166,6 +174,16 @@ class Compositor:
             cv2.warpAffine(picture, matrix, side, borderMode=cv2.BORDER_REPLICATE) for picture in (detailed, bare)
         )
         return detailed, bare
+
+    def _cover_brows(self, face: SwappedFace) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+        """Skin for the original's brows where the new face may leave them bare, both at `PAINT_SIZE`; None for none."""
+        if self._config.blend not in ("attention", "face") or "face" not in self._config.parts:
+            return None, None
+        if face.brows is None or face.outline is None:
+            return None, None
+        found = cover_brows(face.old, face.brows, face.outline, self._coverage)
+        skin, zone = (_enlarge(picture, None, cv2.INTER_LINEAR) for picture in found)
+        return skin, zone * self._window
 
     def _shares(self, face: SwappedFace, larger: float) -> tuple[np.ndarray, np.ndarray]:
         """Where the network wants the new face and where it may show, both (S, S) float32 at `PAINT_SIZE`."""
@@ -203,6 +221,22 @@ def _enlarge(picture: np.ndarray, view_from_picture: np.ndarray | None, interpol
         return cv2.resize(picture, side, interpolation=interpolation)
     matrix = resize_matrix(view_from_picture, PAINT_SIZE / len(picture))
     return cv2.warpAffine(picture, matrix, side, flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _show_below(
+    picture: np.ndarray, weight: np.ndarray, other: np.ndarray, share: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shows another picture in part of what a first one leaves bare.
+
+    Returns:
+        Both in one, (S, S, 3) uint8, and how far it shows, (S, S) float32.
+    """
+    share = share * (1 - weight)
+    if share.max() < FAINT:
+        return picture, weight
+    total = weight + share
+    part = (share / np.maximum(total, FAINT))[..., None]
+    return to_picture(picture + part * (other.astype(np.float32) - picture)), total
 
 
 def _scale_about(frame_from_view: np.ndarray, middle: np.ndarray, factor: float) -> np.ndarray:

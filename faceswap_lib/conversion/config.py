@@ -71,6 +71,13 @@ class ConvertConfig:
             "measured on the sample on which latent maps are compared; none leaves it where the networks write it"
         ),
     ] = "auto"
+    contrast: Annotated[
+        float,
+        Doc(
+            "whose contrast the new face has: 0 that of the original's tone, 1 what the wanted person was filmed with, "
+            "between them by ratio"
+        ),
+    ] = 0.5
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
     sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 3.0
     detail_transfer: Annotated[
@@ -93,6 +100,7 @@ class ConvertConfig:
         check_range("colour_steady", self.colour_steady, 0, 1000)
         check_range("erode", self.erode, -0.5, 0.5)
         check_range("face_scale", self.face_scale, 0.8, 1.2)
+        check_range("contrast", self.contrast, 0, 1)
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
         check_range("swap_batch", self.swap_batch, 1, 1024)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.conversion.blend import FAINT, sharpen
+from faceswap_lib.conversion.contrast import MIDDLE
 from faceswap_lib.conversion.latent_samples import LatentSample
 from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points, template_points, view_matrix, warp_frame
@@ -56,9 +57,6 @@ frame flickers."""
 
 FADE = 4
 """Frames over which one crop's detail goes over into the next one's."""
-
-MIDDLE = (0.85, 1.0, 1.1)
-"""Half axes of the part of a face whose contrast counts; see `masks.middle_of_face`."""
 
 EYES_BELOW, EYES_HALF_AXES = -0.12, (1.0, 0.42)
 """Where the region of the eyes lies: its middle below that of the eyes, its half axes, in eye distances."""
@@ -115,7 +113,7 @@ class DetailSources:
     def of_source(self, pictures: np.ndarray, source: int) -> np.ndarray:
         """Gives what belongs to a soft picture of N pictures (N, S, S, ...), mirrored where that is."""
         count = len(self.detail)
-        return pictures[source] if source < count else np.ascontiguousarray(pictures[source - count][:, ::-1])
+        return pictures[source] if source < count else cv2.flip(pictures[source - count], 1)
 
 
 def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample, size: int) -> DetailSources:

@@ -29,7 +29,7 @@ from faceswap_lib.faces import (
 )
 from faceswap_lib.faces.align import invert_affine, map_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
-from faceswap_lib.faces.region import FaceRegion, open_outline_finder, region_mask
+from faceswap_lib.faces.region import Contours, FaceRegion, open_outline_finder, region_mask
 from faceswap_lib.media import read_timed_frames
 
 MEMORY = 2**26
@@ -126,12 +126,13 @@ def swap_faces(
     matrices = [view_matrix(crop_from_frame(face), CROP_SIZE, size, coverage) for _, face in faces]
     points = [points_in_crop(face, matrix) for (_, face), matrix in zip(faces, matrices, strict=True)]
     views = np.stack([warp_frame(frame, matrix, size) for (frame, _), matrix in zip(faces, matrices, strict=True)])
-    outlines = _find_outlines(faces, matrices, swapper)
+    contours = _find_contours(faces, matrices, swapper)
+    outlines = [None if found is None else found.outline for found in contours]
     regions = [region_mask(*one, size, coverage=coverage) for one in zip(points, outlines, strict=True)]
     masks, new = swapper.swap(views, np.stack(regions))
     parts = [_find_parts(frame, face, matrix, finder) for (frame, face), matrix in zip(faces, matrices, strict=True)]
     placement, detail = getattr(swapper, "view_from_new", None), getattr(swapper, "detail", None)
-    rows = zip(views, new, masks, points, matrices, parts, outlines, strict=True)
+    rows = zip(views, new, masks, points, matrices, parts, contours, strict=True)
     return [
         SwappedFace(
             old=view,
@@ -140,11 +141,12 @@ def swap_faces(
             landmarks=five,
             view_from_frame=matrix,
             parts=found,
-            outline=outline,
+            outline=None if lines is None else lines.outline,
+            brows=None if lines is None else lines.brows,
             view_from_new=placement,
             detail=detail,
         )
-        for view, face, mask, five, matrix, found, outline in rows
+        for view, face, mask, five, matrix, found, lines in rows
     ]
 
 
@@ -246,18 +248,22 @@ def region_of(swapper: FaceSwapper) -> FaceRegion:
     return getattr(swapper, "face_region", "ellipse")
 
 
-def _find_outlines(
+def _find_contours(
     faces: typing.Sequence[tuple[np.ndarray, Face]], matrices: list[np.ndarray], swapper: FaceSwapper
-) -> list[np.ndarray | None]:
-    """The outline of each face in pixels of its view; None for the ellipse."""
+) -> list[Contours | None]:
+    """The contours of each face in pixels of its view; None for the ellipse."""
     finder = open_outline_finder(region_of(swapper), getattr(swapper, "hairline", None))
     if finder is None:
         return [None] * len(faces)
     crops = [align_face(frame, face) for frame, face in faces]
-    return [
-        None if outline is None else map_points(matrix, map_points(invert_affine(crop.crop_from_frame), outline))
-        for outline, crop, matrix in zip(finder.find(crops), crops, matrices, strict=True)
-    ]
+    contours: list[Contours | None] = []
+    for found, crop, matrix in zip(finder.find_contours(crops), crops, matrices, strict=True):
+        if found is not None:
+            frame_from_crop = invert_affine(crop.crop_from_frame)
+            moved = [map_points(matrix, map_points(frame_from_crop, line.reshape(-1, 2))) for line in found]
+            found = Contours(moved[0], moved[1].reshape(found.brows.shape))
+        contours.append(found)
+    return contours
 
 
 def _note(shot: Shot, result: np.ndarray, *, is_sampled: bool) -> None:

@@ -69,6 +69,7 @@ class GeneratorSwapper(abc.ABC):
         self.view_from_new: np.ndarray | None = None
         self.hairline: Hairline | None = None
         self.detail: DetailSources | None = None
+        self._contrast = 1.0
 
     def with_latent_map(self, latent_map: LatentMap | None) -> Self:
         """Gives the same generator with another map of its latent codes; no network is built again."""
@@ -86,6 +87,15 @@ class GeneratorSwapper(abc.ABC):
         """Gives the same generator for a person whose forehead ends there; see `FaceSwapper`."""
         other = copy.copy(self)
         other.hairline = hairline
+        return other
+
+    def with_contrast(self, factor: float) -> Self:
+        """Gives the same generator, whose faces have that many times the contrast of the tone they are written in.
+
+        Networks that see the whole picture write their own tones, and are left as they are.
+        """
+        other = copy.copy(self)
+        other._contrast = factor if self._view == "face" else 1.0
         return other
 
     def with_detail(self, detail: DetailSources | None) -> Self:
@@ -116,7 +126,7 @@ class GeneratorSwapper(abc.ABC):
         """Decodes latent codes, after the latent map; returns masks and faces as `FaceSwapper.swap`."""
         mapped = codes if self._latent_map is None else self._latent_map(codes)
         masks, raw = self._decode(mapped)
-        return masks, to_pixels(raw, tones)
+        return masks, to_pixels(raw, tones * np.array([[1.0], [self._contrast]], np.float32))
 
     @abc.abstractmethod
     def _encode(self, seen: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh
+from faceswap_lib.faces.mesh_topology import IBUG_68
 from faceswap_lib.faces.outline import face_outline, find_hairline, outline_mask
 
 logger = logging.getLogger(__name__)
@@ -28,11 +29,27 @@ Hairline = tuple[float, ...]
 """How far a forehead reaches; see `faces.outline.find_hairline`."""
 
 
+class Contours(typing.NamedTuple):
+    """Contours of a face, x, y in pixels of its picture.
+
+    Attributes:
+        outline: (N, 2), the face.
+        brows: (2, 5, 2), a line along either eyebrow.
+    """
+
+    outline: np.ndarray
+    brows: np.ndarray
+
+
 class OutlineFinder(typing.Protocol):
     """Anything that finds the outlines of aligned faces."""
 
     def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
         """Finds the outline of each crop, (N, 2) x, y in its pixels; None where no face is seen in it."""
+        ...
+
+    def find_contours(self, crops: Sequence[FaceCrop]) -> list[Contours | None]:
+        """Finds the outline and the brows of each crop; None where no face is seen in it."""
         ...
 
 
@@ -51,9 +68,17 @@ class MeshOutlineFinder:
 
     def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
         """Finds the outline of each crop; see `OutlineFinder.find`."""
+        return [None if found is None else found.outline for found in self.find_contours(crops)]
+
+    def find_contours(self, crops: Sequence[FaceCrop]) -> list[Contours | None]:
+        """Finds the outline and the brows of each crop; see `OutlineFinder.find_contours`."""
         meshes = self._finder.find_meshes(crops, eyes=False)
         return [
-            face_outline(crop.image, mesh, self._hairline) if mesh.presence >= PRESENT else None
+            Contours(
+                face_outline(crop.image, mesh, self._hairline), mesh.points[IBUG_68[17:27], :2].mean(1).reshape(2, 5, 2)
+            )
+            if mesh.presence >= PRESENT
+            else None
             for crop, mesh in zip(crops, meshes, strict=True)
         ]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, FaceSwapper
 from faceswap_lib.conversion.composite import PAINT_SIZE
+from faceswap_lib.conversion.contrast import fit_contrast
 from faceswap_lib.conversion.detail import DetailSources, collect_detail
 from faceswap_lib.conversion.engines import Engine, open_engine
 from faceswap_lib.conversion.latent_map import LatentMap, LatentShift, fit_alignment, fit_projection
@@ -70,6 +71,8 @@ def open_swapper(
             swapper = swapper.with_latent_map(LatentShift(shift=shift))
     elif config.latent_map != "none":
         swapper, sample = _fit_to_people(networks, workspace, config, swapper, people)
+    if config.contrast > 0:
+        swapper = _add_contrast(networks, workspace, config, swapper)
     if config.detail_transfer == "wanted":
         swapper = _add_detail(networks, workspace, config, swapper, sample)
     return swapper
@@ -83,6 +86,28 @@ def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
         logger.warning("where the forehead ends is looked for in every frame by itself: %s", error)
         return None
     return measure_hairline(original.sample(HAIRLINE_SAMPLE).read_crops())
+
+
+def _add_contrast(
+    networks: Networks, workspace: Workspace, config: ConvertConfig, swapper: GeneratorSwapper
+) -> GeneratorSwapper:
+    """Brings the generator's faces to a contrast between the two people's; without a faceset, which is said, not."""
+    try:
+        original, wanted = _open_people(workspace, config.direction)
+    except WorkspaceError as error:
+        logger.warning("the new face has the contrast of the original's: %s", error)
+        return swapper
+    factor = fit_contrast(swapper, networks.config, original, wanted, config.contrast)
+    logger.debug("contrast of the new face times %.2f", factor)
+    return swapper.with_contrast(factor)
+
+
+def _open_people(workspace: Workspace, direction: str) -> tuple[Faceset, Faceset]:
+    """The original person's faceset and the wanted one's."""
+    original, wanted = (
+        Faceset.open(workspace, side) for side in (("src", "dst") if direction == "a2b" else ("dst", "src"))
+    )
+    return original, wanted
 
 
 def _add_detail(
@@ -110,8 +135,7 @@ def _fit_to_people(
 
     With it come the codes of the wanted person's crops.
     """
-    sides = ("src", "dst") if config.direction == "a2b" else ("dst", "src")
-    original, wanted = (Faceset.open(workspace, side) for side in sides)
+    original, wanted = _open_people(workspace, config.direction)
     finder = open_quick_finder()
     codes, others = (sample_codes(networks, faceset, finder) for faceset in (original, wanted))
     maps = _fit_maps(codes, others, config)

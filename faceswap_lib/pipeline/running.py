@@ -20,6 +20,7 @@ from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_re
 from faceswap_lib.training import RunConfig, TrainConfig, train
 from faceswap_lib.training.reporter import PreviewCallback, StepCallback
 from faceswap_lib.training.run_folder import agree_networks
+from faceswap_lib.training.warm_start import agree_with, find_run
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def run_all(
     on_preview: PreviewCallback | None = None,
     consent: str | None = None,
     progress: bool = False,
+    init_from: str | None = None,
 ) -> RunReport:
     """Extracts both people, trains, and converts the first video (`a2b`) or the second (`b2a`).
 
@@ -74,6 +76,7 @@ def run_all(
         on_preview: Called with every preview of the training.
         consent: Who agreed to the swap; kept in the workspace and stated in the output.
         progress: Show progress bars.
+        init_from: Whose networks a new training run begins with; see `training.train`.
 
     Returns:
         What was done.
@@ -93,6 +96,8 @@ def run_all(
         check_who(tracking.who)
     _check_writing(workspace, {"A's video": video_a, "B's video": video_b})
     agree_networks(workspace.run(run), network_config)
+    if init_from is not None:
+        agree_with(find_run(workspace, init_from), network_config)
 
     def extract_side(number: int, side: Side, name: str, video: pathlib.Path) -> ExtractReport:
         logger.info("%d of 5: find %s's face in %s", number, name, video.name)
@@ -121,6 +126,7 @@ def run_all(
         on_log=on_log,
         on_preview=on_preview,
         progress=progress,
+        init_from=init_from,
     )
     source, side, (old, new) = (video_a, "src", "AB") if convert_config.direction == "a2b" else (video_b, "dst", "BA")
     logger.info("4 of 5: replace %s's face in %s by %s's", old, source.name, new)

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 CONFIG = "config.json"
 SCHEMA = 1
 
+INIT_FROM = "init_from"
+"""Names the run that another was begun from, and among what it learnt from that run's videos."""
+
 LONGEST_ID = 100
 """Letters of a run's id, at most; this version gives 32."""
 
@@ -75,7 +78,7 @@ def read_config(folder: pathlib.Path) -> dict:
         raise WorkspaceError(f"{path}: id: expected a text of at most {LONGEST_ID} letters, got {name!r:.60}")
     if not isinstance(facesets, dict) or not all(isinstance(value, dict) for value in facesets.values()):
         raise WorkspaceError(f"{path}: facesets: expected named values, got {facesets!r:.60}")
-    for group in ("networks", "training"):
+    for group in ("networks", "training", INIT_FROM):
         if not isinstance(stored.get(group, {}), dict):
             raise WorkspaceError(f"{path}: {group}: expected options by name, got {stored[group]!r:.60}")
     return stored
@@ -141,9 +144,21 @@ def stored_training(folder: pathlib.Path) -> TrainConfig | None:
 
 
 def write_config(
-    folder: pathlib.Path, network_config: NetworkConfig, config: TrainConfig, facesets: list[Faceset]
+    folder: pathlib.Path,
+    network_config: NetworkConfig,
+    config: TrainConfig,
+    facesets: list[Faceset],
+    *,
+    init_from: dict[str, object] | None = None,
 ) -> None:
-    """Notes the options and the faces; says what of them a resumed run was not begun with."""
+    """Notes the options and the faces; says what of them a resumed run was not begun with.
+
+    Args:
+        folder: The run's folder.
+        network_config, config: The options.
+        facesets: Both people's.
+        init_from: What `warm_start.warm_start` gave, where the run begins from another one.
+    """
     import keras
 
     faces = {faceset.folder.name: _describe(faceset) for faceset in facesets}
@@ -151,6 +166,10 @@ def write_config(
     if before := read_config(folder):
         _compare_options(folder.name, before.get("training", {}), options)
         _compare_faces(folder.name, before.get("facesets", {}), faces)
+    learnt, origin = _read_learnt(folder), before.get(INIT_FROM)
+    if init_from is not None:
+        learnt[INIT_FROM] = [ConsentVideo(**video) for video in init_from["learnt_from"]]
+        origin = {name: init_from[name] for name in ("id", "name", "step")}
     write_json(
         folder / CONFIG,
         {
@@ -161,8 +180,9 @@ def write_config(
             "networks": options_to_dict(network_config),
             "training": options,
             "facesets": faces,
-            "learnt_from": _add_learnt(_read_learnt(folder), facesets),
-        },
+            "learnt_from": _add_learnt(learnt, facesets),
+        }
+        | ({INIT_FROM: origin} if origin else {}),
     )
 
 

@@ -30,6 +30,7 @@ from faceswap_lib.training.reporter import PreviewCallback, Reporter, StepCallba
 from faceswap_lib.training.run_config import RunConfig, parse_duration
 from faceswap_lib.training.run_folder import CONFIG, agree_networks, stored_networks, write_config
 from faceswap_lib.training.steps import Stepper, build_state
+from faceswap_lib.training.warm_start import agree_with, check_begun_from, find_run, warm_start
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ def train(
     on_preview: PreviewCallback | None = None,
     should_stop: typing.Callable[[], bool] | None = None,
     progress: bool = False,
+    init_from: str | None = None,
 ) -> TrainReport:
     """Trains a run to its number of steps, going on from its last checkpoint if there is one.
 
@@ -83,12 +85,14 @@ def train(
         on_preview: Called with every preview picture.
         should_stop: Asked after every step; once it says yes, a checkpoint is written and training ends.
         progress: Show progress bars.
+        init_from: Whose networks a new run begins with, see `warm_start.find_run`; None begins with noise.
 
     Returns:
         What was done.
 
     Raises:
-        WorkspaceError: If a faceset is missing, the run was made with other networks, or another training has it.
+        WorkspaceError: If a faceset is missing, the run was made with other networks, or another training has it; if
+            the run to begin from is not there, has other networks, or is not the one that this run was begun from.
         CheckpointError: If none of the run's checkpoints is whole.
         InputError: If there are not as many devices, or this backend trains on one alone, or the crops do not fit
             into memory.
@@ -101,7 +105,8 @@ def train(
     folder = workspace.run(run)
     apart = parse_duration(run_config.mirror_interval)
     mirror = Mirror(folder, run_config.mirror, interval=apart) if run_config.mirror else None
-    session = _Session(folder, facesets, config, run_config, mirror, on_log, on_preview, should_stop, progress)
+    other = None if init_from is None else find_run(workspace, init_from)
+    session = _Session(folder, facesets, config, run_config, mirror, on_log, on_preview, should_stop, progress, other)
     with hold(folder, what=f"run '{run}'") as lock:
         return session.train(network_config, lock)
 
@@ -119,6 +124,7 @@ class _Session:
     on_preview: PreviewCallback | None
     should_stop: typing.Callable[[], bool] | None
     progress: bool
+    other: pathlib.Path | None
     began: float = dataclasses.field(default_factory=time.monotonic)
 
     def train(self, network_config: NetworkConfig | None, lock: Lock) -> TrainReport:
@@ -126,14 +132,20 @@ class _Session:
         mirror = self.mirror
         if mirror is not None and (mirror.run / CONFIG).is_file():
             network_config = agree_networks(mirror.run, network_config)
+        if self.other is not None:
+            network_config = agree_with(self.other, network_config)
         network_config = agree_networks(self.folder, network_config).settled()
         if mirror is not None:
             mirror.fetch()
         distribute(self.run_config.devices)
         state = build_state(network_config, self.config)
         read_checkpoint(self.folder / "checkpoints", state)
-        resumed_at = state.step
-        loop = self._prepare(state, network_config, lock) if state.step < self.config.steps else None
+        resumed_at, begun = state.step, None
+        if self.other is not None and state.step == 0:
+            begun = warm_start(state, self.folder, self.other)
+        elif self.other is not None:
+            check_begun_from(self.folder, self.other)
+        loop = self._prepare(state, network_config, lock, begun) if state.step < self.config.steps else None
         with defer_stop() as stop:
             with contextlib.ExitStack() as at_the_end:
                 if mirror is not None:
@@ -152,11 +164,13 @@ class _Session:
             mirror_failures=mirror.failures if mirror else 0,
         )
 
-    def _prepare(self, state: TrainingState, network_config: NetworkConfig, lock: Lock) -> Loop:
+    def _prepare(
+        self, state: TrainingState, network_config: NetworkConfig, lock: Lock, begun: dict[str, object] | None
+    ) -> Loop:
         """Loads the crops and builds all that takes part in the loop."""
         config, run_config, size = self.config, self.run_config, network_config.stored_size
         check_memory(self.facesets, size)
-        write_config(self.folder, network_config, config, self.facesets)
+        write_config(self.folder, network_config, config, self.facesets, init_from=begun)
         loaded = [load_person(faceset, network_config, progress=self.progress) for faceset in self.facesets]
         people, samples = zip(*loaded, strict=True)
         for concern in find_concerns(self.facesets, samples) if state.step == 0 else ():

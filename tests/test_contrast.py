@@ -1,0 +1,104 @@
+"""Contrast of the new face between that of the two people."""
+
+import types
+
+import numpy as np
+import pytest
+
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.contrast import FACTORS, fit_contrast, measure_contrast
+from faceswap_lib.conversion.swapper import GeneratorSwapper
+from faceswap_lib.errors import InputError
+from faceswap_lib.faces.align import VIEW_COVERAGE
+
+NETWORKS = types.SimpleNamespace(resolution=64, stored_size=64, face_region="ellipse")
+
+
+def striped(level: float, swing: float, count: int = 3) -> np.ndarray:
+    """Views of gray stripes, `swing` below and above a level: their contrast is swing / level."""
+    stripes = np.where(np.arange(64) % 2 == 0, level - swing, level + swing)
+    return np.broadcast_to(stripes[None, None, :, None], (count, 64, 64, 3)).astype(np.uint8)
+
+
+class People:
+    """Stands for a faceset."""
+
+    def __init__(self, views: np.ndarray):
+        self.views_of_it = views
+
+    def sample(self, count):
+        return self
+
+    def load(self, size, *, face_region):
+        assert (size, face_region) == (NETWORKS.stored_size, NETWORKS.face_region)
+        return types.SimpleNamespace(views=lambda resolution: (self.views_of_it, None))
+
+
+class Writer:
+    """Stands for a swapper that writes given faces."""
+
+    coverage = VIEW_COVERAGE
+
+    def __init__(self, written: np.ndarray):
+        self.written = written
+
+    def swap(self, views, faces):
+        return np.ones(self.written.shape[:3], np.float32), self.written
+
+
+def test_contrast_is_the_spread_as_a_share_of_the_mean():
+    assert measure_contrast(striped(100, 20), VIEW_COVERAGE) == pytest.approx(0.2, abs=0.005)
+    assert measure_contrast(striped(200, 40), VIEW_COVERAGE) == pytest.approx(0.2, abs=0.005)
+    assert measure_contrast(striped(100, 0), VIEW_COVERAGE) == 0
+    assert measure_contrast(np.zeros((2, 64, 64, 3), np.uint8), VIEW_COVERAGE) == 0
+
+
+@pytest.mark.parametrize(("share", "factor"), [(0.5, 2**0.5), (1.0, 2.0), (0.25, 2**0.25)])
+def test_a_new_face_stands_between_the_two_by_ratio(share, factor):
+    wanted, written = People(striped(150, 60)), Writer(striped(100, 20))
+    found = fit_contrast(written, NETWORKS, People(striped(100, 20)), wanted, share)
+    assert found == pytest.approx(factor, rel=0.02)
+
+
+def test_no_factor_is_believed_that_turns_a_face_into_a_drawing():
+    strong, faint = striped(100, 90), striped(100, 2)
+    assert fit_contrast(Writer(faint), NETWORKS, People(faint), People(strong), 1.0) == FACTORS[1]
+    assert fit_contrast(Writer(strong), NETWORKS, People(strong), People(faint), 1.0) == FACTORS[0]
+    black = np.zeros_like(faint)
+    assert fit_contrast(Writer(black), NETWORKS, People(black), People(strong), 1.0) == FACTORS[1]
+
+
+class Striper(GeneratorSwapper):
+    """Decodes to stripes, in whatever tone is asked for."""
+
+    def __init__(self, view: str = "face"):
+        config = types.SimpleNamespace(resolution=64, view_coverage=VIEW_COVERAGE, face_region="ellipse", view=view)
+        super().__init__(types.SimpleNamespace(config=config), "a2b")
+
+    def _encode(self, seen):
+        return seen
+
+    def _decode(self, codes):
+        raw = np.broadcast_to(np.where(np.arange(64) % 2 == 0, -0.35, 0.35)[None, None, :, None], (1, 64, 64, 3))
+        return np.ones((1, 64, 64), np.float32), raw
+
+
+def test_contrast_changes_the_spread_of_a_face_and_not_its_mean():
+    tones = np.array([[[120.0] * 3, [20.0] * 3]], np.float32)
+    swapper = Striper()
+    _, plain = swapper.decode(np.zeros((1, 1)), tones)
+    _, strong = swapper.with_contrast(1.5).decode(np.zeros((1, 1)), tones)
+    assert set(np.unique(plain)) == {100, 140} and set(np.unique(strong)) == {90, 150}
+    assert set(np.unique(swapper.decode(np.zeros((1, 1)), tones)[1])) == {100, 140}  # the first one is as it was
+
+
+def test_networks_that_see_the_whole_picture_keep_their_own_tone():
+    tones = np.array([[[120.0] * 3, [20.0] * 3]], np.float32)
+    _, written = Striper("picture").with_contrast(1.5).decode(np.zeros((1, 1)), tones)
+    assert set(np.unique(written)) == {100, 140}
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1])
+def test_a_contrast_that_is_no_share_is_refused(value):
+    with pytest.raises(InputError, match="contrast"):
+        ConvertConfig(contrast=value)
