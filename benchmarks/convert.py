@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/convert.py [--clips DIR] [--frames N] [--preset lite] [--engine auto] [--json]
 
-The networks are untrained: what they draw does not change how long it takes. The whole is both passes over a file with
+The networks are untrained: what they draw does not change how long it takes. Outlines are found, codes mapped and
+detail transferred as in any conversion, with the faces of two of the clips. The whole is both passes over a file with
 its sound, from opening it to the finished output, label included; starting the program, measuring engines and signing
 are told apart. Parts are timed alone, one after the other, on frames held in memory. The floor is what no program can
 avoid: decoding and encoding at the same time, and the networks by themselves; the larger of the two.
@@ -35,15 +36,20 @@ from harness import (
 from faceswap_lib.ahead import ahead
 from faceswap_lib.conversion import ConvertConfig, FaceSwapper, OutputConfig, convert_video
 from faceswap_lib.conversion.composite import Compositor
-from faceswap_lib.conversion.engines import open_engine
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
 from faceswap_lib.faces.scan import scan_frames
 from faceswap_lib.faces.track import follow_faces
+from faceswap_lib.facesets import ExtractConfig, Workspace
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
+from faceswap_lib.networks import PRESETS, build_networks
+from faceswap_lib.pipeline import extract, open_swapper
 
 LARGE = (1280, 720)
 REPEATS = (1, 8)
+FACES = 240
+"""Crops of either person, as many as are looked at for detail."""
+
 REFERENCE = {"480x480": 1.13, "1280x720": 2.3, "1280x720 downscaled": 1.16}
 """The reference implementation, seconds per frame in matrix products, decoding and encoding not counted."""
 
@@ -100,11 +106,16 @@ def clocked(work) -> tuple[object, float]:
     return result, time.perf_counter() - began
 
 
-def open_untrained(preset: str, engine: str) -> FaceSwapper:
-    """A generator with its first weights."""
-    from faceswap_lib.networks import PRESETS, build_networks
+def collect_faces(clips: list[pathlib.Path], workspace: Workspace) -> None:
+    """Extracts the faces of the first and of the last clip as A and B."""
+    for clip, side in zip((clips[0], clips[-1]), ("src", "dst"), strict=True):
+        extract(clip, workspace, side, config=ExtractConfig(target=FACES))
 
-    return open_engine(build_networks(PRESETS[preset]), "a2b", engine)
+
+def open_untrained(preset: str, engine: str, workspace: Workspace) -> FaceSwapper:
+    """A generator with its first weights, and all that a conversion adds to it."""
+    networks = build_networks(PRESETS[preset])
+    return open_swapper(networks, workspace, ConvertConfig(latent_map="project"), engine=engine)
 
 
 def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: FaceSwapper, options) -> dict:
@@ -118,9 +129,10 @@ def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: F
     return {"clip": name, "s_per_frame": min(whole), "parts": parts, "floor_s": floor}
 
 
-def peak_memory(video: pathlib.Path, preset: str) -> float:
+def peak_memory(video: pathlib.Path, preset: str, workspace: Workspace) -> float:
     """Largest resident memory in MB of a process that converts a video."""
-    command = [sys.executable, __file__, "--memory-of", str(video), "--preset", preset, "--engine", "keras"]
+    command = [sys.executable, __file__, "--memory-of", str(video), "--faces", str(workspace.root)]
+    command += ["--preset", preset, "--engine", "keras"]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
@@ -131,17 +143,21 @@ def main() -> None:
     parser.add_argument("--preset", default="lite")
     parser.add_argument("--engine", default="auto", choices=["auto", "keras", "onnx"])
     parser.add_argument("--memory-of", type=pathlib.Path, help="only convert this video and print the memory it took")
+    parser.add_argument("--faces", type=pathlib.Path, help="workspace with both people's faces, for --memory-of")
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("faceswap_lib.conversion.engines").setLevel(logging.INFO)
-    swapper = open_untrained(options.preset, options.engine)
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         if options.memory_of:
+            swapper = open_untrained(options.preset, options.engine, Workspace(options.faces))
             convert_video(options.memory_of, folder / "out.mp4", swapper, MtcnnDetector())
             print(own_peak_memory())
             return
         clips = find_clips(options.clips)
+        workspace = Workspace(folder / "faces")
+        collect_faces(clips, workspace)
+        swapper = open_untrained(options.preset, options.engine, workspace)
         matmul = time_matmul()
         rows = [measure_clip(clip.stem, clip, folder, swapper, options) for clip in clips]
         cut_clip(clips[0], folder / "large.mp4", options.frames, LARGE)
@@ -168,7 +184,7 @@ def main() -> None:
         for times in REPEATS:
             long = folder / f"{times}.mp4"
             repeat_video(shortest, times, long)
-            memory.append({"repeats": times, "peak_rss_mb": peak_memory(long, options.preset)})
+            memory.append({"repeats": times, "peak_rss_mb": peak_memory(long, options.preset, workspace)})
         print_table(f"Memory while {shortest.name} is converted several times over", memory)
     if options.json:
         clips = {

@@ -77,6 +77,9 @@ deviations of a face, and the factors that are believed."""
 HAIRLINE_STEP = 5
 """Of every so many-th crop the end of the forehead is looked at."""
 
+BARE_INSET = 3
+"""Pixels at `FLOW_SIZE` by which a face ends before hair and backdrop: networks blur these into it."""
+
 HAIR_SIGMA = 2.0
 """Pixels over which a face ends at hair in front of it, at `FLOW_SIZE`."""
 
@@ -258,7 +261,9 @@ class DetailTransfer:
         likeness = (UNLIKE - cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)) / (UNLIKE - ALIKE)
         if sources.bare is None:
             return flow, np.clip(likeness, 0, 1), np.float32(1), contrast
-        bare = cv2.erode(_move(sources.of_source(sources.bare, source), flow), np.ones((3, 3), np.uint8))
+        bare = cv2.erode(
+            _move(sources.of_source(sources.bare, source), flow), np.ones((2 * BARE_INSET + 1,) * 2, np.uint8)
+        )
         uncovered = cv2.GaussianBlur(bare, (0, 0), HAIR_SIGMA) / np.float32(255)
         return flow, np.clip(likeness, 0, 1), uncovered, contrast
 

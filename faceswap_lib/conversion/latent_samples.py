@@ -48,14 +48,29 @@ def sample_codes(networks, faceset: Faceset, finder: LandmarkFinder | None = Non
     Returns:
         The codes.
     """
-    sampled, config = faceset.sample(SAMPLED_CROPS), networks.config
-    seen, _ = to_network(
-        *sampled.load(config.stored_size, face_region=config.face_region).views(config.resolution), config.view
-    )
-    seen = np.concatenate([seen, seen[:, :, ::-1]])
-    batches = [networks.encoder.predict_on_batch(seen[start : start + BATCH]) for start in range(0, len(seen), BATCH)]
-    codes = np.concatenate(batches).astype(np.float32, copy=False)
+    sampled = faceset.sample(SAMPLED_CROPS)
+    codes = encode_crops(networks, sampled, mirrored=True)
     return LatentSample(codes=codes, motion=_find_motion(sampled, finder), crops=sampled)
+
+
+def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
+    """Encodes all crops of a faceset.
+
+    Args:
+        networks: The run's `faceswap_lib.networks.Networks`.
+        faceset: N crops.
+        mirrored: Also encode each one mirrored, behind the others.
+
+    Returns:
+        (N, H, W, C) or (2 N, H, W, C) float32 codes.
+    """
+    config = networks.config
+    arrays = faceset.load(config.stored_size, face_region=config.face_region)
+    seen, _ = to_network(*arrays.views(config.resolution), config.view)
+    if mirrored:
+        seen = np.concatenate([seen, seen[:, :, ::-1]])
+    batches = [networks.encoder.predict_on_batch(seen[start : start + BATCH]) for start in range(0, len(seen), BATCH)]
+    return np.concatenate(batches).astype(np.float32, copy=False)
 
 
 def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> np.ndarray | None:

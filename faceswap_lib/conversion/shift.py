@@ -13,13 +13,8 @@ and the part of the difference that comes from it is left out.
 import numpy as np
 
 from faceswap_lib.conversion.expression import describe_expression
+from faceswap_lib.conversion.latent_samples import SAMPLED_CROPS, encode_crops
 from faceswap_lib.facesets import Faceset, Side, Workspace
-from faceswap_lib.networks.views import to_network
-
-SAMPLED_CROPS = 240
-"""Crops per person whose codes are averaged, spread evenly over the faceset."""
-
-BATCH = 16
 
 RIDGE = 0.02
 """Of the regression, as a share of the number of crops; numbers for expression have a spread of 1 in it."""
@@ -73,12 +68,8 @@ def difference_of_people(
 
 
 def _sample_codes(networks, workspace: Workspace, side: Side) -> tuple[np.ndarray, np.ndarray | None]:
-    sampled, config = Faceset.open(workspace, side).sample(SAMPLED_CROPS), networks.config
-    seen, _ = to_network(
-        *sampled.load(config.stored_size, face_region=config.face_region).views(config.resolution), config.view
-    )
-    batches = [networks.encoder.predict_on_batch(seen[at : at + BATCH]) for at in range(0, len(seen), BATCH)]
+    sampled = Faceset.open(workspace, side).sample(SAMPLED_CROPS)
+    codes = encode_crops(networks, sampled, mirrored=False)
     if any(record.landmarks_68 is None for record in sampled.records):
-        return np.concatenate(batches), None
-    landmarks = np.stack([record.best_points_in_crop() for record in sampled.records])
-    return np.concatenate(batches), describe_expression(landmarks)
+        return codes, None
+    return codes, describe_expression(np.stack([record.best_points_in_crop() for record in sampled.records]))
