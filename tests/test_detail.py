@@ -10,7 +10,14 @@ import pytest
 
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.composite import Compositor, SwappedFace
-from faceswap_lib.conversion.detail import FADE, DetailSources, DetailTransfer, collect_detail
+from faceswap_lib.conversion.detail import (
+    BARE_INSETS,
+    FADE,
+    DetailSources,
+    DetailTransfer,
+    _shrink_face,
+    collect_detail,
+)
 from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, align_face, crop_from_frame, points_in_crop
@@ -87,6 +94,16 @@ def test_what_is_behind_a_face_is_known_where_outlines_are(crops):
     assert bare.shape == (len(crops), 128, 128) and bare.dtype == np.uint8
     assert (bare[:, 50:80, 55:75] == 255).all(), "nose and cheeks"
     assert (bare[:, :, :8] == 0).all() and (bare[:, 100:, :20] == 0).all(), "hair and wall"
+
+
+def test_a_face_ends_before_hair_and_backdrop_and_goes_down_to_the_chin():
+    face = np.zeros((128, 128), np.uint8)
+    face[10:118, 20:108] = 255
+    shrunk = _shrink_face(face, VIEW_COVERAGE)
+    top, wide, low = BARE_INSETS[0], BARE_INSETS[0], BARE_INSETS[1]
+    assert (shrunk[: 10 + top] == 0).all() and (shrunk[10 + top : 50, 64] == 255).all()
+    assert (shrunk[:40, : 20 + wide] == 0).all() and (shrunk[20:40, 20 + wide] == 255).all()
+    assert (shrunk[110 : 118 - low, 64] == 255).all() and (shrunk[110, 20 + low : 108 - low] == 255).all()
 
 
 def enlarge(picture: np.ndarray) -> np.ndarray:

@@ -77,8 +77,9 @@ deviations of a face, and the factors that are believed."""
 HAIRLINE_STEP = 5
 """Of every so many-th crop the end of the forehead is looked at."""
 
-BARE_INSET = 3
-"""Pixels at `FLOW_SIZE` by which a face ends before hair and backdrop: networks blur these into it."""
+BARE_INSETS = (4, 1)
+"""Pixels at `FLOW_SIZE` by which a face ends before hair and backdrop, which networks blur into it: down to the tip of
+the nose, and from the mouth on."""
 
 HAIR_SIGMA = 2.0
 """Pixels over which a face ends at hair in front of it, at `FLOW_SIZE`."""
@@ -159,7 +160,16 @@ def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
         outline = face_outline(crop.image, mesh, hairline)
         face = outline_mask(outline, size, softness=0.0)
         bare.append(np.where(hair_mask(crop.image, mesh, outline) > 0, 0, face).astype(np.uint8))
-    return np.stack([_cut_view(mask, FLOW_SIZE, coverage) for mask in bare])
+    return np.stack([_shrink_face(_cut_view(mask, FLOW_SIZE, coverage), coverage) for mask in bare])
+
+
+def _shrink_face(bare: np.ndarray, coverage: float) -> np.ndarray:
+    """Ends a face before hair and backdrop, which are beside and above it, and hardly before the neck."""
+    points = _average_points(FLOW_SIZE, coverage)
+    nose, mouth = points[2, 1], points[3:, 1].mean()
+    share = np.clip((mouth - np.arange(FLOW_SIZE)) / (mouth - nose), 0, 1)[:, None]
+    above, below = (cv2.erode(bare, np.ones((2 * inset + 1,) * 2, np.uint8)) for inset in BARE_INSETS)
+    return np.round(share * above + (1 - share) * below).astype(np.uint8)
 
 
 def _cut_view(crop: np.ndarray, size: int, coverage: float) -> np.ndarray:
@@ -261,9 +271,7 @@ class DetailTransfer:
         likeness = (UNLIKE - cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)) / (UNLIKE - ALIKE)
         if sources.bare is None:
             return flow, np.clip(likeness, 0, 1), np.float32(1), contrast
-        bare = cv2.erode(
-            _move(sources.of_source(sources.bare, source), flow), np.ones((2 * BARE_INSET + 1,) * 2, np.uint8)
-        )
+        bare = _move(sources.of_source(sources.bare, source), flow)
         uncovered = cv2.GaussianBlur(bare, (0, 0), HAIR_SIGMA) / np.float32(255)
         return flow, np.clip(likeness, 0, 1), uncovered, contrast
 
