@@ -63,6 +63,15 @@ def test_hair_that_hangs_over_the_brows_stays():
     assert np.abs(covered[:40] - view[:40]).max() < 25
 
 
+@pytest.mark.parametrize("hair", [(150, 115, 70), (110, 80, 50)])
+def test_strands_of_fair_hair_stay(hair):
+    view = draw()
+    strands = np.where(np.arange(128)[None, :, None] % 8 < 3, np.array(hair) - 45, np.array(hair))
+    view[:46] = np.broadcast_to(strands, (128, 128, 3))[:46]
+    _, zone = cover(view)
+    assert zone[:38].max() < 0.1
+
+
 def test_a_face_without_brows_is_left_as_it_is():
     view = np.full((128, 128, 3), SKIN, np.uint8)
     assert cover(view)[1].max() == 0

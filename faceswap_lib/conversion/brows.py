@@ -25,6 +25,9 @@ BAND = (-0.12, 0.5)
 DARKER_FROM, DARKER_TO = 0.06, 0.2
 """By which share of the skin's brightness a pixel must be darker to begin to count as brow, and to count in full."""
 
+LIKE_SKIN = (0.78, 1.28)
+"""Between which shares of the face's own median color the skin over a brow lies in every channel; else it is hair."""
+
 INSET = 0.1
 """How far from the outline brows end, in eye distances: there hair begins."""
 
@@ -55,14 +58,25 @@ def cover_brows(
     bright, dark = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in (skin, picture))
     darker = (1 - dark / np.maximum(bright, 1) - DARKER_FROM) / (DARKER_TO - DARKER_FROM)
     band = np.zeros((BROW_SIZE, BROW_SIZE), np.uint8)
-    for brow in (brows + 0.5) * (BROW_SIZE / len(old)) - 0.5:
+    for brow in _to_pixels(brows, old):
         lower, upper = brow - [0, BAND[0] * unit], brow - [0, BAND[1] * unit]
         cv2.fillPoly(band, [np.round(np.concatenate([lower, upper[::-1]])).astype(np.int32)], 1)
+    # Inside the face, and only where what the closing leaves is of the color of the skin.
     inside = np.zeros_like(band)
-    cv2.fillPoly(inside, [np.round((outline + 0.5) * (BROW_SIZE / len(old)) - 0.5).astype(np.int32)], 1)
+    cv2.fillPoly(inside, [np.round(_to_pixels(outline, old)).astype(np.int32)], 1)
     inside = cv2.erode(inside, _disk(INSET * unit), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    plain = picture[(inside > 0) & (np.arange(BROW_SIZE)[:, None] > _to_pixels(brows, old)[..., 1].mean())]
+    if not len(plain):
+        return skin, np.zeros((BROW_SIZE, BROW_SIZE), np.float32)
+    ratio = skin / np.maximum(np.median(plain, axis=0), 1).astype(np.float32)
+    inside &= ((ratio > LIKE_SKIN[0]) & (ratio < LIKE_SKIN[1])).all(axis=-1)
     zone = cv2.dilate(np.clip(darker, 0, 1) * (band & inside), _disk(GROWN * unit))
     return cv2.GaussianBlur(skin, (0, 0), SMOOTH * unit), cv2.GaussianBlur(zone, (0, 0), SOFTNESS * unit)
+
+
+def _to_pixels(points: np.ndarray, view: np.ndarray) -> np.ndarray:
+    """Points in pixels of a view as pixels of pictures of side `BROW_SIZE`."""
+    return (points + 0.5) * (BROW_SIZE / len(view)) - 0.5
 
 
 def _disk(radius: float) -> np.ndarray:
