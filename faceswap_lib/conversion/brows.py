@@ -25,7 +25,7 @@ BAND = (-0.12, 0.5)
 DARKER_FROM, DARKER_TO = 0.06, 0.2
 """By which share of the skin's brightness a pixel must be darker to begin to count as brow, and to count in full."""
 
-LIKE_SKIN = (0.78, 1.28)
+LIKE_SKIN = (0.85, 1.45)
 """Between which shares of the face's own median color the skin over a brow lies in every channel; else it is hair."""
 
 INSET = 0.1
