@@ -501,7 +501,7 @@ assert np.isclose(factor, fit_contrast(swapper, networks.config, *filmed, 0.5), 
 shares = [0, 0.5, 1]
 looks = []
 for share in shares:
-    stronger = swapper.with_contrast(fit_contrast(swapper, networks.config, *filmed, share) if share else 1.0)
+    stronger = swapper.with_contrast(fit_contrast(swapper, networks.config, *filmed, share))
     looks.append(close_up(paint(swap_faces([(frame, face)], stronger)[0]).frame))
 show.pictures(looks, captions=[f"contrast={share}" for share in shares])
 show.source(fit_contrast)

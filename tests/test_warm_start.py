@@ -33,7 +33,7 @@ def test_a_run_begins_with_the_networks_of_another(workspace, tiny_run, caplog):
     caplog.set_level(logging.INFO)
     report = begin(workspace, tiny_run, steps=1, init_from="default")
     assert report.step == 1 and report.resumed_at == 0
-    assert "run 'warm' begins with the networks of run 'default' at step 40" in caplog.text
+    assert "this run begins with the networks of run 'default' at step 40" in caplog.text
     first = read_arrays(report.folder, 0)
     donor = read_arrays(workspace.run("default"), 40)
     names = [name for name in donor if name.startswith("averaged_")]
@@ -84,6 +84,24 @@ def test_a_run_killed_before_its_first_step_stays_warm(workspace, tiny_run):
     first = read_json(workspace.run("warm") / "config.json")["init_from"]
     assert begin(workspace, tiny_run, init_from="default").step == 2
     assert read_json(workspace.run("warm") / "config.json")["init_from"] == first
+
+
+def test_weights_of_another_run_never_stay_without_the_note_whose_they_are(workspace, tiny_run, monkeypatch):
+    def kill(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("faceswap_lib.training.trainer.write_config", kill)
+        with pytest.raises(KeyboardInterrupt):
+            begin(workspace, tiny_run, init_from="default")
+    assert not list(workspace.run("warm").glob("checkpoints/*"))
+    with monkeypatch.context() as patch:
+        patch.setattr("faceswap_lib.training.trainer.write_checkpoint", kill)
+        with pytest.raises(KeyboardInterrupt):
+            begin(workspace, tiny_run, init_from="default")
+    with pytest.raises(WorkspaceError, match="stopped before its first checkpoint; give --init-from again"):
+        begin(workspace, tiny_run)
+    assert begin(workspace, tiny_run, init_from="default").step == 2
 
 
 def test_other_networks_are_refused_before_anything_is_written(workspace, tiny_run):

@@ -179,7 +179,10 @@ class Train:
         if self.estimate:
             from faceswap_lib.training.estimate import estimate_training
             from faceswap_lib.training.run_folder import agree_networks
+            from faceswap_lib.training.warm_start import agree_with, find_run
 
+            if self.init_from is not None:
+                network_config = agree_with(find_run(workspace, self.init_from), network_config)
             networks = agree_networks(folder, network_config)
             print(estimate_training(workspace, networks, self.training, self.keeping).to_text())
             return None

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.masks import disk
 
 BROW_SIZE = 64
 """Side of the pictures that are looked at."""
@@ -54,31 +55,27 @@ def cover_brows(
     """
     unit = EYE_DISTANCE * BROW_SIZE / coverage
     picture = cv2.resize(old, (BROW_SIZE, BROW_SIZE), interpolation=cv2.INTER_AREA)
-    skin = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, _disk(WIDEST * unit / 2))
+    skin = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, disk(round(WIDEST * unit / 2)))
     bright, dark = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in (skin, picture))
     darker = (1 - dark / np.maximum(bright, 1) - DARKER_FROM) / (DARKER_TO - DARKER_FROM)
+    lines = _to_pixels(brows, old)
     band = np.zeros((BROW_SIZE, BROW_SIZE), np.uint8)
-    for brow in _to_pixels(brows, old):
+    for brow in lines:
         lower, upper = brow - [0, BAND[0] * unit], brow - [0, BAND[1] * unit]
         cv2.fillPoly(band, [np.round(np.concatenate([lower, upper[::-1]])).astype(np.int32)], 1)
     # Inside the face, and only where what the closing leaves is of the color of the skin.
     inside = np.zeros_like(band)
     cv2.fillPoly(inside, [np.round(_to_pixels(outline, old)).astype(np.int32)], 1)
-    inside = cv2.erode(inside, _disk(INSET * unit), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    plain = picture[(inside > 0) & (np.arange(BROW_SIZE)[:, None] > _to_pixels(brows, old)[..., 1].mean())]
+    inside = cv2.erode(inside, disk(round(INSET * unit)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    plain = picture[(inside > 0) & (np.arange(BROW_SIZE)[:, None] > lines[..., 1].mean())]
     if not len(plain):
         return skin, np.zeros((BROW_SIZE, BROW_SIZE), np.float32)
     ratio = skin / np.maximum(np.median(plain, axis=0), 1).astype(np.float32)
     inside &= ((ratio > LIKE_SKIN[0]) & (ratio < LIKE_SKIN[1])).all(axis=-1)
-    zone = cv2.dilate(np.clip(darker, 0, 1) * (band & inside), _disk(GROWN * unit))
+    zone = cv2.dilate(np.clip(darker, 0, 1) * (band & inside), disk(round(GROWN * unit)))
     return cv2.GaussianBlur(skin, (0, 0), SMOOTH * unit), cv2.GaussianBlur(zone, (0, 0), SOFTNESS * unit)
 
 
 def _to_pixels(points: np.ndarray, view: np.ndarray) -> np.ndarray:
     """Points in pixels of a view as pixels of pictures of side `BROW_SIZE`."""
     return (points + 0.5) * (BROW_SIZE / len(view)) - 0.5
-
-
-def _disk(radius: float) -> np.ndarray:
-    side = 2 * round(radius) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

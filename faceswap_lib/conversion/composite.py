@@ -113,8 +113,8 @@ class Compositor:
         frame_from_paint = invert_affine(resize_matrix(face.view_from_frame, larger))
         middle = (face.landmarks.mean(0) + 0.5) * larger - 0.5
         skin, zone = self._cover_brows(face)
-        region = np.maximum(weight, zone) if zone is not None else weight
-        region = Region.around(region, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
+        reached = weight if zone is None else np.maximum(weight, zone)
+        region = Region.around(reached, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
         result = frame.copy()
         if region.empty:
             return Painted(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
@@ -177,9 +177,8 @@ class Compositor:
 
     def _cover_brows(self, face: SwappedFace) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
         """Skin for the original's brows where the new face may leave them bare, both at `PAINT_SIZE`; None for none."""
-        if self._config.blend not in ("attention", "face") or "face" not in self._config.parts:
-            return None, None
-        if face.brows is None or face.outline is None:
+        is_mixed = self._config.blend in ("attention", "face") and "face" in self._config.parts
+        if not is_mixed or face.brows is None or face.outline is None:
             return None, None
         found = cover_brows(face.old, face.brows, face.outline, self._coverage)
         skin, zone = (_enlarge(picture, None, cv2.INTER_LINEAR) for picture in found)

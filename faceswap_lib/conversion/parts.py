@@ -6,6 +6,7 @@ import numpy as np
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.faces import Part, parse_parts, part_mask
 from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.masks import disk
 from faceswap_lib.faces.region import region_mask
 
 PART_FEATHER = 0.4
@@ -112,5 +113,4 @@ def _grow(mask: np.ndarray, pixels: float) -> np.ndarray:
     radius = round(abs(pixels))
     if radius == 0:
         return mask
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(mask, disk) if pixels > 0 else cv2.erode(mask, disk)
+    return cv2.dilate(mask, disk(radius)) if pixels > 0 else cv2.erode(mask, disk(radius))

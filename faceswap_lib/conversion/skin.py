@@ -17,6 +17,7 @@ import numpy as np
 from faceswap_lib.conversion.colour import to_picture
 from faceswap_lib.faces import eye_mask, mouth_mask
 from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.masks import disk
 from faceswap_lib.faces.outline import outline_mask
 from faceswap_lib.faces.region import region_mask
 
@@ -129,9 +130,8 @@ def border_share(sample: SkinSample, landmarks: np.ndarray, outline: np.ndarray,
         (S, S) float32 in [0, 1], 1 in the middle of the face and on the eyes.
     """
     unit = EYE_DISTANCE * SKIN_SIZE / coverage
-    radius = round(BORDER_WIDTH * unit)
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    middle = cv2.erode(outline_mask(outline, SKIN_SIZE, coverage=coverage, softness=0.0), disk, borderValue=0)
+    middle = outline_mask(outline, SKIN_SIZE, coverage=coverage, softness=0.0)
+    middle = cv2.erode(middle, disk(round(BORDER_WIDTH * unit)), borderValue=0)
     middle = cv2.GaussianBlur(middle, (0, 0), BORDER_SOFTNESS * unit)
     middle = np.maximum(middle, eye_mask(landmarks, SKIN_SIZE, coverage=coverage)) / np.float32(255)
     skin = cv2.erode(_fall(sample.foreign, BORDER_NEAR, BORDER_FAR), np.ones((3, 3), np.uint8))

@@ -9,6 +9,7 @@ import numpy as np
 
 from faceswap_lib.demo.motion import Pose, smooth_step
 from faceswap_lib.demo.points import Portrait
+from faceswap_lib.faces.masks import disk
 
 _GRID_STEP = 4
 
@@ -92,8 +93,7 @@ def fill_behind(portrait: Portrait, hidden: np.ndarray, *, margin: int) -> np.nd
         (H, W, 3) uint8.
     """
     image, unit = portrait.image.astype(np.float32), portrait.eye_distance
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
-    grown = cv2.dilate(hidden.astype(np.uint8), disc)
+    grown = cv2.dilate(hidden.astype(np.uint8), disk(margin))
     rows = np.arange(image.shape[0], dtype=np.float32)[:, None]
     falls = smooth_step((rows - portrait.chin[1] + 0.9 * unit) / (0.4 * unit)) * (2 * portrait.shoulder_slopes)
     reach = 0.3 * unit

@@ -10,6 +10,7 @@ import numpy as np
 
 from faceswap_lib.conversion.label import Label
 from faceswap_lib.evaluation.pictures import check_mask, check_pictures, psnr
+from faceswap_lib.faces.masks import disk
 
 CHANGE_SIGMA = 2.0
 """Pixels of blur under which a difference is judged."""
@@ -56,7 +57,7 @@ def changed_area(swapped: np.ndarray, original: np.ndarray) -> np.ndarray:
     check_pictures(swapped, original)
     difference = cv2.absdiff(swapped, original).astype(np.float32) @ np.full(3, 1 / 3, np.float32)
     changed = (cv2.GaussianBlur(difference, (0, 0), CHANGE_SIGMA) > CHANGE_THRESHOLD).astype(np.uint8)
-    changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _disk(OPENING_RADIUS))
+    changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, disk(OPENING_RADIUS))
     count = cv2.countNonZero(changed)
     if count == 0:
         return changed.astype(bool)
@@ -168,10 +169,6 @@ def label_area(width: int, height: int) -> np.ndarray:
 def _distance(area: np.ndarray) -> np.ndarray:
     """Pixels to the nearest one outside the area, 0 there."""
     return cv2.distanceTransform(area, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-
-
-def _disk(radius: int) -> np.ndarray:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
 def _prominence(picture: np.ndarray, ring: np.ndarray) -> np.ndarray:

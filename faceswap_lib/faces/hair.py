@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.masks import disk
 from faceswap_lib.faces.mesh import FaceMesh
 from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IBUG_68, LIDS
 from faceswap_lib.faces.outline import CHEEKS, LEAST_SPREAD, outline_mask
@@ -87,6 +88,4 @@ def _features(mesh: FaceMesh, size: int, unit: float) -> np.ndarray:
     for eye, brow in zip((EYE_LEFT, EYE_RIGHT), brows, strict=True):
         points = mesh.points[[*eye[:LIDS], *brow], :2]
         cv2.fillConvexPoly(canvas, cv2.convexHull(np.round(points).astype(np.int32)), 255)
-    radius = max(1, round(FEATURES_GROWN * unit))
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(canvas, disk) > 0
+    return cv2.dilate(canvas, disk(max(1, round(FEATURES_GROWN * unit)))) > 0

@@ -70,6 +70,11 @@ def middle_of_face(size: int, half_axes: tuple[float, float, float], *, coverage
     return np.hypot((columns - x) / (wide * unit), (rows - y) / height) <= 1
 
 
+def disk(radius: int) -> np.ndarray:
+    """Gives the structuring element that grows or shrinks a mask by so many pixels, (2 radius + 1,) * 2 uint8."""
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
 def mouth_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.ndarray:
     """Draws the mouth, softened; arguments, result and errors as in `eye_mask`.
 

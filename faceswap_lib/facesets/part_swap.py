@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import Part, part_mask
 from faceswap_lib.faces.align import EYE_DISTANCE, five_points, invert_affine, map_points, similarity_transform
+from faceswap_lib.faces.masks import disk
 from faceswap_lib.facesets.cutting import measure_sharpness
 from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.facesets.looks import describe_looks
@@ -209,8 +210,7 @@ def _blend(image: np.ndarray, placed: np.ndarray, mask: np.ndarray, unit: float)
     Light multiplies: what is black in the part stays black, whatever the colours of the two skins.
     """
     weight = mask[..., None].astype(np.float32) / 255
-    reach = 2 * round(RING * unit) + 1
-    wide = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))).astype(np.float32) / 255
+    wide = cv2.dilate(mask, disk(round(RING * unit))).astype(np.float32) / 255
     ring = np.clip(wide - weight[..., 0], 0, 1)
     light, other_light = (
         cv2.GaussianBlur((picture.astype(np.float32) + 1) * ring[..., None], (0, 0), REACH * unit)

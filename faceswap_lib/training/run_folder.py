@@ -41,14 +41,25 @@ def agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> Network
     """
     if not (folder / CONFIG).is_file():
         return asked or NetworkConfig()
-    stored = stored_networks(folder)
+    advice = "choose another --run or leave the option out"
+    return match_networks(stored_networks(folder), asked, f"run '{folder.name}' was trained with", advice)
+
+
+def match_networks(stored: NetworkConfig, asked: NetworkConfig | None, whose: str, advice: str) -> NetworkConfig:
+    """Gives stored networks, if they are the ones asked for; None and "auto" ask for whichever they are.
+
+    Args:
+        stored: The networks there are.
+        asked: The ones asked for.
+        whose, advice: Beginning and end of the message.
+
+    Raises:
+        WorkspaceError: If they differ.
+    """
     for field in dataclasses.fields(stored):
         had, wanted = getattr(stored, field.name), getattr(asked or stored, field.name)
         if had != wanted and wanted != "auto":
-            raise WorkspaceError(
-                f"run '{folder.name}' was trained with {field.name} {had}, asked for {wanted}; "
-                "choose another --run or leave the option out"
-            )
+            raise WorkspaceError(f"{whose} {field.name} {had}, asked for {wanted}; {advice}")
     return stored
 
 

@@ -18,7 +18,7 @@ from faceswap_lib.networks import NetworkConfig, Networks
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training.augmentation import DeviceFaces, to_device
 from faceswap_lib.training.backends import distribute
-from faceswap_lib.training.checkpoint import TrainingState, load_averaged, read_checkpoint
+from faceswap_lib.training.checkpoint import TrainingState, load_averaged, read_checkpoint, write_checkpoint
 from faceswap_lib.training.concerns import COMPARED, find_concerns
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.keeper import Keeper
@@ -139,12 +139,12 @@ class _Session:
             mirror.fetch()
         distribute(self.run_config.devices)
         state = build_state(network_config, self.config)
-        read_checkpoint(self.folder / "checkpoints", state)
+        has_checkpoint = read_checkpoint(self.folder / "checkpoints", state)
         resumed_at, begun = state.step, None
         if self.other is not None and state.step == 0:
-            begun = warm_start(state, self.folder, self.other)
-        elif self.other is not None:
-            check_begun_from(self.folder, self.other)
+            begun = warm_start(state, self.other)
+        else:
+            check_begun_from(self.folder, self.other, has_checkpoint=has_checkpoint)
         loop = self._prepare(state, network_config, lock, begun) if state.step < self.config.steps else None
         with defer_stop() as stop:
             with contextlib.ExitStack() as at_the_end:
@@ -171,6 +171,8 @@ class _Session:
         config, run_config, size = self.config, self.run_config, network_config.stored_size
         check_memory(self.facesets, size)
         write_config(self.folder, network_config, config, self.facesets, init_from=begun)
+        if begun is not None:  # whose faces they know is noted by now, so these weights may stay
+            write_checkpoint(self.folder / "checkpoints", state)
         loaded = [load_person(faceset, network_config, progress=self.progress) for faceset in self.facesets]
         people, samples = zip(*loaded, strict=True)
         for concern in find_concerns(self.facesets, samples) if state.step == 0 else ():

@@ -12,8 +12,16 @@ import pathlib
 from faceswap_lib.errors import CheckpointError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.training.checkpoint import TrainingState, load_averaged, write_checkpoint
-from faceswap_lib.training.run_folder import CONFIG, INIT_FROM, learnt_videos, read_config, run_id, stored_networks
+from faceswap_lib.training.checkpoint import TrainingState, load_averaged
+from faceswap_lib.training.run_folder import (
+    CONFIG,
+    INIT_FROM,
+    learnt_videos,
+    match_networks,
+    read_config,
+    run_id,
+    stored_networks,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -55,30 +63,22 @@ def agree_with(other: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfi
     Raises:
         WorkspaceError: If it has others than were asked for.
     """
-    stored = stored_networks(other)
-    for field in dataclasses.fields(stored):
-        had, wanted = getattr(stored, field.name), getattr(asked or stored, field.name)
-        if had != wanted and wanted != "auto":
-            raise WorkspaceError(
-                f"init_from: the run in {other} has {field.name} {had}, asked for {wanted}; leave the option out, or "
-                "begin without --init-from"
-            )
-    return stored
+    advice = "leave the option out, or begin without --init-from"
+    return match_networks(stored_networks(other), asked, f"init_from: the run in {other} has", advice)
 
 
-def warm_start(state: TrainingState, run: pathlib.Path, other: pathlib.Path) -> dict[str, object]:
-    """Puts another run's generators into a state at its first step, and writes that down as the run's first checkpoint.
+def warm_start(state: TrainingState, other: pathlib.Path) -> dict[str, object]:
+    """Puts another run's generators into a state at its first step.
 
     Args:
         state: Changed; of networks that `agree_with` has given.
-        run: The folder of the run that begins.
         other: The folder of the run it begins from.
 
     Returns:
         What the run's `config.json` notes of it: `id`, `name`, `step`, and `learnt_from`, the other run's videos.
 
     Raises:
-        CheckpointError: If the other run has no whole checkpoint.
+        CheckpointError: If the other run has no whole checkpoint, or is at its first step.
         WorkspaceError: If its `config.json` is damaged.
     """
     networks, step = load_averaged(other / "checkpoints", stored_networks(other))
@@ -87,20 +87,30 @@ def warm_start(state: TrainingState, run: pathlib.Path, other: pathlib.Path) -> 
     for target in (state.networks, state.averaged):
         for mine, theirs in zip(target.generators, networks.generators, strict=True):
             mine.set_weights(theirs.get_weights())
-    write_checkpoint(run / "checkpoints", state)
-    logger.info("run '%s' begins with the networks of run '%s' at step %d", run.name, other.name, step)
+    logger.info("this run begins with the networks of run '%s' at step %d", other.name, step)
     videos = [dataclasses.asdict(video) for video in learnt_videos(other)]
     return {"id": run_id(other), "name": other.name, "step": step, "learnt_from": videos}
 
 
-def check_begun_from(run: pathlib.Path, other: pathlib.Path) -> None:
+def check_begun_from(run: pathlib.Path, other: pathlib.Path | None, *, has_checkpoint: bool) -> None:
     """Makes sure that a run that goes on was begun from the run named, as when the same command is given again.
 
+    Args:
+        run: The folder of the run that goes on.
+        other: The folder of the run named; None where none is.
+        has_checkpoint: Whether it has one. A run that was stopped before its first goes on without the option only if
+            it was not begun from another: nothing else has the other's networks.
+
     Raises:
-        WorkspaceError: If it was begun from nothing or from another run.
+        WorkspaceError: If it was begun from nothing or from another run, or must be told from which.
     """
     begun = read_config(run).get(INIT_FROM, {})
-    if begun.get("id") != run_id(other) or not begun:
+    if other is None and begun and not has_checkpoint:
+        raise WorkspaceError(
+            f"run '{run.name}', to begin from run '{begun.get('name')}', was stopped before its first checkpoint; "
+            "give --init-from again, or begin another --run"
+        )
+    if other is not None and (not begun or begun.get("id") != run_id(other)):
         origin = f"from run '{begun.get('name')}'" if begun else "from nothing"
         raise WorkspaceError(
             f"init_from: run '{run.name}' was begun {origin} and goes on from its last checkpoint; leave --init-from "
