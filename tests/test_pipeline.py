@@ -137,7 +137,11 @@ def test_the_run_keeps_its_coverage_and_converts_with_it(finished, portrait_clip
 
     monkeypatch.setattr(KerasSwapper, "swap", watched_swap)
     tracks = read_tracks(finished.faces("src"))
-    options = {"config": ConvertConfig(code_shift=0), "output_config": OutputConfig(engine="keras"), "tracks": tracks}
+    options = {
+        "config": ConvertConfig(code_shift=0, contrast=0),
+        "output_config": OutputConfig(engine="keras"),
+        "tracks": tracks,
+    }
     convert(portrait_clips[0], finished, tmp_path / "out.mp4", **options)
     assert len(seen) == 38
     for index in range(0, 38, 6):

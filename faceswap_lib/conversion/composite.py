@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from faceswap_lib.conversion.blend import CLONE_BORDER, FAINT, Region, add_texture, clone, mix, sharpen, texture_share
-from faceswap_lib.conversion.brows import cover_brows
 from faceswap_lib.conversion.colour import find_match, to_picture
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.detail import DetailSources, DetailTransfer
 from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.conversion.remains import cover_remains
 from faceswap_lib.conversion.skin import SKIN_SIZE, SkinSample, border_share, sample_skin
 from faceswap_lib.conversion.steady import SteadyColours
 from faceswap_lib.errors import InputError
@@ -112,7 +112,7 @@ class Compositor:
         weight = wanted * shown
         frame_from_paint = invert_affine(resize_matrix(face.view_from_frame, larger))
         middle = (face.landmarks.mean(0) + 0.5) * larger - 0.5
-        skin, zone = self._cover_brows(face)
+        skin, zone = self._cover_remains(face)
         reached = weight if zone is None else np.maximum(weight, zone)
         region = Region.around(reached, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
         result = frame.copy()
@@ -175,12 +175,12 @@ class Compositor:
         )
         return detailed, bare
 
-    def _cover_brows(self, face: SwappedFace) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-        """Skin for the original's brows where the new face may leave them bare, both at `PAINT_SIZE`; None for none."""
+    def _cover_remains(self, face: SwappedFace) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+        """Skin for what may be left of the original beside the new face, and where, at `PAINT_SIZE`; None for none."""
         is_mixed = self._config.blend in ("attention", "face") and "face" in self._config.parts
         if not is_mixed or face.brows is None or face.outline is None:
             return None, None
-        found = cover_brows(face.old, face.brows, face.outline, self._coverage)
+        found = cover_remains(face.old, face.brows, face.outline, self._coverage)
         skin, zone = (_enlarge(picture, None, cv2.INTER_LINEAR) for picture in found)
         return skin, zone * self._window
 
@@ -235,7 +235,7 @@ def _show_below(
         return picture, weight
     total = weight + share
     part = (share / np.maximum(total, FAINT))[..., None]
-    return to_picture(picture + part * (other.astype(np.float32) - picture)), total
+    return to_picture(picture + part * (other - picture)), total
 
 
 def _scale_about(frame_from_view: np.ndarray, middle: np.ndarray, factor: float) -> np.ndarray:
