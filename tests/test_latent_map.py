@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion import ConvertConfig, latent_map
 from faceswap_lib.conversion.expression import describe_motion
 from faceswap_lib.conversion.latent_map import LatentShift, fit_alignment, fit_projection
 from faceswap_lib.conversion.latent_samples import sample_codes
@@ -94,6 +94,27 @@ def test_projection_keeps_the_persons_own_codes_and_takes_the_rest_away():
     limited = fit_projection(own, components=6, limit=1)
     reached = np.abs(limited.coordinates(limited(100 * own))) / limited.deviations
     assert reached.max() < 1.001 and np.median(reached) > 0.999
+
+
+@pytest.mark.parametrize(("products", "rows"), [(2**17, 3), (1000, 7), (1, 2)])
+def test_products_in_pieces_are_the_whole_ones(products, rows, monkeypatch):
+    """No piece so large that the threads of a matrix product would wait for each other."""
+    monkeypatch.setattr(latent_map, "PRODUCTS", products)
+    own = np.random.default_rng(8).normal(size=(40, 2, 3, 173)).astype(np.float32)
+    projection, codes = fit_projection(own, limit=1), own[:rows]
+    coordinates = (codes.reshape(rows, -1) - projection.mean) @ projection.components.T
+    np.testing.assert_allclose(projection.coordinates(codes), coordinates, atol=1e-4)
+    whole = np.clip(coordinates, -projection.deviations, projection.deviations) @ projection.components
+    np.testing.assert_allclose(projection(codes).reshape(rows, -1), projection.mean + whole, atol=1e-4)
+    sizes = [rows * len(projection.components) * len(piece) for piece in cut(rows, projection.components)]
+    assert sum(sizes) == rows * projection.components.size
+    assert max(sizes) <= max(products, rows * len(projection.components))
+
+
+def cut(rows: int, components: np.ndarray) -> list[range]:
+    """Which numbers of a code each piece of a product takes."""
+    pieces = latent_map._pieces(np.zeros((rows, 1)), components)
+    return [range(components.shape[1])[piece] for piece in pieces]
 
 
 def test_few_codes_have_few_components():

@@ -38,6 +38,10 @@ PULL = 0.5
 NEIGHBORS, NEIGHBOR_SHARE = 5, 0.1
 """Which neighbor's squared distance, and what share of it, makes an own code count little."""
 
+PRODUCTS = 2**17
+"""Multiplications of one matrix product, so few that linear algebra libraries use one thread for them. While others
+keep all cores busy, the threads of a product wait for each other up to a hundred times longer than they work."""
+
 LatentMap = typing.Callable[[np.ndarray], np.ndarray]
 """What is done to latent codes, (B, H, W, C) float32, between encoder and decoder; gives codes of the same shape."""
 
@@ -82,12 +86,12 @@ class LatentProjection:
 
     def coordinates(self, codes: np.ndarray) -> np.ndarray:
         """Gives the coordinates of codes, (B, H, W, C), along the components, (B, K), without a limit."""
-        return (codes.reshape(len(codes), -1) - self.mean) @ self.components.T
+        return _reduce(codes.reshape(len(codes), -1) - self.mean, self.components)
 
     def place(self, coordinates: np.ndarray) -> np.ndarray:
         """Gives the flattened codes, (B, D), at coordinates (B, K) that are limited before."""
         reach = self.limit * self.deviations
-        return self.mean + np.clip(coordinates, -reach, reach) @ self.components
+        return self.mean + _expand(np.clip(coordinates, -reach, reach), self.components)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,7 +100,7 @@ class LatentAlignment:
 
     Attributes:
         mean: (D,) float32 mean of the read person's codes, flattened.
-        components: (D, K) float32 principal components of these, each over its standard deviation.
+        components: (K, D) float32 principal components of these, each over its standard deviation.
         weights: (K, L) float32 from coordinates along them to coordinates of the wanted person.
         offset: (L,) float32 added to these.
         target: Projection onto the wanted person's L components, with its limit.
@@ -114,7 +118,7 @@ class LatentAlignment:
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
         """Aligns codes, (B, H, W, C)."""
-        coordinates = (codes.reshape(len(codes), -1) - self.mean) @ self.components
+        coordinates = _reduce(codes.reshape(len(codes), -1) - self.mean, self.components)
         wanted = coordinates @ self.weights + self.offset
         shifted = (1 - self.pull) * wanted + self.pull * self._mean_of_neighbors(wanted)
         return self.target.place(shifted).reshape(codes.shape)
@@ -216,7 +220,7 @@ def fit_alignment(
     offset = wanted.mean(axis=0)  # the coordinates of all codes have mean 0
     return LatentAlignment(
         mean=source.mean,
-        components=(source.components / spread[:, None]).T,
+        components=source.components / spread[:, None],
         weights=np.linalg.solve(squares, read.T @ (wanted - offset)).astype(np.float32),
         offset=offset.astype(np.float32),
         target=target,
@@ -234,3 +238,25 @@ def _kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _square_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.maximum((one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * one @ other.T, 0)
+
+
+def _reduce(codes: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """Multiplies flat codes, (B, D), with components, (K, D): their coordinates, (B, K); a piece of D at a time."""
+    total = np.zeros((len(codes), len(components)), np.result_type(codes, components))
+    for piece in _pieces(codes, components):
+        total += codes[:, piece] @ components[:, piece].T
+    return total
+
+
+def _expand(coordinates: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """Multiplies coordinates, (B, K), with components, (K, D): flat codes, (B, D); a piece of D at a time."""
+    codes = np.empty((len(coordinates), components.shape[1]), np.result_type(coordinates, components))
+    for piece in _pieces(coordinates, components):
+        np.matmul(coordinates, components[:, piece], out=codes[:, piece])
+    return codes
+
+
+def _pieces(rows: np.ndarray, components: np.ndarray) -> list[slice]:
+    """Splits the numbers of a code so that no product of so many rows has more than `PRODUCTS` multiplications."""
+    step = max(1, PRODUCTS // max(1, len(rows) * len(components)))
+    return [slice(start, start + step) for start in range(0, components.shape[1], step)]
