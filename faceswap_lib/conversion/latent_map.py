@@ -243,7 +243,7 @@ def _square_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _reduce(codes: np.ndarray, components: np.ndarray) -> np.ndarray:
     """Multiplies flat codes, (B, D), with components, (K, D): their coordinates, (B, K); a piece of D at a time."""
     total = np.zeros((len(codes), len(components)), np.result_type(codes, components))
-    for piece in _pieces(codes, components):
+    for piece in _pieces(len(codes), components):
         total += codes[:, piece] @ components[:, piece].T
     return total
 
@@ -251,12 +251,12 @@ def _reduce(codes: np.ndarray, components: np.ndarray) -> np.ndarray:
 def _expand(coordinates: np.ndarray, components: np.ndarray) -> np.ndarray:
     """Multiplies coordinates, (B, K), with components, (K, D): flat codes, (B, D); a piece of D at a time."""
     codes = np.empty((len(coordinates), components.shape[1]), np.result_type(coordinates, components))
-    for piece in _pieces(coordinates, components):
+    for piece in _pieces(len(coordinates), components):
         np.matmul(coordinates, components[:, piece], out=codes[:, piece])
     return codes
 
 
-def _pieces(rows: np.ndarray, components: np.ndarray) -> list[slice]:
+def _pieces(rows: int, components: np.ndarray) -> list[slice]:
     """Splits the numbers of a code so that no product of so many rows has more than `PRODUCTS` multiplications."""
-    step = max(1, PRODUCTS // max(1, len(rows) * len(components)))
+    step = max(1, PRODUCTS // max(1, rows * len(components)))
     return [slice(start, start + step) for start in range(0, components.shape[1], step)]

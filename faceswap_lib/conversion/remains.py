@@ -63,7 +63,7 @@ BROW = Remain(
     softness=0.04,
     smooth=0.06,
 )
-"""No brow is wider than this."""
+"""Eyebrows: none is wider."""
 
 RIM = Remain(
     size=128,
@@ -78,7 +78,7 @@ RIM = Remain(
     softness=0.03,
     smooth=0.03,
 )
-"""Twice as wide, and sideburns went, too."""
+"""Rims of glasses: looked for twice as wide, sideburns went, too."""
 
 
 def cover_remains(
