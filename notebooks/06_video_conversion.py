@@ -176,7 +176,7 @@ from faceswap_lib.conversion.parts import draw_shown
 
 swapped = dataclasses.replace(swapped, outline=None)  # the ellipse, whatever the run was trained with
 plain = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
-larger = PAINT_SIZE / side  # both are brought to 256 pixels first
+larger = PAINT_SIZE / side  # weights are drawn at 256 pixels
 scaled = (points + 0.5) * larger - 0.5  # pixels have their middle at 0.5: (0, 0) is the middle of the first
 ellipse = draw_shown(scaled, None, PAINT_SIZE, coverage, plain)  # the soft ellipse; section 4 makes one by hand
 from_edge = np.minimum(np.arange(PAINT_SIZE), np.arange(PAINT_SIZE)[::-1]) + 0.5
@@ -190,11 +190,11 @@ show.pictures([swapped.mask, ellipse, np.outer(ramp, ramp), weight], captions=ca
 # 0 there.)
 
 # %%
-big = cv2.resize(swapped.new, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_CUBIC)
-back = invert_affine(resize_matrix(matrix, larger))  # frame from view
 size = frame.shape[1::-1]
-placed = cv2.warpAffine(big, back, size, borderMode=cv2.BORDER_REPLICATE).astype(float)
-w = cv2.warpAffine(weight, back, size)[..., None]
+back = invert_affine(matrix)  # frame from view
+options = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}  # smooth from pixel to pixel
+placed = cv2.warpAffine(swapped.new, back, size, **options).astype(float)
+w = cv2.warpAffine(weight, invert_affine(resize_matrix(matrix, larger)), size)[..., None]
 by_hand = ((1 - w) * frame + w * placed).round().astype("uint8")
 captions = ["the frame", "new face, in its place", "weight", "mixed"]
 show.pictures([frame, placed.astype("uint8"), w[..., 0], by_hand], captions=captions)
@@ -225,6 +225,7 @@ assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 2
 # %%
 from faceswap_lib.conversion.blend import sharpen
 
+big = cv2.resize(swapped.new, (256, 256), interpolation=cv2.INTER_CUBIC)
 fine, coarse = (cv2.GaussianBlur(big, (0, 0), sigma).astype(float) for sigma in (0.8, 2.5))
 middle = fine - coarse
 assert np.abs(sharpen(big, 3.0) - (big + 3 * middle).clip(0, 255)).max() <= 1
@@ -255,7 +256,10 @@ def to_gray(picture):  # with the mean and the spread that the sources have
 
 gray = to_gray(swapped.new)
 nearest = int(((sources.soft.astype(float) - gray) ** 2).mean(axis=(1, 2)).argmin())
-soft, detail = sources.soft[nearest], sources.of_source(sources.detail, nearest)
+soft, detail = sources.soft[nearest], sources.detail[nearest % len(sources.detail)]
+if nearest >= len(sources.detail):  # the crops come twice, the second time mirrored
+    detail = detail[:, ::-1]
+detail = cv2.resize(detail, (256, 256), interpolation=cv2.INTER_AREA)
 show.pictures([gray, soft, detail], captions=["the new face", "the most similar reconstruction", "that crop's detail"])
 
 # %% [markdown]

@@ -83,5 +83,5 @@ def test_a_face_is_placed_unless_it_shall_not_be(tiny_run):
     facesets = [Faceset.open(tiny_run.workspace, side) for side in ("src", "dst")]
     judge = MapJudge.open(*facesets, FivePointFinder(), None)
     copier = Copier(None, 8)
-    assert judge.judge(copier, PLAIN).view_from_new.shape == (2, 3)
-    assert judge.judge(copier, dataclasses.replace(PLAIN, placement="none")).view_from_new is None
+    assert judge.judge(copier, PLAIN).placement.view_from_new.shape == (2, 3)
+    assert judge.judge(copier, dataclasses.replace(PLAIN, placement="none")).placement is None

@@ -1,11 +1,12 @@
-"""A new face is moved and scaled so that its features lie on the original's, and no further than alignment explains."""
+"""A new face is moved and scaled so that its features lie on the original's, no further than alignment explains, and
+bent smoothly towards the original's proportions."""
 
 import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.composite import Compositor
-from faceswap_lib.conversion.placement import FURTHEST, SIZES, fit_placement, placement_in_view
+from faceswap_lib.conversion.placement import FURTHEST, FURTHEST_BEND, SIZES, Placement, fit_placement, make_placement
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.faces import CROP_SIZE, align_face
 from faceswap_lib.faces.align import EYE_DISTANCE, map_points
@@ -69,10 +70,10 @@ def test_the_view_moves_as_the_crop_does(portraits):
     face = annotated_face(portrait)
     crop = align_face(portrait.image, face)
     moved = np.eye(2, 3)
-    moved[0, 2] = 6.0
+    moved[0, 2] = 6.0 / (0.8 * CROP_SIZE)
 
     class Moved(IdentitySwapper):
-        view_from_new = placement_in_view(moved, CROP_SIZE, 128, 0.8)
+        placement = Placement(moved)
 
     config = ConvertConfig(colour="none", sharpen=0, detail_transfer="none", blend="face")
     (swapped,) = swap_faces([(crop.image, as_face(crop))], Moved(128))
@@ -82,3 +83,65 @@ def test_the_view_moves_as_the_crop_does(portraits):
     want = crop.image[y - 20 : y + 20, x - 26 : x + 14].astype(float)
     stays = crop.image[y - 20 : y + 20, x - 20 : x + 20].astype(float)
     assert np.abs(got - want).mean() < 0.5 * np.abs(stays - want).mean()
+
+
+def in_view(points: np.ndarray) -> np.ndarray:
+    """Pixels of a crop as places in the view."""
+    return (points + 0.5 - CROP_SIZE / 2) / (0.8 * CROP_SIZE) + 0.5
+
+
+def long_and_narrow(faces: list[np.ndarray]) -> list[np.ndarray]:
+    return [(face - CROP_SIZE / 2) * [0.93, 1.07] + CROP_SIZE / 2 for face in faces]
+
+
+@pytest.mark.parametrize(("proportions", "left"), [(0.0, 1.0), (0.5, 0.6), (1.0, 0.25)])
+def test_a_face_takes_the_originals_proportions_as_far_as_asked(proportions, left):
+    new, _ = make_faces()
+    placement = make_placement(long_and_narrow(new), new, CROP_SIZE, 0.8, proportions)
+    assert (placement.bend is None) == (proportions == 0)
+    wanted, own = in_view(long_and_narrow(new)[0]), Placement(placement.view_from_new).map_points(in_view(new[0]))
+    off = np.linalg.norm(placement.map_points(in_view(new[0])) - wanted, axis=1).mean()
+    assert off <= left * np.linalg.norm(own - wanted, axis=1).mean() + 1e-9
+    assert off >= (left - 0.3) * np.linalg.norm(own - wanted, axis=1).mean()
+
+
+def test_pictures_move_as_points_do():
+    """A dot at a landmark is shown where the landmark comes to lie, at every side."""
+    new, _ = make_faces()
+    for proportions in (0.0, 1.0):
+        placement = make_placement(long_and_narrow(new), new, CROP_SIZE, 0.8, proportions)
+        for size in (64, 128, 256):
+            for index in (36, 45, 33, 48, 57):
+                place = in_view(new[0][index])
+                picture = np.zeros((size, size), np.float32)
+                x, y = np.round(size * place - 0.5).astype(int)
+                picture[y - 1 : y + 2, x - 1 : x + 2] = 1
+                moved = placement.move(picture)
+                rows, columns = np.mgrid[0:size, 0:size] + 0.5
+                shown = np.array([(columns * moved).sum(), (rows * moved).sum()]) / moved.sum() / size
+                expected = placement.map_points((np.array([[x, y]]) + 0.5) / size)[0]
+                assert np.abs(shown - expected).max() < 0.3 / size
+
+
+def test_lids_and_lips_are_not_opened_by_a_bend():
+    """The originals' mouths are open in the median, the new ones' shut: an expression, no proportion."""
+    new, _ = make_faces()
+    old = [face.copy() for face in new]
+    for face in old:
+        face[55:60, 1] += 0.1 * UNIT
+        face[65:68, 1] += 0.1 * UNIT
+    placement = make_placement(old, new, CROP_SIZE, 0.8, 1.0)
+    moved = placement.map_points(in_view(new[0])) - Placement(placement.view_from_new).map_points(in_view(new[0]))
+    opened = (moved[66, 1] - moved[62, 1]) * 0.8 * CROP_SIZE
+    assert 0 <= opened < 0.03 * UNIT
+
+
+def test_no_landmark_is_bent_far_or_without_68():
+    new, _ = make_faces()
+    old = [face.copy() for face in new]
+    for face in old:
+        face[:17] *= 1.5
+    bend = make_placement(old, new, CROP_SIZE, 0.8, 1.0).bend
+    assert np.linalg.norm(bend, axis=-1).max() <= FURTHEST_BEND * EYE_DISTANCE / 0.8
+    assert make_placement(old[:3], new[:3], CROP_SIZE, 0.8, 1.0).bend is None
+    assert make_placement([face[:5] for face in old], [face[:5] for face in new], CROP_SIZE, 0.8, 1.0).bend is None

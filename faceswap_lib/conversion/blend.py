@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import map_points
+from faceswap_lib.faces.align import map_points, resize_matrix
 
 TEXTURE_LIMIT = 20
 """Largest step, of 255, that is taken for texture: skin and grain stay below it, the edges of a face do not."""
@@ -16,8 +16,8 @@ SHARE_SIZE, SHARE_SIGMA = 64, 1.5
 ALIKE, UNLIKE = 10.0, 30.0
 """Differences, of 255, up to which two faces have all their detail in common at a place, and from which none."""
 
-DETAIL_SIGMAS = (0.8, 2.5)
-"""The two blurs, in pixels, between which detail is lifted."""
+DETAIL_SIGMAS = (1 / 320, 1 / 102.4)
+"""The two blurs between which detail is lifted, in sides of the view: 0.8 and 2.5 pixels of 256."""
 
 FAINT = 1 / 1024
 """Weight below which nothing shows: less than half a grey level of any difference."""
@@ -38,12 +38,14 @@ class Region:
         top: First row.
         size: Width and height in pixels; 0 where nothing shows.
         frame_from_view: (2, 3) matrix of the view whose place it is.
+        view: Side of that view in pixels.
     """
 
     left: int
     top: int
     size: tuple[int, int]
     frame_from_view: np.ndarray
+    view: int
 
     @classmethod
     def around(cls, weight: np.ndarray, frame_from_view: np.ndarray, frame: np.ndarray) -> "Region":
@@ -55,7 +57,7 @@ class Region:
         left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, limits)
         right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, limits)
         size = (int(right - left), int(bottom - top)) if width else (0, 0)
-        return cls(left=int(left), top=int(top), size=size, frame_from_view=frame_from_view)
+        return cls(left=int(left), top=int(top), size=size, frame_from_view=frame_from_view, view=len(weight))
 
     @property
     def empty(self) -> bool:
@@ -66,6 +68,11 @@ class Region:
         """The frame's pixels in the region; not a copy."""
         width, height = self.size
         return frame[self.top : self.top + height, self.left : self.left + width]
+
+    def matrix_of(self, size: int) -> np.ndarray:
+        """The (2, 3) matrix from pixels of the view, were its side `size`, to those of the region."""
+        matrix = self.frame_from_view - np.array([[0, 0, self.left], [0, 0, self.top]])
+        return matrix @ np.vstack([resize_matrix(np.eye(2, 3), self.view / size), [0, 0, 1]])
 
     def place(self, view: np.ndarray, *, frame_from_view: np.ndarray | None = None, outside: int) -> np.ndarray:
         """Shows a view in the region.
@@ -93,7 +100,7 @@ def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
     """
     if amount == 0:
         return picture
-    fine, coarse = (cv2.GaussianBlur(picture, (0, 0), sigma) for sigma in DETAIL_SIGMAS)
+    fine, coarse = (cv2.GaussianBlur(picture, (0, 0), sigma * len(picture)) for sigma in DETAIL_SIGMAS)
     return cv2.add(picture, cv2.addWeighted(fine, amount, coarse, -amount, 0, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
 
 
@@ -119,20 +126,22 @@ def add_texture(painted: np.ndarray, region: np.ndarray, old: np.ndarray, amount
     """Gives a face the frame's detail that the old view is too small to show.
 
     Args:
-        painted: (h, w, 3) uint8, the new face in its place.
+        painted: (h, w, 3) uint8 or float32, the new face in its place.
         region: (h, w, 3) uint8, the frame there.
         old: (h, w, 3) uint8, the old view in its place.
         amount: 0 to 1, for all of it or (h, w) float32 for each pixel.
 
     Returns:
-        (h, w, 3) int16 or float32, not clipped to 0 to 255.
+        (h, w, 3) float32, not clipped to 0 to 255.
 
     Taught in notebooks/06_video_conversion.
     """
     detail = np.clip(cv2.subtract(region, old, dtype=cv2.CV_16S), -TEXTURE_LIMIT, TEXTURE_LIMIT)
     if np.ndim(amount):
-        return cv2.add(painted, cv2.multiply(detail, cv2.merge([amount] * 3), dtype=cv2.CV_16S), dtype=cv2.CV_16S)
-    return painted + (detail if amount == 1 else np.float32(amount) * detail)
+        detail = cv2.multiply(detail, cv2.merge([amount] * 3), dtype=cv2.CV_32F)
+    elif amount != 1:
+        detail = np.float32(amount) * detail
+    return cv2.add(painted, detail, dtype=cv2.CV_32F)
 
 
 def mix(region: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ import numpy as np
 from faceswap_lib.conversion.blend import CLONE_BORDER, FAINT, Region, add_texture, clone, mix, sharpen, texture_share
 from faceswap_lib.conversion.colour import find_match, to_picture
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.detail import DetailSources, DetailTransfer
+from faceswap_lib.conversion.detail import DetailedFace, DetailSources, DetailTransfer
 from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.conversion.remains import cover_remains
 from faceswap_lib.conversion.skin import SKIN_SIZE, SkinSample, border_share, sample_skin
 from faceswap_lib.conversion.steady import SteadyColours
@@ -39,8 +40,7 @@ class SwappedFace:
         parts: (68, 2) x, y in pixels of the view, where 68 points are known.
         outline: (N, 2) x, y in pixels of the view, the face's outline; None for the ellipse.
         brows: (2, 5, 2) like it, a line along either eyebrow; None where they are not known.
-        view_from_new: (2, 3) matrix from pixels of the new face to those of the view where it is shown; None shows it
-            where the network wrote it.
+        placement: Where the new face is shown in the view; None shows it where the network wrote it.
         detail: The wanted person's crops to take detail from; None where there are none.
     """
 
@@ -52,7 +52,7 @@ class SwappedFace:
     parts: np.ndarray | None = None
     outline: np.ndarray | None = None
     brows: np.ndarray | None = None
-    view_from_new: np.ndarray | None = None
+    placement: Placement | None = None
     detail: DetailSources | None = None
 
 
@@ -109,28 +109,28 @@ class Compositor:
         sample = self._sample(face, wanted)
         if sample is not None and face.outline is not None:
             shown = shown * self._border_share(face, sample)
-        weight = wanted * shown
         frame_from_paint = invert_affine(resize_matrix(face.view_from_frame, larger))
         middle = (face.landmarks.mean(0) + 0.5) * larger - 0.5
         skin, zone = self._cover_remains(face)
-        reached = weight if zone is None else np.maximum(weight, zone)
+        reached = wanted * shown if zone is None else np.maximum(wanted * shown, zone)
         region = Region.around(reached, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
         result = frame.copy()
         if region.empty:
             return Painted(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
-        # 2. The old face's colours, at the size at which both have the same detail.
+        # 2. The old face's colours, in the view, where both have the same detail; then the wanted person's detail.
         new = face.new if self._config.colour == "none" else self._colours.recolour(face.new, sample, track)
-        enlarged, bare = self._enlarge(new, face, track)
+        detailed = self._find_detail(new, face, track)
         if self._config.blend != "overlay":  # that shows whatever the network wrote around the face
-            shown = shown * bare
+            shown = shown * _enlarge(detailed.bare, cv2.INTER_LINEAR)
         weight = wanted * shown
+        # 3. Back to the frame: skin over what is left of the original, the new face over both.
+        before, after = region.cut(frame), region.cut(result)
         if zone is not None:
-            enlarged, weight = _show_below(enlarged, weight, skin, zone)
-        # 3. Back to the frame.
-        painted, before = region.place(enlarged, outside=cv2.BORDER_REPLICATE), region.cut(frame)
+            _lay_over(result, skin, np.where(weight < 1 - FAINT, zone, 0), region.frame_from_view)
+        painted = detailed.draw(region)
         if self._config.detail_transfer == "original":
-            old = _enlarge(face.old, None, cv2.INTER_CUBIC)
-            amount = texture_share(enlarged, old)
+            old = _enlarge(face.old, cv2.INTER_CUBIC)
+            amount = _enlarge(texture_share(to_picture(detailed.picture), face.old), cv2.INTER_LINEAR)
             old, amount = (
                 region.place(picture, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
                 for picture in (old, amount)
@@ -138,11 +138,13 @@ class Compositor:
             painted = add_texture(painted, before, old, amount)
         if self._config.blend == "seamless":
             inside = region.place(shown, outside=cv2.BORDER_CONSTANT) > CLONE_BORDER
-            painted = clone(before, np.clip(painted, 0, 255).astype(np.uint8), inside)
+            painted = clone(before, to_picture(painted), inside)
             share = region.place(wanted, outside=cv2.BORDER_REPLICATE) * inside
         else:
             share = region.place(weight, outside=cv2.BORDER_CONSTANT)
-        region.cut(result)[...] = mix(before, painted, share)
+        after[...] = mix(after, painted, share)
+        if zone is not None:
+            share = region.place(weight + zone * (1 - weight), outside=cv2.BORDER_CONSTANT)
         return Painted(frame=result, weight=share, corner=(region.left, region.top))
 
     def state(self) -> dict[str, np.ndarray]:
@@ -154,26 +156,14 @@ class Compositor:
         self._colours.restore(state)
         self._detail.restore(state)
 
-    def _enlarge(self, new: np.ndarray, face: SwappedFace, track: int | None) -> tuple[np.ndarray, np.ndarray | float]:
-        """The new face at `PAINT_SIZE` (S), in its place and with detail.
-
-        Returns:
-            (S, S, 3) uint8, and (S, S) float32 in [0, 1], how much of it is the wanted person's bare face.
-        """
+    def _find_detail(self, new: np.ndarray, face: SwappedFace, track: int | None) -> DetailedFace:
+        """The new face in its place, with the detail that there is for it."""
         sharpness = self._config.sharpen
-        if self._config.detail_transfer != "wanted" or face.detail is None:
-            return sharpen(_enlarge(new, face.view_from_new, cv2.INTER_CUBIC), sharpness), 1.0
-        detailed, bare = self._detail.transfer(new, face.detail, track=track, sharpness=sharpness)
-        if face.view_from_new is None:
-            return detailed, bare
-        larger = PAINT_SIZE / len(new)
-        new_from_detailed = invert_affine(resize_matrix(np.eye(2, 3), larger))
-        matrix = resize_matrix(face.view_from_new, larger) @ np.vstack([new_from_detailed, [0, 0, 1]])
-        side = detailed.shape[1::-1]
-        detailed, bare = (
-            cv2.warpAffine(picture, matrix, side, borderMode=cv2.BORDER_REPLICATE) for picture in (detailed, bare)
-        )
-        return detailed, bare
+        if self._config.detail_transfer == "wanted" and face.detail is not None:
+            detailed = self._detail.transfer(new, face.detail, track=track, sharpness=sharpness)
+        else:
+            detailed = DetailedFace(picture=sharpen(new, sharpness))
+        return detailed if face.placement is None else detailed.move(face.placement)
 
     def _cover_remains(self, face: SwappedFace) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
         """Skin for what may be left of the original beside the new face, and where, at `PAINT_SIZE`; None for none."""
@@ -181,7 +171,7 @@ class Compositor:
         if not is_mixed or face.brows is None or face.outline is None:
             return None, None
         found = cover_remains(face.old, face.brows, face.outline, self._coverage)
-        skin, zone = (_enlarge(picture, None, cv2.INTER_LINEAR) for picture in found)
+        skin, zone = (_enlarge(picture, cv2.INTER_LINEAR) for picture in found)
         return skin, zone * self._window
 
     def _shares(self, face: SwappedFace, larger: float) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +179,8 @@ class Compositor:
         if self._config.blend == "face":
             wanted = np.ones((PAINT_SIZE, PAINT_SIZE), np.float32)
         else:
-            wanted = np.clip(_enlarge(face.mask, face.view_from_new, cv2.INTER_LINEAR), 0, 1)
+            mask = face.mask if face.placement is None else face.placement.move(face.mask)
+            wanted = np.clip(_enlarge(mask, cv2.INTER_LINEAR), 0, 1)
         if self._config.blend == "overlay" and "face" in self._config.parts:
             return wanted, self._window
         known = (face.landmarks, face.parts, face.outline)
@@ -202,8 +193,8 @@ class Compositor:
         if self._config.colour == "none" and face.outline is None:
             return None
         new = face.new
-        if face.view_from_new is not None:
-            new = cv2.warpAffine(new, face.view_from_new, new.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        if face.placement is not None:
+            new = face.placement.move(new)
         return sample_skin(new, face.old, wanted, face.landmarks, self._coverage, outline=face.outline)
 
     def _border_share(self, face: SwappedFace, sample: SkinSample) -> np.ndarray:
@@ -213,29 +204,17 @@ class Compositor:
         return cv2.resize(share, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_LINEAR)
 
 
-def _enlarge(picture: np.ndarray, view_from_picture: np.ndarray | None, interpolation: int) -> np.ndarray:
-    """Shows a picture of a view at `PAINT_SIZE`, moved by a matrix in pixels of the view where there is one."""
-    side = (PAINT_SIZE, PAINT_SIZE)
-    if view_from_picture is None:
-        return cv2.resize(picture, side, interpolation=interpolation)
-    matrix = resize_matrix(view_from_picture, PAINT_SIZE / len(picture))
-    return cv2.warpAffine(picture, matrix, side, flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
+def _enlarge(picture: np.ndarray, interpolation: int) -> np.ndarray:
+    """Shows a picture of a view at `PAINT_SIZE`."""
+    return cv2.resize(picture, (PAINT_SIZE, PAINT_SIZE), interpolation=interpolation)
 
 
-def _show_below(
-    picture: np.ndarray, weight: np.ndarray, other: np.ndarray, share: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Shows another picture in part of what a first one leaves bare.
-
-    Returns:
-        Both in one, (S, S, 3) uint8, and how far it shows, (S, S) float32.
-    """
-    share = share * (1 - weight)
-    if share.max() < FAINT:
-        return picture, weight
-    total = weight + share
-    part = (share / np.maximum(total, FAINT))[..., None]
-    return to_picture(picture + part * (other - picture)), total
+def _lay_over(frame: np.ndarray, picture: np.ndarray, share: np.ndarray, frame_from_paint: np.ndarray) -> None:
+    """Shows a picture in a frame, which is changed, as far as `share` says; both at `PAINT_SIZE`."""
+    region = Region.around(share, frame_from_paint, frame)
+    if not region.empty:
+        part = region.cut(frame)
+        part[...] = mix(part, *(region.place(one, outside=cv2.BORDER_REPLICATE) for one in (picture, share)))
 
 
 def _scale_about(frame_from_view: np.ndarray, middle: np.ndarray, factor: float) -> np.ndarray:

@@ -71,6 +71,13 @@ class ConvertConfig:
             "measured on the sample on which latent maps are compared; none leaves it where the networks write it"
         ),
     ] = "auto"
+    proportions: Annotated[
+        float,
+        Doc(
+            "how far the new face is bent to the original's proportions, which the head around it has: 0 leaves it "
+            "the wanted person's own, 1 brings every feature to the original's place; only with placement auto"
+        ),
+    ] = 0.5
     contrast: Annotated[
         float,
         Doc(
@@ -101,6 +108,7 @@ class ConvertConfig:
         check_range("erode", self.erode, -0.5, 0.5)
         check_range("face_scale", self.face_scale, 0.8, 1.2)
         check_range("contrast", self.contrast, 0, 1)
+        check_range("proportions", self.proportions, 0, 1)
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
         check_range("swap_batch", self.swap_batch, 1, 1024)

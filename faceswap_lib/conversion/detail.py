@@ -16,11 +16,21 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.blend import FAINT, sharpen
+from faceswap_lib.conversion.blend import FAINT, Region, sharpen
+from faceswap_lib.conversion.colour import to_picture
 from faceswap_lib.conversion.contrast import MIDDLE
 from faceswap_lib.conversion.latent_samples import LatentSample
+from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.faces import FaceCrop
-from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points, template_points, view_matrix, warp_frame
+from faceswap_lib.faces.align import (
+    CROP_SIZE,
+    EYE_DISTANCE,
+    map_points,
+    resize_matrix,
+    template_points,
+    view_matrix,
+    warp_frame,
+)
 from faceswap_lib.faces.hair import hair_mask
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import middle_of_face
@@ -95,10 +105,12 @@ class DetailSources:
     Attributes:
         soft: (2 N, FLOW_SIZE, FLOW_SIZE) uint8, what the network makes of each crop, gray and in a standard tone.
         thumbnails: (2 N, THUMBNAIL * THUMBNAIL * 3) float32, the same small and in color.
-        detail: (N, S, S, 3) uint8, what is finer than the network draws, in gray levels from 128.
+        detail: (N, S, S, 3) uint8, of each crop's view, pixel for pixel, what is finer than the network draws, in gray
+            levels from 128.
         bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 255 on the face, 0 behind and on hair before it; None without outlines.
         spreads: (N, 3) float32, standard deviation of the channels of each face, to which its detail belongs.
         coverage: Side of the networks' view as a share of the crop's.
+        detail_from_flow: (2, 3) matrix from pixels of a view at `FLOW_SIZE` to those of `detail`.
     """
 
     soft: np.ndarray
@@ -106,6 +118,7 @@ class DetailSources:
     detail: np.ndarray
     spreads: np.ndarray
     coverage: float
+    detail_from_flow: np.ndarray
     bare: np.ndarray | None = None
 
     @functools.cached_property
@@ -114,19 +127,119 @@ class DetailSources:
         weights = _cost_weights(self.coverage)
         return weights @ self.thumbnails.T, weights @ (self.thumbnails.T**2)
 
-    def of_source(self, pictures: np.ndarray, source: int) -> np.ndarray:
-        """Gives what belongs to a soft picture of N pictures (N, S, S, ...), mirrored where that is."""
+    def find_bare(self, source: int) -> np.ndarray:
+        """Gives the bare face that belongs to a soft picture, mirrored where that is."""
         count = len(self.detail)
-        return pictures[source] if source < count else cv2.flip(pictures[source - count], 1)
+        return self.bare[source] if source < count else cv2.flip(self.bare[source - count], 1)
+
+    def find_detail(self, source: int, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Finds the detail that belongs to a soft picture.
+
+        Args:
+            source: Index of the soft picture.
+            flow: (FLOW_SIZE, FLOW_SIZE, 2) from a face to the soft picture.
+
+        Returns:
+            (S, S, 3) uint8, the crop's detail, and (FLOW_SIZE, FLOW_SIZE, 2) float32, x, y in it, the place of each
+            pixel of the face.
+        """
+        scale, shift = self.detail_from_flow[0, 0], self.detail_from_flow[:, 2]
+        x, y = _grid(FLOW_SIZE)
+        x, y = scale * (x + flow[..., 0]) + shift[0], scale * (y + flow[..., 1]) + shift[1]
+        count = len(self.detail)
+        if source >= count:
+            x = self.detail.shape[2] - 1 - x
+        return self.detail[source % count], cv2.merge([x, y]).astype(np.float32, copy=False)
 
 
-def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample, size: int) -> DetailSources:
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetailPiece:
+    """What a new face takes of one crop.
+
+    Attributes:
+        detail: (S, S, 3) uint8, the crop's detail, in gray levels from 128.
+        places: (FLOW_SIZE, FLOW_SIZE, 2) float32, for each pixel of the new face the place x, y in `detail`.
+        strength: (FLOW_SIZE, FLOW_SIZE) float32, by what it is multiplied.
+    """
+
+    detail: np.ndarray
+    places: np.ndarray
+    strength: np.ndarray
+
+    def move(self, placement: Placement) -> "DetailPiece":
+        """Gives the piece of a face in its place in the view."""
+        x, y, strength = cv2.split(placement.move(cv2.merge([*cv2.split(self.places), self.strength])))
+        return DetailPiece(self.detail, cv2.merge([x, y]), strength)
+
+    def add_to(self, picture: np.ndarray, picture_from_flow: np.ndarray) -> None:
+        """Adds the detail to a picture.
+
+        Args:
+            picture: (h, w, 3) float32, changed.
+            picture_from_flow: (2, 3) matrix from pixels of the new face at `FLOW_SIZE` to those of the picture.
+        """
+        region = Region.around(self.strength, picture_from_flow, picture)
+        if region.empty:
+            return
+        strength, places = (
+            region.place(self.strength, outside=cv2.BORDER_CONSTANT),
+            region.place(self.places, outside=cv2.BORDER_REPLICATE),
+        )
+        taken = cv2.remap(self.detail, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        taken = cv2.subtract(taken, (128, 128, 128, 0), dtype=cv2.CV_32F)
+        part = region.cut(picture)
+        part += cv2.multiply(taken, cv2.merge([strength] * 3), dst=taken)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetailedFace:
+    """A new face with detail, which has no resolution of its own.
+
+    Attributes:
+        picture: (S, S, 3) uint8 or float32 RGB, the face without the detail of `pieces`.
+        pieces: What it takes of crops.
+        bare: (FLOW_SIZE, FLOW_SIZE) float32 in [0, 1], how much of it is the person's face: no hair before it, nothing
+            behind it; 1 where that is not known.
+    """
+
+    picture: np.ndarray
+    pieces: Sequence[DetailPiece] = ()
+    bare: np.ndarray = dataclasses.field(default_factory=lambda: np.ones((FLOW_SIZE, FLOW_SIZE), np.float32))
+
+    def move(self, placement: Placement) -> "DetailedFace":
+        """Gives the face in its place in the view."""
+        pieces = [piece.move(placement) for piece in self.pieces]
+        picture = placement.move(self.picture, interpolation=cv2.INTER_CUBIC)
+        return DetailedFace(picture, pieces, placement.move(self.bare))
+
+    def draw_alone(self, size: int) -> np.ndarray:
+        """Draws the face as a picture of its own, (size, size, 3) uint8 RGB."""
+        return to_picture(self.draw(Region(left=0, top=0, size=(size, size), frame_from_view=np.eye(2, 3), view=size)))
+
+    def draw(self, region: Region) -> np.ndarray:
+        """Draws the face as finely as the frame shows it.
+
+        Args:
+            region: Where.
+
+        Returns:
+            (h, w, 3) float32 RGB, not clipped to 0 to 255.
+        """
+        options = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+        target = cv2.warpAffine(self.picture, region.matrix_of(len(self.picture)), region.size, **options)
+        target = target.astype(np.float32, copy=False)
+        target_from_flow = region.matrix_of(FLOW_SIZE)
+        for piece in self.pieces:
+            piece.add_to(target, target_from_flow)
+        return target
+
+
+def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailSources:
     """Prepares a person's crops.
 
     Args:
         swapper: Its decoder is that person's; its latent map is not used.
         sample: The person's crops, with the codes that the swapper's encoder gives them.
-        size: Side S in pixels of the pictures that detail is put into.
 
     Returns:
         What to take detail from.
@@ -134,14 +247,15 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample, size: int)
     plain, coverage = swapper.with_latent_map(None), swapper.coverage
     _, written = plain.decode(sample.codes, np.repeat(NEUTRAL_TONE[None], len(sample.codes), axis=0))
     soft = [_standardize(picture, coverage)[0] for picture in written]
-    crops = sample.crops.read_crops()
-    views = [_cut_view(crop.image, size, coverage) for crop in crops]
+    crops = sample.crops.read_crops(stored_size=True)
+    views, detail_from_flow = _cut_views([crop.image for crop in crops], coverage)
     return DetailSources(
         soft=np.stack([_to_gray(picture) for picture in soft]),
         thumbnails=np.stack([_shrink(picture) for picture in soft]),
         detail=np.stack([_fine(view) for view in views]),
         spreads=np.stack([_tone(view, coverage)[1] for view in views]),
         coverage=coverage,
+        detail_from_flow=detail_from_flow,
         bare=_find_bare(crops, coverage) if settle_region(swapper.face_region) == "outline" else None,
     )
 
@@ -172,6 +286,18 @@ def _shrink_face(bare: np.ndarray, coverage: float) -> np.ndarray:
     return np.round(share * above + (1 - share) * below).astype(np.uint8)
 
 
+def _cut_views(crops: Sequence[np.ndarray], coverage: float) -> tuple[list[np.ndarray], np.ndarray]:
+    """The networks' view of crops pixel for pixel, all as large as that of the largest crop, and `detail_from_flow`."""
+    side = max(len(crop) for crop in crops)
+    margin = int((1 - coverage) / 2 * side)
+    inside = slice(margin, side - margin)
+    crops = [_resize(crop, side) for crop in crops]
+    matrix = resize_matrix(np.eye(2, 3), coverage * side / FLOW_SIZE)
+    return [crop[inside, inside] for crop in crops], matrix + np.array([[0, 0, 1], [0, 0, 1]]) * (
+        (1 - coverage) / 2 * side - margin
+    )
+
+
 def _cut_view(crop: np.ndarray, size: int, coverage: float) -> np.ndarray:
     """The networks' view of a crop at another size."""
     return warp_frame(crop, view_matrix(np.eye(2, 3), len(crop), size, coverage), size)
@@ -186,43 +312,38 @@ class DetailTransfer:
 
     def transfer(
         self, new: np.ndarray, sources: DetailSources, *, track: int | None = None, sharpness: float = 0.0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Gives a new face detail.
+    ) -> DetailedFace:
+        """Finds the detail of a new face.
 
         Args:
             new: (R, R, 3) uint8 RGB, the face as the network wrote it, in whatever colors.
             sources: The wanted person's crops.
             track: Number of the face's track, along which crops are kept; None for a face by itself.
-            sharpness: How much the face's own detail is lifted where no crop has the right one; see `blend.sharpen`.
+            sharpness: How much the face's own detail is lifted there; see `blend.sharpen`.
 
         Returns:
-            (S, S, 3) uint8 RGB, larger and with detail, and (S, S) float32 in [0, 1], how much of it is the person's
-            face: no hair before it, nothing behind it; 1 where that is not known.
+            The face with detail.
 
         Taught in notebooks/06_video_conversion.
         """
-        size = sources.detail.shape[1]
         standard, spread = _standardize(new, sources.coverage)
         costs = _costs(_shrink(standard), sources)
         shares = self._choose(costs, track)
         gray, regions = _to_gray(standard), _region_weights(FLOW_SIZE, sources.coverage)
-        enlarged = cv2.resize(new, (size, size), interpolation=cv2.INTER_CUBIC)
-        light = _light(enlarged)
-        result, total, bare = light, np.zeros_like(regions[0]), np.zeros_like(regions[0])
+        pieces, total, bare = [], np.zeros_like(regions[0]), np.zeros_like(regions[0])
         for source in np.flatnonzero(shares.any(axis=0)):
             flow, likeness, uncovered, contrast = self._lead(gray, sources, int(source))
             weight = np.einsum("r,rij->ij", shares[:, source], regions)
             bare += weight * uncovered
             weight *= likeness
             total += weight
-            taken = _move(sources.of_source(sources.detail, source), _enlarge_flow(flow, size)).astype(np.float32) - 128
             gain = LIFT * contrast * spread.mean() / sources.spreads[source % len(sources.spreads)].mean()
-            result = cv2.add(result, cv2.multiply(taken, cv2.merge([np.float32(gain) * _enlarge(weight, size)] * 3)))
-        left = 1 - total
+            pieces.append(DetailPiece(*sources.find_detail(int(source), flow), np.float32(gain) * weight))
+        picture, left = _light(new), 1 - total
         if left.max() > FAINT:
-            own = cv2.subtract(sharpen(enlarged, sharpness), light, dtype=cv2.CV_32F)
-            result = cv2.add(result, cv2.multiply(own, cv2.merge([_enlarge(left, size)] * 3)))
-        return np.clip(np.round(result), 0, 255).astype(np.uint8), _enlarge(bare, size)
+            own = cv2.subtract(sharpen(new, sharpness), picture, dtype=cv2.CV_32F)
+            picture = cv2.add(picture, cv2.multiply(own, cv2.merge([_enlarge(left, len(new))] * 3)))
+        return DetailedFace(picture, pieces, bare)
 
     def state(self) -> dict[str, np.ndarray]:
         """What is remembered: "detail/N" for track N."""
@@ -271,7 +392,7 @@ class DetailTransfer:
         likeness = (UNLIKE - cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)) / (UNLIKE - ALIKE)
         if sources.bare is None:
             return flow, np.clip(likeness, 0, 1), np.float32(1), contrast
-        bare = _move(sources.of_source(sources.bare, source), flow)
+        bare = _move(sources.find_bare(source), flow)
         uncovered = cv2.GaussianBlur(bare, (0, 0), HAIR_SIGMA) / np.float32(255)
         return flow, np.clip(likeness, 0, 1), uncovered, contrast
 
@@ -286,8 +407,11 @@ def _enlarge(picture: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def _enlarge_flow(flow: np.ndarray, size: int) -> np.ndarray:
-    return _enlarge(flow, size) * np.float32(size / FLOW_SIZE)
+def _resize(picture: np.ndarray, size: int) -> np.ndarray:
+    if len(picture) == size:
+        return picture
+    kind = cv2.INTER_AREA if len(picture) > size else cv2.INTER_CUBIC
+    return cv2.resize(picture, (size, size), interpolation=kind)
 
 
 def _costs(thumbnail: np.ndarray, sources: DetailSources) -> np.ndarray:

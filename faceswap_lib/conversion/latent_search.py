@@ -15,12 +15,12 @@ from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.conversion.people import People
-from faceswap_lib.conversion.placement import fit_placement, placement_in_view
+from faceswap_lib.conversion.placement import Placement, make_placement
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.conversion.swap_measures import open_gallery
 from faceswap_lib.conversion.swapper import FaceSwapper
 from faceswap_lib.faces import Face, FaceCrop
-from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points
+from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, invert_affine, map_points, view_matrix
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset
@@ -43,13 +43,13 @@ class MapQuality:
         likeness: Likeness of eyes, mouth and skin to the wanted person's own faces, 1 as real as hers.
         drift: Mean distance of the landmarks from the input's, in eye distances, once the face is placed.
         nearer: Share of the faces that are nearer to the wanted person than to the original.
-        view_from_new: (2, 3) matrix that places the face in its view (see `conversion.placement`); None leaves it.
+        placement: Where the face lies in its view; None leaves it where the network wrote it.
     """
 
     likeness: tuple[float, float, float]
     drift: float
     nearer: float
-    view_from_new: np.ndarray | None = None
+    placement: Placement | None = None
 
     @property
     def score(self) -> float:
@@ -105,11 +105,14 @@ class MapJudge:
         swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, detail_transfer="none"))
         landmarks = self.finder.find(swapped)
         likeness = self.wanted.measure(swapped, landmarks)
-        is_placed = config.placement == "auto"
-        placement = fit_placement(self.landmarks, landmarks, CROP_SIZE) if is_placed else np.eye(2, 3)
-        in_view = placement_in_view(placement, CROP_SIZE, swapper.resolution, swapper.coverage)
+        placement = None
+        if config.placement == "auto":
+            options = (CROP_SIZE, swapper.coverage, config.proportions)
+            placement = make_placement(self.landmarks, landmarks, *options)
         apart = [
-            np.linalg.norm(map_points(placement, new) - old, axis=1).mean() if new.shape == old.shape else np.nan
+            np.linalg.norm(_place(placement, new, swapper.coverage) - old, axis=1).mean()
+            if new.shape == old.shape
+            else np.nan
             for new, old in zip(landmarks, self.landmarks, strict=True)
         ]
         if self.people is None:
@@ -123,7 +126,7 @@ class MapJudge:
             likeness=tuple(float(value) for value in np.nan_to_num(np.nanmedian(likeness, axis=0))),
             drift=float(np.mean(drift)),
             nearer=float(np.mean(is_nearer)),
-            view_from_new=in_view if is_placed else None,
+            placement=placement,
         )
 
 
@@ -159,6 +162,14 @@ def swap_crops(crops: typing.Sequence[FaceCrop], swapper: FaceSwapper, config: C
         )
         for crop, swapped in zip(crops, swap_faces(faces, swapper), strict=True)
     ]
+
+
+def _place(placement: Placement | None, points: np.ndarray, coverage: float) -> np.ndarray:
+    """Where (N, 2) points of a new face in a crop come to lie."""
+    if placement is None:
+        return points
+    view_from_crop = view_matrix(np.eye(2, 3), CROP_SIZE, 1, coverage) + [[0, 0, 0.5], [0, 0, 0.5]]
+    return map_points(invert_affine(view_from_crop), placement.map_points(map_points(view_from_crop, points)))
 
 
 def _as_face(crop: FaceCrop) -> Face:

@@ -131,7 +131,7 @@ def swap_faces(
     regions = [region_mask(*one, size, coverage=coverage) for one in zip(points, outlines, strict=True)]
     masks, new = swapper.swap(views, np.stack(regions))
     parts = [_find_parts(frame, face, matrix, finder) for (frame, face), matrix in zip(faces, matrices, strict=True)]
-    placement, detail = getattr(swapper, "view_from_new", None), getattr(swapper, "detail", None)
+    placement, detail = getattr(swapper, "placement", None), getattr(swapper, "detail", None)
     rows = zip(views, new, masks, points, matrices, parts, contours, strict=True)
     return [
         SwappedFace(
@@ -143,7 +143,7 @@ def swap_faces(
             parts=found,
             outline=None if lines is None else lines.outline,
             brows=None if lines is None else lines.brows,
-            view_from_new=placement,
+            placement=placement,
             detail=detail,
         )
         for view, face, mask, five, matrix, found, lines in rows

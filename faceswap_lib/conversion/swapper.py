@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from faceswap_lib.conversion.detail import DetailSources
 from faceswap_lib.conversion.latent_map import LatentMap
+from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.region import Hairline, settle_region
@@ -27,8 +28,8 @@ class FaceSwapper(typing.Protocol):
         resolution: Side R of the views in pixels.
         coverage: Side of the views as a share of the crop's.
         face_region: What is inside the face; the ellipse for a swapper without this attribute.
-        view_from_new: (2, 3) matrix from pixels of the faces it writes to those of the views, where they are shown; a
-            swapper without this attribute, or with None, writes them where they belong.
+        placement: Where the faces it writes are shown in their views; a swapper without this attribute, or with None,
+            writes them where they belong.
         hairline: Where the original's forehead ends, where outlines are the region; a swapper without this attribute,
             or with None, looks in every frame.
         detail: The wanted person's crops, from which the new faces take detail; none for a swapper without this
@@ -66,7 +67,7 @@ class GeneratorSwapper(abc.ABC):
         self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
         self.face_region, self._view = settle_region(networks.config.face_region), networks.config.view
         self._latent_map = latent_map
-        self.view_from_new: np.ndarray | None = None
+        self.placement: Placement | None = None
         self.hairline: Hairline | None = None
         self.detail: DetailSources | None = None
         self._contrast = 1.0
@@ -77,10 +78,10 @@ class GeneratorSwapper(abc.ABC):
         other._latent_map = latent_map
         return other
 
-    def with_placement(self, view_from_new: np.ndarray | None) -> Self:
-        """Gives the same generator, whose faces are shown moved by a (2, 3) matrix; see `FaceSwapper`."""
+    def with_placement(self, placement: Placement | None) -> Self:
+        """Gives the same generator, whose faces are shown elsewhere; see `FaceSwapper`."""
         other = copy.copy(self)
-        other.view_from_new = view_from_new
+        other.placement = placement
         return other
 
     def with_hairline(self, hairline: Hairline | None) -> Self:

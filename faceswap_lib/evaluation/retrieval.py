@@ -108,15 +108,7 @@ def _embed_video(path: pathlib.Path, detector: MtcnnDetector, embedder: FaceEmbe
 def _embed_folder(path: pathlib.Path, embedder: FaceEmbedder) -> np.ndarray:
     records = list(read_manifest(path))
     records = [records[i] for i in np.linspace(0, len(records) - 1, min(SAMPLES, len(records))).astype(int)]
-    crops = [
-        FaceCrop(
-            image=read_image(path / record.crop),
-            landmarks=record.points_in_crop(),
-            crop_from_frame=np.array(record.crop_from_frame),
-        )
-        for record in records
-    ]
-    return embedder.embed(crops)
+    return embedder.embed([record.to_crop(read_image(path / record.crop)) for record in records])
 
 
 def _cut(picture: np.ndarray, points: np.ndarray) -> FaceCrop:

@@ -85,6 +85,11 @@ def map_points(b_from_a: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ b_from_a[:, :2].T + b_from_a[:, 2]
 
 
+def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
+    """Takes (N, 2) points of a picture to the same picture resized by `factor`."""
+    return (points + 0.5) * factor - 0.5
+
+
 def five_points(landmarks: np.ndarray) -> np.ndarray:
     """Reduces 68 landmarks to the five this module aligns by; five stay as they are."""
     if len(landmarks) == 5:

@@ -1,12 +1,13 @@
 """Cutting one face out of its frame and deciding whether it is worth keeping."""
 
 import pathlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from faceswap_lib.faces import CROP_SIZE, Face, align_face, eye_mask
-from faceswap_lib.faces.align import invert_affine, map_points
+from faceswap_lib.faces.align import crop_from_frame, invert_affine, map_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.facesets.manifest import CropRecord
 from faceswap_lib.facesets.progress import DroppedFace, Outcome
@@ -15,6 +16,9 @@ from faceswap_lib.media import write_image
 
 SHARPNESS_SIZE = 128
 """Side to which a crop is shrunk before its sharpness is measured: about what the networks see of it."""
+
+LARGEST_CROP, CROP_STEP = 512, 64
+"""Largest side of crops where none is asked for, and what all sides are multiples of."""
 
 RAW_MARGIN = 0.25
 """How much of its sides a raw face shows around the detector's box."""
@@ -27,6 +31,7 @@ class CropCutter:
         folder: The faceset.
         finder: Finds landmarks in crops.
         min_sharpness: Crops below are dropped.
+        size: Side in pixels at which crops are stored.
         single_video: Where to save raw and aligned faces and eye masks besides; None to save none.
     """
 
@@ -36,10 +41,11 @@ class CropCutter:
         finder: LandmarkFinder,
         *,
         min_sharpness: float,
+        size: int = CROP_SIZE,
         single_video: Workspace | None = None,
     ):
         self._folder, self._finder = folder, finder
-        self._min_sharpness, self._single_video = min_sharpness, single_video
+        self._min_sharpness, self._size, self._single_video = min_sharpness, size, single_video
 
     def cut(self, frame: np.ndarray, face: Face, *, index: int, track: int, time: float, name: str) -> Outcome:
         """Cuts out one face and writes it, unless it is blurred.
@@ -60,7 +66,8 @@ class CropCutter:
         if sharpness < self._min_sharpness:
             return DroppedFace(frame=index, track=track, reason="blurred", value=sharpness)
         (points,) = self._finder.find([crop])
-        write_image(self._folder / name, crop.image)
+        stored = crop if self._size == CROP_SIZE else align_face(frame, face, self._size)
+        write_image(self._folder / name, stored.image)
         points_in_frame = map_points(invert_affine(crop.crop_from_frame), points)
         record = CropRecord(
             crop=name,
@@ -84,6 +91,13 @@ class CropCutter:
         write_image(folder("aligned_faces") / record.crop, aligned)
         # From the record's rounded points, as the faceset's own masks are: from others it would differ by some levels.
         write_image(folder("binary_masks_eyes") / record.mask, eye_mask(record.best_points_in_crop(), CROP_SIZE))
+
+
+def natural_crop_size(faces: Sequence[Face]) -> int:
+    """Says how large crops are that lose nothing of most faces: between `CROP_SIZE` and `LARGEST_CROP` pixels."""
+    scales = [np.linalg.norm(crop_from_frame(face)[:, 0]) for face in faces]
+    wanted = CROP_SIZE / np.median(scales) if scales else CROP_SIZE
+    return int(np.clip(CROP_STEP * np.ceil(wanted / CROP_STEP), CROP_SIZE, LARGEST_CROP))
 
 
 def measure_sharpness(crop: np.ndarray) -> float:

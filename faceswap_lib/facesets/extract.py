@@ -14,7 +14,7 @@ from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import ClipTracks, DetectConfig, FaceDetector, TrackConfig
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
-from faceswap_lib.facesets.cutting import CropCutter
+from faceswap_lib.facesets.cutting import CropCutter, natural_crop_size
 from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest, write_manifest
 from faceswap_lib.facesets.progress import DROPPED, LOG, DroppedFace, ExtractionLog, read_dropped
@@ -167,7 +167,8 @@ def _extract(
         write_json(folder / SOURCE, source)
         write_tracks(folder, tracks)
     single_video = workspace if saves else None
-    cutter = CropCutter(folder, finder, min_sharpness=config.min_sharpness, single_video=single_video)
+    size = config.crop_size or natural_crop_size([face for frame in tracks.faces for face in frame.values()])
+    cutter = CropCutter(folder, finder, min_sharpness=config.min_sharpness, size=size, single_video=single_video)
     log = ExtractionLog(folder)
     written = _cut_faces(video, tracks, config, cutter, log, progress=progress)
     _finish(workspace, side, log, video, tracks, config)
@@ -184,7 +185,7 @@ def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
     advice = "choose another workspace, or extract with --overwrite"
     if not (folder / SOURCE).is_file():
         raise WorkspaceError(f"{folder} holds files that no extraction wrote; {advice}")
-    before = read_json(folder / SOURCE)
+    before = _read_source(folder, source)
     is_same = before | {"video": source["video"]} == source  # the file may have been renamed
     if is_same or not (folder / MANIFEST).is_file():
         return is_same
@@ -195,11 +196,19 @@ def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
     raise WorkspaceError(f"{folder} holds faces of this video taken with other options; {advice}")
 
 
+def _read_source(folder: pathlib.Path, source: dict) -> dict:
+    """What a folder's faces are from; options that were not known then are taken to be the wanted ones."""
+    before = read_json(folder / SOURCE)
+    if isinstance(options := before.get("extract"), dict):
+        before["extract"] = {name: value for name, value in source["extract"].items() if name == "crop_size"} | options
+    return before
+
+
 def _has_same_crops(folder: pathlib.Path, source: dict) -> bool:
     """Whether a finished extraction differs from the wanted one at most in what it saved besides."""
     if not ((folder / SOURCE).is_file() and (folder / MANIFEST).is_file()):
         return False
-    before = read_json(folder / SOURCE)
+    before = _read_source(folder, source)
     saved = {"save_faces": source["extract"]["save_faces"]}
     return before | {"video": source["video"], "extract": before.get("extract", {}) | saved} == source
 

@@ -11,7 +11,7 @@ import scipy.spatial
 
 from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.faces import FaceCrop, mouth_mask
+from faceswap_lib.faces import CROP_SIZE, FaceCrop, mouth_mask
 from faceswap_lib.faces.region import RegionChoice, open_outline_finder, region_mask
 from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
@@ -102,16 +102,22 @@ class Faceset:
         chosen = spread_evenly(len(self), count)
         return dataclasses.replace(self, records=tuple(self.records[index] for index in chosen))
 
-    def read_crops(self) -> list[FaceCrop]:
-        """Reads all crops as they lie on disk.
+    def read_crops(self, *, stored_size: bool = False) -> list[FaceCrop]:
+        """Reads all crops.
+
+        Args:
+            stored_size: As large as they lie on disk, else shrunk to `CROP_SIZE` where they are larger.
 
         Raises:
             WorkspaceError: If one is not square.
         """
-        return [
-            record.to_crop(_check_square(read_image(self.folder / record.crop), self.folder / record.crop))
-            for record in self.records
-        ]
+
+        def read(record: CropRecord) -> FaceCrop:
+            path = self.folder / record.crop
+            image = _check_square(read_image(path), path)
+            return record.to_crop(image if stored_size or len(image) <= CROP_SIZE else _shrink(image, CROP_SIZE))
+
+        return [read(record) for record in self.records]
 
     def load(self, size: int, *, face_region: RegionChoice = "ellipse", progress: bool = False) -> FacesetArrays:
         """Reads all crops and masks, shrunk to one size.
@@ -143,9 +149,8 @@ class Faceset:
             record = self.records[index]
             image = _check_square(read_image(self.folder / record.crop), self.folder / record.crop)
             mask = _check_square(read_mask(self.masks / record.mask), self.masks / record.mask)
-            side = image.shape[0]
             points, best_points = (
-                (points + 0.5) * (size / side) - 0.5
+                (points + 0.5) * (size / CROP_SIZE) - 0.5
                 for points in (record.points_in_crop(), record.best_points_in_crop())
             )
             arrays.images[index] = _shrink(image, size)
@@ -155,7 +160,7 @@ class Faceset:
             if outlines is not None:
                 with one_at_a_time:  # the mesh's networks are no more than one thread's
                     (outline,) = outlines.find([record.to_crop(image)])
-                outline = outline if outline is None else (outline + 0.5) * (size / side) - 0.5
+                outline = outline if outline is None else (outline + 0.5) * (size / len(image)) - 0.5
             arrays.face[index] = region_mask(points, outline, size)  # from the five points, as conversion draws it
 
         with concurrent.futures.ThreadPoolExecutor() as pool:

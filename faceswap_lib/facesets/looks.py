@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.faces import Part
-from faceswap_lib.faces.align import five_points
+from faceswap_lib.faces.align import CROP_SIZE, five_points, scale_points
 from faceswap_lib.faces.parts import part_outlines
 from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.facesets.manifest import CropRecord
@@ -110,7 +110,8 @@ def small_picture(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndar
 
 def _small_pictures(faceset: Faceset, parts: Part, progress: bool) -> np.ndarray:
     def read(record: CropRecord) -> np.ndarray:
-        return small_picture(read_image(faceset.folder / record.crop), record.best_points_in_crop(), parts)
+        image = read_image(faceset.folder / record.crop)
+        return small_picture(image, scale_points(record.best_points_in_crop(), len(image) / CROP_SIZE), parts)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         read_all = pool.map(read, faceset.records)

@@ -10,7 +10,7 @@ import numpy as np
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import FaceCrop
-from faceswap_lib.faces.align import five_points, map_points
+from faceswap_lib.faces.align import CROP_SIZE, five_points, map_points, resize_matrix
 from faceswap_lib.facesets import text_files
 from faceswap_lib.facesets.file_names import check_file_name
 from faceswap_lib.files import write_text
@@ -45,7 +45,8 @@ class CropRecord:
         time: Seconds after the first frame of the video, as the file times its frames.
         box_xyxy: Left, top, right, bottom in pixels of the frame.
         landmarks: Five x, y in pixels of the frame.
-        crop_from_frame: (2, 3) matrix from the frame to the crop, row by row.
+        crop_from_frame: (2, 3) matrix from the frame to a crop of side `CROP_SIZE`, row by row. The crop may be stored
+            larger; what is said of its pixels is said of that side all the same.
         score: The detector's confidence, 0 to 1; 0 where the tracker filled a gap.
         sharpness: Variance of the Laplacian inside the grey face at 128 pixels a crop; higher is sharper.
         track: Index of the track in `tracks.npz`.
@@ -97,15 +98,16 @@ class CropRecord:
         return pathlib.PurePath(self.crop).with_suffix(".png").name
 
     def points_in_crop(self) -> np.ndarray:
-        """The five landmarks as (5, 2) x, y in pixels of the crop."""
+        """The five landmarks as (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks))
 
     def to_crop(self, image: np.ndarray) -> FaceCrop:
-        """Gives the crop whose picture is (S, S, 3) uint8 RGB."""
-        return FaceCrop(image=image, landmarks=self.points_in_crop(), crop_from_frame=np.array(self.crop_from_frame))
+        """Gives the crop whose picture is (S, S, 3) uint8 RGB, of any side."""
+        matrix = resize_matrix(np.array(self.crop_from_frame), len(image) / CROP_SIZE)
+        return FaceCrop(image=image, landmarks=map_points(matrix, np.array(self.landmarks)), crop_from_frame=matrix)
 
     def best_points_in_crop(self) -> np.ndarray:
-        """All landmarks there are, (68, 2) or (5, 2) x, y in pixels of the crop."""
+        """All landmarks there are, (68, 2) or (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks_68 or self.landmarks))
 
 

@@ -20,7 +20,15 @@ from scipy.spatial import cKDTree
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import Part, part_mask
-from faceswap_lib.faces.align import EYE_DISTANCE, five_points, invert_affine, map_points, similarity_transform
+from faceswap_lib.faces.align import (
+    CROP_SIZE,
+    EYE_DISTANCE,
+    five_points,
+    invert_affine,
+    map_points,
+    scale_points,
+    similarity_transform,
+)
 from faceswap_lib.faces.masks import disk
 from faceswap_lib.facesets.cutting import measure_sharpness
 from faceswap_lib.facesets.faceset import Faceset
@@ -247,7 +255,10 @@ def _swap_one(
     if len(points) != len(match_points):
         points, match_points = five_points(points), five_points(match_points)
     images = read_image(source.folder / record.crop), read_image(other.folder / match.crop)
+    scales = [len(image) / CROP_SIZE for image in images]
+    points, match_points = map(scale_points, (points, match_points), scales)
     image, now = paste_parts(images[0], points, images[1], match_points, parts)
+    now = scale_points(now, 1 / scales[0])
     write_image(path, image)
     record = dataclasses.replace(record, crop=path.name, sharpness=round(measure_sharpness(image), 3))
     if len(now) != 68:

@@ -7,7 +7,6 @@ import typing
 import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, FaceSwapper
-from faceswap_lib.conversion.composite import PAINT_SIZE
 from faceswap_lib.conversion.contrast import fit_contrast
 from faceswap_lib.conversion.detail import DetailSources, collect_detail
 from faceswap_lib.conversion.engines import Engine, open_engine
@@ -15,6 +14,7 @@ from faceswap_lib.conversion.latent_map import LatentMap, LatentShift, fit_align
 from faceswap_lib.conversion.latent_samples import LatentSample, sample_codes
 from faceswap_lib.conversion.latent_search import MapJudge, MapQuality, choose_latent_map
 from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.conversion.swap_measures import open_quick_finder
 from faceswap_lib.conversion.swapper import GeneratorSwapper
@@ -125,7 +125,7 @@ def _add_detail(
             logger.warning("the new face is as soft as the networks write it, without detail: %s", error)
             return swapper
         sample = sample_codes(networks, wanted)
-    return swapper.with_detail(collect_detail(swapper, sample, PAINT_SIZE))
+    return swapper.with_detail(collect_detail(swapper, sample))
 
 
 def _fit_to_people(
@@ -147,7 +147,7 @@ def _fit_to_people(
         logger.debug("--latent-map %s: %s", other, _tell_quality(quality))
     quality = _tell_quality(tried[name])
     logger.info("codes are mapped with --latent-map %s, the best of %d on a sample: %s", name, len(tried), quality)
-    return swapper.with_latent_map(maps[name]).with_placement(tried[name].view_from_new), others
+    return swapper.with_latent_map(maps[name]).with_placement(tried[name].placement), others
 
 
 def _fit_maps(codes: LatentSample, others: LatentSample, config: ConvertConfig) -> dict[str, LatentMap | None]:
@@ -185,9 +185,9 @@ class LateSwapper:
         self._open = functools.cache(open_it)
 
     @property
-    def view_from_new(self) -> np.ndarray | None:
+    def placement(self) -> Placement | None:
         """Where the faces it writes are shown; see `FaceSwapper`."""
-        return getattr(self._open(), "view_from_new", None)
+        return getattr(self._open(), "placement", None)
 
     @property
     def detail(self) -> DetailSources | None:
