@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 
 from faceswap_lib.conversion.expression import describe_motion
-from faceswap_lib.faces.align import CROP_SIZE
+from faceswap_lib.faces import FaceCrop
+from faceswap_lib.faces.align import CROP_SIZE, scale_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.landmarks_68 import mirror_landmarks
+from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks.views import to_network
 
@@ -43,7 +45,8 @@ def sample_codes(networks, faceset: Faceset, finder: LandmarkFinder | None = Non
     Args:
         networks: The run's `faceswap_lib.networks.Networks`.
         faceset: The person's.
-        finder: Finds 68 landmarks where the faceset has none; None leaves what the faces do unknown then.
+        finder: Finds 68 landmarks where the mesh does not run and the faceset has none; None leaves what the faces do
+            unknown then.
 
     Returns:
         The codes.
@@ -74,14 +77,21 @@ def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
 
 
 def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> np.ndarray | None:
+    """What faces do, mirrored ones last; by the mesh, which sees lids and lips best, else by any 68 landmarks."""
     points = [record.best_points_in_crop() for record in faceset.records]
-    if any(len(face) != 68 for face in points):
-        if finder is None:
-            return None
+    if MeshFinder.missing() is None:
+        finder = MeshFinder()
+    elif all(len(face) == 68 for face in points):
+        finder = None
+    if finder is not None:
         crops = faceset.read_crops()
-        scales = [CROP_SIZE / len(crop.image) for crop in crops]
-        points = [(face + 0.5) * scale - 0.5 for face, scale in zip(finder.find(crops), scales, strict=True)]
-        if any(len(face) != 68 for face in points):
-            return None
+        found = [scale_points(*one) for one in zip(finder.find(crops), map(_enlarge_by, crops), strict=True)]
+        points = [new if len(new) == 68 else old for new, old in zip(found, points, strict=True)]
+    if any(len(face) != 68 for face in points):
+        return None
     filmed = np.stack(points)
     return describe_motion(np.concatenate([filmed, mirror_landmarks(filmed, CROP_SIZE)]))
+
+
+def _enlarge_by(crop: FaceCrop) -> float:
+    return CROP_SIZE / len(crop.image)
