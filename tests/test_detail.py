@@ -227,3 +227,40 @@ def test_a_conversion_opens_the_wanted_persons_crops(tiny_run, tmp_path, caplog)
         assert open_swapper(networks, tiny_run.workspace, config).detail is None
     assert open_swapper(networks, Workspace(tmp_path), plain).detail is None
     assert "without detail" in caplog.text
+
+
+def test_detail_is_as_fine_as_the_crops_are_stored(crops, views):
+    """Grain that only crops of 512 pixels can hold shows in a face that is drawn as large."""
+    grain = 12 * np.random.default_rng(5).standard_normal((512, 512, 1))
+    large = [
+        FaceCrop(
+            image=(cv2.resize(crop.image, (512, 512), interpolation=cv2.INTER_CUBIC) + grain).clip(0, 255).astype("u1"),
+            landmarks=2 * crop.landmarks + 0.5,
+            crop_from_frame=crop.crop_from_frame,
+        )
+        for crop in crops
+    ]
+    small = [dataclasses.replace(crop, image=cv2.resize(crop.image, (256, 256), interpolation=cv2.INTER_AREA))
+             for crop in large]  # fmt: skip
+    spreads = []
+    for these in (large, small):
+        sources = collect(these)
+        side = sources.detail.shape[1]
+        face = DetailTransfer().transfer(soften(views[0]), sources).draw_alone(410)[120:290, 120:290].astype(np.float32)
+        spreads.append(cv2.Laplacian(face, cv2.CV_32F).std())
+        assert side == {512: 410, 256: 206}[len(these[0].image)]
+    assert spreads[0] > 2.5 * spreads[1]
+
+
+def test_an_eye_that_is_not_quite_right_is_better_than_one_without_an_iris(views, sources):
+    """Where a soft face is as dark as no crop, an eye takes a crop's detail nevertheless, and a mouth does not."""
+    kept = []
+    for place in (np.s_[44:60, 40:92], np.s_[92:108, 48:84]):
+        strengths = []
+        for darker in (0, 70):
+            soft = soften(views[0])
+            soft[place] = np.clip(soft[place].astype(int) - darker, 0, 255).astype(np.uint8)
+            pieces = DetailTransfer().transfer(soft, sources).pieces
+            strengths.append(np.sum([piece.strength for piece in pieces], axis=0)[place].mean())
+        kept.append(strengths[1] / strengths[0])
+    assert kept[0] > 0.25 > 0.1 > kept[1], kept

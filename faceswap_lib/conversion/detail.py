@@ -54,9 +54,13 @@ DETAIL_SIGMA = 0.047
 FLOW_SIGMA = 2.0
 """Pixels over which the flow is smoothed: it bends a face, it does not copy one pixel by pixel."""
 
-ALIKE, UNLIKE, DIFFERENCE_SIGMA = 0.3, 0.6, 4.0
+LARGE_SIGMA, DIFFERENCE_SIGMA = 3.0, 4.0
+"""Pixels of blur before two soft pictures are compared, which leaves the large forms, and after it."""
+
+ALIKE, UNLIKE = (0.8, 0.3, 0.3), (1.6, 0.6, 0.6)
 """Differences of two soft pictures, in standard deviations of a face, up to which they have all their detail in
-common at a place, and from which none; and the blur of the difference in pixels."""
+common at a place, and from which none: in the eyes, in the mouth and elsewhere. Lids that are not quite right are far
+better than an eye that has no iris; lips that are not drawn teeth over the dark of a mouth."""
 
 LIFT = 1.15
 """How much stronger detail is put in than the crop has it: bending, enlarging and the video's own coding take some."""
@@ -332,10 +336,13 @@ class DetailTransfer:
         gray, regions = _to_gray(standard), _region_weights(FLOW_SIZE, sources.coverage)
         pieces, total, bare = [], np.zeros_like(regions[0]), np.zeros_like(regions[0])
         for source in np.flatnonzero(shares.any(axis=0)):
-            flow, likeness, uncovered, contrast = self._lead(gray, sources, int(source))
-            weight = np.einsum("r,rij->ij", shares[:, source], regions)
-            bare += weight * uncovered
-            weight *= likeness
+            flow, apart, uncovered, contrast = self._lead(gray, sources, int(source))
+            weight = np.zeros_like(total)
+            for share, region, alike, unlike in zip(shares[:, source], regions, ALIKE, UNLIKE, strict=True):
+                if share > 0:
+                    taken = share * region
+                    bare += taken * uncovered
+                    weight += taken * np.clip((unlike - apart) / (unlike - alike), 0, 1)
             total += weight
             gain = LIFT * contrast * spread.mean() / sources.spreads[source % len(sources.spreads)].mean()
             pieces.append(DetailPiece(*sources.find_detail(int(source), flow), np.float32(gain) * weight))
@@ -381,20 +388,22 @@ class DetailTransfer:
         """Finds the way to a crop's soft picture.
 
         Returns:
-            Optical flow, how much is alike there, how much of it is the bare face, all at `FLOW_SIZE`, and how much
-            stronger the face's contrasts are than those of the soft picture, both in their standard tone.
+            Optical flow, how far the two are apart even so, in standard deviations of a face, how much of it is the
+            bare face, all at `FLOW_SIZE`, and how much stronger the face's contrasts are than those of the soft
+            picture, both in their standard tone.
         """
         soft = sources.soft[source]
         contrast, addend = _fit_contrast(soft, gray, sources.coverage)
         soft = cv2.addWeighted(soft, contrast, soft, 0, addend)  # flow takes what belongs together for equally bright
         flow = cv2.GaussianBlur(self._flow.calc(gray, soft, None), (0, 0), FLOW_SIGMA)
-        apart = cv2.absdiff(_move(soft, flow), gray).astype(np.float32) / GRAY_SPREAD
-        likeness = (UNLIKE - cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)) / (UNLIKE - ALIKE)
+        apart = cv2.subtract(_move(soft, flow), gray, dtype=cv2.CV_32F)
+        apart = np.abs(cv2.GaussianBlur(apart, (0, 0), LARGE_SIGMA)) / GRAY_SPREAD
+        apart = cv2.GaussianBlur(apart, (0, 0), DIFFERENCE_SIGMA)
         if sources.bare is None:
-            return flow, np.clip(likeness, 0, 1), np.float32(1), contrast
+            return flow, apart, np.float32(1), contrast
         bare = _move(sources.find_bare(source), flow)
         uncovered = cv2.GaussianBlur(bare, (0, 0), HAIR_SIGMA) / np.float32(255)
-        return flow, np.clip(likeness, 0, 1), uncovered, contrast
+        return flow, apart, uncovered, contrast
 
 
 def _move(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
