@@ -285,8 +285,11 @@ show.pictures([light.astype("uint8"), bent, detailed, big], captions=captions)
 # The library looks for a crop for the eyes, for the mouth and for the rest each by itself; fits the strength of the
 # detail to the contrast of the face; and keeps to a crop from frame to frame until another is clearly better, going
 # over slowly, so that detail does not flicker. Where the two soft pictures differ even after bending, B never did on
-# camera what is asked: there the new face keeps its own, sharpened detail. B's hair is found in the crops, too: where
-# it hangs over her cheek, A's own cheek shows, and not a strip of hair without a beginning or an end.
+# camera what is asked: there the new face keeps its own, sharpened detail. In the eyes it is less strict, since lids
+# that are not quite right look far better than an eye without an iris. And it draws the detail at the size of the
+# frame, in one go: every time a picture is moved by parts of a pixel, it loses some of its finest detail. B's hair is
+# found in the crops, too: where it hangs over her cheek, A's own cheek shows, and not a strip of hair without a
+# beginning or an end.
 
 # %%
 from faceswap_lib.conversion.detail import DetailTransfer
