@@ -264,3 +264,19 @@ def test_an_eye_that_is_not_quite_right_is_better_than_one_without_an_iris(views
             strengths.append(np.sum([piece.strength for piece in pieces], axis=0)[place].mean())
         kept.append(strengths[1] / strengths[0])
     assert kept[0] > 0.25 > 0.1 > kept[1], kept
+
+
+def test_a_small_face_is_not_sprinkled_with_every_other_pixel_of_a_large_crop(views, sources):
+    """A checkerboard of two pixels a square is gray from afar."""
+    board = (np.indices(sources.detail.shape[1:3]) // 2).sum(axis=0) % 2
+    boards = np.broadcast_to(np.where(board, 168, 88).astype(np.uint8)[None, ..., None], sources.detail.shape)
+    checkered = dataclasses.replace(sources, detail=np.ascontiguousarray(boards))
+    plain = dataclasses.replace(sources, detail=np.full_like(sources.detail, 128))
+    spreads = {}
+    for size in (32, 64, 205):
+        ours, theirs = (
+            DetailTransfer().transfer(soften(views[0]), these).draw_alone(size).astype(float)
+            for these in (checkered, plain)
+        )
+        spreads[size] = (ours - theirs).std()
+    assert max(spreads[32], spreads[64]) < 2 and spreads[205] > 10, spreads

@@ -27,6 +27,7 @@ from faceswap_lib.faces.align import (
     EYE_DISTANCE,
     map_points,
     resize_matrix,
+    scale_points,
     template_points,
     view_matrix,
     warp_frame,
@@ -64,6 +65,9 @@ better than an eye that has no iris; lips that are not drawn teeth over the dark
 
 LIFT = 1.15
 """How much stronger detail is put in than the crop has it: bending, enlarging and the video's own coding take some."""
+
+COARSEST_STEP = 1.5
+"""Pixels of a crop to one of the frame from which the crop is halved first: skipped pixels would flicker as grain."""
 
 BETTER = 0.75
 """Share of the cost of the crop in use that another must undercut to take its place: detail that changes from frame to
@@ -185,11 +189,14 @@ class DetailPiece:
         region = Region.around(self.strength, picture_from_flow, picture)
         if region.empty:
             return
-        strength, places = (
-            region.place(self.strength, outside=cv2.BORDER_CONSTANT),
-            region.place(self.places, outside=cv2.BORDER_REPLICATE),
-        )
-        taken = cv2.remap(self.detail, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        strength = region.place(self.strength, outside=cv2.BORDER_CONSTANT)
+        places = region.place(self.places, outside=cv2.BORDER_REPLICATE)
+        detail, step = self.detail, len(self.detail) / FLOW_SIZE / np.linalg.norm(picture_from_flow[:, 0])
+        while step > COARSEST_STEP:  # pixels of the crop from one of the picture to the next
+            detail, step = cv2.resize(detail, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), step / 2
+        if len(detail) < len(self.detail):
+            places = scale_points(places, np.float32(len(detail) / len(self.detail)))
+        taken = cv2.remap(detail, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         taken = cv2.subtract(taken, (128, 128, 128, 0), dtype=cv2.CV_32F)
         part = region.cut(picture)
         part += cv2.multiply(taken, cv2.merge([strength] * 3), dst=taken)
@@ -295,11 +302,10 @@ def _cut_views(crops: Sequence[np.ndarray], coverage: float) -> tuple[list[np.nd
     side = max(len(crop) for crop in crops)
     margin = int((1 - coverage) / 2 * side)
     inside = slice(margin, side - margin)
-    crops = [_resize(crop, side) for crop in crops]
-    matrix = resize_matrix(np.eye(2, 3), coverage * side / FLOW_SIZE)
-    return [crop[inside, inside] for crop in crops], matrix + np.array([[0, 0, 1], [0, 0, 1]]) * (
-        (1 - coverage) / 2 * side - margin
-    )
+    views = [_resize(crop, side)[inside, inside] for crop in crops]
+    detail_from_flow = resize_matrix(np.eye(2, 3), coverage * side / FLOW_SIZE)
+    detail_from_flow[:, 2] += (1 - coverage) / 2 * side - margin  # what whole pixels leave of the margin
+    return views, detail_from_flow
 
 
 def _cut_view(crop: np.ndarray, size: int, coverage: float) -> np.ndarray:

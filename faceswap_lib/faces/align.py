@@ -86,7 +86,7 @@ def map_points(b_from_a: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
-    """Takes (N, 2) points of a picture to the same picture resized by `factor`."""
+    """Takes (..., 2) points of a picture to the same picture resized by `factor`."""
     return (points + 0.5) * factor - 0.5
 
 
