@@ -40,7 +40,7 @@ from faceswap_lib.signals import Stopped, defer_stop
 logger = logging.getLogger(__name__)
 
 CROP_BYTES = 10_000
-"""Of a crop; most have 15,000 to 40,000."""
+"""Of a crop; most have 15,000 to 50,000."""
 
 LEAST_SHOWN = 0.1
 """Share of a video's frames that show the face, for an estimate that refuses nobody who had room."""
