@@ -118,7 +118,8 @@ def test_an_occluder_inside_the_mask_hardly_colours_the_skin(portraits, person, 
     moved = np.abs(beside.mean((0, 1)) - plain.mean((0, 1))).max()
     naive = np.abs(covered.picture[view.inside > 0.5].mean(0) - view.picture[view.inside > 0.5].mean(0)).max()
     assert naive > 25, "so far would a match of all pixels be off"
-    assert moved < 0.2 * naive + 0.1  # of a grey level, which two roundings may take: the worst case has 0.2003
+    rounding = 3 * np.sqrt(2 / 12 / plain[..., 0].size)  # of two means of whole grey levels, three deviations: 0.035
+    assert moved < 0.2 * naive + rounding
 
 
 # Dark skin -------------------------------------------------------------------------------------------------------

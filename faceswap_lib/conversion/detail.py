@@ -258,8 +258,9 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailS
     plain, coverage = swapper.with_latent_map(None), swapper.coverage
     _, written = plain.decode(sample.codes, np.repeat(NEUTRAL_TONE[None], len(sample.codes), axis=0))
     soft = [_standardize(picture, coverage)[0] for picture in written]
-    crops = sample.crops.read_crops(stored_size=True)
-    views, detail_from_flow = _cut_views([crop.image for crop in crops], coverage)
+    stored = sample.crops.read_crops(stored_size=True)
+    views, detail_from_flow = _cut_views([crop.image for crop in stored], coverage)
+    has_outlines = settle_region(swapper.face_region) == "outline"
     return DetailSources(
         soft=np.stack([_to_gray(picture) for picture in soft]),
         thumbnails=np.stack([_shrink(picture) for picture in soft]),
@@ -267,7 +268,7 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailS
         spreads=np.stack([_tone(view, coverage)[1] for view in views]),
         coverage=coverage,
         detail_from_flow=detail_from_flow,
-        bare=_find_bare(crops, coverage) if settle_region(swapper.face_region) == "outline" else None,
+        bare=_find_bare(sample.crops.read_crops(), coverage) if has_outlines else None,
     )
 
 

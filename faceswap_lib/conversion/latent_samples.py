@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from faceswap_lib.conversion.expression import describe_motion
-from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.align import CROP_SIZE, scale_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.landmarks_68 import mirror_landmarks
@@ -85,13 +84,10 @@ def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> np.ndarray 
         finder = None
     if finder is not None:
         crops = faceset.read_crops()
-        found = [scale_points(*one) for one in zip(finder.find(crops), map(_enlarge_by, crops), strict=True)]
-        points = [new if len(new) == 68 else old for new, old in zip(found, points, strict=True)]
+        for index, (face, crop) in enumerate(zip(finder.find(crops), crops, strict=True)):
+            if len(face) == 68:
+                points[index] = scale_points(face, CROP_SIZE / len(crop.image))
     if any(len(face) != 68 for face in points):
         return None
     filmed = np.stack(points)
     return describe_motion(np.concatenate([filmed, mirror_landmarks(filmed, CROP_SIZE)]))
-
-
-def _enlarge_by(crop: FaceCrop) -> float:
-    return CROP_SIZE / len(crop.image)

@@ -15,12 +15,12 @@ from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.conversion.people import People
-from faceswap_lib.conversion.placement import Placement, make_placement
+from faceswap_lib.conversion.placement import Placement, make_placement, sides_from_crop
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.conversion.swap_measures import open_gallery
 from faceswap_lib.conversion.swapper import FaceSwapper
 from faceswap_lib.faces import Face, FaceCrop
-from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, invert_affine, map_points, view_matrix
+from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, invert_affine, map_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset
@@ -168,7 +168,7 @@ def _place(placement: Placement | None, points: np.ndarray, coverage: float) -> 
     """Where (N, 2) points of a new face in a crop come to lie."""
     if placement is None:
         return points
-    view_from_crop = view_matrix(np.eye(2, 3), CROP_SIZE, 1, coverage) + [[0, 0, 0.5], [0, 0, 0.5]]
+    view_from_crop = sides_from_crop(CROP_SIZE, coverage)
     return map_points(invert_affine(view_from_crop), placement.map_points(map_points(view_from_crop, points)))
 
 

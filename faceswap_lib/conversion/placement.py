@@ -167,7 +167,7 @@ def make_placement(
         The placement in the view.
     """
     matrix = fit_placement(old, new, size)
-    view_from_crop = view_matrix(np.eye(2, 3), size, 1, coverage) + [[0, 0, 0.5], [0, 0, 0.5]]
+    view_from_crop = sides_from_crop(size, coverage)
     crop_from_view = invert_affine(view_from_crop)
     in_view = view_from_crop @ np.vstack([matrix @ np.vstack([crop_from_view, [0, 0, 1]]), [0, 0, 1]])
     moved = [None if face is None else map_points(matrix, face) for face in new]
@@ -180,6 +180,11 @@ def make_placement(
     weights = np.exp(-(apart**2).sum(axis=-1) / (2 * (BEND_WIDTH * EYE_DISTANCE / coverage) ** 2))
     bend = weights @ offsets / (weights.sum(axis=-1, keepdims=True) + BEND_FADE)
     return Placement(in_view, bend.astype(np.float32))
+
+
+def sides_from_crop(size: int, coverage: float) -> np.ndarray:
+    """Gives the (2, 3) matrix from pixels of a crop of this side to sides of the view in it; see `Placement`."""
+    return view_matrix(np.eye(2, 3), size, 1, coverage) + [[0, 0, 0.5], [0, 0, 0.5]]
 
 
 def _in_pixels(matrix: np.ndarray, size: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import scipy.spatial
 from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, mouth_mask
+from faceswap_lib.faces.align import scale_points
 from faceswap_lib.faces.region import RegionChoice, open_outline_finder, region_mask
 from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
@@ -115,7 +116,7 @@ class Faceset:
         def read(record: CropRecord) -> FaceCrop:
             path = self.folder / record.crop
             image = _check_square(read_image(path), path)
-            return record.to_crop(image if stored_size or len(image) <= CROP_SIZE else _shrink(image, CROP_SIZE))
+            return record.to_crop(image if stored_size else _shrink_to_crop(image))
 
         return [read(record) for record in self.records]
 
@@ -150,7 +151,7 @@ class Faceset:
             image = _check_square(read_image(self.folder / record.crop), self.folder / record.crop)
             mask = _check_square(read_mask(self.masks / record.mask), self.masks / record.mask)
             points, best_points = (
-                (points + 0.5) * (size / CROP_SIZE) - 0.5
+                scale_points(points, size / CROP_SIZE)
                 for points in (record.points_in_crop(), record.best_points_in_crop())
             )
             arrays.images[index] = _shrink(image, size)
@@ -158,9 +159,10 @@ class Faceset:
             arrays.mouth[index] = mouth_mask(best_points, size)
             outline = None
             if outlines is not None:
+                crop = record.to_crop(_shrink_to_crop(image))  # as conversion sees it
                 with one_at_a_time:  # the mesh's networks are no more than one thread's
-                    (outline,) = outlines.find([record.to_crop(image)])
-                outline = outline if outline is None else (outline + 0.5) * (size / len(image)) - 0.5
+                    (outline,) = outlines.find([crop])
+                outline = outline if outline is None else scale_points(outline, size / len(crop.image))
             arrays.face[index] = region_mask(points, outline, size)  # from the five points, as conversion draws it
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -194,6 +196,11 @@ def measure_rarity(points: np.ndarray) -> np.ndarray:
 
 def _shrink(picture: np.ndarray, size: int) -> np.ndarray:
     return picture if len(picture) == size else cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _shrink_to_crop(picture: np.ndarray) -> np.ndarray:
+    """A crop's picture at `CROP_SIZE`, or as it is if it is not larger."""
+    return picture if len(picture) < CROP_SIZE else _shrink(picture, CROP_SIZE)
 
 
 def _check_square(picture: np.ndarray, path: pathlib.Path) -> np.ndarray:
