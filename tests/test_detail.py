@@ -10,14 +10,8 @@ import pytest
 
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.composite import Compositor, SwappedFace
-from faceswap_lib.conversion.detail import (
-    BARE_INSETS,
-    FADE,
-    DetailSources,
-    DetailTransfer,
-    _shrink_face,
-    collect_detail,
-)
+from faceswap_lib.conversion.detail import FADE, DetailTransfer
+from faceswap_lib.conversion.detail_sources import BARE_INSETS, DetailSources, _shrink_face, collect_detail
 from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, align_face, crop_from_frame, points_in_crop

@@ -8,7 +8,9 @@ import numpy as np
 from faceswap_lib.conversion.blend import CLONE_BORDER, FAINT, Region, add_texture, clone, mix, sharpen, texture_share
 from faceswap_lib.conversion.colour import find_match, to_picture
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.detail import DetailedFace, DetailSources, DetailTransfer
+from faceswap_lib.conversion.detail import DetailTransfer
+from faceswap_lib.conversion.detail_sources import DetailSources
+from faceswap_lib.conversion.detailed_face import DetailedFace
 from faceswap_lib.conversion.parts import draw_shown
 from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.conversion.remains import cover_remains

@@ -8,7 +8,7 @@ import typing
 import numpy as np
 from typing_extensions import Self
 
-from faceswap_lib.conversion.detail import DetailSources
+from faceswap_lib.conversion.detail_sources import DetailSources
 from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.devices import compiles_with_xla

@@ -8,7 +8,7 @@ import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, FaceSwapper
 from faceswap_lib.conversion.contrast import fit_contrast
-from faceswap_lib.conversion.detail import DetailSources, collect_detail
+from faceswap_lib.conversion.detail_sources import DetailSources, collect_detail
 from faceswap_lib.conversion.engines import Engine, open_engine
 from faceswap_lib.conversion.latent_map import LatentMap, LatentShift, fit_alignment, fit_projection
 from faceswap_lib.conversion.latent_samples import LatentSample, sample_codes
