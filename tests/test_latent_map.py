@@ -1,14 +1,17 @@
 """Bringing one person's latent codes to what the other person's decoder knows."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion import ConvertConfig, latent_map
-from faceswap_lib.conversion.expression import describe_motion
+from faceswap_lib.conversion import ConvertConfig, latent_map, latent_samples
+from faceswap_lib.conversion.expression import describe_gaze, describe_motion
 from faceswap_lib.conversion.latent_map import LatentShift, fit_alignment, fit_projection
 from faceswap_lib.conversion.latent_samples import sample_codes
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.landmarks_68 import MIRRORED, mirror_landmarks
+from faceswap_lib.faces.mesh import FaceMesh
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.pipeline import convert, open_swapper
 from faceswap_lib.training import load_run
@@ -153,7 +156,50 @@ def test_sampled_codes_are_those_of_the_crops_and_of_their_mirror_images(tiny_ru
     sample = sample_codes(networks, faceset)
     assert len(sample.codes) == 2 * len(sample.filmed) and sample.codes.dtype == np.float32
     assert np.abs(sample.codes[0] - sample.codes[len(sample.filmed)]).max() > 1e-3
-    assert sample.motion is None or sample.motion.shape == (len(sample.codes), 12)
+    assert sample.motion is None or sample.motion.shape in ((len(sample.codes), 12), (len(sample.codes), 14))
+
+
+class MeshesOfTemplates:
+    """Finds an average face that looks aside, in all crops but those it is told are empty."""
+
+    def __init__(self, empty: set[int]):
+        self.empty = empty
+
+    def __call__(self):
+        return self
+
+    def missing(self):
+        return None
+
+    def find_meshes(self, crops):
+        points = np.zeros((478, 3))
+        points[:468, :2] = np.random.default_rng(0).uniform(60, 200, (468, 2))
+        return [FaceMesh(points=points + 0.1 * n, presence=0.0 if n in self.empty else 1.0) for n in range(len(crops))]
+
+
+@pytest.mark.parametrize(("empty", "left"), [({}, 1), ({0, 3}, 2), (range(1000), None)])
+def test_crops_without_a_face_do_not_take_the_motion_of_the_others(tiny_run, monkeypatch, caplog, empty, left):
+    networks, _ = load_run(tiny_run.workspace)
+    monkeypatch.setattr(latent_samples, "MeshFinder", MeshesOfTemplates(set(empty)))
+    faceset = Faceset.open(tiny_run.workspace, "src")
+    five = tuple(dataclasses.replace(record, landmarks_68=None) for record in faceset.records)
+    faceset = dataclasses.replace(faceset, records=five)
+    caplog.set_level("INFO")
+    sample = sample_codes(networks, faceset)
+    if left is None:
+        assert sample.motion is None and len(sample.crops) == len(faceset)
+        return
+    count = len(faceset) - len(empty)
+    assert len(sample.crops) == count and len(sample.codes) == 2 * count and sample.motion.shape == (2 * count, 14)
+    assert (f"{len(empty)} of {len(faceset)} crops" in caplog.text) == bool(empty)
+
+
+def test_gaze_counts_open_eyes_and_is_0_where_both_are_shut():
+    shut = [np.nan, np.nan]
+    eyes = [[[0.16, 0.0], [0.16, 0.0]], [[-0.16, 0.24], shut], [[0, -0.08], [0, 0.08]], [shut, shut]]
+    looks = describe_gaze(np.array(eyes))
+    np.testing.assert_allclose(looks, [[2, 0], [-2, 3], [0, 0], [0, 0]])
+    assert describe_gaze(np.full((3, 2, 2), np.nan)).tolist() == [[0, 0]] * 3
 
 
 @pytest.mark.parametrize("latent_map", ["project", "shift", "none"])

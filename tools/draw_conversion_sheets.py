@@ -71,16 +71,17 @@ def draw_sheet(options: list[dict]) -> np.ndarray:
     rows = []
     for old, new in (portraits, portraits[::-1]):
         face = swap_portraits(old, new)
-        tiles = [_tile("frame", old.image), _tile("new face", face.new)]
+        tiles = [draw_tile("frame", old.image), draw_tile("new face", face.new)]
         for chosen in options:
             painted = Compositor(ConvertConfig(sharpen=0, **chosen), VIEW_COVERAGE).paint(old.image, face)
             title = " ".join(" + ".join(v) if isinstance(v, tuple) else f"{k} {v}" for k, v in chosen.items())
-            tiles.append(_tile(title, painted.frame))
+            tiles.append(draw_tile(title, painted.frame))
         rows += [np.hstack(tiles[: len(tiles) // 2]), np.hstack(tiles[len(tiles) // 2 :])]
     return np.vstack(rows)
 
 
-def _tile(title: str, picture: np.ndarray) -> np.ndarray:
+def draw_tile(title: str, picture: np.ndarray) -> np.ndarray:
+    """Draws a picture with a line above it."""
     tile = np.full((TILE + TITLE, TILE, 3), 255, np.uint8)
     tile[TITLE:] = cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA)
     return cv2.putText(tile, title, (4, TITLE - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)

@@ -63,6 +63,8 @@ def main() -> None:
             painted = Compositor(ConvertConfig(), coverage).paint(frame, swapped)
             photos |= {"a_mask": _grey(swapped.mask), "a_new": swapped.new, "a_swapped": painted.frame}
             photos["a_composite"] = warp_frame(painted.frame, matrix, side)
+            plain = Compositor(ConvertConfig(detail_transfer="none"), coverage).paint(frame, swapped)
+            photos["a_mixed"] = warp_frame(plain.frame, matrix, side)
             photos |= _two_views(Faceset.open(workspace, "src").load(networks.config.stored_size), side)
     PHOTOS.mkdir(parents=True, exist_ok=True)
     for name, picture in photos.items():

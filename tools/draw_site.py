@@ -59,7 +59,7 @@ def way() -> str:
     d.photo("a_mask", 364, bottom + 128, 100, words="and its mask", colour="b")
     d.arrow((470, bottom + 60), (498, bottom + 60), (498, bottom + 168), (470, bottom + 168), head=False)
     d.arrow((358, bottom + 108), (324, bottom + 108))
-    d.photo("a_composite", 190, bottom + 40, side, words="6  painted", below="colours, soft border", colour="a")
+    d.photo("a_composite", 190, bottom + 40, side, words="6  painted", below="colours, detail, border", colour="a")
     d.arrow((184, bottom + 108), (150, bottom + 108))
     d.photo("a_swapped", 16, bottom + 40, side, words="7  back in its frame", below="through the inverse", colour="a")
     return d.to_svg(
@@ -119,7 +119,7 @@ def mask() -> str:
     d.photo("a_view", 190, lower, side, words="input", below="A, as filmed", colour="a")
     d.arrow((330, lower + side / 2), (400, 228), (448, 194), colour="a")
     d.text(420, 187, "+", size=28)
-    d.photo("a_composite", 458, 92, 176, words="composite", below="with A's light and a soft border", colour="good")
+    d.photo("a_mixed", 458, 92, 176, words="composite", below="with A's light and a soft border", colour="good")
     return d.to_svg(
         "The mask times the raw face that decoder B wrote, plus one minus the mask times the input: the composite."
     )

@@ -19,6 +19,9 @@ OPEN_EYES = 80
 """Percentile of the lids' distance at which a person's eyes count as open; in a clip they may be half shut, or frown,
 half of the time."""
 
+GAZE = 0.08
+"""The same for where the eyes look, in half eye widths."""
+
 RESTING_WIDTH = (0.74, 0.84)
 """Widths in eye distances between which mouths at rest are taken to lie, of eight clips without their smiles; whoever
 has a wider one all the time smiles."""
@@ -105,3 +108,22 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
         ],
         axis=1,
     )
+
+
+def describe_gaze(gaze: np.ndarray) -> np.ndarray:
+    """Describes where one person's eyes look, as `describe_motion` does the rest.
+
+    Aside is taken as it is, up and down against the person's own median: lids are cut differently.
+
+    Args:
+        gaze: (N, 2, 2) of each eye, as `faces.mesh_measures.measure_gaze` gives it; NaN for a shut one.
+
+    Returns:
+        (N, 2): to the right and down, mean of the open eyes, in units in which 1 is hardly seen; 0 where both are shut.
+    """
+    is_open = np.isfinite(gaze).all(axis=2)
+    count = is_open.sum(axis=1)
+    looks = np.where(is_open[..., None], gaze, 0).sum(axis=1) / np.maximum(count, 1)[:, None]
+    if (count > 0).any():
+        looks[:, 1] -= np.median(looks[count > 0, 1])
+    return np.where(count[:, None] > 0, looks, 0) / GAZE

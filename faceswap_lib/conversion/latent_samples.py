@@ -1,21 +1,30 @@
 """Latent codes of both people's crops, mirrored ones too, with what the faces in them do."""
 
 import dataclasses
+import logging
 
 import numpy as np
 
-from faceswap_lib.conversion.expression import describe_motion
+from faceswap_lib.conversion.expression import describe_gaze, describe_motion
 from faceswap_lib.faces.align import CROP_SIZE, scale_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.landmarks_68 import mirror_landmarks
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.mesh import PRESENT
+from faceswap_lib.faces.mesh_landmarks import correct_68
+from faceswap_lib.faces.mesh_measures import measure_gaze
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks.views import to_network
 
 SAMPLED_CROPS = 240
 """Crops per person whose codes are looked at, spread evenly over the faceset."""
 
+KNOWN = 0.5
+"""Share of the crops whose landmarks must be known, for the rest to be left out."""
+
 BATCH = 16
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,7 +33,8 @@ class LatentSample:
 
     Attributes:
         codes: (2 N, H, W, C) float32 codes of N crops, then of the same crops mirrored. Training shows networks both.
-        motion: (2 N, 12) what each face does; see `expression.describe_motion`. None if no 68 landmarks are known.
+        motion: (2 N, 12) what each face does, see `expression.describe_motion`, or (2 N, 14) with where it looks, see
+            `describe_gaze`, where the mesh runs. None if no 68 landmarks are known.
         crops: The N crops.
     """
 
@@ -50,9 +60,9 @@ def sample_codes(networks, faceset: Faceset, finder: LandmarkFinder | None = Non
     Returns:
         The codes.
     """
-    sampled = faceset.sample(SAMPLED_CROPS)
+    sampled, motion = _find_motion(faceset.sample(SAMPLED_CROPS), finder)
     codes = encode_crops(networks, sampled, mirrored=True)
-    return LatentSample(codes=codes, motion=_find_motion(sampled, finder), crops=sampled)
+    return LatentSample(codes=codes, motion=motion, crops=sampled)
 
 
 def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
@@ -75,19 +85,34 @@ def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
     return np.concatenate(batches).astype(np.float32, copy=False)
 
 
-def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> np.ndarray | None:
-    """What faces do, mirrored ones last; by the mesh, which sees lids and lips best, else by any 68 landmarks."""
+def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> tuple[Faceset, np.ndarray | None]:
+    """What faces do, mirrored ones last; by the mesh, which sees lids, lips and gaze best, else by any 68 landmarks.
+
+    Crops in which nothing is found are left out; if these are more than half, all are kept and what they do is unknown.
+    """
     points = [record.best_points_in_crop() for record in faceset.records]
+    gaze = None
     if MeshFinder.missing() is None:
-        finder = MeshFinder()
-    elif all(len(face) == 68 for face in points):
-        finder = None
-    if finder is not None:
+        meshes = MeshFinder().find_meshes(faceset.read_crops())
+        for index, mesh in enumerate(meshes):
+            if mesh.presence >= PRESENT:
+                points[index] = correct_68(mesh.points)
+        gaze = np.stack([measure_gaze(mesh) for mesh in meshes])
+    elif finder is not None and any(len(face) != 68 for face in points):
         crops = faceset.read_crops()
         for index, (face, crop) in enumerate(zip(finder.find(crops), crops, strict=True)):
-            if len(face) == 68:
-                points[index] = scale_points(face, CROP_SIZE / len(crop.image))
-    if any(len(face) != 68 for face in points):
-        return None
-    filmed = np.stack(points)
-    return describe_motion(np.concatenate([filmed, mirror_landmarks(filmed, CROP_SIZE)]))
+            points[index] = scale_points(face, CROP_SIZE / len(crop.image))
+    known = np.flatnonzero([len(face) == 68 for face in points])
+    if len(known) < KNOWN * len(points):
+        return faceset, None
+    if len(known) < len(points):
+        logger.info(
+            "%d of %d crops say nothing about codes: no face is found in them", len(points) - len(known), len(points)
+        )
+        faceset = dataclasses.replace(faceset, records=tuple(faceset.records[index] for index in known))
+    filmed = np.stack([points[index] for index in known])
+    motion = describe_motion(np.concatenate([filmed, mirror_landmarks(filmed, CROP_SIZE)]))
+    if gaze is not None:
+        looks = describe_gaze(gaze[known])
+        motion = np.hstack([motion, np.concatenate([looks, looks * [-1, 1]])])
+    return faceset, motion

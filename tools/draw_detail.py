@@ -1,0 +1,73 @@
+"""Draws the sheet of docs/detail.md: how a new face of the demo gets the wanted person's detail.
+
+Usage: python -m tools.draw_detail --workspace DIR
+
+DIR is a workspace with the two portraits' clips, facesets and a trained run, as `faceswap demo` makes it.
+"""
+
+import argparse
+import pathlib
+
+import numpy as np
+
+from faceswap_lib.conversion import ConvertConfig
+from faceswap_lib.conversion.colour import to_picture
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.detail import DetailTransfer
+from faceswap_lib.conversion.detailed_face import DetailedFace
+from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.demo.course import CLIPS
+from faceswap_lib.faces import MtcnnDetector, align_face
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.media import read_frames, write_image
+from faceswap_lib.pipeline.opening import open_swapper
+from faceswap_lib.training import load_run
+from tools.draw_conversion_sheets import FOLDER, TILE, draw_tile
+
+STRONGER = 2.0
+"""How many times stronger than it is a detail is shown."""
+
+
+def main() -> None:
+    """Follows one face in either direction."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workspace", type=pathlib.Path, required=True)
+    parser.add_argument("--at", type=float, default=0.3, help="which frame, as a share of the clip")
+    options = parser.parse_args()
+    workspace = Workspace(options.workspace)
+    networks, _ = load_run(workspace)
+    rows = []
+    for clip, direction in zip(CLIPS, ("a2b", "b2a"), strict=True):
+        frames = list(read_frames(options.workspace / "clips" / clip))
+        frame = frames[int(options.at * len(frames))]
+        swapper = open_swapper(networks, workspace, ConvertConfig(direction=direction))
+        tiles = draw_steps(frame, swapper, direction)
+        rows += [np.hstack(tiles[: len(tiles) // 2]), np.hstack(tiles[len(tiles) // 2 :])]
+    write_image(FOLDER / "conversion_detail.jpg", np.vstack(rows))
+
+
+def draw_steps(frame: np.ndarray, swapper, direction: str) -> list[np.ndarray]:
+    """The face that is read, what the network makes of it, what crops have to give, and both together."""
+    (face,) = MtcnnDetector().detect([frame])[0]
+    (swapped,) = swap_faces([(frame, face)], swapper)
+    detailed = DetailTransfer().transfer(swapped.new, swapped.detail)
+    tiles = [draw_tile("frame", align_face(frame, face).image), draw_tile("written by the network", swapped.new)]
+    pieces = sorted(detailed.pieces, key=lambda piece: -float(piece.strength.sum()))[:3]
+    tiles += [draw_tile(f"crop {n}, what is finer", _stronger(piece.detail)) for n, piece in enumerate(pieces, 1)]
+    tiles += [draw_tile("", np.full((TILE, TILE, 3), 255, np.uint8))] * (3 - len(pieces))
+    gray = DetailedFace(np.full_like(swapped.new, 128), detailed.pieces)
+    tiles += [draw_tile("bent, where it belongs", _stronger(gray.draw_alone(2 * TILE)))]
+    tiles += [draw_tile("both", detailed.draw_alone(2 * TILE))]
+    for source in ("none", "original", "wanted"):
+        config = ConvertConfig(direction=direction, detail_transfer=source)
+        painted = Compositor(config, swapper.coverage).paint(frame, swapped).frame
+        tiles.append(draw_tile(f"--detail-transfer {source}", align_face(painted, face).image))
+    return tiles
+
+
+def _stronger(detail: np.ndarray) -> np.ndarray:
+    return to_picture(128 + STRONGER * (detail.astype(np.float32) - 128))
+
+
+if __name__ == "__main__":
+    main()
