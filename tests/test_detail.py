@@ -12,6 +12,7 @@ from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.composite import Compositor, SwappedFace
 from faceswap_lib.conversion.detail import FADE, DetailTransfer
 from faceswap_lib.conversion.detail_sources import BARE_INSETS, DetailSources, _shrink_face, collect_detail
+from faceswap_lib.conversion.soft_view import standardize, to_thumbnail
 from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, align_face, crop_from_frame, points_in_crop
@@ -117,6 +118,20 @@ def test_a_soft_face_gets_the_detail_of_the_crop_that_is_like_it(views, sources)
             soft = soften(real)
             before, after = psnr(enlarge(soft), real), psnr(transfer_detail(soft, sources), real)
             assert after > before + 5
+
+
+def test_the_mouths_detail_is_of_a_crop_whose_mouth_does_the_same(views, sources):
+    count = len(views)
+    doing = np.zeros((2 * count, 3))
+    doing[[1, count + 1], 0] = 4.0  # the open mouth
+    known = dataclasses.replace(sources, mouths=doing)
+    between = (soften(views[0]) / 2 + soften(views[1]) / 2).astype(np.uint8)  # soft, it may be open or shut
+    thumbnail = to_thumbnail(standardize(between, VIEW_COVERAGE)[0])
+    shut, gaping, beyond = (known.compare(thumbnail, np.array([gap, 0, 0])) for gap in (0.0, 4.0, 9.0))
+    assert shut[1].argmin() % count != 1 and gaping[1].argmin() % count == 1
+    np.testing.assert_array_equal(beyond, gaping, err_msg="further than the person ever goes is as far as she goes")
+    for row in (0, 2):
+        np.testing.assert_array_equal(shut[row], sources.compare(thumbnail)[row], err_msg="eyes and the rest")
 
 
 def test_detail_is_bent_to_where_the_face_has_it(views, sources):

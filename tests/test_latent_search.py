@@ -57,6 +57,13 @@ def test_a_good_map_is_taken_without_trying_others():
     assert choose_latent_map({name: name for name in qualities}, qualities.get) == ("align", {"align": GOOD})
 
 
+@pytest.mark.parametrize(("drift", "name"), [(0.078, "align"), (0.06, "project")])
+def test_the_likeliest_map_is_left_only_for_a_clearly_better_one(drift, name):
+    qualities = {"align": FAIR, "project": dataclasses.replace(FAIR, drift=drift)}
+    assert qualities["project"].score > FAIR.score
+    assert choose_latent_map({name: name for name in qualities}, qualities.get)[0] == name
+
+
 def test_the_wanted_persons_own_faces_are_judged_above_smears_and_the_input(tiny_run):
     """Also where nothing tells people apart."""
     facesets = [Faceset.open(tiny_run.workspace, side) for side in ("src", "dst")]

@@ -42,6 +42,7 @@ class SwappedFace:
         parts: (68, 2) x, y in pixels of the view, where 68 points are known.
         outline: (N, 2) x, y in pixels of the view, the face's outline; None for the ellipse.
         brows: (2, 5, 2) like it, a line along either eyebrow; None where they are not known.
+        mouth: (3,) what the original's mouth does, see `expression.describe_mouth`; None where it is not known.
         placement: Where the new face is shown in the view; None shows it where the network wrote it.
         detail: The wanted person's crops to take detail from; None where there are none.
     """
@@ -54,6 +55,7 @@ class SwappedFace:
     parts: np.ndarray | None = None
     outline: np.ndarray | None = None
     brows: np.ndarray | None = None
+    mouth: np.ndarray | None = None
     placement: Placement | None = None
     detail: DetailSources | None = None
 
@@ -162,7 +164,7 @@ class Compositor:
         """The new face in its place, with the detail that there is for it."""
         sharpness = self._config.sharpen
         if self._config.detail_transfer == "wanted" and face.detail is not None:
-            detailed = self._detail.transfer(new, face.detail, track=track, sharpness=sharpness)
+            detailed = self._detail.transfer(new, face.detail, track=track, sharpness=sharpness, mouth=face.mouth)
         else:
             detailed = DetailedFace(picture=sharpen(new, sharpness))
         return detailed if face.placement is None else detailed.move(face.placement)

@@ -64,7 +64,13 @@ class DetailTransfer:
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def transfer(
-        self, new: np.ndarray, sources: DetailSources, *, track: int | None = None, sharpness: float = 0.0
+        self,
+        new: np.ndarray,
+        sources: DetailSources,
+        *,
+        track: int | None = None,
+        sharpness: float = 0.0,
+        mouth: np.ndarray | None = None,
     ) -> DetailedFace:
         """Finds the detail of a new face.
 
@@ -73,6 +79,7 @@ class DetailTransfer:
             sources: The wanted person's crops.
             track: Number of the face's track, along which crops are kept; None for a face by itself.
             sharpness: How much the face's own detail is lifted there; see `blend.sharpen`.
+            mouth: (3,) what the mouth shall do, see `expression.describe_mouth`; None where it is not known.
 
         Returns:
             The face with detail.
@@ -80,7 +87,7 @@ class DetailTransfer:
         Taught in notebooks/06_video_conversion.
         """
         standard, spread = standardize(new, sources.coverage)
-        costs = sources.compare(to_thumbnail(standard))
+        costs = sources.compare(to_thumbnail(standard), mouth)
         shares = self._choose(costs, track)
         gray, regions = to_gray(standard), region_weights(FLOW_SIZE, sources.coverage)
         pieces, total, bare = [], np.zeros_like(regions[0]), np.zeros_like(regions[0])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from faceswap_lib.conversion.expression import MOUTH_NUMBERS
 from faceswap_lib.conversion.latent_samples import LatentSample
 from faceswap_lib.conversion.soft_view import (
     FLOW_SIZE,
@@ -34,6 +35,10 @@ if typing.TYPE_CHECKING:
 
 CONTRASTS = (0.7, 1.4)
 """Contrasts that a crop may be given when the most similar one is looked up."""
+
+MOUTH_WEIGHTS = np.array([2.0, 0.5, 0.5])
+"""What share of a crop's cost is added for each squared unit by which its lips are apart further or less, and either
+corner of its mouth lies higher or lower."""
 
 HAIRLINE_STEP = 5
 """Of every so many-th crop the end of the forehead is looked at."""
@@ -93,6 +98,7 @@ class DetailSources:
         detail: (N, S, S, 3) uint8, of each crop's view, pixel for pixel, what is finer than the network draws, in gray
             levels from 128.
         bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 255 on the face, 0 behind and on hair before it; None without outlines.
+        mouths: (2 N, 3) what the mouth of each does, see `expression.describe_mouth`; None where that is not known.
         spreads: (N, 3) float32, standard deviation of the channels of each face, to which its detail belongs.
         coverage: Side of the networks' view as a share of the crop's.
         detail_from_flow: (2, 3) matrix from pixels of a view at `FLOW_SIZE` to those of `detail`.
@@ -105,22 +111,30 @@ class DetailSources:
     coverage: float
     detail_from_flow: np.ndarray
     bare: np.ndarray | None = None
+    mouths: np.ndarray | None = None
 
     @functools.cached_property
     def regions(self) -> tuple["RegionThumbnails", ...]:
         """The thumbnails' eyes, mouths and the rest."""
         return tuple(RegionThumbnails.cut(self.thumbnails, weights) for weights in cost_weights(self.coverage))
 
-    def compare(self, thumbnail: np.ndarray) -> np.ndarray:
-        """Says what of a face each soft picture does not explain.
+    def compare(self, thumbnail: np.ndarray, mouth: np.ndarray | None = None) -> np.ndarray:
+        """Says what of a face each soft picture does not explain, and more where the crop's mouth does something else.
+
+        Softly drawn, lips that are shut and a row of teeth between lips look alike.
 
         Args:
             thumbnail: The face's, as `to_thumbnail` gives it.
+            mouth: (3,) what its mouth shall do; what the person never does counts as the most that person does.
 
         Returns:
             (3, 2 N) float32 for eyes, mouth and the rest, in variances of a face.
         """
-        return np.stack([region.compare(thumbnail) for region in self.regions])
+        costs = np.stack([region.compare(thumbnail) for region in self.regions])
+        if mouth is not None and self.mouths is not None:
+            wanted = np.clip(mouth, self.mouths.min(axis=0), self.mouths.max(axis=0))
+            costs[1] *= 1 + (self.mouths - wanted) ** 2 @ MOUTH_WEIGHTS
+        return costs
 
     def find_bare(self, source: int) -> np.ndarray:
         """Gives the bare face that belongs to a soft picture, mirrored where that is."""
@@ -171,6 +185,7 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailS
         coverage=coverage,
         detail_from_flow=detail_from_flow,
         bare=_find_bare(sample.crops.read_crops(), coverage) if has_outlines else None,
+        mouths=None if sample.motion is None else sample.motion[:, MOUTH_NUMBERS],
     )
 
 

@@ -15,6 +15,9 @@ NEAR = 0.5
 LIFTED, DROPPED = 0.04, 0.06
 """The same for the corners of the mouth and for the chin and the lips, in eye distances."""
 
+MOUTH_NUMBERS = [2, 8, 9]
+"""Which numbers of `describe_motion` describe the mouth of a face by itself."""
+
 OPEN_EYES = 80
 """Percentile of the lids' distance at which a person's eyes count as open; in a clip they may be half shut, or frown,
 half of the time."""
@@ -108,6 +111,18 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
         ],
         axis=1,
     )
+
+
+def describe_mouth(landmarks: np.ndarray) -> np.ndarray:
+    """Describes mouths by what of `describe_motion` does not need the person's other faces.
+
+    Args:
+        landmarks: (N, 68, 2) x, y in pixels of aligned crops.
+
+    Returns:
+        (N, 3): gap of the lips, height of the left and of the right corner of the mouth, in its units.
+    """
+    return describe_motion(landmarks)[:, MOUTH_NUMBERS]
 
 
 def describe_gaze(gaze: np.ndarray) -> np.ndarray:

@@ -28,6 +28,9 @@ from faceswap_lib.facesets import Faceset
 SAMPLED = 24
 """Crops of the original person that are swapped to compare maps."""
 
+CLEARLY = 1.05
+"""How much better another map than the first must be: on so few faces less is chance."""
+
 WORST_DRIFT = 0.2
 """Distance of the landmarks from the input's, in eye distances, at which a face is worth nothing."""
 
@@ -136,7 +139,8 @@ def choose_latent_map(
     """Finds the map with the best faces.
 
     Args:
-        maps: By name, the one that is most likely the best first; None leaves codes as they are.
+        maps: By name, the one that is most likely the best first, which another one replaces only if it is clearly
+            better; None leaves codes as they are.
         judge: Measures the faces of a map.
 
     Returns:
@@ -147,7 +151,8 @@ def choose_latent_map(
         tried[name] = judge(latent_map)
         if tried[name].is_good:
             return name, tried
-    return max(tried, key=lambda name: tried[name].score), tried
+    first = next(iter(maps))
+    return max(tried, key=lambda name: tried[name].score * (CLEARLY if name == first else 1)), tried
 
 
 def swap_crops(crops: typing.Sequence[FaceCrop], swapper: FaceSwapper, config: ConvertConfig) -> list[FaceCrop]:

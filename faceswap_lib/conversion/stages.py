@@ -14,6 +14,7 @@ import numpy as np
 from faceswap_lib.ahead import ahead
 from faceswap_lib.conversion.composite import Compositor, Painted, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.expression import describe_mouth
 from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.pieces import Notes
@@ -143,6 +144,7 @@ def swap_faces(
             parts=found,
             outline=None if lines is None else lines.outline,
             brows=None if lines is None else lines.brows,
+            mouth=None if lines is None else describe_mouth(lines.landmarks[None])[0],
             placement=placement,
             detail=detail,
         )
@@ -261,7 +263,7 @@ def _find_contours(
         if found is not None:
             frame_from_crop = invert_affine(crop.crop_from_frame)
             moved = [map_points(matrix, map_points(frame_from_crop, line.reshape(-1, 2))) for line in found]
-            found = Contours(moved[0], moved[1].reshape(found.brows.shape))
+            found = Contours(moved[0], moved[1].reshape(found.brows.shape), moved[2])
         contours.append(found)
     return contours
 

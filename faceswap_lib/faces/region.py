@@ -13,6 +13,7 @@ from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh
+from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.faces.mesh_topology import IBUG_68
 from faceswap_lib.faces.outline import face_outline, find_hairline, outline_mask
 
@@ -35,10 +36,12 @@ class Contours(typing.NamedTuple):
     Attributes:
         outline: (N, 2), the face.
         brows: (2, 5, 2), a line along either eyebrow.
+        landmarks: (68, 2), its landmarks.
     """
 
     outline: np.ndarray
     brows: np.ndarray
+    landmarks: np.ndarray
 
 
 class OutlineFinder(typing.Protocol):
@@ -49,7 +52,7 @@ class OutlineFinder(typing.Protocol):
         ...
 
     def find_contours(self, crops: Sequence[FaceCrop]) -> list[Contours | None]:
-        """Finds the outline and the brows of each crop; None where no face is seen in it."""
+        """Finds outline, brows and landmarks of each crop; None where no face is seen in it."""
         ...
 
 
@@ -71,11 +74,13 @@ class MeshOutlineFinder:
         return [None if found is None else found.outline for found in self.find_contours(crops)]
 
     def find_contours(self, crops: Sequence[FaceCrop]) -> list[Contours | None]:
-        """Finds the outline and the brows of each crop; see `OutlineFinder.find_contours`."""
+        """Finds outline, brows and landmarks of each crop; see `OutlineFinder.find_contours`."""
         meshes = self._finder.find_meshes(crops, eyes=False)
         return [
             Contours(
-                face_outline(crop.image, mesh, self._hairline), mesh.points[IBUG_68[17:27], :2].mean(1).reshape(2, 5, 2)
+                outline=face_outline(crop.image, mesh, self._hairline),
+                brows=mesh.points[IBUG_68[17:27], :2].mean(1).reshape(2, 5, 2),
+                landmarks=correct_68(mesh.points),
             )
             if mesh.presence >= PRESENT
             else None
