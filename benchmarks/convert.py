@@ -34,10 +34,10 @@ from harness import (
 )
 
 from faceswap_lib.ahead import ahead
-from faceswap_lib.conversion import ConvertConfig, FaceSwapper, OutputConfig, convert_video
+from faceswap_lib.conversion import ConvertConfig, OutputConfig, ViewSwapper, convert_video
 from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.stages import swap_faces
-from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, TrackConfig
 from faceswap_lib.faces.scan import scan_frames
 from faceswap_lib.faces.track import follow_faces
 from faceswap_lib.facesets import ExtractConfig, Workspace
@@ -54,15 +54,15 @@ REFERENCE = {"480x480": 1.13, "1280x720": 2.3, "1280x720 downscaled": 1.16}
 """The reference implementation, seconds per frame in matrix products, decoding and encoding not counted."""
 
 
-def convert(clip: pathlib.Path, out: pathlib.Path, swapper: FaceSwapper, frames: int) -> float:
+def convert(clip: pathlib.Path, out: pathlib.Path, swapper: ViewSwapper, frames: int) -> float:
     """Seconds per frame of the whole."""
     end = frames / float(probe_video(clip).fps)
     began = time.perf_counter()
-    report = convert_video(clip, out, swapper, MtcnnDetector(), output_config=OutputConfig(end=end), overwrite=True)
+    report = convert_video(clip, out, swapper, MTCNN(), output_config=OutputConfig(end=end), overwrite=True)
     return (time.perf_counter() - began) / report.frames
 
 
-def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: FaceSwapper, frames: int) -> dict[str, float]:
+def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, frames: int) -> dict[str, float]:
     """Seconds per frame of each part by itself, and of decoding and encoding at the same time."""
     info, config = probe_video(clip), ConvertConfig()
     parts = {}
@@ -96,7 +96,7 @@ def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: FaceSwapper, f
 
 def follow(pictures: list[np.ndarray]) -> ClipTracks:
     """The faces of frames held in memory."""
-    return follow_faces(scan_frames(pictures, MtcnnDetector(), DetectConfig().detect_every), TrackConfig())
+    return follow_faces(scan_frames(pictures, MTCNN(), DetectConfig().detect_every), TrackConfig())
 
 
 def clocked(work) -> tuple[object, float]:
@@ -112,13 +112,13 @@ def collect_faces(clips: list[pathlib.Path], workspace: Workspace) -> None:
         extract(clip, workspace, side, config=ExtractConfig(target=FACES))
 
 
-def open_untrained(preset: str, engine: str, workspace: Workspace) -> FaceSwapper:
+def open_untrained(preset: str, engine: str, workspace: Workspace) -> ViewSwapper:
     """A generator with its first weights, and all that a conversion adds to it."""
     networks = build_networks(PRESETS[preset])
     return open_swapper(networks, workspace, ConvertConfig(latent_map="project"), engine=engine)
 
 
-def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: FaceSwapper, options) -> dict:
+def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, options) -> dict:
     """One row: the whole, the parts, the floor."""
     out = folder / "out.mp4"
     convert(clip, out, swapper, 16)  # the first call compiles
@@ -151,7 +151,7 @@ def main() -> None:
         folder = pathlib.Path(temporary)
         if options.memory_of:
             swapper = open_untrained(options.preset, options.engine, Workspace(options.faces))
-            convert_video(options.memory_of, folder / "out.mp4", swapper, MtcnnDetector())
+            convert_video(options.memory_of, folder / "out.mp4", swapper, MTCNN())
             print(own_peak_memory())
             return
         clips = find_clips(options.clips)

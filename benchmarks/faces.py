@@ -33,7 +33,7 @@ from harness import (
 from motion import compare_modes, jitter, synthetic_modes
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import DetectConfig, Face, MtcnnDetector, align_face
+from faceswap_lib.faces import MTCNN, DetectConfig, Face, align_face
 from faceswap_lib.faces.align import five_points, invert_affine, map_points
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
@@ -69,7 +69,7 @@ def run_mtcnn(video: pathlib.Path) -> Run:
 
 def run_library(video: pathlib.Path) -> Run:
     """This library with its defaults."""
-    detector = MtcnnDetector()
+    detector = MTCNN()
     track_video(video, detector)  # the first call compiles
     start = time.perf_counter()
     tracks = track_video(video, detector)
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--memory-of", type=pathlib.Path, help="only follow this video and print the memory it took")
     options = parser.parse_args()
     if options.memory_of:
-        track_video(options.memory_of, MtcnnDetector())
+        track_video(options.memory_of, MTCNN())
         print(own_peak_memory())
         return
     clips = find_clips(options.clips)
@@ -162,7 +162,7 @@ def main() -> None:
         sightings = {}
         for clip in clips:
             frames = read_frames(clip, stop=options.frames)
-            sightings[clip.stem] = list(scan_frames(frames, MtcnnDetector(), DetectConfig().detect_every))
+            sightings[clip.stem] = list(scan_frames(frames, MTCNN(), DetectConfig().detect_every))
         modes = compare_modes(sightings)
         print_table("Smoothing on real clips: jitter at rest in % of the eyes' distance, lag in frames", modes)
         synthetic = synthetic_modes()

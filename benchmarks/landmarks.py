@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from harness import find_clips, make_parser, print_json, print_table, time_matmul
 
-from faceswap_lib.faces import FaceCrop, MtcnnDetector, align_face
+from faceswap_lib.faces import MTCNN, FaceCrop, align_face
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks_68 import MIRRORED
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
@@ -52,7 +52,7 @@ class Clip:
     dlib_seconds: float
 
 
-def read_clip(video: pathlib.Path, detector: MtcnnDetector, dlib: DlibFinder, mesh: MeshFinder, frames: int) -> Clip:
+def read_clip(video: pathlib.Path, detector: MTCNN, dlib: DlibFinder, mesh: MeshFinder, frames: int) -> Clip:
     """Finds both finders' points in the crops of a clip's first frames."""
     tracks = track_video(video, detector, stop=frames) if frames else track_video(video, detector)
     crops = [
@@ -160,7 +160,7 @@ def main() -> None:
     options = parser.parse_args()
     matmul = time_matmul()
     print(f"this machine: {matmul * 1e3:.0f} ms per matrix product of 2048 x 2048")
-    detector, dlib, mesh = MtcnnDetector(), DlibFinder(), MeshFinder()
+    detector, dlib, mesh = MTCNN(), DlibFinder(), MeshFinder()
     videos = find_clips(options.clips)
     clips = {video.stem: read_clip(video, detector, dlib, mesh, options.frames) for video in videos}
     rows = compare(clips)

@@ -125,9 +125,9 @@ show.video(video_a)
 # corners of the mouth.
 
 # %%
-from faceswap_lib.faces import MtcnnDetector
+from faceswap_lib.faces import MTCNN
 
-detector = MtcnnDetector()
+detector = MTCNN()
 frame = next(read_frames(video_a, start=length // 3))
 faces = detector.detect([frame])[0]  # it takes several frames and gives the faces of each
 face = faces[0]

@@ -100,7 +100,7 @@ show.pictures([frame], width=3)
 # small as the window. By hand:
 
 # %%
-from faceswap_lib.faces import DetectConfig, MtcnnDetector
+from faceswap_lib.faces import MTCNN, DetectConfig
 from faceswap_lib.faces.mtcnn_stages import P_NET_STRIDE, P_NET_WINDOW, PYRAMID_STEP
 
 short_side = min(frame.shape[:2])
@@ -116,7 +116,7 @@ print(f"{len(scales)} pictures, scaled by", np.array(scales))
 # `look_into` runs the library's detector on one frame and gives what each network saw and said.
 
 # %%
-detector = MtcnnDetector()
+detector = MTCNN()
 stages = detector.look_into(frame)
 assert np.allclose(scales, stages.scales, rtol=0.02)  # sizes are whole pixels
 show.pyramid(stages)
@@ -221,13 +221,13 @@ show.pictures(list(steps.values()), captions=list(steps))
 
 # %%
 for min_face in (0.1,):
-    looked = MtcnnDetector(DetectConfig(min_face=min_face)).look_into(frame)
+    looked = MTCNN(DetectConfig(min_face=min_face)).look_into(frame)
     print(f"{min_face}: {len(looked.pyramid)} pictures")
 
 # %% tags=["solution"]
 # @title Solution
 for min_face in (0.05, 0.1, 0.2, 0.4, 0.8):
-    looked = MtcnnDetector(DetectConfig(min_face=min_face)).look_into(frame)
+    looked = MTCNN(DetectConfig(min_face=min_face)).look_into(frame)
     counts = f"{len(looked.pyramid)} pictures, {len(looked.proposed)} proposals"
     print(f"{min_face:4}: {counts}, {len(looked.faces)} faces")
 # Larger faces than asked for are always found: the pyramid goes all the way down. Smaller ones may be missed. In the

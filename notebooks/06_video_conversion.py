@@ -85,11 +85,11 @@ if VIDEO:
 # smoothing works best when it knows the future: the whole track is known before the first face is swapped.
 
 # %%
-from faceswap_lib.faces import MtcnnDetector
+from faceswap_lib.faces import MTCNN
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.media import read_frames
 
-tracks = track_video(video, MtcnnDetector(), stop=LOOK_AT)
+tracks = track_video(video, MTCNN(), stop=LOOK_AT)
 faces = {index: next(iter(found.values())) for index, found in enumerate(tracks.faces) if found}
 number = list(faces)[len(faces) // 3]  # the frame this notebook looks at
 frame, face = next(read_frames(video, start=number)), faces[number]
@@ -790,7 +790,7 @@ show.pictures([align_face(picture, faces[index]).image for row in rows for index
 from faceswap_lib.conversion.people import People
 from faceswap_lib.faces.identity import DlibEmbedder
 
-detector = MtcnnDetector()
+detector = MTCNN()
 
 
 def points_off(index, picture):

@@ -84,13 +84,13 @@ if not swap.exists():
 
 # %%
 from faceswap_lib.evaluation.baselines import paste_nearest
-from faceswap_lib.faces import MtcnnDetector
+from faceswap_lib.faces import MTCNN
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 
-detector, finder, info = MtcnnDetector(), open_landmark_finder(), probe_video(video)
+detector, finder, info = MTCNN(), open_landmark_finder(), probe_video(video)
 faces = [next(iter(found.values()), None) for found in track_video(video, detector).faces]  # None: no face there
 (one_crop,) = Faceset.open(workspace, "dst").sample(1).read_crops()
 one_of_b = [(one_crop.image, finder.find([one_crop])[0])]

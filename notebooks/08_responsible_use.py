@@ -54,7 +54,7 @@ import numpy as np
 
 from faceswap_lib import show
 from faceswap_lib.demo.course import make_clips, make_run
-from faceswap_lib.faces import MtcnnDetector
+from faceswap_lib.faces import MTCNN
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.media import read_frames
 
@@ -62,7 +62,7 @@ logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new
 np.set_printoptions(precision=2, suppress=True)
 workspace = make_run(WORKSPACE, run=RUN, preset=PRESET, steps=STEPS, batch_size=BATCH_SIZE, seconds=SECONDS, size=SIZE)
 video_a, video_b = make_clips(workspace.root / "clips", seconds=SECONDS, size=SIZE)
-finder = MtcnnDetector()
+finder = MTCNN()
 tracks_a, tracks_b = (track_video(video, finder) for video in (video_a, video_b))
 folder = workspace.root / "responsible"  # what this notebook writes
 frames_a = list(read_frames(video_a))

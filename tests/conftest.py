@@ -20,7 +20,7 @@ import pytest
 from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.demo.points import Portrait
 from faceswap_lib.demo.portraits import load_portraits
-from faceswap_lib.faces import Face, MtcnnDetector
+from faceswap_lib.faces import MTCNN, Face
 from faceswap_lib.faces.identity import DlibEmbedder
 from faceswap_lib.facesets import ExtractConfig, Workspace, extract, extract_faces, write_eye_masks
 from faceswap_lib.media import VideoWriter, read_frames
@@ -141,8 +141,8 @@ def pair_clip(portrait_clips, clip_frames, tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def detector() -> MtcnnDetector:
-    return MtcnnDetector()
+def detector() -> MTCNN:
+    return MTCNN()
 
 
 @pytest.fixture(scope="session")

@@ -196,9 +196,9 @@ def test_a_webcam_needs_a_statement_of_its_own(project, street, tmp_path, monkey
 
 def test_an_interrupted_conversion_does_not_search_the_video_again(project, street, tmp_path, monkeypatch):
     out = tmp_path / "swap.mp4"
-    detect, searched = converting.MtcnnDetector.detect, []
+    detect, searched = converting.MTCNN.detect, []
     monkeypatch.setattr(
-        converting.MtcnnDetector, "detect", lambda self, frames: searched.append(len(frames)) or detect(self, frames)
+        converting.MTCNN, "detect", lambda self, frames: searched.append(len(frames)) or detect(self, frames)
     )
 
     def interrupt(*arguments, **options):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from faceswap_lib.faces import DetectConfig, Face, MtcnnDetector
+from faceswap_lib.faces import MTCNN, DetectConfig, Face
 from faceswap_lib.faces.match import box_overlap
 from faceswap_lib.faces.mtcnn_stages import P_NET_STRIDE, P_NET_WINDOW
 from faceswap_lib.media import read_frames
@@ -83,8 +83,8 @@ def test_faces_come_best_first(detector, portraits):
 def test_a_small_face_is_found_only_when_asked_for(portraits):
     frame = np.full((600, 800, 3), 120, np.uint8)
     frame[300:380, 500:580] = cv2.resize(portraits[1].image, (80, 80), interpolation=cv2.INTER_AREA)  # face: 35 wide
-    assert MtcnnDetector(DetectConfig(min_face=0.15)).detect([frame]) == [()]
-    (faces,) = MtcnnDetector(DetectConfig(min_face=0.04)).detect([frame])
+    assert MTCNN(DetectConfig(min_face=0.15)).detect([frame]) == [()]
+    (faces,) = MTCNN(DetectConfig(min_face=0.04)).detect([frame])
     assert len(faces) == 1
     truth = (annotated_face(portraits[1]).landmarks + 0.5) / 4 - 0.5 + [500, 300]
     assert np.abs(faces[0].landmarks - truth).max() < 3
@@ -93,7 +93,7 @@ def test_a_small_face_is_found_only_when_asked_for(portraits):
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own message")
 def test_pictures_of_many_sizes_are_searched_without_compiling_for_each(portraits, caplog):
     """TensorFlow writes a paragraph about retracing to the terminal then."""
-    detector = MtcnnDetector()
+    detector = MTCNN()
     for side in range(200, 290, 6):
         assert len(detector.detect([cv2.resize(portraits[0].image, (side, side + 8))])[0]) == 1
     assert "retracing" not in caplog.text
@@ -114,8 +114,8 @@ def test_points_scale_with_the_picture(detector, wide_frame, portraits, scale):
 
 def test_a_higher_threshold_keeps_less(portraits):
     blurred = cv2.GaussianBlur(portraits[1].image, (0, 0), 3)
-    (easy,) = MtcnnDetector(DetectConfig(threshold=0.5)).detect([blurred])
-    (strict,) = MtcnnDetector(DetectConfig(threshold=1.0)).detect([blurred])
+    (easy,) = MTCNN(DetectConfig(threshold=0.5)).detect([blurred])
+    (strict,) = MTCNN(DetectConfig(threshold=1.0)).detect([blurred])
     assert len(easy) == 1 and strict == ()
 
 
@@ -128,12 +128,12 @@ def test_a_turned_face_is_found_on_request_with_its_points_where_they_are(portra
     truth = annotated_face(portrait).landmarks
     for _ in range(turns):  # a quarter turn counter-clockwise takes x, y to y, side - 1 - x
         truth = np.stack([truth[:, 1], side - 1 - truth[:, 0]], axis=1)
-    (face,) = MtcnnDetector(DetectConfig(rotated=True)).detect([frame])[0]
+    (face,) = MTCNN(DetectConfig(rotated=True)).detect([frame])[0]
     distances = np.linalg.norm(face.landmarks - truth, axis=1)
     assert distances.max() < 0.09 * portrait.eye_distance
     left, top, right, bottom = face.box_xyxy
     assert np.all(truth > [left, top]) and np.all(truth < [right, bottom])
-    upright = MtcnnDetector().detect([frame])[0]
+    upright = MTCNN().detect([frame])[0]
     assert all(np.abs(found.landmarks - truth).max() > 0.2 * portrait.eye_distance for found in upright)
 
 
@@ -144,7 +144,7 @@ def test_a_tilted_head_is_read_as_well_as_an_upright_one(detector, portraits, an
         side = len(portrait.image)
         matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), -angle, 1)
         tilted = cv2.warpAffine(portrait.image, matrix, (side, side), borderValue=(128, 128, 128))
-        (found,) = MtcnnDetector(DetectConfig(rotated=True)).detect([tilted])[0]
+        (found,) = MTCNN(DetectConfig(rotated=True)).detect([tilted])[0]
         truth = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
         errors = np.linalg.norm(found.landmarks - truth, axis=1) / portrait.eye_distance
         assert errors.mean() < 0.04 and errors.max() < 0.08, (portrait.name, errors.round(3))
@@ -164,7 +164,7 @@ def test_a_moderately_tilted_head_is_read_well_without_being_asked_for(detector,
 
 def test_an_upright_face_is_not_found_twice_when_turned_ones_are_looked_for(portraits):
     both = np.concatenate([portraits[1].image, np.rot90(portraits[0].image)], axis=1)
-    (faces,) = MtcnnDetector(DetectConfig(rotated=True)).detect([both])
+    (faces,) = MTCNN(DetectConfig(rotated=True)).detect([both])
     assert sorted(face.box_xyxy[0] > 300 for face in faces) == [False, True]
 
 
@@ -172,7 +172,7 @@ def test_an_upright_face_is_not_found_twice_when_turned_ones_are_looked_for(port
 def test_an_ear_is_no_face_on_its_side(portrait_clips, turns):
     """In this frame Hopper's ear reads as a face that lies another way, half of it inside her own."""
     (frame,) = read_frames(portrait_clips[0], start=27, stop=28)
-    (faces,) = MtcnnDetector(DetectConfig(rotated=True)).detect([np.ascontiguousarray(np.rot90(frame, turns))])
+    (faces,) = MTCNN(DetectConfig(rotated=True)).detect([np.ascontiguousarray(np.rot90(frame, turns))])
     assert len(faces) == 1 and faces[0].size > 95
 
 
@@ -180,7 +180,7 @@ def test_an_ear_is_no_face_on_its_side(portrait_clips, turns):
 def test_a_wide_open_mouth_is_no_face_on_its_side(real_clips):
     """In five of these frames the same face also reads as a tilted one, with a slightly better score."""
     frames = list(read_frames(real_clips / "d6.mp4", start=384, stop=730, step=24))
-    for (face,) in MtcnnDetector(DetectConfig(rotated=True)).detect(frames):
+    for (face,) in MTCNN(DetectConfig(rotated=True)).detect(frames):
         across = face.landmarks[1] - face.landmarks[0]
         assert abs(np.degrees(np.arctan2(across[1], across[0]))) < 15
 
@@ -188,16 +188,16 @@ def test_a_wide_open_mouth_is_no_face_on_its_side(real_clips):
 def test_faces_of_less_than_the_least_area_are_passed_over(portraits, detector):
     (face,) = detector.detect([portraits[1].image])[0]
     area = int(np.prod(face.box_xyxy[2:] - face.box_xyxy[:2]))
-    assert MtcnnDetector(DetectConfig(min_face_area=area + 50)).detect([portraits[1].image]) == [()]
-    assert len(MtcnnDetector(DetectConfig(min_face_area=area - 50)).detect([portraits[1].image])[0]) == 1
+    assert MTCNN(DetectConfig(min_face_area=area + 50)).detect([portraits[1].image]) == [()]
+    assert len(MTCNN(DetectConfig(min_face_area=area - 50)).detect([portraits[1].image])[0]) == 1
 
 
 def test_without_downscaling_faces_smaller_than_min_face_are_found_too(portraits):
     frame = np.full((600, 800, 3), 120, np.uint8)
     frame[300:380, 500:580] = cv2.resize(portraits[1].image, (80, 80), interpolation=cv2.INTER_AREA)
     options = {"min_face": 0.3, "min_face_area": 400}
-    assert MtcnnDetector(DetectConfig(**options)).detect([frame]) == [()]
-    (face,) = MtcnnDetector(DetectConfig(auto_downscaling=False, **options)).detect([frame])[0]
+    assert MTCNN(DetectConfig(**options)).detect([frame]) == [()]
+    (face,) = MTCNN(DetectConfig(auto_downscaling=False, **options)).detect([frame])[0]
     truth = (annotated_face(portraits[1]).landmarks + 0.5) / 4 - 0.5 + [500, 300]
     assert np.abs(face.landmarks - truth).max() < 3
 
@@ -246,9 +246,9 @@ def test_faces_are_found_whatever_keras_runs_on(backend, detector, portraits):
     program = (
         "import keras, numpy as np\n"
         "from faceswap_lib.demo.portraits import load_portraits\n"
-        "from faceswap_lib.faces import MtcnnDetector\n"
+        "from faceswap_lib.faces import MTCNN\n"
         "for portrait in load_portraits():\n"
-        "    stages = MtcnnDetector().look_into(portrait.image)\n"
+        "    stages = MTCNN().look_into(portrait.image)\n"
         "    print(*stages.faces[0].landmarks.ravel(), *stages.located[0].landmarks.ravel(), *stages.kept.ravel())\n"
         "print(keras.backend.backend())"
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.demo.animate import animate_portrait
-from faceswap_lib.faces import CROP_SIZE, FaceCrop, MtcnnDetector, Part, align_face, part_mask
+from faceswap_lib.faces import CROP_SIZE, MTCNN, FaceCrop, Part, align_face, part_mask
 from faceswap_lib.faces.likeness import REGIONS, LikenessGallery, name_worst
 from tests.conftest import annotated_face
 
@@ -15,7 +15,7 @@ COUNT, FPS = 40, 12
 SEEN, LATER = slice(0, 28), slice(28, 40, 2)
 
 
-def crops_of(portrait, detector: MtcnnDetector) -> list[FaceCrop]:
+def crops_of(portrait, detector: MTCNN) -> list[FaceCrop]:
     frames = list(animate_portrait(portrait, frame_count=COUNT, fps=fractions.Fraction(FPS), seed=4, size=224))
     start = annotated_face(portrait)
     rows = detector.refine(frames, [[start]] * len(frames))

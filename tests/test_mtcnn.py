@@ -88,9 +88,9 @@ def test_files_of_these_names_in_the_current_folder_are_not_opened(tmp_path):
         (tmp_path / f"{network}.lz4").write_bytes(trap(tmp_path / f"sprung_{network}"))
     program = (
         "import numpy as np\n"
-        "from faceswap_lib.faces import MtcnnDetector\n"
+        "from faceswap_lib.faces import MTCNN\n"
         "from faceswap_lib.networks.onet import build_onet_features, build_onet_points\n"
-        "MtcnnDetector().detect([np.zeros((64, 64, 3), np.uint8)])\n"
+        "MTCNN().detect([np.zeros((64, 64, 3), np.uint8)])\n"
         "build_onet_features(48), build_onet_points()\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from faceswap_lib.faces import DetectConfig, Face, MtcnnDetector
+from faceswap_lib.faces import MTCNN, DetectConfig, Face
 from faceswap_lib.faces import scan as scan_module
 from faceswap_lib.faces.scan import BATCH, Sighting, look_difference, look_of, scan_frames
 from faceswap_lib.media import read_frames
@@ -235,7 +235,7 @@ def test_looks_are_compared_by_what_is_visible_of_both(portraits):
 class Watched:
     """A detector whose calls are counted."""
 
-    def __init__(self, detector: MtcnnDetector):
+    def __init__(self, detector: MTCNN):
         self._detector = detector
         self.searched = self.read = 0
 
@@ -281,10 +281,10 @@ def test_a_real_clip_is_seen_as_well_with_fewer_searches(detector, real_clips):
 def test_a_face_on_its_side_is_followed_between_searches(portrait_clips):
     """Turned frames show what the upright ones show, turned; no distance larger than 0.001 of the picture's side."""
     frames = list(read_frames(portrait_clips[1], stop=20))
-    watched = Watched(MtcnnDetector(DetectConfig(rotated=True)))
+    watched = Watched(MTCNN(DetectConfig(rotated=True)))
     turned = list(scan_frames([np.ascontiguousarray(np.rot90(frame)) for frame in frames], watched, 8))
     assert (watched.searched, watched.read) == (4, 16)
-    same_detector = MtcnnDetector(DetectConfig(rotated=True))
+    same_detector = MTCNN(DetectConfig(rotated=True))
     for sighting, upright in zip(turned, scan_frames(frames, same_detector, 8), strict=True):
         (face,), (same,) = sighting.faces, upright.faces
         back = np.stack([223 - face.landmarks[:, 1], face.landmarks[:, 0]], axis=1)

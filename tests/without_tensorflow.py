@@ -37,7 +37,7 @@ def main(folder: pathlib.Path) -> None:
 
     from faceswap_lib.demo.demo import run_demo
     from faceswap_lib.diagnostics.inventory import examine
-    from faceswap_lib.faces import MtcnnDetector
+    from faceswap_lib.faces import MTCNN
     from faceswap_lib.facesets import extract
     from faceswap_lib.media import read_frames
     from faceswap_lib.networks import PRESETS
@@ -47,7 +47,7 @@ def main(folder: pathlib.Path) -> None:
     report = run_demo(folder, steps=STEPS, seconds=SECONDS, network_config=PRESETS["tiny"])
     assert report.video.stat().st_size > 0
     found = {
-        clip.stem: np.array([faces[0].landmarks for faces in MtcnnDetector().detect(list(read_frames(clip)))])
+        clip.stem: np.array([faces[0].landmarks for faces in MTCNN().detect(list(read_frames(clip)))])
         for clip in sorted((folder / "clips").glob("*.mp4"))
     }
     assert examine()

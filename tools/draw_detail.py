@@ -17,7 +17,7 @@ from faceswap_lib.conversion.detail import DetailTransfer
 from faceswap_lib.conversion.detailed_face import DetailedFace
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.demo.course import CLIPS
-from faceswap_lib.faces import MtcnnDetector, align_face
+from faceswap_lib.faces import MTCNN, align_face
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.media import read_frames, write_image
 from faceswap_lib.pipeline.opening import open_swapper
@@ -48,7 +48,7 @@ def main() -> None:
 
 def draw_steps(frame: np.ndarray, swapper, direction: str) -> list[np.ndarray]:
     """The face that is read, what the network makes of it, what crops have to give, and both together."""
-    (face,) = MtcnnDetector().detect([frame])[0]
+    (face,) = MTCNN().detect([frame])[0]
     (swapped,) = swap_faces([(frame, face)], swapper)
     detailed = DetailTransfer().transfer(swapped.new, swapped.detail)
     tiles = [draw_tile("frame", align_face(frame, face).image), draw_tile("written by the network", swapped.new)]

@@ -17,7 +17,7 @@ from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.composite import Compositor
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.demo.course import CLIPS
-from faceswap_lib.faces import CROP_SIZE, MtcnnDetector, align_face, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.faces import CROP_SIZE, MTCNN, align_face, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.align import invert_affine, map_points
 from faceswap_lib.faces.region import open_outline_finder, region_mask
 from faceswap_lib.facesets import Faceset, Workspace
@@ -41,7 +41,7 @@ def main() -> None:
     workspace = Workspace(options.workspace)
     networks, _ = load_run(workspace)
     coverage, side = networks.config.coverage, networks.config.resolution
-    detector = MtcnnDetector()
+    detector = MTCNN()
     photos = {}
     for name, clip in zip("ab", CLIPS, strict=True):
         frames = list(read_frames(options.workspace / "clips" / clip))

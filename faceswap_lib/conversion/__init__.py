@@ -3,6 +3,6 @@
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.convert import ConversionReport, convert_video
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.swapper import FaceSwapper, KerasSwapper
+from faceswap_lib.conversion.swapper import KerasSwapper, ViewSwapper
 
-__all__ = ["ConversionReport", "ConvertConfig", "FaceSwapper", "KerasSwapper", "OutputConfig", "convert_video"]
+__all__ = ["ConversionReport", "ConvertConfig", "ViewSwapper", "KerasSwapper", "OutputConfig", "convert_video"]

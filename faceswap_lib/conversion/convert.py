@@ -18,7 +18,7 @@ from faceswap_lib.conversion.pieces import LENGTH, Notes, Pieces
 from faceswap_lib.conversion.space import check_space
 from faceswap_lib.conversion.stages import Shot, panes, read_batches, run_stages, sample_interval, uses_parts
 from faceswap_lib.conversion.stretch import Stretch
-from faceswap_lib.conversion.swapper import FaceSwapper
+from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, TrackConfig
 from faceswap_lib.faces.clip import track_video
@@ -60,7 +60,7 @@ class ConversionReport:
 def convert_video(
     video: pathlib.Path,
     out: pathlib.Path,
-    swapper: FaceSwapper,
+    swapper: ViewSwapper,
     detector: FaceDetector,
     *,
     config: ConvertConfig | None = None,
@@ -125,7 +125,7 @@ def _convert(
     outs: dict[str, pathlib.Path],
     stretch: Stretch,
     pieces: Pieces,
-    swapper: FaceSwapper,
+    swapper: ViewSwapper,
     find_tracks: typing.Callable[[], typing.Sequence[dict[int, Face]]],
     config: ConvertConfig,
     output_config: OutputConfig,
@@ -219,7 +219,7 @@ def _write_pieces(
     stretch: Stretch,
     faces: typing.Sequence[dict[int, Face]],
     pieces: Pieces,
-    swapper: FaceSwapper,
+    swapper: ViewSwapper,
     config: ConvertConfig,
     output_config: OutputConfig,
     progress: bool,

@@ -12,7 +12,7 @@ import typing
 
 import numpy as np
 
-from faceswap_lib.conversion.swapper import FaceSwapper, GeneratorSwapper, KerasSwapper, OnnxSwapper
+from faceswap_lib.conversion.swapper import GeneratorSwapper, KerasSwapper, OnnxSwapper, ViewSwapper
 from faceswap_lib.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def open_engine(networks, direction: str, engine: Engine = "auto", *, batch_size
     return swappers[fastest]
 
 
-def measure_swappers(swappers: dict[str, FaceSwapper], batch_size: int) -> dict[str, float]:
+def measure_swappers(swappers: dict[str, ViewSwapper], batch_size: int) -> dict[str, float]:
     """Times swappers in turn, so that what else the machine does meets all of them alike.
 
     Args:

@@ -18,7 +18,7 @@ from faceswap_lib.conversion.people import People
 from faceswap_lib.conversion.placement import Placement, make_placement, sides_from_crop
 from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.conversion.swap_measures import open_gallery
-from faceswap_lib.conversion.swapper import FaceSwapper
+from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.faces import Face, FaceCrop
 from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, invert_affine, map_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
@@ -103,7 +103,7 @@ class MapJudge:
             people=people,
         )
 
-    def judge(self, swapper: FaceSwapper, config: ConvertConfig) -> MapQuality:
+    def judge(self, swapper: ViewSwapper, config: ConvertConfig) -> MapQuality:
         """Swaps the faces and measures what comes out."""
         swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, detail_transfer="none"))
         landmarks = self.finder.find(swapped)
@@ -155,7 +155,7 @@ def choose_latent_map(
     return max(tried, key=lambda name: tried[name].score * (CLEARLY if name == first else 1)), tried
 
 
-def swap_crops(crops: typing.Sequence[FaceCrop], swapper: FaceSwapper, config: ConvertConfig) -> list[FaceCrop]:
+def swap_crops(crops: typing.Sequence[FaceCrop], swapper: ViewSwapper, config: ConvertConfig) -> list[FaceCrop]:
     """Puts the new face into crops."""
     compositor = Compositor(config, swapper.coverage)
     faces = [(crop.image, _as_face(crop)) for crop in crops]

@@ -18,7 +18,7 @@ from faceswap_lib.conversion.expression import describe_mouth
 from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.pieces import Notes
-from faceswap_lib.conversion.swapper import FaceSwapper
+from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.faces import (
     CROP_SIZE,
     Face,
@@ -98,7 +98,7 @@ def read_batches(
         yield batch
 
 
-def swap_batches(batches: Batches, swapper: FaceSwapper, finder: LandmarkFinder | None = None) -> Batches:
+def swap_batches(batches: Batches, swapper: ViewSwapper, finder: LandmarkFinder | None = None) -> Batches:
     """Lets the network write the new faces of a batch, all at once."""
     for batch in batches:
         places = [(shot, track) for shot in batch for track in shot.faces]
@@ -109,7 +109,7 @@ def swap_batches(batches: Batches, swapper: FaceSwapper, finder: LandmarkFinder 
 
 
 def swap_faces(
-    faces: typing.Sequence[tuple[np.ndarray, Face]], swapper: FaceSwapper, finder: LandmarkFinder | None = None
+    faces: typing.Sequence[tuple[np.ndarray, Face]], swapper: ViewSwapper, finder: LandmarkFinder | None = None
 ) -> list[SwappedFace]:
     """Writes new faces.
 
@@ -187,7 +187,7 @@ def paint_batches(
 
 def run_stages(
     batches: Batches,
-    swapper: FaceSwapper,
+    swapper: ViewSwapper,
     compositor: Compositor,
     config: OutputConfig,
     label: Label | None,
@@ -245,13 +245,13 @@ def _find_parts(
     return in_frame @ view_from_frame[:, :2].T + view_from_frame[:, 2]
 
 
-def region_of(swapper: FaceSwapper) -> FaceRegion:
+def region_of(swapper: ViewSwapper) -> FaceRegion:
     """Says what a swapper takes for the inside of a face."""
     return getattr(swapper, "face_region", "ellipse")
 
 
 def _find_contours(
-    faces: typing.Sequence[tuple[np.ndarray, Face]], matrices: list[np.ndarray], swapper: FaceSwapper
+    faces: typing.Sequence[tuple[np.ndarray, Face]], matrices: list[np.ndarray], swapper: ViewSwapper
 ) -> list[Contours | None]:
     """The contours of each face in pixels of its view; None for the ellipse."""
     finder = open_outline_finder(region_of(swapper), getattr(swapper, "hairline", None))

@@ -15,7 +15,7 @@ from faceswap_lib.conversion.pieces import Notes
 from faceswap_lib.conversion.stages import Shot, paint_batches, sample_interval, swap_batches, uses_parts
 from faceswap_lib.conversion.still_inputs import StillInputs, find_stills, list_folder
 from faceswap_lib.conversion.still_outputs import StillOutputs
-from faceswap_lib.conversion.swapper import FaceSwapper
+from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import FaceDetector, TrackConfig
 from faceswap_lib.faces.choose import StillChooser
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 def convert_stills(
     source: pathlib.Path,
     out: pathlib.Path,
-    swapper: FaceSwapper,
+    swapper: ViewSwapper,
     detector: FaceDetector,
     *,
     config: ConvertConfig | None = None,
@@ -117,7 +117,7 @@ class _StillPainter:
 
     def __init__(
         self,
-        swapper: FaceSwapper,
+        swapper: ViewSwapper,
         config: ConvertConfig,
         output_config: OutputConfig,
         chooser: StillChooser,

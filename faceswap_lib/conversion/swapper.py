@@ -21,7 +21,7 @@ PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 """Where ONNX Runtime runs networks, the best first."""
 
 
-class FaceSwapper(typing.Protocol):
+class ViewSwapper(typing.Protocol):
     """Anything that writes new faces for views.
 
     Attributes:
@@ -79,13 +79,13 @@ class GeneratorSwapper(abc.ABC):
         return other
 
     def with_placement(self, placement: Placement | None) -> Self:
-        """Gives the same generator, whose faces are shown elsewhere; see `FaceSwapper`."""
+        """Gives the same generator, whose faces are shown elsewhere; see `ViewSwapper`."""
         other = copy.copy(self)
         other.placement = placement
         return other
 
     def with_hairline(self, hairline: Hairline | None) -> Self:
-        """Gives the same generator for a person whose forehead ends there; see `FaceSwapper`."""
+        """Gives the same generator for a person whose forehead ends there; see `ViewSwapper`."""
         other = copy.copy(self)
         other.hairline = hairline
         return other
@@ -100,13 +100,13 @@ class GeneratorSwapper(abc.ABC):
         return other
 
     def with_detail(self, detail: DetailSources | None) -> Self:
-        """Gives the same generator, whose faces take detail from these crops; see `FaceSwapper`."""
+        """Gives the same generator, whose faces take detail from these crops; see `ViewSwapper`."""
         other = copy.copy(self)
         other.detail = detail
         return other
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Writes new faces; see `FaceSwapper.swap`."""
+        """Writes new faces; see `ViewSwapper.swap`."""
         codes, tones = self.encode(views, faces)
         return self.decode(codes, tones)
 
@@ -124,7 +124,7 @@ class GeneratorSwapper(abc.ABC):
         return self._encode(seen).astype(np.float32, copy=False), tones
 
     def decode(self, codes: np.ndarray, tones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Decodes latent codes, after the latent map; returns masks and faces as `FaceSwapper.swap`."""
+        """Decodes latent codes, after the latent map; returns masks and faces as `ViewSwapper.swap`."""
         mapped = codes if self._latent_map is None else self._latent_map(codes)
         masks, raw = self._decode(mapped)
         return masks, to_pixels(raw, tones * np.array([[1.0], [self._contrast]], np.float32))

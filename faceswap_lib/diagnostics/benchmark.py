@@ -149,7 +149,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     from faceswap_lib.conversion import ConvertConfig, convert_video
     from faceswap_lib.conversion.engines import open_engine
     from faceswap_lib.demo.course import make_clips
-    from faceswap_lib.faces import MtcnnDetector
+    from faceswap_lib.faces import MTCNN
     from faceswap_lib.facesets import Workspace
     from faceswap_lib.media import count_frames
     from faceswap_lib.networks import PRESETS
@@ -166,7 +166,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     state = build_state(PRESETS["lite"], TrainConfig())
     checkpoint, path = _time(write_checkpoint, folder, state)
     size = path.stat().st_size
-    swapper, detector = open_engine(state.averaged, "a2b", batch_size=config.swap_batch), MtcnnDetector()
+    swapper, detector = open_engine(state.averaged, "a2b", batch_size=config.swap_batch), MTCNN()
     convert_video(clips[1], folder / "first.mp4", swapper, detector, config=config)  # likewise
     conversion, _ = _time(convert_video, clips[0], folder / "swap.mp4", swapper, detector, config=config)
     return {

@@ -19,7 +19,7 @@ from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.report_page import write_report_page
 from faceswap_lib.evaluation.retrieval import SAMPLES, embed_others
 from faceswap_lib.evaluation.summary import summarise
-from faceswap_lib.faces import ClipTracks, DetectConfig, Face, MtcnnDetector, TrackConfig
+from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, Face, TrackConfig
 from faceswap_lib.faces.choose import embed_samples
 from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
@@ -31,9 +31,9 @@ END_SAMPLES = 12
 
 
 def evaluate_video(
-    swapped: pathlib.Path,
-    original: pathlib.Path,
-    identity: pathlib.Path,
+    swapped: pathlib.Path | str,
+    original: pathlib.Path | str,
+    identity: pathlib.Path | str,
     *,
     config: EvaluateConfig | None = None,
     detect_config: DetectConfig | None = None,
@@ -57,6 +57,7 @@ def evaluate_video(
     Raises:
         InputError: If a video cannot be read, shows no face, or the result does not fit the original.
     """
+    swapped, original, identity = (pathlib.Path(video) for video in (swapped, original, identity))
     config = config or EvaluateConfig()
     info, result = probe_video(original), probe_video(swapped)
     if result.height != info.height or result.width % info.width:
@@ -67,7 +68,7 @@ def evaluate_video(
     if (seen := count_frames(swapped)) != (expected := count_frames(original)):
         raise InputError(f"{swapped} has {seen} frames, the original {expected}; a swap keeps every frame")
     skipped: dict[str, str] = {}
-    detector = MtcnnDetector(detect_config)
+    detector = MTCNN(detect_config)
     options = {"detect_config": detect_config, "track_config": track_config, "progress": progress}
     tracks, wanted_tracks = (_track(video, detector, options) for video in (original, identity))
     tools, networks = _open_tools(config, detector, skipped)
@@ -104,7 +105,7 @@ def evaluate_video(
     )
 
 
-def _track(video: pathlib.Path, detector: MtcnnDetector, options: dict) -> ClipTracks:
+def _track(video: pathlib.Path, detector: MTCNN, options: dict) -> ClipTracks:
     tracks = track_video(video, detector, **options)
     if not tracks.found:
         raise InputError(f"{video}: no face in any of its {tracks.length} frames; nothing to measure")
@@ -116,9 +117,7 @@ def _last_panels(video: pathlib.Path, width: int) -> typing.Iterator[np.ndarray]
     return (frame[:, -width:] for frame in read_frames(video))
 
 
-def _open_tools(
-    config: EvaluateConfig, detector: MtcnnDetector, skipped: dict[str, str]
-) -> tuple[Tools, dict[str, str]]:
+def _open_tools(config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]) -> tuple[Tools, dict[str, str]]:
     """Opens the networks, and notes which ones there are and what is left out for want of others."""
     finder = open_landmark_finder(config.points)
     if finder.name == "five":

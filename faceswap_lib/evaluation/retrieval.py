@@ -14,7 +14,7 @@ import numpy as np
 import skimage.data
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import CROP_SIZE, FaceCrop, MtcnnDetector, warp_frame
+from faceswap_lib.faces import CROP_SIZE, MTCNN, FaceCrop, warp_frame
 from faceswap_lib.faces.align import map_points, similarity_transform, template_points
 from faceswap_lib.faces.choose import embed_samples
 from faceswap_lib.faces.clip import track_video
@@ -75,7 +75,7 @@ def embedding_change(embeddings: typing.Sequence[np.ndarray | None]) -> float:
     return float(np.linalg.norm(np.diff(known, axis=0), axis=1).mean()) if len(known) > 1 else float("nan")
 
 
-def embed_others(paths: typing.Sequence[str], detector: MtcnnDetector, embedder: FaceEmbedder) -> dict[str, np.ndarray]:
+def embed_others(paths: typing.Sequence[str], detector: MTCNN, embedder: FaceEmbedder) -> dict[str, np.ndarray]:
     """Averages other people's faces, for the gallery.
 
     Args:
@@ -100,7 +100,7 @@ def embed_others(paths: typing.Sequence[str], detector: MtcnnDetector, embedder:
     return found | dict(zip(PORTRAIT_POINTS, embedder.embed(crops), strict=True))
 
 
-def _embed_video(path: pathlib.Path, detector: MtcnnDetector, embedder: FaceEmbedder) -> np.ndarray:
+def _embed_video(path: pathlib.Path, detector: MTCNN, embedder: FaceEmbedder) -> np.ndarray:
     rows = embed_samples(track_video(path, detector), path, embedder, SAMPLES)
     return np.concatenate(rows) if rows else np.empty((0, 1))
 

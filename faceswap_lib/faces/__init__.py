@@ -4,7 +4,7 @@ from faceswap_lib.faces.align import CROP_SIZE, align_face, crop_from_frame, poi
 from faceswap_lib.faces.detect import DetectConfig, FaceDetector, FaceRefiner
 from faceswap_lib.faces.face import ClipTracks, Face, FaceCrop, FaceTrack
 from faceswap_lib.faces.masks import eye_mask, face_mask, mouth_mask
-from faceswap_lib.faces.mtcnn import MtcnnDetector
+from faceswap_lib.faces.mtcnn import MTCNN
 from faceswap_lib.faces.parts import Part, parse_parts, part_mask, part_masks
 from faceswap_lib.faces.track import TrackConfig, follow_faces
 
@@ -17,7 +17,7 @@ __all__ = [
     "FaceDetector",
     "FaceRefiner",
     "FaceTrack",
-    "MtcnnDetector",
+    "MTCNN",
     "Part",
     "TrackConfig",
     "align_face",

@@ -58,7 +58,7 @@ NEARLY_LEVEL = np.radians(9)
 a head tilted by 40 degrees it places landmarks with an error of 1 % of the eye distance then, 4 to 9 % otherwise."""
 
 
-class MtcnnDetector:
+class MTCNN:
     """Detects faces by MTCNN, with every stage at the scale it needs.
 
     P-Net searches a picture shrunk until the smallest wanted face is `P_NET_FACE` pixels; R-Net sorts its proposals out
@@ -72,10 +72,33 @@ class MtcnnDetector:
         self._pnet = CpuNetwork(build_pnet, singly=True)
         self._rnet, self._onet = CpuNetwork(build_rnet), CpuNetwork(build_onet)
 
-    def detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
-        """Finds the faces of each frame; see `FaceDetector.detect`."""
-        if not frames:
-            return []
+    @typing.overload
+    def detect(self, frames: np.ndarray) -> tuple[Face, ...]: ...
+
+    @typing.overload
+    def detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]: ...
+
+    def detect(self, frames):
+        """Detects the faces of one frame or of several.
+
+        Args:
+            frames: (H, W, 3) uint8 RGB, or a sequence of such; frames of the same size are detected together.
+
+        Returns:
+            For one frame its faces, best score first, empty where there is none; for a sequence one tuple per frame.
+        """
+        if isinstance(frames, np.ndarray) and frames.ndim == 3:
+            return self._detect([frames])[0]
+        found: list[tuple[Face, ...]] = [()] * len(frames)
+        sizes = {frame.shape for frame in frames}
+        for size in sizes:
+            places = [place for place, frame in enumerate(frames) if frame.shape == size]
+            for place, faces in zip(places, self._detect([frames[place] for place in places]), strict=True):
+                found[place] = faces
+        return found
+
+    def _detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
+        """The faces of frames of one size."""
         turns = range(4) if self._config.rotated else (0,)
         found = [[] for _ in frames]
         for turn in turns:

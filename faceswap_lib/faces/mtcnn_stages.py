@@ -1,4 +1,4 @@
-"""What MTCNN's three networks say about a frame, one after the other; `MtcnnDetector.look_into` gives it."""
+"""What MTCNN's three networks say about a frame, one after the other; `MTCNN.look_into` gives it."""
 
 import dataclasses
 

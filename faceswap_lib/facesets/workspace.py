@@ -3,13 +3,32 @@
 import pathlib
 import typing
 
-from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.errors import InputError, WorkspaceError
 
 Side = typing.Literal["src", "dst"]
 """`src` is person A, whose video is changed; `dst` is person B, whose face it gets."""
 
+Person = typing.Literal["a", "b"]
+"""Whose face is replaced, and whose face is shown instead."""
+
+SIDES: dict[str, Side] = {"a": "src", "b": "dst"}
+"""The folders' names of both people."""
+
 SavedFaces = typing.Literal["raw_faces", "aligned_faces", "binary_masks_eyes"]
 """What an extraction can save of one video to look at."""
+
+
+def side_of(person: Person | Side) -> Side:
+    """Gives the side of a person; a side is given back.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    if person in SIDES.values():
+        return person
+    if person not in SIDES:
+        raise InputError(f"expected person a (whose video is changed) or b (whose face is shown), got '{person}'")
+    return SIDES[person]
 
 
 class Workspace:

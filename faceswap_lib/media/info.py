@@ -67,7 +67,7 @@ class VideoInfo:
             raise ValueError(f"expected sample_aspect above 0, got {self.sample_aspect}")
 
 
-def probe_video(path: pathlib.Path) -> VideoInfo:
+def probe_video(path: pathlib.Path | str) -> VideoInfo:
     """Reads what a video says about itself; decodes its first picture, which carries the rotation.
 
     Args:

@@ -20,7 +20,7 @@ _MOST_UNTIMED = 300
 
 
 def read_frames(
-    path: pathlib.Path, *, start: int = 0, stop: int | None = None, step: int = 1
+    path: pathlib.Path | str, *, start: int = 0, stop: int | None = None, step: int = 1
 ) -> typing.Iterator[np.ndarray]:
     """Reads the pictures of a video one at a time, in presentation order; memory does not grow with length.
 
@@ -50,7 +50,7 @@ def read_frames(
 
 
 def read_timed_frames(
-    path: pathlib.Path, *, start: int = 0, stop: int | None = None
+    path: pathlib.Path | str, *, start: int = 0, stop: int | None = None
 ) -> typing.Iterator[tuple[float, np.ndarray]]:
     """Reads pictures of a video as `read_frames` does, each with the time at which it is shown.
 
@@ -71,7 +71,7 @@ def read_timed_frames(
     return _timed_frames(VideoDecoder(path), start, stop, 1)
 
 
-def read_times(path: pathlib.Path) -> np.ndarray:
+def read_times(path: pathlib.Path | str) -> np.ndarray:
     """Reads when each picture of a video is shown; decodes nothing where packets tell.
 
     Args:
@@ -86,7 +86,7 @@ def read_times(path: pathlib.Path) -> np.ndarray:
     return read_schedule(path)[0]
 
 
-def read_schedule(path: pathlib.Path) -> tuple[np.ndarray, float]:
+def read_schedule(path: pathlib.Path | str) -> tuple[np.ndarray, float]:
     """Reads when each picture of a video is shown, and when the last one ends.
 
     Args:
@@ -115,7 +115,7 @@ def read_schedule(path: pathlib.Path) -> tuple[np.ndarray, float]:
         return np.array(times), _end_of(decoder, times[-1] if times else 0.0, first)
 
 
-def count_frames(path: pathlib.Path) -> int:
+def count_frames(path: pathlib.Path | str) -> int:
     """Counts the pictures that `read_frames` gives.
 
     Where the codec puts one picture in each packet the packets are counted, without decoding; for other codecs, and
@@ -139,7 +139,7 @@ def count_frames(path: pathlib.Path) -> int:
         return sum(1 for _ in decoder.frames())
 
 
-def first_picture_time(path: pathlib.Path) -> tuple[fractions.Fraction, int, fractions.Fraction]:
+def first_picture_time(path: pathlib.Path | str) -> tuple[fractions.Fraction, int, fractions.Fraction]:
     """Finds when the first picture that can be decoded is shown, how many before it cannot, and the average period.
 
     Args:

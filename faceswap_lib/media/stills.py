@@ -18,7 +18,7 @@ _ENCODE_OPTIONS = {
 }
 
 
-def read_picture(path: pathlib.Path) -> Picture:
+def read_picture(path: pathlib.Path | str) -> Picture:
     """Reads a picture in color with its opacity, turned upright as its EXIF orientation says, its colors in sRGB.
 
     Args:
@@ -31,10 +31,10 @@ def read_picture(path: pathlib.Path) -> Picture:
         VideoError: If the file is missing, is no file, cannot be decoded, or has more pixels or bytes than
             `limits.PICTURE_PIXELS` and `limits.PICTURE_BYTES` allow.
     """
-    return decode_picture(path)
+    return decode_picture(pathlib.Path(path))
 
 
-def read_image(path: pathlib.Path) -> np.ndarray:
+def read_image(path: pathlib.Path | str) -> np.ndarray:
     """Reads a picture in color as `read_picture` does, without its opacity.
 
     Args:
@@ -46,10 +46,10 @@ def read_image(path: pathlib.Path) -> np.ndarray:
     Raises:
         VideoError: As `read_picture`.
     """
-    return decode_picture(path).image
+    return decode_picture(pathlib.Path(path)).image
 
 
-def read_mask(path: pathlib.Path) -> np.ndarray:
+def read_mask(path: pathlib.Path | str) -> np.ndarray:
     """Reads a picture as one channel.
 
     Args:
@@ -61,7 +61,7 @@ def read_mask(path: pathlib.Path) -> np.ndarray:
     Raises:
         VideoError: As `read_picture`.
     """
-    image = decode_picture(path).image
+    image = decode_picture(pathlib.Path(path)).image
     is_grey = np.array_equal(image[..., 0], image[..., 1]) and np.array_equal(image[..., 0], image[..., 2])
     return np.ascontiguousarray(image[..., 0]) if is_grey else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
@@ -85,7 +85,7 @@ def compose(image: np.ndarray, alpha: np.ndarray, background: int = 255) -> np.n
     return composed
 
 
-def write_image(path: pathlib.Path, image: np.ndarray, alpha: np.ndarray | None = None) -> None:
+def write_image(path: pathlib.Path | str, image: np.ndarray, alpha: np.ndarray | None = None) -> None:
     """Writes a picture or a mask, whole or not at all; makes the folder if needed.
 
     Args:

@@ -57,12 +57,12 @@ class VideoWriter:
 
     def __init__(
         self,
-        path: pathlib.Path,
+        path: pathlib.Path | str,
         *,
         width: int,
         height: int,
         fps: fractions.Fraction,
-        audio_from: pathlib.Path | None = None,
+        audio_from: pathlib.Path | str | None = None,
         crf: int = 18,
         preset: str = "veryfast",
         sample_aspect: fractions.Fraction = fractions.Fraction(1),
@@ -100,7 +100,7 @@ class VideoWriter:
         self._shape = (height, width, 3)
         self._fps = fractions.Fraction(fps)
         self._sample_aspect = fractions.Fraction(sample_aspect)
-        self._audio_from = audio_from
+        self._audio_from = None if audio_from is None else pathlib.Path(audio_from)
         self._lossless = self.path.suffix.lower() == LOSSLESS
         self._options = {} if self._lossless else {"crf": str(crf), "preset": preset}
         if timed and not self._lossless:
@@ -114,7 +114,7 @@ class VideoWriter:
         self._sound: SourceTracks | None = None
 
     @classmethod
-    def like(cls, path: pathlib.Path, info: VideoInfo, *, audio: bool = True, **options) -> Self:
+    def like(cls, path: pathlib.Path | str, info: VideoInfo, *, audio: bool = True, **options) -> Self:
         """Makes a writer that keeps the size, the frame rate and, with `audio`, the sound of a probed video.
 
         Args:

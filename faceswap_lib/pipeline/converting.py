@@ -13,7 +13,7 @@ from faceswap_lib.conversion.preflight import check_conversion, recording_path
 from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
 from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.conversion.stills import convert_stills, find_stills
-from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, TrackConfig
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import ConsentVideo, check_statement, cover_videos, faceset_videos, record_consent
 from faceswap_lib.facesets.source import read_source
@@ -43,9 +43,9 @@ class Conversion:
 
 
 def convert(
-    source: pathlib.Path | int,
+    source: pathlib.Path | str | int,
     workspace: Workspace,
-    out: pathlib.Path,
+    out: pathlib.Path | str,
     *,
     run: str = "default",
     config: ConvertConfig | None = None,
@@ -86,6 +86,7 @@ def convert(
             replace what is read, or cannot be written or signed; if another process converts to it. All of that is
             looked at before any work.
     """
+    source, out = source if isinstance(source, int) else pathlib.Path(source), pathlib.Path(out)
     if consent is not None:
         check_statement(consent)
     config, output_config = config or ConvertConfig(), output_config or OutputConfig()
@@ -144,7 +145,7 @@ def _convert_held(
     )
     inputs = tuple(ConsentVideo.of(path) for path in stills or [source])
     facts = _state_facts(source, inputs, workspace, run, step, config, output_config, consent)
-    detector = MtcnnDetector(detect_config)
+    detector = MTCNN(detect_config)
     shared = {
         "config": config,
         "output_config": output_config,

@@ -3,18 +3,19 @@
 import logging
 import pathlib
 
-from faceswap_lib.faces import ClipTracks, DetectConfig, MtcnnDetector, TrackConfig
+from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, TrackConfig
 from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace, extract_faces, write_eye_masks
 from faceswap_lib.facesets.consent import check_statement, read_consent, record_consent
+from faceswap_lib.facesets.workspace import Person, side_of
 from faceswap_lib.facesets.writable import check_writable
 
 logger = logging.getLogger(__name__)
 
 
 def extract(
-    video: pathlib.Path,
+    video: pathlib.Path | str,
     workspace: Workspace,
-    side: Side,
+    person: Person | Side,
     *,
     config: ExtractConfig | None = None,
     detect_config: DetectConfig | None = None,
@@ -23,7 +24,25 @@ def extract(
     consent: str | None = None,
     progress: bool = False,
 ) -> ExtractReport:
-    """Extracts one person's faces and their eye masks, and records a consent; see `facesets.extract_faces`."""
+    """Extracts one person's faces and their eye masks, and records a consent; see `facesets.extract_faces`.
+
+    Args:
+        video: The person's video.
+        workspace: Gets the faceset.
+        person: "a", whose video is changed, or "b", whose face is shown; or the faceset's side, "src" or "dst".
+        config: Which faces are taken.
+        detect_config: How faces are detected.
+        track_config: How they are tracked, and whose.
+        overwrite: Replace a faceset of another video or with other options.
+        consent: Who agreed to the swap; kept in the workspace.
+        progress: Show progress bars.
+
+    Raises:
+        InputError: If `person` is neither, or the consent says nothing.
+        VideoError: If the video cannot be read.
+        WorkspaceError: If there is a faceset of another video or with other options.
+    """
+    video, side = pathlib.Path(video), side_of(person)
     if consent is not None:  # before hours of work
         check_statement(consent)
         read_consent(workspace)
@@ -32,7 +51,7 @@ def extract(
         video,
         workspace,
         side,
-        MtcnnDetector(detect_config),
+        MTCNN(detect_config),
         config=config,
         detect_config=detect_config,
         track_config=track_config,

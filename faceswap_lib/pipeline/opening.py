@@ -6,7 +6,7 @@ import typing
 
 import numpy as np
 
-from faceswap_lib.conversion import ConvertConfig, FaceSwapper
+from faceswap_lib.conversion import ConvertConfig, ViewSwapper
 from faceswap_lib.conversion.contrast import fit_contrast
 from faceswap_lib.conversion.detail_sources import DetailSources, collect_detail
 from faceswap_lib.conversion.engines import Engine, open_engine
@@ -41,7 +41,7 @@ def open_swapper(
     *,
     people: People | None = None,
     engine: Engine = "keras",
-) -> FaceSwapper:
+) -> ViewSwapper:
     """Opens a run's generator, with the latent map that `config.latent_map` says or that the faces ask for.
 
     Args:
@@ -179,28 +179,28 @@ def _tell_quality(quality: MapQuality) -> str:
 class LateSwapper:
     """Opens its generator when the first face is to be written; a video without faces is refused before."""
 
-    def __init__(self, network_config: NetworkConfig, open_it: typing.Callable[[], FaceSwapper]):
+    def __init__(self, network_config: NetworkConfig, open_it: typing.Callable[[], ViewSwapper]):
         self.resolution, self.coverage = network_config.resolution, network_config.view_coverage
         self.face_region = network_config.face_region
         self._open = functools.cache(open_it)
 
     @property
     def placement(self) -> Placement | None:
-        """Where the faces it writes are shown; see `FaceSwapper`."""
+        """Where the faces it writes are shown; see `ViewSwapper`."""
         return getattr(self._open(), "placement", None)
 
     @property
     def detail(self) -> DetailSources | None:
-        """The wanted person's crops to take detail from; see `FaceSwapper`."""
+        """The wanted person's crops to take detail from; see `ViewSwapper`."""
         return getattr(self._open(), "detail", None)
 
     @property
     def hairline(self) -> Hairline | None:
-        """Where the original's forehead ends; see `FaceSwapper`."""
+        """Where the original's forehead ends; see `ViewSwapper`."""
         return getattr(self._open(), "hairline", None)
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Writes new faces; see `FaceSwapper.swap`."""
+        """Writes new faces; see `ViewSwapper.swap`."""
         return self._open().swap(views, faces)
 
 

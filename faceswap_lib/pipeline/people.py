@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faceswap_lib.conversion import FaceSwapper, OutputConfig
+from faceswap_lib.conversion import OutputConfig, ViewSwapper
 from faceswap_lib.conversion.people_count import PeopleCount, count_people, relate_counts
 from faceswap_lib.conversion.stages import region_of
 from faceswap_lib.conversion.stretch import Stretch
@@ -123,7 +123,7 @@ class PictureCounter:
         resolution, coverage, face_region: The swapper's.
     """
 
-    def __init__(self, detector: FaceDetector, swapper: FaceSwapper):
+    def __init__(self, detector: FaceDetector, swapper: ViewSwapper):
         self._detector, self._swapper = detector, swapper
         self.resolution, self.coverage = swapper.resolution, swapper.coverage
         self.face_region = region_of(swapper)
@@ -137,7 +137,7 @@ class PictureCounter:
         return found
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Writes new faces; see `FaceSwapper.swap`."""
+        """Writes new faces; see `ViewSwapper.swap`."""
         self._swapped += len(views)
         return self._swapper.swap(views, faces)
 

@@ -28,8 +28,8 @@ OUTPUT = "swap.mp4"
 
 
 def run_all(
-    video_a: pathlib.Path,
-    video_b: pathlib.Path,
+    video_a: pathlib.Path | str,
+    video_b: pathlib.Path | str,
     workspace: Workspace,
     *,
     run: str = "default",
@@ -90,7 +90,7 @@ def run_all(
         "src": dataclasses.replace(followed, who=who_a or followed.who),
         "dst": dataclasses.replace(followed, who=who_b or followed.who),
     }
-    videos = (video_a, video_b)
+    videos = video_a, video_b = pathlib.Path(video_a), pathlib.Path(video_b)
     for video, tracking in zip(videos, followed_as.values(), strict=True):
         probe_video(video)
         check_who(tracking.who)

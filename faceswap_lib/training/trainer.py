@@ -11,16 +11,18 @@ import pathlib
 import time
 import typing
 
-from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import Faceset, FacesetArrays, Workspace
 from faceswap_lib.locks import Lock, hold
-from faceswap_lib.networks import NetworkConfig, Networks
+from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
+from faceswap_lib.networks.config import Preset
+from faceswap_lib.options import nearest
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training.augmentation import DeviceFaces, to_device
 from faceswap_lib.training.backends import distribute
 from faceswap_lib.training.checkpoint import TrainingState, load_averaged, read_checkpoint, write_checkpoint
 from faceswap_lib.training.concerns import COMPARED, find_concerns
-from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.config import TRAINING_PRESETS, TrainConfig
 from faceswap_lib.training.keeper import Keeper
 from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.memory_budget import check_memory
@@ -28,7 +30,7 @@ from faceswap_lib.training.mirror import Mirror
 from faceswap_lib.training.preview import Preview
 from faceswap_lib.training.reporter import PreviewCallback, Reporter, StepCallback
 from faceswap_lib.training.run_config import RunConfig, parse_duration
-from faceswap_lib.training.run_folder import CONFIG, agree_networks, stored_networks, write_config
+from faceswap_lib.training.run_folder import CONFIG, agree_networks, stored_networks, stored_training, write_config
 from faceswap_lib.training.steps import Stepper, build_state
 from faceswap_lib.training.warm_start import agree_with, check_begun_from, find_run, warm_start
 
@@ -64,6 +66,8 @@ def train(
     workspace: Workspace,
     *,
     run: str = "default",
+    preset: Preset | None = None,
+    steps: int | None = None,
     network_config: NetworkConfig | None = None,
     config: TrainConfig | None = None,
     run_config: RunConfig | None = None,
@@ -78,8 +82,11 @@ def train(
     Args:
         workspace: Holds both facesets with eye masks; gets `models/<run>`.
         run: Name of the run.
+        preset: Networks and the options of training that go with them, for both of which it stands: "tiny", "lite",
+            "standard" or "faithful".
+        steps: How many steps are trained in all; those of the options if not given.
         network_config: Which networks; None means the run's own, or the default for a new run.
-        config: Options of the training.
+        config: Options of the training; None means the run's own, or the default for a new run.
         run_config: How the run is kept and watched.
         on_log: Called with every logged step and its terms.
         on_preview: Called with every preview picture.
@@ -96,13 +103,22 @@ def train(
         CheckpointError: If none of the run's checkpoints is whole.
         InputError: If there are not as many devices, or this backend trains on one alone, or the crops do not fit
             into memory.
+        ValueError: If a preset is given and networks or options as well.
         TrainingError: If a loss is no longer a number, or the guard has gone back in vain.
         Stopped: If the command line was stopped by a signal; what was done is saved.
         KeyboardInterrupt: If a notebook or program was interrupted; what was done is saved.
     """
-    config, run_config = config or TrainConfig(), run_config or RunConfig()
+    if preset is not None:
+        if network_config is not None or config is not None:
+            raise ValueError(f"expected preset {preset} or network_config and config, got both")
+        if preset not in PRESETS:
+            raise InputError(f"unknown preset '{preset}'{nearest(preset, PRESETS)}")
+        network_config, config = PRESETS[preset], TRAINING_PRESETS[preset]
+    folder, run_config = workspace.run(run), run_config or RunConfig()
+    config = config or stored_training(folder) or TrainConfig()
+    if steps is not None:
+        config = dataclasses.replace(config, steps=steps)
     facesets = open_facesets(workspace)
-    folder = workspace.run(run)
     apart = parse_duration(run_config.mirror_interval)
     mirror = Mirror(folder, run_config.mirror, interval=apart) if run_config.mirror else None
     other = None if init_from is None else find_run(workspace, init_from)

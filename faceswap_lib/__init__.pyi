@@ -1,0 +1,45 @@
+# The public names, loaded when they are used; see lazy_loader.attach_stub.
+__version__: str
+
+from . import conversion as conversion
+from . import evaluation as evaluation
+from . import faces as faces
+from . import facesets as facesets
+from . import media as media
+from . import networks as networks
+from . import pipeline as pipeline
+from . import show as show
+from . import training as training
+from .conversion import ConvertConfig as ConvertConfig
+from .conversion import OutputConfig as OutputConfig
+from .errors import FaceswapError as FaceswapError
+from .evaluation import EvaluateConfig as EvaluateConfig
+from .evaluation import evaluate_video as evaluate_video
+from .faces import MTCNN as MTCNN
+from .faces import DetectConfig as DetectConfig
+from .faces import Face as Face
+from .faces import FaceCrop as FaceCrop
+from .faces import TrackConfig as TrackConfig
+from .faces import align_face as align_face
+from .faces import eye_mask as eye_mask
+from .faces import face_mask as face_mask
+from .faces import follow_faces as follow_faces
+from .faces import mouth_mask as mouth_mask
+from .facesets import ExtractConfig as ExtractConfig
+from .facesets import Faceset as Faceset
+from .facesets import Workspace as Workspace
+from .media import VideoInfo as VideoInfo
+from .media import VideoWriter as VideoWriter
+from .media import probe_video as probe_video
+from .media import read_frames as read_frames
+from .media import read_image as read_image
+from .media import write_image as write_image
+from .networks import NetworkConfig as NetworkConfig
+from .pipeline import FaceSwapper as FaceSwapper
+from .pipeline import convert as convert
+from .pipeline import extract as extract
+from .pipeline import run_all as run_all
+from .training import RunConfig as RunConfig
+from .training import TrainConfig as TrainConfig
+from .training import load_run as load_run
+from .training import train as train

@@ -1,0 +1,75 @@
+"""A trained run that swaps one face in one frame."""
+
+import dataclasses
+
+import numpy as np
+from typing_extensions import Self
+
+from faceswap_lib.conversion import ConvertConfig, ViewSwapper
+from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.engines import Engine
+from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.faces import Face
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.pipeline.opening import look_at_people, open_swapper
+from faceswap_lib.training import load_run
+
+
+class FaceSwapper:
+    """Swaps faces in frames, one at a time.
+
+    Args:
+        generator: Writes new faces for views.
+        config: How faces are swapped.
+
+    Example:
+        >>> swapper = fs.FaceSwapper.from_run(fs.Workspace("demo"), direction="a2b")  # doctest: +SKIP
+        >>> swapped = swapper.swap(frame, fs.MTCNN().detect(frame)[0])  # doctest: +SKIP
+    """
+
+    def __init__(self, generator: ViewSwapper, config: ConvertConfig | None = None):
+        self._generator = generator
+        self._compositor = Compositor(config or ConvertConfig(), generator.coverage)
+
+    @classmethod
+    def from_run(
+        cls,
+        workspace: Workspace,
+        *,
+        run: str = "default",
+        direction: str = "a2b",
+        config: ConvertConfig | None = None,
+        engine: Engine = "keras",
+    ) -> Self:
+        """Loads a trained run; this takes about half a minute, for which both facesets are looked at.
+
+        Args:
+            workspace: Holds the run and both facesets.
+            run: Name of the run.
+            direction: "a2b" shows B's face in A's video, "b2a" the other way round.
+            config: How faces are swapped; its own direction is not used.
+            engine: What runs the networks.
+
+        Raises:
+            WorkspaceError: If the run or a faceset is missing.
+            CheckpointError: If none of the run's checkpoints is whole.
+        """
+        config = dataclasses.replace(config or ConvertConfig(), direction=direction)
+        networks, _ = load_run(workspace, run)
+        people = look_at_people(workspace, direction)
+        return cls(open_swapper(networks, workspace, config, people=people, engine=engine), config)
+
+    def swap(self, frame: np.ndarray, face: Face, *, track: int | None = None) -> np.ndarray:
+        """Swaps one face.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            face: The face to replace, in pixels of the frame.
+            track: A number for the person, where frames come in their order: colors and detail are then kept steady.
+                None for a frame by itself.
+
+        Returns:
+            (H, W, 3) uint8 RGB, a new array, without the label that `convert` draws.
+        """
+        (swapped,) = swap_faces([(frame, face)], self._generator)
+        return self._compositor.paint(frame, swapped, track=track).frame
