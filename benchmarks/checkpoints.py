@@ -24,14 +24,14 @@ from harness import print_json, print_table
 
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig
-from faceswap_lib.training import keeper as keeper_module
+from faceswap_lib.training import checkpoint_manager as keeper_module
 from faceswap_lib.training.checkpoint import TrainingState, read_arrays, write_checkpoint
-from faceswap_lib.training.estimate import make_arrays
-from faceswap_lib.training.keeper import Keeper
-from faceswap_lib.training.mirror import Mirror
-from faceswap_lib.training.plan import plan_training
+from faceswap_lib.training.checkpoint_manager import Keeper
+from faceswap_lib.training.cost_estimate import make_arrays
+from faceswap_lib.training.remote_sync import Mirror
 from faceswap_lib.training.run_config import parse_duration
-from faceswap_lib.training.steps import Stepper, build_state
+from faceswap_lib.training.schedule_plot import plan_training
+from faceswap_lib.training.train_step import Stepper, build_state
 
 BY_STEPS = RunConfig(checkpoint_interval="", checkpoint_every=250, mirror_interval="1s")
 """As it was while steps alone decided."""

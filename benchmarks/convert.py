@@ -33,17 +33,17 @@ from harness import (
     time_matmul,
 )
 
-from faceswap_lib.ahead import ahead
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, ViewSwapper, convert_video
-from faceswap_lib.conversion.composite import Compositor
-from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.conversion.compositor import Compositor
+from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, TrackConfig
-from faceswap_lib.faces.scan import scan_frames
-from faceswap_lib.faces.track import follow_faces
+from faceswap_lib.faces.keyframe_detection import scan_frames
+from faceswap_lib.faces.tracking import follow_faces
 from faceswap_lib.facesets import ExtractConfig, Workspace
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 from faceswap_lib.networks import PRESETS, build_networks
 from faceswap_lib.pipeline import extract, open_swapper
+from faceswap_lib.prefetch import ahead
 
 LARGE = (1280, 720)
 REPEATS = (1, 8)
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--faces", type=pathlib.Path, help="workspace with both people's faces, for --memory-of")
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("faceswap_lib.conversion.engines").setLevel(logging.INFO)
+    logging.getLogger("faceswap_lib.conversion.inference_backends").setLevel(logging.INFO)
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         if options.memory_of:

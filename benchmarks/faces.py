@@ -34,10 +34,10 @@ from motion import compare_modes, jitter, synthetic_modes
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import MTCNN, DetectConfig, Face, align_face
-from faceswap_lib.faces.align import five_points, invert_affine, map_points
-from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.alignment import five_points, invert_affine, map_points
+from faceswap_lib.faces.keyframe_detection import scan_frames
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
-from faceswap_lib.faces.scan import scan_frames
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import probe_video, read_frames
 
 LARGE = (1920, 1080)

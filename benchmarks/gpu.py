@@ -151,8 +151,8 @@ def train_to(folder: pathlib.Path, steps: int, preset: str = "tiny") -> float:
     from faceswap_lib.training.augmentation import to_device
     from faceswap_lib.training.checkpoint import read_checkpoint, write_checkpoint
     from faceswap_lib.training.config import TrainConfig
-    from faceswap_lib.training.estimate import make_arrays
-    from faceswap_lib.training.steps import Stepper, build_state
+    from faceswap_lib.training.cost_estimate import make_arrays
+    from faceswap_lib.training.train_step import Stepper, build_state
 
     networks, config = PRESETS[preset], TrainConfig(steps=20)
     state = build_state(networks, config)
@@ -192,9 +192,9 @@ def time_keeping(folder: pathlib.Path) -> dict:
     from faceswap_lib.networks import PRESETS
     from faceswap_lib.training.checkpoint import broken_weights, write_checkpoint
     from faceswap_lib.training.config import TrainConfig
-    from faceswap_lib.training.estimate import make_arrays
+    from faceswap_lib.training.cost_estimate import make_arrays
     from faceswap_lib.training.preview import Preview
-    from faceswap_lib.training.steps import build_state
+    from faceswap_lib.training.train_step import build_state
 
     networks = PRESETS["lite"]
     state = build_state(networks, TrainConfig())
@@ -226,10 +226,10 @@ def compare_swapper() -> dict:
     """See `measure_swapper`; also milliseconds per face of the swapper."""
     import keras
 
-    from faceswap_lib.conversion.engines import measure_swappers
+    from faceswap_lib.conversion.inference_backends import measure_swappers
     from faceswap_lib.conversion.swapper import KerasSwapper
     from faceswap_lib.networks import PRESETS, build_networks
-    from faceswap_lib.networks.views import to_network, to_pixels
+    from faceswap_lib.networks.preprocessing import to_network, to_pixels
 
     keras.utils.set_random_seed(0)
     networks = build_networks(PRESETS["lite"])

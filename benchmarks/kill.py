@@ -30,7 +30,7 @@ from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.manifest import CropRecord, write_manifest
 from faceswap_lib.media import write_image
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.networks.widths import WIDTHS
+from faceswap_lib.networks.channels import WIDTHS
 from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
 from faceswap_lib.training.checkpoint import BACKUPS, list_checkpoints, progress_of, read_arrays

@@ -21,11 +21,11 @@ import numpy as np
 from harness import find_clips, make_parser, print_json, print_table, time_matmul
 
 from faceswap_lib.faces import MTCNN, FaceCrop, align_face
-from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks_68 import MIRRORED
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.mesh_landmarks import correct_68, face_axes, mouth_gap, nearest_68
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import read_frames
 
 GROUPS = {

@@ -3,8 +3,8 @@
 import numpy as np
 
 from faceswap_lib.faces import Face, TrackConfig, follow_faces
-from faceswap_lib.faces.align import MEAN_FACE
-from faceswap_lib.faces.scan import Sighting
+from faceswap_lib.faces.alignment import MEAN_FACE
+from faceswap_lib.faces.keyframe_detection import Sighting
 
 MODES = ("none", "ema", "kalman", "rts")
 REST = 0.5

@@ -23,13 +23,13 @@ from harness import make_parser, print_json, print_table, time_matmul
 
 from faceswap_lib.conversion import OutputConfig
 from faceswap_lib.errors import InputError
-from faceswap_lib.evaluation import pictures
+from faceswap_lib.evaluation import image_metrics as pictures
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.evaluate import evaluate_to_page
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.manifest import read_manifest, write_manifest
 from faceswap_lib.networks import PRESETS
-from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import to_network, to_pixels
 from faceswap_lib.pipeline import convert, extract
 from faceswap_lib.training import TRAINING_PRESETS, load_run, train
 

@@ -110,8 +110,8 @@ def build_training(name: str, precision: str):
     from faceswap_lib.training.augmentation import to_device
     from faceswap_lib.training.backends import build_step
     from faceswap_lib.training.config import TRAINING_PRESETS
-    from faceswap_lib.training.objective import Objective
-    from faceswap_lib.training.steps import build_state
+    from faceswap_lib.training.loss_model import Objective
+    from faceswap_lib.training.train_step import build_state
 
     preset, resolution, batch, *perceptual = name.split("/")
     networks = dataclasses.replace(PRESETS[preset], resolution=int(resolution))
@@ -165,7 +165,7 @@ def compile_views(objective):
 
 
 def _draw(config, index: int):
-    from faceswap_lib.training.steps import draw_batch
+    from faceswap_lib.training.train_step import draw_batch
 
     alike = np.full(CROPS, 1 / CROPS)
     return draw_batch(config, index, alike, alike)

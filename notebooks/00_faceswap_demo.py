@@ -145,7 +145,7 @@ show.pictures([frame, show.draw_face(frame, face)], captions=["a frame", "box an
 
 # %%
 from faceswap_lib.faces import TrackConfig, follow_faces
-from faceswap_lib.faces.scan import scan_frames
+from faceswap_lib.faces.keyframe_detection import scan_frames
 
 sightings = list(scan_frames(read_frames(video_a, stop=length), detector))  # what every frame shows
 raw_track = follow_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # the first face to follow
@@ -172,7 +172,7 @@ plt.show()
 # Five points give ten such equations. No face fits all ten exactly; least squares finds the best compromise.
 
 # %%
-from faceswap_lib.faces.align import CROP_SIZE, template_points
+from faceswap_lib.faces.alignment import CROP_SIZE, template_points
 
 seen_faces = dict(track.items())  # by the number of the frame
 indices = np.array(list(seen_faces))[np.linspace(0, len(seen_faces) - 1, 6).astype(int)]
@@ -192,7 +192,7 @@ print(by_hand)
 # best $m$ is a fraction one can write down. This is the code that runs:
 
 # %%
-from faceswap_lib.faces.align import similarity_transform
+from faceswap_lib.faces.alignment import similarity_transform
 
 show.source(similarity_transform)
 
@@ -251,7 +251,7 @@ print(f"turned by {angle:.1f} degrees; one pixel of the frame became {scale:.2f}
 
 # %%
 from faceswap_lib.faces import eye_mask, face_mask, mouth_mask, view_matrix, warp_frame
-from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.alignment import VIEW_COVERAGE
 from faceswap_lib.networks import PRESETS
 
 resolution = PRESETS[PRESET].resolution
@@ -269,7 +269,7 @@ show.pictures([crop.image, view, *masks], captions=captions)
 
 # %%
 from faceswap_lib.faces import points_in_crop
-from faceswap_lib.faces.tone import SPREAD
+from faceswap_lib.faces.color_normalization import SPREAD
 
 view_face = face_mask(points_in_crop(face, matrix), resolution, coverage=VIEW_COVERAGE)
 inside = view[view_face > 127]  # the pixels of the face, (N, 3)
@@ -282,7 +282,7 @@ show.pictures([view, ((by_hand + 1) * 127.5).astype("uint8")], captions=["view",
 # the *tone*: the new face gets the tone of the old one again, and so has the light of the video it goes into.
 
 # %%
-from faceswap_lib.networks.views import to_network
+from faceswap_lib.networks.preprocessing import to_network
 
 seen, tones = to_network(view[None], view_face[None])
 assert np.allclose(by_hand, seen[0], atol=1e-3)
@@ -371,7 +371,7 @@ for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
 # Here is what they write before they have learned anything:
 
 # %%
-from faceswap_lib.networks.views import to_pixels
+from faceswap_lib.networks.preprocessing import to_pixels
 
 mask, raw = (keras.ops.convert_to_numpy(output)[0] for output in networks.generate(seen, "a2b"))
 raw_face = to_pixels(raw[None], tones)[0]
@@ -467,7 +467,7 @@ assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)
 # came from, with the matrix of section 4 turned round.
 
 # %%
-from faceswap_lib.conversion.composite import Compositor, SwappedFace
+from faceswap_lib.conversion.compositor import Compositor, SwappedFace
 
 swapped_face = SwappedFace(
     old=view,

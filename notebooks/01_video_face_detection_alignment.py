@@ -101,7 +101,7 @@ show.pictures([frame], width=3)
 
 # %%
 from faceswap_lib.faces import MTCNN, DetectConfig
-from faceswap_lib.faces.mtcnn_stages import P_NET_STRIDE, P_NET_WINDOW, PYRAMID_STEP
+from faceswap_lib.faces.mtcnn_trace import P_NET_STRIDE, P_NET_WINDOW, PYRAMID_STEP
 
 short_side = min(frame.shape[:2])
 smallest_face = max(20, DetectConfig().min_face * short_side)  # a tenth of the shorter side, at least 20 pixels
@@ -153,7 +153,7 @@ print(f"{len(boxes)} boxes, the surest: {boxes[0]}")
 # for boxes that do not touch.
 
 # %%
-from faceswap_lib.faces.match import box_overlap
+from faceswap_lib.faces.boxes import box_overlap
 
 
 def overlap(a, b):
@@ -239,7 +239,7 @@ for min_face in (0.05, 0.1, 0.2, 0.4, 0.8):
 # Now every frame. `scan_frames` runs the detector on a video; a *sighting* is what one frame shows.
 
 # %%
-from faceswap_lib.faces.scan import scan_frames
+from faceswap_lib.faces.keyframe_detection import scan_frames
 
 sightings = list(scan_frames(read_frames(video, stop=length), detector))
 seen = [sighting.faces[0] for sighting in sightings if sighting.faces]  # with one person there is one face
@@ -375,7 +375,7 @@ show.bells(named, unit="position in face widths", caption=f"K = {K:.2f}: mostly 
 # times the **noise coefficient**, which is the one thing to choose.
 
 # %%
-from faceswap_lib.faces.smooth import ACCELERATION, MEASUREMENT_SIGMA
+from faceswap_lib.faces.smoothing import ACCELERATION, MEASUREMENT_SIGMA
 
 F = np.array([[1.0, 1.0], [0.0, 1.0]])
 H = np.array([[1.0, 0.0]])
@@ -429,7 +429,7 @@ print("weight of the sighting:", gain[[0, 1, 4, 9, len(z) - 2]])
 # filter, since neither $P$ nor $K$ depends on what is seen.
 
 # %%
-from faceswap_lib.faces.smooth import CoordinateFilter
+from faceswap_lib.faces.smoothing import CoordinateFilter
 
 show.source(CoordinateFilter)
 
@@ -510,7 +510,7 @@ show.curves({"as detected": z, "forward": xs[:, 0], "and backward": smooth[:, 0]
 # the face was lost. `TrackConfig` chooses how:
 
 # %%
-from faceswap_lib.faces.smooth import smooth_faces
+from faceswap_lib.faces.smoothing import smooth_faces
 
 show.source(smooth_faces)
 
@@ -519,7 +519,7 @@ show.source(smooth_faces)
 # far it lies behind, as a share of the speed. All ten numbers of the five points together:
 
 # %%
-from faceswap_lib.faces.smooth import SmoothConfig
+from faceswap_lib.faces.smoothing import SmoothConfig
 
 
 def positions(smoothing, **options):
@@ -606,7 +606,7 @@ show.pictures([faces[index] for faces in (raw, aligned) for index in some], colu
 # from these pictures has the same problem as the average.
 
 # %%
-from faceswap_lib.facesets.cutting import measure_sharpness
+from faceswap_lib.facesets.crop_writer import measure_sharpness
 
 for name, faces in (("raw", raw), ("aligned", aligned)):
     average = np.mean(faces, axis=0).astype("uint8")
@@ -626,7 +626,7 @@ show.averages({"raw faces": raw, "aligned faces": aligned})
 
 # %%
 from faceswap_lib.faces import eye_mask
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 
 index, face = list(track.items())[track.found // 3]
 crop = align_face(next(read_frames(video, start=index)), face)

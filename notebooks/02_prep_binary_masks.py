@@ -164,7 +164,7 @@ plt.show()  # both lines fall together: a blink (an average face's points never 
 # in *eye distances*, so that they fit a picture of any size.
 
 # %%
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.parts import EYE_MARGIN, FEATHER
 
 unit = EYE_DISTANCE * CROP_SIZE  # an eye distance in a crop, 70 pixels
@@ -339,7 +339,7 @@ captions = ["face of A", "face mask", "eyes", "mouth", f"weight, up to {weights.
 show.pictures([images[index], *maps], captions=captions)
 
 # %%
-from faceswap_lib.faces.tone import face_tone, to_standard_tone
+from faceswap_lib.faces.color_normalization import face_tone, to_standard_tone
 from faceswap_lib.training import losses
 
 tone = face_tone(images[index], arrays.face[index, view, view])

@@ -66,7 +66,7 @@ print(f"networks trained for {step} steps, faces of {networks.config.resolution}
 # section 5).
 
 # %%
-from faceswap_lib.networks.views import to_network
+from faceswap_lib.networks.preprocessing import to_network
 
 resolution, size = networks.config.resolution, networks.config.stored_size
 samples = [Faceset.open(workspace, side).sample(200) for side in ("src", "dst")]
@@ -128,7 +128,7 @@ show.pictures([grey / 255, np.abs(whole) / 40], captions=captions, width=6)
 # These are channels of the trained encoder after one, two and three layers, those that vary most:
 
 # %%
-from faceswap_lib.networks.arithmetic import count_layers
+from faceswap_lib.networks.cost import count_layers
 
 layers = count_layers(networks.encoder)
 deep = [layer.name for layer in layers if layer.kind == "LeakyReLU"][:3]
@@ -173,7 +173,7 @@ show.ladder(networks.config)
 # `_attend_at_16` section 7, `_upscale` section 6. `places` are the channels on the bow; section 4 is about them.
 
 # %%
-from faceswap_lib.networks.direct import build_encoder
+from faceswap_lib.networks.skip_autoencoder import build_encoder
 
 show.source(build_encoder)
 
@@ -220,7 +220,7 @@ print(f"{height} x {width} places, {channels} channels, {kernel_side} x {kernel_
 # told: where the tip of the nose lies between the eyes.
 
 # %%
-from faceswap_lib.facesets.looks import describe_pose
+from faceswap_lib.facesets.appearance import describe_pose
 
 read_code = keras.Model(networks.encoder.input, networks.encoder.get_layer("code").output)
 codes_a, codes_b = (keras.ops.convert_to_numpy(read_code(seen)) for seen in (seen_a, seen_b))
@@ -259,7 +259,7 @@ plt.show()
 # decoder B draws the same way.
 
 # %%
-from faceswap_lib.networks.views import to_pixels
+from faceswap_lib.networks.preprocessing import to_pixels
 
 pairs = zip(arrays[0].images, arrays[0].mouth, strict=True)
 brightness = [image[mouth > 127].mean() for image, mouth in pairs]
@@ -539,10 +539,10 @@ print(f"the mask changes by {moved.mean():.3f} on average, {moved.max():.2f} at 
 # discriminator B's frames three times: as filmed, blurred, and written by decoder B.
 
 # %%
-from faceswap_lib.faces.tone import to_standard_tone
+from faceswap_lib.faces.color_normalization import to_standard_tone
 from faceswap_lib.training.checkpoint import read_checkpoint
-from faceswap_lib.training.run_folder import stored_networks, stored_training
-from faceswap_lib.training.steps import build_state
+from faceswap_lib.training.run_metadata import stored_networks, stored_training
+from faceswap_lib.training.train_step import build_state
 
 folder = workspace.run(RUN)
 state = build_state(stored_networks(folder), stored_training(folder))

@@ -76,7 +76,7 @@ everything = train_variant(arrays, config, name="everything")
 # %%
 from faceswap_lib.training import losses
 from faceswap_lib.training.augmentation import to_device
-from faceswap_lib.training.objective import Objective
+from faceswap_lib.training.loss_model import Objective
 
 seed = keras.random.SeedGenerator(3)
 faces_a, faces_b = (to_device(array) for array in arrays)
@@ -238,7 +238,7 @@ show.source(losses.edges)
 # rows are too coarse for us to read:
 
 # %%
-from faceswap_lib.faces.tone import from_standard_tone
+from faceswap_lib.faces.color_normalization import from_standard_tone
 
 judge = objective.judge
 pictures = [from_standard_tone(picture, sample.tones) for picture in (fake, sample.real)]  # 0 to 255

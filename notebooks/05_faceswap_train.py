@@ -195,7 +195,7 @@ show.pictures(pair, captions=["crop", "all rows warped"], width=4)
 # %%
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import random_map
-from faceswap_lib.training.steps import draw_batch, draw_shares
+from faceswap_lib.training.train_step import draw_batch, draw_shares
 
 config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
 resolution = PRESETS[PRESET].resolution
@@ -292,7 +292,7 @@ print(f"it moves by {by_hand_2 - by_hand:+.5f}: both gradients nearly cancel in 
 
 # %%
 from faceswap_lib.media import read_image
-from faceswap_lib.training.plan import draw_plan, plan_table, plan_training
+from faceswap_lib.training.schedule_plot import draw_plan, plan_table, plan_training
 
 plan = plan_training(config)
 print(plan_table(plan))
@@ -325,7 +325,7 @@ show.source(learning_rate_factor)
 
 # %%
 from faceswap_lib.training import RunConfig
-from faceswap_lib.training.estimate import estimate_training
+from faceswap_lib.training.cost_estimate import estimate_training
 
 estimate = estimate_training(workspace, PRESETS[PRESET], config, RunConfig())
 print(estimate.to_text())
@@ -402,7 +402,7 @@ for group in dict.fromkeys(name.partition("/")[0] for name in stored):
 # So if the power fails in the middle of writing, there is still a whole one. All files of this library come about so:
 
 # %%
-from faceswap_lib.files import replacing
+from faceswap_lib.atomic_io import replacing
 
 show.source(replacing)
 
@@ -422,7 +422,7 @@ show.source(replacing)
 # %%
 import shutil
 
-from faceswap_lib.training.steps import average_decay
+from faceswap_lib.training.train_step import average_decay
 
 logging.getLogger("faceswap_lib").setLevel("ERROR")  # the warning about few crops was heard
 shutil.rmtree(workspace.run("rehearsal"), ignore_errors=True)
@@ -448,7 +448,7 @@ show.source(average_decay)
 from faceswap_lib.demo.ablation import write_views
 from faceswap_lib.training.checkpoint import read_checkpoint
 from faceswap_lib.training.preview import Preview
-from faceswap_lib.training.steps import build_state
+from faceswap_lib.training.train_step import build_state
 
 state = build_state(PRESETS[PRESET], config)
 read_checkpoint(report.folder / "checkpoints", state)

@@ -86,7 +86,7 @@ if VIDEO:
 
 # %%
 from faceswap_lib.faces import MTCNN
-from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import read_frames
 
 tracks = track_video(video, MTCNN(), stop=LOOK_AT)
@@ -114,11 +114,11 @@ show.pictures([frame, show.draw_face(frame, face)], captions=[f"frame {number}",
 # %%
 from faceswap_lib.conversion.shift import measure_shift
 from faceswap_lib.faces import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
-from faceswap_lib.faces.align import invert_affine, map_points, resize_matrix
+from faceswap_lib.faces.alignment import invert_affine, map_points, resize_matrix
 from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.networks.views import to_network, to_pixels
-from faceswap_lib.pipeline.opening import HAIRLINE_SAMPLE
+from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.pipeline.load_swapper import HAIRLINE_SAMPLE
 from faceswap_lib.training import load_run
 
 networks, step = load_run(workspace, RUN)
@@ -149,7 +149,7 @@ show.pictures(pictures, captions=["view of A", "what is read", "mask", f"B's fac
 
 # %%
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.pipeline import open_swapper
 
 swapper = open_swapper(networks, workspace, ConvertConfig(code_shift=SHIFT, contrast=0))  # contrast: section 3
@@ -171,8 +171,8 @@ assert np.allclose(swapped.new, new, atol=levels) and np.allclose(swapped.mask, 
 # view:
 
 # %%
-from faceswap_lib.conversion.composite import BORDER, PAINT_SIZE
-from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.conversion.compositor import BORDER, PAINT_SIZE
+from faceswap_lib.conversion.region_masks import draw_shown
 
 swapped = dataclasses.replace(swapped, outline=None)  # the ellipse, whatever the run was trained with
 plain = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
@@ -203,8 +203,8 @@ show.pictures([frame, placed.astype("uint8"), w[..., 0], by_hand], captions=capt
 # In the library the mixing is `mix`, and `Compositor.paint` does all of it for a frame.
 
 # %%
-from faceswap_lib.conversion.blend import mix
-from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.blending import mix
+from faceswap_lib.conversion.compositor import Compositor
 
 show.source(mix)
 
@@ -223,7 +223,7 @@ assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 2
 # have. It is what lies between, lids and the corners of a mouth, and three times of it are added.
 
 # %%
-from faceswap_lib.conversion.blend import sharpen
+from faceswap_lib.conversion.blending import sharpen
 
 big = cv2.resize(swapped.new, (256, 256), interpolation=cv2.INTER_CUBIC)
 fine, coarse = (cv2.GaussianBlur(big, (0, 0), sigma).astype(float) for sigma in (0.8, 2.5))
@@ -303,7 +303,7 @@ show.source(DetailTransfer.transfer)
 # than A's.
 
 # %%
-from faceswap_lib.conversion.blend import add_texture
+from faceswap_lib.conversion.blending import add_texture
 
 old = cv2.resize(swapped.old, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_CUBIC)
 old = cv2.warpAffine(old, back, size, borderMode=cv2.BORDER_REPLICATE)
@@ -523,7 +523,7 @@ show.source(fit_contrast)
 
 # %%
 from faceswap_lib.faces import face_mask
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 
 crop = align_face(frame, face)
 sigma = 0.15 * EYE_DISTANCE * CROP_SIZE  # in pixels of the crop
@@ -588,7 +588,7 @@ else:
 # | `seamless` | as `attention`, but what is copied are differences between neighbours; colours follow from the border |
 
 # %%
-from faceswap_lib.conversion.composite import BLENDS
+from faceswap_lib.conversion.compositor import BLENDS
 
 results = [paint(blend=blend) for blend in BLENDS]
 weights = [close_up(show.draw_weight(frame, result)) for result in results]
@@ -759,7 +759,7 @@ print(f"the library's way differs from ours, which knows of 40 faces each and no
 
 # %%
 from faceswap_lib.conversion.latent_map import LatentShift
-from faceswap_lib.evaluation.points import landmark_error
+from faceswap_lib.evaluation.landmark_metrics import landmark_error
 
 shares = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -788,7 +788,7 @@ show.pictures([align_face(picture, faces[index]).image for row in rows for index
 
 # %%
 from faceswap_lib.conversion.people import People
-from faceswap_lib.faces.identity import DlibEmbedder
+from faceswap_lib.faces.recognition import DlibEmbedder
 
 detector = MTCNN()
 
@@ -962,7 +962,7 @@ show.pictures([slit.repeat(3, axis=0).repeat(3, axis=1) for slit in slits], capt
 # frame to the next ([01](01_video_face_detection_alignment.ipynb), section 4), here in shares of the eyes' distance:
 
 # %%
-from faceswap_lib.evaluation.motion import jitter
+from faceswap_lib.evaluation.temporal_metrics import jitter
 
 for smoothing in ("none", "ema", "kalman", "rts"):  # a moving average, a Kalman filter, and that one back again
     followed = track_video(video, detector, track_config=TrackConfig(smoothing=smoothing), stop=LOOK_AT).tracks[0]

@@ -85,8 +85,8 @@ if not swap.exists():
 # %%
 from faceswap_lib.evaluation.baselines import paste_nearest
 from faceswap_lib.faces import MTCNN
-from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 
@@ -179,7 +179,7 @@ show.pictures([before, after, difference], captions=["before", "after", "differe
 
 # %%
 from faceswap_lib.conversion.people import People
-from faceswap_lib.faces.identity import DlibEmbedder
+from faceswap_lib.faces.recognition import DlibEmbedder
 
 lack = DlibEmbedder.missing()
 embedder = None if lack else DlibEmbedder()
@@ -204,7 +204,7 @@ print(lack or f"the network's makers take two faces closer than {embedder.same_p
 # never asked whose they are. If it told people apart, A would be nearer to another moment of A than to B.
 
 # %%
-from faceswap_lib.evaluation.perceptual import open_perceptual
+from faceswap_lib.evaluation.lpips_like import open_perceptual
 
 meter = open_perceptual("onet")
 other_before = align_face(next(read_frames(video, start=seen[-1])), faces[seen[-1]]).image
@@ -223,7 +223,7 @@ for name, other in pairs_of_crops.items():
 # measured in the distance between the eyes, so that it does not matter how large the face is?
 
 # %%
-from faceswap_lib.evaluation.points import landmark_error
+from faceswap_lib.evaluation.landmark_metrics import landmark_error
 
 (found,), (real,) = detector.refine([swapped, frame], [[face]] * 2)
 found = found or real  # after a few steps of training there may be nothing that it takes for a face
@@ -251,8 +251,8 @@ show.pictures([warp_frame(one, matrix, CROP_SIZE) for one in drawn], captions=["
 # $$\text{PSNR} = 10 \log_{10} \frac{255^2}{\text{mean of } (x - y)^2}$$
 
 # %%
-from faceswap_lib.evaluation.pictures import psnr
-from faceswap_lib.evaluation.region import label_area
+from faceswap_lib.evaluation.blend_metrics import label_area
+from faceswap_lib.evaluation.image_metrics import psnr
 
 away = ~label_area(info.width, info.height)  # without the label in the corner
 around = face.box_xyxy + 0.3 * face.size * np.array([-1, -1, 1, 1])
@@ -281,7 +281,7 @@ show.source(psnr)
 # It is 1 for the same picture. The small constants keep it from dividing by 0 where a window is flat.
 
 # %%
-from faceswap_lib.evaluation.pictures import ssim
+from faceswap_lib.evaluation.image_metrics import ssim
 
 
 def window_mean(values):
@@ -312,7 +312,7 @@ show.pictures([before, after, likeness.clip(0, 1)], captions=["before", "after",
 # measures sharpness, on a grey crop of 128 pixels, compared with the original's.
 
 # %%
-from faceswap_lib.evaluation.pictures import sharpness
+from faceswap_lib.evaluation.image_metrics import sharpness
 from faceswap_lib.faces import Part, part_mask
 
 
@@ -384,7 +384,7 @@ show.source(LikenessGallery.measure)
 # over the points, in eye distances, is the jitter.
 
 # %%
-from faceswap_lib.evaluation.motion import jitter
+from faceswap_lib.evaluation.temporal_metrics import jitter
 
 nowhere = np.full((5, 2), np.nan)
 path = np.array([one.landmarks if one else nowhere for one in faces])  # (frames, 5, 2)
@@ -433,7 +433,7 @@ show.metric_table({"the swap": report.values})
 # another. (A part that is nearly 0 leaves a rest: the root of 0.01 is a tenth.)
 
 # %%
-from faceswap_lib.evaluation.summary import summarise
+from faceswap_lib.evaluation.score import summarise
 
 parts = report.summary.parts
 print("\n".join(f"{name:12} {part:.2f}" for name, part in parts.items()))

@@ -55,7 +55,7 @@ import numpy as np
 from faceswap_lib import show
 from faceswap_lib.demo.course import make_clips, make_run
 from faceswap_lib.faces import MTCNN
-from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import read_frames
 
 logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
@@ -111,7 +111,7 @@ print(f"as it is           {by_hand}\nwith one bit other {other}\n{changed} of 2
 # shape bit by bit. The library reads the file in pieces, since a video may be larger than the memory:
 
 # %%
-from faceswap_lib.files import file_digest
+from faceswap_lib.atomic_io import file_digest
 
 show.source(file_digest)
 

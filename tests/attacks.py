@@ -409,7 +409,7 @@ def change_picture(scene: Scene) -> None:
 
 def forge_name(scene: Scene) -> None:
     """One file whose name stands for two: under schema 1 the digest was the same."""
-    from faceswap_lib.files import file_digest
+    from faceswap_lib.atomic_io import file_digest
 
     second = file_digest(scene.swap / "1.png")
     (scene.swap / "1.png").unlink()
@@ -418,7 +418,7 @@ def forge_name(scene: Scene) -> None:
 
 def write_listing(scene: Scene) -> None:
     """A file that holds what the digest of a folder was computed of."""
-    from faceswap_lib.files import file_digest
+    from faceswap_lib.atomic_io import file_digest
 
     names = sorted(path.name for path in scene.swap.iterdir())
     text = "".join(f"{file_digest(scene.swap / name)}  {name}\n" for name in names)
@@ -481,7 +481,7 @@ def old_schema(scene: Scene) -> None:
     import base64
     import hashlib
 
-    from faceswap_lib.files import file_digest
+    from faceswap_lib.atomic_io import file_digest
 
     content = json.loads(scene.sidecar.read_text())
     names = sorted(path.name for path in scene.swap.iterdir())

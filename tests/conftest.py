@@ -21,8 +21,9 @@ from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.demo.points import Portrait
 from faceswap_lib.demo.portraits import load_portraits
 from faceswap_lib.faces import MTCNN, Face
-from faceswap_lib.faces.identity import DlibEmbedder
-from faceswap_lib.facesets import ExtractConfig, Workspace, extract, extract_faces, write_eye_masks
+from faceswap_lib.faces.recognition import DlibEmbedder
+from faceswap_lib.facesets import ExtractConfig, Workspace, extract_faces, write_eye_masks
+from faceswap_lib.facesets import extraction as extract
 from faceswap_lib.media import VideoWriter, read_frames
 from tests.fakes import encode_like, hide_module, make_face
 from tests.trust.table import pytest_terminal_summary  # noqa: F401  (a hook)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceswap_lib.faces.align import EYE_DISTANCE, VIEW_CENTRE_BELOW_EYES
+from faceswap_lib.faces.alignment import EYE_DISTANCE, VIEW_CENTRE_BELOW_EYES
 from faceswap_lib.faces.mean_face import MEAN_FACE_68
 
 __all__ = ["MEAN_FACE_68", "template_points_68"]

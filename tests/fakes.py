@@ -7,11 +7,11 @@ import typing
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.compositor import Compositor
+from faceswap_lib.conversion.frame_pipeline import Shot, paint_batches, swap_batches
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.stages import Shot, paint_batches, swap_batches
 from faceswap_lib.faces import Face, align_face
-from faceswap_lib.faces.align import MEAN_FACE, VIEW_COVERAGE
+from faceswap_lib.faces.alignment import MEAN_FACE, VIEW_COVERAGE
 from faceswap_lib.facesets import CropRecord
 from faceswap_lib.media import VideoWriter, probe_video
 

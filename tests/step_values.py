@@ -23,7 +23,7 @@ from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.backends import build_step, distribute
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.config import TrainConfig
-from faceswap_lib.training.objective import Batch, Objective
+from faceswap_lib.training.loss_model import Batch, Objective
 from faceswap_lib.training.schedule import Phase
 from tests.layer_values import fill_weights
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from faceswap_lib.ahead import ahead
+from faceswap_lib.prefetch import ahead
 
 
 def test_items_come_in_order_and_end():

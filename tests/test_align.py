@@ -1,11 +1,11 @@
-"""Turning faces upright: `faces/align.py` and the values of `faces/face.py`."""
+"""Turning faces upright: `faces/alignment.py` and the values of `faces/types.py`."""
 
 import cv2
 import numpy as np
 import pytest
 
 from faceswap_lib.faces import CROP_SIZE, Face, FaceCrop, FaceTrack, align_face, crop_from_frame
-from faceswap_lib.faces.align import (
+from faceswap_lib.faces.alignment import (
     EYE_DISTANCE,
     MEAN_FACE,
     VIEW_COVERAGE,

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
     *("errors", "environment", "limits", "locks", "signals", "progress"),
-    *("devices", "options", "files", "arrays", "memory", "ahead"),
+    *("devices", "config_fields", "atomic_io", "arrays", "memory", "prefetch"),
     *("media", "faces", "facesets", "networks", "training", "conversion"),
     *("evaluation", "export", "show", "widgets", "pipeline", "demo", "diagnostics", "cli"),
 )

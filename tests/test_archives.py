@@ -17,8 +17,8 @@ import pytest
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import Workspace, archive
 from faceswap_lib.facesets.archive import check_room, pack, read_contents, read_directory, unpack
+from faceswap_lib.facesets.backup import fetch_facesets, keep_facesets
 from faceswap_lib.facesets.consent import record_consent
-from faceswap_lib.facesets.keep import fetch_facesets, keep_facesets
 from tests.conftest import ROOT, contents
 from tests.workspaces import write_faceset
 

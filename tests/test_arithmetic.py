@@ -5,8 +5,8 @@ import pytest
 from keras import layers
 
 from faceswap_lib.networks import PRESETS, build_networks
-from faceswap_lib.networks.arithmetic import count_layers
 from faceswap_lib.networks.attention import ChannelAttention, DualAttention, SelfAttention
+from faceswap_lib.networks.cost import count_layers
 from faceswap_lib.networks.norms import HybridNorm
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from faceswap_lib.faces import CROP_SIZE, Face, crop_from_frame, view_matrix, warp_frame
-from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
+from faceswap_lib.faces.alignment import VIEW_COVERAGE, stored_size
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.media import read_frames
 from faceswap_lib.training import TrainConfig
@@ -198,8 +198,8 @@ def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_wor
     """Tone and cut-out included: from stored crops through the objective, and from frames through `to_network`."""
     from faceswap_lib.faces import face_mask, points_in_crop
     from faceswap_lib.networks import PRESETS, build_networks
-    from faceswap_lib.networks.views import to_network
-    from faceswap_lib.training.objective import Objective
+    from faceswap_lib.networks.preprocessing import to_network
+    from faceswap_lib.training.loss_model import Objective
 
     networks = build_networks(PRESETS["tiny"])
     resolution = networks.config.resolution

@@ -14,7 +14,7 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.training.backends import build_step, device_count, distribute
-from faceswap_lib.training.objective import Batch
+from faceswap_lib.training.loss_model import Batch
 from tests import step_values
 from tests.conftest import ROOT
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.training.board import Board
+from faceswap_lib.training.tensorboard_writer import Board
 
 pytest.importorskip("tensorboard", reason="tensorboard is not installed")
 

@@ -23,7 +23,7 @@ from faceswap_lib.training.checkpoint_file import (
     read_file,
     write_file,
 )
-from faceswap_lib.training.guard import new_memory
+from faceswap_lib.training.divergence import new_memory
 
 SHAPES = {"encoder": [(2, 3), (3,)], "generator_optimiser": [(), (2,)]}
 

@@ -9,9 +9,9 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, FaceTrack, TrackConfig
-from faceswap_lib.faces.choose import choose_by_rule
-from faceswap_lib.faces.clip import track_video
-from faceswap_lib.faces.identity import DlibEmbedder
+from faceswap_lib.faces.recognition import DlibEmbedder
+from faceswap_lib.faces.selection import choose_by_rule
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import VideoWriter, read_frames, write_image
 from tests.fakes import make_face
 

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
+from faceswap_lib.atomic_io import copy_whole, is_copy, remove_emptied, replacing, write_text
 from faceswap_lib.facesets import scratch
 from faceswap_lib.facesets.scratch import remove_left_scratch, scratch_folder
-from faceswap_lib.files import copy_whole, is_copy, remove_emptied, replacing, write_text
 from faceswap_lib.locks import claimed_file
 from faceswap_lib.locks.claimed_file import claim_new, discard
 from tests.conftest import ROOT
@@ -21,7 +21,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="needs locks on open files, o
 
 WRITING = """
 import pathlib, sys, time
-from faceswap_lib.files import replacing
+from faceswap_lib.atomic_io import replacing
 with replacing(pathlib.Path(sys.argv[1])) as temporary:
     temporary.write_text(sys.argv[2] * 100_000)
     print(temporary.name, flush=True)

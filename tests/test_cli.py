@@ -17,9 +17,9 @@ from typing_extensions import Doc
 
 from faceswap_lib import cli
 from faceswap_lib.cli import VERBS, main, name_of
+from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.facesets import Workspace, read_manifest
 from faceswap_lib.media import read_frames, write_image
-from faceswap_lib.options import options_to_dict
 from faceswap_lib.training import TRAINING_PRESETS, TrainConfig
 from tests.conftest import ROOT
 from tests.fakes import encode_like

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion.blend import TEXTURE_LIMIT, sharpen
+from faceswap_lib.conversion.blending import TEXTURE_LIMIT, sharpen
 from faceswap_lib.conversion.colour import MATCHES
-from faceswap_lib.conversion.composite import BLENDS, Compositor, Painted, SwappedFace
+from faceswap_lib.conversion.compositor import BLENDS, Compositor, Painted, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE, crop_from_frame, points_in_crop, view_matrix, warp_frame
-from faceswap_lib.faces.align import VIEW_COVERAGE, map_points
+from faceswap_lib.faces.alignment import VIEW_COVERAGE, map_points
 from tests.conftest import annotated_face
 from tests.fakes import make_face
 from tests.videos import psnr

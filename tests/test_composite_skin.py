@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion.colour import MATCHES
-from faceswap_lib.conversion.composite import BLENDS, Compositor, SwappedFace
+from faceswap_lib.conversion.compositor import BLENDS, Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.skin import sample_skin
 from faceswap_lib.faces import CROP_SIZE, crop_from_frame, eye_mask, face_mask, mouth_mask, points_in_crop, view_matrix
-from faceswap_lib.faces.align import VIEW_COVERAGE
-from faceswap_lib.faces.align import warp_frame as cut
+from faceswap_lib.faces.alignment import VIEW_COVERAGE
+from faceswap_lib.faces.alignment import warp_frame as cut
 from tests.conftest import annotated_face
 from tests.fakes import make_face
 from tests.videos import psnr

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from faceswap_lib.faces.identity import DlibEmbedder
+from faceswap_lib.faces.recognition import DlibEmbedder
 from faceswap_lib.facesets import Faceset, FacesetArrays
-from faceswap_lib.training.concerns import (
+from faceswap_lib.training.dataset_checks import (
     FEW,
     LITTLE_TURN,
     find_concerns,

@@ -16,15 +16,15 @@ from faceswap_lib.conversion.people_count import PeopleCount, count_people, desc
 from faceswap_lib.conversion.provenance import verify
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import ClipTracks, FaceTrack, TrackConfig
-from faceswap_lib.faces.choose import choose_by_rule
-from faceswap_lib.faces.choose import count_people as count_everybody
-from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.selection import choose_by_rule
+from faceswap_lib.faces.selection import count_people as count_everybody
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.consent import read_consent, record_consent
 from faceswap_lib.media import VideoWriter, read_frames, write_image
 from faceswap_lib.pipeline import convert, converting
 from faceswap_lib.training import TrainConfig, load_run
-from faceswap_lib.training.run_folder import learnt_videos, stored_networks, write_config
+from faceswap_lib.training.run_metadata import learnt_videos, stored_networks, write_config
 from tests.fakes import make_face
 
 STATEMENT = "Anna and Ben agreed"

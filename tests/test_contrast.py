@@ -9,7 +9,7 @@ from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.contrast import FACTORS, fit_contrast, measure_contrast
 from faceswap_lib.conversion.swapper import GeneratorSwapper
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.alignment import VIEW_COVERAGE
 
 NETWORKS = types.SimpleNamespace(resolution=64, stored_size=64, face_region="ellipse")
 

@@ -11,9 +11,9 @@ import pytest
 
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper, convert_video
 from faceswap_lib.conversion.colour import MATCHES
-from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.compositor import Compositor
+from faceswap_lib.conversion.frame_pipeline import Shot, run_stages
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.stages import Shot, run_stages
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import (
     CROP_SIZE,
@@ -26,10 +26,10 @@ from faceswap_lib.faces import (
     view_matrix,
     warp_frame,
 )
-from faceswap_lib.faces.align import VIEW_COVERAGE
-from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.alignment import VIEW_COVERAGE
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import count_frames, probe_video, read_frames
-from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import to_network, to_pixels
 from faceswap_lib.training import load_run
 from tests.fakes import (
     BrokenSwapper,

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion.composite import Compositor, SwappedFace
+from faceswap_lib.conversion.compositor import Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.conversion.region_masks import draw_shown
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import face_mask
-from faceswap_lib.faces.align import EYE_DISTANCE, VIEW_COVERAGE, five_points
+from faceswap_lib.faces.alignment import EYE_DISTANCE, VIEW_COVERAGE, five_points
 from tests.faces68 import template_points_68
 
 SIZE = 256

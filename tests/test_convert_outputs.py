@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.pieces import LENGTH
+from faceswap_lib.conversion.resume import LENGTH
 from faceswap_lib.conversion.written import LIST
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import ClipTracks, FaceTrack

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image, features
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
+from faceswap_lib.conversion.image_conversion import convert_stills, find_stills
 from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.still_outputs import finished_name
-from faceswap_lib.conversion.stills import convert_stills, find_stills
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import TrackConfig
 from faceswap_lib.media import read_image, read_times
-from faceswap_lib.media.stills import read_picture
+from faceswap_lib.media.images import read_picture
 from faceswap_lib.media.webcam import record_webcam
 from tests.fakes import ListedDetector, PaintSwapper, make_face
 from tests.test_odd_pictures import png_with_size

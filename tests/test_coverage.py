@@ -8,7 +8,7 @@ from faceswap_lib.cli import main
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, crop_from_frame, view_matrix, warp_frame
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.facesets.tracks import read_tracks
+from faceswap_lib.facesets.track_io import read_tracks
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import random_map, sample, to_device

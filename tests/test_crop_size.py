@@ -9,11 +9,11 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE
-from faceswap_lib.faces.align import resize_matrix, warp_frame
+from faceswap_lib.faces.alignment import resize_matrix, warp_frame
 from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace, extract_faces
-from faceswap_lib.facesets.cutting import LARGEST_CROP, natural_crop_size
+from faceswap_lib.facesets.crop_writer import LARGEST_CROP, natural_crop_size
+from faceswap_lib.facesets.eye_masks import write_eye_masks
 from faceswap_lib.facesets.manifest import read_manifest
-from faceswap_lib.facesets.masking import write_eye_masks
 from faceswap_lib.media import read_image
 from tests.conftest import HOPPER
 from tests.fakes import ListedDetector, make_face

@@ -1,4 +1,4 @@
-"""Where shots end: `faces/cuts.py`."""
+"""Where shots end: `faces/shot_detection.py`."""
 
 import itertools
 import typing
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.faces.cuts import mark_cuts
+from faceswap_lib.faces.shot_detection import mark_cuts
 from faceswap_lib.media import read_frames
 
 BLACK = np.zeros((120, 160, 3), np.uint8)

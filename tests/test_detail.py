@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.composite import Compositor, SwappedFace
+from faceswap_lib.conversion.compositor import Compositor, SwappedFace
 from faceswap_lib.conversion.detail import FADE, DetailTransfer
 from faceswap_lib.conversion.detail_sources import BARE_INSETS, DetailSources, _shrink_face, collect_detail
 from faceswap_lib.conversion.soft_view import standardize, to_thumbnail
 from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, align_face, crop_from_frame, points_in_crop
-from faceswap_lib.faces.align import VIEW_COVERAGE, view_matrix, warp_frame
+from faceswap_lib.faces.alignment import VIEW_COVERAGE, view_matrix, warp_frame
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.pipeline import open_swapper

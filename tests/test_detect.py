@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import MTCNN, DetectConfig, Face
-from faceswap_lib.faces.match import box_overlap
-from faceswap_lib.faces.mtcnn_stages import P_NET_STRIDE, P_NET_WINDOW
+from faceswap_lib.faces.boxes import box_overlap
+from faceswap_lib.faces.mtcnn_trace import P_NET_STRIDE, P_NET_WINDOW
 from faceswap_lib.media import read_frames
 from tests.conftest import ROOT, annotated_face
 

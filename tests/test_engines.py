@@ -1,4 +1,4 @@
-"""What a generator runs on: `conversion/engines.py`, `networks/onnx_model.py`."""
+"""What a generator runs on: `conversion/inference_backends.py`, `networks/onnx_model.py`."""
 
 import dataclasses
 import logging
@@ -11,14 +11,15 @@ import keras
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion import KerasSwapper, engines
-from faceswap_lib.conversion.engines import measure_swappers, open_engine
+from faceswap_lib.conversion import KerasSwapper
+from faceswap_lib.conversion import inference_backends as engines
+from faceswap_lib.conversion.inference_backends import measure_swappers, open_engine
 from faceswap_lib.conversion.latent_map import LatentShift
 from faceswap_lib.conversion.swapper import OnnxSwapper
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks, build_networks, precision
-from faceswap_lib.networks.views import to_network
+from faceswap_lib.networks.preprocessing import to_network
 from faceswap_lib.training import load_run
 from tests.conftest import ROOT
 from tests.fakes import IdentitySwapper

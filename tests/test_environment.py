@@ -213,7 +213,7 @@ def test_the_order_of_axes_in_kerass_file_is_for_other_networks(tmp_path):
     """channels_first is what users of PyTorch write there; every network was built wrongly."""
     (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first", "floatx": "float64"}')
     program = (
-        "from faceswap_lib.cli.common import load_keras; load_keras(); import keras; "
+        "from faceswap_lib.cli.arguments import load_keras; load_keras(); import keras; "
         "print(keras.config.image_data_format(), keras.config.floatx())"
     )
     environment = {**os.environ, "KERAS_HOME": str(tmp_path)}

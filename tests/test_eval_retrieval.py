@@ -5,7 +5,7 @@ import pytest
 
 from faceswap_lib.evaluation import retrieval
 from faceswap_lib.evaluation.retrieval import PORTRAIT_POINTS, embed_others, retrieval_rate
-from faceswap_lib.faces.identity import DlibEmbedder
+from faceswap_lib.faces.recognition import DlibEmbedder
 
 
 class FirstColor:

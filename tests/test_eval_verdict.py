@@ -6,12 +6,12 @@ import pathlib
 import numpy as np
 import pytest
 
+from faceswap_lib.evaluation.html_report import write_comparison_page
 from faceswap_lib.evaluation.metrics import METRICS
-from faceswap_lib.evaluation.motion import LEAST_MOMENTS, motion_agreement
 from faceswap_lib.evaluation.report import Report
-from faceswap_lib.evaluation.report_page import write_comparison_page
 from faceswap_lib.evaluation.retrieval import cosine_similarity, embedding_change, retrieval_rate
-from faceswap_lib.evaluation.summary import summarise
+from faceswap_lib.evaluation.score import summarise
+from faceswap_lib.evaluation.temporal_metrics import LEAST_MOMENTS, motion_agreement
 
 GOOD = dict(
     **dict(to_wanted=0.24, before=0.65, within=0.13, landmark_error=0.07, expression_agreement=0.7),

@@ -11,13 +11,13 @@ import pytest
 from faceswap_lib.conversion.colour import match_colours
 from faceswap_lib.demo.animate import animate_portrait
 from faceswap_lib.errors import InputError
-from faceswap_lib.evaluation import measure
+from faceswap_lib.evaluation import frame_metrics as measure
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.evaluate import evaluate_video
 from faceswap_lib.evaluation.report import Report, check_limits
 from faceswap_lib.faces import CROP_SIZE, Face, FaceCrop, Part, align_face, crop_from_frame, part_mask
-from faceswap_lib.faces.align import invert_affine
-from faceswap_lib.faces.identity import DlibEmbedder
+from faceswap_lib.faces.alignment import invert_affine
+from faceswap_lib.faces.recognition import DlibEmbedder
 from faceswap_lib.media import VideoWriter, read_frames
 
 needs_dlib = pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed")

@@ -9,8 +9,8 @@ import pytest
 
 from faceswap_lib.evaluation import EvaluateConfig, Report, evaluate_video
 from faceswap_lib.faces import CROP_SIZE, Face, Part, align_face, crop_from_frame, part_mask
-from faceswap_lib.faces.align import invert_affine
-from faceswap_lib.faces.identity import DlibEmbedder
+from faceswap_lib.faces.alignment import invert_affine
+from faceswap_lib.faces.recognition import DlibEmbedder
 from faceswap_lib.media import VideoWriter, read_frames
 
 pytestmark = [

@@ -21,7 +21,7 @@ from faceswap_lib.facesets import (
     read_manifest,
     write_eye_masks,
 )
-from faceswap_lib.facesets.cutting import measure_sharpness
+from faceswap_lib.facesets.crop_writer import measure_sharpness
 from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.media import read_frames, read_image, read_mask
 from tests.conftest import EXTRACT, HOPPER, contents, snapshot

@@ -15,8 +15,10 @@ import pytest
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import Face
 from faceswap_lib.faces.landmarks import FivePointFinder
-from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace, cutting, extract, extract_faces
-from faceswap_lib.facesets.progress import ExtractionLog
+from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace, extract_faces
+from faceswap_lib.facesets import crop_writer as cutting
+from faceswap_lib.facesets import extraction as extract
+from faceswap_lib.facesets.extraction_log import ExtractionLog
 from tests.conftest import EXTRACT, HOPPER, ROOT, contents, snapshot
 from tests.fakes import ListedDetector
 
@@ -119,7 +121,7 @@ KILLED = """
 import os, pathlib, signal, sys
 sys.path.insert(0, {root!r})
 from faceswap_lib.facesets import Workspace, extract_faces
-from faceswap_lib.facesets.progress import ExtractionLog
+from faceswap_lib.facesets.extraction_log import ExtractionLog
 from tests.fakes import ListedDetector
 from tests.conftest import HOPPER
 from tests.test_extract_again import SAVING

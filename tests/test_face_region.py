@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
+from faceswap_lib.atomic_io import read_json, write_json
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.composite import Compositor
-from faceswap_lib.conversion.parts import draw_shown
+from faceswap_lib.conversion.compositor import Compositor
+from faceswap_lib.conversion.frame_pipeline import swap_faces
+from faceswap_lib.conversion.region_masks import draw_shown
 from faceswap_lib.conversion.skin import SKIN_SIZE, border_share, sample_skin
-from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import align_face, region
-from faceswap_lib.faces.face import Face, FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
 from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask, settle_region
+from faceswap_lib.faces.types import Face, FaceCrop
 from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.files import read_json, write_json
 from faceswap_lib.networks import PRESETS, NetworkConfig
 from faceswap_lib.pipeline import open_swapper
 from faceswap_lib.training import load_run
-from faceswap_lib.training.run_folder import CONFIG, agree_networks, stored_networks
+from faceswap_lib.training.run_metadata import CONFIG, agree_networks, stored_networks
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68
 from tests.fakes import IdentitySwapper

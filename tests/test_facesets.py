@@ -9,10 +9,10 @@ import pytest
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, FaceTrack, eye_mask, warp_frame
-from faceswap_lib.faces.align import five_points
+from faceswap_lib.faces.alignment import five_points
 from faceswap_lib.facesets import Faceset, Workspace, extract_faces, read_manifest, write_eye_masks, write_manifest
 from faceswap_lib.facesets.faceset import measure_rarity
-from faceswap_lib.facesets.tracks import read_tracks, write_tracks
+from faceswap_lib.facesets.track_io import read_tracks, write_tracks
 from faceswap_lib.media import read_image, read_mask
 from tests.conftest import EXTRACT
 from tests.fakes import ListedDetector

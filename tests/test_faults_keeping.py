@@ -19,9 +19,9 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Workspace, archive
 from faceswap_lib.facesets.archive import read_directory
 from faceswap_lib.facesets.consent import record_consent
-from faceswap_lib.pipeline.keeping import fetch_work, keep_work
+from faceswap_lib.pipeline.backup import fetch_work, keep_work
 from faceswap_lib.training.checkpoint import progress_of
-from faceswap_lib.training.mirror import Mirror
+from faceswap_lib.training.remote_sync import Mirror
 from tests.conftest import contents
 from tests.workspaces import make_project
 

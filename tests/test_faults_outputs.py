@@ -74,7 +74,7 @@ def test_kills_at_random_moments_change_nothing(clip, tmp_path, work, kills):
 STOPPED = """
 import os, pathlib, signal, sys
 from faceswap_lib.signals import catch_signals, Stopped
-from faceswap_lib.facesets.cutting import CropCutter
+from faceswap_lib.facesets.crop_writer import CropCutter
 from tests import disturbed
 
 work, name, clip, root = sys.argv[1:]

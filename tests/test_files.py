@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from faceswap_lib.atomic_io import copy_whole, file_digest, read_json, remove_emptied, replacing, write_json, write_text
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.files import copy_whole, file_digest, read_json, remove_emptied, replacing, write_json, write_text
 from tests.conftest import ROOT
 from tests.links import require_symlinks
 
@@ -64,7 +64,7 @@ def test_a_kill_in_the_block_leaves_the_old_file_and_the_next_attempt_works(tmp_
     path.write_text("old")
     program = (
         "import pathlib, sys, time\n"
-        "from faceswap_lib.files import replacing\n"
+        "from faceswap_lib.atomic_io import replacing\n"
         "with replacing(pathlib.Path(sys.argv[1])) as temporary:\n"
         "    temporary.write_text('half')\n"
         "    print('written', flush=True)\n"

@@ -12,7 +12,7 @@ from faceswap_lib.errors import TrainingError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.training import RunConfig, read_history, train
 from faceswap_lib.training.checkpoint import list_checkpoints
-from faceswap_lib.training.guard import (
+from faceswap_lib.training.divergence import (
     EMPTY_FROM,
     EMPTY_STEPS,
     FAST,
@@ -22,7 +22,7 @@ from faceswap_lib.training.guard import (
     new_memory,
     say_dead,
 )
-from faceswap_lib.training.steps import Stepper
+from faceswap_lib.training.train_step import Stepper
 from tests.conftest import TinyRun, read_arrays
 
 

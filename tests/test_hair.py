@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import align_face
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.hair import hair_mask
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.outline import face_outline, outline_mask

@@ -20,7 +20,7 @@ import pytest
 
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import ClipTracks, FaceTrack, Part
-from faceswap_lib.faces.align import CROP_SIZE
+from faceswap_lib.faces.alignment import CROP_SIZE
 from faceswap_lib.facesets import (
     CropRecord,
     ExtractConfig,
@@ -35,11 +35,11 @@ from faceswap_lib.facesets import (
     write_eye_masks,
     write_manifest,
 )
+from faceswap_lib.facesets.backup import fetch_facesets, keep_facesets
+from faceswap_lib.facesets.extraction_log import ExtractionLog, read_dropped
 from faceswap_lib.facesets.file_names import check_file_name
-from faceswap_lib.facesets.keep import fetch_facesets, keep_facesets
-from faceswap_lib.facesets.progress import ExtractionLog, read_dropped
 from faceswap_lib.facesets.source import read_source
-from faceswap_lib.facesets.tracks import read_tracks, write_tracks
+from faceswap_lib.facesets.track_io import read_tracks, write_tracks
 from faceswap_lib.media import write_image
 from tests.conftest import HOPPER, contents, snapshot
 from tests.fakes import ListedDetector, make_face, make_record

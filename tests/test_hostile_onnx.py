@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import CheckpointError, FaceswapError, InputError
-from faceswap_lib.evaluation.identity_onnx import OnnxEmbedder
+from faceswap_lib.evaluation.onnx_embedder import OnnxEmbedder
 from faceswap_lib.limits import MODEL_BYTES
 from faceswap_lib.networks import child_process
 from faceswap_lib.networks.onnx_check import check_onnx_file

@@ -1,4 +1,4 @@
-"""Networks that say who a face is: `evaluation/identity.py`, `evaluation/identity_onnx.py`."""
+"""Networks that say who a face is: `evaluation/embedders.py`, `evaluation/onnx_embedder.py`."""
 
 import pathlib
 import shutil
@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import CheckpointError, InputError
-from faceswap_lib.evaluation.identity import VggFaceEmbedder, cut_square, open_identity
-from faceswap_lib.evaluation.identity_onnx import ARCFACE_POINTS, OnnxEmbedder, align_like_arcface
+from faceswap_lib.evaluation.embedders import VggFaceEmbedder, cut_square, open_identity
+from faceswap_lib.evaluation.onnx_embedder import ARCFACE_POINTS, OnnxEmbedder, align_like_arcface
 from faceswap_lib.faces import FaceCrop, align_face
-from faceswap_lib.faces.align import template_points
-from faceswap_lib.faces.identity import DlibEmbedder, FaceEmbedder
+from faceswap_lib.faces.alignment import template_points
+from faceswap_lib.faces.recognition import DlibEmbedder, FaceEmbedder
 from faceswap_lib.media import read_frames
 from tests.conftest import ROOT, annotated_face
 from tests.weight_files import randomise, resnet50_layers, write_weights
@@ -323,7 +323,7 @@ def test_what_is_asked_for_must_be_known(tmp_path):
 
 def test_importing_evaluation_brings_in_no_network():
     program = (
-        "import faceswap_lib.evaluation, faceswap_lib.evaluation.identity, faceswap_lib.evaluation.perceptual, sys; "
+        "import faceswap_lib.evaluation, faceswap_lib.evaluation.embedders, faceswap_lib.evaluation.lpips_like, sys; "
         "print(*sorted({'keras', 'tensorflow', 'torch', 'h5py', 'dlib', 'onnxruntime', 'mtcnn'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

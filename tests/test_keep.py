@@ -9,9 +9,9 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset, Workspace, read_manifest
+from faceswap_lib.facesets.backup import KeepReport, fetch_facesets, keep_facesets
 from faceswap_lib.facesets.consent import read_consent, record_consent
-from faceswap_lib.facesets.keep import KeepReport, fetch_facesets, keep_facesets
-from faceswap_lib.facesets.set_aside import bring_back, set_aside
+from faceswap_lib.facesets.exclusion import bring_back, set_aside
 from tests.conftest import contents, snapshot
 
 WATCHED = {"open", "os.listdir", "os.scandir", "os.mkdir", "os.rename", "os.remove"}

@@ -10,10 +10,10 @@ import pytest
 from faceswap_lib.networks.config import WIDTHS
 from faceswap_lib.training import RunConfig, TrainConfig
 from faceswap_lib.training.checkpoint import BACKUPS, list_checkpoints
-from faceswap_lib.training.keeper import Keeper
-from faceswap_lib.training.mirror import Mirror
-from faceswap_lib.training.reporter import Reporter
+from faceswap_lib.training.checkpoint_manager import Keeper
+from faceswap_lib.training.remote_sync import Mirror
 from faceswap_lib.training.run_config import parse_duration
+from faceswap_lib.training.training_logger import Reporter
 from tests.test_checkpoint import NARROW, make_state
 
 RATE = 30

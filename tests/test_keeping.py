@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.pipeline.keeping import fetch_work, keep_work, list_results
+from faceswap_lib.pipeline.backup import fetch_work, keep_work, list_results
 from faceswap_lib.training import RunConfig, TrainConfig, load_run, train
 from tests.conftest import TinyRun, contents
 from tests.test_mirror import steps_of, write_run

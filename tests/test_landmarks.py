@@ -13,7 +13,7 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import FaceCrop, align_face, landmarks
-from faceswap_lib.faces.align import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
+from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
 from faceswap_lib.faces.landmarks import FINDERS, LandmarkFinder, available_landmarks, open_landmark_finder
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.landmarks_fan import VIEW_OF_CROP, FanFinder, read_peaks

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import CROP_SIZE, align_face, eye_mask, face_mask, mouth_mask
-from faceswap_lib.faces.align import MEAN_FACE, VIEW_COVERAGE, five_points, map_points, template_points
+from faceswap_lib.faces.alignment import MEAN_FACE, VIEW_COVERAGE, five_points, map_points, template_points
 from faceswap_lib.faces.parts import Part, part_mask
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68

@@ -1,4 +1,4 @@
-"""Pairing the faces of two frames: `faces/match.py`."""
+"""Pairing the faces of two frames: `faces/boxes.py`."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import Face
-from faceswap_lib.faces.match import (
+from faceswap_lib.faces.boxes import (
     assign,
     box_overlap,
     covered_share,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceswap_lib.faces.align import five_points, template_points
+from faceswap_lib.faces.alignment import five_points, template_points
 from faceswap_lib.faces.mean_face import place_mean_face
 from tests.faces68 import template_points_68
 

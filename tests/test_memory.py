@@ -68,7 +68,7 @@ def test_where_there_is_no_resource_module_the_peak_working_set_counts(system, m
 def test_the_command_line_and_the_estimate_are_imported_without_the_resource_module():
     program = (
         "import psutil, sys; sys.modules['resource'] = None; "  # on Linux psutil has it, on Windows it does without
-        "import faceswap_lib.cli, faceswap_lib.training.estimate"
+        "import faceswap_lib.cli, faceswap_lib.training.cost_estimate"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

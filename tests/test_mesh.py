@@ -10,7 +10,7 @@ from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces import Face, FaceCrop, align_face, mesh_weights
-from faceswap_lib.faces.align import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
+from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
 from faceswap_lib.faces.landmarks_68 import MIRRORED
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
@@ -260,7 +260,7 @@ def test_without_the_package_it_says_what_to_install(finder, monkeypatch):
 def test_neither_the_packages_code_nor_a_framework_is_imported(finder):
     program = (
         "import sys, numpy as np; from faceswap_lib.faces import FaceCrop;"
-        "from faceswap_lib.faces.align import template_points;"
+        "from faceswap_lib.faces.alignment import template_points;"
         "from faceswap_lib.faces.landmarks import open_landmark_finder;"
         "crop = FaceCrop(image=np.zeros((64, 64, 3), np.uint8), landmarks=template_points(64),"
         " crop_from_frame=np.eye(2, 3)); open_landmark_finder('mesh').find([crop]);"

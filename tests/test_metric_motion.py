@@ -1,12 +1,12 @@
-"""Trembling and flickering, on known motions: `evaluation/motion.py`."""
+"""Trembling and flickering, on known motions: `evaluation/temporal_metrics.py`."""
 
 import math
 
 import numpy as np
 import pytest
 
-from faceswap_lib.evaluation.motion import flicker, jitter
-from faceswap_lib.evaluation.pictures import ssim
+from faceswap_lib.evaluation.image_metrics import ssim
+from faceswap_lib.evaluation.temporal_metrics import flicker, jitter
 from faceswap_lib.faces import Part, crop_from_frame, part_mask, points_in_crop, warp_frame
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68

@@ -1,4 +1,4 @@
-"""How much two pictures differ, on cases worked by hand: `evaluation/pictures.py`."""
+"""How much two pictures differ, on cases worked by hand: `evaluation/image_metrics.py`."""
 
 import math
 
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from faceswap_lib.evaluation.pictures import MAX_PSNR, SCALE_WEIGHTS, check_mask, ms_ssim, psnr, sharpness, ssim
+from faceswap_lib.evaluation.image_metrics import MAX_PSNR, SCALE_WEIGHTS, check_mask, ms_ssim, psnr, sharpness, ssim
 from faceswap_lib.faces import align_face
-from faceswap_lib.facesets.cutting import measure_sharpness
+from faceswap_lib.facesets.crop_writer import measure_sharpness
 from tests.conftest import annotated_face
 
 LIKENESSES = pytest.mark.parametrize("likeness", [psnr, ssim, ms_ssim])

@@ -1,4 +1,4 @@
-"""Pose and expression from landmarks, on cases worked by hand: `evaluation/points.py`, with `pose.py` and `gaze.py`."""
+"""Pose and expression from landmarks, on cases worked by hand: `landmark_metrics.py`, `head_pose.py` and `gaze.py`."""
 
 import itertools
 import math
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.evaluation.gaze import CLOSED_EYE
-from faceswap_lib.evaluation.points import (
+from faceswap_lib.evaluation.head_pose import HEAD_5, HEAD_68, MIRRORED, RIGID, SEEN_FROM
+from faceswap_lib.evaluation.landmark_metrics import (
     EXPRESSION,
     Expression,
     HeadPose,
@@ -23,9 +24,8 @@ from faceswap_lib.evaluation.points import (
     mouth_openness,
     pose_error,
 )
-from faceswap_lib.evaluation.pose import HEAD_5, HEAD_68, MIRRORED, RIGID, SEEN_FROM
 from faceswap_lib.faces import align_face
-from faceswap_lib.faces.align import MEAN_FACE, map_points, template_points
+from faceswap_lib.faces.alignment import MEAN_FACE, map_points, template_points
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from tests.conftest import annotated_face
 from tests.faces68 import MEAN_FACE_68, template_points_68

@@ -1,4 +1,4 @@
-"""Where a frame was changed and whether the border shows, on drawn cases: `evaluation/region.py`."""
+"""Where a frame was changed and whether the border shows, on drawn cases: `evaluation/blend_metrics.py`."""
 
 import fractions
 import itertools
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion.label import Label
-from faceswap_lib.evaluation.pictures import psnr
-from faceswap_lib.evaluation.region import background_psnr, changed_area, coverage, label_area, leaked, seam
+from faceswap_lib.evaluation.blend_metrics import background_psnr, changed_area, coverage, label_area, leaked, seam
+from faceswap_lib.evaluation.image_metrics import psnr
 from faceswap_lib.media import VideoWriter, read_frames
 
 SIZE = 240

@@ -14,7 +14,7 @@ from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
-from faceswap_lib.training.mirror import Mirror, copy_run
+from faceswap_lib.training.remote_sync import Mirror, copy_run
 from tests.conftest import contents, read_arrays
 
 

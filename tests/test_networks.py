@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.networks import PRESETS, NetworkConfig, Networks, build_networks, direct
+from faceswap_lib.networks import PRESETS, NetworkConfig, Networks, build_networks
+from faceswap_lib.networks import skip_autoencoder as direct
 from faceswap_lib.networks.config import WIDTHS, Preset
 
 # Keras turns tensors into arrays, and saves them, in a way that NumPy 2.4 warns of.

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, features
 
 from faceswap_lib.errors import VideoError
 from faceswap_lib.media import read_image, read_mask
-from faceswap_lib.media.stills import compose, read_picture, write_image
+from faceswap_lib.media.images import compose, read_picture, write_image
 from tests.videos import pattern_frame, psnr
 
 IMAGE = pattern_frame(4, 96, 64)

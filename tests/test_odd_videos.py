@@ -12,7 +12,7 @@ import pytest
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.errors import VideoError
 from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, warp_frame
-from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets import Workspace, extract_faces, read_manifest
 from faceswap_lib.media import count_frames, probe_video, read_frames, read_image, read_timed_frames
 from tests.conftest import EXTRACT

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.pieces import LENGTH
+from faceswap_lib.conversion.image_conversion import convert_stills
+from faceswap_lib.conversion.resume import LENGTH
 from faceswap_lib.conversion.still_outputs import StillOutputs, finished_name
-from faceswap_lib.conversion.stills import convert_stills
 from faceswap_lib.conversion.written import LIST, WrittenFiles
 from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
 from faceswap_lib.faces import ClipTracks, FaceTrack

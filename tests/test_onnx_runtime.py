@@ -54,7 +54,7 @@ EMBED = """
 import pathlib, sys, time
 import onnx
 from onnx import TensorProto, helper
-from faceswap_lib.evaluation.identity_onnx import OnnxEmbedder
+from faceswap_lib.evaluation.onnx_embedder import OnnxEmbedder
 
 shapes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 8, 8]) for name in ("x", "y")]
 graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "graph", shapes[:1], shapes[1:])

@@ -11,14 +11,14 @@ from typing import Annotated
 import pytest
 from typing_extensions import Doc
 
-from faceswap_lib.errors import FaceswapError, InputError
-from faceswap_lib.options import (
+from faceswap_lib.config_fields import (
     check_range,
     describe_options,
     nearest,
     options_from_dict,
     options_to_dict,
 )
+from faceswap_lib.errors import FaceswapError, InputError
 from tests.conftest import ROOT
 
 

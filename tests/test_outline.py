@@ -7,7 +7,7 @@ import pytest
 from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import align_face
-from faceswap_lib.faces.align import EYE_DISTANCE, invert_affine, map_points
+from faceswap_lib.faces.alignment import EYE_DISTANCE, invert_affine, map_points
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.mesh import FaceMesh
 from faceswap_lib.faces.mesh_landmarks import nearest_68

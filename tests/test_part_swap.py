@@ -1,4 +1,4 @@
-"""Training crops with another person's parts: `facesets/part_swap.py`, `facesets/looks.py`."""
+"""Training crops with another person's parts: `facesets/part_swap.py`, `facesets/appearance.py`."""
 
 import json
 import pathlib
@@ -9,9 +9,9 @@ import pytest
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import Part, eye_mask, part_mask
-from faceswap_lib.faces.align import five_points
+from faceswap_lib.faces.alignment import five_points
 from faceswap_lib.facesets import CropRecord, Faceset, Workspace, part_swap, write_eye_masks, write_manifest
-from faceswap_lib.facesets.looks import describe_expression, describe_looks, describe_pose, small_picture
+from faceswap_lib.facesets.appearance import describe_expression, describe_looks, describe_pose, small_picture
 from faceswap_lib.facesets.part_swap import paste_parts, swap_parts
 from faceswap_lib.media import read_image, read_mask, write_image
 from tests.faces68 import MEAN_FACE_68, template_points_68

@@ -14,7 +14,7 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE, align_face
-from faceswap_lib.faces.align import VIEW_COVERAGE, map_points, template_points
+from faceswap_lib.faces.alignment import VIEW_COVERAGE, map_points, template_points
 from faceswap_lib.faces.parts import Part, parse_parts, part_mask, part_masks, part_outlines
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68

@@ -1,4 +1,4 @@
-"""Perceptual distances: `evaluation/perceptual.py`, `evaluation/feature_networks.py`."""
+"""Perceptual distances: `evaluation/lpips_like.py`, `evaluation/feature_networks.py`."""
 
 import pathlib
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.evaluation.feature_networks import VGG16_FILE, VGG16_LAYERS
-from faceswap_lib.evaluation.perceptual import PerceptualMeter, open_perceptual
+from faceswap_lib.evaluation.lpips_like import PerceptualMeter, open_perceptual
 from faceswap_lib.faces import align_face
 from tests.conftest import annotated_face
 from tests.weight_files import randomise, vgg16_layers, write_weights

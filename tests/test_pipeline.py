@@ -9,21 +9,21 @@ import av
 import numpy as np
 import pytest
 
+from faceswap_lib.atomic_io import file_digest
 from faceswap_lib.cli import main
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper, OutputConfig
 from faceswap_lib.conversion.provenance import verify
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE, crop_from_frame, view_matrix, warp_frame
-from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.alignment import VIEW_COVERAGE
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import read_consent
-from faceswap_lib.facesets.tracks import read_tracks
-from faceswap_lib.files import file_digest
+from faceswap_lib.facesets.track_io import read_tracks
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.pipeline import convert, run_all, running
 from faceswap_lib.training import read_history
-from faceswap_lib.training.run_folder import run_id
+from faceswap_lib.training.run_metadata import run_id
 from tests.conftest import contents, read_arrays
 from tests.videos import psnr
 

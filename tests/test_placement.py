@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.compositor import Compositor
+from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.conversion.placement import FURTHEST, FURTHEST_BEND, SIZES, Placement, fit_placement, make_placement
-from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.faces import CROP_SIZE, align_face
-from faceswap_lib.faces.align import EYE_DISTANCE, map_points
+from faceswap_lib.faces.alignment import EYE_DISTANCE, map_points
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68
 from tests.fakes import IdentitySwapper

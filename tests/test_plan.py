@@ -10,9 +10,9 @@ from faceswap_lib.facesets import Workspace
 from faceswap_lib.media import read_image
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig, phase_at
-from faceswap_lib.training.estimate import TIMED, estimate_training, make_arrays
-from faceswap_lib.training.plan import draw_plan, plan_table, plan_training
-from faceswap_lib.training.steps import Stepper
+from faceswap_lib.training.cost_estimate import TIMED, estimate_training, make_arrays
+from faceswap_lib.training.schedule_plot import draw_plan, plan_table, plan_training
+from faceswap_lib.training.train_step import Stepper
 from tests.conftest import snapshot
 
 

@@ -6,11 +6,11 @@ import pathlib
 import numpy as np
 import pytest
 
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.head_pose import HEAD_68, RIGID
 from faceswap_lib.faces.mean_face import MEAN_FACE_68
 from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace
-from faceswap_lib.facesets.extract import extract_faces
+from faceswap_lib.facesets.extraction import extract_faces
 from faceswap_lib.facesets.manifest import read_manifest
 from faceswap_lib.facesets.pose_coverage import (
     FacesetPoses,
@@ -19,7 +19,7 @@ from faceswap_lib.facesets.pose_coverage import (
     is_uncovered,
 )
 from faceswap_lib.facesets.pose_measures import EXPRESSION, OWN_PITCH, PITCH, POSE, YAW, measure_poses
-from faceswap_lib.training.concerns import say_uncovered
+from faceswap_lib.training.dataset_checks import say_uncovered
 from tests.fakes import make_record
 
 UNIT = EYE_DISTANCE * 256

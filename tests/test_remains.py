@@ -7,13 +7,20 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import remains
-from faceswap_lib.conversion.composite import Compositor, SwappedFace
+from faceswap_lib.conversion.compositor import Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.remains import BROW, RIM, Remain, cover_remains
 from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import CROP_SIZE, align_face
-from faceswap_lib.faces.align import EYE_DISTANCE, VIEW_COVERAGE, map_points, template_points, view_matrix, warp_frame
+from faceswap_lib.faces.alignment import (
+    EYE_DISTANCE,
+    VIEW_COVERAGE,
+    map_points,
+    template_points,
+    view_matrix,
+    warp_frame,
+)
 from faceswap_lib.faces.region import open_outline_finder
 from tests.conftest import annotated_face
 

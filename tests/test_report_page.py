@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from faceswap_lib.evaluation.charts import draw_series
+from faceswap_lib.evaluation.html_report import PARTS, mark_best, say_number, write_comparison_page, write_report_page
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report import Report
-from faceswap_lib.evaluation.report_page import PARTS, mark_best, say_number, write_comparison_page, write_report_page
-from faceswap_lib.evaluation.summary import Summary, summarise
+from faceswap_lib.evaluation.score import Summary, summarise
 
 FRAME = np.full((40, 90, 3), 120, np.uint8)
 SERIES = ("to_wanted", "to_original", "landmark_error", "face_score", "sharpness", "background", "coverage")

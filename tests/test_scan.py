@@ -1,4 +1,4 @@
-"""Seeing every face in every frame without searching every frame: `faces/scan.py`."""
+"""Seeing every face in every frame without searching every frame: `faces/keyframe_detection.py`."""
 
 import typing
 import weakref
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import MTCNN, DetectConfig, Face
-from faceswap_lib.faces import scan as scan_module
-from faceswap_lib.faces.scan import BATCH, Sighting, look_difference, look_of, scan_frames
+from faceswap_lib.faces import keyframe_detection as scan_module
+from faceswap_lib.faces.keyframe_detection import BATCH, Sighting, look_difference, look_of, scan_frames
 from faceswap_lib.media import read_frames
 from tests.conftest import annotated_face
 from tests.fakes import FakeRefiner, ListedDetector, frame_number, make_face, numbered_frame

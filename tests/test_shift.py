@@ -8,9 +8,9 @@ from faceswap_lib.conversion.expression import describe_expression
 from faceswap_lib.conversion.latent_map import LatentShift
 from faceswap_lib.conversion.shift import difference_of_people, measure_shift
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.alignment import VIEW_COVERAGE
 from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.networks.views import to_network
+from faceswap_lib.networks.preprocessing import to_network
 from faceswap_lib.pipeline import convert
 from faceswap_lib.training import load_run
 from tests.faces68 import template_points_68

@@ -12,7 +12,7 @@ import pytest
 
 from faceswap_lib import show
 from faceswap_lib.faces import Face
-from faceswap_lib.faces.align import similarity_transform
+from faceswap_lib.faces.alignment import similarity_transform
 from faceswap_lib.show.pictures import BOX_COLOUR, POINT_COLOUR
 
 

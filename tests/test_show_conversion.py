@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib import show
-from faceswap_lib.conversion.composite import Painted
+from faceswap_lib.conversion.compositor import Painted
 from faceswap_lib.show.conversion import CLOUD_POINTS, WEIGHT_COLOUR, WEIGHT_OPACITY
 
 

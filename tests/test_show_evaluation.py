@@ -8,7 +8,7 @@ import pytest
 from faceswap_lib import show
 from faceswap_lib.evaluation import Report
 from faceswap_lib.evaluation.metrics import METRICS
-from faceswap_lib.evaluation.summary import Summary
+from faceswap_lib.evaluation.score import Summary
 from faceswap_lib.show.evaluation import pick_worst
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib import show
-from faceswap_lib.faces.mtcnn_stages import DetectionStages
+from faceswap_lib.faces.mtcnn_trace import DetectionStages
 from tests.faces68 import template_points_68
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import Face
-from faceswap_lib.faces.smooth import (
+from faceswap_lib.faces.smoothing import (
     ACCELERATION,
     MEASUREMENT_SIGMA,
     CoordinateFilter,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.training import TRAINING_PRESETS, TrainConfig
-from faceswap_lib.training.steps import average_decay, build_state, has_swapped, reset_state, swap_decoders
+from faceswap_lib.training.train_step import average_decay, build_state, has_swapped, reset_state, swap_decoders
 
 
 def test_a_young_average_forgets_faster():

@@ -18,9 +18,9 @@ from faceswap_lib.networks.config import WIDTHS
 from faceswap_lib.signals import Stop, Stopped, catch_signals, defer_stop
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
 from faceswap_lib.training.checkpoint import list_checkpoints, progress_of
-from faceswap_lib.training.keeper import Keeper
+from faceswap_lib.training.checkpoint_manager import Keeper
 from faceswap_lib.training.loop import Loop
-from faceswap_lib.training.reporter import Reporter
+from faceswap_lib.training.training_logger import Reporter
 from tests.conftest import read_arrays
 from tests.test_checkpoint import NARROW, make_state
 

@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion.convert import ConversionReport
-from faceswap_lib.conversion.guard import check_swap
 from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.swap_check import check_swap
+from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.facesets import Faceset
 from tests.fakes import make_face
 

@@ -16,7 +16,7 @@ from faceswap_lib.evaluation.detector import (
 )
 from faceswap_lib.evaluation.roc import auc, roc_curve
 from faceswap_lib.faces import ClipTracks, align_face
-from faceswap_lib.faces.clip import track_video
+from faceswap_lib.faces.track_video import track_video
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.cli.telling import tell_conversion
-from faceswap_lib.conversion import guard
-from faceswap_lib.conversion.convert import ConversionReport
-from faceswap_lib.conversion.guard import check_swap, find_wanted, worst_path
+from faceswap_lib.conversion import swap_check as guard
+from faceswap_lib.conversion.swap_check import check_swap, find_wanted, worst_path
 from faceswap_lib.conversion.swap_measures import FaceMeasures, measure_faces, measure_following
 from faceswap_lib.conversion.swap_picture import SIDE
 from faceswap_lib.conversion.swap_reasons import (
@@ -21,6 +20,7 @@ from faceswap_lib.conversion.swap_reasons import (
     measure_eye_distance,
     measure_light,
 )
+from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.landmarks import FivePointFinder
 from faceswap_lib.facesets import Faceset, Workspace

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import ClipTracks, Face, FaceTrack, TrackConfig, follow_faces
-from faceswap_lib.faces.choose import SHORTEST
-from faceswap_lib.faces.clip import track_video
-from faceswap_lib.faces.scan import Sighting, scan_frames
+from faceswap_lib.faces.keyframe_detection import Sighting, scan_frames
+from faceswap_lib.faces.selection import SHORTEST
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import read_frames
 from tests.fakes import make_face
 

@@ -12,15 +12,15 @@ import sys
 import numpy as np
 import pytest
 
+from faceswap_lib.atomic_io import read_json
+from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.errors import CheckpointError, TrainingError, WorkspaceError
 from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.files import read_json
 from faceswap_lib.media import read_image
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.options import options_to_dict
 from faceswap_lib.training import RunConfig, TrainConfig, load_run, phase_at, read_history, train
 from faceswap_lib.training.history import HistoryWriter
-from faceswap_lib.training.steps import draw_batch, draw_shares
+from faceswap_lib.training.train_step import draw_batch, draw_shares
 from tests.conftest import ROOT, TinyRun, read_arrays
 
 
@@ -148,7 +148,7 @@ KILLED_TRAINING = """
 import json, pathlib, sys
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.options import options_from_dict
+from faceswap_lib.config_fields import options_from_dict
 from faceswap_lib.training import RunConfig, TrainConfig, train
 networks, training, keeping = (json.loads(text) for text in sys.argv[2:])
 train(

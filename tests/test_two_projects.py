@@ -9,8 +9,8 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.pipeline.keeping import fetch_work, keep_work
-from faceswap_lib.training.mirror import Mirror, copy_run
+from faceswap_lib.pipeline.backup import fetch_work, keep_work
+from faceswap_lib.training.remote_sync import Mirror, copy_run
 from tests.conftest import contents, snapshot
 from tests.test_mirror import steps_of, write_run
 from tests.workspaces import make_project

@@ -9,11 +9,11 @@ import shutil
 import numpy as np
 import pytest
 
+from faceswap_lib.atomic_io import read_json
 from faceswap_lib.errors import CheckpointError, WorkspaceError
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.files import read_json
 from faceswap_lib.training import train
-from faceswap_lib.training.run_folder import learnt_videos
+from faceswap_lib.training.run_metadata import learnt_videos
 from faceswap_lib.training.warm_start import find_run
 from tests.conftest import TinyRun, read_arrays
 

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from faceswap_lib.faces.clip import track_video
-from faceswap_lib.facesets.tracks import read_tracks
+from faceswap_lib.faces.track_video import track_video
+from faceswap_lib.facesets.track_io import read_tracks
 from faceswap_lib.media import read_frames
 from tests.conftest import ROOT
 from tests.without_tensorflow import FORBIDDEN, Refusal

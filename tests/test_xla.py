@@ -21,8 +21,8 @@ from faceswap_lib.training import read_history
 from faceswap_lib.training.augmentation import DeviceFaces, draw_beta, sample, to_device
 from faceswap_lib.training.backends import resolve_xla
 from faceswap_lib.training.config import TRAINING_PRESETS
-from faceswap_lib.training.estimate import make_arrays, time_phases
-from faceswap_lib.training.steps import Stepper, build_state
+from faceswap_lib.training.cost_estimate import make_arrays, time_phases
+from faceswap_lib.training.train_step import Stepper, build_state
 from tests.conftest import ROOT
 from tests.step_values import fixed_draws
 
@@ -71,7 +71,7 @@ def test_every_phase_of_a_preset_compiles_with_xla_and_takes_two_steps(preset):
 def test_every_phase_of_a_preset_takes_two_steps_on_another_backend(backend, preset):
     pytest.importorskip(backend)
     program = (
-        "from tests.test_xla import build_stepper; from faceswap_lib.training.estimate import time_phases; "
+        "from tests.test_xla import build_stepper; from faceswap_lib.training.cost_estimate import time_phases; "
         f"print(len(time_phases(build_stepper({preset!r}, xla='auto'), timed=1)))"
     )
     environment = os.environ | {"KERAS_BACKEND": backend, "OMP_WAIT_POLICY": "PASSIVE"}

@@ -38,7 +38,7 @@ def main(folder: pathlib.Path) -> None:
     from faceswap_lib.demo.demo import run_demo
     from faceswap_lib.diagnostics.inventory import examine
     from faceswap_lib.faces import MTCNN
-    from faceswap_lib.facesets import extract
+    from faceswap_lib.facesets import extraction as extract
     from faceswap_lib.media import read_frames
     from faceswap_lib.networks import PRESETS
 

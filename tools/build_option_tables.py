@@ -7,14 +7,14 @@ import argparse
 import pathlib
 import sys
 
+from faceswap_lib.config_fields import describe_options, options_to_dict
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.evaluation.config import EvaluateConfig
-from faceswap_lib.faces.detect import DetectConfig
-from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.faces.detector import DetectConfig
+from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.networks.config import PRESETS, NetworkConfig
-from faceswap_lib.options import describe_options, options_to_dict
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import RunConfig
 

@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 
 from faceswap_lib.conversion.colour import MATCHES
-from faceswap_lib.conversion.composite import BLENDS, Compositor, SwappedFace
+from faceswap_lib.conversion.compositor import BLENDS, Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.demo.points import Portrait
 from faceswap_lib.demo.portraits import load_portraits
 from faceswap_lib.faces import CROP_SIZE, Face, crop_from_frame, points_in_crop, view_matrix, warp_frame
-from faceswap_lib.faces.align import VIEW_COVERAGE
+from faceswap_lib.faces.alignment import VIEW_COVERAGE
 from faceswap_lib.media import write_image
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"

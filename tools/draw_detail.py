@@ -12,15 +12,15 @@ import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.colour import to_picture
-from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.detail import DetailTransfer
 from faceswap_lib.conversion.detailed_face import DetailedFace
-from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.demo.course import CLIPS
 from faceswap_lib.faces import MTCNN, align_face
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.media import read_frames, write_image
-from faceswap_lib.pipeline.opening import open_swapper
+from faceswap_lib.pipeline.load_swapper import open_swapper
 from faceswap_lib.training import load_run
 from tools.draw_conversion_sheets import FOLDER, TILE, draw_tile
 

@@ -14,16 +14,16 @@ import keras
 import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.composite import Compositor
-from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.conversion.compositor import Compositor
+from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.demo.course import CLIPS
 from faceswap_lib.faces import CROP_SIZE, MTCNN, align_face, points_in_crop, view_matrix, warp_frame
-from faceswap_lib.faces.align import invert_affine, map_points
+from faceswap_lib.faces.alignment import invert_affine, map_points
 from faceswap_lib.faces.region import open_outline_finder, region_mask
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.media import read_frames
-from faceswap_lib.networks.views import to_network, to_pixels
-from faceswap_lib.pipeline.opening import open_swapper
+from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.pipeline.load_swapper import open_swapper
 from faceswap_lib.training import TrainConfig, load_run
 from faceswap_lib.training.augmentation import random_map, sample, to_device
 

@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from faceswap_lib.faces.smooth import MEASUREMENT_SIGMA, CoordinateFilter
+from faceswap_lib.faces.smoothing import MEASUREMENT_SIGMA, CoordinateFilter
 from tools.website.svg import Drawing
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "docs" / "drawings"

@@ -24,7 +24,7 @@ from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training.config import TRAINING_PRESETS
-from faceswap_lib.training.run_folder import stored_training
+from faceswap_lib.training.run_metadata import stored_training
 
 VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Verify, SwapParts, Weights, Doctor)
 

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import tyro
 
-from faceswap_lib.cli.common import Flat, Video, load_keras
+from faceswap_lib.cli.arguments import Flat, Video, load_keras
+from faceswap_lib.config_fields import Doc
 from faceswap_lib.conversion.output_paths import check_no_link, check_paths
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.report import check_limits
-from faceswap_lib.faces.detect import DetectConfig
-from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.faces.detector import DetectConfig
+from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.media import probe_video
-from faceswap_lib.options import Doc
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,8 +74,8 @@ class Compare:
     out: Annotated[pathlib.Path, Doc("the .html page to write")]
 
     def __call__(self) -> None:
+        from faceswap_lib.evaluation.html_report import write_comparison_page
         from faceswap_lib.evaluation.report import Report
-        from faceswap_lib.evaluation.report_page import write_comparison_page
 
         if len(self.reports) < 2:
             raise InputError(f"expected at least two reports to compare, got {len(self.reports)}")

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from faceswap_lib.cli.common import Project
+from faceswap_lib.cli.arguments import Project
+from faceswap_lib.config_fields import Doc
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.options import Doc
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from faceswap_lib.cli.common import (
+from faceswap_lib.cli.arguments import (
     Consent,
     Coverage,
     Flat,
@@ -25,19 +25,19 @@ from faceswap_lib.cli.common import (
     networks_of,
 )
 from faceswap_lib.cli.telling import print_plan, print_training, tell_conversion, tell_run
+from faceswap_lib.config_fields import Doc
 from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.image_conversion import find_stills
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.preflight import check_conversion
-from faceswap_lib.conversion.stills import find_stills
-from faceswap_lib.faces.detect import DetectConfig
-from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.faces.detector import DetectConfig
+from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets import ExtractConfig, Workspace
 from faceswap_lib.facesets.consent import check_statement, require_consent, require_swap_consent
 from faceswap_lib.media import probe_video
-from faceswap_lib.options import Doc
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import RunConfig
-from faceswap_lib.training.run_folder import learnt_videos
+from faceswap_lib.training.run_metadata import learnt_videos
 
 logger = logging.getLogger(__name__)
 
@@ -177,8 +177,8 @@ class Train:
         load_keras()
         network_config = networks_of(folder, self.preset, self.coverage, self.face_region)
         if self.estimate:
-            from faceswap_lib.training.estimate import estimate_training
-            from faceswap_lib.training.run_folder import agree_networks
+            from faceswap_lib.training.cost_estimate import estimate_training
+            from faceswap_lib.training.run_metadata import agree_networks
             from faceswap_lib.training.warm_start import agree_with, find_run
 
             if self.init_from is not None:

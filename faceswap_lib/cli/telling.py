@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 def print_plan(config: TrainConfig, picture: pathlib.Path) -> None:
     """Prints a training's schedule as a table, and draws it."""
-    from faceswap_lib.training.plan import draw_plan, plan_table, plan_training
+    from faceswap_lib.training.schedule_plot import draw_plan, plan_table, plan_training
 
     planned = plan_training(config)
     draw_plan(planned, picture)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import tyro
 
+from faceswap_lib.config_fields import Doc
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.networks.weights_catalog import find_entry, list_weights
 from faceswap_lib.networks.weights_fetching import describe_weights, examine_weights, fetch_weights
-from faceswap_lib.options import Doc
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,11 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.config_fields import nearest
 from faceswap_lib.conversion.colour_affine import apply_affine, fit_adain, fit_adain_xyz, fit_linear, fit_mkl
 from faceswap_lib.conversion.colour_lab import apply_reinhard, fit_reinhard
 from faceswap_lib.conversion.colour_tables import apply_histogram, apply_sot, fit_histogram, fit_sot
 from faceswap_lib.errors import InputError
-from faceswap_lib.options import nearest
 
 
 @dataclasses.dataclass(frozen=True)

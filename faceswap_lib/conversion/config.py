@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Annotated, Literal
 
+from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
-from faceswap_lib.options import Doc, check_range
 
 PartName = Literal["face", "eyes", "eyebrows", "nose", "mouth"]
 

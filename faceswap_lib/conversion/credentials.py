@@ -10,9 +10,9 @@ import pathlib
 import typing
 from collections.abc import Sequence
 
+from faceswap_lib.atomic_io import replacing
 from faceswap_lib.conversion.certificate import SigningKey, read_key, read_or_make_key
 from faceswap_lib.errors import FaceswapError, InputError
-from faceswap_lib.files import replacing
 from faceswap_lib.limits import CREDENTIALS_BYTES
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ Source: optical flow of Kroeger et al., "Fast Optical Flow using Dense Inverse S
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.blend import FAINT, sharpen
+from faceswap_lib.conversion.blending import FAINT, sharpen
 from faceswap_lib.conversion.detail_sources import DetailSources
 from faceswap_lib.conversion.detailed_face import DetailedFace, DetailPiece
 from faceswap_lib.conversion.soft_view import (
@@ -78,7 +78,7 @@ class DetailTransfer:
             new: (R, R, 3) uint8 RGB, the face as the network wrote it, in whatever colors.
             sources: The wanted person's crops.
             track: Number of the face's track, along which crops are kept; None for a face by itself.
-            sharpness: How much the face's own detail is lifted there; see `blend.sharpen`.
+            sharpness: How much the face's own detail is lifted there; see `blending.sharpen`.
             mouth: (3,) what the mouth shall do, see `expression.describe_mouth`; None where it is not known.
 
         Returns:

@@ -22,13 +22,13 @@ from faceswap_lib.conversion.soft_view import (
     view_tone,
 )
 from faceswap_lib.faces import FaceCrop
-from faceswap_lib.faces.align import resize_matrix, view_matrix, warp_frame
+from faceswap_lib.faces.alignment import resize_matrix, view_matrix, warp_frame
+from faceswap_lib.faces.color_normalization import NEUTRAL_TONE
 from faceswap_lib.faces.hair import hair_mask
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.mesh import PRESENT
 from faceswap_lib.faces.outline import face_outline, outline_mask
 from faceswap_lib.faces.region import median_hairline, settle_region
-from faceswap_lib.faces.tone import NEUTRAL_TONE
 
 if typing.TYPE_CHECKING:
     from faceswap_lib.conversion.swapper import GeneratorSwapper

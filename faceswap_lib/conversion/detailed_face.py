@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.blend import Region
+from faceswap_lib.conversion.blending import Region
 from faceswap_lib.conversion.colour import to_picture
 from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.conversion.soft_view import FLOW_SIZE
-from faceswap_lib.faces.align import scale_points
+from faceswap_lib.faces.alignment import scale_points
 
 COARSEST_STEP = 1.5
 """Pixels of a crop to one of the frame from which the crop is halved first: skipped pixels would flicker as grain."""

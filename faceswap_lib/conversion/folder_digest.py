@@ -9,8 +9,8 @@ import os
 import pathlib
 import re
 
+from faceswap_lib.atomic_io import file_digest
 from faceswap_lib.errors import InputError
-from faceswap_lib.files import file_digest
 
 _CONTEXT = b"faceswap_lib folder 2\n"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 
 from faceswap_lib.conversion.expression import describe_gaze, describe_motion
-from faceswap_lib.faces.align import CROP_SIZE, scale_points
+from faceswap_lib.faces.alignment import CROP_SIZE, scale_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.landmarks_68 import mirror_landmarks
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
@@ -14,7 +14,7 @@ from faceswap_lib.faces.mesh import PRESENT
 from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.faces.mesh_measures import measure_gaze
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.networks.views import to_network
+from faceswap_lib.networks.preprocessing import to_network
 
 SAMPLED_CROPS = 240
 """Crops per person whose codes are looked at, spread evenly over the faceset."""

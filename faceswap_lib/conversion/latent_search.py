@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from faceswap_lib.conversion.composite import Compositor
+from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.conversion.latent_map import LatentMap
 from faceswap_lib.conversion.people import People
 from faceswap_lib.conversion.placement import Placement, make_placement, sides_from_crop
-from faceswap_lib.conversion.stages import swap_faces
 from faceswap_lib.conversion.swap_measures import open_gallery
 from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.faces import Face, FaceCrop
-from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, invert_affine, map_points
+from faceswap_lib.faces.alignment import CROP_SIZE, EYE_DISTANCE, invert_affine, map_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset

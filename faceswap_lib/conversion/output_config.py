@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 from typing import Annotated, Literal
 
+from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
-from faceswap_lib.options import Doc, check_range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from faceswap_lib.faces import FaceCrop
-from faceswap_lib.faces.identity import FaceEmbedder
+from faceswap_lib.faces.recognition import FaceEmbedder
 from faceswap_lib.facesets import Faceset, Workspace
 
 SAMPLED = 60

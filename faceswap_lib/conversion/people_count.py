@@ -7,8 +7,8 @@ of a video is a range: at least as many people as are seen in one frame, at most
 import dataclasses
 
 from faceswap_lib.faces import ClipTracks
-from faceswap_lib.faces.choose import count_people as count_seen
-from faceswap_lib.faces.choose import most_at_once
+from faceswap_lib.faces.selection import count_people as count_seen
+from faceswap_lib.faces.selection import most_at_once
 
 Range = tuple[int, int]
 """Fewest and most people that it may be."""
@@ -42,7 +42,7 @@ def count_people(wanted: ClipTracks, everybody: ClipTracks | None) -> PeopleCoun
     Args:
         wanted: The tracks of the faces that are swapped.
         everybody: The tracks of all faces, or None where they are not known. Tracks of fewer than
-            `faces.choose.SHORTEST` frames may be mistakes of the detector and do not count unless they are swapped.
+            `faces.selection.SHORTEST` frames may be mistakes of the detector and do not count unless they are swapped.
     """
     return relate_counts(wanted, None if everybody is None else count_seen(everybody))
 

@@ -15,7 +15,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import EYE_DISTANCE, invert_affine, map_points, view_matrix
+from faceswap_lib.faces.alignment import EYE_DISTANCE, invert_affine, map_points, view_matrix
 
 INNER_FEATURES = slice(17, 68)
 """The brows, nose, eyes and mouth of 68 landmarks; how far the jaw reaches is no matter of alignment."""

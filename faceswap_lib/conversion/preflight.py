@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from faceswap_lib.conversion.certificate import check_signing_key, config_folder
 from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.output_formats import check_outputs
 from faceswap_lib.conversion.output_paths import check_paths
-from faceswap_lib.conversion.outputs import check_outputs
 from faceswap_lib.conversion.still_outputs import StillOutputs
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces.choose import RULES
+from faceswap_lib.faces.selection import RULES
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import CONSENT, read_consent
 from faceswap_lib.facesets.writable import check_writable

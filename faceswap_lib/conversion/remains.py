@@ -14,7 +14,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.masks import disk
 
 

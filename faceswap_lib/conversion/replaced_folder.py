@@ -17,7 +17,7 @@ _OURS = re.compile(
     rf"\d{{6}}\.png|\.\d{{6}}(\.\d+)?\.partial\.png|"
     rf"{re.escape(LIST)}|\.{re.escape(pathlib.PurePath(LIST).stem)}(\.\d+)?\.partial\.jsonl"
 )
-"""Also under the temporary names of `files.replacing`, where a kill may leave them."""
+"""Also under the temporary names of `atomic_io.replacing`, where a kill may leave them."""
 
 
 def unfinished_folder(out: pathlib.Path) -> pathlib.Path:

@@ -13,10 +13,10 @@ import pathlib
 import stat
 import typing
 
+from faceswap_lib.atomic_io import file_digest, write_json
 from faceswap_lib.conversion.certificate import has_cryptography, read_key, read_or_make_key
 from faceswap_lib.conversion.folder_digest import folder_digest, folder_digest_1, is_listing_1
 from faceswap_lib.errors import FaceswapError, InputError
-from faceswap_lib.files import file_digest, write_json
 from faceswap_lib.limits import SIDECAR_BYTES
 
 SUFFIX = ".provenance.json"

@@ -16,7 +16,7 @@ import numpy as np
 
 from faceswap_lib.conversion.colour import to_picture
 from faceswap_lib.faces import eye_mask, mouth_mask
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.masks import disk
 from faceswap_lib.faces.outline import outline_mask
 from faceswap_lib.faces.region import region_mask

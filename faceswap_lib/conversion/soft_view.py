@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from faceswap_lib.conversion.contrast import MIDDLE
-from faceswap_lib.faces.align import CROP_SIZE, EYE_DISTANCE, map_points, template_points, view_matrix
+from faceswap_lib.faces.alignment import CROP_SIZE, EYE_DISTANCE, map_points, template_points, view_matrix
+from faceswap_lib.faces.color_normalization import face_tone
 from faceswap_lib.faces.masks import middle_of_face
-from faceswap_lib.faces.tone import face_tone
 
 FLOW_SIZE = 128
 """Side in pixels of the gray pictures between which flow is looked for."""

@@ -3,11 +3,11 @@
 import pathlib
 from collections.abc import Mapping
 
+from faceswap_lib.conversion.frame_pipeline import panes
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.outputs import H264_SUFFIXES
-from faceswap_lib.conversion.pieces import parts_folder
-from faceswap_lib.conversion.stages import panes
-from faceswap_lib.conversion.stretch import Stretch
+from faceswap_lib.conversion.output_formats import H264_SUFFIXES
+from faceswap_lib.conversion.resume import parts_folder
+from faceswap_lib.conversion.time_range import Stretch
 from faceswap_lib.facesets.writable import check_room, nearest_folder
 
 EXACT_BYTES = 0.3

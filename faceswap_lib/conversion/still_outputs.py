@@ -1,6 +1,6 @@
 """Where converted pictures go: each under its own name, finished ones told from unfinished and from other people's.
 
-How `conversion/stills.py` uses it:
+How `conversion/image_conversion.py` uses it:
 
     outputs = StillOutputs(source, stills, out, mask_out, plan=plan, overwrite=overwrite)   # refuses, before any work
     for still in outputs.todo:                                                              # those not finished yet
@@ -24,11 +24,11 @@ import pathlib
 import typing
 from collections.abc import Sequence
 
+from faceswap_lib.atomic_io import file_digest
 from faceswap_lib.conversion.output_paths import check_names, check_no_link, check_paths, names_made
 from faceswap_lib.conversion.written import WrittenFiles, digest_of, name_some
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets.writable import check_writable
-from faceswap_lib.files import file_digest
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 """What can be written."""

@@ -10,7 +10,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.faces import Face, FaceCrop, FaceRefiner
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.landmarks import LandmarkFinder, available_landmarks, open_landmark_finder
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.faces import FaceCrop, face_mask
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.facesets.pose_coverage import FEW_CROPS, FacesetPoses, PoseCoverage, find_gaps, is_uncovered
 from faceswap_lib.facesets.pose_measures import EXPRESSION, POSE, measure_poses

@@ -15,7 +15,7 @@ from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.region import Hairline, settle_region
 from faceswap_lib.networks.onnx_runtime import import_onnxruntime
-from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import to_network, to_pixels
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 """Where ONNX Runtime runs networks, the best first."""

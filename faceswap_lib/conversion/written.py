@@ -10,8 +10,8 @@ import json
 import pathlib
 import reprlib
 
+from faceswap_lib.atomic_io import file_digest, write_text
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.files import file_digest, write_text
 from faceswap_lib.limits import TEXT_BYTES
 
 LIST = ".faceswap-written.jsonl"

@@ -9,15 +9,15 @@ import dataclasses
 import keras
 import numpy as np
 
-from faceswap_lib.evaluation.pictures import sharpness
+from faceswap_lib.evaluation.image_metrics import sharpness
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
-from faceswap_lib.networks.networks import Direction
-from faceswap_lib.networks.views import to_network, to_pixels
+from faceswap_lib.networks.models import Direction
+from faceswap_lib.networks.preprocessing import to_network, to_pixels
 from faceswap_lib.progress import show_progress
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import to_device
-from faceswap_lib.training.steps import Stepper, build_state
+from faceswap_lib.training.train_step import Stepper, build_state
 
 PIXELS_ONLY = {
     "structure_weight": 0.0,

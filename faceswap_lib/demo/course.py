@@ -2,17 +2,17 @@
 
 import pathlib
 
+from faceswap_lib.atomic_io import read_json, write_json
 from faceswap_lib.demo.animate import write_demo_clips
 from faceswap_lib.demo.portraits import PORTRAIT_SIZE
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.manifest import MANIFEST
 from faceswap_lib.facesets.source import read_source
-from faceswap_lib.files import read_json, write_json
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.pipeline import extract
 from faceswap_lib.training import TrainConfig, train
-from faceswap_lib.training.run_folder import stored_training
+from faceswap_lib.training.run_metadata import stored_training
 
 CLIPS = ("hopper.mp4", "collins.mp4")
 """File names of A's and of B's clip."""

@@ -147,7 +147,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
         Frames per second, seconds and MB by name.
     """
     from faceswap_lib.conversion import ConvertConfig, convert_video
-    from faceswap_lib.conversion.engines import open_engine
+    from faceswap_lib.conversion.inference_backends import open_engine
     from faceswap_lib.demo.course import make_clips
     from faceswap_lib.faces import MTCNN
     from faceswap_lib.facesets import Workspace
@@ -156,7 +156,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     from faceswap_lib.pipeline import extract
     from faceswap_lib.training import TrainConfig
     from faceswap_lib.training.checkpoint import write_checkpoint
-    from faceswap_lib.training.steps import build_state
+    from faceswap_lib.training.train_step import build_state
 
     workspace, config = Workspace(folder), ConvertConfig(code_shift=0.0, detail_transfer="none")
     clips = make_clips(folder / "clips", seconds=SECONDS)

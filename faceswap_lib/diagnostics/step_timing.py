@@ -76,8 +76,8 @@ def time_steps(
     from faceswap_lib.training.augmentation import to_device
     from faceswap_lib.training.backends import resolve_xla
     from faceswap_lib.training.config import TRAINING_PRESETS
-    from faceswap_lib.training.estimate import make_arrays, time_phases
-    from faceswap_lib.training.steps import Stepper, build_state
+    from faceswap_lib.training.cost_estimate import make_arrays, time_phases
+    from faceswap_lib.training.train_step import Stepper, build_state
 
     began = time.perf_counter()
     networks = PRESETS[preset]

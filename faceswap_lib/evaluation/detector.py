@@ -10,9 +10,9 @@ import pathlib
 import cv2
 import numpy as np
 
-from faceswap_lib.evaluation.pictures import check_pictures
+from faceswap_lib.evaluation.image_metrics import check_pictures
 from faceswap_lib.faces import ClipTracks, align_face, face_mask
-from faceswap_lib.faces.align import template_points
+from faceswap_lib.faces.alignment import template_points
 from faceswap_lib.media import read_frames
 
 CROP_SIDE = 128

@@ -7,22 +7,22 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.evaluation.aggregate import People, break_down, collect_series, collect_values
 from faceswap_lib.evaluation.baselines import BASELINES, Crops
-from faceswap_lib.evaluation.collect import People, break_down, collect_series, collect_values
 from faceswap_lib.evaluation.config import EvaluateConfig
-from faceswap_lib.evaluation.identity import open_identity
-from faceswap_lib.evaluation.measure import Measurer, Tools
+from faceswap_lib.evaluation.embedders import open_identity
+from faceswap_lib.evaluation.frame_metrics import Measurer, Tools
+from faceswap_lib.evaluation.html_report import write_report_page
+from faceswap_lib.evaluation.lpips_like import open_perceptual
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.own_faces import OwnFaces, collect_own_faces
-from faceswap_lib.evaluation.perceptual import open_perceptual
 from faceswap_lib.evaluation.report import Report
-from faceswap_lib.evaluation.report_page import write_report_page
 from faceswap_lib.evaluation.retrieval import SAMPLES, embed_others
-from faceswap_lib.evaluation.summary import summarise
+from faceswap_lib.evaluation.score import summarise
 from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, Face, TrackConfig
-from faceswap_lib.faces.choose import embed_samples
-from faceswap_lib.faces.clip import track_video
 from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.selection import embed_samples
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.progress import show_progress
 

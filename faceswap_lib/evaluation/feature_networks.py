@@ -50,7 +50,7 @@ class FeatureNetwork:
 
 
 def open_features(network: str, path: pathlib.Path | None = None) -> FeatureNetwork:
-    """Opens a network by name; see `perceptual.open_perceptual`."""
+    """Opens a network by name; see `lpips_like.open_perceptual`."""
     if path is not None and network not in ("vgg16", "vggface"):
         raise InputError(f"{path}: say which network these weights are of, vgg16 or vggface, not {network}")
     if network == "auto":

@@ -7,12 +7,12 @@ import pathlib
 import numpy as np
 
 from faceswap_lib import __version__
+from faceswap_lib.atomic_io import read_json, write_json
+from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report_form import check_report
-from faceswap_lib.evaluation.summary import Summary
-from faceswap_lib.files import read_json, write_json
-from faceswap_lib.options import nearest
+from faceswap_lib.evaluation.score import Summary
 
 SCHEMA = 1
 

@@ -15,10 +15,10 @@ import skimage.data
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE, MTCNN, FaceCrop, warp_frame
-from faceswap_lib.faces.align import map_points, similarity_transform, template_points
-from faceswap_lib.faces.choose import embed_samples
-from faceswap_lib.faces.clip import track_video
-from faceswap_lib.faces.identity import FaceEmbedder
+from faceswap_lib.faces.alignment import map_points, similarity_transform, template_points
+from faceswap_lib.faces.recognition import FaceEmbedder
+from faceswap_lib.faces.selection import embed_samples
+from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.manifest import read_manifest
 from faceswap_lib.media import read_image
 

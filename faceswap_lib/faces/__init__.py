@@ -1,12 +1,12 @@
 """A face in a frame: detect, follow, align, landmarks, masks. No networks of our own, no Keras at import."""
 
-from faceswap_lib.faces.align import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
-from faceswap_lib.faces.detect import DetectConfig, FaceDetector, FaceRefiner
-from faceswap_lib.faces.face import ClipTracks, Face, FaceCrop, FaceTrack
+from faceswap_lib.faces.alignment import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
+from faceswap_lib.faces.detector import DetectConfig, FaceDetector, FaceRefiner
 from faceswap_lib.faces.masks import eye_mask, face_mask, mouth_mask
 from faceswap_lib.faces.mtcnn import MTCNN
 from faceswap_lib.faces.parts import Part, parse_parts, part_mask, part_masks
-from faceswap_lib.faces.track import TrackConfig, follow_faces
+from faceswap_lib.faces.tracking import TrackConfig, follow_faces
+from faceswap_lib.faces.types import ClipTracks, Face, FaceCrop, FaceTrack
 
 __all__ = [
     "CROP_SIZE",

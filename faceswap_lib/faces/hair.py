@@ -9,7 +9,7 @@ least.
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.masks import disk
 from faceswap_lib.faces.mesh import FaceMesh
 from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IBUG_68, LIDS

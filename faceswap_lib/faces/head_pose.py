@@ -10,7 +10,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import MEAN_FACE
+from faceswap_lib.faces.alignment import MEAN_FACE
 from faceswap_lib.faces.parts import check_landmarks
 
 SEEN_FROM = 5.0
@@ -47,7 +47,7 @@ common scale is little more than the plausible one the fit began with (a nose ti
 0.76), and is the weakest number here, and with it the scale of yaw and pitch."""
 
 HEAD_5 = _from_picture(np.column_stack([MEAN_FACE, [0, 0, -0.68, -0.10, -0.10]]))
-"""(5, 3) the same for five landmarks: the average face of `faces.align` with depths from the same fit."""
+"""(5, 3) the same for five landmarks: the average face of `faces.alignment` with depths from the same fit."""
 
 
 class HeadPose(typing.NamedTuple):

@@ -19,12 +19,12 @@ from typing import Literal
 
 import numpy as np
 
+from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.landmarks_fan import FanFinder
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
-from faceswap_lib.options import nearest
+from faceswap_lib.faces.types import FaceCrop
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.align import EYE_DISTANCE, invert_affine, map_points, resize_matrix, warp_frame
-from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.faces.alignment import EYE_DISTANCE, invert_affine, map_points, resize_matrix, warp_frame
+from faceswap_lib.faces.types import FaceCrop
 
 NETWORK_FILE = "shape_predictor_68_face_landmarks.dat"
 

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.align import invert_affine, map_points, view_matrix, warp_frame
-from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.faces.alignment import invert_affine, map_points, view_matrix, warp_frame
+from faceswap_lib.faces.types import FaceCrop
 from faceswap_lib.faces.weight_sums import check_sum, sum_in_name
 
 VIEW_SIZE = 256

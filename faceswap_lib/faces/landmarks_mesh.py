@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh, find_mesh
 from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.faces.mesh_network import MeshNetworks, find_lack
+from faceswap_lib.faces.types import FaceCrop
 
 
 class MeshFinder:

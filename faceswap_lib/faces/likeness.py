@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import (
+from faceswap_lib.faces.alignment import (
     EYE_DISTANCE,
     five_points,
     map_points,
@@ -23,9 +23,9 @@ from faceswap_lib.faces.align import (
     template_points,
     warp_frame,
 )
-from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.masks import middle_of_face
 from faceswap_lib.faces.parts import Part, part_outlines
+from faceswap_lib.faces.types import FaceCrop
 
 REGIONS = ("eyes", "mouth", "skin")
 """The regions, in the order of all arrays; skin is the middle of the face below the brows without eyes and mouth."""

@@ -8,7 +8,7 @@ distances of the template, so a mask is the same share of a crop of any side. Ma
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import EYE_DISTANCE, five_points, template_points
+from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points, template_points
 from faceswap_lib.faces.parts import (
     EYE_HALF_AXES,
     FACE_CENTRE_BELOW_EYES,

@@ -6,7 +6,7 @@ for seeing which point is where and what is done with 68 of them; masks of such 
 
 import numpy as np
 
-from faceswap_lib.faces.align import MEAN_FACE, map_points, similarity_transform
+from faceswap_lib.faces.alignment import MEAN_FACE, map_points, similarity_transform
 
 _JAW_EYEBROWS_NOSE_EYES_MOUTH = """
     -1.08,0.04 -1.06,0.33 -1.01,0.61 -0.96,0.88 -0.86,1.14 -0.71,1.38 -0.51,1.57 -0.27,1.71 0,1.75 0.27,1.71

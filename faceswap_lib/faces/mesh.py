@@ -11,10 +11,10 @@ import dataclasses
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import MEAN_FACE, invert_affine, map_points, resize_matrix, similarity_transform
-from faceswap_lib.faces.face import FaceCrop
+from faceswap_lib.faces.alignment import MEAN_FACE, invert_affine, map_points, resize_matrix, similarity_transform
 from faceswap_lib.faces.mesh_network import EYE_SIDE, FACE_POINTS, FACE_SIDE, MeshNetworks
 from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT, LIDS, POINTS
+from faceswap_lib.faces.types import FaceCrop
 
 FACE_VIEWS = ((3.6, 0.55), (4.2, 0.65))
 """Side of the squares that the face network is shown, and how far their centers lie below the middle of the eyes, in

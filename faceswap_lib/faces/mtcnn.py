@@ -9,10 +9,9 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import invert_affine, warp_frame
-from faceswap_lib.faces.detect import DetectConfig
-from faceswap_lib.faces.face import Face
-from faceswap_lib.faces.match import drop_doubles, quarter_turns, upright_angle
+from faceswap_lib.faces.alignment import invert_affine, warp_frame
+from faceswap_lib.faces.boxes import drop_doubles, quarter_turns, upright_angle
+from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.mtcnn_boxes import (
     build_pyramid,
     crop_and_resize,
@@ -33,7 +32,8 @@ from faceswap_lib.faces.mtcnn_networks import (
     build_rnet,
     preprocess,
 )
-from faceswap_lib.faces.mtcnn_stages import P_NET_FACE, DetectionStages
+from faceswap_lib.faces.mtcnn_trace import P_NET_FACE, DetectionStages
+from faceswap_lib.faces.types import Face
 
 P_NET_THRESHOLD = 0.6
 """Probability of a face above which P-Net proposes a window."""

@@ -9,7 +9,7 @@ Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Casca
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.mtcnn_stages import P_NET_FACE, P_NET_STRIDE, P_NET_WINDOW, PYRAMID_STEP
+from faceswap_lib.faces.mtcnn_trace import P_NET_FACE, P_NET_STRIDE, P_NET_WINDOW, PYRAMID_STEP
 
 
 def pyramid_scales(height: int, width: int) -> np.ndarray:

@@ -10,7 +10,7 @@ what reaches past the temples.
 import cv2
 import numpy as np
 
-from faceswap_lib.faces.align import EYE_DISTANCE
+from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.mesh import FaceMesh
 from faceswap_lib.faces.mesh_landmarks import correct_68, face_axes, nearest_68
 from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IBUG_68, OVAL

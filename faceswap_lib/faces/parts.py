@@ -13,9 +13,9 @@ import typing
 import cv2
 import numpy as np
 
+from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.align import EYE_DISTANCE, five_points
-from faceswap_lib.options import nearest
+from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points
 
 EYE_HALF_AXES = (0.33, 0.20)
 MOUTH_HALF_AXES = (0.60, 0.37)

@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.face import FaceCrop
 from faceswap_lib.faces.landmarks_mesh import MeshFinder
 from faceswap_lib.faces.masks import face_mask
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh
 from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.faces.mesh_topology import IBUG_68
 from faceswap_lib.faces.outline import face_outline, find_hairline, outline_mask
+from faceswap_lib.faces.types import FaceCrop
 
 logger = logging.getLogger(__name__)
 

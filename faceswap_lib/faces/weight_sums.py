@@ -9,8 +9,8 @@ import hashlib
 import pathlib
 import re
 
+from faceswap_lib.atomic_io import file_digest, write_text
 from faceswap_lib.errors import CheckpointError, WorkspaceError
-from faceswap_lib.files import file_digest, write_text
 
 SUFFIX = ".sha256"
 

@@ -1,12 +1,12 @@
 """Many faces of one person on disk: extract them from a video, read them back for training."""
 
-from faceswap_lib.facesets.extract import ExtractReport, extract_faces
+from faceswap_lib.facesets.exclusion import bring_back, list_set_aside, set_aside
 from faceswap_lib.facesets.extract_config import ExtractConfig
+from faceswap_lib.facesets.extraction import ExtractReport, extract_faces
+from faceswap_lib.facesets.eye_masks import write_eye_masks
 from faceswap_lib.facesets.faceset import Faceset, FacesetArrays
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest, write_manifest
-from faceswap_lib.facesets.masking import write_eye_masks
 from faceswap_lib.facesets.part_swap import PartSwapReport, swap_parts
-from faceswap_lib.facesets.set_aside import bring_back, list_set_aside, set_aside
 from faceswap_lib.facesets.workspace import Side, Workspace
 
 __all__ = [

@@ -14,12 +14,12 @@ import pathlib
 import typing
 from collections.abc import Sequence
 
+from faceswap_lib.atomic_io import file_digest
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets.consent_file import CONSENT, Consent, ConsentVideo, append_consent, read_consent
 from faceswap_lib.facesets.manifest import MANIFEST
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.workspace import Side, Workspace
-from faceswap_lib.files import file_digest
 
 SHOWN_NAMES = 3
 """Names of videos that an error lists; a folder of pictures may have thousands."""

@@ -12,10 +12,10 @@ import typing
 
 import yaml
 
+from faceswap_lib.atomic_io import file_digest, replacing
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets.text_files import read_text
 from faceswap_lib.facesets.workspace import Workspace
-from faceswap_lib.files import file_digest, replacing
 from faceswap_lib.locks import hold
 
 CONSENT = "consent.yaml"

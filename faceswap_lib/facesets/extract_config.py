@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Annotated
 
+from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.faces.landmarks import LandmarkBackend
-from faceswap_lib.options import Doc, check_range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import scipy.spatial
 from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, mouth_mask
-from faceswap_lib.faces.align import scale_points
+from faceswap_lib.faces.alignment import scale_points
 from faceswap_lib.faces.region import RegionChoice, open_outline_finder, region_mask
 from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace

@@ -8,13 +8,13 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.atomic_io import write_text
+from faceswap_lib.config_fields import options_from_dict, options_to_dict
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import FaceCrop
-from faceswap_lib.faces.align import CROP_SIZE, five_points, map_points, resize_matrix
+from faceswap_lib.faces.alignment import CROP_SIZE, five_points, map_points, resize_matrix
 from faceswap_lib.facesets import text_files
 from faceswap_lib.facesets.file_names import check_file_name
-from faceswap_lib.files import write_text
-from faceswap_lib.options import options_from_dict, options_to_dict
 
 MANIFEST = "manifest.jsonl"
 

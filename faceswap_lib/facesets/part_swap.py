@@ -18,9 +18,11 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
+from faceswap_lib.atomic_io import copy_whole, write_text
+from faceswap_lib.config_fields import check_range
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import Part, part_mask
-from faceswap_lib.faces.align import (
+from faceswap_lib.faces.alignment import (
     CROP_SIZE,
     EYE_DISTANCE,
     five_points,
@@ -30,16 +32,14 @@ from faceswap_lib.faces.align import (
     similarity_transform,
 )
 from faceswap_lib.faces.masks import disk
-from faceswap_lib.facesets.cutting import measure_sharpness
+from faceswap_lib.facesets.appearance import describe_looks
+from faceswap_lib.facesets.crop_writer import measure_sharpness
+from faceswap_lib.facesets.eye_masks import write_eye_masks
 from faceswap_lib.facesets.faceset import Faceset
-from faceswap_lib.facesets.looks import describe_looks
 from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, parse_object, read_lines, write_manifest
-from faceswap_lib.facesets.masking import write_eye_masks
 from faceswap_lib.facesets.removal import ORIGINS, check_places
 from faceswap_lib.facesets.workspace import Side, Workspace
-from faceswap_lib.files import copy_whole, write_text
 from faceswap_lib.media import read_image, write_image
-from faceswap_lib.options import check_range
 from faceswap_lib.progress import show_progress
 
 POINTS = {

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from faceswap_lib.faces.align import CROP_SIZE, five_points
+from faceswap_lib.faces.alignment import CROP_SIZE, five_points
 from faceswap_lib.faces.head_pose import HEAD_5, head_pose
 
 OWN_PITCH = 9.0

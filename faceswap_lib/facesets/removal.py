@@ -16,15 +16,15 @@ import numpy as np
 
 from faceswap_lib.errors import VideoError, WorkspaceError
 from faceswap_lib.faces import CROP_SIZE, eye_mask
+from faceswap_lib.facesets.exclusion import SET_ASIDE
+from faceswap_lib.facesets.extraction_log import DROPPED, LOG
 from faceswap_lib.facesets.file_names import check_file_name
 from faceswap_lib.facesets.manifest import MANIFEST, PICTURES, read_manifest
-from faceswap_lib.facesets.progress import DROPPED, LOG
-from faceswap_lib.facesets.set_aside import SET_ASIDE
 from faceswap_lib.facesets.source import SOURCE
 from faceswap_lib.facesets.text_files import MOST_IN_LINE
-from faceswap_lib.facesets.tracks import TRACKS, read_tracks
+from faceswap_lib.facesets.track_io import TRACKS, read_tracks
 from faceswap_lib.facesets.workspace import SavedFaces, Side, Workspace
-from faceswap_lib.media.stills import read_mask
+from faceswap_lib.media.images import read_mask
 
 logger = logging.getLogger(__name__)
 

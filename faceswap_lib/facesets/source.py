@@ -4,9 +4,9 @@ import pathlib
 import re
 import reprlib
 
+from faceswap_lib.atomic_io import read_json
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.text_files import check_text_file
-from faceswap_lib.files import read_json
 
 SOURCE = "source.json"
 

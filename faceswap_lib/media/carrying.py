@@ -10,10 +10,10 @@ import av
 import av.container
 from av.stream import Disposition
 
+from faceswap_lib.media.audio import CopiedTrack, EncodedTrack, first_sound, has_one_header, open_track
 from faceswap_lib.media.clock import SoundClock, VideoClock, may_jump
 from faceswap_lib.media.opening import demux, open_container
 from faceswap_lib.media.reader import first_picture_time
-from faceswap_lib.media.sound import CopiedTrack, EncodedTrack, first_sound, has_one_header, open_track
 from faceswap_lib.media.subtitles import SubtitleTrack, can_carry
 
 logger = logging.getLogger(__name__)

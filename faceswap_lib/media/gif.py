@@ -10,8 +10,8 @@ import av
 import av.filter
 import numpy as np
 
+from faceswap_lib.atomic_io import replacing
 from faceswap_lib.errors import VideoError
-from faceswap_lib.files import replacing
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import av
 import numpy as np
 
 from faceswap_lib.errors import VideoError
-from faceswap_lib.media.decoding import ONE_PICTURE_PER_PACKET, VideoDecoder
-from faceswap_lib.media.pixels import RgbConverter
+from faceswap_lib.media.color_conversion import RgbConverter
+from faceswap_lib.media.decoder import ONE_PICTURE_PER_PACKET, VideoDecoder
 
 logger = logging.getLogger(__name__)
 

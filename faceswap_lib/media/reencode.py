@@ -4,8 +4,8 @@ import pathlib
 
 import cv2
 
-from faceswap_lib.media.info import probe_video
 from faceswap_lib.media.reader import read_frames
+from faceswap_lib.media.video_info import probe_video
 from faceswap_lib.media.writer import VideoWriter
 
 

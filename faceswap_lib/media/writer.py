@@ -10,11 +10,11 @@ import av
 import numpy as np
 from typing_extensions import Self
 
+from faceswap_lib.atomic_io import replacing
 from faceswap_lib.errors import VideoError
-from faceswap_lib.files import replacing
 from faceswap_lib.media.carrying import SourceTracks
-from faceswap_lib.media.info import VideoInfo
-from faceswap_lib.media.pixels import YuvConverter
+from faceswap_lib.media.color_conversion import YuvConverter
+from faceswap_lib.media.video_info import VideoInfo
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mp4", ".mkv": "matroska"}
 

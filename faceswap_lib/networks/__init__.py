@@ -5,5 +5,5 @@ import lazy_loader
 # Configurations are read by the command line's help, which should not have to wait for Keras.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submod_attrs={"config": ["PRESETS", "NetworkConfig"], "networks": ["Networks", "build_networks"]},
+    submod_attrs={"config": ["PRESETS", "NetworkConfig"], "models": ["Networks", "build_networks"]},
 )

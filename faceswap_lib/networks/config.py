@@ -4,11 +4,11 @@ import dataclasses
 import typing
 from typing import Annotated, Literal
 
+from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.align import VIEW_COVERAGE, stored_size
+from faceswap_lib.faces.alignment import VIEW_COVERAGE, stored_size
 from faceswap_lib.faces.region import RegionChoice, settle_region
-from faceswap_lib.networks.widths import WIDTHS, Widths, reference_widths
-from faceswap_lib.options import Doc, check_range
+from faceswap_lib.networks.channels import WIDTHS, Widths, reference_widths
 
 Capacity = Literal["tiny", "lite", "standard"]
 Attention = Literal["none", "self", "dual"]

@@ -6,6 +6,7 @@ import os
 import pathlib
 import typing
 
+from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.landmarks_dlib import NETWORK_FILE as DLIB_LANDMARKS
 from faceswap_lib.faces.landmarks_dlib import find_model_file
@@ -15,7 +16,6 @@ from faceswap_lib.faces.mtcnn_weights import DIGESTS, PACKAGE
 from faceswap_lib.faces.weight_sums import sum_in_name
 from faceswap_lib.networks import vggface_files
 from faceswap_lib.networks.vggface_files import keras_homes
-from faceswap_lib.options import nearest
 
 VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 """What `keras.applications.VGG16(include_top=False)` keeps in Keras's folder once it was used."""

@@ -6,9 +6,9 @@ import pathlib
 import shutil
 import typing
 
+from faceswap_lib.atomic_io import file_digest, replacing
 from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces.weight_sums import check_sum, read_note, write_note
-from faceswap_lib.files import file_digest, replacing
 from faceswap_lib.networks.downloads import describe_trouble, download
 from faceswap_lib.networks.weights_catalog import WeightsFile
 

@@ -3,7 +3,7 @@
 from faceswap_lib.pipeline.converting import Conversion, convert
 from faceswap_lib.pipeline.extracting import extract
 from faceswap_lib.pipeline.frame_swapper import FaceSwapper
-from faceswap_lib.pipeline.opening import open_swapper
+from faceswap_lib.pipeline.load_swapper import open_swapper
 from faceswap_lib.pipeline.report import RunReport
 from faceswap_lib.pipeline.running import run_all
 

@@ -6,13 +6,14 @@ import functools
 import pathlib
 
 from faceswap_lib import __version__
+from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.guard import SwapCheck, check_swap, find_wanted, worst_path
+from faceswap_lib.conversion.image_conversion import convert_stills, find_stills
 from faceswap_lib.conversion.people_count import PeopleCount
 from faceswap_lib.conversion.preflight import check_conversion, recording_path
 from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
 from faceswap_lib.conversion.still_outputs import finished_name
-from faceswap_lib.conversion.stills import convert_stills, find_stills
+from faceswap_lib.conversion.swap_check import SwapCheck, check_swap, find_wanted, worst_path
 from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, TrackConfig
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import ConsentVideo, check_statement, cover_videos, faceset_videos, record_consent
@@ -20,11 +21,10 @@ from faceswap_lib.facesets.source import read_source
 from faceswap_lib.locks import hold
 from faceswap_lib.media import probe_video
 from faceswap_lib.media.webcam import record_webcam
-from faceswap_lib.options import options_to_dict
-from faceswap_lib.pipeline.opening import LateSwapper, look_at_people, open_swapper
+from faceswap_lib.pipeline.load_swapper import LateSwapper, look_at_people, open_swapper
 from faceswap_lib.pipeline.people import PictureCounter, people_of_tracks, track_people
 from faceswap_lib.training import load_run
-from faceswap_lib.training.run_folder import learnt_videos, run_id
+from faceswap_lib.training.run_metadata import learnt_videos, run_id
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

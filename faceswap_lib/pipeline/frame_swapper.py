@@ -6,12 +6,12 @@ import numpy as np
 from typing_extensions import Self
 
 from faceswap_lib.conversion import ConvertConfig, ViewSwapper
-from faceswap_lib.conversion.composite import Compositor
-from faceswap_lib.conversion.engines import Engine
-from faceswap_lib.conversion.stages import swap_faces
+from faceswap_lib.conversion.compositor import Compositor
+from faceswap_lib.conversion.frame_pipeline import swap_faces
+from faceswap_lib.conversion.inference_backends import Engine
 from faceswap_lib.faces import Face
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.pipeline.opening import look_at_people, open_swapper
+from faceswap_lib.pipeline.load_swapper import look_at_people, open_swapper
 from faceswap_lib.training import load_run
 
 

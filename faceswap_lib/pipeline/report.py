@@ -8,7 +8,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.conversion import OutputConfig
-from faceswap_lib.conversion.stretch import Stretch
+from faceswap_lib.conversion.time_range import Stretch
 from faceswap_lib.evaluation import Page, SwapDifference, compare_videos, draw_losses
 from faceswap_lib.faces import ClipTracks
 from faceswap_lib.media import read_frames, read_image, write_side_by_side

@@ -8,7 +8,7 @@ from faceswap_lib.conversion import ConvertConfig, OutputConfig
 from faceswap_lib.conversion.certificate import check_signing_key
 from faceswap_lib.conversion.output_paths import check_no_link, check_paths
 from faceswap_lib.faces import DetectConfig, TrackConfig
-from faceswap_lib.faces.choose import check_who
+from faceswap_lib.faces.selection import check_who
 from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace
 from faceswap_lib.facesets.consent import read_consent
 from faceswap_lib.facesets.writable import check_writable
@@ -18,8 +18,8 @@ from faceswap_lib.pipeline.converting import convert
 from faceswap_lib.pipeline.extracting import extract
 from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_report
 from faceswap_lib.training import RunConfig, TrainConfig, train
-from faceswap_lib.training.reporter import PreviewCallback, StepCallback
-from faceswap_lib.training.run_folder import agree_networks
+from faceswap_lib.training.run_metadata import agree_networks
+from faceswap_lib.training.training_logger import PreviewCallback, StepCallback
 from faceswap_lib.training.warm_start import agree_with, find_run
 
 logger = logging.getLogger(__name__)

@@ -7,14 +7,14 @@ nothing is kept open. Figures are plain matplotlib, so `.savefig` works outside 
 from faceswap_lib.show.charts import bells, curves, shares
 from faceswap_lib.show.command import CommandLine, command
 from faceswap_lib.show.conversion import colour_clouds, draw_weight
-from faceswap_lib.show.detection import detector_scores
+from faceswap_lib.show.embed import source, video
 from faceswap_lib.show.evaluation import metric_table, worst_frames
 from faceswap_lib.show.faces import averages, colour_map, corner, draw_boxes, landmarks, paint, pyramid
 from faceswap_lib.show.loss_board import LossBoard, losses
 from faceswap_lib.show.networks import channels, heat, ladder, numbers
-from faceswap_lib.show.on_page import source, video
 from faceswap_lib.show.pictures import Picture, draw_face, pictures
 from faceswap_lib.show.provenance import credentials
+from faceswap_lib.show.roc import detector_scores
 from faceswap_lib.show.training import preview_column, previews
 
 __all__ = [

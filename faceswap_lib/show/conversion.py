@@ -6,7 +6,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.composite import Painted
+from faceswap_lib.conversion.compositor import Painted
 from faceswap_lib.show.pictures import WIDTH, Picture
 
 WEIGHT_COLOUR = (70, 200, 90)

@@ -5,10 +5,10 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.config_fields import nearest
+from faceswap_lib.evaluation.html_report import BETTER, mark_best, say_number
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report import Report
-from faceswap_lib.evaluation.report_page import BETTER, mark_best, say_number
-from faceswap_lib.options import nearest
 from faceswap_lib.show.notebook import ipython_display
 from faceswap_lib.show.pictures import Picture, pictures
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patheffects import withStroke
 
-from faceswap_lib.faces.mtcnn_stages import P_NET_WINDOW, DetectionStages
+from faceswap_lib.faces.mtcnn_trace import P_NET_WINDOW, DetectionStages
 from faceswap_lib.show.pictures import WIDTH, Picture, pictures
 
 GROUPS = {

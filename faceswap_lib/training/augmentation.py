@@ -16,7 +16,7 @@ import scipy.special
 from keras import ops
 
 from faceswap_lib import devices
-from faceswap_lib.faces.tone import face_tone
+from faceswap_lib.faces.color_normalization import face_tone
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.training.config import TrainConfig
 

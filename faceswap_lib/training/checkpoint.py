@@ -19,7 +19,7 @@ from faceswap_lib.training.checkpoint_choice import progress_of as progress_of
 from faceswap_lib.training.checkpoint_choice import read_arrays as read_arrays
 from faceswap_lib.training.checkpoint_choice import read_progress as read_progress
 from faceswap_lib.training.checkpoint_file import COUNTERS, StoredCheckpoint, write_file
-from faceswap_lib.training.guard import find_broken, new_memory
+from faceswap_lib.training.divergence import find_broken, new_memory
 
 KEPT = 2
 """How many checkpoints stay on disk."""
@@ -46,7 +46,7 @@ class TrainingState:
         trouble: The step at which something was last wrong.
         swapped: Whether the decoders have changed places.
         seconds: How long all steps so far took, over all sessions.
-        watched: What the guard remembers, see `training.guard`.
+        watched: What the guard remembers, see `training.divergence`.
     """
 
     networks: Networks

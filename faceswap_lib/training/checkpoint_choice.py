@@ -17,7 +17,7 @@ BACKUPS = "backups"
 """Folder of the backups, beside the checkpoints."""
 
 _UNFINISHED = re.compile(r"\.step-\d{8}(\.\d+)?\.partial\.npz")
-"""Temporary names of checkpoints, see `files.replacing`."""
+"""Temporary names of checkpoints, see `atomic_io.replacing`."""
 
 Shapes = typing.Mapping[str, typing.Sequence[tuple[int, ...]]]
 """The shapes of the variables of networks and optimisers, by group."""

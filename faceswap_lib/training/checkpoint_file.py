@@ -14,9 +14,9 @@ import typing
 import numpy as np
 
 from faceswap_lib.arrays import ArrayFileError, read_arrays
+from faceswap_lib.atomic_io import replacing
 from faceswap_lib.errors import InputError
-from faceswap_lib.files import replacing
-from faceswap_lib.training.guard import TRIES, new_memory
+from faceswap_lib.training.divergence import TRIES, new_memory
 
 SCHEMA = 1
 """Files without a schema and a digest are of versions before; they are read with the checks that are possible."""

@@ -4,9 +4,9 @@ import dataclasses
 import pathlib
 from typing import Annotated, Literal
 
+from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks.config import Preset
-from faceswap_lib.options import Doc, check_range
 from faceswap_lib.training.schedule import SCHEDULES, Schedule
 
 Perceptual = Literal["none", "auto", "onet", "vggface", "vggface-vgg16"]

@@ -9,8 +9,8 @@ import math
 import os
 import pathlib
 
+from faceswap_lib.atomic_io import write_text
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.files import write_text
 from faceswap_lib.limits import TEXT_BYTES
 
 logger = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ import typing
 from faceswap_lib.errors import TrainingError
 from faceswap_lib.signals import Stop
 from faceswap_lib.training.checkpoint import TrainingState, broken_weights
-from faceswap_lib.training.guard import Guard, find_broken
-from faceswap_lib.training.keeper import Keeper
+from faceswap_lib.training.checkpoint_manager import Keeper
+from faceswap_lib.training.divergence import Guard, find_broken
 from faceswap_lib.training.preview import Preview
-from faceswap_lib.training.reporter import Reporter
-from faceswap_lib.training.steps import Stepper
+from faceswap_lib.training.train_step import Stepper
+from faceswap_lib.training.training_logger import Reporter
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

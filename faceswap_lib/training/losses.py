@@ -1,4 +1,4 @@
-"""The losses, each a pure function of pictures, masks or scores; `training/objective.py` puts them together.
+"""The losses, each a pure function of pictures, masks or scores; `training/loss_model.py` puts them together.
 
 Pictures are (B, R, R, 3) in [-1, 1], masks (B, R, R, 1) in [0, 1]. Everything that rewards likeness looks almost only
 inside the face: networks that must also remember two backgrounds have no room left for expressions.

@@ -8,8 +8,8 @@ import numpy as np
 
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import Networks
-from faceswap_lib.networks.views import to_network, to_pixels
-from faceswap_lib.training.guard import say_dead
+from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.training.divergence import say_dead
 
 HEADER = 18
 """Height of the captions in pixels."""

@@ -5,8 +5,8 @@ import pathlib
 import re
 from typing import Annotated, Literal, get_args
 
+from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
-from faceswap_lib.options import Doc, check_range
 
 Xla = Literal["auto", "on", "off"]
 """Whether XLA compiles the steps."""

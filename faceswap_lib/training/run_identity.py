@@ -7,13 +7,13 @@ import json
 import pathlib
 import re
 
+from faceswap_lib.atomic_io import file_digest
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.facesets.kept_note import EARLIER, digest_ends, rename_earlier
+from faceswap_lib.facesets.backup_note import EARLIER, digest_ends, rename_earlier
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
 from faceswap_lib.facesets.source import read_source
-from faceswap_lib.files import file_digest
 from faceswap_lib.training.checkpoint import list_checkpoints
-from faceswap_lib.training.run_folder import CONFIG, digest_records, read_config, run_id
+from faceswap_lib.training.run_metadata import CONFIG, digest_records, read_config, run_id
 
 HISTORY = "history.jsonl"
 

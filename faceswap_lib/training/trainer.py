@@ -11,27 +11,27 @@ import pathlib
 import time
 import typing
 
+from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import Faceset, FacesetArrays, Workspace
 from faceswap_lib.locks import Lock, hold
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
 from faceswap_lib.networks.config import Preset
-from faceswap_lib.options import nearest
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training.augmentation import DeviceFaces, to_device
 from faceswap_lib.training.backends import distribute
 from faceswap_lib.training.checkpoint import TrainingState, load_averaged, read_checkpoint, write_checkpoint
-from faceswap_lib.training.concerns import COMPARED, find_concerns
+from faceswap_lib.training.checkpoint_manager import Keeper
 from faceswap_lib.training.config import TRAINING_PRESETS, TrainConfig
-from faceswap_lib.training.keeper import Keeper
+from faceswap_lib.training.dataset_checks import COMPARED, find_concerns
 from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.memory_budget import check_memory
-from faceswap_lib.training.mirror import Mirror
 from faceswap_lib.training.preview import Preview
-from faceswap_lib.training.reporter import PreviewCallback, Reporter, StepCallback
+from faceswap_lib.training.remote_sync import Mirror
 from faceswap_lib.training.run_config import RunConfig, parse_duration
-from faceswap_lib.training.run_folder import CONFIG, agree_networks, stored_networks, stored_training, write_config
-from faceswap_lib.training.steps import Stepper, build_state
+from faceswap_lib.training.run_metadata import CONFIG, agree_networks, stored_networks, stored_training, write_config
+from faceswap_lib.training.train_step import Stepper, build_state
+from faceswap_lib.training.training_logger import PreviewCallback, Reporter, StepCallback
 from faceswap_lib.training.warm_start import agree_with, check_begun_from, find_run, warm_start
 
 logger = logging.getLogger(__name__)

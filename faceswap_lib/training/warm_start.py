@@ -13,7 +13,7 @@ from faceswap_lib.errors import CheckpointError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training.checkpoint import TrainingState, load_averaged
-from faceswap_lib.training.run_folder import (
+from faceswap_lib.training.run_metadata import (
     CONFIG,
     INIT_FROM,
     learnt_videos,

@@ -9,8 +9,8 @@ import numpy as np
 
 from faceswap_lib.show.notebook import in_notebook
 from faceswap_lib.training.run_config import say_duration
-from faceswap_lib.widgets.clicks import answer_clicks
 from faceswap_lib.widgets.dashboard_page import DashboardPage, find_lack
+from faceswap_lib.widgets.kernel_events import answer_clicks
 
 logger = logging.getLogger(__name__)
 

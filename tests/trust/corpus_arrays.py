@@ -57,7 +57,7 @@ def arrays_of_tracks() -> dict[str, np.ndarray]:
     """The arrays of `make_tracks`, as they are stored."""
     import tempfile
 
-    from faceswap_lib.facesets.tracks import write_tracks
+    from faceswap_lib.facesets.track_io import write_tracks
 
     with tempfile.TemporaryDirectory() as folder:
         write_tracks(pathlib.Path(folder), make_tracks())

@@ -24,7 +24,7 @@ def make_report(number: int = 0):
     """A report of three frames."""
     from faceswap_lib.evaluation.metrics import METRICS
     from faceswap_lib.evaluation.report import Report
-    from faceswap_lib.evaluation.summary import summarise
+    from faceswap_lib.evaluation.score import summarise
 
     values = {name: 0.5 + 0.1 * number for name in METRICS} | {"flicker": None}
     return Report(

@@ -17,8 +17,8 @@ def cases(name: str) -> list[Case]:
 
 def make_config() -> dict:
     """As a training writes it."""
+    from faceswap_lib.config_fields import options_to_dict
     from faceswap_lib.networks import NetworkConfig
-    from faceswap_lib.options import options_to_dict
     from faceswap_lib.training import TrainConfig
 
     return {

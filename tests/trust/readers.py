@@ -47,7 +47,7 @@ def read_manifest(folder: pathlib.Path) -> object:
 
 
 def prepare_source(folder: pathlib.Path) -> None:
-    from faceswap_lib.files import write_json
+    from faceswap_lib.atomic_io import write_json
 
     write_json(folder / "face_src" / "source.json", {"video": "anna.mp4", "sha256": "ab" * 32, "extract": {"every": 1}})
 
@@ -62,7 +62,7 @@ def read_source(folder: pathlib.Path) -> object:
 
 
 def prepare_log(folder: pathlib.Path) -> None:
-    from faceswap_lib.facesets.progress import DroppedFace, ExtractionLog
+    from faceswap_lib.facesets.extraction_log import DroppedFace, ExtractionLog
     from tests.test_hostile_manifests import make_record
 
     (folder / "face_src").mkdir(exist_ok=True)
@@ -75,13 +75,13 @@ def prepare_log(folder: pathlib.Path) -> None:
 def read_log(folder: pathlib.Path) -> object:
     import dataclasses
 
-    from faceswap_lib.facesets.progress import ExtractionLog
+    from faceswap_lib.facesets.extraction_log import ExtractionLog
 
     return [dataclasses.asdict(outcome) for outcome in ExtractionLog(folder / "face_src").outcomes]
 
 
 def prepare_tracks(folder: pathlib.Path) -> None:
-    from faceswap_lib.facesets.tracks import write_tracks
+    from faceswap_lib.facesets.track_io import write_tracks
     from tests.trust.corpus_arrays import make_tracks
 
     write_tracks(folder / "face_src", make_tracks())
@@ -90,7 +90,7 @@ def prepare_tracks(folder: pathlib.Path) -> None:
 
 
 def read_tracks(folder: pathlib.Path) -> object:
-    from faceswap_lib.facesets.tracks import read_tracks, write_tracks
+    from faceswap_lib.facesets.track_io import read_tracks, write_tracks
     from tests.trust.corpus_arrays import tell_tracks
 
     tracks = read_tracks(folder / "face_src")
@@ -121,7 +121,7 @@ def read_consent(folder: pathlib.Path) -> object:
 
 
 def prepare_kept(folder: pathlib.Path) -> None:
-    from faceswap_lib.facesets.kept_note import note_kept
+    from faceswap_lib.facesets.backup_note import note_kept
 
     for number in range(3):
         note_kept(folder, "face_src.zip", f"{number}" * 64)
@@ -129,7 +129,7 @@ def prepare_kept(folder: pathlib.Path) -> None:
 
 
 def read_kept(folder: pathlib.Path) -> object:
-    from faceswap_lib.facesets.kept_note import is_noted
+    from faceswap_lib.facesets.backup_note import is_noted
 
     return [is_noted(folder, name, "2" * 64) for name in ("face_src.zip", "a/swap.mp4", "none")]
 
@@ -159,7 +159,7 @@ def read_archive(folder: pathlib.Path) -> object:
 
 
 def prepare_config(folder: pathlib.Path) -> None:
-    from faceswap_lib.files import write_json
+    from faceswap_lib.atomic_io import write_json
     from tests.trust.corpus_run import make_config
 
     write_json(folder / "model" / "config.json", make_config())
@@ -167,10 +167,10 @@ def prepare_config(folder: pathlib.Path) -> None:
 
 def read_config(folder: pathlib.Path) -> object:
     """As training, conversion and mirror do."""
+    from faceswap_lib.config_fields import options_to_dict
     from faceswap_lib.facesets import Workspace
-    from faceswap_lib.options import options_to_dict
-    from faceswap_lib.training.run_folder import agree_networks, read_config, run_id, stored_training
     from faceswap_lib.training.run_identity import describe_run, find_other_faces, is_same_run
+    from faceswap_lib.training.run_metadata import agree_networks, read_config, run_id, stored_training
 
     run = folder / "model"
     config, networks, training = read_config(run), agree_networks(run, None), stored_training(run)
@@ -251,8 +251,8 @@ def prepare_report(folder: pathlib.Path) -> None:
 
 def read_report(folder: pathlib.Path) -> object:
     """As `faceswap compare` does, and the page of one report."""
+    from faceswap_lib.evaluation.html_report import write_comparison_page, write_report_page
     from faceswap_lib.evaluation.report import Report, check_limits
-    from faceswap_lib.evaluation.report_page import write_comparison_page, write_report_page
 
     reports = {str(number): Report.read(folder / f"{number}.json") for number in range(2)}
     write_comparison_page(reports, folder / "both.html")
@@ -276,7 +276,7 @@ def prepare_picture(folder: pathlib.Path) -> None:
 
 def read_picture(folder: pathlib.Path) -> object:
     from faceswap_lib.media import read_image, read_mask
-    from faceswap_lib.media.stills import read_picture
+    from faceswap_lib.media.images import read_picture
 
     picture = read_picture(folder / "a.png")
     assert all(note.isprintable() for note in picture.notes), picture.notes
@@ -347,7 +347,7 @@ def prepare_onnx(folder: pathlib.Path) -> None:
 
 def read_onnx(folder: pathlib.Path) -> object:
     """As the process does that the library starts to try a network."""
-    from faceswap_lib.evaluation.identity_onnx import OnnxEmbedder
+    from faceswap_lib.evaluation.onnx_embedder import OnnxEmbedder
 
     embedder = OnnxEmbedder(folder / "net.onnx", is_tried=False)
     return embedder._length

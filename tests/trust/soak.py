@@ -23,9 +23,9 @@ import typing
 import psutil
 
 from faceswap_lib.conversion import OutputConfig, convert_video
+from faceswap_lib.conversion.image_conversion import convert_stills
 from faceswap_lib.conversion.provenance import SwapFacts, verify, write_provenance
 from faceswap_lib.conversion.still_outputs import finished_name
-from faceswap_lib.conversion.stills import convert_stills
 from faceswap_lib.faces import ClipTracks, FaceTrack
 from faceswap_lib.media import VideoWriter, write_image
 from faceswap_lib.training import RunConfig

@@ -7,7 +7,7 @@ import collections
 
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import ClipTracks
-from faceswap_lib.facesets.tracks import TRACKS, read_tracks, write_tracks
+from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
 from tests.trust.corpus_arrays import make_tracks, tell_tracks
 
 

@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from faceswap_lib.conversion import pieces
-from faceswap_lib.conversion.pieces import Notes, Pieces
+from faceswap_lib.conversion import resume as pieces
+from faceswap_lib.conversion.resume import Notes, Pieces
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.training.checkpoint_choice import BACKUPS
-from faceswap_lib.training.mirror import copy_run
+from faceswap_lib.training.remote_sync import copy_run
 from tests.conftest import ROOT
 from tests.test_mirror import write_run
 from tests.trust import works

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
+from faceswap_lib.atomic_io import read_json
 from faceswap_lib.errors import CheckpointError, WorkspaceError
 from faceswap_lib.facesets import Workspace, write_manifest
 from faceswap_lib.facesets.part_swap import _check_foreign
 from faceswap_lib.facesets.removal import _read_names
-from faceswap_lib.files import read_json
 from faceswap_lib.networks.child_process import run_child
 from tests import child_functions
 from tests.test_hostile_manifests import make_record

@@ -11,8 +11,8 @@ import pytest
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import record_consent
 from faceswap_lib.facesets.consent_file import read_consent
-from faceswap_lib.pipeline.keeping import fetch_work, keep_work
-from faceswap_lib.training.mirror import Mirror
+from faceswap_lib.pipeline.backup import fetch_work, keep_work
+from faceswap_lib.training.remote_sync import Mirror
 from tests.conftest import ROOT, contents
 from tests.workspaces import make_project
 

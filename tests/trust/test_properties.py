@@ -12,35 +12,35 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from faceswap_lib.config_fields import options_from_dict, options_to_dict
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.people_count import PeopleCount, describe_people
-from faceswap_lib.conversion.pieces import Notes, Pieces
 from faceswap_lib.conversion.provenance import SwapFacts, verify, write_provenance
+from faceswap_lib.conversion.resume import Notes, Pieces
 from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.conversion.statement import describe_facts, to_plain
 from faceswap_lib.conversion.written import WrittenFiles
 from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.report import Report
-from faceswap_lib.evaluation.summary import Summary
+from faceswap_lib.evaluation.score import Summary
 from faceswap_lib.faces import ClipTracks, Face, FaceTrack
-from faceswap_lib.faces.detect import DetectConfig
-from faceswap_lib.faces.smooth import SmoothConfig
-from faceswap_lib.faces.track import TrackConfig
+from faceswap_lib.faces.detector import DetectConfig
+from faceswap_lib.faces.smoothing import SmoothConfig
+from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets import CropRecord, ExtractConfig, Workspace, read_manifest, write_manifest
+from faceswap_lib.facesets.backup_note import REMEMBERED, is_noted, note_kept
 from faceswap_lib.facesets.consent import read_consent, record_consent
 from faceswap_lib.facesets.consent_file import ConsentVideo, valid_text
-from faceswap_lib.facesets.kept_note import REMEMBERED, is_noted, note_kept
+from faceswap_lib.facesets.extraction_log import DroppedFace, ExtractionLog
 from faceswap_lib.facesets.manifest import build_record, parse_object
-from faceswap_lib.facesets.progress import DroppedFace, ExtractionLog
-from faceswap_lib.facesets.tracks import read_tracks, write_tracks
+from faceswap_lib.facesets.track_io import read_tracks, write_tracks
 from faceswap_lib.locks.lock_file import SIZE, Holder, clean_text, parse_holder
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.options import options_from_dict, options_to_dict
 from faceswap_lib.training import RunConfig, TrainConfig
 from faceswap_lib.training.checkpoint_file import COUNTERS, GROUPS, MOST, read_file, write_file
-from faceswap_lib.training.guard import new_memory
+from faceswap_lib.training.divergence import new_memory
 from faceswap_lib.training.history import HistoryWriter, read_history
 from tests.test_hostile_manifests import make_record
 from tests.trust.corpus_arrays import tell_tracks

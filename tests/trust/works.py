@@ -17,7 +17,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.stills import convert_stills
+from faceswap_lib.conversion.image_conversion import convert_stills
 from faceswap_lib.faces import ClipTracks, FaceTrack, Part
 from faceswap_lib.facesets import (
     Faceset,
@@ -39,11 +39,11 @@ from faceswap_lib.networks.weights_fetching import fetch_weights
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training import RunConfig, TrainConfig, read_history
 from faceswap_lib.training.checkpoint import progress_of, read_checkpoint
-from faceswap_lib.training.guard import new_memory
-from faceswap_lib.training.keeper import Keeper
+from faceswap_lib.training.checkpoint_manager import Keeper
+from faceswap_lib.training.divergence import new_memory
 from faceswap_lib.training.loop import Loop
-from faceswap_lib.training.reporter import Reporter
-from faceswap_lib.training.run_folder import write_config
+from faceswap_lib.training.run_metadata import write_config
+from faceswap_lib.training.training_logger import Reporter
 from tests import disturbed, test_faults_keeping
 from tests.fakes import ListedDetector, PaintSwapper
 from tests.test_part_swap import MOUTHS, face_points, write_faceset

@@ -16,7 +16,7 @@
 # disconnect by hand, `drive.flush_and_unmount()` waits until it is done.
 
 # %%
-from faceswap_lib.pipeline.keeping import keep_work
+from faceswap_lib.pipeline.backup import keep_work
 
 print(f"{WORKSPACE} -> {KEEP}\n{keep_work(Workspace(WORKSPACE), KEEP).to_text()}")
 
@@ -28,7 +28,7 @@ print(f"{WORKSPACE} -> {KEEP}\n{keep_work(Workspace(WORKSPACE), KEEP).to_text()}
 # @title Download { display-mode: "form" }
 import shutil
 
-from faceswap_lib.pipeline.keeping import list_results
+from faceswap_lib.pipeline.backup import list_results
 
 DOWNLOAD = False  # @param {type:"boolean"}
 

@@ -18,7 +18,7 @@ import numpy as np
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.training.checkpoint import TrainingState
-from faceswap_lib.training.objective import Batch, Objective
+from faceswap_lib.training.loss_model import Batch, Objective
 from faceswap_lib.training.run_config import Xla
 
 logger = logging.getLogger(__name__)

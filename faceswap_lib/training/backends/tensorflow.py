@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from faceswap_lib.training.backends.variables import Player, Programs, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
-from faceswap_lib.training.objective import Batch, Objective
+from faceswap_lib.training.loss_model import Batch, Objective
 
 
 def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> Programs:

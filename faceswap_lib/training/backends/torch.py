@@ -8,7 +8,7 @@ import torch
 
 from faceswap_lib.training.backends.variables import Programs, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
-from faceswap_lib.training.objective import Batch, Objective
+from faceswap_lib.training.loss_model import Batch, Objective
 
 
 def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> Programs:

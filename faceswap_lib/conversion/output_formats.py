@@ -1,0 +1,191 @@
+"""Where a conversion goes: H.264 or exact video, GIF, or a folder of PNG files, by the name of the output.
+
+Pictures, and folders of them, have outputs of their own: see `still_outputs`.
+"""
+
+import fractions
+import itertools
+import json
+import os
+import pathlib
+import typing
+from collections.abc import Mapping
+
+from faceswap_lib.atomic_io import replacing
+from faceswap_lib.conversion.output_paths import check_names, check_no_link, check_paths, names_made
+from faceswap_lib.conversion.replaced_folder import (
+    PICTURE,
+    clear_unfinished,
+    replace_folder,
+    replaced_folder,
+    unfinished_folder,
+)
+from faceswap_lib.conversion.resume import is_interrupted, parts_folder
+from faceswap_lib.conversion.sidecar import sidecar_path
+from faceswap_lib.conversion.written import WrittenFiles, name_some
+from faceswap_lib.errors import InputError
+from faceswap_lib.facesets.writable import check_writable
+from faceswap_lib.limits import JSON_BYTES
+from faceswap_lib.media import VideoInfo, join_videos, read_frames, write_gif, write_image
+from faceswap_lib.progress import show_progress
+
+H264_SUFFIXES = (".mp4", ".m4v", ".mov")
+EXACT_SUFFIX = ".mkv"
+GIF_SUFFIX = ".gif"
+FILE_SUFFIXES = (*H264_SUFFIXES, EXACT_SUFFIX, GIF_SUFFIX)
+
+Pieces = typing.Sequence[tuple[pathlib.Path, fractions.Fraction]]
+"""Videos in order, each with the time in seconds of its first picture."""
+
+
+def piece_suffix(out: pathlib.Path) -> str:
+    """The suffix of the videos from which an output is made; pixels are kept exactly unless it is H.264 itself.
+
+    Raises:
+        InputError: If no such output can be written.
+    """
+    if out.suffix.lower() in H264_SUFFIXES:
+        return out.suffix.lower()
+    if out.suffix.lower() in FILE_SUFFIXES or is_folder_name(out):
+        return EXACT_SUFFIX
+    raise InputError(
+        f"expected an output named {', '.join(H264_SUFFIXES)} (H.264), {EXACT_SUFFIX} (exact), {GIF_SUFFIX}, or a "
+        f"folder for PNG, got {out}"
+    )
+
+
+def is_folder_name(out: pathlib.Path) -> bool:
+    """Whether an output is a folder of PNG files: without a suffix, or there already as one, such as `frames.v2`."""
+    return out.suffix == "" or (out.suffix.lower() not in FILE_SUFFIXES and os.path.isdir(out))
+
+
+def check_outputs(
+    out: pathlib.Path,
+    mask_out: pathlib.Path | None,
+    read: Mapping[str, pathlib.Path],
+    *,
+    overwrite: bool,
+    plan: dict | None = None,
+    also: Mapping[str, pathlib.Path] | None = None,
+) -> None:
+    """Refuses outputs of a video that cannot be written or would replace what they must not; before any work.
+
+    Args:
+        out: The video, GIF or folder.
+        mask_out: The same for the mask; None for none.
+        read: Every path that is read, by what it is, as in {"the input": ...}.
+        overwrite: Replace outputs that are there already.
+        plan: Of this conversion, see `resume.Pieces`; outputs that it has finished before it was stopped are no others.
+        also: What else will be written, by what it is.
+
+    Raises:
+        InputError: With what to do.
+    """
+    outs = {"picture": out} | ({"mask": mask_out} if mask_out is not None else {})
+    labels = {"picture": "the output", "mask": "the mask"}
+    for path in outs.values():
+        suffix = piece_suffix(path)
+        check_names(path.parent, [*names_made(path), *(hidden.name for hidden in _hidden(path)), f"o{suffix}"])
+    hidden = {f"{path.name}, made for {labels[kind]}": path for kind, each in outs.items() for path in _hidden(each)}
+    written = {labels[kind]: path for kind, path in outs.items()} | dict(also or {})
+    check_paths(written | hidden, read)
+    for label, path in (written | hidden).items():
+        check_no_link(path, label)
+    for kind, path in outs.items():
+        _check_present(path, overwrite or is_interrupted(out, kind, path, plan))
+        _check_sidecar(sidecar_path(path))
+        check_writable(path.parent)
+
+
+def _hidden(out: pathlib.Path) -> list[pathlib.Path]:
+    """What a conversion makes beside an output before and while it is written; not what is never more than a name."""
+    temporary = out.with_name(f".{out.stem}.partial{out.suffix}")
+    folders = [parts_folder(out), out.with_name(f".{out.name}.faces")]
+    if is_folder_name(out):
+        return [*folders, unfinished_folder(out), replaced_folder(out), sidecar_path(out)]
+    return [*folders, temporary, sidecar_path(out)]
+
+
+def _check_present(out: pathlib.Path, may_replace: bool) -> None:
+    """Refuses to replace what is there, unless that is wanted and it is of the same kind; of folders only our own."""
+    if not is_folder_name(out):
+        if os.path.isdir(out):
+            raise InputError(f"{out} is a folder; name the file to write")
+        if os.path.lexists(out) and not (out.is_file() and may_replace):
+            raise InputError(f"{out} is already there; pass --overwrite or name another file")
+        return
+    if os.path.lexists(out) and not out.is_dir():
+        raise InputError(f"{out} is no folder; name a folder for PNG files, or a video with its suffix")
+    clear_unfinished(out)
+    if out.is_dir() and any(out.iterdir()):
+        if not may_replace:
+            raise InputError(f"{out} is already there; pass --overwrite or name another folder")
+        if foreign := WrittenFiles(out).foreign():
+            raise InputError(
+                f"{out} holds {name_some(foreign)}, which no conversion wrote, or which was changed since; it is not "
+                "replaced: name another folder, or move it elsewhere"
+            )
+
+
+def _check_sidecar(path: pathlib.Path) -> None:
+    """Refuses to replace a file that has the name of a sidecar and is none."""
+    if not os.path.lexists(path):
+        return
+    try:
+        is_ours = path.is_file() and path.stat().st_size <= JSON_BYTES.value
+        found = json.loads(path.read_bytes()) if is_ours else None
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not {"schema", "facts"} <= found.keys():
+        raise InputError(f"{path} is there already and was not written by a conversion; move it elsewhere")
+
+
+def write_output(
+    out: pathlib.Path,
+    pieces: Pieces,
+    info: VideoInfo,
+    *,
+    with_sound: bool,
+    start: float = 0.0,
+    stop: float | None = None,
+    times: typing.Sequence[float] | None = None,
+    length: float | None = None,
+    finish: typing.Callable[[pathlib.Path], None] | None = None,
+    progress: bool = False,
+) -> None:
+    """Makes the output from its pieces; it appears only when it is whole.
+
+    Args:
+        out: The file or folder.
+        pieces: Made with `piece_suffix`.
+        info: The video they were made from.
+        with_sound: Whether to take its sound, where the output can have one.
+        start: Seconds of the input at which the output begins.
+        stop: Seconds at which it ends; None for the input's end.
+        times: When each frame is shown, in seconds; None for an even rate.
+        length: Seconds from the first frame to the end of the last; None for a period after it.
+        finish: Called with the finished file or folder before it gets its name.
+        progress: Show a progress bar.
+    """
+    suffix = out.suffix.lower()
+    finish = finish or (lambda path: None)
+    if suffix in (*H264_SUFFIXES, EXACT_SUFFIX):
+        audio = info.path if with_sound else None
+        with replacing(out) as unfinished:
+            join_videos(pieces, unfinished, audio_from=audio, audio_start=start, audio_stop=stop, length=length)
+            finish(unfinished)
+        return
+    frames = itertools.chain.from_iterable(read_frames(path) for path, _ in pieces)
+    frames = show_progress(frames, "write", disable=not progress)
+    if suffix == GIF_SUFFIX:
+        with replacing(out) as unfinished:
+            write_gif(frames, unfinished, fps=info.fps, times=times, length=length)
+            finish(unfinished)
+        return
+    clear_unfinished(out)
+    unfinished = unfinished_folder(out)
+    for index, frame in enumerate(frames):
+        write_image(unfinished / PICTURE.format(index), frame)
+    WrittenFiles(unfinished).write()
+    finish(unfinished)
+    replace_folder(unfinished, out)

@@ -1,0 +1,214 @@
+"""A conversion kept in pieces until it is whole, so that it goes on where it was killed.
+
+The pieces lie in a hidden folder beside the output: `plan.json` says what they are pieces of; each has its pictures as
+a video, its mask as another where one is wanted, and, written last, `NNNNNN.npz` with what is known about it and what
+the next one needs to go on. Another input, run or option makes another plan, and the old pieces are thrown away.
+"""
+
+import dataclasses
+import logging
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from faceswap_lib.arrays import ArrayFileError, read_arrays
+from faceswap_lib.atomic_io import read_json, replacing, write_json
+from faceswap_lib.conversion.sidecar import content_digest
+from faceswap_lib.conversion.written import name_some
+from faceswap_lib.errors import InputError, WorkspaceError
+
+logger = logging.getLogger(__name__)
+
+LENGTH = 240
+"""Frames of a piece: as often as the encoder begins anew anyhow, so that pieces cost next to nothing."""
+
+PLAN = "plan.json"
+
+OUTPUTS = "outputs.json"
+"""Digests of the outputs that were made of the pieces and may have got their names."""
+
+_OURS = re.compile(
+    r"plan\.json|outputs\.json|tracks\.npz|\d{6}\.npz|(picture|mask)-\d{6}\.\w+"
+    r"|\.(plan|outputs)\.partial\.json|\.(tracks|\d{6})\.partial\.npz|\.(picture|mask)-\d{6}\.partial\.\w+"
+)
+"""Names of the files that are written here, the temporary ones too."""
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Notes:
+    """What is known about a stretch of a conversion.
+
+    Attributes:
+        frames: How many it has.
+        swapped: How many of them show a new face.
+        masks: Mean attention mask of every new face, 0 to 1.
+        samples: Faces before and after, as aligned crops (2, S, S, 3) uint8 RGB, of a few frames.
+        points: Their five landmarks, (5, 2) x, y in pixels of the crop.
+        seconds: When each of them is shown, from the first picture of the file.
+        state: What colours were like at its end; see `Compositor.state`.
+    """
+
+    frames: int = 0
+    swapped: int = 0
+    masks: list[float] = dataclasses.field(default_factory=list)
+    samples: list[np.ndarray] = dataclasses.field(default_factory=list)
+    points: list[np.ndarray] = dataclasses.field(default_factory=list)
+    seconds: list[float] = dataclasses.field(default_factory=list)
+    state: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def add(self, other: "Notes") -> None:
+        """Appends what is known about the stretch that follows."""
+        self.frames += other.frames
+        self.swapped += other.swapped
+        self.masks += other.masks
+        self.samples += other.samples
+        self.points += other.points
+        self.seconds += other.seconds
+        self.state = other.state
+
+
+class Pieces:
+    """The pieces of one output; a context manager.
+
+    After an error they stay for the next call, unless that could not tell whose they are, or none was finished and the
+    input was to blame.
+
+    Attributes:
+        folder: Where they lie.
+        done: What is known about the finished ones, in order.
+    """
+
+    def __init__(self, out: pathlib.Path, plan: dict | None):
+        """Takes up the pieces of the same plan, or begins anew.
+
+        Args:
+            out: The output.
+            plan: Plain JSON that tells this conversion from all others; None keeps nothing for another time.
+        """
+        self.folder = parts_folder(out)
+        self._is_kept = plan is not None
+        if not _has_plan(self.folder, plan):
+            self.remove()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / PLAN, plan or {})
+        self.done: list[Notes] = []
+        present = set(os.listdir(self.folder))
+        while (notes := self._read(len(self.done), present)) is not None:
+            self.done.append(notes)
+
+    def __enter__(self) -> "Pieces":
+        return self
+
+    def __exit__(self, error_type: type | None, error: BaseException | None, traceback: object) -> None:
+        would_fail_again = isinstance(error, InputError) and not self.done  # a full disk fails as VideoError, too
+        if error is not None and (not self._is_kept or would_fail_again):
+            self.remove()
+
+    @property
+    def frames(self) -> int:
+        """Frames that are finished."""
+        return sum(notes.frames for notes in self.done)
+
+    def path(self, kind: str, number: int, suffix: str) -> pathlib.Path:
+        """Where the video of a piece lies; `kind` is "picture" or "mask"."""
+        return self.folder / f"{kind}-{number:06d}{suffix}"
+
+    def finish(self, notes: Notes) -> None:
+        """Declares the next piece finished; its videos are there."""
+        with replacing(self._notes_path(len(self.done))) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                frames=notes.frames,
+                swapped=notes.swapped,
+                masks=np.array(notes.masks, np.float64),
+                samples=np.array(notes.samples, np.uint8),
+                points=np.array(notes.points, np.float64),
+                seconds=np.array(notes.seconds, np.float64),
+                **{f"state/{name}": array for name, array in notes.state.items()},
+            )
+        self.done.append(dataclasses.replace(notes))
+
+    def note_output(self, kind: str, finished: pathlib.Path) -> None:
+        """Notes a whole output right before it gets its name, so that the next call knows it as this one's."""
+        path = self.folder / OUTPUTS
+        known = read_json(path) if path.is_file() else {}
+        write_json(path, known | {kind: content_digest(finished)})
+
+    def has_output(self, kind: str, path: pathlib.Path) -> bool:
+        """Whether an output was made of these pieces and is there, as it was made."""
+        return _is_noted(self.folder, kind, path)
+
+    def remove(self) -> None:
+        """Removes all pieces; what else lies in their folder stays, and is named."""
+        if not self.folder.is_dir():
+            return
+        (self.folder / PLAN).unlink(missing_ok=True)  # first: what a kill leaves is then nobody's
+        others = []
+        for path in sorted(self.folder.iterdir()):
+            if _OURS.fullmatch(path.name) and not path.is_dir():
+                path.unlink()
+            else:
+                others.append(path)
+        if others:
+            logger.warning("%s stays: it holds %s, which no conversion wrote", self.folder, name_some(others))
+        else:
+            self.folder.rmdir()
+
+    def _notes_path(self, number: int) -> pathlib.Path:
+        return self.folder / f"{number:06d}.npz"
+
+    def _read(self, number: int, present: set[str]) -> Notes | None:
+        """Reads what is known about a piece; None if it is not whole, which is said where it should be."""
+        path = self._notes_path(number)
+        if path.name not in present:
+            return None
+        try:
+            arrays = read_arrays(path)
+            if not any(name.startswith(f"picture-{number:06d}.") for name in present):
+                raise ArrayFileError("its pictures are missing")
+            return Notes(
+                frames=int(arrays["frames"]),
+                swapped=int(arrays["swapped"]),
+                masks=arrays["masks"].tolist(),
+                samples=list(arrays["samples"]),
+                points=list(arrays["points"]),
+                seconds=arrays["seconds"].tolist(),
+                state={name.removeprefix("state/"): each for name, each in arrays.items() if name.startswith("state/")},
+            )
+        except (ArrayFileError, KeyError, TypeError, ValueError) as error:
+            logger.warning("%s is damaged (%s): the conversion goes on before it", path, error)
+            return None
+
+
+def parts_folder(out: pathlib.Path) -> pathlib.Path:
+    """Where the pieces of an output lie."""
+    return out.with_name(f".{out.name}.parts")
+
+
+def is_interrupted(out: pathlib.Path, kind: str, path: pathlib.Path, plan: dict | None = None) -> bool:
+    """Whether an output that is there was made by a conversion which was stopped before it had made all of them.
+
+    Args:
+        out: The output beside which the pieces lie.
+        kind: "picture" or "mask".
+        path: The output that is there.
+        plan: Of the conversion that asks; None if that is not known yet.
+    """
+    folder = parts_folder(out)
+    return (plan is None or _has_plan(folder, plan)) and _is_noted(folder, kind, path)
+
+
+def _has_plan(folder: pathlib.Path, plan: dict | None) -> bool:
+    try:
+        return plan is not None and read_json(folder / PLAN) == plan
+    except WorkspaceError:  # none there, or cut off while it was written
+        return False
+
+
+def _is_noted(folder: pathlib.Path, kind: str, path: pathlib.Path) -> bool:
+    try:
+        return path.exists() and read_json(folder / OUTPUTS).get(kind) == content_digest(path)
+    except WorkspaceError:  # none there
+        return False

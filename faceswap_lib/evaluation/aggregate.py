@@ -1,0 +1,148 @@
+"""From what was measured frame by frame to the numbers of a report."""
+
+import dataclasses
+
+import numpy as np
+
+from faceswap_lib.evaluation import landmark_metrics as points
+from faceswap_lib.evaluation import temporal_metrics as motion
+from faceswap_lib.evaluation.frame_metrics import SIDES, Measurer, mean_of_known
+from faceswap_lib.evaluation.metrics import METRICS
+from faceswap_lib.evaluation.retrieval import cosine_similarity, embedding_change, retrieval_rate
+from faceswap_lib.evaluation.verdict import LEAST
+
+BROKEN_DOWN = ("landmark_error", "expression_error", "sharpness", "face_score", "coverage")
+"""Metrics given for classes of frames."""
+
+MEDIANS = ("background", "sharpness", "seam", "eyes_likeness", "mouth_likeness", "skin_likeness")
+"""Metrics of which the median over the frames is reported; of the others it is the mean."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class People:
+    """What the two people's own videos give.
+
+    Attributes:
+        original: (D,) the original person's average.
+        wanted: (D,) the wanted person's average.
+        before: Mean distance of the original's faces to `wanted`.
+        within: Mean distance of the wanted person's faces to `wanted`.
+        same_person: The network's own line between one person and two.
+        others: (M, D) averages of further people; with the two they are the gallery of ID retrieval.
+    """
+
+    original: np.ndarray
+    wanted: np.ndarray
+    before: float
+    within: float
+    same_person: float
+    others: np.ndarray
+
+
+def collect_values(
+    measurer: Measurer, people: People | None, likeness_ends: dict[str, float] | None = None
+) -> dict[str, float | None]:
+    """Makes one number of each metric.
+
+    Args:
+        measurer: Has seen all frames.
+        people: What the inputs give; None leaves out what a recognition network says.
+        likeness_ends: `likeness_before` and `likeness_within`, what the two people's own faces give; empty where it was
+            not measured.
+
+    Returns:
+        By name, in the order of `METRICS`; None where no frame gave a number.
+    """
+    values: dict[str, float] = {}
+    for name, numbers in measurer.series.items():
+        known = np.array(numbers)[np.isfinite(numbers)]
+        if len(known):
+            values[name] = float(np.median(known) if name in MEDIANS else known.mean())
+    values |= _measure_motion(measurer)
+    values |= _measure_likeness(measurer) | (likeness_ends or {})
+    found = [embedding for embedding in measurer.embeddings if embedding is not None]
+    if people is not None and found:
+        values |= _measure_identity(np.array(found), people)
+        changes = [embedding_change(side) for side in (measurer.own_embeddings, measurer.embeddings)]
+        values["identity_steadiness"] = changes[1] / changes[0]
+    return {name: values[name] if np.isfinite(values.get(name, np.nan)) else None for name in METRICS}
+
+
+def _measure_motion(measurer: Measurer) -> dict[str, float]:
+    original, swapped = (np.array(measurer.paths[side]) for side in SIDES)
+    unit = float(np.nanmean(np.linalg.norm(original[:, 0] - original[:, 1], axis=1)))
+    jitters = [motion.jitter(path, unit) for path in (original, swapped)]
+    flickers = [mean_of_known(np.array(measurer.series[f"flicker_{side}"])) for side in SIDES]
+    expressions = {side: np.array(measurer.expressions[side]) for side in SIDES}
+    return {
+        "jitter": jitters[1] / jitters[0],
+        "flicker": flickers[1] / flickers[0],
+        "expression_agreement": points.expression_agreement(expressions["swapped"], expressions["original"]),
+        "motion_agreement": _measure_motion_agreement(measurer),
+    }
+
+
+def _measure_motion_agreement(measurer: Measurer) -> float:
+    new, old = (np.array(measurer.views[side]) for side in ("swapped", "original"))
+    return motion.motion_agreement(new, old) if len(new) else float("nan")
+
+
+def _measure_likeness(measurer: Measurer) -> dict[str, float]:
+    """In how many frames no region fails, and which person explains the faces better."""
+    regions = np.array([measurer.series[name] for name in LEAST]).T
+    regions = regions[np.isfinite(regions).all(axis=1)]
+    wanted, original = (np.array(measurer.series[f"likeness_to_{who}"]) for who in ("wanted", "original"))
+    both = np.isfinite(wanted) & np.isfinite(original)
+    values = {}
+    if len(regions):
+        values["plausible"] = 100 * float((regions >= list(LEAST.values())).all(axis=1).mean())
+    if both.any():
+        values["likeness_margin"] = float((wanted - original)[both].mean())
+        values["more_like_wanted"] = 100 * float((wanted > original)[both].mean())
+    return values
+
+
+def _measure_identity(embeddings: np.ndarray, people: People) -> dict[str, float]:
+    to_wanted, to_original = (
+        np.linalg.norm(embeddings - person, axis=1) for person in (people.wanted, people.original)
+    )
+    return {
+        "to_wanted": float(to_wanted.mean()),
+        "to_original": float(to_original.mean()),
+        "margin": float((to_original - to_wanted).mean()),
+        "flipped": 100 * float((to_wanted < to_original).mean()),
+        "same_person": 100 * float((to_wanted < people.same_person).mean()),
+        "before": people.before,
+        "within": people.within,
+        "id_retrieval": retrieval_rate(embeddings, np.stack([people.wanted, people.original, *people.others]), 0),
+        "id_similarity": float(cosine_similarity(embeddings, people.wanted[None]).mean()),
+    }
+
+
+def break_down(measurer: Measurer) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Means of the metrics over frames of like heads and like light."""
+    classes = {
+        "yaw": (measurer.series["yaw"], ((-90, -15, "turned left"), (-15, 15, "frontal"), (15, 90, "turned right"))),
+        "brightness": (measurer.series["brightness"], ((0, 85, "dark"), (85, 170, "medium"), (170, 256, "bright"))),
+    }
+    table: dict[str, dict[str, dict[str, float | None]]] = {}
+    for name, (numbers, bounds) in classes.items():
+        table[name] = {}
+        for low, high, label in bounds:
+            chosen = (np.array(numbers) >= low) & (np.array(numbers) < high)
+            if chosen.any():
+                means = {column: mean_of_known(np.array(measurer.series[column])[chosen]) for column in BROKEN_DOWN}
+                row = {column: mean if np.isfinite(mean) else None for column, mean in means.items()}
+                table[name][label] = {"frames": float(chosen.sum())} | row
+    return table
+
+
+def collect_series(measurer: Measurer, people: People | None) -> dict[str, np.ndarray]:
+    """One number per frame of everything that has one; NaN where there is none."""
+    series = {name: np.array(numbers) for name, numbers in measurer.series.items()}
+    if people is not None:
+        for name, person in (("to_wanted", people.wanted), ("to_original", people.original)):
+            series[name] = np.array(
+                [np.nan if e is None else float(np.linalg.norm(e - person)) for e in measurer.embeddings]
+            )
+    return series

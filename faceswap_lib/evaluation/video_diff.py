@@ -1,0 +1,83 @@
+"""What a conversion changed: how much the face differs from the input's, and that nothing else does."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from faceswap_lib.evaluation.blend_metrics import label_area
+from faceswap_lib.faces import ClipTracks, crop_from_frame
+from faceswap_lib.faces.alignment import CROP_SIZE, map_points
+from faceswap_lib.media import read_frames
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SwapDifference:
+    """How a converted video differs from its input.
+
+    Attributes:
+        frames: Frames compared; those without a face are not.
+        background_psnr: Peak signal-to-noise ratio outside the faces' crops in dB (data range 255), median over
+            frames; what is lost there is lost to the video codec. None when no frame has anything outside.
+        face_change: Mean absolute difference inside the central half of the crops, 0 to 255; near 0 means that nothing
+            was swapped.
+    """
+
+    frames: int
+    background_psnr: float | None
+    face_change: float
+
+
+def compare_videos(
+    original: pathlib.Path, converted: pathlib.Path, tracks: ClipTracks, every: int = 5, *, start: int = 0
+) -> SwapDifference:
+    """Compares a converted video with its input.
+
+    Args:
+        original: The input.
+        converted: The output, of the same size; it ends with the input or before.
+        tracks: The faces swapped, by frames of the input.
+        every: Compare every n-th frame.
+        start: Index of the input's frame that is the output's first.
+
+    Returns:
+        The differences.
+
+    Raises:
+        ValueError: If no compared frame has a face, or the output is longer than the input.
+    """
+    psnrs, changes, frames = [], [], 0
+    tracked = tracks.faces[start:]
+    if not any(tracked[::every]):
+        every = 1  # a face that is seen for moments only
+    originals = iter(zip(read_frames(original, start=start, step=every), tracked[::every], strict=True))
+    for after in read_frames(converted, step=every):
+        before, faces = next(originals, (None, None))
+        if before is None:
+            raise ValueError(f"expected a video that ends with {original} or before, got a longer one: {converted}")
+        if not faces:
+            continue
+        frames += 1
+        difference = before.astype(np.float32) - after
+        masks = [_distance_masks(before.shape, crop_from_frame(face)) for face in faces.values()]
+        far = np.all([far for far, _ in masks], axis=0) & ~label_area(*before.shape[1::-1])
+        near = np.any([near for _, near in masks], axis=0)
+        changes.append(float(np.abs(difference[near]).mean()))
+        if far.any():
+            psnrs.append(10 * np.log10(255**2 / max(float(np.square(difference[far]).mean()), 1e-9)))
+    if not changes:
+        raise ValueError(f"expected a face in some compared frame, got none in {len(tracked[::every])}")
+    return SwapDifference(
+        frames=frames,
+        background_psnr=float(np.median(psnrs)) if psnrs else None,
+        face_change=float(np.mean(changes)),
+    )
+
+
+def _distance_masks(shape: tuple[int, ...], crop_from_frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) bool masks: outside the crop, and in its central half."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    points = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float64)
+    from_centre = np.abs(map_points(crop_from_frame, points) - (CROP_SIZE - 1) / 2).max(axis=1)
+    from_centre = from_centre.reshape(shape[:2])
+    return from_centre > CROP_SIZE / 2, from_centre < CROP_SIZE / 4

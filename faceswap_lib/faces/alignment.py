@@ -1,0 +1,175 @@
+"""Turning a face upright: five points, one similarity transform, a crop in which eyes and mouth are always in place.
+
+Convention: pixel (x, y) covers the square from x - 0.5 to x + 0.5, so a picture of side S spans -0.5 to S - 0.5.
+A matrix `b_from_a` is (2, 3) and takes x, y of `a` to x, y of `b`.
+
+Two squares share one centre and one direction. The *crop* (256 pixels, what a faceset stores) has margin for the
+rotations and shifts of the augmentation. The *view* is its central part, by default forehead to chin: what
+the networks read and write, in training and in conversion alike.
+"""
+
+import cv2
+import numpy as np
+
+from faceswap_lib.faces.types import Face, FaceCrop
+
+CROP_SIZE = 256
+"""Side of a stored crop in pixels."""
+
+VIEW_COVERAGE = 0.8
+"""Side of the networks' view as a share of the crop's side, unless a run was made with another one."""
+
+EYE_DISTANCE = 0.272
+"""Distance between the eyes in the crop as a share of its side."""
+
+VIEW_CENTRE_BELOW_EYES = 0.40
+"""How far below the eye line the centre of crop and view lies, in eye distances."""
+
+MEAN_FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.56], [-0.39, 1.12], [0.39, 1.12]])
+"""(5, 2) x, y of an average frontal face in eye distances, origin between the eyes."""
+
+
+def template_points(size: int) -> np.ndarray:
+    """Where the five points of an average face lie in a crop.
+
+    Args:
+        size: Side of the crop in pixels.
+
+    Returns:
+        (5, 2) float64 x, y in pixels of the crop.
+    """
+    centred = MEAN_FACE - [0.0, VIEW_CENTRE_BELOW_EYES]
+    return centred * EYE_DISTANCE * size + (size - 1) / 2
+
+
+def similarity_transform(points_a: np.ndarray, points_b: np.ndarray) -> np.ndarray:
+    """Finds the rotation, uniform scale and shift that best take points of `a` onto points of `b`.
+
+    Written with complex numbers, a similarity is z -> m z + t, and least squares gives m as the ratio of two sums.
+    It cannot mirror. Source: the two-dimensional case of Umeyama, "Least-squares estimation of transformation
+    parameters between two point patterns", 1991.
+
+    Args:
+        points_a: (N, 2) x, y, at least two different points.
+        points_b: (N, 2) x, y.
+
+    Returns:
+        (2, 3) float64 matrix `b_from_a`.
+
+    Raises:
+        ValueError: If the shapes differ or all points of `a` coincide.
+
+    Taught in notebooks/00_faceswap_demo.
+    """
+    if points_a.shape != points_b.shape or points_a.ndim != 2 or points_a.shape[1] != 2:
+        raise ValueError(f"expected two (N, 2) arrays of one shape, got {points_a.shape} and {points_b.shape}")
+    a = points_a[:, 0] + 1j * points_a[:, 1]
+    b = points_b[:, 0] + 1j * points_b[:, 1]
+    a_centred = a - a.mean()
+    spread = (np.abs(a_centred) ** 2).sum()
+    if spread == 0:
+        raise ValueError("expected at least two different points, got the same point several times")
+    m = (np.conj(a_centred) * (b - b.mean())).sum() / spread
+    t = b.mean() - m * a.mean()
+    return np.array([[m.real, -m.imag, t.real], [m.imag, m.real, t.imag]])
+
+
+def invert_affine(b_from_a: np.ndarray) -> np.ndarray:
+    """Turns `b_from_a` into `a_from_b`; both (2, 3)."""
+    linear = np.linalg.inv(b_from_a[:, :2])
+    return np.concatenate([linear, -linear @ b_from_a[:, 2:]], axis=1)
+
+
+def map_points(b_from_a: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Takes (N, 2) points of `a` to `b`."""
+    return points @ b_from_a[:, :2].T + b_from_a[:, 2]
+
+
+def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
+    """Takes (..., 2) points of a picture to the same picture resized by `factor`."""
+    return (points + 0.5) * factor - 0.5
+
+
+def five_points(landmarks: np.ndarray) -> np.ndarray:
+    """Reduces 68 landmarks to the five this module aligns by; five stay as they are."""
+    if len(landmarks) == 5:
+        return landmarks
+    eyes = [landmarks[36:42].mean(0), landmarks[42:48].mean(0)]
+    return np.array([*eyes, landmarks[30], landmarks[48], landmarks[54]])
+
+
+def crop_from_frame(face: Face, size: int = CROP_SIZE) -> np.ndarray:
+    """Gives the (2, 3) matrix that takes x, y of the frame to x, y of a crop of this side."""
+    return similarity_transform(five_points(face.landmarks), template_points(size))
+
+
+def stored_size(resolution: int, coverage: float) -> int:
+    """Side of a crop in which a view of side `resolution` has one pixel per pixel of the crop.
+
+    The margin is whole pixels on either side, so that the view can be cut out as it is.
+    """
+    return resolution + 2 * round((resolution / coverage - resolution) / 2)
+
+
+def view_matrix(crop_from_frame: np.ndarray, crop_size: int, view_size: int, coverage: float) -> np.ndarray:
+    """Turns a crop's matrix into the matrix of the networks' view inside that crop.
+
+    Args:
+        crop_from_frame: (2, 3) for a crop of side `crop_size`.
+        crop_size: Side of the crop in pixels.
+        view_size: Side of the view in pixels.
+        coverage: Side of the view as a share of the crop's; that of the networks that read it.
+
+    Returns:
+        (2, 3) `view_from_frame`.
+    """
+    scale = view_size / (coverage * crop_size)
+    shift = (view_size - 1) / 2 - scale * (crop_size - 1) / 2
+    return scale * crop_from_frame + np.array([[0, 0, shift], [0, 0, shift]])
+
+
+def points_in_crop(face: Face, matrix: np.ndarray) -> np.ndarray:
+    """The face's five points, (5, 2) x, y, seen through a matrix such as `crop_from_frame`."""
+    return map_points(matrix, five_points(face.landmarks))
+
+
+def resize_matrix(b_from_a: np.ndarray, factor: float) -> np.ndarray:
+    """The matrix to a picture of `b` enlarged by `factor`; pixel centres stay half a pixel inside."""
+    shift = (factor - 1) / 2
+    return factor * b_from_a + np.array([[0, 0, shift], [0, 0, shift]])
+
+
+def warp_frame(frame: np.ndarray, crop_from_frame: np.ndarray, size: int) -> np.ndarray:
+    """Cuts a square out of a frame, without the aliasing that shrinking by plain interpolation would give.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        crop_from_frame: (2, 3) for a square of side `size`.
+        size: Side of the square in pixels.
+
+    Returns:
+        (size, size, 3) uint8 RGB; what lies outside the frame repeats its border.
+    """
+    shrink = 1 / np.sqrt(np.linalg.det(crop_from_frame[:, :2]))
+    finer = max(1, int(np.ceil(shrink / 1.3)))
+    matrix = resize_matrix(crop_from_frame, finer)
+    side = finer * size
+    square = cv2.warpAffine(frame, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return square if finer == 1 else cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def align_face(frame: np.ndarray, face: Face, size: int = CROP_SIZE) -> FaceCrop:
+    """Cuts a face out of its frame, upright and in the standard place.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        face: The face, in pixels of this frame.
+        size: Side of the crop in pixels.
+
+    Returns:
+        The crop, its landmarks, and the matrix that made it.
+    """
+    matrix = crop_from_frame(face, size)
+    return FaceCrop(
+        image=warp_frame(frame, matrix, size), landmarks=points_in_crop(face, matrix), crop_from_frame=matrix
+    )

@@ -1,0 +1,180 @@
+"""Following faces through a clip: one track per person and shot, whoever comes, goes or crosses.
+
+Every open piece of a track predicts where its face is in the next frame. Faces and pieces are paired by how far the
+boxes are apart and how different the faces look (`scipy` finds the cheapest pairs). A piece ends when its face is out
+of sight for more than a few frames. At the end of a shot, pieces are joined when the later one begins about where the
+earlier one must have led and shows somebody who looks the same. Nothing is followed across a cut.
+"""
+
+import collections
+import dataclasses
+import typing
+from typing import Annotated
+
+import numpy as np
+
+from faceswap_lib.config_fields import Doc, check_range
+from faceswap_lib.faces.boxes import assign
+from faceswap_lib.faces.keyframe_detection import Sighting, look_difference
+from faceswap_lib.faces.smoothing import CoordinateFilter, SmoothConfig, smooth_faces, to_coordinates
+from faceswap_lib.faces.types import ClipTracks, Face, FaceTrack
+
+REACH = 0.6
+"""How far a face may be from its prediction, in face widths; the reach of a lost face grows."""
+
+REACH_PER_LOST_FRAME = 0.1
+LARGEST_REACH = 2.0
+
+GROWTH = 1.6
+"""How many times larger or smaller a face may have become."""
+
+LOOK_WEIGHT = 8.0
+"""What a difference of looks costs against a distance of as many face widths."""
+
+LOOK_LIMIT = 0.15
+"""Difference of looks from which a face is not the one of the frame before, though it be in its place."""
+
+SAME_LOOK = 0.06
+"""Largest difference between the most similar looks of two pieces of one track. Measured on real clips over a second:
+the same person at most 0.05 apart in any two frames, two persons at least 0.07 in the most similar ones."""
+
+LOOKS_KEPT = 15
+"""Looks remembered from either end of a piece."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrackConfig(SmoothConfig):
+    """How faces are followed and steadied, and whose."""
+
+    remember: Annotated[int, Doc("frames out of sight after which a face counts as a new one")] = 30
+    who: Annotated[str, Doc("whose face: largest, center, all, or a picture of the person (needs the dlib extra)")] = (
+        "largest"
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_range("remember", self.remember, self.bridge, 10_000)
+
+
+def follow_faces(sightings: typing.Iterable[Sighting], config: TrackConfig | None = None) -> ClipTracks:
+    """Follows every face of a clip.
+
+    Args:
+        sightings: What each frame shows, in order.
+        config: Options; `who` is not looked at here.
+
+    Returns:
+        The tracks, smoothed.
+    """
+    config = config or TrackConfig()
+    open_pieces: list[_Piece] = []
+    pieces: list[_Piece] = []
+    tracks: list[FaceTrack] = []
+    cuts: list[int] = []
+    length = 0
+    for length, sighting in enumerate(sightings, 1):
+        if sighting.is_cut:
+            cuts.append(length - 1)
+            tracks += _join(pieces, config)
+            open_pieces, pieces = [], []
+        pairs = dict(_pair(open_pieces, sighting))
+        for number, piece in enumerate(open_pieces):
+            if number in pairs:
+                piece.see(sighting.faces[pairs[number]], sighting.looks[pairs[number]])
+            else:
+                piece.lose()
+        new = set(range(len(sighting.faces))) - set(pairs.values())
+        begun = [
+            _Piece(length - 1, sighting.faces[i], sighting.looks[i], config.noise_coefficient) for i in sorted(new)
+        ]
+        pieces += begun
+        open_pieces = [piece for piece in open_pieces if piece.lost <= config.bridge] + begun
+    tracks += _join(pieces, config)
+    return ClipTracks(length=length, tracks=tuple(tracks), cuts=tuple(cuts))
+
+
+class _Piece:
+    """One face, followed for as long as it is in sight.
+
+    Args:
+        start: Index of the first frame.
+        face: The face in that frame.
+        look: What it looks like there.
+        noise_coefficient: As in `SmoothConfig`.
+    """
+
+    def __init__(self, start: int, face: Face, look: np.ndarray, noise_coefficient: float):
+        self.start, self.lost = start, 0
+        self.faces: list[Face | None] = [face]
+        self.first, self.last = face, face
+        self.first_looks = [look]
+        self.last_looks = collections.deque([look], LOOKS_KEPT)
+        self._unit = face.size
+        self._filter = CoordinateFilter(to_coordinates(face, self._unit), noise_coefficient)
+
+    @property
+    def stop(self) -> int:
+        """Index of the frame after the last one that shows the face."""
+        return self.start + len(self.faces)
+
+    def see(self, face: Face, look: np.ndarray) -> None:
+        """The next frame shows the face."""
+        self.faces += [None] * self.lost + [face]
+        self.last, self.lost = face, 0
+        if len(self.first_looks) < LOOKS_KEPT:
+            self.first_looks.append(look)
+        self.last_looks.append(look)
+        self._filter.step(to_coordinates(face, self._unit))
+
+    def lose(self) -> None:
+        """The next frame does not show it."""
+        self.lost += 1
+        self._filter.step(None)
+
+    def distance(self, face: Face, frames: int) -> float:
+        """How far a face is from this one, lost for some frames, in face widths; infinite if it is out of reach."""
+        if not 1 / GROWTH < face.size / self.last.size < GROWTH:
+            return np.inf
+        ahead = 1 + frames - self.lost  # the filter has gone on by `lost` frames already
+        boxes = [self._filter.predicted(ahead)[:4] * self._unit] + ([self.last.box_xyxy] if frames else [])
+        distance = min(_distance(box, face.box_xyxy) for box in boxes) / self.last.size
+        return distance if distance < min(LARGEST_REACH, REACH + REACH_PER_LOST_FRAME * frames) else np.inf
+
+
+def _pair(pieces: list[_Piece], sighting: Sighting) -> list[tuple[int, int]]:
+    """Pairs open pieces with the faces of the next frame."""
+
+    def cost(piece: _Piece, face: Face, look: np.ndarray) -> float:
+        difference = look_difference(piece.last_looks[-1], look)
+        return piece.distance(face, piece.lost) + LOOK_WEIGHT * difference if difference < LOOK_LIMIT else np.inf
+
+    faces = list(zip(sighting.faces, sighting.looks, strict=True))
+    costs = [[cost(piece, *face) for face in faces] for piece in pieces]
+    return assign(np.array(costs).reshape(len(pieces), len(faces)))
+
+
+def _join(pieces: list[_Piece], config: TrackConfig) -> list[FaceTrack]:
+    """Makes the tracks of one shot out of its pieces."""
+
+    def cost(earlier: _Piece, later: _Piece) -> float:
+        gap = later.start - earlier.stop
+        if not 0 <= gap <= config.remember or not np.isfinite(earlier.distance(later.first, gap)):
+            return np.inf
+        difference = min(look_difference(a, b) for a in earlier.last_looks for b in later.first_looks)
+        return difference if difference < SAME_LOOK else np.inf
+
+    costs = np.array([[cost(earlier, later) for later in pieces] for earlier in pieces])
+    followers = dict(assign(costs.reshape(len(pieces), len(pieces))))
+    tracks = []
+    for number in sorted(set(range(len(pieces))) - set(followers.values())):
+        piece = pieces[number]
+        faces = list(piece.faces)
+        while (number := followers.get(number)) is not None:
+            faces += [None] * (pieces[number].start - piece.start - len(faces)) + pieces[number].faces
+        tracks.append(FaceTrack(start=piece.start, faces=tuple(smooth_faces(faces, config))))
+    return tracks
+
+
+def _distance(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
+    """Distance of the centres of two boxes in pixels."""
+    return float(np.hypot(*(a_xyxy[:2] + a_xyxy[2:] - b_xyxy[:2] - b_xyxy[2:])) / 2)

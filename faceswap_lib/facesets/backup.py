@@ -1,0 +1,224 @@
+"""Facesets in few large files, for a folder that is slow with many small ones and may vanish, such as Google Drive.
+
+`keep_facesets` writes one archive per faceset, built here and then copied in one piece; `fetch_facesets` unpacks what a
+workspace lacks. Nothing that goes wrong with the folder touches the workspace: it is logged and reported, and the
+caller goes on. An archive that this workspace has not seen, see `kept_note`, is somebody's other work and is renamed,
+not replaced.
+"""
+
+import dataclasses
+import filecmp
+import os
+import pathlib
+import secrets
+import shutil
+
+import yaml
+
+from faceswap_lib.atomic_io import flush_folder, replacing
+from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.facesets.archive import check_room, digest_of, pack, read_contents, read_directory, unpack
+from faceswap_lib.facesets.backup_note import digest_ends, find_earlier, is_noted, note_kept, rename_earlier
+from faceswap_lib.facesets.consent import CONSENT, read_consent
+from faceswap_lib.facesets.exclusion import SET_ASIDE
+from faceswap_lib.facesets.extraction_log import read_dropped
+from faceswap_lib.facesets.file_names import check_inside
+from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
+from faceswap_lib.facesets.scratch import scratch_folder
+from faceswap_lib.facesets.source import read_source
+from faceswap_lib.facesets.sync_report import KeepReport, attempt, open_folder, while_held
+from faceswap_lib.facesets.workspace import Workspace
+
+BUNDLES = {
+    "face_src": ("binary_masks/face_src_eyes", "face_src"),
+    "face_dst": ("binary_masks/face_dst_eyes", "face_dst"),
+    "faces": ("faces",),
+}
+"""The archives, and the folders each holds, the one that makes it a faceset last."""
+
+
+def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
+    """Writes what a folder lacks of a workspace's facesets: one .zip each, and the consents.
+
+    Args:
+        workspace: Holds the facesets; unfinished ones are left out.
+        folder: Where the archives lie; it may be missing if the folder it lies in is there.
+
+    Returns:
+        What was written; what failed is in it, not raised.
+
+    Raises:
+        InputError: If `folder` is the workspace itself.
+    """
+    folder = pathlib.Path(folder)
+    if folder.resolve() == workspace.root.resolve():
+        raise InputError(f"expected a folder beside the workspace to keep it in, got {folder} itself")
+    report = attempt("folder", lambda: open_folder(folder))
+    if report.failed or not workspace.root.is_dir():
+        return report
+
+    def carry() -> KeepReport:
+        report = KeepReport()
+        for name in BUNDLES:
+            report += attempt(name, lambda name=name: _keep_bundle(workspace, folder, name))
+        return report + attempt(CONSENT, lambda: _add_consents(workspace, Workspace(folder)))
+
+    return while_held(carry, workspace.root, folder)
+
+
+def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
+    """Unpacks the facesets that a workspace lacks, each whole or not at all, and takes over the consents.
+
+    Args:
+        folder: Where `keep_facesets` wrote; it may be missing if the folder it lies in is there.
+        workspace: Gets what it lacks; what it has stays as it is.
+
+    Returns:
+        What was unpacked; what failed is in it, not raised.
+    """
+    folder = pathlib.Path(folder)
+    report = attempt("folder", lambda: open_folder(folder))
+    if report.failed:
+        return report
+
+    def carry() -> KeepReport:
+        report = KeepReport()
+        for name in BUNDLES:
+            report += attempt(name, lambda name=name: _fetch_bundle(folder, workspace, name))
+        return report + attempt(CONSENT, lambda: _add_consents(Workspace(folder), workspace))
+
+    return while_held(carry, workspace.root)
+
+
+def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> KeepReport:
+    if name in ("face_src", "face_dst") and not (workspace.root / name / MANIFEST).is_file():
+        begun = _list_files(workspace, name)
+        return KeepReport(left=(f"{name} (its extraction is not finished)",) if begun else ())
+    here = read_contents(workspace.root, BUNDLES[name])
+    if not here:
+        return KeepReport()
+    target = folder / f"{name}.zip"
+    if read_directory(target) == here:
+        note_kept(workspace.root, name, digest_of(here))
+        return KeepReport(unchanged=(name,))
+    own = find_earlier(target, digest_of(here))
+    if own is not None and read_directory(own) == here:  # written before, then renamed for another workspace
+        left = _set_aside(workspace, name, target)
+        own.rename(target)
+        flush_folder(folder)
+        note_kept(workspace.root, name, digest_of(here))
+        return KeepReport(carried=(name,), left=left)
+    with scratch_folder(workspace.root, "keep") as scratch:
+        archive = pack(workspace.root, here, scratch / target.name)
+        check_room(folder, archive.stat().st_size, target.name)
+        with replacing(target, mode=archive.stat().st_mode) as temporary:
+            shutil.copyfile(archive, temporary)
+            left = _set_aside(workspace, name, target)  # by now; another machine may have written it meanwhile
+            # Noted before it lies there: after a kill between the two it is still known as ours.
+            note_kept(workspace.root, name, digest_of(here))
+    return KeepReport(carried=(name,), left=left)
+
+
+def _set_aside(workspace: Workspace, name: str, target: pathlib.Path) -> tuple[str, ...]:
+    """Renames an archive that is not this workspace's own, and says so."""
+    there = read_directory(target)
+    if there == {} and not target.exists():
+        return ()
+    if there and is_noted(workspace.root, name, digest_of(there)):
+        return ()
+    earlier = rename_earlier(target, digest_of(there) if there else digest_ends(target))
+    return (f"{earlier.name} (another faceset, or a damaged one, that lay there)",)
+
+
+def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> KeepReport:
+    archive = folder / f"{name}.zip"
+    if not archive.exists():
+        return KeepReport()
+    if present := _list_files(workspace, name):
+        there = read_directory(archive)
+        if there is not None and read_contents(workspace.root, BUNDLES[name]) == there:
+            note_kept(workspace.root, name, digest_of(there))
+            return KeepReport(unchanged=(name,))
+        return KeepReport(left=(f"{name} (the workspace has its own, of {len(present)} files)",))
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    left = []
+    with scratch_folder(workspace.root, "fetch") as scratch:
+        check_room(scratch, archive.stat().st_size, archive.name)
+        copy = pathlib.Path(shutil.copyfile(archive, scratch / archive.name))
+        unpacked = scratch / "unpacked"
+        held = unpack(copy, unpacked, BUNDLES[name])
+        if name != "faces":
+            _check_faceset(copy.name, unpacked / name, held)
+        for part in BUNDLES[name]:
+            check_inside(workspace.root / part, workspace.root)
+        note_kept(workspace.root, name, digest_of(read_directory(copy) or {}))
+        if hasattr(os, "sync"):
+            os.sync()  # thousands of small files: one after the other would take minutes
+        for part in BUNDLES[name]:
+            if earlier := _make_way(workspace.root / part, unpacked / part):
+                left.append(f"{earlier.relative_to(workspace.root).as_posix()} (what lay there without its faces)")
+            if (unpacked / part).exists():
+                place = workspace.root / part
+                place.parent.mkdir(parents=True, exist_ok=True)
+                (unpacked / part).replace(place)
+                flush_folder(place.parent)
+    return KeepReport(carried=(name,), left=tuple(left))
+
+
+def _make_way(place: pathlib.Path, coming: pathlib.Path) -> pathlib.Path | None:
+    """Frees the place of what comes: empty folders and what a killed attempt has put there go, all else is renamed."""
+    if not place.exists():
+        return None
+    files = [path for path in place.rglob("*") if not path.is_dir() or path.is_symlink()]
+    if all(_is_same(path, coming / path.relative_to(place)) for path in files):
+        shutil.rmtree(place)
+        return None
+    return rename_earlier(place, secrets.token_hex(4))
+
+
+def _is_same(path: pathlib.Path, other: pathlib.Path) -> bool:
+    is_plain = not path.is_symlink() and path.is_file() and other.is_file()
+    return is_plain and filecmp.cmp(path, other, shallow=False)
+
+
+def _check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
+    """Reads the records of an unpacked faceset, so that none with a wrong name or value gets into a workspace."""
+    name = folder.name
+    if f"{name}/{MANIFEST}" not in held:
+        raise WorkspaceError(f"{archive} holds no {name}/{MANIFEST}; delete it and keep the faces again")
+    try:
+        read_manifest(folder)
+        if (folder / SET_ASIDE / MANIFEST).is_file():
+            read_manifest(folder / SET_ASIDE)
+        read_dropped(folder)
+        read_source(folder)
+    except WorkspaceError as error:
+        raise WorkspaceError(f"{archive} holds a damaged faceset: {error}") from error
+
+
+def _list_files(workspace: Workspace, name: str) -> list[pathlib.Path]:
+    """What makes a bundle present: the files of its last folder."""
+    return [path for path in (workspace.root / BUNDLES[name][-1]).rglob("*") if path.is_file()]
+
+
+def _add_consents(source: Workspace, target: Workspace) -> KeepReport:
+    """Adds the consents that one folder has and the other lacks; what was written by hand stays as it is."""
+    known = read_consent(target)
+    added = [consent for consent in read_consent(source) if consent not in known]
+    path = target.root / CONSENT
+    if not added:
+        return KeepReport(unchanged=(CONSENT,) if known else ())
+    if known:
+        documents = [dataclasses.asdict(consent) | {"videos": _to_list(consent)} for consent in added]
+        dumped = (yaml.safe_dump(each, sort_keys=False, allow_unicode=True, width=100) for each in documents)
+        text = path.read_text(encoding="utf-8").rstrip("\n") + "\n" + "".join(f"---\n{each}" for each in dumped)
+    else:
+        text = (source.root / CONSENT).read_text(encoding="utf-8")
+    target.root.mkdir(exist_ok=True)
+    with replacing(path, mode=(source.root / CONSENT).stat().st_mode) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    return KeepReport(carried=(CONSENT,))
+
+
+def _to_list(consent) -> list[dict[str, str]]:
+    return [dataclasses.asdict(video) for video in consent.videos]

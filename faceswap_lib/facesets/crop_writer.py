@@ -1,0 +1,127 @@
+"""Cutting one face out of its frame and deciding whether it is worth keeping."""
+
+import pathlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from faceswap_lib.faces import CROP_SIZE, Face, align_face, eye_mask
+from faceswap_lib.faces.alignment import crop_from_frame, invert_affine, map_points
+from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.facesets.extraction_log import DroppedFace, Outcome
+from faceswap_lib.facesets.manifest import CropRecord
+from faceswap_lib.facesets.workspace import Workspace
+from faceswap_lib.media import write_image
+
+SHARPNESS_SIZE = 128
+"""Side to which a crop is shrunk before its sharpness is measured: about what the networks see of it."""
+
+LARGEST_CROP, CROP_STEP = 512, 64
+"""Largest side of crops where none is asked for, and what all sides are multiples of."""
+
+RAW_MARGIN = 0.25
+"""How much of its sides a raw face shows around the detector's box."""
+
+
+class CropCutter:
+    """Writes the crops of one extraction.
+
+    Args:
+        folder: The faceset.
+        finder: Finds landmarks in crops.
+        min_sharpness: Crops below are dropped.
+        size: Side in pixels at which crops are stored.
+        single_video: Where to save raw and aligned faces and eye masks besides; None to save none.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        finder: LandmarkFinder,
+        *,
+        min_sharpness: float,
+        size: int = CROP_SIZE,
+        single_video: Workspace | None = None,
+    ):
+        self._folder, self._finder = folder, finder
+        self._min_sharpness, self._size, self._single_video = min_sharpness, size, single_video
+
+    def cut(self, frame: np.ndarray, face: Face, *, index: int, track: int, time: float, name: str) -> Outcome:
+        """Cuts out one face and writes it, unless it is blurred.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            face: In pixels of this frame.
+            index: Of the frame.
+            track: Index of the face's track.
+            time: Seconds after the first frame of the video.
+            name: File name of the crop.
+
+        Returns:
+            The crop's record, or why there is none.
+        """
+        crop = align_face(frame, face)
+        sharpness = round(measure_sharpness(crop.image), 3)
+        if sharpness < self._min_sharpness:
+            return DroppedFace(frame=index, track=track, reason="blurred", value=sharpness)
+        (points,) = self._finder.find([crop])
+        stored = crop if self._size == CROP_SIZE else align_face(frame, face, self._size)
+        write_image(self._folder / name, stored.image)
+        points_in_frame = map_points(invert_affine(crop.crop_from_frame), points)
+        record = CropRecord(
+            crop=name,
+            frame=index,
+            time=round(time, 6),
+            box_xyxy=np.round(face.box_xyxy, 4).tolist(),
+            landmarks=np.round(face.landmarks, 4).tolist(),
+            crop_from_frame=crop.crop_from_frame.tolist(),
+            score=round(face.score, 4),
+            sharpness=sharpness,
+            track=track,
+            landmarks_68=np.round(points_in_frame, 3).tolist() if len(points) == 68 else None,
+        )
+        if self._single_video is not None:
+            self._save_besides(record, _raw_face(frame, face), crop.image)
+        return record
+
+    def _save_besides(self, record: CropRecord, raw: np.ndarray, aligned: np.ndarray) -> None:
+        folder = self._single_video.single_video
+        write_image(folder("raw_faces") / record.crop, raw)
+        write_image(folder("aligned_faces") / record.crop, aligned)
+        # From the record's rounded points, as the faceset's own masks are: from others it would differ by some levels.
+        write_image(folder("binary_masks_eyes") / record.mask, eye_mask(record.best_points_in_crop(), CROP_SIZE))
+
+
+def natural_crop_size(faces: Sequence[Face]) -> int:
+    """Says how large crops are that lose nothing of most faces: between `CROP_SIZE` and `LARGEST_CROP` pixels."""
+    scales = [np.linalg.norm(crop_from_frame(face)[:, 0]) for face in faces]
+    wanted = CROP_SIZE / np.median(scales) if scales else CROP_SIZE
+    return int(np.clip(CROP_STEP * np.ceil(wanted / CROP_STEP), CROP_SIZE, LARGEST_CROP))
+
+
+def measure_sharpness(crop: np.ndarray) -> float:
+    """Variance of the Laplacian inside the face of a crop.
+
+    Faces in focus have a few hundred, at the usual noise of a camera; a face smeared over a tenth of the crop has 50.
+
+    Args:
+        crop: (S, S, 3) uint8 RGB, aligned.
+
+    Returns:
+        The variance in squared grey levels per squared pixel of a 128-pixel crop.
+    """
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=cv2.INTER_AREA)
+    margin = SHARPNESS_SIZE // 5
+    return float(cv2.Laplacian(small[margin:-margin, margin:-margin], cv2.CV_64F).var())
+
+
+def _raw_face(frame: np.ndarray, face: Face) -> np.ndarray:
+    """The detector's box with a margin, as far as the frame reaches."""
+    low, high = face.box_xyxy[:2], face.box_xyxy[2:]
+    margin = RAW_MARGIN * (high - low)
+    height, width = frame.shape[:2]
+    left, top = np.clip(low - margin, 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(np.ceil(high + margin), [left + 1, top + 1], [width, height]).astype(int)
+    return np.ascontiguousarray(frame[top:bottom, left:right])

@@ -1,0 +1,298 @@
+"""From a video to a faceset: follow the face through the clip, then cut it out of the frames."""
+
+import collections
+import contextlib
+import dataclasses
+import json
+import logging
+import pathlib
+import re
+
+import numpy as np
+
+from faceswap_lib.atomic_io import file_digest, read_json, write_json, write_text
+from faceswap_lib.config_fields import options_to_dict
+from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.faces import ClipTracks, DetectConfig, FaceDetector, TrackConfig
+from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.track_video import track_video
+from faceswap_lib.facesets.crop_writer import CropCutter, natural_crop_size
+from faceswap_lib.facesets.extract_config import ExtractConfig
+from faceswap_lib.facesets.extraction_log import DROPPED, LOG, DroppedFace, ExtractionLog, read_dropped
+from faceswap_lib.facesets.manifest import MANIFEST, read_manifest, write_manifest
+from faceswap_lib.facesets.removal import (
+    check_drawn,
+    check_foreign,
+    check_places,
+    crop_name,
+    put_masks_aside,
+    remove_extraction,
+)
+from faceswap_lib.facesets.source import SOURCE
+from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
+from faceswap_lib.facesets.workspace import Side, Workspace
+from faceswap_lib.facesets.writable import check_room, check_writable
+from faceswap_lib.locks import hold
+from faceswap_lib.media import VideoInfo, probe_video, read_timed_frames
+from faceswap_lib.progress import show_progress
+from faceswap_lib.signals import Stopped, defer_stop
+
+logger = logging.getLogger(__name__)
+
+CROP_BYTES = 10_000
+"""Of a crop; most have 15,000 to 50,000."""
+
+LEAST_SHOWN = 0.1
+"""Share of a video's frames that show the face, for an estimate that refuses nobody who had room."""
+
+_UNFINISHED = re.compile(rf"\.{re.escape(pathlib.PurePath(SOURCE).stem)}(\.\d+)?\.partial\.json")
+"""The first file that an extraction writes, where a kill came before it had its name."""
+
+Place = tuple[int, int]
+"""Index of a frame and of a track."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractReport:
+    """What an extraction did.
+
+    Attributes:
+        tracks: The faces followed.
+        crops: How many crops there are now.
+        written: How many of them this call wrote.
+        dropped: How many faces were left out, by reason.
+    """
+
+    tracks: ClipTracks
+    crops: int
+    written: int
+    dropped: dict[str, int]
+
+
+def extract_faces(
+    video: pathlib.Path,
+    workspace: Workspace,
+    side: Side,
+    detector: FaceDetector,
+    *,
+    config: ExtractConfig | None = None,
+    detect_config: DetectConfig | None = None,
+    track_config: TrackConfig | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> ExtractReport:
+    """Writes the aligned crops of the wanted faces of a video and their manifest into the workspace.
+
+    Killed and called again, it goes on with the crops that are missing; finished, it does nothing more.
+
+    Args:
+        video: The video of one person.
+        workspace: Where to write.
+        side: Whose face it is.
+        detector: Finds the faces.
+        config: Which faces to keep.
+        detect_config: How the detector was made, and how often it looks.
+        track_config: How faces are followed, and whose.
+        overwrite: Replace the faces of another video or of other options. Only what an extraction wrote is removed;
+            other files in the folders stay.
+        progress: Show progress bars.
+
+    Returns:
+        What was done.
+
+    Raises:
+        InputError: If the video cannot be read or shows too few faces; nothing is left behind then.
+        WorkspaceError: If the folder holds faces of something else and `overwrite` is not given; if a file of somebody
+            else is in the way, masks were drawn by hand, a folder is a link, or another process extracts there.
+    """
+    config = config or ExtractConfig()
+    info = probe_video(video)
+    source = {
+        "video": info.path.name,
+        "sha256": file_digest(info.path),
+        "detect": options_to_dict(detect_config or DetectConfig()),
+        "extract": options_to_dict(config),
+        "track": options_to_dict(track_config or TrackConfig()),
+    }
+    folder = workspace.faces(side)
+    check_writable(folder)
+    is_new = not workspace.root.exists()
+    try:
+        with hold(folder, what=f"the extraction to {folder}"):
+            return _extract(
+                info, workspace, side, detector, config, detect_config, track_config, source, overwrite, progress
+            )
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # not empty, as it should be
+                workspace.root.rmdir()
+
+
+def _extract(
+    info: VideoInfo,
+    workspace: Workspace,
+    side: Side,
+    detector: FaceDetector,
+    config: ExtractConfig,
+    detect_config: DetectConfig | None,
+    track_config: TrackConfig | None,
+    source: dict,
+    overwrite: bool,
+    progress: bool,
+) -> ExtractReport:
+    """Extracts into folders that are held by this process."""
+    folder, saves, video = workspace.faces(side), config.save_faces, info.path
+    check_places(workspace, side, saves=saves)
+    is_same = _is_same(folder, source, overwrite=overwrite)
+    if is_same and (folder / MANIFEST).is_file():
+        (folder / LOG).unlink(missing_ok=True)  # left by a kill right after the manifest
+        report = _report(folder, written=0)
+        logger.info("%s: %d crops of this video are already there", folder, report.crops)
+        return report
+    put_masks_aside(workspace, side)
+    check_foreign(workspace, side, saves=saves)
+    crops = (info.frame_count or 0) * LEAST_SHOWN / config.every
+    check_room(folder, CROP_BYTES * min(crops, config.target or crops), "the extraction", "keep fewer faces (--target)")
+    finder = open_landmark_finder(config.landmarks)
+    if is_same and (folder / TRACKS).is_file():
+        tracks = read_tracks(folder)
+    else:
+        kept_masks = not overwrite and _has_same_crops(folder, source)
+        if not kept_masks:
+            check_drawn(workspace, side)
+        tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
+        _check_enough(len(_select(tracks, config)[0]), video, tracks, config)
+        check_foreign(workspace, side, saves=saves)  # the search may have taken hours
+        remove_extraction(workspace, side, masks=not kept_masks, saves=saves)
+        write_json(folder / SOURCE, source)
+        write_tracks(folder, tracks)
+    single_video = workspace if saves else None
+    size = config.crop_size or natural_crop_size([face for frame in tracks.faces for face in frame.values()])
+    cutter = CropCutter(folder, finder, min_sharpness=config.min_sharpness, size=size, single_video=single_video)
+    log = ExtractionLog(folder)
+    written = _cut_faces(video, tracks, config, cutter, log, progress=progress)
+    _finish(workspace, side, log, video, tracks, config)
+    report = _report(folder, written=written)
+    dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "none"
+    logger.info("%s: %d faces cut out of %d frames; left out: %s", folder, report.crops, tracks.length, dropped)
+    return report
+
+
+def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
+    """Whether this very extraction was begun there already; refuses to touch anything else that is finished."""
+    if overwrite or not folder.exists() or all(_UNFINISHED.fullmatch(path.name) for path in folder.iterdir()):
+        return False
+    advice = "choose another workspace, or extract with --overwrite"
+    if not (folder / SOURCE).is_file():
+        raise WorkspaceError(f"{folder} holds files that no extraction wrote; {advice}")
+    before = _read_source(folder, source)
+    is_same = before | {"video": source["video"]} == source  # the file may have been renamed
+    if is_same or not (folder / MANIFEST).is_file():
+        return is_same
+    if _has_same_crops(folder, source):
+        return not source["extract"]["save_faces"]  # to save them too, the same crops are cut once more
+    if before.get("sha256") != source["sha256"]:
+        raise WorkspaceError(f"{folder} holds faces of another video ({before.get('video')}); {advice}")
+    raise WorkspaceError(f"{folder} holds faces of this video taken with other options; {advice}")
+
+
+def _read_source(folder: pathlib.Path, source: dict) -> dict:
+    """What a folder's faces are from; options that were not known then are taken to be the wanted ones."""
+    before = read_json(folder / SOURCE)
+    if isinstance(options := before.get("extract"), dict):
+        before["extract"] = {name: value for name, value in source["extract"].items() if name == "crop_size"} | options
+    return before
+
+
+def _has_same_crops(folder: pathlib.Path, source: dict) -> bool:
+    """Whether a finished extraction differs from the wanted one at most in what it saved besides."""
+    if not ((folder / SOURCE).is_file() and (folder / MANIFEST).is_file()):
+        return False
+    before = _read_source(folder, source)
+    saved = {"save_faces": source["extract"]["save_faces"]}
+    return before | {"video": source["video"], "extract": before.get("extract", {}) | saved} == source
+
+
+def _select(tracks: ClipTracks, config: ExtractConfig) -> tuple[list[Place], list[DroppedFace]]:
+    """Chooses the faces to cut out, and drops those that are too small."""
+    places, tiny = [], []
+    for index in range(0, tracks.length, config.every):
+        for number, face in sorted(tracks.faces[index].items()):
+            if face.size < config.min_size:
+                tiny.append(DroppedFace(frame=index, track=number, reason="tiny", value=round(face.size, 1)))
+            else:
+                places.append((index, number))
+    if config.target and len(places) > config.target:
+        places = [places[i] for i in np.linspace(0, len(places) - 1, config.target).round().astype(int)]
+    return places, tiny
+
+
+def _check_enough(count: int, video: pathlib.Path, tracks: ClipTracks, config: ExtractConfig) -> None:
+    if count < config.min_crops:
+        raise InputError(
+            f"{video}: a face in {tracks.found} of {tracks.length} frames, {count} good enough to keep, at least "
+            f"{config.min_crops} are needed; choose a longer clip, or one in which the face is larger, sharper and "
+            "turned towards the camera"
+        )
+
+
+def _cut_faces(
+    video: pathlib.Path,
+    tracks: ClipTracks,
+    config: ExtractConfig,
+    cutter: CropCutter,
+    log: ExtractionLog,
+    *,
+    progress: bool,
+) -> int:
+    """Cuts out what the log does not know yet; gives how many crops it wrote."""
+    places, tiny = _select(tracks, config)
+    done, before = log.done(), len(log.crops())
+    for dropped in tiny:
+        if (dropped.frame, dropped.track) not in done:
+            log.add(dropped)
+    by_frame: dict[int, list[int]] = collections.defaultdict(list)
+    for index, number in places:
+        by_frame[index].append(number)
+    frames = show_progress(read_timed_frames(video), "cut out faces", tracks.length, disable=not progress)
+    with defer_stop() as stop:
+        for index, (time, frame) in enumerate(frames):
+            if stop.is_asked:
+                stop.saved = f"{len(log.crops())} crops are kept; the same command goes on there"
+                raise Stopped(stop.number, stop.saved)
+            for rank, number in enumerate(by_frame[index]):
+                if (index, number) not in done:
+                    name, face = crop_name(index, rank), tracks.faces[index][number]
+                    log.add(cutter.cut(frame, face, index=index, track=number, time=time, name=name))
+    return len(log.crops()) - before
+
+
+def _finish(
+    workspace: Workspace,
+    side: Side,
+    log: ExtractionLog,
+    video: pathlib.Path,
+    tracks: ClipTracks,
+    config: ExtractConfig,
+) -> None:
+    """Makes a folder of crops a faceset, the manifest last; removes it and what was saved if the crops are too few."""
+    folder = workspace.faces(side)
+    try:
+        _check_enough(len(log.crops()), video, tracks, config)
+    except InputError:
+        remove_extraction(workspace, side, masks=False, saves=config.save_faces)
+        raise
+    crops = sorted(log.crops(), key=lambda record: record.crop)
+    dropped = sorted(log.dropped(), key=lambda face: (face.frame, face.track))
+    write_text(folder / DROPPED, "".join(json.dumps(options_to_dict(face)) + "\n" for face in dropped))
+    write_manifest(folder, crops)
+    log.remove()
+
+
+def _report(folder: pathlib.Path, *, written: int) -> ExtractReport:
+    return ExtractReport(
+        tracks=read_tracks(folder),
+        crops=len(read_manifest(folder)),
+        written=written,
+        dropped=dict(collections.Counter(face.reason for face in read_dropped(folder))),
+    )

@@ -1,0 +1,99 @@
+"""The five networks of a swap and how they are put together.
+
+    warped face (R)  ->  encoder  ->  8x8 code  ->  decoder A or B  ->  mask, face (R)
+
+One encoder reads both people, so that its code can only say what they share: pose, expression, light. Each decoder
+knows one person. Reading A and writing with decoder B gives B's face doing what A does.
+Source: the attention-mask autoencoder GAN of faceswap-GAN v2.2 (shaoanlu, 2018).
+"""
+
+import dataclasses
+import functools
+import typing
+
+import keras
+import numpy as np
+
+from faceswap_lib.networks import faceswap_gan as reference
+from faceswap_lib.networks import skip_autoencoder as direct
+from faceswap_lib.networks.config import NetworkConfig
+
+Direction = typing.Literal["a2a", "b2b", "a2b", "b2a"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Networks:
+    """The five networks of one run.
+
+    Attributes:
+        config: What they were built from.
+        encoder: (B, R, R, 3) in [-1, 1] to (B, 8, 8, C).
+        decoder_a, decoder_b: (B, 8, 8, C) to mask (B, R, R, 1) in [0, 1] and face (B, R, R, 3) in [-1, 1]; above 64
+            pixels also the face at 64, above 128 then also the face at 128. All float32.
+        discriminator_a, discriminator_b: Picture and warped input, (B, R, R, 6), to (B, P, P, 1) float32. In the direct
+            layout P is R / 8 and at most 16, in the reference layout 8.
+    """
+
+    config: NetworkConfig
+    encoder: keras.Model
+    decoder_a: keras.Model
+    decoder_b: keras.Model
+    discriminator_a: keras.Model
+    discriminator_b: keras.Model
+
+    @property
+    def generators(self) -> tuple[keras.Model, ...]:
+        """The networks that make pictures."""
+        return self.encoder, self.decoder_a, self.decoder_b
+
+    @property
+    def discriminators(self) -> tuple[keras.Model, ...]:
+        """The networks that judge pictures."""
+        return self.discriminator_a, self.discriminator_b
+
+    def generate(self, faces, direction: Direction):
+        """Writes faces in one direction.
+
+        Args:
+            faces: (B, R, R, 3) in [-1, 1].
+            direction: Who is read, and who is written.
+
+        Returns:
+            Mask (B, R, R, 1) and raw face (B, R, R, 3).
+        """
+        decoder = self.decoder_a if direction.endswith("a") else self.decoder_b
+        return decoder(self.encoder(faces))[:2]
+
+    def predict(self, faces: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Writes faces with both decoders in one compiled program.
+
+        `generate` runs operation by operation; on JAX each of those is compiled by itself, which takes a minute.
+
+        Args:
+            faces: (B, R, R, 3) in [-1, 1]; every other B or R compiles anew.
+
+        Returns:
+            Mask (B, R, R, 1) and raw face (B, R, R, 3) of decoder "a" and of decoder "b", as float32 arrays.
+        """
+        return self._predictor.predict_on_batch(np.asarray(faces, np.float32))
+
+    @functools.cached_property
+    def _predictor(self) -> keras.Model:
+        faces = keras.Input(self.encoder.input_shape[1:], name="faces")
+        code = self.encoder(faces)
+        return keras.Model(faces, {"a": self.decoder_a(code)[:2], "b": self.decoder_b(code)[:2]}, name="predictor")
+
+
+def build_networks(config: NetworkConfig) -> Networks:
+    """Builds the networks with fresh weights; `keras.utils.set_random_seed` makes them repeatable."""
+    layout = reference if config.layout == "reference" else direct
+    encoder = layout.build_encoder(config)
+    code_shape = encoder.output_shape[1:]
+    return Networks(
+        config=config,
+        encoder=encoder,
+        decoder_a=layout.build_decoder(config, code_shape, "decoder_a"),
+        decoder_b=layout.build_decoder(config, code_shape, "decoder_b"),
+        discriminator_a=layout.build_discriminator(config, "discriminator_a"),
+        discriminator_b=layout.build_discriminator(config, "discriminator_b"),
+    )

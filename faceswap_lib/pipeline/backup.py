@@ -1,0 +1,239 @@
+"""Work that outlives its machine: a whole workspace kept in a folder, and fetched from it on the next machine.
+
+    fetch_work(folder, workspace)   at the beginning: what an earlier session left
+    keep_work(workspace, folder)    at the end
+
+Facesets go as archives (`facesets.backup`), runs as a training's mirror has them in `folder`/models, so that
+`RunConfig.mirror` may be that folder; videos and results as they are.
+
+What lies there under the same name and is another project's, by a run's id or by the workspace's `kept_note`, is
+renamed; what a workspace has is never replaced by another project's.
+"""
+
+import pathlib
+import typing
+
+from faceswap_lib.atomic_io import copy_whole, flush_folder, is_copy
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets.archive import check_room
+from faceswap_lib.facesets.backup import fetch_facesets, keep_facesets
+from faceswap_lib.facesets.backup_note import EARLIER, digest_ends, find_earlier, is_noted, note_kept, rename_earlier
+from faceswap_lib.facesets.scratch import remove_left_scratch, scratch_folder
+from faceswap_lib.facesets.sync_report import KeepReport, attempt, open_folder, while_held
+from faceswap_lib.training.checkpoint import list_checkpoints, progress_of
+from faceswap_lib.training.remote_sync import copy_run
+from faceswap_lib.training.run_identity import (
+    check_readable,
+    describe_run,
+    find_copy,
+    find_other_faces,
+    has_run,
+    is_same_run,
+    set_run_aside,
+)
+from faceswap_lib.training.run_metadata import CONFIG
+
+MODELS = "models"
+VIDEOS = ("clips", "videos")
+"""Folders of videos: the demo's, and the user's own."""
+
+RESULTS = ("*.mp4", "*.mkv", "*.gif", "*.html", "*.provenance.json")
+"""What a notebook leaves at the top of its workspace for people to look at; kept, not fetched."""
+
+SIDECAR = ".provenance.json"
+"""What a result's name gets for the file that says where it comes from."""
+
+
+def keep_work(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
+    """Brings a folder up to what a workspace has: facesets, consents, runs, videos, results.
+
+    Args:
+        workspace: Stays as it is, whatever happens to the folder.
+        folder: May be missing if the folder it lies in is there.
+
+    Returns:
+        What was written; what failed is in it, not raised.
+
+    Raises:
+        InputError: If `folder` is the workspace itself.
+    """
+    folder = pathlib.Path(folder)
+    if (opened := attempt("folder", lambda: open_folder(folder))).failed:
+        return opened
+    report = keep_facesets(workspace, folder)
+
+    def carry() -> KeepReport:
+        report = KeepReport()
+        remove_left_scratch(folder / MODELS)
+        for name in _list_runs(workspace.root / MODELS):
+            report += attempt(f"{MODELS}/{name}", lambda name=name: _keep_run(name, workspace, folder))
+        for name in VIDEOS:
+            report += attempt(name, lambda name=name: _keep_files(workspace, folder, (f"{name}/*",)))
+        return report + attempt("results", lambda: _keep_files(workspace, folder, RESULTS))
+
+    return report + while_held(carry, workspace.root, folder) if workspace.root.is_dir() else report
+
+
+def fetch_work(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
+    """Gives a workspace what it lacks of what a folder keeps: facesets, consents, runs that are further, videos.
+
+    Args:
+        folder: What `keep_work` wrote; it may be missing if the folder it lies in is there.
+        workspace: Where to.
+
+    Returns:
+        What was fetched; what failed is in it, not raised.
+    """
+    folder = pathlib.Path(folder)
+    if (opened := attempt("folder", lambda: open_folder(folder))).failed:
+        return opened
+    report = fetch_facesets(folder, workspace)
+
+    def carry() -> KeepReport:
+        runs: list[str] = []
+        remove_left_scratch(workspace.root / MODELS)
+        fetched = attempt(MODELS, lambda: runs.extend(_list_runs(folder / MODELS)) or KeepReport())
+        for name in runs:
+            fetched += attempt(f"{MODELS}/{name}", lambda name=name: _fetch_run(name, folder, workspace))
+        everything = report + fetched
+        if (everything.carried or everything.unchanged) and not (everything.left or everything.failed):
+            fetched += attempt("results", lambda: _adopt_results(workspace, folder))
+        for name in VIDEOS:
+            fetched += attempt(name, lambda name=name: _fetch_files(folder, workspace, name))
+        return fetched
+
+    return report + while_held(carry, workspace.root)
+
+
+def list_results(workspace: Workspace) -> list[pathlib.Path]:
+    """The videos and pages at the top of a workspace."""
+    return sorted(path for pattern in RESULTS for path in workspace.root.glob(pattern) if path.is_file())
+
+
+def _list_runs(models: pathlib.Path) -> list[str]:
+    """The runs in a folder, without those that were set aside there."""
+    names = sorted(path.parent.name for path in models.glob(f"*/{CONFIG}"))
+    return [name for name in names if not name.startswith(".") and not EARLIER.search(name)]
+
+
+def _keep_run(name: str, workspace: Workspace, folder: pathlib.Path) -> KeepReport:
+    """Copies a run unless its copy is further; another run's copy is set aside, and its own brought back from there."""
+    run, place, left = workspace.run(name), folder / MODELS / name, ()
+    own = find_copy(place.parent, run)
+    if place.exists() and (own != place or (has_run(place) and not is_same_run(run, place))):
+        earlier = set_run_aside(place)
+        left = (f"{MODELS}/{earlier.name} (another run, which lay there)",)
+    if own != place:
+        own.rename(place)
+        flush_folder(place.parent)
+    return KeepReport(left=left) + _carry_run(name, run, place)
+
+
+def _fetch_run(name: str, folder: pathlib.Path, workspace: Workspace) -> KeepReport:
+    """Copies a run that this workspace lacks or is behind of, unless it is another one or of other people's faces."""
+    title, run, copy = f"{MODELS}/{name}", workspace.run(name), folder / MODELS / name
+    if has_run(run):
+        copy = find_copy(copy.parent, run)
+        if not is_same_run(run, copy):
+            return KeepReport(left=(f"{title} (there it is {describe_run(copy)}, here {describe_run(run)})",))
+    elif other := find_other_faces(copy, workspace.root):
+        return KeepReport(left=(f"{title} (trained on other people than those in {' and '.join(other)} here)",))
+    return _carry_run(name, copy, run)
+
+
+def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> KeepReport:
+    """Copies a run unless the other place is further; a run that was not there comes whole or not at all."""
+    title = f"{MODELS}/{name}"
+    check_readable(source, target)
+    ours, theirs = (progress_of(place / "checkpoints") for place in (source, target))
+    if theirs > ours:
+        return KeepReport(left=(f"{title} (at step {theirs[1]} there, {max(ours[1], 0)} here)",))
+    check_room(target, sum(path.stat().st_size for path in list_checkpoints(source / "checkpoints")), title)
+    if target.exists():
+        is_changed = copy_run(source, target)
+    else:
+        target.parent.mkdir(exist_ok=True)
+        with scratch_folder(target.parent, "carry") as scratch:
+            is_changed = copy_run(source, scratch / name)
+            if is_changed:
+                (scratch / name).replace(target)
+                flush_folder(target.parent)
+    if theirs == ours and not is_changed:
+        return KeepReport(unchanged=(title,))
+    return KeepReport(carried=(f"{title} at step {max(ours[1], 0)}",))
+
+
+def _keep_files(workspace: Workspace, folder: pathlib.Path, patterns: typing.Iterable[str]) -> KeepReport:
+    """Copies files whose copies are not there or differ; those that are not this workspace's own are renamed first."""
+    report = KeepReport()
+    for path in _list_files(workspace.root, patterns):
+        name = path.relative_to(workspace.root).as_posix()
+        report += attempt(name, lambda path=path, name=name: _keep_file(workspace, path, folder / name, name))
+    return report
+
+
+def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, name: str) -> KeepReport:
+    digest, left = digest_ends(path), ()
+    if is_copy(path, copy):
+        note_kept(workspace.root, name, digest)
+        return KeepReport(unchanged=(name,))
+    check_room(copy, path.stat().st_size, name)
+    own = find_earlier(copy, digest)
+    if copy.exists() and not is_noted(workspace.root, name, digest_ends(copy)):
+        sidecar = copy.with_name(copy.name + SIDECAR)
+        is_theirs = sidecar.is_file() and not is_noted(workspace.root, name + SIDECAR, digest_ends(sidecar))
+        earlier = rename_earlier(copy, digest_ends(copy))
+        if is_theirs:
+            _rename_sidecar(copy, earlier)
+        left = (f"{name.removesuffix(path.name)}{earlier.name} (another file, which lay there)",)
+    note_kept(workspace.root, name, digest)
+    if own is not None and not copy.exists() and is_copy(path, own):  # written before, then renamed for another project
+        own.rename(copy)
+        _rename_sidecar(own, copy)
+        flush_folder(copy.parent)
+    else:
+        copy_whole(path, copy, same_age=True)
+    return KeepReport(carried=(name,), left=left)
+
+
+def _rename_sidecar(before: pathlib.Path, after: pathlib.Path) -> None:
+    """Renames what says where a result comes from as the result was; nothing is replaced."""
+    sidecar, renamed = (path.with_name(path.name + SIDECAR) for path in (before, after))
+    if sidecar.is_file() and not renamed.exists():
+        sidecar.rename(renamed)
+
+
+def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> KeepReport:
+    """Copies the files that a workspace lacks; each whole or not at all."""
+    carried, unchanged, left = [], [], []
+    for path in _list_files(folder, (f"{name}/*",)):
+        title = path.relative_to(folder).as_posix()
+        if EARLIER.search(path.name):
+            continue
+        copy = workspace.root / title
+        if copy.exists() and not is_copy(path, copy):
+            left.append(f"{title} (the workspace has another)")
+            continue
+        if copy.exists():
+            unchanged.append(title)
+        else:
+            check_room(copy, path.stat().st_size, title)
+            copy_whole(path, copy, same_age=True)
+            carried.append(title)
+    return KeepReport(carried=tuple(carried), unchanged=tuple(unchanged), left=tuple(left))
+
+
+def _adopt_results(workspace: Workspace, folder: pathlib.Path) -> KeepReport:
+    """Notes the results in a folder as this workspace's own: its faces and runs are, so it goes on with that work."""
+    for path in _list_files(folder, RESULTS):
+        note_kept(workspace.root, path.name, digest_ends(path))
+    return KeepReport()
+
+
+def _list_files(root: pathlib.Path, patterns: typing.Iterable[str]) -> list[pathlib.Path]:
+    found = sorted((path for pattern in patterns for path in root.glob(pattern)), key=_notes_last)
+    return [path for path in found if path.is_file() and not path.name.startswith(".")]
+
+
+def _notes_last(path: pathlib.Path) -> tuple[bool, str]:
+    return path.suffix == ".json", path.name

@@ -1,0 +1,116 @@
+"""The keeper: writes a run's checkpoints, backups and mirror, and takes it back when it has broken down."""
+
+import logging
+import pathlib
+import time
+import typing
+
+from faceswap_lib.errors import TrainingError
+from faceswap_lib.training.checkpoint import TrainingState, read_checkpoint, write_backup, write_checkpoint
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.divergence import TRIES
+from faceswap_lib.training.history import note_rollback
+from faceswap_lib.training.remote_sync import Mirror
+from faceswap_lib.training.run_config import RunConfig, parse_duration
+from faceswap_lib.training.train_step import reset_state
+
+logger = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Keeps a run on disk.
+
+    Args:
+        folder: The run's folder.
+        state: Of the training.
+        config: Options of the training.
+        run_config: How often what is written.
+        mirror: Told of every checkpoint; copies as often as it should.
+        check: Called before anything is written; raises if the run belongs to another process by now.
+        clock: Gives seconds since any fixed moment.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        state: TrainingState,
+        config: TrainConfig,
+        run_config: RunConfig,
+        mirror: Mirror | None,
+        *,
+        check: typing.Callable[[], None] = lambda: None,
+        clock: typing.Callable[[], float] = time.monotonic,
+    ):
+        self._check = check
+        self._checkpoints, self._rollbacks = folder / "checkpoints", folder / "rollbacks.jsonl"
+        self._state, self._config, self._run_config, self._mirror = state, config, run_config, mirror
+        self._interval, self._clock = parse_duration(run_config.checkpoint_interval), clock
+        self._saved_at = clock()
+        self._due = False
+        self._backup_due = False
+
+    def note_step(self) -> None:
+        """Remembers whether this step, or the time, asks for a checkpoint or a backup."""
+        step, options = self._state.step, self._run_config
+        by_time = self._clock() - self._saved_at >= self._interval
+        self._due |= by_time or _is_multiple(step, options.checkpoint_every) or step == self._config.steps
+        self._backup_due |= _is_multiple(step, options.backup_every)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a checkpoint or a backup is waiting to be written."""
+        return self._due or self._backup_due
+
+    def save(self) -> None:
+        """Writes a checkpoint, and a backup where one is due, and tells the mirror."""
+        self._check()
+        state = self._state
+        if state.step > state.trouble:
+            state.strikes = 0
+        write_checkpoint(self._checkpoints, state)
+        if self._backup_due:
+            write_backup(self._checkpoints, state, self._run_config.backups)
+        if self._mirror is not None:
+            self._mirror.update()
+        self._due = self._backup_due = False
+        self._saved_at = self._clock()
+
+    def roll_back(self, reason: str) -> None:
+        """Takes the state back to the last good checkpoint, with half the learning rates and other batches to come.
+
+        At a place that was not got past since the last rollback it goes back one checkpoint further, if there is one.
+
+        Args:
+            reason: What is wrong.
+
+        Raises:
+            TrainingError: If it has been tried often enough at this place.
+        """
+        state, step, seconds = self._state, self._state.step, self._state.seconds
+        rollbacks, strikes = state.rollbacks + 1, state.strikes + 1
+        if strikes > TRIES:
+            raise TrainingError(
+                f"step {step}: {reason}, again after {TRIES} rollbacks; look at the newest preview, then go on with a "
+                f"--learning-rate below {self._config.learning_rate * state.learning_rate_factor:.2g} or with "
+                "--precision float32, and if that does not help begin another --run"
+            )
+        if not read_checkpoint(self._checkpoints, state, skip=strikes - 1):
+            reset_state(state, self._config)
+        state.rollbacks, state.strikes, state.trouble, state.seconds = rollbacks, strikes, step, seconds
+        self._due = self._backup_due = False
+        factor = state.learning_rate_factor
+        note_rollback(
+            self._rollbacks, rollbacks, step=step, reason=reason, back_to=state.step, learning_rate_factor=factor
+        )
+        logger.warning(
+            "step %d: %s; back to step %d with %g of the learning rate and other batches",
+            step,
+            reason,
+            state.step,
+            factor,
+        )
+        self.save()
+
+
+def _is_multiple(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0

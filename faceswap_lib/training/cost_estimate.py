@@ -1,0 +1,191 @@
+"""What a training will cost on this machine: a few real steps, timed, without writing anything."""
+
+import dataclasses
+import math
+import statistics
+
+import numpy as np
+
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets import FacesetArrays, Workspace
+from faceswap_lib.memory import peak_memory
+from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.training.augmentation import to_device
+from faceswap_lib.training.checkpoint import KEPT, TrainingState
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.memory_budget import check_memory
+from faceswap_lib.training.run_config import RunConfig, parse_duration, say_duration
+from faceswap_lib.training.schedule_plot import PlannedPhase, plan_training
+from faceswap_lib.training.train_step import Stepper, build_state
+from faceswap_lib.training.trainer import load_person, open_facesets
+
+TIMED = 3
+"""Steps timed in each kind of phase, after one that compiles."""
+
+MADE_UP = 64
+"""Crops of each person where there are no facesets."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a training will cost.
+
+    Attributes:
+        seconds_per_step: Of each kind of phase, in order, with the steps that belong to it.
+        compile_seconds: What the first step of each kind took longer.
+        memory: Largest resident size of this process in bytes.
+        checkpoint: Size of a checkpoint in bytes.
+        disk: What the finished run will have written, previews left out, in bytes.
+        real: Whether the steps were taken on real crops.
+    """
+
+    seconds_per_step: tuple[tuple[int, float], ...]
+    compile_seconds: float
+    memory: int
+    checkpoint: int
+    disk: int
+    real: bool
+
+    @property
+    def seconds(self) -> float:
+        """Time of all steps."""
+        return self.compile_seconds + sum(steps * seconds for steps, seconds in self.seconds_per_step)
+
+    def to_text(self) -> str:
+        """The estimate in a few lines."""
+        kinds = "; ".join(f"{steps} steps of {seconds:.3g} s" for steps, seconds in self.seconds_per_step)
+        lines = [
+            ("time", f"{say_duration(self.seconds)} in all: {kinds}; {self.compile_seconds:.0f} s to compile"),
+            ("memory", f"{self.memory / 1e9:.1f} GB of this process at its largest"),
+            ("disk", f"{self.checkpoint / 1e6:.0f} MB a checkpoint, {self.disk / 1e6:.0f} MB for all that are kept"),
+        ]
+        if not self.real:
+            lines.append(("crops", "made up, for there are no facesets here yet"))
+        return "\n".join(f"{name + ':':9}{text}" for name, text in lines)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PhaseTiming:
+    """How long the steps of one kind of phase take.
+
+    Attributes:
+        active: The groups of losses that take part, as `Phase.active` gives them.
+        steps: How many steps of the schedule are of this kind.
+        compile_seconds: What the first step took longer than the others.
+        seconds_per_step: Median of the others.
+    """
+
+    active: frozenset[str]
+    steps: int
+    compile_seconds: float
+    seconds_per_step: float
+
+
+def time_phases(
+    stepper: Stepper, *, timed: int = TIMED, seconds: float = math.inf, whole_only: bool = False
+) -> list[PhaseTiming]:
+    """Times steps of every kind of phase, in the order of the schedule.
+
+    Args:
+        stepper: Takes the steps.
+        timed: How many steps of each kind are timed, after one that compiles.
+        seconds: After this long no further step of a kind is begun, but for the first two.
+        whole_only: Only the kind in which most losses take part.
+
+    Returns:
+        One timing for each kind.
+    """
+    kinds: dict[frozenset[str], list[PlannedPhase]] = {}
+    for phase in plan_training(stepper.config):
+        kinds.setdefault(phase.active, []).append(phase)
+    if whole_only:
+        whole = max(kinds, key=len)
+        kinds = {whole: kinds[whole]}
+    timings = []
+    for active, phases in kinds.items():
+        first, *others = (_time_step(stepper, phases[0].first - 1) for _ in range(2))
+        while len(others) < timed and sum(others) < seconds:
+            others.append(_time_step(stepper, phases[0].first - 1))
+        median = statistics.median(others)
+        timings.append(
+            PhaseTiming(
+                active=active,
+                steps=sum(phase.last - phase.first + 1 for phase in phases),
+                compile_seconds=max(first - median, 0.0),
+                seconds_per_step=median,
+            )
+        )
+    return timings
+
+
+def estimate_training(
+    workspace: Workspace,
+    network_config: NetworkConfig,
+    config: TrainConfig,
+    run_config: RunConfig,
+) -> Estimate:
+    """Times a few steps of every kind of phase and measures what they take.
+
+    Args:
+        workspace: Its facesets are used where there are any; nothing is written there.
+        network_config: Which networks.
+        config: Options of the training.
+        run_config: How many checkpoints and backups are kept.
+
+    Returns:
+        The estimate.
+    """
+    try:
+        facesets, real = open_facesets(workspace), True
+    except WorkspaceError:
+        facesets, real = [], False
+    size = network_config.stored_size
+    if real:
+        people = [load_person(faceset, network_config)[0] for faceset in check_memory(facesets, size)]
+    else:
+        people = [to_device(make_arrays(size, seed)) for seed in (0, 1)]
+    state = build_state(network_config, config)
+    timings = time_phases(Stepper.build(state, people, config, xla=run_config.xla))
+    checkpoint = _size_of(state)
+    seconds = sum(timing.compile_seconds + timing.steps * timing.seconds_per_step for timing in timings)
+    return Estimate(
+        seconds_per_step=tuple((timing.steps, timing.seconds_per_step) for timing in timings),
+        compile_seconds=sum(timing.compile_seconds for timing in timings),
+        memory=peak_memory(),
+        checkpoint=checkpoint,
+        disk=checkpoint * _count_kept(config.steps, seconds, run_config),
+        real=real,
+    )
+
+
+def make_arrays(size: int, seed: int, count: int = MADE_UP) -> FacesetArrays:
+    """Makes crops of noise with a round face, for timing only."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    face, eyes, mouth = (
+        np.repeat(np.uint8(255 * (np.hypot(x, y + down) < radius))[None], count, axis=0)
+        for down, radius in ((0, 0.4), (0.1, 0.1), (-0.2, 0.1))
+    )
+    images = random.integers(0, 256, (count, size, size, 3), np.uint8)
+    return FacesetArrays(images=images, eyes=eyes, mouth=mouth, face=face, rarity=np.ones(len(images)))
+
+
+def _time_step(stepper: Stepper, step: int) -> float:
+    stepper.state.step = step
+    before = stepper.state.seconds
+    stepper.take()
+    return stepper.state.seconds - before
+
+
+def _count_kept(steps: int, seconds: float, run_config: RunConfig) -> int:
+    """How many checkpoints and backups there are at the end of so many steps that took so many seconds."""
+    before_last = int(seconds / parse_duration(run_config.checkpoint_interval))
+    if run_config.checkpoint_every:
+        before_last += (steps - 1) // run_config.checkpoint_every
+    backups = min(steps // run_config.backup_every, run_config.backups) if run_config.backup_every else 0
+    return min(KEPT, before_last + 1) + backups
+
+
+def _size_of(state: TrainingState) -> int:
+    groups = state.groups().values()
+    return sum(variable.numpy().nbytes for variables in groups for variable in variables)

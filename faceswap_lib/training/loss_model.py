@@ -1,0 +1,206 @@
+"""One batch through all networks: views, faces, composites, and every loss by name.
+
+Both people and both players share one forward pass. The result is two sums, one for the generators and one for the
+discriminators; how gradients are taken is the business of `training/backends`.
+"""
+
+import dataclasses
+import typing
+
+import keras
+from keras import ops
+
+from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, from_standard_tone, to_standard_tone
+from faceswap_lib.networks import Networks
+from faceswap_lib.training import losses
+from faceswap_lib.training.augmentation import (
+    DeviceFaces,
+    draw_beta,
+    grid_sample,
+    match_colours,
+    motion_blur,
+    random_map,
+)
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.perceptual import LandmarkJudge, PerceptualJudge, open_judge, open_landmark_judge
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Which crops a step reads.
+
+    Attributes:
+        index_a, index_b: (B,) int32 crops of A and of B.
+    """
+
+    index_a: object
+    index_b: object
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Objective:
+    """Everything a step's losses depend on but the batch.
+
+    Attributes:
+        networks: The five networks.
+        faces_a, faces_b: Both people's crops.
+        config: Options.
+        seed: Source of randomness on the device.
+        judge, landmark_judge: The networks that know faces, as far as the options ask for them.
+    """
+
+    networks: Networks
+    faces_a: DeviceFaces
+    faces_b: DeviceFaces
+    config: TrainConfig
+    seed: keras.random.SeedGenerator
+
+    judge: PerceptualJudge | None = dataclasses.field(init=False)
+    landmark_judge: LandmarkJudge | None = dataclasses.field(init=False)
+
+    def __post_init__(self):
+        # Opened here because networks cannot be built while a step is being compiled.
+        object.__setattr__(self, "judge", open_judge(self.config, self.networks.config.resolution))
+        object.__setattr__(self, "landmark_judge", open_landmark_judge(self.config))
+
+    def __call__(self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]):
+        """Computes the losses of one batch.
+
+        Args:
+            batch: Which crops.
+            weights: The scheduled weights as `Phase.weights` gives them, scalars of the backend.
+            active: The groups of losses that take part, as `Phase.active` gives them; the others' networks do not run.
+
+        Returns:
+            Generators' loss (scalar), discriminators' loss (scalar; None without them), and a dict of named terms.
+        """
+        networks, count = self.networks, self.config.batch_size
+        sample_a = self.view(self.faces_a, batch.index_a)
+        sample_b = self.view(self.faces_b, batch.index_b)
+        codes = networks.encoder(ops.concatenate([sample_a.seen, sample_b.seen]), training=True)
+        code_a, code_b = ops.split(codes, [count])
+        sides = (
+            ("a", sample_a, code_a, networks.decoder_a, networks.decoder_b, networks.discriminator_a),
+            ("b", sample_b, code_b, networks.decoder_b, networks.decoder_a, networks.discriminator_b),
+        )
+        generator_loss, discriminator_loss, terms = 0.0, 0.0, {}
+        for name, real, code, decoder, other, discriminator in sides:
+            mask, raw, *coarse = _floats(decoder(code, training=True))
+            side_terms = self._likeness(real, raw, coarse)
+            side_terms |= self._masking(real, mask, raw, weights)
+            side_terms |= self._judged(real, mask, raw, weights, active)
+            if "cycle" in active:
+                side_terms["cycle"] = weights["cycle"] * self._cycle(real, code, decoder, other)
+            if "adversarial" in active:
+                fooling, telling = self._contest(real, mask, raw, discriminator)
+                side_terms["adversarial"] = weights["adversarial"] * fooling
+                discriminator_loss += telling
+                terms[f"discriminator_{name}"] = telling
+            generator_loss += sum(side_terms.values())
+            terms |= {f"{term}_{name}": value for term, value in side_terms.items()}
+            terms[f"mask_mean_{name}"] = ops.sum(mask * real.face) / (ops.sum(real.face) + 1.0)
+        if self.config.weight_decay:
+            terms["weight_decay"] = self._decay(networks.generators)
+            generator_loss += terms["weight_decay"]
+            discriminator_loss += self._decay(networks.discriminators)
+        return generator_loss, discriminator_loss if "adversarial" in active else None, terms
+
+    def view(self, faces: DeviceFaces, index) -> losses.Sample:
+        """Draws one person's views of a batch: (B,) crops, two random maps, colours, blur."""
+        config, network_config = self.config, self.networks.config
+        plain_map, warped_map = random_map(config, network_config.resolution, faces.size, self.seed)
+        crops, own = faces.take(index), ops.take(faces.tones, index, axis=0)
+        tones = own
+        if config.colour_match:
+            tones = match_colours(faces.tones, config, index, faces.count, self.seed)
+
+        def view(coordinates):
+            """Picture in the networks' colours, eyes, mouth, face."""
+            picture, eyes, mouth, face = ops.split(grid_sample(crops, coordinates), [3, 4, 5], axis=-1)
+            picture = to_standard_tone(picture, own)
+            if network_config.view == "picture":
+                picture = from_standard_tone(picture, tones) / 127.5 - 1
+                face = ops.ones_like(face) * 255
+            return ops.clip(picture, -1.0, 1.0), eyes / 255, mouth / 255, face / 255
+
+        real, eyes, mouth, face = view(plain_map)
+        warped, _, _, warped_face = view(warped_map)
+        if config.motion_blur:
+            warped = motion_blur(warped, config, self.seed)
+        if network_config.view == "picture":
+            tones = ops.broadcast_to(ops.convert_to_tensor(NEUTRAL_TONE), (config.batch_size, 2, 3))
+        return losses.Sample(
+            warped=warped, seen=warped * warped_face, real=real, eyes=eyes, mouth=mouth, face=face, tones=tones
+        )
+
+    def _likeness(self, real: losses.Sample, raw, coarse) -> dict:
+        config = self.config
+        weights = losses.region_weights(
+            real, eyes=config.eye_weight, mouth=config.mouth_weight, surroundings=config.surroundings_weight
+        )
+        terms = {"reconstruction": losses.reconstruction(raw, real, weights)}
+        if config.structure_weight:
+            terms["structure"] = config.structure_weight * losses.dissimilarity(raw, real)
+        if config.edge_weight:
+            terms["edges"] = config.edge_weight * losses.edges(raw, real, weights)
+        for picture in coarse:
+            factor = real.real.shape[1] // picture.shape[1]
+            # With the strides said: without them Keras 3.15 fails on JAX.
+            small, face = (ops.average_pool(x, factor, factor) for x in (real.real, real.face))
+            terms[f"coarse_{picture.shape[1]}"] = losses.weighted_mean(ops.abs(picture - small), face, face)
+        return terms
+
+    def _masking(self, real: losses.Sample, mask, raw, weights) -> dict:
+        # What the composite teaches the mask must not teach the face to be a picture seen through it.
+        composite = losses.compose(mask, ops.stop_gradient(raw), real.warped)
+        return {
+            "composite": weights["composite"] * ops.mean(ops.abs(composite - real.real)),
+            "mask_prior": weights["mask_prior"] * losses.mask_prior(mask, real.face),
+            "mask_l1": weights["mask_l1"] * losses.mask_l1(mask),
+            "mask_hinge": weights["mask_hinge"] * losses.mask_hinge(mask, real.face, weights["mask_level"]),
+            "mask_variation": self.config.mask_variation_weight * losses.total_variation(mask),
+        }
+
+    def _judged(self, real: losses.Sample, mask, raw, weights, active: frozenset[str]) -> dict:
+        """What networks that know faces say to the raw face set into its frame, mixed with the composite."""
+        judges = {"perceptual": self.judge, "landmarks": self.landmark_judge}
+        judges = {name: judge for name, judge in judges.items() if judge and name in active}
+        if not judges:
+            return {}
+        share = draw_beta((self.config.batch_size, 1, 1, 1), self.seed)
+        whole = losses.compose(real.face, raw, real.real)
+        mixed = share * whole + (1 - share) * losses.compose(mask, raw, real.warped)
+        pictures = [from_standard_tone(picture, real.tones) for picture in (mixed, real.real)]
+        return {name: weights[name] * judge.distance(*pictures) for name, judge in judges.items()}
+
+    def _cycle(self, real: losses.Sample, code, decoder, other):
+        _, swapped, *_ = _floats(other(code, training=True))
+        back_mask, back, *_ = _floats(decoder(self.networks.encoder(swapped * real.face, training=True), training=True))
+        return losses.cycle(back * real.face, real.real * real.face, back_mask)
+
+    def _contest(self, real: losses.Sample, mask, raw, discriminator):
+        """Generator's and discriminator's adversarial losses, over the composite and the face set into its frame."""
+        fakes = ops.concatenate([losses.compose(mask, raw, real.warped), losses.compose(real.face, raw, real.real)])
+        reals = ops.concatenate([real.real, real.real])
+        seen = ops.concatenate([real.seen, real.seen])
+
+        def judge(pictures):
+            return ops.cast(discriminator(ops.concatenate([pictures, seen], -1), training=True), "float32")
+
+        if self.config.adversarial == "relativistic":
+            real_score = judge(reals)
+            telling, _ = losses.judge_relative(real_score, judge(ops.stop_gradient(fakes)))
+            _, fooling = losses.judge_relative(real_score, judge(fakes))
+            return fooling, telling
+        share = draw_beta((2 * self.config.batch_size, 1, 1, 1), self.seed)
+        mixture = share * reals + (1 - share) * ops.stop_gradient(fakes)
+        return losses.judge_fake(judge(fakes)), losses.judge_mixture(judge(mixture), share)
+
+    def _decay(self, networks: typing.Sequence[keras.Model]):
+        kernels = [w for network in networks for w in network.trainable_variables if len(w.shape) > 1]
+        return self.config.weight_decay * losses.weight_decay(kernels)
+
+
+def _floats(outputs) -> list:
+    """What networks of any precision wrote, in float32."""
+    return [ops.cast(output, "float32") for output in outputs]

@@ -1,0 +1,169 @@
+"""One step of a run: what of the schedule, the seed and the guard's facts it takes, all told by the step's number."""
+
+import dataclasses
+import time
+import typing
+
+import keras
+import numpy as np
+
+from faceswap_lib.devices import list_devices
+from faceswap_lib.networks import NetworkConfig, build_networks
+from faceswap_lib.networks.precision import compute_in, resolve_precision
+from faceswap_lib.training.augmentation import DeviceFaces
+from faceswap_lib.training.backends import Step, build_step
+from faceswap_lib.training.checkpoint import TrainingState
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.loss_model import Batch, Objective
+from faceswap_lib.training.run_config import Xla
+from faceswap_lib.training.schedule import Phase, learning_rate_factor, phase_at
+
+DRAWS_PER_STEP = 1000
+"""Distance between the random streams of two steps; more than a step draws."""
+
+STREAMS = 1_000_003
+"""Distance between the seeds of a run before and after a rollback, so that other batches are drawn."""
+
+
+def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingState:
+    """Builds networks and optimisers as they are before the first step; the same for the same seed."""
+    keras.utils.set_random_seed(config.seed)
+    with compute_in(resolve_precision(config.precision, list_devices())):
+        networks = build_networks(network_config)
+    averaged = build_networks(network_config)  # in float32, as conversion will use them
+
+    def build_adam(learning_rate: float, momentum: float) -> keras.Optimizer:
+        return keras.optimizers.Adam(
+            learning_rate, beta_1=momentum, beta_2=0.99, global_clipnorm=config.clip_norm or None
+        )
+
+    state = TrainingState(
+        networks=networks,
+        averaged=averaged,
+        generator_optimiser=build_adam(config.learning_rate, config.momentum),
+        discriminator_optimiser=build_adam(config.discriminator_learning_rate, 0.5),
+    )
+    for optimiser, players in (
+        (state.generator_optimiser, networks.generators),
+        (state.discriminator_optimiser, networks.discriminators),
+    ):
+        optimiser.build([variable for network in players for variable in network.trainable_variables])
+    for network, average in zip(networks.generators, averaged.generators, strict=True):
+        average.set_weights(network.get_weights())
+    return state
+
+
+def reset_state(state: TrainingState, config: TrainConfig) -> None:
+    """Puts a state back to what it was before the first step."""
+    fresh = build_state(state.networks.config, config)
+    for group, variables in state.groups().items():
+        for variable, first in zip(variables, fresh.groups()[group], strict=True):
+            variable.assign(first)
+    for name in ("step", "history_bytes", "seconds", "swapped", "watched"):
+        setattr(state, name, getattr(fresh, name))
+
+
+@dataclasses.dataclass(eq=False)
+class Stepper:
+    """Takes steps.
+
+    Attributes:
+        state: Changed by every step.
+        config: Options.
+        shares: How often each crop of A and of B is drawn, (N,) float64 that sum to 1.
+        seed: Source of randomness on the device.
+        run: The compiled step.
+        is_stepping: Whether a step is being taken, or was when an error ended it: then the state is of no step.
+    """
+
+    state: TrainingState
+    config: TrainConfig
+    shares: tuple[np.ndarray, np.ndarray]
+    seed: keras.random.SeedGenerator
+    run: Step
+    is_stepping: bool = False
+
+    @classmethod
+    def build(
+        cls, state: TrainingState, people: typing.Sequence[DeviceFaces], config: TrainConfig, *, xla: Xla = "auto"
+    ) -> "Stepper":
+        """Builds the step for the faces of A and of B, which are on the device."""
+        seed = keras.random.SeedGenerator(config.seed)
+        faces_a, faces_b = people
+        objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
+        run = build_step(objective, state, micro_batches=config.accumulate, xla=xla)
+        shares = tuple(draw_shares(faces.rarity, config.balance) for faces in people)
+        return cls(state=state, config=config, shares=shares, seed=seed, run=run)
+
+    def phase(self) -> Phase:
+        """The phase in force at the state's step."""
+        return phase_at(self.state.step, self.config.steps, self.config.phases)
+
+    def take(self) -> dict[str, float]:
+        """Takes the next step; gives its named terms."""
+        self.is_stepping = True
+        state, config, phase, began = self.state, self.config, self.phase(), time.monotonic()
+        seed = (config.seed + STREAMS * state.rollbacks) % 2**31
+        self.seed.state.assign([seed, state.step * DRAWS_PER_STEP % 2**32])
+        factor = learning_rate_factor(state.step, config) * state.learning_rate_factor
+        state.generator_optimiser.learning_rate.assign(config.learning_rate * factor)
+        state.discriminator_optimiser.learning_rate.assign(config.discriminator_learning_rate * factor)
+        if has_swapped(state.step, config) != state.swapped:
+            swap_decoders(state)
+        batch = draw_batch(config, state.step, *self.shares, rollbacks=state.rollbacks)
+        decay = average_decay(state.step, config)
+        terms = self.run(batch, phase.weights(config), decay, active=phase.active(config))
+        state.step += 1
+        state.seconds += time.monotonic() - began
+        self.is_stepping = False
+        return terms
+
+
+def average_decay(step: int, config: TrainConfig) -> float:
+    """How much of the averaged weights a step, counted from 0, keeps.
+
+    A young average of few steps would remember the first weights for too long, so it begins with little.
+
+    Taught in notebooks/05_faceswap_train.
+    """
+    return min(config.ema, (1 + step) / (10 + step))
+
+
+def draw_shares(rarity: np.ndarray, balance: float) -> np.ndarray:
+    """How often each crop is drawn: its rarity, (N,) float64, to the power of `balance`; the shares sum to 1."""
+    weights = rarity**balance
+    return weights / weights.sum()
+
+
+def draw_batch(
+    config: TrainConfig, step: int, shares_a: np.ndarray, shares_b: np.ndarray, *, rollbacks: int = 0
+) -> Batch:
+    """Draws the crops of one step; depends on its arguments alone, so a resumed run draws what it would have."""
+    random = np.random.default_rng((config.seed, step, rollbacks))
+    count = config.batch_size * config.accumulate
+    index_a, index_b = (random.choice(len(shares), count, p=shares) for shares in (shares_a, shares_b))
+    return Batch(index_a=index_a, index_b=index_b)
+
+
+def has_swapped(step: int, config: TrainConfig) -> bool:
+    """Whether the decoders have changed places by a step, counted from 0."""
+    swaps = [phase for phase in config.phases if phase.swap_decoders and phase.start * config.steps <= step]
+    return len(swaps) % 2 == 1
+
+
+def swap_decoders(state: TrainingState) -> None:
+    """Lets the decoders change places: their weights, averages, and what the optimiser remembers of them."""
+    for networks in (state.networks, state.averaged):
+        _exchange(networks.decoder_a.weights, networks.decoder_b.weights)
+    moments = state.generator_optimiser.variables[2:]  # behind the step's number and the learning rate, two per weight
+    counts = [2 * len(network.trainable_variables) for network in state.networks.generators]
+    encoder, decoder = counts[:2]
+    _exchange(moments[encoder : encoder + decoder], moments[encoder + decoder :])
+    state.swapped = not state.swapped
+
+
+def _exchange(some: list[keras.Variable], others: list[keras.Variable]) -> None:
+    for one, other in zip(some, others, strict=True):
+        kept = keras.ops.copy(one.value)
+        one.assign(other)
+        other.assign(kept)

@@ -1,0 +1,113 @@
+"""The reporter: what is seen of a training while it runs: progress bar, history, callbacks, previews, TensorBoard."""
+
+import contextlib
+import pathlib
+import time
+import typing
+
+import numpy as np
+
+from faceswap_lib.media import write_image
+from faceswap_lib.progress import show_progress
+from faceswap_lib.training.history import HistoryWriter
+from faceswap_lib.training.run_config import RunConfig, parse_duration
+from faceswap_lib.training.tensorboard_writer import Board
+
+SHOWN = {"reconstruction_a": "error_A", "reconstruction_b": "error_B"}
+"""Terms that stand behind the progress bar, and what they are called there."""
+
+
+class StepCallback(typing.Protocol):
+    """Called after every logged step; notebooks draw their loss boards with it."""
+
+    def __call__(self, step: int, terms: dict[str, float]) -> None: ...
+
+
+class PreviewCallback(typing.Protocol):
+    """Called with every preview, (H, W, 3) uint8 RGB; notebooks show it."""
+
+    def __call__(self, step: int, picture: np.ndarray) -> None: ...
+
+
+class Reporter:
+    """Tells the outside of a training; a context manager.
+
+    Args:
+        folder: The run's folder.
+        run_config: How often what is told.
+        step: Steps done before.
+        steps: Steps in all.
+        history_bytes: How much of `history.jsonl` belongs to the steps done.
+        draw: Draws the preview.
+        on_log: Called with every logged step and its terms.
+        on_preview: Called with every preview.
+        progress: Show a progress bar, with steps per second and the time left.
+        clock: Gives seconds since any fixed moment.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        run_config: RunConfig,
+        *,
+        step: int,
+        steps: int,
+        history_bytes: int,
+        draw: typing.Callable[[], np.ndarray],
+        on_log: StepCallback | None = None,
+        on_preview: PreviewCallback | None = None,
+        progress: bool = False,
+        clock: typing.Callable[[], float] = time.monotonic,
+    ):
+        self._folder, self._run_config, self._steps = folder, run_config, steps
+        self._draw, self._on_log, self._on_preview = draw, on_log, on_preview
+        self._interval, self._clock = parse_duration(run_config.preview_interval), clock
+        self._drawn_at = clock()
+        self._board = Board(folder / "tensorboard", step) if run_config.tensorboard else None
+        self._history = HistoryWriter(folder / "history.jsonl", history_bytes)
+        self._bar = show_progress(title="train", total=steps, initial=step, unit="step", disable=not progress)
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(self, *_) -> None:
+        with contextlib.ExitStack() as closing:  # all of them, also after an error of one
+            for part in (self._board, self._history, self._bar):
+                if part is not None:
+                    closing.callback(part.close)
+
+    def tell(self, step: int, terms: dict[str, float]) -> None:
+        """Takes in one step, counted from 1; logs it and draws a preview where one is due."""
+        self._bar.update()
+        last = step == self._steps
+        if step % self._run_config.log_every == 0 or last:
+            self._history.write(step, terms)
+            self._bar.set_postfix({said: f"{terms[name]:.3f}" for name, said in SHOWN.items() if name in terms})
+            if self._board:
+                self._board.add_terms(step, terms)
+            if self._on_log:
+                self._on_log(step, terms)
+        every, passed = self._run_config.preview_every, self._clock() - self._drawn_at
+        if passed >= self._interval or (every > 0 and step % every == 0) or last:
+            self._show_preview(step)
+            self._drawn_at = self._clock()
+
+    def _show_preview(self, step: int) -> None:
+        picture = self._draw()
+        write_image(self._folder / "previews" / f"step-{step:08d}.png", picture)
+        if self._board:
+            self._board.add_picture(step, picture)
+        if self._on_preview:
+            self._on_preview(step, picture)
+
+    def flush(self) -> int:
+        """Puts the history on disk; gives its length in bytes."""
+        return self._history.flush()
+
+    def go_back(self, step: int, history_bytes: int) -> None:
+        """Forgets what was told behind a step."""
+        self._history.cut(history_bytes)
+        self._bar.n = step
+        self._bar.refresh()
+        if self._board:
+            self._board.go_back(step)
