@@ -26,12 +26,12 @@ from faceswap_lib.networks import PRESETS
 from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig
 from faceswap_lib.training import checkpoint_manager as keeper_module
 from faceswap_lib.training.checkpoint import TrainingState, read_arrays, write_checkpoint
-from faceswap_lib.training.checkpoint_manager import Keeper
+from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.cost_estimate import make_arrays
-from faceswap_lib.training.remote_sync import Mirror
+from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import parse_duration
 from faceswap_lib.training.schedule_plot import plan_training
-from faceswap_lib.training.train_step import Stepper, build_state
+from faceswap_lib.training.train_step import TrainStepper, build_state
 
 BY_STEPS = RunConfig(checkpoint_interval="", checkpoint_every=250, mirror_interval="1s")
 """As it was while steps alone decided."""
@@ -93,7 +93,7 @@ def train_some(preset: str, steps: int) -> TrainingState:
     config = TRAINING_PRESETS[preset]
     state = build_state(PRESETS[preset], config)
     crops = [make_arrays(PRESETS[preset].stored_size, seed) for seed in (0, 1)]
-    stepper = Stepper.build(state, crops, config)
+    stepper = TrainStepper.build(state, crops, config)
     for first in {phase.active: phase.first for phase in reversed(plan_training(config))}.values():
         state.step = first - 1
         for _ in range(steps):
@@ -164,7 +164,7 @@ def count_writes(state: TrainingState, run_config: RunConfig, rate: float, hours
     steps = round(hours * HOUR * rate)
     written, now = [], 0.0
 
-    class CountingMirror(Mirror):
+    class CountingMirror(CheckpointSync):
         def _begin_copy(self) -> None:
             self.copies += 1
 
@@ -173,7 +173,7 @@ def count_writes(state: TrainingState, run_config: RunConfig, rate: float, hours
         apart = parse_duration(run_config.mirror_interval)
         mirror = CountingMirror(root / "run", root / "drive", interval=apart, clock=lambda: now)
         config = dataclasses.replace(TrainConfig(), steps=10 * steps)
-        keeper = Keeper(root / "run", state, config, run_config, mirror, clock=lambda: now)
+        keeper = CheckpointManager(root / "run", state, config, run_config, mirror, clock=lambda: now)
         write, keeper_module.write_checkpoint = keeper_module.write_checkpoint, lambda *_: written.append(now)
         try:
             for step in range(1, steps + 1):

@@ -36,9 +36,9 @@ from harness import (
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, ViewSwapper, convert_video
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.frame_pipeline import swap_faces
-from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, TrackConfig
-from faceswap_lib.faces.keyframe_detection import scan_frames
-from faceswap_lib.faces.tracking import follow_faces
+from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig, VideoTracks
+from faceswap_lib.faces.keyframe_detection import detect_keyframes
+from faceswap_lib.faces.tracking import track_faces
 from faceswap_lib.facesets import ExtractConfig, Workspace
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 from faceswap_lib.networks import PRESETS, build_networks
@@ -94,9 +94,9 @@ def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, f
     return parts | {"floor": max(floor / len(pictures), parts["network"])}
 
 
-def follow(pictures: list[np.ndarray]) -> ClipTracks:
+def follow(pictures: list[np.ndarray]) -> VideoTracks:
     """The faces of frames held in memory."""
-    return follow_faces(scan_frames(pictures, MTCNN(), DetectConfig().detect_every), TrackConfig())
+    return track_faces(detect_keyframes(pictures, MTCNN(), DetectConfig().detect_every), TrackConfig())
 
 
 def clocked(work) -> tuple[object, float]:

@@ -35,7 +35,7 @@ from motion import compare_modes, jitter, synthetic_modes
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import MTCNN, DetectConfig, Face, align_face
 from faceswap_lib.faces.alignment import five_points, invert_affine, map_points
-from faceswap_lib.faces.keyframe_detection import scan_frames
+from faceswap_lib.faces.keyframe_detection import detect_keyframes
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import probe_video, read_frames
@@ -162,7 +162,7 @@ def main() -> None:
         sightings = {}
         for clip in clips:
             frames = read_frames(clip, stop=options.frames)
-            sightings[clip.stem] = list(scan_frames(frames, MTCNN(), DetectConfig().detect_every))
+            sightings[clip.stem] = list(detect_keyframes(frames, MTCNN(), DetectConfig().detect_every))
         modes = compare_modes(sightings)
         print_table("Smoothing on real clips: jitter at rest in % of the eyes' distance, lag in frames", modes)
         synthetic = synthetic_modes()

@@ -152,14 +152,14 @@ def train_to(folder: pathlib.Path, steps: int, preset: str = "tiny") -> float:
     from faceswap_lib.training.checkpoint import read_checkpoint, write_checkpoint
     from faceswap_lib.training.config import TrainConfig
     from faceswap_lib.training.cost_estimate import make_arrays
-    from faceswap_lib.training.train_step import Stepper, build_state
+    from faceswap_lib.training.train_step import TrainStepper, build_state
 
     networks, config = PRESETS[preset], TrainConfig(steps=20)
     state = build_state(networks, config)
     folder.mkdir(parents=True, exist_ok=True)
     read_checkpoint(folder, state)
     people = [to_device(make_arrays(networks.stored_size, seed)) for seed in (0, 1)]
-    stepper = Stepper.build(state, people, config)
+    stepper = TrainStepper.build(state, people, config)
     seconds = []
     while state.step < steps:
         before = time.perf_counter()
@@ -229,18 +229,18 @@ def compare_swapper() -> dict:
     from faceswap_lib.conversion.inference_backends import measure_swappers
     from faceswap_lib.conversion.swapper import KerasSwapper
     from faceswap_lib.networks import PRESETS, build_networks
-    from faceswap_lib.networks.preprocessing import to_network, to_pixels
+    from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 
     keras.utils.set_random_seed(0)
     networks = build_networks(PRESETS["lite"])
     side, random = networks.config.resolution, np.random.default_rng(0)
     views = random.integers(0, 256, (8, side, side, 3), np.uint8)
     faces = np.full((8, side, side), 255, np.uint8)
-    seen, tones = to_network(views, faces, networks.config.view)
+    seen, tones = preprocess_views(views, faces, networks.config.view)
     mask, raw = (keras.ops.convert_to_numpy(output) for output in networks.generate(seen, "a2b")[:2])
     swapper = KerasSwapper(networks, "a2b")
     masks, pictures = swapper.swap(views, faces)
-    difference = np.abs(pictures.astype(int) - to_pixels(raw, tones)).max()
+    difference = np.abs(pictures.astype(int) - postprocess_faces(raw, tones)).max()
     seconds = measure_swappers({"keras": swapper}, 8)["keras"]
     return {
         "mask": float(np.abs(masks - mask[..., 0]).max()),

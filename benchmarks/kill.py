@@ -33,7 +33,7 @@ from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.networks.channels import WIDTHS
 from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
-from faceswap_lib.training.checkpoint import BACKUPS, list_checkpoints, progress_of, read_arrays
+from faceswap_lib.training.checkpoint import BACKUPS, checkpoint_progress, list_checkpoints, read_arrays
 
 NETWORKS = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
 NARROW = {"encoder": (8, 8, 8, 16), "code": 16, "decoder": (16, 8, 8), "discriminator": (4, 4, 4)}
@@ -174,7 +174,7 @@ def kill_once(
 def steps_not_saved(folder: pathlib.Path) -> int:
     """How many steps stand in a run's history that its newest checkpoint does not have."""
     history = read_history(folder / "history.jsonl")
-    _, saved = progress_of(folder / "checkpoints")
+    _, saved = checkpoint_progress(folder / "checkpoints")
     return history[-1]["step"] - saved if history else 0
 
 

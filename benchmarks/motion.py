@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from faceswap_lib.faces import Face, TrackConfig, follow_faces
+from faceswap_lib.faces import Face, TrackConfig, track_faces
 from faceswap_lib.faces.alignment import MEAN_FACE
-from faceswap_lib.faces.keyframe_detection import Sighting
+from faceswap_lib.faces.keyframe_detection import FrameDetections
 
 MODES = ("none", "ema", "kalman", "rts")
 REST = 0.5
@@ -40,14 +40,14 @@ def smooth_symmetrically(landmarks: np.ndarray, sigma: float) -> np.ndarray:
     return np.apply_along_axis(lambda line: np.convolve(np.pad(line, reach, "edge"), kernel, "valid"), 0, landmarks)
 
 
-def follow(sightings: list[Sighting], mode: str) -> np.ndarray:
+def follow(sightings: list[FrameDetections], mode: str) -> np.ndarray:
     """(N, 5, 2) landmarks of the longest track."""
-    tracks = follow_faces(sightings, TrackConfig(smoothing=mode)).tracks
+    tracks = track_faces(sightings, TrackConfig(smoothing=mode)).tracks
     longest = max(tracks, key=lambda track: track.found)
     return np.array([face.landmarks for _, face in longest.items()])
 
 
-def compare_modes(sightings: dict[str, list[Sighting]]) -> list[dict[str, object]]:
+def compare_modes(sightings: dict[str, list[FrameDetections]]) -> list[dict[str, object]]:
     """Jitter at rest and lag of every mode on every clip; the motion taken as true is the raw one without its shake."""
     rows = []
     for clip, seen in sightings.items():
@@ -75,7 +75,7 @@ def synthetic_modes(frames: int = 600, noise: float = 0.8, seed: int = 0) -> lis
         low, high = points.min(0) - [30, 50], points.max(0) + [30, 40]
         box = np.concatenate([low, high]) + rng.normal(0, noise, 4)
         face = Face(box_xyxy=box, score=0.9, landmarks=points + rng.normal(0, noise, (5, 2)))
-        sightings.append(Sighting(faces=(face,), looks=(np.zeros((1, 3), np.float32),)))
+        sightings.append(FrameDetections(faces=(face,), looks=(np.zeros((1, 3), np.float32),)))
     rows = []
     for mode in MODES:
         landmarks = follow(sightings, mode)

@@ -29,7 +29,7 @@ from faceswap_lib.evaluation.evaluate import evaluate_to_page
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.manifest import read_manifest, write_manifest
 from faceswap_lib.networks import PRESETS
-from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.pipeline import convert, extract
 from faceswap_lib.training import TRAINING_PRESETS, load_run, train
 
@@ -123,10 +123,10 @@ def reconstruction(workspace: Workspace, run: str, held: dict[str, Faceset]) -> 
     distances, likenesses = [], []
     for side, direction in (("src", "a2a"), ("dst", "b2b")):
         views, faces = held[side].sample(COMPARED).load(config.stored_size).views(config.resolution)
-        seen, tones = to_network(views, faces, config.view)
+        seen, tones = preprocess_views(views, faces, config.view)
         mask, raw = networks.generate(seen, direction)
         mask = np.asarray(mask)
-        made = np.round(mask * to_pixels(np.asarray(raw), tones) + (1 - mask) * views).astype(np.uint8)
+        made = np.round(mask * postprocess_faces(np.asarray(raw), tones) + (1 - mask) * views).astype(np.uint8)
         distances.append(np.abs(made.astype(float) - views).mean())
         likenesses.append(np.mean([pictures.ssim(a, b) for a, b in zip(made, views, strict=True)]))
     return {"L1": float(np.mean(distances)), "SSIM": float(np.mean(likenesses))}

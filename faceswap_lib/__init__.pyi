@@ -23,8 +23,8 @@ from .faces import TrackConfig as TrackConfig
 from .faces import align_face as align_face
 from .faces import eye_mask as eye_mask
 from .faces import face_mask as face_mask
-from .faces import follow_faces as follow_faces
 from .faces import mouth_mask as mouth_mask
+from .faces import track_faces as track_faces
 from .facesets import ExtractConfig as ExtractConfig
 from .facesets import Faceset as Faceset
 from .facesets import Workspace as Workspace

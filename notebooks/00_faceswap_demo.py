@@ -144,12 +144,12 @@ show.pictures([frame, show.draw_face(frame, face)], captions=["a frame", "box an
 # file is known to its end, the same is then done backwards, which takes away the filter's delay.
 
 # %%
-from faceswap_lib.faces import TrackConfig, follow_faces
-from faceswap_lib.faces.keyframe_detection import scan_frames
+from faceswap_lib.faces import TrackConfig, track_faces
+from faceswap_lib.faces.keyframe_detection import detect_keyframes
 
-sightings = list(scan_frames(read_frames(video_a, stop=length), detector))  # what every frame shows
-raw_track = follow_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # the first face to follow
-track = follow_faces(sightings).tracks[0]
+sightings = list(detect_keyframes(read_frames(video_a, stop=length), detector))  # what every frame shows
+raw_track = track_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # the first face to follow
+track = track_faces(sightings).tracks[0]
 curves = {"as detected": raw_track, "smoothed": track}
 figure, axes = plt.subplots(figsize=(9, 2.8))
 for name, followed in curves.items():
@@ -278,13 +278,13 @@ by_hand = standard.clip(-1, 1) * (view_face[..., None] / 255)
 show.pictures([view, ((by_hand + 1) * 127.5).astype("uint8")], captions=["view", "what the network reads"], width=4)
 
 # %% [markdown]
-# The library's `to_network` does this for many views at once. It also gives back the mean and the spread it took out,
-# the *tone*: the new face gets the tone of the old one again, and so has the light of the video it goes into.
+# The library's `preprocess_views` does this for many views at once. It also returns the mean and the spread it took
+# out, the *tone*: the new face gets the tone of the old one again, and so has the light of the video it goes into.
 
 # %%
-from faceswap_lib.networks.preprocessing import to_network
+from faceswap_lib.networks.preprocessing import preprocess_views
 
-seen, tones = to_network(view[None], view_face[None])
+seen, tones = preprocess_views(view[None], view_face[None])
 assert np.allclose(by_hand, seen[0], atol=1e-3)
 
 # %% [markdown]
@@ -319,7 +319,7 @@ show.pictures([*arrays_a.images[spread[0]], *arrays_b.images[spread[1]]], column
 
 # %%
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import random_map, sample, to_device
+from faceswap_lib.training.augmentation import random_warp_grid, sample, to_device
 
 faces_b = to_device(arrays_b)
 ruled = arrays_b.images.copy()
@@ -328,7 +328,7 @@ lined_b = to_device(dataclasses.replace(arrays_b, images=ruled))
 index = np.full(3, len(arrays_b.images) // 2, "int32")  # three times the same crop
 seed = keras.random.SeedGenerator(4)
 shown, captions = [], []
-maps = random_map(TrainConfig(batch_size=3), resolution, faces_b.size, seed)
+maps = random_warp_grid(TrainConfig(batch_size=3), resolution, faces_b.size, seed)
 for name, at in zip(("real", "warped"), maps, strict=True):
     for source in (faces_b, lined_b):
         shown += list(keras.ops.convert_to_numpy(sample(source, index, at))[..., :3].astype("uint8"))
@@ -371,10 +371,10 @@ for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
 # Here is what they write before they have learned anything:
 
 # %%
-from faceswap_lib.networks.preprocessing import to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces
 
 mask, raw = (keras.ops.convert_to_numpy(output)[0] for output in networks.generate(seen, "a2b"))
-raw_face = to_pixels(raw[None], tones)[0]
+raw_face = postprocess_faces(raw[None], tones)[0]
 composite = (mask * raw_face + (1 - mask) * view).astype("uint8")
 captions = ["input (A)", "mask", "raw face (B)", "composite"]
 show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, width=7)
@@ -457,7 +457,9 @@ from faceswap_lib.training import load_run
 trained, _ = load_run(workspace)
 shift = 0.8 * measure_shift(trained, workspace, "a2b")  # 0.8 of the way from A's average to B's
 code = trained.encoder(seen)
-as_read, moved = (to_pixels(keras.ops.convert_to_numpy(trained.decoder_b(c)[1]), tones) for c in (code, code + shift))
+as_read, moved = (
+    postprocess_faces(keras.ops.convert_to_numpy(trained.decoder_b(c)[1]), tones) for c in (code, code + shift)
+)
 swapper = KerasSwapper(trained, "a2b", LatentShift(shift=shift))
 new_masks, new_faces = swapper.swap(view[None], view_face[None])
 assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)

@@ -113,11 +113,11 @@ while scale * short_side > P_NET_WINDOW:
 print(f"{len(scales)} pictures, scaled by", np.array(scales))
 
 # %% [markdown]
-# `look_into` runs the library's detector on one frame and gives what each network saw and said.
+# `detect_with_trace` runs the library's detector on one frame and gives what each network saw and said.
 
 # %%
 detector = MTCNN()
-stages = detector.look_into(frame)
+stages = detector.detect_with_trace(frame)
 assert np.allclose(scales, stages.scales, rtol=0.02)  # sizes are whole pixels
 show.pyramid(stages)
 
@@ -153,7 +153,7 @@ print(f"{len(boxes)} boxes, the surest: {boxes[0]}")
 # for boxes that do not touch.
 
 # %%
-from faceswap_lib.faces.boxes import box_overlap
+from faceswap_lib.faces.boxes import box_iou
 
 
 def overlap(a, b):
@@ -163,8 +163,8 @@ def overlap(a, b):
 
 
 by_hand = [overlap(boxes[0], box) for box in boxes]
-assert np.allclose(by_hand, [box_overlap(boxes[0, :4], box[:4]) for box in boxes])
-show.source(box_overlap)
+assert np.allclose(by_hand, [box_iou(boxes[0, :4], box[:4]) for box in boxes])
+show.source(box_iou)
 
 # %% [markdown]
 # Then: take the surest box, drop all that overlap it by more than half, take the surest of those left, and so on. This
@@ -221,13 +221,13 @@ show.pictures(list(steps.values()), captions=list(steps))
 
 # %%
 for min_face in (0.1,):
-    looked = MTCNN(DetectConfig(min_face=min_face)).look_into(frame)
+    looked = MTCNN(DetectConfig(min_face=min_face)).detect_with_trace(frame)
     print(f"{min_face}: {len(looked.pyramid)} pictures")
 
 # %% tags=["solution"]
 # @title Solution
 for min_face in (0.05, 0.1, 0.2, 0.4, 0.8):
-    looked = MTCNN(DetectConfig(min_face=min_face)).look_into(frame)
+    looked = MTCNN(DetectConfig(min_face=min_face)).detect_with_trace(frame)
     counts = f"{len(looked.pyramid)} pictures, {len(looked.proposed)} proposals"
     print(f"{min_face:4}: {counts}, {len(looked.faces)} faces")
 # Larger faces than asked for are always found: the pyramid goes all the way down. Smaller ones may be missed. In the
@@ -236,12 +236,12 @@ for min_face in (0.05, 0.1, 0.2, 0.4, 0.8):
 # %% [markdown]
 # ## 4. The boxes tremble
 #
-# Now every frame. `scan_frames` runs the detector on a video; a *sighting* is what one frame shows.
+# Now every frame. `detect_keyframes` runs the detector on a video; a *sighting* is what one frame shows.
 
 # %%
-from faceswap_lib.faces.keyframe_detection import scan_frames
+from faceswap_lib.faces.keyframe_detection import detect_keyframes
 
-sightings = list(scan_frames(read_frames(video, stop=length), detector))
+sightings = list(detect_keyframes(read_frames(video, stop=length), detector))
 seen = [sighting.faces[0] for sighting in sightings if sighting.faces]  # with one person there is one face
 width = float(np.median([face.size for face in seen]))
 drawn = show.corner(next(read_frames(video)), np.array([face.box_xyxy for face in seen[:12]]))
@@ -294,7 +294,7 @@ off = np.abs(np.array([guess.landmarks, read.landmarks]) - seen[4].landmarks).me
 print(f"from the full search: the guess {off[0]:.2f} pixels, O-Net alone {off[1]:.2f}")
 
 # %% [markdown]
-# Half a pixel is about what the detector trembles by anyway. `scan_frames` does this for all frames. When a face
+# Half a pixel is about what the detector trembles by anyway. `detect_keyframes` does this for all frames. When a face
 # comes, goes, or is not where it was guessed, the stretch between two key frames is halved, down to every frame if need
 # be. It also notices a cut to another shot, over which nothing is guessed.
 
@@ -303,15 +303,15 @@ import time
 
 for every in (1, 8):
     start = time.perf_counter()
-    found = list(scan_frames(read_frames(video, stop=length), detector, detect_every=every))
+    found = list(detect_keyframes(read_frames(video, stop=length), detector, detect_every=every))
     rate = length / (time.perf_counter() - start)  # reading the video included
     both = [pair for pair in zip(found, sightings, strict=True) if pair[0].faces and pair[1].faces]
     off = np.mean([np.abs(a.faces[0].landmarks - b.faces[0].landmarks) for a, b in both])
     print(f"every {every}: {rate:4.0f} frames a second, points {off:.2f} pixels from the full search")
-show.source(scan_frames)
+show.source(detect_keyframes)
 
 # %% [markdown]
-# `follow_faces` then makes *tracks* of the sightings: which face of this frame is which of the last. It predicts where
+# `track_faces` then makes *tracks* of the sightings: which face of this frame is which of the last. It predicts where
 # every known face must be now, and pairs predictions and faces by distance and by looks. In a video of one person there
 # is little to pair; a second person in the picture would otherwise take turns with the first.
 #
@@ -319,15 +319,15 @@ show.source(scan_frames)
 # first 24 of these wide frames, and follow the faces. How many tracks are there? Draw both faces of one frame.
 
 # %%
-from faceswap_lib.faces import follow_faces
+from faceswap_lib.faces import track_faces
 
-tracks = follow_faces(sightings).tracks
+tracks = track_faces(sightings).tracks
 print(len(tracks), "track of", tracks[0].found, "faces")
 
 # %% tags=["solution"]
 # @title Solution
 wide = (np.hstack([picture, picture[:, ::-1]]) for picture in read_frames(video, stop=24))
-pair = follow_faces(scan_frames(wide, detector)).tracks
+pair = track_faces(detect_keyframes(wide, detector)).tracks
 print(len(pair), "tracks of", [track.found for track in pair], "faces")
 tenth = next(read_frames(video, start=10))
 both = np.hstack([tenth, tenth[:, ::-1]])
@@ -576,7 +576,7 @@ show.curves(noses, unit="nose x, face widths")
 # %%
 from faceswap_lib.faces import crop_from_frame
 
-track = follow_faces(sightings).tracks[0]
+track = track_faces(sightings).tracks[0]
 matrices = np.array([crop_from_frame(face) for _, face in track.items()])
 p, q = matrices[:, 0, 0], matrices[:, 1, 0]
 angles, enlarged = np.degrees(np.arctan2(q, p)), np.hypot(p, q)

@@ -302,7 +302,7 @@ show.source(write_eye_masks)
 records = facesets["src"].records[::10][:6]
 on_disk = [read_mask(facesets["src"].masks / record.mask) for record in records]
 for record, mask in zip(records, on_disk, strict=True):
-    drawn = eye_mask(record.best_points_in_crop(), CROP_SIZE)
+    drawn = eye_mask(record.landmarks_in_crop(), CROP_SIZE)
     if not np.array_equal(mask, drawn):
         print(f"{record.mask} was not drawn by this program: painted by hand?")
 show.pictures(on_disk)
@@ -339,15 +339,15 @@ captions = ["face of A", "face mask", "eyes", "mouth", f"weight, up to {weights.
 show.pictures([images[index], *maps], captions=captions)
 
 # %%
-from faceswap_lib.faces.color_normalization import face_tone, to_standard_tone
+from faceswap_lib.faces.color_normalization import color_statistics, normalize_color
 from faceswap_lib.training import losses
 
-tone = face_tone(images[index], arrays.face[index, view, view])
+tone = color_statistics(images[index], arrays.face[index, view, view])
 
 
 def standard(picture):
     """What the networks read and write: the picture in a standard tone, (1, R, R, 3) from -1 to 1."""
-    return np.clip(to_standard_tone(picture[None].astype("float32"), tone[None]), -1, 1)
+    return np.clip(normalize_color(picture[None].astype("float32"), tone[None]), -1, 1)
 
 
 real = standard(images[index])

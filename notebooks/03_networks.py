@@ -66,14 +66,14 @@ print(f"networks trained for {step} steps, faces of {networks.config.resolution}
 # section 5).
 
 # %%
-from faceswap_lib.networks.preprocessing import to_network
+from faceswap_lib.networks.preprocessing import preprocess_views
 
 resolution, size = networks.config.resolution, networks.config.stored_size
 samples = [Faceset.open(workspace, side).sample(200) for side in ("src", "dst")]
 arrays = [crops.load(size) for crops in samples]
 (views_a, faces_a), (views_b, faces_b) = (array.views(resolution) for array in arrays)
-seen_a, tones_a = to_network(views_a, faces_a)
-seen_b, tones_b = to_network(views_b, faces_b)
+seen_a, tones_a = preprocess_views(views_a, faces_a)
+seen_b, tones_b = preprocess_views(views_b, faces_b)
 some = np.linspace(0, len(views_a) - 1, 6).astype(int)
 read = ((seen_a[some] + 1) * 127.5).astype("uint8")
 show.pictures([*views_a[some], *read], columns=6)
@@ -186,10 +186,10 @@ first = layers[1]
 kernel_side = 5
 assert first.weights == kernel_side**2 * 3 * first.shape[-1] + first.shape[-1]
 for part in (networks.encoder, networks.decoder_b):
-    print(f"\n{part.name:14} {'shape':>16} {'weights':>12} {'multiplications':>17}")
+    print(f"\n{part.name:14} {'shape':>16} {'weights':>12} {'macs':>17}")
     for layer in count_layers(part):
         if layer.weights or layer.kind == "PixelShuffle":
-            print(f"{layer.kind:14} {layer.shape!s:>16} {layer.weights:12,} {layer.multiplications:17,}")
+            print(f"{layer.kind:14} {layer.shape!s:>16} {layer.weights:12,} {layer.macs:17,}")
 
 # %% [markdown]
 # (`HybridNorm` normalises half of the channels and mixes the other half with each other, which is what most of its
@@ -200,14 +200,14 @@ for part in (networks.encoder, networks.decoder_b):
 # **Exercise 2.** Work out the multiplications of the first layer: the whole kernel once for each number it writes.
 
 # %%
-multiplications = 0  # yours, from kernel_side and first.shape
-print(f"{multiplications:,} by hand, {first.multiplications:,} counted")
+macs = 0  # yours, from kernel_side and first.shape
+print(f"{macs:,} by hand, {first.macs:,} counted")
 
 # %% tags=["solution"]
 # @title Solution
 height, width, channels = first.shape
-multiplications = height * width * channels * kernel_side**2 * 3
-assert multiplications == first.multiplications
+macs = height * width * channels * kernel_side**2 * 3
+assert macs == first.macs
 print(f"{height} x {width} places, {channels} channels, {kernel_side} x {kernel_side} x 3 numbers each")
 
 # %% [markdown]
@@ -227,7 +227,7 @@ codes_a, codes_b = (keras.ops.convert_to_numpy(read_code(seen)) for seen in (see
 codes = np.concatenate([codes_a, codes_b])
 turned, length, _ = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
 across, up = (turned[:, :2] * length[:2]).T
-turns = [np.array([describe_pose(record.best_points_in_crop())[0] for record in crops.records]) for crops in samples]
+turns = [np.array([describe_pose(record.landmarks_in_crop())[0] for record in crops.records]) for crops in samples]
 turns = [turn - turn.mean() for turn in turns]  # from each person's own middle
 widest = max(np.abs(turn).max() for turn in turns)
 scale = {"cmap": "coolwarm", "vmin": -widest, "vmax": widest}
@@ -259,7 +259,7 @@ plt.show()
 # decoder B draws the same way.
 
 # %%
-from faceswap_lib.networks.preprocessing import to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces
 
 pairs = zip(arrays[0].images, arrays[0].mouth, strict=True)
 brightness = [image[mouth > 127].mean() for image, mouth in pairs]
@@ -270,7 +270,7 @@ handed_on = keras.ops.convert_to_numpy(networks.encoder(seen_a))
 def draw(maps, decoder):
     """What a decoder makes of (N, 8, 8, C), in the colours of A's frame with the mouth shut."""
     raw = keras.ops.convert_to_numpy(decoder(np.stack(maps))[1])
-    return list(to_pixels(raw, np.repeat(tones_a[shut : shut + 1], len(maps), axis=0)))
+    return list(postprocess_faces(raw, np.repeat(tones_a[shut : shut + 1], len(maps), axis=0)))
 
 
 walk = [handed_on[shut] * (1 - share) + handed_on[wide] * share for share in np.linspace(0, 1, 6)]
@@ -539,7 +539,7 @@ print(f"the mask changes by {moved.mean():.3f} on average, {moved.max():.2f} at 
 # discriminator B's frames three times: as filmed, blurred, and written by decoder B.
 
 # %%
-from faceswap_lib.faces.color_normalization import to_standard_tone
+from faceswap_lib.faces.color_normalization import normalize_color
 from faceswap_lib.training.checkpoint import read_checkpoint
 from faceswap_lib.training.run_metadata import stored_networks, stored_training
 from faceswap_lib.training.train_step import build_state
@@ -547,7 +547,7 @@ from faceswap_lib.training.train_step import build_state
 folder = workspace.run(RUN)
 state = build_state(stored_networks(folder), stored_training(folder))
 read_checkpoint(folder / "checkpoints", state)  # conversion needs no discriminators; a checkpoint has them
-filmed = to_standard_tone(views_b[some].astype("float32"), tones_b[some]).clip(-1, 1)
+filmed = normalize_color(views_b[some].astype("float32"), tones_b[some]).clip(-1, 1)
 blurred = np.stack([cv2.GaussianBlur(picture, (0, 0), resolution / 64) for picture in filmed])
 inside = faces_b[some][..., None] / 255
 raw = keras.ops.convert_to_numpy(networks.generate(seen_b[some], "b2b")[1])
@@ -558,7 +558,7 @@ shown, captions = [], []
 for name, kind in (("filmed", filmed), ("blurred", blurred), ("written", written)):
     pair = np.concatenate([kind, seen_b[some]], axis=-1).astype("float32")
     scores = keras.ops.convert_to_numpy(state.networks.discriminator_b(pair))[..., 0].astype(float)
-    shown += [to_pixels(np.asarray(kind), tones_b[some])[0], scores[0].clip(0, 1)]
+    shown += [postprocess_faces(np.asarray(kind), tones_b[some])[0], scores[0].clip(0, 1)]
     captions += [name, f"scores, {scores.mean():.3f} over all"]
 show.pictures(shown, captions=captions)
 
@@ -578,13 +578,13 @@ show.pictures(shown, captions=captions)
 # %%
 from faceswap_lib.networks import build_networks
 
-print(f"{'':10} {'part':15} {'weights':>12} {'multiplications':>17} {'of them attention':>19}")
+print(f"{'':10} {'part':15} {'weights':>12} {'macs':>17} {'of them attention':>19}")
 for name, nets in (("this run", networks), ("faithful", build_networks(PRESETS["faithful"]))):
     total, looking = 0, 0
     for part in (nets.encoder, nets.decoder_b, nets.discriminator_b):
         costs = count_layers(part)
-        every = sum(layer.multiplications for layer in costs)
-        attends = sum(layer.multiplications for layer in costs if layer.kind == "SelfAttention")
+        every = sum(layer.macs for layer in costs)
+        attends = sum(layer.macs for layer in costs if layer.kind == "SelfAttention")
         total, looking = total + every, looking + attends
         weights = sum(layer.weights for layer in costs)
         print(f"{name:10} {part.name:15} {weights:12,} {every:17,} {attends / every:19.1%}")

@@ -207,10 +207,10 @@ shown = [to_show(sample.real), to_show(fake), unlike * inside]
 show.pictures(shown, captions=["real", "fake", "unlike"], width=6)
 
 # %%
-show.source(losses.dissimilarity)
+show.source(losses.dssim)
 
 # %%
-assert np.isclose(float(losses.dissimilarity(fake, sample)), by_hand, rtol=1e-2)
+assert np.isclose(float(losses.dssim(fake, sample)), by_hand, rtol=1e-2)
 
 # %% [markdown]
 # ## 4. `edges`: do neighbours differ as they should?
@@ -238,10 +238,10 @@ show.source(losses.edges)
 # rows are too coarse for us to read:
 
 # %%
-from faceswap_lib.faces.color_normalization import from_standard_tone
+from faceswap_lib.faces.color_normalization import denormalize_color
 
 judge = objective.judge
-pictures = [from_standard_tone(picture, sample.tones) for picture in (fake, sample.real)]  # 0 to 255
+pictures = [denormalize_color(picture, sample.tones) for picture in (fake, sample.real)]  # 0 to 255
 answers = [judge.model(judge.preprocess(picture)) for picture in pictures]
 features_fake, features_real = ([keras.ops.convert_to_numpy(layer) for layer in answer] for answer in answers)
 shown = [channel for layer in features_real for channel in show.channels(layer[0], 6)]
@@ -279,9 +279,9 @@ print(f"VGGFace's weights: {path or 'not on this machine'}; this notebook compar
 # %%
 measures = {
     "reconstruction": lambda picture: losses.reconstruction(picture, sample, weights),
-    "structure": lambda picture: losses.dissimilarity(picture, sample),
+    "structure": lambda picture: losses.dssim(picture, sample),
     "edges": lambda picture: losses.edges(picture, sample, weights),
-    "perceptual": lambda picture: judge.distance(from_standard_tone(picture, sample.tones), pictures[1]),
+    "perceptual": lambda picture: judge.distance(denormalize_color(picture, sample.tones), pictures[1]),
 }
 seen_by = {name: [float(ask(picture)) for picture in spoilt.values()] for name, ask in measures.items()}
 figure, axes = plt.subplots(1, 4, figsize=(9, 2))
@@ -353,14 +353,14 @@ generator_pays = (scores[0] - 1) ** 2  # only its own picture, the first
 discriminator_pays = ((scores - shares) ** 2).mean()
 print(f"for a score of {scores[0]} the generator pays {generator_pays:.2f}")
 print(f"for all four the discriminator pays {discriminator_pays:.3f}")
-assert np.isclose(float(losses.judge_fake(scores[:1])), generator_pays)
-assert np.isclose(float(losses.judge_mixture(scores, shares)), discriminator_pays)
+assert np.isclose(float(losses.lsgan_generator_loss(scores[:1])), generator_pays)
+assert np.isclose(float(losses.mixup_discriminator_loss(scores, shares)), discriminator_pays)
 
 # %%
-show.source(losses.judge_fake)
+show.source(losses.lsgan_generator_loss)
 
 # %%
-show.source(losses.judge_mixture)
+show.source(losses.mixup_discriminator_loss)
 
 # %% [markdown]
 # The two curves pull one and the same score in opposite directions. The generator cannot change what the discriminator

@@ -194,13 +194,13 @@ show.pictures(pair, captions=["crop", "all rows warped"], width=4)
 
 # %%
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import random_map
-from faceswap_lib.training.train_step import draw_batch, draw_shares
+from faceswap_lib.training.augmentation import random_warp_grid
+from faceswap_lib.training.train_step import draw_batch, sampling_probabilities
 
 config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
 resolution = PRESETS[PRESET].resolution
-batch = draw_batch(config, 0, *(draw_shares(array.rarity, config.balance) for array in arrays))
-real, warped = random_map(config, resolution, size, keras.random.SeedGenerator(0))
+batch = draw_batch(config, 0, *(sampling_probabilities(array.rarity, config.balance) for array in arrays))
+real, warped = random_warp_grid(config, resolution, size, keras.random.SeedGenerator(0))
 views = [keras.ops.convert_to_numpy(sample(device_a, batch.index_a, grid)) for grid in (real, warped)]
 pictures = [picture for view in views for picture in view[:6, ..., :3].astype("uint8")]
 captions = [name for name in ("real", "warped") for _ in pictures[::2]]
@@ -218,7 +218,7 @@ strong = TrainConfig(batch_size=6, warp=0.02, turn=5)
 # %% tags=["solution"]
 # @title Solution
 strong = TrainConfig(batch_size=6, warp=0.08, turn=40)
-maps = random_map(strong, resolution, size, keras.random.SeedGenerator(0))
+maps = random_warp_grid(strong, resolution, size, keras.random.SeedGenerator(0))
 six = np.linspace(0, len(faceset_a) - 1, 6).astype("int32")
 views = [keras.ops.convert_to_numpy(sample(device_a, six, grid)) for grid in maps]
 print("Both are turned alike. The bending is the warped one's alone: that is what would have to be undone, guessing.")
@@ -361,10 +361,10 @@ print(f"{seconds / 3600:.1f} hours here, and that is what GPUs are for")
 import itertools
 
 from faceswap_lib.training import train
-from faceswap_lib.training.checkpoint import progress_of
+from faceswap_lib.training.checkpoint import checkpoint_progress
 from faceswap_lib.widgets import TrainingDashboard
 
-finished = progress_of(workspace.run(RUN) / "checkpoints")[1] >= STEPS
+finished = checkpoint_progress(workspace.run(RUN) / "checkpoints")[1] >= STEPS
 run = f"{RUN}-again" if finished and MIRROR is None else RUN
 mirror = pathlib.Path(MIRROR) if MIRROR else None
 run_config = RunConfig(log_every=max(1, STEPS // 60), preview_every=max(1, STEPS // 12), mirror=mirror)

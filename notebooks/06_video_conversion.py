@@ -117,7 +117,7 @@ from faceswap_lib.faces import CROP_SIZE, align_face, crop_from_frame, points_in
 from faceswap_lib.faces.alignment import invert_affine, map_points, resize_matrix
 from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.pipeline.load_swapper import HAIRLINE_SAMPLE
 from faceswap_lib.training import load_run
 
@@ -133,10 +133,10 @@ if networks.config.face_region == "outline":
     crop = align_face(frame, face)
     outline = map_points(matrix @ np.vstack([invert_affine(crop.crop_from_frame), [0, 0, 1]]), finder.find([crop])[0])
 inside = region_mask(points, outline, side, coverage=coverage)
-seen, tones = to_network(view[None], inside[None])
+seen, tones = preprocess_views(view[None], inside[None])
 code = networks.encoder(seen) + SHIFT * way
 mask, raw = (keras.ops.convert_to_numpy(output) for output in networks.decoder_b(code)[:2])
-mask, new = mask[0, ..., 0], to_pixels(raw, tones)[0]
+mask, new = mask[0, ..., 0], postprocess_faces(raw, tones)[0]
 pictures = [view, ((seen[0] + 1) * 127.5).astype("uint8"), mask, new]
 show.pictures(pictures, captions=["view of A", "what is read", "mask", f"B's face, after {step} steps"])
 
@@ -172,13 +172,13 @@ assert np.allclose(swapped.new, new, atol=levels) and np.allclose(swapped.mask, 
 
 # %%
 from faceswap_lib.conversion.compositor import BORDER, PAINT_SIZE
-from faceswap_lib.conversion.region_masks import draw_shown
+from faceswap_lib.conversion.region_masks import draw_region_mask
 
 swapped = dataclasses.replace(swapped, outline=None)  # the ellipse, whatever the run was trained with
 plain = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
 larger = PAINT_SIZE / side  # weights are drawn at 256 pixels
 scaled = (points + 0.5) * larger - 0.5  # pixels have their middle at 0.5: (0, 0) is the middle of the first
-ellipse = draw_shown(scaled, None, PAINT_SIZE, coverage, plain)  # the soft ellipse; section 4 makes one by hand
+ellipse = draw_region_mask(scaled, None, PAINT_SIZE, coverage, plain)  # the soft ellipse; section 4 makes one by hand
 from_edge = np.minimum(np.arange(PAINT_SIZE), np.arange(PAINT_SIZE)[::-1]) + 0.5
 ramp = np.clip(from_edge / BORDER, 0, 1)  # from 0 at the edge of the view to 1, BORDER pixels inside
 weight = cv2.resize(swapped.mask, (PAINT_SIZE, PAINT_SIZE)) * ellipse * ramp * ramp[:, None]
@@ -570,7 +570,7 @@ if outline is None:
 else:
     with_outline = dataclasses.replace(swapped, outline=outline)
     scaled_outline = (outline + 0.5) * larger - 0.5
-    border = draw_shown(scaled, None, PAINT_SIZE, coverage, plain, outline=scaled_outline)
+    border = draw_region_mask(scaled, None, PAINT_SIZE, coverage, plain, outline=scaled_outline)
     faces_so = [close_up(paint(one).frame) for one in (swapped, with_outline)]
     captions = ["ellipse", "outline", "with the ellipse", "with the outline"]
     show.pictures([ellipse, border, *faces_so], captions=captions)
@@ -726,7 +726,7 @@ show.pictures(rows, columns=5)
 people = {}
 for person in ("src", "dst"):
     crops = Faceset.open(workspace, person).sample(40).load(networks.config.stored_size)
-    people[person] = networks.encoder.predict_on_batch(to_network(*crops.views(side))[0])  # (40, 8, 8, channels)
+    people[person] = networks.encoder.predict_on_batch(preprocess_views(*crops.views(side))[0])  # (40, 8, 8, channels)
 by_hand = people["dst"].mean(axis=0) - people["src"].mean(axis=0)
 from_mean = np.linalg.norm((people["src"] - people["src"].mean(axis=0)).reshape(len(people["src"]), -1), axis=1)
 print(f"the way is {np.linalg.norm(by_hand):.0f} long; A's codes lie {from_mean.mean():.0f} from their own average")
@@ -800,7 +800,7 @@ def points_off(index, picture):
 
 errors = [100 * np.nanmean([points_off(*one) for one in swaps[share].items()]) for share in shares]
 curves = {"points off, % of the eyes' distance": {"": errors}}
-if lack := DlibEmbedder.missing():
+if lack := DlibEmbedder.unavailable_reason():
     print(f"identity is not measured here: {lack}")
 else:
     who = People.measure(workspace, "a2b", DlibEmbedder())
@@ -982,7 +982,7 @@ for smoothing in ("none", "ema", "kalman", "rts"):  # a moving average, a Kalman
 # (`colour_steady`). At the start there is nothing to average yet; the first frames count equally.
 
 # %%
-from faceswap_lib.conversion.steady import SteadyColours
+from faceswap_lib.conversion.steady import TemporalColorTransfer
 
 several = list(faces)[:32]
 looked_at = (pair for pair in enumerate(read_frames(video, stop=several[-1] + 1)) if pair[0] in several)
@@ -995,7 +995,7 @@ average, by_hand = gains[0], []
 for seen_before, own in enumerate(gains):
     average = average + max(1 - np.exp(-1 / 6), 1 / (seen_before + 1)) * (own - average)
     by_hand.append(average)
-steady = SteadyColours(MATCHES["reinhard"], frames=6)
+steady = TemporalColorTransfer(MATCHES["reinhard"], frames=6)
 assert np.allclose(by_hand, [steady.follow(0, own) for own in gains], atol=1e-3)
 
 # %%

@@ -181,7 +181,7 @@ show.pictures([before, after, difference], captions=["before", "after", "differe
 from faceswap_lib.conversion.people import People
 from faceswap_lib.faces.recognition import DlibEmbedder
 
-lack = DlibEmbedder.missing()
+lack = DlibEmbedder.unavailable_reason()
 embedder = None if lack else DlibEmbedder()
 crops = [FaceCrop(image=one, landmarks=points_in_crop(face, matrix), crop_from_frame=matrix) for one in (before, after)]
 if embedder:

@@ -309,12 +309,12 @@ show.command("verify", sent)
 # pixel exactly (FFV1 in Matroska), and the facts of our swap stated once more.
 
 # %%
-from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
+from faceswap_lib.conversion.provenance import ProvenanceClaims, write_provenance
 
 exact = folder / "swap.mkv"
 reencode(swap, exact)
 names = ("run", "run_id", "steps", "direction", "consent", "options")
-facts = SwapFacts(inputs=(video_a,), **{name: verdict.facts[name] for name in names})
+facts = ProvenanceClaims(inputs=(video_a,), **{name: verdict.facts[name] for name in names})
 print(write_provenance(exact, facts).sidecar.name)
 show.credentials(exact)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from faceswap_lib.conversion import certificate_authority
 from faceswap_lib.conversion.certificate import read_or_make_key
-from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
+from faceswap_lib.conversion.provenance import ProvenanceClaims, write_provenance
 from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.media import read_frames, read_image, write_image
 from tests.swaps import flip, write_kind, write_mp4
@@ -31,7 +31,7 @@ class Scene:
 
     swap: pathlib.Path
     other: pathlib.Path
-    facts: SwapFacts
+    facts: ProvenanceClaims
     home: pathlib.Path
     sound: pathlib.Path
 
@@ -39,7 +39,7 @@ class Scene:
     def sidecar(self) -> pathlib.Path:
         return sidecar_path(self.swap)
 
-    def sign_elsewhere(self, path: pathlib.Path, facts: SwapFacts | None = None) -> None:
+    def sign_elsewhere(self, path: pathlib.Path, facts: ProvenanceClaims | None = None) -> None:
         """Signs with another computer's key."""
         before = os.environ["FACESWAP_HOME"]
         os.environ["FACESWAP_HOME"] = str(self.home.with_name("attacker"))
@@ -502,7 +502,7 @@ def old_schema_listing(scene: Scene) -> None:
     write_listing(scene)
 
 
-def build(folder: pathlib.Path, kind: str, facts: SwapFacts) -> pathlib.Path:
+def build(folder: pathlib.Path, kind: str, facts: ProvenanceClaims) -> pathlib.Path:
     """A finished swap, signed by this computer."""
     if kind == "folder":
         out = folder / "swap"

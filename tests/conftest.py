@@ -212,7 +212,7 @@ def has_dlib(request, kernel: str, tmp_path: pathlib.Path, monkeypatch: pytest.M
 
     After `kernel`, which sets the path that hides it.
     """
-    is_there = DlibEmbedder.missing() is None
+    is_there = DlibEmbedder.unavailable_reason() is None
     if request.param == "dlib as it is":
         return is_there
     if not is_there:

@@ -14,7 +14,7 @@ import typing
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import ClipTracks, FaceTrack
+from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.facesets import ExtractConfig, Workspace, extract_faces, write_eye_masks
 from faceswap_lib.media import VideoWriter
 from tests.fakes import ListedDetector, PaintSwapper, make_face
@@ -47,7 +47,7 @@ def convert(clip: pathlib.Path, root: pathlib.Path) -> None:
         ListedDetector([]),
         config=ConvertConfig(colour="none", sharpen=0, detail_transfer="none"),
         output_config=OutputConfig(label=False, mask_out=root / "masks"),
-        tracks=ClipTracks(length=FRAMES, tracks=(FaceTrack(start=0, faces=(FACE,) * FRAMES),)),
+        tracks=VideoTracks(length=FRAMES, tracks=(FaceTrack(start=0, faces=(FACE,) * FRAMES),)),
         plan={"which": 1},
     )
 

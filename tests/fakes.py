@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import Shot, paint_batches, swap_batches
+from faceswap_lib.conversion.frame_pipeline import FrameTask, paint_batches, swap_batches
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.faces import Face, align_face
 from faceswap_lib.faces.alignment import MEAN_FACE, VIEW_COVERAGE
@@ -154,7 +154,7 @@ def encode_like(source: pathlib.Path, out: pathlib.Path, frames: typing.Iterable
 def swap_frames(frames, faces, swapper, config):
     """Yields each frame as it is shown, and the mean masks of its faces; batches of three."""
     shots = [
-        Shot(index=index, seconds=index / 25, frame=frame, faces=dict(enumerate(found)))
+        FrameTask(index=index, seconds=index / 25, frame=frame, faces=dict(enumerate(found)))
         for index, (frame, found) in enumerate(zip(frames, faces, strict=True))
     ]
     batches = swap_batches((shots[first : first + 3] for first in range(0, len(shots), 3)), swapper)

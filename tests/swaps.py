@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from faceswap_lib import __version__
-from faceswap_lib.conversion.provenance import SwapFacts
+from faceswap_lib.conversion.provenance import ProvenanceClaims
 from faceswap_lib.media import VideoWriter, read_frames, read_image, write_image
 from tests.videos import make_video, pattern_frame
 
@@ -21,8 +21,8 @@ def make_inputs(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
     return one, make_video(folder / "ben.mov", frames=3)
 
 
-def make_facts(inputs: tuple[pathlib.Path, ...]) -> SwapFacts:
-    return SwapFacts(
+def make_facts(inputs: tuple[pathlib.Path, ...]) -> ProvenanceClaims:
+    return ProvenanceClaims(
         inputs=inputs,
         run="default",
         run_id="6f1d",
@@ -67,7 +67,7 @@ def decoded(path: pathlib.Path) -> tuple[list[np.ndarray], list[bytes]]:
     return list(read_frames(path)), sound
 
 
-def check_facts(found: dict, facts: SwapFacts, name: str) -> None:
+def check_facts(found: dict, facts: ProvenanceClaims, name: str) -> None:
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in facts.inputs]
     assert found.pop("time").endswith("+00:00")
     assert found == {

@@ -62,6 +62,6 @@ def test_what_is_written_is_measured_where_the_face_is(arrays, pixels: Variant):
 def test_a_perfect_network_would_score_perfectly(arrays, monkeypatch: pytest.MonkeyPatch):
     views, faces = arrays[0].views(64)
     networks = build_networks(PRESETS["tiny"])
-    monkeypatch.setattr("faceswap_lib.demo.ablation.to_pixels", lambda raw, tones: views)
+    monkeypatch.setattr("faceswap_lib.demo.ablation.postprocess_faces", lambda raw, tones: views)
     written = write_views(networks, views, faces, "b2b")
     assert (written.error, written.sharpness) == (0, 1)

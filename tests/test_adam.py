@@ -18,11 +18,11 @@ def make(**options) -> tuple[keras.Optimizer, list[keras.Variable]]:
 @pytest.mark.parametrize("options", [{"global_clipnorm": 1.0}, {}, {"beta_1": 0.5}, {"weight_decay": 0.1}], ids=str)
 def test_the_kernel_and_keras_agree(options):
     from faceswap_lib.training.backends.tensorflow import apply_gradients
-    from faceswap_lib.training.backends.variables import Player
+    from faceswap_lib.training.backends.variables import OptimizerGroup
 
     (theirs, their_weights), (ours, our_weights) = make(**options), make(**options)
     random = np.random.default_rng(0)
-    apply = tf.function(lambda found: apply_gradients(Player(ours, our_weights), found), autograph=False)
+    apply = tf.function(lambda found: apply_gradients(OptimizerGroup(ours, our_weights), found), autograph=False)
     for step in range(25):
         rate = 0.01 / (1 + step)
         gradients = [tf.constant(3 * random.normal(size=w.shape).astype(np.float32)) for w in our_weights]

@@ -16,7 +16,7 @@ def count_one(layer: layers.Layer, shape: tuple[int, ...]):
 
 
 @pytest.mark.parametrize(
-    ("layer", "weights", "multiplications", "shape"),
+    ("layer", "weights", "macs", "shape"),
     [
         (layers.Conv2D(5, 3, strides=2, padding="same"), 9 * 4 * 5 + 5, 4 * 3 * 9 * 4 * 5, (4, 3, 5)),
         (layers.LeakyReLU(), 0, 0, (8, 6, 4)),
@@ -26,16 +26,16 @@ def count_one(layer: layers.Layer, shape: tuple[int, ...]):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_layer_is_counted_as_by_hand(layer, weights: int, multiplications: int, shape: tuple[int, ...]):
+def test_a_layer_is_counted_as_by_hand(layer, weights: int, macs: int, shape: tuple[int, ...]):
     cost = count_one(layer, (8, 6, 4))
-    assert (cost.weights, cost.multiplications, cost.shape) == (weights, multiplications, shape)
+    assert (cost.weights, cost.macs, cost.shape) == (weights, macs, shape)
     assert cost.kind == type(layer).__name__
 
 
 def test_dense_and_both_kinds_of_attention_together():
-    assert count_one(layers.Dense(7), (5,)).multiplications == 35
-    parts = [count_one(layer, (4, 4, 8)).multiplications for layer in (SelfAttention(), ChannelAttention())]
-    assert count_one(DualAttention(), (4, 4, 8)).multiplications == sum(parts)
+    assert count_one(layers.Dense(7), (5,)).macs == 35
+    parts = [count_one(layer, (4, 4, 8)).macs for layer in (SelfAttention(), ChannelAttention())]
+    assert count_one(DualAttention(), (4, 4, 8)).macs == sum(parts)
 
 
 @pytest.mark.parametrize("preset", ["tiny", "lite"])

@@ -10,7 +10,7 @@ from faceswap_lib.faces.alignment import VIEW_COVERAGE, stored_size
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.media import read_frames
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import match_colours, motion_blur, random_map, sample, to_device
+from faceswap_lib.training.augmentation import match_colours, motion_blur, random_warp_grid, sample, to_device
 
 RESOLUTION = 64
 SIZE = stored_size(RESOLUTION, VIEW_COVERAGE)
@@ -22,7 +22,7 @@ LIVELY = {"turn": 12.0, "zoom": 0.1, "shift": 0.05, "warp": 0.03, "shape": 0.03}
 def draw_maps(seed: int = 1, **options) -> tuple[np.ndarray, np.ndarray]:
     """Plain and warped map of a batch."""
     config = TrainConfig(batch_size=BATCH, **(STILL | options))
-    maps = random_map(config, RESOLUTION, SIZE, keras.random.SeedGenerator(seed))
+    maps = random_warp_grid(config, RESOLUTION, SIZE, keras.random.SeedGenerator(seed))
     return tuple(ops.convert_to_numpy(m) for m in maps)
 
 
@@ -195,10 +195,10 @@ def test_training_sees_the_picture_that_conversion_sees(small_workspace, portrai
 
 @pytest.mark.parametrize("side", ["src", "dst"])
 def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_workspace, portrait_clips, side):
-    """Tone and cut-out included: from stored crops through the objective, and from frames through `to_network`."""
+    """Tone and cut-out included: from stored crops through the losses, and from frames through `preprocess_views`."""
     from faceswap_lib.faces import face_mask, points_in_crop
     from faceswap_lib.networks import PRESETS, build_networks
-    from faceswap_lib.networks.preprocessing import to_network
+    from faceswap_lib.networks.preprocessing import preprocess_views
     from faceswap_lib.training.loss_model import Objective
 
     networks = build_networks(PRESETS["tiny"])
@@ -216,7 +216,7 @@ def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_wor
         face = Face(box_xyxy=record.box_xyxy, score=record.score, landmarks=record.landmarks)
         matrix = view_matrix(crop_from_frame(face), CROP_SIZE, resolution, VIEW_COVERAGE)
         mask = face_mask(points_in_crop(face, matrix), resolution, coverage=VIEW_COVERAGE)
-        converted = to_network(warp_frame(frames[number], matrix, resolution)[None], mask[None])[0][0]
+        converted = preprocess_views(warp_frame(frames[number], matrix, resolution)[None], mask[None])[0][0]
         errors = [float(np.abs(picture - other).mean()) for other in (converted, converted[:, ::-1])]
         moved = float(np.abs(picture - np.roll(converted[:, :: np.argmin(errors) * -2 + 1], 1, axis=1)).mean())
         assert min(errors) < 0.03 and min(errors) < 0.6 * moved

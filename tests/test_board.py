@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.training.tensorboard_writer import Board
+from faceswap_lib.training.tensorboard_writer import TensorBoardWriter
 
 pytest.importorskip("tensorboard", reason="tensorboard is not installed")
 
@@ -22,7 +22,7 @@ def scalars(folder, name: str) -> list[tuple[int, float]]:
 
 
 def test_terms_and_previews_come_back(tmp_path):
-    board = Board(tmp_path, 0)
+    board = TensorBoardWriter(tmp_path, 0)
     board.add_terms(10, {"edges_a": 0.5, "edges_b": 0.25})
     board.add_terms(20, {"edges_a": 0.125})
     board.add_picture(20, np.full((4, 6, 3), 200, np.uint8))
@@ -34,7 +34,7 @@ def test_terms_and_previews_come_back(tmp_path):
 
 
 def test_what_a_killed_session_or_a_rollback_left_behind_is_hidden(tmp_path):
-    board = Board(tmp_path, 0)
+    board = TensorBoardWriter(tmp_path, 0)
     for step in (1, 2, 3):
         board.add_terms(step, {"edges_a": float(step)})
     board.go_back(1)
@@ -46,4 +46,4 @@ def test_what_a_killed_session_or_a_rollback_left_behind_is_hidden(tmp_path):
 def test_without_the_package_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard.summary.writer.record_writer", None)
     with pytest.raises(InputError, match="pip install tensorboard"):
-        Board(tmp_path, 0)
+        TensorBoardWriter(tmp_path, 0)

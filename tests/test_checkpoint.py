@@ -17,9 +17,9 @@ from faceswap_lib.training.checkpoint import (
     KEPT,
     TrainingState,
     broken_weights,
+    checkpoint_progress,
     list_checkpoints,
-    load_averaged,
-    progress_of,
+    load_ema,
     read_checkpoint,
     write_backup,
     write_checkpoint,
@@ -170,7 +170,7 @@ def test_with_no_whole_checkpoint_nothing_is_changed(folder, state):
         read_checkpoint(folder, other)
     assert equal(values(other), before) and other.step == 9
     with pytest.raises(CheckpointError, match="is whole"):
-        load_averaged(folder, CONFIG)
+        load_ema(folder, CONFIG)
 
 
 @pytest.mark.parametrize("change", [{"norm": "instance"}, {"attention": "self"}, {"resolution": 128}])
@@ -180,11 +180,11 @@ def test_a_checkpoint_of_other_networks_is_refused(folder, change):
     with pytest.raises(CheckpointError, match="do not fit these networks"):
         read_checkpoint(folder, other)
     with pytest.raises(CheckpointError, match="do not fit these networks"):
-        load_averaged(folder, config)
+        load_ema(folder, config)
 
 
 def test_conversion_gets_the_averaged_weights(folder, state):
-    networks, step = load_averaged(folder, CONFIG)
+    networks, step = load_ema(folder, CONFIG)
     assert step == 5
     for network, average, trained in zip(
         networks.generators, state.averaged.generators, state.networks.generators, strict=True
@@ -196,7 +196,7 @@ def test_conversion_gets_the_averaged_weights(folder, state):
 
 def test_without_a_checkpoint_conversion_says_what_to_do(tmp_path):
     with pytest.raises(CheckpointError, match="run 'faceswap train' first"):
-        load_averaged(tmp_path, CONFIG)
+        load_ema(tmp_path, CONFIG)
 
 
 def test_a_failed_write_leaves_the_older_checkpoints(folder, state, monkeypatch):
@@ -313,13 +313,13 @@ def test_a_checkpoint_that_may_not_be_removed_is_an_error_elsewhere(folder, stat
 
 
 def test_progress_counts_rollbacks_first_and_whole_files_only(folder, state):
-    assert progress_of(folder) == (0, 5) and progress_of(folder / "none") == (-1, 0)
+    assert checkpoint_progress(folder) == (0, 5) and checkpoint_progress(folder / "none") == (-1, 0)
     damage_by_flipping(folder / "step-00000005.npz")
-    assert progress_of(folder) == (0, 3)
+    assert checkpoint_progress(folder) == (0, 3)
     state.step, state.rollbacks = 2, 1
     write_checkpoint(folder, state)
     state.rollbacks = 0
-    assert progress_of(folder) == progress_of(folder, thorough=False) == (1, 2)
+    assert checkpoint_progress(folder) == checkpoint_progress(folder, thorough=False) == (1, 2)
 
 
 def test_weights_that_are_no_numbers_are_found(state):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import CheckpointError
-from faceswap_lib.training.checkpoint_choice import choose_checkpoint, progress_of
+from faceswap_lib.training.checkpoint_choice import checkpoint_progress, choose_checkpoint
 from faceswap_lib.training.checkpoint_file import (
     COUNTERS,
     GROUPS,
@@ -129,7 +129,7 @@ def test_what_cannot_be_is_damage_even_under_a_digest(folder, newest, changes, c
     seal(newest, make_arrays(5, **changes))
     assert choose_checkpoint(folder, SHAPES).counters["step"] == 3
     assert "step-00000005.npz is damaged" in caplog.text
-    assert progress_of(folder) == (0, 3)
+    assert checkpoint_progress(folder) == (0, 3)
 
 
 @pytest.mark.parametrize("schema", [0, 2, 10**9, 1.0, [1]])
@@ -165,7 +165,7 @@ def test_what_is_no_file_is_passed_over(folder):
     """Opening a named pipe would wait for a writer for ever."""
     os.mkfifo(folder / "step-00000009.npz")
     (folder / "step-00000008.npz").mkdir()
-    assert choose_checkpoint(folder, SHAPES).counters["step"] == 5 and progress_of(folder) == (0, 5)
+    assert choose_checkpoint(folder, SHAPES).counters["step"] == 5 and checkpoint_progress(folder) == (0, 5)
 
 
 # History -----------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def old(tmp_path):
 
 def test_files_of_versions_before_are_read(old):
     stored = choose_checkpoint(old, OLD_SHAPES)
-    assert not stored.has_digest and same(stored.arrays, make_old(5)) and progress_of(old) == (0, 5)
+    assert not stored.has_digest and same(stored.arrays, make_old(5)) and checkpoint_progress(old) == (0, 5)
     first = {"position": position()[:2], "seconds": None, "watched": None}  # before there was a guard
     np.savez(old / "step-00000005.npz", **make_old(5, **first))
     stored = choose_checkpoint(old, OLD_SHAPES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import ClipTracks, FaceTrack, TrackConfig
+from faceswap_lib.faces import FaceTrack, TrackConfig, VideoTracks
 from faceswap_lib.faces.recognition import DlibEmbedder
 from faceswap_lib.faces.selection import choose_by_rule
 from faceswap_lib.faces.track_video import track_video
@@ -22,7 +22,7 @@ def track(x: float, eye_distance: float, start: int, stop: int) -> FaceTrack:
 
 def choose(rule: str, *tracks: FaceTrack) -> list[int]:
     """Which of the tracks are kept, by their place in the argument list."""
-    chosen = choose_by_rule(ClipTracks(length=100, tracks=tracks, cuts=(50,)), rule, 800, 400)
+    chosen = choose_by_rule(VideoTracks(length=100, tracks=tracks, cuts=(50,)), rule, 800, 400)
     assert chosen.length == 100 and chosen.cuts == (50,)
     return [tracks.index(kept) for kept in chosen.tracks]
 
@@ -65,7 +65,7 @@ def pair(portrait_clips, tmp_path_factory) -> pathlib.Path:
     return path
 
 
-def on_the_right(tracks: ClipTracks) -> list[bool]:
+def on_the_right(tracks: VideoTracks) -> list[bool]:
     return [bool(track.faces[0].landmarks[:, 0].mean() > 224) for track in tracks.tracks]
 
 
@@ -85,7 +85,7 @@ def test_who_is_refused_before_the_video_is_read(detector):
         track_video(pathlib.Path("no such video.mp4"), detector, track_config=TrackConfig(who="biggest"))
 
 
-needs_dlib = pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed")
+needs_dlib = pytest.mark.skipif(DlibEmbedder.unavailable_reason() is not None, reason="dlib is not installed")
 
 
 @needs_dlib

@@ -106,8 +106,8 @@ def test_a_colab_notebook_has_the_cells_that_its_parameters_ask_for(text: str, n
         "device.has_bfloat16",
         "BENCHMARK =",
         parameters,
-        "fetch_work",
-        "keep_work",
+        "restore_workspace",
+        "backup_workspace",
         "DOWNLOAD",
     ]
     places = [next(index for index, source in enumerate(sources) if text in source) for text in order]

@@ -7,18 +7,18 @@ import pytest
 
 from faceswap_lib.conversion.colour import MATCHES, find_match
 from faceswap_lib.conversion.skin import SkinSample
-from faceswap_lib.conversion.steady import SteadyColours
+from faceswap_lib.conversion.steady import TemporalColorTransfer
 
 CHANGING = [mode for mode in MATCHES if mode != "none"]
 
 
-def follow(steady: SteadyColours, values, track: int | None = 0) -> list[float]:
+def follow(steady: TemporalColorTransfer, values, track: int | None = 0) -> list[float]:
     return [float(steady.follow(track, np.array([value], np.float32))[0]) for value in values]
 
 
 def test_the_average_by_hand():
     """The first frames count equally; from the time constant on the newest counts 1 - 1 / sqrt(e), here."""
-    steady = SteadyColours(find_match("adain"), 2)
+    steady = TemporalColorTransfer(find_match("adain"), 2)
     newest = 1 - math.exp(-1 / 2)
     assert follow(steady, [6, 3]) == pytest.approx([6, 4.5])
     third = 4.5 + newest * (10.5 - 4.5)
@@ -27,12 +27,12 @@ def test_the_average_by_hand():
 
 
 def test_every_track_starts_anew():
-    steady = SteadyColours(find_match("adain"), 10)
+    steady = TemporalColorTransfer(find_match("adain"), 10)
     follow(steady, [5, 5, 5], track=3)
     assert follow(steady, [90], track=4) == [90]
     assert follow(steady, [5], track=3) == [5]
     assert follow(steady, [70, 80], track=None) == [70, 80]
-    assert follow(SteadyColours(find_match("adain"), 0), [5, 90], track=3) == [5, 90]
+    assert follow(TemporalColorTransfer(find_match("adain"), 0), [5, 90], track=3) == [5, 90]
 
 
 def faces(light: float, seed: int, side: int = 32) -> tuple[np.ndarray, SkinSample]:
@@ -52,7 +52,7 @@ def test_spread_is_steadied_and_level_is_each_frames_own(mode):
     """A fixed picture, recoloured by the match of every frame: how far its contrast changes from frame to frame."""
     contrasts = {}
     for frames in (0, 10):
-        steady = SteadyColours(find_match(mode), frames)
+        steady = TemporalColorTransfer(find_match(mode), frames)
         contrasts[frames] = []
         for seed in range(40):
             new, sample = faces(1.0, seed)
@@ -67,7 +67,7 @@ def test_spread_is_steadied_and_level_is_each_frames_own(mode):
 @pytest.mark.parametrize("mode", CHANGING)
 @pytest.mark.parametrize("light", [0.5, 1.25])
 def test_a_sudden_change_of_light_does_not_lag(mode, light):
-    steady, alone = (SteadyColours(find_match(mode), frames) for frames in (25, 0))
+    steady, alone = (TemporalColorTransfer(find_match(mode), frames) for frames in (25, 0))
     for _ in range(30):
         new, sample = faces(1.0, 1)
         steady.recolour(new, sample, 0)

@@ -8,7 +8,7 @@ import pytest
 
 from faceswap_lib.conversion.blending import TEXTURE_LIMIT, sharpen
 from faceswap_lib.conversion.colour import MATCHES
-from faceswap_lib.conversion.compositor import BLENDS, Compositor, Painted, SwappedFace
+from faceswap_lib.conversion.compositor import BLENDS, CompositeResult, Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE, crop_from_frame, points_in_crop, view_matrix, warp_frame
@@ -20,7 +20,7 @@ from tests.videos import psnr
 PLAIN = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
 
 
-def paint(frame, face, *, new=None, mask=1.0, size=128, config=PLAIN) -> Painted:
+def paint(frame, face, *, new=None, mask=1.0, size=128, config=PLAIN) -> CompositeResult:
     """Paints a face (by default the old one) over itself."""
     matrix = view_matrix(crop_from_frame(face), CROP_SIZE, size, VIEW_COVERAGE)
     old = warp_frame(frame, matrix, size)

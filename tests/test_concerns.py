@@ -10,7 +10,7 @@ from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.training.dataset_checks import (
     FEW,
     LITTLE_TURN,
-    find_concerns,
+    check_facesets,
     measure_turn,
     say_same_person,
     share_alike,
@@ -46,15 +46,15 @@ def many(faceset: Faceset, times: int = 10) -> Faceset:
 
 
 def test_two_portraits_of_38_crops_are_too_few_and_nothing_else(facesets, arrays):
-    concerns = find_concerns(facesets, arrays, ListedEmbedder(0.0, 0.9))
+    concerns = check_facesets(facesets, arrays, ListedEmbedder(0.0, 0.9))
     assert [concern.split()[0] for concern in concerns] == ["face_src", "face_dst"]
     assert all(f"has 38 crops, fewer than {FEW}" in concern and "longer video" in concern for concern in concerns)
-    assert find_concerns([many(f) for f in facesets], arrays, ListedEmbedder(0.0, 0.9)) == []
+    assert check_facesets([many(f) for f in facesets], arrays, ListedEmbedder(0.0, 0.9)) == []
 
 
 def test_crops_of_one_pose_are_said_to_be_alike(facesets, arrays):
     still = dataclasses.replace(facesets[0], records=facesets[0].records[:1] * FEW)
-    (concern,) = find_concerns([still, many(facesets[1])], arrays, ListedEmbedder(0.0, 0.9))
+    (concern,) = check_facesets([still, many(facesets[1])], arrays, ListedEmbedder(0.0, 0.9))
     assert concern.startswith("face_src shows one pose nearly all the time (the nose moves by 0.00 eye distances)")
 
 
@@ -70,34 +70,34 @@ def test_the_turn_of_a_head_is_measured_in_eye_distances():
 
 
 def test_the_same_video_and_the_same_pictures_are_noticed(facesets, arrays):
-    (same,) = find_concerns([many(facesets[0])] * 2, [arrays[0]] * 2, ListedEmbedder(0.0, 0.9))
+    (same,) = check_facesets([many(facesets[0])] * 2, [arrays[0]] * 2, ListedEmbedder(0.0, 0.9))
     assert "come from the same video" in same
     assert share_alike(arrays[0].images, arrays[0].images) == 1
     assert share_alike(arrays[0].images, arrays[1].images) == 0
     noisy = np.clip(arrays[0].images + np.random.default_rng(0).normal(0, 4, arrays[0].images.shape), 0, 255)
     mixed = np.concatenate([noisy[:19].astype(np.uint8), arrays[1].images[:19]])
     assert share_alike(mixed, arrays[0].images) == 0.5
-    concerns = find_concerns([many(f) for f in facesets], [arrays[0], dataclasses.replace(arrays[0], images=mixed)])
+    concerns = check_facesets([many(f) for f in facesets], [arrays[0], dataclasses.replace(arrays[0], images=mixed)])
     assert any("share pictures" in concern and "extract one of them again" in concern for concern in concerns)
 
 
 def test_one_person_twice_is_told_by_distance(facesets, arrays):
     two = [many(f) for f in facesets]
-    (concern,) = find_concerns(two, arrays, ListedEmbedder(0.0, 0.35))
+    (concern,) = check_facesets(two, arrays, ListedEmbedder(0.0, 0.35))
     assert "the same person (their averages are 0.35 apart to listed, those of two people more than 0.45)" in concern
 
 
-@pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed")
+@pytest.mark.skipif(DlibEmbedder.unavailable_reason() is not None, reason="dlib is not installed")
 def test_dlib_tells_the_portraits_apart_and_halves_of_one_not(facesets, arrays):
-    assert find_concerns([many(f) for f in facesets], arrays) == []
+    assert check_facesets([many(f) for f in facesets], arrays) == []
     for faceset in facesets:
         halves = [dataclasses.replace(faceset, records=faceset.records[half]) for half in (slice(19), slice(19, 38))]
         assert "seem to show the same person (their averages are 0." in say_same_person(halves, DlibEmbedder())
 
 
 def test_without_a_recognition_network_only_the_files_are_judged(facesets, arrays, monkeypatch):
-    monkeypatch.setattr(DlibEmbedder, "missing", staticmethod(lambda: "not here"))
-    assert find_concerns([many(f) for f in facesets], arrays) == []
+    monkeypatch.setattr(DlibEmbedder, "unavailable_reason", staticmethod(lambda: "not here"))
+    assert check_facesets([many(f) for f in facesets], arrays) == []
 
 
 def turned(faceset: Faceset, degrees: float) -> Faceset:
@@ -118,10 +118,10 @@ def turned(faceset: Faceset, degrees: float) -> Faceset:
 def test_poses_that_the_other_person_never_shows_are_told_for_both_directions(facesets, arrays):
     """Fails on the code before: nothing was said about who turns the head how far."""
     a, b = turned(many(facesets[0]), -40), turned(many(facesets[1]), 5)
-    (said,) = find_concerns([a, b], arrays, ListedEmbedder(0.0, 0.9))
+    (said,) = check_facesets([a, b], arrays, ListedEmbedder(0.0, 0.9))
     assert "50% of" in said and "turn the head further left (40 degrees left, most at" in said
     assert "ever does (nearest: 5 degrees left)" in said and "that looks left" in said
-    (other,) = find_concerns([b, a], arrays, ListedEmbedder(0.0, 0.9))
+    (other,) = check_facesets([b, a], arrays, ListedEmbedder(0.0, 0.9))
     assert other.startswith("if you convert b2a: 50% of") and "turn the head further left" in other
-    mirrored = find_concerns([a, turned(b, 40)], arrays, ListedEmbedder(0.0, 0.9))
+    mirrored = check_facesets([a, turned(b, 40)], arrays, ListedEmbedder(0.0, 0.9))
     assert len(mirrored) == 2 and all("only in mirrored pictures" in one for one in mirrored)  # training mirrors

@@ -15,7 +15,7 @@ from faceswap_lib.conversion import ConvertConfig, OutputConfig
 from faceswap_lib.conversion.people_count import PeopleCount, count_people, describe_people, relate_counts
 from faceswap_lib.conversion.provenance import verify
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import ClipTracks, FaceTrack, TrackConfig
+from faceswap_lib.faces import FaceTrack, TrackConfig, VideoTracks
 from faceswap_lib.faces.selection import choose_by_rule
 from faceswap_lib.faces.selection import count_people as count_everybody
 from faceswap_lib.faces.track_video import track_video
@@ -53,7 +53,7 @@ def project(tiny_run, loaded, portrait_clips, tmp_path, monkeypatch) -> Workspac
     """A trained workspace with a consent for the two videos that its facesets come from; its networks are stand-ins."""
     monkeypatch.setattr(converting, "load_run", lambda workspace, run: loaded)
     monkeypatch.setattr(converting, "open_swapper", lambda networks, *arguments, **options: InvertingSwapper(networks))
-    monkeypatch.setattr(converting, "look_at_people", lambda workspace, direction: None)
+    monkeypatch.setattr(converting, "load_identities", lambda workspace, direction: None)
     workspace = Workspace(shutil.copytree(tiny_run.workspace.root, tmp_path / "w"))
     record_consent(workspace, STATEMENT, portrait_clips)
     return workspace
@@ -244,23 +244,23 @@ def follow(start: int, length: int) -> FaceTrack:
 
 
 def test_people_who_follow_one_another_may_be_one_or_several():
-    one_after_another = ClipTracks(length=30, tracks=(follow(0, 10), follow(12, 10)))
-    both = ClipTracks(length=30, tracks=(*one_after_another.tracks, follow(0, 30), follow(3, 2)))
+    one_after_another = VideoTracks(length=30, tracks=(follow(0, 10), follow(12, 10)))
+    both = VideoTracks(length=30, tracks=(*one_after_another.tracks, follow(0, 30), follow(3, 2)))
     counted = count_people(one_after_another, both)
     assert counted == PeopleCount(seen=(2, 3), swapped=(1, 2))  # two frames may be a mistake
     assert counted.to_text() == "2 to 3 people seen, 1 to 2 swapped (whoever is shown again counts again)"
     unknown = count_people(one_after_another, None)
     assert unknown.to_text() == "1 to 2 people swapped; how many others there are was not counted"
-    nobody = ClipTracks(length=30, tracks=())
+    nobody = VideoTracks(length=30, tracks=())
     assert count_people(nobody, nobody).to_text() == "0 people seen, 0 swapped"
-    short = ClipTracks(length=30, tracks=(follow(0, 2),))
+    short = VideoTracks(length=30, tracks=(follow(0, 2),))
     assert count_people(short, short).to_text() == "1 person seen, 1 swapped"
 
 
 def test_those_who_were_followed_but_not_chosen_are_counted_too():
     """Also where only the chosen tracks are kept, as in a faceset's."""
     left, right = (tuple(make_face(x, 50) for _ in range(9)) for x in (20, 90))
-    both = ClipTracks(length=9, tracks=(FaceTrack(start=0, faces=left), FaceTrack(start=0, faces=right)))
+    both = VideoTracks(length=9, tracks=(FaceTrack(start=0, faces=left), FaceTrack(start=0, faces=right)))
     chosen = dataclasses.replace(choose_by_rule(both, "center", 40, 100), seen=count_everybody(both))
     assert len(chosen.tracks) == 1
     assert relate_counts(chosen, chosen.seen).to_text() == "2 people seen, 1 swapped"

@@ -12,14 +12,14 @@ import pytest
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper, convert_video
 from faceswap_lib.conversion.colour import MATCHES
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import Shot, run_stages
+from faceswap_lib.conversion.frame_pipeline import FrameTask, run_stages
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import (
     CROP_SIZE,
-    ClipTracks,
     Face,
     TrackConfig,
+    VideoTracks,
     crop_from_frame,
     face_mask,
     points_in_crop,
@@ -29,7 +29,7 @@ from faceswap_lib.faces import (
 from faceswap_lib.faces.alignment import VIEW_COVERAGE
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import count_frames, probe_video, read_frames
-from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.training import load_run
 from tests.fakes import (
     BrokenSwapper,
@@ -49,7 +49,7 @@ PLAIN = {"config": EXACT, "output_config": BARE}
 
 
 @pytest.fixture(scope="module")
-def tracks(portrait_clips, detector) -> ClipTracks:
+def tracks(portrait_clips, detector) -> VideoTracks:
     """One face in all 38 frames."""
     return track_video(portrait_clips[0], detector)
 
@@ -220,7 +220,7 @@ def test_a_fixed_number_of_frames_is_on_its_way(size):
             numbers = range(first, min(first + size, 96))
             taken += len(numbers)
             yield [
-                Shot(
+                FrameTask(
                     index=number,
                     seconds=number / 25,
                     frame=np.full((120, 160, 3), number, np.uint8),
@@ -245,7 +245,7 @@ def test_a_fixed_number_of_frames_is_on_its_way(size):
 def test_an_early_end_stops_the_stages():
     def batches():
         for number in itertools.count():
-            yield [Shot(index=number, seconds=0, frame=np.zeros((120, 160, 3), np.uint8), faces={})]
+            yield [FrameTask(index=number, seconds=0, frame=np.zeros((120, 160, 3), np.uint8), faces={})]
 
     before = threading.active_count()
     swapper = IdentitySwapper(64)
@@ -258,7 +258,7 @@ def test_an_early_end_stops_the_stages():
 
 
 def test_tracks_of_another_video_are_refused(portrait_clips, tracks, tmp_path):
-    short = ClipTracks(length=20, tracks=())
+    short = VideoTracks(length=20, tracks=())
     with pytest.raises(InputError, match="has 38 frames, its tracks 20"):
         convert_video(portrait_clips[0], tmp_path / "o.mp4", IdentitySwapper(), ListedDetector([]), tracks=short)
     assert os.listdir(tmp_path) == []
@@ -375,10 +375,10 @@ def test_a_trained_run_writes_the_person_its_direction_says(tiny_run, portrait_c
         masks, new = swapper.swap(view, inside)
         assert masks.shape == (1, 64, 64) and masks.dtype == np.float32 and 0 <= masks.min() <= masks.max() <= 1
         assert new.shape == (1, 64, 64, 3) and new.dtype == np.uint8
-        seen, tones = to_network(view, inside)
+        seen, tones = preprocess_views(view, inside)
         mask, raw = (x.numpy() for x in networks.generate(seen, direction))
         assert masks == pytest.approx(mask[..., 0], abs=1e-5)
-        assert np.abs(new.astype(int) - to_pixels(raw, tones)).max() <= 1
+        assert np.abs(new.astype(int) - postprocess_faces(raw, tones)).max() <= 1
         results[direction] = new.astype(int)
     assert np.abs(results["a2b"] - results["b2a"]).mean() > 1
     with pytest.raises(ValueError, match="expected direction"):

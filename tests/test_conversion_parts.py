@@ -7,7 +7,7 @@ import pytest
 
 from faceswap_lib.conversion.compositor import Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.region_masks import draw_shown
+from faceswap_lib.conversion.region_masks import draw_region_mask
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import face_mask
 from faceswap_lib.faces.alignment import EYE_DISTANCE, VIEW_COVERAGE, five_points
@@ -22,7 +22,7 @@ def draw(*parts: str, known: bool = True, size: int = SIZE, **options) -> np.nda
     """The mask of parts, from 68 points or from five."""
     points = (POINTS + 0.5) * (size / SIZE) - 0.5
     config = ConvertConfig(parts=parts, **options)
-    return draw_shown(five_points(points), points if known else None, size, VIEW_COVERAGE, config)
+    return draw_region_mask(five_points(points), points if known else None, size, VIEW_COVERAGE, config)
 
 
 def at(mask: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.conversion.resume import LENGTH
 from faceswap_lib.conversion.written import LIST
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import ClipTracks, FaceTrack
+from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.media import count_frames, probe_video, read_frames, read_image, read_timed_frames
 from faceswap_lib.signals import Stopped, catch_signals
 from tests.fakes import IdentitySwapper, ListedDetector, PaintSwapper, make_face
@@ -28,8 +28,8 @@ def make_clip(path, frames=20, **options):
     return make_video(path, width=160, height=160, frames=frames, fps=fractions.Fraction(25), **options)
 
 
-def tracks_of(frames: int) -> ClipTracks:
-    return ClipTracks(length=frames, tracks=(FaceTrack(start=0, faces=(FACE,) * frames),))
+def tracks_of(frames: int) -> VideoTracks:
+    return VideoTracks(length=frames, tracks=(FaceTrack(start=0, faces=(FACE,) * frames),))
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_the_label_is_on_the_result_unless_it_is_turned_off(clip, tmp_path):
 
 
 def test_frames_without_a_face_are_labelled_too_and_the_input_is_not(clip, tmp_path):
-    tracks = ClipTracks(length=20, tracks=(FaceTrack(start=10, faces=(FACE,) * 10),))
+    tracks = VideoTracks(length=20, tracks=(FaceTrack(start=10, faces=(FACE,) * 10),))
     convert_video(
         clip,
         tmp_path / "o.mkv",

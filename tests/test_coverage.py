@@ -6,12 +6,12 @@ import pytest
 
 from faceswap_lib.cli import main
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, crop_from_frame, view_matrix, warp_frame
+from faceswap_lib.faces import CROP_SIZE, Face, VideoTracks, crop_from_frame, view_matrix, warp_frame
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.facesets.track_io import read_tracks
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import random_map, sample, to_device
+from faceswap_lib.training.augmentation import random_warp_grid, sample, to_device
 from tests.fakes import IdentitySwapper, PaintSwapper, make_face, swap_frames
 from tests.videos import psnr
 
@@ -21,7 +21,7 @@ STILL = TrainConfig(batch_size=6, turn=0.0, zoom=0.0, shift=0.0, warp=0.0, shape
 
 
 @pytest.fixture(scope="module")
-def tracks(small_workspace) -> ClipTracks:
+def tracks(small_workspace) -> VideoTracks:
     """What the first clip's crops were cut by: one face in all 38 frames."""
     return read_tracks(small_workspace.faces("src"))
 
@@ -65,7 +65,7 @@ def test_training_reads_what_conversion_cuts(small_workspace, clip_frames, faces
     assert config.view_coverage == pytest.approx(coverage, rel=0.007)
     stored = to_device(Faceset.open(small_workspace, "src").load(config.stored_size))
     index = np.arange(0, 36, 6)
-    plain, _ = random_map(STILL, resolution, stored.size, keras.random.SeedGenerator(1))
+    plain, _ = random_warp_grid(STILL, resolution, stored.size, keras.random.SeedGenerator(1))
     trained = np.asarray(sample(stored, index, plain))[..., :3]
 
     def likeness(coverage: float) -> list[float]:

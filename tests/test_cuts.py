@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.faces.shot_detection import mark_cuts
+from faceswap_lib.faces.shot_detection import detect_shot_changes
 from faceswap_lib.media import read_frames
 
 BLACK = np.zeros((120, 160, 3), np.uint8)
@@ -37,7 +37,7 @@ def fade(picture: np.ndarray, shares: typing.Iterable[float]) -> list[np.ndarray
 
 
 def cuts_of(frames: typing.Iterable[np.ndarray]) -> list[int]:
-    return [index for index, (_, is_cut) in enumerate(mark_cuts(frames)) if is_cut]
+    return [index for index, (_, is_cut) in enumerate(detect_shot_changes(frames)) if is_cut]
 
 
 def test_a_cut_is_the_first_frame_of_the_new_scene():
@@ -125,7 +125,7 @@ def test_every_frame_comes_back_in_order_and_only_one_is_held():
             yield frame
 
     given = 0
-    for frame, _ in mark_cuts(source()):
+    for frame, _ in detect_shot_changes(source()):
         assert frame is frames[given]
         given += 1
         assert len(taken) == min(given + 1, len(frames))

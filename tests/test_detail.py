@@ -83,7 +83,7 @@ def sources(crops) -> DetailSources:
 
 
 def test_what_is_behind_a_face_is_known_where_outlines_are(crops):
-    if lack := MeshFinder.missing():
+    if lack := MeshFinder.unavailable_reason():
         pytest.skip(lack)
     bare = collect(crops, "outline").bare
     assert bare.shape == (len(crops), 128, 128) and bare.dtype == np.uint8

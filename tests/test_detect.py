@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.faces import MTCNN, DetectConfig, Face
-from faceswap_lib.faces.boxes import box_overlap
+from faceswap_lib.faces.boxes import box_iou
 from faceswap_lib.faces.mtcnn_trace import P_NET_STRIDE, P_NET_WINDOW
 from faceswap_lib.media import read_frames
 from tests.conftest import ROOT, annotated_face
@@ -258,24 +258,24 @@ def test_faces_are_found_whatever_keras_runs_on(backend, detector, portraits):
     *found, used = result.stdout.splitlines()
     assert used == backend
     for line, portrait in zip(found, portraits, strict=True):
-        stages = detector.look_into(portrait.image)
+        stages = detector.detect_with_trace(portrait.image)
         (face,), (located,) = stages.faces, stages.located
         wanted = np.concatenate([face.landmarks.ravel(), located.landmarks.ravel(), stages.kept.ravel()])
         assert [float(number) for number in line.split()] == pytest.approx(wanted, abs=0.05)
 
 
 def test_the_stages_narrow_down_to_what_detect_gives(detector, wide_frame):
-    stages = detector.look_into(wide_frame)
+    stages = detector.detect_with_trace(wide_frame)
     (face,) = detector.detect([wide_frame])[0]
     assert stages.faces[0].landmarks == pytest.approx(face.landmarks)
     assert len(stages.proposed) > len(stages.kept) >= len(stages.located) >= len(stages.faces) == 1
     assert np.all(np.diff(stages.proposed[:, 4]) <= 0)
-    assert box_overlap(stages.located[0].box_xyxy, face.box_xyxy) > 0.7
-    assert box_overlap(stages.kept[0, :4], face.box_xyxy) > 0.5
+    assert box_iou(stages.located[0].box_xyxy, face.box_xyxy) > 0.7
+    assert box_iou(stages.kept[0, :4], face.box_xyxy) > 0.5
 
 
 def test_the_pyramid_and_its_heat_lie_where_they_say(detector, wide_frame):
-    stages = detector.look_into(wide_frame)
+    stages = detector.detect_with_trace(wide_frame)
     assert len(stages.pyramid) == len(stages.scales) == len(stages.heat) > 3
     for picture, scale, heat in zip(stages.pyramid, stages.scales, stages.heat, strict=True):
         assert np.abs(np.array(picture.shape[:2]) / scale - wide_frame.shape[:2]).max() < 1 / scale + 1e-6
@@ -291,6 +291,6 @@ def test_the_pyramid_and_its_heat_lie_where_they_say(detector, wide_frame):
 
 
 def test_looking_into_a_frame_without_a_face_gives_empty_stages(detector):
-    stages = detector.look_into(np.zeros((120, 160, 3), np.uint8))
+    stages = detector.detect_with_trace(np.zeros((120, 160, 3), np.uint8))
     assert stages.proposed.shape == stages.kept.shape == (0, 5)
     assert stages.located == stages.faces == ()

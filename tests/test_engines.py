@@ -19,7 +19,7 @@ from faceswap_lib.conversion.swapper import OnnxSwapper
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks, build_networks, precision
-from faceswap_lib.networks.preprocessing import to_network
+from faceswap_lib.networks.preprocessing import preprocess_views
 from faceswap_lib.training import load_run
 from tests.conftest import ROOT
 from tests.fakes import IdentitySwapper
@@ -146,7 +146,7 @@ def test_another_latent_map_needs_no_new_network(swapper_class, tiny, onnx):
     views, faces = draw_views(tiny.config, 2)
     plain, shift = swapper_class(tiny, "b2a"), draw_shift(tiny)
     moved = plain.with_latent_map(LatentShift(shift=shift))
-    code = tiny.encoder.predict_on_batch(to_network(views, faces)[0])
+    code = tiny.encoder.predict_on_batch(preprocess_views(views, faces)[0])
     for swapper, way in ((moved, shift), (plain, 0)):
         mask = tiny.decoder_a.predict_on_batch(code + way)[0][..., 0]
         np.testing.assert_allclose(swapper.swap(views, faces)[0], mask, atol=1e-4)

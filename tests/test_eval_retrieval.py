@@ -24,7 +24,7 @@ def test_the_portraits_are_cut_where_their_faces_are():
     assert all(color[0] > color[1] > color[2] > 60 for color in others.values())
 
 
-@pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed")
+@pytest.mark.skipif(DlibEmbedder.unavailable_reason() is not None, reason="dlib is not installed")
 def test_each_portrait_is_retrieved_as_itself_and_nobody_else():
     embedder = DlibEmbedder()
     gallery = np.stack([*embed_others([], None, embedder).values()])

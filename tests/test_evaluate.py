@@ -20,7 +20,7 @@ from faceswap_lib.faces.alignment import invert_affine
 from faceswap_lib.faces.recognition import DlibEmbedder
 from faceswap_lib.media import VideoWriter, read_frames
 
-needs_dlib = pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed")
+needs_dlib = pytest.mark.skipif(DlibEmbedder.unavailable_reason() is not None, reason="dlib is not installed")
 FRAMES = 40
 SIZE = 320
 

@@ -15,7 +15,7 @@ from faceswap_lib.media import VideoWriter, read_frames
 
 pytestmark = [
     pytest.mark.clips,
-    pytest.mark.skipif(DlibEmbedder.missing() is not None, reason="dlib is not installed"),
+    pytest.mark.skipif(DlibEmbedder.unavailable_reason() is not None, reason="dlib is not installed"),
 ]
 START, STOP = 30, 75
 

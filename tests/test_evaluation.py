@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from faceswap_lib.evaluation import Page, compare_videos, draw_losses
-from faceswap_lib.faces import ClipTracks, Face, FaceTrack
+from faceswap_lib.faces import Face, FaceTrack, VideoTracks
 
 FACE = Face(box_xyxy=[60, 40, 140, 150], score=0.99, landmarks=[[85, 80], [115, 80], [100, 98], [88, 115], [112, 115]])
 
 
-def tracks_of(*people: tuple[Face | None, ...]) -> ClipTracks:
+def tracks_of(*people: tuple[Face | None, ...]) -> VideoTracks:
     """Tracks through six frames, from the first one on."""
-    return ClipTracks(length=6, tracks=tuple(FaceTrack(start=0, faces=faces) for faces in people))
+    return VideoTracks(length=6, tracks=tuple(FaceTrack(start=0, faces=faces) for faces in people))
 
 
 def history(steps: int) -> list[dict[str, float]]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import CROP_SIZE, ClipTracks, DetectConfig, TrackConfig, align_face, eye_mask
+from faceswap_lib.faces import CROP_SIZE, DetectConfig, TrackConfig, VideoTracks, align_face, eye_mask
 from faceswap_lib.faces.landmarks_dlib import DlibFinder
 from faceswap_lib.facesets import (
     ExtractConfig,
@@ -206,7 +206,7 @@ def test_a_target_is_spread_evenly_over_the_clip(portrait_clips, workspace, ever
 
 
 @pytest.fixture(scope="module")
-def pair(pair_clip, detector, tmp_path_factory) -> tuple[Workspace, ClipTracks]:
+def pair(pair_clip, detector, tmp_path_factory) -> tuple[Workspace, VideoTracks]:
     """Everybody in the clip of both people, with pictures to look at."""
     workspace = Workspace(tmp_path_factory.mktemp("pair"))
     config, everybody = with_options(save_faces=True), TrackConfig(who="all")
@@ -302,7 +302,7 @@ def test_without_a_landmark_network_none_are_recorded(small_workspace):
     assert {record.landmarks_68 for record in read_manifest(small_workspace.faces("src"))} == {None}
 
 
-@pytest.mark.skipif(DlibFinder.missing() is not None, reason="dlib is not installed")
+@pytest.mark.skipif(DlibFinder.unavailable_reason() is not None, reason="dlib is not installed")
 def test_with_dlib_68_landmarks_are_recorded_and_the_eyes_drawn_from_them(portrait_clips, workspace, detector):
     config = with_options(landmarks="dlib", every=4, save_faces=True)
     extract_faces(portrait_clips[1], workspace, "dst", detector, config=config)
@@ -316,7 +316,7 @@ def test_with_dlib_68_landmarks_are_recorded_and_the_eyes_drawn_from_them(portra
         eyes = np.array([points[36:42].mean(axis=0), points[42:48].mean(axis=0)])
         assert np.linalg.norm(eyes - five[:2], axis=1).max() < 0.12 * eye_distance
         mask = read_mask(workspace.eye_masks("dst") / record.mask)
-        assert np.array_equal(mask, eye_mask(record.best_points_in_crop(), CROP_SIZE))
+        assert np.array_equal(mask, eye_mask(record.landmarks_in_crop(), CROP_SIZE))
         ellipses = eye_mask(record.points_in_crop(), CROP_SIZE)
         assert np.abs(mask.astype(int) - ellipses).mean() > 0.5
         saved = read_mask(workspace.single_video("binary_masks_eyes") / record.mask)

@@ -7,7 +7,7 @@ from faceswap_lib.atomic_io import read_json, write_json
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.frame_pipeline import swap_faces
-from faceswap_lib.conversion.region_masks import draw_shown
+from faceswap_lib.conversion.region_masks import draw_region_mask
 from faceswap_lib.conversion.skin import SKIN_SIZE, border_share, sample_skin
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import align_face, region
@@ -19,7 +19,7 @@ from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.networks import PRESETS, NetworkConfig
 from faceswap_lib.pipeline import open_swapper
 from faceswap_lib.training import load_run
-from faceswap_lib.training.run_metadata import CONFIG, agree_networks, stored_networks
+from faceswap_lib.training.run_metadata import CONFIG, resolve_network_config, stored_networks
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68
 from tests.fakes import IdentitySwapper
@@ -30,7 +30,7 @@ SIZE = 64
 @pytest.fixture
 def has_mesh():
     open_outline_finder.cache_clear()
-    if lack := MeshFinder.missing():
+    if lack := MeshFinder.unavailable_reason():
         pytest.skip(lack)
 
 
@@ -66,7 +66,7 @@ def test_the_new_face_ends_inside_the_outline(small_workspace, has_mesh):
     crop = Faceset.open(small_workspace, "src").sample(1).read_crops()[0]
     (swapped,) = swap_faces([(crop.image, as_face(crop))], WatchedSwapper(SIZE))
     config = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
-    shown = draw_shown(swapped.landmarks, None, SIZE, 0.8, config, outline=swapped.outline)
+    shown = draw_region_mask(swapped.landmarks, None, SIZE, 0.8, config, outline=swapped.outline)
     inside = region_mask(swapped.landmarks, swapped.outline, SIZE, coverage=0.8, softness=0.0) > 127
     assert shown[inside].mean() > 0.7 and shown[~inside].max() < 0.5
     assert Compositor(config, 0.8).paint(crop.image, swapped).weight.max() > 0.9
@@ -87,7 +87,7 @@ def test_a_crop_without_a_face_has_its_ellipse(has_mesh):
 def test_an_ellipse_needs_nothing_and_a_missing_mesh_is_said(monkeypatch):
     open_outline_finder.cache_clear()
     assert open_outline_finder("ellipse") is None
-    monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: "pip install ai-edge-litert"))
+    monkeypatch.setattr(region.MeshFinder, "unavailable_reason", staticmethod(lambda: "pip install ai-edge-litert"))
     with pytest.raises(InputError, match=r"face_region outline: these networks read .*ai-edge-litert"):
         open_outline_finder("outline")
 
@@ -104,9 +104,9 @@ def test_runs_of_before_keep_their_ellipse(tiny_run, tmp_path):
 
 @pytest.mark.parametrize(("lack", "settled"), [(None, "outline"), ("pip install it", "ellipse")])
 def test_new_runs_take_the_outline_where_it_can_be_found(monkeypatch, tmp_path, lack, settled):
-    monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: lack))
+    monkeypatch.setattr(region.MeshFinder, "unavailable_reason", staticmethod(lambda: lack))
     assert settle_region("auto") == settled
-    assert agree_networks(tmp_path, None).settled().face_region == settled
+    assert resolve_network_config(tmp_path, None).settled().face_region == settled
     assert PRESETS["lite"].settled().face_region == settled
     assert PRESETS["faithful"].settled().face_region == "ellipse"
     assert NetworkConfig(face_region="ellipse").settled().face_region == "ellipse"
@@ -117,10 +117,10 @@ def test_a_run_stays_what_it_is_whatever_is_installed(monkeypatch, tiny_run, tmp
     for had in ("ellipse", "outline"):
         stored["networks"]["face_region"] = had
         write_json(tmp_path / CONFIG, stored)
-        monkeypatch.setattr(region.MeshFinder, "missing", staticmethod(lambda: "pip install it"))
-        assert agree_networks(tmp_path, tiny_run.network_config).face_region == had
+        monkeypatch.setattr(region.MeshFinder, "unavailable_reason", staticmethod(lambda: "pip install it"))
+        assert resolve_network_config(tmp_path, tiny_run.network_config).face_region == had
     with pytest.raises(WorkspaceError, match="was trained with face_region outline, asked for ellipse"):
-        agree_networks(tmp_path, NetworkConfig(**{**stored["networks"], "face_region": "ellipse"}))
+        resolve_network_config(tmp_path, NetworkConfig(**{**stored["networks"], "face_region": "ellipse"}))
 
 
 # Where the outline ends, and what shows near it ------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, FaceTrack, eye_mask, warp_frame
+from faceswap_lib.faces import CROP_SIZE, Face, FaceTrack, VideoTracks, eye_mask, warp_frame
 from faceswap_lib.faces.alignment import five_points
 from faceswap_lib.facesets import Faceset, Workspace, extract_faces, read_manifest, write_eye_masks, write_manifest
 from faceswap_lib.facesets.faceset import measure_rarity
@@ -170,14 +170,14 @@ def random_face(rng: np.random.Generator) -> Face:
     return Face(box_xyxy=[*points.min(axis=0), *points.max(axis=0)], score=rng.uniform(), landmarks=points)
 
 
-def tracks_with_gaps() -> ClipTracks:
+def tracks_with_gaps() -> VideoTracks:
     """Three people: one with gaps, one for a single frame, two at once after a cut."""
     rng = np.random.default_rng(3)
 
     def track(start: int, seen: str) -> FaceTrack:
         return FaceTrack(start=start, faces=tuple(random_face(rng) if mark == "x" else None for mark in seen))
 
-    return ClipTracks(
+    return VideoTracks(
         length=40, tracks=(track(2, "xx..x...xx"), track(5, "x"), track(20, "xxxxx.x"), track(22, "xx")), cuts=(18, 31)
     )
 
@@ -186,8 +186,8 @@ def tracks_with_gaps() -> ClipTracks:
     "tracks",
     [
         tracks_with_gaps(),
-        ClipTracks(length=7, tracks=(), seen=(0, 0)),
-        ClipTracks(length=9, tracks=(), cuts=(4,), seen=(2, 5)),
+        VideoTracks(length=7, tracks=(), seen=(0, 0)),
+        VideoTracks(length=9, tracks=(), cuts=(4,), seen=(2, 5)),
     ],
 )
 def test_tracks_come_back_exactly_as_they_were(tracks, tmp_path):
@@ -225,7 +225,7 @@ def test_a_number_of_people_that_is_none_is_refused(seen, tmp_path):
 def test_tracks_with_all_68_landmarks_are_kept_as_the_five_that_align(tmp_path):
     rng = np.random.default_rng(4)
     face = Face(box_xyxy=[0, 0, 90, 90], score=0.5, landmarks=rng.uniform(20, 90, (68, 2)))
-    write_tracks(tmp_path, ClipTracks(length=1, tracks=(FaceTrack(start=0, faces=(face,)),)))
+    write_tracks(tmp_path, VideoTracks(length=1, tracks=(FaceTrack(start=0, faces=(face,)),)))
     (again,) = read_tracks(tmp_path).tracks[0].faces
     assert np.array_equal(again.landmarks, five_points(face.landmarks))
 

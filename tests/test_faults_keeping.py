@@ -19,9 +19,9 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Workspace, archive
 from faceswap_lib.facesets.archive import read_directory
 from faceswap_lib.facesets.consent import record_consent
-from faceswap_lib.pipeline.backup import fetch_work, keep_work
-from faceswap_lib.training.checkpoint import progress_of
-from faceswap_lib.training.remote_sync import Mirror
+from faceswap_lib.pipeline.backup import backup_workspace, restore_workspace
+from faceswap_lib.training.checkpoint import checkpoint_progress
+from faceswap_lib.training.remote_sync import CheckpointSync
 from tests.conftest import contents
 from tests.workspaces import make_project
 
@@ -166,12 +166,12 @@ def make_for_keep(project: pathlib.Path, root: pathlib.Path) -> None:
     shutil.copytree(project, root / "workspace")
     other = make_project(root / "other", "b", 30, seed=2)
     (other.root / "swap.mp4").write_text("another's")
-    keep_work(other, root / "drive")
+    backup_workspace(other, root / "drive")
     shutil.rmtree(other.root)
 
 
 def make_for_fetch(project: pathlib.Path, root: pathlib.Path) -> None:
-    keep_work(Workspace(shutil.copytree(project, root / "first")), root / "drive")
+    backup_workspace(Workspace(shutil.copytree(project, root / "first")), root / "drive")
     shutil.rmtree(root / "first")
 
 
@@ -186,15 +186,15 @@ def make_for_mirror(project: pathlib.Path, root: pathlib.Path) -> None:
 
 
 def keep(root: pathlib.Path) -> list[str]:
-    return list(keep_work(Workspace(root / "workspace"), root / "drive").failed)
+    return list(backup_workspace(Workspace(root / "workspace"), root / "drive").failed)
 
 
 def fetch(root: pathlib.Path) -> list[str]:
-    return list(fetch_work(root / "drive", Workspace(root / "workspace")).failed)
+    return list(restore_workspace(root / "drive", Workspace(root / "workspace")).failed)
 
 
 def mirror(root: pathlib.Path) -> list[str]:
-    copier = Mirror(root / "default", root / "drive")
+    copier = CheckpointSync(root / "default", root / "drive")
     copier.update()
     copier._thread.join()
     return ["mirror"] * copier.failures
@@ -202,7 +202,7 @@ def mirror(root: pathlib.Path) -> list[str]:
 
 def take_over(root: pathlib.Path) -> list[str]:
     try:
-        Mirror(root / "new" / "models" / "default", root / "drive").fetch()
+        CheckpointSync(root / "new" / "models" / "default", root / "drive").fetch()
     except InputError as error:
         return [str(error)]
     return []
@@ -317,5 +317,5 @@ def test_what_is_not_readable_for_a_moment_is_not_taken_for_damaged(project, tmp
     with monkeypatch.context() as patch:
         patch.setattr(pathlib.Path, "open", withhold)
         with pytest.raises(InputError, match="cannot be taken over .*Input/output error"):
-            Mirror(run, tmp_path / "drive").fetch()
-    assert contents(tmp_path) == before and progress_of(run / "checkpoints") == (0, 20)
+            CheckpointSync(run, tmp_path / "drive").fetch()
+    assert contents(tmp_path) == before and checkpoint_progress(run / "checkpoints") == (0, 20)

@@ -17,18 +17,18 @@ from faceswap_lib.training.divergence import (
     EMPTY_STEPS,
     FAST,
     RISE_STEPS,
-    Guard,
+    DivergenceDetector,
     find_broken,
     new_memory,
     say_dead,
 )
-from faceswap_lib.training.train_step import Stepper
+from faceswap_lib.training.train_step import TrainStepper
 from tests.conftest import TinyRun, read_arrays
 
 
 def first_trouble(name: str, values) -> tuple[int, str] | None:
     """The step, counted from 1, at which a guard that sees one term speaks up, and what it says."""
-    guard = Guard(new_memory())
+    guard = DivergenceDetector(new_memory())
     for step, value in enumerate(values, 1):
         if trouble := guard.watch({name: value}):
             return step, trouble
@@ -46,7 +46,7 @@ def healthy(steps: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_term_that_is_no_number_is_named_at_once(value):
-    guard = Guard(new_memory())
+    guard = DivergenceDetector(new_memory())
     assert guard.watch({"reconstruction_a": 1.0, "edges_b": 0.5}) is None
     assert guard.watch({"reconstruction_a": 1.0, "edges_b": value}) == "edges_b is no longer a number"
     assert find_broken({"a": 1.0, "b": value}) == ["b"]
@@ -77,7 +77,7 @@ def test_what_is_lost_slowly_is_noticed_too():
 
 
 def test_decoders_that_trade_places_begin_anew():
-    guard = Guard(new_memory())
+    guard = DivergenceDetector(new_memory())
     for _ in range(300):
         assert guard.watch({"reconstruction_a": 0.1}) is None
     for _ in range(300):
@@ -88,7 +88,7 @@ def test_decoders_that_trade_places_begin_anew():
 
 
 def test_a_mask_may_fall_as_a_phase_begins():
-    guard = Guard(new_memory())
+    guard = DivergenceDetector(new_memory())
     for _ in range(EMPTY_FROM + 200):
         assert guard.watch({"mask_mean_b": 0.9}) is None
     for _ in range(3000):
@@ -96,7 +96,7 @@ def test_a_mask_may_fall_as_a_phase_begins():
 
 
 def test_the_guard_is_not_calm_while_something_may_be_wrong():
-    guard = Guard(new_memory())
+    guard = DivergenceDetector(new_memory())
     for value in [0.2] * 100 + [2.0] * 4:
         guard.watch({"reconstruction_a": value})
     assert not guard.calm
@@ -120,16 +120,16 @@ def test_the_memory_goes_on_where_it_was_cut():
     values = healthy(200).tolist() + [3.0] * 80
     whole = first_trouble("reconstruction_a", values)
     memory = new_memory()
-    guard = Guard(memory)
+    guard = DivergenceDetector(memory)
     for value in values[:230]:
         guard.watch({"reconstruction_a": value})
-    guard = Guard(memory.copy())
+    guard = DivergenceDetector(memory.copy())
     rest = [guard.watch({"reconstruction_a": value}) for value in values[230:]]
     assert 230 + 1 + next(i for i, trouble in enumerate(rest) if trouble) == whole[0]
 
 
 def test_terms_that_an_objective_does_not_have_are_passed_over():
-    guard = Guard(new_memory())
+    guard = DivergenceDetector(new_memory())
     assert [guard.watch({"other": 5.0 * step}) for step in range(3 * FAST)] == [None] * 3 * FAST
 
 
@@ -178,15 +178,15 @@ def test_a_huge_learning_rate_is_noticed_and_given_up_after_three_rollbacks(run_
 @pytest.fixture
 def one_accident(monkeypatch):
     """Something destroys a decoder before step 33, as long as the run has never gone back."""
-    take = Stepper.take
+    take = TrainStepper.take
 
-    def take_badly(self: Stepper) -> dict[str, float]:
+    def take_badly(self: TrainStepper) -> dict[str, float]:
         if self.state.step == 32 and self.state.rollbacks == 0:
             weight = self.state.networks.decoder_b.weights[0]
             weight.assign(keras.ops.full(weight.shape, np.nan))
         return take(self)
 
-    monkeypatch.setattr(Stepper, "take", take_badly)
+    monkeypatch.setattr(TrainStepper, "take", take_badly)
 
 
 def test_after_an_accident_training_goes_back_and_to_the_end(one_accident, workspace_copy, tiny_run, tmp_path):

@@ -17,7 +17,7 @@ COLORS = [((190, 150, 130), (40, 30, 25)), ((75, 50, 40), (20, 16, 15)), ((220, 
 @pytest.fixture(scope="module")
 def face(portraits):
     """A mesh, its outline and what is inside."""
-    if lack := MeshFinder.missing():
+    if lack := MeshFinder.unavailable_reason():
         pytest.skip(lack)
     crop = align_face(portraits[1].image, annotated_face(portraits[1]))
     (mesh,) = MeshFinder().find_meshes([crop])

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.faces import ClipTracks, FaceTrack, Part
+from faceswap_lib.faces import FaceTrack, Part, VideoTracks
 from faceswap_lib.faces.alignment import CROP_SIZE
 from faceswap_lib.facesets import (
     CropRecord,
@@ -794,8 +794,8 @@ def test_a_flipped_bit_in_an_archive_costs_it_or_nothing(tmp_path):
 # Tracks ---------------------------------------------------------------------------------------------------------------
 
 
-def two_tracks() -> ClipTracks:
-    return ClipTracks(
+def two_tracks() -> VideoTracks:
+    return VideoTracks(
         length=9,
         tracks=(
             FaceTrack(start=1, faces=(make_face(90, 80), None, make_face(92, 80))),
@@ -805,7 +805,7 @@ def two_tracks() -> ClipTracks:
     )
 
 
-def as_values(tracks: ClipTracks) -> tuple:
+def as_values(tracks: VideoTracks) -> tuple:
     faces = [
         [(index, face.score, face.box_xyxy.tolist(), face.landmarks.tolist()) for index, face in track.items()]
         for track in tracks.tracks

@@ -9,7 +9,7 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset, Workspace, read_manifest
-from faceswap_lib.facesets.backup import KeepReport, fetch_facesets, keep_facesets
+from faceswap_lib.facesets.backup import SyncReport, fetch_facesets, keep_facesets
 from faceswap_lib.facesets.consent import read_consent, record_consent
 from faceswap_lib.facesets.exclusion import bring_back, set_aside
 from tests.conftest import contents, snapshot
@@ -74,7 +74,7 @@ def test_what_was_kept_comes_back_byte_for_byte(workspace_copy, drive, tmp_path)
     (workspace_copy.single_video("raw_faces")).mkdir(parents=True)
     (workspace_copy.single_video("raw_faces") / "000000.jpg").write_bytes(b"face")
     report = keep_facesets(workspace_copy, drive)
-    assert report == KeepReport(carried=("face_src", "face_dst", "faces", "consent.yaml"))
+    assert report == SyncReport(carried=("face_src", "face_dst", "faces", "consent.yaml"))
     assert sorted(contents(drive)) == ["consent.yaml", "face_dst.zip", "face_src.zip", "faces.zip"]
     other = Workspace(tmp_path / "other")
     assert fetch_facesets(drive, other).carried == report.carried
@@ -85,11 +85,11 @@ def test_what_was_kept_comes_back_byte_for_byte(workspace_copy, drive, tmp_path)
 def test_what_has_not_changed_is_not_written_again(workspace_copy, drive):
     keep_facesets(workspace_copy, drive)
     before = snapshot(drive)
-    assert keep_facesets(workspace_copy, drive) == KeepReport(unchanged=("face_src", "face_dst"))
+    assert keep_facesets(workspace_copy, drive) == SyncReport(unchanged=("face_src", "face_dst"))
     assert snapshot(drive) == before
     mask = next(workspace_copy.eye_masks("dst").iterdir())
     mask.write_bytes(mask.read_bytes() + b"x")
-    assert keep_facesets(workspace_copy, drive) == KeepReport(carried=("face_dst",), unchanged=("face_src",))
+    assert keep_facesets(workspace_copy, drive) == SyncReport(carried=("face_dst",), unchanged=("face_src",))
 
 
 def test_what_the_workspace_has_is_not_fetched(workspace_copy, kept):
@@ -274,6 +274,6 @@ def test_an_archive_without_a_manifest_is_no_faceset(workspace_copy, drive, tmp_
 
 
 def test_the_report_says_all_of_it():
-    report = KeepReport(carried=("face_src",)) + KeepReport(failed=("face_dst (no space)",), left=("a", "b"))
+    report = SyncReport(carried=("face_src",)) + SyncReport(failed=("face_dst (no space)",), left=("a", "b"))
     assert report.to_text() == "carried: face_src\nleft: a; b\nfailed: face_dst (no space)"
-    assert KeepReport().to_text() == "nothing there yet"
+    assert SyncReport().to_text() == "nothing there yet"

@@ -10,10 +10,10 @@ import pytest
 from faceswap_lib.networks.config import WIDTHS
 from faceswap_lib.training import RunConfig, TrainConfig
 from faceswap_lib.training.checkpoint import BACKUPS, list_checkpoints
-from faceswap_lib.training.checkpoint_manager import Keeper
-from faceswap_lib.training.remote_sync import Mirror
+from faceswap_lib.training.checkpoint_manager import CheckpointManager
+from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import parse_duration
-from faceswap_lib.training.training_logger import Reporter
+from faceswap_lib.training.training_logger import TrainingLogger
 from tests.test_checkpoint import NARROW, make_state
 
 RATE = 30
@@ -37,9 +37,9 @@ class Training:
         self.folder, drive = folder / "run", folder / "drive"
         drive.mkdir()
         apart = parse_duration(run_config.mirror_interval)
-        self.mirror = Mirror(self.folder, drive, interval=apart, clock=self.clock)
+        self.mirror = CheckpointSync(self.folder, drive, interval=apart, clock=self.clock)
         config = TrainConfig(steps=steps)
-        self.keeper = Keeper(self.folder, self.state, config, run_config, self.mirror, clock=self.clock)
+        self.keeper = CheckpointManager(self.folder, self.state, config, run_config, self.mirror, clock=self.clock)
 
     def clock(self) -> float:
         return self.step / RATE
@@ -111,7 +111,7 @@ def test_without_intervals_and_steps_only_the_end_is_kept(tmp_path):
 )
 def test_previews_come_by_the_clock_by_steps_and_at_the_end(tmp_path, options, steps):
     now, shown = types.SimpleNamespace(step=0), []
-    reporter = Reporter(
+    reporter = TrainingLogger(
         tmp_path,
         dataclasses.replace(RunConfig(log_every=1000), **options),
         step=0,

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.pipeline.backup import fetch_work, keep_work, list_results
+from faceswap_lib.pipeline.backup import backup_workspace, list_results, restore_workspace
 from faceswap_lib.training import RunConfig, TrainConfig, load_run, train
 from tests.conftest import TinyRun, contents
 from tests.test_mirror import steps_of, write_run
@@ -24,19 +24,19 @@ def trained(tiny_run: TinyRun, tmp_path: pathlib.Path) -> Workspace:
 
 
 def test_a_run_goes_on_where_another_machine_left_it(tiny_run, trained, drive, tmp_path):
-    report = keep_work(trained, drive)
+    report = backup_workspace(trained, drive)
     assert report.carried == ("face_src", "face_dst", "models/default at step 40") and not report.failed
     other = Workspace(tmp_path / "other")
-    assert fetch_work(drive, other).carried == report.carried
+    assert restore_workspace(drive, other).carried == report.carried
     assert load_run(other)[1] == 40
-    again = keep_work(other, drive)
+    again = backup_workspace(other, drive)
     assert again.carried == () and "models/default" in again.unchanged
     config = TrainConfig(steps=42, batch_size=2, warm_up=4, seed=7)
     report = train(other, config=config, run_config=RunConfig(mirror=drive / "models", log_every=1))
     assert (report.resumed_at, report.step) == (40, 42)
     assert 42 in steps_of(drive / "models" / "default")
-    assert "step 42 there, 40 here" in "".join(keep_work(trained, drive).left)
-    assert fetch_work(drive, trained).carried == ("models/default at step 42",)
+    assert "step 42 there, 40 here" in "".join(backup_workspace(trained, drive).left)
+    assert restore_workspace(drive, trained).carried == ("models/default at step 42",)
 
 
 def test_a_run_that_breaks_off_half_way_is_not_there(drive, tmp_path, monkeypatch):
@@ -52,9 +52,9 @@ def test_a_run_that_breaks_off_half_way_is_not_there(drive, tmp_path, monkeypatc
     here = Workspace(tmp_path / "here")
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "copyfile", break_off)
-        report = fetch_work(drive, here)
+        report = restore_workspace(drive, here)
     assert copied and report.failed and not here.run("default").exists()
-    assert fetch_work(drive, here).carried == ("models/default at step 20",)
+    assert restore_workspace(drive, here).carried == ("models/default at step 20",)
     assert steps_of(here.run("default")) == [10, 20]
 
 
@@ -64,20 +64,20 @@ def test_videos_come_back_and_results_stay(drive, tmp_path):
         (here.root / name).parent.mkdir(parents=True, exist_ok=True)
         (here.root / name).write_text(name)
     assert [path.name for path in list_results(here)] == ["report.html", "swap.mp4"]
-    report = keep_work(here, drive)
+    report = backup_workspace(here, drive)
     assert report.carried == ("clips/hopper.mp4", "clips/clips.json", "videos/anna.mov", "report.html", "swap.mp4")
-    assert keep_work(here, drive).carried == ()
+    assert backup_workspace(here, drive).carried == ()
     (here.root / "swap.mp4").write_text("a longer one")
-    assert keep_work(here, drive).carried == ("swap.mp4",)
+    assert backup_workspace(here, drive).carried == ("swap.mp4",)
     other = Workspace(tmp_path / "other")
-    fetch_work(drive, other)
+    restore_workspace(drive, other)
     assert sorted(contents(other.root)) == ["clips/clips.json", "clips/hopper.mp4", "videos/anna.mov"]
-    assert keep_work(other, drive).carried == ()
+    assert backup_workspace(other, drive).carried == ()
 
 
 def test_a_drive_that_is_not_mounted_is_told_once_and_no_folder_comes_to_be(trained, tmp_path):
     away = tmp_path / "mnt" / "MyDrive" / "course"
     before = contents(trained.root)
-    for report in (fetch_work(away, trained), keep_work(trained, away)):
+    for report in (restore_workspace(away, trained), backup_workspace(trained, away)):
         assert len(report.failed) == 1 and "folder" in report.failed[0]
     assert contents(trained.root) == before and not (tmp_path / "mnt").exists()

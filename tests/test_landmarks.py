@@ -95,14 +95,14 @@ def fan(fan_home) -> FanFinder:
 
 @pytest.fixture(scope="module")
 def dlib_finder() -> DlibFinder:
-    if lack := DlibFinder.missing():
+    if lack := DlibFinder.unavailable_reason():
         pytest.skip(lack)
     return DlibFinder()
 
 
 @pytest.fixture(scope="module")
 def mesh_finder() -> MeshFinder:
-    if lack := MeshFinder.missing():
+    if lack := MeshFinder.unavailable_reason():
         pytest.skip(lack)
     return MeshFinder()
 

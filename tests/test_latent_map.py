@@ -168,7 +168,7 @@ class MeshesOfTemplates:
     def __call__(self):
         return self
 
-    def missing(self):
+    def unavailable_reason(self):
         return None
 
     def find_meshes(self, crops):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.networks import layers
-from faceswap_lib.networks.blocks import enlarge_nearest
+from faceswap_lib.networks.blocks import upsample_nearest
 from faceswap_lib.networks.layers import (
     ChannelAttention,
     DualAttention,
@@ -230,7 +230,7 @@ def test_reflect_pad_mirrors_without_repeating_the_border():
 def test_enlarging_by_repetition_draws_neither_checkerboard_nor_frame():
     """A flat picture stays flat up to its border, whatever the weights."""
     image = keras.Input((6, 6, 4))
-    model = keras.Model(image, enlarge_nearest(image, 3))
+    model = keras.Model(image, upsample_nearest(image, 3))
     y = to_numpy(model(np.ones((1, 6, 6, 4), np.float32)))
     assert y.shape == (1, 12, 12, 3)
     assert np.abs(y - y[:, :1, :1]).max() < 1e-5 and np.abs(y).max() > 0.1

@@ -77,9 +77,9 @@ def test_dissimilarity_runs_from_0_to_1():
     real = 0.5 + rng.uniform(-0.4, 0.4, (1, 16, 16, 3)).astype(np.float32)
     sample = make_sample(16, real=real, face=plain(1, 1, 16))
     share = 25 / 26  # five windows of 7, two apart, either way
-    assert number(losses.dissimilarity(real, sample)) == pytest.approx(0, abs=1e-5)
-    opposite = number(losses.dissimilarity(1 - real, sample))
-    noisy = number(losses.dissimilarity(real + 0.2 * rng.normal(size=real.shape).astype(np.float32), sample))
+    assert number(losses.dssim(real, sample)) == pytest.approx(0, abs=1e-5)
+    opposite = number(losses.dssim(1 - real, sample))
+    noisy = number(losses.dssim(real + 0.2 * rng.normal(size=real.shape).astype(np.float32), sample))
     assert 0.02 < noisy < 0.4 < 0.8 < opposite < share
 
 
@@ -88,7 +88,7 @@ def test_dissimilarity_of_flat_pictures_is_the_formula():
     a, b = 0.8, 0.2
     sample = make_sample(16, real=plain(b, 3, 16), face=plain(1, 1, 16))
     ssim = (2 * a * b + 0.0004) / (a * a + b * b + 0.0004)
-    value = number(losses.dissimilarity(plain(a, 3, 16), sample))
+    value = number(losses.dssim(plain(a, 3, 16), sample))
     assert value == pytest.approx((1 - ssim) / 2 * 25 / 26, rel=1e-3)
 
 
@@ -107,7 +107,7 @@ def test_dissimilarity_of_textures_is_that_of_scikit_image():
     middles = range(3, 29, 2)
     face = np.array([[middle[0, y - 3 : y + 4, x - 3 : x + 4].mean() for x in middles] for y in middles])
     expected = ((1 - likeness[centres, centres].mean(-1)) / 2 * face).sum() / (face.sum() + 1)
-    value = number(losses.dissimilarity(fake, make_sample(32, real=real, face=middle)))
+    value = number(losses.dssim(fake, make_sample(32, real=real, face=middle)))
     assert value == pytest.approx(expected, abs=1e-4)
 
 
@@ -173,21 +173,21 @@ def test_composing_paints_where_the_mask_says():
 
 
 def test_a_generator_pays_for_scores_below_1():
-    assert number(losses.judge_fake(plain(1))) == 0
-    assert number(losses.judge_fake(plain(0))) == 1
-    assert number(losses.judge_fake(plain(-1))) == 4
+    assert number(losses.lsgan_generator_loss(plain(1))) == 0
+    assert number(losses.lsgan_generator_loss(plain(0))) == 1
+    assert number(losses.lsgan_generator_loss(plain(-1))) == 4
 
 
 def test_a_discriminator_pays_for_missing_the_share():
     score = np.concatenate([plain(0.25), plain(1.0)])
     share = np.array([0.25, 0.5], np.float32)[:, None, None, None]
-    assert number(losses.judge_mixture(score, share)) == pytest.approx(0.25 / 2)
-    assert number(losses.judge_mixture(np.broadcast_to(share, score.shape), share)) == 0
+    assert number(losses.mixup_discriminator_loss(score, share)) == pytest.approx(0.25 / 2)
+    assert number(losses.mixup_discriminator_loss(np.broadcast_to(share, score.shape), share)) == 0
 
 
 def test_relative_scores_count_against_the_other_kind():
     """Reals at 2 and fakes at 0 lead by 2 and -2: 1 each off for the discriminator, 3 for the generator."""
-    telling, fooling = (number(loss) for loss in losses.judge_relative(plain(2), plain(0)))
+    telling, fooling = (number(loss) for loss in losses.relativistic_lsgan_losses(plain(2), plain(0)))
     assert telling == pytest.approx(1) and fooling == pytest.approx(9)
-    telling, fooling = (number(loss) for loss in losses.judge_relative(plain(0.5), plain(-0.5)))
+    telling, fooling = (number(loss) for loss in losses.relativistic_lsgan_losses(plain(0.5), plain(-0.5)))
     assert telling == pytest.approx(0) and fooling == pytest.approx(4)

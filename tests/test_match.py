@@ -8,10 +8,10 @@ import pytest
 from faceswap_lib.faces import Face
 from faceswap_lib.faces.boxes import (
     assign,
-    box_overlap,
-    covered_share,
-    drop_doubles,
-    pair_faces,
+    box_iou,
+    intersection_over_area,
+    match_by_iou,
+    nms_faces,
     quarter_turns,
     upright_angle,
 )
@@ -78,30 +78,30 @@ def test_nothing_pairs_with_nothing(shape):
 
 def test_overlap_is_shared_area_over_covered_area():
     box = np.array([0.0, 0, 10, 10])
-    assert box_overlap(box, box) == 1
-    assert box_overlap(box, np.array([5.0, 0, 15, 10])) == pytest.approx(50 / 150)
-    assert box_overlap(box, np.array([2.0, 2, 4, 7])) == pytest.approx(10 / 100)
-    assert box_overlap(box, np.array([10.0, 0, 20, 10])) == 0
-    assert box_overlap(box, np.array([20.0, 20, 30, 30])) == 0  # apart in both directions: no area of minus times minus
+    assert box_iou(box, box) == 1
+    assert box_iou(box, np.array([5.0, 0, 15, 10])) == pytest.approx(50 / 150)
+    assert box_iou(box, np.array([2.0, 2, 4, 7])) == pytest.approx(10 / 100)
+    assert box_iou(box, np.array([10.0, 0, 20, 10])) == 0
+    assert box_iou(box, np.array([20.0, 20, 30, 30])) == 0  # apart in both directions: no area of minus times minus
 
 
 def test_the_covered_share_is_of_the_first_box():
     large, small = np.array([0.0, 0, 10, 10]), np.array([8.0, 0, 12, 5])
-    assert covered_share(small, large) == pytest.approx(0.5)
-    assert covered_share(large, small) == pytest.approx(0.1)
-    assert covered_share(small, small + 20) == 0
+    assert intersection_over_area(small, large) == pytest.approx(0.5)
+    assert intersection_over_area(large, small) == pytest.approx(0.1)
+    assert intersection_over_area(small, small + 20) == 0
 
 
 def test_of_two_finds_of_one_face_the_better_stays():
     weak, strong, other = boxed(0, 0, 10, 10, 0.8), boxed(1, 1, 11, 11, 0.95), boxed(8, 0, 18, 10, 0.9)
-    assert drop_doubles([weak, other, strong]) == (strong, other)
-    assert drop_doubles([]) == ()
+    assert nms_faces([weak, other, strong]) == (strong, other)
+    assert nms_faces([]) == ()
 
 
 def test_a_face_dropped_itself_drops_no_other():
     best, middle, last = boxed(0, 0, 10, 10, 0.9), boxed(3, 0, 13, 10, 0.8), boxed(6, 0, 16, 10, 0.7)
-    assert box_overlap(middle.box_xyxy, last.box_xyxy) > 0.5
-    assert drop_doubles([last, middle, best]) == (best, last)
+    assert box_iou(middle.box_xyxy, last.box_xyxy) > 0.5
+    assert nms_faces([last, middle, best]) == (best, last)
 
 
 def turned(face: Face, angle: float, score: float) -> Face:
@@ -114,9 +114,9 @@ def test_of_two_readings_of_a_tilted_face_the_surer_stays_however_straight_the_o
     """A misreading may lie straight: of a head tilted by 50 degrees one upside down did, on the nose."""
     face = make_face(100, 100)
     straight, tilted = turned(face, 178, 0.93), turned(face, angle, 1.0)
-    assert drop_doubles([tilted, straight]) == drop_doubles([straight, tilted]) == (tilted,)
+    assert nms_faces([tilted, straight]) == nms_faces([straight, tilted]) == (tilted,)
     upright, on_its_side = turned(face, 3, 0.96), turned(face, 90, 0.99)
-    assert drop_doubles([upright, on_its_side]) == (on_its_side,)
+    assert nms_faces([upright, on_its_side]) == (on_its_side,)
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_the_upright_angle_is_a_whole_quarter_turn_where_that_is_nearly_so(turne
 def test_a_small_face_turned_another_way_within_a_face_is_a_mistake():
     face = turned(make_face(100, 100), 0, 0.99)
     ear = turned(make_face(130, 100, 14), -107, 0.94)
-    assert box_overlap(ear.box_xyxy, face.box_xyxy) < 0.2
-    assert drop_doubles([ear, face]) == (face,)
+    assert box_iou(ear.box_xyxy, face.box_xyxy) < 0.2
+    assert nms_faces([ear, face]) == (face,)
     small = turned(ear, 5, 0.8)
-    assert drop_doubles([small, face]) == (face, small)
+    assert nms_faces([small, face]) == (face, small)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_quarter_turns_bring_a_face_upright(angle, turns):
 def test_faces_are_paired_with_the_ones_they_cover():
     before = [make_face(100, 100), make_face(300, 100)]
     after = [make_face(305, 95), make_face(92, 104), make_face(600, 100)]
-    assert sorted(pair_faces(before, after)) == [(0, 1), (1, 0)]
-    assert sorted(pair_faces(after, before)) == [(0, 1), (1, 0)]
+    assert sorted(match_by_iou(before, after)) == [(0, 1), (1, 0)]
+    assert sorted(match_by_iou(after, before)) == [(0, 1), (1, 0)]
 
 
 def test_faces_that_hardly_touch_are_not_paired():
     face = make_face(100, 100)  # 88 wide
-    assert pair_faces([face], [make_face(100 + 88 * 0.8, 100)]) == [(0, 0)]
-    assert pair_faces([face], [make_face(100 + 88 * 0.85, 100)]) == []
-    assert pair_faces([face], []) == pair_faces([], [face]) == pair_faces([], []) == []
+    assert match_by_iou([face], [make_face(100 + 88 * 0.8, 100)]) == [(0, 0)]
+    assert match_by_iou([face], [make_face(100 + 88 * 0.85, 100)]) == []
+    assert match_by_iou([face], []) == match_by_iou([], [face]) == match_by_iou([], []) == []

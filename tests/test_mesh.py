@@ -32,7 +32,7 @@ UNIT = EYE_DISTANCE * 256
 
 @pytest.fixture(scope="module")
 def finder() -> MeshFinder:
-    if lack := MeshFinder.missing():
+    if lack := MeshFinder.unavailable_reason():
         pytest.skip(lack)
     return MeshFinder()
 
@@ -114,7 +114,7 @@ def test_the_68_are_where_the_portraits_are_annotated(finder, portraits, crops):
 
 
 def test_the_68_agree_with_dlib(finder, crops):
-    if lack := DlibFinder.missing():
+    if lack := DlibFinder.unavailable_reason():
         pytest.skip(lack)
     for ours, theirs in zip(finder.find(crops), DlibFinder().find(crops), strict=True):
         off = np.linalg.norm(ours - theirs, axis=1) / UNIT

@@ -366,7 +366,7 @@ def test_portraits_look_about_straight_ahead(portraits):
         assert abs(pose.yaw) < 15 and abs(pose.pitch) < 25 and abs(pose.roll) < 6
 
 
-@pytest.mark.skipif(DlibFinder.missing() is not None, reason="dlib is not installed")
+@pytest.mark.skipif(DlibFinder.unavailable_reason() is not None, reason="dlib is not installed")
 def test_real_landmarks_of_the_portraits(portraits):
     """Hopper's lips are closed, Collins smiles with her teeth showing; both have their eyes open."""
     finder = DlibFinder()

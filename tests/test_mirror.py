@@ -14,7 +14,7 @@ from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
-from faceswap_lib.training.remote_sync import Mirror, copy_run
+from faceswap_lib.training.remote_sync import CheckpointSync, copy_run
 from tests.conftest import contents, read_arrays
 
 
@@ -60,7 +60,7 @@ def test_the_mirror_gets_the_files_of_the_run_byte_for_byte(run, there):
     (run / "previews").mkdir()
     for step in range(1, 8):
         (run / "previews" / f"step-{step:08d}.png").write_bytes(bytes([step]))
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     copier.update()
     copier.close()
     expected = contents(run)
@@ -89,7 +89,7 @@ def test_the_mirror_gets_the_newest_checkpoint_alone_and_keeps_the_one_it_had(ru
         return copyfile(source, target)
 
     monkeypatch.setattr(shutil, "copyfile", note)
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     for steps, expected in (((20,), [20]), ((50, 60), [20, 60]), ((80, 90), [60, 90])):
         shutil.rmtree(run / "checkpoints")
         write_run(run, *steps)
@@ -105,7 +105,7 @@ def test_after_going_back_the_mirror_keeps_nothing_of_what_was_given_up(run, the
     write_run(there / "run", 40)
     shutil.rmtree(run / "checkpoints")
     write_run(run, 30, 50, rollbacks=1)
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     copier.update()
     copier._thread.join()
     assert steps_of(there / "run") == [50] and copier.failures == 0
@@ -119,7 +119,7 @@ def test_a_run_that_has_gone_back_takes_its_mirror_back(run, there):
     write_run(there / "run", 20, 30)
     (run / "checkpoints" / "step-00000020.npz").unlink()
     write_run(run, 10, rollbacks=1)
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     copier.update()
     copier.close()
     assert steps_of(there / "run") == [10]
@@ -141,7 +141,7 @@ def removed(monkeypatch) -> dict[str, int]:
 
 def test_what_is_removed_from_the_mirror_is_emptied_first(run, there, removed, monkeypatch):
     """Google Drive keeps what is deleted in its trash, at its size."""
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     copier.update()
     copier.close()
     for step in (30, 40):
@@ -162,7 +162,7 @@ def test_what_is_removed_from_the_mirror_is_emptied_first(run, there, removed, m
 
 def test_a_copy_begins_at_the_first_update_then_on_average_every_interval_and_at_the_end(run, there):
     now = 0.0
-    copier = Mirror(run, there, interval=600, clock=lambda: now)
+    copier = CheckpointSync(run, there, interval=600, clock=lambda: now)
     copied_at = []
     for now in range(180, 2 * 3600 + 1, 180):
         before = copier.copies
@@ -184,7 +184,7 @@ def test_a_copy_begins_at_the_first_update_then_on_average_every_interval_and_at
 
 def test_after_a_failure_the_next_update_tries_again(run, there):
     now = 0.0
-    copier = Mirror(run, there, interval=600, clock=lambda: now)
+    copier = CheckpointSync(run, there, interval=600, clock=lambda: now)
     away = there.rename(there.with_name("away"))
     copier.update()
     copier._thread.join()
@@ -199,7 +199,7 @@ def test_after_a_failure_the_next_update_tries_again(run, there):
 
 
 def test_a_folder_that_vanishes_and_comes_back(run, there, caplog):
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     away = there.rename(there.with_name("away"))
     for _ in range(2):
         copier.update()
@@ -219,7 +219,7 @@ def test_a_full_or_read_only_folder_is_told_once_and_counted(run, there, caplog,
         raise OSError(number, reason)
 
     monkeypatch.setattr(shutil, "copyfile", refuse)
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     copier.update()
     copier.close()
     assert copier.failures == 2  # and once more at the end
@@ -236,7 +236,7 @@ def test_a_slow_folder_keeps_nobody_waiting(run, there, caplog, monkeypatch):
         return copyfile(source, target)
 
     monkeypatch.setattr(shutil, "copyfile", wait)
-    copier = Mirror(run, there, patience=0.05)
+    copier = CheckpointSync(run, there, patience=0.05)
     copier.update()
     copier.update()
     assert copier.failures == 0 and caplog.text == ""
@@ -257,7 +257,7 @@ def test_what_came_while_a_copy_was_under_way_is_copied_after_it_and_nothing_fai
         return copyfile(source, target)
 
     monkeypatch.setattr(shutil, "copyfile", wait)
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     copier.update()
     assert started.wait(60)
     write_run(run, 30)
@@ -271,7 +271,7 @@ def test_what_came_while_a_copy_was_under_way_is_copied_after_it_and_nothing_fai
 def test_a_mirror_that_is_further_is_left_alone(run, there, caplog):
     write_run(there / "run", 500)
     before = contents(there)
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     copier.update()
     copier.close()
     assert contents(there) == before and "is at step 500, this run at 20" in caplog.text
@@ -301,7 +301,7 @@ def test_an_old_checkpoint_that_training_removes_meanwhile_is_left_out(run, ther
 def test_where_the_newest_one_goes_meanwhile_the_next_is_copied_and_nothing_is_removed(run, there, vanishing, caplog):
     write_run(there / "run", 5)
     vanishing.append("step-00000020.npz")
-    copier = Mirror(run, there)
+    copier = CheckpointSync(run, there)
     copier.update()
     copier._thread.join()
     assert steps_of(there / "run") == [5] and copier.failures == 1
@@ -314,7 +314,7 @@ def test_where_the_newest_one_goes_meanwhile_the_next_is_copied_and_nothing_is_r
 
 def test_a_mirror_in_a_folder_that_is_not_there_is_refused(run, tmp_path):
     with pytest.raises(InputError, match="mirror: .*drive is not there; mount it"):
-        Mirror(run, tmp_path / "drive" / "faceswap")
+        CheckpointSync(run, tmp_path / "drive" / "faceswap")
 
 
 # What it gives back --------------------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ def test_a_mirror_in_a_folder_that_is_not_there_is_refused(run, tmp_path):
 def test_the_newer_one_of_both_places_counts(tmp_path, there, mine, theirs, taken):
     run = write_run(tmp_path / "run", *mine)
     write_run(there / "run", *theirs)
-    assert Mirror(run, there).fetch() is taken
+    assert CheckpointSync(run, there).fetch() is taken
     assert steps_of(run) == sorted(theirs if taken else mine)
 
 
@@ -335,7 +335,7 @@ def test_a_torn_copy_is_passed_over(tmp_path, there, caplog):
     torn = write_run(there / "run", 5, 30) / "checkpoints" / "step-00000030.npz"
     os.truncate(torn, torn.stat().st_size // 2)
     with caplog.at_level(logging.WARNING):
-        assert not Mirror(run, there).fetch()
+        assert not CheckpointSync(run, there).fetch()
     assert steps_of(run) == [10] and "step-00000030.npz is damaged" in caplog.text
 
 

@@ -9,7 +9,15 @@ from tests.notebooks import SMOKE, count_shown, printed, run_notebook
 pytestmark = pytest.mark.slow  # a whole notebook is run
 
 TAUGHT = (
-    *("region_weights", "reconstruction", "dissimilarity", "edges", "feature_distance", "judge_fake", "judge_mixture"),
+    *(
+        "region_weights",
+        "reconstruction",
+        "dssim",
+        "edges",
+        "feature_distance",
+        "lsgan_generator_loss",
+        "mixup_discriminator_loss",
+    ),
     *("mask_hinge", "mask_prior", "total_variation"),
 )
 

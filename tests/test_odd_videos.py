@@ -11,7 +11,7 @@ import pytest
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.errors import VideoError
-from faceswap_lib.faces import CROP_SIZE, ClipTracks, Face, warp_frame
+from faceswap_lib.faces import CROP_SIZE, Face, VideoTracks, warp_frame
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets import Workspace, extract_faces, read_manifest
 from faceswap_lib.media import count_frames, probe_video, read_frames, read_image, read_timed_frames
@@ -88,7 +88,7 @@ class OddClip(typing.NamedTuple):
 
     path: pathlib.Path
     pictures: list[np.ndarray]
-    tracks: ClipTracks
+    tracks: VideoTracks
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +129,13 @@ def eye_distances_off(face: Face, truth: np.ndarray) -> float:
     return float(np.linalg.norm(face.landmarks - truth, axis=1).max() / np.linalg.norm(truth[1] - truth[0]))
 
 
-def farthest(tracks: ClipTracks, truth: ClipTracks) -> float:
+def farthest(tracks: VideoTracks, truth: VideoTracks) -> float:
     """The same over a clip of one face in every frame."""
     pairs = zip(tracks.faces, truth.faces, strict=True)
     return max(eye_distances_off(seen[0], true[0].landmarks) for seen, true in pairs)
 
 
-def mean_shift(tracks: ClipTracks, truth: ClipTracks) -> float:
+def mean_shift(tracks: VideoTracks, truth: VideoTracks) -> float:
     """How far the landmarks of a clip are off together, in eye distances."""
     pairs = [(seen[0], true[0]) for seen, true in zip(tracks.faces, truth.faces, strict=True)]
     shift = np.mean([seen.landmarks - true.landmarks for seen, true in pairs], axis=(0, 1))

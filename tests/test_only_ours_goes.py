@@ -14,7 +14,7 @@ from faceswap_lib.conversion.resume import LENGTH
 from faceswap_lib.conversion.still_outputs import StillOutputs, finished_name
 from faceswap_lib.conversion.written import LIST, WrittenFiles
 from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
-from faceswap_lib.faces import ClipTracks, FaceTrack
+from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.facesets import ExtractConfig, Workspace, extract_faces, write_eye_masks
 from faceswap_lib.media import read_mask, write_image
 from tests.conftest import HOPPER, contents
@@ -37,7 +37,7 @@ def convert(clip, out, *, frames=FRAMES, **options):
         ListedDetector([]),
         config=EXACT,
         output_config=OutputConfig(label=False, **output),
-        tracks=ClipTracks(length=frames, tracks=(FaceTrack(start=0, faces=(FACE,) * frames),)),
+        tracks=VideoTracks(length=frames, tracks=(FaceTrack(start=0, faces=(FACE,) * frames),)),
         **options,
     )
 

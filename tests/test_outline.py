@@ -20,7 +20,7 @@ UNIT = EYE_DISTANCE * 256
 
 @pytest.fixture(scope="module")
 def finder() -> MeshFinder:
-    if lack := MeshFinder.missing():
+    if lack := MeshFinder.unavailable_reason():
         pytest.skip(lack)
     return MeshFinder()
 

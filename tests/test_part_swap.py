@@ -150,7 +150,7 @@ def test_training_can_read_it_and_every_crop_says_where_it_is_from(person, other
         assert origin["parts"] == ["eyes", "mouth"] and (other.folder / origin["other"]).is_file()
         before = next(kept for kept in person.records if kept.crop == origin["source"])
         assert (record.landmarks, record.frame) == (before.landmarks, before.frame)
-        mask = eye_mask(record.best_points_in_crop(), SIZE)
+        mask = eye_mask(record.landmarks_in_crop(), SIZE)
         assert np.array_equal(read_mask(made.masks / record.mask), mask)
 
 

@@ -12,7 +12,7 @@ from faceswap_lib.networks import PRESETS
 from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig, phase_at
 from faceswap_lib.training.cost_estimate import TIMED, estimate_training, make_arrays
 from faceswap_lib.training.schedule_plot import draw_plan, plan_table, plan_training
-from faceswap_lib.training.train_step import Stepper
+from faceswap_lib.training.train_step import TrainStepper
 from tests.conftest import snapshot
 
 
@@ -65,14 +65,14 @@ def timed(monkeypatch):
     """Steps that take 1 s without discriminators, 3 s with, and 10 s more at the first of a kind; gives them."""
     steps = []
 
-    def take(self: Stepper) -> dict[str, float]:
+    def take(self: TrainStepper) -> dict[str, float]:
         active = self.phase().active(self.config)
         first = active not in [kind for _, kind in steps]
         steps.append((self.state.step, active))
         self.state.seconds += (3 if "adversarial" in active else 1) + 10 * first
         return {}
 
-    monkeypatch.setattr(Stepper, "take", take)
+    monkeypatch.setattr(TrainStepper, "take", take)
     return steps
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from faceswap_lib import __version__
 from faceswap_lib.conversion import certificate
-from faceswap_lib.conversion.provenance import SwapFacts, verify, write_provenance
+from faceswap_lib.conversion.provenance import ProvenanceClaims, verify, write_provenance
 from faceswap_lib.errors import FaceswapError
 from faceswap_lib.media import write_image
 from tests.swaps import another_computer, check_facts, decoded, flip, make_facts, make_inputs, write_kind, write_mp4
@@ -30,7 +30,7 @@ def inputs(tmp_path) -> tuple[pathlib.Path, ...]:
 
 
 @pytest.fixture
-def facts(inputs) -> SwapFacts:
+def facts(inputs) -> ProvenanceClaims:
     return make_facts(inputs)
 
 
@@ -159,7 +159,7 @@ def test_a_swap_of_a_swap_keeps_the_first_ones_credentials(tmp_path, c2pa, input
     first = write_mp4(tmp_path / "first.mp4", inputs[0])
     write_provenance(first, facts)
     second = write_mp4(tmp_path / "second.mp4", inputs[0])
-    write_provenance(second, SwapFacts(**{**vars(facts), "inputs": (first, inputs[1]), "steps": 7}))
+    write_provenance(second, ProvenanceClaims(**{**vars(facts), "inputs": (first, inputs[1]), "steps": 7}))
     verdict = verify(second)
     assert verdict.ours and verdict.facts["steps"] == 7
     with c2pa.Reader(str(second)) as reader:
@@ -186,7 +186,7 @@ def test_credentials_of_another_program_are_not_ours(tmp_path, c2pa, inputs, fac
 
 def test_a_camera_has_no_file_to_open(tmp_path, c2pa, inputs, facts):
     out = write_kind(tmp_path / "swap.jpg", inputs[0])
-    write_provenance(out, SwapFacts(**{**vars(facts), "inputs": ()}))
+    write_provenance(out, ProvenanceClaims(**{**vars(facts), "inputs": ()}))
     assert verify(out).ours and verify(out).facts["inputs"] == []
     with c2pa.Reader(str(out)) as reader:
         (manifest,) = json.loads(reader.json())["manifests"].values()
@@ -202,7 +202,7 @@ def test_inputs_of_any_kind_are_named_by_their_hash(tmp_path, inputs, facts, cap
     (tmp_path / "odd.mp4").write_bytes(b"nor this one")
     out = write_kind(tmp_path / "swap.png", inputs[0])
     given = (stills, tmp_path / "raw.mkv", tmp_path / "odd.mp4")
-    write_provenance(out, SwapFacts(**{**vars(facts), "inputs": given}))
+    write_provenance(out, ProvenanceClaims(**{**vars(facts), "inputs": given}))
     assert verify(out).ours
     framed = b"faceswap_lib folder 2\n" + (2).to_bytes(8, "big")
     for name in ("a.png", "b.png"):

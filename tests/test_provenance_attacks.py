@@ -10,7 +10,7 @@ import typing
 import pytest
 
 from faceswap_lib.cli.judging import Verify
-from faceswap_lib.conversion.provenance import SwapFacts
+from faceswap_lib.conversion.provenance import ProvenanceClaims
 from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.errors import FaceswapError
 from tests import attacks
@@ -141,8 +141,8 @@ def signed(tmp_path_factory) -> typing.Callable[[str], pathlib.Path]:
     return make
 
 
-def state(source: pathlib.Path) -> SwapFacts:
-    return SwapFacts(
+def state(source: pathlib.Path) -> ProvenanceClaims:
+    return ProvenanceClaims(
         inputs=(source,),
         run="default",
         run_id="6f1d",

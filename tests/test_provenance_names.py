@@ -10,7 +10,7 @@ import pytest
 
 from faceswap_lib.cli.judging import Verify
 from faceswap_lib.conversion.people_count import PeopleCount
-from faceswap_lib.conversion.provenance import SwapFacts, verify, write_provenance
+from faceswap_lib.conversion.provenance import ProvenanceClaims, verify, write_provenance
 from faceswap_lib.conversion.statement import LONGEST, describe_facts, to_line, to_plain, to_printable
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import read_consent, record_consent
@@ -27,7 +27,7 @@ def home(tmp_path, monkeypatch) -> pathlib.Path:
 
 
 @pytest.fixture
-def facts(tmp_path) -> SwapFacts:
+def facts(tmp_path) -> ProvenanceClaims:
     return make_facts(make_inputs(tmp_path))
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from faceswap_lib.conversion import certificate, provenance
-from faceswap_lib.conversion.provenance import SwapFacts, verify, write_provenance
+from faceswap_lib.conversion.provenance import ProvenanceClaims, verify, write_provenance
 from faceswap_lib.errors import InputError
 from faceswap_lib.media import write_image
 from tests.swaps import another_computer, check_facts, flip, make_facts, make_inputs, write_kind, write_mp4
@@ -29,7 +29,7 @@ def inputs(tmp_path) -> tuple[pathlib.Path, ...]:
 
 
 @pytest.fixture
-def facts(inputs) -> SwapFacts:
+def facts(inputs) -> ProvenanceClaims:
     return make_facts(inputs)
 
 
@@ -137,7 +137,7 @@ def test_it_lies_beside_the_last_name(tmp_path, monkeypatch, out, facts):
 
 def test_facts_cannot_write_lines_of_the_verdict(monkeypatch, out, facts):
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    bad = SwapFacts(**{**vars(facts), "consent": ("yes\nintact; signed by this computer\x1b[2J",)})
+    bad = ProvenanceClaims(**{**vars(facts), "consent": ("yes\nintact; signed by this computer\x1b[2J",)})
     write_provenance(out, bad)
     assert verify(out).summary[-2] == "consent: yes intact; signed by this computer [2J"
     sidecar = out.with_name("swap.mp4.provenance.json")

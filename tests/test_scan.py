@@ -8,7 +8,13 @@ import pytest
 
 from faceswap_lib.faces import MTCNN, DetectConfig, Face
 from faceswap_lib.faces import keyframe_detection as scan_module
-from faceswap_lib.faces.keyframe_detection import BATCH, Sighting, look_difference, look_of, scan_frames
+from faceswap_lib.faces.keyframe_detection import (
+    BATCH,
+    FrameDetections,
+    appearance_descriptor,
+    appearance_distance,
+    detect_keyframes,
+)
 from faceswap_lib.media import read_frames
 from tests.conftest import annotated_face
 from tests.fakes import FakeRefiner, ListedDetector, frame_number, make_face, numbered_frame
@@ -27,7 +33,7 @@ def scan(faces: typing.Sequence[Faces], detect_every: int = 8, cut: int | None =
     """Scans frames that show these faces; what the scan saw must be exactly them."""
     refiner = FakeRefiner(faces)
     pictures = [STREET if cut is not None and index >= cut else ROOM for index in range(len(faces))]
-    sightings = list(scan_frames(numbered(pictures), refiner, detect_every))
+    sightings = list(detect_keyframes(numbered(pictures), refiner, detect_every))
     assert len(sightings) == len(faces)
     for index, (sighting, true) in enumerate(zip(sightings, faces, strict=True)):
         assert set(sighting.faces) == set(true), index
@@ -137,13 +143,13 @@ def test_a_detector_that_cannot_read_is_asked_for_every_frame_in_order():
             return super().detect(frames)
 
     faces = [(moved(HERE, index),) for index in range(70)]
-    sightings = list(scan_frames(numbered([ROOM] * 70), Searcher(faces), detect_every=8))
+    sightings = list(detect_keyframes(numbered([ROOM] * 70), Searcher(faces), detect_every=8))
     assert order == list(range(70))
     assert [sighting.faces for sighting in sightings] == faces
 
 
 def test_no_frame_and_one_frame():
-    assert list(scan_frames(iter([]), FakeRefiner([]), 8)) == []
+    assert list(detect_keyframes(iter([]), FakeRefiner([]), 8)) == []
     assert scan([(HERE,)]).searched == [0]
     assert scan([()]).searched == [0]
     assert scan([(HERE,)] * 2).searched == [0, 1]
@@ -161,7 +167,7 @@ def most_frames_held(count: int, detect_every: int) -> int:
             yield frame
             del frame
 
-    for _ in scan_frames(frames(), FakeRefiner([(HERE,)] * count), detect_every):
+    for _ in detect_keyframes(frames(), FakeRefiner([(HERE,)] * count), detect_every):
         pass
     return most
 
@@ -188,7 +194,7 @@ def test_frames_reach_the_detector_a_batch_at_a_time():
             taken.append(frame)
             yield frame
 
-    sightings = scan_frames(frames(), ListedDetector([()] * 3 * BATCH))
+    sightings = detect_keyframes(frames(), ListedDetector([()] * 3 * BATCH))
     next(sightings)
     assert len(taken) == 2
     next(sightings)
@@ -201,32 +207,32 @@ def test_frames_reach_the_detector_a_batch_at_a_time():
 
 def test_looks_of_a_person_are_alike_wherever_and_however_large_the_face_is(portraits):
     hopper, collins = ((portrait.image, annotated_face(portrait)) for portrait in portraits)
-    look = look_of(*collins)
+    look = appearance_descriptor(*collins)
     assert look.shape == (scan_module.LOOK_SIZE**2, 3) and look.dtype == np.float32
     assert look.min() >= 0 and look.max() <= 1
     image, face = collins
     half = image.reshape(160, 2, 160, 2, 3).mean((1, 3)).astype(np.uint8)
     smaller = Face(box_xyxy=(face.box_xyxy + 0.5) / 2 - 0.5, score=1, landmarks=(face.landmarks + 0.5) / 2 - 0.5)
-    assert look_difference(look, look_of(half, smaller)) < 0.01
+    assert appearance_distance(look, appearance_descriptor(half, smaller)) < 0.01
     height = len(image)
     turned = Face(
         box_xyxy=[height - 1 - face.box_xyxy[3], face.box_xyxy[0], height - 1 - face.box_xyxy[1], face.box_xyxy[2]],
         score=1,
         landmarks=np.stack([height - 1 - face.landmarks[:, 1], face.landmarks[:, 0]], axis=1),
     )
-    assert look_difference(look, look_of(np.ascontiguousarray(np.rot90(image, -1)), turned)) < 0.01
-    assert look_difference(look, look_of(*hopper)) > 0.15
+    assert appearance_distance(look, appearance_descriptor(np.ascontiguousarray(np.rot90(image, -1)), turned)) < 0.01
+    assert appearance_distance(look, appearance_descriptor(*hopper)) > 0.15
 
 
 def test_looks_are_compared_by_what_is_visible_of_both(portraits):
     image, face = portraits[1].image, annotated_face(portraits[1])
-    look = look_of(image, face)
+    look = appearance_descriptor(image, face)
     covered = image.copy()
     covered[:, : int(face.landmarks[2, 0])] = 0  # half of the face
-    assert look_difference(look, look_of(covered, face)) < 0.01
+    assert appearance_distance(look, appearance_descriptor(covered, face)) < 0.01
     covered[:, : int(face.landmarks[1, 0])] = 0  # all but a cheek
-    assert look_difference(look, look_of(covered, face)) > 0.2
-    assert look_difference(np.zeros((144, 3)), np.ones((144, 3))) == 1
+    assert appearance_distance(look, appearance_descriptor(covered, face)) > 0.2
+    assert appearance_distance(np.zeros((144, 3)), np.ones((144, 3))) == 1
 
 
 # The same with MTCNN.
@@ -248,7 +254,7 @@ class Watched:
         return self._detector.refine(frames, guesses)
 
 
-def difference(a: list[Sighting], b: list[Sighting]) -> float:
+def difference(a: list[FrameDetections], b: list[FrameDetections]) -> float:
     """Largest distance of the points of two scans of one clip that shows one face, in eye distances."""
     shares = []
     for one, other in zip(a, b, strict=True):
@@ -263,9 +269,9 @@ def test_a_talking_portrait_is_seen_as_well_with_a_fifth_of_the_searches(detecto
     for clip in portrait_clips:
         frames = list(read_frames(clip))
         watched = Watched(detector)
-        seldom = list(scan_frames(frames, watched, 8))
+        seldom = list(detect_keyframes(frames, watched, 8))
         assert (watched.searched, watched.read) == (6, 32)
-        assert difference(seldom, list(scan_frames(frames, detector, 1))) < 0.08
+        assert difference(seldom, list(detect_keyframes(frames, detector, 1))) < 0.08
 
 
 @pytest.mark.clips
@@ -273,20 +279,20 @@ def test_a_real_clip_is_seen_as_well_with_fewer_searches(detector, real_clips):
     """Measured: 0.036 of the eye distance apart at most; 8 of 50 frames searched."""
     frames = list(read_frames(real_clips / "d14.mp4", stop=50))
     watched = Watched(detector)
-    seldom = list(scan_frames(frames, watched, 8))
+    seldom = list(detect_keyframes(frames, watched, 8))
     assert (watched.searched, watched.read) == (8, 42)
-    assert difference(seldom, list(scan_frames(frames, detector, 1))) < 0.08
+    assert difference(seldom, list(detect_keyframes(frames, detector, 1))) < 0.08
 
 
 def test_a_face_on_its_side_is_followed_between_searches(portrait_clips):
     """Turned frames show what the upright ones show, turned; no distance larger than 0.001 of the picture's side."""
     frames = list(read_frames(portrait_clips[1], stop=20))
     watched = Watched(MTCNN(DetectConfig(rotated=True)))
-    turned = list(scan_frames([np.ascontiguousarray(np.rot90(frame)) for frame in frames], watched, 8))
+    turned = list(detect_keyframes([np.ascontiguousarray(np.rot90(frame)) for frame in frames], watched, 8))
     assert (watched.searched, watched.read) == (4, 16)
     same_detector = MTCNN(DetectConfig(rotated=True))
-    for sighting, upright in zip(turned, scan_frames(frames, same_detector, 8), strict=True):
+    for sighting, upright in zip(turned, detect_keyframes(frames, same_detector, 8), strict=True):
         (face,), (same,) = sighting.faces, upright.faces
         back = np.stack([223 - face.landmarks[:, 1], face.landmarks[:, 0]], axis=1)
         assert np.abs(back - same.landmarks).max() < 0.2
-        assert look_difference(sighting.looks[0], upright.looks[0]) < 0.01
+        assert appearance_distance(sighting.looks[0], upright.looks[0]) < 0.01

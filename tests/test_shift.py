@@ -10,7 +10,7 @@ from faceswap_lib.conversion.shift import difference_of_people, measure_shift
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.alignment import VIEW_COVERAGE
 from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.networks.preprocessing import to_network
+from faceswap_lib.networks.preprocessing import preprocess_views
 from faceswap_lib.pipeline import convert
 from faceswap_lib.training import load_run
 from tests.faces68 import template_points_68
@@ -28,7 +28,7 @@ def network_views(workspace: Workspace, side: str, size: int) -> tuple[np.ndarra
 def test_it_takes_one_average_code_onto_the_other(networks, tiny_run):
     averages = {}
     for side in ("src", "dst"):
-        seen, _ = to_network(*network_views(tiny_run.workspace, side, networks.config.resolution))
+        seen, _ = preprocess_views(*network_views(tiny_run.workspace, side, networks.config.resolution))
         averages[side] = networks.encoder.predict_on_batch(seen).mean(axis=0)
     shift = measure_shift(networks, tiny_run.workspace, "a2b")
     assert np.abs(shift).max() > 0.01
@@ -39,7 +39,7 @@ def test_it_takes_one_average_code_onto_the_other(networks, tiny_run):
 def test_the_swapper_adds_it_to_the_code(networks, tiny_run):
     views, faces = network_views(tiny_run.workspace, "src", networks.config.resolution)
     shift = measure_shift(networks, tiny_run.workspace, "a2b")
-    seen, _ = to_network(views[:2], faces[:2])
+    seen, _ = preprocess_views(views[:2], faces[:2])
     wanted = networks.decoder_b.predict_on_batch(networks.encoder.predict_on_batch(seen) + shift)[0][..., 0]
     masks, shifted = KerasSwapper(networks, "a2b", LatentShift(shift=shift)).swap(views[:2], faces[:2])
     np.testing.assert_allclose(masks, wanted, atol=1e-4)

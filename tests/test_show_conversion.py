@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib import show
-from faceswap_lib.conversion.compositor import Painted
+from faceswap_lib.conversion.compositor import CompositeResult
 from faceswap_lib.show.conversion import CLOUD_POINTS, WEIGHT_COLOUR, WEIGHT_OPACITY
 
 
@@ -13,7 +13,7 @@ def test_the_weight_is_green_where_the_new_face_shows_and_the_rest_is_grey():
     weight = np.zeros((10, 20), np.float32)
     weight[:, 5:] = 1
     before = frame.copy()
-    drawn = show.draw_weight(frame, Painted(frame=frame, weight=weight, corner=(8, 4)))
+    drawn = show.draw_weight(frame, CompositeResult(frame=frame, weight=weight, corner=(8, 4)))
     assert np.array_equal(frame, before)
     assert drawn.shape == frame.shape and drawn.dtype == np.uint8
     shown = np.zeros((40, 50), bool)
@@ -21,14 +21,14 @@ def test_the_weight_is_green_where_the_new_face_shows_and_the_rest_is_grey():
     assert (np.ptp(drawn[~shown].astype(int), axis=1) == 0).all()
     grey = drawn[0, 0].astype(float)
     frame[4:14, 13:28] = frame[0, 0]
-    drawn = show.draw_weight(frame, Painted(frame=frame, weight=weight, corner=(8, 4)))
+    drawn = show.draw_weight(frame, CompositeResult(frame=frame, weight=weight, corner=(8, 4)))
     wanted = grey + WEIGHT_OPACITY * (np.array(WEIGHT_COLOUR) - grey)
     assert np.abs(drawn[shown] - wanted).max() <= 1
 
 
 def test_a_frame_without_a_new_face_is_only_grey():
     frame = np.full((6, 7, 3), (200, 10, 10), np.uint8)
-    drawn = show.draw_weight(frame, Painted(frame=frame, weight=np.zeros((0, 0), np.float32), corner=(0, 0)))
+    drawn = show.draw_weight(frame, CompositeResult(frame=frame, weight=np.zeros((0, 0), np.float32), corner=(0, 0)))
     assert len(np.unique(drawn)) == 1
 
 

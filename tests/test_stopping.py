@@ -17,10 +17,10 @@ from faceswap_lib.locks.lock_file import lock_path
 from faceswap_lib.networks.config import WIDTHS
 from faceswap_lib.signals import Stop, Stopped, catch_signals, defer_stop
 from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
-from faceswap_lib.training.checkpoint import list_checkpoints, progress_of
-from faceswap_lib.training.checkpoint_manager import Keeper
+from faceswap_lib.training.checkpoint import checkpoint_progress, list_checkpoints
+from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.loop import Loop
-from faceswap_lib.training.training_logger import Reporter
+from faceswap_lib.training.training_logger import TrainingLogger
 from tests.conftest import read_arrays
 from tests.test_checkpoint import NARROW, make_state
 
@@ -61,8 +61,8 @@ def loop(narrow_state, tmp_path):
     state, run_config = narrow_state, RunConfig(log_every=1, checkpoint_interval="", preview_interval="")
     state.step = state.history_bytes = 0
     config = TrainConfig(steps=20)
-    keeper = Keeper(tmp_path / "run", state, config, run_config, None)
-    reporter = Reporter(tmp_path / "run", run_config, step=0, steps=21, history_bytes=0, draw=lambda: None)
+    keeper = CheckpointManager(tmp_path / "run", state, config, run_config, None)
+    reporter = TrainingLogger(tmp_path / "run", run_config, step=0, steps=21, history_bytes=0, draw=lambda: None)
     return Loop(FakeStepper(state, 20), keeper, reporter, None, False, lambda: False)
 
 
@@ -84,7 +84,7 @@ def test_a_signal_saves_behind_the_step_under_way(loop, tmp_path, number, place)
     with pytest.raises(Stopped) as raised, catch_signals(), defer_stop() as stop:
         loop.run(stop)
     assert raised.value.number == number
-    assert progress_of(tmp_path / "run" / "checkpoints") == (0, 7)
+    assert checkpoint_progress(tmp_path / "run" / "checkpoints") == (0, 7)
     assert steps_of(tmp_path / "run") == [1, 2, 3, 4, 5, 6, 7]
     assert loop.stepper.state.history_bytes == (tmp_path / "run" / "history.jsonl").stat().st_size
 
@@ -93,7 +93,7 @@ def test_a_notebooks_interrupt_saves_behind_the_step_under_way_and_comes_through
     loop.stepper.during = lambda step: os.kill(os.getpid(), signal.SIGINT) if step == 7 else None
     with pytest.raises(KeyboardInterrupt), defer_stop() as stop:
         loop.run(stop)
-    assert progress_of(tmp_path / "run" / "checkpoints") == (0, 7)
+    assert checkpoint_progress(tmp_path / "run" / "checkpoints") == (0, 7)
 
 
 @pytest.mark.parametrize(("place", "saved"), [("in a step", (-1, 0)), ("between steps", (0, 7))])
@@ -110,7 +110,7 @@ def test_an_interrupt_that_was_not_deferred_saves_only_what_is_of_one_step(loop,
         loop.reporter._on_log = interrupt
     with pytest.raises(KeyboardInterrupt):
         loop.run(Stop())
-    assert progress_of(tmp_path / "run" / "checkpoints") == saved
+    assert checkpoint_progress(tmp_path / "run" / "checkpoints") == saved
 
 
 def test_the_history_is_never_behind_what_was_logged(loop, tmp_path):
@@ -191,7 +191,11 @@ def test_stopped_and_refused_trainings_end_where_an_undisturbed_one_does(go_on, 
     with catch_signals():
         folder, ended = go_on("stopped", keeping, on_log=at_step(42, lambda: os.kill(os.getpid(), signal.SIGTERM)))
     assert isinstance(ended, Stopped) and str(ended) == f"stopped by SIGTERM; step 42 of 44 is saved in {folder}"
-    assert progress_of(folder / "checkpoints") == progress_of(mirror / "default" / "checkpoints") == (0, 42)
+    assert (
+        checkpoint_progress(folder / "checkpoints")
+        == checkpoint_progress(mirror / "default" / "checkpoints")
+        == (0, 42)
+    )
     assert not lock_path(folder).exists()
 
     folder, ended = go_on("stopped")
@@ -205,4 +209,4 @@ def test_an_error_closes_the_mirror(go_on, tmp_path):
     keeping = dataclasses.replace(KEEPING, mirror=tmp_path / "mirror", mirror_interval="1h", checkpoint_every=1)
     _, ended = go_on("failed", keeping, on_log=at_step(43, fail))
     assert isinstance(ended, ZeroDivisionError)
-    assert progress_of(tmp_path / "mirror" / "default" / "checkpoints") == (0, 42)
+    assert checkpoint_progress(tmp_path / "mirror" / "default" / "checkpoints") == (0, 42)

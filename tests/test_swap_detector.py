@@ -15,7 +15,7 @@ from faceswap_lib.evaluation.detector import (
     swap_features,
 )
 from faceswap_lib.evaluation.roc import auc, roc_curve
-from faceswap_lib.faces import ClipTracks, align_face
+from faceswap_lib.faces import VideoTracks, align_face
 from faceswap_lib.faces.track_video import track_video
 
 
@@ -36,7 +36,7 @@ def smoothed(noise: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def clip_tracks(portrait_clips, detector) -> ClipTracks:
+def clip_tracks(portrait_clips, detector) -> VideoTracks:
     return track_video(portrait_clips[0], detector)
 
 
@@ -133,7 +133,7 @@ def test_crops_are_those_of_the_first_track(portrait_clips, clip_frames, clip_tr
 
 def test_tracks_of_another_length_are_refused(portrait_clips, clip_tracks):
     for length in (37, 39):
-        tracks = ClipTracks(length=length, tracks=() if length == 37 else clip_tracks.tracks)
+        tracks = VideoTracks(length=length, tracks=() if length == 37 else clip_tracks.tracks)
         with pytest.raises(ValueError, match=f"38 frames tracked and a face in them, got {length}"):
             read_crops(portrait_clips[0], tracks)
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.faces import ClipTracks, Face, FaceTrack, TrackConfig, follow_faces
-from faceswap_lib.faces.keyframe_detection import Sighting, scan_frames
+from faceswap_lib.faces import Face, FaceTrack, TrackConfig, VideoTracks, track_faces
+from faceswap_lib.faces.keyframe_detection import FrameDetections, detect_keyframes
 from faceswap_lib.faces.selection import SHORTEST
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import read_frames
@@ -17,17 +17,19 @@ RED, GREEN = (np.full((144, 3), colour, np.float32) for colour in ((0.8, 0.3, 0.
 RAW = TrackConfig(smoothing="none")
 
 
-def see(*people: tuple[Face, np.ndarray], is_cut: bool = False) -> Sighting:
-    return Sighting(faces=tuple(face for face, _ in people), looks=tuple(look for _, look in people), is_cut=is_cut)
+def see(*people: tuple[Face, np.ndarray], is_cut: bool = False) -> FrameDetections:
+    return FrameDetections(
+        faces=tuple(face for face, _ in people), looks=tuple(look for _, look in people), is_cut=is_cut
+    )
 
 
-def spans(tracks: ClipTracks) -> list[tuple[int, int]]:
+def spans(tracks: VideoTracks) -> list[tuple[int, int]]:
     return [(track.start, track.stop) for track in tracks.tracks]
 
 
 def test_a_face_is_one_track_from_its_first_to_its_last_frame():
     face = make_face(120, 80)
-    tracks = follow_faces([see(), see(), *[see((face, RED))] * 30, see(), see()])
+    tracks = track_faces([see(), see(), *[see((face, RED))] * 30, see(), see()])
     assert tracks.length == 34 and spans(tracks) == [(2, 32)] and tracks.found == 30
     assert [bool(faces) for faces in tracks.faces] == [False] * 2 + [True] * 30 + [False] * 2
     for seen in tracks.tracks[0].faces:
@@ -35,15 +37,15 @@ def test_a_face_is_one_track_from_its_first_to_its_last_frame():
 
 
 def test_no_face_at_all_gives_no_track():
-    assert follow_faces([see()] * 7).tracks == () and follow_faces([see()] * 7).length == 7
-    assert follow_faces([]).length == 0
+    assert track_faces([see()] * 7).tracks == () and track_faces([see()] * 7).length == 7
+    assert track_faces([]).length == 0
 
 
 @pytest.mark.parametrize(("missing", "filled"), [(1, True), (5, True), (6, False)])
 def test_a_short_gap_is_filled_in_and_a_longer_one_left_open(missing, filled):
     moving = [see((make_face(100 + 2 * index, 100), RED)) for index in range(40)]
     moving[20 : 20 + missing] = [see()] * missing
-    tracks = follow_faces(moving)
+    tracks = track_faces(moving)
     assert spans(tracks) == [(0, 40)]
     gap = tracks.tracks[0].faces[20 : 20 + missing]
     if filled:
@@ -52,46 +54,46 @@ def test_a_short_gap_is_filled_in_and_a_longer_one_left_open(missing, filled):
             assert face.landmarks == pytest.approx(make_face(100 + 2 * index, 100).landmarks, abs=0.5)
     else:
         assert gap == (None,) * missing
-    assert all(face is None for face in follow_faces(moving, RAW).tracks[0].faces[20 : 20 + missing])
+    assert all(face is None for face in track_faces(moving, RAW).tracks[0].faces[20 : 20 + missing])
 
 
 @pytest.mark.parametrize(("away", "count"), [(30, 1), (31, 2)])
 def test_a_face_that_comes_back_in_time_keeps_its_track(away, count):
     face = make_face(200, 100)
     sightings = [see((face, RED))] * 10 + [see()] * away + [see((face, RED))] * 10
-    assert len(follow_faces(sightings).tracks) == count
+    assert len(track_faces(sightings).tracks) == count
 
 
 def test_somebody_else_in_the_same_place_is_a_new_track():
     face = make_face(200, 100)
     for gap in (0, 3, 12):
-        tracks = follow_faces([see((face, RED))] * 10 + [see()] * gap + [see((face, GREEN))] * 10)
+        tracks = track_faces([see((face, RED))] * 10 + [see()] * gap + [see((face, GREEN))] * 10)
         assert spans(tracks) == [(0, 10), (10 + gap, 20 + gap)]
 
 
 def test_nobody_is_followed_across_a_cut():
     face = make_face(200, 100)
-    tracks = follow_faces([see((face, RED))] * 10 + [see((face, RED), is_cut=True)] + [see((face, RED))] * 9)
+    tracks = track_faces([see((face, RED))] * 10 + [see((face, RED), is_cut=True)] + [see((face, RED))] * 9)
     assert spans(tracks) == [(0, 10), (10, 20)] and tracks.cuts == (10,)
 
 
 def test_a_face_does_not_jump_to_where_it_cannot_have_gone():
     here, far = make_face(100, 100), make_face(500, 200)
-    assert spans(follow_faces([see((here, RED))] * 10 + [see((far, RED))] * 10)) == [(0, 10), (10, 20)]
+    assert spans(track_faces([see((here, RED))] * 10 + [see((far, RED))] * 10)) == [(0, 10), (10, 20)]
     large = make_face(100, 100, 90)
-    assert spans(follow_faces([see((here, RED))] * 10 + [see((large, RED))] * 10)) == [(0, 10), (10, 20)]
+    assert spans(track_faces([see((here, RED))] * 10 + [see((large, RED))] * 10)) == [(0, 10), (10, 20)]
 
 
 @pytest.mark.parametrize(("widths", "count"), [(0.5, 1), (0.7, 2)])
 def test_from_frame_to_frame_a_face_goes_less_than_its_width(widths, count):
     faces = [make_face(100, 100)] * 10 + [make_face(100 + widths * 88, 100)] * 10
-    assert len(follow_faces([see((face, RED)) for face in faces]).tracks) == count
+    assert len(track_faces([see((face, RED)) for face in faces]).tracks) == count
 
 
 @pytest.mark.parametrize(("away", "count"), [(0, 1), (5, 1), (6, 2), (12, 2)])
 def test_after_a_longer_absence_a_face_must_look_more_like_itself(away, count):
     face = make_face(200, 100)
-    tracks = follow_faces([see((face, RED))] * 10 + [see()] * away + [see((face, RED + 0.1))] * 10)
+    tracks = track_faces([see((face, RED))] * 10 + [see()] * away + [see((face, RED + 0.1))] * 10)
     assert len(tracks.tracks) == count
 
 
@@ -102,7 +104,7 @@ def test_two_who_look_alike_and_meet_and_turn_back_are_told_apart_by_their_looks
         away = 3 + 5 * abs(40 - index)
         left, right = make_face(300 - away, 100), make_face(300 + away, 100)
         sightings.append(see((left, RED), (right, RED + 0.1)))
-    tracks = follow_faces(sightings, RAW)
+    tracks = track_faces(sightings, RAW)
     assert spans(tracks) == [(0, 80)] * 2
     for track, side in zip(tracks.tracks, (-1, 1), strict=True):
         for index, face in track.items():
@@ -113,7 +115,7 @@ def test_a_false_detection_of_one_frame_disturbs_nobody():
     face, ghost = make_face(100, 100), make_face(420, 150)
     sightings = [see((face, RED))] * 20
     sightings[9] = see((ghost, GREEN), (face, RED))
-    assert sorted(spans(follow_faces(sightings))) == [(0, 20), (9, 10)]
+    assert sorted(spans(track_faces(sightings))) == [(0, 20), (9, 10)]
 
 
 @pytest.mark.parametrize("hidden", [0, 10, 25])
@@ -126,7 +128,7 @@ def test_two_who_cross_keep_their_tracks_in_whatever_order_they_are_seen(hidden,
         behind = make_face((500 - 5 * index) if index < 40 or not turn_back else 500 - 5 * (80 - index), 100)
         people = [(front, RED)] if abs(index - 40) * 2 < hidden else [(front, RED), (behind, GREEN)]
         sightings.append(see(*people[:: 1 if index % 3 else -1]))
-    tracks = follow_faces(sightings, RAW)
+    tracks = track_faces(sightings, RAW)
     assert len(tracks.tracks) == 2
     red, green = sorted(tracks.tracks, key=lambda track: track.faces[0].box_xyxy[0])
     for index, face in red.items():
@@ -140,15 +142,15 @@ def test_somebody_hidden_on_the_way_is_met_where_they_must_come_out(gap):
     """At 14 pixels per frame a face goes up to four of its widths while it is out of sight."""
     sightings = [see((make_face(60 + 14 * index, 100), RED)) for index in range(60)]
     sightings[15 : 15 + gap] = [see()] * gap
-    assert spans(follow_faces(sightings, RAW)) == [(0, 60)]
+    assert spans(track_faces(sightings, RAW)) == [(0, 60)]
     back = make_face(60 + 14 * 15 - 3 * 88, 100)  # three widths to the other side
     sightings[15 + gap :] = [see((back, RED))] * 20
-    assert len(follow_faces(sightings, RAW).tracks) == 2
+    assert len(track_faces(sightings, RAW).tracks) == 2
 
 
 def test_a_track_outside_its_clip_is_a_defect():
     with pytest.raises(ValueError, match="inside 0 to 3"):
-        ClipTracks(length=3, tracks=(FaceTrack(start=1, faces=(make_face(50, 50),) * 3),))
+        VideoTracks(length=3, tracks=(FaceTrack(start=1, faces=(make_face(50, 50),) * 3),))
 
 
 def compose(clips, path, count: int = 120, tile: int = 240):
@@ -178,7 +180,7 @@ def check_ids(frames_and_centres, detector) -> None:
     A face that is more than half hidden may be a track of its own for a frame or two, as a mistake of the detector may.
     """
     frames, centres = zip(*frames_and_centres, strict=True)
-    tracks = follow_faces(scan_frames(frames, detector, 8))
+    tracks = track_faces(detect_keyframes(frames, detector, 8))
     long = [track for track in tracks.tracks if track.found >= SHORTEST]
     assert len(long) == 2 and tracks.cuts == () and len(tracks.tracks) <= 3
     followed = []
@@ -200,7 +202,7 @@ def test_two_portraits_that_cross_keep_their_tracks(portrait_clips, detector, pa
 def test_a_portrait_that_passes_behind_another_keeps_its_track(portrait_clips, detector, order):
     """It is hidden for 18 or 19 of 56 frames, in which it goes more than a face's width."""
     frames, centres = zip(*compose(portrait_clips[::order], lambda share: (0.5, share), 56), strict=True)
-    tracks = follow_faces(scan_frames(frames, detector, 8), RAW)
+    tracks = track_faces(detect_keyframes(frames, detector, 8), RAW)
     assert spans(tracks) == [(0, 56)] * 2 and tracks.cuts == ()
     behind, front = sorted(tracks.tracks, key=lambda track: track.found)
     assert front.found == 56 and 35 <= behind.found <= 40
@@ -231,9 +233,9 @@ def test_a_real_clip_is_followed_from_end_to_end_and_steadied(portrait_clips, de
 
 @pytest.mark.clips
 def test_rts_steadies_a_real_clip_without_leaving_the_face(real_clips, detector):
-    sightings = list(scan_frames(read_frames(real_clips / "d6.mp4", stop=90), detector, 8))
+    sightings = list(detect_keyframes(read_frames(real_clips / "d6.mp4", stop=90), detector, 8))
     steady, raw = (
-        np.array([face.landmarks for face in follow_faces(sightings, TrackConfig(smoothing=mode)).tracks[0].faces])
+        np.array([face.landmarks for face in track_faces(sightings, TrackConfig(smoothing=mode)).tracks[0].faces])
         for mode in ("rts", "none")
     )
     assert len(steady) == len(raw) == 90

@@ -20,7 +20,7 @@ from faceswap_lib.media import read_image
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import RunConfig, TrainConfig, load_run, phase_at, read_history, train
 from faceswap_lib.training.history import HistoryWriter
-from faceswap_lib.training.train_step import draw_batch, draw_shares
+from faceswap_lib.training.train_step import draw_batch, sampling_probabilities
 from tests.conftest import ROOT, TinyRun, read_arrays
 
 
@@ -264,7 +264,7 @@ def test_a_batch_depends_on_seed_and_step_alone():
     ("balance", "expected"), [(0, [1 / 3] * 3), (1, [0.25, 0.25, 0.5]), (2, [1 / 6, 1 / 6, 2 / 3])]
 )
 def test_rare_crops_are_drawn_more_often(balance, expected):
-    shares = draw_shares(np.array([0.75, 0.75, 1.5]), balance)
+    shares = sampling_probabilities(np.array([0.75, 0.75, 1.5]), balance)
     assert shares == pytest.approx(expected)
     config = TrainConfig(batch_size=300)
     drawn = np.concatenate([draw_batch(config, step, shares, shares).index_a for step in range(10)])

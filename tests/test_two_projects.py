@@ -9,8 +9,8 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.pipeline.backup import fetch_work, keep_work
-from faceswap_lib.training.remote_sync import Mirror, copy_run
+from faceswap_lib.pipeline.backup import backup_workspace, restore_workspace
+from faceswap_lib.training.remote_sync import CheckpointSync, copy_run
 from tests.conftest import contents, snapshot
 from tests.test_mirror import steps_of, write_run
 from tests.workspaces import make_project
@@ -34,8 +34,8 @@ def two(tmp_path: pathlib.Path) -> Workspace:
     return make_project(tmp_path / "two", "b", 10, 20, seed=2)
 
 
-def mirrored(run: pathlib.Path, drive: pathlib.Path) -> Mirror:
-    copier = Mirror(run, drive)
+def mirrored(run: pathlib.Path, drive: pathlib.Path) -> CheckpointSync:
+    copier = CheckpointSync(run, drive)
     copier.update()
     copier.close()
     return copier
@@ -54,14 +54,14 @@ def test_another_run_of_the_same_name_is_neither_taken_over_nor_replaced(one, dr
     write_run(drive / "default", *steps, name=B, seed=2)
     before = contents(drive), contents(one.root)
     with pytest.raises(InputError, match="holds run bbbbbbbb, .* run aaaaaaaa; choose another --mirror or --run"):
-        Mirror(one.run("default"), drive).fetch()
+        CheckpointSync(one.run("default"), drive).fetch()
     copier = mirrored(one.run("default"), drive)
     assert copier.copies == 0 and copier.failures > 0
     assert (contents(drive), contents(one.root)) == before
 
 
 def test_a_run_that_another_began_meanwhile_is_left_alone_and_said_once(one, drive, caplog):
-    copier = Mirror(one.run("default"), drive)
+    copier = CheckpointSync(one.run("default"), drive)
     copier.fetch()
     write_run(drive / "default", 5, name=B)
     before = contents(drive)
@@ -75,14 +75,14 @@ def test_a_run_that_another_began_meanwhile_is_left_alone_and_said_once(one, dri
 def test_a_new_machine_takes_its_own_run_from_the_mirror(one, drive, tmp_path):
     mirrored(one.run("default"), drive)
     other = make_project(tmp_path / "other", "a", seed=1)
-    assert Mirror(other.run("default"), drive).fetch()
+    assert CheckpointSync(other.run("default"), drive).fetch()
     assert contents(other.run("default")) == contents(drive / "default")
 
 
 def test_faces_extracted_again_from_the_same_videos_are_the_same_people(one, drive, tmp_path):
     mirrored(one.run("default"), drive)
     other = make_project(tmp_path / "other", "a", seed=5)
-    assert Mirror(other.run("default"), drive).fetch()
+    assert CheckpointSync(other.run("default"), drive).fetch()
 
 
 def test_a_new_project_does_not_go_on_from_weights_of_other_people(one, drive, tmp_path):
@@ -90,14 +90,14 @@ def test_a_new_project_does_not_go_on_from_weights_of_other_people(one, drive, t
     new = make_project(tmp_path / "new", "b", seed=2)
     before = contents(drive), contents(new.root)
     with pytest.raises(InputError, match="other people than those in face_src and face_dst here; choose another"):
-        Mirror(new.run("default"), drive).fetch()
+        CheckpointSync(new.run("default"), drive).fetch()
     assert (contents(drive), contents(new.root)) == before
 
 
 def test_a_run_that_had_just_begun_keeps_its_id_on_a_new_machine(drive, tmp_path):
     write_run(drive / "default", name=A)
     run = make_project(tmp_path / "new", "a").run("default")
-    assert not Mirror(run, drive).fetch()
+    assert not CheckpointSync(run, drive).fetch()
     assert json.loads((run / "config.json").read_text())["id"] == A
 
 
@@ -132,7 +132,7 @@ def test_checkpoints_that_cannot_be_read_are_not_replaced_by_a_new_beginning(one
         os.truncate(path, 100)
     before = contents(drive)
     with pytest.raises(InputError, match="none of the checkpoints in .* is whole; move it away"):
-        Mirror(make_project(tmp_path / "new", "a").run("default"), drive).fetch()
+        CheckpointSync(make_project(tmp_path / "new", "a").run("default"), drive).fetch()
     write_run(one.run("default"), 30, name=A)
     mirrored(one.run("default"), drive)
     assert before.items() >= {(name, data) for name, data in contents(drive).items() if "00000020" in name}
@@ -144,7 +144,7 @@ def test_a_config_that_is_none_is_an_error_of_ours(one, drive, value):
     write_run(drive / "default", 500)
     (drive / "default" / "config.json").write_text(value if isinstance(value, str) else json.dumps(value))
     with pytest.raises(InputError, match="config.json"):
-        Mirror(one.run("default"), drive).fetch()
+        CheckpointSync(one.run("default"), drive).fetch()
     assert mirrored(one.run("default"), drive).copies == 0
 
 
@@ -167,28 +167,28 @@ def test_a_checkpoint_written_again_is_copied_whatever_the_clock_says(one, drive
 @pytest.mark.parametrize("hours", [-24, 24])
 def test_nothing_is_lost_between_machines_whose_clocks_are_a_day_apart(one, drive, tmp_path, hours):
     (one.root / "swap.mp4").write_bytes(b"first try")
-    keep_work(one, drive / "kept")
+    backup_workspace(one, drive / "kept")
     for path in (drive / "kept").rglob("*"):
         now = path.stat().st_mtime + hours * 3600
         os.utime(path, (now, now))
     before = snapshot(drive / "kept" / "models")
-    assert "swap.mp4" in keep_work(one, drive / "kept").unchanged
+    assert "swap.mp4" in backup_workspace(one, drive / "kept").unchanged
     assert snapshot(drive / "kept" / "models") == before
     (one.root / "swap.mp4").write_bytes(b"other try")
     write_run(one.run("default"), 30, name=A)
-    assert set(keep_work(one, drive / "kept").carried) == {"models/default at step 30", "swap.mp4"}
+    assert set(backup_workspace(one, drive / "kept").carried) == {"models/default at step 30", "swap.mp4"}
     other = Workspace(tmp_path / "other")
-    assert fetch_work(drive / "kept", other).failed == ()
+    assert restore_workspace(drive / "kept", other).failed == ()
     assert contents(other.run("default")) == contents(one.run("default"))
 
 
 def test_a_copy_with_other_bytes_in_the_middle_is_no_copy(one, drive):
     data = bytearray(os.urandom(700_000))
     (one.root / "swap.mp4").write_bytes(data)
-    keep_work(one, drive / "kept")
+    backup_workspace(one, drive / "kept")
     data[350_000] ^= 1
     (one.root / "swap.mp4").write_bytes(data)
-    assert keep_work(one, drive / "kept").carried == ("swap.mp4",)
+    assert backup_workspace(one, drive / "kept").carried == ("swap.mp4",)
     assert (drive / "kept" / "swap.mp4").read_bytes() == data
 
 
@@ -198,9 +198,9 @@ def test_a_copy_with_other_bytes_in_the_middle_is_no_copy(one, drive):
 @pytest.mark.parametrize("steps", [(500,), (20,), (5,)], ids=["further", "as far", "behind"])
 def test_the_run_of_a_second_project_is_kept_and_the_first_is_set_aside(one, drive, tmp_path, steps):
     folder, two = drive / "kept", make_project(tmp_path / "two", "b", *steps, seed=2)
-    keep_work(one, folder)
+    backup_workspace(one, folder)
     first = contents(folder)
-    report = keep_work(two, folder)
+    report = backup_workspace(two, folder)
     assert f"models/default at step {steps[-1]}" in report.carried
     assert "models/default.earlier-aaaaaaaa (another run, which lay there)" in report.left
     assert contents(folder / "models" / "default") == contents(two.run("default"))
@@ -214,7 +214,7 @@ def test_projects_that_take_turns_lose_nothing_and_do_not_pile_up(one, two, driv
         (workspace.root / "swap.mp4").write_text(text)
         (workspace.root / "swap.mp4.provenance.json").write_text(text + " provenance")
     for workspace in (one, two, one, two, one):
-        assert keep_work(workspace, folder).failed == ()
+        assert backup_workspace(workspace, folder).failed == ()
         assert (folder / "swap.mp4").read_bytes() == (workspace.root / "swap.mp4").read_bytes()
         assert contents(folder / "models" / "default") == contents(workspace.run("default"))
     assert sorted(path.name for path in (folder / "models").iterdir()) == ["default", "default.earlier-bbbbbbbb"]
@@ -226,8 +226,8 @@ def test_projects_that_take_turns_lose_nothing_and_do_not_pile_up(one, two, driv
 
 def test_a_mirror_goes_on_where_its_run_was_set_aside(one, two, drive):
     folder = drive / "kept"
-    keep_work(one, folder)
-    keep_work(two, folder)
+    backup_workspace(one, folder)
+    backup_workspace(two, folder)
     write_run(one.run("default"), 30, name=A, seed=1)
     copier = mirrored(one.run("default"), folder / "models")
     assert (copier.copies, copier.failures) == (1, 0)
@@ -237,22 +237,22 @@ def test_a_mirror_goes_on_where_its_run_was_set_aside(one, two, drive):
 
 def test_another_projects_run_is_not_fetched(one, drive, tmp_path):
     folder, two = drive / "kept", make_project(tmp_path / "two", "b", 500, seed=2)
-    keep_work(two, folder)
+    backup_workspace(two, folder)
     before = contents(one.root)
-    assert "models/default (there it is run bbbbbbbb, here run aaaaaaaa)" in fetch_work(folder, one).left
+    assert "models/default (there it is run bbbbbbbb, here run aaaaaaaa)" in restore_workspace(folder, one).left
     assert contents(one.root) == before
     new = make_project(tmp_path / "new", "c", seed=3)
-    assert "other people than those in face_src and face_dst here" in "".join(fetch_work(folder, new).left)
+    assert "other people than those in face_src and face_dst here" in "".join(restore_workspace(folder, new).left)
     assert not new.run("default").exists()
 
 
 def test_a_run_comes_back_from_where_it_was_set_aside(one, two, drive):
     folder = drive / "kept"
     write_run(one.run("default"), 30, name=A)
-    keep_work(one, folder)
-    keep_work(two, folder)
+    backup_workspace(one, folder)
+    backup_workspace(two, folder)
     (one.run("default") / "checkpoints" / "step-00000030.npz").unlink()
-    assert "models/default at step 30" in fetch_work(folder, one).carried
+    assert "models/default at step 30" in restore_workspace(folder, one).carried
     assert steps_of(one.run("default")) == [10, 20, 30]
 
 
@@ -262,8 +262,8 @@ def test_results_and_videos_of_another_project_are_renamed_with_what_says_where_
         (workspace.root / "videos").mkdir()
         for name in names:
             (workspace.root / name).write_text(f"{text} {name}")
-    keep_work(one, folder)
-    report = keep_work(two, folder)
+    backup_workspace(one, folder)
+    report = backup_workspace(two, folder)
     assert not report.failed and set(names) <= set(report.carried)
     assert all((folder / name).read_text() == f"two {name}" for name in names)
     [video] = folder.glob("swap.earlier-*.mp4")
@@ -271,7 +271,7 @@ def test_results_and_videos_of_another_project_are_renamed_with_what_says_where_
     assert video.with_name(video.name + ".provenance.json").read_text() == "one swap.mp4.provenance.json"
     assert [path.read_text() for path in folder.glob("report.earlier-*.html")] == ["one report.html"]
     assert [path.read_text() for path in folder.glob("videos/anna.earlier-*.mov")] == ["one videos/anna.mov"]
-    fetched = fetch_work(folder, one)
+    fetched = restore_workspace(folder, one)
     assert "videos/anna.mov (the workspace has another)" in fetched.left
     assert sorted(path.name for path in (one.root / "videos").iterdir()) == ["anna.mov"]
 
@@ -279,21 +279,21 @@ def test_results_and_videos_of_another_project_are_renamed_with_what_says_where_
 def test_the_same_project_on_a_new_machine_replaces_its_own_results(one, drive, tmp_path):
     folder = drive / "kept"
     (one.root / "swap.mp4").write_text("first")
-    keep_work(one, folder)
+    backup_workspace(one, folder)
     new = Workspace(tmp_path / "new")
-    fetch_work(folder, new)
+    restore_workspace(folder, new)
     (new.root / "swap.mp4").write_text("second")
-    report = keep_work(new, folder)
+    report = backup_workspace(new, folder)
     assert report.carried == ("swap.mp4",) and report.left == ()
     assert [path.name for path in folder.glob("swap*")] == ["swap.mp4"]
 
 
 def test_a_damaged_note_replaces_nobodys_work(one, drive):
     folder = drive / "kept"
-    keep_work(one, folder)
+    backup_workspace(one, folder)
     (one.root / "kept.json").write_text("{half")
     next(one.faces("src").glob("*.jpg")).write_bytes(b"again")
-    report = keep_work(one, folder)
+    report = backup_workspace(one, folder)
     assert "face_src" in report.carried and len([*folder.glob("face_src.earlier-*.zip")]) == 1
 
 

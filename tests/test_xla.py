@@ -18,22 +18,22 @@ from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.training import read_history
-from faceswap_lib.training.augmentation import DeviceFaces, draw_beta, sample, to_device
+from faceswap_lib.training.augmentation import DeviceFaceset, draw_beta, sample, to_device
 from faceswap_lib.training.backends import resolve_xla
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.cost_estimate import make_arrays, time_phases
-from faceswap_lib.training.train_step import Stepper, build_state
+from faceswap_lib.training.train_step import TrainStepper, build_state
 from tests.conftest import ROOT
 from tests.step_values import fixed_draws
 
 HERE = keras.backend.backend()
 
 
-def build_stepper(preset: str, *, xla: str, **options) -> Stepper:
+def build_stepper(preset: str, *, xla: str, **options) -> TrainStepper:
     networks = PRESETS[preset]
     config = dataclasses.replace(TRAINING_PRESETS[preset], batch_size=2, precision="float32", **options)
     people = [to_device(make_arrays(networks.stored_size, seed, 4)) for seed in (0, 1)]
-    return Stepper.build(build_state(networks, config), people, config, xla=xla)
+    return TrainStepper.build(build_state(networks, config), people, config, xla=xla)
 
 
 @pytest.mark.skipif(HERE != "tensorflow", reason="the other backends compile in one way only")
@@ -139,7 +139,7 @@ def test_pixels_beyond_the_two_thousand_millionth_are_read_where_they_are():
     assert count * size * size > 2**31
     images[-1], mask[-1] = 0, 0
     images[-1, 5, 7], mask[-1, 5, 7] = (10, 20, 30), 40
-    faces = DeviceFaces(
+    faces = DeviceFaceset(
         images=devices.to_device(images),
         masks=(devices.to_device(mask),) * 3,
         tones=None,

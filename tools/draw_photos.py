@@ -22,10 +22,10 @@ from faceswap_lib.faces.alignment import invert_affine, map_points
 from faceswap_lib.faces.region import open_outline_finder, region_mask
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.media import read_frames
-from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.pipeline.load_swapper import open_swapper
 from faceswap_lib.training import TrainConfig, load_run
-from faceswap_lib.training.augmentation import random_map, sample, to_device
+from faceswap_lib.training.augmentation import random_warp_grid, sample, to_device
 
 PHOTOS = pathlib.Path(__file__).resolve().parent.parent / "docs" / "drawings" / "photos"
 SIDE = 160
@@ -54,8 +54,8 @@ def main() -> None:
         if (finder := open_outline_finder(networks.config.face_region)) is not None:
             outline = map_points(matrix, map_points(invert_affine(crop.crop_from_frame), finder.find([crop])[0]))
         inside = region_mask(points_in_crop(face, matrix), outline, side, coverage=coverage)
-        seen, tones = to_network(view[None], inside[None])
-        again = to_pixels(keras.ops.convert_to_numpy(networks.generate(seen, name * 2)[1]), tones)[0]
+        seen, tones = preprocess_views(view[None], inside[None])
+        again = postprocess_faces(keras.ops.convert_to_numpy(networks.generate(seen, name * 2)[1]), tones)[0]
         photos |= {f"{name}_frame": frame, f"{name}_crop": crop.image, f"{name}_view": view, f"{name}_again": again}
         photos |= {f"{name}_found": _mark(frame, face), f"{name}_seen": ((seen[0] + 1) * 127.5).astype(np.uint8)}
         if name == "a":
@@ -89,7 +89,7 @@ def _grey(mask: np.ndarray) -> np.ndarray:
 def _two_views(arrays, side: int) -> dict[str, np.ndarray]:
     """The real and the warped view of a crop in its own colours, the warp four times as strong, so that one sees it."""
     faces = to_device(arrays)
-    maps = random_map(TrainConfig(batch_size=1, warp=0.08), side, faces.size, keras.random.SeedGenerator(4))
+    maps = random_warp_grid(TrainConfig(batch_size=1, warp=0.08), side, faces.size, keras.random.SeedGenerator(4))
     index = np.array([len(arrays.images) // 3], "int32")
     views = [keras.ops.convert_to_numpy(sample(faces, index, at))[0, ..., :3].astype(np.uint8) for at in maps]
     return dict(zip(("real", "warped"), views, strict=True))

@@ -53,9 +53,9 @@ def networks_of(
     said = {name: value for name, value in said.items() if value is not None}
     if not said:
         return PRESETS[preset] if preset else None
-    from faceswap_lib.training.run_metadata import agree_networks
+    from faceswap_lib.training.run_metadata import resolve_network_config
 
-    networks = PRESETS[preset] if preset else agree_networks(folder, None)
+    networks = PRESETS[preset] if preset else resolve_network_config(folder, None)
     return dataclasses.replace(networks, **said)
 
 

@@ -178,12 +178,12 @@ class Train:
         network_config = networks_of(folder, self.preset, self.coverage, self.face_region)
         if self.estimate:
             from faceswap_lib.training.cost_estimate import estimate_training
-            from faceswap_lib.training.run_metadata import agree_networks
+            from faceswap_lib.training.run_metadata import resolve_network_config
             from faceswap_lib.training.warm_start import agree_with, find_run
 
             if self.init_from is not None:
                 network_config = agree_with(find_run(workspace, self.init_from), network_config)
-            networks = agree_networks(folder, network_config)
+            networks = resolve_network_config(folder, network_config)
             print(estimate_training(workspace, networks, self.training, self.keeping).to_text())
             return None
         from faceswap_lib.training import train

@@ -22,10 +22,10 @@ from faceswap_lib.conversion.detail import DetailTransfer
 from faceswap_lib.conversion.detail_sources import DetailSources
 from faceswap_lib.conversion.detailed_face import DetailedFace
 from faceswap_lib.conversion.placement import Placement
-from faceswap_lib.conversion.region_masks import draw_shown
+from faceswap_lib.conversion.region_masks import draw_region_mask
 from faceswap_lib.conversion.remains import cover_remains
 from faceswap_lib.conversion.skin import SKIN_SIZE, SkinSample, border_share, sample_skin
-from faceswap_lib.conversion.steady import SteadyColours
+from faceswap_lib.conversion.steady import TemporalColorTransfer
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.alignment import EYE_DISTANCE, invert_affine, resize_matrix
 
@@ -70,7 +70,7 @@ class SwappedFace:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Painted:
+class CompositeResult:
     """A frame with a new face in it.
 
     Attributes:
@@ -100,12 +100,12 @@ class Compositor:
             raise InputError(f"unknown blend '{config.blend}'{nearest(config.blend, BLENDS)}")
         self._config, self._coverage = config, coverage
         self._detail = DetailTransfer()
-        self._colours = SteadyColours(find_match(config.colour), config.colour_steady)
+        self._colours = TemporalColorTransfer(find_match(config.colour), config.colour_steady)
         unit = EYE_DISTANCE * PAINT_SIZE / coverage
         overlay = config.blend == "overlay"
         self._window = _window(max(BORDER, 3 * config.feather * unit * overlay), max(0, config.erode * unit * overlay))
 
-    def paint(self, frame: np.ndarray, face: SwappedFace, *, track: int | None = None) -> Painted:
+    def paint(self, frame: np.ndarray, face: SwappedFace, *, track: int | None = None) -> CompositeResult:
         """Paints a swapped face over the face it was made from.
 
         Args:
@@ -129,7 +129,7 @@ class Compositor:
         region = Region.around(reached, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
         result = frame.copy()
         if region.empty:
-            return Painted(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
+            return CompositeResult(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
         # 2. The old face's colours, in the view, where both have the same detail; then the wanted person's detail.
         new = face.new if self._config.colour == "none" else self._colours.recolour(face.new, sample, track)
         detailed = self._find_detail(new, face, track)
@@ -158,7 +158,7 @@ class Compositor:
         after[...] = mix(after, painted, share)
         if zone is not None:
             share = region.place(weight + zone * (1 - weight), outside=cv2.BORDER_CONSTANT)
-        return Painted(frame=result, weight=share, corner=(region.left, region.top))
+        return CompositeResult(frame=result, weight=share, corner=(region.left, region.top))
 
     def state(self) -> dict[str, np.ndarray]:
         """What it remembers of the frames before, so that another compositor can go on."""
@@ -198,7 +198,7 @@ class Compositor:
             return wanted, self._window
         known = (face.landmarks, face.parts, face.outline)
         points, parts, outline = ((p + 0.5) * larger - 0.5 if p is not None else None for p in known)
-        shown = draw_shown(points, parts, PAINT_SIZE, self._coverage, self._config, outline=outline)
+        shown = draw_region_mask(points, parts, PAINT_SIZE, self._coverage, self._config, outline=outline)
         return wanted, shown * self._window
 
     def _sample(self, face: SwappedFace, wanted: np.ndarray) -> SkinSample | None:

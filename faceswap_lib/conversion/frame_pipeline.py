@@ -11,12 +11,12 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.compositor import Compositor, Painted, SwappedFace
+from faceswap_lib.conversion.compositor import CompositeResult, Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.expression import describe_mouth
 from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.resume import Notes
+from faceswap_lib.conversion.resume import ChunkStats
 from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.faces import (
     CROP_SIZE,
@@ -41,7 +41,7 @@ SAMPLES = 48
 
 
 @dataclasses.dataclass(eq=False)
-class Shot:
+class FrameTask:
     """A frame on its way.
 
     Attributes:
@@ -62,10 +62,10 @@ class Shot:
     swapped: dict[int, SwappedFace] = dataclasses.field(default_factory=dict)
     shown: np.ndarray | None = None
     mask: np.ndarray | None = None
-    notes: Notes = dataclasses.field(default_factory=lambda: Notes(frames=1))
+    notes: ChunkStats = dataclasses.field(default_factory=lambda: ChunkStats(frames=1))
 
 
-Batches = typing.Iterator[list[Shot]]
+Batches = typing.Iterator[list[FrameTask]]
 
 
 def read_batches(
@@ -87,10 +87,10 @@ def read_batches(
         size: Frames in a batch.
         every: Batches end at multiples of this.
     """
-    batch: list[Shot] = []
+    batch: list[FrameTask] = []
     frames = read_timed_frames(video, start=start + skip, stop=start + len(faces))
     for index, (seconds, frame) in enumerate(frames, skip):
-        batch.append(Shot(index=index, seconds=seconds, frame=frame, faces=faces[index]))
+        batch.append(FrameTask(index=index, seconds=seconds, frame=frame, faces=faces[index]))
         if len(batch) >= min(size, max(1, MEMORY // frame.nbytes)) or (index + 1) % every == 0:
             yield batch
             batch = []
@@ -178,7 +178,7 @@ def paint_batches(
             if label is not None:
                 result = result.copy() if result is shot.frame else result
                 label.draw(result)
-            shot.shown = lay_out(shot.frame, result, shot.mask, config.show)
+            shot.shown = tile_panels(shot.frame, result, shot.mask, config.show)
         batch[-1].notes.state = compositor.state()
         for shot in batch:
             shot.swapped = {}
@@ -194,7 +194,7 @@ def run_stages(
     *,
     finder: LandmarkFinder | None,
     sample_every: int,
-) -> typing.Generator[Shot, None, None]:
+) -> typing.Generator[FrameTask, None, None]:
     """Yields every shot, painted; reading, the network and painting go on at the same time."""
     swapped = ahead(swap_batches(ahead(batches), swapper, finder))
     painted = ahead(paint_batches(swapped, compositor, config, label, sample_every=sample_every))
@@ -205,7 +205,7 @@ def run_stages(
         painted.close()
 
 
-def lay_out(original: np.ndarray, result: np.ndarray, mask: np.ndarray | None, show: str) -> np.ndarray:
+def tile_panels(original: np.ndarray, result: np.ndarray, mask: np.ndarray | None, show: str) -> np.ndarray:
     """Puts pictures side by side.
 
     Args:
@@ -268,7 +268,7 @@ def _find_contours(
     return contours
 
 
-def _note(shot: Shot, result: np.ndarray, *, is_sampled: bool) -> None:
+def _note(shot: FrameTask, result: np.ndarray, *, is_sampled: bool) -> None:
     shot.notes.swapped = int(bool(shot.swapped))
     shot.notes.masks = [float(swapped.mask.mean()) for swapped in shot.swapped.values()]
     if is_sampled and shot.faces:
@@ -279,7 +279,7 @@ def _note(shot: Shot, result: np.ndarray, *, is_sampled: bool) -> None:
         shot.notes.seconds = [shot.seconds]
 
 
-def _mask_of(shape: tuple[int, int], painted: list[Painted]) -> np.ndarray:
+def _mask_of(shape: tuple[int, int], painted: list[CompositeResult]) -> np.ndarray:
     mask = np.zeros(shape, np.uint8)
     for one in painted:
         (x, y), (height, width) = one.corner, one.weight.shape

@@ -9,10 +9,10 @@ import numpy as np
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.frame_pipeline import Shot, paint_batches, sample_interval, swap_batches, uses_parts
+from faceswap_lib.conversion.frame_pipeline import FrameTask, paint_batches, sample_interval, swap_batches, uses_parts
 from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.resume import Notes
+from faceswap_lib.conversion.resume import ChunkStats
 from faceswap_lib.conversion.still_inputs import StillInputs, find_stills, list_folder
 from faceswap_lib.conversion.still_outputs import StillOutputs
 from faceswap_lib.conversion.swapper import ViewSwapper
@@ -20,7 +20,7 @@ from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import FaceDetector, TrackConfig
 from faceswap_lib.faces.landmarks import open_landmark_finder
-from faceswap_lib.faces.selection import StillChooser
+from faceswap_lib.faces.selection import ImageFaceSelector
 from faceswap_lib.media import write_image
 from faceswap_lib.media.images import compose, read_picture
 from faceswap_lib.media.picture_decoding import SUFFIXES, Picture
@@ -75,9 +75,13 @@ def convert_stills(
     plan = {"options": options, "plan": plan}
     outputs = StillOutputs(source, stills, out, output_config.mask_out, plan=plan, overwrite=overwrite)
     painter = _StillPainter(
-        swapper, config, output_config, StillChooser(track_config.who, detector), sample_interval(len(outputs.todo))
+        swapper,
+        config,
+        output_config,
+        ImageFaceSelector(track_config.who, detector),
+        sample_interval(len(outputs.todo)),
     )
-    notes, broken = Notes(), 0
+    notes, broken = ChunkStats(), 0
     for index, still in enumerate(show_progress(outputs.todo, "convert", disable=not progress)):
         try:
             picture = read_picture(still)
@@ -120,14 +124,14 @@ class _StillPainter:
         swapper: ViewSwapper,
         config: ConvertConfig,
         output_config: OutputConfig,
-        chooser: StillChooser,
+        chooser: ImageFaceSelector,
         sample_every: int,
     ):
         self._swapper, self._config, self._output_config = swapper, config, output_config
         self._chooser, self._sample_every = chooser, sample_every
         self._finder = open_landmark_finder() if uses_parts(config) else None
 
-    def paint(self, index: int, picture: Picture, out: pathlib.Path) -> tuple[Shot, np.ndarray | None]:
+    def paint(self, index: int, picture: Picture, out: pathlib.Path) -> tuple[FrameTask, np.ndarray | None]:
         """Swaps the wanted faces of a picture.
 
         Args:
@@ -142,7 +146,7 @@ class _StillPainter:
         if alpha is not None and (out.suffix.lower() != ".png" or self._output_config.show != "result"):
             image, alpha = compose(image, alpha), None
             logger.warning("%s: what was transparent is white; only a PNG of the result alone can be", out.name)
-        shot = Shot(index=index, seconds=0.0, frame=image, faces=dict(enumerate(self._chooser.choose(image))))
+        shot = FrameTask(index=index, seconds=0.0, frame=image, faces=dict(enumerate(self._chooser.choose(image))))
         label = Label(image.shape[1], image.shape[0]) if self._output_config.label else None
         swapped = swap_batches(iter([[shot]]), self._swapper, self._finder)
         compositor = Compositor(self._config, self._swapper.coverage)  # a new one: colors of others mean nothing here

@@ -93,7 +93,7 @@ def _open_all(networks, direction: str, batch_size: int) -> dict[str, GeneratorS
     swappers: dict[str, GeneratorSwapper] = {"Keras": KerasSwapper(networks, direction, batch_size=batch_size)}
     if resolve_precision("auto", list_devices()) == "bfloat16":
         swappers["Keras in bfloat16"] = KerasSwapper(_in_bfloat16(networks), direction, batch_size=batch_size)
-    if lack := OnnxSwapper.missing():
+    if lack := OnnxSwapper.unavailable_reason():
         logger.info("faces are swapped by Keras: %s", lack)
     else:
         swappers["ONNX Runtime"] = OnnxSwapper(networks, direction)

@@ -14,7 +14,7 @@ from faceswap_lib.faces.mesh import PRESENT
 from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.faces.mesh_measures import measure_gaze
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.networks.preprocessing import to_network
+from faceswap_lib.networks.preprocessing import preprocess_views
 
 SAMPLED_CROPS = 240
 """Crops per person whose codes are looked at, spread evenly over the faceset."""
@@ -78,7 +78,7 @@ def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
     """
     config = networks.config
     arrays = faceset.load(config.stored_size, face_region=config.face_region)
-    seen, _ = to_network(*arrays.views(config.resolution), config.view)
+    seen, _ = preprocess_views(*arrays.views(config.resolution), config.view)
     if mirrored:
         seen = np.concatenate([seen, seen[:, :, ::-1]])
     batches = [networks.encoder.predict_on_batch(seen[start : start + BATCH]) for start in range(0, len(seen), BATCH)]
@@ -90,9 +90,9 @@ def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> tuple[Faces
 
     Crops in which nothing is found are left out; if these are more than half, all are kept and what they do is unknown.
     """
-    points = [record.best_points_in_crop() for record in faceset.records]
+    points = [record.landmarks_in_crop() for record in faceset.records]
     gaze = None
-    if MeshFinder.missing() is None:
+    if MeshFinder.unavailable_reason() is None:
         meshes = MeshFinder().find_meshes(faceset.read_crops())
         for index, mesh in enumerate(meshes):
             if mesh.presence >= PRESENT:

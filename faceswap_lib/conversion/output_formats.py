@@ -34,7 +34,7 @@ EXACT_SUFFIX = ".mkv"
 GIF_SUFFIX = ".gif"
 FILE_SUFFIXES = (*H264_SUFFIXES, EXACT_SUFFIX, GIF_SUFFIX)
 
-Pieces = typing.Sequence[tuple[pathlib.Path, fractions.Fraction]]
+ChunkStore = typing.Sequence[tuple[pathlib.Path, fractions.Fraction]]
 """Videos in order, each with the time in seconds of its first picture."""
 
 
@@ -75,7 +75,7 @@ def check_outputs(
         mask_out: The same for the mask; None for none.
         read: Every path that is read, by what it is, as in {"the input": ...}.
         overwrite: Replace outputs that are there already.
-        plan: Of this conversion, see `resume.Pieces`; outputs that it has finished before it was stopped are no others.
+        plan: Of this conversion, see `resume.ChunkStore`; outputs that it finished before it was stopped do not count.
         also: What else will be written, by what it is.
 
     Raises:
@@ -142,7 +142,7 @@ def _check_sidecar(path: pathlib.Path) -> None:
 
 def write_output(
     out: pathlib.Path,
-    pieces: Pieces,
+    pieces: ChunkStore,
     info: VideoInfo,
     *,
     with_sound: bool,

@@ -6,7 +6,7 @@ of a video is a range: at least as many people as are seen in one frame, at most
 
 import dataclasses
 
-from faceswap_lib.faces import ClipTracks
+from faceswap_lib.faces import VideoTracks
 from faceswap_lib.faces.selection import count_people as count_seen
 from faceswap_lib.faces.selection import most_at_once
 
@@ -36,7 +36,7 @@ class PeopleCount:
         return {key: {"at_least": each[0], "at_most": each[1]} for key, each in ranges.items() if each is not None}
 
 
-def count_people(wanted: ClipTracks, everybody: ClipTracks | None) -> PeopleCount:
+def count_people(wanted: VideoTracks, everybody: VideoTracks | None) -> PeopleCount:
     """Counts the people of a video.
 
     Args:
@@ -47,7 +47,7 @@ def count_people(wanted: ClipTracks, everybody: ClipTracks | None) -> PeopleCoun
     return relate_counts(wanted, None if everybody is None else count_seen(everybody))
 
 
-def relate_counts(wanted: ClipTracks, seen: Range | None) -> PeopleCount:
+def relate_counts(wanted: VideoTracks, seen: Range | None) -> PeopleCount:
     """Relates the number of people that were seen, if it is known, to the tracks that are swapped."""
     swapped = most_at_once(wanted), len(wanted.tracks)
     if seen is None:

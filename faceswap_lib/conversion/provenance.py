@@ -28,7 +28,7 @@ INSTALL = "pip install c2pa-python"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SwapFacts:
+class ProvenanceClaims:
     """What is known about a swap when it is written.
 
     All of it can be read by whoever gets the file; of paths only the last part is kept.
@@ -87,7 +87,7 @@ class Verdict:
     facts: dict
 
 
-def write_provenance(out: pathlib.Path, facts: SwapFacts, *, name: str | None = None) -> Provenance:
+def write_provenance(out: pathlib.Path, facts: ProvenanceClaims, *, name: str | None = None) -> Provenance:
     """Says in a finished file, or beside it, that it is a swap.
 
     Where c2pa is installed and knows the format, the file is replaced by itself with a manifest inside; otherwise, and
@@ -198,7 +198,7 @@ def _judge_sidecar(found: SidecarFinding, path: pathlib.Path) -> Verdict:
     return Verdict(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
 
 
-def _state(facts: SwapFacts, title: str) -> dict:
+def _state(facts: ProvenanceClaims, title: str) -> dict:
     """The facts as plain JSON, with the inputs' digests; bytes of names that are no UTF-8 are replaced."""
     inputs = [
         {"name": path.name, "sha256": _digest_once(*_identity(path)), "role": "changed" if index == 0 else "face"}

@@ -35,7 +35,7 @@ HARD = 1e-3
 """A softness, in eye distances, that is none."""
 
 
-def draw_shown(
+def draw_region_mask(
     landmarks: np.ndarray,
     parts: np.ndarray | None,
     size: int,
@@ -86,7 +86,7 @@ def _draw(
     feather: float,
     grow: float,
 ) -> np.ndarray:
-    """Draws parts of a face, grown and then softened, both in eye distances; arguments else as in `draw_shown`."""
+    """Draws parts of a face, grown and then softened, in eye distances; other arguments as in `draw_region_mask`."""
     # 1. Softly ended masks are drawn small: the wide blur is what costs time.
     unit = EYE_DISTANCE * size / coverage
     drawn = size

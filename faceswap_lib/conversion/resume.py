@@ -37,7 +37,7 @@ _OURS = re.compile(
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class Notes:
+class ChunkStats:
     """What is known about a stretch of a conversion.
 
     Attributes:
@@ -58,7 +58,7 @@ class Notes:
     seconds: list[float] = dataclasses.field(default_factory=list)
     state: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
-    def add(self, other: "Notes") -> None:
+    def add(self, other: "ChunkStats") -> None:
         """Appends what is known about the stretch that follows."""
         self.frames += other.frames
         self.swapped += other.swapped
@@ -69,7 +69,7 @@ class Notes:
         self.state = other.state
 
 
-class Pieces:
+class ChunkStore:
     """The pieces of one output; a context manager.
 
     After an error they stay for the next call, unless that could not tell whose they are, or none was finished and the
@@ -93,12 +93,12 @@ class Pieces:
             self.remove()
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / PLAN, plan or {})
-        self.done: list[Notes] = []
+        self.done: list[ChunkStats] = []
         present = set(os.listdir(self.folder))
         while (notes := self._read(len(self.done), present)) is not None:
             self.done.append(notes)
 
-    def __enter__(self) -> "Pieces":
+    def __enter__(self) -> "ChunkStore":
         return self
 
     def __exit__(self, error_type: type | None, error: BaseException | None, traceback: object) -> None:
@@ -115,7 +115,7 @@ class Pieces:
         """Where the video of a piece lies; `kind` is "picture" or "mask"."""
         return self.folder / f"{kind}-{number:06d}{suffix}"
 
-    def finish(self, notes: Notes) -> None:
+    def finish(self, notes: ChunkStats) -> None:
         """Declares the next piece finished; its videos are there."""
         with replacing(self._notes_path(len(self.done))) as temporary, temporary.open("wb") as file:
             np.savez(
@@ -159,7 +159,7 @@ class Pieces:
     def _notes_path(self, number: int) -> pathlib.Path:
         return self.folder / f"{number:06d}.npz"
 
-    def _read(self, number: int, present: set[str]) -> Notes | None:
+    def _read(self, number: int, present: set[str]) -> ChunkStats | None:
         """Reads what is known about a piece; None if it is not whole, which is said where it should be."""
         path = self._notes_path(number)
         if path.name not in present:
@@ -168,7 +168,7 @@ class Pieces:
             arrays = read_arrays(path)
             if not any(name.startswith(f"picture-{number:06d}.") for name in present):
                 raise ArrayFileError("its pictures are missing")
-            return Notes(
+            return ChunkStats(
                 frames=int(arrays["frames"]),
                 swapped=int(arrays["swapped"]),
                 masks=arrays["masks"].tolist(),

@@ -72,4 +72,4 @@ def _sample_codes(networks, workspace: Workspace, side: Side) -> tuple[np.ndarra
     codes = encode_crops(networks, sampled, mirrored=False)
     if any(record.landmarks_68 is None for record in sampled.records):
         return codes, None
-    return codes, describe_expression(np.stack([record.best_points_in_crop() for record in sampled.records]))
+    return codes, describe_expression(np.stack([record.landmarks_in_crop() for record in sampled.records]))

@@ -7,7 +7,7 @@ import numpy as np
 
 from faceswap_lib.conversion.contrast import MIDDLE
 from faceswap_lib.faces.alignment import CROP_SIZE, EYE_DISTANCE, map_points, template_points, view_matrix
-from faceswap_lib.faces.color_normalization import face_tone
+from faceswap_lib.faces.color_normalization import color_statistics
 from faceswap_lib.faces.masks import middle_of_face
 
 FLOW_SIZE = 128
@@ -35,7 +35,7 @@ SOFTNESS = 0.35
 def view_tone(picture: np.ndarray, coverage: float) -> np.ndarray:
     """Measures the tone of a view's face: (2, 3) float32, mean and standard deviation of its channels."""
     small = cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    return face_tone(small, average_face(THUMBNAIL, coverage))
+    return color_statistics(small, average_face(THUMBNAIL, coverage))
 
 
 def standardize(picture: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:

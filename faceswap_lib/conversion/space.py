@@ -7,7 +7,7 @@ from faceswap_lib.conversion.frame_pipeline import panes
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.output_formats import H264_SUFFIXES
 from faceswap_lib.conversion.resume import parts_folder
-from faceswap_lib.conversion.time_range import Stretch
+from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.facesets.writable import check_room, nearest_folder
 
 EXACT_BYTES = 0.3
@@ -26,7 +26,7 @@ MASK_SHARE = 0.1
 """Bytes of a mask, most of which is black, as a share of the picture's."""
 
 
-def check_space(outs: Mapping[str, pathlib.Path], stretch: Stretch, config: OutputConfig) -> None:
+def check_space(outs: Mapping[str, pathlib.Path], stretch: TimeRange, config: OutputConfig) -> None:
     """Refuses a conversion that has no room: its pieces lie beside the first output until all outputs are there.
 
     The estimate is low, so that nobody is refused who had room; a disk may still become full, and nothing is lost then.
@@ -47,7 +47,7 @@ def check_space(outs: Mapping[str, pathlib.Path], stretch: Stretch, config: Outp
         check_room(folder, size, "the conversion", "convert a part with --start and --end")
 
 
-def _estimate(out: pathlib.Path, stretch: Stretch, config: OutputConfig) -> float:
+def _estimate(out: pathlib.Path, stretch: TimeRange, config: OutputConfig) -> float:
     """How many bytes the result alone has at least."""
     info, frames = stretch.info, len(stretch.seconds)
     pixels = info.width * info.height * frames

@@ -13,7 +13,7 @@ from faceswap_lib.conversion.colour import ColourMatch, to_picture
 from faceswap_lib.conversion.skin import SkinSample
 
 
-class SteadyColours:
+class TemporalColorTransfer:
     """Matches colours over time, each track by itself.
 
     Args:

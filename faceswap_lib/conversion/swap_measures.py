@@ -111,7 +111,7 @@ def open_gallery(faceset: Faceset, finder: LandmarkFinder | None) -> LikenessGal
     """
     sample = faceset.sample(GALLERY)
     crops = sample.read_crops()
-    points = [record.best_points_in_crop() for record in sample.records]
+    points = [record.landmarks_in_crop() for record in sample.records]
     if finder is None:
         points = [crop.landmarks for crop in crops]
     elif any(len(face) != 68 for face in points):

@@ -15,7 +15,7 @@ from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.region import Hairline, settle_region
 from faceswap_lib.networks.onnx_runtime import import_onnxruntime
-from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 """Where ONNX Runtime runs networks, the best first."""
@@ -120,14 +120,14 @@ class GeneratorSwapper(abc.ABC):
         Returns:
             Latent codes (B, H, W, C) float32, before any latent map, and tones (B, 2, 3), which `decode` wants.
         """
-        seen, tones = to_network(views, faces, self._view)
+        seen, tones = preprocess_views(views, faces, self._view)
         return self._encode(seen).astype(np.float32, copy=False), tones
 
     def decode(self, codes: np.ndarray, tones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Decodes latent codes, after the latent map; returns masks and faces as `ViewSwapper.swap`."""
         mapped = codes if self._latent_map is None else self._latent_map(codes)
         masks, raw = self._decode(mapped)
-        return masks, to_pixels(raw, tones * np.array([[1.0], [self._contrast]], np.float32))
+        return masks, postprocess_faces(raw, tones * np.array([[1.0], [self._contrast]], np.float32))
 
     @abc.abstractmethod
     def _encode(self, seen: np.ndarray) -> np.ndarray:
@@ -189,7 +189,7 @@ class OnnxSwapper(GeneratorSwapper):
 
     def __init__(self, networks, direction: str, latent_map: LatentMap | None = None):
         super().__init__(networks, direction, latent_map)
-        if lack := self.missing():
+        if lack := self.unavailable_reason():
             raise InputError(lack)
         from faceswap_lib.networks.onnx_model import decoder_to_onnx, encoder_to_onnx
 
@@ -197,7 +197,7 @@ class OnnxSwapper(GeneratorSwapper):
         self._decoder = _open_session(decoder_to_onnx(_decoder(networks, direction)))
 
     @staticmethod
-    def missing() -> str | None:
+    def unavailable_reason() -> str | None:
         """What it lacks on this machine, and what to do; None where it works."""
         try:
             import onnx  # noqa: F401

@@ -16,7 +16,7 @@ UNEVEN = 0.25
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Stretch:
+class TimeRange:
     """The part of a video that is converted.
 
     Attributes:
@@ -32,11 +32,11 @@ class Stretch:
     start: int
     seconds: np.ndarray
     end: float
-    is_uneven: bool
+    is_vfr: bool
     is_whole: bool
 
     @classmethod
-    def of(cls, video: pathlib.Path, config: OutputConfig) -> "Stretch":
+    def of(cls, video: pathlib.Path, config: OutputConfig) -> "TimeRange":
         """Finds the frames between `config.start` and `config.end`.
 
         Raises:
@@ -58,17 +58,17 @@ class Stretch:
             start=first,
             seconds=times[first:stop],
             end=float(last_edge if config.end is None else min(last_edge, max(config.end, times[stop - 1] + 1e-3))),
-            is_uneven=bool(is_late or np.abs(times - even).max() > UNEVEN * period),
+            is_vfr=bool(is_late or np.abs(times - even).max() > UNEVEN * period),
             is_whole=stop - first == len(times),
         )
 
     @property
     def length(self) -> float:
         """Seconds from its first frame to the end of its last."""
-        return self.end - float(self.seconds[0]) if self.is_uneven else len(self.seconds) / float(self.info.fps)
+        return self.end - float(self.seconds[0]) if self.is_vfr else len(self.seconds) / float(self.info.fps)
 
     def start_of(self, index: int) -> fractions.Fraction:
         """When a frame of the stretch is shown in the output, in seconds."""
-        if not self.is_uneven:
+        if not self.is_vfr:
             return index / self.info.fps
         return fractions.Fraction(round((self.seconds[index] - self.seconds[0]) * TICKS), TICKS)

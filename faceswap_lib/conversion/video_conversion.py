@@ -11,16 +11,23 @@ import numpy as np
 
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.frame_pipeline import Shot, panes, read_batches, run_stages, sample_interval, uses_parts
+from faceswap_lib.conversion.frame_pipeline import (
+    FrameTask,
+    panes,
+    read_batches,
+    run_stages,
+    sample_interval,
+    uses_parts,
+)
 from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.output_formats import check_outputs, piece_suffix, write_output
-from faceswap_lib.conversion.resume import LENGTH, Notes, Pieces
+from faceswap_lib.conversion.resume import LENGTH, ChunkStats, ChunkStore
 from faceswap_lib.conversion.space import check_space
 from faceswap_lib.conversion.swapper import ViewSwapper
-from faceswap_lib.conversion.time_range import Stretch
+from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, TrackConfig
+from faceswap_lib.faces import DetectConfig, Face, FaceDetector, TrackConfig, VideoTracks
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
@@ -67,7 +74,7 @@ def convert_video(
     output_config: OutputConfig | None = None,
     detect_config: DetectConfig | None = None,
     track_config: TrackConfig | None = None,
-    tracks: ClipTracks | None = None,
+    tracks: VideoTracks | None = None,
     plan: dict | None = None,
     overwrite: bool = False,
     finish: typing.Callable[[pathlib.Path], None] | None = None,
@@ -103,9 +110,9 @@ def convert_video(
     mask_out = output_config.mask_out
     outs = ({"mask": mask_out} if mask_out else {}) | {"picture": out}  # the picture last: it says that all is there
     check_outputs(out, mask_out, {"the input": video}, overwrite=overwrite, plan=plan)
-    stretch = Stretch.of(video, output_config)
+    stretch = TimeRange.of(video, output_config)
     check_space(outs, stretch, output_config)
-    with hold(out.with_name(f".{out.name}.parts"), what=f"the conversion to {out}"), Pieces(out, plan) as pieces:
+    with hold(out.with_name(f".{out.name}.parts"), what=f"the conversion to {out}"), ChunkStore(out, plan) as pieces:
         return _convert(
             video,
             outs,
@@ -123,8 +130,8 @@ def convert_video(
 def _convert(
     video: pathlib.Path,
     outs: dict[str, pathlib.Path],
-    stretch: Stretch,
-    pieces: Pieces,
+    stretch: TimeRange,
+    pieces: ChunkStore,
     swapper: ViewSwapper,
     find_tracks: typing.Callable[[], typing.Sequence[dict[int, Face]]],
     config: ConvertConfig,
@@ -158,12 +165,12 @@ def _convert(
             with_sound=kind == "picture",
             start=0.0 if stretch.start == 0 else float(stretch.seconds[0]),
             stop=None if stretch.is_whole else output_config.end,
-            times=[float(stretch.start_of(index)) for index in range(len(faces))] if stretch.is_uneven else None,
+            times=[float(stretch.start_of(index)) for index in range(len(faces))] if stretch.is_vfr else None,
             length=stretch.length,
             finish=finish_one,
             progress=progress,
         )
-    notes = Notes()
+    notes = ChunkStats()
     for one in pieces.done:
         notes.add(one)
     try:
@@ -185,9 +192,9 @@ def _convert(
 def _find_tracks(
     video: pathlib.Path,
     detector: FaceDetector,
-    stretch: Stretch,
-    pieces: Pieces,
-    tracks: ClipTracks | None,
+    stretch: TimeRange,
+    pieces: ChunkStore,
+    tracks: VideoTracks | None,
     detect_config: DetectConfig | None,
     track_config: TrackConfig | None,
     progress: bool,
@@ -216,9 +223,9 @@ def _find_tracks(
 def _write_pieces(
     video: pathlib.Path,
     outs: dict[str, pathlib.Path],
-    stretch: Stretch,
+    stretch: TimeRange,
     faces: typing.Sequence[dict[int, Face]],
-    pieces: Pieces,
+    pieces: ChunkStore,
     swapper: ViewSwapper,
     config: ConvertConfig,
     output_config: OutputConfig,
@@ -246,10 +253,10 @@ def _write_pieces(
 
 
 def _write_piece(
-    shots: typing.Iterator[Shot],
+    shots: typing.Iterator[FrameTask],
     outs: dict[str, pathlib.Path],
-    stretch: Stretch,
-    pieces: Pieces,
+    stretch: TimeRange,
+    pieces: ChunkStore,
     config: OutputConfig,
     length: int,
     bar: ProgressBar,
@@ -262,7 +269,7 @@ def _write_piece(
     """
     first, number, info = pieces.frames, len(pieces.done), stretch.info
     widths = {"picture": info.width * panes(config.show), "mask": info.width}
-    notes = Notes()
+    notes = ChunkStats()
     with contextlib.ExitStack() as stack:
         writers = {
             kind: stack.enter_context(
@@ -273,13 +280,13 @@ def _write_piece(
                     fps=info.fps,
                     crf=config.quality,
                     sample_aspect=info.sample_aspect,
-                    timed=stretch.is_uneven,
+                    timed=stretch.is_vfr,
                 )
             )
             for kind, path in outs.items()
         }
         for shot in itertools.islice(shots, min(LENGTH, length - first)):
-            seconds = float(stretch.start_of(shot.index) - stretch.start_of(first)) if stretch.is_uneven else None
+            seconds = float(stretch.start_of(shot.index) - stretch.start_of(first)) if stretch.is_vfr else None
             writers["picture"].write(shot.shown, seconds)
             if "mask" in writers:
                 writers["mask"].write(np.repeat(shot.mask[..., None], 3, axis=2), seconds)

@@ -13,11 +13,11 @@ from faceswap_lib.evaluation.image_metrics import sharpness
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
 from faceswap_lib.networks.models import Direction
-from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.progress import show_progress
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import to_device
-from faceswap_lib.training.train_step import Stepper, build_state
+from faceswap_lib.training.train_step import TrainStepper, build_state
 
 PIXELS_ONLY = {
     "structure_weight": 0.0,
@@ -91,7 +91,7 @@ def train_variant(
         What came of it.
     """
     state = build_state(network_config, config)
-    stepper = Stepper.build(state, [to_device(array) for array in arrays], config)
+    stepper = TrainStepper.build(state, [to_device(array) for array in arrays], config)
     history = []
     for step in show_progress(range(1, config.steps + 1), name, disable=not name):
         history.append({"step": step, **stepper.take()})
@@ -110,9 +110,9 @@ def write_views(networks: Networks, views: np.ndarray, faces: np.ndarray, direct
     Returns:
         Pictures and measures.
     """
-    seen, tones = to_network(views, faces, networks.config.view)
+    seen, tones = preprocess_views(views, faces, networks.config.view)
     mask, raw = (keras.ops.convert_to_numpy(x) for x in networks.generate(seen, direction))
-    raw = to_pixels(raw, tones)
+    raw = postprocess_faces(raw, tones)
     composites = np.round(mask * raw + (1 - mask) * views).astype(np.uint8)
     inside = faces > 127
     shares = [sharpness(new, part) / sharpness(old, part) for new, old, part in zip(raw, views, inside, strict=True)]

@@ -77,14 +77,14 @@ def time_steps(
     from faceswap_lib.training.backends import resolve_xla
     from faceswap_lib.training.config import TRAINING_PRESETS
     from faceswap_lib.training.cost_estimate import make_arrays, time_phases
-    from faceswap_lib.training.train_step import Stepper, build_state
+    from faceswap_lib.training.train_step import TrainStepper, build_state
 
     began = time.perf_counter()
     networks = PRESETS[preset]
     config = dataclasses.replace(TRAINING_PRESETS[preset], precision=precision, batch_size=batch_size)
     state = build_state(networks, config)
     people = [to_device(make_arrays(networks.stored_size, seed, crops)) for seed in (0, 1)]
-    stepper = Stepper.build(state, people, config, xla=xla)
+    stepper = TrainStepper.build(state, people, config, xla=xla)
     built = time.perf_counter() - began
     timings = time_phases(stepper, timed=steps, seconds=seconds, whole_only=whole_only)
     names = [" + ".join(sorted(timing.active)) or "reconstruction" for timing in timings]

@@ -6,7 +6,7 @@ import numpy as np
 
 from faceswap_lib.evaluation import landmark_metrics as points
 from faceswap_lib.evaluation import temporal_metrics as motion
-from faceswap_lib.evaluation.frame_metrics import SIDES, Measurer, mean_of_known
+from faceswap_lib.evaluation.frame_metrics import SIDES, FrameMetrics, mean_of_known
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.retrieval import cosine_similarity, embedding_change, retrieval_rate
 from faceswap_lib.evaluation.verdict import LEAST
@@ -40,7 +40,7 @@ class People:
 
 
 def collect_values(
-    measurer: Measurer, people: People | None, likeness_ends: dict[str, float] | None = None
+    measurer: FrameMetrics, people: People | None, likeness_ends: dict[str, float] | None = None
 ) -> dict[str, float | None]:
     """Makes one number of each metric.
 
@@ -68,7 +68,7 @@ def collect_values(
     return {name: values[name] if np.isfinite(values.get(name, np.nan)) else None for name in METRICS}
 
 
-def _measure_motion(measurer: Measurer) -> dict[str, float]:
+def _measure_motion(measurer: FrameMetrics) -> dict[str, float]:
     original, swapped = (np.array(measurer.paths[side]) for side in SIDES)
     unit = float(np.nanmean(np.linalg.norm(original[:, 0] - original[:, 1], axis=1)))
     jitters = [motion.jitter(path, unit) for path in (original, swapped)]
@@ -82,12 +82,12 @@ def _measure_motion(measurer: Measurer) -> dict[str, float]:
     }
 
 
-def _measure_motion_agreement(measurer: Measurer) -> float:
+def _measure_motion_agreement(measurer: FrameMetrics) -> float:
     new, old = (np.array(measurer.views[side]) for side in ("swapped", "original"))
     return motion.motion_agreement(new, old) if len(new) else float("nan")
 
 
-def _measure_likeness(measurer: Measurer) -> dict[str, float]:
+def _measure_likeness(measurer: FrameMetrics) -> dict[str, float]:
     """In how many frames no region fails, and which person explains the faces better."""
     regions = np.array([measurer.series[name] for name in LEAST]).T
     regions = regions[np.isfinite(regions).all(axis=1)]
@@ -119,7 +119,7 @@ def _measure_identity(embeddings: np.ndarray, people: People) -> dict[str, float
     }
 
 
-def break_down(measurer: Measurer) -> dict[str, dict[str, dict[str, float | None]]]:
+def break_down(measurer: FrameMetrics) -> dict[str, dict[str, dict[str, float | None]]]:
     """Means of the metrics over frames of like heads and like light."""
     classes = {
         "yaw": (measurer.series["yaw"], ((-90, -15, "turned left"), (-15, 15, "frontal"), (15, 90, "turned right"))),
@@ -137,7 +137,7 @@ def break_down(measurer: Measurer) -> dict[str, dict[str, dict[str, float | None
     return table
 
 
-def collect_series(measurer: Measurer, people: People | None) -> dict[str, np.ndarray]:
+def collect_series(measurer: FrameMetrics, people: People | None) -> dict[str, np.ndarray]:
     """One number per frame of everything that has one; NaN where there is none."""
     series = {name: np.array(numbers) for name, numbers in measurer.series.items()}
     if people is not None:

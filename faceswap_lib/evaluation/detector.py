@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.evaluation.image_metrics import check_pictures
-from faceswap_lib.faces import ClipTracks, align_face, face_mask
+from faceswap_lib.faces import VideoTracks, align_face, face_mask
 from faceswap_lib.faces.alignment import template_points
 from faceswap_lib.media import read_frames
 
@@ -47,7 +47,7 @@ class FeatureDetector:
         return (features - self.mean) / self.spread @ self.weights + self.bias
 
 
-def read_crops(video: pathlib.Path, tracks: ClipTracks) -> np.ndarray:
+def read_crops(video: pathlib.Path, tracks: VideoTracks) -> np.ndarray:
     """Cuts one face out of every frame of a clip that shows one.
 
     Args:

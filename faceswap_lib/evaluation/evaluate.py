@@ -11,7 +11,7 @@ from faceswap_lib.evaluation.aggregate import People, break_down, collect_series
 from faceswap_lib.evaluation.baselines import BASELINES, Crops
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.embedders import open_identity
-from faceswap_lib.evaluation.frame_metrics import Measurer, Tools
+from faceswap_lib.evaluation.frame_metrics import FrameMetrics, Tools
 from faceswap_lib.evaluation.html_report import write_report_page
 from faceswap_lib.evaluation.lpips_like import open_perceptual
 from faceswap_lib.evaluation.metrics import METRICS
@@ -19,7 +19,7 @@ from faceswap_lib.evaluation.own_faces import OwnFaces, collect_own_faces
 from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.retrieval import SAMPLES, embed_others
 from faceswap_lib.evaluation.score import summarise
-from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, Face, TrackConfig
+from faceswap_lib.faces import MTCNN, DetectConfig, Face, TrackConfig, VideoTracks
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.faces.selection import embed_samples
 from faceswap_lib.faces.track_video import track_video
@@ -79,7 +79,7 @@ def evaluate_video(
     tools = dataclasses.replace(tools, original=own.open_gallery(), wanted=wanted.open_gallery())
     ends = _compare_inputs(tools, own, wanted, skipped)
     faces = [next(iter(found.values()), None) for found in tracks.faces]
-    measurer = Measurer(tools)
+    measurer = FrameMetrics(tools)
     pairs = zip(read_frames(original), _last_panels(swapped, info.width), strict=True)
     for face, (before, after) in zip(
         faces, show_progress(pairs, "measure", len(faces), disable=not progress), strict=True
@@ -105,7 +105,7 @@ def evaluate_video(
     )
 
 
-def _track(video: pathlib.Path, detector: MTCNN, options: dict) -> ClipTracks:
+def _track(video: pathlib.Path, detector: MTCNN, options: dict) -> VideoTracks:
     tracks = track_video(video, detector, **options)
     if not tracks.found:
         raise InputError(f"{video}: no face in any of its {tracks.length} frames; nothing to measure")
@@ -147,7 +147,7 @@ def _open_tools(config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]
 
 
 def _meet_people(
-    tools: Tools, original: pathlib.Path, tracks: ClipTracks, identity: pathlib.Path, wanted_tracks: ClipTracks
+    tools: Tools, original: pathlib.Path, tracks: VideoTracks, identity: pathlib.Path, wanted_tracks: VideoTracks
 ) -> People | None:
     """Averages both people's faces; None without a recognition network."""
     if tools.embedder is None:
@@ -233,7 +233,7 @@ def _measure_baselines(
     stop = min(len(faces), start + config.baseline_frames)
     if stop - start < 3:
         return {}
-    measurers = {name: Measurer(tools) for name in ("swap", *BASELINES)}
+    measurers = {name: FrameMetrics(tools) for name in ("swap", *BASELINES)}
     width = probe_video(original).width
     pairs = zip(
         read_frames(original, start=start, stop=stop), read_frames(swapped, start=start, stop=stop), strict=True

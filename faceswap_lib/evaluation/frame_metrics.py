@@ -85,7 +85,7 @@ def _pair(before: Look, after: Look) -> tuple[Look, Look]:
     )
 
 
-class Measurer:
+class FrameMetrics:
     """Takes the frames of both videos in order and keeps what it measured.
 
     Attributes:

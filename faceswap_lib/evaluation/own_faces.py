@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from faceswap_lib.faces import ClipTracks, FaceCrop, align_face
+from faceswap_lib.faces import FaceCrop, VideoTracks, align_face
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.likeness import MOST_FACES, LikenessGallery
 from faceswap_lib.media import probe_video, read_frames
@@ -31,7 +31,7 @@ class OwnFaces:
 
 
 def collect_own_faces(
-    video: pathlib.Path, tracks: ClipTracks, finder: LandmarkFinder, *, count: int = MOST_FACES
+    video: pathlib.Path, tracks: VideoTracks, finder: LandmarkFinder, *, count: int = MOST_FACES
 ) -> OwnFaces:
     """Cuts some faces out of a video, spread evenly over it.
 

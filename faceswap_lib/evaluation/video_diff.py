@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from faceswap_lib.evaluation.blend_metrics import label_area
-from faceswap_lib.faces import ClipTracks, crop_from_frame
+from faceswap_lib.faces import VideoTracks, crop_from_frame
 from faceswap_lib.faces.alignment import CROP_SIZE, map_points
 from faceswap_lib.media import read_frames
 
@@ -29,7 +29,7 @@ class SwapDifference:
 
 
 def compare_videos(
-    original: pathlib.Path, converted: pathlib.Path, tracks: ClipTracks, every: int = 5, *, start: int = 0
+    original: pathlib.Path, converted: pathlib.Path, tracks: VideoTracks, every: int = 5, *, start: int = 0
 ) -> SwapDifference:
     """Compares a converted video with its input.
 

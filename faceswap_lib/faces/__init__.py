@@ -5,12 +5,12 @@ from faceswap_lib.faces.detector import DetectConfig, FaceDetector, FaceRefiner
 from faceswap_lib.faces.masks import eye_mask, face_mask, mouth_mask
 from faceswap_lib.faces.mtcnn import MTCNN
 from faceswap_lib.faces.parts import Part, parse_parts, part_mask, part_masks
-from faceswap_lib.faces.tracking import TrackConfig, follow_faces
-from faceswap_lib.faces.types import ClipTracks, Face, FaceCrop, FaceTrack
+from faceswap_lib.faces.tracking import TrackConfig, track_faces
+from faceswap_lib.faces.types import Face, FaceCrop, FaceTrack, VideoTracks
 
 __all__ = [
     "CROP_SIZE",
-    "ClipTracks",
+    "VideoTracks",
     "DetectConfig",
     "Face",
     "FaceCrop",
@@ -24,7 +24,7 @@ __all__ = [
     "crop_from_frame",
     "eye_mask",
     "face_mask",
-    "follow_faces",
+    "track_faces",
     "mouth_mask",
     "parse_parts",
     "part_mask",

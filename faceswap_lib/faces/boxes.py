@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from faceswap_lib.faces.types import Face
 
 
-def box_overlap(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
+def box_iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
     """Intersection over union of two boxes, 0 to 1.
 
     Taught in notebooks/01_video_face_detection_alignment.
@@ -18,7 +18,7 @@ def box_overlap(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
     return float(shared / (both - shared))
 
 
-def covered_share(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
+def intersection_over_area(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
     """How much of box `a` lies in box `b`, 0 to 1."""
     return float(_shared_area(a_xyxy, b_xyxy) / np.prod(a_xyxy[2:] - a_xyxy[:2]))
 
@@ -46,7 +46,7 @@ def upright_angle(face: Face, nearly_level: float) -> float:
     return level if abs(angle - level) <= nearly_level else angle
 
 
-def drop_doubles(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
+def nms_faces(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
     """Of several readings of one face keeps the surest one.
 
     A wide open mouth also reads as a face on its side, and an ear as a small one, but read upright they are less sure.
@@ -66,8 +66,8 @@ def drop_doubles(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
 
 def _is_double(face: Face, better: Face) -> bool:
     if quarter_turns(face) == quarter_turns(better):
-        return box_overlap(face.box_xyxy, better.box_xyxy) > 0.5
-    return covered_share(face.box_xyxy, better.box_xyxy) > 0.5
+        return box_iou(face.box_xyxy, better.box_xyxy) > 0.5
+    return intersection_over_area(face.box_xyxy, better.box_xyxy) > 0.5
 
 
 def _roll(face: Face) -> float:
@@ -94,8 +94,8 @@ def assign(costs: np.ndarray) -> list[tuple[int, int]]:
     return [(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True) if possible[row, column]]
 
 
-def pair_faces(a: typing.Sequence[Face], b: typing.Sequence[Face]) -> list[tuple[int, int]]:
+def match_by_iou(a: typing.Sequence[Face], b: typing.Sequence[Face]) -> list[tuple[int, int]]:
     """Pairs faces of neighbouring frames by the overlap of their boxes; those that overlap no other stay alone."""
-    overlaps = np.array([[box_overlap(one.box_xyxy, other.box_xyxy) for other in b] for one in a])
+    overlaps = np.array([[box_iou(one.box_xyxy, other.box_xyxy) for other in b] for one in a])
     overlaps = overlaps.reshape(len(a), len(b))
     return assign(np.where(overlaps > 0.1, 1 - overlaps, np.inf))

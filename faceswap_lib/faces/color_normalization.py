@@ -16,7 +16,7 @@ NEUTRAL_TONE = np.array([[127.5] * 3, [127.5 * SPREAD] * 3], np.float32)
 """The tone that leads from 0 to 255 to -1 to 1 and nothing else."""
 
 
-def face_tone(image: np.ndarray, face: np.ndarray) -> np.ndarray:
+def color_statistics(image: np.ndarray, face: np.ndarray) -> np.ndarray:
     """Measures the colours of a face.
 
     Args:
@@ -32,12 +32,12 @@ def face_tone(image: np.ndarray, face: np.ndarray) -> np.ndarray:
     return np.stack([inside.mean(0), np.maximum(inside.std(0), 1.0)])
 
 
-def to_standard_tone(pictures, tones):
+def normalize_color(pictures, tones):
     """Brings pictures to mean 0 and spread `SPREAD`.
 
     Args:
         pictures: (B, S, S, 3), 0 to 255; NumPy array or tensor.
-        tones: (B, 2, 3) as `face_tone` gives.
+        tones: (B, 2, 3) as `color_statistics` gives.
 
     Returns:
         (B, S, S, 3) floats, inside the face mostly in [-1, 1].
@@ -46,7 +46,7 @@ def to_standard_tone(pictures, tones):
     return (pictures - mean) * (SPREAD / deviation)
 
 
-def from_standard_tone(pictures, tones):
-    """The inverse of `to_standard_tone`: (B, S, S, 3), 0 to 255, not clipped."""
+def denormalize_color(pictures, tones):
+    """The inverse of `normalize_color`: (B, S, S, 3), 0 to 255, not clipped."""
     mean, deviation = tones[:, 0, None, None], tones[:, 1, None, None]
     return pictures * (deviation / SPREAD) + mean

@@ -12,9 +12,9 @@ import typing
 import numpy as np
 
 from faceswap_lib.faces.alignment import CROP_SIZE, VIEW_COVERAGE, crop_from_frame, view_matrix, warp_frame
-from faceswap_lib.faces.boxes import box_overlap, pair_faces
+from faceswap_lib.faces.boxes import box_iou, match_by_iou
 from faceswap_lib.faces.detector import FaceDetector, FaceRefiner
-from faceswap_lib.faces.shot_detection import mark_cuts
+from faceswap_lib.faces.shot_detection import detect_shot_changes
 from faceswap_lib.faces.types import Face
 
 BATCH = 32
@@ -34,7 +34,7 @@ STEADY_SHIFT = 0.15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Sighting:
+class FrameDetections:
     """What one frame shows.
 
     Attributes:
@@ -48,9 +48,9 @@ class Sighting:
     is_cut: bool = False
 
 
-def scan_frames(
+def detect_keyframes(
     frames: typing.Iterable[np.ndarray], detector: FaceDetector, detect_every: int = 1
-) -> typing.Iterator[Sighting]:
+) -> typing.Iterator[FrameDetections]:
     """Sees the faces of every frame.
 
     Args:
@@ -64,7 +64,7 @@ def scan_frames(
     Taught in notebooks/01_video_face_detection_alignment.
     """
     every = detect_every if isinstance(detector, FaceRefiner) else 1
-    marked = mark_cuts(frames)
+    marked = detect_shot_changes(frames)
     overlap: list[tuple[np.ndarray, bool]] = []  # the last frame of a stretch is the first of the next
     known: list[tuple[Face, ...]] = []
     size = step = 1
@@ -72,8 +72,8 @@ def scan_frames(
         stretch = _Stretch([*overlap, *new], known, detector)
         stretch.see(step)
         for (frame, is_cut), faces in zip(new, stretch.faces[len(overlap) :], strict=True):
-            looks = tuple(look_of(frame, face) for face in faces)
-            yield Sighting(faces=faces, looks=looks, is_cut=is_cut)
+            looks = tuple(appearance_descriptor(frame, face) for face in faces)
+            yield FrameDetections(faces=faces, looks=looks, is_cut=is_cut)
         overlap, known = new[-1:], stretch.faces[-1:]
         batch = max(1, min(BATCH, MEMORY // new[-1][0].nbytes))
         step = min(every, batch)
@@ -81,7 +81,7 @@ def scan_frames(
         del new, stretch, frame  # or they would be held while the next ones are read
 
 
-def look_of(frame: np.ndarray, face: Face) -> np.ndarray:
+def appearance_descriptor(frame: np.ndarray, face: Face) -> np.ndarray:
     """Describes a face by a small aligned picture of it.
 
     Args:
@@ -95,7 +95,7 @@ def look_of(frame: np.ndarray, face: Face) -> np.ndarray:
     return warp_frame(frame, matrix, LOOK_SIZE).reshape(-1, 3).astype(np.float32) / 255
 
 
-def look_difference(a: np.ndarray, b: np.ndarray) -> float:
+def appearance_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Compares two looks by the better part of their pixels, since the rest may be covered by somebody else; 0 to 1."""
     return float(np.percentile(np.sqrt(((a - b) ** 2).mean(axis=1)), VISIBLE_SHARE))
 
@@ -137,7 +137,7 @@ class _Stretch:
         failed, guesses = [], {}
         for start, stop in gaps:
             before, after = self.faces[start], self.faces[stop]
-            pairs = pair_faces(before, after)
+            pairs = match_by_iou(before, after)
             if not len(pairs) == len(before) == len(after):
                 failed.append((start, stop))
                 continue
@@ -170,4 +170,4 @@ def _is_as_thought(guesses: typing.Sequence[Face], found: typing.Sequence[Face |
     for guess, face in zip(guesses, found, strict=True):
         if face is None or np.abs(face.box_xyxy - guess.box_xyxy).max() > STEADY_SHIFT * guess.size:
             return False
-    return all(box_overlap(a.box_xyxy, b.box_xyxy) < 0.5 for a, b in itertools.combinations(found, 2))
+    return all(box_iou(a.box_xyxy, b.box_xyxy) < 0.5 for a, b in itertools.combinations(found, 2))

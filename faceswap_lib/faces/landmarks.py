@@ -60,7 +60,7 @@ class FivePointFinder:
     name = "five"
 
     @staticmethod
-    def missing() -> str | None:
+    def unavailable_reason() -> str | None:
         """What it lacks on this machine: nothing."""
         return None
 
@@ -111,4 +111,4 @@ def _tell_choice(name: str) -> None:
 
 def available_landmarks() -> dict[str, str | None]:
     """Says for each backend, the best first, what it lacks on this machine; None where it works. Fetches nothing."""
-    return {name: finder.missing() for name, finder in FINDERS.items()}
+    return {name: finder.unavailable_reason() for name, finder in FINDERS.items()}

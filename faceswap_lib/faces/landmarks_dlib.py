@@ -54,7 +54,7 @@ class DlibFinder:
     name = "dlib"
 
     def __init__(self):
-        if lack := self.missing():
+        if lack := self.unavailable_reason():
             raise InputError(lack)
         import dlib
 
@@ -62,7 +62,7 @@ class DlibFinder:
         self._predict = dlib.shape_predictor(str(find_model_file(NETWORK_FILE)))
 
     @staticmethod
-    def missing() -> str | None:
+    def unavailable_reason() -> str | None:
         """What it lacks on this machine, and what to do about it; None where it works."""
         advice = "pip install 'faceswap_lib[dlib]'"
         try:

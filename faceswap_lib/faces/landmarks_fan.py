@@ -69,7 +69,7 @@ class FanFinder:
         self._network = _open_network(api, path, self._device)
 
     @staticmethod
-    def missing() -> str | None:
+    def unavailable_reason() -> str | None:
         """What it lacks on this machine, and what to do about it; None where it works. Fetches nothing."""
         try:
             api = _import_api()

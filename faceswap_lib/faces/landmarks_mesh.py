@@ -27,12 +27,12 @@ class MeshFinder:
     name = "mesh"
 
     def __init__(self):
-        if lack := self.missing():
+        if lack := self.unavailable_reason():
             raise InputError(lack)
         self._networks = MeshNetworks()
 
     @staticmethod
-    def missing() -> str | None:
+    def unavailable_reason() -> str | None:
         """What it lacks on this machine, and what to do about it; None where it works."""
         return find_lack()
 

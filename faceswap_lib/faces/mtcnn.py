@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.faces.alignment import invert_affine, warp_frame
-from faceswap_lib.faces.boxes import drop_doubles, quarter_turns, upright_angle
+from faceswap_lib.faces.boxes import nms_faces, quarter_turns, upright_angle
 from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.mtcnn_boxes import (
     build_pyramid,
@@ -47,7 +47,7 @@ PICTURE_OVERLAP = 0.5
 STAGE_OVERLAP = 0.7
 """Largest overlap of two boxes that a stage keeps."""
 
-LOOKS = ((1.04, False), (0.96, True))
+TTA_VIEWS = ((1.04, False), (0.96, True))
 """How the last network reads every face: size of the square against the box, and whether mirrored. The average of
 two differing looks scatters less than one: 20 % less against dlib's points on real clips."""
 
@@ -109,7 +109,7 @@ class MTCNN:
         if self._config.rotated:
             # Read again, now upright: a real face becomes surer, and what was taken for one does not.
             read = self._read(frames, read)
-        return [drop_doubles(faces) for faces in read]
+        return [nms_faces(faces) for faces in read]
 
     def _read(
         self, frames: typing.Sequence[np.ndarray], found: typing.Sequence[typing.Sequence[Face]]
@@ -124,13 +124,13 @@ class MTCNN:
         pairs = [(frame, guess) for frame, faces in zip(frames, guesses, strict=True) for guess in faces]
         if not pairs:
             return [() for _ in frames]
-        looks = [_Look(frame, guess, *look) for look in LOOKS for frame, guess in pairs]
+        looks = [_Look(frame, guess, *look) for look in TTA_VIEWS for frame, guess in pairs]
         answers = self._onet(preprocess(np.stack([look.patch for look in looks]).astype(np.float32)))
         reads = [look.to_frame(*answer) for look, answer in zip(looks, zip(*answers, strict=True), strict=True)]
         faces = iter([self._accept(reads[index :: len(pairs)]) for index in range(len(pairs))])
         return [tuple(next(faces) for _ in row) for row in guesses]
 
-    def look_into(self, frame: np.ndarray) -> DetectionStages:
+    def detect_with_trace(self, frame: np.ndarray) -> DetectionStages:
         """Finds the faces of one frame and gives what every network said on the way; for teaching and for mending.
 
         Args:

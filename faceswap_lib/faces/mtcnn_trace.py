@@ -1,4 +1,4 @@
-"""What MTCNN's three networks say about a frame, one after the other; `MTCNN.look_into` gives it."""
+"""What MTCNN's three networks say about a frame, one after the other; `MTCNN.detect_with_trace` gives it."""
 
 import dataclasses
 

@@ -42,7 +42,7 @@ class DlibEmbedder:
     same_person = 0.6
 
     def __init__(self):
-        if lack := self.missing():
+        if lack := self.unavailable_reason():
             raise InputError(lack)
         import dlib
 
@@ -50,9 +50,9 @@ class DlibEmbedder:
         self._network = dlib.face_recognition_model_v1(str(find_model_file(NETWORK_FILE)))
 
     @staticmethod
-    def missing() -> str | None:
+    def unavailable_reason() -> str | None:
         """What it lacks on this machine, and what to do about it; None where it works."""
-        if lack := DlibFinder.missing():
+        if lack := DlibFinder.unavailable_reason():
             return lack
         if find_model_file(NETWORK_FILE) is None:
             return f"{NETWORK_FILE} of the package face_recognition_models is missing; pip install 'faceswap_lib[dlib]'"

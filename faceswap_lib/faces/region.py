@@ -108,7 +108,7 @@ def settle_region(choice: RegionChoice) -> FaceRegion:
     """Says what "auto" stands for here: the outline where MediaPipe's networks run, else the ellipse."""
     if choice != "auto":
         return choice
-    return "outline" if MeshFinder.missing() is None else "ellipse"
+    return "outline" if MeshFinder.unavailable_reason() is None else "ellipse"
 
 
 @functools.cache

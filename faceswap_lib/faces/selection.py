@@ -10,7 +10,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.faces.alignment import align_face
 from faceswap_lib.faces.detector import FaceDetector
 from faceswap_lib.faces.recognition import FaceEmbedder, open_embedder
-from faceswap_lib.faces.types import ClipTracks, Face, FaceTrack
+from faceswap_lib.faces.types import Face, FaceTrack, VideoTracks
 from faceswap_lib.media import read_frames, read_image
 
 RULES = ("largest", "center", "all")
@@ -23,7 +23,7 @@ SAMPLES = 5
 """Faces of a track that are compared with a reference picture."""
 
 
-def count_people(tracks: ClipTracks) -> tuple[int, int]:
+def count_people(tracks: VideoTracks) -> tuple[int, int]:
     """Counts the people of a clip: at least as many as are in one frame, at most as many as there are tracks.
 
     Tracks of fewer than `SHORTEST` frames may be mistakes of the detector and do not count. Faces are followed, not
@@ -33,12 +33,12 @@ def count_people(tracks: ClipTracks) -> tuple[int, int]:
     return most_at_once(dataclasses.replace(tracks, tracks=kept)), len(kept)
 
 
-def most_at_once(tracks: ClipTracks) -> int:
+def most_at_once(tracks: VideoTracks) -> int:
     """Counts the faces of the frame that has most."""
     return max((len(faces) for faces in tracks.faces), default=0)
 
 
-def choose_by_rule(tracks: ClipTracks, rule: str, width: int, height: int) -> ClipTracks:
+def choose_by_rule(tracks: VideoTracks, rule: str, width: int, height: int) -> VideoTracks:
     """Keeps the tracks that a rule wants.
 
     Whole tracks are kept or dropped, so that the choice does not jump from one person to another. Of tracks that show
@@ -65,14 +65,14 @@ def choose_by_rule(tracks: ClipTracks, rule: str, width: int, height: int) -> Cl
 
 
 def choose_person(
-    tracks: ClipTracks,
+    tracks: VideoTracks,
     video: pathlib.Path,
     picture: pathlib.Path,
     detector: FaceDetector,
     embedder: FaceEmbedder,
     *,
     start: int = 0,
-) -> ClipTracks:
+) -> VideoTracks:
     """Keeps the tracks of the person on a picture.
 
     Args:
@@ -102,7 +102,7 @@ def choose_person(
         )
     alike = [track for track, is_near in zip(tracks.tracks, near, strict=True) if is_near]
     merits = [-distance for distance, is_near in zip(distances, near, strict=True) if is_near]
-    return _keep_best(ClipTracks(length=tracks.length, tracks=tuple(alike), cuts=tracks.cuts), merits)
+    return _keep_best(VideoTracks(length=tracks.length, tracks=tuple(alike), cuts=tracks.cuts), merits)
 
 
 def embed_picture(picture: pathlib.Path, detector: FaceDetector, embedder: FaceEmbedder) -> np.ndarray:
@@ -120,7 +120,7 @@ def embed_picture(picture: pathlib.Path, detector: FaceDetector, embedder: FaceE
     return wanted
 
 
-class StillChooser:
+class ImageFaceSelector:
     """Chooses the wanted faces of pictures that have nothing to do with each other.
 
     Args:
@@ -162,7 +162,7 @@ def check_who(who: str) -> None:
 
 
 def embed_samples(
-    tracks: ClipTracks, video: pathlib.Path, embedder: FaceEmbedder, samples: int, *, start: int = 0
+    tracks: VideoTracks, video: pathlib.Path, embedder: FaceEmbedder, samples: int, *, start: int = 0
 ) -> list[np.ndarray]:
     """Embeds a few faces of every track, spread evenly over it.
 
@@ -193,7 +193,7 @@ def _median_distance(embeddings: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.median(np.linalg.norm(embeddings - wanted, axis=1)))
 
 
-def _keep_best(tracks: ClipTracks, merits: typing.Sequence[float]) -> ClipTracks:
+def _keep_best(tracks: VideoTracks, merits: typing.Sequence[float]) -> VideoTracks:
     """Keeps tracks from the best one down, passing over those that share a frame with one already kept."""
     taken = np.zeros(tracks.length, bool)
     kept: list[FaceTrack] = []
@@ -203,7 +203,7 @@ def _keep_best(tracks: ClipTracks, merits: typing.Sequence[float]) -> ClipTracks
         if not taken[frames].any():
             taken[frames] = True
             kept.append(track)
-    return ClipTracks(length=tracks.length, tracks=tuple(sorted(kept, key=lambda t: t.start)), cuts=tracks.cuts)
+    return VideoTracks(length=tracks.length, tracks=tuple(sorted(kept, key=lambda t: t.start)), cuts=tracks.cuts)
 
 
 def _distance_to(track: FaceTrack, x: float, y: float) -> float:

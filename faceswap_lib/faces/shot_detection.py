@@ -19,7 +19,7 @@ BLANK = 3.0
 """Standard deviation, of 255, below which a picture is blank and says nothing about the shot."""
 
 
-def mark_cuts(frames: typing.Iterable[np.ndarray]) -> typing.Iterator[tuple[np.ndarray, bool]]:
+def detect_shot_changes(frames: typing.Iterable[np.ndarray]) -> typing.Iterator[tuple[np.ndarray, bool]]:
     """Says of every frame whether it begins a new shot.
 
     Correlation does not see brightness, so a flash ends no shot; nor does a run of black, since the frames on both

@@ -4,11 +4,11 @@ import dataclasses
 import pathlib
 
 from faceswap_lib.faces.detector import DetectConfig, FaceDetector
-from faceswap_lib.faces.keyframe_detection import scan_frames
+from faceswap_lib.faces.keyframe_detection import detect_keyframes
 from faceswap_lib.faces.recognition import open_embedder
 from faceswap_lib.faces.selection import RULES, check_who, choose_by_rule, choose_person, count_people
-from faceswap_lib.faces.tracking import TrackConfig, follow_faces
-from faceswap_lib.faces.types import ClipTracks
+from faceswap_lib.faces.tracking import TrackConfig, track_faces
+from faceswap_lib.faces.types import VideoTracks
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.prefetch import ahead
 from faceswap_lib.progress import show_progress
@@ -26,7 +26,7 @@ def track_video(
     start: int = 0,
     stop: int | None = None,
     progress: bool = False,
-) -> ClipTracks:
+) -> VideoTracks:
     """Reads a video once and follows the wanted faces.
 
     Args:
@@ -55,7 +55,7 @@ def track_video(
     # Frames are decoded while those before are searched; the next ones to be looked at together may wait.
     decoded = ahead(read_frames(video, start=start, stop=stop), DECODED_AHEAD)
     frames = show_progress(decoded, "find faces", total, disable=not progress)
-    tracks = follow_faces(scan_frames(frames, detector, detect_config.detect_every), track_config)
+    tracks = track_faces(detect_keyframes(frames, detector, detect_config.detect_every), track_config)
     if is_picture:
         wanted = choose_person(tracks, video, pathlib.Path(who), detector, embedder, start=start)
     else:

@@ -15,9 +15,9 @@ import numpy as np
 
 from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.faces.boxes import assign
-from faceswap_lib.faces.keyframe_detection import Sighting, look_difference
+from faceswap_lib.faces.keyframe_detection import FrameDetections, appearance_distance
 from faceswap_lib.faces.smoothing import CoordinateFilter, SmoothConfig, smooth_faces, to_coordinates
-from faceswap_lib.faces.types import ClipTracks, Face, FaceTrack
+from faceswap_lib.faces.types import Face, FaceTrack, VideoTracks
 
 REACH = 0.6
 """How far a face may be from its prediction, in face widths; the reach of a lost face grows."""
@@ -25,7 +25,7 @@ REACH = 0.6
 REACH_PER_LOST_FRAME = 0.1
 LARGEST_REACH = 2.0
 
-GROWTH = 1.6
+MAX_SCALE_RATIO = 1.6
 """How many times larger or smaller a face may have become."""
 
 LOOK_WEIGHT = 8.0
@@ -56,7 +56,7 @@ class TrackConfig(SmoothConfig):
         check_range("remember", self.remember, self.bridge, 10_000)
 
 
-def follow_faces(sightings: typing.Iterable[Sighting], config: TrackConfig | None = None) -> ClipTracks:
+def track_faces(sightings: typing.Iterable[FrameDetections], config: TrackConfig | None = None) -> VideoTracks:
     """Follows every face of a clip.
 
     Args:
@@ -90,7 +90,7 @@ def follow_faces(sightings: typing.Iterable[Sighting], config: TrackConfig | Non
         pieces += begun
         open_pieces = [piece for piece in open_pieces if piece.lost <= config.bridge] + begun
     tracks += _join(pieces, config)
-    return ClipTracks(length=length, tracks=tuple(tracks), cuts=tuple(cuts))
+    return VideoTracks(length=length, tracks=tuple(tracks), cuts=tuple(cuts))
 
 
 class _Piece:
@@ -133,7 +133,7 @@ class _Piece:
 
     def distance(self, face: Face, frames: int) -> float:
         """How far a face is from this one, lost for some frames, in face widths; infinite if it is out of reach."""
-        if not 1 / GROWTH < face.size / self.last.size < GROWTH:
+        if not 1 / MAX_SCALE_RATIO < face.size / self.last.size < MAX_SCALE_RATIO:
             return np.inf
         ahead = 1 + frames - self.lost  # the filter has gone on by `lost` frames already
         boxes = [self._filter.predicted(ahead)[:4] * self._unit] + ([self.last.box_xyxy] if frames else [])
@@ -141,11 +141,11 @@ class _Piece:
         return distance if distance < min(LARGEST_REACH, REACH + REACH_PER_LOST_FRAME * frames) else np.inf
 
 
-def _pair(pieces: list[_Piece], sighting: Sighting) -> list[tuple[int, int]]:
+def _pair(pieces: list[_Piece], sighting: FrameDetections) -> list[tuple[int, int]]:
     """Pairs open pieces with the faces of the next frame."""
 
     def cost(piece: _Piece, face: Face, look: np.ndarray) -> float:
-        difference = look_difference(piece.last_looks[-1], look)
+        difference = appearance_distance(piece.last_looks[-1], look)
         return piece.distance(face, piece.lost) + LOOK_WEIGHT * difference if difference < LOOK_LIMIT else np.inf
 
     faces = list(zip(sighting.faces, sighting.looks, strict=True))
@@ -160,7 +160,7 @@ def _join(pieces: list[_Piece], config: TrackConfig) -> list[FaceTrack]:
         gap = later.start - earlier.stop
         if not 0 <= gap <= config.remember or not np.isfinite(earlier.distance(later.first, gap)):
             return np.inf
-        difference = min(look_difference(a, b) for a in earlier.last_looks for b in later.first_looks)
+        difference = min(appearance_distance(a, b) for a in earlier.last_looks for b in later.first_looks)
         return difference if difference < SAME_LOOK else np.inf
 
     costs = np.array([[cost(earlier, later) for later in pieces] for earlier in pieces])

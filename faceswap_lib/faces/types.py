@@ -76,7 +76,7 @@ class FaceTrack:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class ClipTracks:
+class VideoTracks:
     """The faces followed through a clip.
 
     Attributes:

@@ -44,7 +44,7 @@ def describe_looks(facesets: typing.Sequence[Faceset], parts: Part, *, progress:
     Returns:
         Per faceset (N, D) float64.
     """
-    points = [[record.best_points_in_crop() for record in faceset.records] for faceset in facesets]
+    points = [[record.landmarks_in_crop() for record in faceset.records] for faceset in facesets]
     # The first number of pose and of expression means the same for everybody.
     blocks = [[_without_person(np.array([describe_pose(face) for face in faces]), 1) for faces in points]]
     if all(len(face) == 68 for faces in points for face in faces):
@@ -111,7 +111,7 @@ def small_picture(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndar
 def _small_pictures(faceset: Faceset, parts: Part, progress: bool) -> np.ndarray:
     def read(record: CropRecord) -> np.ndarray:
         image = read_image(faceset.folder / record.crop)
-        return small_picture(image, scale_points(record.best_points_in_crop(), len(image) / CROP_SIZE), parts)
+        return small_picture(image, scale_points(record.landmarks_in_crop(), len(image) / CROP_SIZE), parts)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         read_all = pool.map(read, faceset.records)

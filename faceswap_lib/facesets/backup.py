@@ -26,7 +26,7 @@ from faceswap_lib.facesets.file_names import check_inside
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
 from faceswap_lib.facesets.scratch import scratch_folder
 from faceswap_lib.facesets.source import read_source
-from faceswap_lib.facesets.sync_report import KeepReport, attempt, open_folder, while_held
+from faceswap_lib.facesets.sync_report import SyncReport, attempt, open_folder, while_held
 from faceswap_lib.facesets.workspace import Workspace
 
 BUNDLES = {
@@ -37,7 +37,7 @@ BUNDLES = {
 """The archives, and the folders each holds, the one that makes it a faceset last."""
 
 
-def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
+def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> SyncReport:
     """Writes what a folder lacks of a workspace's facesets: one .zip each, and the consents.
 
     Args:
@@ -57,8 +57,8 @@ def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> KeepRepor
     if report.failed or not workspace.root.is_dir():
         return report
 
-    def carry() -> KeepReport:
-        report = KeepReport()
+    def carry() -> SyncReport:
+        report = SyncReport()
         for name in BUNDLES:
             report += attempt(name, lambda name=name: _keep_bundle(workspace, folder, name))
         return report + attempt(CONSENT, lambda: _add_consents(workspace, Workspace(folder)))
@@ -66,7 +66,7 @@ def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> KeepRepor
     return while_held(carry, workspace.root, folder)
 
 
-def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
+def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> SyncReport:
     """Unpacks the facesets that a workspace lacks, each whole or not at all, and takes over the consents.
 
     Args:
@@ -81,8 +81,8 @@ def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> KeepRepo
     if report.failed:
         return report
 
-    def carry() -> KeepReport:
-        report = KeepReport()
+    def carry() -> SyncReport:
+        report = SyncReport()
         for name in BUNDLES:
             report += attempt(name, lambda name=name: _fetch_bundle(folder, workspace, name))
         return report + attempt(CONSENT, lambda: _add_consents(Workspace(folder), workspace))
@@ -90,24 +90,24 @@ def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> KeepRepo
     return while_held(carry, workspace.root)
 
 
-def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> KeepReport:
+def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> SyncReport:
     if name in ("face_src", "face_dst") and not (workspace.root / name / MANIFEST).is_file():
         begun = _list_files(workspace, name)
-        return KeepReport(left=(f"{name} (its extraction is not finished)",) if begun else ())
+        return SyncReport(left=(f"{name} (its extraction is not finished)",) if begun else ())
     here = read_contents(workspace.root, BUNDLES[name])
     if not here:
-        return KeepReport()
+        return SyncReport()
     target = folder / f"{name}.zip"
     if read_directory(target) == here:
         note_kept(workspace.root, name, digest_of(here))
-        return KeepReport(unchanged=(name,))
+        return SyncReport(unchanged=(name,))
     own = find_earlier(target, digest_of(here))
     if own is not None and read_directory(own) == here:  # written before, then renamed for another workspace
         left = _set_aside(workspace, name, target)
         own.rename(target)
         flush_folder(folder)
         note_kept(workspace.root, name, digest_of(here))
-        return KeepReport(carried=(name,), left=left)
+        return SyncReport(carried=(name,), left=left)
     with scratch_folder(workspace.root, "keep") as scratch:
         archive = pack(workspace.root, here, scratch / target.name)
         check_room(folder, archive.stat().st_size, target.name)
@@ -116,7 +116,7 @@ def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> KeepR
             left = _set_aside(workspace, name, target)  # by now; another machine may have written it meanwhile
             # Noted before it lies there: after a kill between the two it is still known as ours.
             note_kept(workspace.root, name, digest_of(here))
-    return KeepReport(carried=(name,), left=left)
+    return SyncReport(carried=(name,), left=left)
 
 
 def _set_aside(workspace: Workspace, name: str, target: pathlib.Path) -> tuple[str, ...]:
@@ -130,16 +130,16 @@ def _set_aside(workspace: Workspace, name: str, target: pathlib.Path) -> tuple[s
     return (f"{earlier.name} (another faceset, or a damaged one, that lay there)",)
 
 
-def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> KeepReport:
+def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> SyncReport:
     archive = folder / f"{name}.zip"
     if not archive.exists():
-        return KeepReport()
+        return SyncReport()
     if present := _list_files(workspace, name):
         there = read_directory(archive)
         if there is not None and read_contents(workspace.root, BUNDLES[name]) == there:
             note_kept(workspace.root, name, digest_of(there))
-            return KeepReport(unchanged=(name,))
-        return KeepReport(left=(f"{name} (the workspace has its own, of {len(present)} files)",))
+            return SyncReport(unchanged=(name,))
+        return SyncReport(left=(f"{name} (the workspace has its own, of {len(present)} files)",))
     workspace.root.mkdir(parents=True, exist_ok=True)
     left = []
     with scratch_folder(workspace.root, "fetch") as scratch:
@@ -162,7 +162,7 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Keep
                 place.parent.mkdir(parents=True, exist_ok=True)
                 (unpacked / part).replace(place)
                 flush_folder(place.parent)
-    return KeepReport(carried=(name,), left=tuple(left))
+    return SyncReport(carried=(name,), left=tuple(left))
 
 
 def _make_way(place: pathlib.Path, coming: pathlib.Path) -> pathlib.Path | None:
@@ -201,13 +201,13 @@ def _list_files(workspace: Workspace, name: str) -> list[pathlib.Path]:
     return [path for path in (workspace.root / BUNDLES[name][-1]).rglob("*") if path.is_file()]
 
 
-def _add_consents(source: Workspace, target: Workspace) -> KeepReport:
+def _add_consents(source: Workspace, target: Workspace) -> SyncReport:
     """Adds the consents that one folder has and the other lacks; what was written by hand stays as it is."""
     known = read_consent(target)
     added = [consent for consent in read_consent(source) if consent not in known]
     path = target.root / CONSENT
     if not added:
-        return KeepReport(unchanged=(CONSENT,) if known else ())
+        return SyncReport(unchanged=(CONSENT,) if known else ())
     if known:
         documents = [dataclasses.asdict(consent) | {"videos": _to_list(consent)} for consent in added]
         dumped = (yaml.safe_dump(each, sort_keys=False, allow_unicode=True, width=100) for each in documents)
@@ -217,7 +217,7 @@ def _add_consents(source: Workspace, target: Workspace) -> KeepReport:
     target.root.mkdir(exist_ok=True)
     with replacing(path, mode=(source.root / CONSENT).stat().st_mode) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-    return KeepReport(carried=(CONSENT,))
+    return SyncReport(carried=(CONSENT,))
 
 
 def _to_list(consent) -> list[dict[str, str]]:

@@ -90,7 +90,7 @@ class CropCutter:
         write_image(folder("raw_faces") / record.crop, raw)
         write_image(folder("aligned_faces") / record.crop, aligned)
         # From the record's rounded points, as the faceset's own masks are: from others it would differ by some levels.
-        write_image(folder("binary_masks_eyes") / record.mask, eye_mask(record.best_points_in_crop(), CROP_SIZE))
+        write_image(folder("binary_masks_eyes") / record.mask, eye_mask(record.landmarks_in_crop(), CROP_SIZE))
 
 
 def natural_crop_size(faces: Sequence[Face]) -> int:

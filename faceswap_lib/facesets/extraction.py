@@ -13,7 +13,7 @@ import numpy as np
 from faceswap_lib.atomic_io import file_digest, read_json, write_json, write_text
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import ClipTracks, DetectConfig, FaceDetector, TrackConfig
+from faceswap_lib.faces import DetectConfig, FaceDetector, TrackConfig, VideoTracks
 from faceswap_lib.faces.landmarks import open_landmark_finder
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.crop_writer import CropCutter, natural_crop_size
@@ -63,7 +63,7 @@ class ExtractReport:
         dropped: How many faces were left out, by reason.
     """
 
-    tracks: ClipTracks
+    tracks: VideoTracks
     crops: int
     written: int
     dropped: dict[str, int]
@@ -213,7 +213,7 @@ def _has_same_crops(folder: pathlib.Path, source: dict) -> bool:
     return before | {"video": source["video"], "extract": before.get("extract", {}) | saved} == source
 
 
-def _select(tracks: ClipTracks, config: ExtractConfig) -> tuple[list[Place], list[DroppedFace]]:
+def _select(tracks: VideoTracks, config: ExtractConfig) -> tuple[list[Place], list[DroppedFace]]:
     """Chooses the faces to cut out, and drops those that are too small."""
     places, tiny = [], []
     for index in range(0, tracks.length, config.every):
@@ -227,7 +227,7 @@ def _select(tracks: ClipTracks, config: ExtractConfig) -> tuple[list[Place], lis
     return places, tiny
 
 
-def _check_enough(count: int, video: pathlib.Path, tracks: ClipTracks, config: ExtractConfig) -> None:
+def _check_enough(count: int, video: pathlib.Path, tracks: VideoTracks, config: ExtractConfig) -> None:
     if count < config.min_crops:
         raise InputError(
             f"{video}: a face in {tracks.found} of {tracks.length} frames, {count} good enough to keep, at least "
@@ -238,7 +238,7 @@ def _check_enough(count: int, video: pathlib.Path, tracks: ClipTracks, config: E
 
 def _cut_faces(
     video: pathlib.Path,
-    tracks: ClipTracks,
+    tracks: VideoTracks,
     config: ExtractConfig,
     cutter: CropCutter,
     log: ExtractionLog,
@@ -272,7 +272,7 @@ def _finish(
     side: Side,
     log: ExtractionLog,
     video: pathlib.Path,
-    tracks: ClipTracks,
+    tracks: VideoTracks,
     config: ExtractConfig,
 ) -> None:
     """Makes a folder of crops a faceset, the manifest last; removes it and what was saved if the crops are too few."""

@@ -30,6 +30,6 @@ def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False)
     for record in show_progress(read_manifest(workspace.faces(side)), "draw eye masks", disable=not progress):
         path = folder / record.mask
         if not path.exists():
-            write_image(path, eye_mask(record.best_points_in_crop(), CROP_SIZE))
+            write_image(path, eye_mask(record.landmarks_in_crop(), CROP_SIZE))
             written += 1
     return written

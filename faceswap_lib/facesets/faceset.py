@@ -152,7 +152,7 @@ class Faceset:
             mask = _check_square(read_mask(self.masks / record.mask), self.masks / record.mask)
             points, best_points = (
                 scale_points(points, size / CROP_SIZE)
-                for points in (record.points_in_crop(), record.best_points_in_crop())
+                for points in (record.points_in_crop(), record.landmarks_in_crop())
             )
             arrays.images[index] = _shrink(image, size)
             arrays.eyes[index] = _shrink(mask, size)

@@ -85,7 +85,7 @@ class CropRecord:
             raise ValueError(f"crop_from_frame: expected a matrix with an inverse, got {self.crop_from_frame}")
         name, points = ("landmarks_68", self.landmarks_68) if self.landmarks_68 else ("landmarks", self.landmarks)
         _check_face(name, np.array(points, np.float64))
-        if (farthest := np.abs(self.best_points_in_crop()).max()) > MOST_IN_CROP:
+        if (farthest := np.abs(self.landmarks_in_crop()).max()) > MOST_IN_CROP:
             raise ValueError(f"{name}: expected points within {MOST_IN_CROP:g} pixels of the crop, got {farthest:g}")
 
     def to_line(self) -> str:
@@ -106,7 +106,7 @@ class CropRecord:
         matrix = resize_matrix(np.array(self.crop_from_frame), len(image) / CROP_SIZE)
         return FaceCrop(image=image, landmarks=map_points(matrix, np.array(self.landmarks)), crop_from_frame=matrix)
 
-    def best_points_in_crop(self) -> np.ndarray:
+    def landmarks_in_crop(self) -> np.ndarray:
         """All landmarks there are, (68, 2) or (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks_68 or self.landmarks))
 

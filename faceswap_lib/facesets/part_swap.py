@@ -251,7 +251,7 @@ def _swap_one(
     source: Faceset, record: CropRecord, other: Faceset, match: CropRecord, parts: Part, path: pathlib.Path
 ) -> CropRecord:
     """Writes one crop with the other's parts and gives its record."""
-    points, match_points = record.best_points_in_crop(), match.best_points_in_crop()
+    points, match_points = record.landmarks_in_crop(), match.landmarks_in_crop()
     if len(points) != len(match_points):
         points, match_points = five_points(points), five_points(match_points)
     images = read_image(source.folder / record.crop), read_image(other.folder / match.crop)

@@ -110,7 +110,7 @@ class FacesetPoses:
         """Measures a faceset; of more than `MEASURED` crops, this many spread evenly over it."""
         records = faceset.sample(MEASURED).records
         poses_5 = measure_poses(np.stack([record.points_in_crop() for record in records]))
-        points = [record.best_points_in_crop() for record in records]
+        points = [record.landmarks_in_crop() for record in records]
         has_68 = all(len(face) == 68 for face in points)
         return cls(
             name=name_person(faceset),

@@ -100,7 +100,7 @@ def check_drawn(workspace: Workspace, side: Side) -> None:
     drawn = []
     for record in records:
         path = workspace.eye_masks(side) / record.mask
-        if path.is_file() and not _is_same_mask(path, eye_mask(record.best_points_in_crop(), CROP_SIZE)):
+        if path.is_file() and not _is_same_mask(path, eye_mask(record.landmarks_in_crop(), CROP_SIZE)):
             drawn.append(path)
     if drawn:
         raise WorkspaceError(

@@ -21,7 +21,7 @@ TROUBLES = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, Wor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class KeepReport:
+class SyncReport:
     """What was carried between a workspace and a folder.
 
     Attributes:
@@ -36,9 +36,9 @@ class KeepReport:
     left: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
-    def __add__(self, other: "KeepReport") -> "KeepReport":
+    def __add__(self, other: "SyncReport") -> "SyncReport":
         names = [field.name for field in dataclasses.fields(self)]
-        return KeepReport(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return SyncReport(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
     def to_text(self) -> str:
         """The report in a few lines."""
@@ -50,7 +50,7 @@ class KeepReport:
         return "\n".join(lines) or "nothing there yet"
 
 
-def while_held(carry: typing.Callable[[], KeepReport], *places: pathlib.Path) -> KeepReport:
+def while_held(carry: typing.Callable[[], SyncReport], *places: pathlib.Path) -> SyncReport:
     """Carries something while this process holds some folders, so that no two carry there at once.
 
     What killed processes have left there is removed first.
@@ -72,18 +72,18 @@ def while_held(carry: typing.Callable[[], KeepReport], *places: pathlib.Path) ->
     try:
         report += while_held(carry, *places[1:])
     finally:
-        report += attempt(str(place), lambda: discard(lock) or KeepReport())
+        report += attempt(str(place), lambda: discard(lock) or SyncReport())
     return report
 
 
-def _hold(lock: pathlib.Path) -> KeepReport:
+def _hold(lock: pathlib.Path) -> SyncReport:
     lock.parent.mkdir(parents=True, exist_ok=True)
     if not claim_new(lock):
         raise WorkspaceError(f"another process is keeping or fetching here; try again when it has ended ({lock})")
-    return KeepReport()
+    return SyncReport()
 
 
-def attempt(name: str, carry: typing.Callable[[], KeepReport]) -> KeepReport:
+def attempt(name: str, carry: typing.Callable[[], SyncReport]) -> SyncReport:
     """Carries one thing; what goes wrong with it is logged and becomes part of the report.
 
     Args:
@@ -94,14 +94,14 @@ def attempt(name: str, carry: typing.Callable[[], KeepReport]) -> KeepReport:
         return carry()
     except TROUBLES as error:
         logger.warning("%s: %s; what is here stays as it is", name, error)
-        return KeepReport(failed=(f"{name} ({error})",))
+        return SyncReport(failed=(f"{name} ({error})",))
 
 
-def open_folder(folder: pathlib.Path) -> KeepReport:
+def open_folder(folder: pathlib.Path) -> SyncReport:
     """Makes the folder if need be, but none above it: those of a drive that is not mounted must not come to be.
 
     Raises:
         OSError: If the folder it lies in is not there.
     """
     folder.mkdir(exist_ok=True)
-    return KeepReport()
+    return SyncReport()

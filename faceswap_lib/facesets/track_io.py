@@ -8,7 +8,7 @@ import numpy as np
 from faceswap_lib.arrays import ArrayFileError, read_arrays
 from faceswap_lib.atomic_io import replacing
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import ClipTracks, Face, FaceTrack
+from faceswap_lib.faces import Face, FaceTrack, VideoTracks
 from faceswap_lib.faces.alignment import five_points
 from faceswap_lib.limits import VIDEO_FRAMES
 
@@ -39,7 +39,7 @@ MOST = 1e9
 """No coordinate is larger, as in a manifest."""
 
 
-def write_tracks(folder: pathlib.Path, tracks: ClipTracks) -> None:
+def write_tracks(folder: pathlib.Path, tracks: VideoTracks) -> None:
     """Writes the tracks of a clip.
 
     One row per face: `track`, `frame`, `box_xyxy` (4), `score`, `landmarks` (5, 2) in pixels of the frame; and `length`
@@ -61,7 +61,7 @@ def write_tracks(folder: pathlib.Path, tracks: ClipTracks) -> None:
         )
 
 
-def read_tracks(folder: pathlib.Path) -> ClipTracks:
+def read_tracks(folder: pathlib.Path) -> VideoTracks:
     """Reads the tracks of a clip.
 
     Raises:
@@ -96,7 +96,7 @@ def _check_shapes(arrays: dict[str, np.ndarray]) -> None:
         raise ArrayFileError("box_xyxy: expected left < right and top < bottom, got others")
 
 
-def _build_tracks(arrays: dict[str, np.ndarray]) -> ClipTracks:
+def _build_tracks(arrays: dict[str, np.ndarray]) -> VideoTracks:
     length, track, frame = int(arrays["length"]), arrays["track"], arrays["frame"]
     if length < 0:
         raise ArrayFileError(f"length: expected a number of frames, got {length}")
@@ -121,7 +121,7 @@ def _build_tracks(arrays: dict[str, np.ndarray]) -> ClipTracks:
         start, stop = int(frame[group[0]]), int(frame[group[-1]]) + 1
         tracks.append(FaceTrack(start=start, faces=tuple(by_frame.get(index) for index in range(start, stop))))
     cuts = tuple(arrays["cuts"].tolist())
-    return ClipTracks(length=length, tracks=tuple(tracks), cuts=cuts, seen=_read_seen(arrays.get("seen", ())))
+    return VideoTracks(length=length, tracks=tuple(tracks), cuts=cuts, seen=_read_seen(arrays.get("seen", ())))
 
 
 def _read_seen(counts: typing.Sequence[int]) -> tuple[int, int] | None:

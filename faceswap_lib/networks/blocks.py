@@ -22,12 +22,12 @@ def normalise(x, config: NetworkConfig):
     return x if config.norm == "none" else _NORMS[config.norm]()(x)
 
 
-def attend(x, config: NetworkConfig, **options):
+def apply_attention(x, config: NetworkConfig, **options):
     """Adds the attention that `config.attention` names to (B, H, W, C)."""
     return x if config.attention == "none" else _ATTENTIONS[config.attention](**options)(x)
 
 
-def enlarge_nearest(x, channels: int, name: str | None = None):
+def upsample_nearest(x, channels: int, name: str | None = None):
     """Repeats every pixel of (B, H, W, C) in both directions and convolves: (B, 2 H, 2 W, channels)."""
     x = ReflectPad(1)(layers.UpSampling2D(2, interpolation="nearest")(x))
     return layers.Conv2D(channels, 3, kernel_initializer="he_normal", name=name)(x)

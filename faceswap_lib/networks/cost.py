@@ -29,7 +29,7 @@ class LayerCost:
     kind: str
     shape: tuple[int, ...]
     weights: int
-    multiplications: int
+    macs: int
 
 
 def count_layers(network: keras.Model) -> list[LayerCost]:
@@ -50,7 +50,7 @@ def count_layers(network: keras.Model) -> list[LayerCost]:
             kind=type(layer).__name__,
             shape=tuple(_first(layer.output).shape[1:]),
             weights=layer.count_params(),
-            multiplications=_multiply(layer, layer.input.shape) if isinstance(layer, COUNTED) else 0,
+            macs=_multiply(layer, layer.input.shape) if isinstance(layer, COUNTED) else 0,
         )
         for layer in network.layers
     ]

@@ -9,7 +9,7 @@ Source: shaoanlu, faceswap-GAN v2.2, 2018.
 import keras
 from keras import layers, ops
 
-from faceswap_lib.networks.blocks import attend, enlarge_nearest, normalise, to_mask, to_picture
+from faceswap_lib.networks.blocks import apply_attention, normalise, to_mask, to_picture, upsample_nearest
 from faceswap_lib.networks.config import NetworkConfig
 from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
 
@@ -77,7 +77,7 @@ def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
 
 def _upscale(x, channels: int, config: NetworkConfig):
     if config.upsampling == "nearest":
-        return normalise(enlarge_nearest(x, channels), config)
+        return normalise(upsample_nearest(x, channels), config)
     x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=IcnrInitializer(2))(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     return PixelShuffle(2)(normalise(x, config))
@@ -90,4 +90,4 @@ def _residual(x):
 
 
 def _attend(x, config: NetworkConfig):
-    return attend(x, config, use_bias=True)
+    return apply_attention(x, config, use_bias=True)

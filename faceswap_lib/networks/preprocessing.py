@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, face_tone, from_standard_tone, to_standard_tone
+from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, color_statistics, denormalize_color, normalize_color
 from faceswap_lib.networks.config import View
 
 
-def to_network(views: np.ndarray, faces: np.ndarray, view: View = "face") -> tuple[np.ndarray, np.ndarray]:
+def preprocess_views(views: np.ndarray, faces: np.ndarray, view: View = "face") -> tuple[np.ndarray, np.ndarray]:
     """Turns views into what the encoder reads.
 
     Args:
@@ -15,16 +15,16 @@ def to_network(views: np.ndarray, faces: np.ndarray, view: View = "face") -> tup
         view: "face": in a standard tone, everything but the face taken out; "picture": the whole view as it is.
 
     Returns:
-        (B, R, R, 3) float32 in [-1, 1] and the tones (B, 2, 3) that `to_pixels` needs to go back.
+        (B, R, R, 3) float32 in [-1, 1] and the tones (B, 2, 3) that `postprocess_faces` needs to go back.
     """
     if view == "picture":
         tones = np.repeat(NEUTRAL_TONE[None], len(views), axis=0)
-        return to_standard_tone(views.astype(np.float32), tones), tones
-    tones = np.stack([face_tone(view, face) for view, face in zip(views, faces, strict=True)])
-    standard = np.clip(to_standard_tone(views.astype(np.float32), tones), -1, 1)
+        return normalize_color(views.astype(np.float32), tones), tones
+    tones = np.stack([color_statistics(view, face) for view, face in zip(views, faces, strict=True)])
+    standard = np.clip(normalize_color(views.astype(np.float32), tones), -1, 1)
     return standard * (faces[..., None].astype(np.float32) / 255), tones
 
 
-def to_pixels(raw: np.ndarray, tones: np.ndarray) -> np.ndarray:
+def postprocess_faces(raw: np.ndarray, tones: np.ndarray) -> np.ndarray:
     """Turns what a decoder wrote, (B, R, R, 3) in [-1, 1], into uint8 RGB in the tone of the views it was made from."""
-    return np.clip(np.round(from_standard_tone(raw, tones)), 0, 255).astype(np.uint8)
+    return np.clip(np.round(denormalize_color(raw, tones)), 0, 255).astype(np.uint8)

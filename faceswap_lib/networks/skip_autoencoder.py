@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from faceswap_lib.networks.blocks import attend, enlarge_nearest, normalise, to_mask, to_picture
+from faceswap_lib.networks.blocks import apply_attention, normalise, to_mask, to_picture, upsample_nearest
 from faceswap_lib.networks.config import NetworkConfig
 from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
 
@@ -51,7 +51,7 @@ def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str)
         heads = layers.Conv2D(16, 3, padding="same", kernel_initializer=IcnrInitializer(2), name="heads")(x)
         heads = PixelShuffle(2)(heads)  # (B, R, R, 4)
     else:
-        heads = enlarge_nearest(x, 4, name="heads")
+        heads = upsample_nearest(x, 4, name="heads")
     mask, face = ops.split(heads, [1], axis=-1)
     outputs = [to_mask(mask), to_picture(face)]
     for features in coarse:
@@ -79,7 +79,7 @@ def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
 
 def _upscale(x, channels: int, config: NetworkConfig):
     if config.upsampling == "nearest":
-        return normalise(layers.LeakyReLU(negative_slope=0.2)(enlarge_nearest(x, channels)), config)
+        return normalise(layers.LeakyReLU(negative_slope=0.2)(upsample_nearest(x, channels)), config)
     x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=IcnrInitializer(2))(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     return normalise(PixelShuffle(2)(x), config)
@@ -93,4 +93,4 @@ def _residual(x, config: NetworkConfig):
 
 
 def _attend_at_16(x, config: NetworkConfig):
-    return attend(x, config) if x.shape[1] == 16 else x
+    return apply_attention(x, config) if x.shape[1] == 16 else x

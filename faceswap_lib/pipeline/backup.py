@@ -19,8 +19,8 @@ from faceswap_lib.facesets.archive import check_room
 from faceswap_lib.facesets.backup import fetch_facesets, keep_facesets
 from faceswap_lib.facesets.backup_note import EARLIER, digest_ends, find_earlier, is_noted, note_kept, rename_earlier
 from faceswap_lib.facesets.scratch import remove_left_scratch, scratch_folder
-from faceswap_lib.facesets.sync_report import KeepReport, attempt, open_folder, while_held
-from faceswap_lib.training.checkpoint import list_checkpoints, progress_of
+from faceswap_lib.facesets.sync_report import SyncReport, attempt, open_folder, while_held
+from faceswap_lib.training.checkpoint import checkpoint_progress, list_checkpoints
 from faceswap_lib.training.remote_sync import copy_run
 from faceswap_lib.training.run_identity import (
     check_readable,
@@ -44,7 +44,7 @@ SIDECAR = ".provenance.json"
 """What a result's name gets for the file that says where it comes from."""
 
 
-def keep_work(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
+def backup_workspace(workspace: Workspace, folder: pathlib.Path | str) -> SyncReport:
     """Brings a folder up to what a workspace has: facesets, consents, runs, videos, results.
 
     Args:
@@ -62,8 +62,8 @@ def keep_work(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
         return opened
     report = keep_facesets(workspace, folder)
 
-    def carry() -> KeepReport:
-        report = KeepReport()
+    def carry() -> SyncReport:
+        report = SyncReport()
         remove_left_scratch(folder / MODELS)
         for name in _list_runs(workspace.root / MODELS):
             report += attempt(f"{MODELS}/{name}", lambda name=name: _keep_run(name, workspace, folder))
@@ -74,11 +74,11 @@ def keep_work(workspace: Workspace, folder: pathlib.Path | str) -> KeepReport:
     return report + while_held(carry, workspace.root, folder) if workspace.root.is_dir() else report
 
 
-def fetch_work(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
+def restore_workspace(folder: pathlib.Path | str, workspace: Workspace) -> SyncReport:
     """Gives a workspace what it lacks of what a folder keeps: facesets, consents, runs that are further, videos.
 
     Args:
-        folder: What `keep_work` wrote; it may be missing if the folder it lies in is there.
+        folder: What `backup_workspace` wrote; it may be missing if the folder it lies in is there.
         workspace: Where to.
 
     Returns:
@@ -89,10 +89,10 @@ def fetch_work(folder: pathlib.Path | str, workspace: Workspace) -> KeepReport:
         return opened
     report = fetch_facesets(folder, workspace)
 
-    def carry() -> KeepReport:
+    def carry() -> SyncReport:
         runs: list[str] = []
         remove_left_scratch(workspace.root / MODELS)
-        fetched = attempt(MODELS, lambda: runs.extend(_list_runs(folder / MODELS)) or KeepReport())
+        fetched = attempt(MODELS, lambda: runs.extend(_list_runs(folder / MODELS)) or SyncReport())
         for name in runs:
             fetched += attempt(f"{MODELS}/{name}", lambda name=name: _fetch_run(name, folder, workspace))
         everything = report + fetched
@@ -116,7 +116,7 @@ def _list_runs(models: pathlib.Path) -> list[str]:
     return [name for name in names if not name.startswith(".") and not EARLIER.search(name)]
 
 
-def _keep_run(name: str, workspace: Workspace, folder: pathlib.Path) -> KeepReport:
+def _keep_run(name: str, workspace: Workspace, folder: pathlib.Path) -> SyncReport:
     """Copies a run unless its copy is further; another run's copy is set aside, and its own brought back from there."""
     run, place, left = workspace.run(name), folder / MODELS / name, ()
     own = find_copy(place.parent, run)
@@ -126,28 +126,28 @@ def _keep_run(name: str, workspace: Workspace, folder: pathlib.Path) -> KeepRepo
     if own != place:
         own.rename(place)
         flush_folder(place.parent)
-    return KeepReport(left=left) + _carry_run(name, run, place)
+    return SyncReport(left=left) + _carry_run(name, run, place)
 
 
-def _fetch_run(name: str, folder: pathlib.Path, workspace: Workspace) -> KeepReport:
+def _fetch_run(name: str, folder: pathlib.Path, workspace: Workspace) -> SyncReport:
     """Copies a run that this workspace lacks or is behind of, unless it is another one or of other people's faces."""
     title, run, copy = f"{MODELS}/{name}", workspace.run(name), folder / MODELS / name
     if has_run(run):
         copy = find_copy(copy.parent, run)
         if not is_same_run(run, copy):
-            return KeepReport(left=(f"{title} (there it is {describe_run(copy)}, here {describe_run(run)})",))
+            return SyncReport(left=(f"{title} (there it is {describe_run(copy)}, here {describe_run(run)})",))
     elif other := find_other_faces(copy, workspace.root):
-        return KeepReport(left=(f"{title} (trained on other people than those in {' and '.join(other)} here)",))
+        return SyncReport(left=(f"{title} (trained on other people than those in {' and '.join(other)} here)",))
     return _carry_run(name, copy, run)
 
 
-def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> KeepReport:
+def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> SyncReport:
     """Copies a run unless the other place is further; a run that was not there comes whole or not at all."""
     title = f"{MODELS}/{name}"
     check_readable(source, target)
-    ours, theirs = (progress_of(place / "checkpoints") for place in (source, target))
+    ours, theirs = (checkpoint_progress(place / "checkpoints") for place in (source, target))
     if theirs > ours:
-        return KeepReport(left=(f"{title} (at step {theirs[1]} there, {max(ours[1], 0)} here)",))
+        return SyncReport(left=(f"{title} (at step {theirs[1]} there, {max(ours[1], 0)} here)",))
     check_room(target, sum(path.stat().st_size for path in list_checkpoints(source / "checkpoints")), title)
     if target.exists():
         is_changed = copy_run(source, target)
@@ -159,24 +159,24 @@ def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> KeepRep
                 (scratch / name).replace(target)
                 flush_folder(target.parent)
     if theirs == ours and not is_changed:
-        return KeepReport(unchanged=(title,))
-    return KeepReport(carried=(f"{title} at step {max(ours[1], 0)}",))
+        return SyncReport(unchanged=(title,))
+    return SyncReport(carried=(f"{title} at step {max(ours[1], 0)}",))
 
 
-def _keep_files(workspace: Workspace, folder: pathlib.Path, patterns: typing.Iterable[str]) -> KeepReport:
+def _keep_files(workspace: Workspace, folder: pathlib.Path, patterns: typing.Iterable[str]) -> SyncReport:
     """Copies files whose copies are not there or differ; those that are not this workspace's own are renamed first."""
-    report = KeepReport()
+    report = SyncReport()
     for path in _list_files(workspace.root, patterns):
         name = path.relative_to(workspace.root).as_posix()
         report += attempt(name, lambda path=path, name=name: _keep_file(workspace, path, folder / name, name))
     return report
 
 
-def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, name: str) -> KeepReport:
+def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, name: str) -> SyncReport:
     digest, left = digest_ends(path), ()
     if is_copy(path, copy):
         note_kept(workspace.root, name, digest)
-        return KeepReport(unchanged=(name,))
+        return SyncReport(unchanged=(name,))
     check_room(copy, path.stat().st_size, name)
     own = find_earlier(copy, digest)
     if copy.exists() and not is_noted(workspace.root, name, digest_ends(copy)):
@@ -193,7 +193,7 @@ def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, nam
         flush_folder(copy.parent)
     else:
         copy_whole(path, copy, same_age=True)
-    return KeepReport(carried=(name,), left=left)
+    return SyncReport(carried=(name,), left=left)
 
 
 def _rename_sidecar(before: pathlib.Path, after: pathlib.Path) -> None:
@@ -203,7 +203,7 @@ def _rename_sidecar(before: pathlib.Path, after: pathlib.Path) -> None:
         sidecar.rename(renamed)
 
 
-def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> KeepReport:
+def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> SyncReport:
     """Copies the files that a workspace lacks; each whole or not at all."""
     carried, unchanged, left = [], [], []
     for path in _list_files(folder, (f"{name}/*",)):
@@ -220,14 +220,14 @@ def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> KeepR
             check_room(copy, path.stat().st_size, title)
             copy_whole(path, copy, same_age=True)
             carried.append(title)
-    return KeepReport(carried=tuple(carried), unchanged=tuple(unchanged), left=tuple(left))
+    return SyncReport(carried=tuple(carried), unchanged=tuple(unchanged), left=tuple(left))
 
 
-def _adopt_results(workspace: Workspace, folder: pathlib.Path) -> KeepReport:
+def _adopt_results(workspace: Workspace, folder: pathlib.Path) -> SyncReport:
     """Notes the results in a folder as this workspace's own: its faces and runs are, so it goes on with that work."""
     for path in _list_files(folder, RESULTS):
         note_kept(workspace.root, path.name, digest_ends(path))
-    return KeepReport()
+    return SyncReport()
 
 
 def _list_files(root: pathlib.Path, patterns: typing.Iterable[str]) -> list[pathlib.Path]:

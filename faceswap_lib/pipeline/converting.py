@@ -11,17 +11,17 @@ from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfi
 from faceswap_lib.conversion.image_conversion import convert_stills, find_stills
 from faceswap_lib.conversion.people_count import PeopleCount
 from faceswap_lib.conversion.preflight import check_conversion, recording_path
-from faceswap_lib.conversion.provenance import SwapFacts, write_provenance
+from faceswap_lib.conversion.provenance import ProvenanceClaims, write_provenance
 from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.conversion.swap_check import SwapCheck, check_swap, find_wanted, worst_path
-from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, TrackConfig
+from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig, VideoTracks
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import ConsentVideo, check_statement, cover_videos, faceset_videos, record_consent
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.locks import hold
 from faceswap_lib.media import probe_video
 from faceswap_lib.media.webcam import record_webcam
-from faceswap_lib.pipeline.load_swapper import LateSwapper, look_at_people, open_swapper
+from faceswap_lib.pipeline.load_swapper import LazySwapper, load_identities, open_swapper
 from faceswap_lib.pipeline.people import PictureCounter, people_of_tracks, track_people
 from faceswap_lib.training import load_run
 from faceswap_lib.training.run_metadata import learnt_videos, run_id
@@ -52,7 +52,7 @@ def convert(
     output_config: OutputConfig | None = None,
     detect_config: DetectConfig | None = None,
     track_config: TrackConfig | None = None,
-    tracks: ClipTracks | None = None,
+    tracks: VideoTracks | None = None,
     overwrite: bool = False,
     consent: str | None = None,
     progress: bool = False,
@@ -126,7 +126,7 @@ def _convert_held(
     output_config: OutputConfig,
     detect_config: DetectConfig | None,
     track_config: TrackConfig | None,
-    tracks: ClipTracks | None,
+    tracks: VideoTracks | None,
     overwrite: bool,
     consent: str | None,
     progress: bool,
@@ -138,8 +138,8 @@ def _convert_held(
         record_webcam(source, recording, seconds=output_config.end)
         source = recording
         output_config = dataclasses.replace(output_config, start=0.0, end=None)
-    see_people = functools.cache(lambda: look_at_people(workspace, config.direction))
-    swapper = LateSwapper(
+    see_people = functools.cache(lambda: load_identities(workspace, config.direction))
+    swapper = LazySwapper(
         networks.config,
         lambda: open_swapper(networks, workspace, config, people=see_people(), engine=output_config.engine),
     )
@@ -209,7 +209,7 @@ def _state_facts(
     config: ConvertConfig,
     output_config: OutputConfig,
     consent: str | None,
-) -> SwapFacts:
+) -> ProvenanceClaims:
     """What the output says of itself."""
     options = options_to_dict(config) | options_to_dict(dataclasses.replace(output_config, mask_out=None))
     statements, uncovered = _state_consent(workspace, inputs, run, consent)
@@ -218,7 +218,7 @@ def _state_facts(
     before = [video.name for video in learnt_videos(workspace.run(run)) if video.sha256 not in known]
     if before:
         learnt_from["before"] = ", ".join(before)
-    return SwapFacts(
+    return ProvenanceClaims(
         inputs=(source,),
         run=run,
         run_id=run_id(workspace.run(run)),

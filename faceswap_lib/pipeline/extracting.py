@@ -3,7 +3,7 @@
 import logging
 import pathlib
 
-from faceswap_lib.faces import MTCNN, ClipTracks, DetectConfig, TrackConfig
+from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig, VideoTracks
 from faceswap_lib.facesets import ExtractConfig, ExtractReport, Side, Workspace, extract_faces, write_eye_masks
 from faceswap_lib.facesets.consent import check_statement, read_consent, record_consent
 from faceswap_lib.facesets.workspace import Person, side_of
@@ -65,7 +65,7 @@ def extract(
     return report
 
 
-def tell_people(video: pathlib.Path, tracks: ClipTracks, who: str) -> None:
+def tell_people(video: pathlib.Path, tracks: VideoTracks, who: str) -> None:
     """Says how many people a video shows if there are several, whose face was taken, and how to choose another."""
     if who == "all" or tracks.seen is None or tracks.seen[0] < 2:
         return

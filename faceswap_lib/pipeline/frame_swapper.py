@@ -11,7 +11,7 @@ from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.conversion.inference_backends import Engine
 from faceswap_lib.faces import Face
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.pipeline.load_swapper import look_at_people, open_swapper
+from faceswap_lib.pipeline.load_swapper import load_identities, open_swapper
 from faceswap_lib.training import load_run
 
 
@@ -56,7 +56,7 @@ class FaceSwapper:
         """
         config = dataclasses.replace(config or ConvertConfig(), direction=direction)
         networks, _ = load_run(workspace, run)
-        people = look_at_people(workspace, direction)
+        people = load_identities(workspace, direction)
         return cls(open_swapper(networks, workspace, config, people=people, engine=engine), config)
 
     def swap(self, frame: np.ndarray, face: Face, *, track: int | None = None) -> np.ndarray:

@@ -176,7 +176,7 @@ def _tell_quality(quality: MapQuality) -> str:
     )
 
 
-class LateSwapper:
+class LazySwapper:
     """Opens its generator when the first face is to be written; a video without faces is refused before."""
 
     def __init__(self, network_config: NetworkConfig, open_it: typing.Callable[[], ViewSwapper]):
@@ -204,9 +204,9 @@ class LateSwapper:
         return self._open().swap(views, faces)
 
 
-def look_at_people(workspace: Workspace, direction: str) -> People | None:
+def load_identities(workspace: Workspace, direction: str) -> People | None:
     """Who the two people are, or None, which is said, where nothing tells people apart."""
-    if lack := DlibEmbedder.missing():
+    if lack := DlibEmbedder.unavailable_reason():
         logger.info("nothing here can tell people apart, so whose face comes out is not checked (%s)", lack)
         return None
     return People.measure(workspace, direction, open_embedder())

@@ -12,9 +12,9 @@ from faceswap_lib.atomic_io import read_json, write_json
 from faceswap_lib.conversion import OutputConfig, ViewSwapper
 from faceswap_lib.conversion.frame_pipeline import region_of
 from faceswap_lib.conversion.people_count import PeopleCount, count_people, relate_counts
-from faceswap_lib.conversion.time_range import Stretch
+from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import ClipTracks, DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig
+from faceswap_lib.faces import DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig, VideoTracks
 from faceswap_lib.faces.recognition import open_embedder
 from faceswap_lib.faces.selection import RULES, check_who, choose_by_rule, choose_person
 from faceswap_lib.faces.track_video import track_video
@@ -32,11 +32,11 @@ class VideoPeople:
         count: How many people there are.
     """
 
-    wanted: ClipTracks
+    wanted: VideoTracks
     count: PeopleCount
 
 
-def people_of_tracks(video: pathlib.Path, tracks: ClipTracks, output_config: OutputConfig) -> VideoPeople:
+def people_of_tracks(video: pathlib.Path, tracks: VideoTracks, output_config: OutputConfig) -> VideoPeople:
     """Counts the people whose tracks are known already.
 
     How many others the video shows is known if all of it is converted and whoever followed the faces has counted them.
@@ -46,7 +46,7 @@ def people_of_tracks(video: pathlib.Path, tracks: ClipTracks, output_config: Out
         tracks: Of the whole video.
         output_config: Which part of the video is converted.
     """
-    part = Stretch.of(video, output_config)
+    part = TimeRange.of(video, output_config)
     seen = tracks.seen if part.is_whole else None
     return VideoPeople(wanted=tracks, count=relate_counts(_within(tracks, part), seen))
 
@@ -89,7 +89,7 @@ def track_people(
     who = track_config.who
     check_who(who)
     embedder = None if who in RULES else open_embedder()
-    part = Stretch.of(video, output_config)
+    part = TimeRange.of(video, output_config)
     stop = part.start + len(part.seconds)
     folder = out.with_name(f".{out.name}.faces")
     try:
@@ -154,16 +154,16 @@ class PictureCounter:
         return PeopleCount(seen=(max(seen), sum(seen)), swapped=(max(swapped), sum(swapped)))
 
 
-def _shift(tracks: ClipTracks, frames: int) -> ClipTracks:
+def _shift(tracks: VideoTracks, frames: int) -> VideoTracks:
     """Counts frames from the beginning of the video instead of from the first one that is converted."""
-    return ClipTracks(
+    return VideoTracks(
         length=tracks.length + frames,
         tracks=tuple(dataclasses.replace(track, start=track.start + frames) for track in tracks.tracks),
         cuts=tuple(cut + frames for cut in tracks.cuts),
     )
 
 
-def _within(tracks: ClipTracks, part: Stretch) -> ClipTracks:
+def _within(tracks: VideoTracks, part: TimeRange) -> VideoTracks:
     """Keeps what of each track lies in a part of the video."""
     kept = []
     for track in tracks.tracks:
@@ -171,17 +171,17 @@ def _within(tracks: ClipTracks, part: Stretch) -> ClipTracks:
         faces = track.faces[skipped : max(0, part.start + len(part.seconds) - track.start)]
         if any(faces):
             kept.append(FaceTrack(start=track.start + skipped, faces=faces))
-    return ClipTracks(length=tracks.length, tracks=tuple(kept))
+    return VideoTracks(length=tracks.length, tracks=tuple(kept))
 
 
-def _keep(folder: pathlib.Path, plan: dict, tracks: ClipTracks) -> None:
+def _keep(folder: pathlib.Path, plan: dict, tracks: VideoTracks) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / PLAN).unlink(missing_ok=True)  # so that a kill in between leaves tracks of no plan, not of the old one
     write_tracks(folder, tracks)
     write_json(folder / PLAN, plan)
 
 
-def _read_kept(folder: pathlib.Path, plan: dict) -> ClipTracks | None:
+def _read_kept(folder: pathlib.Path, plan: dict) -> VideoTracks | None:
     try:
         return read_tracks(folder) if read_json(folder / PLAN) == plan else None
     except WorkspaceError:  # none there, or cut off while they were written

@@ -8,9 +8,9 @@ import typing
 import numpy as np
 
 from faceswap_lib.conversion import OutputConfig
-from faceswap_lib.conversion.time_range import Stretch
+from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.evaluation import Page, SwapDifference, compare_videos, draw_losses
-from faceswap_lib.faces import ClipTracks
+from faceswap_lib.faces import VideoTracks
 from faceswap_lib.media import read_frames, read_image, write_side_by_side
 from faceswap_lib.pipeline.converting import Conversion
 from faceswap_lib.training import TrainReport, read_history
@@ -54,7 +54,7 @@ class RunReport:
 
     videos: tuple[pathlib.Path, pathlib.Path]
     direction: typing.Literal["a2b", "b2a"]
-    tracks: ClipTracks
+    tracks: VideoTracks
     training: TrainReport
     conversion: Conversion
     side_by_side: pathlib.Path | None
@@ -78,7 +78,7 @@ def write_report(
     *,
     direction: typing.Literal["a2b", "b2a"],
     output_config: OutputConfig,
-    tracks: ClipTracks,
+    tracks: VideoTracks,
     training: TrainReport,
     conversion: Conversion,
 ) -> RunReport:
@@ -95,7 +95,7 @@ def write_report(
     """
     beside, difference = None, None
     original, wanted = videos if direction == "a2b" else videos[::-1]
-    start = Stretch.of(original, output_config).start
+    start = TimeRange.of(original, output_config).start
     if output_config.show == "result":
         beside = folder / SIDE_BY_SIDE
         a, b = ("A", "B") if direction == "a2b" else ("B", "A")

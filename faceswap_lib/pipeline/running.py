@@ -18,7 +18,7 @@ from faceswap_lib.pipeline.converting import convert
 from faceswap_lib.pipeline.extracting import extract
 from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_report
 from faceswap_lib.training import RunConfig, TrainConfig, train
-from faceswap_lib.training.run_metadata import agree_networks
+from faceswap_lib.training.run_metadata import resolve_network_config
 from faceswap_lib.training.training_logger import PreviewCallback, StepCallback
 from faceswap_lib.training.warm_start import agree_with, find_run
 
@@ -95,7 +95,7 @@ def run_all(
         probe_video(video)
         check_who(tracking.who)
     _check_writing(workspace, {"A's video": video_a, "B's video": video_b})
-    agree_networks(workspace.run(run), network_config)
+    resolve_network_config(workspace.run(run), network_config)
     if init_from is not None:
         agree_with(find_run(workspace, init_from), network_config)
 

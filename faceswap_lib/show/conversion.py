@@ -6,7 +6,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.compositor import Painted
+from faceswap_lib.conversion.compositor import CompositeResult
 from faceswap_lib.show.pictures import WIDTH, Picture
 
 WEIGHT_COLOUR = (70, 200, 90)
@@ -21,7 +21,7 @@ RING_DEVIATIONS = 2.0
 """Half axes of a cloud's ring in standard deviations: 86 % of a normal distribution lie inside."""
 
 
-def draw_weight(frame: np.ndarray, painted: Painted) -> np.ndarray:
+def draw_weight(frame: np.ndarray, painted: CompositeResult) -> np.ndarray:
     """Shows where and how far a painted face shows: green over the frame, whose own colours are taken out.
 
     Args:

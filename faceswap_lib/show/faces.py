@@ -113,7 +113,7 @@ def pyramid(stages: DetectionStages) -> Picture:
     """Draws the pictures that MTCNN's first network reads, with its window, and below what it says of each.
 
     Args:
-        stages: What `MTCNN.look_into` gives.
+        stages: What `MTCNN.detect_with_trace` gives.
 
     Returns:
         The figure, two axes per picture of the pyramid.

@@ -16,7 +16,7 @@ import scipy.special
 from keras import ops
 
 from faceswap_lib import devices
-from faceswap_lib.faces.color_normalization import face_tone
+from faceswap_lib.faces.color_normalization import color_statistics
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.training.config import TrainConfig
 
@@ -40,7 +40,7 @@ INDEX_TYPE = {"tensorflow": "int64", "jax": "int32", "torch": "int64"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class DeviceFaces:
+class DeviceFaceset:
     """One person's crops as the training step reads them.
 
     Attributes:
@@ -72,11 +72,11 @@ class DeviceFaces:
         return ops.concatenate([ops.take(self.images, index, axis=0), *masks], axis=-1)
 
 
-def to_device(arrays: FacesetArrays) -> DeviceFaces:
+def to_device(arrays: FacesetArrays) -> DeviceFaceset:
     """Puts a faceset on the device; on a CPU its arrays may become the tensors, so they must not change afterwards."""
     count, size = arrays.images.shape[:2]
-    tones = [face_tone(image, face) for image, face in zip(arrays.images, arrays.face, strict=True)]
-    return DeviceFaces(
+    tones = [color_statistics(image, face) for image, face in zip(arrays.images, arrays.face, strict=True)]
+    return DeviceFaceset(
         images=devices.to_device(arrays.images),
         masks=tuple(devices.to_device(mask) for mask in (arrays.eyes, arrays.mouth, arrays.face)),
         tones=ops.convert_to_tensor(np.stack(tones)),
@@ -86,7 +86,7 @@ def to_device(arrays: FacesetArrays) -> DeviceFaces:
     )
 
 
-def random_map(config: TrainConfig, resolution: int, size: int, seed: keras.random.SeedGenerator):
+def random_warp_grid(config: TrainConfig, resolution: int, size: int, seed: keras.random.SeedGenerator):
     """Draws the coordinate maps of a batch.
 
     Args:
@@ -206,7 +206,7 @@ def grid_sample(pictures, coordinates):
     return top * (1 - y_part) + bottom * y_part
 
 
-def sample(faces: DeviceFaces, index, coordinates):
+def sample(faces: DeviceFaceset, index, coordinates):
     """Reads stored crops at a coordinate map; see `grid_sample`.
 
     Args:

@@ -15,7 +15,7 @@ import numpy as np
 from faceswap_lib.errors import CheckpointError
 from faceswap_lib.networks import NetworkConfig, Networks, build_networks
 from faceswap_lib.training.checkpoint_choice import BACKUPS, choose_checkpoint, list_checkpoints, remove_unfinished
-from faceswap_lib.training.checkpoint_choice import progress_of as progress_of
+from faceswap_lib.training.checkpoint_choice import checkpoint_progress as checkpoint_progress
 from faceswap_lib.training.checkpoint_choice import read_arrays as read_arrays
 from faceswap_lib.training.checkpoint_choice import read_progress as read_progress
 from faceswap_lib.training.checkpoint_file import COUNTERS, StoredCheckpoint, write_file
@@ -170,7 +170,7 @@ def read_checkpoint(folder: pathlib.Path, state: TrainingState, *, skip: int = 0
     return True
 
 
-def load_averaged(folder: pathlib.Path, config: NetworkConfig) -> tuple[Networks, int]:
+def load_ema(folder: pathlib.Path, config: NetworkConfig) -> tuple[Networks, int]:
     """Builds a run's networks for conversion, with averaged weights.
 
     Args:

@@ -41,7 +41,7 @@ def remove_unfinished(folder: pathlib.Path) -> None:
             remove_abandoned(path)
 
 
-def progress_of(folder: pathlib.Path, *, thorough: bool = True) -> tuple[int, int]:
+def checkpoint_progress(folder: pathlib.Path, *, thorough: bool = True) -> tuple[int, int]:
     """How far a run's newest whole checkpoint is: rollbacks and step, to be compared in this order; (-1, 0) for none.
 
     A run that has gone back is further than one that has not, whatever its step.

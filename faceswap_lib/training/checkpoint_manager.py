@@ -10,14 +10,14 @@ from faceswap_lib.training.checkpoint import TrainingState, read_checkpoint, wri
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.divergence import TRIES
 from faceswap_lib.training.history import note_rollback
-from faceswap_lib.training.remote_sync import Mirror
+from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import RunConfig, parse_duration
 from faceswap_lib.training.train_step import reset_state
 
 logger = logging.getLogger(__name__)
 
 
-class Keeper:
+class CheckpointManager:
     """Keeps a run on disk.
 
     Args:
@@ -36,7 +36,7 @@ class Keeper:
         state: TrainingState,
         config: TrainConfig,
         run_config: RunConfig,
-        mirror: Mirror | None,
+        mirror: CheckpointSync | None,
         *,
         check: typing.Callable[[], None] = lambda: None,
         clock: typing.Callable[[], float] = time.monotonic,

@@ -16,7 +16,7 @@ from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.memory_budget import check_memory
 from faceswap_lib.training.run_config import RunConfig, parse_duration, say_duration
 from faceswap_lib.training.schedule_plot import PlannedPhase, plan_training
-from faceswap_lib.training.train_step import Stepper, build_state
+from faceswap_lib.training.train_step import TrainStepper, build_state
 from faceswap_lib.training.trainer import load_person, open_facesets
 
 TIMED = 3
@@ -82,7 +82,7 @@ class PhaseTiming:
 
 
 def time_phases(
-    stepper: Stepper, *, timed: int = TIMED, seconds: float = math.inf, whole_only: bool = False
+    stepper: TrainStepper, *, timed: int = TIMED, seconds: float = math.inf, whole_only: bool = False
 ) -> list[PhaseTiming]:
     """Times steps of every kind of phase, in the order of the schedule.
 
@@ -145,7 +145,7 @@ def estimate_training(
     else:
         people = [to_device(make_arrays(size, seed)) for seed in (0, 1)]
     state = build_state(network_config, config)
-    timings = time_phases(Stepper.build(state, people, config, xla=run_config.xla))
+    timings = time_phases(TrainStepper.build(state, people, config, xla=run_config.xla))
     checkpoint = _size_of(state)
     seconds = sum(timing.compile_seconds + timing.steps * timing.seconds_per_step for timing in timings)
     return Estimate(
@@ -170,7 +170,7 @@ def make_arrays(size: int, seed: int, count: int = MADE_UP) -> FacesetArrays:
     return FacesetArrays(images=images, eyes=eyes, mouth=mouth, face=face, rarity=np.ones(len(images)))
 
 
-def _time_step(stepper: Stepper, step: int) -> float:
+def _time_step(stepper: TrainStepper, step: int) -> float:
     stepper.state.step = step
     before = stepper.state.seconds
     stepper.take()

@@ -39,7 +39,7 @@ MOST_GAPS = 3
 """Kinds of poses and expressions that one person lacks, told for each direction; the largest of them."""
 
 
-def find_concerns(
+def check_facesets(
     facesets: typing.Sequence[Faceset],
     arrays: typing.Sequence[FacesetArrays],
     embedder: FaceEmbedder | None = None,
@@ -59,7 +59,7 @@ def find_concerns(
         concerns += [concern for concern in (_say_few(faceset), _say_alike(faceset)) if concern]
     if same := _say_same(facesets, arrays):
         return [*concerns, same]
-    if embedder is None and DlibEmbedder.missing() is None:
+    if embedder is None and DlibEmbedder.unavailable_reason() is None:
         embedder = DlibEmbedder()
     if embedder is not None and (same := say_same_person(facesets, embedder)):
         concerns.append(same)

@@ -51,7 +51,7 @@ def new_memory() -> np.ndarray:
     return memory
 
 
-class Guard:
+class DivergenceDetector:
     """Watches the terms of every step.
 
     Args:

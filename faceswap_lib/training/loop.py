@@ -6,11 +6,11 @@ import typing
 from faceswap_lib.errors import TrainingError
 from faceswap_lib.signals import Stop
 from faceswap_lib.training.checkpoint import TrainingState, broken_weights
-from faceswap_lib.training.checkpoint_manager import Keeper
-from faceswap_lib.training.divergence import Guard, find_broken
+from faceswap_lib.training.checkpoint_manager import CheckpointManager
+from faceswap_lib.training.divergence import DivergenceDetector, find_broken
 from faceswap_lib.training.preview import Preview
-from faceswap_lib.training.train_step import Stepper
-from faceswap_lib.training.training_logger import Reporter
+from faceswap_lib.training.train_step import TrainStepper
+from faceswap_lib.training.training_logger import TrainingLogger
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class Loop:
         is_over: Asked after every step whether to end before the last.
     """
 
-    stepper: Stepper
-    keeper: Keeper
-    reporter: Reporter
+    stepper: TrainStepper
+    keeper: CheckpointManager
+    reporter: TrainingLogger
     preview: Preview
     is_guarded: bool
     is_over: typing.Callable[[], bool]
@@ -45,7 +45,7 @@ class Loop:
 
     def _run(self, stop: Stop) -> None:
         stepper, keeper, state = self.stepper, self.keeper, self.stepper.state
-        steps, guard = stepper.config.steps, Guard(state.watched)
+        steps, guard = stepper.config.steps, DivergenceDetector(state.watched)
         while state.step < steps:
             phase = stepper.phase().start
             terms = stepper.take()
@@ -67,7 +67,7 @@ class Loop:
             if trouble is not None:
                 keeper.roll_back(trouble)
                 self.reporter.go_back(state.step, state.history_bytes)
-                guard = Guard(state.watched)
+                guard = DivergenceDetector(state.watched)
                 if stop.is_asked:
                     return
 

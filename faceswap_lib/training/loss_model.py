@@ -10,19 +10,19 @@ import typing
 import keras
 from keras import ops
 
-from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, from_standard_tone, to_standard_tone
+from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, denormalize_color, normalize_color
 from faceswap_lib.networks import Networks
 from faceswap_lib.training import losses
 from faceswap_lib.training.augmentation import (
-    DeviceFaces,
+    DeviceFaceset,
     draw_beta,
     grid_sample,
     match_colours,
     motion_blur,
-    random_map,
+    random_warp_grid,
 )
 from faceswap_lib.training.config import TrainConfig
-from faceswap_lib.training.perceptual import LandmarkJudge, PerceptualJudge, open_judge, open_landmark_judge
+from faceswap_lib.training.perceptual import LandmarkLoss, PerceptualLoss, open_judge, open_landmark_judge
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,13 +50,13 @@ class Objective:
     """
 
     networks: Networks
-    faces_a: DeviceFaces
-    faces_b: DeviceFaces
+    faces_a: DeviceFaceset
+    faces_b: DeviceFaceset
     config: TrainConfig
     seed: keras.random.SeedGenerator
 
-    judge: PerceptualJudge | None = dataclasses.field(init=False)
-    landmark_judge: LandmarkJudge | None = dataclasses.field(init=False)
+    judge: PerceptualLoss | None = dataclasses.field(init=False)
+    landmark_judge: LandmarkLoss | None = dataclasses.field(init=False)
 
     def __post_init__(self):
         # Opened here because networks cannot be built while a step is being compiled.
@@ -105,10 +105,10 @@ class Objective:
             discriminator_loss += self._decay(networks.discriminators)
         return generator_loss, discriminator_loss if "adversarial" in active else None, terms
 
-    def view(self, faces: DeviceFaces, index) -> losses.Sample:
+    def view(self, faces: DeviceFaceset, index) -> losses.Sample:
         """Draws one person's views of a batch: (B,) crops, two random maps, colours, blur."""
         config, network_config = self.config, self.networks.config
-        plain_map, warped_map = random_map(config, network_config.resolution, faces.size, self.seed)
+        plain_map, warped_map = random_warp_grid(config, network_config.resolution, faces.size, self.seed)
         crops, own = faces.take(index), ops.take(faces.tones, index, axis=0)
         tones = own
         if config.colour_match:
@@ -117,9 +117,9 @@ class Objective:
         def view(coordinates):
             """Picture in the networks' colours, eyes, mouth, face."""
             picture, eyes, mouth, face = ops.split(grid_sample(crops, coordinates), [3, 4, 5], axis=-1)
-            picture = to_standard_tone(picture, own)
+            picture = normalize_color(picture, own)
             if network_config.view == "picture":
-                picture = from_standard_tone(picture, tones) / 127.5 - 1
+                picture = denormalize_color(picture, tones) / 127.5 - 1
                 face = ops.ones_like(face) * 255
             return ops.clip(picture, -1.0, 1.0), eyes / 255, mouth / 255, face / 255
 
@@ -140,7 +140,7 @@ class Objective:
         )
         terms = {"reconstruction": losses.reconstruction(raw, real, weights)}
         if config.structure_weight:
-            terms["structure"] = config.structure_weight * losses.dissimilarity(raw, real)
+            terms["structure"] = config.structure_weight * losses.dssim(raw, real)
         if config.edge_weight:
             terms["edges"] = config.edge_weight * losses.edges(raw, real, weights)
         for picture in coarse:
@@ -170,7 +170,7 @@ class Objective:
         share = draw_beta((self.config.batch_size, 1, 1, 1), self.seed)
         whole = losses.compose(real.face, raw, real.real)
         mixed = share * whole + (1 - share) * losses.compose(mask, raw, real.warped)
-        pictures = [from_standard_tone(picture, real.tones) for picture in (mixed, real.real)]
+        pictures = [denormalize_color(picture, real.tones) for picture in (mixed, real.real)]
         return {name: weights[name] * judge.distance(*pictures) for name, judge in judges.items()}
 
     def _cycle(self, real: losses.Sample, code, decoder, other):
@@ -189,12 +189,12 @@ class Objective:
 
         if self.config.adversarial == "relativistic":
             real_score = judge(reals)
-            telling, _ = losses.judge_relative(real_score, judge(ops.stop_gradient(fakes)))
-            _, fooling = losses.judge_relative(real_score, judge(fakes))
+            telling, _ = losses.relativistic_lsgan_losses(real_score, judge(ops.stop_gradient(fakes)))
+            _, fooling = losses.relativistic_lsgan_losses(real_score, judge(fakes))
             return fooling, telling
         share = draw_beta((2 * self.config.batch_size, 1, 1, 1), self.seed)
         mixture = share * reals + (1 - share) * ops.stop_gradient(fakes)
-        return losses.judge_fake(judge(fakes)), losses.judge_mixture(judge(mixture), share)
+        return losses.lsgan_generator_loss(judge(fakes)), losses.mixup_discriminator_loss(judge(mixture), share)
 
     def _decay(self, networks: typing.Sequence[keras.Model]):
         kernels = [w for network in networks for w in network.trainable_variables if len(w.shape) > 1]

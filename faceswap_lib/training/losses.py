@@ -78,7 +78,7 @@ def first_difference(x, axis: int):
     return after - before
 
 
-def dissimilarity(fake, sample: Sample, window: int = 7, stride: int = 2):
+def dssim(fake, sample: Sample, window: int = 7, stride: int = 2):
     """Structural dissimilarity (1 - SSIM) / 2 in the face, with a uniform window; data range 2.
 
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
@@ -193,7 +193,7 @@ def compose(mask, raw, warped):
     return mask * raw + (1 - mask) * warped
 
 
-def judge_fake(score):
+def lsgan_generator_loss(score):
     """What a generator pays for a picture whose score is not 1 (least squares).
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", 2017.
@@ -202,7 +202,7 @@ def judge_fake(score):
     return ops.mean(ops.square(score - 1.0))
 
 
-def judge_mixture(score, share):
+def mixup_discriminator_loss(score, share):
     """What a discriminator pays for a mixture whose score is not its share of real (mixup with least squares).
 
     Args:
@@ -215,7 +215,7 @@ def judge_mixture(score, share):
     return ops.mean(ops.square(score - share))
 
 
-def judge_relative(real_score, fake_score):
+def relativistic_lsgan_losses(real_score, fake_score):
     """What both players pay when a score counts only against the other kind's average (relativistic least squares).
 
     Args:

@@ -31,7 +31,7 @@ ONET_SIDE = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class PerceptualJudge:
+class PerceptualLoss:
     """A network and how its features are compared.
 
     Attributes:
@@ -55,7 +55,7 @@ class PerceptualJudge:
         return losses.feature_distance(*zip(*features, strict=True), self.layer_weights)
 
 
-def open_judge(config: TrainConfig, resolution: int) -> PerceptualJudge | None:
+def open_judge(config: TrainConfig, resolution: int) -> PerceptualLoss | None:
     """Opens the network of `config.perceptual`, VGGFace at `config.perceptual_side`, O-Net at `ONET_SIDE`.
 
     Returns:
@@ -77,7 +77,7 @@ def open_judge(config: TrainConfig, resolution: int) -> PerceptualJudge | None:
             return judge_by_vggface(network, architecture)
         logger.warning("perceptual loss: O-Net instead of VGGFace; %s", explain_missing(architecture))
     side = min(ONET_SIDE, resolution)
-    return PerceptualJudge(
+    return PerceptualLoss(
         name="onet",
         side=side,
         preprocess=onet.preprocess,
@@ -86,12 +86,12 @@ def open_judge(config: TrainConfig, resolution: int) -> PerceptualJudge | None:
     )
 
 
-def judge_by_vggface(network: keras.Model, architecture: str) -> PerceptualJudge:
+def judge_by_vggface(network: keras.Model, architecture: str) -> PerceptualLoss:
     """Compares pictures by features of a VGGFace network, as `vggface.open_vggface` gives it; it is trained no more."""
     model = vggface.build_feature_extractor(network, VGGFACE_LAYERS[architecture])
     model.trainable = False
     version = vggface.VERSIONS[architecture]
-    return PerceptualJudge(
+    return PerceptualLoss(
         name=f"vggface-{architecture}",
         side=network.input_shape[1],
         preprocess=lambda pictures: vggface.preprocess(pictures, version),
@@ -101,7 +101,7 @@ def judge_by_vggface(network: keras.Model, architecture: str) -> PerceptualJudge
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class LandmarkJudge:
+class LandmarkLoss:
     """O-Net's five landmarks, as shares of the picture's side.
 
     Attributes:
@@ -117,9 +117,9 @@ class LandmarkJudge:
         return losses.landmark_distance(points, expected)
 
 
-def open_landmark_judge(config: TrainConfig) -> LandmarkJudge | None:
+def open_landmark_judge(config: TrainConfig) -> LandmarkLoss | None:
     """Opens O-Net where `config.landmarks_weight` asks for it; otherwise None."""
-    return LandmarkJudge(model=onet.build_onet_points()) if config.landmarks_weight else None
+    return LandmarkLoss(model=onet.build_onet_points()) if config.landmarks_weight else None
 
 
 def resize(pictures, side: int):

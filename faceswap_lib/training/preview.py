@@ -8,7 +8,7 @@ import numpy as np
 
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import Networks
-from faceswap_lib.networks.preprocessing import to_network, to_pixels
+from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.training.divergence import say_dead
 
 HEADER = 18
@@ -51,7 +51,7 @@ class Preview:
 
     def find_damage(self, networks: Networks) -> str | None:
         """Says in which direction the networks no longer answer to what they read, if in any."""
-        seen = [to_network(*views, networks.config.view)[0] for views in (self.views_a, self.views_b)]
+        seen = [preprocess_views(*views, networks.config.view)[0] for views in (self.views_a, self.views_b)]
         written = _write_both(networks, *seen)
         for direction in DIRECTIONS:
             _, raw = written[direction]
@@ -71,12 +71,14 @@ def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarr
     Returns:
         (18 + N * R, 16 * R, 3) uint8 RGB; one row per view, four columns per direction.
     """
-    (seen_a, tones_a), (seen_b, tones_b) = (to_network(*views, networks.config.view) for views in (views_a, views_b))
+    (seen_a, tones_a), (seen_b, tones_b) = (
+        preprocess_views(*views, networks.config.view) for views in (views_a, views_b)
+    )
     written, blocks = _write_both(networks, seen_a, seen_b), []
     for direction in DIRECTIONS:
         views, tones = (views_a[0], tones_a) if direction[0] == "a" else (views_b[0], tones_b)
         mask, raw = written[direction]
-        raw = to_pixels(raw, tones)
+        raw = postprocess_faces(raw, tones)
         composite = np.round(mask * raw + (1 - mask) * views).astype(np.uint8)
         mask = np.repeat(np.round(mask * 255).astype(np.uint8), 3, axis=-1)
         columns = [np.concatenate(list(column), axis=0) for column in (views, mask, raw, composite)]

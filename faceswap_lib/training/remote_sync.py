@@ -16,7 +16,7 @@ import typing
 from faceswap_lib.atomic_io import copy_whole, is_copy, remove_emptied
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.locks.claimed_file import claim_new, discard
-from faceswap_lib.training.checkpoint import KEPT, list_checkpoints, progress_of, read_progress
+from faceswap_lib.training.checkpoint import KEPT, checkpoint_progress, list_checkpoints, read_progress
 from faceswap_lib.training.checkpoint_choice import remove_unfinished
 from faceswap_lib.training.run_identity import (
     check_readable,
@@ -35,7 +35,7 @@ PATIENCE = 120.0
 """Seconds that the end of a training waits for the last copy."""
 
 
-class Mirror:
+class CheckpointSync:
     """Copies a run to `root`/<run>.
 
     Args:
@@ -93,7 +93,7 @@ class Mirror:
             if not has_run(copy):
                 return False
             check_readable(copy, self._folder)
-            theirs, ours = (progress_of(run / "checkpoints") for run in (copy, self._folder))
+            theirs, ours = (checkpoint_progress(run / "checkpoints") for run in (copy, self._folder))
             if not has_run(self._folder):
                 self._check_takeover(copy, theirs)
             elif not is_same_run(self._folder, copy):
@@ -193,7 +193,7 @@ class Mirror:
                 "then nothing is copied there"
             )
         check_readable(copy, self._folder)
-        theirs, ours = (progress_of(run / "checkpoints", thorough=False) for run in (copy, self._folder))
+        theirs, ours = (checkpoint_progress(run / "checkpoints", thorough=False) for run in (copy, self._folder))
         if theirs > ours:
             raise FileExistsError(
                 f"{copy} is at step {theirs[1]}, this run at {ours[1]}; stop and start again to go on from there"

@@ -29,7 +29,7 @@ LONGEST_ID = 100
 """Letters of a run's id, at most; this version gives 32."""
 
 
-def agree_networks(folder: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
+def resolve_network_config(folder: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
     """Says which networks a run has, or will have.
 
     Args:

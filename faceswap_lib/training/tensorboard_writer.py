@@ -9,7 +9,7 @@ import numpy as np
 from faceswap_lib.errors import InputError
 
 
-class Board:
+class TensorBoardWriter:
     """Writes scalars and pictures for `tensorboard --logdir`.
 
     Args:

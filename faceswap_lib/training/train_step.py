@@ -10,7 +10,7 @@ import numpy as np
 from faceswap_lib.devices import list_devices
 from faceswap_lib.networks import NetworkConfig, build_networks
 from faceswap_lib.networks.precision import compute_in, resolve_precision
-from faceswap_lib.training.augmentation import DeviceFaces
+from faceswap_lib.training.augmentation import DeviceFaceset
 from faceswap_lib.training.backends import Step, build_step
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.config import TrainConfig
@@ -64,7 +64,7 @@ def reset_state(state: TrainingState, config: TrainConfig) -> None:
 
 
 @dataclasses.dataclass(eq=False)
-class Stepper:
+class TrainStepper:
     """Takes steps.
 
     Attributes:
@@ -85,14 +85,14 @@ class Stepper:
 
     @classmethod
     def build(
-        cls, state: TrainingState, people: typing.Sequence[DeviceFaces], config: TrainConfig, *, xla: Xla = "auto"
-    ) -> "Stepper":
+        cls, state: TrainingState, people: typing.Sequence[DeviceFaceset], config: TrainConfig, *, xla: Xla = "auto"
+    ) -> "TrainStepper":
         """Builds the step for the faces of A and of B, which are on the device."""
         seed = keras.random.SeedGenerator(config.seed)
         faces_a, faces_b = people
         objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
         run = build_step(objective, state, micro_batches=config.accumulate, xla=xla)
-        shares = tuple(draw_shares(faces.rarity, config.balance) for faces in people)
+        shares = tuple(sampling_probabilities(faces.rarity, config.balance) for faces in people)
         return cls(state=state, config=config, shares=shares, seed=seed, run=run)
 
     def phase(self) -> Phase:
@@ -129,7 +129,7 @@ def average_decay(step: int, config: TrainConfig) -> float:
     return min(config.ema, (1 + step) / (10 + step))
 
 
-def draw_shares(rarity: np.ndarray, balance: float) -> np.ndarray:
+def sampling_probabilities(rarity: np.ndarray, balance: float) -> np.ndarray:
     """How often each crop is drawn: its rarity, (N,) float64, to the power of `balance`; the shares sum to 1."""
     weights = rarity**balance
     return weights / weights.sum()

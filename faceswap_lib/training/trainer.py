@@ -18,20 +18,26 @@ from faceswap_lib.locks import Lock, hold
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
 from faceswap_lib.networks.config import Preset
 from faceswap_lib.signals import defer_stop
-from faceswap_lib.training.augmentation import DeviceFaces, to_device
+from faceswap_lib.training.augmentation import DeviceFaceset, to_device
 from faceswap_lib.training.backends import distribute
-from faceswap_lib.training.checkpoint import TrainingState, load_averaged, read_checkpoint, write_checkpoint
-from faceswap_lib.training.checkpoint_manager import Keeper
+from faceswap_lib.training.checkpoint import TrainingState, load_ema, read_checkpoint, write_checkpoint
+from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.config import TRAINING_PRESETS, TrainConfig
-from faceswap_lib.training.dataset_checks import COMPARED, find_concerns
+from faceswap_lib.training.dataset_checks import COMPARED, check_facesets
 from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.memory_budget import check_memory
 from faceswap_lib.training.preview import Preview
-from faceswap_lib.training.remote_sync import Mirror
+from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import RunConfig, parse_duration
-from faceswap_lib.training.run_metadata import CONFIG, agree_networks, stored_networks, stored_training, write_config
-from faceswap_lib.training.train_step import Stepper, build_state
-from faceswap_lib.training.training_logger import PreviewCallback, Reporter, StepCallback
+from faceswap_lib.training.run_metadata import (
+    CONFIG,
+    resolve_network_config,
+    stored_networks,
+    stored_training,
+    write_config,
+)
+from faceswap_lib.training.train_step import TrainStepper, build_state
+from faceswap_lib.training.training_logger import PreviewCallback, StepCallback, TrainingLogger
 from faceswap_lib.training.warm_start import agree_with, check_begun_from, find_run, warm_start
 
 logger = logging.getLogger(__name__)
@@ -120,7 +126,7 @@ def train(
         config = dataclasses.replace(config, steps=steps)
     facesets = open_facesets(workspace)
     apart = parse_duration(run_config.mirror_interval)
-    mirror = Mirror(folder, run_config.mirror, interval=apart) if run_config.mirror else None
+    mirror = CheckpointSync(folder, run_config.mirror, interval=apart) if run_config.mirror else None
     other = None if init_from is None else find_run(workspace, init_from)
     session = _Session(folder, facesets, config, run_config, mirror, on_log, on_preview, should_stop, progress, other)
     with hold(folder, what=f"run '{run}'") as lock:
@@ -135,7 +141,7 @@ class _Session:
     facesets: list[Faceset]
     config: TrainConfig
     run_config: RunConfig
-    mirror: Mirror | None
+    mirror: CheckpointSync | None
     on_log: StepCallback | None
     on_preview: PreviewCallback | None
     should_stop: typing.Callable[[], bool] | None
@@ -147,10 +153,10 @@ class _Session:
         """Goes on from the last checkpoint, and trains to the end or until it is stopped."""
         mirror = self.mirror
         if mirror is not None and (mirror.run / CONFIG).is_file():
-            network_config = agree_networks(mirror.run, network_config)
+            network_config = resolve_network_config(mirror.run, network_config)
         if self.other is not None:
             network_config = agree_with(self.other, network_config)
-        network_config = agree_networks(self.folder, network_config).settled()
+        network_config = resolve_network_config(self.folder, network_config).settled()
         if mirror is not None:
             mirror.fetch()
         distribute(self.run_config.devices)
@@ -191,12 +197,12 @@ class _Session:
             write_checkpoint(self.folder / "checkpoints", state)
         loaded = [load_person(faceset, network_config, progress=self.progress) for faceset in self.facesets]
         people, samples = zip(*loaded, strict=True)
-        for concern in find_concerns(self.facesets, samples) if state.step == 0 else ():
+        for concern in check_facesets(self.facesets, samples) if state.step == 0 else ():
             logger.warning("%s", concern)
-        keeper = Keeper(self.folder, state, config, run_config, self.mirror, check=lock.check)
-        stepper = Stepper.build(state, people, config, xla=run_config.xla)
+        keeper = CheckpointManager(self.folder, state, config, run_config, self.mirror, check=lock.check)
+        stepper = TrainStepper.build(state, people, config, xla=run_config.xla)
         preview = Preview.pick(samples, network_config.resolution)
-        reporter = Reporter(
+        reporter = TrainingLogger(
             self.folder,
             run_config,
             step=state.step,
@@ -222,7 +228,7 @@ def open_facesets(workspace: Workspace) -> list[Faceset]:
 
 def load_person(
     faceset: Faceset, network_config: NetworkConfig, *, progress: bool = False
-) -> tuple[DeviceFaces, FacesetArrays]:
+) -> tuple[DeviceFaceset, FacesetArrays]:
     """Loads one person's crops onto the device.
 
     Nothing of them stays in main memory but a few, unless that is where the device computes.
@@ -253,4 +259,4 @@ def load_run(workspace: Workspace, run: str = "default") -> tuple[Networks, int]
     folder = workspace.run(run)
     if not (folder / CONFIG).is_file():
         raise WorkspaceError(f"no run '{run}' in {workspace.root}; run 'faceswap train' first")
-    return load_averaged(folder / "checkpoints", stored_networks(folder))
+    return load_ema(folder / "checkpoints", stored_networks(folder))

@@ -11,7 +11,7 @@ from faceswap_lib.media import write_image
 from faceswap_lib.progress import show_progress
 from faceswap_lib.training.history import HistoryWriter
 from faceswap_lib.training.run_config import RunConfig, parse_duration
-from faceswap_lib.training.tensorboard_writer import Board
+from faceswap_lib.training.tensorboard_writer import TensorBoardWriter
 
 SHOWN = {"reconstruction_a": "error_A", "reconstruction_b": "error_B"}
 """Terms that stand behind the progress bar, and what they are called there."""
@@ -29,7 +29,7 @@ class PreviewCallback(typing.Protocol):
     def __call__(self, step: int, picture: np.ndarray) -> None: ...
 
 
-class Reporter:
+class TrainingLogger:
     """Tells the outside of a training; a context manager.
 
     Args:
@@ -63,11 +63,11 @@ class Reporter:
         self._draw, self._on_log, self._on_preview = draw, on_log, on_preview
         self._interval, self._clock = parse_duration(run_config.preview_interval), clock
         self._drawn_at = clock()
-        self._board = Board(folder / "tensorboard", step) if run_config.tensorboard else None
+        self._board = TensorBoardWriter(folder / "tensorboard", step) if run_config.tensorboard else None
         self._history = HistoryWriter(folder / "history.jsonl", history_bytes)
         self._bar = show_progress(title="train", total=steps, initial=step, unit="step", disable=not progress)
 
-    def __enter__(self) -> "Reporter":
+    def __enter__(self) -> "TrainingLogger":
         return self
 
     def __exit__(self, *_) -> None:

@@ -12,7 +12,7 @@ import pathlib
 from faceswap_lib.errors import CheckpointError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.training.checkpoint import TrainingState, load_averaged
+from faceswap_lib.training.checkpoint import TrainingState, load_ema
 from faceswap_lib.training.run_metadata import (
     CONFIG,
     INIT_FROM,
@@ -81,7 +81,7 @@ def warm_start(state: TrainingState, other: pathlib.Path) -> dict[str, object]:
         CheckpointError: If the other run has no whole checkpoint, or is at its first step.
         WorkspaceError: If its `config.json` is damaged.
     """
-    networks, step = load_averaged(other / "checkpoints", stored_networks(other))
+    networks, step = load_ema(other / "checkpoints", stored_networks(other))
     if step == 0:
         raise CheckpointError(f"init_from: the run in {other} has learnt nothing yet")
     for target in (state.networks, state.averaged):

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 
-from faceswap_lib.faces import ClipTracks, Face, FaceTrack
+from faceswap_lib.faces import Face, FaceTrack, VideoTracks
 from tests.trust.cases import SAME, Case
 
 BEFORE = [3, True]
@@ -20,7 +20,7 @@ def cases(name: str) -> list[Case]:
     return {"tracks": tracks, "checkpoint": checkpoints}[name]()
 
 
-def make_tracks(seed: int = 0) -> ClipTracks:
+def make_tracks(seed: int = 0) -> VideoTracks:
     """Two people in a video of ten frames, one of them out of sight for a while."""
     numbers = np.random.default_rng(seed)
 
@@ -34,10 +34,10 @@ def make_tracks(seed: int = 0) -> ClipTracks:
 
     first = FaceTrack(start=0, faces=tuple(face() for _ in range(6)))
     second = FaceTrack(start=2, faces=(face(), None, None, face(), face()))
-    return ClipTracks(length=10, tracks=(first, second), cuts=(6,), seen=(1, 2))
+    return VideoTracks(length=10, tracks=(first, second), cuts=(6,), seen=(1, 2))
 
 
-def tell_tracks(tracks: ClipTracks) -> list:
+def tell_tracks(tracks: VideoTracks) -> list:
     """Says of tracks what tells them from others."""
     faces = [
         [

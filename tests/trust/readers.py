@@ -170,10 +170,10 @@ def read_config(folder: pathlib.Path) -> object:
     from faceswap_lib.config_fields import options_to_dict
     from faceswap_lib.facesets import Workspace
     from faceswap_lib.training.run_identity import describe_run, find_other_faces, is_same_run
-    from faceswap_lib.training.run_metadata import agree_networks, read_config, run_id, stored_training
+    from faceswap_lib.training.run_metadata import read_config, resolve_network_config, run_id, stored_training
 
     run = folder / "model"
-    config, networks, training = read_config(run), agree_networks(run, None), stored_training(run)
+    config, networks, training = read_config(run), resolve_network_config(run, None), stored_training(run)
     networks.widths, networks.stored_size  # noqa: B018
     describe_run(run), is_same_run(run, run), find_other_faces(run, Workspace(folder).root)
     return [run_id(run), config.get("facesets"), options_to_dict(networks), training and options_to_dict(training)]
@@ -208,14 +208,14 @@ def prepare_checkpoint(folder: pathlib.Path) -> None:
 
 def read_checkpoint(folder: pathlib.Path) -> object:
     """The step that is gone on from; its arrays must be those of that step."""
-    from faceswap_lib.training.checkpoint_choice import choose_checkpoint, progress_of
+    from faceswap_lib.training.checkpoint_choice import checkpoint_progress, choose_checkpoint
     from tests.test_checkpoint_damage import SHAPES, make_arrays, same
 
     place = folder / "checkpoints"
     stored = choose_checkpoint(place, SHAPES)
-    progress_of(place, thorough=False)
+    checkpoint_progress(place, thorough=False)
     step = stored.counters["step"]
-    assert progress_of(place) == (0, step), (progress_of(place), step)
+    assert checkpoint_progress(place) == (0, step), (checkpoint_progress(place), step)
     return [step, same(stored.arrays, make_arrays(step))]
 
 

@@ -24,9 +24,9 @@ import psutil
 
 from faceswap_lib.conversion import OutputConfig, convert_video
 from faceswap_lib.conversion.image_conversion import convert_stills
-from faceswap_lib.conversion.provenance import SwapFacts, verify, write_provenance
+from faceswap_lib.conversion.provenance import ProvenanceClaims, verify, write_provenance
 from faceswap_lib.conversion.still_outputs import finished_name
-from faceswap_lib.faces import ClipTracks, FaceTrack
+from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.media import VideoWriter, write_image
 from faceswap_lib.training import RunConfig
 from tests.disturbed import FACE
@@ -144,7 +144,9 @@ def convert_often(folder: pathlib.Path, temporary: pathlib.Path, conversions: in
 
 def convert_once(place: pathlib.Path, clip: pathlib.Path, pictures: pathlib.Path, name: str) -> None:
     place.mkdir()
-    facts = SwapFacts(inputs=(clip,), run="r", run_id="i", steps=1, direction="a2b", consent=("agreed",), options={})
+    facts = ProvenanceClaims(
+        inputs=(clip,), run="r", run_id="i", steps=1, direction="a2b", consent=("agreed",), options={}
+    )
     out, mask = place / name, place / "masks.mp4" if name == "swap.mp4" else None
 
     def sign(path: pathlib.Path) -> None:
@@ -155,7 +157,7 @@ def convert_once(place: pathlib.Path, clip: pathlib.Path, pictures: pathlib.Path
     if name == "pictures":
         convert_stills(pictures, out, paint, ListedDetector([(FACE,)] * 3), **shared)
     else:
-        tracks = ClipTracks(length=FRAMES, tracks=(FaceTrack(start=0, faces=(FACE,) * FRAMES),))
+        tracks = VideoTracks(length=FRAMES, tracks=(FaceTrack(start=0, faces=(FACE,) * FRAMES),))
         convert_video(clip, out, paint, ListedDetector([]), tracks=tracks, **shared)
     written = sorted(out.glob("*.png"))[0] if name == "pictures" else out
     verdict = verify(written)

@@ -6,14 +6,14 @@ Those of a checkpoint are in tests/test_checkpoint_damage.py, those of an archiv
 import collections
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.faces import ClipTracks
+from faceswap_lib.faces import VideoTracks
 from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
 from tests.trust.corpus_arrays import make_tracks, tell_tracks
 
 
 def test_every_flipped_bit_of_tracks_is_noticed_or_changes_nothing(tmp_path):
     whole = make_tracks()
-    tracks = ClipTracks(length=3, tracks=(type(whole.tracks[0])(start=1, faces=whole.tracks[0].faces[:2]),), cuts=(2,))
+    tracks = VideoTracks(length=3, tracks=(type(whole.tracks[0])(start=1, faces=whole.tracks[0].faces[:2]),), cuts=(2,))
     write_tracks(tmp_path, tracks)
     told, path, verdicts = tell_tracks(tracks), tmp_path / TRACKS, collections.Counter()
     data = path.read_bytes()

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from faceswap_lib.conversion import resume as pieces
-from faceswap_lib.conversion.resume import Notes, Pieces
+from faceswap_lib.conversion.resume import ChunkStats, ChunkStore
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.training.checkpoint_choice import BACKUPS
 from faceswap_lib.training.remote_sync import copy_run
@@ -113,12 +113,12 @@ def test_a_mask_that_has_its_name_before_its_picture_is_gone_on_with(tmp_path):
 
 def test_pieces_of_hours_outlive_a_full_disk_at_the_end(tmp_path):
     """The joining of pieces failed as a damaged video does, and all of them were removed."""
-    with pytest.raises(VideoError), Pieces(tmp_path / "o.mp4", {"which": 1}) as begun:
+    with pytest.raises(VideoError), ChunkStore(tmp_path / "o.mp4", {"which": 1}) as begun:
         (begun.folder / "picture-000000.mp4").write_bytes(b"frames")
-        begun.finish(Notes(frames=100, swapped=100))
+        begun.finish(ChunkStats(frames=100, swapped=100))
         raise VideoError("expected to write o.mp4, got: No space left on device")
-    assert Pieces(tmp_path / "o.mp4", {"which": 1}).frames == 100
-    with pytest.raises(InputError), Pieces(tmp_path / "p.mp4", {"which": 1}):
+    assert ChunkStore(tmp_path / "o.mp4", {"which": 1}).frames == 100
+    with pytest.raises(InputError), ChunkStore(tmp_path / "p.mp4", {"which": 1}):
         raise InputError("no face in any of its frames")
     assert not pieces.parts_folder(tmp_path / "p.mp4").exists()
 

@@ -11,8 +11,8 @@ import pytest
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import record_consent
 from faceswap_lib.facesets.consent_file import read_consent
-from faceswap_lib.pipeline.backup import fetch_work, keep_work
-from faceswap_lib.training.remote_sync import Mirror
+from faceswap_lib.pipeline.backup import backup_workspace, restore_workspace
+from faceswap_lib.training.remote_sync import CheckpointSync
 from tests.conftest import ROOT, contents
 from tests.workspaces import make_project
 
@@ -69,7 +69,7 @@ def test_two_mirrors_of_different_runs_are_one_run_whole(tmp_path, turn):
     """Both find the place free; one run is there in the end, and the other one says that it is not."""
     (tmp_path / "drive").mkdir()
     runs = [make_project(tmp_path / letter, letter, 10, 20, seed=ord(letter)).run("default") for letter in "ab"]
-    mirrors = [Mirror(run, tmp_path / "drive") for run in runs]
+    mirrors = [CheckpointSync(run, tmp_path / "drive") for run in runs]
     at_once(*(mirror.update for mirror in mirrors))
     for mirror in mirrors:
         mirror._thread.join()
@@ -81,19 +81,21 @@ def test_two_mirrors_of_different_runs_are_one_run_whole(tmp_path, turn):
 
 def test_two_that_keep_in_one_folder_lose_nothing(tmp_path):
     works = [make_project(tmp_path / letter, letter, 10, seed=ord(letter)) for letter in "ab"]
-    at_once(*(lambda workspace=workspace: attempt(keep_work, workspace, tmp_path / "kept") for workspace in works))
+    at_once(
+        *(lambda workspace=workspace: attempt(backup_workspace, workspace, tmp_path / "kept") for workspace in works)
+    )
     for workspace in works:  # who came too late comes again
-        assert keep_work(workspace, tmp_path / "kept").failed == ()
+        assert backup_workspace(workspace, tmp_path / "kept").failed == ()
     kept = contents(tmp_path / "kept" / "models").values()
     assert all(data in kept for workspace in works for data in contents(workspace.run("default")).values())
 
 
 def test_two_that_fetch_into_one_workspace_get_all_of_it(tmp_path):
     work = make_project(tmp_path / "first", "a", 10, 20, seed=1)
-    keep_work(work, tmp_path / "kept")
+    backup_workspace(work, tmp_path / "kept")
     other = Workspace(tmp_path / "second")
-    at_once(*(lambda: attempt(fetch_work, tmp_path / "kept", other) for _ in range(2)))
-    assert fetch_work(tmp_path / "kept", other).failed == ()
+    at_once(*(lambda: attempt(restore_workspace, tmp_path / "kept", other) for _ in range(2)))
+    assert restore_workspace(tmp_path / "kept", other).failed == ()
     assert contents(other.root) == contents(work.root)
     assert not [path for path in other.root.rglob(".*")]
 

@@ -16,8 +16,8 @@ from faceswap_lib.config_fields import options_from_dict, options_to_dict
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.people_count import PeopleCount, describe_people
-from faceswap_lib.conversion.provenance import SwapFacts, verify, write_provenance
-from faceswap_lib.conversion.resume import Notes, Pieces
+from faceswap_lib.conversion.provenance import ProvenanceClaims, verify, write_provenance
+from faceswap_lib.conversion.resume import ChunkStats, ChunkStore
 from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.conversion.statement import describe_facts, to_plain
 from faceswap_lib.conversion.written import WrittenFiles
@@ -25,7 +25,7 @@ from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.score import Summary
-from faceswap_lib.faces import ClipTracks, Face, FaceTrack
+from faceswap_lib.faces import Face, FaceTrack, VideoTracks
 from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.smoothing import SmoothConfig
 from faceswap_lib.faces.tracking import TrackConfig
@@ -157,7 +157,7 @@ def test_any_json_as_a_record_is_one_or_refused(kind, values, data):
 
 
 @st.composite
-def tracks(draw: st.DrawFn) -> ClipTracks:
+def tracks(draw: st.DrawFn) -> VideoTracks:
     length = draw(st.integers(1, 12))
     numbers = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     made = []
@@ -183,7 +183,7 @@ def tracks(draw: st.DrawFn) -> ClipTracks:
         )
     cuts = draw(st.sets(st.integers(0, length - 1), max_size=3))
     people = draw(st.none() | st.tuples(st.integers(0, 5), st.integers(5, 10**6)))
-    return ClipTracks(length=length, tracks=tuple(made), cuts=tuple(sorted(cuts)), seen=people)
+    return VideoTracks(length=length, tracks=tuple(made), cuts=tuple(sorted(cuts)), seen=people)
 
 
 @quick
@@ -370,7 +370,7 @@ def test_what_a_swap_states_in_a_sidecar(folder, run, run_id, steps, consent, un
     place = fresh(folder)
     (place / "anna.mp4").write_bytes(b"anna")
     (place / "swap.mkv").write_bytes(b"\x1aE\xdf\xa3" + bytes(100))
-    facts = SwapFacts(
+    facts = ProvenanceClaims(
         inputs=(place / "anna.mp4",),
         run=run,
         run_id=run_id,
@@ -409,7 +409,7 @@ def test_notes_of_pieces(folder, data):
     )
     numbers = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     count = data.draw(st.integers(0, 3))
-    notes = Notes(
+    notes = ChunkStats(
         frames=data.draw(st.integers(0, 240)),
         swapped=data.draw(st.integers(0, 240)),
         masks=numbers.uniform(0, 1, count).tolist(),
@@ -418,17 +418,17 @@ def test_notes_of_pieces(folder, data):
         seconds=numbers.uniform(0, 100, count).tolist(),
         state={"mean": numbers.uniform(0, 1, (2, 3))} if data.draw(st.booleans()) else {},
     )
-    pieces = Pieces(out, {"plan": "x"} | {"more": json.dumps(plan)})
+    pieces = ChunkStore(out, {"plan": "x"} | {"more": json.dumps(plan)})
     pieces.path("picture", 0, ".mkv").write_bytes(b"x")
     pieces.finish(notes)
-    (found,) = Pieces(out, {"plan": "x"} | {"more": json.dumps(plan)}).done
+    (found,) = ChunkStore(out, {"plan": "x"} | {"more": json.dumps(plan)}).done
     for name in ("frames", "swapped", "masks", "seconds"):
         assert getattr(found, name) == getattr(notes, name)
     for one, other in ((found.samples, notes.samples), (found.points, notes.points)):
         assert len(one) == len(other) and all(map(np.array_equal, one, other))
     assert found.state.keys() == notes.state.keys()
     assert all(np.array_equal(found.state[name], notes.state[name]) for name in notes.state)
-    assert Pieces(out, {"plan": "y"}).done == []
+    assert ChunkStore(out, {"plan": "y"}).done == []
 
 
 @few

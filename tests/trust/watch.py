@@ -19,7 +19,7 @@ CHANGES = frozenset(
         *("os.chown", "os.utime", "os.mkfifo", "os.mknod", "shutil.rmtree", "shutil.move", "shutil.copyfile"),
     }
 )
-LOOKS = frozenset({"os.listdir", "os.scandir", "os.chdir"})
+TTA_VIEWS = frozenset({"os.listdir", "os.scandir", "os.chdir"})
 NEVER = ("socket.", "pickle.find_class", "ctypes.dlopen", "os.system", "os.exec", "os.startfile", "os.fork", "urllib.")
 STARTS = ("subprocess.Popen", "os.posix_spawn", "os.spawn")
 
@@ -97,7 +97,7 @@ class Watch:
             # a relative name may belong to a folder that is open, of which nothing is said here; see `_watch_folders`
             if isinstance(path, str | bytes | os.PathLike) and (flags & WRITES or os.path.isabs(os.fsdecode(path))):
                 self._judge_path(event, self._real(path), changes=bool(flags & WRITES))
-        elif event in CHANGES or event in LOOKS:
+        elif event in CHANGES or event in TTA_VIEWS:
             folder = next((each for each in arguments[1:] if type(each) is int and each > 2), None)
             for path in arguments:
                 if isinstance(path, str | bytes | os.PathLike) and path:

@@ -18,7 +18,7 @@ import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.conversion.image_conversion import convert_stills
-from faceswap_lib.faces import ClipTracks, FaceTrack, Part
+from faceswap_lib.faces import FaceTrack, Part, VideoTracks
 from faceswap_lib.facesets import (
     Faceset,
     Workspace,
@@ -38,12 +38,12 @@ from faceswap_lib.networks.weights_catalog import WeightsFile
 from faceswap_lib.networks.weights_fetching import fetch_weights
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training import RunConfig, TrainConfig, read_history
-from faceswap_lib.training.checkpoint import progress_of, read_checkpoint
-from faceswap_lib.training.checkpoint_manager import Keeper
+from faceswap_lib.training.checkpoint import checkpoint_progress, read_checkpoint
+from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.divergence import new_memory
 from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.run_metadata import write_config
-from faceswap_lib.training.training_logger import Reporter
+from faceswap_lib.training.training_logger import TrainingLogger
 from tests import disturbed, test_faults_keeping
 from tests.fakes import ListedDetector, PaintSwapper
 from tests.test_part_swap import MOUTHS, face_points, write_faceset
@@ -140,7 +140,7 @@ def convert_to_video(root: pathlib.Path) -> None:
         ListedDetector([]),
         config=PAINT,
         output_config=OutputConfig(label=False, mask_out=root / "masks.mp4"),
-        tracks=ClipTracks(length=count, tracks=(FaceTrack(start=0, faces=(disturbed.FACE,) * count),)),
+        tracks=VideoTracks(length=count, tracks=(FaceTrack(start=0, faces=(disturbed.FACE,) * count),)),
         plan={"which": 1},
     )
 
@@ -309,8 +309,8 @@ def train(root: pathlib.Path, steps: int = STEPS, keeping: RunConfig = KEEPING) 
         if state.step == steps:
             return
         note_options(Workspace(root), steps)
-        keeper = Keeper(folder, state, config, keeping, None, check=lock.check)
-        reporter = Reporter(
+        keeper = CheckpointManager(folder, state, config, keeping, None, check=lock.check)
+        reporter = TrainingLogger(
             folder,
             keeping,
             step=state.step,
@@ -337,7 +337,7 @@ def check_progress(root: pathlib.Path) -> list[str]:
     folder = Workspace(root).run("default")
     history = read_history(folder / "history.jsonl")
     done = history[-1]["step"] if history else 0
-    saved = max(progress_of(folder / "checkpoints")[1], 0)
+    saved = max(checkpoint_progress(folder / "checkpoints")[1], 0)
     return [f"step {done} was done, and {saved} is saved"] if done - saved > APART else []
 
 

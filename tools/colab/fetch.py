@@ -16,8 +16,7 @@
 
 # %%
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.pipeline.backup import fetch_work
 
 kept_name = WORKSPACE.strip("/").replace("/", "-")
 KEEP = my_drive / kept_name if has_drive else pathlib.Path(f"{kept_name}-kept")
-print(f"{KEEP} -> {WORKSPACE}\n{fetch_work(KEEP, Workspace(WORKSPACE)).to_text()}")
+print(f"{KEEP} -> {WORKSPACE}\n{restore_workspace(KEEP, Workspace(WORKSPACE)).to_text()}")

@@ -16,9 +16,8 @@
 # disconnect by hand, `drive.flush_and_unmount()` waits until it is done.
 
 # %%
-from faceswap_lib.pipeline.backup import keep_work
 
-print(f"{WORKSPACE} -> {KEEP}\n{keep_work(Workspace(WORKSPACE), KEEP).to_text()}")
+print(f"{WORKSPACE} -> {KEEP}\n{backup_workspace(Workspace(WORKSPACE), KEEP).to_text()}")
 
 # %% [markdown]
 # And to your own computer: tick `DOWNLOAD` for the videos and pages of the workspace. Without Drive it also brings you

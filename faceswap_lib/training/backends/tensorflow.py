@@ -10,7 +10,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from faceswap_lib.training.backends.variables import Player, Programs, StepVariables
+from faceswap_lib.training.backends.variables import OptimizerGroup, Programs, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.loss_model import Batch, Objective
 
@@ -59,7 +59,7 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
     )
 
 
-def apply_gradients(player: Player, gradients) -> None:
+def apply_gradients(player: OptimizerGroup, gradients) -> None:
     """Lets the optimiser change the weights; Adam by TensorFlow's own kernel, one pass over memory instead of ten."""
     adam = player.optimiser
     if type(adam) is not keras.optimizers.Adam or adam.amsgrad or adam.weight_decay or adam.use_ema:

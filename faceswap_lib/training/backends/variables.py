@@ -22,7 +22,7 @@ class Programs(typing.NamedTuple):
     step: typing.Callable | None = None
 
 
-class Player(typing.NamedTuple):
+class OptimizerGroup(typing.NamedTuple):
     """Weights that one loss trains, and the optimiser that does it."""
 
     optimiser: keras.Optimizer
@@ -40,7 +40,7 @@ class StepVariables:
         copies: Pairs of one of the generators' statistics and the variable of the averaged networks that follows it.
     """
 
-    players: tuple[Player, Player]
+    players: tuple[OptimizerGroup, OptimizerGroup]
     averages: list[keras.Variable]
     statistics: list[keras.Variable]
     copies: list[tuple[keras.Variable, keras.Variable]]
@@ -54,8 +54,8 @@ class StepVariables:
         followers = [v for network in averaged for v in network.non_trainable_weights]
         return cls(
             players=(
-                Player(state.generator_optimiser, _trainable(generators)),
-                Player(state.discriminator_optimiser, _trainable(discriminators)),
+                OptimizerGroup(state.generator_optimiser, _trainable(generators)),
+                OptimizerGroup(state.discriminator_optimiser, _trainable(discriminators)),
             ),
             averages=_trainable(averaged),
             statistics=[v for network in (*generators, *discriminators) for v in network.non_trainable_variables],
