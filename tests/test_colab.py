@@ -297,7 +297,7 @@ class Session:
         folder.mkdir(exist_ok=True)
         self.folder, self._patch = folder, monkeypatch
         self.names = mount(folder, monkeypatch) | {"WORKSPACE": "course", "MIRROR": None}
-        self._run(cell_of("faceswap_demo", "fetch_work("))
+        self._run(cell_of("faceswap_demo", "restore_workspace("))
 
     def _run(self, source: str) -> None:
         run_cell(source, self.names, self.folder, self._patch)
@@ -312,7 +312,7 @@ class Session:
         return self.names["MIRROR"]
 
     def end(self, *, download: bool = False) -> None:
-        self._run(cell_of("faceswap_demo", "keep_work("))
+        self._run(cell_of("faceswap_demo", "backup_workspace("))
         self._run(cell_of("faceswap_demo", "DOWNLOAD = False").replace("DOWNLOAD = False", f"DOWNLOAD = {download}"))
 
 

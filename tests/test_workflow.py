@@ -73,3 +73,25 @@ def test_advisories_are_asked_for_every_week_and_with_every_change_of_what_is_ne
     assert set(extras) | without_terms == set(project["optional-dependencies"])
     audit = next(command for command in words if command[0] == "pip-audit")
     assert listing[listing.index(">") + 1] in audit and "--ignore-vuln" not in audit
+
+
+def test_the_linter_is_the_same_before_a_commit_and_in_ci():
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (version,) = re.findall(r"ruff==([\d.]+)$", text, re.MULTILINE)
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert repository["rev"] == f"v{version}" and "ruff check . && .venv/bin/ruff format --check ." in text
+
+
+def test_the_citation_names_this_version():
+    from faceswap_lib import __version__
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert str(citation["version"]) == __version__ and citation["license"] == "MIT"
+
+
+def test_issue_templates_ask_for_what_the_doctor_says():
+    templates = [
+        yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / ".github/ISSUE_TEMPLATE").iterdir()
+    ]
+    assert all(template["body"] and template["name"] for template in templates)
+    assert any("faceswap doctor" in str(template) for template in templates)

@@ -1,7 +1,7 @@
 """Work that outlives its machine: a whole workspace kept in a folder, and fetched from it on the next machine.
 
-    fetch_work(folder, workspace)   at the beginning: what an earlier session left
-    keep_work(workspace, folder)    at the end
+    restore_workspace(folder, workspace)   at the beginning: what an earlier session left
+    backup_workspace(workspace, folder)    at the end
 
 Facesets go as archives (`facesets.backup`), runs as a training's mirror has them in `folder`/models, so that
 `RunConfig.mirror` may be that folder; videos and results as they are.

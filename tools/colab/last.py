@@ -16,6 +16,7 @@
 # disconnect by hand, `drive.flush_and_unmount()` waits until it is done.
 
 # %%
+from faceswap_lib.pipeline.backup import backup_workspace
 
 print(f"{WORKSPACE} -> {KEEP}\n{backup_workspace(Workspace(WORKSPACE), KEEP).to_text()}")
 
