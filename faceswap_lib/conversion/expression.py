@@ -15,6 +15,9 @@ NEAR = 0.5
 LIFTED, DROPPED = 0.04, 0.06
 """The same for the corners of the mouth and for the chin and the lips, in eye distances."""
 
+LID_NUMBERS, LID_UNIT = [3, 4], NEAR * EYES_OPEN.tolerance
+"""Which numbers of `describe_motion` say how open the eyes are, and what part of open eyes their unit is."""
+
 MOUTH_NUMBERS = [2, 8, 9]
 """Which numbers of `describe_motion` describe the mouth of a face by itself."""
 
@@ -81,7 +84,7 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
     """
     poses = measure_poses(landmarks)
     left, right = landmarks[:, LEFT_EYE].mean(axis=1), landmarks[:, RIGHT_EYE].mean(axis=1)
-    unit = np.linalg.norm(right - left, axis=1) / np.cos(np.radians(poses[:, 0]))  # as if the head were not turned
+    unit = _straight_unit(landmarks, poses)
     y = landmarks[..., 1] / unit[:, None]
 
     def gap(pair: tuple[int, int]) -> np.ndarray:
@@ -90,7 +93,7 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
     def against_median(values: np.ndarray) -> np.ndarray:
         return values - np.median(values)
 
-    lids = [np.mean([gap(pair) for pair in pairs], axis=0) for pairs in LIDS]
+    lids = measure_lids(landmarks)
     brows = [left[:, 1] / unit - y[:, 17:22].mean(axis=1), right[:, 1] / unit - y[:, 22:27].mean(axis=1)]
     corners = [y[:, corner] - y[:, INNER_LIPS].mean(axis=1) for corner in CORNERS]
     chin = against_median(y[:, 8] - y[:, 33])
@@ -102,7 +105,7 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
             poses[:, 0] / (NEAR * YAW.tolerance),
             poses[:, 1] / (NEAR * PITCH.tolerance),
             poses[:, 2] / (NEAR * MOUTH.tolerance),
-            *(lid / np.percentile(lid, OPEN_EYES) / (NEAR * EYES_OPEN.tolerance) for lid in lids),
+            *(lids / open_lids(lids) / LID_UNIT).T,
             (width / np.clip(np.median(width), *RESTING_WIDTH) - 1) / (NEAR * SMILE.tolerance),
             *(against_median(brow) / (NEAR * BROWS_UP.tolerance) for brow in brows),
             *(corner / LIFTED for corner in corners),
@@ -111,6 +114,28 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
         ],
         axis=1,
     )
+
+
+def measure_lids(landmarks: np.ndarray) -> np.ndarray:
+    """Measures how far the lids of either eye are apart, (N, 2) in eye distances as if the head were not turned.
+
+    Args:
+        landmarks: (N, 68, 2) x, y in pixels of aligned crops.
+    """
+    unit = _straight_unit(landmarks, measure_poses(landmarks))
+    gaps = [[np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1) for a, b in pairs] for pairs in LIDS]
+    return np.mean(gaps, axis=1).T / unit[:, None]
+
+
+def open_lids(lids: np.ndarray) -> np.ndarray:
+    """Says how far one person's lids, (N, 2), are apart in open eyes, (2,)."""
+    return np.percentile(lids, OPEN_EYES, axis=0)
+
+
+def _straight_unit(landmarks: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """(N,) the eye distance in pixels, as if the head were not turned."""
+    left, right = landmarks[:, LEFT_EYE].mean(axis=1), landmarks[:, RIGHT_EYE].mean(axis=1)
+    return np.linalg.norm(right - left, axis=1) / np.cos(np.radians(poses[:, 0]))
 
 
 def describe_mouth(landmarks: np.ndarray) -> np.ndarray:

@@ -17,6 +17,8 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.conversion.expression import LID_NUMBERS
+
 COMPONENTS = 40
 """Principal components onto which codes are projected: they hold 99.9 % of the variance of one person's codes."""
 
@@ -176,6 +178,7 @@ def fit_alignment(
     *,
     limit: float = LIMIT,
     pull: float = PULL,
+    openness: float = 1.0,
 ) -> LatentAlignment:
     """Fits the alignment of two people's latent codes, by regression in two steps.
 
@@ -194,6 +197,7 @@ def fit_alignment(
         other_motion: (P, M) what these do.
         limit: As in `LatentProjection`.
         pull: As in `LatentAlignment`.
+        openness: How many times as open as the read person's the eyes are asked to be; see `latent_lids`.
 
     Returns:
         The alignment.
@@ -209,6 +213,8 @@ def fit_alignment(
     # 1. From what a face does to the wanted person's code.
     low, high = np.percentile(other_motion, REACHED, axis=0)
     asked = np.clip(motion, low - 0.5, high + 0.5)
+    if openness != 1:
+        asked[:, LID_NUMBERS] *= openness
     middle = other_motion.mean(axis=0)
     known = _kernel(other_motion - middle, other_motion - middle)
     weights = np.linalg.solve(known + KERNEL_RIDGE * np.eye(len(known)), places)

@@ -5,7 +5,7 @@ import logging
 
 import numpy as np
 
-from faceswap_lib.conversion.expression import describe_gaze, describe_motion
+from faceswap_lib.conversion.expression import describe_gaze, describe_motion, measure_lids, open_lids
 from faceswap_lib.faces.alignment import CROP_SIZE, scale_points
 from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.landmarks_68 import mirror_landmarks
@@ -36,11 +36,14 @@ class LatentSample:
         motion: (2 N, 12) what each face does, see `expression.describe_motion`, or (2 N, 14) with where it looks, see
             `describe_gaze`, where the mesh runs. None if no 68 landmarks are known.
         crops: The N crops.
+        open_lids: (2,) how far the lids of either eye are apart in open eyes, see `expression.open_lids`; None where
+            motion is.
     """
 
     codes: np.ndarray
     motion: np.ndarray | None
     crops: Faceset
+    open_lids: np.ndarray | None = None
 
     @property
     def filmed(self) -> np.ndarray:
@@ -60,9 +63,16 @@ def sample_codes(networks, faceset: Faceset, finder: LandmarkFinder | None = Non
     Returns:
         The codes.
     """
-    sampled, motion = _find_motion(faceset.sample(SAMPLED_CROPS), finder)
+    sampled, points, gaze = _find_landmarks(faceset.sample(SAMPLED_CROPS), finder)
     codes = encode_crops(networks, sampled, mirrored=True)
-    return LatentSample(codes=codes, motion=motion, crops=sampled)
+    if points is None:
+        return LatentSample(codes=codes, motion=None, crops=sampled)
+    both = np.concatenate([points, mirror_landmarks(points, CROP_SIZE)])
+    motion = describe_motion(both)
+    if gaze is not None:
+        looks = describe_gaze(gaze)
+        motion = np.hstack([motion, np.concatenate([looks, looks * [-1, 1]])])
+    return LatentSample(codes=codes, motion=motion, crops=sampled, open_lids=open_lids(measure_lids(both)))
 
 
 def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
@@ -85,10 +95,13 @@ def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
     return np.concatenate(batches).astype(np.float32, copy=False)
 
 
-def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> tuple[Faceset, np.ndarray | None]:
-    """What faces do, mirrored ones last; by the mesh, which sees lids, lips and gaze best, else by any 68 landmarks.
+def _find_landmarks(
+    faceset: Faceset, finder: LandmarkFinder | None
+) -> tuple[Faceset, np.ndarray | None, np.ndarray | None]:
+    """The crops with their (N, 68, 2) landmarks and (N, 2, 2) gaze; by the mesh, which sees lids, lips and gaze best.
 
-    Crops in which nothing is found are left out; if these are more than half, all are kept and what they do is unknown.
+    Where it does not run, any 68 landmarks are taken, and gaze is None. Crops in which nothing is found are left out;
+    if these are more than half, all are kept and both are None.
     """
     points = [record.landmarks_in_crop() for record in faceset.records]
     gaze = None
@@ -104,15 +117,10 @@ def _find_motion(faceset: Faceset, finder: LandmarkFinder | None) -> tuple[Faces
             points[index] = scale_points(face, CROP_SIZE / len(crop.image))
     known = np.flatnonzero([len(face) == 68 for face in points])
     if len(known) < KNOWN * len(points):
-        return faceset, None
+        return faceset, None, None
     if len(known) < len(points):
         logger.info(
             "%d of %d crops say nothing about codes: no face is found in them", len(points) - len(known), len(points)
         )
         faceset = dataclasses.replace(faceset, records=tuple(faceset.records[index] for index in known))
-    filmed = np.stack([points[index] for index in known])
-    motion = describe_motion(np.concatenate([filmed, mirror_landmarks(filmed, CROP_SIZE)]))
-    if gaze is not None:
-        looks = describe_gaze(gaze[known])
-        motion = np.hstack([motion, np.concatenate([looks, looks * [-1, 1]])])
-    return faceset, motion
+    return faceset, np.stack([points[index] for index in known]), None if gaze is None else gaze[known]

@@ -10,6 +10,7 @@ from faceswap_lib.conversion import ConvertConfig, ViewSwapper
 from faceswap_lib.conversion.contrast import fit_contrast
 from faceswap_lib.conversion.detail_sources import DetailSources, collect_detail
 from faceswap_lib.conversion.inference_backends import Engine, open_engine
+from faceswap_lib.conversion.latent_lids import fit_openness
 from faceswap_lib.conversion.latent_map import LatentMap, LatentShift, fit_alignment, fit_projection
 from faceswap_lib.conversion.latent_samples import LatentSample, sample_codes
 from faceswap_lib.conversion.latent_search import MapJudge, MapQuality, choose_latent_map
@@ -138,7 +139,7 @@ def _fit_to_people(
     original, wanted = _open_people(workspace, config.direction)
     finder = open_quick_finder()
     codes, others = (sample_codes(networks, faceset, finder) for faceset in (original, wanted))
-    maps = _fit_maps(codes, others, config)
+    maps = _fit_maps(codes, others, config, swapper)
     judge = MapJudge.open(original, wanted, finder or FivePointFinder(), people)
     if judge is None:  # too few faces to compare anything with
         return swapper.with_latent_map(next(iter(maps.values()))), others
@@ -150,11 +151,20 @@ def _fit_to_people(
     return swapper.with_latent_map(maps[name]).with_placement(tried[name].placement), others
 
 
-def _fit_maps(codes: LatentSample, others: LatentSample, config: ConvertConfig) -> dict[str, LatentMap | None]:
+def _fit_maps(
+    codes: LatentSample, others: LatentSample, config: ConvertConfig, swapper: GeneratorSwapper
+) -> dict[str, LatentMap | None]:
     """Fits the latent maps that may be taken, by name, the one that is most likely the best first."""
     maps: dict[str, LatentMap | None] = {}
     if codes.motion is not None and others.motion is not None:
-        maps["align"] = fit_alignment(codes.codes, codes.motion, others.codes, others.motion, limit=config.latent_limit)
+
+        def align(openness: float) -> LatentMap:
+            known = (codes.codes, codes.motion, others.codes, others.motion)
+            return fit_alignment(*known, limit=config.latent_limit, openness=openness)
+
+        openness = fit_openness(align, swapper, codes, others, config)
+        logger.debug("eyes are asked to be %.2f times as open as the original's", openness)
+        maps["align"] = align(openness)
     elif config.latent_map == "align":
         raise InputError(
             "latent_map align: the facesets have no 68 landmarks and nothing here finds them; "
