@@ -93,9 +93,9 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
     def against_median(values: np.ndarray) -> np.ndarray:
         return values - np.median(values)
 
-    lids = measure_lids(landmarks)
+    lids = _lid_gaps(landmarks, unit)
     brows = [left[:, 1] / unit - y[:, 17:22].mean(axis=1), right[:, 1] / unit - y[:, 22:27].mean(axis=1)]
-    corners = [y[:, corner] - y[:, INNER_LIPS].mean(axis=1) for corner in CORNERS]
+    mouth = _mouth_numbers(landmarks, poses, unit)
     chin = against_median(y[:, 8] - y[:, 33])
     width = np.linalg.norm(landmarks[:, 48] - landmarks[:, 54], axis=1) / np.linalg.norm(right - left, axis=1)
     lips = gap(OUTER_LIPS)
@@ -104,11 +104,11 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
         [
             poses[:, 0] / (NEAR * YAW.tolerance),
             poses[:, 1] / (NEAR * PITCH.tolerance),
-            poses[:, 2] / (NEAR * MOUTH.tolerance),
+            mouth[:, 0],
             *(lids / open_lids(lids) / LID_UNIT).T,
             (width / np.clip(np.median(width), *RESTING_WIDTH) - 1) / (NEAR * SMILE.tolerance),
             *(against_median(brow) / (NEAR * BROWS_UP.tolerance) for brow in brows),
-            *(corner / LIFTED for corner in corners),
+            *mouth[:, 1:].T,
             chin / DROPPED,
             (lips - thickness) / DROPPED,
         ],
@@ -122,14 +122,25 @@ def measure_lids(landmarks: np.ndarray) -> np.ndarray:
     Args:
         landmarks: (N, 68, 2) x, y in pixels of aligned crops.
     """
-    unit = _straight_unit(landmarks, measure_poses(landmarks))
-    gaps = [[np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1) for a, b in pairs] for pairs in LIDS]
-    return np.mean(gaps, axis=1).T / unit[:, None]
+    return _lid_gaps(landmarks, _straight_unit(landmarks, measure_poses(landmarks)))
 
 
 def open_lids(lids: np.ndarray) -> np.ndarray:
     """Says how far one person's lids, (N, 2), are apart in open eyes, (2,)."""
     return np.percentile(lids, OPEN_EYES, axis=0)
+
+
+def _lid_gaps(landmarks: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """(N, 2) how far the lids of either eye are apart."""
+    gaps = [[np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1) for a, b in pairs] for pairs in LIDS]
+    return np.mean(gaps, axis=1).T / unit[:, None]
+
+
+def _mouth_numbers(landmarks: np.ndarray, poses: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """(N, 3) what `describe_mouth` gives."""
+    y = landmarks[..., 1] / unit[:, None]
+    corners = [(y[:, corner] - y[:, INNER_LIPS].mean(axis=1)) / LIFTED for corner in CORNERS]
+    return np.stack([poses[:, 2] / (NEAR * MOUTH.tolerance), *corners], axis=1)
 
 
 def _straight_unit(landmarks: np.ndarray, poses: np.ndarray) -> np.ndarray:
@@ -147,7 +158,8 @@ def describe_mouth(landmarks: np.ndarray) -> np.ndarray:
     Returns:
         (N, 3): gap of the lips, height of the left and of the right corner of the mouth, in its units.
     """
-    return describe_motion(landmarks)[:, MOUTH_NUMBERS]
+    poses = measure_poses(landmarks)
+    return _mouth_numbers(landmarks, poses, _straight_unit(landmarks, poses))
 
 
 def describe_gaze(gaze: np.ndarray) -> np.ndarray:

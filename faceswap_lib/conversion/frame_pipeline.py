@@ -133,7 +133,7 @@ def swap_faces(
     masks, new = swapper.swap(views, np.stack(regions))
     parts = [_find_parts(frame, face, matrix, finder) for (frame, face), matrix in zip(faces, matrices, strict=True)]
     placement, detail = getattr(swapper, "placement", None), getattr(swapper, "detail", None)
-    rows = zip(views, new, masks, points, matrices, parts, contours, strict=True)
+    rows = zip(views, new, masks, points, matrices, parts, contours, _find_mouths(contours), strict=True)
     return [
         SwappedFace(
             old=view,
@@ -144,11 +144,11 @@ def swap_faces(
             parts=found,
             outline=None if lines is None else lines.outline,
             brows=None if lines is None else lines.brows,
-            mouth=None if lines is None else describe_mouth(lines.landmarks[None])[0],
+            mouth=mouth,
             placement=placement,
             detail=detail,
         )
-        for view, face, mask, five, matrix, found, lines in rows
+        for view, face, mask, five, matrix, found, lines, mouth in rows
     ]
 
 
@@ -266,6 +266,13 @@ def _find_contours(
             found = Contours(moved[0], moved[1].reshape(found.brows.shape), moved[2])
         contours.append(found)
     return contours
+
+
+def _find_mouths(contours: list[Contours | None]) -> list[np.ndarray | None]:
+    """What each face's mouth does, where its landmarks are known."""
+    known = [found.landmarks for found in contours if found is not None]
+    described = iter(describe_mouth(np.stack(known)) if known else ())
+    return [None if found is None else next(described) for found in contours]
 
 
 def _note(shot: FrameTask, result: np.ndarray, *, is_sampled: bool) -> None:
