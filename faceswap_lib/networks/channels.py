@@ -4,7 +4,7 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ChannelConfig:
+class ChannelCounts:
     """How many channels the networks have.
 
     Attributes:
@@ -26,39 +26,39 @@ class ChannelConfig:
 
 
 WIDTHS = {
-    ("tiny", 64): ChannelConfig(
+    ("tiny", 64): ChannelCounts(
         encoder=(32, 64, 128, 256), code=256, places=8, decoder=(128, 96, 64), discriminator=(16, 32, 64)
     ),
-    ("tiny", 128): ChannelConfig(
+    ("tiny", 128): ChannelCounts(
         encoder=(32, 48, 64, 128, 256), code=256, places=8, decoder=(128, 96, 64, 32), discriminator=(16, 32, 64)
     ),
-    ("tiny", 256): ChannelConfig(
+    ("tiny", 256): ChannelCounts(
         encoder=(16, 32, 48, 64, 128, 256),
         code=256,
         places=8,
         decoder=(128, 96, 64, 32, 16),
         discriminator=(8, 16, 32, 64),
     ),
-    ("lite", 64): ChannelConfig(
+    ("lite", 64): ChannelCounts(
         encoder=(64, 128, 256, 384), code=512, places=16, decoder=(256, 192, 96), discriminator=(32, 64, 128)
     ),
-    ("lite", 128): ChannelConfig(
+    ("lite", 128): ChannelCounts(
         encoder=(48, 96, 192, 256, 384), code=512, places=16, decoder=(256, 160, 96, 48), discriminator=(32, 64, 128)
     ),
-    ("lite", 256): ChannelConfig(
+    ("lite", 256): ChannelCounts(
         encoder=(32, 64, 96, 192, 256, 384),
         code=512,
         places=16,
         decoder=(256, 160, 96, 64, 32),
         discriminator=(24, 48, 96, 128),
     ),
-    ("standard", 64): ChannelConfig(
+    ("standard", 64): ChannelCounts(
         encoder=(96, 192, 384, 768), code=768, places=16, decoder=(384, 288, 144), discriminator=(48, 96, 192)
     ),
-    ("standard", 128): ChannelConfig(
+    ("standard", 128): ChannelCounts(
         encoder=(72, 144, 288, 384, 576), code=768, places=16, decoder=(384, 240, 144, 72), discriminator=(48, 96, 192)
     ),
-    ("standard", 256): ChannelConfig(
+    ("standard", 256): ChannelCounts(
         encoder=(48, 96, 144, 288, 384, 576),
         code=768,
         places=16,
@@ -69,7 +69,7 @@ WIDTHS = {
 """Widths of the direct layout by capacity and resolution."""
 
 
-def reference_widths(capacity: str, resolution: int) -> ChannelConfig:
+def reference_widths(capacity: str, resolution: int) -> ChannelCounts:
     """Works out the widths of faceswap-GAN v2.2.
 
     Standard and lite are v2.2's own: lite has half the channels, a quarter of the deepest, and the whole discriminator.
@@ -86,7 +86,7 @@ def reference_widths(capacity: str, resolution: int) -> ChannelConfig:
     deepest = 1024 // 4 if capacity == "lite" else 1024 // part
     code = {"standard": 1024, "lite": 2048 if resolution > 64 else 1024, "tiny": 256}[capacity]
     judge = 4 if capacity == "tiny" else 1
-    return ChannelConfig(
+    return ChannelCounts(
         encoder=(64 // part, 128 // part, 256 // part, 512 // part, *(deepest,) * (1 + doublings)),
         code=code,
         places=0,

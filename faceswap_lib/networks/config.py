@@ -8,7 +8,7 @@ from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.alignment import VIEW_COVERAGE, stored_size
 from faceswap_lib.faces.region import RegionChoice, settle_region
-from faceswap_lib.networks.channels import WIDTHS, ChannelConfig, reference_widths
+from faceswap_lib.networks.channels import WIDTHS, ChannelCounts, reference_widths
 
 Capacity = Literal["tiny", "lite", "standard"]
 Attention = Literal["none", "self", "dual"]
@@ -83,7 +83,7 @@ class NetworkConfig:
         return dataclasses.replace(self, face_region=settle_region(self.face_region))
 
     @property
-    def widths(self) -> ChannelConfig:
+    def widths(self) -> ChannelCounts:
         """The channels that go with layout, capacity and resolution."""
         if self.layout == "reference":
             return reference_widths(self.capacity, self.resolution)

@@ -6,8 +6,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.facesets import Faceset, Side, Workspace, bring_back, list_set_aside
-from faceswap_lib.facesets import exclusion as set_aside
+from faceswap_lib.facesets import Faceset, Side, Workspace, bring_back, list_set_aside, set_aside
 from faceswap_lib.facesets.faceset import measure_rarity
 from faceswap_lib.media import read_image
 from faceswap_lib.show.notebook import ipython_display
