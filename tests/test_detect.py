@@ -248,7 +248,7 @@ def test_faces_are_found_whatever_keras_runs_on(backend, detector, portraits):
         "from faceswap_lib.demo.portraits import load_portraits\n"
         "from faceswap_lib.faces import MTCNN\n"
         "for portrait in load_portraits():\n"
-        "    stages = MTCNN().look_into(portrait.image)\n"
+        "    stages = MTCNN().detect_with_trace(portrait.image)\n"
         "    print(*stages.faces[0].landmarks.ravel(), *stages.located[0].landmarks.ravel(), *stages.kept.ravel())\n"
         "print(keras.backend.backend())"
     )

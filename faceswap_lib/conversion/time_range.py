@@ -24,7 +24,7 @@ class TimeRange:
         start: Index of its first frame.
         seconds: (N,) when each of its frames is shown, from the first picture of the file.
         end: When its last frame ends, on the same clock.
-        is_uneven: Whether the rate varies, so that frames must be written with their times.
+        is_vfr: Whether the rate varies, so that frames must be written with their times.
         is_whole: Whether it is all of the video.
     """
 
