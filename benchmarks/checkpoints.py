@@ -23,8 +23,7 @@ import numpy as np
 from harness import print_json, print_table
 
 from faceswap_lib.networks import PRESETS
-from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig
-from faceswap_lib.training import checkpoint_manager as keeper_module
+from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig, checkpoint_manager
 from faceswap_lib.training.checkpoint import TrainingState, read_arrays, write_checkpoint
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.cost_estimate import make_arrays
@@ -174,7 +173,7 @@ def count_writes(state: TrainingState, run_config: RunConfig, rate: float, hours
         mirror = CountingMirror(root / "run", root / "drive", interval=apart, clock=lambda: now)
         config = dataclasses.replace(TrainConfig(), steps=10 * steps)
         keeper = CheckpointManager(root / "run", state, config, run_config, mirror, clock=lambda: now)
-        write, keeper_module.write_checkpoint = keeper_module.write_checkpoint, lambda *_: written.append(now)
+        write, checkpoint_manager.write_checkpoint = checkpoint_manager.write_checkpoint, lambda *_: written.append(now)
         try:
             for step in range(1, steps + 1):
                 state.step, now = step, step / rate
@@ -182,7 +181,7 @@ def count_writes(state: TrainingState, run_config: RunConfig, rate: float, hours
                 if keeper.is_due:
                     keeper.save()
         finally:
-            keeper_module.write_checkpoint = write
+            checkpoint_manager.write_checkpoint = write
     return len(written) / hours, mirror.copies / hours
 
 

@@ -23,7 +23,7 @@ from harness import make_parser, print_json, print_table, time_matmul
 
 from faceswap_lib.conversion import OutputConfig
 from faceswap_lib.errors import InputError
-from faceswap_lib.evaluation import image_metrics as pictures
+from faceswap_lib.evaluation import image_metrics
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.evaluate import evaluate_to_page
 from faceswap_lib.facesets import Faceset, Workspace
@@ -128,7 +128,7 @@ def reconstruction(workspace: Workspace, run: str, held: dict[str, Faceset]) -> 
         mask = np.asarray(mask)
         made = np.round(mask * postprocess_faces(np.asarray(raw), tones) + (1 - mask) * views).astype(np.uint8)
         distances.append(np.abs(made.astype(float) - views).mean())
-        likenesses.append(np.mean([pictures.ssim(a, b) for a, b in zip(made, views, strict=True)]))
+        likenesses.append(np.mean([image_metrics.ssim(a, b) for a, b in zip(made, views, strict=True)]))
     return {"L1": float(np.mean(distances)), "SSIM": float(np.mean(likenesses))}
 
 

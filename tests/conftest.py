@@ -22,8 +22,7 @@ from faceswap_lib.demo.points import Portrait
 from faceswap_lib.demo.portraits import load_portraits
 from faceswap_lib.faces import MTCNN, Face
 from faceswap_lib.faces.recognition import DlibEmbedder
-from faceswap_lib.facesets import ExtractConfig, Workspace, extract_faces, write_eye_masks
-from faceswap_lib.facesets import extraction as extract
+from faceswap_lib.facesets import ExtractConfig, Workspace, extract_faces, extraction, write_eye_masks
 from faceswap_lib.media import VideoWriter, read_frames
 from tests.fakes import encode_like, hide_module, make_face
 from tests.trust.table import pytest_terminal_summary  # noqa: F401  (a hook)
@@ -101,9 +100,11 @@ def restored_logging() -> typing.Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def five_points_unless_named() -> typing.Iterator[None]:
     """Extractions that leave the landmarks to `auto` take five points here, and fetch nothing."""
-    opened = extract.open_landmark_finder
+    opened = extraction.open_landmark_finder
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extract, "open_landmark_finder", lambda backend: opened("five" if backend == "auto" else backend))
+        patch.setattr(
+            extraction, "open_landmark_finder", lambda backend: opened("five" if backend == "auto" else backend)
+        )
         yield
 
 

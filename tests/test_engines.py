@@ -11,8 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion import KerasSwapper
-from faceswap_lib.conversion import inference_backends as engines
+from faceswap_lib.conversion import KerasSwapper, inference_backends
 from faceswap_lib.conversion.inference_backends import measure_swappers, open_engine
 from faceswap_lib.conversion.latent_map import LatentShift
 from faceswap_lib.conversion.swapper import OnnxSwapper
@@ -155,7 +154,7 @@ def test_another_latent_map_needs_no_new_network(swapper_class, tiny, onnx):
 
 def test_networks_built_for_bfloat16_are_written_in_float32(tiny, onnx):
     views, faces = draw_views(tiny.config, 2)
-    other = OnnxSwapper(engines._in_bfloat16(tiny), "a2b")
+    other = OnnxSwapper(inference_backends._in_bfloat16(tiny), "a2b")
     assert_same_pixels(KerasSwapper(tiny, "a2b"), other, views, faces)
 
 
@@ -243,15 +242,15 @@ def test_swappers_are_timed_in_turn_a_batch_at_a_time():
     times = measure_swappers(swappers, 4)
     assert times["slow"] >= 0.005 > times["fast"] >= 0.001  # seconds a face
     for swapper in swappers.values():
-        assert swapper.batches == [4] * (1 + engines.MEASURED_CALLS)  # the first is not timed
+        assert swapper.batches == [4] * (1 + inference_backends.MEASURED_CALLS)  # the first is not timed
 
 
 def test_timing_ends_when_its_time_is_up(monkeypatch):
     """By a clock of its own: on a busy machine a wait takes as long as it likes."""
     now = [0.0]
-    monkeypatch.setattr(engines.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(inference_backends.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    monkeypatch.setattr(engines, "MEASURED_SECONDS", 0.05)
+    monkeypatch.setattr(inference_backends, "MEASURED_SECONDS", 0.05)
     swappers = {"one": SlowSwapper(0.02), "other": SlowSwapper(0.02)}
     assert measure_swappers(swappers, 1) == pytest.approx({"one": 0.02, "other": 0.02})
     assert len(swappers["one"].batches) == len(swappers["other"].batches) == 3
@@ -271,7 +270,7 @@ def test_the_fastest_is_taken_and_all_times_are_said(times, chosen, tiny, onnx, 
         asked.append((list(swappers), batch_size))
         return times
 
-    monkeypatch.setattr(engines, "measure_swappers", measured)
+    monkeypatch.setattr(inference_backends, "measure_swappers", measured)
     monkeypatch.setattr(precision, "resolve_precision", lambda asked, devices: "bfloat16")
     with caplog.at_level(logging.INFO, "faceswap_lib"):
         swapper = open_engine(tiny, "a2b", batch_size=3)
@@ -285,7 +284,7 @@ def test_the_fastest_is_taken_and_all_times_are_said(times, chosen, tiny, onnx, 
 
 def test_bfloat16_is_tried_only_where_it_is_fast(tiny, onnx, monkeypatch):
     monkeypatch.setattr(precision, "resolve_precision", lambda asked, devices: "float32")
-    assert list(engines._open_all(tiny, "a2b", 8)) == ["Keras", "ONNX Runtime"]
+    assert list(inference_backends._open_all(tiny, "a2b", 8)) == ["Keras", "ONNX Runtime"]
 
 
 def test_bfloat16_shows_the_same_face(tiny_run):
@@ -296,7 +295,8 @@ def test_bfloat16_shows_the_same_face(tiny_run):
     exact, rough = (
         masks[..., None] * pictures / 255 + (1 - masks[..., None]) * old
         for masks, pictures in (
-            KerasSwapper(chosen, "a2b").swap(views, faces) for chosen in (networks, engines._in_bfloat16(networks))
+            KerasSwapper(chosen, "a2b").swap(views, faces)
+            for chosen in (networks, inference_backends._in_bfloat16(networks))
         )
     )
     assert 0 < np.abs(exact - rough).max() < 1e-2

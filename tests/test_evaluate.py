@@ -11,7 +11,7 @@ import pytest
 from faceswap_lib.conversion.colour import match_colours
 from faceswap_lib.demo.animate import animate_portrait
 from faceswap_lib.errors import InputError
-from faceswap_lib.evaluation import frame_metrics as measure
+from faceswap_lib.evaluation import frame_metrics
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.evaluate import evaluate_video
 from faceswap_lib.evaluation.report import Report, check_limits
@@ -261,9 +261,10 @@ def test_a_face_that_the_landmark_finder_does_not_see_has_none():
     """A finder of 68 gives the crop's own five then; the two do not compare."""
     crop = FaceCrop(image=np.zeros((256, 256, 3), np.uint8), landmarks=np.zeros((5, 2)), crop_from_frame=np.eye(2, 3))
     five, many, none = (
-        measure.Look(crop=crop, face=None, landmarks=points) for points in (np.zeros((5, 2)), np.zeros((68, 2)), None)
+        frame_metrics.Look(crop=crop, face=None, landmarks=points)
+        for points in (np.zeros((5, 2)), np.zeros((68, 2)), None)
     )
     for pair, kept in (((many, five), (68, None)), ((five, many), (None, 68)), ((five, five), (5, 5))):
-        found = measure._pair(*pair)
+        found = frame_metrics._pair(*pair)
         assert tuple(None if look.landmarks is None else len(look.landmarks) for look in found) == kept
-    assert measure._pair(many, none) == (many, none)
+    assert frame_metrics._pair(many, none) == (many, none)

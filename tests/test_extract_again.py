@@ -15,9 +15,7 @@ import pytest
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import Face
 from faceswap_lib.faces.landmarks import FivePointFinder
-from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace, extract_faces
-from faceswap_lib.facesets import crop_writer as cutting
-from faceswap_lib.facesets import extraction as extract
+from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace, crop_writer, extract_faces, extraction
 from faceswap_lib.facesets.extraction_log import ExtractionLog
 from tests.conftest import EXTRACT, HOPPER, ROOT, contents, snapshot
 from tests.fakes import ListedDetector
@@ -81,7 +79,7 @@ def test_a_detector_that_fails_leaves_nothing(blurred_clip, workspace):
 
 @pytest.mark.parametrize("at", [1, 5, 16])
 def test_a_finder_that_fails_costs_only_what_was_not_done(blurred_clip, workspace, undisturbed, monkeypatch, at):
-    monkeypatch.setattr(extract, "open_landmark_finder", lambda backend: FailingFinder(at))
+    monkeypatch.setattr(extraction, "open_landmark_finder", lambda backend: FailingFinder(at))
     with pytest.raises(RuntimeError, match="the finder broke"):
         extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=SAVING)
     monkeypatch.undo()
@@ -100,14 +98,14 @@ def test_a_finder_that_fails_costs_only_what_was_not_done(blurred_clip, workspac
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 22])
 def test_a_full_disk_costs_only_what_was_not_done(blurred_clip, workspace, undisturbed, monkeypatch, at):
     """Every crop is four pictures; whichever of them cannot be written, the crop is cut again."""
-    numbers, write_image = itertools.count(1), cutting.write_image
+    numbers, write_image = itertools.count(1), crop_writer.write_image
 
     def write_until_full(path: pathlib.Path, image: np.ndarray) -> None:
         if next(numbers) == at:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         write_image(path, image)
 
-    monkeypatch.setattr(cutting, "write_image", write_until_full)
+    monkeypatch.setattr(crop_writer, "write_image", write_until_full)
     with pytest.raises(OSError, match="No space left"):
         extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=SAVING)
     monkeypatch.undo()
@@ -195,7 +193,7 @@ def test_a_kill_right_after_the_manifest_leaves_no_log(blurred_clip, workspace, 
 
 
 def test_an_unfinished_extraction_gives_way_to_another(blurred_clip, workspace, undisturbed, monkeypatch):
-    monkeypatch.setattr(extract, "open_landmark_finder", lambda backend: FailingFinder(9))
+    monkeypatch.setattr(extraction, "open_landmark_finder", lambda backend: FailingFinder(9))
     with pytest.raises(RuntimeError, match="the finder broke"):
         other = dataclasses.replace(SAVING, min_size=41)
         extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=other)
@@ -210,7 +208,7 @@ def test_a_kill_while_an_older_extraction_is_removed_spoils_nothing(
     blurred_clip, workspace, undisturbed, monkeypatch, removed
 ):
     """Whatever of it is gone already, nothing that is gone is taken for done."""
-    monkeypatch.setattr(extract, "open_landmark_finder", lambda backend: FailingFinder(9))
+    monkeypatch.setattr(extraction, "open_landmark_finder", lambda backend: FailingFinder(9))
     with pytest.raises(RuntimeError, match="the finder broke"):
         extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=SAVING)
     monkeypatch.undo()

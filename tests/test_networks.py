@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.networks import PRESETS, NetworkConfig, Networks, build_networks
-from faceswap_lib.networks import skip_autoencoder as direct
+from faceswap_lib.networks import PRESETS, NetworkConfig, Networks, build_networks, skip_autoencoder
 from faceswap_lib.networks.config import WIDTHS, Preset
 
 # Keras turns tensors into arrays, and saves them, in a way that NumPy 2.4 warns of.
@@ -76,7 +75,9 @@ def layer_kinds(network: keras.Model) -> list[str]:
 
 def test_options_become_the_layers_they_name():
     def decoder(**changes):
-        return direct.build_decoder(NetworkConfig(capacity="tiny", resolution=64, **changes), (8, 8, 136), "decoder")
+        return skip_autoencoder.build_decoder(
+            NetworkConfig(capacity="tiny", resolution=64, **changes), (8, 8, 136), "decoder"
+        )
 
     for changes, kind in (
         ({"attention": "self"}, "SelfAttention"),

@@ -6,8 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from faceswap_lib.faces import MTCNN, DetectConfig, Face
-from faceswap_lib.faces import keyframe_detection as scan_module
+from faceswap_lib.faces import MTCNN, DetectConfig, Face, keyframe_detection
 from faceswap_lib.faces.keyframe_detection import (
     BATCH,
     FrameDetections,
@@ -179,10 +178,10 @@ def test_the_frames_held_do_not_grow_with_the_clip(detect_every):
 
 
 def test_fewer_large_frames_are_held(monkeypatch):
-    monkeypatch.setattr(scan_module, "MEMORY", 5 * ROOM.nbytes)
+    monkeypatch.setattr(keyframe_detection, "MEMORY", 5 * ROOM.nbytes)
     assert most_frames_held(100, 1) == most_frames_held(100, 8) == 5 + 2
     assert most_frames_held(100, 2) == 4 + 2
-    monkeypatch.setattr(scan_module, "MEMORY", 1)
+    monkeypatch.setattr(keyframe_detection, "MEMORY", 1)
     assert most_frames_held(20, 8) == 1 + 2
 
 
@@ -208,7 +207,7 @@ def test_frames_reach_the_detector_a_batch_at_a_time():
 def test_looks_of_a_person_are_alike_wherever_and_however_large_the_face_is(portraits):
     hopper, collins = ((portrait.image, annotated_face(portrait)) for portrait in portraits)
     look = appearance_descriptor(*collins)
-    assert look.shape == (scan_module.LOOK_SIZE**2, 3) and look.dtype == np.float32
+    assert look.shape == (keyframe_detection.LOOK_SIZE**2, 3) and look.dtype == np.float32
     assert look.min() >= 0 and look.max() <= 1
     image, face = collins
     half = image.reshape(160, 2, 160, 2, 3).mean((1, 3)).astype(np.uint8)

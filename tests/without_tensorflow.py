@@ -38,12 +38,12 @@ def main(folder: pathlib.Path) -> None:
     from faceswap_lib.demo.demo import run_demo
     from faceswap_lib.diagnostics.inventory import examine
     from faceswap_lib.faces import MTCNN
-    from faceswap_lib.facesets import extraction as extract
+    from faceswap_lib.facesets import extraction
     from faceswap_lib.media import read_frames
     from faceswap_lib.networks import PRESETS
 
-    opened = extract.open_landmark_finder
-    extract.open_landmark_finder = lambda backend: opened("five")  # fetches nothing, whatever is installed
+    opened = extraction.open_landmark_finder
+    extraction.open_landmark_finder = lambda backend: opened("five")  # fetches nothing, whatever is installed
     report = run_demo(folder, steps=STEPS, seconds=SECONDS, network_config=PRESETS["tiny"])
     assert report.video.stat().st_size > 0
     found = {

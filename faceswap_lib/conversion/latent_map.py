@@ -197,7 +197,7 @@ def fit_alignment(
         other_motion: (P, M) what these do.
         limit: As in `LatentProjection`.
         pull: As in `LatentAlignment`.
-        openness: How many times as open as the read person's the eyes are asked to be; see `latent_lids`.
+        openness: How many times as open as the read person's the eyes are asked to be; see `eye_openness`.
 
     Returns:
         The alignment.

@@ -34,7 +34,7 @@ EXACT_SUFFIX = ".mkv"
 GIF_SUFFIX = ".gif"
 FILE_SUFFIXES = (*H264_SUFFIXES, EXACT_SUFFIX, GIF_SUFFIX)
 
-ChunkStore = typing.Sequence[tuple[pathlib.Path, fractions.Fraction]]
+Chunks = typing.Sequence[tuple[pathlib.Path, fractions.Fraction]]
 """Videos in order, each with the time in seconds of its first picture."""
 
 
@@ -142,7 +142,7 @@ def _check_sidecar(path: pathlib.Path) -> None:
 
 def write_output(
     out: pathlib.Path,
-    pieces: ChunkStore,
+    pieces: Chunks,
     info: VideoInfo,
     *,
     with_sound: bool,

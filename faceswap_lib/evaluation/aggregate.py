@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from faceswap_lib.evaluation import landmark_metrics as points
-from faceswap_lib.evaluation import temporal_metrics as motion
+from faceswap_lib.evaluation import landmark_metrics, temporal_metrics
 from faceswap_lib.evaluation.frame_metrics import SIDES, FrameMetrics, mean_of_known
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.retrieval import cosine_similarity, embedding_change, retrieval_rate
@@ -71,20 +70,20 @@ def collect_values(
 def _measure_motion(measurer: FrameMetrics) -> dict[str, float]:
     original, swapped = (np.array(measurer.paths[side]) for side in SIDES)
     unit = float(np.nanmean(np.linalg.norm(original[:, 0] - original[:, 1], axis=1)))
-    jitters = [motion.jitter(path, unit) for path in (original, swapped)]
+    jitters = [temporal_metrics.jitter(path, unit) for path in (original, swapped)]
     flickers = [mean_of_known(np.array(measurer.series[f"flicker_{side}"])) for side in SIDES]
     expressions = {side: np.array(measurer.expressions[side]) for side in SIDES}
     return {
         "jitter": jitters[1] / jitters[0],
         "flicker": flickers[1] / flickers[0],
-        "expression_agreement": points.expression_agreement(expressions["swapped"], expressions["original"]),
+        "expression_agreement": landmark_metrics.expression_agreement(expressions["swapped"], expressions["original"]),
         "motion_agreement": _measure_motion_agreement(measurer),
     }
 
 
 def _measure_motion_agreement(measurer: FrameMetrics) -> float:
     new, old = (np.array(measurer.views[side]) for side in ("swapped", "original"))
-    return motion.motion_agreement(new, old) if len(new) else float("nan")
+    return temporal_metrics.motion_agreement(new, old) if len(new) else float("nan")
 
 
 def _measure_likeness(measurer: FrameMetrics) -> dict[str, float]:

@@ -10,12 +10,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.evaluation import blend_metrics as region
-from faceswap_lib.evaluation import gaze
-from faceswap_lib.evaluation import head_pose as pose
-from faceswap_lib.evaluation import image_metrics as pictures
-from faceswap_lib.evaluation import landmark_metrics as points
-from faceswap_lib.evaluation import temporal_metrics as motion
+from faceswap_lib.evaluation import blend_metrics, gaze, head_pose, image_metrics, landmark_metrics, temporal_metrics
 from faceswap_lib.faces import CROP_SIZE, Face, FaceCrop, Part, crop_from_frame, part_mask, points_in_crop, warp_frame
 from faceswap_lib.faces.alignment import invert_affine, map_points
 from faceswap_lib.faces.detector import FaceRefiner
@@ -157,18 +152,18 @@ class FrameMetrics:
             found = look is not None and look.face is not None
             self.paths[side].append(look.face.landmarks if found else np.full((5, 2), np.nan))
             if found and look.landmarks is not None and len(look.landmarks) == 68:
-                self.expressions[side].append(points.expression(look.landmarks))
+                self.expressions[side].append(landmark_metrics.expression(look.landmarks))
             else:
-                self.expressions[side].append(np.full(len(points.EXPRESSION), np.nan))
+                self.expressions[side].append(np.full(len(landmark_metrics.EXPRESSION), np.nan))
 
 
 def _compare_pictures(before: Look, after: Look, inside: np.ndarray) -> dict[str, float]:
     a, b = before.crop.image, after.crop.image
     values = {
-        "psnr": pictures.psnr(a, b),
-        "ssim": pictures.ssim(a, b),
-        "ms_ssim": pictures.ms_ssim(a, b),
-        "sharpness": pictures.sharpness(b, inside) / max(pictures.sharpness(a, inside), 1e-6),
+        "psnr": image_metrics.psnr(a, b),
+        "ssim": image_metrics.ssim(a, b),
+        "ms_ssim": image_metrics.ms_ssim(a, b),
+        "sharpness": image_metrics.sharpness(b, inside) / max(image_metrics.sharpness(a, inside), 1e-6),
         "brightness": float(cv2.cvtColor(a, cv2.COLOR_RGB2GRAY)[inside].mean()),
     }
     if before.face is not None:
@@ -204,34 +199,36 @@ def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside
     size = (int(right - left), int(bottom - top))
     hull = cv2.warpAffine(inside.astype(np.uint8), to_square, size, flags=cv2.INTER_NEAREST) > 0
     before, after = original[square], swapped[square]
-    changed = region.changed_area(after, before)
+    changed = blend_metrics.changed_area(after, before)
     near = np.zeros((height, width), bool)
     near[square] = cv2.dilate(hull.astype(np.uint8), np.ones((3, 3)), iterations=round(0.2 * face.size)) > 0
-    near |= region.label_area(width, height)
+    near |= blend_metrics.label_area(width, height)
     return {
-        "coverage": 100 * region.coverage(changed, hull),
-        "leaked": 100 * region.leaked(changed, hull),
-        "seam": region.seam(after, before, changed),
-        "background": region.background_psnr(swapped, original, near),
+        "coverage": 100 * blend_metrics.coverage(changed, hull),
+        "leaked": 100 * blend_metrics.leaked(changed, hull),
+        "seam": blend_metrics.seam(after, before, changed),
+        "background": blend_metrics.background_psnr(swapped, original, near),
     }
 
 
 def _compare_points(before: Look, after: Look, frame_size: tuple[int, int]) -> dict[str, float]:
     a, b = before.landmarks, after.landmarks
-    values = {"landmark_error": points.landmark_error(b, a)}
+    values = {"landmark_error": landmark_metrics.landmark_error(b, a)}
     if len(a) != 68 or len(b) != 68:
         return values
     # The camera saw the frame, not the crop, so the head's angles are those of the points in the frame.
     head, new_head = (
-        pose.head_pose(map_points(invert_affine(look.crop.crop_from_frame), look.landmarks), frame_size)
+        head_pose.head_pose(map_points(invert_affine(look.crop.crop_from_frame), look.landmarks), frame_size)
         for look in (before, after)
     )
     irises = [gaze.gaze_offset(look.crop.image, look.landmarks) for look in (before, after)]
     return values | {
-        "expression_error": points.expression_error(points.expression(b), points.expression(a)),
-        "pose_error": pose.pose_error(new_head, head),
+        "expression_error": landmark_metrics.expression_error(
+            landmark_metrics.expression(b), landmark_metrics.expression(a)
+        ),
+        "pose_error": head_pose.pose_error(new_head, head),
         "eyes_error": float(np.abs(np.subtract(gaze.eye_openness(a), gaze.eye_openness(b))).mean()),
-        "mouth_error": abs(points.mouth_openness(a) - points.mouth_openness(b)),
+        "mouth_error": abs(landmark_metrics.mouth_openness(a) - landmark_metrics.mouth_openness(b)),
         "gaze_error": mean_of_known(np.abs(irises[0] - irises[1])),
         "yaw": head.yaw,
     }
@@ -245,6 +242,6 @@ def mean_of_known(numbers: np.ndarray) -> float:
 
 def _measure_flicker(last: tuple[Look, Look], now: tuple[Look, Look], inside: np.ndarray) -> dict[str, float]:
     return {
-        f"flicker_{side}": motion.flicker(before.crop.image, after.crop.image, inside)
+        f"flicker_{side}": temporal_metrics.flicker(before.crop.image, after.crop.image, inside)
         for side, before, after in zip(SIDES, last, now, strict=True)
     }

@@ -14,8 +14,7 @@ import typing
 import keras
 import numpy as np
 
-from faceswap_lib.networks import faceswap_gan as reference
-from faceswap_lib.networks import skip_autoencoder as direct
+from faceswap_lib.networks import faceswap_gan, skip_autoencoder
 from faceswap_lib.networks.config import NetworkConfig
 
 Direction = typing.Literal["a2a", "b2b", "a2b", "b2a"]
@@ -86,7 +85,7 @@ class Networks:
 
 def build_networks(config: NetworkConfig) -> Networks:
     """Builds the networks with fresh weights; `keras.utils.set_random_seed` makes them repeatable."""
-    layout = reference if config.layout == "reference" else direct
+    layout = faceswap_gan if config.layout == "reference" else skip_autoencoder
     encoder = layout.build_encoder(config)
     code_shape = encoder.output_shape[1:]
     return Networks(

