@@ -5,9 +5,6 @@ Usage: python -m tools.draw_detail --workspace DIR
 DIR is a workspace with the two portraits' clips, facesets and a trained run, as `faceswap demo` makes it.
 """
 
-import argparse
-import pathlib
-
 import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig
@@ -16,12 +13,10 @@ from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.detail import DetailTransfer
 from faceswap_lib.conversion.detailed_face import DetailedFace
 from faceswap_lib.conversion.frame_pipeline import swap_faces
-from faceswap_lib.demo.course import CLIPS
 from faceswap_lib.faces import MTCNN, align_face
-from faceswap_lib.facesets import Workspace
-from faceswap_lib.media import read_frames, write_image
+from faceswap_lib.media import write_image
 from faceswap_lib.pipeline.load_swapper import open_swapper
-from faceswap_lib.training import load_run
+from tools.demo_run import open_demo_run
 from tools.draw_conversion_sheets import FOLDER, TILE, draw_tile
 
 STRONGER = 2.0
@@ -30,17 +25,9 @@ STRONGER = 2.0
 
 def main() -> None:
     """Follows one face in either direction."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workspace", type=pathlib.Path, required=True)
-    parser.add_argument("--at", type=float, default=0.3, help="which frame, as a share of the clip")
-    options = parser.parse_args()
-    workspace = Workspace(options.workspace)
-    networks, _ = load_run(workspace)
-    rows = []
-    for clip, direction in zip(CLIPS, ("a2b", "b2a"), strict=True):
-        frames = list(read_frames(options.workspace / "clips" / clip))
-        frame = frames[int(options.at * len(frames))]
-        swapper = open_swapper(networks, workspace, ConvertConfig(direction=direction))
+    run, rows = open_demo_run(__doc__.splitlines()[0]), []
+    for frame, direction in zip(run.frames, ("a2b", "b2a"), strict=True):
+        swapper = open_swapper(run.networks, run.workspace, ConvertConfig(direction=direction))
         tiles = draw_steps(frame, swapper, direction)
         rows += [np.hstack(tiles[: len(tiles) // 2]), np.hstack(tiles[len(tiles) // 2 :])]
     write_image(FOLDER / "conversion_detail.jpg", np.vstack(rows))
@@ -48,7 +35,7 @@ def main() -> None:
 
 def draw_steps(frame: np.ndarray, swapper, direction: str) -> list[np.ndarray]:
     """The face that is read, what the network makes of it, what crops have to give, and both together."""
-    (face,) = MTCNN().detect([frame])[0]
+    (face,) = MTCNN().detect(frame)
     (swapped,) = swap_faces([(frame, face)], swapper)
     detailed = DetailTransfer().transfer(swapped.new, swapped.detail)
     tiles = [draw_tile("frame", align_face(frame, face).image), draw_tile("written by the network", swapped.new)]

@@ -6,7 +6,6 @@ DIR is a workspace with the two portraits' clips, facesets and a trained run, as
 (`lite`, 1,500 steps were used). `python -m tools.draw_site` then draws again what has them inside.
 """
 
-import argparse
 import pathlib
 
 import cv2
@@ -16,16 +15,15 @@ import numpy as np
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.frame_pipeline import swap_faces
-from faceswap_lib.demo.course import CLIPS
 from faceswap_lib.faces import CROP_SIZE, MTCNN, align_face, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.alignment import invert_affine, map_points
 from faceswap_lib.faces.region import open_outline_finder, region_mask
-from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.media import read_frames
+from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.pipeline.load_swapper import open_swapper
-from faceswap_lib.training import TrainConfig, load_run
+from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import random_warp_grid, sample, to_device
+from tools.demo_run import open_demo_run
 
 PHOTOS = pathlib.Path(__file__).resolve().parent.parent / "docs" / "drawings" / "photos"
 SIDE = 160
@@ -34,19 +32,13 @@ SIDE = 160
 
 def main() -> None:
     """Follows one face of either clip and writes what every step makes of it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workspace", type=pathlib.Path, required=True)
-    parser.add_argument("--at", type=float, default=0.3, help="which frame, as a share of the clip")
-    options = parser.parse_args()
-    workspace = Workspace(options.workspace)
-    networks, _ = load_run(workspace)
+    run = open_demo_run(__doc__.splitlines()[0])
+    workspace, networks = run.workspace, run.networks
     coverage, side = networks.config.coverage, networks.config.resolution
     detector = MTCNN()
     photos = {}
-    for name, clip in zip("ab", CLIPS, strict=True):
-        frames = list(read_frames(options.workspace / "clips" / clip))
-        frame = frames[int(options.at * len(frames))]
-        face = detector.detect([frame])[0][0]
+    for name, frame in zip("ab", run.frames, strict=True):
+        face = detector.detect(frame)[0]
         crop = align_face(frame, face)
         matrix = view_matrix(crop.crop_from_frame, CROP_SIZE, side, coverage)
         view = warp_frame(frame, matrix, side)

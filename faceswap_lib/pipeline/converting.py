@@ -66,7 +66,7 @@ def convert(
     Args:
         source: A file, a folder of pictures, or the number of a webcam, which is recorded beside `out` first.
         workspace: Holds the run and both facesets.
-        out: What to write; see `conversion.convert_video` and `conversion.convert_stills`.
+        out: What to write; see `conversion.convert_video` and `conversion.image_conversion.convert_stills`.
         run: Name of the run.
         config: How faces are swapped.
         output_config: What is written.
