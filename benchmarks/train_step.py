@@ -137,7 +137,7 @@ def build_training(name: str, precision: str):
         seed=keras.random.SeedGenerator(0),
     )
     if perceptual == ["perceptual"]:
-        from faceswap_lib.networks.vggface import build_vggface
+        from faceswap_lib.networks.pretrained.vggface import build_vggface
         from faceswap_lib.training.perceptual import judge_by_vggface
 
         network = build_vggface("resnet50", config.perceptual_side)

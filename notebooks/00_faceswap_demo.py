@@ -86,7 +86,7 @@ print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(devic
 # this is the step that is left out.
 
 # %%
-from faceswap_lib.demo.course import make_clips
+from faceswap_lib.demo.fixtures import make_clips
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import require_consent
 from faceswap_lib.media import count_frames, read_frames
@@ -450,8 +450,8 @@ show.pictures([practised, swapped], columns=1)
 
 # %%
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper
-from faceswap_lib.conversion.latent_map import LatentShift
-from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.conversion.latent.mapping import LatentShift
+from faceswap_lib.conversion.latent.mean_shift import measure_shift
 from faceswap_lib.training import load_run
 
 trained, _ = load_run(workspace)

@@ -59,7 +59,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import make_clips
+from faceswap_lib.demo.fixtures import make_clips
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import require_consent
 from faceswap_lib.media import count_frames, probe_video, read_frames

@@ -57,7 +57,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import make_facesets
+from faceswap_lib.demo.fixtures import make_facesets
 from faceswap_lib.faces import CROP_SIZE
 from faceswap_lib.facesets import Faceset, write_eye_masks
 

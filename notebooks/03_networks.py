@@ -49,7 +49,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import make_run
+from faceswap_lib.demo.fixtures import make_run
 from faceswap_lib.devices import has_accelerator
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.training import load_run
@@ -324,7 +324,7 @@ show.pictures(written, captions=captions)
 # decoder B out.
 
 # %%
-from faceswap_lib.demo.ablation import write_views
+from faceswap_lib.course.ablation import write_views
 
 kept = write_views(networks, views_a[some], faces_a[some], "a2a")
 swapped = write_views(networks, views_a[some], faces_a[some], "a2b")
@@ -336,7 +336,7 @@ show.pictures([*views_a[some], *kept.faces, *swapped.faces], columns=6)
 # together, so that a decoder meets both people. Nothing else differs.
 
 # %%
-from faceswap_lib.demo.ablation import join_arrays, train_variant
+from faceswap_lib.course.ablation import join_arrays, train_variant
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.training import TrainConfig
 

@@ -44,7 +44,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import make_facesets
+from faceswap_lib.demo.fixtures import make_facesets
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks import PRESETS
 
@@ -60,7 +60,7 @@ print(f"{len(arrays[0].images)} faces of A, {len(arrays[1].images)} of B")
 # To have a picture that is wrong in the way networks are wrong, we train small ones for a moment, with all losses.
 
 # %%
-from faceswap_lib.demo.ablation import train_variant
+from faceswap_lib.course.ablation import train_variant
 from faceswap_lib.training import TrainConfig
 
 config = TrainConfig(steps=ABLATION_STEPS, batch_size=BATCH_SIZE)
@@ -263,7 +263,7 @@ assert np.isclose(float(judge.distance(*pictures)), by_hand, rtol=1e-2)
 show.source(losses.feature_distance)
 
 # %%
-from faceswap_lib.networks.vggface_files import find_weights
+from faceswap_lib.networks.pretrained.vggface_files import find_weights
 
 path = find_weights("resnet50", None, fetch=False)
 print(f"VGGFace's weights: {path or 'not on this machine'}; this notebook compares with {judge.name}")
@@ -499,7 +499,7 @@ plt.show()
 # last one is `+ perceptual` once more, without the two terms that hold the mask.
 
 # %%
-from faceswap_lib.demo.ablation import PIXELS_ONLY, write_views
+from faceswap_lib.course.ablation import PIXELS_ONLY, write_views
 
 changes = {
     "pixels": PIXELS_ONLY,

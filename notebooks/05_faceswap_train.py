@@ -58,7 +58,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import make_facesets
+from faceswap_lib.demo.fixtures import make_facesets
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks import PRESETS
 
@@ -445,7 +445,7 @@ show.source(average_decay)
 # has fallen, both are alike.
 
 # %%
-from faceswap_lib.demo.ablation import write_views
+from faceswap_lib.course.ablation import write_views
 from faceswap_lib.training.checkpoint import read_checkpoint
 from faceswap_lib.training.preview import Preview
 from faceswap_lib.training.train_step import build_state
@@ -562,7 +562,7 @@ show.previews(report.folder)
 # neither the real view nor the warped one. The first row is a good one.
 
 # %%
-from faceswap_lib.demo.ablation import train_variant
+from faceswap_lib.course.ablation import train_variant
 
 tiny, base = PRESETS["tiny"], {"steps": BROKEN_STEPS, "batch_size": BATCH_SIZE, "adversarial_weight": 0.0}
 unchanged = dict.fromkeys(("turn", "zoom", "shift", "shape", "warp"), 0.0)

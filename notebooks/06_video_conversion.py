@@ -63,7 +63,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import make_run
+from faceswap_lib.demo.fixtures import make_run
 from faceswap_lib.devices import has_accelerator
 
 np.set_printoptions(precision=3, suppress=True)
@@ -112,7 +112,7 @@ show.pictures([frame, show.draw_face(frame, face)], captions=[f"frame {number}",
 # where the forehead itself ends, at the hair, is looked for in some of A's crops and then the same in all frames.
 
 # %%
-from faceswap_lib.conversion.shift import measure_shift
+from faceswap_lib.conversion.latent.mean_shift import measure_shift
 from faceswap_lib.faces import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.alignment import invert_affine, map_points, resize_matrix
 from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask
@@ -292,7 +292,7 @@ show.pictures([light.astype("uint8"), bent, detailed, big], captions=captions)
 # beginning or an end.
 
 # %%
-from faceswap_lib.conversion.detail import DetailTransfer
+from faceswap_lib.conversion.detail.transfer import DetailTransfer
 
 show.source(DetailTransfer.transfer)
 
@@ -361,7 +361,7 @@ show.pictures([swapped.new, blueish, unmatched, matched], captions=captions)
 # counts is all that shows, as far as the network's mask wants it:
 
 # %%
-from faceswap_lib.conversion.skin import sample_skin
+from faceswap_lib.conversion.color_transfer.skin_mask import sample_skin
 
 sample = sample_skin(blueish, view, mask, points, coverage)
 captions = ["new face", "old face", "skin in both", "counts", "light of the new", "light of the old"]
@@ -401,7 +401,7 @@ by_hand = cv2.cvtColor(in_lab.astype("float32"), cv2.COLOR_Lab2RGB) * 255
 print(f"L*, a*, b* of the old skin {old_mean}, of the new {new_mean}")
 
 # %%
-from faceswap_lib.conversion.colour_lab import apply_reinhard, fit_reinhard
+from faceswap_lib.conversion.color_transfer.reinhard import apply_reinhard, fit_reinhard
 
 show.source(fit_reinhard)
 
@@ -422,7 +422,7 @@ assert np.allclose(apply_reinhard(blueish, fitted), by_hand, atol=0.1)
 # | `sot` | how often each *colour* occurs: sliced optimal transport, thousands of pixels sorted along many directions |
 
 # %%
-from faceswap_lib.conversion.colour import MATCHES, match_colours
+from faceswap_lib.conversion.color_transfer.registry import MATCHES, match_colours
 
 painted = [close_up(paint(cold, colour=name).frame) for name in MATCHES]
 show.pictures(painted, captions=list(MATCHES), columns=4)
@@ -732,7 +732,7 @@ from_mean = np.linalg.norm((people["src"] - people["src"].mean(axis=0)).reshape(
 print(f"the way is {np.linalg.norm(by_hand):.0f} long; A's codes lie {from_mean.mean():.0f} from their own average")
 
 # %%
-from faceswap_lib.conversion.shift import difference_of_people
+from faceswap_lib.conversion.latent.mean_shift import difference_of_people
 
 show.source(difference_of_people)
 
@@ -758,7 +758,7 @@ print(f"the library's way differs from ours, which knows of 40 faces each and no
 # mouths, above all where A's is open: more and more they are B's smile.
 
 # %%
-from faceswap_lib.conversion.latent_map import LatentShift
+from faceswap_lib.conversion.latent.mapping import LatentShift
 from faceswap_lib.evaluation.landmark_metrics import landmark_error
 
 shares = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -787,7 +787,7 @@ show.pictures([align_face(picture, faces[index]).image for row in rows for index
 # lists that lie close together. It needs the extra `dlib`; [07](07_evaluation.ipynb) explains both.
 
 # %%
-from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.latent.identities import People
 from faceswap_lib.faces.recognition import DlibEmbedder
 
 detector = MTCNN()
@@ -852,8 +852,8 @@ show.pictures([one.new for one in news], captions=[f"share {share}" for share in
 # each other. Training showed the networks every crop mirrored, too, so the mirrored ones count.
 
 # %%
-from faceswap_lib.conversion.latent_samples import sample_codes
-from faceswap_lib.conversion.swap_measures import open_quick_finder
+from faceswap_lib.conversion.latent.samples import sample_codes
+from faceswap_lib.conversion.swap_check.measures import open_quick_finder
 
 finder = open_quick_finder()  # of 68 landmarks; None where neither the extra mesh nor dlib is installed
 samples = {person: sample_codes(networks, Faceset.open(workspace, person), finder) for person in ("src", "dst")}
@@ -871,7 +871,7 @@ print(f"and {(inside**2).sum() / ((read - middle) ** 2).sum():.0%} of what tells
 # components, and along each of them go no further than B does, say two standard deviations. That is a **projection**.
 
 # %%
-from faceswap_lib.conversion.latent_map import fit_alignment, fit_projection
+from faceswap_lib.conversion.latent.mapping import fit_alignment, fit_projection
 
 reach = 2 * lengths[:count] / np.sqrt(len(known))
 projected = middle + np.clip(inside, -reach, reach) @ components[:count]
@@ -982,7 +982,7 @@ for smoothing in ("none", "ema", "kalman", "rts"):  # a moving average, a Kalman
 # (`colour_steady`). At the start there is nothing to average yet; the first frames count equally.
 
 # %%
-from faceswap_lib.conversion.steady import TemporalColorTransfer
+from faceswap_lib.conversion.color_transfer.temporal import TemporalColorTransfer
 
 several = list(faces)[:32]
 looked_at = (pair for pair in enumerate(read_frames(video, stop=several[-1] + 1)) if pair[0] in several)

@@ -57,7 +57,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import make_run
+from faceswap_lib.demo.fixtures import make_run
 from faceswap_lib.devices import has_accelerator
 from faceswap_lib.facesets.consent import require_consent
 from faceswap_lib.pipeline import convert
@@ -178,7 +178,7 @@ show.pictures([before, after, difference], captions=["before", "after", "differe
 # and the report measures identity by the likeness of section 3.6 instead.
 
 # %%
-from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.latent.identities import People
 from faceswap_lib.faces.recognition import DlibEmbedder
 
 lack = DlibEmbedder.unavailable_reason()

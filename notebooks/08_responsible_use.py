@@ -53,7 +53,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
-from faceswap_lib.demo.course import make_clips, make_run
+from faceswap_lib.demo.fixtures import make_clips, make_run
 from faceswap_lib.faces import MTCNN
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import read_frames
@@ -187,7 +187,7 @@ show.pictures([frames_swap[index] for index in some[::2]], columns=3)
 # with $o = 0.62$ and $g = 16$, nearly black. By hand, on one pixel of the plate on which there is no letter:
 
 # %%
-from faceswap_lib.conversion.label import Label
+from faceswap_lib.provenance.visible_label import Label
 
 label = Label(frames_a[0].shape[1], frames_a[0].shape[0])
 left, top, right, bottom = label.box_xyxy
@@ -258,7 +258,7 @@ show.credentials(swap)
 # its fingerprint, which is the one we computed by hand in section 2. Then come the run, the options and the consent.
 
 # %%
-from faceswap_lib.conversion.provenance import verify
+from faceswap_lib.provenance.provenance import verify
 
 verdict = verify(swap)
 assert verdict.intact and verdict.ours
@@ -309,7 +309,7 @@ show.command("verify", sent)
 # pixel exactly (FFV1 in Matroska), and the facts of our swap stated once more.
 
 # %%
-from faceswap_lib.conversion.provenance import ProvenanceClaims, write_provenance
+from faceswap_lib.provenance.provenance import ProvenanceClaims, write_provenance
 
 exact = folder / "swap.mkv"
 reencode(swap, exact)
@@ -364,7 +364,7 @@ reencode(video_b, real_b)
 # learns from the first 60 % of a clip and is judged by the last 30 %; what lies between is left out.
 
 # %%
-from faceswap_lib.evaluation.detector import read_crops, split_by_time
+from faceswap_lib.course.deepfake_detector import read_crops, split_by_time
 
 crops = {
     "real A": read_crops(real_a, tracks_a),
@@ -385,7 +385,7 @@ show.pictures([kind[judged[0]] for kind in crops.values()], captions=list(crops)
 # %%
 import cv2
 
-from faceswap_lib.evaluation.detector_network import network_scores, occlusion_map, train_detector_network
+from faceswap_lib.course.deepfake_cnn import network_scores, occlusion_map, train_detector_network
 
 
 def shrink(frames):
@@ -437,7 +437,7 @@ show.source(occlusion_map)
 # logarithm turns "twice as much" into the same step everywhere.
 
 # %%
-from faceswap_lib.evaluation.detector import CROP_SIDE, FEATURES, outline_areas, swap_features
+from faceswap_lib.course.deepfake_detector import CROP_SIDE, FEATURES, outline_areas, swap_features
 
 inside, edge, around = outline_areas(CROP_SIDE)
 kernel = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], float)
@@ -491,7 +491,7 @@ for _ in range(3000):
 print(dict(zip(FEATURES, weights.round(2).tolist(), strict=True)))
 
 # %%
-from faceswap_lib.evaluation.detector import fit_detector
+from faceswap_lib.course.deepfake_detector import fit_detector
 
 show.source(fit_detector)
 
@@ -605,7 +605,7 @@ print(f"{reported_rightly + reported_wrongly:,.0f} reported, {reported_rightly:.
 # average over all places, and one number.
 
 # %%
-from faceswap_lib.evaluation.detector_network import build_detector_network
+from faceswap_lib.course.deepfake_cnn import build_detector_network
 
 show.source(build_detector_network)
 

@@ -16,11 +16,11 @@ import unittest.mock
 import av
 import numpy as np
 
-from faceswap_lib.conversion import certificate_authority
-from faceswap_lib.conversion.certificate import read_or_make_key
-from faceswap_lib.conversion.provenance import ProvenanceClaims, write_provenance
-from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.media import read_frames, read_image, write_image
+from faceswap_lib.provenance import certificate_authority
+from faceswap_lib.provenance.provenance import ProvenanceClaims, write_provenance
+from faceswap_lib.provenance.sidecar import sidecar_path
+from faceswap_lib.provenance.signing_key import read_or_make_key
 from tests.swaps import flip, write_kind, write_mp4
 from tests.videos import make_video, pattern_frame
 
@@ -219,7 +219,7 @@ def describe_by_hand(scene: Scene) -> None:
 
 
 def _write_unsigned(scene: Scene) -> None:
-    from faceswap_lib.conversion import sidecar
+    from faceswap_lib.provenance import sidecar
 
     content = {"schema": 2, **sidecar._measure(scene.swap), "facts": {"program": "faceswap_lib"}, "signature": None}
     scene.sidecar.write_text(json.dumps(content))

@@ -225,8 +225,8 @@ def has_dlib(request, kernel: str, tmp_path: pathlib.Path, monkeypatch: pytest.M
 @pytest.fixture(scope="session")
 def made_course_workspace(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """What notebooks share, in the smallest size: clips, both facesets, a run."""
-    from faceswap_lib.demo.course import make_run
-    from tests.notebooks import SMOKE
+    from faceswap_lib.demo.fixtures import make_run
+    from tests.notebook_runner import SMOKE
 
     small = {key.lower(): value for key, value in SMOKE.items()}
     return make_run(tmp_path_factory.mktemp("course"), progress=False, **small).root

@@ -81,7 +81,10 @@ class WorkedObjective:
 
 
 def worked_values(micro_batches: int = 1, xla: str = "auto") -> dict[str, typing.Any]:
-    """Two steps of both players and one of the generators alone; `tests/test_backends_step.py` has them by hand."""
+    """Two steps of both players and one of the generators alone.
+
+    `tests/training/test_backends_step.py` has them by hand.
+    """
     networks = Players(generators=(Numbers(2.0),), discriminators=(Numbers(3.0),))
     averaged = Players(generators=(Numbers(10.0),))
     optimisers = [keras.optimizers.SGD(0.1) for _ in range(2)]

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from faceswap_lib import __version__
-from faceswap_lib.conversion.provenance import ProvenanceClaims
 from faceswap_lib.media import VideoWriter, read_frames, read_image, write_image
+from faceswap_lib.provenance.provenance import ProvenanceClaims
 from tests.videos import make_video, pattern_frame
 
 OPTIONS = {"colour": "mean", "code_shift": None, "feather": 0.15, "segment": [1, 2.5], "numbers": [1, 2], "label": True}

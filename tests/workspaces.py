@@ -7,7 +7,7 @@ import numpy as np
 
 from faceswap_lib.facesets import Workspace, write_manifest
 from tests.fakes import make_record
-from tests.test_mirror import write_run
+from tests.training.test_remote_sync import write_run
 
 
 def write_faceset(workspace: Workspace, side: str, *, video: str = "", seed: int = 0, crops: int = 3) -> None:

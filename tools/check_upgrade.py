@@ -16,8 +16,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
-
 from tools.upgrade_cases import OLD_COMMANDS, compare_checkpoints, compare_json, compare_videos
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -103,7 +101,19 @@ def make_workspace(folder: pathlib.Path, code: pathlib.Path) -> None:
 
 def convert_arguments() -> tuple[str, ...]:
     """The conversion that is half done, as the old version spelled it."""
-    options = ("--engine", "keras", "--colour", "mkl", "--swap-batch", "8", "--show", "pair", "--no-label", "--quality", "12")
+    options = (
+        "--engine",
+        "keras",
+        "--colour",
+        "mkl",
+        "--swap-batch",
+        "8",
+        "--show",
+        "pair",
+        "--no-label",
+        "--quality",
+        "12",
+    )
     return ("convert", f"clips/{CLIPS[0]}", "--workspace", "W", "--out", "W/half.mp4", *options)
 
 

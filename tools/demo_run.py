@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from faceswap_lib.demo.course import CLIPS
+from faceswap_lib.demo.fixtures import CLIPS
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.media import read_frames
 from faceswap_lib.networks import Networks

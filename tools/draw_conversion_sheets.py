@@ -13,7 +13,7 @@ import sys
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.colour import MATCHES
+from faceswap_lib.conversion.color_transfer.registry import MATCHES
 from faceswap_lib.conversion.compositor import BLENDS, Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.demo.points import Portrait

@@ -8,10 +8,10 @@ DIR is a workspace with the two portraits' clips, facesets and a trained run, as
 import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.colour import to_picture
+from faceswap_lib.conversion.color_transfer.registry import to_picture
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.detail import DetailTransfer
-from faceswap_lib.conversion.detailed_face import DetailedFace
+from faceswap_lib.conversion.detail.detailed_face import DetailedFace
+from faceswap_lib.conversion.detail.transfer import DetailTransfer
 from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.faces import MTCNN, align_face
 from faceswap_lib.media import write_image

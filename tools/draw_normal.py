@@ -11,7 +11,7 @@ import pathlib
 import cv2
 import numpy as np
 
-from faceswap_lib.demo.course import make_facesets
+from faceswap_lib.demo.fixtures import make_facesets
 from faceswap_lib.media import read_image, write_image
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.show import losses

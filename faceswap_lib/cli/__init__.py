@@ -15,9 +15,9 @@ from typing import Annotated
 
 import tyro
 
-from faceswap_lib.cli.judging import Compare, Doctor, Evaluate, Verify
-from faceswap_lib.cli.keeping import Masks, SwapParts
-from faceswap_lib.cli.making import Convert, Demo, Extract, Run, Train
+from faceswap_lib.cli.faceset_commands import Masks, SwapParts
+from faceswap_lib.cli.judge_commands import Compare, Doctor, Evaluate, Verify
+from faceswap_lib.cli.make_commands import Convert, Demo, Extract, Run, Train
 from faceswap_lib.cli.streams import quiet_streams
 from faceswap_lib.cli.weights import Weights
 from faceswap_lib.errors import FaceswapError, InputError

@@ -8,8 +8,8 @@ import tyro
 
 from faceswap_lib.config_fields import Doc
 from faceswap_lib.errors import FaceswapError, InputError
-from faceswap_lib.networks.weights_catalog import find_entry, list_weights
-from faceswap_lib.networks.weights_fetching import describe_weights, examine_weights, fetch_weights
+from faceswap_lib.networks.pretrained.weights_catalog import find_entry, list_weights
+from faceswap_lib.networks.pretrained.weights_fetching import describe_weights, examine_weights, fetch_weights
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

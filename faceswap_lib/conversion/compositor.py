@@ -16,16 +16,16 @@ from faceswap_lib.conversion.blending import (
     sharpen,
     texture_share,
 )
-from faceswap_lib.conversion.colour import find_match, to_picture
+from faceswap_lib.conversion.color_transfer.registry import find_match, to_picture
+from faceswap_lib.conversion.color_transfer.skin_mask import SKIN_SIZE, SkinSample, border_share, sample_skin
+from faceswap_lib.conversion.color_transfer.temporal import TemporalColorTransfer
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.detail import DetailTransfer
-from faceswap_lib.conversion.detail_sources import DetailSources
-from faceswap_lib.conversion.detailed_face import DetailedFace
+from faceswap_lib.conversion.detail.detailed_face import DetailedFace
+from faceswap_lib.conversion.detail.sources import DetailSources
+from faceswap_lib.conversion.detail.transfer import DetailTransfer
 from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.conversion.region_masks import draw_region_mask
 from faceswap_lib.conversion.remains import cover_remains
-from faceswap_lib.conversion.skin import SKIN_SIZE, SkinSample, border_share, sample_skin
-from faceswap_lib.conversion.steady import TemporalColorTransfer
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.alignment import EYE_DISTANCE, invert_affine, resize_matrix
 

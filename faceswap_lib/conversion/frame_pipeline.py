@@ -13,8 +13,7 @@ import numpy as np
 
 from faceswap_lib.conversion.compositor import CompositeResult, Compositor, SwappedFace
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.expression import describe_mouth
-from faceswap_lib.conversion.label import Label
+from faceswap_lib.conversion.latent.expression import describe_mouth
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.resume import ChunkStats
 from faceswap_lib.conversion.swapper import ViewSwapper
@@ -32,6 +31,7 @@ from faceswap_lib.faces.landmarks import LandmarkFinder
 from faceswap_lib.faces.region import Contours, FaceRegion, open_outline_finder, region_mask
 from faceswap_lib.media import read_timed_frames
 from faceswap_lib.prefetch import ahead
+from faceswap_lib.provenance.visible_label import Label
 
 MEMORY = 2**26
 """Bytes of frames in a batch; large frames travel in smaller ones."""

@@ -10,7 +10,6 @@ from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.frame_pipeline import FrameTask, paint_batches, sample_interval, swap_batches, uses_parts
-from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.resume import ChunkStats
 from faceswap_lib.conversion.still_inputs import StillInputs, find_stills, list_folder
@@ -25,6 +24,7 @@ from faceswap_lib.media import write_image
 from faceswap_lib.media.images import compose, read_picture
 from faceswap_lib.media.picture_decoding import SUFFIXES, Picture
 from faceswap_lib.progress import show_progress
+from faceswap_lib.provenance.visible_label import Label
 
 logger = logging.getLogger(__name__)
 

@@ -21,13 +21,13 @@ from faceswap_lib.conversion.replaced_folder import (
     unfinished_folder,
 )
 from faceswap_lib.conversion.resume import is_interrupted, parts_folder
-from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.conversion.written import WrittenFiles, name_some
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.limits import JSON_BYTES
 from faceswap_lib.media import VideoInfo, join_videos, read_frames, write_gif, write_image
 from faceswap_lib.progress import show_progress
+from faceswap_lib.provenance.sidecar import sidecar_path
 
 H264_SUFFIXES = (".mp4", ".m4v", ".mov")
 EXACT_SUFFIX = ".mkv"

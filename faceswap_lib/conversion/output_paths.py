@@ -12,9 +12,9 @@ import pathlib
 import typing
 from collections.abc import Mapping
 
-from faceswap_lib.conversion.sidecar import sidecar_path
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets.writable import nearest_folder
+from faceswap_lib.provenance.sidecar import sidecar_path
 
 NAME_BYTES = 255
 """Bytes of a file name that most file systems allow."""

@@ -4,7 +4,6 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from faceswap_lib.conversion.certificate import check_signing_key, config_folder
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.output_formats import check_outputs
 from faceswap_lib.conversion.output_paths import check_paths
@@ -14,6 +13,7 @@ from faceswap_lib.faces.selection import RULES
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import CONSENT, read_consent
 from faceswap_lib.facesets.writable import check_writable
+from faceswap_lib.provenance.signing_key import check_signing_key, config_folder
 
 
 def check_conversion(

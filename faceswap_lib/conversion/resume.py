@@ -15,9 +15,9 @@ import numpy as np
 
 from faceswap_lib.arrays import ArrayFileError, read_arrays
 from faceswap_lib.atomic_io import read_json, replacing, write_json
-from faceswap_lib.conversion.sidecar import content_digest
 from faceswap_lib.conversion.written import name_some
 from faceswap_lib.errors import InputError, WorkspaceError
+from faceswap_lib.provenance.sidecar import content_digest
 
 logger = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ import typing
 import numpy as np
 from typing_extensions import Self
 
-from faceswap_lib.conversion.detail_sources import DetailSources
-from faceswap_lib.conversion.latent_map import LatentMap
+from faceswap_lib.conversion.detail.sources import DetailSources
+from faceswap_lib.conversion.latent.mapping import LatentMap
 from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
+from faceswap_lib.export.onnx_runtime import import_onnxruntime
 from faceswap_lib.faces.region import Hairline, settle_region
-from faceswap_lib.networks.onnx_runtime import import_onnxruntime
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -191,7 +191,7 @@ class OnnxSwapper(GeneratorSwapper):
         super().__init__(networks, direction, latent_map)
         if lack := self.unavailable_reason():
             raise InputError(lack)
-        from faceswap_lib.networks.onnx_model import decoder_to_onnx, encoder_to_onnx
+        from faceswap_lib.export.onnx_model import decoder_to_onnx, encoder_to_onnx
 
         self._encoder = _open_session(encoder_to_onnx(networks.encoder))
         self._decoder = _open_session(decoder_to_onnx(_decoder(networks, direction)))

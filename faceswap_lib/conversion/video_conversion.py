@@ -19,7 +19,6 @@ from faceswap_lib.conversion.frame_pipeline import (
     sample_interval,
     uses_parts,
 )
-from faceswap_lib.conversion.label import Label
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.output_formats import check_outputs, piece_suffix, write_output
 from faceswap_lib.conversion.resume import LENGTH, ChunkStats, ChunkStore
@@ -34,6 +33,7 @@ from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
 from faceswap_lib.locks import hold
 from faceswap_lib.media import VideoWriter
 from faceswap_lib.progress import ProgressBar, show_progress
+from faceswap_lib.provenance.visible_label import Label
 from faceswap_lib.signals import Stop, Stopped, defer_stop
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from faceswap_lib.demo.course import STEPS, make_clips
+from faceswap_lib.demo.fixtures import STEPS, make_clips
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.pipeline import RunReport, run_all

@@ -148,7 +148,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     """
     from faceswap_lib.conversion import ConvertConfig, convert_video
     from faceswap_lib.conversion.inference_backends import open_engine
-    from faceswap_lib.demo.course import make_clips
+    from faceswap_lib.demo.fixtures import make_clips
     from faceswap_lib.faces import MTCNN
     from faceswap_lib.facesets import Workspace
     from faceswap_lib.media import count_frames

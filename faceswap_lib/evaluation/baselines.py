@@ -5,7 +5,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.colour import match_colours
+from faceswap_lib.conversion.color_transfer.registry import match_colours
 from faceswap_lib.faces import CROP_SIZE, Face, Part, align_face, crop_from_frame, part_mask
 from faceswap_lib.faces.alignment import invert_affine
 from faceswap_lib.faces.landmarks import LandmarkFinder

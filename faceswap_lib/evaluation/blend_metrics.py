@@ -8,9 +8,9 @@ import functools
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.label import Label
 from faceswap_lib.evaluation.image_metrics import check_mask, check_pictures, psnr
 from faceswap_lib.faces.masks import disk
+from faceswap_lib.provenance.visible_label import Label
 
 CHANGE_SIGMA = 2.0
 """Pixels of blur under which a difference is judged."""

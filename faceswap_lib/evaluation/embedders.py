@@ -47,13 +47,13 @@ class VggFaceEmbedder:
     same_person = 1.0
 
     def __init__(self, path: pathlib.Path | None = None, fetch: bool = False):
-        from faceswap_lib.networks.vggface import open_vggface
+        from faceswap_lib.networks.pretrained.vggface import open_vggface
 
         self._network = open_vggface("resnet50", path, fetch)
 
     def embed(self, crops: Sequence[FaceCrop]) -> np.ndarray:
         """Gives (N, 2048) float64; see `FaceEmbedder.embed`."""
-        from faceswap_lib.networks.vggface import VERSIONS, preprocess
+        from faceswap_lib.networks.pretrained.vggface import VERSIONS, preprocess
 
         _, side, _, _ = self._network.input_shape
         if not crops:

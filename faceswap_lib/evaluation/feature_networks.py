@@ -8,8 +8,8 @@ import numpy as np
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.weight_sums import check_sum
-from faceswap_lib.networks.vggface_files import explain_missing, find_weights, keras_homes
-from faceswap_lib.networks.weights_catalog import VGG16_FILE, VGG16_URL
+from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights, keras_homes
+from faceswap_lib.networks.pretrained.weights_catalog import VGG16_FILE, VGG16_URL
 
 if typing.TYPE_CHECKING:
     import keras
@@ -85,8 +85,8 @@ def _open_vgg16(path: pathlib.Path | None) -> FeatureNetwork | None:
         check_sum(found)
     import keras
 
-    from faceswap_lib.networks.vggface import build_feature_extractor
-    from faceswap_lib.networks.weight_files import load_weights
+    from faceswap_lib.networks.pretrained.vggface import build_feature_extractor
+    from faceswap_lib.networks.pretrained.weight_files import load_weights
 
     model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(VGG16_SIDE, VGG16_SIDE, 3))
     load_weights(model, found)
@@ -106,7 +106,7 @@ def _open_vggface(path: pathlib.Path | None) -> FeatureNetwork | None:
         found = find_weights(architecture)
     if found is None:
         return None
-    from faceswap_lib.networks import vggface
+    from faceswap_lib.networks.pretrained import vggface
 
     model = vggface.build_feature_extractor(
         vggface.open_vggface(architecture, found), vggface.FEATURE_LAYERS[architecture]
@@ -121,7 +121,7 @@ def _open_vggface(path: pathlib.Path | None) -> FeatureNetwork | None:
 
 
 def _open_o_net() -> FeatureNetwork:
-    from faceswap_lib.networks import onet
+    from faceswap_lib.networks.pretrained import onet
 
     return FeatureNetwork(
         name="mtcnn-onet",

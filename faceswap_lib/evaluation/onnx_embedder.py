@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.export.onnx_check import check_onnx_file
+from faceswap_lib.export.onnx_runtime import import_onnxruntime
 from faceswap_lib.faces.alignment import similarity_transform, warp_frame
 from faceswap_lib.faces.types import FaceCrop
 from faceswap_lib.networks.child_process import run_child, to_line
-from faceswap_lib.networks.onnx_check import check_onnx_file
-from faceswap_lib.networks.onnx_runtime import import_onnxruntime
 
 ARCFACE_SIDE = 112
 """Side in pixels of the pictures that ArcFace reads."""

@@ -9,11 +9,9 @@ from faceswap_lib import __version__
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.conversion.image_conversion import convert_stills, find_stills
-from faceswap_lib.conversion.people_count import PeopleCount
 from faceswap_lib.conversion.preflight import check_conversion, recording_path
-from faceswap_lib.conversion.provenance import ProvenanceClaims, write_provenance
 from faceswap_lib.conversion.still_outputs import finished_name
-from faceswap_lib.conversion.swap_check import SwapCheck, check_swap, find_wanted, worst_path
+from faceswap_lib.conversion.swap_check.check import SwapCheck, check_swap, find_wanted, worst_path
 from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig, VideoTracks
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import ConsentVideo, check_statement, cover_videos, faceset_videos, record_consent
@@ -23,6 +21,8 @@ from faceswap_lib.media import probe_video
 from faceswap_lib.media.webcam import record_webcam
 from faceswap_lib.pipeline.load_swapper import LazySwapper, load_identities, open_swapper
 from faceswap_lib.pipeline.people import PictureCounter, people_of_tracks, track_people
+from faceswap_lib.provenance.people_count import PeopleCount
+from faceswap_lib.provenance.provenance import ProvenanceClaims, write_provenance
 from faceswap_lib.training import load_run
 from faceswap_lib.training.run_metadata import learnt_videos, run_id
 
@@ -60,7 +60,7 @@ def convert(
     """Converts a video, a picture, a folder of pictures or a webcam's with a trained run.
 
     A video that was interrupted goes on where it was, if the same call is made again. The output says of itself that it
-    is a swap; see `conversion.provenance`. Of the recorded consents it states those that are for the input and the
+    is a swap; see `provenance.provenance`. Of the recorded consents it states those that are for the input and the
     facesets' videos, and none if the input is not covered; nothing is asked.
 
     Args:

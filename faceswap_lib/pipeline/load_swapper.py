@@ -8,16 +8,16 @@ import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, ViewSwapper
 from faceswap_lib.conversion.contrast import fit_contrast
-from faceswap_lib.conversion.detail_sources import DetailSources, collect_detail
-from faceswap_lib.conversion.eye_openness import calibrate_eye_openness
+from faceswap_lib.conversion.detail.sources import DetailSources, collect_detail
 from faceswap_lib.conversion.inference_backends import Engine, open_engine
-from faceswap_lib.conversion.latent_map import LatentMap, LatentShift, fit_alignment, fit_projection
-from faceswap_lib.conversion.latent_samples import LatentSample, sample_codes
-from faceswap_lib.conversion.latent_search import MapJudge, MapQuality, choose_latent_map
-from faceswap_lib.conversion.people import People
+from faceswap_lib.conversion.latent.eye_openness import calibrate_eye_openness
+from faceswap_lib.conversion.latent.identities import People
+from faceswap_lib.conversion.latent.mapping import LatentMap, LatentShift, fit_alignment, fit_projection
+from faceswap_lib.conversion.latent.mean_shift import measure_shift
+from faceswap_lib.conversion.latent.samples import LatentSample, sample_codes
+from faceswap_lib.conversion.latent.search import MapJudge, MapQuality, choose_latent_map
 from faceswap_lib.conversion.placement import Placement
-from faceswap_lib.conversion.shift import measure_shift
-from faceswap_lib.conversion.swap_measures import open_quick_finder
+from faceswap_lib.conversion.swap_check.measures import open_quick_finder
 from faceswap_lib.conversion.swapper import GeneratorSwapper
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.landmarks import FivePointFinder

@@ -11,7 +11,6 @@ import numpy as np
 from faceswap_lib.atomic_io import read_json, write_json
 from faceswap_lib.conversion import OutputConfig, ViewSwapper
 from faceswap_lib.conversion.frame_pipeline import region_of
-from faceswap_lib.conversion.people_count import PeopleCount, count_people, relate_counts
 from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig, VideoTracks
@@ -19,6 +18,7 @@ from faceswap_lib.faces.recognition import open_embedder
 from faceswap_lib.faces.selection import RULES, check_who, choose_by_rule, choose_person
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
+from faceswap_lib.provenance.people_count import PeopleCount, count_people, relate_counts
 
 PLAN = "plan.json"
 

@@ -5,7 +5,6 @@ import logging
 import pathlib
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
-from faceswap_lib.conversion.certificate import check_signing_key
 from faceswap_lib.conversion.output_paths import check_no_link, check_paths
 from faceswap_lib.faces import DetectConfig, TrackConfig
 from faceswap_lib.faces.selection import check_who
@@ -17,6 +16,7 @@ from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.pipeline.converting import convert
 from faceswap_lib.pipeline.extracting import extract
 from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_report
+from faceswap_lib.provenance.signing_key import check_signing_key
 from faceswap_lib.training import RunConfig, TrainConfig, train
 from faceswap_lib.training.run_metadata import resolve_network_config
 from faceswap_lib.training.training_logger import PreviewCallback, StepCallback

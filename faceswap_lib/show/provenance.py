@@ -4,9 +4,9 @@ import html
 import pathlib
 import typing
 
-from faceswap_lib.conversion.credentials import has_c2pa, read_manifest
-from faceswap_lib.conversion.provenance import verify
-from faceswap_lib.conversion.statement import LONGEST, describe_facts, to_plain, to_printable
+from faceswap_lib.provenance.c2pa_manifest import has_c2pa, read_manifest
+from faceswap_lib.provenance.provenance import verify
+from faceswap_lib.provenance.statement import LONGEST, describe_facts, to_plain, to_printable
 from faceswap_lib.show.notebook import ipython_display
 
 _SHORT = 16  # digits of a hash that are shown

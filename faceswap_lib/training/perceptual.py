@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.networks import onet, vggface
-from faceswap_lib.networks.vggface_files import explain_missing, find_weights
+from faceswap_lib.networks.pretrained import onet, vggface
+from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
 from faceswap_lib.training import losses
 from faceswap_lib.training.config import TrainConfig
 
@@ -105,7 +105,7 @@ class LandmarkLoss:
     """O-Net's five landmarks, as shares of the picture's side.
 
     Attributes:
-        model: As `networks.onet.build_onet_points` gives.
+        model: As `networks.pretrained.onet.build_onet_points` gives.
     """
 
     model: keras.Model

@@ -230,7 +230,7 @@ def tracks() -> list[Case]:
 def checkpoints() -> list[Case]:
     """Two checkpoints are there; of whatever is wrong with the newer one, the one before is used."""
     from faceswap_lib.training.checkpoint_file import digest_arrays
-    from tests.test_checkpoint_damage import IMPLAUSIBLE, make_arrays
+    from tests.training.test_checkpoint_damage import IMPLAUSIBLE, make_arrays
 
     def seal(schema: object = 1, **changes) -> dict[str, np.ndarray]:
         stored = {"schema": np.asarray(schema), **make_arrays(5, **changes)}

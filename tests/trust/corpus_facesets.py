@@ -41,8 +41,8 @@ def many_lists(path: pathlib.Path) -> None:
 
 
 def manifests() -> list[Case]:
-    """A line of six is damaged; see also tests/test_hostile_manifests.py."""
-    from tests.test_hostile_manifests import LINES, make_record, values_of
+    """A line of six is damaged; see also tests/facesets/test_hostile_manifests.py."""
+    from tests.facesets.test_hostile_manifests import LINES, make_record, values_of
 
     lines = [make_record(index).to_line().encode() for index in range(6)]
 
@@ -120,7 +120,7 @@ def sources() -> list[Case]:
 
 def logs() -> list[Case]:
     """A line of the log of an unfinished extraction is damaged; a last line without an end is cut off by a kill."""
-    from tests.test_hostile_manifests import LINES, make_record, values_of
+    from tests.facesets.test_hostile_manifests import LINES, make_record, values_of
 
     values = values_of(make_record(2))
     dropped = {"frame": 1, "track": 1, "reason": "tiny", "value": 20.5}
@@ -172,7 +172,7 @@ def logs() -> list[Case]:
 
 
 def consents() -> list[Case]:
-    from tests.test_hostile_texts import BOMB
+    from tests.facesets.test_hostile_texts import BOMB
 
     video = f"{{name: a.mp4, sha256: {'ab' * 32}}}"
     refused: dict[str, str | bytes] = {

@@ -246,8 +246,8 @@ def any_size(result: object) -> bool:
 
 
 def videos() -> list[Case]:
-    """See also tests/test_media_hostile.py."""
-    from tests.test_media_hostile import SCRIPTS
+    """See also tests/media/test_hostile.py."""
+    from tests.media.test_hostile import SCRIPTS
 
     mp4 = video()
     made = [

@@ -25,10 +25,10 @@ def cases(name: str) -> list[Case]:
 
 
 def hdf5_files() -> list[Case]:
-    """See also tests/test_hostile_hdf5.py."""
+    """See also tests/networks/test_hostile_hdf5.py."""
     import h5py
 
-    from tests import test_hostile_hdf5 as maker
+    from tests.networks import test_hostile_hdf5 as maker
 
     def written(change: typing.Callable) -> typing.Callable[[pathlib.Path], object]:
         def make(path: pathlib.Path) -> None:
@@ -111,8 +111,8 @@ def hdf5_files() -> list[Case]:
 
 
 def onnx_files() -> list[Case]:
-    """See also tests/test_hostile_onnx.py, which has networks that never end or take all memory, too."""
-    from tests import test_hostile_onnx as maker
+    """See also tests/export/test_hostile_onnx.py, which has networks that never end or take all memory, too."""
+    from tests.export import test_hostile_onnx as maker
 
     helper, proto = maker.helper, maker.TensorProto
 

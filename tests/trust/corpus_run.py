@@ -117,7 +117,7 @@ def configs() -> list[Case]:
 
 def histories() -> list[Case]:
     """Damaged lines are passed over."""
-    from tests.test_history import DAMAGED
+    from tests.training.test_history import DAMAGED
 
     lines = [json.dumps(entry).encode() for entry in GOOD]
     made = []

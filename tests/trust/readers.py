@@ -30,7 +30,7 @@ def digest_json(value: object) -> str:
 
 def prepare_manifest(folder: pathlib.Path) -> None:
     from faceswap_lib.facesets import write_manifest
-    from tests.test_hostile_manifests import make_record
+    from tests.facesets.test_hostile_manifests import make_record
 
     write_manifest(folder / "face_src", [make_record(index) for index in range(6)])
     with_68 = [make_record(9)]
@@ -63,7 +63,7 @@ def read_source(folder: pathlib.Path) -> object:
 
 def prepare_log(folder: pathlib.Path) -> None:
     from faceswap_lib.facesets.extraction_log import DroppedFace, ExtractionLog
-    from tests.test_hostile_manifests import make_record
+    from tests.facesets.test_hostile_manifests import make_record
 
     (folder / "face_src").mkdir(exist_ok=True)
     log = ExtractionLog(folder / "face_src")
@@ -198,7 +198,7 @@ def read_history(folder: pathlib.Path) -> object:
 
 def prepare_checkpoint(folder: pathlib.Path) -> None:
     from faceswap_lib.training.checkpoint_file import write_file
-    from tests.test_checkpoint_damage import make_arrays
+    from tests.training.test_checkpoint_damage import make_arrays
 
     for step in STEPS:
         write_file(folder / "checkpoints" / f"step-{step:08d}.npz", make_arrays(step))
@@ -209,7 +209,7 @@ def prepare_checkpoint(folder: pathlib.Path) -> None:
 def read_checkpoint(folder: pathlib.Path) -> object:
     """The step that is gone on from; its arrays must be those of that step."""
     from faceswap_lib.training.checkpoint_choice import checkpoint_progress, choose_checkpoint
-    from tests.test_checkpoint_damage import SHAPES, make_arrays, same
+    from tests.training.test_checkpoint_damage import SHAPES, make_arrays, same
 
     place = folder / "checkpoints"
     stored = choose_checkpoint(place, SHAPES)
@@ -223,7 +223,7 @@ def read_checkpoint(folder: pathlib.Path) -> object:
 
 
 def prepare_sidecar(folder: pathlib.Path) -> None:
-    from faceswap_lib.conversion.provenance import write_provenance
+    from faceswap_lib.provenance.provenance import write_provenance
     from tests.swaps import make_facts
 
     (folder / "anna.mp4").write_bytes(b"anna")
@@ -232,8 +232,8 @@ def prepare_sidecar(folder: pathlib.Path) -> None:
 
 
 def read_sidecar(folder: pathlib.Path) -> object:
-    from faceswap_lib.conversion.provenance import verify
-    from faceswap_lib.conversion.sidecar import read_sidecar
+    from faceswap_lib.provenance.provenance import verify
+    from faceswap_lib.provenance.sidecar import read_sidecar
 
     found = read_sidecar(folder / "swap.mkv")
     verdict = verify(folder / "swap.mkv")
@@ -309,7 +309,7 @@ def read_video(folder: pathlib.Path) -> object:
 
 
 def prepare_hdf5(folder: pathlib.Path) -> None:
-    from tests.test_hostile_hdf5 import write
+    from tests.networks.test_hostile_hdf5 import write
 
     write(folder / "a.h5")
     write(folder / "a.h5.other", compression="gzip", shuffle=True)
@@ -320,8 +320,8 @@ def read_hdf5(folder: pathlib.Path) -> object:
     import numpy as np
 
     from faceswap_lib.errors import CheckpointError
-    from faceswap_lib.networks.hdf5_reading import read_into
-    from faceswap_lib.networks.weight_files import _receive
+    from faceswap_lib.networks.pretrained.hdf5_reading import read_into
+    from faceswap_lib.networks.pretrained.weight_files import _receive
 
     out = folder / "out"
     out.mkdir()
@@ -337,7 +337,7 @@ def read_hdf5(folder: pathlib.Path) -> object:
 def prepare_onnx(folder: pathlib.Path) -> None:
     import numpy as np
 
-    from tests import test_hostile_onnx as maker
+    from tests.export import test_hostile_onnx as maker
 
     weights = maker.tensor(np.ones((2, 2), np.float32))
     (folder / "net.onnx").write_bytes(maker.model(weights=[weights]).SerializeToString())

@@ -24,10 +24,10 @@ import psutil
 
 from faceswap_lib.conversion import OutputConfig, convert_video
 from faceswap_lib.conversion.image_conversion import convert_stills
-from faceswap_lib.conversion.provenance import ProvenanceClaims, verify, write_provenance
 from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.media import VideoWriter, write_image
+from faceswap_lib.provenance.provenance import ProvenanceClaims, verify, write_provenance
 from faceswap_lib.training import RunConfig
 from tests.disturbed import FACE
 from tests.fakes import ListedDetector, PaintSwapper

@@ -1,6 +1,7 @@
 """Every single bit of a small file flipped: what was written is read, or the file is refused; nothing else.
 
-Those of a checkpoint are in tests/test_checkpoint_damage.py, those of an archive in tests/test_archives.py.
+Those of a checkpoint are in tests/training/test_checkpoint_damage.py, those of an archive in
+tests/facesets/test_archive.py.
 """
 
 import collections

@@ -16,7 +16,7 @@ from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.training.checkpoint_choice import BACKUPS
 from faceswap_lib.training.remote_sync import copy_run
 from tests.conftest import ROOT
-from tests.test_mirror import write_run
+from tests.training.test_remote_sync import write_run
 from tests.trust import works
 from tests.trust.faults import build
 

@@ -11,7 +11,7 @@ from faceswap_lib.facesets.part_swap import _check_foreign
 from faceswap_lib.facesets.removal import _read_names
 from faceswap_lib.networks.child_process import run_child
 from tests import child_functions
-from tests.test_hostile_manifests import make_record
+from tests.facesets.test_hostile_manifests import make_record
 
 
 @pytest.mark.parametrize("crop", ["[]", "{}", "3", "null", "[[1]]"])

@@ -15,11 +15,7 @@ from hypothesis import strategies as st
 from faceswap_lib.config_fields import options_from_dict, options_to_dict
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.people_count import PeopleCount, describe_people
-from faceswap_lib.conversion.provenance import ProvenanceClaims, verify, write_provenance
 from faceswap_lib.conversion.resume import ChunkStats, ChunkStore
-from faceswap_lib.conversion.sidecar import sidecar_path
-from faceswap_lib.conversion.statement import describe_facts, to_plain
 from faceswap_lib.conversion.written import WrittenFiles
 from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
 from faceswap_lib.evaluation.config import EvaluateConfig
@@ -38,11 +34,15 @@ from faceswap_lib.facesets.manifest import build_record, parse_object
 from faceswap_lib.facesets.track_io import read_tracks, write_tracks
 from faceswap_lib.locks.lock_file import SIZE, Holder, clean_text, parse_holder
 from faceswap_lib.networks import NetworkConfig
+from faceswap_lib.provenance.people_count import PeopleCount, describe_people
+from faceswap_lib.provenance.provenance import ProvenanceClaims, verify, write_provenance
+from faceswap_lib.provenance.sidecar import sidecar_path
+from faceswap_lib.provenance.statement import describe_facts, to_plain
 from faceswap_lib.training import RunConfig, TrainConfig
 from faceswap_lib.training.checkpoint_file import COUNTERS, GROUPS, MOST, read_file, write_file
 from faceswap_lib.training.divergence import new_memory
 from faceswap_lib.training.history import HistoryWriter, read_history
-from tests.test_hostile_manifests import make_record
+from tests.facesets.test_hostile_manifests import make_record
 from tests.trust.corpus_arrays import tell_tracks
 from tests.trust.corpus_report import make_report
 

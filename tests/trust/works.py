@@ -34,8 +34,8 @@ from faceswap_lib.facesets.consent_file import CONSENT, read_consent
 from faceswap_lib.locks import hold
 from faceswap_lib.media import VideoWriter, write_image
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.networks.weights_catalog import WeightsFile
-from faceswap_lib.networks.weights_fetching import fetch_weights
+from faceswap_lib.networks.pretrained.weights_catalog import WeightsFile
+from faceswap_lib.networks.pretrained.weights_fetching import fetch_weights
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training import RunConfig, TrainConfig, read_history
 from faceswap_lib.training.checkpoint import checkpoint_progress, read_checkpoint
@@ -44,9 +44,10 @@ from faceswap_lib.training.divergence import new_memory
 from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.run_metadata import write_config
 from faceswap_lib.training.training_logger import TrainingLogger
-from tests import disturbed, test_faults_keeping
+from tests import disturbed
+from tests.facesets.test_part_swap import MOUTHS, face_points, write_faceset
 from tests.fakes import ListedDetector, PaintSwapper
-from tests.test_part_swap import MOUTHS, face_points, write_faceset
+from tests.pipeline import test_backup_faults
 from tests.videos import pattern_frame
 from tests.workspaces import make_project
 
@@ -346,7 +347,7 @@ def check_progress(root: pathlib.Path) -> list[str]:
 
 def carrying(name: str) -> Work:
     """A task of the tests of keeping, fetching and mirroring."""
-    task = test_faults_keeping.TASKS[name]
+    task = test_backup_faults.TASKS[name]
 
     def make(root: pathlib.Path) -> None:
         project = make_project(root / "project", "a", 10, 20, seed=1)
@@ -357,7 +358,7 @@ def carrying(name: str) -> Work:
         task.make(project.root, root)
 
     def facts(root: pathlib.Path) -> dict[str, object]:
-        found = test_faults_keeping.facts_of(root)
+        found = test_backup_faults.facts_of(root)
         return {name: fact for name, fact in found.items() if not is_hidden(name) and "kept.json" not in name}
 
     return Work(make=make, do=task.carry, facts=facts)
@@ -383,7 +384,7 @@ WORKS: dict[str, Work] = {
         passing=tuple(f"models/default/{name}" for name in ("history.jsonl", "checkpoints/*", "previews/*")),
         check=check_progress,
     ),
-    **{name: carrying(name) for name in test_faults_keeping.TASKS},
+    **{name: carrying(name) for name in test_backup_faults.TASKS},
 }
 
 

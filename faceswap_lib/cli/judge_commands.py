@@ -1,0 +1,181 @@
+"""Verbs that judge: a swapped video, several of them, a file's credentials, this machine."""
+
+import dataclasses
+import json
+import pathlib
+import sys
+from typing import Annotated
+
+import tyro
+
+from faceswap_lib.cli.arguments import Flat, Video, load_keras
+from faceswap_lib.config_fields import Doc
+from faceswap_lib.conversion.output_paths import check_no_link, check_paths
+from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.evaluation.config import EvaluateConfig
+from faceswap_lib.evaluation.report import check_limits
+from faceswap_lib.faces.detector import DetectConfig
+from faceswap_lib.faces.tracking import TrackConfig
+from faceswap_lib.facesets.writable import check_writable
+from faceswap_lib.media import probe_video
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure how good a swapped video is, and whether it is a swap: report.html, and report.json beside it."""
+
+    swapped: Video
+    original: Annotated[pathlib.Path, Doc("the video it was made from")]
+    identity: Annotated[pathlib.Path, Doc("a video of the person whose face it should show")]
+    out: Annotated[pathlib.Path, Doc("the .html page to write; the numbers come beside it as .json")]
+    evaluation: Flat[EvaluateConfig] = EvaluateConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    fail_under: Annotated[
+        tuple[str, ...], Doc("exit with 1 if a metric is worse than stated, as in score=30 landmark_error=0.07")
+    ] = ()
+
+    def __call__(self) -> None:
+        limits = dict(_read_limit(text) for text in self.fail_under)
+        check_limits({}, limits)  # names first: measuring takes a while
+        read = {"the swapped video": self.swapped, "the original": self.original, "the wanted person": self.identity}
+        _check_page(self.out, read, numbers=self.out.with_suffix(".json"))
+        for video in read.values():
+            probe_video(video)
+        load_keras()
+        from faceswap_lib.evaluation.evaluate import evaluate_to_page
+
+        report = evaluate_to_page(
+            self.swapped,
+            self.original,
+            self.identity,
+            self.out,
+            config=self.evaluation,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            progress=True,
+        )
+        score = "-" if report.summary.score is None else f"{report.summary.score:.0f} of 100"
+        print(f"{report.summary.verdict} Score: {score}")
+        for name, reason in report.skipped.items():
+            print(f"left out: {name} ({reason})")
+        print(f"page:   {self.out}\nreport: {self.out.with_suffix('.json')}")
+        if failures := check_limits(report.values | {"score": report.summary.score}, limits):
+            raise FaceswapError("; ".join(failures))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Lay several reports of `evaluate` side by side on one page."""
+
+    reports: Annotated[
+        tyro.conf.Positional[tuple[pathlib.Path, ...]], Doc("the .json files"), tyro.conf.arg(metavar="REPORT.json")
+    ]
+    out: Annotated[pathlib.Path, Doc("the .html page to write")]
+
+    def __call__(self) -> None:
+        from faceswap_lib.evaluation.html_report import write_comparison_page
+        from faceswap_lib.evaluation.report import Report
+
+        if len(self.reports) < 2:
+            raise InputError(f"expected at least two reports to compare, got {len(self.reports)}")
+        _check_page(self.out, {f"report {number}": path for number, path in enumerate(self.reports, 1)})
+        stems = {path.stem for path in self.reports}
+        names = [path.stem if len(stems) == len(self.reports) else str(path) for path in self.reports]
+        reports = [Report.read(path) for path in self.reports]
+        write_comparison_page(dict(zip(names, reports, strict=True)), self.out)
+        print(f"page: {self.out}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Say what a file states about itself and whether it is intact; exit code 0 if it is, and made here."""
+
+    file: Annotated[
+        tyro.conf.Positional[pathlib.Path],
+        Doc("a video, a picture, or a folder of pictures"),
+        tyro.conf.arg(metavar="FILE"),
+    ]
+
+    def __call__(self) -> None:
+        from faceswap_lib.provenance.provenance import verify
+
+        verdict = verify(self.file)
+        print(_encodable("\n".join(verdict.summary)))
+        if not (verdict.intact and verdict.ours):
+            raise FaceswapError(_encodable(f"{self.file}: {verdict.summary[0]}"))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Say what is installed, which backend and devices there are, and which weights were found."""
+
+    benchmark: Annotated[
+        bool,
+        Doc("instead, measure this machine: training steps, an extraction, a checkpoint, a conversion; minutes"),
+        tyro.conf.arg(name="benchmark"),
+    ] = False
+    workspace: Annotated[
+        pathlib.Path | None, Doc("with --benchmark: the folder whose disk the checkpoint is written to")
+    ] = None
+    json: Annotated[bool, Doc("with --benchmark: print one JSON object"), tyro.conf.arg(name="json")] = False
+
+    def __call__(self) -> None:
+        if self.benchmark:
+            self._run_benchmark()
+            return
+        trouble = None
+        try:
+            load_keras()
+        except InputError as error:  # what is wrong is what is asked here
+            trouble = str(error)
+        from faceswap_lib.diagnostics.inventory import examine
+
+        findings = examine(keras_trouble=trouble)
+        for finding in findings:
+            mark = "ok" if finding.present else ("MISSING" if finding.needed else "-")
+            print(f"{mark:8}{finding.name:24}{finding.value}")
+        if trouble is not None:
+            raise FaceswapError(trouble)
+        missing = [finding.name for finding in findings if finding.needed and not finding.present]
+        if missing:
+            raise FaceswapError(f"missing: {', '.join(missing)}; install the package again with pip")
+
+    def _run_benchmark(self) -> None:
+        from faceswap_lib.diagnostics.benchmark import run_benchmark
+        from faceswap_lib.diagnostics.benchmark_text import to_text
+
+        if self.workspace is not None and not self.workspace.is_dir():
+            raise InputError(f"workspace: {self.workspace} is no folder; name one that is there")
+        report = run_benchmark(self.workspace)
+        print(json.dumps(dataclasses.asdict(report), indent=2) if self.json else to_text(report))
+        if report.failed:
+            raise FaceswapError(f"not measured: {', '.join(report.failed)}")
+
+
+def _check_page(out: pathlib.Path, read: dict[str, pathlib.Path], numbers: pathlib.Path | None = None) -> None:
+    """Refuses a page that is none, cannot be written, or would replace what it is about; before the work."""
+    if out.suffix.lower() != ".html":
+        raise InputError(f"expected a page named .html, got {out}")
+    written = {"the page": out} | ({"the numbers": numbers} if numbers else {})
+    check_paths(written, read)
+    for label, path in written.items():
+        check_no_link(path, label)
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name a file to write")
+    check_writable(out.parent)
+
+
+def _encodable(text: str) -> str:
+    """Replaces what the terminal's encoding does not have by escapes: a statement may be in any language."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # without a console there is no stdout
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _read_limit(text: str) -> tuple[str, float]:
+    """Takes `metric=value` apart."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise InputError(f"fail-under: expected metric=value, got '{text}'") from None

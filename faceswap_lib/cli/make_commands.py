@@ -1,0 +1,276 @@
+"""Verbs that make: from two videos to a swapped one, in one go or a step at a time."""
+
+import dataclasses
+import logging
+import os
+import pathlib
+import re
+from typing import Annotated, Literal
+
+import tyro
+
+from faceswap_lib.cli.arguments import (
+    Consent,
+    Coverage,
+    Flat,
+    Folder,
+    InitFrom,
+    Overwrite,
+    PresetName,
+    Project,
+    Region,
+    RunName,
+    Video,
+    load_keras,
+    networks_of,
+)
+from faceswap_lib.cli.messages import print_plan, print_training, tell_conversion, tell_run
+from faceswap_lib.config_fields import Doc
+from faceswap_lib.conversion.config import ConvertConfig
+from faceswap_lib.conversion.image_conversion import find_stills
+from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.preflight import check_conversion
+from faceswap_lib.faces.detector import DetectConfig
+from faceswap_lib.faces.tracking import TrackConfig
+from faceswap_lib.facesets import ExtractConfig, Workspace
+from faceswap_lib.facesets.consent import check_statement, require_consent, require_swap_consent
+from faceswap_lib.media import probe_video
+from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.run_config import RunConfig
+from faceswap_lib.training.run_metadata import learnt_videos
+
+logger = logging.getLogger(__name__)
+
+WEBCAM = re.compile("[0-9]{1,3}")
+"""Numbers of webcams; longer ones name files."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Animate two public-domain portraits, train on them, swap them, and write a report. Needs no network."""
+
+    workspace: Folder = pathlib.Path("faceswap-demo")
+    steps: Annotated[int, Doc("training steps")] = 600
+
+    def __call__(self) -> None:
+        load_keras()
+        from faceswap_lib.demo.demo import run_demo
+
+        report = run_demo(self.workspace, steps=self.steps, progress=True)
+        tell_run(report)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """Extract both people, train, and convert: from two videos to WORKSPACE/swap.mp4; start again to go on."""
+
+    video_a: Annotated[
+        tyro.conf.Positional[pathlib.Path], Doc("video of A, whose face is replaced"), tyro.conf.arg(metavar="A.mp4")
+    ]
+    video_b: Annotated[
+        tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets"), tyro.conf.arg(metavar="B.mp4")
+    ]
+    workspace: Folder
+    who_a: Annotated[str | None, Doc("whose face in A.mp4, as --who, which is for both videos")] = None
+    who_b: Annotated[str | None, Doc("whose face in B.mp4, as --who, which is for both videos")] = None
+    preset: PresetName = None
+    coverage: Coverage = None
+    face_region: Region = None
+    run: RunName = "default"
+    init_from: InitFrom = None
+    training: Flat[TrainConfig] = TrainConfig()
+    keeping: Flat[RunConfig] = RunConfig()
+    conversion: Flat[ConvertConfig] = ConvertConfig()
+    output: Flat[OutputConfig] = OutputConfig()
+    extraction: Flat[ExtractConfig] = ExtractConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    overwrite: Overwrite = False
+    consent: Consent = None
+
+    def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        _check_consent(workspace, self.consent, self.video_a, self.video_b)
+        load_keras()
+        from faceswap_lib.pipeline import run_all
+
+        report = run_all(
+            self.video_a,
+            self.video_b,
+            workspace,
+            run=self.run,
+            network_config=networks_of(workspace.run(self.run), self.preset, self.coverage, self.face_region),
+            train_config=self.training,
+            run_config=self.keeping,
+            convert_config=self.conversion,
+            output_config=self.output,
+            extract_config=self.extraction,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            who_a=self.who_a,
+            who_b=self.who_b,
+            overwrite=self.overwrite,
+            consent=self.consent,
+            progress=True,
+            init_from=self.init_from,
+        )
+        tell_run(report)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Cut one person's aligned faces out of a video, with eye masks and a manifest."""
+
+    video: Video
+    workspace: Folder
+    side: Annotated[Literal["src", "dst"], Doc("src for A, dst for B"), tyro.conf.arg(name="as")]
+    extraction: Flat[ExtractConfig] = ExtractConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    overwrite: Overwrite = False
+    consent: Consent = None
+
+    def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        _check_consent(workspace, self.consent, self.video)
+        load_keras()
+        from faceswap_lib.pipeline import extract
+
+        report = extract(
+            self.video,
+            workspace,
+            self.side,
+            config=self.extraction,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            overwrite=self.overwrite,
+            consent=self.consent,
+            progress=True,
+        )
+        dropped = "".join(f", {count} {reason} ones dropped" for reason, count in sorted(report.dropped.items()))
+        print(f"{report.crops} faces in {workspace.faces(self.side)} ({report.written} new{dropped})")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train on both facesets, going on from the run's last checkpoint."""
+
+    workspace: Project
+    preset: PresetName = None
+    coverage: Coverage = None
+    face_region: Region = None
+    run: RunName = "default"
+    init_from: InitFrom = None
+    training: Flat[TrainConfig] = TrainConfig()
+    keeping: Flat[RunConfig] = RunConfig()
+    estimate: Annotated[bool, Doc("only say what it will cost here, from a few steps; writes nothing")] = False
+    plan: Annotated[bool, Doc("only show the schedule, as a table and a chart")] = False
+    plan_picture: Annotated[
+        pathlib.Path | None, Doc("where --plan writes the chart; plan.png in the run's folder unless given")
+    ] = None
+
+    def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        folder = workspace.run(self.run)
+        if self.plan or self.plan_picture:
+            return print_plan(self.training, self.plan_picture or folder / "plan.png")
+        load_keras()
+        network_config = networks_of(folder, self.preset, self.coverage, self.face_region)
+        if self.estimate:
+            from faceswap_lib.training.cost_estimate import estimate_training
+            from faceswap_lib.training.run_metadata import resolve_network_config
+            from faceswap_lib.training.warm_start import agree_with, find_run
+
+            if self.init_from is not None:
+                network_config = agree_with(find_run(workspace, self.init_from), network_config)
+            networks = resolve_network_config(folder, network_config)
+            print(estimate_training(workspace, networks, self.training, self.keeping).to_text())
+            return None
+        from faceswap_lib.training import train
+
+        report = train(
+            workspace,
+            run=self.run,
+            network_config=network_config,
+            config=self.training,
+            run_config=self.keeping,
+            progress=True,
+            init_from=self.init_from,
+        )
+        return print_training(report)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Convert:
+    """Replace faces with a trained run, in a video, a picture, a folder of pictures or a webcam's."""
+
+    source: Annotated[
+        tyro.conf.Positional[str],
+        Doc("a video, a picture, a folder of pictures, or the number of a webcam if nothing of that name is there"),
+        tyro.conf.arg(metavar="SOURCE"),
+    ]
+    workspace: Project
+    out: Annotated[
+        pathlib.Path, Doc("what to write: .mp4 or .mov, .mkv (exact), .gif, .png or .jpg, or a folder for PNG")
+    ]
+    run: RunName = "default"
+    conversion: Flat[ConvertConfig] = ConvertConfig()
+    output: Flat[OutputConfig] = OutputConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    overwrite: Overwrite = False
+    consent: Consent = None
+
+    def __call__(self) -> None:
+        workspace = Workspace(self.workspace)
+        is_webcam = WEBCAM.fullmatch(self.source) is not None and not os.path.lexists(self.source)
+        source = int(self.source) if is_webcam else pathlib.Path(self.source)
+        _check_swap_consent(workspace, self.consent, None if is_webcam else source, self.run)
+        check_conversion(
+            source,
+            [] if is_webcam else find_stills(source),
+            workspace,
+            self.out,
+            run=self.run,
+            output_config=self.output,
+            who=self.tracking.who,
+            overwrite=self.overwrite,
+        )
+        load_keras()
+        from faceswap_lib.pipeline import convert
+
+        conversion = convert(
+            source,
+            workspace,
+            self.out,
+            run=self.run,
+            config=self.conversion,
+            output_config=self.output,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            overwrite=self.overwrite,
+            consent=self.consent,
+            progress=True,
+        )
+        tell_conversion(conversion)
+
+
+def _check_consent(workspace: Workspace, statement: str | None, *videos: pathlib.Path) -> None:
+    """Makes sure that there is a consent for each video, after a look at it; a new one is recorded when it is used."""
+    for video in videos:
+        probe_video(video)
+    if statement is None:
+        require_consent(workspace, None, videos)
+    else:
+        check_statement(statement)
+
+
+def _check_swap_consent(workspace: Workspace, statement: str | None, source: pathlib.Path | None, run: str) -> None:
+    """Makes sure that what is converted and what was learnt is agreed to; no source means a webcam."""
+    inputs = None
+    if source is not None:
+        inputs = find_stills(source)
+        if not inputs:
+            probe_video(source)
+            inputs = [source]
+    require_swap_consent(workspace, statement, inputs, learnt_videos(workspace.run(run)))

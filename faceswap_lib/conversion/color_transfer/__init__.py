@@ -1,0 +1,1 @@
+"""Color transfer: the new face takes on the colors of the frame."""

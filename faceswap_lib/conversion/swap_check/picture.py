@@ -1,0 +1,41 @@
+"""The picture of a conversion's worst face: input, output, and the wanted person in about this pose."""
+
+import pathlib
+
+import cv2
+import numpy as np
+
+from faceswap_lib.faces import FaceCrop
+from faceswap_lib.facesets import Faceset
+from faceswap_lib.media import read_image, write_image
+from faceswap_lib.provenance.visible_label import Label
+
+SIDE = 384
+"""Side of each of the three panels in pixels."""
+
+
+def write_worst(path: pathlib.Path, before: FaceCrop, after: FaceCrop, wanted: Faceset) -> None:
+    """Writes the input's face, the output's, and the wanted person's face with the most similar landmarks.
+
+    Args:
+        path: The PNG; its folder is made, and an earlier one is replaced.
+        before: The input's face.
+        after: The output's.
+        wanted: The faceset of the person whose face was put in.
+    """
+    picture = draw_worst(before, after, wanted)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, picture)
+
+
+def draw_worst(before: FaceCrop, after: FaceCrop, wanted: Faceset) -> np.ndarray:
+    """Draws three panels side by side, with the visible label of a swap; (SIDE, 3 SIDE, 3) uint8 RGB."""
+    distances = [np.abs(record.points_in_crop() - before.landmarks).sum() for record in wanted.records]
+    nearest = read_image(wanted.folder / wanted.records[int(np.argmin(distances))].crop)
+    panels = [_resize(image) for image in (before.image, after.image, nearest)]
+    Label(SIDE, SIDE).draw(panels[1])
+    return np.hstack(panels)
+
+
+def _resize(image: np.ndarray) -> np.ndarray:
+    return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC if len(image) < SIDE else cv2.INTER_AREA)

@@ -1,0 +1,1 @@
+"""Networks as ONNX files: writing, checking and running them."""

@@ -1,0 +1,1 @@
+"""Label, Content Credentials and signed notes: what an output says about itself, and how that is checked."""

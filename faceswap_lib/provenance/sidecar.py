@@ -1,0 +1,204 @@
+"""What a file is, written beside it: for formats that carry no Content Credentials, or where c2pa is not installed.
+
+SWAP.mkv.provenance.json holds the facts, the SHA-256 of the file, and an Ed25519 signature over both by this computer's
+key, where the package `cryptography` is installed. Sidecars of schema 1 are checked by the rule they were written by.
+"""
+
+import base64
+import binascii
+import dataclasses
+import json
+import os
+import pathlib
+import stat
+import typing
+
+from faceswap_lib.atomic_io import file_digest, write_json
+from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.limits import SIDECAR_BYTES
+from faceswap_lib.provenance.folder_digest import folder_digest, folder_digest_1, is_listing_1
+from faceswap_lib.provenance.signing_key import has_cryptography, read_key, read_or_make_key
+
+SUFFIX = ".provenance.json"
+SCHEMA = 2
+
+Signature = typing.Literal["ours", "foreign", "none", "broken", "unchecked"]
+
+_CONTEXT = {1: b"", 2: b"faceswap_lib sidecar 2\n"}
+_KEYS = {1: {"schema", "sha256", "facts"}, 2: {"schema", "kind", "sha256", "facts"}}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SidecarFinding:
+    """What a sidecar says about its file.
+
+    Attributes:
+        matches: Whether the file is the one that was described.
+        signature: `ours` (this computer's key), `foreign` (another key), `none`, `broken` (the sidecar was changed) or
+            `unchecked` (`cryptography` is not installed here).
+        facts: What was written about the file.
+        problem: What is wrong with the sidecar or the folder, if more can be said than that it does not fit.
+    """
+
+    matches: bool
+    signature: Signature
+    facts: dict
+    problem: str = ""
+
+
+def sidecar_path(path: pathlib.Path) -> pathlib.Path:
+    """Where the sidecar of a file or folder lies."""
+    named = path if path.name not in ("", "..") else pathlib.Path(os.path.abspath(path))
+    return named.parent / (named.name + SUFFIX)
+
+
+def content_digest(path: pathlib.Path) -> str:
+    """Computes the SHA-256 of a file's bytes or of a folder's files, in hexadecimal; links to files are followed.
+
+    Raises:
+        OSError: If something cannot be read.
+    """
+    return folder_digest(path, links=True) if path.is_dir() else file_digest(path)
+
+
+def write_sidecar(out: pathlib.Path, beside: pathlib.Path, facts: dict) -> tuple[pathlib.Path, bool]:
+    """Writes the sidecar of a finished file.
+
+    Args:
+        out: The file or folder as it lies there now.
+        beside: Where it is or will be; the sidecar gets this name and `SUFFIX`.
+        facts: Plain JSON.
+
+    Returns:
+        The sidecar, and whether it is signed.
+
+    Raises:
+        InputError: If a folder holds links, or anything but files and folders.
+        FaceswapError: If the key cannot be kept or the sidecar cannot be written.
+    """
+    path = sidecar_path(beside)
+    try:
+        content = {"schema": SCHEMA, **_measure(out), "facts": facts}
+        signature = _sign(content)
+        write_json(path, {**content, "signature": signature})
+    except OSError as error:
+        raise FaceswapError(f"cannot write {path} ({error.strerror}); check the folder and the free space") from error
+    return path, signature is not None
+
+
+def read_sidecar(path: pathlib.Path) -> SidecarFinding | None:
+    """Checks a file or folder against the sidecar beside it; None if there is none.
+
+    Raises:
+        InputError: If the sidecar is bigger than is taken on, or it or the file cannot be read.
+        FaceswapError: If this computer's own key cannot be read.
+    """
+    place = sidecar_path(path)
+    if not os.path.lexists(place):
+        return None
+    try:
+        text = _read_text(place)
+        written = json.loads(text, object_pairs_hook=_refuse_doubles, parse_constant=_refuse_constant)
+        signature = written.pop("signature")
+        _check_form(written, signature)
+        signed = _check(written, signature)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        problem = str(error) if isinstance(error, _SidecarError) else ""
+        return SidecarFinding(matches=False, signature="broken", facts={}, problem=problem)
+    except FileNotFoundError:
+        return SidecarFinding(matches=False, signature="broken", facts={}, problem="it is a link that leads nowhere")
+    except OSError as error:
+        raise InputError(f"cannot read {place} ({error.strerror}); check its permissions") from error
+    try:
+        matches, problem = _measure_as(written, path), ""
+    except InputError as error:
+        matches, problem = False, str(error)
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}); check its permissions") from error
+    return SidecarFinding(matches=matches, signature=signed, facts=written["facts"], problem=problem)
+
+
+class _SidecarError(ValueError):
+    """What is wrong with a sidecar, in words for the verdict."""
+
+
+def _read_text(place: pathlib.Path) -> str:
+    """Reads a plain file that is not too big; to open a pipe would wait for its writer."""
+    if not stat.S_ISREG(place.stat().st_mode):
+        raise _SidecarError("it is no plain file")
+    with place.open("rb") as file:
+        data = file.read(SIDECAR_BYTES.value + 1)
+    SIDECAR_BYTES.check(max(len(data), place.stat().st_size), place)
+    return data.decode("utf-8")
+
+
+def _refuse_doubles(pairs: list[tuple[str, object]]) -> dict:
+    """Makes an object; a name that stands in it twice would be one value for us and the other for another reader."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise _SidecarError("a name stands in it twice")
+    return dict(pairs)
+
+
+def _refuse_constant(name: str) -> typing.NoReturn:
+    raise _SidecarError(f"it holds {name}, which is no JSON")
+
+
+def _check_form(content: dict, signature: object) -> None:
+    """Checks that all keys are there and no others, and that their values have the right type."""
+    schema = content["schema"]
+    if isinstance(schema, bool) or schema not in _KEYS:
+        raise _SidecarError(f"expected schema 1 to {SCHEMA}, got {schema!r:.50}; a newer version may have written it")
+    if content.keys() != _KEYS[schema] or not isinstance(content["facts"], dict):
+        raise _SidecarError(f"expected {', '.join(sorted(_KEYS[schema]))} and signature")
+    keys = {"algorithm", "public_key", "value"}
+    if signature is not None and (signature.keys() != keys or signature["algorithm"] != "Ed25519"):
+        raise _SidecarError("expected an Ed25519 signature")
+
+
+def _measure(path: pathlib.Path) -> dict[str, str]:
+    """What is signed of a file or folder."""
+    if path.is_dir():
+        return {"kind": "folder", "sha256": folder_digest(path, links=False)}
+    return {"kind": "file", "sha256": file_digest(path)}
+
+
+def _measure_as(content: dict, path: pathlib.Path) -> bool:
+    """Whether a file or folder is the one described, by the rule of the sidecar's schema."""
+    if content["schema"] == 2:
+        return all(content[key] == value for key, value in _measure(path).items())
+    if path.is_dir():
+        return content["sha256"] == folder_digest_1(path)
+    if is_listing_1(path):  # its digest could be one that was signed for a folder
+        raise InputError(f"{path} reads as a list of files; a sidecar of schema 1 cannot tell it from a folder")
+    return content["sha256"] == file_digest(path)
+
+
+def _canonical(content: dict) -> bytes:
+    """The bytes that are signed: JSON with sorted names and no spaces, behind the name of the format."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CONTEXT[content["schema"]] + text.encode()
+
+
+def _sign(content: dict) -> dict | None:
+    if not has_cryptography():
+        return None
+    key = read_or_make_key()
+    signature, public = (base64.b64encode(value).decode() for value in (key.sign(_canonical(content)), key.public_key))
+    return {"algorithm": "Ed25519", "public_key": public, "value": signature}
+
+
+def _check(content: dict, signature: dict | None) -> Signature:
+    if signature is None:
+        return "none"
+    if not has_cryptography():
+        return "unchecked"
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        public, value = (base64.b64decode(signature[key], validate=True) for key in ("public_key", "value"))
+        Ed25519PublicKey.from_public_bytes(public).verify(value, _canonical(content))
+    except (InvalidSignature, binascii.Error):
+        return "broken"
+    key = read_key()
+    return "ours" if key is not None and key.public_key == public else "foreign"

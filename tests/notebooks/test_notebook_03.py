@@ -1,0 +1,21 @@
+"""Notebook 03: the networks, looked into."""
+
+import pathlib
+
+import pytest
+
+from tests.notebook_runner import SMOKE, count_shown, printed, run_notebook
+
+pytestmark = pytest.mark.slow  # a whole notebook is run
+
+
+def test_the_networks_notebook_runs_from_top_to_bottom(kernel: str, course_workspace: pathlib.Path):
+    parameters = {**SMOKE, "WORKSPACE": str(course_workspace), "TWIN_STEPS": 2}
+    notebook = run_notebook("03_networks", kernel, course_workspace.parent, parameters, timeout=400)
+    assert count_shown(notebook, "image/png") >= 14
+    text = printed(notebook)
+    assert "networks trained for 3 steps, faces of 64 pixels" in text
+    assert "32 x 32 places, 32 channels, 5 x 5 x 3 numbers each" in text
+    assert "faithful   together" in text and "42.8%" in text
+    shown = str([cell.get("outputs", "") for cell in notebook.cells])
+    assert all(f"{name}</span>" in shown for name in ("build_encoder", "PixelShuffle", "SelfAttention", "compose"))

@@ -1,0 +1,34 @@
+"""The notebooks that train and convert, at their own size; `pytest -m nightly` runs them."""
+
+import json
+import pathlib
+
+import pytest
+
+from faceswap_lib.media import probe_video, read_frames
+from tests.notebook_runner import run_notebook
+
+pytestmark = pytest.mark.nightly
+HOUR = 3600
+
+
+def change(before: pathlib.Path, after: pathlib.Path) -> float:
+    """How much two videos differ on average, in grey levels of 255."""
+    pairs = zip(read_frames(before), read_frames(after), strict=True)
+    changes = [abs(a.astype(int) - b.astype(int)).mean() for a, b in pairs]
+    return sum(changes) / len(changes)
+
+
+def test_the_demo_at_its_own_size(kernel: str, tmp_path: pathlib.Path):
+    run_notebook("00_faceswap_demo", kernel, tmp_path, {"WORKSPACE": "workspace"}, timeout=HOUR)
+    clip, swap = tmp_path / "workspace" / "clips" / "hopper.mp4", tmp_path / "workspace" / "swap.mp4"
+    assert probe_video(swap).frame_count == probe_video(clip).frame_count
+    assert change(clip, swap) > 1.0
+
+
+def test_training_and_conversion_at_their_own_size(kernel: str, tmp_path: pathlib.Path):
+    run_notebook("05_faceswap_train", kernel, tmp_path, {"WORKSPACE": "workspace"}, timeout=HOUR)
+    history = tmp_path / "workspace" / "models" / "default" / "history.jsonl"
+    entries = [json.loads(line) for line in history.read_text().splitlines()]
+    assert entries[-1]["step"] >= 600 and entries[-1]["reconstruction_a"] < 0.5 * entries[0]["reconstruction_a"]
+    run_notebook("06_video_conversion", kernel, tmp_path, {"WORKSPACE": "workspace"}, timeout=HOUR)

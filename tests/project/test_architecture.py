@@ -1,0 +1,99 @@
+"""The rooms and their order, read from the imports themselves."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "faceswap_lib"
+ORDER = (
+    *("errors", "environment", "limits", "locks", "signals", "progress"),
+    *("devices", "config_fields", "atomic_io", "arrays", "memory", "prefetch"),
+    *("media", "faces", "facesets", "provenance", "networks", "training", "export", "conversion"),
+    *("evaluation", "course", "show", "widgets", "pipeline", "demo", "diagnostics", "cli"),
+)
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+BACKENDS = (PACKAGE / "devices", PACKAGE / "training" / "backends")
+
+
+def name_of(path: pathlib.Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def room_of(path: pathlib.Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def parse(path: pathlib.Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_names(path: pathlib.Path) -> list[str]:
+    """The dotted names a module imports, anywhere in it, relative ones made absolute."""
+    names = []
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}:{node.lineno}: relative import"
+            # `from faceswap_lib import media` names a room in its aliases.
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def calls(path: pathlib.Path, name: str) -> list[int]:
+    """Lines in which a function of this name (plain or as an attribute) is called."""
+    return [
+        node.lineno
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and name in (getattr(node.func, "id", None), getattr(node.func, "attr", None))
+    ]
+
+
+def test_every_module_belongs_to_a_room():
+    assert {room_of(path) for path in MODULES} <= set(ORDER)
+    assert len(MODULES) > 40
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_rooms_import_only_from_rooms_before_them(path):
+    room = room_of(path)
+    for name in imported_names(path):
+        package, _, rest = name.partition(".")
+        if package != "faceswap_lib" or rest == "__version__":
+            continue
+        other = rest.partition(".")[0]
+        assert other in ORDER, f"imports {name}, which is in no room"
+        assert ORDER.index(other) <= ORDER.index(room), f"{room} imports {name}, which comes after it"
+        assert (room, other) != ("conversion", "training"), f"conversion imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_backends_import_a_backend(path):
+    frameworks = {name.partition(".")[0] for name in imported_names(path)} & {"tensorflow", "jax", "torch"}
+    assert not frameworks or path.parent in BACKENDS
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_errors_are_named_and_only_the_command_line_speaks(path):
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type else ""
+            assert caught and not {"Exception", "BaseException"} & set(caught.strip("()").split(", ")), node.lineno
+    if room_of(path) != "cli":
+        assert not calls(path, "print")
+        assert not calls(path, "basicConfig")
+
+
+@pytest.mark.parametrize("module", ["media", "faces", "facesets", "conversion", "cli", "networks", "training"])
+def test_importing_a_room_does_not_bring_in_keras(module):
+    program = (
+        f"import faceswap_lib.{module}, sys; "
+        "print(*sorted({'keras', 'tensorflow', 'jax', 'torch', 'mtcnn'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []

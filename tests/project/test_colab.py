@@ -1,0 +1,421 @@
+"""The Colab notebooks: what their own cells do on Google's machines, and that one's work is the next one's."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import shutil
+import sys
+import types
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+from faceswap_lib.devices import Device
+from faceswap_lib.errors import InputError
+from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.facesets.consent import read_consent
+from faceswap_lib.training import RunConfig, TrainConfig, load_run, train
+from tests.colab_stubs import write_stubs
+from tests.conftest import ROOT, contents
+from tests.notebook_runner import SMOKE, printed, run_notebook
+from tools.build_notebooks import COLAB
+
+MADE = {text: name for text, name in COLAB.items() if (ROOT / "notebooks" / f"{text}.py").is_file()}
+"""Those whose text is there."""
+
+CELLS = ROOT / "tools" / "colab"
+
+
+def read_notebook(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / "colab" / f"{name}.ipynb", as_version=4)
+
+
+def cell_of(name: str, text: str) -> str:
+    """The one code cell of a notebook that says something."""
+    [source] = [cell.source for cell in read_notebook(name).cells if cell.cell_type == "code" and text in cell.source]
+    return source
+
+
+class Google:
+    """A person's account and browser, and machines that come and go.
+
+    Args:
+        folder: Where all of it lies.
+        monkeypatch: Sets the environment that a session's kernel gets.
+    """
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        self.drive, self.downloads, self._sessions = folder / "drive", folder / "downloads", folder / "sessions"
+        for made in (self.drive, self.downloads, self._sessions):
+            made.mkdir()
+        self._patch, self._pip = monkeypatch, folder / "pip.jsonl"
+        stubs = write_stubs(folder / "stubs")
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stubs), str(ROOT)]))
+        monkeypatch.setenv("ASKED_OF_PIP", str(self._pip))
+        monkeypatch.setenv("COLAB_DRIVE", str(self.drive))
+        monkeypatch.setenv("COLAB_DOWNLOADS", str(self.downloads))
+
+    def run(self, name: str, kernel: str, *, replaced: dict[str, str] | None = None, parameters=None, **environment):
+        """Runs a notebook on a new machine; gives the notebook and the machine's folder, /content there."""
+        machine = self._sessions / str(len([*self._sessions.iterdir()]))
+        machine.mkdir()
+        mounted = {'DRIVE = "/content/drive"': f"DRIVE = {str(machine / 'mnt')!r}"}
+        with self._patch.context() as patch:
+            for key, value in environment.items():
+                patch.setenv(f"COLAB_{key.upper()}", value if isinstance(value, str) else json.dumps(value))
+            given = {**SMOKE, "WORKSPACE": "course", **(parameters or {})}
+            notebook = run_notebook(f"colab/{name}", kernel, machine, given, replaced={**mounted, **(replaced or {})})
+        return notebook, machine
+
+    def asked_of_pip(self) -> list[list[str]]:
+        return [json.loads(line) for line in self._pip.read_text().splitlines()]
+
+
+@pytest.fixture
+def google(kernel: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Google:
+    (tmp_path / "google").mkdir()
+    return Google(tmp_path / "google", monkeypatch)
+
+
+# What every one of them says ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "name"), MADE.items())
+def test_a_colab_notebook_says_the_rules_first_and_where_else_it_runs(text: str, name: str):
+    notebook = read_notebook(name)
+    first = notebook.cells[0].source
+    assert "creating deepfakes" in first and "May 2022" in first
+    assert "https://research.google.com/colaboratory/faq.html" in first and f"notebooks/{text}.ipynb" in first
+    assert notebook.metadata.accelerator == "GPU"
+    assert "OWNER" not in str(notebook) and "$" + "{" not in first
+    assert not any("local" in cell.metadata.get("tags", []) for cell in notebook.cells)
+
+
+@pytest.mark.parametrize(("text", "name"), MADE.items())
+def test_a_colab_notebook_has_the_cells_that_its_parameters_ask_for(text: str, name: str):
+    sources = [cell.source for cell in read_notebook(name).cells if cell.cell_type == "code"]
+    [parameters] = [c.source for c in read_notebook(name).cells if "parameters" in c.metadata.get("tags", [])]
+    order = [
+        "drive.mount",
+        "list_packages():",
+        "INSTALL_FROM =",
+        "moved =",
+        "device.has_bfloat16",
+        "BENCHMARK =",
+        parameters,
+        "restore_workspace",
+        "backup_workspace",
+        "DOWNLOAD",
+    ]
+    places = [next(index for index, source in enumerate(sources) if text in source) for text in order]
+    assert places == sorted(places) and places[:6] == [*range(6)] and places[-1] == len(sources) - 1
+    asked = {"MIRROR": "MIRROR or KEEP", "VIDEO": "VIDEO, CONSENT =", "VIDEO_A": "VIDEO_A, VIDEO_B, CONSENT ="}
+    for parameter, sign in asked.items():
+        wanted = re.search(rf"^{parameter} = ", parameters, re.MULTILINE) is not None
+        assert any(sign in source for source in sources) == wanted, parameter
+
+
+def test_with_a_public_address_there_is_a_badge_and_pip_installs_from_there(monkeypatch):
+    from tools import build_notebooks
+
+    monkeypatch.setattr(build_notebooks, "REPOSITORY", "someone/project")
+    monkeypatch.setattr(build_notebooks, "INSTALL_FROM", "git+https://github.com/someone/project")
+    built = json.loads(build_notebooks.build_all(ROOT)[ROOT / "colab" / "faceswap_demo.ipynb"])
+    badge, rules = ("".join(cell["source"]) for cell in built["cells"][:2])
+    assert "colab.research.google.com/github/someone/project/blob/main/colab/faceswap_demo.ipynb" in badge
+    assert rules.startswith("**Read this")
+    assert "git+https://github.com/someone/project" in json.dumps(built)
+
+
+# Single cells ---------------------------------------------------------------------------------------------------------
+
+
+def run_cell(source: str, names: dict, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+    monkeypatch.chdir(folder)
+    exec(source, names)
+    return names
+
+
+@pytest.fixture
+def stubs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+    """The stubs in this process; gone afterwards."""
+    monkeypatch.syspath_prepend(str(write_stubs(tmp_path / "stubs", pip=False)))
+    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "google"}
+    (tmp_path / "account").mkdir()
+    (tmp_path / "machine").mkdir()
+    monkeypatch.setenv("COLAB_DRIVE", str(tmp_path / "account"))
+    yield tmp_path / "machine"
+    for name in [name for name in sys.modules if name.split(".")[0] == "google"]:
+        del sys.modules[name]
+    sys.modules.update(kept)
+
+
+def mount(machine: pathlib.Path, monkeypatch, **names) -> dict:
+    source = cell_of("faceswap_demo", "drive.mount").replace("/content/drive", str(machine / "mnt"))
+    for key, value in names.items():
+        source = re.sub(rf"^{key} = \w+", f"{key} = {value}", source, flags=re.MULTILINE)
+    return run_cell(source, {}, machine, monkeypatch)
+
+
+@pytest.mark.parametrize(("does", "has_drive"), [("mounts", True), ("refused", False), ("fails", False)])
+def test_a_drive_is_used_when_it_is_there(stubs, monkeypatch, capsys, does, has_drive):
+    monkeypatch.setenv("COLAB_MOUNT", does)
+    assert mount(stubs, monkeypatch)["has_drive"] == has_drive
+    told = capsys.readouterr().out
+    assert ("copies go to Google Drive" in told) == has_drive and ("is lost with this machine" in told) != has_drive
+    assert (does == "refused") == ("credential propagation" in told) and (does == "fails") == ("mount failed" in told)
+
+
+def test_a_drive_is_not_asked_for_when_switched_off_or_elsewhere(stubs, monkeypatch, capsys):
+    assert not mount(stubs, monkeypatch, USE_DRIVE=False)["has_drive"]
+    assert not (stubs / "mnt").exists()
+
+
+def test_without_colab_nothing_is_mounted(tmp_path, monkeypatch):
+    names = mount(tmp_path, monkeypatch)
+    assert not names["has_drive"] and not (tmp_path / "mnt").exists()
+
+
+def listing() -> str:
+    """The cell that reads which packages there are."""
+    return cell_of("faceswap_demo", "def list_packages")
+
+
+@pytest.mark.parametrize("where", ["here", "drive", "nowhere"])
+def test_the_zip_is_found_here_and_in_the_drive(tmp_path, monkeypatch, where):
+    here, my_drive = tmp_path / "content", tmp_path / "MyDrive"
+    here.mkdir()
+    my_drive.mkdir()
+    places = {"here": here / "faceswap_lib.zip", "drive": my_drive / "faceswap_lib.zip"}
+    if where in places:
+        places[where].touch()
+    source = cell_of("faceswap_demo", "%pip").replace("/content/", f"{here}/").replace("%pip", "# %pip")
+    names = run_cell(listing(), {"pathlib": pathlib}, tmp_path, monkeypatch)
+    names = run_cell(source, {**names, "importlib": importlib, "my_drive": my_drive}, tmp_path, monkeypatch)
+    assert names["INSTALL_FROM"] == places.get(where, places["here"]).as_uri()
+    fixed = (tmp_path / "constraints.txt").read_text().splitlines()
+    assert f"numpy=={names['before']['numpy']}" in fixed
+    assert not any(line.lower().startswith(("faceswap_lib", "faceswap-lib")) for line in fixed)
+
+
+def test_what_moved_is_named(monkeypatch, tmp_path, capsys):
+    names = run_cell(listing(), {"pathlib": pathlib}, tmp_path, monkeypatch)
+    now = names["before"]
+    before = {**now, "numpy": "1.0", "gone": "2"}
+    del before["pyyaml"]
+    names = run_cell(cell_of("faceswap_demo", "moved = {name"), {**names, "before": before}, tmp_path, monkeypatch)
+    assert names["moved"] == {"numpy": ("1.0", now["numpy"]), "gone": ("2", None)}
+    told = capsys.readouterr().out
+    assert f"{len(before)} packages were here, 2 of them moved" in told
+    assert re.search(r"new: (faceswap-lib \d\S+, )?pyyaml \d", told)
+
+
+@pytest.mark.parametrize(("ticked", "asked"), [(False, []), (True, ["faceswap doctor --benchmark"])])
+def test_the_machine_is_measured_when_it_is_asked_for(tmp_path, monkeypatch, ticked, asked):
+    source = cell_of("faceswap_demo", "BENCHMARK = False").replace("BENCHMARK = False", f"BENCHMARK = {ticked}")
+    assert source.startswith('# @title Benchmark this machine { display-mode: "form" }')
+    given = []
+    shell = types.SimpleNamespace(system=given.append)
+    run_cell(TransformerManager().transform_cell(source), {"get_ipython": lambda: shell}, tmp_path, monkeypatch)
+    assert given == asked
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        (Device(name="gpu:0", description="Tesla T4", compute_capability=(7, 5)), "gpu:0 Tesla T4 without bfloat16"),
+        (Device(name="gpu:0", description="NVIDIA L4", compute_capability=(8, 9)), "gpu:0 NVIDIA L4 with bfloat16"),
+        (Device(name="cpu:0"), "no GPU"),
+    ],
+)
+def test_the_gpu_is_named_and_whether_it_has_bfloat16(tmp_path, monkeypatch, capsys, device, told):
+    monkeypatch.setattr("faceswap_lib.devices.list_devices", lambda: [device])
+    run_cell(cell_of("faceswap_demo", "device.has_bfloat16"), {"os": os}, tmp_path, monkeypatch)
+    shown = capsys.readouterr().out
+    assert told in shown and ("no GPU" in shown) == device.is_cpu
+
+
+def run_video_cell(stubs, monkeypatch, portrait_clips, part: str, before: dict, **form) -> dict:
+    """Runs the cell for videos of one's own as filled in."""
+    [cell] = [text for text in (CELLS / f"{part}.py").read_text().split("# %%") if "UPLOAD = False" in text]
+    for key, value in form.items():
+        cell = re.sub(rf"^{key} = \S+", f"{key} = {value!r}", cell, flags=re.MULTILINE)
+    names = {"pathlib": pathlib, "Workspace": Workspace, "WORKSPACE": "course", "CONSENT": None, **before}
+    return run_cell(cell.partition("\n")[2], names, stubs, monkeypatch)
+
+
+def test_an_uploaded_video_lies_in_the_workspace_and_has_its_consent(stubs, monkeypatch, portrait_clips):
+    monkeypatch.setenv("COLAB_UPLOADS", json.dumps([[str(portrait_clips[0])]]))
+    form = {"UPLOAD": True, "STATEMENT": "Anna agreed"}
+    names = run_video_cell(stubs, monkeypatch, portrait_clips, "video", {"VIDEO": None}, **form)
+    assert names["VIDEO"] == f"course/videos/{portrait_clips[0].name}" and names["CONSENT"] == "Anna agreed"
+    assert (stubs / names["VIDEO"]).read_bytes() == portrait_clips[0].read_bytes()
+    assert not (stubs / portrait_clips[0].name).exists()
+    [consent] = read_consent(Workspace(stubs / "course"))
+    assert consent.videos[0].name == portrait_clips[0].name
+
+
+def test_a_video_of_ones_own_needs_a_consent_which_an_earlier_session_may_have(stubs, monkeypatch, portrait_clips):
+    form = {"PATH": str(portrait_clips[0])}
+    with pytest.raises(InputError, match="consent"):
+        run_video_cell(stubs, monkeypatch, portrait_clips, "video", {"VIDEO": None}, **form)
+    (stubs / "course").mkdir()
+    (stubs / "course" / "consent.yaml").write_text("statement: Anna agreed\n")
+    names = run_video_cell(stubs, monkeypatch, portrait_clips, "video", {"VIDEO": None}, **form)
+    assert names["VIDEO"] == str(portrait_clips[0])
+
+
+def test_nothing_filled_in_or_an_upload_called_off_leaves_the_demo(stubs, monkeypatch, portrait_clips, capsys):
+    for form in ({}, {"UPLOAD": True}):
+        names = run_video_cell(stubs, monkeypatch, portrait_clips, "video", {"VIDEO": None}, **form)
+        assert names["VIDEO"] is None and "video: the demo's" in capsys.readouterr().out
+
+
+def test_two_videos_are_uploaded_one_after_the_other(stubs, monkeypatch, portrait_clips):
+    monkeypatch.setenv("COLAB_UPLOADS", json.dumps([[str(path)] for path in portrait_clips]))
+    before = {"VIDEO_A": None, "VIDEO_B": None}
+    form = {"UPLOAD": True, "STATEMENT": "Anna and Ben agreed"}
+    names = run_video_cell(stubs, monkeypatch, portrait_clips, "videos", before, **form)
+    assert [pathlib.Path(names[key]).name for key in before] == [path.name for path in portrait_clips]
+
+
+# Sessions: the notebooks' own cells between machines and Drive, with other work in place of the lesson ---------------
+
+
+class Session:
+    """A machine on which the first and last cells of a Colab notebook run.
+
+    Args:
+        folder: The machine's; the working directory from now on.
+        monkeypatch: Changes it.
+    """
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        folder.mkdir(exist_ok=True)
+        self.folder, self._patch = folder, monkeypatch
+        self.names = mount(folder, monkeypatch) | {"WORKSPACE": "course", "MIRROR": None}
+        self._run(cell_of("faceswap_demo", "restore_workspace("))
+
+    def _run(self, source: str) -> None:
+        run_cell(source, self.names, self.folder, self._patch)
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.folder / "course")
+
+    def mirror(self) -> pathlib.Path | None:
+        """What the notebooks that train take as mirror."""
+        self._run((CELLS / "mirror.py").read_text().rpartition("# %%\n")[2])
+        return self.names["MIRROR"]
+
+    def end(self, *, download: bool = False) -> None:
+        self._run(cell_of("faceswap_demo", "backup_workspace("))
+        self._run(cell_of("faceswap_demo", "DOWNLOAD = False").replace("DOWNLOAD = False", f"DOWNLOAD = {download}"))
+
+
+@pytest.fixture
+def new_machine(stubs, tmp_path, monkeypatch):
+    """Begins a session on another machine."""
+    (tmp_path / "downloads").mkdir()
+    monkeypatch.setenv("COLAB_DOWNLOADS", str(tmp_path / "downloads"))
+    numbers = iter(range(100))
+    return lambda: Session(tmp_path / f"machine{next(numbers)}", monkeypatch)
+
+
+def test_four_sessions_hand_on_faces_masks_training_and_conversion(new_machine, tiny_run, tmp_path, capsys):
+    made, first = tiny_run.workspace, new_machine()
+    assert "nothing there yet" in capsys.readouterr().out
+    shutil.copytree(made.faces("src"), first.workspace.faces("src"))
+    (first.workspace.root / "clips").mkdir()
+    (first.workspace.root / "clips" / "hopper.mp4").write_bytes(b"clip")
+    first.end()
+    second = new_machine()
+    assert (second.workspace.root / "clips" / "hopper.mp4").is_file()
+    shutil.copytree(made.faces("dst"), second.workspace.faces("dst"))
+    for side in ("src", "dst"):
+        shutil.copytree(made.eye_masks(side), second.workspace.eye_masks(side))
+    second.end()
+    third = new_machine()
+    run_config = RunConfig(mirror=third.mirror(), log_every=1, checkpoint_every=2)
+    assert run_config.mirror == third.folder / "mnt" / "MyDrive" / "course" / "models"
+    shutil.copytree(tiny_run.folder, third.workspace.run("default"))
+    train(third.workspace, config=TrainConfig(steps=42, batch_size=2, warm_up=4, seed=7), run_config=run_config)
+    fourth = new_machine()  # the third was taken back before its last cell
+    assert load_run(fourth.workspace)[1] == 42
+    assert len(Faceset.open(fourth.workspace, "dst")) == len(Faceset.open(made, "dst"))
+    (fourth.workspace.root / "swap.mp4").write_bytes(b"swap")
+    fourth.end(download=True)
+    assert sorted(contents(tmp_path / "downloads")) == ["swap.mp4"]
+    assert (tmp_path / "account" / "course" / "swap.mp4").read_bytes() == b"swap"
+
+
+def test_without_drive_all_can_be_downloaded_and_taken_up_again(new_machine, tiny_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLAB_MOUNT", "refused")
+    first = new_machine()
+    assert first.mirror() is None
+    shutil.copytree(tiny_run.workspace.root, first.workspace.root, dirs_exist_ok=True)
+    first.end(download=True)
+    assert sorted(contents(tmp_path / "downloads")) == ["course-kept.zip"]
+    assert [*(tmp_path / "account").iterdir()] == []
+    machine = tmp_path / "machine1"
+    shutil.unpack_archive(tmp_path / "downloads" / "course-kept.zip", machine / "course-kept")
+    assert load_run(new_machine().workspace)[1] == 40
+    assert "models/default at step 40" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("operations", [0, 5, 12])
+def test_a_drive_that_vanishes_half_way_stops_nothing(new_machine, tiny_run, tmp_path, monkeypatch, capsys, operations):
+    monkeypatch.setenv("COLAB_VANISHES", str(operations))
+    first = new_machine()
+    shutil.copytree(tiny_run.workspace.root, first.workspace.root, dirs_exist_ok=True)
+    before = contents(first.workspace.root)
+    first.end(download=True)
+    after = contents(first.workspace.root)
+    assert {name: after[name] for name in before} == before and set(after) <= {*before, "kept.json"}
+    assert "failed: " in capsys.readouterr().out
+    monkeypatch.delenv("COLAB_VANISHES")
+    first.end()  # nothing comes back by itself: this mount is dead
+    assert "failed: " in capsys.readouterr().out
+    second = new_machine()
+    for side in ("src", "dst"):
+        if second.workspace.faces(side).exists():
+            Faceset.open(second.workspace, side)
+    shutil.copytree(tiny_run.workspace.root, second.workspace.root, dirs_exist_ok=True)
+    second.end()
+    assert load_run(new_machine().workspace)[1] == 40
+
+
+# The notebooks themselves ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_demo_runs_is_kept_and_asks_pip_to_leave_all_as_it_is(google: Google, kernel: str):
+    notebook, machine = google.run("faceswap_demo", kernel)
+    assert (machine / "course" / "swap.mp4").is_file()
+    kept = contents(google.drive / "course")
+    assert {"face_src.zip", "face_dst.zip", "swap.mp4", "models/default/history.jsonl"} <= set(kept)
+    assert "carried: face_src, face_dst" in printed(notebook)
+    [asked] = google.asked_of_pip()
+    assert asked[0] == "install" and asked[-1] == "faceswap_lib[colab] @ file:///content/faceswap_lib.zip"
+    assert asked[asked.index("--constraint") + 1] == "constraints.txt"
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(len(MADE) < len(COLAB), reason="not all texts are there")
+def test_each_notebook_goes_on_with_what_the_one_before_left_in_drive(google: Google, kernel: str):
+    """Faces in one session, masks in a second, training in a third, conversion in a fourth."""
+    kept = google.drive / "course"
+    google.run("video_face_detection_alignment", kernel)
+    assert "face_src.zip" in contents(kept)
+    _, machine = google.run("prep_binary_masks", kernel)
+    assert {"face_src.zip", "face_dst.zip"} <= set(contents(kept))
+    notebook, machine = google.run("faceswap_train", kernel)
+    assert "face_src, face_dst" in re.search(r"carried: .*", printed(notebook))[0]
+    assert [*kept.glob("models/default/checkpoints/step-*.npz")]
+    trained = (machine / "course/models/default/history.jsonl").read_bytes()
+    _, machine = google.run("faceswap_video_conversion", kernel)
+    assert (machine / "course/models/default/history.jsonl").read_bytes() == trained
+    assert [path for path in contents(kept) if path.endswith(".mp4") and "/" not in path]
