@@ -32,7 +32,7 @@ from faceswap_lib.training.run_config import parse_duration
 from faceswap_lib.training.schedule_plot import plan_training
 from faceswap_lib.training.train_step import TrainStepper, build_state
 
-BY_STEPS = RunConfig(checkpoint_interval="", checkpoint_every=250, mirror_interval="1s")
+BY_STEPS = RunConfig(checkpoint_interval="", checkpoint_every=250, sync_interval="1s")
 """As it was while steps alone decided."""
 
 HOUR = 3600
@@ -169,7 +169,7 @@ def count_writes(state: TrainingState, run_config: RunConfig, rate: float, hours
 
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        apart = parse_duration(run_config.mirror_interval)
+        apart = parse_duration(run_config.sync_interval)
         mirror = CountingMirror(root / "run", root / "drive", interval=apart, clock=lambda: now)
         config = dataclasses.replace(TrainConfig(), steps=10 * steps)
         keeper = CheckpointManager(root / "run", state, config, run_config, mirror, clock=lambda: now)

@@ -1,6 +1,6 @@
 """Converting videos: the whole of it, its parts each by itself, and the least that the machine allows.
 
-Usage: python benchmarks/convert.py [--clips DIR] [--frames N] [--preset lite] [--engine auto] [--json]
+Usage: python benchmarks/convert.py [--clips DIR] [--frames N] [--preset lite] [--inference-backend auto] [--json]
 
 The networks are untrained: what they draw does not change how long it takes. Outlines are found, codes mapped and
 detail transferred as in any conversion, with the faces of two of the clips. The whole is both passes over a file with
@@ -72,7 +72,7 @@ def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, f
     places = list(zip(pictures, faces, strict=True))
 
     def swap_all():
-        batches = (places[first : first + config.swap_batch] for first in range(0, len(places), config.swap_batch))
+        batches = (places[first : first + config.swap_batch_size] for first in range(0, len(places), config.swap_batch_size))
         return list(itertools.chain.from_iterable(swap_faces(batch, swapper) for batch in batches))
 
     swapped, parts["network"] = clocked(swap_all)
@@ -109,7 +109,7 @@ def clocked(work) -> tuple[object, float]:
 def collect_faces(clips: list[pathlib.Path], workspace: Workspace) -> None:
     """Extracts the faces of the first and of the last clip as A and B."""
     for clip, side in zip((clips[0], clips[-1]), ("src", "dst"), strict=True):
-        extract(clip, workspace, side, config=ExtractConfig(target=FACES))
+        extract(clip, workspace, side, config=ExtractConfig(max_crops=FACES))
 
 
 def open_untrained(preset: str, engine: str, workspace: Workspace) -> ViewSwapper:
@@ -132,7 +132,7 @@ def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: V
 def peak_memory(video: pathlib.Path, preset: str, workspace: Workspace) -> float:
     """Largest resident memory in MB of a process that converts a video."""
     command = [sys.executable, __file__, "--memory-of", str(video), "--faces", str(workspace.root)]
-    command += ["--preset", preset, "--engine", "keras"]
+    command += ["--preset", preset, "--inference-backend", "keras"]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
@@ -141,7 +141,7 @@ def main() -> None:
     parser = make_parser(__doc__.split("\n", 1)[0])
     parser.add_argument("--frames", type=int, default=240, help="frames of each clip that are converted")
     parser.add_argument("--preset", default="lite")
-    parser.add_argument("--engine", default="auto", choices=["auto", "keras", "onnx"])
+    parser.add_argument("--inference-backend", default="auto", choices=["auto", "keras", "onnx"])
     parser.add_argument("--memory-of", type=pathlib.Path, help="only convert this video and print the memory it took")
     parser.add_argument("--faces", type=pathlib.Path, help="workspace with both people's faces, for --memory-of")
     options = parser.parse_args()

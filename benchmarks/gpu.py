@@ -236,7 +236,7 @@ def compare_swapper() -> dict:
     side, random = networks.config.resolution, np.random.default_rng(0)
     views = random.integers(0, 256, (8, side, side, 3), np.uint8)
     faces = np.full((8, side, side), 255, np.uint8)
-    seen, tones = preprocess_views(views, faces, networks.config.view)
+    seen, tones = preprocess_views(views, faces, networks.config.input_mode)
     mask, raw = (keras.ops.convert_to_numpy(output) for output in networks.generate(seen, "a2b")[:2])
     swapper = KerasSwapper(networks, "a2b")
     masks, pictures = swapper.swap(views, faces)

@@ -37,7 +37,7 @@ from faceswap_lib.training.checkpoint import BACKUPS, checkpoint_progress, list_
 
 NETWORKS = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
 NARROW = {"encoder": (8, 8, 8, 16), "code": 16, "decoder": (16, 8, 8), "discriminator": (4, 4, 4)}
-CONFIG = TrainConfig(steps=60, batch_size=2, warm_up=4, seed=7, precision="float32")
+CONFIG = TrainConfig(steps=60, batch_size=2, warmup_steps=4, seed=7, precision="float32")
 KEEPING = RunConfig(log_every=1, checkpoint_every=4, preview_every=20, backup_every=10, backups=2)
 CROPS, SIDE = 6, 96
 PATIENCE = 300.0

@@ -1,6 +1,6 @@
 """Trains presets on pairs of clips for the same number of steps and measures what comes out.
 
-Usage: python benchmarks/quality.py [--clips DIR] [--pairs d6:d14 d9:d10] [--presets lite faithful] [--steps 2000]
+Usage: python benchmarks/quality.py [--clips DIR] [--pairs d6:d14 d9:d10] [--presets lite faceswap-gan] [--steps 2000]
        [--workspace DIR] [--json]
 
 The last fifth of either faceset is held out of training. On it both reconstructions are compared with the crops: mean
@@ -40,9 +40,9 @@ COMPARED = 64
 """Held-out crops of either person that are reconstructed."""
 
 METRICS = {
-    "to B": "to_wanted",
-    "to A": "to_original",
-    "nearer to B": "flipped",
+    "to B": "identity_distance",
+    "to A": "original_distance",
+    "nearer to B": "identity_transfer_rate",
     "landmarks": "landmark_error",
     "jitter": "jitter",
     "detector": "face_score",
@@ -54,7 +54,7 @@ METRICS = {
 def main() -> None:
     parser = make_parser(__doc__.splitlines()[0])
     parser.add_argument("--pairs", nargs="+", default=["d6:d14", "d9:d10"], help="A's clip and B's, by their names")
-    parser.add_argument("--presets", nargs="+", default=["lite", "faithful"], choices=sorted(PRESETS))
+    parser.add_argument("--presets", nargs="+", default=["lite", "faceswap-gan"], choices=sorted(PRESETS))
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--workspace", type=pathlib.Path, help="where to keep runs and videos; nowhere unless given")
     options = parser.parse_args()
@@ -97,7 +97,7 @@ def measure_pair(root: pathlib.Path, pair: str, options) -> list[dict]:
             clips[0],
             clips[1],
             out.with_suffix(".html"),
-            config=EvaluateConfig(points="dlib", recognition="dlib", baseline_frames=0),
+            config=EvaluateConfig(landmarks="dlib", embedder="dlib", baseline_frames=0),
             progress=True,
         )
         rows.append(
@@ -123,7 +123,7 @@ def reconstruction(workspace: Workspace, run: str, held: dict[str, Faceset]) -> 
     distances, likenesses = [], []
     for side, direction in (("src", "a2a"), ("dst", "b2b")):
         views, faces = held[side].sample(COMPARED).load(config.stored_size).views(config.resolution)
-        seen, tones = preprocess_views(views, faces, config.view)
+        seen, tones = preprocess_views(views, faces, config.input_mode)
         mask, raw = networks.generate(seen, direction)
         mask = np.asarray(mask)
         made = np.round(mask * postprocess_faces(np.asarray(raw), tones) + (1 - mask) * views).astype(np.uint8)

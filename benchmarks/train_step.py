@@ -30,9 +30,9 @@ CONFIGURATIONS = (
     "lite/256/8",
     "standard/64/8",
     "standard/64/8/perceptual",
-    "faithful/64/8",
+    "faceswap-gan/64/8",
 )
-"""Capacity (or `faithful`), resolution, batch size, and a perceptual network: O-Net, or VGGFace's ResNet50."""
+"""Capacity (or `faceswap-gan`), resolution, batch size, and a perceptual network: O-Net, or VGGFace's ResNet50."""
 
 CROPS = 64
 """Stored crops per person."""
@@ -140,7 +140,7 @@ def build_training(name: str, precision: str):
         from faceswap_lib.networks.pretrained.vggface import build_vggface
         from faceswap_lib.training.perceptual import judge_by_vggface
 
-        network = build_vggface("resnet50", config.perceptual_side)
+        network = build_vggface("resnet50", config.perceptual_resolution)
         object.__setattr__(objective, "judge", judge_by_vggface(network, "resnet50"))  # no file of weights is needed
     return objective, build_step(objective, state), config
 

@@ -389,7 +389,7 @@ show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, widt
 # | name | what it asks | why |
 # |---|---|---|
 # | `reconstruction` | is each pixel right? | the basis; alone it gives blurred faces |
-# | `structure`, `edges` | are contrasts and outlines right? | detail |
+# | `dssim`, `edges` | are contrasts and outlines right? | detail |
 # | `mask_prior`, `mask_hinge` | does the mask cover the face? | else giving back the input would be cheapest |
 # | `composite` | is the blended picture right? | late in the training, and quietly |
 # | `adversarial`, `discriminator` | does it look real? | sharpness, in long trainings; see below |
@@ -406,9 +406,9 @@ show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, widt
 # %%
 from faceswap_lib.training import RunConfig, train
 
-board = show.LossBoard(every=4, terms=("reconstruction", "structure", "adversarial", "mask_mean"))
+board = show.LossBoard(every=4, terms=("reconstruction", "dssim", "adversarial", "mask_mean"))
 config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
-keeping = RunConfig(mirror=MIRROR and pathlib.Path(MIRROR))
+keeping = RunConfig(sync_dir=MIRROR and pathlib.Path(MIRROR))
 report = train(
     workspace, network_config=PRESETS[PRESET], config=config, run_config=keeping, on_log=board, progress=True
 )

@@ -104,7 +104,7 @@ from faceswap_lib.faces import MTCNN, DetectConfig
 from faceswap_lib.faces.mtcnn_trace import P_NET_STRIDE, P_NET_WINDOW, PYRAMID_STEP
 
 short_side = min(frame.shape[:2])
-smallest_face = max(20, DetectConfig().min_face * short_side)  # a tenth of the shorter side, at least 20 pixels
+smallest_face = max(20, DetectConfig().min_face_size * short_side)  # a tenth of the shorter side, at least 20 pixels
 scale = P_NET_WINDOW / smallest_face
 scales = []
 while scale * short_side > P_NET_WINDOW:
@@ -216,20 +216,20 @@ show.pictures(list(steps.values()), captions=list(steps))
 # the full frame would look for faces of 12 pixels, which nobody can swap.
 #
 # **Exercise 1.** How does the number of proposals depend on the smallest face we ask for? Make detectors with
-# `DetectConfig(min_face=...)` for 0.05, 0.1, 0.2, 0.4 and 0.8, and print for each how many pictures its pyramid has,
+# `DetectConfig(min_face_size=...)` for 0.05, 0.1, 0.2, 0.4 and 0.8, and print for each how many pictures its pyramid has,
 # how many squares P-Net proposes, and how many faces come out. What happens when the face is smaller than asked for?
 
 # %%
-for min_face in (0.1,):
-    looked = MTCNN(DetectConfig(min_face=min_face)).detect_with_trace(frame)
-    print(f"{min_face}: {len(looked.pyramid)} pictures")
+for min_face_size in (0.1,):
+    looked = MTCNN(DetectConfig(min_face_size=min_face_size)).detect_with_trace(frame)
+    print(f"{min_face_size}: {len(looked.pyramid)} pictures")
 
 # %% tags=["solution"]
 # @title Solution
-for min_face in (0.05, 0.1, 0.2, 0.4, 0.8):
-    looked = MTCNN(DetectConfig(min_face=min_face)).detect_with_trace(frame)
+for min_face_size in (0.05, 0.1, 0.2, 0.4, 0.8):
+    looked = MTCNN(DetectConfig(min_face_size=min_face_size)).detect_with_trace(frame)
     counts = f"{len(looked.pyramid)} pictures, {len(looked.proposed)} proposals"
-    print(f"{min_face:4}: {counts}, {len(looked.faces)} faces")
+    print(f"{min_face_size:4}: {counts}, {len(looked.faces)} faces")
 # Larger faces than asked for are always found: the pyramid goes all the way down. Smaller ones may be missed. In the
 # demo's clip the face takes 0.45 of the side and is found even at 0.8: a window with head and shoulders is enough.
 

@@ -332,7 +332,7 @@ view = slice(margin, margin + network.resolution)  # the networks see the middle
 images, eye_masks = arrays.images[:, view, view], arrays.eyes[:, view, view]
 index = len(images) // 3
 f, e, m = (masks[index, view, view, None].astype("float32") / 255 for masks in (arrays.face, arrays.eyes, arrays.mouth))
-s = config.surroundings_weight
+s = config.background_weight
 weights = s + f * (1 - s + config.eye_weight * e + config.mouth_weight * m)
 maps = [show.colour_map(mask[..., 0], top=1) for mask in (f, e, m)] + [show.colour_map(weights[..., 0])]
 captions = ["face of A", "face mask", "eyes", "mouth", f"weight, up to {weights.max():.1f}"]
@@ -353,7 +353,7 @@ def standard(picture):
 real = standard(images[index])
 batch = {"real": real, "warped": real, "seen": real, "face": f[None], "eyes": e[None], "mouth": m[None]}
 sample = losses.Sample(**batch, tones=tone[None])
-wanted = {"eyes": config.eye_weight, "mouth": config.mouth_weight, "surroundings": config.surroundings_weight}
+wanted = {"eyes": config.eye_weight, "mouth": config.mouth_weight, "surroundings": config.background_weight}
 assert np.allclose(weights, losses.region_weights(sample, **wanted)[0], atol=1e-6)
 show.source(losses.region_weights)
 

@@ -572,14 +572,14 @@ show.pictures(shown, captions=captions)
 #
 # ## 10. What it costs
 #
-# Numbers to learn fill memory and disk, multiplications take time. Here for your run's networks and for `faithful`,
+# Numbers to learn fill memory and disk, multiplications take time. Here for your run's networks and for `faceswap-gan`,
 # which has the layers of faceswap-GAN v2.2, the system of 2018 whose method this course teaches.
 
 # %%
 from faceswap_lib.networks import build_networks
 
 print(f"{'':10} {'part':15} {'weights':>12} {'macs':>17} {'of them attention':>19}")
-for name, nets in (("this run", networks), ("faithful", build_networks(PRESETS["faithful"]))):
+for name, nets in (("this run", networks), ("faceswap-gan", build_networks(PRESETS["faceswap-gan"]))):
     total, looking = 0, 0
     for part in (nets.encoder, nets.decoder_b, nets.discriminator_b):
         costs = count_layers(part)
@@ -591,7 +591,7 @@ for name, nets in (("this run", networks), ("faithful", build_networks(PRESETS["
     print(f"{name:10} {'together':15} {'':12} {total:17,} {looking / total:19.1%}")
 
 # %% [markdown]
-# `faithful` spends 43 % of its arithmetic on attention, nearly all of it in one layer of each decoder that looks over
+# `faceswap-gan` spends 43 % of its arithmetic on attention, nearly all of it in one layer of each decoder that looks over
 # 64 by 64 places: 4,096 places that each look at 4,096. `lite` has it over 16 by 16 places and spends 5 %. It writes
 # pictures of four times as many pixels with less than a third of the arithmetic.
 

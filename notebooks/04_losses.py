@@ -146,7 +146,7 @@ plt.show()
 # pays a little everywhere. A sharp wrinkle in the wrong place is wrong twice: where it is, and where it is not. So a
 # loss of pixels pays for smooth skin. It is right about what it was asked. We have to ask for something else as well.
 #
-# ## 3. `structure`: are contrast and pattern right?
+# ## 3. `dssim`: are contrast and pattern right?
 #
 # Here are three ways to spoil a face: too bright, blurred, noisy. Each is made so strong that the mean pixel error
 # is the same.
@@ -279,7 +279,7 @@ print(f"VGGFace's weights: {path or 'not on this machine'}; this notebook compar
 # %%
 measures = {
     "reconstruction": lambda picture: losses.reconstruction(picture, sample, weights),
-    "structure": lambda picture: losses.dssim(picture, sample),
+    "dssim": lambda picture: losses.dssim(picture, sample),
     "edges": lambda picture: losses.edges(picture, sample, weights),
     "perceptual": lambda picture: judge.distance(denormalize_color(picture, sample.tones), pictures[1]),
 }
@@ -297,7 +297,7 @@ plt.show()
 # This is the whole reason for having several: what costs nothing in one is expensive in another.
 #
 # - `reconstruction` sees no difference. So it was made.
-# - `structure` minds the brightness most. Its first factor compares means, and in the standard tone they lie around 0,
+# - `dssim` minds the brightness most. Its first factor compares means, and in the standard tone they lie around 0,
 #   where a small shift is large in proportion. Nobody wanted that; it does no harm, since a wrong brightness is easily
 #   put right. What it is wanted for is the second factor: it minds blur more than noise.
 # - `edges` does not mind brightness at all, and noise most of all: every grain is an edge that should not be. It does
@@ -399,7 +399,7 @@ drawn_shares = np.random.default_rng(0).beta(0.2, 0.2, 100_000)
 print(f"{best} costs {pays.min()}; of mixtures as training draws them, {((drawn_shares - best) ** 2).mean():.2f}")
 
 # %% [markdown]
-# ## 8. The mask: `composite`, `mask_prior`, `mask_hinge`, `mask_variation`
+# ## 8. The mask: `composite`, `mask_prior`, `mask_hinge`, `mask_tv`
 #
 # What is looked at in the end is the composite, $m \cdot \text{fake} + (1 - m) \cdot \text{warped}$. So let us ask for
 # *its* pixels to be right, and the mask will learn by itself where the fake is better? No. Look where the warped
@@ -421,7 +421,7 @@ show.pictures([input_error / 0.6, error / 0.6, nearer], captions=captions, width
 #
 # - `mask_prior` asks that the mask be the shape of the face;
 # - `mask_hinge` forbids it to fall below a level (0.7) inside the face; above the level it costs nothing;
-# - `mask_variation` asks for few changes from pixel to pixel, so no holes and no dots.
+# - `mask_tv` asks for few changes from pixel to pixel, so no holes and no dots.
 #
 # The prior knows only an oval. So at the end it is loosened from 1 to 0.3, that the mask may give way where the input
 # fits better, at the hair perhaps; the hinge stays as a floor. How much comes of it? Next to nothing. `composite`
@@ -469,8 +469,8 @@ assert pays["0"][1] > pays["face"][1]
 # %% [markdown]
 # ## 9. The sum
 #
-# A step adds all terms, each times its weight, for both people: `structure` 3, `reconstruction`, `edges`, `perceptual`,
-# `mask_prior` and `mask_hinge` 1, `composite` 0.3, `adversarial` and `mask_variation` 0.1. In the last 15 %
+# A step adds all terms, each times its weight, for both people: `dssim` 3, `reconstruction`, `edges`, `perceptual`,
+# `mask_prior` and `mask_hinge` 1, `composite` 0.3, `adversarial` and `mask_tv` 0.1. In the last 15 %
 # `mask_prior` has only 0.3. These are the shares at the end of our small training, A's, each times its weight, as in
 # all curves of this library. The discriminators have a sum of their own. (Networks that write faces above 64 pixels
 # have one term more for each *coarse* picture that they write on the way, `coarse_64` for example: its mean error,
@@ -541,10 +541,10 @@ for name, result in results.items():
 #
 # - **Pixels alone** is the softest: sharpness 25 and 24 %. A's glasses are a shadow.
 # - **Structure and edges** give contrast, at the eyes above all: 29 and 27 %. The error falls too, though nothing more
-#   was said about pixels. What does which? We left each out of `+ perceptual` alone. Without `structure` the faces were
+#   was said about pixels. What does which? We left each out of `+ perceptual` alone. Without `dssim` the faces were
 #   softer (29 and 28 % instead of 32 and 30) and the errors larger (14.3 and 10.2 instead of 13.8 and 10.1). Without
 #   `edges` the errors were the same, and sharpness rose to 37 and 37 %: eyes and teeth were drawn harder, with a grain
-#   of single pixels on the skin. So `structure` draws, and `edges` keeps clean, which costs some of the drawing. Like
+#   of single pixels on the skin. So `dssim` draws, and `edges` keeps clean, which costs some of the drawing. Like
 #   `reconstruction` it prefers nothing to an edge in the wrong place.
 # - **The perceptual loss** adds a little: 32 and 30 %, A's error is down from 14.2 to 13.8, and there is a hint of the
 #   glasses' rims.
@@ -564,12 +564,12 @@ for name, result in results.items():
 # | term | it asks | what we saw without it |
 # |---|---|---|
 # | `reconstruction` | is each pixel right, eyes and mouth above all? | not tried: it has no switch |
-# | `structure` | are mean, contrast and pattern of every small window right? | softer, larger errors |
+# | `dssim` | are mean, contrast and pattern of every small window right? | softer, larger errors |
 # | `edges` | do neighbours differ as they should? | sharper, with a grain |
 # | `perceptual` | does a network that knows faces see the same? | a little softer, slightly larger errors |
 # | `adversarial` | does it look filmed? | no difference that could be seen, in a short training |
 # | `mask_prior`, `mask_hinge` | is the mask there, and in the shape of a face? | no swap: the input comes back |
-# | `mask_variation` | is it smooth? | no difference: the prior is smooth already |
+# | `mask_tv` | is it smooth? | no difference: the prior is smooth already |
 # | `composite` | is the blended picture right? | no difference |
 # | `coarse_64`, `coarse_128` | is the small extra picture right? | not tried; only above 64 pixels |
 #

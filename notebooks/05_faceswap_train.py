@@ -130,7 +130,7 @@ show.pictures([arrays[0].images[index] for index in picked], captions=captions, 
 
 # %% [markdown]
 # Above ordinary looks, below rare ones: an open mouth, a head turned further than mostly. A crop's share of the draws
-# is its rarity (`TrainConfig.balance` is an exponent; 0 draws all alike).
+# is its rarity (`TrainConfig.rarity_exponent` is an exponent; 0 draws all alike).
 #
 # ## 3. What the networks get to see
 #
@@ -199,7 +199,7 @@ from faceswap_lib.training.train_step import draw_batch, sampling_probabilities
 
 config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
 resolution = PRESETS[PRESET].resolution
-batch = draw_batch(config, 0, *(sampling_probabilities(array.rarity, config.balance) for array in arrays))
+batch = draw_batch(config, 0, *(sampling_probabilities(array.rarity, config.rarity_exponent) for array in arrays))
 real, warped = random_warp_grid(config, resolution, size, keras.random.SeedGenerator(0))
 views = [keras.ops.convert_to_numpy(sample(device_a, batch.index_a, grid)) for grid in (real, warped)]
 pictures = [picture for view in views for picture in view[:6, ..., :3].astype("uint8")]
@@ -212,12 +212,12 @@ show.pictures(pictures, captions=captions, columns=6)
 # two changes does the real view share, and which one would the networks have to undo?
 
 # %%
-strong = TrainConfig(batch_size=6, warp=0.02, turn=5)
+strong = TrainConfig(batch_size=6, random_warp=0.02, rotation_range=5)
 # draw maps with `strong`, sample six crops of A, show them
 
 # %% tags=["solution"]
 # @title Solution
-strong = TrainConfig(batch_size=6, warp=0.08, turn=40)
+strong = TrainConfig(batch_size=6, random_warp=0.08, rotation_range=40)
 maps = random_warp_grid(strong, resolution, size, keras.random.SeedGenerator(0))
 six = np.linspace(0, len(faceset_a) - 1, 6).astype("int32")
 views = [keras.ops.convert_to_numpy(sample(device_a, six, grid)) for grid in maps]
@@ -307,7 +307,7 @@ show.pictures([read_image(workspace.root / "plan.png")])
 from faceswap_lib.training.schedule import learning_rate_factor
 
 steps = np.arange(config.steps)
-rates = config.learning_rate * np.minimum(1, (steps + 1) / config.warm_up)
+rates = config.learning_rate * np.minimum(1, (steps + 1) / config.warmup_steps)
 for phase in plan:
     rates[phase.first - 1 : phase.last] *= phase.numbers["learning_rate"] / config.learning_rate
 assert np.allclose(rates, [config.learning_rate * learning_rate_factor(step, config) for step in steps])
@@ -367,9 +367,9 @@ from faceswap_lib.widgets import TrainingDashboard
 finished = checkpoint_progress(workspace.run(RUN) / "checkpoints")[1] >= STEPS
 run = f"{RUN}-again" if finished and MIRROR is None else RUN
 mirror = pathlib.Path(MIRROR) if MIRROR else None
-run_config = RunConfig(log_every=max(1, STEPS // 60), preview_every=max(1, STEPS // 12), mirror=mirror)
+run_config = RunConfig(log_every=max(1, STEPS // 60), preview_every=max(1, STEPS // 12), sync_dir=mirror)
 options = {"run": run, "network_config": PRESETS[PRESET], "config": config, "run_config": run_config}
-terms = ("reconstruction", "structure", "adversarial", "mask_mean")
+terms = ("reconstruction", "dssim", "adversarial", "mask_mean")
 dashboard = TrainingDashboard(steps=STEPS, terms=terms)
 asked = itertools.count(1)
 
@@ -510,7 +510,7 @@ print(f"{len(numbers)} logged steps, {numbers[0]} to {numbers[-1]}")
 # first. So after a disconnect: connect again and look at the files. If the run's folder is still there, only the page
 # was gone, and the training may even have gone on without it: run all. If it is gone, so is the machine: mount the
 # drive, set the same `WORKSPACE`, `RUN` and `MIRROR`, bring your facesets back, run all. You lose what was trained
-# since the last copy, some twelve minutes at most (`RunConfig.checkpoint_interval` and `mirror_interval`). The mirror
+# since the last copy, some twelve minutes at most (`RunConfig.checkpoint_interval` and `sync_interval`). The mirror
 # holds the run, not the facesets; keep those too, as the Colab notebooks do ([docs/colab.md](../docs/colab.md)).
 #
 # We play it through with the rehearsal: train, copy, stop at step 5; then the machine is gone; then go on from the
@@ -521,7 +521,7 @@ import tempfile
 
 shutil.rmtree(workspace.run("rehearsal"))
 drive = pathlib.Path(tempfile.mkdtemp())  # stands for Google Drive
-mirrored = RunConfig(checkpoint_every=1, mirror=drive)
+mirrored = RunConfig(checkpoint_every=1, sync_dir=drive)
 answers = iter([False, False, False, False, True])
 first = train(workspace, **rehearsal, run_config=mirrored, should_stop=lambda: next(answers, True))
 print(f"stopped after step {first.step}; the mirror has", sorted(path.name for path in drive.glob("*/*")))
@@ -565,7 +565,7 @@ show.previews(report.folder)
 from faceswap_lib.course.ablation import train_variant
 
 tiny, base = PRESETS["tiny"], {"steps": BROKEN_STEPS, "batch_size": BATCH_SIZE, "adversarial_weight": 0.0}
-unchanged = dict.fromkeys(("turn", "zoom", "shift", "shape", "warp"), 0.0)
+unchanged = dict.fromkeys(("rotation_range", "zoom_range", "shift_range", "elastic_deformation", "random_warp"), 0.0)
 mistakes = {
     "good": {},
     "rate too high": {"learning_rate": 0.05},
@@ -603,11 +603,11 @@ plt.show()
 #   and B's by heart, and what lies between, where a swap is, they never met. **No curve shows it.** Reconstruction is
 #   practised; the swap is what you want. So look at A as B.
 #
-# Now the curves of your own training. Each is drawn with its weight, as it goes into the sum: `structure` is three
+# Now the curves of your own training. Each is drawn with its weight, as it goes into the sum: `dssim` is three
 # times the loss of notebook 04, `adversarial` a tenth of it.
 
 # %%
-curves = ("reconstruction", "structure", "perceptual", "adversarial", "discriminator", "mask_mean")
+curves = ("reconstruction", "dssim", "perceptual", "adversarial", "discriminator", "mask_mean")
 begun = [name for name in curves if f"{name}_a" in {term for entry in history for term in entry}]
 show.losses(history, terms=begun, columns=3)
 

@@ -152,7 +152,7 @@ from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.pipeline import open_swapper
 
-swapper = open_swapper(networks, workspace, ConvertConfig(code_shift=SHIFT, contrast=0))  # contrast: section 3
+swapper = open_swapper(networks, workspace, ConvertConfig(latent_shift=SHIFT, contrast=0))  # contrast: section 3
 (swapped,) = swap_faces([(frame, face)], swapper)
 levels, mask_apart = (4, 2e-2) if has_accelerator() else (1, 1e-3)
 assert np.allclose(swapped.new, new, atol=levels) and np.allclose(swapped.mask, mask, atol=mask_apart)
@@ -175,7 +175,7 @@ from faceswap_lib.conversion.compositor import BORDER, PAINT_SIZE
 from faceswap_lib.conversion.region_masks import draw_region_mask
 
 swapped = dataclasses.replace(swapped, outline=None)  # the ellipse, whatever the run was trained with
-plain = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
+plain = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
 larger = PAINT_SIZE / side  # weights are drawn at 256 pixels
 scaled = (points + 0.5) * larger - 0.5  # pixels have their middle at 0.5: (0, 0) is the middle of the first
 ellipse = draw_region_mask(scaled, None, PAINT_SIZE, coverage, plain)  # the soft ellipse; section 4 makes one by hand
@@ -618,7 +618,7 @@ lab_picture(blend="attention", colour="adain", erode=0.2, feather=0.15, face_sca
 # %%
 from ipywidgets import Dropdown, FloatSlider, Image, VBox
 
-knobs = {"blend": Dropdown(options=BLENDS), "colour": Dropdown(options=list(MATCHES), value="adain")}
+knobs = {"blend": Dropdown(options=BLENDS), "color_transfer": Dropdown(options=list(MATCHES), value="adain")}
 ranges = {"erode": (-0.5, 0.5, 0), "feather": (0.01, 0.5, 0.15), "face_scale": (0.8, 1.2, 1), "sharpen": (0, 5, 3)}
 for name, (low, high, value) in ranges.items():
     knobs[name] = FloatSlider(value, min=low, max=high, step=(high - low) / 50, continuous_update=False)
@@ -979,7 +979,7 @@ for smoothing in ("none", "ema", "kalman", "rts"):  # a moving average, a Kalman
 # are averaged along the track. (In [01](01_video_face_detection_alignment.ipynb) a moving average was no good, because
 # it lags. Light changes slowly, and a colour that is some frames late is not seen.) Each new frame moves the average a
 # small part of the way, $\alpha = 1 - e^{-1/6}$, so that frames fade out with a *time constant* of six frames
-# (`colour_steady`). At the start there is nothing to average yet; the first frames count equally.
+# (`color_smoothing`). At the start there is nothing to average yet; the first frames count equally.
 
 # %%
 from faceswap_lib.conversion.color_transfer.temporal import TemporalColorTransfer
@@ -1024,7 +1024,7 @@ import time
 from faceswap_lib.pipeline import convert
 
 swap = workspace.root / "swap.mp4"
-config = ConvertConfig(code_shift=SHIFT)
+config = ConvertConfig(latent_shift=SHIFT)
 swap.unlink(missing_ok=True)
 first_pass = swap.with_name(f".{swap.name}.faces")
 options = {"run": RUN, "config": config, "consent": CONSENT}
@@ -1088,7 +1088,7 @@ show.video(beside)
 from faceswap_lib.media import count_frames
 
 triple = workspace.root / "triple.mp4"
-shown = OutputConfig(show="triple", end=min(seconds, 2.0))
+shown = OutputConfig(layout="triple", end=min(seconds, 2.0))
 convert_video(video, triple, swapper, detector, config=config, output_config=shown, overwrite=True)
 show.pictures([next(read_frames(triple, start=count_frames(triple) - 1))])
 
@@ -1118,7 +1118,7 @@ other_swap = workspace.root / "swap_b2a.mp4"
 from IPython.display import display
 
 if other_video.exists():
-    other_config = ConvertConfig(direction="b2a", code_shift=SHIFT)
+    other_config = ConvertConfig(direction="b2a", latent_shift=SHIFT)
     other_way = {"run": RUN, "config": other_config, "consent": CONSENT}
     conversion = convert(other_video, workspace, other_swap, **other_way, overwrite=True)
     before, after = (list(read_frames(path, stop=50, step=10)) for path in (other_video, other_swap))
@@ -1139,7 +1139,7 @@ if other_video.exists():
 #
 # - Your own clip of A as `VIDEO`, with longer hair, a hand before the face, another light.
 # - `ConvertConfig(blend="face", colour="none", feather=0.01, sharpen=5)`, to see how much all this was worth.
-# - The same on the command line: `faceswap convert A.mp4 --workspace W --out swap.mp4 --code-shift 0.8`.
+# - The same on the command line: `faceswap convert A.mp4 --workspace W --out swap.mp4 --latent-shift 0.8`.
 #   All options are in `faceswap convert --help`.
 #
 # Next: [07 Is it any good?](07_evaluation.ipynb) puts numbers on what you just looked at, and asks what they are worth.

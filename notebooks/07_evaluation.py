@@ -458,7 +458,7 @@ pictures = {"the swap": swapped, **baselines}
 show.pictures([align_face(one, face).image for one in pictures.values()], captions=list(pictures), columns=4)
 
 # %%
-names = ["to_wanted", "eyes_likeness", "mouth_likeness", "skin_likeness", "landmark_error", "expression_agreement"]
+names = ["identity_distance", "eyes_likeness", "mouth_likeness", "skin_likeness", "landmark_error", "expression_agreement"]
 names += ["motion_agreement", "sharpness", "ssim", "jitter", "flicker", "seam"]
 measured = [name for name in names if report.values[name] is not None]
 show.metric_table(report.baselines, measured)
@@ -485,13 +485,13 @@ both = [
     np.hstack([warp_frame(picture, crop_from_frame(one or face), CROP_SIZE)[30:230, 28:228] for picture in (old, new)])
     for old, new, one in zip(read_frames(video), read_frames(swap), faces, strict=True)
 ]
-wanted = ("to_wanted", "landmark_error", "sharpness", "face_score", "seam")
+wanted = ("identity_distance", "landmark_error", "sharpness", "face_score", "seam")
 show.worst_frames(report, both, [name for name in wanted if report.values[name] is not None])
 
 # %% [markdown]
 # What went wrong? Ask it of every row. With the portraits and a short training, this is what there is to see:
 #
-# - `to_wanted` (only with `dlib`): the frames in which the face is least B's. The mouth stands open, or the head is
+# - `identity_distance` (only with `dlib`): the frames in which the face is least B's. The mouth stands open, or the head is
 #   turned; of these decoder B saw least.
 # - `landmark_error`: A's mouth is shut or purses, and the new face smiles. B smiles in all her frames, so decoder B
 #   knows no shut mouth. No option of conversion can mend that; other pictures of B can.
@@ -594,7 +594,7 @@ for name, one in reports.items():
 ours = reports["the swap"].values
 limits = {"sharpness": 0.7 * ours["sharpness"], "flicker": 1.25}  # for the blurred one, and the still one
 if embedder:
-    limits |= {"to_wanted": (ours["before"] + ours["to_wanted"]) / 2}  # for the input
+    limits |= {"identity_distance": (ours["before"] + ours["identity_distance"]) / 2}  # for the input
 if ours["expression_agreement"] is not None:
     limits |= {"expression_agreement": 0.7 * ours["expression_agreement"]}  # for the still one, again
 for name, one in reports.items():

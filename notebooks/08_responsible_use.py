@@ -166,13 +166,13 @@ for consent in read_consent(birthday):
 #
 # ## 3. A label that everybody sees
 #
-# We convert A's clip. `code_shift` is explained in notebook 06; given here, it saves the search for the best one.
+# We convert A's clip. `latent_shift` is explained in notebook 06; given here, it saves the search for the best one.
 
 # %%
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.pipeline import convert
 
-config = ConvertConfig(code_shift=0.5)
+config = ConvertConfig(latent_shift=0.5)
 swap = folder / "swap.mp4"
 convert(video_a, workspace, swap, run=RUN, config=config, tracks=tracks_a, overwrite=True, progress=True)
 frames_swap = list(read_frames(swap))
@@ -348,7 +348,7 @@ silent = OutputConfig(label=False)
 swap_a, swap_b = folder / "swap_a.mp4", folder / "swap_b.mp4"
 options = {"run": RUN, "output_config": silent, "overwrite": True, "progress": True}
 convert(video_a, workspace, swap_a, config=config, tracks=tracks_a, **options)
-other_way = ConvertConfig(code_shift=0.5, direction="b2a")
+other_way = ConvertConfig(latent_shift=0.5, direction="b2a")
 convert(video_b, workspace, swap_b, config=other_way, tracks=tracks_b, **options)
 real_a, real_b = folder / "real_a.mp4", folder / "real_b.mp4"
 reencode(video_a, real_a)
@@ -649,7 +649,7 @@ answers = judge(lambda pictures: network_scores(better, pictures))
 # a new one, the same run with one option changed. Only the eyes and the mouth are swapped, the skin stays A's:
 
 # %%
-parts, swap_parts = ConvertConfig(code_shift=0.5, parts=("eyes", "mouth")), folder / "swap_parts.mp4"
+parts, swap_parts = ConvertConfig(latent_shift=0.5, parts=("eyes", "mouth")), folder / "swap_parts.mp4"
 convert(video_a, workspace, swap_parts, config=parts, tracks=tracks_a, **options)
 crops["eyes and mouth of A"] = read_crops(swap_parts, tracks_a)
 QUESTIONS["eyes and mouth"] = ("real A", "eyes and mouth of A")

@@ -171,7 +171,7 @@ def tiny_run(small_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
 
     workspace = Workspace(shutil.copytree(small_workspace.root, tmp_path_factory.mktemp("trained") / "workspace"))
     network_config = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
-    train_config = TrainConfig(steps=40, batch_size=2, warm_up=4, seed=7)
+    train_config = TrainConfig(steps=40, batch_size=2, warmup_steps=4, seed=7)
     run_config = RunConfig(log_every=1, checkpoint_every=20, preview_every=20)
     logged: dict[int, dict[str, float]] = {}
     train(

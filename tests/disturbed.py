@@ -45,8 +45,8 @@ def convert(clip: pathlib.Path, root: pathlib.Path) -> None:
         root / "frames",
         PaintSwapper((0, 255, 0)),
         ListedDetector([]),
-        config=ConvertConfig(colour="none", sharpen=0, detail_transfer="none"),
-        output_config=OutputConfig(label=False, mask_out=root / "masks"),
+        config=ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none"),
+        output_config=OutputConfig(label=False, mask_path=root / "masks"),
         tracks=VideoTracks(length=FRAMES, tracks=(FaceTrack(start=0, faces=(FACE,) * FRAMES),)),
         plan={"which": 1},
     )

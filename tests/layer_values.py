@@ -75,9 +75,9 @@ LAYERS = {
 NETWORKS = {
     "direct": NetworkConfig(capacity="tiny", resolution=64),
     "direct_other": NetworkConfig(
-        capacity="tiny", resolution=64, attention="dual", norm="group", upsampling="nearest", view="picture"
+        capacity="tiny", resolution=64, attention="dual", norm="group", upsampling="nearest", input_mode="picture"
     ),
-    "reference": NetworkConfig(capacity="tiny", resolution=64, layout="reference", norm="instance"),
+    "reference": NetworkConfig(capacity="tiny", resolution=64, architecture="reference", norm="instance"),
 }
 
 

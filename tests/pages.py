@@ -48,7 +48,7 @@ def read_commands(text: str) -> list[Command]:
 
 
 def read_options(text: str) -> set[str]:
-    """Options that are mentioned by themselves, with their values, as in `--who center`."""
+    """Options that are mentioned by themselves, with their values, as in `--subject center`."""
     return set(re.findall(r"(?<!`)`(--[a-z][^`\n]*)`", _without_blocks(text)))
 
 

@@ -31,7 +31,7 @@ TILE, TITLE = 200, 22
 """Side of a picture and height of the line above it in pixels."""
 
 SHEETS = {
-    "conversion_colour": [{"colour": mode} for mode in MATCHES],
+    "conversion_colour": [{"color_transfer": mode} for mode in MATCHES],
     "conversion_blend": [{"blend": blend} for blend in BLENDS] + [{"erode": 0.2}, {"face_scale": 1.15}],
     "conversion_parts": [
         {"parts": parts}

@@ -22,7 +22,7 @@ PICTURES = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 1.0)
 """Where the training is looked at, as shares of its steps."""
 
-TERMS = ("reconstruction", "structure", "edges", "perceptual", "mask_mean", "composite", "adversarial", "discriminator")
+TERMS = ("reconstruction", "dssim", "edges", "perceptual", "mask_mean", "composite", "adversarial", "discriminator")
 HEADER, MARGIN = 18, 60
 """Height of the captions, width of the steps beside them."""
 

@@ -81,7 +81,7 @@ def _grey(mask: np.ndarray) -> np.ndarray:
 def _two_views(arrays, side: int) -> dict[str, np.ndarray]:
     """The real and the warped view of a crop in its own colours, the warp four times as strong, so that one sees it."""
     faces = to_device(arrays)
-    maps = random_warp_grid(TrainConfig(batch_size=1, warp=0.08), side, faces.size, keras.random.SeedGenerator(4))
+    maps = random_warp_grid(TrainConfig(batch_size=1, random_warp=0.08), side, faces.size, keras.random.SeedGenerator(4))
     index = np.array([len(arrays.images) // 3], "int32")
     views = [keras.ops.convert_to_numpy(sample(faces, index, at))[0, ..., :3].astype(np.uint8) for at in maps]
     return dict(zip(("real", "warped"), views, strict=True))

@@ -39,7 +39,7 @@ class SwapParts:
         tuple[Literal["eyes", "eyebrows", "nose", "mouth"], ...], Doc("which parts become the other person's")
     ]
     out: Annotated[pathlib.Path, Doc("another project's folder, which gets the new faceset")]
-    share: Annotated[float, Doc("part of the crops that are changed, 0 to 1")] = 1.0
+    fraction: Annotated[float, Doc("part of the crops that are changed, 0 to 1")] = 1.0
     keep: Annotated[bool, Doc("also copy the crops as they were")] = True
     seed: Annotated[int, Doc("start of the choice of crops")] = 0
 
@@ -57,7 +57,7 @@ class SwapParts:
             parse_parts("+".join(self.parts)),
             Workspace(self.out),
             self.side,
-            share=self.share,
+            share=self.fraction,
             keep=self.keep,
             seed=self.seed,
             progress=True,

@@ -71,8 +71,8 @@ class Run:
         tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets"), tyro.conf.arg(metavar="B.mp4")
     ]
     workspace: Folder
-    who_a: Annotated[str | None, Doc("whose face in A.mp4, as --who, which is for both videos")] = None
-    who_b: Annotated[str | None, Doc("whose face in B.mp4, as --who, which is for both videos")] = None
+    subject_a: Annotated[str | None, Doc("whose face in A.mp4, as --subject, which is for both videos")] = None
+    subject_b: Annotated[str | None, Doc("whose face in B.mp4, as --subject, which is for both videos")] = None
     preset: PresetName = None
     coverage: Coverage = None
     face_region: Region = None
@@ -107,8 +107,8 @@ class Run:
             extract_config=self.extraction,
             detect_config=self.detection,
             track_config=self.tracking,
-            who_a=self.who_a,
-            who_b=self.who_b,
+            subject_a=self.subject_a,
+            subject_b=self.subject_b,
             overwrite=self.overwrite,
             consent=self.consent,
             progress=True,
@@ -164,16 +164,16 @@ class Train:
     training: Flat[TrainConfig] = TrainConfig()
     keeping: Flat[RunConfig] = RunConfig()
     estimate: Annotated[bool, Doc("only say what it will cost here, from a few steps; writes nothing")] = False
-    plan: Annotated[bool, Doc("only show the schedule, as a table and a chart")] = False
-    plan_picture: Annotated[
-        pathlib.Path | None, Doc("where --plan writes the chart; plan.png in the run's folder unless given")
+    show_schedule: Annotated[bool, Doc("only show the schedule, as a table and a chart")] = False
+    schedule_picture: Annotated[
+        pathlib.Path | None, Doc("where --show-schedule writes the chart; plan.png in the run's folder unless given")
     ] = None
 
     def __call__(self) -> None:
         workspace = Workspace(self.workspace)
         folder = workspace.run(self.run)
-        if self.plan or self.plan_picture:
-            return print_plan(self.training, self.plan_picture or folder / "plan.png")
+        if self.show_schedule or self.schedule_picture:
+            return print_plan(self.training, self.schedule_picture or folder / "plan.png")
         load_keras()
         network_config = networks_of(folder, self.preset, self.coverage, self.face_region)
         if self.estimate:
@@ -233,7 +233,7 @@ class Convert:
             self.out,
             run=self.run,
             output_config=self.output,
-            who=self.tracking.who,
+            who=self.tracking.subject,
             overwrite=self.overwrite,
         )
         load_keras()

@@ -100,7 +100,7 @@ class Compositor:
             raise InputError(f"unknown blend '{config.blend}'{nearest(config.blend, BLENDS)}")
         self._config, self._coverage = config, coverage
         self._detail = DetailTransfer()
-        self._colours = TemporalColorTransfer(find_match(config.colour), config.colour_steady)
+        self._colours = TemporalColorTransfer(find_match(config.color_transfer), config.color_smoothing)
         unit = EYE_DISTANCE * PAINT_SIZE / coverage
         overlay = config.blend == "overlay"
         self._window = _window(max(BORDER, 3 * config.feather * unit * overlay), max(0, config.erode * unit * overlay))
@@ -131,7 +131,7 @@ class Compositor:
         if region.empty:
             return CompositeResult(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
         # 2. The old face's colours, in the view, where both have the same detail; then the wanted person's detail.
-        new = face.new if self._config.colour == "none" else self._colours.recolour(face.new, sample, track)
+        new = face.new if self._config.color_transfer == "none" else self._colours.recolour(face.new, sample, track)
         detailed = self._find_detail(new, face, track)
         if self._config.blend != "overlay":  # that shows whatever the network wrote around the face
             shown = shown * _enlarge(detailed.bare, cv2.INTER_LINEAR)
@@ -203,7 +203,7 @@ class Compositor:
 
     def _sample(self, face: SwappedFace, wanted: np.ndarray) -> SkinSample | None:
         """The skin of both faces, where somebody asks for it."""
-        if self._config.colour == "none" and face.outline is None:
+        if self._config.color_transfer == "none" and face.outline is None:
             return None
         new = face.new
         if face.placement is not None:

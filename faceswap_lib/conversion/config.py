@@ -18,7 +18,7 @@ class ConvertConfig:
         tuple[PartName, ...],
         Doc("what of the new face shows: face (forehead to chin), or any of eyes, eyebrows, nose and mouth"),
     ] = ("face",)
-    colour: Annotated[
+    color_transfer: Annotated[
         Literal["none", "adain", "adain-xyz", "histogram", "reinhard", "linear", "mkl", "sot"],
         Doc(
             "how the new face takes on the colours of the old one: not; mean and spread in RGB (adain), XYZ "
@@ -26,7 +26,7 @@ class ConvertConfig:
             "change (mkl); the whole distribution, by sliced optimal transport (sot)"
         ),
     ] = "adain"
-    colour_steady: Annotated[
+    color_smoothing: Annotated[
         float, Doc("frames over which the colour match is averaged along a face's track, 0 for every frame by itself")
     ] = 6.0
     blend: Annotated[
@@ -46,11 +46,11 @@ class ConvertConfig:
         Doc(
             "how the original's latent codes are brought to what the wanted person's decoder knows: align (to that "
             "person's codes of the same head pose and expression; wants 68 landmarks), project (onto the principal "
-            "components of that person's codes), shift (see code_shift), none; auto: what gives the most plausible "
-            "faces on a sample, or shift where code_shift is given"
+            "components of that person's codes), shift (see latent_shift), none; auto: what gives the most plausible "
+            "faces on a sample, or shift where latent_shift is given"
         ),
     ] = "auto"
-    code_shift: Annotated[
+    latent_shift: Annotated[
         float | None,
         Doc(
             "how far codes are shifted from the original's average to the wanted person's, 0 to 1: more identity, less "
@@ -94,21 +94,21 @@ class ConvertConfig:
             "crops), original (what of the frame is finer than the networks' pixels, where both faces look alike), none"
         ),
     ] = "wanted"
-    swap_batch: Annotated[int, Doc("frames whose faces are swapped at a time")] = 16
+    swap_batch_size: Annotated[int, Doc("frames whose faces are swapped at a time")] = 16
 
     def __post_init__(self):
-        if self.code_shift is not None:
-            check_range("code_shift", self.code_shift, 0, 1)
+        if self.latent_shift is not None:
+            check_range("latent_shift", self.latent_shift, 0, 1)
             if self.latent_map not in ("auto", "shift"):
-                raise InputError(f"code_shift: latent_map {self.latent_map} has no shift; leave one of the two out")
+                raise InputError(f"latent_shift: latent_map {self.latent_map} has no shift; leave one of the two out")
         check_range("latent_limit", self.latent_limit, 0.5, 10)
         if not self.parts:
             raise InputError("parts: expected face, or at least one of eyes, eyebrows, nose and mouth, got nothing")
-        check_range("colour_steady", self.colour_steady, 0, 1000)
+        check_range("color_smoothing", self.color_smoothing, 0, 1000)
         check_range("erode", self.erode, -0.5, 0.5)
         check_range("face_scale", self.face_scale, 0.8, 1.2)
         check_range("contrast", self.contrast, 0, 1)
         check_range("proportions", self.proportions, 0, 1)
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
-        check_range("swap_batch", self.swap_batch, 1, 1024)
+        check_range("swap_batch_size", self.swap_batch_size, 1, 1024)

@@ -164,7 +164,7 @@ def paint_batches(
         label: Drawn on every result.
         sample_every: Of every so many-th frame a face is kept, before and after.
     """
-    wants_mask = config.mask_out is not None or config.show == "triple"
+    wants_mask = config.mask_path is not None or config.layout == "triple"
     for batch in batches:
         for shot in batch:
             result, painted = shot.frame, []
@@ -178,7 +178,7 @@ def paint_batches(
             if label is not None:
                 result = result.copy() if result is shot.frame else result
                 label.draw(result)
-            shot.shown = tile_panels(shot.frame, result, shot.mask, config.show)
+            shot.shown = tile_panels(shot.frame, result, shot.mask, config.layout)
         batch[-1].notes.state = compositor.state()
         for shot in batch:
             shot.swapped = {}

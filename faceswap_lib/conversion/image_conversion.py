@@ -73,12 +73,12 @@ def convert_stills(
     stills = _find_inputs(source)
     options = [options_to_dict(one) for one in (config, output_config, track_config)]
     plan = {"options": options, "plan": plan}
-    outputs = StillOutputs(source, stills, out, output_config.mask_out, plan=plan, overwrite=overwrite)
+    outputs = StillOutputs(source, stills, out, output_config.mask_path, plan=plan, overwrite=overwrite)
     painter = _StillPainter(
         swapper,
         config,
         output_config,
-        ImageFaceSelector(track_config.who, detector),
+        ImageFaceSelector(track_config.subject, detector),
         sample_interval(len(outputs.todo)),
     )
     notes, broken = ChunkStats(), 0
@@ -143,7 +143,7 @@ class _StillPainter:
             The painted shot, and the opacity to write with it; None for an opaque picture.
         """
         image, alpha = picture.image, picture.alpha
-        if alpha is not None and (out.suffix.lower() != ".png" or self._output_config.show != "result"):
+        if alpha is not None and (out.suffix.lower() != ".png" or self._output_config.layout != "result"):
             image, alpha = compose(image, alpha), None
             logger.warning("%s: what was transparent is white; only a PNG of the result alone can be", out.name)
         shot = FrameTask(index=index, seconds=0.0, frame=image, faces=dict(enumerate(self._chooser.choose(image))))

@@ -12,18 +12,18 @@ from faceswap_lib.errors import InputError
 class OutputConfig:
     """What is written, of which stretch of the input, and by which engine."""
 
-    show: Annotated[
+    layout: Annotated[
         Literal["result", "pair", "triple"],
         Doc("the result alone, the input and the result side by side, or these and the mask"),
     ] = "result"
-    mask_out: Annotated[
+    mask_path: Annotated[
         pathlib.Path | None, Doc("also write where the new face shows, white on black: a video, or a folder for PNG")
     ] = None
     start: Annotated[float, Doc("seconds of the input from which it is converted")] = 0.0
     end: Annotated[float | None, Doc("seconds up to which it is converted; to its end unless given")] = None
-    quality: Annotated[int, Doc("of H.264: 0 exact and large, 18 like the original, 28 small")] = 18
+    crf: Annotated[int, Doc("of H.264: 0 exact and large, 18 like the original, 28 small")] = 18
     label: Annotated[bool, Doc("write on every picture that it was made by a machine")] = True
-    engine: Annotated[
+    inference_backend: Annotated[
         Literal["auto", "keras", "onnx"],
         Doc("what runs the network; auto measures both and takes the faster one (onnx needs the extra export)"),
     ] = "auto"
@@ -32,4 +32,4 @@ class OutputConfig:
         check_range("start", self.start, 0, 1e6)
         if self.end is not None and self.end <= self.start:
             raise InputError(f"end: expected more than start ({self.start:g} s), got {self.end:g}")
-        check_range("quality", self.quality, 0, 51)
+        check_range("crf", self.crf, 0, 51)

@@ -61,7 +61,7 @@ def is_folder_name(out: pathlib.Path) -> bool:
 
 def check_outputs(
     out: pathlib.Path,
-    mask_out: pathlib.Path | None,
+    mask_path: pathlib.Path | None,
     read: Mapping[str, pathlib.Path],
     *,
     overwrite: bool,
@@ -72,7 +72,7 @@ def check_outputs(
 
     Args:
         out: The video, GIF or folder.
-        mask_out: The same for the mask; None for none.
+        mask_path: The same for the mask; None for none.
         read: Every path that is read, by what it is, as in {"the input": ...}.
         overwrite: Replace outputs that are there already.
         plan: Of this conversion, see `resume.ChunkStore`; outputs that it finished before it was stopped do not count.
@@ -81,7 +81,7 @@ def check_outputs(
     Raises:
         InputError: With what to do.
     """
-    outs = {"picture": out} | ({"mask": mask_out} if mask_out is not None else {})
+    outs = {"picture": out} | ({"mask": mask_path} if mask_path is not None else {})
     labels = {"picture": "the output", "mask": "the mask"}
     for path in outs.values():
         suffix = piece_suffix(path)

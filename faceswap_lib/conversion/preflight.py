@@ -59,19 +59,19 @@ def check_conversion(
     if who not in RULES and os.path.exists(who):
         read["the picture of the wanted person"] = pathlib.Path(who)
     outs = {"the output": out}
-    if output_config.mask_out is not None:
-        outs["the mask"] = output_config.mask_out
+    if output_config.mask_path is not None:
+        outs["the mask"] = output_config.mask_path
     if stills:
         check_paths(outs, read)
         may_replace = overwrite or pathlib.Path(source).is_dir()  # there, what was written before is compared later
-        StillOutputs(source, stills, out, output_config.mask_out, overwrite=may_replace)
+        StillOutputs(source, stills, out, output_config.mask_path, overwrite=may_replace)
     elif isinstance(source, int):
         recording = recording_path(out)
-        check_outputs(out, output_config.mask_out, read, overwrite=overwrite, also={"the recording": recording})
+        check_outputs(out, output_config.mask_path, read, overwrite=overwrite, also={"the recording": recording})
         if os.path.lexists(recording) and not (overwrite and recording.is_file()):
             raise InputError(f"{recording} is already there; pass --overwrite or name another output")
     else:
-        check_outputs(out, output_config.mask_out, read | {"the input": source}, overwrite=overwrite)
+        check_outputs(out, output_config.mask_path, read | {"the input": source}, overwrite=overwrite)
     check_signing_key()
 
 

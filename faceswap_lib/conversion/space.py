@@ -38,7 +38,7 @@ def check_space(outs: Mapping[str, pathlib.Path], stretch: TimeRange, config: Ou
     parts = nearest_folder(outs["picture"].parent)
     for kind, out in outs.items():
         size = _estimate(out, stretch, config)
-        size *= panes(config.show) if kind == "picture" else MASK_SHARE
+        size *= panes(config.layout) if kind == "picture" else MASK_SHARE
         for folder in (parts, nearest_folder(out.parent)):
             needed[folder] = needed.get(folder, 0) + size
     if (made := parts_folder(outs["picture"])).is_dir():
@@ -55,4 +55,4 @@ def _estimate(out: pathlib.Path, stretch: TimeRange, config: OutputConfig) -> fl
         return EXACT_BYTES * pixels
     share = 1.0 if stretch.is_whole else frames / max(info.frame_count or frames, frames)
     size = min(LOSSY_SHARE * info.path.stat().st_size * share, LOSSY_BYTES * pixels)
-    return size * 2 ** ((18 - config.quality) / HALVING)
+    return size * 2 ** ((18 - config.crf) / HALVING)

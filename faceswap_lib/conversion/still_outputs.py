@@ -2,7 +2,7 @@
 
 How `conversion/image_conversion.py` uses it:
 
-    outputs = StillOutputs(source, stills, out, mask_out, plan=plan, overwrite=overwrite)   # refuses, before any work
+    outputs = StillOutputs(source, stills, out, mask_path, plan=plan, overwrite=overwrite)   # refuses, before any work
     for still in outputs.todo:                                                              # those not finished yet
         ...
         with outputs.writing(still) as unfinished:
@@ -61,31 +61,31 @@ class StillOutputs:
         source: pathlib.Path,
         stills: Sequence[pathlib.Path],
         out: pathlib.Path,
-        mask_out: pathlib.Path | None = None,
+        mask_path: pathlib.Path | None = None,
         *,
         plan: dict | None = None,
         overwrite: bool = False,
     ):
         """Names the outputs, and refuses those that cannot be written or would replace what was not written here.
 
-        For a folder of pictures, `out` and `mask_out` are folders: also names such as `out.v2`, whose suffix is no
+        For a folder of pictures, `out` and `mask_path` are folders: also names such as `out.v2`, whose suffix is no
         picture's or video's. Pictures in them that no conversion wrote, or that were changed since, are never replaced.
 
         Args:
             source: The picture, or the folder.
             stills: The pictures: `source` itself, or those in it.
             out: Where to.
-            mask_out: Where to write masks; None for none.
+            mask_path: Where to write masks; None for none.
             plan: Plain JSON that tells this conversion from all others, the picture itself left out.
             overwrite: Replace pictures that an earlier conversion wrote; of a single picture, any file.
 
         Raises:
             InputError: With what to do.
         """
-        self._folders = [folder for folder in (out, mask_out) if folder is not None] if source.is_dir() else []
+        self._folders = [folder for folder in (out, mask_path) if folder is not None] if source.is_dir() else []
         self._plan, self._is_folder = plan, source.is_dir()
-        self.names = _name_folder(stills, out, mask_out) if self._is_folder else _name_one(source, out, mask_out)
-        self._check_places(source, out, mask_out)
+        self.names = _name_folder(stills, out, mask_path) if self._is_folder else _name_one(source, out, mask_path)
+        self._check_places(source, out, mask_path)
         self._lists = {folder: WrittenFiles(folder) for folder in self._folders}
         if not self._is_folder:
             self._check_single(overwrite)
@@ -138,10 +138,10 @@ class StillOutputs:
             for path in self._outputs(still)
         )
 
-    def _check_places(self, source: pathlib.Path, out: pathlib.Path, mask_out: pathlib.Path | None) -> None:
+    def _check_places(self, source: pathlib.Path, out: pathlib.Path, mask_path: pathlib.Path | None) -> None:
         roots = {"the output": out}
-        if mask_out is not None:
-            roots["the folder of masks" if self._is_folder else "the mask"] = mask_out
+        if mask_path is not None:
+            roots["the folder of masks" if self._is_folder else "the mask"] = mask_path
         check_paths(roots, {"the input": source})
         for label, path in roots.items():
             check_no_link(path, label)
@@ -201,9 +201,9 @@ def finished_name(path: pathlib.Path) -> str:
 
 
 def _name_folder(
-    stills: Sequence[pathlib.Path], out: pathlib.Path, mask_out: pathlib.Path | None
+    stills: Sequence[pathlib.Path], out: pathlib.Path, mask_path: pathlib.Path | None
 ) -> dict[pathlib.Path, StillNames]:
-    for folder in (out, mask_out):
+    for folder in (out, mask_path):
         is_file = folder is not None and (
             os.path.lexists(folder) or folder.suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
         )
@@ -217,13 +217,13 @@ def _name_folder(
         return f"{stem if stems[stem.casefold()] == 1 else name}.png"
 
     return {
-        still: StillNames(picture=out / name, mask=None if mask_out is None else mask_out / mask_name(name))
+        still: StillNames(picture=out / name, mask=None if mask_path is None else mask_path / mask_name(name))
         for still, name in names.items()
     }
 
 
-def _name_one(source: pathlib.Path, out: pathlib.Path, mask_out: pathlib.Path | None) -> dict[pathlib.Path, StillNames]:
-    for path in (out, mask_out):
+def _name_one(source: pathlib.Path, out: pathlib.Path, mask_path: pathlib.Path | None) -> dict[pathlib.Path, StillNames]:
+    for path in (out, mask_path):
         if path is not None and path.suffix.lower() not in PICTURE_SUFFIXES:
             raise InputError(f"expected an output named {', '.join(PICTURE_SUFFIXES)}, got {path}")
-    return {source: StillNames(picture=out, mask=mask_out)}
+    return {source: StillNames(picture=out, mask=mask_path)}

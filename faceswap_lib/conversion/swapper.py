@@ -65,7 +65,7 @@ class GeneratorSwapper(abc.ABC):
         if direction not in ("a2b", "b2a"):
             raise ValueError(f"expected direction a2b or b2a, got {direction}")
         self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
-        self.face_region, self._view = settle_region(networks.config.face_region), networks.config.view
+        self.face_region, self._input_mode = settle_region(networks.config.face_region), networks.config.input_mode
         self._latent_map = latent_map
         self.placement: Placement | None = None
         self.hairline: Hairline | None = None
@@ -96,7 +96,7 @@ class GeneratorSwapper(abc.ABC):
         Networks that see the whole picture write their own tones, and are left as they are.
         """
         other = copy.copy(self)
-        other._contrast = factor if self._view == "face" else 1.0
+        other._contrast = factor if self._input_mode == "masked" else 1.0
         return other
 
     def with_detail(self, detail: DetailSources | None) -> Self:
@@ -120,7 +120,7 @@ class GeneratorSwapper(abc.ABC):
         Returns:
             Latent codes (B, H, W, C) float32, before any latent map, and tones (B, 2, 3), which `decode` wants.
         """
-        seen, tones = preprocess_views(views, faces, self._view)
+        seen, tones = preprocess_views(views, faces, self._input_mode)
         return self._encode(seen).astype(np.float32, copy=False), tones
 
     def decode(self, codes: np.ndarray, tones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -107,9 +107,9 @@ def convert_video(
         WorkspaceError: If another process converts to the same output.
     """
     config, output_config = config or ConvertConfig(), output_config or OutputConfig()
-    mask_out = output_config.mask_out
-    outs = ({"mask": mask_out} if mask_out else {}) | {"picture": out}  # the picture last: it says that all is there
-    check_outputs(out, mask_out, {"the input": video}, overwrite=overwrite, plan=plan)
+    mask_path = output_config.mask_path
+    outs = ({"mask": mask_path} if mask_path else {}) | {"picture": out}  # the picture last: it says that all is there
+    check_outputs(out, mask_path, {"the input": video}, overwrite=overwrite, plan=plan)
     stretch = TimeRange.of(video, output_config)
     check_space(outs, stretch, output_config)
     with hold(out.with_name(f".{out.name}.parts"), what=f"the conversion to {out}"), ChunkStore(out, plan) as pieces:
@@ -237,7 +237,7 @@ def _write_pieces(
     if pieces.done:
         compositor.restore(pieces.done[-1].state)
     shots = run_stages(
-        read_batches(video, faces, start=stretch.start, skip=pieces.frames, size=config.swap_batch, every=LENGTH),
+        read_batches(video, faces, start=stretch.start, skip=pieces.frames, size=config.swap_batch_size, every=LENGTH),
         swapper,
         compositor,
         output_config,
@@ -268,7 +268,7 @@ def _write_piece(
         Stopped: If that was asked for; the piece is not written then.
     """
     first, number, info = pieces.frames, len(pieces.done), stretch.info
-    widths = {"picture": info.width * panes(config.show), "mask": info.width}
+    widths = {"picture": info.width * panes(config.layout), "mask": info.width}
     notes = ChunkStats()
     with contextlib.ExitStack() as stack:
         writers = {
@@ -278,7 +278,7 @@ def _write_piece(
                     width=widths[kind],
                     height=info.height,
                     fps=info.fps,
-                    crf=config.quality,
+                    crf=config.crf,
                     sample_aspect=info.sample_aspect,
                     timed=stretch.is_vfr,
                 )

@@ -20,7 +20,7 @@ from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.train_step import TrainStepper, build_state
 
 PIXELS_ONLY = {
-    "structure_weight": 0.0,
+    "dssim_weight": 0.0,
     "edge_weight": 0.0,
     "perceptual": "none",
     "adversarial_weight": 0.0,
@@ -110,7 +110,7 @@ def write_views(networks: Networks, views: np.ndarray, faces: np.ndarray, direct
     Returns:
         Pictures and measures.
     """
-    seen, tones = preprocess_views(views, faces, networks.config.view)
+    seen, tones = preprocess_views(views, faces, networks.config.input_mode)
     mask, raw = (keras.ops.convert_to_numpy(x) for x in networks.generate(seen, direction))
     raw = postprocess_faces(raw, tones)
     composites = np.round(mask * raw + (1 - mask) * views).astype(np.uint8)

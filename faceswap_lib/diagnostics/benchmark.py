@@ -158,7 +158,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     from faceswap_lib.training.checkpoint import write_checkpoint
     from faceswap_lib.training.train_step import build_state
 
-    workspace, config = Workspace(folder), ConvertConfig(code_shift=0.0, detail_transfer="none")
+    workspace, config = Workspace(folder), ConvertConfig(latent_shift=0.0, detail_transfer="none")
     clips = make_clips(folder / "clips", seconds=SECONDS)
     extract(clips[1], workspace, "dst")  # loads and compiles what the timed one needs
     frames = count_frames(clips[0])
@@ -166,7 +166,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     state = build_state(PRESETS["lite"], TrainConfig())
     checkpoint, path = _time(write_checkpoint, folder, state)
     size = path.stat().st_size
-    swapper, detector = open_engine(state.averaged, "a2b", batch_size=config.swap_batch), MTCNN()
+    swapper, detector = open_engine(state.averaged, "a2b", batch_size=config.swap_batch_size), MTCNN()
     convert_video(clips[1], folder / "first.mp4", swapper, detector, config=config)  # likewise
     conversion, _ = _time(convert_video, clips[0], folder / "swap.mp4", swapper, detector, config=config)
     return {

@@ -13,7 +13,7 @@ from faceswap_lib.evaluation.verdict import LEAST
 BROKEN_DOWN = ("landmark_error", "expression_error", "sharpness", "face_score", "coverage")
 """Metrics given for classes of frames."""
 
-MEDIANS = ("background", "sharpness", "seam", "eyes_likeness", "mouth_likeness", "skin_likeness")
+MEDIANS = ("background_psnr", "sharpness", "seam", "eyes_likeness", "mouth_likeness", "skin_likeness")
 """Metrics of which the median over the frames is reported; of the others it is the mean."""
 
 
@@ -106,10 +106,10 @@ def _measure_identity(embeddings: np.ndarray, people: People) -> dict[str, float
         np.linalg.norm(embeddings - person, axis=1) for person in (people.wanted, people.original)
     )
     return {
-        "to_wanted": float(to_wanted.mean()),
-        "to_original": float(to_original.mean()),
+        "identity_distance": float(to_wanted.mean()),
+        "original_distance": float(to_original.mean()),
         "margin": float((to_original - to_wanted).mean()),
-        "flipped": 100 * float((to_wanted < to_original).mean()),
+        "identity_transfer_rate": 100 * float((to_wanted < to_original).mean()),
         "same_person": 100 * float((to_wanted < people.same_person).mean()),
         "before": people.before,
         "within": people.within,
@@ -140,7 +140,7 @@ def collect_series(measurer: FrameMetrics, people: People | None) -> dict[str, n
     """One number per frame of everything that has one; NaN where there is none."""
     series = {name: np.array(numbers) for name, numbers in measurer.series.items()}
     if people is not None:
-        for name, person in (("to_wanted", people.wanted), ("to_original", people.original)):
+        for name, person in (("identity_distance", people.wanted), ("original_distance", people.original)):
             series[name] = np.array(
                 [np.nan if e is None else float(np.linalg.norm(e - person)) for e in measurer.embeddings]
             )

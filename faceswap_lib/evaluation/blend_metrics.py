@@ -87,7 +87,7 @@ def coverage(changed: np.ndarray, face_hull: np.ndarray) -> float:
     return float(changed[face_hull].mean()) if face_hull.any() else float("nan")
 
 
-def leaked(changed: np.ndarray, face_hull: np.ndarray) -> float:
+def outside_face_ratio(changed: np.ndarray, face_hull: np.ndarray) -> float:
     """Share of the changed pixels that lie outside the face.
 
     Args:

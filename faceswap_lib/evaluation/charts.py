@@ -7,7 +7,7 @@ import numpy as np
 
 PANELS = (
     ("reconstruction", "how far the face is from the real one"),
-    ("structure", "how far its local structure is"),
+    ("dssim", "how far its local structure is"),
     ("edges", "how far its edges are"),
     ("mask_mean", "attention mask inside the face, 1 = all new face"),
 )

@@ -12,23 +12,23 @@ from faceswap_lib.faces.landmarks import LandmarkBackend
 class EvaluateConfig:
     """How a swap is evaluated."""
 
-    recognition: Annotated[
+    embedder: Annotated[
         Literal["auto", "dlib", "vggface", "onnx", "none"],
         Doc("which network says who a face is; auto takes the first that works here, none leaves identity out"),
     ] = "auto"
-    recognition_file: Annotated[str, Doc("the network's file, for onnx and vggface; empty: where it is usually")] = ""
+    embedder_file: Annotated[str, Doc("the network's file, for onnx and vggface; empty: where it is usually")] = ""
     gallery: Annotated[
         tuple[str, ...],
         Doc("other people for ID retrieval: videos of one person each, or folders of crops with their manifest"),
     ] = ()
-    points: Annotated[LandmarkBackend, Doc("who finds the landmarks; auto takes the first that works here")] = "auto"
-    recognise_every: Annotated[int, Doc("measure identity, likeness and perceptual distance in every n-th frame")] = 5
+    landmarks: Annotated[LandmarkBackend, Doc("who finds the landmarks; auto takes the first that works here")] = "auto"
+    identity_stride: Annotated[int, Doc("measure identity, likeness and perceptual distance in every n-th frame")] = 5
     baseline_frames: Annotated[
         int, Doc("frames from the middle of the video on which the baselines are measured too; 0 leaves them out")
     ] = 60
 
     def __post_init__(self):
-        if self.recognition_file and self.recognition not in ("onnx", "vggface"):
-            raise InputError(f"recognition_file is for recognition onnx or vggface, got {self.recognition}")
-        check_range("recognise_every", self.recognise_every, 1, 10_000)
+        if self.embedder_file and self.embedder not in ("onnx", "vggface"):
+            raise InputError(f"embedder_file is for recognition onnx or vggface, got {self.embedder}")
+        check_range("identity_stride", self.identity_stride, 1, 10_000)
         check_range("baseline_frames", self.baseline_frames, 0, 100_000)

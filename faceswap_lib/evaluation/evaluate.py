@@ -119,19 +119,19 @@ def _last_panels(video: pathlib.Path, width: int) -> typing.Iterator[np.ndarray]
 
 def _open_tools(config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]) -> tuple[Tools, dict[str, str]]:
     """Opens the networks, and notes which ones there are and what is left out for want of others."""
-    finder = open_landmark_finder(config.points)
+    finder = open_landmark_finder(config.landmarks)
     if finder.name == "five":
         skipped["expression"] = "needs 68 landmarks; pip install 'faceswap_lib[dlib]'"
     embedder = None
-    if config.recognition == "none":
-        skipped["identity"] = "left out by --recognition none"
+    if config.embedder == "none":
+        skipped["identity"] = "left out by --embedder none"
     else:
-        path = pathlib.Path(config.recognition_file) if config.recognition_file else None
-        files = {config.recognition: path} if config.recognition in ("onnx", "vggface") else {}
+        path = pathlib.Path(config.embedder_file) if config.embedder_file else None
+        files = {config.embedder: path} if config.embedder in ("onnx", "vggface") else {}
         try:
-            embedder = open_identity(config.recognition, **files)
+            embedder = open_identity(config.embedder, **files)
         except InputError as error:
-            if config.recognition != "auto":
+            if config.embedder != "auto":
                 raise
             skipped["identity"] = str(error)
     meter = open_perceptual()
@@ -140,7 +140,7 @@ def _open_tools(config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]
         finder=finder,
         embedder=embedder,
         perceptual=lambda a, b: float(meter.measure(a[None], b[None]).distances[0]),
-        every=config.recognise_every,
+        every=config.identity_stride,
     )
     networks = {"landmarks": finder.name, "perceptual": meter.network}
     return tools, networks | ({"recognition": embedder.name} if embedder else {})
@@ -204,7 +204,7 @@ def _find_worst(series: dict[str, np.ndarray]) -> dict[str, int]:
 
 
 def _describe_identity(values: dict[str, float | None], people: People | None) -> str:
-    if people is not None and values["to_wanted"] is not None:
+    if people is not None and values["identity_distance"] is not None:
         return "the recognition network"
     if values["likeness_margin"] is not None:
         return "likeness of regions to either person's own faces, since no recognition network works here"

@@ -22,8 +22,8 @@ REACH = 1.5
 """Half the side of the square around a face in which the change is looked for, in sides of the crop."""
 
 COLUMNS = (
-    *("psnr", "ssim", "ms_ssim", "perceptual", "sharpness", "found", "face_score", "brightness"),
-    *("background", "coverage", "leaked", "seam"),
+    *("psnr", "ssim", "ms_ssim", "perceptual", "sharpness", "detection_rate", "face_score", "brightness"),
+    *("background_psnr", "coverage", "outside_face_ratio", "seam"),
     *("landmark_error", "expression_error", "pose_error", "eyes_error", "mouth_error", "gaze_error", "yaw"),
     *("flicker_original", "flicker_swapped"),
     *("eyes_likeness", "mouth_likeness", "skin_likeness", "likeness_to_wanted", "likeness_to_original"),
@@ -167,7 +167,7 @@ def _compare_pictures(before: Look, after: Look, inside: np.ndarray) -> dict[str
         "brightness": float(cv2.cvtColor(a, cv2.COLOR_RGB2GRAY)[inside].mean()),
     }
     if before.face is not None:
-        values["found"] = 100.0 * (after.face is not None)
+        values["detection_rate"] = 100.0 * (after.face is not None)
         values["face_score"] = (after.face.score if after.face else 0.0) / before.face.score
     return values
 
@@ -205,9 +205,9 @@ def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside
     near |= blend_metrics.label_area(width, height)
     return {
         "coverage": 100 * blend_metrics.coverage(changed, hull),
-        "leaked": 100 * blend_metrics.leaked(changed, hull),
+        "outside_face_ratio": 100 * blend_metrics.outside_face_ratio(changed, hull),
         "seam": blend_metrics.seam(after, before, changed),
-        "background": blend_metrics.background_psnr(swapped, original, near),
+        "background_psnr": blend_metrics.background_psnr(swapped, original, near),
     }
 
 

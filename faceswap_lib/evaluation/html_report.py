@@ -23,7 +23,7 @@ PARTS = {
 }
 """What each part of the score says."""
 
-CHARTS = (("to_wanted", "to_original"), ("landmark_error",), ("face_score",), ("sharpness",), ("background",))
+CHARTS = (("identity_distance", "original_distance"), ("landmark_error",), ("face_score",), ("sharpness",), ("background_psnr",))
 CHARTS += (("coverage",), ("eyes_likeness", "mouth_likeness", "skin_likeness"))
 """Metrics drawn over time, by chart."""
 
@@ -210,7 +210,7 @@ def _levels(report: Report, names: typing.Sequence[str]) -> dict[str, float]:
     """What the numbers of a chart are compared with."""
     if METRICS[names[0]].better == "one":
         return {"original": 1.0}
-    levels = {name: report.values.get(name) for name in ("within", "before")} if "to_wanted" in names else {}
+    levels = {name: report.values.get(name) for name in ("within", "before")} if "identity_distance" in names else {}
     return {name: value for name, value in levels.items() if value is not None}
 
 

@@ -22,14 +22,14 @@ class Metric:
 
 
 METRICS = {
-    "to_wanted": Metric(
+    "identity_distance": Metric(
         text="distance of the swapped faces to the wanted person's average", better="lower", group="identity"
     ),
-    "to_original": Metric(
+    "original_distance": Metric(
         text="distance of the swapped faces to the original person's average", better="higher", group="identity"
     ),
     "margin": Metric(text="distance to the original less distance to the wanted", better="higher", group="identity"),
-    "flipped": Metric(
+    "identity_transfer_rate": Metric(
         text="frames nearer to the wanted person than to the original", better="higher", unit="%", group="identity"
     ),
     "same_person": Metric(
@@ -106,7 +106,7 @@ METRICS = {
     "gaze_error": Metric(
         text="difference of where the irises lie", better="lower", unit="half eye widths", group="expression"
     ),
-    "found": Metric(
+    "detection_rate": Metric(
         text="faces of the original that the detector also finds in the result",
         better="higher",
         unit="%",
@@ -128,11 +128,11 @@ METRICS = {
     "flicker": Metric(
         text="change of colours between frames inside the face, against the original's", better="one", group="motion"
     ),
-    "background": Metric(
+    "background_psnr": Metric(
         text="peak signal-to-noise ratio away from the face and a label", better="higher", unit="dB", group="blend"
     ),
     "seam": Metric(text="gradient along the border of the change, against the original's", better="one", group="blend"),
     "coverage": Metric(text="share of the face that was changed", better="none", unit="%", group="blend"),
-    "leaked": Metric(text="share of the change that lies outside the face", better="lower", unit="%", group="blend"),
+    "outside_face_ratio": Metric(text="share of the change that lies outside the face", better="lower", unit="%", group="blend"),
 }
 """By name, in the order in which a report shows them."""

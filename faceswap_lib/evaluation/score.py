@@ -60,9 +60,9 @@ def summarise(
     return Summary(score=score, parts=parts, verdict=describe_verdict(values, parts, worst_frames))
 
 
-def _identity(to_wanted: float, before: float, within: float) -> float:
+def _identity(identity_distance: float, before: float, within: float) -> float:
     """How much of the way from the original to the wanted person was gone; 1 is as near as the wanted person is."""
-    return (before - to_wanted) / max(before - within, 1e-6)
+    return (before - identity_distance) / max(before - within, 1e-6)
 
 
 def _identity_by_likeness(margin: float, before: float, within: float) -> float:
@@ -101,14 +101,14 @@ def _clarity(sharpness: float) -> float:
 
 
 _PARTS: tuple[tuple[str, tuple[str, ...], typing.Callable[..., float]], ...] = (
-    ("identity", ("to_wanted", "before", "within"), _identity),
+    ("identity", ("identity_distance", "before", "within"), _identity),
     ("identity", ("likeness_margin", "likeness_before", "likeness_within"), _identity_by_likeness),
     ("likeness", ("eyes_likeness", "mouth_likeness", "skin_likeness"), _likeness),
     ("expression", ("landmark_error", "expression_agreement"), _expression),
     ("expression", ("landmark_error", "motion_agreement"), _expression),
-    ("face", ("found", "face_score"), _face),
+    ("face", ("detection_rate", "face_score"), _face),
     ("clarity", ("sharpness",), _clarity),
     ("steadiness", ("jitter", "flicker"), _steadiness),
-    ("untouched", ("background",), _untouched),
+    ("untouched", ("background_psnr",), _untouched),
 )
 """What each part is made of and how, the preferred way first."""

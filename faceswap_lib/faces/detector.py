@@ -14,7 +14,7 @@ from faceswap_lib.faces.types import Face
 class DetectConfig:
     """How faces are found."""
 
-    min_face: Annotated[float, Doc("smallest face looked for, as a share of the frame's shorter side")] = 0.1
+    min_face_size: Annotated[float, Doc("smallest face looked for, as a share of the frame's shorter side")] = 0.1
     min_face_area: Annotated[int, Doc("faces with fewer pixels than this are passed over")] = 35**2
     threshold: Annotated[float, Doc("confidence below which a detection is no face, 0 to 1")] = 0.8
     auto_downscaling: Annotated[
@@ -23,10 +23,10 @@ class DetectConfig:
     detect_every: Annotated[
         int, Doc("search every n-th frame while nothing unexpected happens, and only follow in between; 1: every frame")
     ] = 8
-    rotated: Annotated[bool, Doc("also find faces that lie on their side or upside down; four times the work")] = False
+    detect_rotated: Annotated[bool, Doc("also find faces that lie on their side or upside down; four times the work")] = False
 
     def __post_init__(self):
-        check_range("min_face", self.min_face, 0.01, 1)
+        check_range("min_face_size", self.min_face_size, 0.01, 1)
         check_range("min_face_area", self.min_face_area, 1, 10**8)
         check_range("threshold", self.threshold, 0, 1)
         check_range("detect_every", self.detect_every, 1, 32)

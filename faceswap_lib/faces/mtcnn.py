@@ -99,14 +99,14 @@ class MTCNN:
 
     def _detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
         """The faces of frames of one size."""
-        turns = range(4) if self._config.rotated else (0,)
+        turns = range(4) if self._config.detect_rotated else (0,)
         found = [[] for _ in frames]
         for turn in turns:
             turned = [np.ascontiguousarray(np.rot90(frame, turn)) for frame in frames]
             for faces, seen in zip(found, self._search(turned), strict=True):
                 faces.extend(_turn_back(face, turn, turned[0].shape) for face in seen)
         read = self._read(frames, found)
-        if self._config.rotated:
+        if self._config.detect_rotated:
             # Read again, now upright: a real face becomes surer, and what was taken for one does not.
             read = self._read(frames, read)
         return [nms_faces(faces) for faces in read]
@@ -207,8 +207,8 @@ class MTCNN:
 
     def _factor(self, frame: np.ndarray) -> float:
         """How much smaller the first network's picture is than the frame."""
-        min_face = self._config.min_face * min(frame.shape[:2])
-        return P_NET_FACE / min_face if self._config.auto_downscaling else 1.0
+        min_face_size = self._config.min_face_size * min(frame.shape[:2])
+        return P_NET_FACE / min_face_size if self._config.auto_downscaling else 1.0
 
     def _accept(self, reads: list[tuple[np.ndarray, np.ndarray, float]]) -> Face | None:
         """The average of several looks at a face, if it is one."""

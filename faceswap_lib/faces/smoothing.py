@@ -47,17 +47,17 @@ class SmoothConfig:
             "rts: forward and backward, does not lag, needs the whole clip"
         ),
     ] = "rts"
-    moving_average: Annotated[float, Doc("ema: share of the past in every new position, 0 to below 1")] = 0.65
+    smoothing_decay: Annotated[float, Doc("ema: share of the past in every new position, 0 to below 1")] = 0.65
     noise_coefficient: Annotated[
         float,
         Doc("kalman and rts: how suddenly heads move; raise it tenfold when the face lags, lower it when it shakes"),
     ] = 1e-3
-    bridge: Annotated[int, Doc("frames without a detection that are filled in")] = 5
+    max_gap: Annotated[int, Doc("frames without a detection that are filled in")] = 5
 
     def __post_init__(self):
-        check_range("moving_average", self.moving_average, 0, 0.99)
+        check_range("smoothing_decay", self.smoothing_decay, 0, 0.99)
         check_range("noise_coefficient", self.noise_coefficient, 1e-9, 1e3)
-        check_range("bridge", self.bridge, 0, 1000)
+        check_range("max_gap", self.max_gap, 0, 1000)
 
 
 class CoordinateFilter:
@@ -120,7 +120,7 @@ def smooth_faces(faces: typing.Sequence[Face | None], config: SmoothConfig) -> l
     if config.smoothing == "none":
         return list(faces)
     smoothed: list[Face | None] = [None] * len(faces)
-    for start, stop in _stretches(faces, config.bridge):
+    for start, stop in _stretches(faces, config.max_gap):
         smoothed[start:stop] = _smooth_stretch(faces[start:stop], config)
     return smoothed
 
@@ -140,7 +140,7 @@ def _smooth_stretch(faces: typing.Sequence[Face | None], config: SmoothConfig) -
     width = float(np.median([face.size for face in faces if face is not None]))
     zs = [None if face is None else to_coordinates(face, width) for face in faces]
     if config.smoothing == "ema":
-        positions = _moving_average(zs, config.moving_average)
+        positions = _moving_average(zs, config.smoothing_decay)
     else:
         positions = _kalman(zs, config.noise_coefficient, backward=config.smoothing == "rts")
     scores = [0.0 if face is None else face.score for face in faces]

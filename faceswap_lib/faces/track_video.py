@@ -46,7 +46,7 @@ def track_video(
         InputError: If `who` is neither a rule nor a picture, or that person is not in the video.
     """
     detect_config, track_config = detect_config or DetectConfig(), track_config or TrackConfig()
-    who = track_config.who
+    who = track_config.subject
     is_picture = who not in RULES
     check_who(who)
     embedder = open_embedder() if is_picture else None

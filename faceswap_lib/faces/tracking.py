@@ -46,14 +46,14 @@ LOOKS_KEPT = 15
 class TrackConfig(SmoothConfig):
     """How faces are followed and steadied, and whose."""
 
-    remember: Annotated[int, Doc("frames out of sight after which a face counts as a new one")] = 30
-    who: Annotated[str, Doc("whose face: largest, center, all, or a picture of the person (needs the dlib extra)")] = (
+    max_lost_frames: Annotated[int, Doc("frames out of sight after which a face counts as a new one")] = 30
+    subject: Annotated[str, Doc("whose face: largest, center, all, or a picture of the person (needs the dlib extra)")] = (
         "largest"
     )
 
     def __post_init__(self):
         super().__post_init__()
-        check_range("remember", self.remember, self.bridge, 10_000)
+        check_range("max_lost_frames", self.max_lost_frames, self.max_gap, 10_000)
 
 
 def track_faces(sightings: typing.Iterable[FrameDetections], config: TrackConfig | None = None) -> VideoTracks:
@@ -88,7 +88,7 @@ def track_faces(sightings: typing.Iterable[FrameDetections], config: TrackConfig
             _Piece(length - 1, sighting.faces[i], sighting.looks[i], config.noise_coefficient) for i in sorted(new)
         ]
         pieces += begun
-        open_pieces = [piece for piece in open_pieces if piece.lost <= config.bridge] + begun
+        open_pieces = [piece for piece in open_pieces if piece.lost <= config.max_gap] + begun
     tracks += _join(pieces, config)
     return VideoTracks(length=length, tracks=tuple(tracks), cuts=tuple(cuts))
 
@@ -158,7 +158,7 @@ def _join(pieces: list[_Piece], config: TrackConfig) -> list[FaceTrack]:
 
     def cost(earlier: _Piece, later: _Piece) -> float:
         gap = later.start - earlier.stop
-        if not 0 <= gap <= config.remember or not np.isfinite(earlier.distance(later.first, gap)):
+        if not 0 <= gap <= config.max_lost_frames or not np.isfinite(earlier.distance(later.first, gap)):
             return np.inf
         difference = min(appearance_distance(a, b) for a in earlier.last_looks for b in later.first_looks)
         return difference if difference < SAME_LOOK else np.inf

@@ -11,8 +11,8 @@ from faceswap_lib.faces.landmarks import LandmarkBackend
 class ExtractConfig:
     """Which faces of a video are kept."""
 
-    every: Annotated[int, Doc("keep faces of every n-th frame")] = 1
-    target: Annotated[int, Doc("keep about so many faces, spread evenly over the clip; 0 for all")] = 0
+    frame_stride: Annotated[int, Doc("keep faces of every n-th frame")] = 1
+    max_crops: Annotated[int, Doc("keep about so many faces, spread evenly over the clip; 0 for all")] = 0
     min_size: Annotated[int, Doc("drop faces whose box has a side of fewer pixels")] = 40
     min_sharpness: Annotated[float, Doc("drop blurred faces; in focus they have some hundreds, smeared ones 50")] = 40.0
     min_crops: Annotated[int, Doc("fewer faces than this in the whole video are too few to learn from")] = 8
@@ -31,8 +31,8 @@ class ExtractConfig:
     ] = False
 
     def __post_init__(self):
-        check_range("every", self.every, 1, 10_000)
-        check_range("target", self.target, 0, 10_000_000)
+        check_range("frame_stride", self.frame_stride, 1, 10_000)
+        check_range("max_crops", self.max_crops, 0, 10_000_000)
         check_range("min_size", self.min_size, 1, 10_000)
         check_range("min_sharpness", self.min_sharpness, 0, 1e6)
         if self.crop_size:

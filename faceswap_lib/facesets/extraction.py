@@ -151,8 +151,8 @@ def _extract(
         return report
     put_masks_aside(workspace, side)
     check_foreign(workspace, side, saves=saves)
-    crops = (info.frame_count or 0) * LEAST_SHOWN / config.every
-    check_room(folder, CROP_BYTES * min(crops, config.target or crops), "the extraction", "keep fewer faces (--target)")
+    crops = (info.frame_count or 0) * LEAST_SHOWN / config.frame_stride
+    check_room(folder, CROP_BYTES * min(crops, config.max_crops or crops), "the extraction", "keep fewer faces (--max-crops)")
     finder = open_landmark_finder(config.landmarks)
     if is_same and (folder / TRACKS).is_file():
         tracks = read_tracks(folder)
@@ -216,14 +216,14 @@ def _has_same_crops(folder: pathlib.Path, source: dict) -> bool:
 def _select(tracks: VideoTracks, config: ExtractConfig) -> tuple[list[Place], list[DroppedFace]]:
     """Chooses the faces to cut out, and drops those that are too small."""
     places, tiny = [], []
-    for index in range(0, tracks.length, config.every):
+    for index in range(0, tracks.length, config.frame_stride):
         for number, face in sorted(tracks.faces[index].items()):
             if face.size < config.min_size:
                 tiny.append(DroppedFace(frame=index, track=number, reason="tiny", value=round(face.size, 1)))
             else:
                 places.append((index, number))
-    if config.target and len(places) > config.target:
-        places = [places[i] for i in np.linspace(0, len(places) - 1, config.target).round().astype(int)]
+    if config.max_crops and len(places) > config.max_crops:
+        places = [places[i] for i in np.linspace(0, len(places) - 1, config.max_crops).round().astype(int)]
     return places, tiny
 
 

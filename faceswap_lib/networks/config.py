@@ -13,9 +13,9 @@ from faceswap_lib.networks.channels import WIDTHS, ChannelCounts, reference_widt
 Capacity = Literal["tiny", "lite", "standard"]
 Attention = Literal["none", "self", "dual"]
 Norm = Literal["none", "instance", "batch", "layer", "group", "hybrid"]
-Upsampling = Literal["shuffle", "nearest"]
-Layout = Literal["direct", "reference"]
-View = Literal["face", "picture"]
+Upsampling = Literal["pixel-shuffle", "nearest"]
+Architecture = Literal["skip", "faceswap-gan"]
+InputMode = Literal["masked", "full"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,8 @@ class NetworkConfig:
     attention: Annotated[
         Attention,
         Doc(
-            "positions that look at each other: self; channels too: dual. In the direct layout over 16x16 positions in "
-            "the encoder and the decoders, in the reference layout where faceswap-GAN v2.2 has it"
+            "positions that look at each other: self; channels too: dual. With architecture skip over 16x16 positions in "
+            "the encoder and the decoders, with faceswap-gan where faceswap-GAN v2.2 has it"
         ),
     ] = "self"
     norm: Annotated[
@@ -40,16 +40,16 @@ class NetworkConfig:
     ] = "hybrid"
     upsampling: Annotated[
         Upsampling,
-        Doc("how the decoders double: shuffle turns channels into pixels, nearest repeats pixels and convolves"),
-    ] = "shuffle"
-    layout: Annotated[
-        Layout,
-        Doc("direct: a few channels go past the bottleneck; reference: the networks of faceswap-GAN v2.2"),
-    ] = "direct"
-    view: Annotated[
-        View,
-        Doc("what the encoder reads: the face alone in a standard tone, or the whole picture in its own colours"),
-    ] = "face"
+        Doc("how the decoders upsample: pixel-shuffle turns channels into pixels, nearest repeats pixels and convolves"),
+    ] = "pixel-shuffle"
+    architecture: Annotated[
+        Architecture,
+        Doc("skip: a few channels go past the bottleneck; faceswap-gan: the networks of faceswap-GAN v2.2"),
+    ] = "skip"
+    input_mode: Annotated[
+        InputMode,
+        Doc("what the encoder reads: masked: the face alone, colors normalized; full: the whole view in its own colors"),
+    ] = "masked"
     face_region: Annotated[
         RegionChoice,
         Doc(
@@ -85,7 +85,7 @@ class NetworkConfig:
     @property
     def widths(self) -> ChannelCounts:
         """The channels that go with layout, capacity and resolution."""
-        if self.layout == "reference":
+        if self.architecture == "faceswap-gan":
             return reference_widths(self.capacity, self.resolution)
         return WIDTHS[self.capacity, self.resolution]
 
@@ -94,21 +94,21 @@ CHOICES = {
     "attention": typing.get_args(Attention),
     "norm": typing.get_args(Norm),
     "upsampling": typing.get_args(Upsampling),
-    "layout": typing.get_args(Layout),
-    "view": typing.get_args(View),
+    "architecture": typing.get_args(Architecture),
+    "input_mode": typing.get_args(InputMode),
     "face_region": typing.get_args(RegionChoice),
 }
 """What the options in words may say; capacity and resolution are checked together."""
 
-Preset = Literal["tiny", "lite", "standard", "faithful"]
+Preset = Literal["tiny", "lite", "standard", "faceswap-gan"]
 
 PRESETS: dict[str, NetworkConfig] = {
     "tiny": NetworkConfig(capacity="tiny", resolution=64, attention="none"),
     "lite": NetworkConfig(capacity="lite", resolution=128),
     "standard": NetworkConfig(capacity="standard", resolution=128),
-    "faithful": NetworkConfig(
-        layout="reference",
-        view="picture",
+    "faceswap-gan": NetworkConfig(
+        architecture="faceswap-gan",
+        input_mode="full",
         resolution=64,
         coverage=0.68,
         capacity="standard",
@@ -118,4 +118,4 @@ PRESETS: dict[str, NetworkConfig] = {
     ),
 }
 """Networks under short names: `tiny` for tests and first looks, `lite` for results on a CPU or a small GPU, `standard`
-for a large GPU, `faithful` for what faceswap-GAN v2.2 gives."""
+for a large GPU, `faceswap-gan` for what faceswap-GAN v2.2 gives."""

@@ -85,7 +85,7 @@ class Networks:
 
 def build_networks(config: NetworkConfig) -> Networks:
     """Builds the networks with fresh weights; `keras.utils.set_random_seed` makes them repeatable."""
-    layout = faceswap_gan if config.layout == "reference" else skip_autoencoder
+    layout = faceswap_gan if config.architecture == "faceswap-gan" else skip_autoencoder
     encoder = layout.build_encoder(config)
     code_shape = encoder.output_shape[1:]
     return Networks(

@@ -3,21 +3,21 @@
 import numpy as np
 
 from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, color_statistics, denormalize_color, normalize_color
-from faceswap_lib.networks.config import View
+from faceswap_lib.networks.config import InputMode
 
 
-def preprocess_views(views: np.ndarray, faces: np.ndarray, view: View = "face") -> tuple[np.ndarray, np.ndarray]:
+def preprocess_views(views: np.ndarray, faces: np.ndarray, input_mode: InputMode = "masked") -> tuple[np.ndarray, np.ndarray]:
     """Turns views into what the encoder reads.
 
     Args:
         views: (B, R, R, 3) uint8 RGB.
         faces: (B, R, R) uint8, 255 inside the face.
-        view: "face": in a standard tone, everything but the face taken out; "picture": the whole view as it is.
+        input_mode: "masked": colors normalized, everything but the face set to 0; "full": the whole view as it is.
 
     Returns:
         (B, R, R, 3) float32 in [-1, 1] and the tones (B, 2, 3) that `postprocess_faces` needs to go back.
     """
-    if view == "picture":
+    if input_mode == "full":
         tones = np.repeat(NEUTRAL_TONE[None], len(views), axis=0)
         return normalize_color(views.astype(np.float32), tones), tones
     tones = np.stack([color_statistics(view, face) for view, face in zip(views, faces, strict=True)])

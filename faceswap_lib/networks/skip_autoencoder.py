@@ -47,7 +47,7 @@ def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str)
             x = _residual(x, config)
         if x.shape[1] >= 64:
             coarse.append(x)
-    if config.upsampling == "shuffle":
+    if config.upsampling == "pixel-shuffle":
         heads = layers.Conv2D(16, 3, padding="same", kernel_initializer=IcnrInitializer(2), name="heads")(x)
         heads = PixelShuffle(2)(heads)  # (B, R, R, 4)
     else:

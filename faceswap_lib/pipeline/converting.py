@@ -93,10 +93,10 @@ def convert(
     stills = [] if isinstance(source, int) else find_stills(source)
     if not stills and not isinstance(source, int):
         probe_video(source)
-    who = (track_config or TrackConfig()).who
+    who = (track_config or TrackConfig()).subject
     check_conversion(source, stills, workspace, out, run=run, output_config=output_config, who=who, overwrite=overwrite)
     with contextlib.ExitStack() as held:
-        for path in (out, output_config.mask_out):
+        for path in (out, output_config.mask_path):
             if path is not None:
                 held.enter_context(hold(path, what=f"the conversion to {path}"))
         return _convert_held(
@@ -141,7 +141,7 @@ def _convert_held(
     see_people = functools.cache(lambda: load_identities(workspace, config.direction))
     swapper = LazySwapper(
         networks.config,
-        lambda: open_swapper(networks, workspace, config, people=see_people(), engine=output_config.engine),
+        lambda: open_swapper(networks, workspace, config, people=see_people(), engine=output_config.inference_backend),
     )
     inputs = tuple(ConsentVideo.of(path) for path in stills or [source])
     facts = _state_facts(source, inputs, workspace, run, step, config, output_config, consent)
@@ -185,7 +185,7 @@ def _convert_held(
         see_people(),
         direction=config.direction,
         step=step,
-        code_shift=config.code_shift,
+        latent_shift=config.latent_shift,
         wanted=find_wanted(workspace, config.direction),
         detector=detector,
         picture=worst_path(workspace, out),
@@ -211,7 +211,7 @@ def _state_facts(
     consent: str | None,
 ) -> ProvenanceClaims:
     """What the output says of itself."""
-    options = options_to_dict(config) | options_to_dict(dataclasses.replace(output_config, mask_out=None))
+    options = options_to_dict(config) | options_to_dict(dataclasses.replace(output_config, mask_path=None))
     statements, uncovered = _state_consent(workspace, inputs, run, consent)
     learnt_from: dict = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
     known = {source.get("sha256") for source in learnt_from.values()}

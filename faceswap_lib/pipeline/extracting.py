@@ -58,7 +58,7 @@ def extract(
         overwrite=overwrite,
         progress=progress,
     )
-    tell_people(video, report.tracks, (track_config or TrackConfig()).who)
+    tell_people(video, report.tracks, (track_config or TrackConfig()).subject)
     write_eye_masks(workspace, side, progress=progress)
     if consent is not None:
         record_consent(workspace, consent, (video,))
@@ -71,7 +71,7 @@ def tell_people(video: pathlib.Path, tracks: VideoTracks, who: str) -> None:
         return
     taken = {"largest": "the largest one", "center": "the one nearest to the center"}.get(who, f"the one on {who}")
     logger.info(
-        "%s shows %d people at once, and only one face can be learnt: %s was taken; with --who PICTURE "
-        "(for run --who-a, --who-b) it is that of the person on a photograph",
+        "%s shows %d people at once, and only one face can be learnt: %s was taken; with --subject PICTURE "
+        "(for run --subject-a, --subject-b) it is that of the person on a photograph",
         *(video.name, tracks.seen[0], taken),
     )

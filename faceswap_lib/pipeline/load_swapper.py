@@ -61,12 +61,12 @@ def open_swapper(
     """
     if engine == "auto" and config.blend == "face":
         engine = "keras"  # what bfloat16 writes where its own mask is 0 may be far off, and this blend would show it
-    swapper = open_engine(networks, config.direction, engine, batch_size=config.swap_batch)
+    swapper = open_engine(networks, config.direction, engine, batch_size=config.swap_batch_size)
     if swapper.face_region == "outline":
         swapper = swapper.with_hairline(_find_hairline(workspace, config.direction))
     sample = None
-    if config.latent_map == "shift" or config.code_shift is not None:
-        share = HALF_WAY if config.code_shift is None else config.code_shift
+    if config.latent_map == "shift" or config.latent_shift is not None:
+        share = HALF_WAY if config.latent_shift is None else config.latent_shift
         if share > 0:
             shift = share * measure_shift(networks, workspace, config.direction)
             swapper = swapper.with_latent_map(LatentShift(shift=shift))

@@ -86,7 +86,7 @@ def track_people(
         InputError: If `who` is neither a rule nor a picture, or that person is not in the video.
     """
     track_config = track_config or TrackConfig()
-    who = track_config.who
+    who = track_config.subject
     check_who(who)
     embedder = None if who in RULES else open_embedder()
     part = TimeRange.of(video, output_config)
@@ -99,7 +99,7 @@ def track_people(
                 video,
                 detector,
                 detect_config=detect_config,
-                track_config=dataclasses.replace(track_config, who="all"),
+                track_config=dataclasses.replace(track_config, subject="all"),
                 start=part.start,
                 stop=None if part.is_whole else stop,
                 progress=progress,

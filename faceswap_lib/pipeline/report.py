@@ -96,7 +96,7 @@ def write_report(
     beside, difference = None, None
     original, wanted = videos if direction == "a2b" else videos[::-1]
     start = TimeRange.of(original, output_config).start
-    if output_config.show == "result":
+    if output_config.layout == "result":
         beside = folder / SIDE_BY_SIDE
         a, b = ("A", "B") if direction == "a2b" else ("B", "A")
         labels = [f"{a}, the input", f"{b}, the face wanted", f"{a} with {b}'s face"]

@@ -41,8 +41,8 @@ def run_all(
     extract_config: ExtractConfig | None = None,
     detect_config: DetectConfig | None = None,
     track_config: TrackConfig | None = None,
-    who_a: str | None = None,
-    who_b: str | None = None,
+    subject_a: str | None = None,
+    subject_b: str | None = None,
     overwrite: bool = False,
     on_log: StepCallback | None = None,
     on_preview: PreviewCallback | None = None,
@@ -70,7 +70,7 @@ def run_all(
         extract_config: Which faces are learnt from.
         detect_config: How faces are found.
         track_config: How they are followed, and whose; for both videos.
-        who_a, who_b: Whose face in one of the videos, instead of `track_config.who`.
+        subject_a, subject_b: Whose face in one of the videos, instead of `track_config.subject`.
         overwrite: Replace faces that were extracted from another video or with other options.
         on_log: Called with every logged training step.
         on_preview: Called with every preview of the training.
@@ -87,13 +87,13 @@ def run_all(
     convert_config, output_config = convert_config or ConvertConfig(), output_config or OutputConfig()
     followed = track_config or TrackConfig()
     followed_as: dict[Side, TrackConfig] = {
-        "src": dataclasses.replace(followed, who=who_a or followed.who),
-        "dst": dataclasses.replace(followed, who=who_b or followed.who),
+        "src": dataclasses.replace(followed, subject=subject_a or followed.subject),
+        "dst": dataclasses.replace(followed, subject=subject_b or followed.subject),
     }
     videos = video_a, video_b = pathlib.Path(video_a), pathlib.Path(video_b)
     for video, tracking in zip(videos, followed_as.values(), strict=True):
         probe_video(video)
-        check_who(tracking.who)
+        check_who(tracking.subject)
     _check_writing(workspace, {"A's video": video_a, "B's video": video_b})
     resolve_network_config(workspace.run(run), network_config)
     if init_from is not None:

@@ -130,8 +130,8 @@ def ladder(config: NetworkConfig) -> Picture:
     Raises:
         ValueError: If the layout is another.
     """
-    if config.layout != "direct":
-        raise ValueError(f"expected the direct layout, got {config.layout}; print its layers instead")
+    if config.architecture != "skip":
+        raise ValueError(f"expected architecture skip, got {config.architecture}; print its layers instead")
     down, code, up, decoder = _stages(config)
     figure = Picture(figsize=(WIDTH, 4.6), dpi=100, layout="constrained")
     axes = figure.add_subplot()

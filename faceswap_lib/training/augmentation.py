@@ -101,17 +101,17 @@ def random_warp_grid(config: TrainConfig, resolution: int, size: int, seed: kera
     batch = config.batch_size
     line = (2 * np.arange(resolution, dtype=np.float32) + 1) / resolution - 1
     grid = ops.convert_to_tensor(np.stack(np.meshgrid(line, line), axis=-1))  # (R, R, 2): x, y in [-1, 1]
-    offsets = keras.random.normal((batch, GRID, GRID, 2), stddev=2 * config.warp, seed=seed)
+    offsets = keras.random.normal((batch, GRID, GRID, 2), stddev=2 * config.random_warp, seed=seed)
     spread = ops.convert_to_tensor(_spread_matrix(resolution))  # (R, GRID)
     smooth = ops.einsum("ri,bijc,sj->brsc", spread, offsets, spread)  # (B, R, R, 2)
 
-    shape = keras.random.normal((batch, SHAPE_GRID, SHAPE_GRID, 2), stddev=2 * config.shape, seed=seed)
+    shape = keras.random.normal((batch, SHAPE_GRID, SHAPE_GRID, 2), stddev=2 * config.elastic_deformation, seed=seed)
     bend = ops.convert_to_tensor(_bend_matrix(resolution))  # (R, SHAPE_GRID)
     shape = ops.einsum("ri,bijc,sj->brsc", bend, shape, bend)
 
-    turn, shift = np.radians(config.turn), 2 * config.shift
+    turn, shift = np.radians(config.rotation_range), 2 * config.shift_range
     angle = keras.random.uniform((batch, 1, 1), -turn, turn, seed=seed)
-    zoom = keras.random.uniform((batch, 1, 1), 1 - config.zoom, 1 + config.zoom, seed=seed)
+    zoom = keras.random.uniform((batch, 1, 1), 1 - config.zoom_range, 1 + config.zoom_range, seed=seed)
     shift = keras.random.uniform((batch, 1, 1, 2), -shift, shift, seed=seed)
     flip = ops.where(keras.random.uniform((batch, 1, 1), seed=seed) < 0.5, 1.0, -1.0)
     cos, sin = zoom * ops.cos(angle), zoom * ops.sin(angle)
@@ -130,7 +130,7 @@ def match_colours(tones, config: TrainConfig, index, count: int, seed: keras.ran
 
     Args:
         tones: (N, 2, 3) tones of all crops.
-        config: `colour_match` is that share.
+        config: `color_augmentation_prob` is that share.
         index: (B,) crops of the batch.
         count: N.
         seed: Source of randomness.
@@ -141,7 +141,7 @@ def match_colours(tones, config: TrainConfig, index, count: int, seed: keras.ran
     batch = config.batch_size
     other = ops.cast(keras.random.uniform((batch,), 0, count, seed=seed), "int32")
     other = ops.minimum(other, count - 1)
-    matched = keras.random.uniform((batch,), seed=seed) < config.colour_match
+    matched = keras.random.uniform((batch,), seed=seed) < config.color_augmentation_prob
     return ops.take(tones, ops.where(matched, other, index), axis=0)
 
 
@@ -155,7 +155,7 @@ def motion_blur(pictures, config: TrainConfig, seed: keras.random.SeedGenerator)
     lengths = np.array([[1, 1], *([n, 1] for n in BLUR_LENGTHS), *([1, n] for n in BLUR_LENGTHS)], np.float32)
     reach = ops.convert_to_tensor((lengths * np.where(lengths > 1, scale, 1) - 1) / 2)  # (K, 2) pixels either way: x, y
     drawn = 1 + ops.cast(keras.random.uniform((batch,), 0, len(lengths) - 1, seed=seed), "int32")
-    blurred = keras.random.uniform((batch,), seed=seed) < config.motion_blur
+    blurred = keras.random.uniform((batch,), seed=seed) < config.motion_blur_prob
     reach = ops.take(reach, ops.where(blurred, ops.minimum(drawn, len(lengths) - 1), 0), axis=0)
     apart = np.abs(np.arange(side)[:, None] - np.arange(side)).astype(np.float32)
     near = ops.cast(apart <= reach[:, :, None, None], "float32")  # (B, 2, R, R)

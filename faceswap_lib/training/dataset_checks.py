@@ -71,7 +71,7 @@ def _say_few(faceset: Faceset) -> str | None:
         return None
     return (
         f"{faceset.folder.name} has {len(faceset)} crops, fewer than {FEW}: the result will know few looks of this "
-        "person; take a longer video, or extract with --every 1"
+        "person; take a longer video, or extract with --frame-stride 1"
     )
 
 

@@ -111,23 +111,23 @@ class Objective:
         plain_map, warped_map = random_warp_grid(config, network_config.resolution, faces.size, self.seed)
         crops, own = faces.take(index), ops.take(faces.tones, index, axis=0)
         tones = own
-        if config.colour_match:
+        if config.color_augmentation_prob:
             tones = match_colours(faces.tones, config, index, faces.count, self.seed)
 
         def view(coordinates):
             """Picture in the networks' colours, eyes, mouth, face."""
             picture, eyes, mouth, face = ops.split(grid_sample(crops, coordinates), [3, 4, 5], axis=-1)
             picture = normalize_color(picture, own)
-            if network_config.view == "picture":
+            if network_config.input_mode == "full":
                 picture = denormalize_color(picture, tones) / 127.5 - 1
                 face = ops.ones_like(face) * 255
             return ops.clip(picture, -1.0, 1.0), eyes / 255, mouth / 255, face / 255
 
         real, eyes, mouth, face = view(plain_map)
         warped, _, _, warped_face = view(warped_map)
-        if config.motion_blur:
+        if config.motion_blur_prob:
             warped = motion_blur(warped, config, self.seed)
-        if network_config.view == "picture":
+        if network_config.input_mode == "full":
             tones = ops.broadcast_to(ops.convert_to_tensor(NEUTRAL_TONE), (config.batch_size, 2, 3))
         return losses.Sample(
             warped=warped, seen=warped * warped_face, real=real, eyes=eyes, mouth=mouth, face=face, tones=tones
@@ -136,11 +136,11 @@ class Objective:
     def _likeness(self, real: losses.Sample, raw, coarse) -> dict:
         config = self.config
         weights = losses.region_weights(
-            real, eyes=config.eye_weight, mouth=config.mouth_weight, surroundings=config.surroundings_weight
+            real, eyes=config.eye_weight, mouth=config.mouth_weight, surroundings=config.background_weight
         )
         terms = {"reconstruction": losses.reconstruction(raw, real, weights)}
-        if config.structure_weight:
-            terms["structure"] = config.structure_weight * losses.dssim(raw, real)
+        if config.dssim_weight:
+            terms["dssim"] = config.dssim_weight * losses.dssim(raw, real)
         if config.edge_weight:
             terms["edges"] = config.edge_weight * losses.edges(raw, real, weights)
         for picture in coarse:
@@ -158,7 +158,7 @@ class Objective:
             "mask_prior": weights["mask_prior"] * losses.mask_prior(mask, real.face),
             "mask_l1": weights["mask_l1"] * losses.mask_l1(mask),
             "mask_hinge": weights["mask_hinge"] * losses.mask_hinge(mask, real.face, weights["mask_level"]),
-            "mask_variation": self.config.mask_variation_weight * losses.total_variation(mask),
+            "mask_tv": self.config.mask_tv_weight * losses.total_variation(mask),
         }
 
     def _judged(self, real: losses.Sample, mask, raw, weights, active: frozenset[str]) -> dict:

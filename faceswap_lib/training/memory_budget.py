@@ -39,7 +39,7 @@ def _check(names: str, size: int, needed: int, available: int, where: str) -> No
     if needed > available:
         raise InputError(
             f"{names} need {needed / 1e9:.1f} GB at {size} pixels, and {available / 1e9:.1f} GB of {where} are "
-            "available; extract fewer of them (--target), or train networks of a lower resolution"
+            "available; extract fewer of them (--max-crops), or train networks of a lower resolution"
         )
 
 

@@ -56,7 +56,7 @@ class PerceptualLoss:
 
 
 def open_judge(config: TrainConfig, resolution: int) -> PerceptualLoss | None:
-    """Opens the network of `config.perceptual`, VGGFace at `config.perceptual_side`, O-Net at `ONET_SIDE`.
+    """Opens the network of `config.perceptual`, VGGFace at `config.perceptual_resolution`, O-Net at `ONET_SIDE`.
 
     Returns:
         None for "none".
@@ -73,7 +73,7 @@ def open_judge(config: TrainConfig, resolution: int) -> PerceptualLoss | None:
         if path is None and config.perceptual != "auto":
             raise InputError(explain_missing(architecture))
         if path is not None:
-            network = vggface.open_vggface(architecture, path, input_size=config.perceptual_side)
+            network = vggface.open_vggface(architecture, path, input_size=config.perceptual_resolution)
             return judge_by_vggface(network, architecture)
         logger.warning("perceptual loss: O-Net instead of VGGFace; %s", explain_missing(architecture))
     side = min(ONET_SIDE, resolution)

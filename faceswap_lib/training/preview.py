@@ -51,7 +51,7 @@ class Preview:
 
     def find_damage(self, networks: Networks) -> str | None:
         """Says in which direction the networks no longer answer to what they read, if in any."""
-        seen = [preprocess_views(*views, networks.config.view)[0] for views in (self.views_a, self.views_b)]
+        seen = [preprocess_views(*views, networks.config.input_mode)[0] for views in (self.views_a, self.views_b)]
         written = _write_both(networks, *seen)
         for direction in DIRECTIONS:
             _, raw = written[direction]
@@ -72,7 +72,7 @@ def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarr
         (18 + N * R, 16 * R, 3) uint8 RGB; one row per view, four columns per direction.
     """
     (seen_a, tones_a), (seen_b, tones_b) = (
-        preprocess_views(*views, networks.config.view) for views in (views_a, views_b)
+        preprocess_views(*views, networks.config.input_mode) for views in (views_a, views_b)
     )
     written, blocks = _write_both(networks, seen_a, seen_b), []
     for direction in DIRECTIONS:

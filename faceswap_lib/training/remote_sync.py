@@ -99,7 +99,7 @@ class CheckpointSync:
             elif not is_same_run(self._folder, copy):
                 raise InputError(
                     f"mirror: {copy} holds {describe_run(copy)}, {self._folder} {describe_run(self._folder)}; choose "
-                    "another --mirror or --run, or move away the one that you do not want; nothing was changed"
+                    "another --sync-dir or --run, or move away the one that you do not want; nothing was changed"
                 )
             elif theirs <= ours:
                 return False
@@ -107,7 +107,7 @@ class CheckpointSync:
         except OSError as error:
             raise InputError(
                 f"mirror: {self._root / self._folder.name} cannot be taken over ({error}); start again when the folder "
-                "is back and there is room here, or train without --mirror"
+                "is back and there is room here, or train without --sync-dir"
             ) from error
         if theirs > ours:
             logger.info("%s is further than %s; going on from its copy", copy, self._folder)
@@ -141,7 +141,7 @@ class CheckpointSync:
 
     def _check_takeover(self, copy: pathlib.Path, progress: tuple[int, int]) -> None:
         """Makes sure that a run which is only in the mirror is of this workspace's people, and can be read."""
-        advice = f"choose another --mirror or --run; if it is this project's, copy {copy} to {self._folder} yourself"
+        advice = f"choose another --sync-dir or --run; if it is this project's, copy {copy} to {self._folder} yourself"
         if other := find_other_faces(copy, self._folder.parent.parent):
             raise InputError(
                 f"mirror: {copy} was trained on other people than those in {' and '.join(other)} here; {advice}"

@@ -25,10 +25,10 @@ class RunConfig:
     checkpoint_every: Annotated[int, Doc("steps between checkpoints, besides those by time; 0 for none by steps")] = 0
     preview_interval: Annotated[str, Doc("time between preview pictures; empty for none by time")] = "1m"
     preview_every: Annotated[int, Doc("steps between preview pictures, besides those by time; 0 for none by steps")] = 0
-    mirror: Annotated[
+    sync_dir: Annotated[
         pathlib.Path | None, Doc("folder, on Google Drive for example, that gets a copy of the newest checkpoints")
     ] = None
-    mirror_interval: Annotated[
+    sync_interval: Annotated[
         str, Doc("time between copies to the mirror; empty for one at once and one at the end")
     ] = "10m"
     backup_every: Annotated[int, Doc("steps between backups, which stay when newer checkpoints come; 0 for none")] = 0
@@ -37,9 +37,9 @@ class RunConfig:
     xla: Annotated[
         Xla, Doc("whether XLA compiles the steps; auto: with TensorFlow on a GPU, always with JAX, never with PyTorch")
     ] = "auto"
-    until: Annotated[str, Doc("stop after so long, as in 45s, 90m, 2h or 1h30m; empty for no limit")] = ""
+    max_time: Annotated[str, Doc("stop after so long, as in 45s, 90m, 2h or 1h30m; empty for no limit")] = ""
     tensorboard: Annotated[bool, Doc("also write the terms and previews for TensorBoard")] = False
-    guard: Annotated[bool, Doc("go back to the last good checkpoint when the training breaks down")] = True
+    divergence_guard: Annotated[bool, Doc("go back to the last good checkpoint when the training breaks down")] = True
 
     def __post_init__(self):
         for name in ("log_every", "backups", "devices"):
@@ -48,11 +48,11 @@ class RunConfig:
             raise InputError(f"xla: expected {', '.join(get_args(Xla))}, got {self.xla!r}")
         for name in ("checkpoint_every", "preview_every", "backup_every"):
             check_range(name, getattr(self, name), 0, 100_000_000)
-        for name in ("checkpoint_interval", "preview_interval", "mirror_interval", "until"):
+        for name in ("checkpoint_interval", "preview_interval", "sync_interval", "max_time"):
             parse_duration(getattr(self, name), name)
 
 
-def parse_duration(text: str, name: str = "until") -> float:
+def parse_duration(text: str, name: str = "max_time") -> float:
     """Reads a length of time.
 
     Args:

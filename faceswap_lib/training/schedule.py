@@ -64,7 +64,7 @@ class Phase:
 Schedule = tuple[Phase, ...]
 
 
-def _short() -> Schedule:
+def _default() -> Schedule:
     """First the faces alone with a mask that is held up, then sharpness, then the mask is held less firmly."""
 
     def at(start: float, name: str, *, held: float = 1.0, **changes) -> Phase:
@@ -80,7 +80,7 @@ def _short() -> Schedule:
     )
 
 
-def _faithful() -> Schedule:
+def _faceswap_gan() -> Schedule:
     """The 40,000 steps of faceswap-GAN v2.2, whose triggers fire 150 steps before a display."""
 
     def at(step: int, name: str, **changes) -> Phase:
@@ -99,7 +99,7 @@ def _faithful() -> Schedule:
     )
 
 
-SCHEDULES: dict[str, Schedule] = {"short": _short(), "faithful": _faithful()}
+SCHEDULES: dict[str, Schedule] = {"default": _default(), "faceswap-gan": _faceswap_gan()}
 
 
 def phase_at(step: int, steps: int, schedule: Schedule) -> Phase:
@@ -112,7 +112,7 @@ def learning_rate_factor(step: int, config: "TrainConfig") -> float:
 
     Taught in notebooks/05_faceswap_train.
     """
-    return phase_at(step, config.steps, config.phases).learning_rate * min(1.0, (step + 1) / config.warm_up)
+    return phase_at(step, config.steps, config.phases).learning_rate * min(1.0, (step + 1) / config.warmup_steps)
 
 
 def begins_phase(step: int, steps: int, schedule: Schedule) -> bool:

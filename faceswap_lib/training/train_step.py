@@ -34,13 +34,13 @@ def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingS
 
     def build_adam(learning_rate: float, momentum: float) -> keras.Optimizer:
         return keras.optimizers.Adam(
-            learning_rate, beta_1=momentum, beta_2=0.99, global_clipnorm=config.clip_norm or None
+            learning_rate, beta_1=momentum, beta_2=0.99, global_clipnorm=config.global_clipnorm or None
         )
 
     state = TrainingState(
         networks=networks,
         averaged=averaged,
-        generator_optimiser=build_adam(config.learning_rate, config.momentum),
+        generator_optimiser=build_adam(config.learning_rate, config.beta_1),
         discriminator_optimiser=build_adam(config.discriminator_learning_rate, 0.5),
     )
     for optimiser, players in (
@@ -91,8 +91,8 @@ class TrainStepper:
         seed = keras.random.SeedGenerator(config.seed)
         faces_a, faces_b = people
         objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
-        run = build_step(objective, state, micro_batches=config.accumulate, xla=xla)
-        shares = tuple(sampling_probabilities(faces.rarity, config.balance) for faces in people)
+        run = build_step(objective, state, micro_batches=config.gradient_accumulation_steps, xla=xla)
+        shares = tuple(sampling_probabilities(faces.rarity, config.rarity_exponent) for faces in people)
         return cls(state=state, config=config, shares=shares, seed=seed, run=run)
 
     def phase(self) -> Phase:
@@ -126,7 +126,7 @@ def average_decay(step: int, config: TrainConfig) -> float:
 
     Taught in notebooks/05_faceswap_train.
     """
-    return min(config.ema, (1 + step) / (10 + step))
+    return min(config.ema_decay, (1 + step) / (10 + step))
 
 
 def sampling_probabilities(rarity: np.ndarray, balance: float) -> np.ndarray:
@@ -140,7 +140,7 @@ def draw_batch(
 ) -> Batch:
     """Draws the crops of one step; depends on its arguments alone, so a resumed run draws what it would have."""
     random = np.random.default_rng((config.seed, step, rollbacks))
-    count = config.batch_size * config.accumulate
+    count = config.batch_size * config.gradient_accumulation_steps
     index_a, index_b = (random.choice(len(shares), count, p=shares) for shares in (shares_a, shares_b))
     return Batch(index_a=index_a, index_b=index_b)
 

@@ -89,7 +89,7 @@ def train(
         workspace: Holds both facesets with eye masks; gets `models/<run>`.
         run: Name of the run.
         preset: Networks and the options of training that go with them, for both of which it stands: "tiny", "lite",
-            "standard" or "faithful".
+            "standard" or "faceswap-gan".
         steps: How many steps are trained in all; those of the options if not given.
         network_config: Which networks; None means the run's own, or the default for a new run.
         config: Options of the training; None means the run's own, or the default for a new run.
@@ -125,8 +125,8 @@ def train(
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
     facesets = open_facesets(workspace)
-    apart = parse_duration(run_config.mirror_interval)
-    mirror = CheckpointSync(folder, run_config.mirror, interval=apart) if run_config.mirror else None
+    apart = parse_duration(run_config.sync_interval)
+    mirror = CheckpointSync(folder, run_config.sync_dir, interval=apart) if run_config.sync_dir else None
     other = None if init_from is None else find_run(workspace, init_from)
     session = _Session(folder, facesets, config, run_config, mirror, on_log, on_preview, should_stop, progress, other)
     with hold(folder, what=f"run '{run}'") as lock:
@@ -213,12 +213,12 @@ class _Session:
             on_preview=self.on_preview,
             progress=self.progress,
         )
-        stop_at = self.began + parse_duration(run_config.until)
+        stop_at = self.began + parse_duration(run_config.max_time)
 
         def is_over() -> bool:
             return time.monotonic() >= stop_at or (self.should_stop is not None and self.should_stop())
 
-        return Loop(stepper, keeper, reporter, preview, run_config.guard, is_over)
+        return Loop(stepper, keeper, reporter, preview, run_config.divergence_guard, is_over)
 
 
 def open_facesets(workspace: Workspace) -> list[Faceset]:

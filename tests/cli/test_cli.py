@@ -131,8 +131,8 @@ def test_a_file_as_workspace_is_refused(refused, text_file, portrait_clips):
     [
         (["train", "--workspace", "W", "--stepz", "5"], "--steps"),
         (["run", "a.mp4", "b.mp4", "--workspace", "W", "--prezet", "tiny"], "--preset"),
-        (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--colors", "adain"], "--colour"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-fase", "1"], "--min-face"),
+        (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--colors", "adain"], "--color-transfer"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-fase", "1"], "--min-face-size"),
     ],
 )
 def test_an_unknown_option_names_the_nearest(refused, monkeypatch, tmp_path, arguments, nearest):
@@ -164,10 +164,10 @@ def test_wrong_use_says_what_is_right(refused, monkeypatch, tmp_path, arguments,
         (["train", "--workspace", "W", "--batch-size", "0"], "batch_size must be between 1 and"),
         (["train", "--workspace", "W", "--seed", "-1"], "seed must be between 0 and"),
         (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--feather", "7"], "feather must be between"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--every", "0"], "every must be between 1 and"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--target", "-1"], "target must be between 0 and"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-face", "2"], "min_face must be between"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--bridge", "-1"], "bridge must be between 0"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--frame-stride", "0"], "every must be between 1 and"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--max-crops", "-1"], "target must be between 0 and"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-face-size", "2"], "min_face_size must be between"),
+        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--max-gap", "-1"], "bridge must be between 0"),
     ],
 )
 def test_an_option_out_of_range_says_the_range(refused, monkeypatch, tmp_path, arguments, message):
@@ -283,7 +283,7 @@ def test_extract_says_how_many_faces_it_dropped_and_why(tmp_path, portrait_clips
 def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait_clips, capsys):
     workspace = shutil.copytree(tiny_run.workspace.root, tmp_path / "w", ignore=shutil.ignore_patterns("step-*20.npz"))
     shutil.rmtree(workspace / "binary_masks")
-    extract = ["extract", str(portrait_clips[1]), "--workspace", str(workspace), "--as", "src", "--every", "4"]
+    extract = ["extract", str(portrait_clips[1]), "--workspace", str(workspace), "--as", "src", "--frame-stride", "4"]
     assert main([*extract, "--overwrite", *CONSENT]) == 0
     assert f"10 faces in {workspace / 'face_src'} (10 new)" in capsys.readouterr().out
     assert main(extract) == 0
@@ -294,7 +294,7 @@ def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait
     assert "0 new eye masks" in out and "38 new eye masks" in out  # extracting src has drawn its own
     video = tmp_path / "o.mp4"
     convert = ["convert", str(portrait_clips[0]), "--workspace", str(workspace), "--out", str(video)]
-    options = ["--direction", "b2a", "--colour", "histogram"]
+    options = ["--direction", "b2a", "--color-transfer", "histogram"]
     assert main([*convert, *options]) == 2  # the consent above is for the other video
     assert f"no record of it for {portrait_clips[0].name}" in capsys.readouterr().err
     assert main([*convert, *options, *CONSENT]) == 0
@@ -314,7 +314,7 @@ def trained(tmp_path, tiny_run) -> pathlib.Path:
 
 def test_what_was_converted_is_verified_and_a_changed_file_is_not(tmp_path, trained, portrait_clips, capsys):
     out = tmp_path / "o.mp4"
-    arguments = ["--workspace", str(trained), "--end", "0.4", "--engine", "keras", "--code-shift", "0"]
+    arguments = ["--workspace", str(trained), "--end", "0.4", "--inference-backend", "keras", "--latent-shift", "0"]
     assert main(["convert", str(portrait_clips[0]), *arguments, "--out", str(out), *CONSENT]) == 0
     assert "10 of 10 frames have the new face" in capsys.readouterr().out
     assert main(["verify", str(out)]) == 0
@@ -333,7 +333,7 @@ def test_pictures_are_converted_too(tmp_path, trained, portrait_clips, capsys):
     (tmp_path / "in").mkdir()
     for index, frame in enumerate(read_frames(portrait_clips[0], stop=2)):
         write_image(tmp_path / "in" / f"{index}.png", frame)
-    run = ("--workspace", str(trained), "--engine", "keras", "--code-shift", "0")
+    run = ("--workspace", str(trained), "--inference-backend", "keras", "--latent-shift", "0")
     assert main(["convert", str(tmp_path / "in"), *run, "--out", str(tmp_path / "out"), *CONSENT]) == 0
     assert "2 of 2 frames have the new face" in capsys.readouterr().out
     assert {"0.png", "1.png"} <= set(os.listdir(tmp_path / "out"))
@@ -345,7 +345,7 @@ def test_pictures_are_converted_too(tmp_path, trained, portrait_clips, capsys):
 def test_parts_are_swapped_into_a_faceset_of_their_own(tmp_path, tiny_run, capsys):
     out = tmp_path / "parts"
     run = ["swap-parts", "--workspace", str(tiny_run.workspace.root), "--as", "src", "--out", str(out)]
-    assert main([*run, "--parts", "eyes", "mouth", "--share", "0.5"]) == 0
+    assert main([*run, "--parts", "eyes", "mouth", "--fraction", "0.5"]) == 0
     told = capsys.readouterr().out
     assert re.search(r"19 crops with eyes and mouth of \d+ crops of the other person, 38 as they were", told)
     assert len(read_manifest(out / "face_src")) == 57
@@ -354,7 +354,7 @@ def test_parts_are_swapped_into_a_faceset_of_their_own(tmp_path, tiny_run, capsy
 
 def test_evaluate_says_that_an_input_is_no_swap_and_compare_lays_reports_side_by_side(tmp_path, portrait_clips, capsys):
     hopper, collins = (str(clip) for clip in portrait_clips)
-    quick = ("--points", "five", "--recognition", "none", "--baseline-frames", "0")
+    quick = ("--landmarks", "five", "--embedder", "none", "--baseline-frames", "0")
     pages = [tmp_path / f"{name}.html" for name in ("one", "two")]
     for page, limits in zip(pages, ((), ("--fail-under", "landmark_error=0.1", "coverage=5")), strict=True):
         arguments = ["evaluate", hopper, "--original", hopper, "--identity", collins, "--out", str(page)]
@@ -362,8 +362,8 @@ def test_evaluate_says_that_an_input_is_no_swap_and_compare_lays_reports_side_by
         out = capsys.readouterr().out
         assert code == 0 and "Nothing was swapped" in out and "left out: identity" in out
         assert page.is_file() and page.with_suffix(".json").is_file()
-    assert main([*arguments, *quick, "--fail-under", "background=200"]) == 1
-    assert "background is 100, at least 200" in capsys.readouterr().err
+    assert main([*arguments, *quick, "--fail-under", "background_psnr=200"]) == 1
+    assert "background_psnr is 100, at least 200" in capsys.readouterr().err
     together = tmp_path / "both.html"
     assert main(["compare", *(str(page.with_suffix(".json")) for page in pages), "--out", str(together)]) == 0
     assert "landmark_error" in together.read_text()
@@ -409,14 +409,14 @@ def test_no_verb_writes_over_what_it_reads(refused, tmp_path, portrait_clips):
 def test_a_plan_is_drawn_on_a_picture_only(refused, tmp_path, name):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "plan.docx").write_text("a thesis")
-    message = refused("train", "--workspace", tmp_path / "w", "--plan-picture", tmp_path / name)
+    message = refused("train", "--workspace", tmp_path / "w", "--schedule-picture", tmp_path / name)
     assert f"expected a picture named .png or .svg to draw the plan on, got {tmp_path / name}" in message
 
 
 def test_a_run_that_goes_on_keeps_its_options_unless_told_otherwise(tmp_path):
     folder = Workspace(tmp_path).run("first")
     folder.mkdir(parents=True)
-    trained = dataclasses.replace(TRAINING_PRESETS["faithful"], steps=77)
+    trained = dataclasses.replace(TRAINING_PRESETS["faceswap-gan"], steps=77)
     (folder / "config.json").write_text(json.dumps({"training": options_to_dict(trained)}), encoding="utf-8")
     go_on = ["train", "--workspace", str(tmp_path), "--run=first"]
     assert cli._parse(go_on).training == trained

@@ -17,7 +17,7 @@ from tests.conftest import annotated_face
 from tests.fakes import make_face
 from tests.videos import psnr
 
-PLAIN = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
+PLAIN = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
 
 
 def paint(frame, face, *, new=None, mask=1.0, size=128, config=PLAIN) -> CompositeResult:
@@ -105,7 +105,7 @@ def test_the_old_face_pasted_over_itself_changes_little(portraits, size, colour)
     """Two bilinear warps and a smaller size in between cost detail; the place and the colours stay."""
     portrait = portraits[1]
     face = annotated_face(portrait)
-    config = dataclasses.replace(PLAIN, colour=colour)
+    config = dataclasses.replace(PLAIN, color_transfer=colour)
     result = paste(portrait.image, face, size=size, config=config)
     region = inside_view(portrait.image, face)
     assert psnr(result[region], portrait.image[region]) > {64: 28, 128: 33, 256: 38}[size]
@@ -116,7 +116,7 @@ def test_the_old_face_pasted_over_itself_changes_little(portraits, size, colour)
 def test_dark_pixels_stay_as_dark_as_they_are(colour):
     rng = np.random.default_rng(2)
     frame = rng.integers(0, 11, (30, 40, 3)).astype(np.uint8).repeat(10, axis=0).repeat(10, axis=1)
-    result = paste(frame, make_face(200, 120, 45), size=256, config=dataclasses.replace(PLAIN, colour=colour))
+    result = paste(frame, make_face(200, 120, 45), size=256, config=dataclasses.replace(PLAIN, color_transfer=colour))
     assert np.abs(result.astype(int) - frame).mean() < 0.6
     assert result.max() <= 11
 
@@ -139,7 +139,7 @@ def test_colour_correction_brings_the_light_of_the_frame(portraits):
     darker = (warp_frame(image, matrix, 128) * 0.5).astype(np.uint8)
     errors = {}
     for colour in MATCHES:
-        result = paste(image, face, new=darker, config=dataclasses.replace(PLAIN, colour=colour))
+        result = paste(image, face, new=darker, config=dataclasses.replace(PLAIN, color_transfer=colour))
         errors[colour] = float(np.abs(result.astype(int) - image).mean())
     untouched = errors.pop("none")
     assert max(errors.values()) < 0.2 * untouched and errors["adain"] < 0.1 * untouched
@@ -183,7 +183,7 @@ def test_nothing_changes_when_the_network_changes_nothing(portraits, parts, blen
     """For every colour match. What is lost are edges finer than a pixel of the view and higher than `TEXTURE_LIMIT`."""
     for portrait in portraits:
         for colour in MATCHES:
-            config = ConvertConfig(colour=colour, blend=blend, parts=parts, sharpen=0, detail_transfer="original")
+            config = ConvertConfig(color_transfer=colour, blend=blend, parts=parts, sharpen=0, detail_transfer="original")
             result = paste(portrait.image, annotated_face(portrait), size=size, config=config)
             assert psnr(result, portrait.image) > 40, colour
 
@@ -273,6 +273,6 @@ def test_unknown_names_are_refused():
     with pytest.raises(InputError, match="unknown blend 'seemless'; did you mean 'seamless'"):
         Compositor(dataclasses.replace(PLAIN, blend="seemless"), VIEW_COVERAGE)
     with pytest.raises(InputError, match="unknown colour match 'reinhart'; did you mean 'reinhard'"):
-        Compositor(dataclasses.replace(PLAIN, colour="reinhart"), VIEW_COVERAGE)
+        Compositor(dataclasses.replace(PLAIN, color_transfer="reinhart"), VIEW_COVERAGE)
     with pytest.raises(InputError, match="parts: expected face, or at least one"):
         ConvertConfig(parts=())

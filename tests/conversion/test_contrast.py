@@ -71,8 +71,8 @@ def test_no_factor_is_believed_that_turns_a_face_into_a_drawing():
 class Striper(GeneratorSwapper):
     """Decodes to stripes, in whatever tone is asked for."""
 
-    def __init__(self, view: str = "face"):
-        config = types.SimpleNamespace(resolution=64, view_coverage=VIEW_COVERAGE, face_region="ellipse", view=view)
+    def __init__(self, input_mode: str = "masked"):
+        config = types.SimpleNamespace(resolution=64, view_coverage=VIEW_COVERAGE, face_region="ellipse", input_mode=input_mode)
         super().__init__(types.SimpleNamespace(config=config), "a2b")
 
     def _encode(self, seen):
@@ -94,7 +94,7 @@ def test_contrast_changes_the_spread_of_a_face_and_not_its_mean():
 
 def test_networks_that_see_the_whole_picture_keep_their_own_tone():
     tones = np.array([[[120.0] * 3, [20.0] * 3]], np.float32)
-    _, written = Striper("picture").with_contrast(1.5).decode(np.zeros((1, 1)), tones)
+    _, written = Striper("full").with_contrast(1.5).decode(np.zeros((1, 1)), tones)
     assert set(np.unique(written)) == {100, 140}
 
 

@@ -43,7 +43,7 @@ from tests.fakes import (
 from tests.links import require_symlinks
 from tests.videos import make_video, psnr
 
-EXACT = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
+EXACT = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
 BARE = OutputConfig(label=False)
 PLAIN = {"config": EXACT, "output_config": BARE}
 
@@ -82,7 +82,7 @@ def face_box(face, scale: float = 1.0) -> tuple[slice, slice]:
 @pytest.mark.parametrize("direction", ["a2b", "b2a"])
 def test_a_face_swapped_with_itself_is_the_input(portrait_clips, reencoded, tracks, faces, tmp_path, direction, colour):
     """Above 38 dB before encoding; the codec takes its own share of the noise away."""
-    config = ConvertConfig(direction=direction, colour=colour, sharpen=0)
+    config = ConvertConfig(direction=direction, color_transfer=colour, sharpen=0)
     out = tmp_path / "out.mp4"
     report = convert_video(
         portrait_clips[0],
@@ -338,7 +338,7 @@ def test_faces_that_overlap_both_show():
 
 
 def test_everybody_in_a_video_is_swapped(pair_clip, detector, tmp_path):
-    everybody = track_video(pair_clip, detector, track_config=TrackConfig(who="all"))
+    everybody = track_video(pair_clip, detector, track_config=TrackConfig(subject="all"))
     assert [track.found for track in everybody.tracks] == [38, 38]
     out, colour = tmp_path / "out.mp4", np.array((0, 200, 0))
     swapper = PaintSwapper(tuple(colour.tolist()))

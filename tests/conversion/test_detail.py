@@ -219,7 +219,7 @@ def test_the_original_stays_where_the_wanted_persons_face_is_not_bare(views, sou
         view_from_frame=matrix,
         detail=nowhere,
     )
-    config = ConvertConfig(colour="none", blend=blend)
+    config = ConvertConfig(color_transfer="none", blend=blend)
     assert (Compositor(config, VIEW_COVERAGE).paint(frame, swapped).frame != frame).any() == shows
     everywhere = dataclasses.replace(swapped, detail=sources)
     assert (Compositor(config, VIEW_COVERAGE).paint(frame, everywhere).frame != frame).any()

@@ -24,7 +24,7 @@ from tests.media.test_odd_pictures import png_with_size
 from tests.videos import pattern_frame
 
 OPTIONS = {
-    "config": ConvertConfig(colour="none", sharpen=0, detail_transfer="none"),
+    "config": ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none"),
     "output_config": OutputConfig(label=False),
 }
 GREEN = PaintSwapper((0, 255, 0))
@@ -59,7 +59,7 @@ def test_one_picture(folder, tmp_path):
 def test_whose_face(folder, tmp_path, who, left, right):
     near = {"center": make_face(120, 80, 20)}.get(who, LEFT)
     detector = ListedDetector([(near, RIGHT)])
-    convert_stills(folder / "a.png", tmp_path / "o.png", GREEN, detector, track_config=TrackConfig(who=who), **OPTIONS)
+    convert_stills(folder / "a.png", tmp_path / "o.png", GREEN, detector, track_config=TrackConfig(subject=who), **OPTIONS)
     image = read_image(tmp_path / "o.png")
     assert (is_green(image, near), is_green(image, RIGHT)) == (bool(left), bool(right))
 
@@ -83,7 +83,7 @@ def test_masks_and_finishing(folder, tmp_path):
         GREEN,
         ListedDetector([(LEFT,)] * 3),
         config=OPTIONS["config"],
-        output_config=OutputConfig(mask_out=tmp_path / "masks", show="pair"),
+        output_config=OutputConfig(mask_path=tmp_path / "masks", layout="pair"),
         finish=finished.append,
     )
     assert [finished_name(path) for path in finished] == ["a.png", "b.JPG", "c.bmp.png"]
@@ -171,7 +171,7 @@ def test_transparency_stays(clear, tmp_path):
 @pytest.mark.parametrize(("name", "show"), [("o.jpg", "result"), ("o.png", "pair")])
 def test_transparency_becomes_white_where_it_cannot_stay(clear, tmp_path, caplog, name, show):
     """It was a black band."""
-    options = OPTIONS | {"output_config": OutputConfig(label=False, show=show)}
+    options = OPTIONS | {"output_config": OutputConfig(label=False, layout=show)}
     convert_stills(clear, tmp_path / name, GREEN, ListedDetector([(LEFT,)]), **options)
     assert read_image(tmp_path / name)[:35].min() > 250 and read_picture(tmp_path / name).alpha is None
     assert f"{name}: what was transparent is white" in caplog.text
@@ -193,7 +193,7 @@ def test_a_picture_that_was_not_signed_is_not_finished(folder, tmp_path):
 def test_another_conversion_does_not_pass_old_pictures_over(folder, tmp_path):
     """Another run, another option: its pictures are not those that are there, which is said instead of 'mask nan'."""
     convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), plan={"step": 1}, **OPTIONS)
-    for change in ({"plan": {"step": 2}}, {"plan": {"step": 1}, "config": ConvertConfig(colour="none", sharpen=1)}):
+    for change in ({"plan": {"step": 2}}, {"plan": {"step": 1}, "config": ConvertConfig(color_transfer="none", sharpen=1)}):
         with pytest.raises(InputError, match="already there from another run, with other options"):
             convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), **(OPTIONS | change))
     again = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([]), plan={"step": 1}, **OPTIONS)

@@ -118,9 +118,9 @@ def test_onnx_gives_the_pixels_of_keras_for_every_preset_in_both_directions(pres
         {"norm": "instance", "attention": "dual"},
         {"norm": "batch", "upsampling": "nearest"},
         {"norm": "layer"},
-        {"norm": "group", "layout": "reference", "attention": "none"},
-        {"norm": "none", "layout": "reference", "upsampling": "nearest", "view": "picture"},
-        {"norm": "hybrid", "layout": "reference", "attention": "dual", "resolution": 128},
+        {"norm": "group", "architecture": "faceswap-gan", "attention": "none"},
+        {"norm": "none", "architecture": "faceswap-gan", "upsampling": "nearest", "input_mode": "full"},
+        {"norm": "hybrid", "architecture": "faceswap-gan", "attention": "dual", "resolution": 128},
     ],
     ids=lambda options: " ".join(map(str, options.values())),
 )
@@ -317,7 +317,7 @@ def test_without_onnxruntime_keras_is_taken_and_that_is_said(tiny, monkeypatch, 
 
 def test_a_network_of_one_view_keeps_its_numbers(tiny, onnx):
     """The whole picture in its own colours takes another way to the network."""
-    config = dataclasses.replace(tiny.config, view="picture")
+    config = dataclasses.replace(tiny.config, input_mode="full")
     networks = dataclasses.replace(tiny, config=config)
     views, faces = draw_views(config, 2)
     assert_same_pixels(KerasSwapper(networks, "a2b"), OnnxSwapper(networks, "a2b"), views, faces)

@@ -219,12 +219,12 @@ def test_maps_give_different_faces(tiny_run):
         for name in ("project", "shift", "none")
     }
     assert (made["project"] != made["none"]).any() and (made["shift"] != made["none"]).any()
-    as_before = open_swapper(networks, tiny_run.workspace, ConvertConfig(code_shift=0.5)).swap(views, faces)[1]
+    as_before = open_swapper(networks, tiny_run.workspace, ConvertConfig(latent_shift=0.5)).swap(views, faces)[1]
     assert (as_before == made["shift"]).all()
 
 
 def test_a_shift_with_another_map_is_refused():
-    with pytest.raises(InputError, match="code_shift: latent_map align has no shift"):
-        ConvertConfig(latent_map="align", code_shift=0.5)
+    with pytest.raises(InputError, match="latent_shift: latent_map align has no shift"):
+        ConvertConfig(latent_map="align", latent_shift=0.5)
     with pytest.raises(InputError, match="latent_limit must be between 0.5 and 10"):
         ConvertConfig(latent_limit=0)

@@ -11,7 +11,7 @@ from faceswap_lib.conversion.latent.search import MapJudge, MapQuality, choose_l
 from faceswap_lib.faces.landmarks import FivePointFinder
 from faceswap_lib.facesets import Faceset
 
-PLAIN = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
+PLAIN = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
 
 GOOD = MapQuality(likeness=(0.9, 0.8, 0.76), drift=0.05, nearer=1.0)
 SMEARED = MapQuality(likeness=(0.4, 0.3, 0.3), drift=0.04, nearer=1.0)

@@ -49,7 +49,7 @@ def test_the_swapper_adds_it_to_the_code(networks, tiny_run):
 def test_the_option_reaches_the_video(tiny_run, portrait_clips, tmp_path):
     reports = [
         convert(
-            portrait_clips[0], tiny_run.workspace, tmp_path / f"{share}.mp4", config=ConvertConfig(code_shift=share)
+            portrait_clips[0], tiny_run.workspace, tmp_path / f"{share}.mp4", config=ConvertConfig(latent_shift=share)
         ).report
         for share in (0.0, 1.0)
     ]
@@ -58,8 +58,8 @@ def test_the_option_reaches_the_video(tiny_run, portrait_clips, tmp_path):
 
 
 def test_what_it_cannot_do_is_said(networks, tmp_path):
-    with pytest.raises(InputError, match="code_shift must be between 0 and 1"):
-        ConvertConfig(code_shift=1.5)
+    with pytest.raises(InputError, match="latent_shift must be between 0 and 1"):
+        ConvertConfig(latent_shift=1.5)
     with pytest.raises(WorkspaceError, match="no faces in"):
         measure_shift(networks, Workspace(tmp_path), "a2b")
 

@@ -19,7 +19,7 @@ from faceswap_lib.signals import Stopped, catch_signals
 from tests.fakes import IdentitySwapper, ListedDetector, PaintSwapper, make_face
 from tests.videos import make_video, psnr, read_index
 
-EXACT = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
+EXACT = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
 FACE = make_face(80, 80, 20)
 GREEN = PaintSwapper((0, 255, 0))
 
@@ -104,7 +104,7 @@ def test_pictures_side_by_side(clip, tmp_path):
 @pytest.mark.parametrize("name", ["m.mp4", "m.mkv", "m"])
 def test_the_mask_is_white_where_the_new_face_shows(clip, tmp_path, name):
     swapper = PaintSwapper((0, 255, 0), mask=0.5)
-    convert(clip, tmp_path / "o.mp4", swapper=swapper, mask_out=tmp_path / name)
+    convert(clip, tmp_path / "o.mp4", swapper=swapper, mask_path=tmp_path / name)
     paths = sorted((tmp_path / name).glob("*.png")) if name == "m" else None
     masks = [read_image(path) for path in paths] if paths else list(read_frames(tmp_path / name))
     assert len(masks) == 20
@@ -132,7 +132,7 @@ def test_frames_without_a_face_are_labelled_too_and_the_input_is_not(clip, tmp_p
         GREEN,
         ListedDetector([]),
         config=EXACT,
-        output_config=OutputConfig(show="pair"),
+        output_config=OutputConfig(layout="pair"),
         tracks=tracks,
     )
     for before, after in zip(read_frames(clip), read_frames(tmp_path / "o.mkv"), strict=True):
@@ -244,13 +244,13 @@ FRAMES = 2 * LENGTH + 15
 def test_a_killed_conversion_goes_on_and_ends_as_if_undisturbed(long_clip, tmp_path, name):
     """To the last bit of what was encoded; x264 itself does not always write the same bits twice."""
     plan = {"which": 1}
-    convert(long_clip, tmp_path / "whole" / name, FRAMES, plan=plan, mask_out=tmp_path / "whole" / "m.mp4")
+    convert(long_clip, tmp_path / "whole" / name, FRAMES, plan=plan, mask_path=tmp_path / "whole" / "m.mp4")
     out, mask = tmp_path / name, tmp_path / "m.mp4"
     counts = []
     for faces in (LENGTH + 100, 200, FRAMES):
         try:
             swapper = Dying(faces)
-            report = convert(long_clip, out, FRAMES, swapper=swapper, plan=plan, mask_out=mask)
+            report = convert(long_clip, out, FRAMES, swapper=swapper, plan=plan, mask_path=mask)
         except KeyboardInterrupt:
             assert not out.exists() and not mask.exists()
         counts.append(faces - max(swapper.left, 0))

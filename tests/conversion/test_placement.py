@@ -75,7 +75,7 @@ def test_the_view_moves_as_the_crop_does(portraits):
     class Moved(IdentitySwapper):
         placement = Placement(moved)
 
-    config = ConvertConfig(colour="none", sharpen=0, detail_transfer="none", blend="face")
+    config = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none", blend="face")
     (swapped,) = swap_faces([(crop.image, as_face(crop))], Moved(128))
     result = Compositor(config, 0.8).paint(crop.image, swapped)
     x, y = np.round(crop.landmarks[2]).astype(int)

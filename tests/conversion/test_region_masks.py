@@ -105,7 +105,7 @@ def test_only_the_part_of_the_frame_changes(known):
         view_from_frame=matrix,
         parts=points if known else None,
     )
-    config = ConvertConfig(colour="none", sharpen=0, parts=("mouth",))
+    config = ConvertConfig(color_transfer="none", sharpen=0, parts=("mouth",))
     painted = Compositor(config, VIEW_COVERAGE).paint(frame, face)
     in_frame = (points + 8) / 0.5
     assert at(painted.frame[..., 0], in_frame[48:].mean(axis=0, keepdims=True)) > 170

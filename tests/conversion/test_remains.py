@@ -160,7 +160,7 @@ def paint(config: ConvertConfig, *, brows: np.ndarray | None = LINES) -> np.ndar
 
 
 def test_the_compositor_shows_no_brow_above_the_new_face():
-    plain = ConvertConfig(colour="none", detail_transfer="none")
+    plain = ConvertConfig(color_transfer="none", detail_transfer="none")
     before, after = paint(plain, brows=None), paint(plain)
     assert before[:, 60:200].min() <= max(BROWS) and after[:, 60:200].min() > 90
     untouched = paint(dataclasses.replace(plain, parts=("mouth",)))

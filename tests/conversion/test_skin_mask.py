@@ -149,7 +149,7 @@ def test_a_dark_and_a_bright_face_in_one_frame_get_the_same(portraits, colour):
     """The same swap twice in one frame, once in a fifth of the light: each comes out as well as the other."""
     image = portraits[1].image
     frame = np.hstack([image, np.round(image * 0.2).astype(np.uint8)])
-    config = ConvertConfig(colour=colour, sharpen=0)
+    config = ConvertConfig(color_transfer=colour, sharpen=0)
     compositor = Compositor(config, VIEW_COVERAGE)
     new = cv2.GaussianBlur(View(portraits[0]).picture, (0, 0), 1)
     result = frame

@@ -66,11 +66,11 @@ def test_why_it_is_none(report, said):
     assert said in check_swap(report, PEOPLE, direction="a2b", step=500).trouble
 
 
-@pytest.mark.parametrize(("code_shift", "is_told"), [(None, False), (0.0, True), (0.5, True), (1.0, False)])
-def test_a_larger_code_shift_is_advised_only_where_there_is_one(code_shift, is_told):
+@pytest.mark.parametrize(("latent_shift", "is_told"), [(None, False), (0.0, True), (0.5, True), (1.0, False)])
+def test_a_larger_code_shift_is_advised_only_where_there_is_one(latent_shift, is_told):
     report = report_of(RED, (150, 42, 60))
-    check = check_swap(report, PEOPLE, direction="a2b", step=500, code_shift=code_shift)
-    assert ("--code-shift" in check.trouble) == is_told and "train on" in check.trouble
+    check = check_swap(report, PEOPLE, direction="a2b", step=500, latent_shift=latent_shift)
+    assert ("--latent-shift" in check.trouble) == is_told and "train on" in check.trouble
 
 
 def test_the_other_direction_is_named():
@@ -88,7 +88,7 @@ def test_without_a_network_for_people_the_pixels_tell():
 def test_half_of_the_faces_must_be_nearer():
     swapped, copied = report_of(RED, BLUE, count=3), report_of(RED, GREY, count=3)
     mixed = dataclasses.replace(
-        swapped, samples=swapped.samples + copied.samples, points=swapped.points + copied.points
+        swapped, samples=swapped.samples + copied.samples, landmarks=swapped.points + copied.points
     )
     assert check_swap(mixed, PEOPLE, direction="a2b", step=1).nearer == 0.5
     assert check_swap(mixed, PEOPLE, direction="a2b", step=1).trouble is None

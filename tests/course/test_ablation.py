@@ -23,7 +23,7 @@ def pixels(arrays) -> Variant:
 def test_a_variant_has_a_history_of_what_it_was_asked_for(pixels: Variant):
     assert [entry["step"] for entry in pixels.history] == [1, 2]
     assert pixels.history[0]["reconstruction_a"] > 0 and pixels.history[0]["mask_prior_b"] > 0
-    assert not {"structure_a", "edges_a", "perceptual_a", "adversarial_a"} & set(pixels.history[1])
+    assert not {"dssim_a", "edges_a", "perceptual_a", "adversarial_a"} & set(pixels.history[1])
 
 
 def test_variants_begin_alike_and_the_same_comes_twice(arrays, pixels: Variant):
@@ -31,7 +31,7 @@ def test_variants_begin_alike_and_the_same_comes_twice(arrays, pixels: Variant):
     assert again.history == pixels.history
     more = train_variant(arrays, TrainConfig(steps=1, batch_size=2, adversarial_weight=0))
     assert more.history[0]["reconstruction_a"] == pytest.approx(pixels.history[0]["reconstruction_a"], rel=1e-4)
-    assert more.history[0]["structure_a"] > 0 and more.history[0]["perceptual_a"] > 0
+    assert more.history[0]["dssim_a"] > 0 and more.history[0]["perceptual_a"] > 0
 
 
 def test_no_step_is_no_training():

@@ -35,7 +35,7 @@ def test_facesets_are_made_once_and_one_that_is_missing_is_made_again(tmp_path):
 
 def test_a_faceset_taken_with_other_options_is_left_as_it_is(tmp_path):
     video = make_clips(tmp_path / "clips", **SMALL)[0]
-    extract(video, Workspace(tmp_path), "src", config=ExtractConfig(target=8))
+    extract(video, Workspace(tmp_path), "src", config=ExtractConfig(max_crops=8))
     before = snapshot(tmp_path / "face_src")
     workspace = make_facesets(tmp_path, progress=False, **SMALL)
     assert snapshot(workspace.faces("src")) == before and len(Faceset.open(workspace, "dst")) == 10

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.evaluation.blend_metrics import background_psnr, changed_area, coverage, label_area, leaked, seam
+from faceswap_lib.evaluation.blend_metrics import background_psnr, changed_area, coverage, label_area, outside_face_ratio, seam
 from faceswap_lib.evaluation.image_metrics import psnr
 from faceswap_lib.media import VideoWriter, read_frames
 from faceswap_lib.provenance.visible_label import Label
@@ -67,7 +67,7 @@ def test_nothing_changed_gives_nothing():
     changed = changed_area(grey(), grey())
     assert changed.shape == (SIZE, SIZE) and changed.dtype == bool and not changed.any()
     assert coverage(changed, rectangle(10, 10, 50, 50)) == 0
-    assert math.isnan(leaked(changed, rectangle(10, 10, 50, 50)))
+    assert math.isnan(outside_face_ratio(changed, rectangle(10, 10, 50, 50)))
     assert math.isnan(seam(grey(), grey(), changed))
 
 
@@ -122,10 +122,10 @@ def test_coverage_and_leak_of_rectangles():
     """A face of 100 x 100; changed are its left half and as much outside: half covered, half leaked."""
     hull = rectangle(100, 100, 200, 200)
     changed = rectangle(50, 100, 150, 200)
-    assert coverage(changed, hull) == 0.5 and leaked(changed, hull) == 0.5
-    assert coverage(hull, hull) == 1 and leaked(hull, hull) == 0
-    assert coverage(rectangle(0, 0, 50, 50), hull) == 0 and leaked(rectangle(0, 0, 50, 50), hull) == 1
-    assert leaked(rectangle(100, 100, 140, 225), hull) == pytest.approx(0.2)
+    assert coverage(changed, hull) == 0.5 and outside_face_ratio(changed, hull) == 0.5
+    assert coverage(hull, hull) == 1 and outside_face_ratio(hull, hull) == 0
+    assert coverage(rectangle(0, 0, 50, 50), hull) == 0 and outside_face_ratio(rectangle(0, 0, 50, 50), hull) == 1
+    assert outside_face_ratio(rectangle(100, 100, 140, 225), hull) == pytest.approx(0.2)
     assert coverage(changed, (hull * 255).astype(np.uint8)) == 0.5
     assert math.isnan(coverage(changed, np.zeros_like(hull)))
 
@@ -191,14 +191,14 @@ def test_a_larger_area_leaks_and_shows_no_seam_and_a_harder_border_does_not_leak
         larger = cv2.dilate(face.astype(np.uint8), np.ones((2 * grow + 1, 2 * grow + 1), np.uint8)) > 0
         swapped = paste(frame, brighter(frame, 25), larger, 8)
         changed = changed_area(swapped, frame)
-        leaks.append(leaked(changed, face))
+        leaks.append(outside_face_ratio(changed, face))
         seams.append(seam(swapped, frame, changed))
         assert coverage(changed, face) > 0.99
     assert leaks[0] + 0.1 < leaks[1] < leaks[2] and max(seams) < 1.25
     hard, soft = (paste(frame, brighter(frame, 25), face, feather) for feather in (0, 3))
     hard_area, soft_area = (changed_area(swapped, frame) for swapped in (hard, soft))
     assert seam(hard, frame, hard_area) > 1.3 * seam(soft, frame, soft_area)
-    assert leaked(hard_area, face) <= leaked(soft_area, face) < leaked(hard_area, face) + 0.05
+    assert outside_face_ratio(hard_area, face) <= outside_face_ratio(soft_area, face) < outside_face_ratio(hard_area, face) + 0.05
 
 
 def test_wrong_frames_and_areas_are_refused():
@@ -208,7 +208,7 @@ def test_wrong_frames_and_areas_are_refused():
             measure(frame, frame[:100])
         with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8"):
             measure(frame / 255, frame / 255)
-    for measure in (coverage, leaked):
+    for measure in (coverage, outside_face_ratio):
         with pytest.raises(ValueError, match=r"mask: expected \(240, 240\) bool or uint8, got \(9, 9\) bool"):
             measure(area, np.ones((9, 9), bool))
     with pytest.raises(ValueError, match="mask: expected"):

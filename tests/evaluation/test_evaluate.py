@@ -73,7 +73,7 @@ class Stage:
             yield lay_over(frame, face, change(align_face(frame, face).image, index))
 
     def evaluate(self, name: str, frames, **options) -> Report:
-        config = EvaluateConfig(**{"points": "auto", "baseline_frames": 0, "recognise_every": 4} | options)
+        config = EvaluateConfig(**{"landmarks": "auto", "baseline_frames": 0, "identity_stride": 4} | options)
         return evaluate_video(self.write(name, frames), self.original, self.identity, config=config)
 
 
@@ -106,9 +106,9 @@ def tinted(crop: np.ndarray, index: int) -> np.ndarray:
 @needs_dlib
 def test_a_good_swap_is_called_one(good):
     assert good.summary.verdict.startswith("A swap") and good.summary.score > 30
-    assert good.values["flipped"] == good.values["found"] == 100
-    assert good.values["to_wanted"] < 0.6 < good.values["before"]
-    assert good.values["background"] > 30 and 60 < good.values["coverage"] <= 100
+    assert good.values["identity_transfer_rate"] == good.values["detection_rate"] == 100
+    assert good.values["identity_distance"] < 0.6 < good.values["before"]
+    assert good.values["background_psnr"] > 30 and 60 < good.values["coverage"] <= 100
 
 
 @needs_dlib
@@ -122,7 +122,7 @@ def test_what_is_no_swap_loses_clearly_to_one(stage, good, fault):
 @needs_dlib
 def test_the_wanted_persons_still_picture_pasted_flat_loses_to_a_swap(stage, good):
     still = stage.evaluate("still", stage.swap(still=True), points="dlib")
-    assert still.values["to_wanted"] < 0.6
+    assert still.values["identity_distance"] < 0.6
     assert still.summary.score < 0.5 * good.summary.score
     assert still.values["expression_agreement"] < 0.4 < good.values["expression_agreement"]
     assert still.summary.verdict == "Not a swap: a still picture of the wanted person pasted: it does not move."
@@ -132,14 +132,14 @@ def test_the_wanted_persons_still_picture_pasted_flat_loses_to_a_swap(stage, goo
 def test_the_input_itself_has_moved_nobody(stage, good):
     report = stage.evaluate("copy", stage.hopper, points="dlib")
     assert report.summary.score < 1 and report.summary.verdict.startswith("Nothing was swapped")
-    assert report.values["to_wanted"] == pytest.approx(report.values["before"], abs=0.03)
+    assert report.values["identity_distance"] == pytest.approx(report.values["before"], abs=0.03)
     assert report.values["landmark_error"] < 0.02 and report.values["coverage"] < 1
 
 
 @needs_dlib
 def test_the_wanted_persons_own_video_scores_as_that_person(stage):
     report = evaluate_video(
-        stage.identity, stage.original, stage.identity, config=EvaluateConfig(points="dlib", baseline_frames=0)
+        stage.identity, stage.original, stage.identity, config=EvaluateConfig(landmarks="dlib", baseline_frames=0)
     )
     assert report.summary.parts["identity"] > 0.9
     assert report.values["same_person"] == 100 and report.summary.parts["untouched"] < 0.1
@@ -176,10 +176,10 @@ def test_without_extras_there_is_a_score_and_it_says_what_is_not_measured(stage)
     report = stage.evaluate("five", stage.swap(), points="five", recognition="none")
     assert report.summary.verdict.startswith("A swap") and report.summary.score > 30
     assert report.networks["identity"].startswith("likeness of regions") and report.values["more_like_wanted"] == 100
-    assert report.skipped["identity"] == "left out by --recognition none"
+    assert report.skipped["identity"] == "left out by --embedder none"
     assert "faceswap_lib[dlib]" in report.skipped["expression"]
-    assert report.values["to_wanted"] is None and report.values["expression_agreement"] is None
-    for name in ("landmark_error", "jitter", "flicker", "background", "seam", "coverage", "sharpness", "perceptual"):
+    assert report.values["identity_distance"] is None and report.values["expression_agreement"] is None
+    for name in ("landmark_error", "jitter", "flicker", "background_psnr", "seam", "coverage", "sharpness", "perceptual"):
         assert report.values[name] is not None, name
 
 
@@ -193,7 +193,7 @@ def test_without_extras_a_blur_and_a_still_are_no_swaps(stage, still):
 
 
 def test_the_baselines_stand_beside_the_result(stage):
-    options = {"points": "five", "recognition": "none", "baseline_frames": 8}
+    options = {"landmarks": "five", "embedder": "none", "baseline_frames": 8}
     report = stage.evaluate("beside", stage.swap(), **options)
     assert list(report.baselines) == ["swap", "input copied", "colours only", "nearest crop pasted"]
     assert report.baselines["input copied"]["landmark_error"] == 0
@@ -213,12 +213,12 @@ def test_a_report_comes_back_from_disk_as_it_was(stage, tmp_path):
 
 
 def test_limits_are_held_in_the_direction_that_is_better():
-    values = {"to_wanted": 0.5, "background": 40.0, "seam": None, "score": 20.0}
-    assert check_limits(values, {"to_wanted": 0.6, "background": 35, "score": 10}) == []
-    assert check_limits(values, {"to_wanted": 0.4}) == ["to_wanted is 0.5, at most 0.4"]
-    assert check_limits(values, {"score": 30, "background": 45}) == [
+    values = {"identity_distance": 0.5, "background_psnr": 40.0, "seam": None, "score": 20.0}
+    assert check_limits(values, {"identity_distance": 0.6, "background_psnr": 35, "score": 10}) == []
+    assert check_limits(values, {"identity_distance": 0.4}) == ["identity_distance is 0.5, at most 0.4"]
+    assert check_limits(values, {"score": 30, "background_psnr": 45}) == [
         "score is 20, at least 30",
-        "background is 40, at least 45",
+        "background_psnr is 40, at least 45",
     ]
     assert check_limits(values, {"seam": 2}) == ["seam was not measured, 2 was asked for"]
     ratios = {"sharpness": 0.4, "jitter": 1.3}  # near 1 is better: below it a limit is the least, above it the most
@@ -227,7 +227,7 @@ def test_limits_are_held_in_the_direction_that_is_better():
         "sharpness is 0.4, at least 0.5",
         "jitter is 1.3, at most 1.2",
     ]
-    with pytest.raises(InputError, match="did you mean 'to_wanted'"):
+    with pytest.raises(InputError, match="did you mean 'identity_distance'"):
         check_limits(values, {"to_wantd": 1})
     with pytest.raises(InputError, match="neither more nor less of it is better"):
         check_limits(values, {"psnr": 1})
@@ -247,14 +247,14 @@ def test_of_panels_side_by_side_the_last_one_counts(stage):
     with VideoWriter(wide, width=2 * SIZE, height=SIZE, fps=25) as writer:
         for frame, new in zip(stage.hopper, stage.swap(), strict=True):
             writer.write(np.concatenate([frame, new], axis=1))
-    config = EvaluateConfig(points="five", recognition="none", baseline_frames=0)
+    config = EvaluateConfig(landmarks="five", embedder="none", baseline_frames=0)
     report = evaluate_video(wide, stage.original, stage.identity, config=config)
     assert report.frames == len(list(read_frames(wide))) == FRAMES and report.values["coverage"] > 50
 
 
 def test_a_recognition_file_without_its_network_is_refused():
-    with pytest.raises(InputError, match="recognition_file is for recognition onnx or vggface, got auto"):
-        EvaluateConfig(recognition_file="net.onnx")
+    with pytest.raises(InputError, match="embedder_file is for recognition onnx or vggface, got auto"):
+        EvaluateConfig(embedder_file="net.onnx")
 
 
 def test_a_face_that_the_landmark_finder_does_not_see_has_none():

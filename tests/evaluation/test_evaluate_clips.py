@@ -43,7 +43,7 @@ class Scene:
     def evaluate(self, name: str, change, parts: Part = Part.FACE) -> Report:
         """Replaces parts of every face by `change(crop, index)`, a crop and by how many pixels to move it."""
         video = write(self.folder / f"{name}.mp4", [self._paste(i, parts, *change(i)) for i in range(len(self.frames))])
-        config = EvaluateConfig(points="dlib", baseline_frames=0)
+        config = EvaluateConfig(landmarks="dlib", baseline_frames=0)
         return evaluate_video(video, self.original, self.identity, config=config)
 
     def _paste(self, index: int, parts: Part, crop: np.ndarray, step=(0.0, 0.0)) -> np.ndarray:
@@ -69,24 +69,24 @@ def copy(scene) -> Report:
 
 def test_the_input_copied_has_moved_nobody(copy):
     assert copy.summary.parts["identity"] < 0.05 and copy.summary.score < 25
-    assert copy.values["to_wanted"] == pytest.approx(copy.values["before"], abs=0.03)
-    assert copy.values["flipped"] == 0 and copy.values["landmark_error"] < 0.02
+    assert copy.values["identity_distance"] == pytest.approx(copy.values["before"], abs=0.03)
+    assert copy.values["identity_transfer_rate"] == 0 and copy.values["landmark_error"] < 0.02
 
 
 def test_the_wanted_persons_own_video_is_that_person(scene):
     size = scene.frames[0].shape[1::-1]
     fitted = write(scene.folder / "fitted.mp4", (cv2.resize(frame, size) for frame in read_frames(scene.identity)))
-    config = EvaluateConfig(points="dlib", baseline_frames=0)
+    config = EvaluateConfig(landmarks="dlib", baseline_frames=0)
     report = evaluate_video(fitted, scene.original, scene.identity, config=config)
-    assert report.summary.parts["identity"] > 0.9 and report.values["flipped"] == 100
+    assert report.summary.parts["identity"] > 0.9 and report.values["identity_transfer_rate"] == 100
 
 
 def test_noise_and_a_still_picture_of_the_wanted_person_are_no_swaps(scene):
     rng = np.random.default_rng(0)
     noise = scene.evaluate("noise", lambda index: (rng.integers(0, 256, (256, 256, 3)).astype(np.uint8),))
-    assert noise.summary.score < 1 and noise.values["found"] < 20
+    assert noise.summary.score < 1 and noise.values["detection_rate"] < 20
     still = scene.evaluate("still", lambda index: (scene.still,))
-    assert still.values["flipped"] == 100
+    assert still.values["identity_transfer_rate"] == 100
     assert still.values["expression_agreement"] < 0.35 and still.summary.parts["expression"] < 0.2
 
 

@@ -17,7 +17,7 @@ def tracks_of(*people: tuple[Face | None, ...]) -> VideoTracks:
 
 
 def history(steps: int) -> list[dict[str, float]]:
-    terms = ("reconstruction", "structure", "edges", "mask_mean")
+    terms = ("reconstruction", "dssim", "edges", "mask_mean")
     return [{"step": n, **{f"{t}_{s}": 1 / n for t in terms for s in "ab"}} for n in range(10, 10 * steps + 1, 10)]
 
 
@@ -80,7 +80,7 @@ def test_without_a_face_there_is_nothing_to_compare(grey_clip):
 
 def test_the_chart_shows_the_curves():
     flat, falling = (
-        draw_losses(lines) for lines in ([{**line, "structure_a": 0.01} for line in history(20)], history(20))
+        draw_losses(lines) for lines in ([{**line, "dssim_a": 0.01} for line in history(20)], history(20))
     )
     assert flat.dtype == np.uint8 and flat.shape == falling.shape and flat.shape[2] == 3
     assert (flat != falling).any()

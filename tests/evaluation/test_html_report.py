@@ -12,7 +12,7 @@ from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.score import Summary, summarise
 
 FRAME = np.full((40, 90, 3), 120, np.uint8)
-SERIES = ("to_wanted", "to_original", "landmark_error", "face_score", "sharpness", "background", "coverage")
+SERIES = ("identity_distance", "original_distance", "landmark_error", "face_score", "sharpness", "background_psnr", "coverage")
 SERIES += ("eyes_likeness", "mouth_likeness", "skin_likeness")
 VALUES = {name: 0.101 + 0.013 * index for index, name in enumerate(METRICS)}
 
@@ -64,16 +64,16 @@ def test_a_page_says_all_that_the_report_knows(tmp_path):
 
 
 def test_the_best_of_the_columns_measured_on_the_same_frames_is_bold(tmp_path):
-    page = page_of(tmp_path, report_of(values={"to_wanted": 0.4, "found": 80.0, "seam": 1.2, "ssim": 0.5}))
-    assert row_of(page, "to_wanted")[3:5] == ["0.400", "<b>0.200</b>"]
-    assert row_of(page, "found")[3:5] == ["<b>80.0</b>", "40.0"]
+    page = page_of(tmp_path, report_of(values={"identity_distance": 0.4, "detection_rate": 80.0, "seam": 1.2, "ssim": 0.5}))
+    assert row_of(page, "identity_distance")[3:5] == ["0.400", "<b>0.200</b>"]
+    assert row_of(page, "detection_rate")[3:5] == ["<b>80.0</b>", "40.0"]
     assert row_of(page, "seam")[3:5] == ["<b>1.20</b>", "0.600"]
     assert row_of(page, "ssim")[3:5] == ["0.500", "0.250"]
 
 
 def test_what_was_not_measured_has_no_row_of_dashes_and_says_why(tmp_path):
     report = report_of(
-        values={"to_wanted": None, "gaze_error": None, "seam": np.nan},
+        values={"identity_distance": None, "gaze_error": None, "seam": np.nan},
         summary=Summary(score=None, parts={"face": 0.5}, verdict="Something was swapped."),
         skipped={"identity": "no network", "gaze_error": "no frame gave a number"},
         baselines={},
@@ -83,8 +83,8 @@ def test_what_was_not_measured_has_no_row_of_dashes_and_says_why(tmp_path):
     assert re.search(r'class="large">- ', page) and "<span>-</span>" not in page
     others = ", ".join(name for name in PARTS if name != "face")
     assert f"Parts that were not measured, and do not count: {others}." in page
-    assert not re.search(r'<th scope="row">(to_wanted|seam)</th>', page)
-    assert "Not measured: to_wanted (no network)." in page
+    assert not re.search(r'<th scope="row">(identity_distance|seam)</th>', page)
+    assert "Not measured: identity_distance (no network)." in page
     assert (
         "Not measured: gaze_error (no frame gave a number)." in page and "Not measured: seam (no reason noted)." in page
     )
@@ -100,10 +100,10 @@ def test_names_are_escaped(tmp_path):
 
 
 def test_series_without_numbers_are_left_out_with_a_note(tmp_path):
-    series = report_of().series | {"face_score": np.full(50, np.nan), "to_original": np.full(50, np.nan)}
+    series = report_of().series | {"face_score": np.full(50, np.nan), "original_distance": np.full(50, np.nan)}
     del series["coverage"]
     page = page_of(tmp_path, report_of(series=series))
-    assert "no frame has a number: to_original, face_score, coverage." in page
+    assert "no frame has a number: original_distance, face_score, coverage." in page
     assert page.count("data:image/png") == 5
     assert "no frame has a number" in page_of(tmp_path, report_of(series={}))
 
@@ -134,7 +134,7 @@ def test_of_equal_cells_all_or_none_are_best():
 
 def test_two_reports_stand_side_by_side(tmp_path):
     worse = report_of(
-        values={"to_wanted": 0.9, "jitter": None},
+        values={"identity_distance": 0.9, "jitter": None},
         summary=Summary(score=12.34, parts=dict.fromkeys(PARTS, 0.5), verdict="Not a swap."),
         networks={"landmarks": "fan"},
         inputs={"swapped": "old.mp4", "original": "c.mp4"},
@@ -144,7 +144,7 @@ def test_two_reports_stand_side_by_side(tmp_path):
     assert re.search(r'<th scope="col">new</th><th scope="col">old</th>', page)
     assert row_of(page, "score")[:2] == ["<b>61.7</b>", "12.3"] and "width:61.7%" in page and "width:12.3%" in page
     assert row_of(page, "clarity")[:2] == ["<b>0.92</b>", "0.50"]
-    assert row_of(page, "to_wanted")[:2] == ["<b>0.101</b>", "0.900"] and row_of(page, "jitter")[1] == "-"
+    assert row_of(page, "identity_distance")[:2] == ["<b>0.101</b>", "0.900"] and row_of(page, "jitter")[1] == "-"
     assert {name for name in METRICS if row_of(page, name)} == set(METRICS)
     assert "new: A swap: it is." in page and "old: Not a swap." in page and "old.mp4" in page
     assert "different networks" in page and "different original videos" in page

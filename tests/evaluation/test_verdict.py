@@ -14,14 +14,14 @@ from faceswap_lib.evaluation.score import summarise
 from faceswap_lib.evaluation.temporal_metrics import LEAST_MOMENTS, motion_agreement
 
 GOOD = dict(
-    **dict(to_wanted=0.24, before=0.65, within=0.13, landmark_error=0.07, expression_agreement=0.7),
+    **dict(identity_distance=0.24, before=0.65, within=0.13, landmark_error=0.07, expression_agreement=0.7),
     **dict(motion_agreement=0.95, found=100.0, face_score=1.0, sharpness=0.27, jitter=1.1, flicker=1.1),
     **dict(background=40.0, coverage=90.0, eyes_likeness=0.92, mouth_likeness=0.95, skin_likeness=0.76),
     **dict(plausible=100.0, likeness_margin=0.63, likeness_before=-0.9, likeness_within=0.85),
 )
 """Of a good swap of the portraits."""
 
-WITHOUT_NETWORKS = dict.fromkeys(("to_wanted", "before", "within", "expression_agreement"))
+WITHOUT_NETWORKS = dict.fromkeys(("identity_distance", "before", "within", "expression_agreement"))
 """What is not there without a recognition network and 68 landmarks."""
 
 PLAID = dict(eyes_likeness=0.37, mouth_likeness=0.20, skin_likeness=0.12, plausible=0.0, landmark_error=0.145)
@@ -81,7 +81,7 @@ def test_faults_in_half_of_the_frames_are_no_swap_whatever_the_median_says():
 
 def test_the_input_and_another_person_are_what_they_were():
     assert verdict_of(coverage=0.2).startswith("Nothing was swapped")
-    assert "the original person is still there" in verdict_of(to_wanted=0.64)
+    assert "the original person is still there" in verdict_of(identity_distance=0.64)
     assert "the original person is still there" in verdict_of(**WITHOUT_NETWORKS | {"likeness_margin": -0.85})
 
 
@@ -133,7 +133,7 @@ def test_a_report_of_before_likeness_is_read_and_compared(tmp_path: pathlib.Path
         "frames": 3,
         "fps": 25.0,
         "summary": {"score": 43.0, "parts": {"identity": 0.6, "face": 1.0}, "verdict": "A swap: it is."},
-        "values": {"to_wanted": 0.4, "landmark_error": 0.07, "seam": None},
+        "values": {"identity_distance": 0.4, "landmark_error": 0.07, "seam": None},
         "skipped": {},
         "series": {"landmark_error": [0.1, None, 0.2]},
         "baselines": {"input copied": {"landmark_error": 0.0}},

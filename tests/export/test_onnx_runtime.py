@@ -89,7 +89,7 @@ def run_watched(program: str, arguments: list[object], folder: pathlib.Path) -> 
 
 def test_a_conversion_looks_nothing_up_and_leaves_nothing_behind(tiny_run, portrait_clips, tmp_path):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    options = ["--engine", "onnx", "--code-shift", "0", "--end", "0.2", "--consent", "both agreed"]
+    options = ["--inference-backend", "onnx", "--latent-shift", "0", "--end", "0.2", "--consent", "both agreed"]
     workspace = shutil.copytree(tiny_run.workspace.root, tmp_path / "w")
     out = tmp_path / "swap.mp4"
     arguments = ["convert", portrait_clips[0], "--workspace", workspace, "--out", out, *options]

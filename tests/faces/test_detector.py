@@ -83,8 +83,8 @@ def test_faces_come_best_first(detector, portraits):
 def test_a_small_face_is_found_only_when_asked_for(portraits):
     frame = np.full((600, 800, 3), 120, np.uint8)
     frame[300:380, 500:580] = cv2.resize(portraits[1].image, (80, 80), interpolation=cv2.INTER_AREA)  # face: 35 wide
-    assert MTCNN(DetectConfig(min_face=0.15)).detect([frame]) == [()]
-    (faces,) = MTCNN(DetectConfig(min_face=0.04)).detect([frame])
+    assert MTCNN(DetectConfig(min_face_size=0.15)).detect([frame]) == [()]
+    (faces,) = MTCNN(DetectConfig(min_face_size=0.04)).detect([frame])
     assert len(faces) == 1
     truth = (annotated_face(portraits[1]).landmarks + 0.5) / 4 - 0.5 + [500, 300]
     assert np.abs(faces[0].landmarks - truth).max() < 3
@@ -128,7 +128,7 @@ def test_a_turned_face_is_found_on_request_with_its_points_where_they_are(portra
     truth = annotated_face(portrait).landmarks
     for _ in range(turns):  # a quarter turn counter-clockwise takes x, y to y, side - 1 - x
         truth = np.stack([truth[:, 1], side - 1 - truth[:, 0]], axis=1)
-    (face,) = MTCNN(DetectConfig(rotated=True)).detect([frame])[0]
+    (face,) = MTCNN(DetectConfig(detect_rotated=True)).detect([frame])[0]
     distances = np.linalg.norm(face.landmarks - truth, axis=1)
     assert distances.max() < 0.09 * portrait.eye_distance
     left, top, right, bottom = face.box_xyxy
@@ -144,7 +144,7 @@ def test_a_tilted_head_is_read_as_well_as_an_upright_one(detector, portraits, an
         side = len(portrait.image)
         matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), -angle, 1)
         tilted = cv2.warpAffine(portrait.image, matrix, (side, side), borderValue=(128, 128, 128))
-        (found,) = MTCNN(DetectConfig(rotated=True)).detect([tilted])[0]
+        (found,) = MTCNN(DetectConfig(detect_rotated=True)).detect([tilted])[0]
         truth = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
         errors = np.linalg.norm(found.landmarks - truth, axis=1) / portrait.eye_distance
         assert errors.mean() < 0.04 and errors.max() < 0.08, (portrait.name, errors.round(3))
@@ -164,7 +164,7 @@ def test_a_moderately_tilted_head_is_read_well_without_being_asked_for(detector,
 
 def test_an_upright_face_is_not_found_twice_when_turned_ones_are_looked_for(portraits):
     both = np.concatenate([portraits[1].image, np.rot90(portraits[0].image)], axis=1)
-    (faces,) = MTCNN(DetectConfig(rotated=True)).detect([both])
+    (faces,) = MTCNN(DetectConfig(detect_rotated=True)).detect([both])
     assert sorted(face.box_xyxy[0] > 300 for face in faces) == [False, True]
 
 
@@ -172,7 +172,7 @@ def test_an_upright_face_is_not_found_twice_when_turned_ones_are_looked_for(port
 def test_an_ear_is_no_face_on_its_side(portrait_clips, turns):
     """In this frame Hopper's ear reads as a face that lies another way, half of it inside her own."""
     (frame,) = read_frames(portrait_clips[0], start=27, stop=28)
-    (faces,) = MTCNN(DetectConfig(rotated=True)).detect([np.ascontiguousarray(np.rot90(frame, turns))])
+    (faces,) = MTCNN(DetectConfig(detect_rotated=True)).detect([np.ascontiguousarray(np.rot90(frame, turns))])
     assert len(faces) == 1 and faces[0].size > 95
 
 
@@ -180,7 +180,7 @@ def test_an_ear_is_no_face_on_its_side(portrait_clips, turns):
 def test_a_wide_open_mouth_is_no_face_on_its_side(real_clips):
     """In five of these frames the same face also reads as a tilted one, with a slightly better score."""
     frames = list(read_frames(real_clips / "d6.mp4", start=384, stop=730, step=24))
-    for (face,) in MTCNN(DetectConfig(rotated=True)).detect(frames):
+    for (face,) in MTCNN(DetectConfig(detect_rotated=True)).detect(frames):
         across = face.landmarks[1] - face.landmarks[0]
         assert abs(np.degrees(np.arctan2(across[1], across[0]))) < 15
 
@@ -195,7 +195,7 @@ def test_faces_of_less_than_the_least_area_are_passed_over(portraits, detector):
 def test_without_downscaling_faces_smaller_than_min_face_are_found_too(portraits):
     frame = np.full((600, 800, 3), 120, np.uint8)
     frame[300:380, 500:580] = cv2.resize(portraits[1].image, (80, 80), interpolation=cv2.INTER_AREA)
-    options = {"min_face": 0.3, "min_face_area": 400}
+    options = {"min_face_size": 0.3, "min_face_area": 400}
     assert MTCNN(DetectConfig(**options)).detect([frame]) == [()]
     (face,) = MTCNN(DetectConfig(auto_downscaling=False, **options)).detect([frame])[0]
     truth = (annotated_face(portraits[1]).landmarks + 0.5) / 4 - 0.5 + [500, 300]

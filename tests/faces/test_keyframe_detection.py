@@ -286,10 +286,10 @@ def test_a_real_clip_is_seen_as_well_with_fewer_searches(detector, real_clips):
 def test_a_face_on_its_side_is_followed_between_searches(portrait_clips):
     """Turned frames show what the upright ones show, turned; no distance larger than 0.001 of the picture's side."""
     frames = list(read_frames(portrait_clips[1], stop=20))
-    watched = Watched(MTCNN(DetectConfig(rotated=True)))
+    watched = Watched(MTCNN(DetectConfig(detect_rotated=True)))
     turned = list(detect_keyframes([np.ascontiguousarray(np.rot90(frame)) for frame in frames], watched, 8))
     assert (watched.searched, watched.read) == (4, 16)
-    same_detector = MTCNN(DetectConfig(rotated=True))
+    same_detector = MTCNN(DetectConfig(detect_rotated=True))
     for sighting, upright in zip(turned, detect_keyframes(frames, same_detector, 8), strict=True):
         (face,), (same,) = sighting.faces, upright.faces
         back = np.stack([223 - face.landmarks[:, 1], face.landmarks[:, 0]], axis=1)

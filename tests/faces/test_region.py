@@ -65,7 +65,7 @@ def test_training_and_conversion_read_the_same_outline(small_workspace, has_mesh
 def test_the_new_face_ends_inside_the_outline(small_workspace, has_mesh):
     crop = Faceset.open(small_workspace, "src").sample(1).read_crops()[0]
     (swapped,) = swap_faces([(crop.image, as_face(crop))], WatchedSwapper(SIZE))
-    config = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
+    config = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
     shown = draw_region_mask(swapped.landmarks, None, SIZE, 0.8, config, outline=swapped.outline)
     inside = region_mask(swapped.landmarks, swapped.outline, SIZE, coverage=0.8, softness=0.0) > 127
     assert shown[inside].mean() > 0.7 and shown[~inside].max() < 0.5
@@ -108,7 +108,7 @@ def test_new_runs_take_the_outline_where_it_can_be_found(monkeypatch, tmp_path, 
     assert settle_region("auto") == settled
     assert resolve_network_config(tmp_path, None).settled().face_region == settled
     assert PRESETS["lite"].settled().face_region == settled
-    assert PRESETS["faithful"].settled().face_region == "ellipse"
+    assert PRESETS["faceswap-gan"].settled().face_region == "ellipse"
     assert NetworkConfig(face_region="ellipse").settled().face_region == "ellipse"
 
 

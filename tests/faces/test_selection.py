@@ -71,18 +71,18 @@ def on_the_right(tracks: VideoTracks) -> list[bool]:
 
 def test_in_a_video_of_two_the_rules_choose_as_they_say(pair, detector):
     for rule, right in (("largest", [False]), ("all", [False, True])):
-        tracks = track_video(pair, detector, track_config=TrackConfig(who=rule))
+        tracks = track_video(pair, detector, track_config=TrackConfig(subject=rule))
         assert sorted(on_the_right(tracks)) == right and tracks.found == 20
 
 
 def test_who_must_be_a_rule_or_a_picture(pair, detector):
     with pytest.raises(InputError, match="expected largest, center, all or the file of a picture, got 'biggest'"):
-        track_video(pair, detector, track_config=TrackConfig(who="biggest"))
+        track_video(pair, detector, track_config=TrackConfig(subject="biggest"))
 
 
 def test_who_is_refused_before_the_video_is_read(detector):
     with pytest.raises(InputError, match="got 'biggest'"):
-        track_video(pathlib.Path("no such video.mp4"), detector, track_config=TrackConfig(who="biggest"))
+        track_video(pathlib.Path("no such video.mp4"), detector, track_config=TrackConfig(subject="biggest"))
 
 
 needs_dlib = pytest.mark.skipif(DlibEmbedder.unavailable_reason() is not None, reason="dlib is not installed")
@@ -92,7 +92,7 @@ needs_dlib = pytest.mark.skipif(DlibEmbedder.unavailable_reason() is not None, r
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_picture_chooses_its_person(pair, portraits, detector, tmp_path, index):
     write_image(tmp_path / "who.png", portraits[index].image)
-    tracks = track_video(pair, detector, track_config=TrackConfig(who=str(tmp_path / "who.png")))
+    tracks = track_video(pair, detector, track_config=TrackConfig(subject=str(tmp_path / "who.png")))
     assert on_the_right(tracks) == [bool(index)] and tracks.found == 20
 
 
@@ -100,18 +100,18 @@ def test_a_picture_chooses_its_person(pair, portraits, detector, tmp_path, index
 def test_a_picture_of_nobody_in_the_video_is_refused(portrait_clips, portraits, detector, tmp_path):
     write_image(tmp_path / "who.png", portraits[1].image)
     with pytest.raises(InputError, match=r"nobody in .*hopper.mp4 is this person \(the nearest face is 0\.[6-9]"):
-        track_video(portrait_clips[0], detector, track_config=TrackConfig(who=str(tmp_path / "who.png")))
+        track_video(portrait_clips[0], detector, track_config=TrackConfig(subject=str(tmp_path / "who.png")))
 
 
 @needs_dlib
 def test_a_picture_without_a_face_is_refused(pair, detector, tmp_path):
     write_image(tmp_path / "wall.png", np.full((200, 200, 3), 90, np.uint8))
     with pytest.raises(InputError, match="no face in the picture"):
-        track_video(pair, detector, track_config=TrackConfig(who=str(tmp_path / "wall.png")))
+        track_video(pair, detector, track_config=TrackConfig(subject=str(tmp_path / "wall.png")))
 
 
 def test_without_dlib_a_picture_asks_for_it(pair, portraits, detector, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "dlib", None)
     write_image(tmp_path / "who.png", portraits[0].image)
     with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[dlib\]'"):
-        track_video(pair, detector, track_config=TrackConfig(who=str(tmp_path / "who.png")))
+        track_video(pair, detector, track_config=TrackConfig(subject=str(tmp_path / "who.png")))

@@ -109,14 +109,14 @@ def test_a_larger_noise_coefficient_follows_the_detections_more_closely_and_shak
 
 def test_a_larger_share_of_the_past_lags_more():
     seen, _ = noisy_faces(240)
-    assert smoothed(seen, "ema", moving_average=0) == pytest.approx(landmarks_of(seen))
-    delays = [lag(smoothed(seen, "ema", moving_average=share)) for share in (0.3, 0.65, 0.8)]
+    assert smoothed(seen, "ema", smoothing_decay=0) == pytest.approx(landmarks_of(seen))
+    delays = [lag(smoothed(seen, "ema", smoothing_decay=share)) for share in (0.3, 0.65, 0.8)]
     assert delays == pytest.approx([share / (1 - share) for share in (0.3, 0.65, 0.8)], rel=0.15)
 
 
 def test_the_moving_average_is_what_its_name_says():
     faces = [make_face(x, 100) for x in (100.0, 110.0, 90.0)]
-    eyes = smoothed(faces, "ema", moving_average=0.5)[:, 0, 0]
+    eyes = smoothed(faces, "ema", smoothing_decay=0.5)[:, 0, 0]
     assert eyes - eyes[0] == pytest.approx([0, 5, -2.5])
 
 
@@ -226,7 +226,7 @@ def with_gap(count: int, start: int, stop: int) -> tuple[list[Face | None], np.n
 @pytest.mark.parametrize("missing", [1, 4])
 def test_a_short_gap_is_filled_in_with_score_0(missing):
     faces, truth = with_gap(80, 30, 30 + missing)
-    filled = smooth_faces(faces, SmoothConfig(bridge=4))
+    filled = smooth_faces(faces, SmoothConfig(max_gap=4))
     assert [index for index, face in enumerate(filled) if face.score == 0] == list(range(30, 30 + missing))
     assert np.abs(landmarks_of(filled) - truth)[30 : 30 + missing].max() < 1.5
     assert filled[29].score == filled[30 + missing].score == 0.9
@@ -242,7 +242,7 @@ def test_only_the_backward_pass_knows_what_comes_after_a_gap():
 @pytest.mark.parametrize("mode", ["ema", "kalman", "rts"])
 def test_a_long_gap_is_left_open_and_nothing_is_carried_across(mode):
     faces, _ = with_gap(80, 30, 35)
-    config = SmoothConfig(smoothing=mode, bridge=4)
+    config = SmoothConfig(smoothing=mode, max_gap=4)
     cut = smooth_faces(faces, config)
     assert [index for index, face in enumerate(cut) if face is None] == [30, 31, 32, 33, 34]
     for part in (slice(0, 30), slice(35, 80)):
@@ -253,17 +253,17 @@ def test_a_long_gap_is_left_open_and_nothing_is_carried_across(mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_without_bridge_every_gap_is_open(mode):
     faces, _ = with_gap(20, 10, 11)
-    assert [face is None for face in smooth_faces(faces, SmoothConfig(smoothing=mode, bridge=0))].index(True) == 10
+    assert [face is None for face in smooth_faces(faces, SmoothConfig(smoothing=mode, max_gap=0))].index(True) == 10
 
 
 def test_no_smoothing_never_fills():
     faces, _ = with_gap(20, 10, 12)
-    assert smooth_faces(faces, SmoothConfig(smoothing="none", bridge=5)) == faces
+    assert smooth_faces(faces, SmoothConfig(smoothing="none", max_gap=5)) == faces
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_empty_ends_and_lonely_faces_stay_as_they_are(mode):
-    config = SmoothConfig(smoothing=mode, bridge=1)
+    config = SmoothConfig(smoothing=mode, max_gap=1)
     assert smooth_faces([], config) == []
     assert smooth_faces([None, None], config) == [None, None]
     face = make_face(100, 100)
@@ -275,11 +275,11 @@ def test_empty_ends_and_lonely_faces_stay_as_they_are(mode):
 def test_a_prediction_that_shrinks_to_nothing_is_no_face():
     """A face that halves with every frame and then is hidden: on it went, its box would turn inside out."""
     faces = [make_face(100, 100, 40.0 * 0.6**index) for index in range(4)]
-    kept = smooth_faces([*faces, *[None] * 20, faces[-1]], SmoothConfig(smoothing="kalman", bridge=30))
+    kept = smooth_faces([*faces, *[None] * 20, faces[-1]], SmoothConfig(smoothing="kalman", max_gap=30))
     assert kept[3] is not None and None in kept[4:24] and kept[24] is not None
 
 
-@pytest.mark.parametrize("wrong", [{"moving_average": 1.0}, {"noise_coefficient": 0.0}, {"bridge": -1}])
+@pytest.mark.parametrize("wrong", [{"smoothing_decay": 1.0}, {"noise_coefficient": 0.0}, {"max_gap": -1}])
 def test_options_out_of_range_are_refused(wrong):
     (name,) = wrong
     with pytest.raises(InputError, match=name):

@@ -74,7 +74,7 @@ def test_another_video_or_other_options_need_overwrite(workspace_copy, portrait_
     for other in (
         {"config": every_third},
         {"config": EXTRACT, "detect_config": DetectConfig(threshold=0.99)},
-        {"config": EXTRACT, "track_config": TrackConfig(who="center")},
+        {"config": EXTRACT, "track_config": TrackConfig(subject="center")},
     ):
         with pytest.raises(WorkspaceError, match="other options"):
             extract_faces(portrait_clips[0], workspace_copy, "src", detector, **other)
@@ -99,7 +99,7 @@ def test_files_of_others_are_not_touched(portrait_clips, workspace):
 
 def test_options_out_of_range_are_refused():
     for wrong in (
-        *({"every": 0}, {"every": 10_001}, {"target": -1}, {"min_crops": 0}),
+        *({"frame_stride": 0}, {"frame_stride": 10_001}, {"max_crops": -1}, {"min_crops": 0}),
         *({"min_size": 0}, {"min_size": 10_001}, {"min_sharpness": -1.0}, {"min_sharpness": float("nan")}),
     ):
         with pytest.raises(InputError, match=f"{next(iter(wrong))} must be between"):
@@ -156,7 +156,7 @@ def test_small_and_blurred_faces_are_dropped_counted_and_named(blurred_clip, wor
     """Two people: one out of focus for four frames, the other too far away; every second frame is looked at."""
     far = make_face(190, 30, 15)
     detector = ListedDetector([(HOPPER, far)] * 20)
-    config, everybody = with_options(every=2, min_size=34), TrackConfig(who="all", smoothing="none")
+    config, everybody = with_options(every=2, min_size=34), TrackConfig(subject="all", smoothing="none")
     report = extract_faces(blurred_clip, workspace, "src", detector, config=config, track_config=everybody)
     assert report.dropped == {"blurred": 2, "tiny": 10} and report.crops == report.written == 8
     folder = workspace.faces("src")
@@ -189,7 +189,7 @@ def test_too_few_faces_in_focus_leave_nothing_behind(portrait_clips, clip_frames
 
 
 @pytest.mark.parametrize(
-    ("every", "target", "expected"), [(1, 10, 10), (1, 38, 38), (1, 99, 38), (3, 5, 5), (4, 0, 10)]
+    ("frame_stride", "max_crops", "expected"), [(1, 10, 10), (1, 38, 38), (1, 99, 38), (3, 5, 5), (4, 0, 10)]
 )
 def test_a_target_is_spread_evenly_over_the_clip(portrait_clips, workspace, every, target, expected):
     config = with_options(every=every, target=target, min_crops=5)
@@ -209,7 +209,7 @@ def test_a_target_is_spread_evenly_over_the_clip(portrait_clips, workspace, ever
 def pair(pair_clip, detector, tmp_path_factory) -> tuple[Workspace, VideoTracks]:
     """Everybody in the clip of both people, with pictures to look at."""
     workspace = Workspace(tmp_path_factory.mktemp("pair"))
-    config, everybody = with_options(save_faces=True), TrackConfig(who="all")
+    config, everybody = with_options(save_faces=True), TrackConfig(subject="all")
     report = extract_faces(pair_clip, workspace, "src", detector, config=config, track_config=everybody)
     assert report.crops == report.written == 76
     return workspace, report.tracks
@@ -287,7 +287,7 @@ def test_saved_faces_of_another_video_do_not_stay(portrait_clips, workspace):
     config = with_options(save_faces=True)
     for side, every in (("src", 1), ("dst", 4)):
         detector = ListedDetector([(HOPPER,)] * 38)
-        options = dataclasses.replace(config, every=every)
+        options = dataclasses.replace(config, frame_stride=every)
         extract_faces(portrait_clips[0], workspace, side, detector, config=options)
     for kind in ("raw_faces", "aligned_faces", "binary_masks_eyes"):
         stems = sorted(path.stem for path in workspace.single_video(kind).iterdir())

@@ -23,7 +23,7 @@ from tests.links import require_symlinks
 from tests.videos import make_video, pattern_frame
 
 FACE = make_face(80, 80, 20)
-EXACT = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
+EXACT = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
 FRAMES = 6
 FIVE = ExtractConfig(landmarks="five")
 
@@ -165,7 +165,7 @@ def test_a_damaged_piece_is_made_again(tmp_path, caplog):
 
 def test_a_kill_between_two_outputs_is_gone_on_with(clip, tmp_path, monkeypatch):
     """The mask has its name already, the picture has not."""
-    options = {"mask_out": tmp_path / "m.mkv", "plan": {"which": 1}}
+    options = {"mask_path": tmp_path / "m.mkv", "plan": {"which": 1}}
 
     def die(path: pathlib.Path) -> None:
         raise KeyboardInterrupt
@@ -191,7 +191,7 @@ def pictures(tmp_path):
 
 
 def convert_pictures(source, out, count=3, **options):
-    output = OutputConfig(label=False, mask_out=options.pop("mask_out", None), show=options.pop("show", "result"))
+    output = OutputConfig(label=False, mask_path=options.pop("mask_path", None), layout=options.pop("layout", "result"))
     faces = ListedDetector([(FACE,)] * count)
     return convert_stills(source, out, PaintSwapper((0, 255, 0)), faces, config=EXACT, output_config=output, **options)
 
@@ -217,7 +217,7 @@ def test_pictures_of_another_run_or_option_or_input_are_not_finished(pictures, t
     out = tmp_path / "out"
     convert_pictures(pictures, out, plan={"step": 1})
     first = contents(out)
-    for options in ({"plan": {"step": 2}}, {"plan": {"step": 1}, "show": "pair"}):
+    for options in ({"plan": {"step": 2}}, {"plan": {"step": 1}, "layout": "pair"}):
         with pytest.raises(InputError, match="a.png and 2 more, already there from another run, with other options"):
             convert_pictures(pictures, out, **options)
     assert contents(out) == first
@@ -244,7 +244,7 @@ def test_files_of_others_in_the_folder_of_pictures_stay(pictures, tmp_path):
 
 
 def test_masks_of_pictures_that_share_a_stem_are_apart(pictures, tmp_path):
-    convert_pictures(pictures, tmp_path / "out", mask_out=tmp_path / "masks")
+    convert_pictures(pictures, tmp_path / "out", mask_path=tmp_path / "masks")
     assert sorted(os.listdir(tmp_path / "masks")) == [LIST, "a.png", "b.jpg.png", "b.png.png"]
 
 
@@ -278,7 +278,7 @@ MINE = (
 
 
 def extract_again(clip, workspace, **options):
-    config = dataclasses.replace(FIVE, **({"every": 2} | options))
+    config = dataclasses.replace(FIVE, **({"frame_stride": 2} | options))
     return extract_faces(clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=config, overwrite=True)
 
 

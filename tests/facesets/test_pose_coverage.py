@@ -180,7 +180,7 @@ def test_with_five_points_of_one_of_them_only_the_pose_is_compared(tmp_path):
 @pytest.mark.clips
 def test_two_heads_turned_to_different_sides_are_told_before_training(real_clips, tmp_path, detector):
     workspace = Workspace(tmp_path)
-    config = ExtractConfig(every=6)
+    config = ExtractConfig(frame_stride=6)
     for name, side in (("s32", "src"), ("s18", "dst")):
         extract_faces(real_clips / f"{name}.mp4", workspace, side, detector, config=config)
     folders = [workspace.faces("src"), workspace.faces("dst")]

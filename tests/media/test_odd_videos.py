@@ -19,7 +19,7 @@ from tests.conftest import EXTRACT
 from tests.fakes import IdentitySwapper, ListedDetector
 from tests.videos import make_video, psnr
 
-EXACT = ConvertConfig(colour="none", sharpen=0)
+EXACT = ConvertConfig(color_transfer="none", sharpen=0)
 BARE = OutputConfig(label=False)
 PLAIN = {"config": EXACT, "output_config": BARE}
 FPS = fractions.Fraction(25)

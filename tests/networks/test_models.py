@@ -37,7 +37,7 @@ def check_networks(config: NetworkConfig) -> Networks:
         assert mask.min() >= 0 and mask.max() <= 1
         for picture in (face, *coarse):
             assert -1 <= picture.min() < picture.max() <= 1 and picture.std() > 0.01
-    patches = min(side // 8, 16) if config.layout == "direct" else 8
+    patches = min(side // 8, 16) if config.architecture == "skip" else 8
     for discriminator in networks.discriminators:
         score = discriminator(np.concatenate([x, x], axis=-1))
         assert score.shape == (2, patches, patches, 1)
@@ -51,7 +51,7 @@ def test_shapes_and_ranges_of_every_size(capacity, resolution):
 
 @pytest.mark.parametrize("resolution", [64, 128])
 def test_shapes_and_ranges_of_the_reference(resolution):
-    check_networks(NetworkConfig(capacity="tiny", resolution=resolution, layout="reference", norm="instance"))
+    check_networks(NetworkConfig(capacity="tiny", resolution=resolution, architecture="faceswap-gan", norm="instance"))
 
 
 OPTIONS = [
@@ -62,9 +62,9 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(("option", "choice"), OPTIONS)
-@pytest.mark.parametrize("layout", ["direct", "reference"])
+@pytest.mark.parametrize("architecture", ["skip", "faceswap-gan"])
 def test_every_option_works_and_changes_the_networks(layout, option, choice):
-    config = NetworkConfig(capacity="tiny", resolution=64, layout=layout)
+    config = NetworkConfig(capacity="tiny", resolution=64, architecture=layout)
     changed = check_networks(dataclasses.replace(config, **{option: choice}))
     assert layer_kinds(changed.decoder_a) != layer_kinds(build_networks(config).decoder_a)
 
@@ -86,7 +86,7 @@ def test_options_become_the_layers_they_name():
         ({"norm": "batch"}, "BatchNormalization"),
         ({"norm": "group"}, "GroupNorm"),
         ({"norm": "hybrid"}, "HybridNorm"),
-        ({"upsampling": "shuffle"}, "PixelShuffle"),
+        ({"upsampling": "pixel-shuffle"}, "PixelShuffle"),
         ({"upsampling": "nearest"}, "UpSampling2D"),
     ):
         assert kind in layer_kinds(decoder(**changes))
@@ -98,7 +98,7 @@ def test_options_become_the_layers_they_name():
     [(64, [16, 8], [32, 64], [8]), (128, [32, 16], [32, 64], [16, 8]), (256, [64, 32], [32, 64], [32, 16, 8])],
 )
 def test_the_reference_pays_attention_where_v2_2_does(resolution, encoder, decoder, discriminator):
-    config = NetworkConfig(capacity="tiny", resolution=resolution, layout="reference", norm="none")
+    config = NetworkConfig(capacity="tiny", resolution=resolution, architecture="faceswap-gan", norm="none")
     networks = build_networks(config)
     places = [
         [layer.output.shape[1] for layer in network.layers if type(layer).__name__ == "SelfAttention"]
@@ -112,7 +112,7 @@ def test_the_reference_pays_attention_where_v2_2_does(resolution, encoder, decod
 def test_widths_of_the_reference():
     """As faceswap-GAN v2.2 has them: lite halves the channels, quarters the deepest, keeps the discriminator."""
     standard, lite, larger = (
-        NetworkConfig(layout="reference", capacity=capacity, resolution=resolution).widths
+        NetworkConfig(architecture="faceswap-gan", capacity=capacity, resolution=resolution).widths
         for capacity, resolution in (("standard", 64), ("lite", 64), ("lite", 256))
     )
     assert (standard.encoder, standard.code, standard.decoder) == ((64, 128, 256, 512, 1024), 1024, (512, 256, 128, 64))
@@ -125,7 +125,7 @@ def test_widths_of_the_reference():
 def test_the_reference_has_the_weights_v2_2_has():
     """Counted by hand for tiny at 64 pixels, without attention and normalisation."""
     networks = build_networks(
-        NetworkConfig(layout="reference", capacity="tiny", resolution=64, attention="none", norm="none")
+        NetworkConfig(architecture="faceswap-gan", capacity="tiny", resolution=64, attention="none", norm="none")
     )
     strided = 25 * 3 * 16 + 9 * (16 * 32 + 32 * 64 + 64 * 128 + 128 * 256)
     dense = 16 * 256 * 256 + 256 + 256 * 16 * 256 + 16 * 256
@@ -137,7 +137,7 @@ def test_the_reference_has_the_weights_v2_2_has():
 
 
 def test_the_reference_normalises_before_the_shuffle_and_after_the_strides():
-    config = NetworkConfig(layout="reference", capacity="tiny", resolution=64, attention="none", norm="instance")
+    config = NetworkConfig(architecture="faceswap-gan", capacity="tiny", resolution=64, attention="none", norm="instance")
     networks = build_networks(config)
     block = ["Conv2D", "LeakyReLU", "InstanceNorm", "PixelShuffle"]
     assert layer_kinds(networks.decoder_a)[1:13] == 3 * block
@@ -154,9 +154,9 @@ def test_the_reference_normalises_before_the_shuffle_and_after_the_strides():
     assert layer_kinds(networks.encoder)[:7] == start
 
 
-@pytest.mark.parametrize("layout", ["direct", "reference"])
+@pytest.mark.parametrize("architecture", ["skip", "faceswap-gan"])
 def test_saved_networks_come_back(layout, tmp_path):
-    networks = build_networks(NetworkConfig(capacity="tiny", resolution=64, layout=layout))
+    networks = build_networks(NetworkConfig(capacity="tiny", resolution=64, architecture=layout))
     x = faces(64, count=1)
     code = networks.encoder(x)
     for name, network, given in (("encoder", networks.encoder, x), ("decoder", networks.decoder_a, code)):
@@ -166,9 +166,9 @@ def test_saved_networks_come_back(layout, tmp_path):
             assert np.array_equal(*to_numpy((one, other)))
 
 
-@pytest.mark.parametrize("layout", ["direct", "reference"])
+@pytest.mark.parametrize("architecture", ["skip", "faceswap-gan"])
 def test_half_precision_gives_pictures_in_float32(layout):
-    config = NetworkConfig(capacity="tiny", resolution=64, layout=layout, norm="instance")
+    config = NetworkConfig(capacity="tiny", resolution=64, architecture=layout, norm="instance")
     full = build_networks(config)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -192,14 +192,14 @@ def test_half_precision_gives_pictures_in_float32(layout):
 
 
 def test_every_preset_is_what_it_says():
-    assert set(PRESETS) == set(typing.get_args(Preset)) == {"tiny", "lite", "standard", "faithful"}
+    assert set(PRESETS) == set(typing.get_args(Preset)) == {"tiny", "lite", "standard", "faceswap-gan"}
     sizes = {name: sum(n.count_params() for n in build_networks(config).generators) for name, config in PRESETS.items()}
-    assert sizes["tiny"] < sizes["lite"] < sizes["standard"] < sizes["faithful"]
+    assert sizes["tiny"] < sizes["lite"] < sizes["standard"] < sizes["faceswap-gan"]
     assert PRESETS["lite"] == NetworkConfig()
-    faithful = PRESETS["faithful"]
-    assert (faithful.layout, faithful.view, faithful.resolution) == ("reference", "picture", 64)
-    assert (faithful.capacity, faithful.attention) == ("standard", "self")
-    assert (faithful.norm, faithful.upsampling) == ("instance", "shuffle")
+    reference = PRESETS["faceswap-gan"]
+    assert (reference.architecture, reference.input_mode, reference.resolution) == ("faceswap-gan", "full", 64)
+    assert (reference.capacity, reference.attention) == ("standard", "self")
+    assert (reference.norm, reference.upsampling) == ("instance", "pixel-shuffle")
 
 
 def test_the_default_networks_keep_their_weights():
@@ -212,7 +212,7 @@ def test_the_default_networks_keep_their_weights():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("attention", True), ("attention", "some"), ("norm", "spectral"), ("upsampling", "bilinear"), ("view", "crop")],
+    [("attention", True), ("attention", "some"), ("norm", "spectral"), ("upsampling", "bilinear"), ("input_mode", "crop")],
 )
 def test_an_unknown_choice_is_refused(option, value):
     with pytest.raises(InputError, match=f"{option} must be one of .*, got {value}"):
@@ -254,7 +254,7 @@ def test_a_direction_reads_one_person_and_writes_the_other():
     assert np.abs(same - swapped).max() > 0.01
 
 
-@pytest.mark.parametrize("preset", ["tiny", "faithful"])
+@pytest.mark.parametrize("preset", ["tiny", "faceswap-gan"])
 def test_what_is_predicted_in_one_program_is_what_is_generated(preset):
     """With both decoders, and with the weights of now."""
     networks, x = build_networks(PRESETS[preset]), faces(64)

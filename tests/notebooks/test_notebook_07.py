@@ -22,7 +22,7 @@ def test_the_evaluation_notebook_runs_from_top_to_bottom(
     report = Report.read(course_workspace / "report.json")
     assert report.frames == count_frames(course_workspace / "clips" / "hopper.mp4")
     assert set(report.baselines) == {"swap", "input copied", "colours only", "nearest crop pasted"}
-    assert (report.values["to_wanted"] is None) is not has_dlib
+    assert (report.values["identity_distance"] is None) is not has_dlib
     assert ("left out: identity" in text) is not has_dlib
     assert report.summary.score is not None
     assert ("whose face it is was measured by the recognition network" in text) is has_dlib

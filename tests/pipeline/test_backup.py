@@ -31,8 +31,8 @@ def test_a_run_goes_on_where_another_machine_left_it(tiny_run, trained, drive, t
     assert load_run(other)[1] == 40
     again = backup_workspace(other, drive)
     assert again.carried == () and "models/default" in again.unchanged
-    config = TrainConfig(steps=42, batch_size=2, warm_up=4, seed=7)
-    report = train(other, config=config, run_config=RunConfig(mirror=drive / "models", log_every=1))
+    config = TrainConfig(steps=42, batch_size=2, warmup_steps=4, seed=7)
+    report = train(other, config=config, run_config=RunConfig(sync_dir=drive / "models", log_every=1))
     assert (report.resumed_at, report.step) == (40, 42)
     assert 42 in steps_of(drive / "models" / "default")
     assert "step 42 there, 40 here" in "".join(backup_workspace(trained, drive).left)

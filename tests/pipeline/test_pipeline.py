@@ -35,7 +35,7 @@ NETWORKS = ("--preset", "tiny", "--coverage", COVERAGE)
 CONSENT = "Hopper and Collins are in the public domain"
 OPTIONS = (
     *NETWORKS,
-    "--engine",
+    "--inference-backend",
     "keras",
     "--consent",
     CONSENT,
@@ -43,7 +43,7 @@ OPTIONS = (
     STEPS,
     "--batch-size",
     2,
-    "--warm-up",
+    "--warmup-steps",
     2,
     "--checkpoint-every",
     6,
@@ -110,7 +110,7 @@ def test_the_output_says_what_it_is(finished, portrait_clips):
     assert facts["run_id"] == run_id(finished.run("default")) and len(facts["run_id"]) == 32
     learnt_from = facts["options"]["learnt_from"]
     assert [learnt_from[side]["sha256"] for side in ("src", "dst")] == [file_digest(clip) for clip in portrait_clips]
-    assert facts["options"]["label"] is True and "mask_out" in facts["options"]
+    assert facts["options"]["label"] is True and "mask_path" in facts["options"]
 
 
 def test_the_consent_is_kept_and_not_asked_for_again(finished, portrait_clips, tmp_path, capsys):
@@ -138,8 +138,8 @@ def test_the_run_keeps_its_coverage_and_converts_with_it(finished, portrait_clip
     monkeypatch.setattr(KerasSwapper, "swap", watched_swap)
     tracks = read_tracks(finished.faces("src"))
     options = {
-        "config": ConvertConfig(code_shift=0, contrast=0),
-        "output_config": OutputConfig(engine="keras"),
+        "config": ConvertConfig(latent_shift=0, contrast=0),
+        "output_config": OutputConfig(inference_backend="keras"),
         "tracks": tracks,
     }
     convert(portrait_clips[0], finished, tmp_path / "out.mp4", **options)
@@ -196,8 +196,8 @@ def test_a_conversion_is_told_apart_by_whose_face_it_changes(portrait_clips, tmp
     for name in ("extract", "train", "convert", "write_report"):
         monkeypatch.setattr(running, name, lambda *_, name=name, **given: called.setdefault(name, mock.Mock(**given)))
     config = ConvertConfig(direction=direction)
-    run_all(*portrait_clips, Workspace(tmp_path / "w"), convert_config=config, who_a="center")
-    assert called["convert"].track_config.who == who
+    run_all(*portrait_clips, Workspace(tmp_path / "w"), convert_config=config, subject_a="center")
+    assert called["convert"].track_config.subject == who
 
 
 def test_videos_are_looked_at_before_anything_is_done(portrait_clips, tmp_path):

@@ -53,7 +53,7 @@ def hold_all(folder: pathlib.Path, files: dict[str, bytes]) -> bool:
 def test_another_run_of_the_same_name_is_neither_taken_over_nor_replaced(one, drive, steps):
     write_run(drive / "default", *steps, name=B, seed=2)
     before = contents(drive), contents(one.root)
-    with pytest.raises(InputError, match="holds run bbbbbbbb, .* run aaaaaaaa; choose another --mirror or --run"):
+    with pytest.raises(InputError, match="holds run bbbbbbbb, .* run aaaaaaaa; choose another --sync-dir or --run"):
         CheckpointSync(one.run("default"), drive).fetch()
     copier = mirrored(one.run("default"), drive)
     assert copier.copies == 0 and copier.failures > 0

@@ -339,10 +339,10 @@ def test_four_sessions_hand_on_faces_masks_training_and_conversion(new_machine, 
         shutil.copytree(made.eye_masks(side), second.workspace.eye_masks(side))
     second.end()
     third = new_machine()
-    run_config = RunConfig(mirror=third.mirror(), log_every=1, checkpoint_every=2)
-    assert run_config.mirror == third.folder / "mnt" / "MyDrive" / "course" / "models"
+    run_config = RunConfig(sync_dir=third.mirror(), log_every=1, checkpoint_every=2)
+    assert run_config.sync_dir == third.folder / "mnt" / "MyDrive" / "course" / "models"
     shutil.copytree(tiny_run.folder, third.workspace.run("default"))
-    train(third.workspace, config=TrainConfig(steps=42, batch_size=2, warm_up=4, seed=7), run_config=run_config)
+    train(third.workspace, config=TrainConfig(steps=42, batch_size=2, warmup_steps=4, seed=7), run_config=run_config)
     fourth = new_machine()  # the third was taken back before its last cell
     assert load_run(fourth.workspace)[1] == 42
     assert len(Faceset.open(fourth.workspace, "dst")) == len(Faceset.open(made, "dst"))

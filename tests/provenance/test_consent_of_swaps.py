@@ -28,7 +28,7 @@ from faceswap_lib.training.run_metadata import learnt_videos, stored_networks, w
 from tests.fakes import make_face
 
 STATEMENT = "Anna and Ben agreed"
-PLAIN = {"config": ConvertConfig(code_shift=0), "output_config": OutputConfig(engine="keras")}
+PLAIN = {"config": ConvertConfig(latent_shift=0), "output_config": OutputConfig(inference_backend="keras")}
 FRAMES = 12
 ENDS = ("at_least", "at_most")
 
@@ -81,7 +81,7 @@ def street(crowd, tmp_path_factory) -> pathlib.Path:
 
 
 def command(project: Workspace, source: object, out: pathlib.Path, *more: str) -> int:
-    options = ("--engine", "keras", "--code-shift", "0", *more)
+    options = ("--inference-backend", "keras", "--latent-shift", "0", *more)
     return main(["convert", str(source), "--workspace", str(project.root), "--out", str(out), *options])
 
 
@@ -108,7 +108,7 @@ def test_a_street_video_is_refused_until_its_people_agreed(project, street, tmp_
 
 def test_from_python_nothing_is_asked_and_nothing_stated_that_is_not_so(project, street, tmp_path):
     out = tmp_path / "swap.mp4"
-    conversion = convert(street, project, out, **PLAIN, track_config=TrackConfig(who="all"))
+    conversion = convert(street, project, out, **PLAIN, track_config=TrackConfig(subject="all"))
     verdict = verify(out)
     assert verdict.intact and verdict.facts["consent"] == []
     assert "no consent is recorded for street.mp4" in verdict.summary
@@ -124,7 +124,7 @@ def test_a_donor_who_was_not_asked_is_named(project, portrait_clips, tmp_path):
     out = tmp_path / "swap.mp4"
     assert command(project, portrait_clips[0], out) == 2
     convert(
-        portrait_clips[0], project, out, config=PLAIN["config"], output_config=OutputConfig(engine="keras", end=0.1)
+        portrait_clips[0], project, out, config=PLAIN["config"], output_config=OutputConfig(inference_backend="keras", end=0.1)
     )
     facts = verify(out).facts
     assert facts["consent"] == ["Anna agreed"] and facts["no_consent_for"] == [portrait_clips[1].name]
@@ -153,7 +153,7 @@ def test_faces_that_were_learnt_before_their_faceset_was_replaced_need_consent_t
     out, short = tmp_path / "swap.mp4", ("--end", "0.1", "--overwrite")
     assert command(project, portrait_clips[0], out, *short) == 2
     convert(
-        portrait_clips[0], project, out, config=PLAIN["config"], output_config=OutputConfig(engine="keras", end=0.1)
+        portrait_clips[0], project, out, config=PLAIN["config"], output_config=OutputConfig(inference_backend="keras", end=0.1)
     )
     verdict = verify(out)
     assert verdict.facts["no_consent_for"] == ["carl.mp4"] and "trained before on: carl.mp4" in verdict.summary
@@ -215,16 +215,16 @@ def test_an_interrupted_conversion_does_not_search_the_video_again(project, stre
 
 
 def test_a_part_of_a_video_is_counted_where_it_lies(project, street, tmp_path):
-    late = OutputConfig(engine="keras", start=0.2, end=0.4)
+    late = OutputConfig(inference_backend="keras", start=0.2, end=0.4)
     conversion = convert(street, project, tmp_path / "swap.mp4", config=PLAIN["config"], output_config=late)
     assert (conversion.report.frames, conversion.report.swapped) == (5, 5)
     assert conversion.people == PeopleCount(seen=(2, 2), swapped=(1, 1))
 
 
 def test_of_tracks_that_are_given_those_in_the_part_count(project, street, detector, tmp_path):
-    everybody = track_video(street, detector, track_config=TrackConfig(who="all"))
+    everybody = track_video(street, detector, track_config=TrackConfig(subject="all"))
     late = dataclasses.replace(everybody, tracks=(*everybody.tracks[:1], follow(0, 2)))
-    options = {"config": PLAIN["config"], "output_config": OutputConfig(engine="keras", start=0.2, end=0.4)}
+    options = {"config": PLAIN["config"], "output_config": OutputConfig(inference_backend="keras", start=0.2, end=0.4)}
     conversion = convert(street, project, tmp_path / "swap.mp4", **options, tracks=late)
     assert conversion.people == PeopleCount(seen=None, swapped=(1, 1))
     assert verify(tmp_path / "swap.mp4").facts["people"] == {"swapped": {"at_least": 1, "at_most": 1}}

@@ -63,7 +63,7 @@ def lines_of(facts: dict) -> list[str]:
 
 def test_verify_prints_what_a_viewer_should_know(tmp_path, capsys, facts):
     learnt_from = {"src": {"video": "anna.mp4", "sha256": "a" * 64}, "dst": {"video": "ben.mov", "sha256": "b" * 64}}
-    options = {"label": False, "show": "pair", "start": 2.0, "end": None, "learnt_from": learnt_from}
+    options = {"label": False, "layout": "pair", "start": 2.0, "end": None, "learnt_from": learnt_from}
     options |= {"detail_transfer": "wanted"}
     people = PeopleCount(seen=(2, 3), swapped=(2, 2))
     out = tmp_path / "swap.mkv"

@@ -33,7 +33,7 @@ def read_rows(html: str) -> list[list[str]]:
 
 
 def test_the_table_has_a_column_per_result_and_its_best_is_bold():
-    results = {"a": {"jitter": 0.5, "ssim": 0.9, "found": None}, "b <b>": {"jitter": 1.1, "ssim": 0.8, "found": None}}
+    results = {"a": {"jitter": 0.5, "ssim": 0.9, "detection_rate": None}, "b <b>": {"jitter": 1.1, "ssim": 0.8, "detection_rate": None}}
     head, jitter, ssim = read_rows(show.metric_table(results, ["jitter", "ssim"])._repr_html_())
     assert head == ["", "a", "b &lt;b&gt;", "better", "what it says"]
     assert jitter[:4] == ["<code>jitter</code>", "0.500", "<b>1.10</b>", "near 1"]
@@ -41,11 +41,11 @@ def test_the_table_has_a_column_per_result_and_its_best_is_bold():
 
 
 def test_the_table_leaves_out_what_nobody_measured_unless_asked():
-    results = {"a": {"psnr": 20.0, "found": None}, "b": {"found": None}}
+    results = {"a": {"psnr": 20.0, "detection_rate": None}, "b": {"detection_rate": None}}
     rows = read_rows(show.metric_table(results)._repr_html_())
     assert [row[0] for row in rows[1:]] == ["<code>psnr</code>"]
     assert "(dB)" in rows[1][-1]
-    (_, found) = read_rows(show.metric_table(results, ["found"])._repr_html_())
+    (_, found) = read_rows(show.metric_table(results, ["detection_rate"])._repr_html_())
     assert found[1:3] == ["-", "-"]
 
 
@@ -89,7 +89,7 @@ def test_the_gallery_shows_the_worst_frames_with_their_numbers():
         (["landmark_error"], 7, "each of the report's 8 frames, got 7"),
         (["sharpness"], 8, "got 'sharpness'"),
         (["ssim"], 8, "got 'ssim'"),
-        (["to_wanted"], 8, "got 'to_wanted'"),
+        (["identity_distance"], 8, "got 'identity_distance'"),
         (["smile"], 8, "no metric 'smile'"),
     ],
 )

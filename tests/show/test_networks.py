@@ -78,4 +78,4 @@ def test_the_ladder_says_the_shapes_of_the_networks_that_are_built(preset: str):
 
 def test_the_ladder_draws_the_direct_layout_only():
     with pytest.raises(ValueError, match="direct layout, got reference"):
-        show.ladder(PRESETS["faithful"])
+        show.ladder(PRESETS["faceswap-gan"])

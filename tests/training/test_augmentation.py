@@ -15,8 +15,8 @@ from faceswap_lib.training.augmentation import match_colours, motion_blur, rando
 RESOLUTION = 64
 SIZE = stored_size(RESOLUTION, VIEW_COVERAGE)
 BATCH = 48
-STILL = {"turn": 0.0, "zoom": 0.0, "shift": 0.0, "warp": 0.0, "shape": 0.0}
-LIVELY = {"turn": 12.0, "zoom": 0.1, "shift": 0.05, "warp": 0.03, "shape": 0.03}
+STILL = {"rotation_range": 0.0, "zoom_range": 0.0, "shift_range": 0.0, "random_warp": 0.0, "elastic_deformation": 0.0}
+LIVELY = {"rotation_range": 12.0, "zoom_range": 0.1, "shift_range": 0.05, "random_warp": 0.03, "elastic_deformation": 0.03}
 
 
 def draw_maps(seed: int = 1, **options) -> tuple[np.ndarray, np.ndarray]:
@@ -91,17 +91,17 @@ def test_sampling_between_pixels_is_bilinear_and_repeats_the_border():
 
 
 @pytest.mark.parametrize(
-    ("option", "limit"), [("turn", 15.0), ("zoom", 0.2), ("shift", 0.1)], ids=["turn", "zoom", "shift"]
+    ("option", "limit"), [("rotation_range", 15.0), ("zoom_range", 0.2), ("shift_range", 0.1)], ids=["rotation_range", "zoom_range", "shift_range"]
 )
 def test_each_movement_keeps_to_its_limit_and_uses_it(option, limit):
     plain, _ = draw_maps(**{option: limit})
-    values = {"turn": [], "zoom": [], "shift": []}
+    values = {"rotation_range": [], "zoom_range": [], "shift_range": []}
     for coordinates in plain:
         matrix = fit_affine(coordinates)
         assert abs(np.linalg.det(matrix[:, :2])) == pytest.approx((matrix[:, 1] ** 2).sum(), rel=1e-3)  # a similarity
-        values["turn"].append(np.degrees(np.arctan2(-matrix[0, 1], matrix[1, 1])))
-        values["zoom"].append(np.hypot(*matrix[:, 1]) - 1)
-        values["shift"] += list(matrix[:, 2] / 2)  # in sides of the view
+        values["rotation_range"].append(np.degrees(np.arctan2(-matrix[0, 1], matrix[1, 1])))
+        values["zoom_range"].append(np.hypot(*matrix[:, 1]) - 1)
+        values["shift_range"] += list(matrix[:, 2] / 2)  # in sides of the view
     for name, seen in values.items():
         largest = np.abs(seen).max()
         if name == option:
@@ -112,14 +112,14 @@ def test_each_movement_keeps_to_its_limit_and_uses_it(option, limit):
 
 
 def test_the_warped_map_differs_from_the_plain_one_by_the_warp_alone():
-    movements = {key: value for key, value in LIVELY.items() if key != "warp"}
+    movements = {key: value for key, value in LIVELY.items() if key != "random_warp"}
     without, same = draw_maps(**movements)
     plain, warped = draw_maps(**LIVELY)
     assert np.array_equal(without, same)
     assert np.array_equal(plain, without)
     bends = warped - plain
     assert np.abs(bends).max() > 1
-    twice = draw_maps(**(LIVELY | {"warp": 2 * LIVELY["warp"]}))[1] - plain
+    twice = draw_maps(**(LIVELY | {"random_warp": 2 * LIVELY["random_warp"]}))[1] - plain
     assert twice == pytest.approx(2 * bends, abs=1e-3)
 
 
@@ -228,7 +228,7 @@ def test_colours_are_matched_to_another_crops_for_a_share_of_the_pictures():
     index = np.arange(BATCH, dtype=np.int32) % 20
 
     def matched(share: float) -> np.ndarray:
-        config = TrainConfig(batch_size=BATCH, colour_match=share)
+        config = TrainConfig(batch_size=BATCH, color_augmentation_prob=share)
         drawn = match_colours(tones, config, ops.convert_to_tensor(index), 20, keras.random.SeedGenerator(5))
         return ops.convert_to_numpy(drawn)[:, 0, 0] / 6
 
@@ -243,7 +243,7 @@ def test_motion_blur_spreads_a_point_along_one_line():
     picture[:, 30, 20] = 1
 
     def blurred(share: float) -> np.ndarray:
-        config = TrainConfig(batch_size=BATCH, motion_blur=share)
+        config = TrainConfig(batch_size=BATCH, motion_blur_prob=share)
         return ops.convert_to_numpy(motion_blur(picture, config, keras.random.SeedGenerator(7)))[..., 0]
 
     assert blurred(0.0) == pytest.approx(picture[..., 0])

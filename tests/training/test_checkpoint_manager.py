@@ -36,7 +36,7 @@ class Training:
         self.saved, self.mirrored = [], []
         self.folder, drive = folder / "run", folder / "drive"
         drive.mkdir()
-        apart = parse_duration(run_config.mirror_interval)
+        apart = parse_duration(run_config.sync_interval)
         self.mirror = CheckpointSync(self.folder, drive, interval=apart, clock=self.clock)
         config = TrainConfig(steps=steps)
         self.keeper = CheckpointManager(self.folder, self.state, config, run_config, self.mirror, clock=self.clock)
@@ -74,7 +74,7 @@ def test_an_hour_at_thirty_steps_a_second_is_twenty_checkpoints_and_six_copies(t
 
 
 def test_by_steps_alone_as_it_was_ten_minutes_are_72_of_both(tmp_path):
-    before = RunConfig(checkpoint_interval="", checkpoint_every=250, mirror_interval="1s")
+    before = RunConfig(checkpoint_interval="", checkpoint_every=250, sync_interval="1s")
     training = Training(tmp_path, before, 10 * HOUR)
     training.run(HOUR // 6)
     assert len(training.saved) == len(training.mirrored) == 72
@@ -95,7 +95,7 @@ def test_a_checkpoint_by_steps_or_a_backup_begins_the_interval_again(tmp_path):
 
 
 def test_without_intervals_and_steps_only_the_end_is_kept(tmp_path):
-    training = Training(tmp_path, RunConfig(checkpoint_interval="", mirror_interval=""), HOUR // 2)
+    training = Training(tmp_path, RunConfig(checkpoint_interval="", sync_interval=""), HOUR // 2)
     training.run()
     assert training.saved == training.mirrored == [HOUR // 2]
 

@@ -15,9 +15,9 @@ from faceswap_lib.training.augmentation import random_warp_grid, sample, to_devi
 from tests.fakes import IdentitySwapper, PaintSwapper, make_face, swap_frames
 from tests.videos import psnr
 
-EXACT = ConvertConfig(colour="none", sharpen=0)
+EXACT = ConvertConfig(color_transfer="none", sharpen=0)
 COVERAGES = [0.5, 0.6, 0.74, 0.8, 1.0]
-STILL = TrainConfig(batch_size=6, turn=0.0, zoom=0.0, shift=0.0, warp=0.0, shape=0.0)
+STILL = TrainConfig(batch_size=6, rotation_range=0.0, zoom_range=0.0, shift_range=0.0, random_warp=0.0, elastic_deformation=0.0)
 
 
 @pytest.fixture(scope="module")

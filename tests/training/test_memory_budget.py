@@ -65,7 +65,7 @@ def test_one_crop_more_is_refused_and_what_to_do_is_said(facesets, machine, devi
     machine(device, available)
     with pytest.raises(InputError, match="100 crops in face_src and 60 crops in face_dst need") as refusal:
         check_memory(facesets, SIZE)
-    assert said in str(refusal.value) and "extract fewer of them (--target)" in str(refusal.value)
+    assert said in str(refusal.value) and "extract fewer of them (--max-crops)" in str(refusal.value)
 
 
 def test_a_training_that_cannot_fit_loads_nothing_and_writes_nothing(small_workspace, monkeypatch):

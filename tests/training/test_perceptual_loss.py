@@ -79,7 +79,7 @@ def test_landmarks_move_with_the_face(face):
 
 def test_vggface_reads_the_published_file(tmp_path, face):
     path = write_weights(tmp_path / "faces.h5", randomise(build_vggface("resnet50")), resnet50_layers())
-    config = TrainConfig(perceptual="vggface", vggface=path, perceptual_side=64)
+    config = TrainConfig(perceptual="vggface", vggface=path, perceptual_resolution=64)
     judge = open_judge(config, 128)
     assert judge.name == "vggface-resnet50" and judge.side == 64
     assert [tuple(output.shape[1:]) for output in judge.model.outputs][0] == (32, 32, 64)

@@ -24,10 +24,10 @@ def test_a_time_is_read(text, seconds):
 @pytest.mark.parametrize("text", ["soon", "2", "h", "2 h", "-1h", "0s", "2h later"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(InputError, match="expected a time as in 45s, 90m, 2h or 1h30m, got"):
-        RunConfig(until=text)
+        RunConfig(max_time=text)
 
 
-@pytest.mark.parametrize("name", ["checkpoint_interval", "preview_interval", "mirror_interval"])
+@pytest.mark.parametrize("name", ["checkpoint_interval", "preview_interval", "sync_interval"])
 def test_an_interval_is_a_time_and_the_message_has_its_name(name):
     assert getattr(RunConfig(**{name: "90s"}), name) == "90s"
     with pytest.raises(InputError, match=f"{name}: expected a time as in 45s, 90m, 2h or 1h30m, got '250'"):
@@ -60,7 +60,7 @@ def test_no_option_has_the_name_of_another_rooms():
 def test_when_its_time_is_up_a_training_saves_and_stops_and_goes_on_to_the_same_end(workspace_copy, tiny_run):
     options = {"network_config": tiny_run.network_config, "config": tiny_run.train_config}
     rarely = RunConfig(log_every=1, checkpoint_every=20, preview_every=20)
-    report = train(workspace_copy, **options, run_config=dataclasses.replace(rarely, until="0.001s"))
+    report = train(workspace_copy, **options, run_config=dataclasses.replace(rarely, max_time="0.001s"))
     assert (report.step, report.steps) == (1, 40)  # one step, however short the time
     assert read_arrays(report.folder, 1)["position"][0] == 1
     shown = []

@@ -20,7 +20,7 @@ def test_a_phase_begins_once():
 
 
 def test_the_learning_rate_rises_first_and_falls_with_the_phases():
-    config = TrainConfig(steps=1000, warm_up=50)
+    config = TrainConfig(steps=1000, warmup_steps=50)
     factors = [learning_rate_factor(step, config) for step in (0, 24, 49, 599, 600, 850, 950, 999)]
     assert factors == [1 / 50, 25 / 50, 1, 1, 0.5, 0.2, 0.05, 0.05]
 
@@ -55,14 +55,14 @@ def test_schedules_out_of_order_are_refused(starts):
 
 
 def test_the_short_schedule_holds_the_mask_up_before_it_lets_it_go():
-    first, *_, last = SCHEDULES["short"]
+    first, *_, last = SCHEDULES["default"]
     assert first.mask_prior > last.mask_prior > 0 and first.composite == 0 < last.composite
     assert first.adversarial == 0 < last.adversarial and last.learning_rate < first.learning_rate
 
 
-def test_the_faithful_schedule_is_that_of_the_reference():
+def test_the_faceswap_gan_schedule_is_that_of_the_reference():
     """Of 40,000 steps, each trigger 150 steps before a display."""
-    config = TRAINING_PRESETS["faithful"]
+    config = TRAINING_PRESETS["faceswap-gan"]
     begun = [step for step in range(config.steps) if begins_phase(step, config.steps, config.phases)]
     assert begun == [7850, 11850, 15850, 19850, 26516, 31850, 35850]
 

@@ -16,7 +16,7 @@ from faceswap_lib.training.train_step import TrainStepper
 from tests.conftest import snapshot
 
 
-@pytest.mark.parametrize("config", [TrainConfig(steps=1500), TrainConfig(steps=7), TRAINING_PRESETS["faithful"]])
+@pytest.mark.parametrize("config", [TrainConfig(steps=1500), TrainConfig(steps=7), TRAINING_PRESETS["faceswap-gan"]])
 def test_the_plan_says_of_every_step_what_the_training_does(config):
     planned = plan_training(config)
     assert planned[0].first == 1 and planned[-1].last == config.steps
@@ -30,7 +30,7 @@ def test_the_plan_says_of_every_step_what_the_training_does(config):
 
 
 def test_the_table_has_a_line_for_each_phase_and_a_column_for_what_is_used():
-    lines = plan_table(plan_training(TRAINING_PRESETS["faithful"])).splitlines()
+    lines = plan_table(plan_training(TRAINING_PRESETS["faceswap-gan"])).splitlines()
     assert len(lines) == 9 and "cycle" not in lines[0] and "mask l1" in lines[0]
     assert lines[1].split()[:3] == ["1-7850", "0.0001", "0.1"]
     assert [line.endswith("(swap)") for line in lines] == [False] * 7 + [True, False]
@@ -53,10 +53,10 @@ def test_the_chart_shows_where_a_weight_begins(tmp_path):
 
 def test_the_command_shows_the_plan_without_facesets(tmp_path, capsys):
     root, picture = tmp_path / "w", tmp_path / "p.png"
-    assert main(["train", "--workspace", str(root), "--preset", "faithful", "--plan-picture", str(picture)]) == 0
+    assert main(["train", "--workspace", str(root), "--preset", "faceswap-gan", "--schedule-picture", str(picture)]) == 0
     out = capsys.readouterr().out
     assert "31851-35850" in out and f"chart: {picture}" in out and picture.is_file() and not root.exists()
-    assert main(["train", "--workspace", str(root), "--steps", "100", "--plan"]) == 0
+    assert main(["train", "--workspace", str(root), "--steps", "100", "--show-schedule"]) == 0
     assert "51-60" in capsys.readouterr().out and os.listdir(root / "models" / "default") == ["plan.png"]
 
 

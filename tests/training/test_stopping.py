@@ -187,7 +187,7 @@ def test_stopped_and_refused_trainings_end_where_an_undisturbed_one_does(go_on, 
     wanted, history = read_arrays(folder, 44), (folder / "history.jsonl").read_bytes()
 
     mirror = tmp_path / "mirror"
-    keeping = dataclasses.replace(KEEPING, mirror=mirror, mirror_interval="")
+    keeping = dataclasses.replace(KEEPING, sync_dir=mirror, sync_interval="")
     with catch_signals():
         folder, ended = go_on("stopped", keeping, on_log=at_step(42, lambda: os.kill(os.getpid(), signal.SIGTERM)))
     assert isinstance(ended, Stopped) and str(ended) == f"stopped by SIGTERM; step 42 of 44 is saved in {folder}"
@@ -206,7 +206,7 @@ def test_stopped_and_refused_trainings_end_where_an_undisturbed_one_does(go_on, 
 
 def test_an_error_closes_the_mirror(go_on, tmp_path):
     """What was saved before it is copied, however short the time."""
-    keeping = dataclasses.replace(KEEPING, mirror=tmp_path / "mirror", mirror_interval="1h", checkpoint_every=1)
+    keeping = dataclasses.replace(KEEPING, sync_dir=tmp_path / "mirror", sync_interval="1h", checkpoint_every=1)
     _, ended = go_on("failed", keeping, on_log=at_step(43, fail))
     assert isinstance(ended, ZeroDivisionError)
     assert checkpoint_progress(tmp_path / "mirror" / "default" / "checkpoints") == (0, 42)

@@ -8,13 +8,13 @@ from faceswap_lib.training.train_step import average_decay, build_state, has_swa
 
 
 def test_a_young_average_forgets_faster():
-    decays = [average_decay(step, TrainConfig(ema=0.99)) for step in (0, 8, 100, 889, 890, 5000)]
+    decays = [average_decay(step, TrainConfig(ema_decay=0.99)) for step in (0, 8, 100, 889, 890, 5000)]
     assert decays == pytest.approx([0.1, 0.5, 101 / 110, 890 / 899, 0.99, 0.99])
-    assert average_decay(0, TrainConfig(ema=0)) == 0
+    assert average_decay(0, TrainConfig(ema_decay=0)) == 0
 
 
 def test_decoders_have_traded_places_from_their_phase_on():
-    config = TRAINING_PRESETS["faithful"]
+    config = TRAINING_PRESETS["faceswap-gan"]
     assert [has_swapped(step, config) for step in (0, 31_849, 31_850, 39_999)] == [False, False, True, True]
     assert not has_swapped(1499, TrainConfig())
 

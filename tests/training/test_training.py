@@ -64,7 +64,7 @@ def test_the_configuration_is_beside_the_checkpoints(tiny_run):
 def test_the_history_has_every_logged_step_with_named_terms(tiny_run):
     history = read_history(tiny_run.folder / "history.jsonl")
     assert [line["step"] for line in history] == list(range(1, 41))
-    wanted = {"reconstruction", "structure", "edges", "composite", "mask_prior", "mask_hinge", "mask_mean"}
+    wanted = {"reconstruction", "dssim", "edges", "composite", "mask_prior", "mask_hinge", "mask_mean"}
     for line in history:
         assert {f"{term}_{person}" for term in wanted for person in "ab"} <= line.keys()
         assert all(np.isfinite(value) for value in line.values())
@@ -79,7 +79,7 @@ def test_the_history_has_every_logged_step_with_named_terms(tiny_run):
 
 
 def test_losses_fall_on_real_faces(tiny_run):
-    for term in ("reconstruction", "structure"):
+    for term in ("reconstruction", "dssim"):
         for person in "ab":
             values = [terms[f"{term}_{person}"] for terms in tiny_run.logged.values()]
             assert np.mean(values[-8:]) < 0.85 * np.mean(values[:4]), term
@@ -231,7 +231,7 @@ def test_a_loss_that_is_no_number_stops_the_training_without_a_guard_and_names_i
     np.savez(run_copy.folder / "checkpoints" / "step-00000040.npz", **arrays)
     config = dataclasses.replace(run_copy.train_config, steps=44)
     with pytest.raises(TrainingError, match="step 41: .*reconstruction_a.* is no longer a number") as error:
-        train(run_copy.workspace, config=config, run_config=RunConfig(checkpoint_every=1, guard=False))
+        train(run_copy.workspace, config=config, run_config=RunConfig(checkpoint_every=1, divergence_guard=False))
     assert "reconstruction_b" not in str(error.value)
     assert error.value.exit_code == 1
     assert not (run_copy.folder / "checkpoints" / "step-00000041.npz").exists()
@@ -261,7 +261,7 @@ def test_a_batch_depends_on_seed_and_step_alone():
 
 
 @pytest.mark.parametrize(
-    ("balance", "expected"), [(0, [1 / 3] * 3), (1, [0.25, 0.25, 0.5]), (2, [1 / 6, 1 / 6, 2 / 3])]
+    ("rarity_exponent", "expected"), [(0, [1 / 3] * 3), (1, [0.25, 0.25, 0.5]), (2, [1 / 6, 1 / 6, 2 / 3])]
 )
 def test_rare_crops_are_drawn_more_often(balance, expected):
     shares = sampling_probabilities(np.array([0.75, 0.75, 1.5]), balance)

@@ -53,7 +53,7 @@ def test_a_training_compiled_with_xla_runs_through_both_kinds_of_phases(small_wo
 
 @pytest.mark.nightly
 @pytest.mark.skipif(HERE != "tensorflow", reason="the other backends compile in one way only")
-@pytest.mark.parametrize("preset", ["tiny", "lite", "standard", "faithful"])
+@pytest.mark.parametrize("preset", ["tiny", "lite", "standard", "faceswap-gan"])
 def test_every_phase_of_a_preset_compiles_with_xla_and_takes_two_steps(preset):
     stepper = build_stepper(preset, xla="on")
     before = [weight.numpy() for weight in stepper.state.networks.encoder.trainable_weights]
@@ -67,7 +67,7 @@ def test_every_phase_of_a_preset_compiles_with_xla_and_takes_two_steps(preset):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-@pytest.mark.parametrize("preset", ["tiny", "lite", "standard", "faithful"])
+@pytest.mark.parametrize("preset", ["tiny", "lite", "standard", "faceswap-gan"])
 def test_every_phase_of_a_preset_takes_two_steps_on_another_backend(backend, preset):
     pytest.importorskip(backend)
     program = (

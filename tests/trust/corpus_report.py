@@ -35,7 +35,7 @@ def make_report(number: int = 0):
         summary=summarise(values),
         values=values,
         skipped={"gaze": "too small"},
-        series={"landmark_error": np.array([0.1, np.nan, 0.2]), "to_wanted": np.array([0.5, 0.5, 0.4])},
+        series={"landmark_error": np.array([0.1, np.nan, 0.2]), "identity_distance": np.array([0.5, 0.5, 0.4])},
         baselines={"copy": dict.fromkeys(METRICS, 0.2), "swap": dict.fromkeys(METRICS)},
         breakdown={"yaw": {"left": {"landmark_error": 0.1}, "front": {"landmark_error": None}}},
     )

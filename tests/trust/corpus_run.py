@@ -68,9 +68,9 @@ def configs() -> list[Case]:
         "\x1b[2J",
     )
     made = [*damaged_texts()]
-    for name in ("resolution", "coverage", "capacity", "attention", "norm", "upsampling", "layout", "view"):
+    for name in ("resolution", "coverage", "capacity", "attention", "norm", "upsampling", "architecture", "input_mode"):
         made += [Case(f"networks: {name} is {value!r:.20}", changed("networks", **{name: value})) for value in odd]
-    numbers = ("steps", "batch_size", "learning_rate", "seed", "ema", "eye_weight", "perceptual_side")
+    numbers = ("steps", "batch_size", "learning_rate", "seed", "ema_decay", "eye_weight", "perceptual_resolution")
     for name in (*numbers, "schedule", "precision", "adversarial", "perceptual"):
         fitting: tuple[object, ...] = (0, "x") if name in numbers else ()
         for value in (value for value in odd if value not in fitting):

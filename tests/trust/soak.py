@@ -117,8 +117,8 @@ def take_steps(folder: pathlib.Path, temporary: pathlib.Path, steps: int) -> dic
             checkpoint_every=max(1, steps // 80),
             preview_interval="",
             preview_every=max(1, steps // 20),
-            mirror=folder / "mirror",
-            mirror_interval="10s",
+            sync_dir=folder / "mirror",
+            sync_interval="10s",
         ),
         on_log=lambda step, terms: gauges.append(Gauge.read(temporary)),
     )
@@ -152,7 +152,7 @@ def convert_once(place: pathlib.Path, clip: pathlib.Path, pictures: pathlib.Path
     def sign(path: pathlib.Path) -> None:
         write_provenance(path, facts, name=finished_name(path) if name == "pictures" else name)
 
-    shared = {"config": PAINT, "output_config": OutputConfig(mask_out=mask), "plan": {"which": name}, "finish": sign}
+    shared = {"config": PAINT, "output_config": OutputConfig(mask_path=mask), "plan": {"which": name}, "finish": sign}
     paint = PaintSwapper((0, 255, 0))
     if name == "pictures":
         convert_stills(pictures, out, paint, ListedDetector([(FACE,)] * 3), **shared)

@@ -119,7 +119,7 @@ def list_commands(folder: pathlib.Path, clips: tuple[pathlib.Path, pathlib.Path]
         ["extract", clips[0], "--workspace", other, "--as", "src", "--consent", "both agreed"],
         ["masks", "--workspace", workspace],
         ["swap-parts", "--workspace", workspace, "--as", "src", "--parts", "mouth", "--out", folder / "parts"],
-        ["train", "--workspace", workspace, "--plan"],
+        ["train", "--workspace", workspace, "--show-schedule"],
         ["train", "--workspace", workspace, *small, "--steps", STEPS + 1],
         ["convert", clips[0], "--workspace", workspace, "--out", folder / "again.mp4"],
         [
@@ -160,7 +160,7 @@ def list_quick(folder: pathlib.Path, clips: tuple[pathlib.Path, pathlib.Path]) -
         ),
         ["masks", "--workspace", workspace],
         ["swap-parts", "--workspace", workspace, "--as", "src", "--parts", "mouth", "--out", folder / "parts"],
-        ["train", "--workspace", workspace, "--plan"],
+        ["train", "--workspace", workspace, "--show-schedule"],
     ]
 
 

@@ -56,7 +56,7 @@ OURS = re.compile(r"\.faceswap-written\.jsonl|\..*\.faceswap-lock|\.kept\.lock|\
 backup of a training's last step, which the next step that is saved removes."""
 
 PICTURES = ("a.png", "b.png", "c.jpg")
-PAINT = ConvertConfig(colour="none", sharpen=0, detail_transfer="none")
+PAINT = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ def convert_to_video(root: pathlib.Path) -> None:
         PaintSwapper((0, 255, 0)),
         ListedDetector([]),
         config=PAINT,
-        output_config=OutputConfig(label=False, mask_out=root / "masks.mp4"),
+        output_config=OutputConfig(label=False, mask_path=root / "masks.mp4"),
         tracks=VideoTracks(length=count, tracks=(FaceTrack(start=0, faces=(disturbed.FACE,) * count),)),
         plan={"which": 1},
     )
@@ -153,7 +153,7 @@ def convert_pictures(root: pathlib.Path) -> None:
         PaintSwapper((0, 255, 0)),
         ListedDetector([(disturbed.FACE,)] * len(PICTURES)),
         config=PAINT,
-        output_config=OutputConfig(label=False, mask_out=root / "masks"),
+        output_config=OutputConfig(label=False, mask_path=root / "masks"),
         plan={"step": 1},
     )
 

@@ -88,7 +88,7 @@ def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
     """
     config = networks.config
     arrays = faceset.load(config.stored_size, face_region=config.face_region)
-    seen, _ = preprocess_views(*arrays.views(config.resolution), config.view)
+    seen, _ = preprocess_views(*arrays.views(config.resolution), config.input_mode)
     if mirrored:
         seen = np.concatenate([seen, seen[:, :, ::-1]])
     batches = [networks.encoder.predict_on_batch(seen[start : start + BATCH]) for start in range(0, len(seen), BATCH)]

@@ -102,7 +102,7 @@ def check_swap(
     *,
     direction: str,
     step: int,
-    code_shift: float | None = None,
+    latent_shift: float | None = None,
     wanted: Faceset | None = None,
     detector: FaceRefiner | None = None,
     finder: LandmarkFinder | None = None,
@@ -115,7 +115,7 @@ def check_swap(
         people: Who the two are; None where nothing tells people apart.
         direction: "a2b" or "b2a".
         step: How many steps the run was trained.
-        code_shift: How far codes were told to move; None if they moved as far as it helps.
+        latent_shift: How far codes were told to move; None if they moved as far as it helps.
         wanted: The faceset of the person whose face is put in; None looks at pixels and people alone.
         detector: Reads faces where they must be.
         finder: Finds 68 landmarks; None takes what is quick here.
@@ -127,7 +127,7 @@ def check_swap(
     change = np.mean([_change(*sample) for sample in report.samples]) if report.samples else float("nan")
     check = SwapCheck(looked_at=len(report.samples), mask_mean=report.mask_mean, change=float(change))
     if not report.samples:
-        return dataclasses.replace(check, trouble=_trouble(check, False, direction, step, code_shift))
+        return dataclasses.replace(check, trouble=_trouble(check, False, direction, step, latent_shift))
     before, after = (
         [
             FaceCrop(image=sample[which], landmarks=points, crop_from_frame=np.eye(2, 3))
@@ -146,7 +146,7 @@ def check_swap(
             to_wanted=float(to_wanted.mean()),
             nearer=float(np.mean(to_wanted < to_original)),
         )
-    trouble = _trouble(check, was_wanted, direction, step, code_shift)
+    trouble = _trouble(check, was_wanted, direction, step, latent_shift)
     if trouble is not None or wanted is None:
         return dataclasses.replace(check, trouble=trouble)
     measures = measure_faces(before, after, wanted=wanted, detector=detector, finder=finder)
@@ -224,7 +224,7 @@ def _say_reasons(reasons: list[str]) -> str:
     return f"Most likely because {first}" + "".join(f"; also, {other}" for other in others)
 
 
-def _trouble(check: SwapCheck, was_wanted: bool, direction: str, step: int, code_shift: float | None) -> str | None:
+def _trouble(check: SwapCheck, was_wanted: bool, direction: str, step: int, latent_shift: float | None) -> str | None:
     other = "b2a" if direction == "a2b" else "a2b"
     if was_wanted:
         return (
@@ -243,7 +243,7 @@ def _trouble(check: SwapCheck, was_wanted: bool, direction: str, step: int, code
             "look at its previews, whose last column is the swap"
         )
     if check.nearer is not None and check.nearer < NEARER:
-        larger = ", or pass a larger --code-shift, up to 1" if code_shift is not None and code_shift < 1 else ""
+        larger = ", or pass a larger --latent-shift, up to 1" if latent_shift is not None and latent_shift < 1 else ""
         return (
             f"most faces still look more like the original person than like the wanted one: the run has {step} steps; "
             f"train on (some thousand steps are usual){larger}"

@@ -113,7 +113,7 @@ def _packaged() -> list[WeightsFile]:
         ),
         WeightsFile(
             name="dlib-recognition",
-            purpose="says who a face is (--who, evaluation)",
+            purpose="says who a face is (--subject, evaluation)",
             terms="in the public domain (CC0), by its author",
             size=22_466_066,
             is_exact=True,
@@ -153,7 +153,7 @@ def _fetchable() -> list[WeightsFile]:
             find=lambda architecture=architecture: vggface_files.usual_places(architecture),
         )
         for architecture, size, purpose in (
-            ("resnet50", 94_700_000, "says who a face is (--recognition vggface); perceptual loss and distance"),
+            ("resnet50", 94_700_000, "says who a face is (--embedder vggface); perceptual loss and distance"),
             ("vgg16", 58_900_000, "perceptual loss (--perceptual vggface-vgg16) and distance"),
         )
     ]
