@@ -23,7 +23,7 @@ import numpy as np
 from harness import print_json, print_table
 
 from faceswap_lib.networks import PRESETS
-from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig, checkpoint_manager
+from faceswap_lib.training import TRAINING_PRESETS, LoopConfig, TrainConfig, checkpoint_manager
 from faceswap_lib.training.checkpoint import TrainingState, read_arrays, write_checkpoint
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.cost_estimate import make_arrays
@@ -32,7 +32,7 @@ from faceswap_lib.training.run_config import parse_duration
 from faceswap_lib.training.schedule_plot import plan_training
 from faceswap_lib.training.train_step import TrainStepper, build_state
 
-BY_STEPS = RunConfig(checkpoint_interval="", checkpoint_every=250, sync_interval="1s")
+BY_STEPS = LoopConfig(checkpoint_interval="", checkpoint_every=250, sync_interval="1s")
 """As it was while steps alone decided."""
 
 HOUR = 3600
@@ -96,7 +96,7 @@ def train_some(preset: str, steps: int) -> TrainingState:
     for first in {phase.active: phase.first for phase in reversed(plan_training(config))}.values():
         state.step = first - 1
         for _ in range(steps):
-            stepper.take()
+            stepper.step()
     return state
 
 
@@ -158,7 +158,7 @@ def compare_codings(kinds: dict[str, list[np.ndarray]], size: float) -> list[dic
     return rows
 
 
-def count_writes(state: TrainingState, run_config: RunConfig, rate: float, hours: float) -> tuple[float, float]:
+def count_writes(state: TrainingState, run_config: LoopConfig, rate: float, hours: float) -> tuple[float, float]:
     """How many checkpoints, and how many copies to the mirror, the real keeper and mirror make in an hour."""
     steps = round(hours * HOUR * rate)
     written, now = [], 0.0
@@ -204,7 +204,7 @@ def main() -> None:
         if codings:
             print_table(f"Its arrays, {preset}", codings)
         hours = []
-        for name, run_config in (("every 250 steps", BY_STEPS), ("by time", RunConfig())):
+        for name, run_config in (("every 250 steps", BY_STEPS), ("by time", LoopConfig())):
             here, there = count_writes(state, run_config, options.rate, options.hours)
             row = {"checkpoints": name, "an hour": here, "GB an hour": here * facts["MB"] / 1e3}
             hours.append(row | {"copies an hour": there, "GB an hour copied": there * facts["MB"] / 1e3})

@@ -72,14 +72,18 @@ def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, f
     places = list(zip(pictures, faces, strict=True))
 
     def swap_all():
-        batches = (places[first : first + config.swap_batch_size] for first in range(0, len(places), config.swap_batch_size))
+        batches = (
+            places[first : first + config.swap_batch_size] for first in range(0, len(places), config.swap_batch_size)
+        )
         return list(itertools.chain.from_iterable(swap_faces(batch, swapper) for batch in batches))
 
     swapped, parts["network"] = clocked(swap_all)
     compositor = Compositor(config, swapper.coverage)
 
     def paint_all():
-        return [compositor.paint(picture, face, track=0).frame for picture, face in zip(pictures, swapped, strict=True)]
+        return [
+            compositor.composite(picture, face, track=0).frame for picture, face in zip(pictures, swapped, strict=True)
+        ]
 
     painted, parts["colour and blend"] = clocked(paint_all)
 

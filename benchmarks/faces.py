@@ -36,7 +36,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.faces import MTCNN, DetectConfig, Face, align_face
 from faceswap_lib.faces.alignment import five_points, invert_affine, map_points
 from faceswap_lib.faces.keyframe_detection import detect_keyframes
-from faceswap_lib.faces.landmarks_dlib import DlibFinder
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import probe_video, read_frames
 
@@ -84,7 +84,7 @@ def run_library(video: pathlib.Path) -> Run:
 def dlib_landmarks(video: pathlib.Path, near: np.ndarray) -> np.ndarray | None:
     """dlib's five points of every frame, looked for near other landmarks; None without dlib."""
     try:
-        finder = DlibFinder()
+        finder = DlibLandmarkDetector()
     except InputError as error:
         print(f"no error column: {error}")
         return None
@@ -93,7 +93,7 @@ def dlib_landmarks(video: pathlib.Path, near: np.ndarray) -> np.ndarray | None:
         if np.isfinite(near[index]).all():
             box = [*near[index].min(0), *near[index].max(0)]
             crop = align_face(frame, Face(box_xyxy=box, score=1.0, landmarks=near[index]))
-            points = five_points(finder.find([crop])[0])
+            points = five_points(finder.detect([crop])[0])
             found[index] = map_points(invert_affine(crop.crop_from_frame), points)
     return found
 

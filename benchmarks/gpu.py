@@ -163,7 +163,7 @@ def train_to(folder: pathlib.Path, steps: int, preset: str = "tiny") -> float:
     seconds = []
     while state.step < steps:
         before = time.perf_counter()
-        stepper.take()
+        stepper.step()
         seconds.append(time.perf_counter() - before)
     write_checkpoint(folder, state)
     return float(np.median(seconds))

@@ -32,13 +32,13 @@ from faceswap_lib.media import write_image
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.networks.channels import WIDTHS
 from faceswap_lib.signals import Stopped, catch_signals
-from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
+from faceswap_lib.training import LoopConfig, TrainConfig, read_history, train
 from faceswap_lib.training.checkpoint import BACKUPS, checkpoint_progress, list_checkpoints, read_arrays
 
 NETWORKS = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
 NARROW = {"encoder": (8, 8, 8, 16), "code": 16, "decoder": (16, 8, 8), "discriminator": (4, 4, 4)}
 CONFIG = TrainConfig(steps=60, batch_size=2, warmup_steps=4, seed=7, precision="float32")
-KEEPING = RunConfig(log_every=1, checkpoint_every=4, preview_every=20, backup_every=10, backups=2)
+KEEPING = LoopConfig(log_every=1, checkpoint_every=4, preview_every=20, backup_every=10, backups=2)
 CROPS, SIDE = 6, 96
 PATIENCE = 300.0
 A_STEP = 0.2

@@ -22,8 +22,8 @@ from harness import find_clips, make_parser, print_json, print_table, time_matmu
 
 from faceswap_lib.faces import MTCNN, FaceCrop, align_face
 from faceswap_lib.faces.landmarks_68 import MIRRORED
-from faceswap_lib.faces.landmarks_dlib import DlibFinder
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.mesh_landmarks import correct_68, face_axes, mouth_gap, nearest_68
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import read_frames
@@ -52,7 +52,9 @@ class Clip:
     dlib_seconds: float
 
 
-def read_clip(video: pathlib.Path, detector: MTCNN, dlib: DlibFinder, mesh: MeshFinder, frames: int) -> Clip:
+def read_clip(
+    video: pathlib.Path, detector: MTCNN, dlib: DlibLandmarkDetector, mesh: MeshLandmarkDetector, frames: int
+) -> Clip:
     """Finds both finders' points in the crops of a clip's first frames."""
     tracks = track_video(video, detector, stop=frames) if frames else track_video(video, detector)
     crops = [
@@ -60,7 +62,7 @@ def read_clip(video: pathlib.Path, detector: MTCNN, dlib: DlibFinder, mesh: Mesh
         for frame, faces in zip(read_frames(video), tracks.faces, strict=False)
         if faces
     ]
-    reference, dlib_seconds = _timed(dlib.find, crops)
+    reference, dlib_seconds = _timed(dlib.detect, crops)
     meshes, mesh_seconds = _timed(mesh.find_meshes, crops)
     return Clip(
         meshes=np.array([mesh.points for mesh in meshes]),
@@ -160,7 +162,7 @@ def main() -> None:
     options = parser.parse_args()
     matmul = time_matmul()
     print(f"this machine: {matmul * 1e3:.0f} ms per matrix product of 2048 x 2048")
-    detector, dlib, mesh = MTCNN(), DlibFinder(), MeshFinder()
+    detector, dlib, mesh = MTCNN(), DlibLandmarkDetector(), MeshLandmarkDetector()
     videos = find_clips(options.clips)
     clips = {video.stem: read_clip(video, detector, dlib, mesh, options.frames) for video in videos}
     rows = compare(clips)

@@ -75,7 +75,7 @@ def synthetic_modes(frames: int = 600, noise: float = 0.8, seed: int = 0) -> lis
         low, high = points.min(0) - [30, 50], points.max(0) + [30, 40]
         box = np.concatenate([low, high]) + rng.normal(0, noise, 4)
         face = Face(box_xyxy=box, score=0.9, landmarks=points + rng.normal(0, noise, (5, 2)))
-        sightings.append(FrameDetections(faces=(face,), looks=(np.zeros((1, 3), np.float32),)))
+        sightings.append(FrameDetections(faces=(face,), descriptors=(np.zeros((1, 3), np.float32),)))
     rows = []
     for mode in MODES:
         landmarks = follow(sightings, mode)

@@ -39,7 +39,7 @@ from .pipeline import FaceSwapper as FaceSwapper
 from .pipeline import convert as convert
 from .pipeline import extract as extract
 from .pipeline import run_all as run_all
-from .training import RunConfig as RunConfig
+from .training import LoopConfig as LoopConfig
 from .training import TrainConfig as TrainConfig
 from .training import load_run as load_run
 from .training import train as train

@@ -17,6 +17,7 @@ import typing
 from typing_extensions import Doc
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.upgrades import upgrade_options
 
 __all__ = ["Doc", "OptionDoc", "check_range", "describe_options", "nearest", "options_from_dict", "options_to_dict"]
 
@@ -78,6 +79,7 @@ def options_from_dict(options_class: type, values: object, *, origin: str = "opt
     """
     if not isinstance(values, dict):
         raise InputError(f"{origin}: expected options by name, got {reprlib.repr(values)}")
+    values = upgrade_options(options_class, values)
     known = {f.name for f in dataclasses.fields(options_class)}
     for key in values:
         if key not in known:

@@ -107,14 +107,14 @@ def keep_frames(video, numbers):
 
 some = np.linspace(0, length - 1, 6).astype(int)
 kept = [keep_frames(video, some) for video in (video_a, video_b)]
-show.pictures([frames[index] for frames in kept for index in some], columns=6)
+show.plot_images([frames[index] for frames in kept for index in some], columns=6)
 
 # %% [markdown]
 # A picture is an array of shape (height, width, 3): red, green and blue, 0 to 255. This is A's clip as a video. The
 # demo's has sound, a hum that follows the mouth.
 
 # %%
-show.video(video_a)
+show.embed_video(video_a)
 
 # %% [markdown]
 # ## 2. Find the face
@@ -132,7 +132,7 @@ frame = next(read_frames(video_a, start=length // 3))
 faces = detector.detect([frame])[0]  # it takes several frames and gives the faces of each
 face = faces[0]
 print(f"{len(faces)} face, certainty {face.score:.3f}, box {face.box_xyxy.round(1)}")
-show.pictures([frame, show.draw_face(frame, face)], captions=["a frame", "box and five points"], width=7)
+show.plot_images([frame, show.draw_face(frame, face)], captions=["a frame", "box and five points"], width=7)
 
 # %% [markdown]
 # ## 3. Follow it, and take the shake out
@@ -194,7 +194,7 @@ print(by_hand)
 # %%
 from faceswap_lib.faces.alignment import similarity_transform
 
-show.source(similarity_transform)
+show.show_source(similarity_transform)
 
 # %%
 assert np.allclose(by_hand, similarity_transform(face.landmarks, target))
@@ -220,7 +220,7 @@ axes[1].scatter(*aligned.landmarks.T, s=18, color="tab:green")
 plt.show()
 
 # %%
-show.pictures([*(frames_a[index] for index in indices), *crops], columns=6)
+show.plot_images([*(frames_a[index] for index in indices), *crops], columns=6)
 
 # %% [markdown]
 # Above the frames, below the crops: the eyes now stay where they are, whatever the head does.
@@ -260,7 +260,7 @@ matrix = view_matrix(crop.crop_from_frame, CROP_SIZE, resolution, VIEW_COVERAGE)
 view = warp_frame(frame, matrix, resolution)
 masks = [draw(crop.landmarks, CROP_SIZE) for draw in (face_mask, eye_mask, mouth_mask)]
 captions = [f"crop, {CROP_SIZE} pixels", f"view, {resolution} pixels", "face mask", "eye mask", "mouth mask"]
-show.pictures([crop.image, view, *masks], captions=captions)
+show.plot_images([crop.image, view, *masks], captions=captions)
 
 # %% [markdown]
 # Two more things are taken out before a network reads the view: everything that is not face, and the light. A was
@@ -275,7 +275,7 @@ view_face = face_mask(points_in_crop(face, matrix), resolution, coverage=VIEW_CO
 inside = view[view_face > 127]  # the pixels of the face, (N, 3)
 standard = (view - inside.mean(axis=0)) / inside.std(axis=0) * SPREAD  # now mean 0, mostly between -1 and 1
 by_hand = standard.clip(-1, 1) * (view_face[..., None] / 255)
-show.pictures([view, ((by_hand + 1) * 127.5).astype("uint8")], captions=["view", "what the network reads"], width=4)
+show.plot_images([view, ((by_hand + 1) * 127.5).astype("uint8")], captions=["view", "what the network reads"], width=4)
 
 # %% [markdown]
 # The library's `preprocess_views` does this for many views at once. It also returns the mean and the spread it took
@@ -304,7 +304,7 @@ size, region = PRESETS[PRESET].stored_size, PRESETS[PRESET].face_region
 arrays_a, arrays_b = (Faceset.open(workspace, side).load(size, face_region=region) for side in ("src", "dst"))
 print(f"{len(arrays_a.images)} faces of A, {len(arrays_b.images)} of B")
 spread = [np.linspace(0, len(arrays.images) - 1, 6).astype(int) for arrays in (arrays_a, arrays_b)]
-show.pictures([*arrays_a.images[spread[0]], *arrays_b.images[spread[1]]], columns=6)
+show.plot_images([*arrays_a.images[spread[0]], *arrays_b.images[spread[1]]], columns=6)
 
 # %% [markdown]
 # ## 7. Make a hundred pictures into many more
@@ -333,7 +333,7 @@ for name, at in zip(("real", "warped"), maps, strict=True):
     for source in (faces_b, lined_b):
         shown += list(keras.ops.convert_to_numpy(sample(source, index, at))[..., :3].astype("uint8"))
     captions += [f"{name} {number}" for number in (1, 2, 3)] * 2
-show.pictures(shown, captions=captions, columns=6)
+show.plot_images(shown, captions=captions, columns=6)
 
 # %% [markdown]
 # ## 8. The networks
@@ -377,7 +377,7 @@ mask, raw = (keras.ops.convert_to_numpy(output)[0] for output in networks.genera
 raw_face = postprocess_faces(raw[None], tones)[0]
 composite = (mask * raw_face + (1 - mask) * view).astype("uint8")
 captions = ["input (A)", "mask", "raw face (B)", "composite"]
-show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, width=7)
+show.plot_images([view, mask[..., 0], raw_face, composite], captions=captions, width=7)
 
 # %% [markdown]
 # ## 9. Train
@@ -404,11 +404,11 @@ show.pictures([view, mask[..., 0], raw_face, composite], captions=captions, widt
 # near 0 gives A back unchanged.
 
 # %%
-from faceswap_lib.training import RunConfig, train
+from faceswap_lib.training import LoopConfig, train
 
 board = show.LossBoard(every=4, terms=("reconstruction", "dssim", "adversarial", "mask_mean"))
 config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
-keeping = RunConfig(sync_dir=MIRROR and pathlib.Path(MIRROR))
+keeping = LoopConfig(sync_dir=MIRROR and pathlib.Path(MIRROR))
 report = train(
     workspace, network_config=PRESETS[PRESET], config=config, run_config=keeping, on_log=board, progress=True
 )
@@ -422,7 +422,7 @@ report = train(
 from faceswap_lib.training import read_history
 
 print(f"{report.step} steps, {report.step - report.resumed_at} of them now in {report.seconds / 60:.1f} minutes")
-show.losses(read_history(report.folder / "history.jsonl"))
+show.plot_losses(read_history(report.folder / "history.jsonl"))
 
 # %% [markdown]
 # The numbers of a loss say little by themselves. Look at pictures. The *preview grid* has four directions: `a2a`
@@ -434,7 +434,7 @@ from faceswap_lib.media import read_image
 
 grid = read_image(report.folder / "previews" / f"step-{report.step:08d}.png")
 practised, swapped = np.split(grid, 2, axis=1)
-show.pictures([practised, swapped], columns=1)
+show.plot_images([practised, swapped], columns=1)
 
 # %% [markdown]
 # ## 10. Convert
@@ -472,15 +472,15 @@ assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)
 from faceswap_lib.conversion.compositor import Compositor, SwappedFace
 
 swapped_face = SwappedFace(
-    old=view,
-    new=new_faces[0],
+    target=view,
+    swapped=new_faces[0],
     mask=new_masks[0],
     landmarks=points_in_crop(face, matrix),
     view_from_frame=matrix,
 )
-painted = Compositor(ConvertConfig(), VIEW_COVERAGE).paint(frame, swapped_face)
+painted = Compositor(ConvertConfig(), VIEW_COVERAGE).composite(frame, swapped_face)
 captions = ["view of A", "decoder B, code as it is", "code moved", "mask", "back in the frame"]
-show.pictures([view, as_read[0], new_faces[0], new_masks[0], painted.frame], captions=captions)
+show.plot_images([view, as_read[0], new_faces[0], new_masks[0], painted.frame], captions=captions)
 
 # %% [markdown]
 # Then the whole clip. Two things are added that make it much better, and that would be too much for a first notebook:
@@ -509,21 +509,21 @@ from faceswap_lib.media import write_side_by_side
 
 beside = pathlib.Path(WORKSPACE) / "side_by_side.mp4"
 write_side_by_side([video_a, video_b, swap], beside, labels=["A, the input", "B, the face wanted", "A with B's face"])
-show.video(beside)
+show.embed_video(beside)
 
 # %% [markdown]
 # Videos hide what single frames show. Drag the border to and fro, choose the frame with the slider below, and watch one
 # place at a time: an eye, the corner of the mouth, the line where the new face ends.
 
 # %%
-from faceswap_lib.widgets import before_after
+from faceswap_lib.widgets import compare_before_after
 
 frames_swapped = keep_frames(swap, indices)
 before, after = ([frames[index] for index in indices] for frames in (frames_a, frames_swapped))
-before_after(before, after, labels=("A", "A with B's face"))
+compare_before_after(before, after, labels=("A", "A with B's face"))
 
 # %%
-show.pictures([*before, *after], columns=6)
+show.plot_images([*before, *after], columns=6)
 
 # %% [markdown]
 # **Exercise 2.** The same run can do the other direction: B's video with A's face. Convert the first second of
@@ -545,7 +545,7 @@ convert(video_b, workspace, other_swap, config=other_way, output_config=second, 
 few = np.linspace(0, count_frames(other_swap) - 1, 4).astype(int)
 # It shuts her mouth: A hardly smiles in her clip, so decoder A has no smile to draw. And it brings the glasses along.
 kept = [keep_frames(video, few) for video in (video_b, other_swap)]
-show.pictures([frames[index] for frames in kept for index in few], columns=4)
+show.plot_images([frames[index] for frames in kept for index in few], columns=4)
 
 # %% [markdown]
 # ## 12. What to look at, what to try

@@ -75,7 +75,7 @@ else:
     video = video_a if SIDE == "src" else video_b
 length = min(round(SECONDS * probe_video(video).fps), count_frames(video))  # frames to look at
 some = np.linspace(0, length - 1, 6).astype(int)
-show.pictures([frame for index, frame in enumerate(read_frames(video, stop=length)) if index in some])
+show.plot_images([frame for index, frame in enumerate(read_frames(video, stop=length)) if index in some])
 
 # %% [markdown]
 # A frame of a large video takes 25 MB of memory, and six seconds hold hundreds of them. So no cell of this notebook
@@ -84,7 +84,7 @@ show.pictures([frame for index, frame in enumerate(read_frames(video, stop=lengt
 
 # %%
 frame = next(read_frames(video, start=length // 3))
-show.pictures([frame], width=3)
+show.plot_images([frame], width=3)
 
 # %% [markdown]
 # ## 1. Many sizes: the pyramid
@@ -119,7 +119,7 @@ print(f"{len(scales)} pictures, scaled by", np.array(scales))
 detector = MTCNN()
 stages = detector.detect_with_trace(frame)
 assert np.allclose(scales, stages.scales, rtol=0.02)  # sizes are whole pixels
-show.pyramid(stages)
+show.plot_image_pyramid(stages)
 
 # %% [markdown]
 # In the upper row the yellow square is 12 pixels wide in every picture. On the left it holds a bit of a nose, on the
@@ -164,7 +164,7 @@ def overlap(a, b):
 
 by_hand = [overlap(boxes[0], box) for box in boxes]
 assert np.allclose(by_hand, [box_iou(boxes[0, :4], box[:4]) for box in boxes])
-show.source(box_iou)
+show.show_source(box_iou)
 
 # %% [markdown]
 # Then: take the surest box, drop all that overlap it by more than half, take the surest of those left, and so on. This
@@ -178,7 +178,7 @@ while candidates:
     candidates = [box for box in candidates if overlap(best, box) < 0.5]
 
 drawn = [show.draw_boxes(frame, np.array(some_boxes)) for some_boxes in (boxes, chosen)]
-show.pictures(drawn, captions=[f"{len(boxes)} boxes above 0.6", f"{len(chosen)} left"], width=7)
+show.plot_images(drawn, captions=[f"{len(boxes)} boxes above 0.6", f"{len(chosen)} left"], width=7)
 
 # %% [markdown]
 # Yellow boxes are sure ones. The package does this twice (in each picture of the pyramid, then over all of them), and
@@ -198,7 +198,7 @@ for left, top, right, *_ in stages.proposed[:14]:
     scale = 24 / (right - left)
     matrix = scale * np.array([[1, 0, -left], [0, 1, -top]])
     patches.append(cv2.warpAffine(frame, matrix, (24, 24), flags=cv2.INTER_AREA))
-show.pictures(patches, columns=7)
+show.plot_images(patches, columns=7)
 
 # %%
 steps = {
@@ -207,7 +207,7 @@ steps = {
     f"O-Net locates {len(stages.located)}": show.draw_face(frame, *stages.located),
     "read again": show.draw_face(frame, *stages.faces),
 }
-show.pictures(list(steps.values()), captions=list(steps))
+show.plot_images(list(steps.values()), captions=list(steps))
 
 # %% [markdown]
 # In the last picture O-Net read the face twice more, once in a slightly larger square and once mirrored, and the
@@ -216,8 +216,9 @@ show.pictures(list(steps.values()), captions=list(steps))
 # the full frame would look for faces of 12 pixels, which nobody can swap.
 #
 # **Exercise 1.** How does the number of proposals depend on the smallest face we ask for? Make detectors with
-# `DetectConfig(min_face_size=...)` for 0.05, 0.1, 0.2, 0.4 and 0.8, and print for each how many pictures its pyramid has,
-# how many squares P-Net proposes, and how many faces come out. What happens when the face is smaller than asked for?
+# `DetectConfig(min_face_size=...)` for 0.05, 0.1, 0.2, 0.4 and 0.8, and print for each how many pictures its pyramid
+# has, how many squares P-Net proposes, and how many faces come out. What happens when the face is smaller than asked
+# for?
 
 # %%
 for min_face_size in (0.1,):
@@ -244,8 +245,8 @@ from faceswap_lib.faces.keyframe_detection import detect_keyframes
 sightings = list(detect_keyframes(read_frames(video, stop=length), detector))
 seen = [sighting.faces[0] for sighting in sightings if sighting.faces]  # with one person there is one face
 width = float(np.median([face.size for face in seen]))
-drawn = show.corner(next(read_frames(video)), np.array([face.box_xyxy for face in seen[:12]]))
-show.pictures([drawn], captions=["12 frames, 12 boxes: bottom left corner"], width=4)
+drawn = show.zoom_box_corners(next(read_frames(video)), np.array([face.box_xyxy for face in seen[:12]]))
+show.plot_images([drawn], captions=["12 frames, 12 boxes: bottom left corner"], width=4)
 
 # %% [markdown]
 # Twelve frames are half a second. Some of that spread is the head's own movement, purple to yellow is its order. The
@@ -308,7 +309,7 @@ for every in (1, 8):
     both = [pair for pair in zip(found, sightings, strict=True) if pair[0].faces and pair[1].faces]
     off = np.mean([np.abs(a.faces[0].landmarks - b.faces[0].landmarks) for a, b in both])
     print(f"every {every}: {rate:4.0f} frames a second, points {off:.2f} pixels from the full search")
-show.source(detect_keyframes)
+show.show_source(detect_keyframes)
 
 # %% [markdown]
 # `track_faces` then makes *tracks* of the sightings: which face of this frame is which of the last. It predicts where
@@ -331,7 +332,7 @@ pair = track_faces(detect_keyframes(wide, detector)).tracks
 print(len(pair), "tracks of", [track.found for track in pair], "faces")
 tenth = next(read_frames(video, start=10))
 both = np.hstack([tenth, tenth[:, ::-1]])
-show.pictures([show.draw_face(both, *(track.faces[10] for track in pair))], width=5)
+show.plot_images([show.draw_face(both, *(track.faces[10] for track in pair))], width=5)
 
 # %% [markdown]
 # ## 6. A Kalman filter by hand
@@ -353,7 +354,7 @@ prediction, P, sighting, R = 1.00, 0.02**2, 1.04, 0.01**2
 K = P / (P + R)
 mixture = prediction + K * (sighting - prediction)
 named = {"prediction": (prediction, P), "sighting": (sighting, R), "mixture": (mixture, (1 - K) * P)}
-show.bells(named, unit="position in face widths", caption=f"K = {K:.2f}: mostly the sighting, which is surer")
+show.plot_gaussians(named, unit="position in face widths", caption=f"K = {K:.2f}: mostly the sighting, which is surer")
 
 # %% [markdown]
 # The whole filter is this, frame after frame, with two additions. The *state* $x$ is not a position alone but a
@@ -431,7 +432,7 @@ print("weight of the sighting:", gain[[0, 1, 4, 9, len(z) - 2]])
 # %%
 from faceswap_lib.faces.smoothing import CoordinateFilter
 
-show.source(CoordinateFilter)
+show.show_source(CoordinateFilter)
 
 # %%
 kalman = CoordinateFilter(z[:1], 1e-3)
@@ -439,7 +440,7 @@ for number in range(1, len(z)):
     kalman.step(z[number : number + 1])
     state, covariance = kalman.state()
     assert np.allclose(state[:, 0], xs[number]) and np.allclose(covariance, Ps[number])
-show.curves({"as detected": z, "filtered": xs[:, 0]}, unit="nose x, face widths")
+show.plot_series({"as detected": z, "filtered": xs[:, 0]}, unit="nose x, face widths")
 
 # %% [markdown]
 # Half of the shake is gone. But the filter knows only the past, so it notices a change of speed a little after it has
@@ -453,7 +454,7 @@ show.curves({"as detected": z, "filtered": xs[:, 0]}, unit="nose x, face widths"
 
 # %%
 calm, usual, nervous = (forward(z, noise_coefficient)[0][:, 0] for noise_coefficient in (1e-6, 1e-3, 1.0))
-show.curves({"as detected": z, "0.000001": calm, "0.001": usual, "1": nervous}, unit="nose x, face widths")
+show.plot_series({"as detected": z, "0.000001": calm, "0.001": usual, "1": nervous}, unit="nose x, face widths")
 
 # %% [markdown]
 # Move the slider and find the value you like best. (On a page without a running notebook there is no slider; the
@@ -469,7 +470,7 @@ picture = Image(format="png")
 def redraw(change=None):
     named = {"as detected": z, "filtered": forward(z, slider.value)[0][:, 0]}
     caption = f"noise coefficient {slider.value:.1g}"
-    picture.value = show.curves(named, unit="nose x, face widths", caption=caption)._repr_png_()
+    picture.value = show.plot_series(named, unit="nose x, face widths", caption=caption)._repr_png_()
 
 
 redraw()
@@ -502,7 +503,7 @@ def backward(xs, Ps, noise_coefficient):
 
 smooth = backward(xs, Ps, 1e-3)
 assert np.allclose(smooth, kalman.run_back(xs[:, :, None], Ps)[:, :, 0])
-show.curves({"as detected": z, "forward": xs[:, 0], "and backward": smooth[:, 0]}, unit="nose x, face widths")
+show.plot_series({"as detected": z, "forward": xs[:, 0], "and backward": smooth[:, 0]}, unit="nose x, face widths")
 
 # %% [markdown]
 # The red curve runs through the middle of the grey one, turns when it turns, and shakes less than the blue one, which
@@ -512,7 +513,7 @@ show.curves({"as detected": z, "forward": xs[:, 0], "and backward": smooth[:, 0]
 # %%
 from faceswap_lib.faces.smoothing import smooth_faces
 
-show.source(smooth_faces)
+show.show_source(smooth_faces)
 
 # %% [markdown]
 # To measure the lag: a curve that is late by $d$ frames lies $d$ times its speed behind the truth. So the lag is how
@@ -546,7 +547,7 @@ for smoothing in ("none", "ema", "kalman", "rts"):
 #
 # **Exercise 3.** The noise coefficient also exists for `rts`. Report on `positions("rts", noise_coefficient=...)` for
 # `1e-7`, `1e-5`, `1e-3` and `1e-1`. Is there a lag at any of them? What goes wrong with the smallest? Draw all over `z`
-# with `show.curves`; the nose's x is column 4.
+# with `show.plot_series`; the nose's x is column 4.
 
 # %%
 report_on("0.001", positions("rts", noise_coefficient=1e-3))
@@ -560,7 +561,7 @@ for noise_coefficient in (1e-7, 1e-5, 1e-3, 1e-1):
     report_on(f"{noise_coefficient:.0e}", curve)
 # No lag at three of them. The smallest cuts the corners, since it believes that heads hardly ever turn round; that lies
 # beside the truth on either side, and our number for lag takes it for one. Look at the curve.
-show.curves(noses, unit="nose x, face widths")
+show.plot_series(noses, unit="nose x, face widths")
 
 # %% [markdown]
 # ## 9. Turned upright
@@ -598,7 +599,7 @@ for index, picture in enumerate(read_frames(video, stop=length)):
     raw.append(warp_frame(picture, box_matrix, 256))
     aligned.append(align_face(picture, face).image)
 some = np.linspace(0, len(raw) - 1, 6).astype(int)
-show.pictures([faces[index] for faces in (raw, aligned) for index in some], columns=6)
+show.plot_images([faces[index] for faces in (raw, aligned) for index in some], columns=6)
 
 # %% [markdown]
 # Above the faces as they are, each in its box; below aligned. What is that worth? The *average* of all pictures shows
@@ -611,7 +612,7 @@ from faceswap_lib.facesets.crop_writer import measure_sharpness
 for name, faces in (("raw", raw), ("aligned", aligned)):
     average = np.mean(faces, axis=0).astype("uint8")
     print(f"sharpness of the average of {name} faces: {measure_sharpness(average):.0f}")
-show.averages({"raw faces": raw, "aligned faces": aligned})
+show.plot_mean_std({"raw faces": raw, "aligned faces": aligned})
 
 # %% [markdown]
 # The lower row is dark where all pictures agree. Look inside the face: brow, cheeks and nose are nearly black when they
@@ -642,11 +643,11 @@ by_hand = cv2.GaussianBlur(by_hand, (0, 0), 0.08 * unit)  # a soft border
 
 library = eye_mask(crop.landmarks, 256)
 assert np.abs(by_hand - library).mean() < 1 and np.abs(by_hand - library).max() < 16
-images = [crop.image, library, show.paint(crop.image, library)]
-show.pictures(images, captions=["crop", "mask", "both"], width=7)
+images = [crop.image, library, show.overlay_mask(crop.image, library)]
+show.plot_images(images, captions=["crop", "mask", "both"], width=7)
 
 # %%
-show.source(eye_mask)
+show.show_source(eye_mask)
 
 # %% [markdown]
 # It covers the eyes, but knows nothing of a blink or a squint. With 68 points one can do better, which is what
@@ -670,7 +671,7 @@ for kind in ("raw_faces", "aligned_faces", "binary_masks_eyes"):
     files = sorted(workspace.single_video(kind).iterdir())
     print(workspace.single_video(kind), "holds", len(files), "files")
     images += [cv2.resize(read_image(files[index]), (256, 256)) for index in some]  # raw faces differ in size
-show.pictures(images, columns=6)
+show.plot_images(images, columns=6)
 
 # %% [markdown]
 # The folders under `faces/` hold the video that was extracted last. To get the other person's faceset, run the notebook

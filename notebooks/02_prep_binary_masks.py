@@ -69,7 +69,7 @@ facesets = {side: Faceset.open(workspace, side) for side in ("src", "dst")}
 crops_a, crops_b = (faceset.sample(FACES).read_crops() for faceset in facesets.values())
 print({side: f"{len(faceset)} faces" for side, faceset in facesets.items()})
 some = np.linspace(0, len(crops_a) - 1, 6).astype(int)
-show.pictures([crops[index].image for crops in (crops_a, crops_b) for index in some], columns=6)
+show.plot_images([crops[index].image for crops in (crops_a, crops_b) for index in some], columns=6)
 
 # %% [markdown]
 # ## 1. Sixty-eight points
@@ -78,7 +78,7 @@ show.pictures([crops[index].image for crops in (crops_a, crops_b) for index in s
 # years agreed on. Three of them can be used here; which of them works on this machine, and if not, what is missing:
 
 # %%
-from faceswap_lib.faces.landmarks import available_landmarks, open_landmark_finder
+from faceswap_lib.faces.landmarks import available_landmarks, open_landmark_detector
 
 for name, lack in available_landmarks().items():
     print(f"{name:15}", lack or "works here")
@@ -96,8 +96,8 @@ for name, lack in available_landmarks().items():
 # %%
 from faceswap_lib.faces.mean_face import place_mean_face
 
-finder = open_landmark_finder()  # the first that works
-found_a, found_b = finder.find(crops_a), finder.find(crops_b)
+finder = open_landmark_detector()  # the first that works
+found_a, found_b = finder.detect(crops_a), finder.detect(crops_b)
 REAL_POINTS = len(found_a[0]) == 68
 if not REAL_POINTS:
     found_a, found_b = ([place_mean_face(five) for five in found] for found in (found_a, found_b))
@@ -106,7 +106,7 @@ print(f"points found by {finder.name}" if REAL_POINTS else "no landmark network:
 # %%
 middle = len(crops_a) // 3
 crop, points = crops_a[middle], found_a[middle]
-show.landmarks([crop.image, crops_b[middle].image], [points, found_b[middle]], captions=["A", "B"])
+show.plot_landmarks([crop.image, crops_b[middle].image], [points, found_b[middle]], captions=["A", "B"])
 
 # %% [markdown]
 # They are numbered from 0, always in the same order, and left means left in the picture. Eyes and mouth come larger
@@ -122,7 +122,7 @@ show.landmarks([crop.image, crops_b[middle].image], [points, found_b[middle]], c
 
 # %%
 zooms = [(36, 41), (42, 47), (48, 67)]
-show.landmarks([crop.image] * 3, [points] * 3, zooms=zooms, captions=["left eye", "right eye", "mouth"])
+show.plot_landmarks([crop.image] * 3, [points] * 3, zooms=zooms, captions=["left eye", "right eye", "mouth"])
 
 # %% [markdown]
 # Look whether the points of the upper lid lie on the upper lid. Landmark networks were trained on photographs that
@@ -181,11 +181,11 @@ from faceswap_lib.faces import Part, part_mask
 
 library = part_mask(points, CROP_SIZE, Part.EYES)
 assert np.abs(by_hand - library).mean() < 0.5  # of 255; at the border the library counts shares of pixels
-images = [hard.astype("uint8"), library, show.paint(crop.image, library)]
-show.pictures(images, captions=["hull and margin", "the library's, with feather", "on the face"], width=7)
+images = [hard.astype("uint8"), library, show.overlay_mask(crop.image, library)]
+show.plot_images(images, captions=["hull and margin", "the library's, with feather", "on the face"], width=7)
 
 # %%
-show.source(part_mask)
+show.show_source(part_mask)
 
 # %% [markdown]
 # ## 3. All parts
@@ -196,8 +196,8 @@ show.source(part_mask)
 # %%
 painted = []
 for part, colour in zip(Part, ("tab:red", "tab:orange", "tab:green", "tab:purple", "tab:blue"), strict=True):
-    painted.append(show.paint(crop.image, part_mask(points, CROP_SIZE, part), colour=colour))
-show.pictures(painted, captions=[part.name for part in Part], columns=5)
+    painted.append(show.overlay_mask(crop.image, part_mask(points, CROP_SIZE, part), colour=colour))
+show.plot_images(painted, captions=[part.name for part in Part], columns=5)
 
 # %% [markdown]
 # The union of two hard masks is the larger of both at every pixel. The feather is laid around the union, so that parts
@@ -217,14 +217,14 @@ assert np.array_equal(np.maximum(eyes, mouth), both)
 
 # %%
 face = part_mask(found_b[middle], CROP_SIZE, Part.FACE)
-show.pictures([show.paint(crops_b[middle].image, face)], width=3)
+show.plot_images([show.overlay_mask(crops_b[middle].image, face)], width=3)
 
 # %% tags=["solution"]
 # @title Solution
 features = part_mask(found_b[middle], CROP_SIZE, Part.EYES | Part.MOUTH, feather=3 * FEATHER)
 face = part_mask(found_b[middle], CROP_SIZE, Part.FACE, feather=3 * FEATHER)
 carnival = np.minimum(face, 255 - features)
-show.pictures([carnival, show.paint(crops_b[middle].image, carnival, strength=0.9)], width=6)
+show.plot_images([carnival, show.overlay_mask(crops_b[middle].image, carnival, strength=0.9)], width=6)
 
 # %% [markdown]
 # ## 4. Crude masks and good ones
@@ -258,10 +258,10 @@ if not REAL_POINTS:
 worst, best = overlaps["A"].argmin(), overlaps["A"].argmax()
 pairs = []
 for index in (best, worst):
-    image = show.paint(crops_a[index].image, eye_mask(crops_a[index].landmarks, CROP_SIZE), colour="tab:blue")
-    pairs.append(show.paint(image, eye_mask(found_a[index], CROP_SIZE))[60:160, 40:216])
+    image = show.overlay_mask(crops_a[index].image, eye_mask(crops_a[index].landmarks, CROP_SIZE), colour="tab:blue")
+    pairs.append(show.overlay_mask(image, eye_mask(found_a[index], CROP_SIZE))[60:160, 40:216])
 captions = [f"{name}: IoU {overlaps['A'][index]:.2f}" for name, index in (("best", best), ("worst", worst))]
-show.pictures(pairs, captions=captions, width=8)
+show.plot_images(pairs, captions=captions, width=8)
 
 # %% [markdown]
 # Red is the mask from 68 points, and what looks grey or blue around it belongs to the ellipse from five points alone.
@@ -296,7 +296,7 @@ from faceswap_lib.media import read_mask
 for side, faceset in facesets.items():
     masks = list(faceset.masks.iterdir())
     print(f"{faceset.masks}: {len(masks)} masks, {written[side]} of them written by this notebook")
-show.source(write_eye_masks)
+show.show_source(write_eye_masks)
 
 # %%
 records = facesets["src"].records[::10][:6]
@@ -305,7 +305,7 @@ for record, mask in zip(records, on_disk, strict=True):
     drawn = eye_mask(record.landmarks_in_crop(), CROP_SIZE)
     if not np.array_equal(mask, drawn):
         print(f"{record.mask} was not drawn by this program: painted by hand?")
-show.pictures(on_disk)
+show.plot_images(on_disk)
 
 # %% [markdown]
 # A faceset that was extracted before a landmark network was installed has five points in its manifest, and its masks
@@ -334,9 +334,9 @@ index = len(images) // 3
 f, e, m = (masks[index, view, view, None].astype("float32") / 255 for masks in (arrays.face, arrays.eyes, arrays.mouth))
 s = config.background_weight
 weights = s + f * (1 - s + config.eye_weight * e + config.mouth_weight * m)
-maps = [show.colour_map(mask[..., 0], top=1) for mask in (f, e, m)] + [show.colour_map(weights[..., 0])]
+maps = [show.apply_colormap(mask[..., 0], top=1) for mask in (f, e, m)] + [show.apply_colormap(weights[..., 0])]
 captions = ["face of A", "face mask", "eyes", "mouth", f"weight, up to {weights.max():.1f}"]
-show.pictures([images[index], *maps], captions=captions)
+show.plot_images([images[index], *maps], captions=captions)
 
 # %%
 from faceswap_lib.faces.color_normalization import color_statistics, normalize_color
@@ -352,10 +352,10 @@ def standard(picture):
 
 real = standard(images[index])
 batch = {"real": real, "warped": real, "seen": real, "face": f[None], "eyes": e[None], "mouth": m[None]}
-sample = losses.Sample(**batch, tones=tone[None])
+sample = losses.LossInputs(**batch, tones=tone[None])
 wanted = {"eyes": config.eye_weight, "mouth": config.mouth_weight, "surroundings": config.background_weight}
 assert np.allclose(weights, losses.region_weights(sample, **wanted)[0], atol=1e-6)
-show.source(losses.region_weights)
+show.show_source(losses.region_weights)
 
 # %% [markdown]
 # What does that change? Take two mistakes a young network makes. One is a slight blur all over the face. The other is a
@@ -372,7 +372,7 @@ answers = {
     "both": e * images[other] + (1 - e) * blurred,
 }
 shown = [images[index], *(answer.astype("uint8") for answer in answers.values())]
-show.pictures(shown, captions=["what is asked for", *answers])
+show.plot_images(shown, captions=["what is asked for", *answers])
 
 # %% [markdown]
 # Now the reconstruction error of each, once with every pixel of the face counting alike, once with the weights. It is
@@ -394,7 +394,7 @@ for name, answer in answers.items():
 
 # %%
 print(f"the eyes are {e.sum() / f.sum():.1%} of the face's area")
-show.shares({name: parts for name, parts in amounts.items() if name.startswith(("a slight blur", "both"))})
+show.plot_stacked_bars({name: parts for name, parts in amounts.items() if name.startswith(("a slight blur", "both"))})
 
 # %% [markdown]
 # Counted alike, eyes that are shut instead of open cost less than half of what a slight blur costs. With the weights
@@ -423,5 +423,5 @@ for eye_weight in (0, 2, 4, 8, 16, 30):
 # - Masks from five points sit in the right place but never blink; for training that is enough.
 # - A mask turns into weights of the loss, and weights decide what a network learns first.
 #
-# **To try:** look at the masks of your own faces, `show.paint` over the crops; glasses and fringes are where landmark
-# networks go wrong. **Next:** [03 The networks](03_networks.ipynb).
+# **To try:** look at the masks of your own faces, `show.overlay_mask` over the crops; glasses and fringes are where
+# landmark networks go wrong. **Next:** [03 The networks](03_networks.ipynb).

@@ -76,7 +76,7 @@ seen_a, tones_a = preprocess_views(views_a, faces_a)
 seen_b, tones_b = preprocess_views(views_b, faces_b)
 some = np.linspace(0, len(views_a) - 1, 6).astype(int)
 read = ((seen_a[some] + 1) * 127.5).astype("uint8")
-show.pictures([*views_a[some], *read], columns=6)
+show.plot_images([*views_a[some], *read], columns=6)
 
 # %% [markdown]
 # ## 1. One convolution
@@ -99,7 +99,7 @@ by_hand = np.zeros((4, 4))
 for y in range(4):
     for x in range(4):
         by_hand[y, x] = (kernel * patch[y : y + 3, x : x + 3]).sum()
-show.numbers([patch.round().astype(int), kernel, by_hand], captions=["picture", "kernel", "out"])
+show.plot_matrices([patch.round().astype(int), kernel, by_hand], captions=["picture", "kernel", "out"])
 
 # %% [markdown]
 # Look at the first number of `out`: it comes from the nine numbers at the picture's top left. The border shrinks by
@@ -113,7 +113,7 @@ whole = keras.ops.convert_to_numpy(keras.ops.conv(picture_4d, kernel_4d))[0, ...
 on_gpu = has_accelerator()
 assert np.allclose(whole[top : top + 4, left : left + 4], by_hand, atol=0.3 if on_gpu else 1e-3)  # of 255
 captions = ["picture", "how much brighter or darker to the right"]
-show.pictures([grey / 255, np.abs(whole) / 40], captions=captions, width=6)
+show.plot_images([grey / 255, np.abs(whole) / 40], captions=captions, width=6)
 
 # %% [markdown]
 # Nobody writes such kernels by hand. They are the numbers that training finds. A layer has many kernels, and each gives
@@ -134,9 +134,9 @@ layers = count_layers(networks.encoder)
 deep = [layer.name for layer in layers if layer.kind == "LeakyReLU"][:3]
 look_inside = keras.Model(networks.encoder.input, [networks.encoder.get_layer(name).output for name in deep])
 inside = [keras.ops.convert_to_numpy(features)[0] for features in look_inside(seen_a[:1])]
-shown = [channel for features in inside for channel in show.channels(features, 6)]
+shown = [channel for features in inside for channel in show.split_channels(features, 6)]
 captions = [f"{len(channel)} pixels" for channel in shown]
-show.pictures(shown, captions=captions, columns=6)
+show.plot_images(shown, captions=captions, columns=6)
 
 # %% [markdown]
 # The first row still is a face, seen through edges and tones. The lower, the less you recognise: a number there says
@@ -164,7 +164,7 @@ print(f"{strided.size} of {whole.size} numbers, the rest was never computed")
 # blue.
 
 # %%
-show.ladder(networks.config)
+show.plot_architecture(networks.config)
 
 # %% [markdown]
 # This is the code that builds the encoder. Read it from top to bottom: `x` is what has been computed so far, each line
@@ -175,7 +175,7 @@ show.ladder(networks.config)
 # %%
 from faceswap_lib.networks.skip_autoencoder import build_encoder
 
-show.source(build_encoder)
+show.show_source(build_encoder)
 
 # %% [markdown]
 # The same as a table. A convolution with a kernel of $k \times k$, $C$ channels before and $D$ after learns
@@ -275,7 +275,7 @@ def draw(maps, decoder):
 
 walk = [handed_on[shut] * (1 - share) + handed_on[wide] * share for share in np.linspace(0, 1, 6)]
 ends = [views_a[shut], *[np.full_like(views_a[0], 255)] * 4, views_a[wide]]
-show.pictures([*ends, *draw(walk, networks.decoder_a), *draw(walk, networks.decoder_b)], columns=6)
+show.plot_images([*ends, *draw(walk, networks.decoder_a), *draw(walk, networks.decoder_b)], columns=6)
 
 # %% [markdown]
 # Above the two frames, in the middle decoder A's faces, below decoder B's. The faces between were never filmed. This is
@@ -298,7 +298,7 @@ captions = [f"code: mouth {code}, places: {place}" for code in ("shut", "open") 
 written = draw(mixed, networks.decoder_b)
 by_code, by_places = (np.abs(written[0].astype(float) - written[other]).mean() for other in (2, 1))
 print(f"another code changes the picture by {by_code:.1f} grey levels of 255, other places by {by_places:.1f}")
-show.pictures(written, captions=captions)
+show.plot_images(written, captions=captions)
 
 # %% [markdown]
 # After 600 steps as after 1,500 the answer was plain: the mouth follows the *places*, whatever the code says. It is the
@@ -328,7 +328,7 @@ from faceswap_lib.course.ablation import write_views
 
 kept = write_views(networks, views_a[some], faces_a[some], "a2a")
 swapped = write_views(networks, views_a[some], faces_a[some], "a2b")
-show.pictures([*views_a[some], *kept.faces, *swapped.faces], columns=6)
+show.plot_images([*views_a[some], *kept.faces, *swapped.faces], columns=6)
 
 # %% [markdown]
 # A's frames, then decoder A, then decoder B. Why not one decoder that learns both people? It would be cheaper. Try
@@ -354,7 +354,7 @@ for name, array, at in (("A", small[0], shut), ("B", small[1], 0)):
     by_two = write_views(two.networks, view, area, f"{name.lower()}2b")
     shown += [view[0], by_one.faces[0], by_two.faces[0]]
     captions += [name, f"one for both: {by_one.error:.1f}", f"B's decoder: {by_two.error:.1f}"]
-show.pictures(shown, captions=captions, columns=3, width=6)
+show.plot_images(shown, captions=captions, columns=3, width=6)
 
 # %% [markdown]
 # The number is the mean error against the frame on the left, in grey levels of 255. The middle column: one decoder
@@ -379,10 +379,10 @@ for row in range(4):
         channel = 2 * (row % 2) + column % 2  # which of the four, by its place in the square
         by_hand[row, column] = small_map[row // 2, column // 2, channel]
 captions = [*(f"channel {number}" for number in range(4)), "shuffled"]
-show.numbers([*small_map.transpose(2, 0, 1), by_hand], captions=captions)
+show.plot_matrices([*small_map.transpose(2, 0, 1), by_hand], captions=captions)
 
 # %%
-show.source(PixelShuffle)
+show.show_source(PixelShuffle)
 
 # %%
 shuffled = keras.ops.convert_to_numpy(PixelShuffle(2)(small_map[None].astype("float32")))[0, ..., 0]
@@ -429,10 +429,10 @@ spots = x.reshape(6, 2)
 agreement = np.exp((spots @ query) @ (spots @ key).T)
 weights = agreement / agreement.sum(axis=1, keepdims=True)  # softmax
 by_hand = x + 0.5 * (weights @ (spots @ value)).reshape(x.shape)
-show.numbers([spots, weights], captions=["six places", "row: who looks, column: at whom"])
+show.plot_matrices([spots, weights], captions=["six places", "row: who looks, column: at whom"])
 
 # %%
-show.source(SelfAttention)
+show.show_source(SelfAttention)
 
 # %%
 nearly = {"atol": 5e-3 if on_gpu else 1e-5}  # products of three digits, as in section 1
@@ -453,8 +453,8 @@ attention(features)  # builds it, if it is fresh
 weights = attention.look(keras.ops.reshape(features, (1, 256, -1)))
 weights = keras.ops.convert_to_numpy(weights)[0].reshape(16, 16, 16, 16)  # of who looks; at whom
 asking = {"an eye": (6, 5), "the other eye": (6, 10), "nose": (8, 8), "mouth": (11, 8), "forehead": (3, 8)}
-shown = [show.heat(views_a[shut], weights[place], place=place) for place in asking.values()]
-show.pictures(shown, captions=list(asking))
+shown = [show.overlay_heatmap(views_a[shut], weights[place], place=place) for place in asking.values()]
+show.plot_images(shown, captions=list(asking))
 
 # %% [markdown]
 # Not what one hopes for. There is no soft glance from eye to eye: nearly all of the weight falls on one or two
@@ -490,17 +490,17 @@ print(f"without attention the swap differs by {change:.2f} grey levels of 255; A
 # $$\text{composite} = m \cdot \text{raw} + (1 - m) \cdot \text{input}$$
 
 # %%
-from faceswap_lib.training.losses import compose
+from faceswap_lib.training.losses import alpha_composite
 
 mask, raw = (keras.ops.convert_to_numpy(part) for part in networks.generate(seen_a[:1], "a2b"))
 at = (0, resolution // 2, resolution // 4)  # one pixel, on the cheek
 by_hand = mask[at] * raw[at] + (1 - mask[at]) * seen_a[at]
-assert np.allclose(by_hand, compose(mask, raw, seen_a[:1])[at], atol=1e-6)
-show.source(compose)
+assert np.allclose(by_hand, alpha_composite(mask, raw, seen_a[:1])[at], atol=1e-6)
+show.show_source(alpha_composite)
 
 # %%
 shown = [*views_a[some], *swapped.masks, *swapped.faces, *swapped.composites]
-show.pictures(shown, columns=6)
+show.plot_images(shown, columns=6)
 
 # %% [markdown]
 # Frames, masks, raw faces, composites. The mask has the shape of a face, soft at its border, and hardly changes. Around
@@ -519,7 +519,7 @@ pair = np.stack([views_a[shut], striped])
 result = write_views(networks, pair, faces_a[[shut, shut]], "a2b")
 rows = zip(pair, result.masks, result.faces, result.composites, strict=True)
 captions = ["input", "mask", "raw face", "composite"] * 2
-show.pictures([picture for row in rows for picture in row], captions=captions, columns=4, width=7)
+show.plot_images([picture for row in rows for picture in row], captions=captions, columns=4, width=7)
 
 # %%
 moved = np.abs(result.masks[1] - result.masks[0])
@@ -551,7 +551,7 @@ filmed = normalize_color(views_b[some].astype("float32"), tones_b[some]).clip(-1
 blurred = np.stack([cv2.GaussianBlur(picture, (0, 0), resolution / 64) for picture in filmed])
 inside = faces_b[some][..., None] / 255
 raw = keras.ops.convert_to_numpy(networks.generate(seen_b[some], "b2b")[1])
-written = compose(inside, raw, filmed)  # the face set into its own frame
+written = alpha_composite(inside, raw, filmed)  # the face set into its own frame
 
 # %%
 shown, captions = [], []
@@ -560,7 +560,7 @@ for name, kind in (("filmed", filmed), ("blurred", blurred), ("written", written
     scores = keras.ops.convert_to_numpy(state.networks.discriminator_b(pair))[..., 0].astype(float)
     shown += [postprocess_faces(np.asarray(kind), tones_b[some])[0], scores[0].clip(0, 1)]
     captions += [name, f"scores, {scores.mean():.3f} over all"]
-show.pictures(shown, captions=captions)
+show.plot_images(shown, captions=captions)
 
 # %% [markdown]
 # The map is noisy, and it should be read as an average. After 1,500 steps we measured 0.46 for filmed, 0.36 for
@@ -578,7 +578,7 @@ show.pictures(shown, captions=captions)
 # %%
 from faceswap_lib.networks import build_networks
 
-print(f"{'':10} {'part':15} {'weights':>12} {'macs':>17} {'of them attention':>19}")
+print(f"{'':12} {'part':15} {'weights':>12} {'macs':>17} {'of them attention':>19}")
 for name, nets in (("this run", networks), ("faceswap-gan", build_networks(PRESETS["faceswap-gan"]))):
     total, looking = 0, 0
     for part in (nets.encoder, nets.decoder_b, nets.discriminator_b):
@@ -587,13 +587,13 @@ for name, nets in (("this run", networks), ("faceswap-gan", build_networks(PRESE
         attends = sum(layer.macs for layer in costs if layer.kind == "SelfAttention")
         total, looking = total + every, looking + attends
         weights = sum(layer.weights for layer in costs)
-        print(f"{name:10} {part.name:15} {weights:12,} {every:17,} {attends / every:19.1%}")
-    print(f"{name:10} {'together':15} {'':12} {total:17,} {looking / total:19.1%}")
+        print(f"{name:12} {part.name:15} {weights:12,} {every:17,} {attends / every:19.1%}")
+    print(f"{name:12} {'together':15} {'':12} {total:17,} {looking / total:19.1%}")
 
 # %% [markdown]
-# `faceswap-gan` spends 43 % of its arithmetic on attention, nearly all of it in one layer of each decoder that looks over
-# 64 by 64 places: 4,096 places that each look at 4,096. `lite` has it over 16 by 16 places and spends 5 %. It writes
-# pictures of four times as many pixels with less than a third of the arithmetic.
+# `faceswap-gan` spends 43 % of its arithmetic on attention, nearly all of it in one layer of each decoder that attends
+# to 64 by 64 positions: 4,096 positions, each to all 4,096. `lite` has it over 16 by 16 positions and spends 5 %. It
+# writes pictures of four times as many pixels with less than a third of the arithmetic.
 
 # %% [markdown]
 # ## What you know now

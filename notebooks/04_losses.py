@@ -82,9 +82,9 @@ seed = keras.random.SeedGenerator(3)
 faces_a, faces_b = (to_device(array) for array in arrays)
 objective = Objective(networks=everything.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
 drawn = objective.view(faces_a, np.linspace(0, faces_a.count - 1, BATCH_SIZE).astype("int32"))
-outputs = everything.networks.decoder_a(everything.networks.encoder(drawn.seen))
+outputs = everything.networks.decoder_a(everything.networks.encoder(drawn.encoder_input))
 mask, fake = (keras.ops.convert_to_numpy(output)[:1] for output in outputs[:2])
-sample = losses.Sample(**{name: keras.ops.convert_to_numpy(part)[:1] for name, part in vars(drawn).items()})
+sample = losses.LossInputs(**{name: keras.ops.convert_to_numpy(part)[:1] for name, part in vars(drawn).items()})
 
 
 def to_show(picture):
@@ -92,9 +92,9 @@ def to_show(picture):
     return ((np.clip(picture[0], -1, 1) + 1) * 127.5).astype("uint8")
 
 
-shown = [to_show(picture) for picture in (sample.warped, sample.seen, sample.real, fake)]
+shown = [to_show(picture) for picture in (sample.warped, sample.encoder_input, sample.real, fake)]
 captions = ["warped", "seen by the encoder", "real: what is asked", "fake: what came", "mask"]
-show.pictures([*shown, mask[0, ..., 0]], captions=captions)
+show.plot_images([*shown, mask[0, ..., 0]], captions=captions)
 
 # %% [markdown]
 # ## 2. `reconstruction`: is each pixel right?
@@ -108,13 +108,13 @@ error = np.abs(fake - sample.real)[0].mean(axis=-1)
 weight = 0.02 + face * (1 - 0.02 + 4 * eyes + 2 * mouth)
 by_hand = (error * weight).sum() / (face.sum() + 1)  # + 1 so that an empty face divides by no zero
 captions = ["error", "weight, 0 to 5", "error times weight"]
-show.pictures([error / 0.6, weight / 5, error * weight / 2], captions=captions, width=6)
+show.plot_images([error / 0.6, weight / 5, error * weight / 2], captions=captions, width=6)
 
 # %%
-show.source(losses.region_weights)
+show.show_source(losses.region_weights)
 
 # %%
-show.source(losses.reconstruction)
+show.show_source(losses.reconstruction)
 
 # %%
 weights = losses.region_weights(sample, eyes=4.0, mouth=2.0, surroundings=0.02)
@@ -164,7 +164,7 @@ for name, difference in differences.items():
     spoilt[name] = sample.real + difference * (target / as_it_is)
 costs = [float(losses.reconstruction(picture, sample, weights)) for picture in spoilt.values()]
 captions = ["real", *(f"{name}: {cost:.3f}" for name, cost in zip(spoilt, costs, strict=True))]
-show.pictures([to_show(picture) for picture in (sample.real, *spoilt.values())], captions=captions)
+show.plot_images([to_show(picture) for picture in (sample.real, *spoilt.values())], captions=captions)
 
 # %% [markdown]
 # To `reconstruction` all three are the same. To us they are not: the pattern of light and dark is what a face is known
@@ -185,7 +185,7 @@ covariance = ((f - f.mean()) * (r - r.mean())).mean()
 likeness = (2 * f.mean() * r.mean() + c1) * (2 * covariance + c2)
 likeness /= (f.mean() ** 2 + r.mean() ** 2 + c1) * (f.var() + r.var() + c2)
 print(f"means {f.mean():.2f} {r.mean():.2f}, spreads {f.std():.2f} {r.std():.2f}, SSIM {likeness:.2f}")
-show.numbers([f, r], captions=["fake", "real"], decimals=1)
+show.plot_matrices([f, r], captions=["fake", "real"], decimals=1)
 
 # %% [markdown]
 # Now all windows of the face, every second pixel. The loss is $(1 - \text{SSIM}) / 2$, 0 where all is right.
@@ -204,10 +204,10 @@ unlike = ((1 - all_windows) / 2).mean(axis=-1)
 by_hand = (unlike * inside).sum() / (inside.sum() + 1)
 assert np.isclose(all_windows[top // 2, left // 2, 0], likeness, atol=1e-2)
 shown = [to_show(sample.real), to_show(fake), unlike * inside]
-show.pictures(shown, captions=["real", "fake", "unlike"], width=6)
+show.plot_images(shown, captions=["real", "fake", "unlike"], width=6)
 
 # %%
-show.source(losses.dssim)
+show.show_source(losses.dssim)
 
 # %%
 assert np.isclose(float(losses.dssim(fake, sample)), by_hand, rtol=1e-2)
@@ -223,11 +223,11 @@ wrong = (fake - sample.real)[0]
 across = np.abs(np.diff(wrong, axis=1)).mean(axis=-1) * weight[:, 1:]
 down = np.abs(np.diff(wrong, axis=0)).mean(axis=-1) * weight[1:]
 by_hand = (across.sum() + down.sum()) / (face.sum() + 1)
-assert np.isclose(float(losses.edges(fake, sample, weights)), by_hand, rtol=1e-3)
-show.pictures([across / 1.5, down / 1.5], captions=["edges missed along x", "along y"], width=4)
+assert np.isclose(float(losses.edge_loss(fake, sample, weights)), by_hand, rtol=1e-3)
+show.plot_images([across / 1.5, down / 1.5], captions=["edges missed along x", "along y"], width=4)
 
 # %%
-show.source(losses.edges)
+show.show_source(losses.edge_loss)
 
 # %% [markdown]
 # ## 5. `perceptual`: does it look alike to a network that knows faces?
@@ -240,13 +240,13 @@ show.source(losses.edges)
 # %%
 from faceswap_lib.faces.color_normalization import denormalize_color
 
-judge = objective.judge
+judge = objective.perceptual_loss
 pictures = [denormalize_color(picture, sample.tones) for picture in (fake, sample.real)]  # 0 to 255
 answers = [judge.model(judge.preprocess(picture)) for picture in pictures]
 features_fake, features_real = ([keras.ops.convert_to_numpy(layer) for layer in answer] for answer in answers)
-shown = [channel for layer in features_real for channel in show.channels(layer[0], 6)]
+shown = [channel for layer in features_real for channel in show.split_channels(layer[0], 6)]
 captions = [f"layer {1 + index // 6}, {len(channel)} pixels" for index, channel in enumerate(shown)]
-show.pictures(shown, captions=captions, columns=6)
+show.plot_images(shown, captions=captions, columns=6)
 
 # %% [markdown]
 # Then both are brought to mean 0 and spread 1 per channel, so that the loudest channel does not drown the rest, and the
@@ -260,7 +260,7 @@ for layers in zip(features_fake, features_real, strict=True):
     a, b = ((x - x.mean(axis=(1, 2))) / np.sqrt(x.var(axis=(1, 2)) + 1e-3) for x in layers)
     by_hand += 0.1 * ((a - b) ** 2).mean()
 assert np.isclose(float(judge.distance(*pictures)), by_hand, rtol=1e-2)
-show.source(losses.feature_distance)
+show.show_source(losses.feature_distance)
 
 # %%
 from faceswap_lib.networks.pretrained.vggface_files import find_weights
@@ -280,7 +280,7 @@ print(f"VGGFace's weights: {path or 'not on this machine'}; this notebook compar
 measures = {
     "reconstruction": lambda picture: losses.reconstruction(picture, sample, weights),
     "dssim": lambda picture: losses.dssim(picture, sample),
-    "edges": lambda picture: losses.edges(picture, sample, weights),
+    "edges": lambda picture: losses.edge_loss(picture, sample, weights),
     "perceptual": lambda picture: judge.distance(denormalize_color(picture, sample.tones), pictures[1]),
 }
 seen_by = {name: [float(ask(picture)) for picture in spoilt.values()] for name, ask in measures.items()}
@@ -345,7 +345,7 @@ print("hardest:", max(ratios, key=ratios.get), "- mildest:", min(ratios, key=rat
 shares = np.array([0.0, 0.3, 0.7, 1.0])
 mixtures = [share * sample.real + (1 - share) * fake for share in shares]
 captions = [f"{share:.0%} real" for share in shares]
-show.pictures([to_show(picture) for picture in mixtures], captions=captions, width=6)
+show.plot_images([to_show(picture) for picture in mixtures], captions=captions, width=6)
 
 # %%
 scores = np.array([0.2, 0.4, 0.6, 0.7])  # what a discriminator might say of these four
@@ -357,10 +357,10 @@ assert np.isclose(float(losses.lsgan_generator_loss(scores[:1])), generator_pays
 assert np.isclose(float(losses.mixup_discriminator_loss(scores, shares)), discriminator_pays)
 
 # %%
-show.source(losses.lsgan_generator_loss)
+show.show_source(losses.lsgan_generator_loss)
 
 # %%
-show.source(losses.mixup_discriminator_loss)
+show.show_source(losses.mixup_discriminator_loss)
 
 # %% [markdown]
 # The two curves pull one and the same score in opposite directions. The generator cannot change what the discriminator
@@ -411,7 +411,7 @@ nearer = (input_error < error) & (face > 0.5)
 share = nearer.sum() / (face > 0.5).sum()
 print(f"in {share:.0%} of the face the input is nearer to the answer than the new face")
 captions = ["error of the input", "error of the new face", "input is nearer"]
-show.pictures([input_error / 0.6, error / 0.6, nearer], captions=captions, width=6)
+show.plot_images([input_error / 0.6, error / 0.6, nearer], captions=captions, width=6)
 
 # %% [markdown]
 # In training the input is the *same person*, and bent only a little. Giving it back, $m = 0$, costs less than most new
@@ -433,20 +433,20 @@ m = mask[0, ..., 0]
 prior = np.abs(m - face).mean()
 hinge = (face * np.maximum(0, 0.7 - m)).mean()
 variation = np.abs(np.diff(m, axis=0)).mean() + np.abs(np.diff(m, axis=1)).mean()
-composite = np.abs(losses.compose(mask, fake, sample.warped) - sample.real).mean()
+composite = np.abs(losses.alpha_composite(mask, fake, sample.warped) - sample.real).mean()
 print(f"prior {prior:.3f}, hinge {hinge:.3f}, variation {variation:.4f}, composite {composite:.3f}")
 assert np.isclose(float(losses.mask_prior(mask, sample.face)), prior, rtol=1e-4)
 assert np.isclose(float(losses.mask_hinge(mask, sample.face, 0.7)), hinge, rtol=1e-4)
 assert np.isclose(float(losses.total_variation(mask)), variation, rtol=1e-4)
 
 # %%
-show.source(losses.mask_hinge)
+show.show_source(losses.mask_hinge)
 
 # %%
-show.source(losses.mask_prior)
+show.show_source(losses.mask_prior)
 
 # %%
-show.source(losses.total_variation)
+show.show_source(losses.total_variation)
 
 # %% [markdown]
 # **Exercise 3.** Three masks: 0 everywhere, the shape of the face, 1 everywhere. What does each pay in `composite`
@@ -460,7 +460,7 @@ print(pays)
 # %% tags=["solution"]
 # @title Solution
 for name, tried in masks.items():
-    alone = float(np.abs(losses.compose(tried, fake, sample.warped) - sample.real).mean())
+    alone = float(np.abs(losses.alpha_composite(tried, fake, sample.warped) - sample.real).mean())
     held = 0.3 * losses.mask_prior(tried, sample.face) + losses.mask_hinge(tried, sample.face, 0.7)
     pays[name] = (round(alone, 3), round(0.3 * alone + float(held), 3))
 print("composite alone, and held:", pays)
@@ -526,7 +526,7 @@ for name, result in results.items():
     shown += [result["a2a"].faces[0], result["b2b"].faces[0]]
     shown += [swap.faces[0], swap.masks[0], swap.composites[0]]
     captions += [f"{name}: A", "B", "A as B", "its mask", "composite"]
-show.pictures(shown, captions=captions, columns=5)
+show.plot_images(shown, captions=captions, columns=5)
 
 # %%
 print(f"{'':20} {'error of A, B':>16} {'sharpness of A, B':>20} {'mask in the swap':>18}")

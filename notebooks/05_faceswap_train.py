@@ -93,7 +93,7 @@ gallery
 # %%
 gallery.sort_by("sharpness")
 gallery.mark(*gallery.crops()[:2])
-gallery.set_aside()
+gallery.exclude()
 print(gallery.title)
 gallery.undo()  # they are back, and still marked
 gallery.mark(*gallery.marked, marked=False)
@@ -119,14 +119,14 @@ by_hand = eighth / eighth.mean()  # 1 is ordinary
 # %%
 from faceswap_lib.facesets.faceset import measure_rarity
 
-show.source(measure_rarity)
+show.show_source(measure_rarity)
 
 # %%
 assert np.allclose(by_hand, measure_rarity(points.reshape(-1, 5, 2)))
 order = np.argsort(by_hand)
 picked = [*order[:6], *order[-6:]]
 captions = [f"rarity {by_hand[index]:.1f}" for index in picked]
-show.pictures([arrays[0].images[index] for index in picked], captions=captions, columns=6)
+show.plot_images([arrays[0].images[index] for index in picked], captions=captions, columns=6)
 
 # %% [markdown]
 # Above ordinary looks, below rare ones: an open mouth, a head turned further than mostly. A crop's share of the draws
@@ -168,7 +168,7 @@ plt.show()
 # %%
 from faceswap_lib.training.augmentation import grid_sample
 
-show.source(grid_sample)
+show.show_source(grid_sample)
 
 # %%
 from faceswap_lib.training.augmentation import sample, to_device
@@ -178,7 +178,7 @@ grid = np.stack(np.meshgrid(at, places), axis=-1)[None].astype("float32")  # x f
 warped = keras.ops.convert_to_numpy(sample(device_a, np.zeros(1, "int32"), grid))[0]
 assert np.allclose(warped[size // 2, :, 0], by_hand, atol=0.01)
 pair = [arrays[0].images[0], warped[..., :3].astype("uint8")]
-show.pictures(pair, captions=["crop", "all rows warped"], width=4)
+show.plot_images(pair, captions=["crop", "all rows warped"], width=4)
 
 # %% [markdown]
 # From here on we use the library. A **batch** is what one step works on: a few crops of A and of B. From each come two
@@ -204,7 +204,7 @@ real, warped = random_warp_grid(config, resolution, size, keras.random.SeedGener
 views = [keras.ops.convert_to_numpy(sample(device_a, batch.index_a, grid)) for grid in (real, warped)]
 pictures = [picture for view in views for picture in view[:6, ..., :3].astype("uint8")]
 captions = [name for name in ("real", "warped") for _ in pictures[::2]]
-show.pictures(pictures, captions=captions, columns=6)
+show.plot_images(pictures, captions=captions, columns=6)
 
 # %% [markdown]
 # **Exercise 1.** Too little change, and the networks learn the crops by heart. Too much, and they practise on faces
@@ -223,7 +223,7 @@ six = np.linspace(0, len(faceset_a) - 1, 6).astype("int32")
 views = [keras.ops.convert_to_numpy(sample(device_a, six, grid)) for grid in maps]
 print("Both are turned alike. The bending is the warped one's alone: that is what would have to be undone, guessing.")
 pictures = [picture for view in views for picture in view[..., :3].astype("uint8")]
-show.pictures(pictures, captions=["real"] * 6 + ["warped"] * 6, columns=6)
+show.plot_images(pictures, captions=["real"] * 6 + ["warped"] * 6, columns=6)
 
 # %% [markdown]
 # ## 4. One step, on one number
@@ -297,7 +297,7 @@ from faceswap_lib.training.schedule_plot import draw_plan, plan_table, plan_trai
 plan = plan_training(config)
 print(plan_table(plan))
 draw_plan(plan, workspace.root / "plan.png")
-show.pictures([read_image(workspace.root / "plan.png")])
+show.plot_images([read_image(workspace.root / "plan.png")])
 
 # %% [markdown]
 # Each strip is one number over the steps: the learning rate, then the weights of losses, and `mask_level`, the level of
@@ -317,17 +317,17 @@ axes.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
 plt.show()
 
 # %%
-show.source(learning_rate_factor)
+show.show_source(learning_rate_factor)
 
 # %% [markdown]
 # And the price? The library takes a few real steps of each kind with these faces and this machine, and multiplies. It
 # takes half a minute, since each kind of step is compiled first, and writes nothing.
 
 # %%
-from faceswap_lib.training import RunConfig
+from faceswap_lib.training import LoopConfig
 from faceswap_lib.training.cost_estimate import estimate_training
 
-estimate = estimate_training(workspace, PRESETS[PRESET], config, RunConfig())
+estimate = estimate_training(workspace, PRESETS[PRESET], config, LoopConfig())
 print(estimate.to_text())
 
 # %% [markdown]
@@ -367,7 +367,7 @@ from faceswap_lib.widgets import TrainingDashboard
 finished = checkpoint_progress(workspace.run(RUN) / "checkpoints")[1] >= STEPS
 run = f"{RUN}-again" if finished and MIRROR is None else RUN
 mirror = pathlib.Path(MIRROR) if MIRROR else None
-run_config = RunConfig(log_every=max(1, STEPS // 60), preview_every=max(1, STEPS // 12), sync_dir=mirror)
+run_config = LoopConfig(log_every=max(1, STEPS // 60), preview_every=max(1, STEPS // 12), sync_dir=mirror)
 options = {"run": run, "network_config": PRESETS[PRESET], "config": config, "run_config": run_config}
 terms = ("reconstruction", "dssim", "adversarial", "mask_mean")
 dashboard = TrainingDashboard(steps=STEPS, terms=terms)
@@ -404,7 +404,7 @@ for group in dict.fromkeys(name.partition("/")[0] for name in stored):
 # %%
 from faceswap_lib.atomic_io import replacing
 
-show.source(replacing)
+show.show_source(replacing)
 
 # %% [markdown]
 # ## 7. The average is better than the newest
@@ -428,14 +428,14 @@ logging.getLogger("faceswap_lib").setLevel("ERROR")  # the warning about few cro
 shutil.rmtree(workspace.run("rehearsal"), ignore_errors=True)
 small = TrainConfig(steps=9, batch_size=2, adversarial_weight=0, perceptual="none")  # less to compile
 rehearsal = {"run": "rehearsal", "network_config": PRESETS["tiny"], "config": small}
-folder = train(workspace, **rehearsal, run_config=RunConfig(checkpoint_every=1)).folder
+folder = train(workspace, **rehearsal, run_config=LoopConfig(checkpoint_every=1)).folder
 after, before = (read_arrays(path) for path in list_checkpoints(folder / "checkpoints"))
 decay = min(0.99, (1 + 8) / (10 + 8))  # of the ninth step, number 8; `average_decay`, below, says why
 by_hand = decay * before["averaged_encoder/000"] + (1 - decay) * after["encoder/000"]
 assert np.allclose(by_hand, after["averaged_encoder/000"], atol=1e-6) and decay == average_decay(8, small)
 
 # %%
-show.source(average_decay)
+show.show_source(average_decay)
 
 # %% [markdown]
 # Does it matter? Here is the raw face of the swap at a third of the training, by the newest weights and by their
@@ -460,7 +460,7 @@ difference = np.abs(pair[0].astype(int) - pair[1])
 errors = [write_views(networks, *arrays[0].views(resolution), "a2a").error for networks in both]
 print(f"{difference.mean():.1f} of 255 levels apart; errors {errors[0]:.2f} and, averaged, {errors[1]:.2f}")
 captions = ["newest weights", "averaged weights", "8 times the difference"]
-show.pictures([*pair, np.minimum(8 * difference, 255).astype("uint8")], captions=captions, width=7)
+show.plot_images([*pair, np.minimum(8 * difference, 255).astype("uint8")], captions=captions, width=7)
 
 # %% [markdown]
 # **Exercise 4.** With $d = 0.99$, after how many steps has the average forgotten half of what it knew, that is, when
@@ -510,7 +510,7 @@ print(f"{len(numbers)} logged steps, {numbers[0]} to {numbers[-1]}")
 # first. So after a disconnect: connect again and look at the files. If the run's folder is still there, only the page
 # was gone, and the training may even have gone on without it: run all. If it is gone, so is the machine: mount the
 # drive, set the same `WORKSPACE`, `RUN` and `MIRROR`, bring your facesets back, run all. You lose what was trained
-# since the last copy, some twelve minutes at most (`RunConfig.checkpoint_interval` and `sync_interval`). The mirror
+# since the last copy, some twelve minutes at most (`LoopConfig.checkpoint_interval` and `sync_interval`). The mirror
 # holds the run, not the facesets; keep those too, as the Colab notebooks do ([docs/colab.md](../docs/colab.md)).
 #
 # We play it through with the rehearsal: train, copy, stop at step 5; then the machine is gone; then go on from the
@@ -521,7 +521,7 @@ import tempfile
 
 shutil.rmtree(workspace.run("rehearsal"))
 drive = pathlib.Path(tempfile.mkdtemp())  # stands for Google Drive
-mirrored = RunConfig(checkpoint_every=1, sync_dir=drive)
+mirrored = LoopConfig(checkpoint_every=1, sync_dir=drive)
 answers = iter([False, False, False, False, True])
 first = train(workspace, **rehearsal, run_config=mirrored, should_stop=lambda: next(answers, True))
 print(f"stopped after step {first.step}; the mirror has", sorted(path.name for path in drive.glob("*/*")))
@@ -551,7 +551,7 @@ shutil.rmtree(drive)
 # swap, which never is.
 
 # %%
-show.previews(report.folder)
+show.plot_previews(report.folder)
 
 # %% [markdown]
 # In the first fifty to a hundred steps gaudy colours and a mesh of dots, while the last layers find their range. Then
@@ -582,7 +582,7 @@ for name, variant in tried.items():
     again, swap = (write_views(variant.networks, views, areas, direction) for direction in ("a2a", "a2b"))
     shown += [views[0], again.faces[0], swap.faces[0], swap.masks[0], swap.composites[0]]
     captions += [name, "A again", "A as B", "its mask", "composite"]
-show.pictures(shown, captions=captions, columns=5)
+show.plot_images(shown, captions=captions, columns=5)
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
@@ -609,7 +609,7 @@ plt.show()
 # %%
 curves = ("reconstruction", "dssim", "perceptual", "adversarial", "discriminator", "mask_mean")
 begun = [name for name in curves if f"{name}_a" in {term for entry in history for term in entry}]
-show.losses(history, terms=begun, columns=3)
+show.plot_losses(history, terms=begun, columns=3)
 
 # %% [markdown]
 # | you see | it means |
@@ -634,11 +634,11 @@ show.losses(history, terms=begun, columns=3)
 # At last the swap of the same face after a third of the training and at its end. Move the border:
 
 # %%
-from faceswap_lib.widgets import before_after
+from faceswap_lib.widgets import compare_before_after
 
 end = read_image(max((report.folder / "previews").glob("step-*.png")))
 labels = (f"step {before_rest}", f"step {report.step}")
-before_after(show.preview_column(third, "a2b"), show.preview_column(end, "a2b"), labels=labels)
+compare_before_after(show.preview_column(third, "a2b"), show.preview_column(end, "a2b"), labels=labels)
 
 # %% [markdown]
 # Sharper than it was, and still soft; and after 600 steps still half A (case 2). More steps bring B's features; how the

@@ -94,7 +94,7 @@ faces = {index: next(iter(found.values())) for index, found in enumerate(tracks.
 number = list(faces)[len(faces) // 3]  # the frame this notebook looks at
 frame, face = next(read_frames(video, start=number)), faces[number]
 print(f"a face in {len(faces)} of {tracks.length} frames")
-show.pictures([frame, show.draw_face(frame, face)], captions=[f"frame {number}", "box and five points"], width=7)
+show.plot_images([frame, show.draw_face(frame, face)], captions=[f"frame {number}", "box and five points"], width=7)
 
 # %% [markdown]
 # ## 2. One frame, step by step
@@ -115,7 +115,7 @@ show.pictures([frame, show.draw_face(frame, face)], captions=[f"frame {number}",
 from faceswap_lib.conversion.latent.mean_shift import measure_shift
 from faceswap_lib.faces import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.alignment import invert_affine, map_points, resize_matrix
-from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask
+from faceswap_lib.faces.region import measure_hairline, open_outline_detector, region_mask
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.pipeline.load_swapper import HAIRLINE_SAMPLE
@@ -129,16 +129,16 @@ view, points = warp_frame(frame, matrix, side), points_in_crop(face, matrix)
 outline = None  # of the face, in pixels of the view; for the ellipse the five points are enough
 if networks.config.face_region == "outline":
     crops_of_a = Faceset.open(workspace, "src").sample(HAIRLINE_SAMPLE).read_crops()
-    finder = open_outline_finder("outline", measure_hairline(crops_of_a))
+    finder = open_outline_detector("outline", measure_hairline(crops_of_a))
     crop = align_face(frame, face)
-    outline = map_points(matrix @ np.vstack([invert_affine(crop.crop_from_frame), [0, 0, 1]]), finder.find([crop])[0])
+    outline = map_points(matrix @ np.vstack([invert_affine(crop.crop_from_frame), [0, 0, 1]]), finder.detect([crop])[0])
 inside = region_mask(points, outline, side, coverage=coverage)
 seen, tones = preprocess_views(view[None], inside[None])
 code = networks.encoder(seen) + SHIFT * way
 mask, raw = (keras.ops.convert_to_numpy(output) for output in networks.decoder_b(code)[:2])
 mask, new = mask[0, ..., 0], postprocess_faces(raw, tones)[0]
 pictures = [view, ((seen[0] + 1) * 127.5).astype("uint8"), mask, new]
-show.pictures(pictures, captions=["view of A", "what is read", "mask", f"B's face, after {step} steps"])
+show.plot_images(pictures, captions=["view of A", "what is read", "mask", f"B's face, after {step} steps"])
 
 # %% [markdown]
 # The library does the same for many views at once. It calls the thing that turns views into faces a *swapper*, and what
@@ -155,7 +155,7 @@ from faceswap_lib.pipeline import open_swapper
 swapper = open_swapper(networks, workspace, ConvertConfig(latent_shift=SHIFT, contrast=0))  # contrast: section 3
 (swapped,) = swap_faces([(frame, face)], swapper)
 levels, mask_apart = (4, 2e-2) if has_accelerator() else (1, 1e-3)
-assert np.allclose(swapped.new, new, atol=levels) and np.allclose(swapped.mask, mask, atol=mask_apart)
+assert np.allclose(swapped.swapped, new, atol=levels) and np.allclose(swapped.mask, mask, atol=mask_apart)
 
 # %% [markdown]
 # ### Back into the frame
@@ -183,7 +183,7 @@ from_edge = np.minimum(np.arange(PAINT_SIZE), np.arange(PAINT_SIZE)[::-1]) + 0.5
 ramp = np.clip(from_edge / BORDER, 0, 1)  # from 0 at the edge of the view to 1, BORDER pixels inside
 weight = cv2.resize(swapped.mask, (PAINT_SIZE, PAINT_SIZE)) * ellipse * ramp * ramp[:, None]
 captions = ["the network's mask", "ellipse", "edge of the view", "all three: weight"]
-show.pictures([swapped.mask, ellipse, np.outer(ramp, ramp), weight], captions=captions)
+show.plot_images([swapped.mask, ellipse, np.outer(ramp, ramp), weight], captions=captions)
 
 # %% [markdown]
 # Then both to the frame, and the sum. (Around the view its last pixels are drawn on, which gives stripes; the weight is
@@ -193,23 +193,23 @@ show.pictures([swapped.mask, ellipse, np.outer(ramp, ramp), weight], captions=ca
 size = frame.shape[1::-1]
 back = invert_affine(matrix)  # frame from view
 options = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}  # smooth from pixel to pixel
-placed = cv2.warpAffine(swapped.new, back, size, **options).astype(float)
+placed = cv2.warpAffine(swapped.swapped, back, size, **options).astype(float)
 w = cv2.warpAffine(weight, invert_affine(resize_matrix(matrix, larger)), size)[..., None]
 by_hand = ((1 - w) * frame + w * placed).round().astype("uint8")
 captions = ["the frame", "new face, in its place", "weight", "mixed"]
-show.pictures([frame, placed.astype("uint8"), w[..., 0], by_hand], captions=captions)
+show.plot_images([frame, placed.astype("uint8"), w[..., 0], by_hand], captions=captions)
 
 # %% [markdown]
 # In the library the mixing is `mix`, and `Compositor.paint` does all of it for a frame.
 
 # %%
-from faceswap_lib.conversion.blending import mix
+from faceswap_lib.conversion.blending import alpha_blend
 from faceswap_lib.conversion.compositor import Compositor
 
-show.source(mix)
+show.show_source(alpha_blend)
 
 # %%
-painted = Compositor(plain, coverage).paint(frame, swapped)
+painted = Compositor(plain, coverage).composite(frame, swapped)
 assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 255
 
 # %% [markdown]
@@ -225,15 +225,15 @@ assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 2
 # %%
 from faceswap_lib.conversion.blending import sharpen
 
-big = cv2.resize(swapped.new, (256, 256), interpolation=cv2.INTER_CUBIC)
+big = cv2.resize(swapped.swapped, (256, 256), interpolation=cv2.INTER_CUBIC)
 fine, coarse = (cv2.GaussianBlur(big, (0, 0), sigma).astype(float) for sigma in (0.8, 2.5))
 middle = fine - coarse
 assert np.abs(sharpen(big, 3.0) - (big + 3 * middle).clip(0, 255)).max() <= 1
 captions = ["the new face, enlarged", "what lies between, four times", "sharpened"]
-show.pictures([big, (128 + 4 * middle).clip(0, 255).astype("uint8"), sharpen(big, 3.0)], captions=captions, width=7)
+show.plot_images([big, (128 + 4 * middle).clip(0, 255).astype("uint8"), sharpen(big, 3.0)], captions=captions, width=7)
 
 # %%
-show.source(sharpen)
+show.show_source(sharpen)
 
 # %% [markdown]
 # ### Detail from B's own pictures
@@ -254,13 +254,15 @@ def to_gray(picture):  # with the mean and the spread that the sources have
     return (128 + 40 * (gray - gray.mean()) / gray.std()).clip(0, 255).astype("uint8")
 
 
-gray = to_gray(swapped.new)
+gray = to_gray(swapped.swapped)
 nearest = int(((sources.soft.astype(float) - gray) ** 2).mean(axis=(1, 2)).argmin())
 soft, detail = sources.soft[nearest], sources.detail[nearest % len(sources.detail)]
 if nearest >= len(sources.detail):  # the crops come twice, the second time mirrored
     detail = detail[:, ::-1]
 detail = cv2.resize(detail, (256, 256), interpolation=cv2.INTER_AREA)
-show.pictures([gray, soft, detail], captions=["the new face", "the most similar reconstruction", "that crop's detail"])
+show.plot_images(
+    [gray, soft, detail], captions=["the new face", "the most similar reconstruction", "that crop's detail"]
+)
 
 # %% [markdown]
 # 2. *What is detail?* What is left of the crop when its blurred self is taken away. The blur is as wide as what the
@@ -279,7 +281,7 @@ bent = cv2.remap(detail, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, bo
 light = cv2.GaussianBlur(big.astype(np.float32), (0, 0), 12)
 detailed = (light + bent - 128.0).clip(0, 255).astype("uint8")
 captions = ["the new face, blurred", "detail, bent", "both", "before: the new face"]
-show.pictures([light.astype("uint8"), bent, detailed, big], captions=captions)
+show.plot_images([light.astype("uint8"), bent, detailed, big], captions=captions)
 
 # %% [markdown]
 # The library looks for a crop for the eyes, for the mouth and for the rest each by itself; fits the strength of the
@@ -294,7 +296,7 @@ show.pictures([light.astype("uint8"), bent, detailed, big], captions=captions)
 # %%
 from faceswap_lib.conversion.detail.transfer import DetailTransfer
 
-show.source(DetailTransfer.transfer)
+show.show_source(DetailTransfer.transfer)
 
 # %% [markdown]
 # The other source is **A**: what of the frame is finer than a pixel of the view, grain and pores. Steps of more than 20
@@ -305,12 +307,12 @@ show.source(DetailTransfer.transfer)
 # %%
 from faceswap_lib.conversion.blending import add_texture
 
-old = cv2.resize(swapped.old, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_CUBIC)
+old = cv2.resize(swapped.target, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_CUBIC)
 old = cv2.warpAffine(old, back, size, borderMode=cv2.BORDER_REPLICATE)
 grain = np.clip(frame.astype(float) - old, -20, 20)
 new_in_place = placed.astype("uint8")
 assert np.abs(add_texture(new_in_place, frame, old, 1.0) - (new_in_place + grain)).max() == 0
-show.source(add_texture)
+show.show_source(add_texture)
 
 # %%
 steps = {
@@ -323,7 +325,7 @@ steps = {
 
 
 def paint(face=swapped, onto=frame, **options):
-    return Compositor(ConvertConfig(**options), coverage).paint(onto, face)
+    return Compositor(ConvertConfig(**options), coverage).composite(onto, face)
 
 
 def close_up(picture, reach=1.6):
@@ -331,8 +333,8 @@ def close_up(picture, reach=1.6):
     return picture[top : top + round(reach * face.size), left : left + round(reach * face.size)]
 
 
-results = [Compositor(config, coverage).paint(frame, swapped).frame for config in steps.values()]
-show.pictures([close_up(picture) for picture in results], captions=list(steps))
+results = [Compositor(config, coverage).composite(frame, swapped).frame for config in steps.values()]
+show.plot_images([close_up(picture) for picture in results], captions=list(steps))
 
 # %% [markdown]
 # ## 3. Colour
@@ -344,11 +346,11 @@ show.pictures([close_up(picture) for picture in results], captions=list(steps))
 # %%
 import dataclasses
 
-blueish = np.round(swapped.new * [0.62, 0.8, 1.0]).astype("uint8")
+blueish = np.round(swapped.swapped * [0.62, 0.8, 1.0]).astype("uint8")
 cold = dataclasses.replace(swapped, new=blueish)
 captions = ["new face", "by a window", "put in without a match", "put in with one"]
 unmatched, matched = (close_up(paint(cold, colour=colour).frame) for colour in ("none", "adain"))
-show.pictures([swapped.new, blueish, unmatched, matched], captions=captions)
+show.plot_images([swapped.swapped, blueish, unmatched, matched], captions=captions)
 
 # %% [markdown]
 # ### Which pixels are skin?
@@ -366,7 +368,7 @@ from faceswap_lib.conversion.color_transfer.skin_mask import sample_skin
 sample = sample_skin(blueish, view, mask, points, coverage)
 captions = ["new face", "old face", "skin in both", "counts", "light of the new", "light of the old"]
 counts = sample.weights / sample.weights.max()
-show.pictures([blueish, view, sample.skin, counts, sample.new, sample.old], captions=captions)
+show.plot_images([blueish, view, sample.skin, counts, sample.new, sample.old], captions=captions)
 
 # %% [markdown]
 # ### By hand: Reinhard's match
@@ -403,7 +405,7 @@ print(f"L*, a*, b* of the old skin {old_mean}, of the new {new_mean}")
 # %%
 from faceswap_lib.conversion.color_transfer.reinhard import apply_reinhard, fit_reinhard
 
-show.source(fit_reinhard)
+show.show_source(fit_reinhard)
 
 # %%
 fitted = fit_reinhard(sample.new, sample.old, sample.weights)  # a gain and an offset per channel
@@ -422,10 +424,10 @@ assert np.allclose(apply_reinhard(blueish, fitted), by_hand, atol=0.1)
 # | `sot` | how often each *colour* occurs: sliced optimal transport, thousands of pixels sorted along many directions |
 
 # %%
-from faceswap_lib.conversion.color_transfer.registry import MATCHES, match_colours
+from faceswap_lib.conversion.color_transfer.registry import MATCHES, augment_colors
 
 painted = [close_up(paint(cold, colour=name).frame) for name in MATCHES]
-show.pictures(painted, captions=list(MATCHES), columns=4)
+show.plot_images(painted, captions=list(MATCHES), columns=4)
 
 # %% [markdown]
 # Apart from `none` you may find it hard to tell them apart. That is a result, too: on skin, whose colours form one
@@ -439,9 +441,9 @@ show.pictures(painted, captions=list(MATCHES), columns=4)
 # old skin's slant on purpose.
 
 # %%
-clouds = {name: match_colours(name, sample.new, sample.old, sample.weights) for name in MATCHES}
+clouds = {name: augment_colors(name, sample.new, sample.old, sample.weights) for name in MATCHES}
 is_skin = sample.skin > 0.5
-show.colour_clouds({name: picture[is_skin] for name, picture in clouds.items()}, sample.old[is_skin])
+show.plot_color_clusters({name: picture[is_skin] for name, picture in clouds.items()}, sample.old[is_skin])
 
 # %% [markdown]
 # ### Exercise 1: half a match
@@ -451,15 +453,17 @@ show.colour_clouds({name: picture[is_skin] for name, picture in clouds.items()},
 
 # %%
 only_mean = blueish.astype(float)  # add something here
-show.pictures([blueish, only_mean.clip(0, 255).astype("uint8"), view], captions=["new", "your match", "old"], width=6)
+show.plot_images(
+    [blueish, only_mean.clip(0, 255).astype("uint8"), view], captions=["new", "your match", "old"], width=6
+)
 
 # %% tags=["solution"]
 # @title Solution
 means = [(picture * counted[..., None]).sum(axis=(0, 1)) for picture in (sample.new, sample.old)]
 only_mean = (blueish + means[1] - means[0]).clip(0, 255).astype("uint8")
-both = match_colours("adain", blueish, view, cv2.resize(sample.weights, (side, side)))
+both = augment_colors("adain", blueish, view, cv2.resize(sample.weights, (side, side)))
 # The skin is right, but weak light has little contrast, and moving the mean gives none back: black has become brown.
-show.pictures([blueish, only_mean, both, view], captions=["new", "mean only", "adain", "old"])
+show.plot_images([blueish, only_mean, both, view], captions=["new", "mean only", "adain", "old"])
 
 # %% [markdown]
 # ### Contrast: whose?
@@ -510,8 +514,8 @@ looks = []
 for share in shares:
     stronger = swapper.with_contrast(fit_contrast(swapper, networks.config, *filmed, share))
     looks.append(close_up(paint(swap_faces([(frame, face)], stronger)[0]).frame))
-show.pictures(looks, captions=[f"contrast={share}" for share in shares])
-show.source(fit_contrast)
+show.plot_images(looks, captions=[f"contrast={share}" for share in shares])
+show.show_source(fit_contrast)
 
 # %% [markdown]
 # ## 4. Borders
@@ -554,7 +558,7 @@ plt.show()
 # %%
 feathers = (0.01, 0.05, 0.15, 0.4)
 painted = [close_up(paint(cold, colour="none", feather=feather).frame) for feather in feathers]
-show.pictures(painted, captions=[f"feather {feather}" for feather in feathers])
+show.plot_images(painted, captions=[f"feather {feather}" for feather in feathers])
 
 # %% [markdown]
 # ### The outline
@@ -573,7 +577,7 @@ else:
     border = draw_region_mask(scaled, None, PAINT_SIZE, coverage, plain, outline=scaled_outline)
     faces_so = [close_up(paint(one).frame) for one in (swapped, with_outline)]
     captions = ["ellipse", "outline", "with the ellipse", "with the outline"]
-    show.pictures([ellipse, border, *faces_so], captions=captions)
+    show.plot_images([ellipse, border, *faces_so], captions=captions)
 
 # %% [markdown]
 # ### The blend lab
@@ -593,7 +597,7 @@ from faceswap_lib.conversion.compositor import BLENDS
 results = [paint(blend=blend) for blend in BLENDS]
 weights = [close_up(show.draw_weight(frame, result)) for result in results]
 shown = [close_up(result.frame) for result in results]
-show.pictures(weights + shown, captions=[*BLENDS] * 2, columns=4)
+show.plot_images(weights + shown, captions=[*BLENDS] * 2, columns=4)
 
 # %% [markdown]
 # With the portraits: A's cap reaches into the view, and what B has there is hair, so `face` and `overlay` put some more
@@ -610,7 +614,7 @@ show.pictures(weights + shown, captions=[*BLENDS] * 2, columns=4)
 # %%
 def lab_picture(**options):
     result = paint(**options)
-    return show.pictures([close_up(show.draw_weight(frame, result)), close_up(result.frame)], width=6)
+    return show.plot_images([close_up(show.draw_weight(frame, result)), close_up(result.frame)], width=6)
 
 
 lab_picture(blend="attention", colour="adain", erode=0.2, feather=0.15, face_scale=1.0, sharpen=3.0)
@@ -645,14 +649,14 @@ VBox([*knobs.values(), shown_now])
 # %%
 values = [0.0]  # more of them
 painted = [close_up(paint(erode=value).frame) for value in values]
-show.pictures(painted, captions=[f"erode {value}" for value in values], width=2.2 * len(values))
+show.plot_images(painted, captions=[f"erode {value}" for value in values], width=2.2 * len(values))
 
 # %% tags=["solution"]
 # @title Solution
 values = [-0.2, 0.0, 0.2, 0.4]
 painted = [close_up(paint(erode=value).frame) for value in values]
 # The cap is nearly clean at 0.2. The price: A's chin and cheeks come back first, and at 0.4 her glasses, too.
-show.pictures(painted, captions=[f"erode {value}" for value in values])
+show.plot_images(painted, captions=[f"erode {value}" for value in values])
 
 # %% [markdown]
 # ## 5. Only a part of the face
@@ -662,16 +666,16 @@ show.pictures(painted, captions=[f"erode {value}" for value in values])
 # are ellipses. Colours are still matched on the whole face.
 
 # %%
-from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.landmarks import open_landmark_detector
 
-finder = open_landmark_finder()
+finder = open_landmark_detector()
 (with_parts,) = swap_faces([(frame, face)], swapper, finder)
-print(f"landmarks: {68 if with_parts.parts is not None else 5}, by {finder.name}")
+print(f"landmarks: {68 if with_parts.landmarks_68 is not None else 5}, by {finder.name}")
 choices = [("face",), ("eyes",), ("nose",), ("mouth",), ("eyes", "mouth")]
 results = [paint(with_parts, parts=parts) for parts in choices]
 weights = [close_up(show.draw_weight(frame, result)) for result in results]
 shown = [close_up(result.frame) for result in results]
-show.pictures(weights + shown, captions=[" + ".join(parts) for parts in choices] * 2, columns=5)
+show.plot_images(weights + shown, captions=[" + ".join(parts) for parts in choices] * 2, columns=5)
 
 # %% [markdown]
 # Parts are less forgiving than whole faces: the new mouth has another skin around it, and half a pair of glasses is no
@@ -700,7 +704,7 @@ for parts in (Part.EYES, Part.MOUTH, Part.EYES | Part.EYEBROWS | Part.NOSE | Par
     shutil.rmtree(other.root, ignore_errors=True)
     report = swap_parts(some_a, some_b, parts, other, "src", keep=False)
     rows += [read_image(path) for path in sorted(report.folder.glob("*.jpg"))[::6]]
-show.pictures(rows, columns=5)
+show.plot_images(rows, columns=5)
 
 # %% [markdown]
 # The first row is A, then B's eyes, B's mouth, all parts. Look closely, for nothing here is hidden:
@@ -732,12 +736,12 @@ from_mean = np.linalg.norm((people["src"] - people["src"].mean(axis=0)).reshape(
 print(f"the way is {np.linalg.norm(by_hand):.0f} long; A's codes lie {from_mean.mean():.0f} from their own average")
 
 # %%
-from faceswap_lib.conversion.latent.mean_shift import difference_of_people
+from faceswap_lib.conversion.latent.mean_shift import mean_code_difference
 
-show.source(difference_of_people)
+show.show_source(mean_code_difference)
 
 # %%
-assert np.allclose(by_hand, difference_of_people(people["src"], people["dst"], None, None), atol=1e-5)
+assert np.allclose(by_hand, mean_code_difference(people["src"], people["dst"], None, None), atol=1e-5)
 
 # %% [markdown]
 # Compare: the way is several times as long as A's own expressions reach. This is what it gives where nothing is known
@@ -778,7 +782,7 @@ for share in shares:
     news = swap_faces([(frames[index], faces[index]) for index in chosen], moving)
     swaps[share] = {index: paint(one, frames[index]).frame for index, one in zip(chosen, news, strict=True)}
 rows = [{index: frames[index] for index in chosen}, *swaps.values()]
-show.pictures([align_face(picture, faces[index]).image for row in rows for index, picture in row.items()])
+show.plot_images([align_face(picture, faces[index]).image for row in rows for index, picture in row.items()])
 
 # %% [markdown]
 # The first row is A herself, then shares 0, 0.25, 0.5, 0.75 and 1. Now in numbers. How far *expression* is kept, we
@@ -787,7 +791,7 @@ show.pictures([align_face(picture, faces[index]).image for row in rows for index
 # lists that lie close together. It needs the extra `dlib`; [07](07_evaluation.ipynb) explains both.
 
 # %%
-from faceswap_lib.conversion.latent.identities import People
+from faceswap_lib.conversion.latent.identities import IdentityPair
 from faceswap_lib.faces.recognition import DlibEmbedder
 
 detector = MTCNN()
@@ -803,7 +807,7 @@ curves = {"points off, % of the eyes' distance": {"": errors}}
 if lack := DlibEmbedder.unavailable_reason():
     print(f"identity is not measured here: {lack}")
 else:
-    who = People.measure(workspace, "a2b", DlibEmbedder())
+    who = IdentityPair.measure(workspace, "a2b", DlibEmbedder())
     crops = [[align_face(picture, faces[index]) for index, picture in swaps[share].items()] for share in shares]
     to_a, to_b = np.array([[d.mean() for d in who.distances(row)] for row in crops]).T
     curves["distance of the face"] = {"to A": to_a, "to B": to_b}
@@ -833,7 +837,9 @@ plt.show()
 extremes = [SHIFT]  # other shares
 movers = [unmoved.with_latent_map(LatentShift(shift=np.float32(share) * way)) for share in extremes]
 news = [swap_faces([(frame, face)], mover)[0] for mover in movers]
-show.pictures([one.new for one in news], captions=[f"share {share}" for share in extremes], width=2.2 * len(extremes))
+show.plot_images(
+    [one.swapped for one in news], captions=[f"share {share}" for share in extremes], width=2.2 * len(extremes)
+)
 
 # %% tags=["solution"]
 # @title Solution
@@ -841,7 +847,7 @@ extremes = [-1.0, 0.0, 1.0, 2.0]
 movers = [unmoved.with_latent_map(LatentShift(shift=np.float32(share) * way)) for share in extremes]
 news = [swap_faces([(frame, face)], mover)[0] for mover in movers]
 # At -1 more of A than A has, at 2 a caricature of B: the decoder was never asked for such codes.
-show.pictures([one.new for one in news], captions=[f"share {share}" for share in extremes])
+show.plot_images([one.swapped for one in news], captions=[f"share {share}" for share in extremes])
 
 # %% [markdown]
 # ### Codes that decoder B knows
@@ -893,7 +899,7 @@ assert np.allclose(projection(samples["src"].codes).reshape(projected.shape), pr
 # half of the way to B's own codes around it (*mean shift*).
 
 # %%
-show.source(fit_alignment)
+show.show_source(fit_alignment)
 
 # %%
 maps = {"none": None, "shift 0.5": LatentShift(shift=np.float32(0.5) * way), "project": projection}
@@ -908,7 +914,7 @@ for latent_map in maps.values():
     rows.append([paint(one, frames[index]).frame for index, one in zip(chosen, news, strict=True)])
 print("rows: A,", ", ".join(maps))
 pairs = [pair for row in rows for pair in zip(chosen, row, strict=True)]
-show.pictures([align_face(picture, faces[index]).image for index, picture in pairs])
+show.plot_images([align_face(picture, faces[index]).image for index, picture in pairs])
 
 # %% [markdown]
 # `ConvertConfig(latent_map="auto")`, the default, swaps a few of A's crops with each of these and measures three
@@ -951,7 +957,7 @@ left, top, right, bottom = np.round(face.box_xyxy).astype(int)
 nose = int(face.landmarks[2, 0])
 columns = [[picture[max(0, top) : bottom, nose].copy() for picture in read_frames(out)] for out in outs.values()]
 slits = [np.stack(column, axis=1) for column in columns]
-show.pictures([slit.repeat(3, axis=0).repeat(3, axis=1) for slit in slits], captions=list(outs))
+show.plot_images([slit.repeat(3, axis=0).repeat(3, axis=1) for slit in slits], captions=list(outs))
 
 # %% [markdown]
 # Left, fine upright lines on forehead and cheek: single frames in which the face sat elsewhere. Right, hardly any. (The
@@ -989,14 +995,14 @@ looked_at = (pair for pair in enumerate(read_frames(video, stop=several[-1] + 1)
 news = [one for index, picture in looked_at for one in swap_faces([(picture, faces[index])], swapper)]
 gains = []
 for one in news:
-    seen_skin = sample_skin(one.new, one.old, one.mask, one.landmarks, coverage)
+    seen_skin = sample_skin(one.swapped, one.target, one.mask, one.landmarks, coverage)
     gains.append(fit_reinhard(seen_skin.new, seen_skin.old, seen_skin.weights))
 average, by_hand = gains[0], []
 for seen_before, own in enumerate(gains):
     average = average + max(1 - np.exp(-1 / 6), 1 / (seen_before + 1)) * (own - average)
     by_hand.append(average)
 steady = TemporalColorTransfer(MATCHES["reinhard"], frames=6)
-assert np.allclose(by_hand, [steady.follow(0, own) for own in gains], atol=1e-3)
+assert np.allclose(by_hand, [steady.smooth(0, own) for own in gains], atol=1e-3)
 
 # %%
 figure, axes = plt.subplots(figsize=(9, 2.4))
@@ -1078,7 +1084,7 @@ from faceswap_lib.media import write_side_by_side
 
 beside = workspace.root / "side_by_side.mp4"
 write_side_by_side([video, swap], beside, labels=["A", "A with B's face"])
-show.video(beside)
+show.embed_video(beside)
 
 # %% [markdown]
 # `OutputConfig(show="triple")` makes the same in one go, and adds the mask: white is where the new face shows alone.
@@ -1090,17 +1096,19 @@ from faceswap_lib.media import count_frames
 triple = workspace.root / "triple.mp4"
 shown = OutputConfig(layout="triple", end=min(seconds, 2.0))
 convert_video(video, triple, swapper, detector, config=config, output_config=shown, overwrite=True)
-show.pictures([next(read_frames(triple, start=count_frames(triple) - 1))])
+show.plot_images([next(read_frames(triple, start=count_frames(triple) - 1))])
 
 # %% [markdown]
 # Drag the line over the picture; the second slider picks the frame. Where does the new face end? Look along the jaw, at
 # the ears, under the cap.
 
 # %%
-from faceswap_lib.widgets import before_after
+from faceswap_lib.widgets import compare_before_after
 
 swapped_frames = keep_frames(swap, chosen)
-before_after([frames[index] for index in chosen], [swapped_frames[index] for index in chosen], labels=("A", "swapped"))
+compare_before_after(
+    [frames[index] for index in chosen], [swapped_frames[index] for index in chosen], labels=("A", "swapped")
+)
 
 # %% [markdown]
 # ### Exercise 4: the other way round
@@ -1123,7 +1131,7 @@ if other_video.exists():
     conversion = convert(other_video, workspace, other_swap, **other_way, overwrite=True)
     before, after = (list(read_frames(path, stop=50, step=10)) for path in (other_video, other_swap))
     # A's glasses end at the border of the mask: their temples would lie outside, on B's own face and hair.
-    display(show.pictures([*before, *after], columns=5))
+    display(show.plot_images([*before, *after], columns=5))
 
 # %% [markdown]
 # ## What you have learnt

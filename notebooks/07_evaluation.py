@@ -85,15 +85,15 @@ if not swap.exists():
 # %%
 from faceswap_lib.evaluation.baselines import paste_nearest
 from faceswap_lib.faces import MTCNN
-from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.landmarks import open_landmark_detector
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 
-detector, finder, info = MTCNN(), open_landmark_finder(), probe_video(video)
+detector, finder, info = MTCNN(), open_landmark_detector(), probe_video(video)
 faces = [next(iter(found.values()), None) for found in track_video(video, detector).faces]  # None: no face there
 (one_crop,) = Faceset.open(workspace, "dst").sample(1).read_crops()
-one_of_b = [(one_crop.image, finder.find([one_crop])[0])]
+one_of_b = [(one_crop.image, finder.detect([one_crop])[0])]
 
 
 def blur(picture, face):
@@ -135,7 +135,7 @@ moments = [index for index in seen if index < LOOK_AT][10::25][:2]
 drawn = {name: keep_frames(path, moments) for name, path in paths.items()}
 order = np.random.default_rng(7).permutation(["the swap", "input", "blurred", "one picture"])
 hidden = [align_face(drawn[name][index], faces[index]).image for index in moments for name in order]
-show.pictures(hidden, captions=["1", "2", "3", "4"] * len(moments), columns=4)
+show.plot_images(hidden, captions=["1", "2", "3", "4"] * len(moments), columns=4)
 
 # %% [markdown]
 # In still pictures the pasted one may well win: it is sharp, and it is B. Played, it is a mask on a stick: the head
@@ -161,7 +161,7 @@ matrix = crop_from_frame(face)
 frame, swapped = (next(read_frames(one, start=number)) for one in (video, swap))
 before, after = (warp_frame(picture, matrix, CROP_SIZE) for picture in (frame, swapped))
 difference = cv2.absdiff(before, after)
-show.pictures([before, after, difference], captions=["before", "after", "difference"], width=7)
+show.plot_images([before, after, difference], captions=["before", "after", "difference"], width=7)
 
 # %% [markdown]
 # ## 3. The metrics, by hand
@@ -178,14 +178,14 @@ show.pictures([before, after, difference], captions=["before", "after", "differe
 # and the report measures identity by the likeness of section 3.6 instead.
 
 # %%
-from faceswap_lib.conversion.latent.identities import People
+from faceswap_lib.conversion.latent.identities import IdentityPair
 from faceswap_lib.faces.recognition import DlibEmbedder
 
 lack = DlibEmbedder.unavailable_reason()
 embedder = None if lack else DlibEmbedder()
 crops = [FaceCrop(image=one, landmarks=points_in_crop(face, matrix), crop_from_frame=matrix) for one in (before, after)]
 if embedder:
-    people = People.measure(workspace, "a2b", embedder)  # averages of A's and B's embeddings
+    people = IdentityPair.measure(workspace, "a2b", embedder)  # averages of A's and B's embeddings
     embedding_before, embedding_after = embedder.embed(crops)
     distances = {
         "A here, to A's average": np.sqrt(((embedding_before - people.original) ** 2).sum()),
@@ -231,12 +231,12 @@ eye_distance = np.sqrt(((real.landmarks[1] - real.landmarks[0]) ** 2).sum())
 off = np.sqrt(((found.landmarks - real.landmarks) ** 2).sum(axis=1))
 by_hand = off.mean() / eye_distance
 print(f"off by {off} pixels; the eyes are {eye_distance:.1f} apart: {100 * by_hand:.1f} %")
-show.source(landmark_error)
+show.show_source(landmark_error)
 
 # %%
 assert np.isclose(by_hand, landmark_error(found.landmarks, real.landmarks))
 drawn = [show.draw_face(frame, real), show.draw_face(swapped, found)]
-show.pictures([warp_frame(one, matrix, CROP_SIZE) for one in drawn], captions=["before", "after"], width=6)
+show.plot_images([warp_frame(one, matrix, CROP_SIZE) for one in drawn], captions=["before", "after"], width=6)
 
 # %% [markdown]
 # 0 is not the goal! Two people's faces are built differently: B's mouth *is* wider, and her landmarks should lie
@@ -262,7 +262,7 @@ error = (frame[away].astype(float) - swapped[away]) ** 2
 by_hand = 10 * np.log10(255**2 / error.mean())
 assert np.isclose(by_hand, psnr(swapped, frame, away))
 print(f"away from the face {by_hand:.1f} dB; of the whole frame {psnr(swapped, frame):.1f} dB")
-show.source(psnr)
+show.show_source(psnr)
 
 # %% [markdown]
 # What is lost away from the face is lost to the video codec: about 40 dB is what one encoding leaves and nobody sees.
@@ -299,7 +299,7 @@ patterns = (2 * covariance + c2) / (variance_x + variance_y + c2)
 assert np.isclose((means * patterns).mean(), ssim(before, after), atol=1e-4)
 likeness = (means * patterns).mean(axis=2)
 print(f"SSIM {likeness.mean():.3f}")
-show.pictures([before, after, likeness.clip(0, 1)], captions=["before", "after", "likeness, 1 is white"], width=7)
+show.plot_images([before, after, likeness.clip(0, 1)], captions=["before", "after", "likeness, 1 is white"], width=7)
 
 # %% [markdown]
 # Now the important question: **is a high SSIM good?** Of the background, yes. Of the face, no! The swap is meant to
@@ -320,17 +320,17 @@ def small(picture):
     return cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA)
 
 
-inside = np.where(part_mask(finder.find(crops[:1])[0], CROP_SIZE, Part.FACE, feather=0) > 127, 255, 0).astype("uint8")
+inside = np.where(part_mask(finder.detect(crops[:1])[0], CROP_SIZE, Part.FACE, feather=0) > 127, 255, 0).astype("uint8")
 grey = np.pad(small(cv2.cvtColor(after, cv2.COLOR_RGB2GRAY)).astype(float), 1, mode="reflect")
 neighbours = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
 laplacian = neighbours - 4 * grey[1:-1, 1:-1]
 by_hand = laplacian[small(inside) >= 128].var()
 assert np.isclose(by_hand, sharpness(after, inside))
 print(f"swapped {by_hand:.0f}, original {sharpness(before, inside):.0f}")
-show.pictures([after, inside, np.abs(laplacian / 60).clip(0, 1)], captions=["after", "face", "Laplacian"], width=7)
+show.plot_images([after, inside, np.abs(laplacian / 60).clip(0, 1)], captions=["after", "face", "Laplacian"], width=7)
 
 # %%
-show.source(sharpness)
+show.show_source(sharpness)
 
 # %% [markdown]
 # ### Exercise 1: cheat
@@ -346,7 +346,7 @@ print(f"{sharpness(cheated, inside) / sharpness(before, inside):.2f} of the orig
 noise = np.random.default_rng(0).normal(0, 25, after.shape)
 cheated = (after + noise).clip(0, 255).astype("uint8")  # noise is "detail" at every pixel
 print(f"{sharpness(cheated, inside) / sharpness(before, inside):.2f} of the original's sharpness")
-show.pictures([before, after, cheated], captions=["before", "after", "sharper?"], width=7)
+show.plot_images([before, after, cheated], captions=["before", "after", "sharper?"], width=7)
 
 # %% [markdown]
 # That is why the report says "near 1 is better", not "higher".
@@ -366,13 +366,13 @@ own = collect_own_faces(identity, track_video(identity, detector), finder)
 gallery = LikenessGallery.of(own.crops, own.landmarks, times=own.times)
 smeared = cv2.GaussianBlur(after, (0, 0), 0.05 * CROP_SIZE)
 looked_at = {"A, before": before, "the swap": after, "the swap, smeared": smeared, "B herself": own.crops[-1].image}
-points = [*finder.find([crops[0], crops[1], crops[1]]), own.landmarks[-1]]
+points = [*finder.detect([crops[0], crops[1], crops[1]]), own.landmarks[-1]]
 as_crops = [FaceCrop(image=one, landmarks=crops[0].landmarks, crop_from_frame=matrix) for one in looked_at.values()]
 likeness = gallery.measure(as_crops, points)
 by_region = [" ".join(f"{name} {value:.2f}" for name, value in zip(REGIONS, row, strict=True)) for row in likeness]
-show.pictures(list(looked_at.values()), captions=by_region, columns=4)
+show.plot_images(list(looked_at.values()), captions=by_region, columns=4)
 assert likeness[-1].min() > likeness[0].max()  # B is more like B than A is, in every region
-show.source(LikenessGallery.measure)
+show.show_source(LikenessGallery.measure)
 
 # %% [markdown]
 # What would fool it? A photograph of B, pasted: it is real. So likeness stands beside what happens over time.
@@ -393,7 +393,7 @@ change = speed[1:] - speed[:-1]
 by_hand = np.nanmean(np.sqrt((change**2).sum(axis=2))) / eye_distance
 assert np.isclose(by_hand, jitter(path, eye_distance))
 print(f"A's own points change their speed by {100 * by_hand:.2f} % of the eyes' distance per frame")
-show.source(jitter)
+show.show_source(jitter)
 
 # %%
 figure, axes = plt.subplots(3, 1, figsize=(9, 4), sharex=True)
@@ -418,7 +418,7 @@ config = EvaluateConfig(baseline_frames=BASELINE_FRAMES)
 report = evaluate_to_page(swap, video, identity, page, config=config, progress=True)
 print(report.summary.verdict)
 print("\n".join(f"left out: {name}: {why}" for name, why in report.skipped.items()))
-show.metric_table({"the swap": report.values})
+show.tabulate_metrics({"the swap": report.values})
 
 # %% [markdown]
 # Metrics marked "near 1" are ratios to the original's own value: a jitter of 1 trembles as much as A's own face. A
@@ -441,7 +441,7 @@ by_hand = 100 * np.sqrt(np.prod(list(parts.values())))
 assert np.isclose(by_hand, report.summary.score)
 print(f"score {by_hand:.1f} of 100; the plain mean would be {100 * np.mean(list(parts.values())):.1f}")
 print(f"whose face it is was measured by {report.networks['identity']}")
-show.source(summarise)
+show.show_source(summarise)
 
 # %% [markdown]
 # ## 5. Every number needs a baseline
@@ -455,13 +455,20 @@ from faceswap_lib.evaluation.baselines import BASELINES
 crops_of_b = [(crop.image, points) for crop, points in zip(own.crops, own.landmarks, strict=True)]
 baselines = {name: make(frame, face, finder, crops_of_b) for name, make in BASELINES.items()}
 pictures = {"the swap": swapped, **baselines}
-show.pictures([align_face(one, face).image for one in pictures.values()], captions=list(pictures), columns=4)
+show.plot_images([align_face(one, face).image for one in pictures.values()], captions=list(pictures), columns=4)
 
 # %%
-names = ["identity_distance", "eyes_likeness", "mouth_likeness", "skin_likeness", "landmark_error", "expression_agreement"]
+names = [
+    "identity_distance",
+    "eyes_likeness",
+    "mouth_likeness",
+    "skin_likeness",
+    "landmark_error",
+    "expression_agreement",
+]
 names += ["motion_agreement", "sharpness", "ssim", "jitter", "flicker", "seam"]
 measured = [name for name in names if report.values[name] is not None]
-show.metric_table(report.baselines, measured)
+show.tabulate_metrics(report.baselines, measured)
 
 # %% [markdown]
 # Read it row by row, and look where the bold numbers are. **The input copied wins most rows.** It has no landmark
@@ -486,13 +493,13 @@ both = [
     for old, new, one in zip(read_frames(video), read_frames(swap), faces, strict=True)
 ]
 wanted = ("identity_distance", "landmark_error", "sharpness", "face_score", "seam")
-show.worst_frames(report, both, [name for name in wanted if report.values[name] is not None])
+show.plot_worst_frames(report, both, [name for name in wanted if report.values[name] is not None])
 
 # %% [markdown]
 # What went wrong? Ask it of every row. With the portraits and a short training, this is what there is to see:
 #
-# - `identity_distance` (only with `dlib`): the frames in which the face is least B's. The mouth stands open, or the head is
-#   turned; of these decoder B saw least.
+# - `identity_distance` (only with `dlib`): the frames in which the face is least B's. The mouth stands open, or the
+#   head is turned; of these decoder B saw least.
 # - `landmark_error`: A's mouth is shut or purses, and the new face smiles. B smiles in all her frames, so decoder B
 #   knows no shut mouth. No option of conversion can mend that; other pictures of B can.
 # - `sharpness`: all faces are soft, since networks of 128 pixels that trained for minutes write no pores. But look
@@ -513,7 +520,7 @@ show.worst_frames(report, both, [name for name in wanted if report.values[name] 
 from faceswap_lib.evaluation.charts import draw_series
 
 curves = {"sharpness": report.series["sharpness"]}
-show.pictures([draw_series(curves, report.fps, title="sharpness over time", unit="original = 1")], width=7)
+show.plot_images([draw_series(curves, report.fps, title="sharpness over time", unit="original = 1")], width=7)
 
 # %% [markdown]
 # ### Exercise 2: late by three frames
@@ -549,7 +556,7 @@ quick = EvaluateConfig(baseline_frames=0)
 reports = {}
 for name in ("the swap", "input", "blurred", "one picture"):
     reports[name] = evaluate_video(paths[name], paths["original"], identity, config=quick)
-show.metric_table({name: one.values for name, one in reports.items()}, [name for name in names if name in measured])
+show.tabulate_metrics({name: one.values for name, one in reports.items()}, [name for name in names if name in measured])
 
 # %%
 for name, one in reports.items():

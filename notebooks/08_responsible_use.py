@@ -67,7 +67,7 @@ tracks_a, tracks_b = (track_video(video, finder) for video in (video_a, video_b)
 folder = workspace.root / "responsible"  # what this notebook writes
 frames_a = list(read_frames(video_a))
 some = np.linspace(0, len(frames_a) - 1, 6).astype(int)
-show.pictures([frames_a[index] for index in some], columns=6)
+show.plot_images([frames_a[index] for index in some], columns=6)
 
 # %% [markdown]
 # ## 1. A claim about a person
@@ -86,7 +86,7 @@ show.pictures([frames_a[index] for index in some], columns=6)
 
 # %%
 nobody = folder / "nobody_was_asked"
-show.command("extract", video_a, "--workspace", nobody, "--as", "src")
+show.show_command("extract", video_a, "--workspace", nobody, "--person", "a")
 
 # %% [markdown]
 # Nothing was read, nothing was written. With `--consent "who agreed to what"`, in your own words, it goes on, and the
@@ -113,7 +113,7 @@ print(f"as it is           {by_hand}\nwith one bit other {other}\n{changed} of 2
 # %%
 from faceswap_lib.atomic_io import file_digest
 
-show.source(file_digest)
+show.show_source(file_digest)
 
 # %%
 assert file_digest(video_a) == by_hand
@@ -135,7 +135,7 @@ print((workspace.root / "consent.yaml").read_text())
 # The same statement for the same videos is kept once, however often you run this. This is the code:
 
 # %%
-show.source(record_consent)
+show.show_source(record_consent)
 
 # %% [markdown]
 # A statement is a record, not a proof: nobody checks whether Anna exists, and as you see the program takes "Nobody was
@@ -176,7 +176,7 @@ config = ConvertConfig(latent_shift=0.5)
 swap = folder / "swap.mp4"
 convert(video_a, workspace, swap, run=RUN, config=config, tracks=tracks_a, overwrite=True, progress=True)
 frames_swap = list(read_frames(swap))
-show.pictures([frames_swap[index] for index in some[::2]], columns=3)
+show.plot_images([frames_swap[index] for index in some[::2]], columns=3)
 
 # %% [markdown]
 # In the lower left corner of every frame stand the words *AI face swap*, white on a dark plate, on unless you take them
@@ -195,7 +195,7 @@ x, y = left + 2, (top + bottom) // 2
 by_hand = (1 - 0.62) * frames_a[0][y, x] + 0.62 * 16
 labelled = frames_a[0].copy()
 label.draw(labelled)
-show.source(Label.draw)
+show.show_source(Label.draw)
 
 # %% [markdown]
 # `_keep` is $1 - o$ (with the letters taken in), `_add` is $o \cdot g$. Both were computed once, for all frames.
@@ -219,7 +219,7 @@ corner = frames_swap[0][height * 2 // 3 :, : width // 2]
 corner_sent = frames_sent[0][height // 3 :, : width // 4]
 cut = frames_swap[0][: label.box_xyxy[1]][-len(corner) :, : width // 2]
 captions = ["as written", "sent on, half as large", "cut off"]
-show.pictures([corner, corner_sent, cut], captions=captions)
+show.plot_images([corner, corner_sent, cut], captions=captions)
 
 # %% [markdown]
 # It survives what happens to videos by themselves. It does not survive somebody who wants it gone.
@@ -249,7 +249,7 @@ for wide, high in ((width, height), (1920, 1080)):
 # video.) This is what our swap says:
 
 # %%
-show.credentials(swap)
+show.show_credentials(swap)
 
 # %% [markdown]
 # Read it from the top. *Intact* means that every byte of pictures and sound is as it was when it was signed. The
@@ -274,7 +274,7 @@ as_signed = swap.read_bytes()
 content = bytearray(as_signed)
 content[-1000] ^= 1
 swap.write_bytes(content)
-show.command("verify", swap)
+show.show_command("verify", swap)
 
 # %% [markdown]
 # Altered: the hash of the pictures and the sound is not the one in the manifest, and the manifest cannot be rewritten
@@ -283,14 +283,14 @@ show.command("verify", swap)
 
 # %%
 swap.write_bytes(as_signed)
-show.command("verify", swap)
+show.show_command("verify", swap)
 
 # %% [markdown]
 # Credentials are for those who want them read. Here is the clip that was "sent on" in section 3, a new file with the
 # same scene in smaller pictures:
 
 # %%
-show.command("verify", sent)
+show.show_command("verify", sent)
 
 # %% [markdown]
 # *No credentials.* Nothing was attacked and nothing broken: whoever writes a new video file leaves out what he does not
@@ -316,7 +316,7 @@ reencode(swap, exact)
 names = ("run", "run_id", "steps", "direction", "consent", "options")
 facts = ProvenanceClaims(inputs=(video_a,), **{name: verdict.facts[name] for name in names})
 print(write_provenance(exact, facts).sidecar.name)
-show.credentials(exact)
+show.show_credentials(exact)
 
 # %% [markdown]
 # The same facts, the SHA-256 of the file, and a signature. It is lost as soon as the video travels alone.
@@ -374,7 +374,7 @@ crops = {
 }
 learnt, judged = split_by_time(min(map(len, crops.values())))
 print(f"learnt from: frames 0 to {learnt[-1]}, judged by: {judged[0]} to {judged[-1]}")
-show.pictures([kind[judged[0]] for kind in crops.values()], captions=list(crops), width=7)
+show.plot_images([kind[judged[0]] for kind in crops.values()], captions=list(crops), width=7)
 
 # %% [markdown]
 # ### A trap: what happens with the label
@@ -418,10 +418,10 @@ for name, frames in whole.items():
 picture = whole["swap, labelled"][judged[-1]]
 looked = occlusion_map(lambda frames: network_scores(trapped, frames), picture)
 captions = ["a labelled swap", "where the network looks"]
-show.pictures([picture, show.heat(picture, looked.clip(0))], captions=captions, width=6)
+show.plot_images([picture, show.overlay_heatmap(picture, looked.clip(0))], captions=captions, width=6)
 
 # %%
-show.source(occlusion_map)
+show.show_source(occlusion_map)
 
 # %% [markdown]
 # It reads the corner. That is *not* stupid: the corner tells both kinds apart without fail, so there was no reason to
@@ -448,7 +448,7 @@ for crop in (crops["real A"][0], crops["swapped A"][0]):
     details.append(np.log(laplacian[inside].var() + 1))
 print(f"detail: real {details[0]:.2f}, swapped {details[1]:.2f}")
 captions = ["a face", "inside", "edge", "around"]
-show.pictures([crops["real A"][0], inside, edge, around], captions=captions, width=7)
+show.plot_images([crops["real A"][0], inside, edge, around], captions=captions, width=7)
 
 # %% [markdown]
 # The library measures four such numbers: detail inside; detail inside *against* a ring around the face (a blurred video
@@ -456,7 +456,7 @@ show.pictures([crops["real A"][0], inside, edge, around], captions=captions, wid
 # the finest waves of the picture's spectrum.
 
 # %%
-show.source(swap_features)
+show.show_source(swap_features)
 
 # %%
 features = {name: swap_features(kind) for name, kind in crops.items()}
@@ -493,7 +493,7 @@ print(dict(zip(FEATURES, weights.round(2).tolist(), strict=True)))
 # %%
 from faceswap_lib.course.deepfake_detector import fit_detector
 
-show.source(fit_detector)
+show.show_source(fit_detector)
 
 # %%
 detector = fit_detector(examples, labels)
@@ -518,7 +518,7 @@ truth = np.repeat([0, 1], len(judged))
 scores = detector.score(np.concatenate([features["real A"][judged], features["swapped A"][judged]]))
 pairs = scores[truth == 1][:, None] - scores[truth == 0][None]  # every swap against every recording
 by_hand = (pairs > 0).mean() + (pairs == 0).mean() / 2
-show.source(auc)
+show.show_source(auc)
 
 # %%
 assert np.isclose(by_hand, auc(truth, scores))
@@ -555,7 +555,7 @@ def judge(score):
 answers = judge(lambda pictures: detector.score(swap_features(pictures)))
 
 # %%
-show.detector_scores(truth, answers)
+show.plot_roc(truth, answers)
 
 # %% [markdown]
 # *Sent on*: the order stays, the line does not. Poor quality takes detail from real faces too, so they move towards the
@@ -607,7 +607,7 @@ print(f"{reported_rightly + reported_wrongly:,.0f} reported, {reported_rightly:.
 # %%
 from faceswap_lib.course.deepfake_cnn import build_detector_network
 
-show.source(build_detector_network)
+show.show_source(build_detector_network)
 
 # %%
 pictures = np.concatenate([crops["real A"][learnt], crops["swapped A"][learnt]])
@@ -629,8 +629,8 @@ rows = []
 for kind in ("swapped A", "real B"):
     crop = crops[kind][judged[-1]]
     looked = occlusion_map(lambda pictures: network_scores(network, pictures), crop)
-    rows += [crop, show.heat(crop, looked.clip(0))]
-show.pictures(rows, captions=["swapped A", "where it looks", "real B", "where it looks"])
+    rows += [crop, show.overlay_heatmap(crop, looked.clip(0))]
+show.plot_images(rows, captions=["swapped A", "where it looks", "real B", "where it looks"])
 
 # %% [markdown]
 # The map is of little help this time. Four weights can be read; what a network makes of many small places is hard to
@@ -653,7 +653,7 @@ parts, swap_parts = ConvertConfig(latent_shift=0.5, parts=("eyes", "mouth")), fo
 convert(video_a, workspace, swap_parts, config=parts, tracks=tracks_a, **options)
 crops["eyes and mouth of A"] = read_crops(swap_parts, tracks_a)
 QUESTIONS["eyes and mouth"] = ("real A", "eyes and mouth of A")
-show.pictures([crops[kind][judged[0]] for kind in ("real A", "swapped A", "eyes and mouth of A")], width=6)
+show.plot_images([crops[kind][judged[0]] for kind in ("real A", "swapped A", "eyes and mouth of A")], width=6)
 
 # %%
 print("the four numbers")

@@ -100,10 +100,10 @@ def restored_logging() -> typing.Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def five_points_unless_named() -> typing.Iterator[None]:
     """Extractions that leave the landmarks to `auto` take five points here, and fetch nothing."""
-    opened = extraction.open_landmark_finder
+    opened = extraction.open_landmark_detector
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            extraction, "open_landmark_finder", lambda backend: opened("five" if backend == "auto" else backend)
+            extraction, "open_landmark_detector", lambda backend: opened("five" if backend == "auto" else backend)
         )
         yield
 
@@ -167,12 +167,12 @@ def workspace_copy(small_workspace: Workspace, tmp_path: pathlib.Path) -> Worksp
 def tiny_run(small_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     """A workspace trained for 40 undisturbed steps with the smallest networks; not to be changed."""
     from faceswap_lib.networks import NetworkConfig
-    from faceswap_lib.training import RunConfig, TrainConfig, train
+    from faceswap_lib.training import LoopConfig, TrainConfig, train
 
     workspace = Workspace(shutil.copytree(small_workspace.root, tmp_path_factory.mktemp("trained") / "workspace"))
     network_config = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="none")
     train_config = TrainConfig(steps=40, batch_size=2, warmup_steps=4, seed=7)
-    run_config = RunConfig(log_every=1, checkpoint_every=20, preview_every=20)
+    run_config = LoopConfig(log_every=1, checkpoint_every=20, preview_every=20)
     logged: dict[int, dict[str, float]] = {}
     train(
         workspace,

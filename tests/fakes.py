@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import FrameTask, paint_batches, swap_batches
+from faceswap_lib.conversion.frame_pipeline import FrameTask, composite_batches, swap_batches
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.faces import Face, align_face
 from faceswap_lib.faces.alignment import MEAN_FACE, VIEW_COVERAGE
@@ -158,7 +158,7 @@ def swap_frames(frames, faces, swapper, config):
         for index, (frame, found) in enumerate(zip(frames, faces, strict=True))
     ]
     batches = swap_batches((shots[first : first + 3] for first in range(0, len(shots), 3)), swapper)
-    for batch in paint_batches(
+    for batch in composite_batches(
         batches, Compositor(config, swapper.coverage), OutputConfig(label=False), None, sample_every=8
     ):
         for shot in batch:

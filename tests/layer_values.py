@@ -75,7 +75,7 @@ LAYERS = {
 NETWORKS = {
     "direct": NetworkConfig(capacity="tiny", resolution=64),
     "direct_other": NetworkConfig(
-        capacity="tiny", resolution=64, attention="dual", norm="group", upsampling="nearest", input_mode="picture"
+        capacity="tiny", resolution=64, attention="dual", norm="group", upsampling="nearest", input_mode="full"
     ),
     "reference": NetworkConfig(capacity="tiny", resolution=64, architecture="reference", norm="instance"),
 }

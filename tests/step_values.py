@@ -232,9 +232,9 @@ def likeness_values() -> dict[str, np.ndarray]:
 
     masks = {name: (draw(128, 1) + 1) / 2 for name in ("eyes", "mouth", "face")}
     real, tones = draw(128), ops.convert_to_tensor(np.ones((2, 2, 3), np.float32))
-    sample = losses.Sample(warped=draw(128), seen=draw(128), real=real, tones=tones, **masks)
+    sample = losses.LossInputs(warped=draw(128), encoder_input=draw(128), real=real, tones=tones, **masks)
     objective = types.SimpleNamespace(config=TrainConfig())
-    terms = Objective._likeness(objective, sample, draw(128), [draw(64)])
+    terms = Objective._reconstruction_losses(objective, sample, draw(128), [draw(64)])
     return {name: ops.convert_to_numpy(value) for name, value in terms.items()}
 
 

@@ -13,7 +13,14 @@ from faceswap_lib.media import VideoWriter, read_frames, read_image, write_image
 from faceswap_lib.provenance.provenance import ProvenanceClaims
 from tests.videos import make_video, pattern_frame
 
-OPTIONS = {"color_transfer": "mean", "latent_shift": None, "feather": 0.15, "segment": [1, 2.5], "numbers": [1, 2], "label": True}
+OPTIONS = {
+    "color_transfer": "mean",
+    "latent_shift": None,
+    "feather": 0.15,
+    "segment": [1, 2.5],
+    "numbers": [1, 2],
+    "label": True,
+}
 
 
 def make_inputs(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:

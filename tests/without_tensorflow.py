@@ -42,8 +42,8 @@ def main(folder: pathlib.Path) -> None:
     from faceswap_lib.media import read_frames
     from faceswap_lib.networks import PRESETS
 
-    opened = extraction.open_landmark_finder
-    extraction.open_landmark_finder = lambda backend: opened("five")  # fetches nothing, whatever is installed
+    opened = extraction.open_landmark_detector
+    extraction.open_landmark_detector = lambda backend: opened("five")  # fetches nothing, whatever is installed
     report = run_demo(folder, steps=STEPS, seconds=SECONDS, network_config=PRESETS["tiny"])
     assert report.video.stat().st_size > 0
     found = {

@@ -16,7 +16,7 @@ from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.networks.config import PRESETS, NetworkConfig
 from faceswap_lib.training.config import TrainConfig
-from faceswap_lib.training.run_config import RunConfig
+from faceswap_lib.training.run_config import LoopConfig
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "options.md"
 
@@ -26,7 +26,7 @@ SECTIONS = (
     ("Extraction", ExtractConfig, "For `extract`; `faceswap_lib.facesets.ExtractConfig`"),
     ("Networks", NetworkConfig, "Chosen by `--preset`; `faceswap_lib.networks.NetworkConfig`"),
     ("Training", TrainConfig, "For `train` and `run`; `faceswap_lib.training.TrainConfig`"),
-    ("Runs", RunConfig, "For `train` and `run`; `faceswap_lib.training.RunConfig`"),
+    ("Runs", LoopConfig, "For `train` and `run`; `faceswap_lib.training.LoopConfig`"),
     ("Conversion", ConvertConfig, "For `convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
     ("Output", OutputConfig, "For `convert` and `run`; `faceswap_lib.conversion.OutputConfig`"),
     ("Evaluation", EvaluateConfig, "For `evaluate`; `faceswap_lib.evaluation.EvaluateConfig`"),

@@ -57,8 +57,8 @@ def swap_portraits(old: Portrait, new: Portrait) -> SwappedFace:
     view = warp_frame(new.image, matrices[1], VIEW_SIZE)
     view = cv2.warpAffine(view, old_from_new, (VIEW_SIZE, VIEW_SIZE), borderMode=cv2.BORDER_REPLICATE)
     return SwappedFace(
-        old=warp_frame(old.image, matrices[0], VIEW_SIZE),
-        new=np.round(view * LIGHT).astype(np.uint8),
+        target=warp_frame(old.image, matrices[0], VIEW_SIZE),
+        swapped=np.round(view * LIGHT).astype(np.uint8),
         mask=np.ones((VIEW_SIZE, VIEW_SIZE), np.float32),
         landmarks=points[0],
         view_from_frame=matrices[0],
@@ -71,9 +71,9 @@ def draw_sheet(options: list[dict]) -> np.ndarray:
     rows = []
     for old, new in (portraits, portraits[::-1]):
         face = swap_portraits(old, new)
-        tiles = [draw_tile("frame", old.image), draw_tile("new face", face.new)]
+        tiles = [draw_tile("frame", old.image), draw_tile("new face", face.swapped)]
         for chosen in options:
-            painted = Compositor(ConvertConfig(sharpen=0, **chosen), VIEW_COVERAGE).paint(old.image, face)
+            painted = Compositor(ConvertConfig(sharpen=0, **chosen), VIEW_COVERAGE).composite(old.image, face)
             title = " ".join(" + ".join(v) if isinstance(v, tuple) else f"{k} {v}" for k, v in chosen.items())
             tiles.append(draw_tile(title, painted.frame))
         rows += [np.hstack(tiles[: len(tiles) // 2]), np.hstack(tiles[len(tiles) // 2 :])]

@@ -37,17 +37,17 @@ def draw_steps(frame: np.ndarray, swapper, direction: str) -> list[np.ndarray]:
     """The face that is read, what the network makes of it, what crops have to give, and both together."""
     (face,) = MTCNN().detect(frame)
     (swapped,) = swap_faces([(frame, face)], swapper)
-    detailed = DetailTransfer().transfer(swapped.new, swapped.detail)
-    tiles = [draw_tile("frame", align_face(frame, face).image), draw_tile("written by the network", swapped.new)]
+    detailed = DetailTransfer().transfer(swapped.swapped, swapped.detail)
+    tiles = [draw_tile("frame", align_face(frame, face).image), draw_tile("written by the network", swapped.swapped)]
     pieces = sorted(detailed.pieces, key=lambda piece: -float(piece.strength.sum()))[:3]
     tiles += [draw_tile(f"crop {n}, what is finer", _stronger(piece.detail)) for n, piece in enumerate(pieces, 1)]
     tiles += [draw_tile("", np.full((TILE, TILE, 3), 255, np.uint8))] * (3 - len(pieces))
-    gray = DetailedFace(np.full_like(swapped.new, 128), detailed.pieces)
+    gray = DetailedFace(np.full_like(swapped.swapped, 128), detailed.pieces)
     tiles += [draw_tile("bent, where it belongs", _stronger(gray.draw_alone(2 * TILE)))]
     tiles += [draw_tile("both", detailed.draw_alone(2 * TILE))]
     for source in ("none", "original", "wanted"):
         config = ConvertConfig(direction=direction, detail_transfer=source)
-        painted = Compositor(config, swapper.coverage).paint(frame, swapped).frame
+        painted = Compositor(config, swapper.coverage).composite(frame, swapped).frame
         tiles.append(draw_tile(f"--detail-transfer {source}", align_face(painted, face).image))
     return tiles
 

@@ -14,9 +14,9 @@ import numpy as np
 from faceswap_lib.demo.fixtures import make_facesets
 from faceswap_lib.media import read_image, write_image
 from faceswap_lib.networks import PRESETS
-from faceswap_lib.show import losses
+from faceswap_lib.show import plot_losses
 from faceswap_lib.show.training import preview_column
-from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
+from faceswap_lib.training import LoopConfig, TrainConfig, read_history, train
 
 PICTURES = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -52,14 +52,14 @@ def main() -> None:
         workspace,
         network_config=PRESETS["lite"],
         config=TrainConfig(steps=options.steps),
-        run_config=RunConfig(log_every=5, preview_every=every),
+        run_config=LoopConfig(log_every=5, preview_every=every),
         progress=True,
     )
     steps = [max(every, round(share * options.steps / every) * every) for share in SHARES]
     previews = {step: read_image(report.folder / "previews" / f"step-{step:08d}.png") for step in steps}
     write_image(PICTURES / "normal_previews.jpg", draw_previews(previews))
     history = read_history(report.folder / "history.jsonl")
-    losses(history, terms=TERMS).savefig(PICTURES / "normal_losses.png")
+    plot_losses(history, terms=TERMS).savefig(PICTURES / "normal_losses.png")
     for step in steps:
         near = [line for line in history if abs(line["step"] - step) <= every]
         known = {

@@ -17,7 +17,7 @@ from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.faces import CROP_SIZE, MTCNN, align_face, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.alignment import invert_affine, map_points
-from faceswap_lib.faces.region import open_outline_finder, region_mask
+from faceswap_lib.faces.region import open_outline_detector, region_mask
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.pipeline.load_swapper import open_swapper
@@ -43,8 +43,8 @@ def main() -> None:
         matrix = view_matrix(crop.crop_from_frame, CROP_SIZE, side, coverage)
         view = warp_frame(frame, matrix, side)
         outline = None
-        if (finder := open_outline_finder(networks.config.face_region)) is not None:
-            outline = map_points(matrix, map_points(invert_affine(crop.crop_from_frame), finder.find([crop])[0]))
+        if (finder := open_outline_detector(networks.config.face_region)) is not None:
+            outline = map_points(matrix, map_points(invert_affine(crop.crop_from_frame), finder.detect([crop])[0]))
         inside = region_mask(points_in_crop(face, matrix), outline, side, coverage=coverage)
         seen, tones = preprocess_views(view[None], inside[None])
         again = postprocess_faces(keras.ops.convert_to_numpy(networks.generate(seen, name * 2)[1]), tones)[0]
@@ -52,10 +52,10 @@ def main() -> None:
         photos |= {f"{name}_found": _mark(frame, face), f"{name}_seen": ((seen[0] + 1) * 127.5).astype(np.uint8)}
         if name == "a":
             (swapped,) = swap_faces([(frame, face)], open_swapper(networks, workspace, ConvertConfig()))
-            painted = Compositor(ConvertConfig(), coverage).paint(frame, swapped)
-            photos |= {"a_mask": _grey(swapped.mask), "a_new": swapped.new, "a_swapped": painted.frame}
+            painted = Compositor(ConvertConfig(), coverage).composite(frame, swapped)
+            photos |= {"a_mask": _grey(swapped.mask), "a_new": swapped.swapped, "a_swapped": painted.frame}
             photos["a_composite"] = warp_frame(painted.frame, matrix, side)
-            plain = Compositor(ConvertConfig(detail_transfer="none"), coverage).paint(frame, swapped)
+            plain = Compositor(ConvertConfig(detail_transfer="none"), coverage).composite(frame, swapped)
             photos["a_mixed"] = warp_frame(plain.frame, matrix, side)
             photos |= _two_views(Faceset.open(workspace, "src").load(networks.config.stored_size), side)
     PHOTOS.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,9 @@ def _grey(mask: np.ndarray) -> np.ndarray:
 def _two_views(arrays, side: int) -> dict[str, np.ndarray]:
     """The real and the warped view of a crop in its own colours, the warp four times as strong, so that one sees it."""
     faces = to_device(arrays)
-    maps = random_warp_grid(TrainConfig(batch_size=1, random_warp=0.08), side, faces.size, keras.random.SeedGenerator(4))
+    maps = random_warp_grid(
+        TrainConfig(batch_size=1, random_warp=0.08), side, faces.size, keras.random.SeedGenerator(4)
+    )
     index = np.array([len(arrays.images) // 3], "int32")
     views = [keras.ops.convert_to_numpy(sample(faces, index, at))[0, ..., :3].astype(np.uint8) for at in maps]
     return dict(zip(("real", "warped"), views, strict=True))

@@ -18,6 +18,7 @@ import tyro
 from faceswap_lib.cli.faceset_commands import Masks, SwapParts
 from faceswap_lib.cli.judge_commands import Compare, Doctor, Evaluate, Verify
 from faceswap_lib.cli.make_commands import Convert, Demo, Extract, Run, Train
+from faceswap_lib.cli.old_options import upgrade_arguments
 from faceswap_lib.cli.streams import quiet_streams
 from faceswap_lib.cli.weights import Weights
 from faceswap_lib.errors import FaceswapError, InputError
@@ -78,6 +79,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> typing.Callable[[], None]:
+    if arguments and (verb := {name_of(verb): verb for verb in VERBS}.get(arguments[0])):
+        arguments = [arguments[0], *upgrade_arguments(verb, arguments[1:])]
     verbs = tuple(Annotated[verb, _subcommand(verb, arguments)] for verb in VERBS)
     messages = io.StringIO()
     try:

@@ -4,12 +4,11 @@ import dataclasses
 import pathlib
 from typing import Annotated, Literal
 
-import tyro
-
 from faceswap_lib.cli.arguments import Project
 from faceswap_lib.config_fields import Doc
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset, Workspace
+from faceswap_lib.facesets.workspace import Person, side_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class SwapParts:
     """Make training crops in which parts of one person's face are those of the other's crop that looks most alike."""
 
     workspace: Project
-    side: Annotated[Literal["src", "dst"], Doc("whose crops: src for A, dst for B"), tyro.conf.arg(name="as")]
+    person: Annotated[Person, Doc("whose crops: a or b")]
     parts: Annotated[
         tuple[Literal["eyes", "eyebrows", "nose", "mouth"], ...], Doc("which parts become the other person's")
     ]
@@ -49,14 +48,14 @@ class SwapParts:
 
         if not self.parts:
             raise InputError("parts: expected at least one of eyes, eyebrows, nose and mouth, got nothing")
-        workspace = Workspace(self.workspace)
-        source, other = (Faceset.open(workspace, side) for side in (self.side, {"src": "dst", "dst": "src"}[self.side]))
+        workspace, side = Workspace(self.workspace), side_of(self.person)
+        source, other = (Faceset.open(workspace, each) for each in (side, "dst" if side == "src" else "src"))
         report = swap_parts(
             source,
             other,
             parse_parts("+".join(self.parts)),
             Workspace(self.out),
-            self.side,
+            side,
             share=self.fraction,
             keep=self.keep,
             seed=self.seed,

@@ -18,6 +18,7 @@ from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.media import probe_video
+from faceswap_lib.upgrades import METRICS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -176,6 +177,6 @@ def _read_limit(text: str) -> tuple[str, float]:
     """Takes `metric=value` apart."""
     name, _, value = text.partition("=")
     try:
-        return name, float(value)
+        return METRICS.get(name, name), float(value)
     except ValueError:
         raise InputError(f"fail-under: expected metric=value, got '{text}'") from None

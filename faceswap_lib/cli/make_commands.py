@@ -5,7 +5,7 @@ import logging
 import os
 import pathlib
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -24,7 +24,7 @@ from faceswap_lib.cli.arguments import (
     load_keras,
     networks_of,
 )
-from faceswap_lib.cli.messages import print_plan, print_training, tell_conversion, tell_run
+from faceswap_lib.cli.messages import print_conversion, print_run, print_schedule, print_training
 from faceswap_lib.config_fields import Doc
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.image_conversion import find_stills
@@ -34,9 +34,10 @@ from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets import ExtractConfig, Workspace
 from faceswap_lib.facesets.consent import check_statement, require_consent, require_swap_consent
+from faceswap_lib.facesets.workspace import Person, side_of
 from faceswap_lib.media import probe_video
 from faceswap_lib.training.config import TrainConfig
-from faceswap_lib.training.run_config import RunConfig
+from faceswap_lib.training.run_config import LoopConfig
 from faceswap_lib.training.run_metadata import learnt_videos
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Demo:
         from faceswap_lib.demo.demo import run_demo
 
         report = run_demo(self.workspace, steps=self.steps, progress=True)
-        tell_run(report)
+        print_run(report)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class Run:
     run: RunName = "default"
     init_from: InitFrom = None
     training: Flat[TrainConfig] = TrainConfig()
-    keeping: Flat[RunConfig] = RunConfig()
+    keeping: Flat[LoopConfig] = LoopConfig()
     conversion: Flat[ConvertConfig] = ConvertConfig()
     output: Flat[OutputConfig] = OutputConfig()
     extraction: Flat[ExtractConfig] = ExtractConfig()
@@ -114,7 +115,7 @@ class Run:
             progress=True,
             init_from=self.init_from,
         )
-        tell_run(report)
+        print_run(report)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ class Extract:
 
     video: Video
     workspace: Folder
-    side: Annotated[Literal["src", "dst"], Doc("src for A, dst for B"), tyro.conf.arg(name="as")]
+    person: Annotated[Person, Doc("a, whose face is replaced, or b, whose face it gets")]
     extraction: Flat[ExtractConfig] = ExtractConfig()
     detection: Flat[DetectConfig] = DetectConfig()
     tracking: Flat[TrackConfig] = TrackConfig()
@@ -139,7 +140,7 @@ class Extract:
         report = extract(
             self.video,
             workspace,
-            self.side,
+            person=self.person,
             config=self.extraction,
             detect_config=self.detection,
             track_config=self.tracking,
@@ -148,7 +149,7 @@ class Extract:
             progress=True,
         )
         dropped = "".join(f", {count} {reason} ones dropped" for reason, count in sorted(report.dropped.items()))
-        print(f"{report.crops} faces in {workspace.faces(self.side)} ({report.written} new{dropped})")
+        print(f"{report.crops} faces in {workspace.faces(side_of(self.person))} ({report.written} new{dropped})")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -162,7 +163,7 @@ class Train:
     run: RunName = "default"
     init_from: InitFrom = None
     training: Flat[TrainConfig] = TrainConfig()
-    keeping: Flat[RunConfig] = RunConfig()
+    keeping: Flat[LoopConfig] = LoopConfig()
     estimate: Annotated[bool, Doc("only say what it will cost here, from a few steps; writes nothing")] = False
     show_schedule: Annotated[bool, Doc("only show the schedule, as a table and a chart")] = False
     schedule_picture: Annotated[
@@ -173,7 +174,7 @@ class Train:
         workspace = Workspace(self.workspace)
         folder = workspace.run(self.run)
         if self.show_schedule or self.schedule_picture:
-            return print_plan(self.training, self.schedule_picture or folder / "plan.png")
+            return print_schedule(self.training, self.schedule_picture or folder / "plan.png")
         load_keras()
         network_config = networks_of(folder, self.preset, self.coverage, self.face_region)
         if self.estimate:
@@ -252,7 +253,7 @@ class Convert:
             consent=self.consent,
             progress=True,
         )
-        tell_conversion(conversion)
+        print_conversion(conversion)
 
 
 def _check_consent(workspace: Workspace, statement: str | None, *videos: pathlib.Path) -> None:

@@ -13,7 +13,7 @@ if typing.TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def print_plan(config: TrainConfig, picture: pathlib.Path) -> None:
+def print_schedule(config: TrainConfig, picture: pathlib.Path) -> None:
     """Prints a training's schedule as a table, and draws it."""
     from faceswap_lib.training.schedule_plot import draw_plan, plan_table, plan_training
 
@@ -33,7 +33,7 @@ def print_training(report: "TrainReport") -> None:
         print(f"its time was up at step {report.step} of {report.steps}; start the same command again to go on")
 
 
-def tell_conversion(conversion: "Conversion") -> None:
+def print_conversion(conversion: "Conversion") -> None:
     """Says what was written, whether it is a swap, and how many people the input shows."""
     report, check = conversion.report, conversion.check
     kept = f" ({report.resumed_at} of them before)" if report.resumed_at else ""
@@ -48,10 +48,10 @@ def tell_conversion(conversion: "Conversion") -> None:
         print(f"worst:     {check.picture} (input, result, and the wanted person in about this pose)")
 
 
-def tell_run(report: "RunReport") -> None:
+def print_run(report: "RunReport") -> None:
     """Says what a whole run did, what that means, and what to do next."""
     print_training(report.training)
-    tell_conversion(report.conversion)
+    print_conversion(report.conversion)
     if report.side_by_side is not None:
         print(f"look at:   {report.side_by_side} (the input, the wanted face and the result beside each other)")
     print(f"report:    {report.page} (what was done and how it came out; opens in a browser)")

@@ -64,7 +64,7 @@ class Region:
         """Whether there is no such pixel."""
         return min(self.size) <= 0
 
-    def cut(self, frame: np.ndarray) -> np.ndarray:
+    def crop(self, frame: np.ndarray) -> np.ndarray:
         """The frame's pixels in the region; not a copy."""
         width, height = self.size
         return frame[self.top : self.top + height, self.left : self.left + width]
@@ -74,7 +74,7 @@ class Region:
         matrix = self.frame_from_view - np.array([[0, 0, self.left], [0, 0, self.top]])
         return matrix @ np.vstack([resize_matrix(np.eye(2, 3), self.view / size), [0, 0, 1]])
 
-    def place(self, view: np.ndarray, *, frame_from_view: np.ndarray | None = None, outside: int) -> np.ndarray:
+    def warp(self, view: np.ndarray, *, frame_from_view: np.ndarray | None = None, outside: int) -> np.ndarray:
         """Shows a view in the region.
 
         Args:
@@ -144,7 +144,7 @@ def add_texture(painted: np.ndarray, region: np.ndarray, old: np.ndarray, amount
     return cv2.add(painted, detail, dtype=cv2.CV_32F)
 
 
-def mix(region: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarray:
+def alpha_blend(region: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Mixes two pictures: `region` where `share` is 0, `painted` where it is 1.
 
     Args:
@@ -162,7 +162,7 @@ def mix(region: np.ndarray, painted: np.ndarray, share: np.ndarray) -> np.ndarra
     return cv2.add(region, change, dtype=cv2.CV_8U)
 
 
-def clone(region: np.ndarray, painted: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def poisson_blend(region: np.ndarray, painted: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Puts a picture's gradients into another, so that their border does not show.
 
     The region is continued beyond its own border, so that a face that leaves the frame is cloned like any other.

@@ -11,8 +11,8 @@ from faceswap_lib.conversion.blending import (
     FAINT,
     Region,
     add_texture,
-    clone,
-    mix,
+    alpha_blend,
+    poisson_blend,
     sharpen,
     texture_share,
 )
@@ -56,12 +56,12 @@ class SwappedFace:
         detail: The wanted person's crops to take detail from; None where there are none.
     """
 
-    old: np.ndarray
-    new: np.ndarray
+    target: np.ndarray
+    swapped: np.ndarray
     mask: np.ndarray
     landmarks: np.ndarray
     view_from_frame: np.ndarray
-    parts: np.ndarray | None = None
+    landmarks_68: np.ndarray | None = None
     outline: np.ndarray | None = None
     brows: np.ndarray | None = None
     mouth: np.ndarray | None = None
@@ -105,7 +105,7 @@ class Compositor:
         overlay = config.blend == "overlay"
         self._window = _window(max(BORDER, 3 * config.feather * unit * overlay), max(0, config.erode * unit * overlay))
 
-    def paint(self, frame: np.ndarray, face: SwappedFace, *, track: int | None = None) -> CompositeResult:
+    def composite(self, frame: np.ndarray, face: SwappedFace, *, track: int | None = None) -> CompositeResult:
         """Paints a swapped face over the face it was made from.
 
         Args:
@@ -116,7 +116,7 @@ class Compositor:
         Returns:
             The frame, whose pixels outside the view are the input's own, and where the new face shows.
         """
-        larger = PAINT_SIZE / len(face.new)
+        larger = PAINT_SIZE / len(face.swapped)
         # 1. How far the new face shows, and where that is.
         wanted, shown = self._shares(face, larger)
         sample = self._sample(face, wanted)
@@ -131,33 +131,35 @@ class Compositor:
         if region.empty:
             return CompositeResult(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
         # 2. The old face's colours, in the view, where both have the same detail; then the wanted person's detail.
-        new = face.new if self._config.color_transfer == "none" else self._colours.recolour(face.new, sample, track)
+        new = (
+            face.swapped if self._config.color_transfer == "none" else self._colours.apply(face.swapped, sample, track)
+        )
         detailed = self._find_detail(new, face, track)
         if self._config.blend != "overlay":  # that shows whatever the network wrote around the face
             shown = shown * _enlarge(detailed.bare, cv2.INTER_LINEAR)
         weight = wanted * shown
         # 3. Back to the frame: skin over what is left of the original, the new face over both.
-        before, after = region.cut(frame), region.cut(result)
+        before, after = region.crop(frame), region.crop(result)
         if zone is not None:
             _lay_over(result, skin, np.where(weight < 1 - FAINT, zone, 0), region.frame_from_view)
         painted = detailed.draw(region)
         if self._config.detail_transfer == "original":
-            old = _enlarge(face.old, cv2.INTER_CUBIC)
-            amount = _enlarge(texture_share(to_picture(detailed.picture), face.old), cv2.INTER_LINEAR)
+            old = _enlarge(face.target, cv2.INTER_CUBIC)
+            amount = _enlarge(texture_share(to_picture(detailed.picture), face.target), cv2.INTER_LINEAR)
             old, amount = (
-                region.place(picture, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
+                region.warp(picture, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
                 for picture in (old, amount)
             )
             painted = add_texture(painted, before, old, amount)
         if self._config.blend == "seamless":
-            inside = region.place(shown, outside=cv2.BORDER_CONSTANT) > CLONE_BORDER
-            painted = clone(before, to_picture(painted), inside)
-            share = region.place(wanted, outside=cv2.BORDER_REPLICATE) * inside
+            inside = region.warp(shown, outside=cv2.BORDER_CONSTANT) > CLONE_BORDER
+            painted = poisson_blend(before, to_picture(painted), inside)
+            share = region.warp(wanted, outside=cv2.BORDER_REPLICATE) * inside
         else:
-            share = region.place(weight, outside=cv2.BORDER_CONSTANT)
-        after[...] = mix(after, painted, share)
+            share = region.warp(weight, outside=cv2.BORDER_CONSTANT)
+        after[...] = alpha_blend(after, painted, share)
         if zone is not None:
-            share = region.place(weight + zone * (1 - weight), outside=cv2.BORDER_CONSTANT)
+            share = region.warp(weight + zone * (1 - weight), outside=cv2.BORDER_CONSTANT)
         return CompositeResult(frame=result, weight=share, corner=(region.left, region.top))
 
     def state(self) -> dict[str, np.ndarray]:
@@ -183,7 +185,7 @@ class Compositor:
         is_mixed = self._config.blend in ("attention", "face") and "face" in self._config.parts
         if not is_mixed or face.brows is None or face.outline is None:
             return None, None
-        found = cover_remains(face.old, face.brows, face.outline, self._coverage)
+        found = cover_remains(face.target, face.brows, face.outline, self._coverage)
         skin, zone = (_enlarge(picture, cv2.INTER_LINEAR) for picture in found)
         return skin, zone * self._window
 
@@ -196,7 +198,7 @@ class Compositor:
             wanted = np.clip(_enlarge(mask, cv2.INTER_LINEAR), 0, 1)
         if self._config.blend == "overlay" and "face" in self._config.parts:
             return wanted, self._window
-        known = (face.landmarks, face.parts, face.outline)
+        known = (face.landmarks, face.landmarks_68, face.outline)
         points, parts, outline = ((p + 0.5) * larger - 0.5 if p is not None else None for p in known)
         shown = draw_region_mask(points, parts, PAINT_SIZE, self._coverage, self._config, outline=outline)
         return wanted, shown * self._window
@@ -205,14 +207,14 @@ class Compositor:
         """The skin of both faces, where somebody asks for it."""
         if self._config.color_transfer == "none" and face.outline is None:
             return None
-        new = face.new
+        new = face.swapped
         if face.placement is not None:
             new = face.placement.move(new)
-        return sample_skin(new, face.old, wanted, face.landmarks, self._coverage, outline=face.outline)
+        return sample_skin(new, face.target, wanted, face.landmarks, self._coverage, outline=face.outline)
 
     def _border_share(self, face: SwappedFace, sample: SkinSample) -> np.ndarray:
         """Where the new face may show near the outline, (S, S) float32 at `PAINT_SIZE`."""
-        points, outline = ((p + 0.5) * (SKIN_SIZE / len(face.new)) - 0.5 for p in (face.landmarks, face.outline))
+        points, outline = ((p + 0.5) * (SKIN_SIZE / len(face.swapped)) - 0.5 for p in (face.landmarks, face.outline))
         share = border_share(sample, points, outline, self._coverage)
         return cv2.resize(share, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_LINEAR)
 
@@ -226,8 +228,8 @@ def _lay_over(frame: np.ndarray, picture: np.ndarray, share: np.ndarray, frame_f
     """Shows a picture in a frame, which is changed, as far as `share` says; both at `PAINT_SIZE`."""
     region = Region.around(share, frame_from_paint, frame)
     if not region.empty:
-        part = region.cut(frame)
-        part[...] = mix(part, *(region.place(one, outside=cv2.BORDER_REPLICATE) for one in (picture, share)))
+        part = region.crop(frame)
+        part[...] = alpha_blend(part, *(region.warp(one, outside=cv2.BORDER_REPLICATE) for one in (picture, share)))
 
 
 def _scale_about(frame_from_view: np.ndarray, middle: np.ndarray, factor: float) -> np.ndarray:

@@ -27,8 +27,8 @@ from faceswap_lib.faces import (
     warp_frame,
 )
 from faceswap_lib.faces.alignment import invert_affine, map_points
-from faceswap_lib.faces.landmarks import LandmarkFinder
-from faceswap_lib.faces.region import Contours, FaceRegion, open_outline_finder, region_mask
+from faceswap_lib.faces.landmarks import LandmarkDetector
+from faceswap_lib.faces.region import Contours, FaceRegion, open_outline_detector, region_mask
 from faceswap_lib.media import read_timed_frames
 from faceswap_lib.prefetch import ahead
 from faceswap_lib.provenance.visible_label import Label
@@ -98,7 +98,7 @@ def read_batches(
         yield batch
 
 
-def swap_batches(batches: Batches, swapper: ViewSwapper, finder: LandmarkFinder | None = None) -> Batches:
+def swap_batches(batches: Batches, swapper: ViewSwapper, finder: LandmarkDetector | None = None) -> Batches:
     """Lets the network write the new faces of a batch, all at once."""
     for batch in batches:
         places = [(shot, track) for shot in batch for track in shot.faces]
@@ -109,7 +109,7 @@ def swap_batches(batches: Batches, swapper: ViewSwapper, finder: LandmarkFinder 
 
 
 def swap_faces(
-    faces: typing.Sequence[tuple[np.ndarray, Face]], swapper: ViewSwapper, finder: LandmarkFinder | None = None
+    faces: typing.Sequence[tuple[np.ndarray, Face]], swapper: ViewSwapper, finder: LandmarkDetector | None = None
 ) -> list[SwappedFace]:
     """Writes new faces.
 
@@ -136,12 +136,12 @@ def swap_faces(
     rows = zip(views, new, masks, points, matrices, parts, contours, _find_mouths(contours), strict=True)
     return [
         SwappedFace(
-            old=view,
-            new=face,
+            target=view,
+            swapped=face,
             mask=mask,
             landmarks=five,
             view_from_frame=matrix,
-            parts=found,
+            landmarks_68=found,
             outline=None if lines is None else lines.outline,
             brows=None if lines is None else lines.brows,
             mouth=mouth,
@@ -152,7 +152,7 @@ def swap_faces(
     ]
 
 
-def paint_batches(
+def composite_batches(
     batches: Batches, compositor: Compositor, config: OutputConfig, label: Label | None, *, sample_every: int
 ) -> Batches:
     """Puts the new faces into their frames, labels them, and lays out what is shown.
@@ -170,7 +170,7 @@ def paint_batches(
             result, painted = shot.frame, []
             # A frame with several faces takes them one after the other, each onto the picture with those before.
             for track, swapped in shot.swapped.items():
-                painted.append(compositor.paint(result, swapped, track=track))
+                painted.append(compositor.composite(result, swapped, track=track))
                 result = painted[-1].frame
             _note(shot, result, is_sampled=shot.index % sample_every == 0)
             if wants_mask:
@@ -192,12 +192,12 @@ def run_stages(
     config: OutputConfig,
     label: Label | None,
     *,
-    finder: LandmarkFinder | None,
+    finder: LandmarkDetector | None,
     sample_every: int,
 ) -> typing.Generator[FrameTask, None, None]:
     """Yields every shot, painted; reading, the network and painting go on at the same time."""
     swapped = ahead(swap_batches(ahead(batches), swapper, finder))
-    painted = ahead(paint_batches(swapped, compositor, config, label, sample_every=sample_every))
+    painted = ahead(composite_batches(swapped, compositor, config, label, sample_every=sample_every))
     try:
         for batch in painted:
             yield from batch
@@ -225,19 +225,19 @@ def tile_panels(original: np.ndarray, result: np.ndarray, mask: np.ndarray | Non
     return np.hstack(pictures)
 
 
-def panes(show: str) -> int:
+def num_panels(show: str) -> int:
     """How many pictures lie side by side."""
     return {"result": 1, "pair": 2, "triple": 3}[show]
 
 
 def _find_parts(
-    frame: np.ndarray, face: Face, view_from_frame: np.ndarray, finder: LandmarkFinder | None
+    frame: np.ndarray, face: Face, view_from_frame: np.ndarray, finder: LandmarkDetector | None
 ) -> np.ndarray | None:
     """68 landmarks in the view, or None where nobody finds them."""
     if finder is None:
         return None
     crop = align_face(frame, face)
-    (points,) = finder.find([crop])
+    (points,) = finder.detect([crop])
     if len(points) != 68:
         return None
     frame_from_crop = cv2.invertAffineTransform(crop.crop_from_frame)
@@ -254,7 +254,7 @@ def _find_contours(
     faces: typing.Sequence[tuple[np.ndarray, Face]], matrices: list[np.ndarray], swapper: ViewSwapper
 ) -> list[Contours | None]:
     """The contours of each face in pixels of its view; None for the ellipse."""
-    finder = open_outline_finder(region_of(swapper), getattr(swapper, "hairline", None))
+    finder = open_outline_detector(region_of(swapper), getattr(swapper, "hairline", None))
     if finder is None:
         return [None] * len(faces)
     crops = [align_face(frame, face) for frame, face in faces]

@@ -9,7 +9,13 @@ import numpy as np
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.frame_pipeline import FrameTask, paint_batches, sample_interval, swap_batches, uses_parts
+from faceswap_lib.conversion.frame_pipeline import (
+    FrameTask,
+    composite_batches,
+    sample_interval,
+    swap_batches,
+    uses_parts,
+)
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.resume import ChunkStats
 from faceswap_lib.conversion.still_inputs import StillInputs, find_stills, list_folder
@@ -18,7 +24,7 @@ from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import FaceDetector, TrackConfig
-from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.landmarks import open_landmark_detector
 from faceswap_lib.faces.selection import ImageFaceSelector
 from faceswap_lib.media import write_image
 from faceswap_lib.media.images import compose, read_picture
@@ -129,7 +135,7 @@ class _StillPainter:
     ):
         self._swapper, self._config, self._output_config = swapper, config, output_config
         self._chooser, self._sample_every = chooser, sample_every
-        self._finder = open_landmark_finder() if uses_parts(config) else None
+        self._finder = open_landmark_detector() if uses_parts(config) else None
 
     def paint(self, index: int, picture: Picture, out: pathlib.Path) -> tuple[FrameTask, np.ndarray | None]:
         """Swaps the wanted faces of a picture.
@@ -150,7 +156,7 @@ class _StillPainter:
         label = Label(image.shape[1], image.shape[0]) if self._output_config.label else None
         swapped = swap_batches(iter([[shot]]), self._swapper, self._finder)
         compositor = Compositor(self._config, self._swapper.coverage)  # a new one: colors of others mean nothing here
-        next(paint_batches(swapped, compositor, self._output_config, label, sample_every=self._sample_every))
+        next(composite_batches(swapped, compositor, self._output_config, label, sample_every=self._sample_every))
         if alpha is not None and label is not None:
             alpha = alpha.copy()
             left, top, right, bottom = label.box_xyxy

@@ -18,6 +18,7 @@ from faceswap_lib.atomic_io import read_json, replacing, write_json
 from faceswap_lib.conversion.written import name_some
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.provenance.sidecar import content_digest
+from faceswap_lib.upgrades import upgrade_json
 
 logger = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ def is_interrupted(out: pathlib.Path, kind: str, path: pathlib.Path, plan: dict 
 
 def _has_plan(folder: pathlib.Path, plan: dict | None) -> bool:
     try:
-        return plan is not None and read_json(folder / PLAN) == plan
+        return plan is not None and upgrade_json(read_json(folder / PLAN)) == plan
     except WorkspaceError:  # none there, or cut off while it was written
         return False
 

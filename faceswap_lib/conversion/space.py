@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Mapping
 
-from faceswap_lib.conversion.frame_pipeline import panes
+from faceswap_lib.conversion.frame_pipeline import num_panels
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.output_formats import H264_SUFFIXES
 from faceswap_lib.conversion.resume import parts_folder
@@ -38,7 +38,7 @@ def check_space(outs: Mapping[str, pathlib.Path], stretch: TimeRange, config: Ou
     parts = nearest_folder(outs["picture"].parent)
     for kind, out in outs.items():
         size = _estimate(out, stretch, config)
-        size *= panes(config.layout) if kind == "picture" else MASK_SHARE
+        size *= num_panels(config.layout) if kind == "picture" else MASK_SHARE
         for folder in (parts, nearest_folder(out.parent)):
             needed[folder] = needed.get(folder, 0) + size
     if (made := parts_folder(outs["picture"])).is_dir():

@@ -29,6 +29,7 @@ from faceswap_lib.conversion.output_paths import check_names, check_no_link, che
 from faceswap_lib.conversion.written import WrittenFiles, digest_of, name_some
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets.writable import check_writable
+from faceswap_lib.upgrades import downgrade_json
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 """What can be written."""
@@ -128,15 +129,19 @@ class StillOutputs:
             self._digests[still] = digest_of([file_digest(still), self._plan])
         return self._digests[still]
 
+    def _is_made_of(self, path: pathlib.Path, still: pathlib.Path) -> bool:
+        """Whether an output is this conversion's, also if the version before wrote it."""
+        written = self._lists[path.parent]
+        if written.is_made_of(path, self._made_of(still)):
+            return True
+        return written.is_made_of(path, digest_of([file_digest(still), downgrade_json(self._plan)]))
+
     def _outputs(self, still: pathlib.Path) -> list[pathlib.Path]:
         names = self.names[still]
         return [names.picture] if names.mask is None else [names.picture, names.mask]
 
     def _is_finished(self, still: pathlib.Path) -> bool:
-        return self._is_folder and all(
-            path.exists() and self._lists[path.parent].is_made_of(path, self._made_of(still))
-            for path in self._outputs(still)
-        )
+        return self._is_folder and all(path.exists() and self._is_made_of(path, still) for path in self._outputs(still))
 
     def _check_places(self, source: pathlib.Path, out: pathlib.Path, mask_path: pathlib.Path | None) -> None:
         roots = {"the output": out}
@@ -175,7 +180,7 @@ class StillOutputs:
             path
             for still in self.todo
             for path in self._outputs(still)
-            if os.path.lexists(path) and not self._lists[path.parent].is_made_of(path, self._made_of(still))
+            if os.path.lexists(path) and not self._is_made_of(path, still)
         ]
         if foreign := [path for path in present if not self._lists[path.parent].is_ours(path)]:
             raise InputError(
@@ -222,7 +227,9 @@ def _name_folder(
     }
 
 
-def _name_one(source: pathlib.Path, out: pathlib.Path, mask_path: pathlib.Path | None) -> dict[pathlib.Path, StillNames]:
+def _name_one(
+    source: pathlib.Path, out: pathlib.Path, mask_path: pathlib.Path | None
+) -> dict[pathlib.Path, StillNames]:
     for path in (out, mask_path):
         if path is not None and path.suffix.lower() not in PICTURE_SUFFIXES:
             raise InputError(f"expected an output named {', '.join(PICTURE_SUFFIXES)}, got {path}")

@@ -13,7 +13,7 @@ from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.frame_pipeline import (
     FrameTask,
-    panes,
+    num_panels,
     read_batches,
     run_stages,
     sample_interval,
@@ -27,7 +27,7 @@ from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import DetectConfig, Face, FaceDetector, TrackConfig, VideoTracks
-from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.landmarks import open_landmark_detector
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
 from faceswap_lib.locks import hold
@@ -242,7 +242,7 @@ def _write_pieces(
         compositor,
         output_config,
         Label(info.width, info.height) if output_config.label else None,
-        finder=open_landmark_finder() if uses_parts(config) else None,
+        finder=open_landmark_detector() if uses_parts(config) else None,
         sample_every=sample_interval(len(faces)),
     )
     bar = show_progress(title="convert", total=len(faces), disable=not progress)
@@ -268,7 +268,7 @@ def _write_piece(
         Stopped: If that was asked for; the piece is not written then.
     """
     first, number, info = pieces.frames, len(pieces.done), stretch.info
-    widths = {"picture": info.width * panes(config.layout), "mask": info.width}
+    widths = {"picture": info.width * num_panels(config.layout), "mask": info.width}
     notes = ChunkStats()
     with contextlib.ExitStack() as stack:
         writers = {

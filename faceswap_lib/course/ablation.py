@@ -94,7 +94,7 @@ def train_variant(
     stepper = TrainStepper.build(state, [to_device(array) for array in arrays], config)
     history = []
     for step in show_progress(range(1, config.steps + 1), name, disable=not name):
-        history.append({"step": step, **stepper.take()})
+        history.append({"step": step, **stepper.step()})
     return Variant(networks=state.averaged, history=history)
 
 

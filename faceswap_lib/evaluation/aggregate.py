@@ -18,7 +18,7 @@ MEDIANS = ("background_psnr", "sharpness", "seam", "eyes_likeness", "mouth_liken
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class People:
+class IdentityStats:
     """What the two people's own videos give.
 
     Attributes:
@@ -39,7 +39,7 @@ class People:
 
 
 def collect_values(
-    measurer: FrameMetrics, people: People | None, likeness_ends: dict[str, float] | None = None
+    measurer: FrameMetrics, people: IdentityStats | None, likeness_ends: dict[str, float] | None = None
 ) -> dict[str, float | None]:
     """Makes one number of each metric.
 
@@ -101,7 +101,7 @@ def _measure_likeness(measurer: FrameMetrics) -> dict[str, float]:
     return values
 
 
-def _measure_identity(embeddings: np.ndarray, people: People) -> dict[str, float]:
+def _measure_identity(embeddings: np.ndarray, people: IdentityStats) -> dict[str, float]:
     to_wanted, to_original = (
         np.linalg.norm(embeddings - person, axis=1) for person in (people.wanted, people.original)
     )
@@ -136,7 +136,7 @@ def break_down(measurer: FrameMetrics) -> dict[str, dict[str, dict[str, float | 
     return table
 
 
-def collect_series(measurer: FrameMetrics, people: People | None) -> dict[str, np.ndarray]:
+def collect_series(measurer: FrameMetrics, people: IdentityStats | None) -> dict[str, np.ndarray]:
     """One number per frame of everything that has one; NaN where there is none."""
     series = {name: np.array(numbers) for name, numbers in measurer.series.items()}
     if people is not None:

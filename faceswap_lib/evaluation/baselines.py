@@ -5,41 +5,41 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.color_transfer.registry import match_colours
+from faceswap_lib.conversion.color_transfer.registry import augment_colors
 from faceswap_lib.faces import CROP_SIZE, Face, Part, align_face, crop_from_frame, part_mask
 from faceswap_lib.faces.alignment import invert_affine
-from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.landmarks import LandmarkDetector
 
 Crops = list[tuple[np.ndarray, np.ndarray]]
 """The wanted person's crops, (S, S, 3) uint8 RGB, each with its (N, 2) landmarks in pixels of the crop."""
 
-Baseline = typing.Callable[[np.ndarray, Face, LandmarkFinder, Crops], np.ndarray]
+Baseline = typing.Callable[[np.ndarray, Face, LandmarkDetector, Crops], np.ndarray]
 """Takes a frame, its face, what finds landmarks, and the wanted person's crops to a result."""
 
 MARGIN = 2
 """Pixels by which a pasted face must stay inside the frame."""
 
 
-def copy_input(frame: np.ndarray, face: Face, finder: LandmarkFinder, crops: Crops) -> np.ndarray:
+def copy_input(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: Crops) -> np.ndarray:
     """The input itself: what a failed training gives."""
     return frame
 
 
-def transfer_colours(frame: np.ndarray, face: Face, finder: LandmarkFinder, crops: Crops) -> np.ndarray:
+def transfer_colours(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: Crops) -> np.ndarray:
     """The original face in the wanted person's colours: what a colour match alone gives."""
     own = align_face(frame, face)
-    (landmarks,) = finder.find([own])
+    (landmarks,) = finder.detect([own])
     inside = part_mask(landmarks, CROP_SIZE, Part.FACE).astype(np.float32) / 255
-    return _lay_over(frame, match_colours("adain", own.image, _nearest(landmarks, crops), inside), inside, face)
+    return _lay_over(frame, augment_colors("adain", own.image, _nearest(landmarks, crops), inside), inside, face)
 
 
-def paste_nearest(frame: np.ndarray, face: Face, finder: LandmarkFinder, crops: Crops) -> np.ndarray:
+def paste_nearest(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: Crops) -> np.ndarray:
     """The wanted person's crop with the most similar landmarks, cloned in without a seam.
 
     Source: Perez et al., "Poisson Image Editing", 2003, as OpenCV's `seamlessClone`. Where the face reaches the frame's
     border there is nothing to clone against, and the crop is laid over softly.
     """
-    (landmarks,) = finder.find([align_face(frame, face)])
+    (landmarks,) = finder.detect([align_face(frame, face)])
     picture = _nearest(landmarks, crops)
     inside = part_mask(landmarks, CROP_SIZE, Part.FACE, feather=0)
     frame_from_crop = invert_affine(crop_from_frame(face))

@@ -7,11 +7,11 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.evaluation.aggregate import People, break_down, collect_series, collect_values
+from faceswap_lib.evaluation.aggregate import IdentityStats, break_down, collect_series, collect_values
 from faceswap_lib.evaluation.baselines import BASELINES, Crops
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.embedders import open_identity
-from faceswap_lib.evaluation.frame_metrics import FrameMetrics, Tools
+from faceswap_lib.evaluation.frame_metrics import FrameMetrics, MetricModels
 from faceswap_lib.evaluation.html_report import write_report_page
 from faceswap_lib.evaluation.lpips_like import open_perceptual
 from faceswap_lib.evaluation.metrics import METRICS
@@ -20,7 +20,7 @@ from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.retrieval import SAMPLES, embed_others
 from faceswap_lib.evaluation.score import summarise
 from faceswap_lib.faces import MTCNN, DetectConfig, Face, TrackConfig, VideoTracks
-from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.landmarks import open_landmark_detector
 from faceswap_lib.faces.selection import embed_samples
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import count_frames, probe_video, read_frames
@@ -117,9 +117,11 @@ def _last_panels(video: pathlib.Path, width: int) -> typing.Iterator[np.ndarray]
     return (frame[:, -width:] for frame in read_frames(video))
 
 
-def _open_tools(config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]) -> tuple[Tools, dict[str, str]]:
+def _open_tools(
+    config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]
+) -> tuple[MetricModels, dict[str, str]]:
     """Opens the networks, and notes which ones there are and what is left out for want of others."""
-    finder = open_landmark_finder(config.landmarks)
+    finder = open_landmark_detector(config.landmarks)
     if finder.name == "five":
         skipped["expression"] = "needs 68 landmarks; pip install 'faceswap_lib[dlib]'"
     embedder = None
@@ -135,7 +137,7 @@ def _open_tools(config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]
                 raise
             skipped["identity"] = str(error)
     meter = open_perceptual()
-    tools = Tools(
+    tools = MetricModels(
         refiner=detector,
         finder=finder,
         embedder=embedder,
@@ -147,8 +149,8 @@ def _open_tools(config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]
 
 
 def _meet_people(
-    tools: Tools, original: pathlib.Path, tracks: VideoTracks, identity: pathlib.Path, wanted_tracks: VideoTracks
-) -> People | None:
+    tools: MetricModels, original: pathlib.Path, tracks: VideoTracks, identity: pathlib.Path, wanted_tracks: VideoTracks
+) -> IdentityStats | None:
     """Averages both people's faces; None without a recognition network."""
     if tools.embedder is None:
         return None
@@ -157,7 +159,7 @@ def _meet_people(
         for found, video in ((tracks, original), (wanted_tracks, identity))
     )
     wanted = b.mean(axis=0)
-    return People(
+    return IdentityStats(
         original=a.mean(axis=0),
         wanted=wanted,
         before=float(np.linalg.norm(a - wanted, axis=1).mean()),
@@ -167,7 +169,9 @@ def _meet_people(
     )
 
 
-def _add_others(people: People, config: EvaluateConfig, tools: Tools, networks: dict[str, str]) -> People:
+def _add_others(
+    people: IdentityStats, config: EvaluateConfig, tools: MetricModels, networks: dict[str, str]
+) -> IdentityStats:
     """Adds the further people of the gallery, and notes who is in it; the two themselves are not added again."""
     two = np.stack([people.original, people.wanted])
     others = {
@@ -180,7 +184,7 @@ def _add_others(people: People, config: EvaluateConfig, tools: Tools, networks: 
     return dataclasses.replace(people, others=np.array([*others.values()]).reshape(-1, two.shape[1]))
 
 
-def _compare_inputs(tools: Tools, own: OwnFaces, wanted: OwnFaces, skipped: dict[str, str]) -> dict[str, float]:
+def _compare_inputs(tools: MetricModels, own: OwnFaces, wanted: OwnFaces, skipped: dict[str, str]) -> dict[str, float]:
     """Measures the ends of the scale of likeness: the margin that either person's own faces have."""
     if tools.wanted is None or tools.original is None:
         skipped["likeness"] = "needs two faces of either person at different times"
@@ -203,7 +207,7 @@ def _find_worst(series: dict[str, np.ndarray]) -> dict[str, int]:
     }
 
 
-def _describe_identity(values: dict[str, float | None], people: People | None) -> str:
+def _describe_identity(values: dict[str, float | None], people: IdentityStats | None) -> str:
     if people is not None and values["identity_distance"] is not None:
         return "the recognition network"
     if values["likeness_margin"] is not None:
@@ -220,8 +224,8 @@ def _explain_missing(values: dict[str, float | None], skipped: dict[str, str]) -
 
 def _measure_baselines(
     config: EvaluateConfig,
-    tools: Tools,
-    people: People | None,
+    tools: MetricModels,
+    people: IdentityStats | None,
     ends: dict[str, float],
     original: pathlib.Path,
     swapped: pathlib.Path,

@@ -14,7 +14,7 @@ from faceswap_lib.evaluation import blend_metrics, gaze, head_pose, image_metric
 from faceswap_lib.faces import CROP_SIZE, Face, FaceCrop, Part, crop_from_frame, part_mask, points_in_crop, warp_frame
 from faceswap_lib.faces.alignment import invert_affine, map_points
 from faceswap_lib.faces.detector import FaceRefiner
-from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.landmarks import LandmarkDetector
 from faceswap_lib.faces.likeness import REGIONS, LikenessGallery, expression_view
 from faceswap_lib.faces.recognition import FaceEmbedder
 
@@ -34,7 +34,7 @@ SIDES = ("original", "swapped")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Tools:
+class MetricModels:
     """What measuring needs.
 
     Attributes:
@@ -48,7 +48,7 @@ class Tools:
     """
 
     refiner: FaceRefiner
-    finder: LandmarkFinder
+    finder: LandmarkDetector
     embedder: FaceEmbedder | None = None
     perceptual: typing.Callable[[np.ndarray, np.ndarray], float] | None = None
     wanted: LikenessGallery | None = None
@@ -57,7 +57,7 @@ class Tools:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Look:
+class FrameObservation:
     """A face as one of the two videos shows it.
 
     Attributes:
@@ -71,7 +71,7 @@ class Look:
     landmarks: np.ndarray | None
 
 
-def _pair(before: Look, after: Look) -> tuple[Look, Look]:
+def _pair(before: FrameObservation, after: FrameObservation) -> tuple[FrameObservation, FrameObservation]:
     """Leaves out five landmarks where the other has 68: a finder of 68 that sees no face gives the crop's own five."""
     counts = [0 if look.landmarks is None else len(look.landmarks) for look in (before, after)]
     return tuple(
@@ -92,7 +92,7 @@ class FrameMetrics:
         expressions: By side the expression of every frame, (K,), NaN without a face or with five landmarks.
     """
 
-    def __init__(self, tools: Tools):
+    def __init__(self, tools: MetricModels):
         self._tools = tools
         self.series: dict[str, list[float]] = {name: [] for name in COLUMNS}
         self.embeddings: list[np.ndarray | None] = []
@@ -100,7 +100,7 @@ class FrameMetrics:
         self.views: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
         self.paths: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
         self.expressions: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
-        self._last: tuple[Look, Look] | None = None
+        self._last: tuple[FrameObservation, FrameObservation] | None = None
 
     def add(self, original: np.ndarray, swapped: np.ndarray, face: Face | None) -> None:
         """Measures one frame.
@@ -138,16 +138,18 @@ class FrameMetrics:
         self._note_motion(looks)
         self._last = looks
 
-    def _look(self, frame: np.ndarray, face: Face, matrix: np.ndarray) -> Look:
+    def _look(self, frame: np.ndarray, face: Face, matrix: np.ndarray) -> FrameObservation:
         ((found,),) = self._tools.refiner.refine([frame], [[face]])
         crop = FaceCrop(
             image=warp_frame(frame, matrix, CROP_SIZE),
             landmarks=points_in_crop(found or face, matrix),
             crop_from_frame=matrix,
         )
-        return Look(crop=crop, face=found, landmarks=self._tools.finder.find([crop])[0] if found else None)
+        return FrameObservation(
+            crop=crop, face=found, landmarks=self._tools.finder.detect([crop])[0] if found else None
+        )
 
-    def _note_motion(self, looks: tuple[Look, Look] | None) -> None:
+    def _note_motion(self, looks: tuple[FrameObservation, FrameObservation] | None) -> None:
         for side, look in zip(SIDES, looks or (None, None), strict=True):
             found = look is not None and look.face is not None
             self.paths[side].append(look.face.landmarks if found else np.full((5, 2), np.nan))
@@ -157,7 +159,7 @@ class FrameMetrics:
                 self.expressions[side].append(np.full(len(landmark_metrics.EXPRESSION), np.nan))
 
 
-def _compare_pictures(before: Look, after: Look, inside: np.ndarray) -> dict[str, float]:
+def _compare_pictures(before: FrameObservation, after: FrameObservation, inside: np.ndarray) -> dict[str, float]:
     a, b = before.crop.image, after.crop.image
     values = {
         "psnr": image_metrics.psnr(a, b),
@@ -172,7 +174,7 @@ def _compare_pictures(before: Look, after: Look, inside: np.ndarray) -> dict[str
     return values
 
 
-def _measure_likeness(after: Look, known: np.ndarray, tools: Tools) -> dict[str, float]:
+def _measure_likeness(after: FrameObservation, known: np.ndarray, tools: MetricModels) -> dict[str, float]:
     """Holds a new face against both people's own; where none was found in it, where the original's is."""
     points = [known if after.landmarks is None else after.landmarks]
     values = {}
@@ -211,7 +213,7 @@ def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside
     }
 
 
-def _compare_points(before: Look, after: Look, frame_size: tuple[int, int]) -> dict[str, float]:
+def _compare_points(before: FrameObservation, after: FrameObservation, frame_size: tuple[int, int]) -> dict[str, float]:
     a, b = before.landmarks, after.landmarks
     values = {"landmark_error": landmark_metrics.landmark_error(b, a)}
     if len(a) != 68 or len(b) != 68:
@@ -240,7 +242,9 @@ def mean_of_known(numbers: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _measure_flicker(last: tuple[Look, Look], now: tuple[Look, Look], inside: np.ndarray) -> dict[str, float]:
+def _measure_flicker(
+    last: tuple[FrameObservation, FrameObservation], now: tuple[FrameObservation, FrameObservation], inside: np.ndarray
+) -> dict[str, float]:
     return {
         f"flicker_{side}": temporal_metrics.flicker(before.crop.image, after.crop.image, inside)
         for side, before, after in zip(SIDES, last, now, strict=True)

@@ -23,7 +23,13 @@ PARTS = {
 }
 """What each part of the score says."""
 
-CHARTS = (("identity_distance", "original_distance"), ("landmark_error",), ("face_score",), ("sharpness",), ("background_psnr",))
+CHARTS = (
+    ("identity_distance", "original_distance"),
+    ("landmark_error",),
+    ("face_score",),
+    ("sharpness",),
+    ("background_psnr",),
+)
 CHARTS += (("coverage",), ("eyes_likeness", "mouth_likeness", "skin_likeness"))
 """Metrics drawn over time, by chart."""
 

@@ -133,6 +133,8 @@ METRICS = {
     ),
     "seam": Metric(text="gradient along the border of the change, against the original's", better="one", group="blend"),
     "coverage": Metric(text="share of the face that was changed", better="none", unit="%", group="blend"),
-    "outside_face_ratio": Metric(text="share of the change that lies outside the face", better="lower", unit="%", group="blend"),
+    "outside_face_ratio": Metric(
+        text="share of the change that lies outside the face", better="lower", unit="%", group="blend"
+    ),
 }
 """By name, in the order in which a report shows them."""

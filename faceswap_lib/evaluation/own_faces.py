@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from faceswap_lib.faces import FaceCrop, VideoTracks, align_face
-from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.landmarks import LandmarkDetector
 from faceswap_lib.faces.likeness import MOST_FACES, LikenessGallery
 from faceswap_lib.media import probe_video, read_frames
 
@@ -31,7 +31,7 @@ class OwnFaces:
 
 
 def collect_own_faces(
-    video: pathlib.Path, tracks: VideoTracks, finder: LandmarkFinder, *, count: int = MOST_FACES
+    video: pathlib.Path, tracks: VideoTracks, finder: LandmarkDetector, *, count: int = MOST_FACES
 ) -> OwnFaces:
     """Cuts some faces out of a video, spread evenly over it.
 
@@ -52,4 +52,4 @@ def collect_own_faces(
         if index in wanted:
             crops.append(align_face(frame, next(iter(tracks.faces[index].values()))))
             times.append(index / fps)
-    return OwnFaces(crops=tuple(crops), landmarks=tuple(finder.find(crops)), times=tuple(times))
+    return OwnFaces(crops=tuple(crops), landmarks=tuple(finder.detect(crops)), times=tuple(times))

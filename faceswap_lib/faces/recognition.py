@@ -9,7 +9,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.landmarks_dlib import DlibFinder, find_model_file
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector, find_model_file
 from faceswap_lib.faces.types import FaceCrop
 
 NETWORK_FILE = "dlib_face_recognition_resnet_model_v1.dat"
@@ -46,13 +46,13 @@ class DlibEmbedder:
             raise InputError(lack)
         import dlib
 
-        self._landmarks = DlibFinder()
+        self._landmarks = DlibLandmarkDetector()
         self._network = dlib.face_recognition_model_v1(str(find_model_file(NETWORK_FILE)))
 
     @staticmethod
     def unavailable_reason() -> str | None:
         """What it lacks on this machine, and what to do about it; None where it works."""
-        if lack := DlibFinder.unavailable_reason():
+        if lack := DlibLandmarkDetector.unavailable_reason():
             return lack
         if find_model_file(NETWORK_FILE) is None:
             return f"{NETWORK_FILE} of the package face_recognition_models is missing; pip install 'faceswap_lib[dlib]'"
@@ -63,7 +63,7 @@ class DlibEmbedder:
         import dlib
 
         embeddings = np.empty((len(crops), 128))
-        for row, crop, points in zip(embeddings, crops, self._landmarks.find(crops), strict=True):
+        for row, crop, points in zip(embeddings, crops, self._landmarks.detect(crops), strict=True):
             side = len(crop.image)
             parts = [dlib.point(*point) for point in np.round(points).astype(int).tolist()]
             shape = dlib.full_object_detection(dlib.rectangle(0, 0, side - 1, side - 1), parts)

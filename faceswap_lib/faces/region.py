@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.masks import face_mask
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh
 from faceswap_lib.faces.mesh_landmarks import correct_68
@@ -44,10 +44,10 @@ class Contours(typing.NamedTuple):
     landmarks: np.ndarray
 
 
-class OutlineFinder(typing.Protocol):
+class OutlineDetector(typing.Protocol):
     """Anything that finds the outlines of aligned faces."""
 
-    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
+    def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
         """Finds the outline of each crop, (N, 2) x, y in its pixels; None where no face is seen in it."""
         ...
 
@@ -56,7 +56,7 @@ class OutlineFinder(typing.Protocol):
         ...
 
 
-class MeshOutlineFinder:
+class MeshOutlineDetector:
     """Outlines from dense meshes; see `faces.outline`.
 
     Args:
@@ -67,14 +67,14 @@ class MeshOutlineFinder:
     """
 
     def __init__(self, hairline: Hairline | None = None):
-        self._finder, self._hairline = MeshFinder(), None if hairline is None else np.array(hairline)
+        self._finder, self._hairline = MeshLandmarkDetector(), None if hairline is None else np.array(hairline)
 
-    def find(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
-        """Finds the outline of each crop; see `OutlineFinder.find`."""
+    def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
+        """Finds the outline of each crop; see `OutlineDetector.find`."""
         return [None if found is None else found.outline for found in self.find_contours(crops)]
 
     def find_contours(self, crops: Sequence[FaceCrop]) -> list[Contours | None]:
-        """Finds outline, brows and landmarks of each crop; see `OutlineFinder.find_contours`."""
+        """Finds outline, brows and landmarks of each crop; see `OutlineDetector.find_contours`."""
         meshes = self._finder.find_meshes(crops, eyes=False)
         return [
             Contours(
@@ -94,7 +94,7 @@ def measure_hairline(crops: Sequence[FaceCrop]) -> Hairline | None:
     Raises:
         InputError: If MediaPipe's networks do not run here.
     """
-    return median_hairline(crops, MeshFinder().find_meshes(crops, eyes=False))
+    return median_hairline(crops, MeshLandmarkDetector().find_meshes(crops, eyes=False))
 
 
 def median_hairline(crops: Sequence[FaceCrop], meshes: Sequence[FaceMesh]) -> Hairline | None:
@@ -108,11 +108,11 @@ def settle_region(choice: RegionChoice) -> FaceRegion:
     """Says what "auto" stands for here: the outline where MediaPipe's networks run, else the ellipse."""
     if choice != "auto":
         return choice
-    return "outline" if MeshFinder.unavailable_reason() is None else "ellipse"
+    return "outline" if MeshLandmarkDetector.unavailable_reason() is None else "ellipse"
 
 
 @functools.cache
-def open_outline_finder(region: RegionChoice, hairline: Hairline | None = None) -> OutlineFinder | None:
+def open_outline_detector(region: RegionChoice, hairline: Hairline | None = None) -> OutlineDetector | None:
     """Opens what finds the region of faces; an ellipse needs nothing.
 
     Args:
@@ -125,7 +125,7 @@ def open_outline_finder(region: RegionChoice, hairline: Hairline | None = None) 
     if settle_region(region) == "ellipse":
         return None
     try:
-        return MeshOutlineFinder(hairline)
+        return MeshOutlineDetector(hairline)
     except InputError as error:
         raise InputError(f"face_region outline: these networks read faces up to their outline, and {error}") from error
 

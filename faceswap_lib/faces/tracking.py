@@ -14,31 +14,31 @@ from typing import Annotated
 import numpy as np
 
 from faceswap_lib.config_fields import Doc, check_range
-from faceswap_lib.faces.boxes import assign
+from faceswap_lib.faces.boxes import linear_assignment
 from faceswap_lib.faces.keyframe_detection import FrameDetections, appearance_distance
 from faceswap_lib.faces.smoothing import CoordinateFilter, SmoothConfig, smooth_faces, to_coordinates
 from faceswap_lib.faces.types import Face, FaceTrack, VideoTracks
 
-REACH = 0.6
+MATCH_RADIUS = 0.6
 """How far a face may be from its prediction, in face widths; the reach of a lost face grows."""
 
-REACH_PER_LOST_FRAME = 0.1
-LARGEST_REACH = 2.0
+MATCH_RADIUS_PER_LOST_FRAME = 0.1
+MAX_MATCH_RADIUS = 2.0
 
 MAX_SCALE_RATIO = 1.6
 """How many times larger or smaller a face may have become."""
 
-LOOK_WEIGHT = 8.0
+APPEARANCE_WEIGHT = 8.0
 """What a difference of looks costs against a distance of as many face widths."""
 
-LOOK_LIMIT = 0.15
+MAX_APPEARANCE_DISTANCE = 0.15
 """Difference of looks from which a face is not the one of the frame before, though it be in its place."""
 
-SAME_LOOK = 0.06
+SAME_APPEARANCE_DISTANCE = 0.06
 """Largest difference between the most similar looks of two pieces of one track. Measured on real clips over a second:
 the same person at most 0.05 apart in any two frames, two persons at least 0.07 in the most similar ones."""
 
-LOOKS_KEPT = 15
+DESCRIPTORS_KEPT = 15
 """Looks remembered from either end of a piece."""
 
 
@@ -47,9 +47,9 @@ class TrackConfig(SmoothConfig):
     """How faces are followed and steadied, and whose."""
 
     max_lost_frames: Annotated[int, Doc("frames out of sight after which a face counts as a new one")] = 30
-    subject: Annotated[str, Doc("whose face: largest, center, all, or a picture of the person (needs the dlib extra)")] = (
-        "largest"
-    )
+    subject: Annotated[
+        str, Doc("whose face: largest, center, all, or a picture of the person (needs the dlib extra)")
+    ] = "largest"
 
     def __post_init__(self):
         super().__post_init__()
@@ -67,33 +67,34 @@ def track_faces(sightings: typing.Iterable[FrameDetections], config: TrackConfig
         The tracks, smoothed.
     """
     config = config or TrackConfig()
-    open_pieces: list[_Piece] = []
-    pieces: list[_Piece] = []
+    open_pieces: list[_Tracklet] = []
+    pieces: list[_Tracklet] = []
     tracks: list[FaceTrack] = []
     cuts: list[int] = []
     length = 0
     for length, sighting in enumerate(sightings, 1):
         if sighting.is_cut:
             cuts.append(length - 1)
-            tracks += _join(pieces, config)
+            tracks += _join_tracklets(pieces, config)
             open_pieces, pieces = [], []
-        pairs = dict(_pair(open_pieces, sighting))
+        pairs = dict(_match_tracklets(open_pieces, sighting))
         for number, piece in enumerate(open_pieces):
             if number in pairs:
-                piece.see(sighting.faces[pairs[number]], sighting.looks[pairs[number]])
+                piece.update(sighting.faces[pairs[number]], sighting.descriptors[pairs[number]])
             else:
-                piece.lose()
+                piece.mark_missed()
         new = set(range(len(sighting.faces))) - set(pairs.values())
         begun = [
-            _Piece(length - 1, sighting.faces[i], sighting.looks[i], config.noise_coefficient) for i in sorted(new)
+            _Tracklet(length - 1, sighting.faces[i], sighting.descriptors[i], config.noise_coefficient)
+            for i in sorted(new)
         ]
         pieces += begun
         open_pieces = [piece for piece in open_pieces if piece.lost <= config.max_gap] + begun
-    tracks += _join(pieces, config)
+    tracks += _join_tracklets(pieces, config)
     return VideoTracks(length=length, tracks=tuple(tracks), cuts=tuple(cuts))
 
 
-class _Piece:
+class _Tracklet:
     """One face, followed for as long as it is in sight.
 
     Args:
@@ -108,7 +109,7 @@ class _Piece:
         self.faces: list[Face | None] = [face]
         self.first, self.last = face, face
         self.first_looks = [look]
-        self.last_looks = collections.deque([look], LOOKS_KEPT)
+        self.last_looks = collections.deque([look], DESCRIPTORS_KEPT)
         self._unit = face.size
         self._filter = CoordinateFilter(to_coordinates(face, self._unit), noise_coefficient)
 
@@ -117,16 +118,16 @@ class _Piece:
         """Index of the frame after the last one that shows the face."""
         return self.start + len(self.faces)
 
-    def see(self, face: Face, look: np.ndarray) -> None:
+    def update(self, face: Face, look: np.ndarray) -> None:
         """The next frame shows the face."""
         self.faces += [None] * self.lost + [face]
         self.last, self.lost = face, 0
-        if len(self.first_looks) < LOOKS_KEPT:
+        if len(self.first_looks) < DESCRIPTORS_KEPT:
             self.first_looks.append(look)
         self.last_looks.append(look)
         self._filter.step(to_coordinates(face, self._unit))
 
-    def lose(self) -> None:
+    def mark_missed(self) -> None:
         """The next frame does not show it."""
         self.lost += 1
         self._filter.step(None)
@@ -138,33 +139,41 @@ class _Piece:
         ahead = 1 + frames - self.lost  # the filter has gone on by `lost` frames already
         boxes = [self._filter.predicted(ahead)[:4] * self._unit] + ([self.last.box_xyxy] if frames else [])
         distance = min(_distance(box, face.box_xyxy) for box in boxes) / self.last.size
-        return distance if distance < min(LARGEST_REACH, REACH + REACH_PER_LOST_FRAME * frames) else np.inf
+        return (
+            distance
+            if distance < min(MAX_MATCH_RADIUS, MATCH_RADIUS + MATCH_RADIUS_PER_LOST_FRAME * frames)
+            else np.inf
+        )
 
 
-def _pair(pieces: list[_Piece], sighting: FrameDetections) -> list[tuple[int, int]]:
+def _match_tracklets(pieces: list[_Tracklet], sighting: FrameDetections) -> list[tuple[int, int]]:
     """Pairs open pieces with the faces of the next frame."""
 
-    def cost(piece: _Piece, face: Face, look: np.ndarray) -> float:
+    def cost(piece: _Tracklet, face: Face, look: np.ndarray) -> float:
         difference = appearance_distance(piece.last_looks[-1], look)
-        return piece.distance(face, piece.lost) + LOOK_WEIGHT * difference if difference < LOOK_LIMIT else np.inf
+        return (
+            piece.distance(face, piece.lost) + APPEARANCE_WEIGHT * difference
+            if difference < MAX_APPEARANCE_DISTANCE
+            else np.inf
+        )
 
-    faces = list(zip(sighting.faces, sighting.looks, strict=True))
+    faces = list(zip(sighting.faces, sighting.descriptors, strict=True))
     costs = [[cost(piece, *face) for face in faces] for piece in pieces]
-    return assign(np.array(costs).reshape(len(pieces), len(faces)))
+    return linear_assignment(np.array(costs).reshape(len(pieces), len(faces)))
 
 
-def _join(pieces: list[_Piece], config: TrackConfig) -> list[FaceTrack]:
+def _join_tracklets(pieces: list[_Tracklet], config: TrackConfig) -> list[FaceTrack]:
     """Makes the tracks of one shot out of its pieces."""
 
-    def cost(earlier: _Piece, later: _Piece) -> float:
+    def cost(earlier: _Tracklet, later: _Tracklet) -> float:
         gap = later.start - earlier.stop
         if not 0 <= gap <= config.max_lost_frames or not np.isfinite(earlier.distance(later.first, gap)):
             return np.inf
         difference = min(appearance_distance(a, b) for a in earlier.last_looks for b in later.first_looks)
-        return difference if difference < SAME_LOOK else np.inf
+        return difference if difference < SAME_APPEARANCE_DISTANCE else np.inf
 
     costs = np.array([[cost(earlier, later) for later in pieces] for earlier in pieces])
-    followers = dict(assign(costs.reshape(len(pieces), len(pieces))))
+    followers = dict(linear_assignment(costs.reshape(len(pieces), len(pieces))))
     tracks = []
     for number in sorted(set(range(len(pieces))) - set(followers.values())):
         piece = pieces[number]

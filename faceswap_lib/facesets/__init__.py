@@ -1,6 +1,6 @@
 """Many faces of one person on disk: extract them from a video, read them back for training."""
 
-from faceswap_lib.facesets.exclusion import bring_back, list_set_aside, set_aside
+from faceswap_lib.facesets.exclusion import exclude_crops, list_excluded, restore_crops
 from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.facesets.extraction import ExtractReport, extract_faces
 from faceswap_lib.facesets.eye_masks import write_eye_masks
@@ -18,11 +18,11 @@ __all__ = [
     "PartSwapReport",
     "Side",
     "Workspace",
-    "bring_back",
+    "restore_crops",
     "extract_faces",
-    "list_set_aside",
+    "list_excluded",
     "read_manifest",
-    "set_aside",
+    "exclude_crops",
     "swap_parts",
     "write_eye_masks",
     "write_manifest",

@@ -8,7 +8,7 @@ import numpy as np
 
 from faceswap_lib.faces import CROP_SIZE, Face, align_face, eye_mask
 from faceswap_lib.faces.alignment import crop_from_frame, invert_affine, map_points
-from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.landmarks import LandmarkDetector
 from faceswap_lib.facesets.extraction_log import DroppedFace, Outcome
 from faceswap_lib.facesets.manifest import CropRecord
 from faceswap_lib.facesets.workspace import Workspace
@@ -38,7 +38,7 @@ class CropCutter:
     def __init__(
         self,
         folder: pathlib.Path,
-        finder: LandmarkFinder,
+        finder: LandmarkDetector,
         *,
         min_sharpness: float,
         size: int = CROP_SIZE,
@@ -65,7 +65,7 @@ class CropCutter:
         sharpness = round(measure_sharpness(crop.image), 3)
         if sharpness < self._min_sharpness:
             return DroppedFace(frame=index, track=track, reason="blurred", value=sharpness)
-        (points,) = self._finder.find([crop])
+        (points,) = self._finder.detect([crop])
         stored = crop if self._size == CROP_SIZE else align_face(frame, face, self._size)
         write_image(self._folder / name, stored.image)
         points_in_frame = map_points(invert_affine(crop.crop_from_frame), points)

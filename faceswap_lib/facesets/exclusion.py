@@ -24,7 +24,7 @@ SET_ASIDE = "set_aside"
 """Folder of what was set aside, in a faceset and in the folder of its masks."""
 
 
-def set_aside(workspace: Workspace, side: Side, crops: typing.Iterable[str]) -> int:
+def exclude_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str]) -> int:
     """Takes crops out of a faceset; trainings begun or resumed afterwards do not see them.
 
     Args:
@@ -60,7 +60,7 @@ def set_aside(workspace: Workspace, side: Side, crops: typing.Iterable[str]) -> 
     return len(together)
 
 
-def bring_back(workspace: Workspace, side: Side, crops: typing.Iterable[str] | None = None) -> int:
+def restore_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str] | None = None) -> int:
     """Puts crops that were set aside back into their faceset.
 
     Args:
@@ -102,7 +102,7 @@ def bring_back(workspace: Workspace, side: Side, crops: typing.Iterable[str] | N
     return len(returning)
 
 
-def list_set_aside(workspace: Workspace, side: Side) -> list[CropRecord]:
+def list_excluded(workspace: Workspace, side: Side) -> list[CropRecord]:
     """The records of the crops that are set aside, in the order of their names.
 
     Raises:

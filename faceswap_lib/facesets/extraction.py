@@ -14,7 +14,7 @@ from faceswap_lib.atomic_io import file_digest, read_json, write_json, write_tex
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import DetectConfig, FaceDetector, TrackConfig, VideoTracks
-from faceswap_lib.faces.landmarks import open_landmark_finder
+from faceswap_lib.faces.landmarks import open_landmark_detector
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.crop_writer import CropCutter, natural_crop_size
 from faceswap_lib.facesets.extract_config import ExtractConfig
@@ -36,6 +36,7 @@ from faceswap_lib.locks import hold
 from faceswap_lib.media import VideoInfo, probe_video, read_timed_frames
 from faceswap_lib.progress import show_progress
 from faceswap_lib.signals import Stopped, defer_stop
+from faceswap_lib.upgrades import upgrade_json
 
 logger = logging.getLogger(__name__)
 
@@ -152,8 +153,10 @@ def _extract(
     put_masks_aside(workspace, side)
     check_foreign(workspace, side, saves=saves)
     crops = (info.frame_count or 0) * LEAST_SHOWN / config.frame_stride
-    check_room(folder, CROP_BYTES * min(crops, config.max_crops or crops), "the extraction", "keep fewer faces (--max-crops)")
-    finder = open_landmark_finder(config.landmarks)
+    check_room(
+        folder, CROP_BYTES * min(crops, config.max_crops or crops), "the extraction", "keep fewer faces (--max-crops)"
+    )
+    finder = open_landmark_detector(config.landmarks)
     if is_same and (folder / TRACKS).is_file():
         tracks = read_tracks(folder)
     else:
@@ -198,7 +201,7 @@ def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
 
 def _read_source(folder: pathlib.Path, source: dict) -> dict:
     """What a folder's faces are from; options that were not known then are taken to be the wanted ones."""
-    before = read_json(folder / SOURCE)
+    before = upgrade_json(read_json(folder / SOURCE))
     if isinstance(options := before.get("extract"), dict):
         before["extract"] = {name: value for name, value in source["extract"].items() if name == "crop_size"} | options
     return before

@@ -13,7 +13,7 @@ from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, mouth_mask
 from faceswap_lib.faces.alignment import scale_points
-from faceswap_lib.faces.region import RegionChoice, open_outline_finder, region_mask
+from faceswap_lib.faces.region import RegionChoice, open_outline_detector, region_mask
 from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
@@ -135,7 +135,7 @@ class Faceset:
             WorkspaceError: If a crop or a mask is not square.
             InputError: If outlines cannot be found here.
         """
-        count, outlines = len(self), open_outline_finder(face_region)
+        count, outlines = len(self), open_outline_detector(face_region)
         arrays = FacesetArrays(
             images=empty_aligned((count, size, size, 3)),
             eyes=empty_aligned((count, size, size)),
@@ -161,7 +161,7 @@ class Faceset:
             if outlines is not None:
                 crop = record.to_crop(_shrink_to_crop(image))  # as conversion sees it
                 with one_at_a_time:  # the mesh's networks are no more than one thread's
-                    (outline,) = outlines.find([crop])
+                    (outline,) = outlines.detect([crop])
                 outline = outline if outline is None else scale_points(outline, size / len(crop.image))
             arrays.face[index] = region_mask(points, outline, size)  # from the five points, as conversion draws it
 

@@ -30,8 +30,8 @@ class NetworkConfig:
     attention: Annotated[
         Attention,
         Doc(
-            "positions that look at each other: self; channels too: dual. With architecture skip over 16x16 positions in "
-            "the encoder and the decoders, with faceswap-gan where faceswap-GAN v2.2 has it"
+            "self-attention over positions (self), over positions and channels (dual), or none. With architecture skip "
+            "over 16x16 positions in the encoder and the decoders, with faceswap-gan where faceswap-GAN v2.2 has it"
         ),
     ] = "self"
     norm: Annotated[
@@ -40,7 +40,9 @@ class NetworkConfig:
     ] = "hybrid"
     upsampling: Annotated[
         Upsampling,
-        Doc("how the decoders upsample: pixel-shuffle turns channels into pixels, nearest repeats pixels and convolves"),
+        Doc(
+            "how the decoders upsample: pixel-shuffle turns channels into pixels, nearest repeats pixels and convolves"
+        ),
     ] = "pixel-shuffle"
     architecture: Annotated[
         Architecture,
@@ -48,7 +50,9 @@ class NetworkConfig:
     ] = "skip"
     input_mode: Annotated[
         InputMode,
-        Doc("what the encoder reads: masked: the face alone, colors normalized; full: the whole view in its own colors"),
+        Doc(
+            "what the encoder reads: masked: the face alone, colors normalized; full: the whole view in its own colors"
+        ),
     ] = "masked"
     face_region: Annotated[
         RegionChoice,

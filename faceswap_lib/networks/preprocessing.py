@@ -6,7 +6,9 @@ from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, color_statistic
 from faceswap_lib.networks.config import InputMode
 
 
-def preprocess_views(views: np.ndarray, faces: np.ndarray, input_mode: InputMode = "masked") -> tuple[np.ndarray, np.ndarray]:
+def preprocess_views(
+    views: np.ndarray, faces: np.ndarray, input_mode: InputMode = "masked"
+) -> tuple[np.ndarray, np.ndarray]:
     """Turns views into what the encoder reads.
 
     Args:

@@ -4,7 +4,7 @@
     backup_workspace(workspace, folder)    at the end
 
 Facesets go as archives (`facesets.backup`), runs as a training's mirror has them in `folder`/models, so that
-`RunConfig.sync_dir` may be that folder; videos and results as they are.
+`LoopConfig.sync_dir` may be that folder; videos and results as they are.
 
 What lies there under the same name and is another project's, by a run's id or by the workspace's `kept_note`, is
 renamed; what a workspace has is never replaced by another project's.

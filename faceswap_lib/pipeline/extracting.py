@@ -58,14 +58,14 @@ def extract(
         overwrite=overwrite,
         progress=progress,
     )
-    tell_people(video, report.tracks, (track_config or TrackConfig()).subject)
+    log_people(video, report.tracks, (track_config or TrackConfig()).subject)
     write_eye_masks(workspace, side, progress=progress)
     if consent is not None:
         record_consent(workspace, consent, (video,))
     return report
 
 
-def tell_people(video: pathlib.Path, tracks: VideoTracks, who: str) -> None:
+def log_people(video: pathlib.Path, tracks: VideoTracks, who: str) -> None:
     """Says how many people a video shows if there are several, whose face was taken, and how to choose another."""
     if who == "all" or tracks.seen is None or tracks.seen[0] < 2:
         return

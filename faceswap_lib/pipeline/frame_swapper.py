@@ -72,4 +72,4 @@ class FaceSwapper:
             (H, W, 3) uint8 RGB, a new array, without the label that `convert` draws.
         """
         (swapped,) = swap_faces([(frame, face)], self._generator)
-        return self._compositor.paint(frame, swapped, track=track).frame
+        return self._compositor.composite(frame, swapped, track=track).frame

@@ -11,7 +11,7 @@ from faceswap_lib.conversion.contrast import fit_contrast
 from faceswap_lib.conversion.detail.sources import DetailSources, collect_detail
 from faceswap_lib.conversion.inference_backends import Engine, open_engine
 from faceswap_lib.conversion.latent.eye_openness import calibrate_eye_openness
-from faceswap_lib.conversion.latent.identities import People
+from faceswap_lib.conversion.latent.identities import IdentityPair
 from faceswap_lib.conversion.latent.mapping import LatentMap, LatentShift, fit_alignment, fit_projection
 from faceswap_lib.conversion.latent.mean_shift import measure_shift
 from faceswap_lib.conversion.latent.samples import LatentSample, sample_codes
@@ -20,7 +20,7 @@ from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.conversion.swap_check.measures import open_quick_finder
 from faceswap_lib.conversion.swapper import GeneratorSwapper
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces.landmarks import FivePointFinder
+from faceswap_lib.faces.landmarks import FivePointDetector
 from faceswap_lib.faces.recognition import DlibEmbedder, open_embedder
 from faceswap_lib.faces.region import Hairline, measure_hairline
 from faceswap_lib.facesets import Faceset, Workspace
@@ -40,7 +40,7 @@ def open_swapper(
     workspace: Workspace,
     config: ConvertConfig,
     *,
-    people: People | None = None,
+    people: IdentityPair | None = None,
     engine: Engine = "keras",
 ) -> ViewSwapper:
     """Opens a run's generator, with the latent map that `config.latent_map` says or that the faces ask for.
@@ -130,7 +130,11 @@ def _add_detail(
 
 
 def _fit_to_people(
-    networks: Networks, workspace: Workspace, config: ConvertConfig, swapper: GeneratorSwapper, people: People | None
+    networks: Networks,
+    workspace: Workspace,
+    config: ConvertConfig,
+    swapper: GeneratorSwapper,
+    people: IdentityPair | None,
 ) -> tuple[GeneratorSwapper, LatentSample]:
     """Gives the generator the latent map that is asked for, or the best where that is left open, and its placement.
 
@@ -140,7 +144,7 @@ def _fit_to_people(
     finder = open_quick_finder()
     codes, others = (sample_codes(networks, faceset, finder) for faceset in (original, wanted))
     maps = _fit_maps(codes, others, config, swapper)
-    judge = MapJudge.open(original, wanted, finder or FivePointFinder(), people)
+    judge = MapJudge.open(original, wanted, finder or FivePointDetector(), people)
     if judge is None:  # too few faces to compare anything with
         return swapper.with_latent_map(next(iter(maps.values()))), others
     name, tried = choose_latent_map(maps, lambda one: judge.judge(swapper.with_latent_map(one), config))
@@ -222,9 +226,9 @@ class LazySwapper:
         return self._open().swap(views, faces)
 
 
-def load_identities(workspace: Workspace, direction: str) -> People | None:
+def load_identities(workspace: Workspace, direction: str) -> IdentityPair | None:
     """Who the two people are, or None, which is said, where nothing tells people apart."""
     if lack := DlibEmbedder.unavailable_reason():
         logger.info("nothing here can tell people apart, so whose face comes out is not checked (%s)", lack)
         return None
-    return People.measure(workspace, direction, open_embedder())
+    return IdentityPair.measure(workspace, direction, open_embedder())

@@ -19,6 +19,7 @@ from faceswap_lib.faces.selection import RULES, check_who, choose_by_rule, choos
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
 from faceswap_lib.provenance.people_count import PeopleCount, count_people, relate_counts
+from faceswap_lib.upgrades import upgrade_json
 
 PLAN = "plan.json"
 
@@ -183,7 +184,7 @@ def _keep(folder: pathlib.Path, plan: dict, tracks: VideoTracks) -> None:
 
 def _read_kept(folder: pathlib.Path, plan: dict) -> VideoTracks | None:
     try:
-        return read_tracks(folder) if read_json(folder / PLAN) == plan else None
+        return read_tracks(folder) if upgrade_json(read_json(folder / PLAN)) == plan else None
     except WorkspaceError:  # none there, or cut off while they were written
         return None
 

@@ -17,7 +17,7 @@ from faceswap_lib.pipeline.converting import convert
 from faceswap_lib.pipeline.extracting import extract
 from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_report
 from faceswap_lib.provenance.signing_key import check_signing_key
-from faceswap_lib.training import RunConfig, TrainConfig, train
+from faceswap_lib.training import LoopConfig, TrainConfig, train
 from faceswap_lib.training.run_metadata import resolve_network_config
 from faceswap_lib.training.training_logger import PreviewCallback, StepCallback
 from faceswap_lib.training.warm_start import agree_with, find_run
@@ -35,7 +35,7 @@ def run_all(
     run: str = "default",
     network_config: NetworkConfig | None = None,
     train_config: TrainConfig | None = None,
-    run_config: RunConfig | None = None,
+    run_config: LoopConfig | None = None,
     convert_config: ConvertConfig | None = None,
     output_config: OutputConfig | None = None,
     extract_config: ExtractConfig | None = None,

@@ -71,7 +71,7 @@ class Provenance:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Verdict:
+class VerificationResult:
     """What a file says about itself, and whether that can be believed.
 
     Attributes:
@@ -120,7 +120,7 @@ def write_provenance(out: pathlib.Path, facts: ProvenanceClaims, *, name: str | 
     return Provenance(sidecar=sidecar, signed=signed)
 
 
-def verify(path: pathlib.Path) -> Verdict:
+def verify(path: pathlib.Path) -> VerificationResult:
     """Reads what a file says about itself and checks it, without a network.
 
     Args:
@@ -146,7 +146,7 @@ def verify(path: pathlib.Path) -> Verdict:
         return _judge_sidecar(beside, path)
     if inside is not None:
         line = f"cannot be judged: the file or its credentials are damaged ({to_printable(inside.unreadable)})"
-        return Verdict(ours=False, intact=False, summary=(line,), facts={})
+        return VerificationResult(ours=False, intact=False, summary=(line,), facts={})
     if path.is_file() and not has_c2pa():
         lines = [
             "cannot be judged here: no sidecar lies beside it, and without c2pa-python nobody can look inside",
@@ -154,10 +154,10 @@ def verify(path: pathlib.Path) -> Verdict:
         ]
     else:
         lines = ["no credentials", "that says nothing about the file: cutting, converting or uploading it removes them"]
-    return Verdict(ours=False, intact=False, summary=tuple(lines), facts={})
+    return VerificationResult(ours=False, intact=False, summary=tuple(lines), facts={})
 
 
-def _judge_embedded(found: Embedded, path: pathlib.Path) -> Verdict:
+def _judge_embedded(found: Embedded, path: pathlib.Path) -> VerificationResult:
     intact = not found.problems
     if not intact:
         first = f"altered since it was signed ({to_printable(', '.join(found.problems))})"
@@ -173,10 +173,10 @@ def _judge_embedded(found: Embedded, path: pathlib.Path) -> Verdict:
         who = "" if found.trusted else "Who signed cannot be told: anybody can make such a key. "
         lines.append(f"Nothing signed in the file has changed. {who}That it is true is the signer's word.")
     ours = intact and found.trusted and bool(found.facts)
-    return Verdict(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
+    return VerificationResult(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
 
 
-def _judge_sidecar(found: SidecarFinding, path: pathlib.Path) -> Verdict:
+def _judge_sidecar(found: SidecarFinding, path: pathlib.Path) -> VerificationResult:
     intact = found.matches and found.signature != "broken"
     name = to_printable(to_plain(sidecar_path(path).name))
     first = {
@@ -195,7 +195,7 @@ def _judge_sidecar(found: SidecarFinding, path: pathlib.Path) -> Verdict:
         lines.append(f"not looked at: {hidden} hidden file{'s' if hidden > 1 else ''}, which no signature covers")
     lines.append(f"facts and SHA-256 from {name}, which is lost as soon as the file travels alone")
     ours = intact and found.signature == "ours"
-    return Verdict(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
+    return VerificationResult(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
 
 
 def _state(facts: ProvenanceClaims, title: str) -> dict:

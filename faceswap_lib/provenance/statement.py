@@ -116,7 +116,7 @@ def _describe_picture(options: dict) -> list[tuple[str, str]]:
     rows = [("visible label", label or "not stated")]
     if detail := _DETAIL.get(str(options.get("detail_transfer"))):
         rows.append(("fine detail from", detail))
-    if shown := _SHOWN.get(str(options.get("layout"))):
+    if shown := _SHOWN.get(str(options.get("layout", options.get("show")))):  # "show" until 2026
         rows.append(("pictures show", shown))
     start, end = (_only(options.get(key), int | float) for key in ("start", "end"))
     if start or end is not None:

@@ -4,49 +4,57 @@ Every function gives back something that a notebook shows when it is the last li
 nothing is kept open. Figures are plain matplotlib, so `.savefig` works outside a notebook too.
 """
 
-from faceswap_lib.show.charts import bells, curves, shares
-from faceswap_lib.show.command import CommandLine, command
-from faceswap_lib.show.conversion import colour_clouds, draw_weight
-from faceswap_lib.show.embed import source, video
-from faceswap_lib.show.evaluation import metric_table, worst_frames
-from faceswap_lib.show.faces import averages, colour_map, corner, draw_boxes, landmarks, paint, pyramid
-from faceswap_lib.show.loss_board import LossBoard, losses
-from faceswap_lib.show.networks import channels, heat, ladder, numbers
-from faceswap_lib.show.pictures import Picture, draw_face, pictures
-from faceswap_lib.show.provenance import credentials
-from faceswap_lib.show.roc import detector_scores
-from faceswap_lib.show.training import preview_column, previews
+from faceswap_lib.show.charts import plot_gaussians, plot_series, plot_stacked_bars
+from faceswap_lib.show.command import CommandLine, show_command
+from faceswap_lib.show.conversion import draw_weight, plot_color_clusters
+from faceswap_lib.show.embed import embed_video, show_source
+from faceswap_lib.show.evaluation import plot_worst_frames, tabulate_metrics
+from faceswap_lib.show.faces import (
+    apply_colormap,
+    draw_boxes,
+    overlay_mask,
+    plot_image_pyramid,
+    plot_landmarks,
+    plot_mean_std,
+    zoom_box_corners,
+)
+from faceswap_lib.show.images import Picture, draw_face, plot_images
+from faceswap_lib.show.loss_board import LossBoard, plot_losses
+from faceswap_lib.show.networks import overlay_heatmap, plot_architecture, plot_matrices, split_channels
+from faceswap_lib.show.provenance import show_credentials
+from faceswap_lib.show.roc import plot_roc
+from faceswap_lib.show.training import plot_previews, preview_column
 
 __all__ = [
     "CommandLine",
     "LossBoard",
     "Picture",
-    "averages",
-    "bells",
-    "channels",
-    "colour_clouds",
-    "colour_map",
-    "command",
-    "corner",
-    "credentials",
-    "curves",
-    "detector_scores",
+    "plot_mean_std",
+    "plot_gaussians",
+    "split_channels",
+    "plot_color_clusters",
+    "apply_colormap",
+    "show_command",
+    "zoom_box_corners",
+    "show_credentials",
+    "plot_series",
+    "plot_roc",
     "draw_boxes",
     "draw_face",
     "draw_weight",
-    "heat",
-    "ladder",
-    "landmarks",
-    "losses",
-    "metric_table",
-    "numbers",
-    "paint",
-    "pictures",
+    "overlay_heatmap",
+    "plot_architecture",
+    "plot_landmarks",
+    "plot_losses",
+    "tabulate_metrics",
+    "plot_matrices",
+    "overlay_mask",
+    "plot_images",
     "preview_column",
-    "previews",
-    "pyramid",
-    "shares",
-    "source",
-    "video",
-    "worst_frames",
+    "plot_previews",
+    "plot_image_pyramid",
+    "plot_stacked_bars",
+    "show_source",
+    "embed_video",
+    "plot_worst_frames",
 ]

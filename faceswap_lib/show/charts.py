@@ -5,12 +5,12 @@ import typing
 
 import numpy as np
 
-from faceswap_lib.show.pictures import WIDTH, Picture
+from faceswap_lib.show.images import WIDTH, Picture
 
 CURVE_COLOURS = ("0.6", "tab:blue", "tab:red", "tab:green", "tab:orange")
 
 
-def curves(
+def plot_series(
     named: typing.Mapping[str, np.ndarray],
     *,
     unit: str,
@@ -62,7 +62,7 @@ def curves(
     return figure
 
 
-def bells(named: typing.Mapping[str, tuple[float, float]], *, unit: str, caption: str = "") -> Picture:
+def plot_gaussians(named: typing.Mapping[str, tuple[float, float]], *, unit: str, caption: str = "") -> Picture:
     """Draws opinions about one number as bell curves: the narrower, the surer.
 
     Args:
@@ -92,7 +92,7 @@ def bells(named: typing.Mapping[str, tuple[float, float]], *, unit: str, caption
     return figure
 
 
-def shares(named: typing.Mapping[str, typing.Mapping[str, float]]) -> Picture:
+def plot_stacked_bars(named: typing.Mapping[str, typing.Mapping[str, float]]) -> Picture:
     """Draws what a whole is made of, one bar per whole.
 
     Args:

@@ -30,7 +30,7 @@ class CommandLine(typing.NamedTuple):
         return f"<pre><b>{typed}</b>\n{said}\n<i>exit code {self.exit_code}</i></pre>"
 
 
-def command(*arguments: object) -> CommandLine:
+def show_command(*arguments: object) -> CommandLine:
     """Runs `faceswap` with these arguments, in a program of its own, to its end.
 
     Args:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.conversion.compositor import CompositeResult
-from faceswap_lib.show.pictures import WIDTH, Picture
+from faceswap_lib.show.images import WIDTH, Picture
 
 WEIGHT_COLOUR = (70, 200, 90)
 """What is laid over a frame where the new face shows alone."""
@@ -39,7 +39,7 @@ def draw_weight(frame: np.ndarray, painted: CompositeResult) -> np.ndarray:
     return np.clip(np.round(drawn), 0, 255).astype(np.uint8)
 
 
-def colour_clouds(
+def plot_color_clusters(
     clouds: typing.Mapping[str, np.ndarray], wanted: np.ndarray, *, columns: int = 4, width: float = WIDTH
 ) -> Picture:
     """Draws sets of colours as clouds of points, each in its own colour, against a wanted set's middle and spread.

@@ -7,7 +7,7 @@ import typing
 from faceswap_lib.show.notebook import ipython_display
 
 
-def source(code: typing.Callable | type) -> typing.Any:
+def show_source(code: typing.Callable | type) -> typing.Any:
     """Shows the source of a function or class as it is installed here, so that text and code cannot drift apart.
 
     Raises:
@@ -20,7 +20,7 @@ def source(code: typing.Callable | type) -> typing.Any:
     return display.HTML(f'<style>{style}</style><div class="faceswap-source">{code_html}</div>')
 
 
-def video(path: pathlib.Path | str, *, width: int | None = None) -> typing.Any:
+def embed_video(path: pathlib.Path | str, *, width: int | None = None) -> typing.Any:
     """Shows a video inside the notebook, which from then on contains it.
 
     Args:

@@ -9,8 +9,8 @@ from faceswap_lib.config_fields import nearest
 from faceswap_lib.evaluation.html_report import BETTER, mark_best, say_number
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report import Report
+from faceswap_lib.show.images import Picture, plot_images
 from faceswap_lib.show.notebook import ipython_display
-from faceswap_lib.show.pictures import Picture, pictures
 
 APART = 0.4
 """Seconds between two frames of the gallery; neighbours look alike."""
@@ -22,7 +22,7 @@ _STYLE = (
 )
 
 
-def metric_table(
+def tabulate_metrics(
     results: typing.Mapping[str, typing.Mapping[str, float | None]], names: typing.Sequence[str] | None = None
 ) -> typing.Any:
     """Shows metrics of several results side by side, the best of each row bold where there is a better and a worse.
@@ -56,7 +56,7 @@ def metric_table(
     return ipython_display().HTML(f"<style>{_STYLE}</style>{table}")
 
 
-def worst_frames(
+def plot_worst_frames(
     report: Report, shown: typing.Sequence[np.ndarray], names: typing.Sequence[str], *, count: int = 3
 ) -> Picture:
     """Shows the frames in which a result is worst, a row per metric.
@@ -86,7 +86,7 @@ def worst_frames(
         chosen += [shown[index] for index in worst] + [np.full_like(shown[0], 255)] * (count - len(worst))
         captions += [f"{name} {say_number(numbers[index])}, frame {index}" for index in worst]
         captions += [""] * (count - len(worst))
-    return pictures(chosen, captions=captions, columns=count)
+    return plot_images(chosen, captions=captions, columns=count)
 
 
 def pick_worst(numbers: np.ndarray, better: str, count: int, apart: int) -> list[int]:

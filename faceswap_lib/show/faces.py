@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patheffects import withStroke
 
 from faceswap_lib.faces.mtcnn_trace import P_NET_WINDOW, DetectionStages
-from faceswap_lib.show.pictures import WIDTH, Picture, pictures
+from faceswap_lib.show.images import WIDTH, Picture, plot_images
 
 GROUPS = {
     "outline": (0, 17, "tab:blue"),
@@ -22,7 +22,7 @@ GROUPS = {
 """Name, first landmark, the one after the last, and colour of each group of the 68."""
 
 
-def colour_map(values: np.ndarray, *, top: float | None = None) -> np.ndarray:
+def apply_colormap(values: np.ndarray, *, top: float | None = None) -> np.ndarray:
     """Makes a coloured picture of numbers: black is 0, yellow and white are high.
 
     Args:
@@ -42,7 +42,9 @@ def colour_map(values: np.ndarray, *, top: float | None = None) -> np.ndarray:
     return (matplotlib.colormaps["inferno"](share)[..., :3] * 255).round().astype(np.uint8)
 
 
-def paint(picture: np.ndarray, mask: np.ndarray, *, colour: str = "tab:red", strength: float = 0.6) -> np.ndarray:
+def overlay_mask(
+    picture: np.ndarray, mask: np.ndarray, *, colour: str = "tab:red", strength: float = 0.6
+) -> np.ndarray:
     """Lays a mask over a picture as a colour one can see through.
 
     Args:
@@ -92,7 +94,7 @@ def draw_boxes(frame: np.ndarray, boxes: np.ndarray, *, finer: int = 1, line: in
     return drawn
 
 
-def corner(frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def zoom_box_corners(frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Draws the bottom left corners of nearly equal boxes, enlarged until their differences can be seen.
 
     Args:
@@ -109,7 +111,7 @@ def corner(frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return draw_boxes(piece, boxes - [left, top, left, top], finer=max(1, 512 // side), line=2)
 
 
-def pyramid(stages: DetectionStages) -> Picture:
+def plot_image_pyramid(stages: DetectionStages) -> Picture:
     """Draws the pictures that MTCNN's first network reads, with its window, and below what it says of each.
 
     Args:
@@ -127,11 +129,11 @@ def pyramid(stages: DetectionStages) -> Picture:
         windows.append(draw_boxes(picture, window, finer=finer, line=6))
     captions = [f"{picture.shape[1]} x {picture.shape[0]} pixels" for picture in stages.pyramid]
     captions += [f"up to {values.max():.3f}" for values in stages.heat]
-    maps = [colour_map(values, top=1) for values in stages.heat]
-    return pictures([*windows, *maps], captions=captions, columns=len(windows))
+    maps = [apply_colormap(values, top=1) for values in stages.heat]
+    return plot_images([*windows, *maps], captions=captions, columns=len(windows))
 
 
-def landmarks(
+def plot_landmarks(
     images: typing.Sequence[np.ndarray],
     points: typing.Sequence[np.ndarray],
     *,
@@ -200,7 +202,7 @@ def _number(axes: Axes, marks: np.ndarray, zoom: tuple[int, int] | None) -> None
         axes.set_ylim((low + high)[1] / 2 + half, (low + high)[1] / 2 - half)
 
 
-def averages(named: typing.Mapping[str, typing.Sequence[np.ndarray]]) -> Picture:
+def plot_mean_std(named: typing.Mapping[str, typing.Sequence[np.ndarray]]) -> Picture:
     """Draws the average of several pictures, and below how much each of its pixels varies from picture to picture.
 
     Args:
@@ -212,6 +214,6 @@ def averages(named: typing.Mapping[str, typing.Sequence[np.ndarray]]) -> Picture
     means = [np.mean(images, axis=0).round().astype(np.uint8) for images in named.values()]
     spreads = [np.std(images, axis=0).mean(axis=2) for images in named.values()]
     top = max(float(spread.max()) for spread in spreads)
-    maps = [colour_map(spread, top=top) for spread in spreads]
+    maps = [apply_colormap(spread, top=top) for spread in spreads]
     captions = [f"average of {name}" for name in named] + ["how much each pixel varies"] * len(named)
-    return pictures([*means, *maps], captions=captions, columns=len(named), width=WIDTH * min(1, 0.36 * len(named)))
+    return plot_images([*means, *maps], captions=captions, columns=len(named), width=WIDTH * min(1, 0.36 * len(named)))

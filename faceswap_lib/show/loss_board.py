@@ -5,14 +5,14 @@ import typing
 
 from matplotlib.axes import Axes
 
+from faceswap_lib.show.images import WIDTH, Picture
 from faceswap_lib.show.notebook import in_notebook, ipython_display
-from faceswap_lib.show.pictures import WIDTH, Picture
 
 PEOPLE = {"a": "tab:blue", "b": "tab:orange"}
 """Colour of each person's curve."""
 
 
-def losses(
+def plot_losses(
     history: typing.Sequence[typing.Mapping[str, float]],
     *,
     terms: typing.Sequence[str] | None = None,
@@ -91,7 +91,7 @@ class LossBoard:
         """
         begun = _term_names(self.history)
         wanted = [term for term in self._terms if term in begun] if self._terms else None
-        self.figure = losses(self.history, terms=wanted, columns=self._columns)
+        self.figure = plot_losses(self.history, terms=wanted, columns=self._columns)
         if in_notebook():
             if self._display is None:
                 self._display = ipython_display().display(self.figure, display_id=True)

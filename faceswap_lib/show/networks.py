@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.show.pictures import WIDTH, Picture
+from faceswap_lib.show.images import WIDTH, Picture
 
 SHORTEST_BAR, BAR_STEP = 0.35, 0.3
 """Height in inches of a 4x4 layer in `ladder`, and what every doubling adds."""
@@ -16,7 +16,7 @@ SHORTEST_BAR, BAR_STEP = 0.35, 0.3
 COLOURS = {"picture": "0.75", "encoder": "#7fb3d5", "code": "#c0392b", "places": "#e59866", "decoder": "#82c99d"}
 
 
-def numbers(
+def plot_matrices(
     arrays: typing.Sequence[np.ndarray],
     *,
     captions: typing.Sequence[str] | None = None,
@@ -69,7 +69,7 @@ def _draw_table(axes: Axes, array: np.ndarray, decimals: int, fontsize: float) -
     axes.spines[:].set_visible(False)
 
 
-def channels(features: np.ndarray, count: int = 8) -> list[np.ndarray]:
+def split_channels(features: np.ndarray, count: int = 8) -> list[np.ndarray]:
     """Picks the channels of a layer that vary most and makes pictures of them.
 
     Args:
@@ -87,7 +87,7 @@ def channels(features: np.ndarray, count: int = 8) -> list[np.ndarray]:
     return [scaled[..., index] for index in chosen]
 
 
-def heat(picture: np.ndarray, values: np.ndarray, *, place: tuple[int, int] | None = None) -> np.ndarray:
+def overlay_heatmap(picture: np.ndarray, values: np.ndarray, *, place: tuple[int, int] | None = None) -> np.ndarray:
     """Lays a map over a darkened picture, bright where its values are large.
 
     Args:
@@ -118,7 +118,7 @@ def heat(picture: np.ndarray, values: np.ndarray, *, place: tuple[int, int] | No
     return drawn
 
 
-def ladder(config: NetworkConfig) -> Picture:
+def plot_architecture(config: NetworkConfig) -> Picture:
     """Draws encoder, code and both decoders of the direct layout: a bar per layer, as high as its picture is large.
 
     Args:

@@ -10,10 +10,10 @@ from faceswap_lib.provenance.statement import LONGEST, describe_facts, to_plain,
 from faceswap_lib.show.notebook import ipython_display
 
 _SHORT = 16  # digits of a hash that are shown
-_SAID = ("learnt_from", "direction", "label", "layout", "start", "end")  # options that have a row of their own
+_SAID = ("learnt_from", "direction", "label", "layout", "show", "start", "end")  # options that have a row of their own
 
 
-def credentials(path: pathlib.Path | str) -> typing.Any:
+def show_credentials(path: pathlib.Path | str) -> typing.Any:
     """Shows the verdict on a file and everything its Content Credentials, or its sidecar, state.
 
     Args:

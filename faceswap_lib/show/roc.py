@@ -5,12 +5,12 @@ import typing
 import numpy as np
 
 from faceswap_lib.evaluation.roc import auc, roc_curve
-from faceswap_lib.show.pictures import WIDTH, Picture
+from faceswap_lib.show.images import WIDTH, Picture
 
 REAL, SWAPPED = "tab:blue", "tab:orange"
 
 
-def detector_scores(truth: np.ndarray, answers: typing.Mapping[str, np.ndarray]) -> Picture:
+def plot_roc(truth: np.ndarray, answers: typing.Mapping[str, np.ndarray]) -> Picture:
     """Draws, for each question, the ROC curve and all scores beside the line at 0.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.media import read_image
-from faceswap_lib.show.pictures import Picture, pictures
+from faceswap_lib.show.images import Picture, plot_images
 
 COLUMNS = 4
 """Columns of a direction in a preview: input, mask, raw face, composite."""
@@ -31,7 +31,7 @@ def preview_column(grid: np.ndarray, direction: str, *, face: int = 0, column: i
     return grid[HEADER + face * side :][:side, left : left + side]
 
 
-def previews(folder: pathlib.Path, *, count: int = 6, face: int = 0) -> Picture:
+def plot_previews(folder: pathlib.Path, *, count: int = 6, face: int = 0) -> Picture:
     """Draws one face through a training: above A as A, which is practised, below A as B, the swap.
 
     Args:
@@ -52,4 +52,4 @@ def previews(folder: pathlib.Path, *, count: int = 6, face: int = 0) -> Picture:
     grids = [read_image(path) for path in chosen]
     faces = [preview_column(grid, direction, face=face) for direction in ("a2a", "a2b") for grid in grids]
     captions = [f"step {int(path.stem.removeprefix('step-')):,}" for path in chosen] + [""] * len(chosen)
-    return pictures(faces, captions=captions, columns=len(chosen))
+    return plot_images(faces, captions=captions, columns=len(chosen))

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "config": ["TRAINING_PRESETS", "TrainConfig"],
         "history": ["read_history"],
-        "run_config": ["RunConfig"],
+        "run_config": ["LoopConfig"],
         "schedule": ["SCHEDULES", "Phase", "phase_at"],
         "trainer": ["TrainReport", "load_run", "train"],
     },

@@ -125,7 +125,7 @@ def random_warp_grid(config: TrainConfig, resolution: int, size: int, seed: kera
     return place(plain + shape), place(plain + shape + smooth)
 
 
-def match_colours(tones, config: TrainConfig, index, count: int, seed: keras.random.SeedGenerator):
+def augment_colors(tones, config: TrainConfig, index, count: int, seed: keras.random.SeedGenerator):
     """Draws the tones that pictures take on: their own, or, for a share of them, those of another crop of that person.
 
     Args:

@@ -11,7 +11,7 @@ from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.divergence import TRIES
 from faceswap_lib.training.history import note_rollback
 from faceswap_lib.training.remote_sync import CheckpointSync
-from faceswap_lib.training.run_config import RunConfig, parse_duration
+from faceswap_lib.training.run_config import LoopConfig, parse_duration
 from faceswap_lib.training.train_step import reset_state
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class CheckpointManager:
         folder: pathlib.Path,
         state: TrainingState,
         config: TrainConfig,
-        run_config: RunConfig,
+        run_config: LoopConfig,
         mirror: CheckpointSync | None,
         *,
         check: typing.Callable[[], None] = lambda: None,

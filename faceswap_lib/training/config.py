@@ -18,10 +18,13 @@ class TrainConfig:
 
     steps: Annotated[int, Doc("steps in all; the schedule scales with them")] = 1500
     schedule: Annotated[
-        Literal["default", "faceswap-gan"], Doc("which phases: ours, or those of faceswap-GAN v2.2; see --show-schedule")
+        Literal["default", "faceswap-gan"],
+        Doc("which phases: ours, or those of faceswap-GAN v2.2; see --show-schedule"),
     ] = "default"
     batch_size: Annotated[int, Doc("faces of each person per step")] = 8
-    gradient_accumulation_steps: Annotated[int, Doc("batches whose gradients make one step; more faces per step in the same memory")] = 1
+    gradient_accumulation_steps: Annotated[
+        int, Doc("batches whose gradients make one step; more faces per step in the same memory")
+    ] = 1
     seed: Annotated[int, Doc("start of all randomness; same seed, same machine: same weights")] = 0
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
@@ -72,7 +75,9 @@ class TrainConfig:
     mask_hinge_weight: Annotated[float, Doc("weight of what the mask falls below its level")] = 1.0
     mask_tv_weight: Annotated[float, Doc("weight of the mask's total variation")] = 0.1
     weight_decay: Annotated[float, Doc("weight of the squares of all kernels")] = 0.0
-    ema_decay: Annotated[float, Doc("decay of the averaged weights that previews and conversion use, 0 for none")] = 0.99
+    ema_decay: Annotated[float, Doc("decay of the averaged weights that previews and conversion use, 0 for none")] = (
+        0.99
+    )
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "gradient_accumulation_steps", "warmup_steps"):

@@ -14,7 +14,7 @@ from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.checkpoint import KEPT, TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.memory_budget import check_memory
-from faceswap_lib.training.run_config import RunConfig, parse_duration, say_duration
+from faceswap_lib.training.run_config import LoopConfig, parse_duration, say_duration
 from faceswap_lib.training.schedule_plot import PlannedPhase, plan_training
 from faceswap_lib.training.train_step import TrainStepper, build_state
 from faceswap_lib.training.trainer import load_person, open_facesets
@@ -122,7 +122,7 @@ def estimate_training(
     workspace: Workspace,
     network_config: NetworkConfig,
     config: TrainConfig,
-    run_config: RunConfig,
+    run_config: LoopConfig,
 ) -> Estimate:
     """Times a few steps of every kind of phase and measures what they take.
 
@@ -173,11 +173,11 @@ def make_arrays(size: int, seed: int, count: int = MADE_UP) -> FacesetArrays:
 def _time_step(stepper: TrainStepper, step: int) -> float:
     stepper.state.step = step
     before = stepper.state.seconds
-    stepper.take()
+    stepper.step()
     return stepper.state.seconds - before
 
 
-def _count_kept(steps: int, seconds: float, run_config: RunConfig) -> int:
+def _count_kept(steps: int, seconds: float, run_config: LoopConfig) -> int:
     """How many checkpoints and backups there are at the end of so many steps that took so many seconds."""
     before_last = int(seconds / parse_duration(run_config.checkpoint_interval))
     if run_config.checkpoint_every:

@@ -66,7 +66,7 @@ class DivergenceDetector:
         """Whether nothing looks as if it might be going wrong."""
         return not self._memory[:, _BAD].any()
 
-    def watch(self, terms: typing.Mapping[str, float], *, phase: float = 0.0, swapped: bool = False) -> str | None:
+    def update(self, terms: typing.Mapping[str, float], *, phase: float = 0.0, swapped: bool = False) -> str | None:
         """Takes in the terms of one step.
 
         Args:

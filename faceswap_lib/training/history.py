@@ -12,6 +12,7 @@ import pathlib
 from faceswap_lib.atomic_io import write_text
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.limits import TEXT_BYTES
+from faceswap_lib.upgrades import upgrade_term
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,9 @@ def _parse_line(line: bytes) -> dict[str, float] | None:
         return None
     if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
         return None
-    return entry if all(_is_finite(value) for value in entry.values()) else None
+    if not all(_is_finite(value) for value in entry.values()):
+        return None
+    return {upgrade_term(name): value for name, value in entry.items()}
 
 
 def _is_finite(value: object) -> bool:

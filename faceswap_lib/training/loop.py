@@ -48,14 +48,14 @@ class Loop:
         steps, guard = stepper.config.steps, DivergenceDetector(state.watched)
         while state.step < steps:
             phase = stepper.phase().start
-            terms = stepper.take()
+            terms = stepper.step()
             if self.is_guarded:
-                trouble = guard.watch(terms, phase=phase, swapped=state.swapped)
+                trouble = guard.update(terms, phase=phase, swapped=state.swapped)
             else:
                 trouble = _check_finite(terms, state.step)
             over = self.is_over()
             if trouble is None:
-                self.reporter.tell(state.step, terms)
+                self.reporter.log_step(state.step, terms)
                 keeper.note_step()
                 waits = keeper.is_due or over
                 if stop.is_asked or (waits and (guard.calm or state.step == steps)):

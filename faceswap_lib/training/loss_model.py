@@ -15,14 +15,14 @@ from faceswap_lib.networks import Networks
 from faceswap_lib.training import losses
 from faceswap_lib.training.augmentation import (
     DeviceFaceset,
+    augment_colors,
     draw_beta,
     grid_sample,
-    match_colours,
     motion_blur,
     random_warp_grid,
 )
 from faceswap_lib.training.config import TrainConfig
-from faceswap_lib.training.perceptual import LandmarkLoss, PerceptualLoss, open_judge, open_landmark_judge
+from faceswap_lib.training.perceptual import LandmarkLoss, PerceptualLoss, open_landmark_loss, open_perceptual_loss
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +46,7 @@ class Objective:
         faces_a, faces_b: Both people's crops.
         config: Options.
         seed: Source of randomness on the device.
-        judge, landmark_judge: The networks that know faces, as far as the options ask for them.
+        perceptual_loss, landmark_loss: The networks that know faces, as far as the options ask for them.
     """
 
     networks: Networks
@@ -55,13 +55,13 @@ class Objective:
     config: TrainConfig
     seed: keras.random.SeedGenerator
 
-    judge: PerceptualLoss | None = dataclasses.field(init=False)
-    landmark_judge: LandmarkLoss | None = dataclasses.field(init=False)
+    perceptual_loss: PerceptualLoss | None = dataclasses.field(init=False)
+    landmark_loss: LandmarkLoss | None = dataclasses.field(init=False)
 
     def __post_init__(self):
         # Opened here because networks cannot be built while a step is being compiled.
-        object.__setattr__(self, "judge", open_judge(self.config, self.networks.config.resolution))
-        object.__setattr__(self, "landmark_judge", open_landmark_judge(self.config))
+        object.__setattr__(self, "perceptual_loss", open_perceptual_loss(self.config, self.networks.config.resolution))
+        object.__setattr__(self, "landmark_loss", open_landmark_loss(self.config))
 
     def __call__(self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]):
         """Computes the losses of one batch.
@@ -77,7 +77,7 @@ class Objective:
         networks, count = self.networks, self.config.batch_size
         sample_a = self.view(self.faces_a, batch.index_a)
         sample_b = self.view(self.faces_b, batch.index_b)
-        codes = networks.encoder(ops.concatenate([sample_a.seen, sample_b.seen]), training=True)
+        codes = networks.encoder(ops.concatenate([sample_a.encoder_input, sample_b.encoder_input]), training=True)
         code_a, code_b = ops.split(codes, [count])
         sides = (
             ("a", sample_a, code_a, networks.decoder_a, networks.decoder_b, networks.discriminator_a),
@@ -86,13 +86,13 @@ class Objective:
         generator_loss, discriminator_loss, terms = 0.0, 0.0, {}
         for name, real, code, decoder, other, discriminator in sides:
             mask, raw, *coarse = _floats(decoder(code, training=True))
-            side_terms = self._likeness(real, raw, coarse)
-            side_terms |= self._masking(real, mask, raw, weights)
-            side_terms |= self._judged(real, mask, raw, weights, active)
+            side_terms = self._reconstruction_losses(real, raw, coarse)
+            side_terms |= self._mask_losses(real, mask, raw, weights)
+            side_terms |= self._perceptual_losses(real, mask, raw, weights, active)
             if "cycle" in active:
                 side_terms["cycle"] = weights["cycle"] * self._cycle(real, code, decoder, other)
             if "adversarial" in active:
-                fooling, telling = self._contest(real, mask, raw, discriminator)
+                fooling, telling = self._adversarial_losses(real, mask, raw, discriminator)
                 side_terms["adversarial"] = weights["adversarial"] * fooling
                 discriminator_loss += telling
                 terms[f"discriminator_{name}"] = telling
@@ -105,14 +105,14 @@ class Objective:
             discriminator_loss += self._decay(networks.discriminators)
         return generator_loss, discriminator_loss if "adversarial" in active else None, terms
 
-    def view(self, faces: DeviceFaceset, index) -> losses.Sample:
+    def view(self, faces: DeviceFaceset, index) -> losses.LossInputs:
         """Draws one person's views of a batch: (B,) crops, two random maps, colours, blur."""
         config, network_config = self.config, self.networks.config
         plain_map, warped_map = random_warp_grid(config, network_config.resolution, faces.size, self.seed)
         crops, own = faces.take(index), ops.take(faces.tones, index, axis=0)
         tones = own
         if config.color_augmentation_prob:
-            tones = match_colours(faces.tones, config, index, faces.count, self.seed)
+            tones = augment_colors(faces.tones, config, index, faces.count, self.seed)
 
         def view(coordinates):
             """Picture in the networks' colours, eyes, mouth, face."""
@@ -129,11 +129,11 @@ class Objective:
             warped = motion_blur(warped, config, self.seed)
         if network_config.input_mode == "full":
             tones = ops.broadcast_to(ops.convert_to_tensor(NEUTRAL_TONE), (config.batch_size, 2, 3))
-        return losses.Sample(
-            warped=warped, seen=warped * warped_face, real=real, eyes=eyes, mouth=mouth, face=face, tones=tones
+        return losses.LossInputs(
+            warped=warped, encoder_input=warped * warped_face, real=real, eyes=eyes, mouth=mouth, face=face, tones=tones
         )
 
-    def _likeness(self, real: losses.Sample, raw, coarse) -> dict:
+    def _reconstruction_losses(self, real: losses.LossInputs, raw, coarse) -> dict:
         config = self.config
         weights = losses.region_weights(
             real, eyes=config.eye_weight, mouth=config.mouth_weight, surroundings=config.background_weight
@@ -142,7 +142,7 @@ class Objective:
         if config.dssim_weight:
             terms["dssim"] = config.dssim_weight * losses.dssim(raw, real)
         if config.edge_weight:
-            terms["edges"] = config.edge_weight * losses.edges(raw, real, weights)
+            terms["edges"] = config.edge_weight * losses.edge_loss(raw, real, weights)
         for picture in coarse:
             factor = real.real.shape[1] // picture.shape[1]
             # With the strides said: without them Keras 3.15 fails on JAX.
@@ -150,9 +150,9 @@ class Objective:
             terms[f"coarse_{picture.shape[1]}"] = losses.weighted_mean(ops.abs(picture - small), face, face)
         return terms
 
-    def _masking(self, real: losses.Sample, mask, raw, weights) -> dict:
+    def _mask_losses(self, real: losses.LossInputs, mask, raw, weights) -> dict:
         # What the composite teaches the mask must not teach the face to be a picture seen through it.
-        composite = losses.compose(mask, ops.stop_gradient(raw), real.warped)
+        composite = losses.alpha_composite(mask, ops.stop_gradient(raw), real.warped)
         return {
             "composite": weights["composite"] * ops.mean(ops.abs(composite - real.real)),
             "mask_prior": weights["mask_prior"] * losses.mask_prior(mask, real.face),
@@ -161,28 +161,30 @@ class Objective:
             "mask_tv": self.config.mask_tv_weight * losses.total_variation(mask),
         }
 
-    def _judged(self, real: losses.Sample, mask, raw, weights, active: frozenset[str]) -> dict:
+    def _perceptual_losses(self, real: losses.LossInputs, mask, raw, weights, active: frozenset[str]) -> dict:
         """What networks that know faces say to the raw face set into its frame, mixed with the composite."""
-        judges = {"perceptual": self.judge, "landmarks": self.landmark_judge}
+        judges = {"perceptual": self.perceptual_loss, "landmarks": self.landmark_loss}
         judges = {name: judge for name, judge in judges.items() if judge and name in active}
         if not judges:
             return {}
         share = draw_beta((self.config.batch_size, 1, 1, 1), self.seed)
-        whole = losses.compose(real.face, raw, real.real)
-        mixed = share * whole + (1 - share) * losses.compose(mask, raw, real.warped)
+        whole = losses.alpha_composite(real.face, raw, real.real)
+        mixed = share * whole + (1 - share) * losses.alpha_composite(mask, raw, real.warped)
         pictures = [denormalize_color(picture, real.tones) for picture in (mixed, real.real)]
         return {name: weights[name] * judge.distance(*pictures) for name, judge in judges.items()}
 
-    def _cycle(self, real: losses.Sample, code, decoder, other):
+    def _cycle(self, real: losses.LossInputs, code, decoder, other):
         _, swapped, *_ = _floats(other(code, training=True))
         back_mask, back, *_ = _floats(decoder(self.networks.encoder(swapped * real.face, training=True), training=True))
-        return losses.cycle(back * real.face, real.real * real.face, back_mask)
+        return losses.cycle_consistency(back * real.face, real.real * real.face, back_mask)
 
-    def _contest(self, real: losses.Sample, mask, raw, discriminator):
+    def _adversarial_losses(self, real: losses.LossInputs, mask, raw, discriminator):
         """Generator's and discriminator's adversarial losses, over the composite and the face set into its frame."""
-        fakes = ops.concatenate([losses.compose(mask, raw, real.warped), losses.compose(real.face, raw, real.real)])
+        fakes = ops.concatenate(
+            [losses.alpha_composite(mask, raw, real.warped), losses.alpha_composite(real.face, raw, real.real)]
+        )
         reals = ops.concatenate([real.real, real.real])
-        seen = ops.concatenate([real.seen, real.seen])
+        seen = ops.concatenate([real.encoder_input, real.encoder_input])
 
         def judge(pictures):
             return ops.cast(discriminator(ops.concatenate([pictures, seen], -1), training=True), "float32")

@@ -14,7 +14,7 @@ from keras import ops
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Sample:
+class LossInputs:
     """What the losses compare, for one person.
 
     Attributes:
@@ -27,7 +27,7 @@ class Sample:
     """
 
     warped: object
-    seen: object
+    encoder_input: object
     real: object
     eyes: object
     mouth: object
@@ -35,7 +35,7 @@ class Sample:
     tones: object
 
 
-def region_weights(sample: Sample, *, eyes: float, mouth: float, surroundings: float):
+def region_weights(sample: LossInputs, *, eyes: float, mouth: float, surroundings: float):
     """Weights per pixel: 1 in the face and more on eyes and mouth, little outside; (B, R, R, 1).
 
     Taught in notebooks/04_losses.
@@ -51,7 +51,7 @@ def weighted_mean(error, weights, face):
     return ops.sum(ops.mean(error, axis=-1, keepdims=True) * weights) / (ops.sum(face) + 1.0)
 
 
-def reconstruction(fake, sample: Sample, weights):
+def reconstruction(fake, sample: LossInputs, weights):
     """Mean absolute error per pixel of face.
 
     Taught in notebooks/04_losses.
@@ -59,7 +59,7 @@ def reconstruction(fake, sample: Sample, weights):
     return weighted_mean(ops.abs(fake - sample.real), weights, sample.face)
 
 
-def edges(fake, sample: Sample, weights):
+def edge_loss(fake, sample: LossInputs, weights):
     """Mean absolute error of the first differences along x and y, per pixel of face.
 
     Taught in notebooks/04_losses.
@@ -78,7 +78,7 @@ def first_difference(x, axis: int):
     return after - before
 
 
-def dssim(fake, sample: Sample, window: int = 7, stride: int = 2):
+def dssim(fake, sample: LossInputs, window: int = 7, stride: int = 2):
     """Structural dissimilarity (1 - SSIM) / 2 in the face, with a uniform window; data range 2.
 
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
@@ -138,7 +138,7 @@ def landmark_distance(fake, real):
     return ops.mean(ops.abs(fake - ops.stop_gradient(real)))
 
 
-def cycle(back, real, mask):
+def cycle_consistency(back, real, mask):
     """What is lost on the way to the other person and back: mean absolute error, and a tenth of what the mask shows.
 
     Args:
@@ -185,7 +185,7 @@ def mask_hinge(mask, face, level):
     return ops.mean(face * ops.maximum(0.0, level - mask))
 
 
-def compose(mask, raw, warped):
+def alpha_composite(mask, raw, warped):
     """Paints the raw face over the input where the mask says so.
 
     Taught in notebooks/03_networks.

@@ -55,7 +55,7 @@ class PerceptualLoss:
         return losses.feature_distance(*zip(*features, strict=True), self.layer_weights)
 
 
-def open_judge(config: TrainConfig, resolution: int) -> PerceptualLoss | None:
+def open_perceptual_loss(config: TrainConfig, resolution: int) -> PerceptualLoss | None:
     """Opens the network of `config.perceptual`, VGGFace at `config.perceptual_resolution`, O-Net at `ONET_SIDE`.
 
     Returns:
@@ -117,7 +117,7 @@ class LandmarkLoss:
         return losses.landmark_distance(points, expected)
 
 
-def open_landmark_judge(config: TrainConfig) -> LandmarkLoss | None:
+def open_landmark_loss(config: TrainConfig) -> LandmarkLoss | None:
     """Opens O-Net where `config.landmarks_weight` asks for it; otherwise None."""
     return LandmarkLoss(model=onet.build_onet_points()) if config.landmarks_weight else None
 

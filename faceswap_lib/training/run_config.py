@@ -15,7 +15,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig:
+class LoopConfig:
     """How a run is kept and watched."""
 
     log_every: Annotated[int, Doc("steps between lines of history.jsonl")] = 10

@@ -16,11 +16,13 @@ from faceswap_lib.facesets.consent import ConsentVideo
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.upgrades import upgrade_options
 
 logger = logging.getLogger(__name__)
 
 CONFIG = "config.json"
-SCHEMA = 1
+SCHEMA = 2
+"""Version 1 had other names for some options; see `upgrades`."""
 
 INIT_FROM = "init_from"
 """Names the run that another was begun from, and among what it learnt from that run's videos."""
@@ -92,6 +94,8 @@ def read_config(folder: pathlib.Path) -> dict:
     for group in ("networks", "training", INIT_FROM):
         if not isinstance(stored.get(group, {}), dict):
             raise WorkspaceError(f"{path}: {group}: expected options by name, got {stored[group]!r:.60}")
+    for group, options_class in (("networks", NetworkConfig), ("training", TrainConfig)):
+        stored[group] = upgrade_options(options_class, stored.get(group, {}))
     return stored
 
 

@@ -99,7 +99,7 @@ class TrainStepper:
         """The phase in force at the state's step."""
         return phase_at(self.state.step, self.config.steps, self.config.phases)
 
-    def take(self) -> dict[str, float]:
+    def step(self) -> dict[str, float]:
         """Takes the next step; gives its named terms."""
         self.is_stepping = True
         state, config, phase, began = self.state, self.config, self.phase(), time.monotonic()

@@ -28,7 +28,7 @@ from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.memory_budget import check_memory
 from faceswap_lib.training.preview import Preview
 from faceswap_lib.training.remote_sync import CheckpointSync
-from faceswap_lib.training.run_config import RunConfig, parse_duration
+from faceswap_lib.training.run_config import LoopConfig, parse_duration
 from faceswap_lib.training.run_metadata import (
     CONFIG,
     resolve_network_config,
@@ -76,7 +76,7 @@ def train(
     steps: int | None = None,
     network_config: NetworkConfig | None = None,
     config: TrainConfig | None = None,
-    run_config: RunConfig | None = None,
+    run_config: LoopConfig | None = None,
     on_log: StepCallback | None = None,
     on_preview: PreviewCallback | None = None,
     should_stop: typing.Callable[[], bool] | None = None,
@@ -120,7 +120,7 @@ def train(
         if preset not in PRESETS:
             raise InputError(f"unknown preset '{preset}'{nearest(preset, PRESETS)}")
         network_config, config = PRESETS[preset], TRAINING_PRESETS[preset]
-    folder, run_config = workspace.run(run), run_config or RunConfig()
+    folder, run_config = workspace.run(run), run_config or LoopConfig()
     config = config or stored_training(folder) or TrainConfig()
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
@@ -140,7 +140,7 @@ class _Session:
     folder: pathlib.Path
     facesets: list[Faceset]
     config: TrainConfig
-    run_config: RunConfig
+    run_config: LoopConfig
     mirror: CheckpointSync | None
     on_log: StepCallback | None
     on_preview: PreviewCallback | None

@@ -10,7 +10,7 @@ import numpy as np
 from faceswap_lib.media import write_image
 from faceswap_lib.progress import show_progress
 from faceswap_lib.training.history import HistoryWriter
-from faceswap_lib.training.run_config import RunConfig, parse_duration
+from faceswap_lib.training.run_config import LoopConfig, parse_duration
 from faceswap_lib.training.tensorboard_writer import TensorBoardWriter
 
 SHOWN = {"reconstruction_a": "error_A", "reconstruction_b": "error_B"}
@@ -48,7 +48,7 @@ class TrainingLogger:
     def __init__(
         self,
         folder: pathlib.Path,
-        run_config: RunConfig,
+        run_config: LoopConfig,
         *,
         step: int,
         steps: int,
@@ -76,7 +76,7 @@ class TrainingLogger:
                 if part is not None:
                     closing.callback(part.close)
 
-    def tell(self, step: int, terms: dict[str, float]) -> None:
+    def log_step(self, step: int, terms: dict[str, float]) -> None:
         """Takes in one step, counted from 1; logs it and draws a preview where one is due."""
         self._bar.update()
         last = step == self._steps

@@ -3,8 +3,8 @@
 Everything works in Jupyter and in Colab, needs no network, and several on one page do not disturb each other.
 """
 
-from faceswap_lib.widgets.comparison import Comparison, before_after
+from faceswap_lib.widgets.comparison import Comparison, compare_before_after
 from faceswap_lib.widgets.dashboard import TrainingDashboard
 from faceswap_lib.widgets.gallery import FacesetGallery
 
-__all__ = ["Comparison", "FacesetGallery", "TrainingDashboard", "before_after"]
+__all__ = ["Comparison", "FacesetGallery", "TrainingDashboard", "compare_before_after"]

@@ -61,7 +61,7 @@ class Comparison:
         return self.html
 
 
-def before_after(
+def compare_before_after(
     before: np.ndarray | typing.Sequence[np.ndarray],
     after: np.ndarray | typing.Sequence[np.ndarray],
     *,

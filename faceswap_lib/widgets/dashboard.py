@@ -38,7 +38,7 @@ class TrainingDashboard:
 
         Args:
             every: Logged steps between two drawings of the losses, each of which takes about a quarter of a second.
-            terms: As in `show.losses`; None draws all.
+            terms: As in `show.plot_losses`; None draws all.
             steps: Steps in all; without them it cannot say how much time is left.
 
         Raises:

@@ -31,7 +31,7 @@ class DashboardPage:
     """One dashboard on the page, under the cell that made it.
 
     Args:
-        terms: As in `show.losses`.
+        terms: As in `show.plot_losses`.
         on_stop: Called when the button is pressed.
         on_end: Called when a cell has ended.
     """

@@ -6,7 +6,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.facesets import Faceset, Side, Workspace, bring_back, list_set_aside, set_aside
+from faceswap_lib.facesets import Faceset, Side, Workspace, exclude_crops, list_excluded, restore_crops
 from faceswap_lib.facesets.faceset import measure_rarity
 from faceswap_lib.media import read_image
 from faceswap_lib.show.notebook import ipython_display
@@ -76,7 +76,7 @@ class FacesetGallery:
     @property
     def title(self) -> str:
         """What the page says of the faceset."""
-        aside = len(list_set_aside(self._workspace, self._side))
+        aside = len(list_excluded(self._workspace, self._side))
         counts = f"{len(self):,} crops in {self._faceset.folder.name}, {aside:,} set aside"
         return f"{counts}; {self._said}" if self._said else counts
 
@@ -122,7 +122,7 @@ class FacesetGallery:
         self.page = min(max(page, 0), self.pages - 1)
         self._view.draw()
 
-    def set_aside(self) -> int:
+    def exclude(self) -> int:
         """Sets the marked crops aside; gives how many.
 
         Raises:
@@ -130,7 +130,7 @@ class FacesetGallery:
         """
         leaving = sorted(self.marked)
         if leaving:
-            set_aside(self._workspace, self._side, leaving)
+            exclude_crops(self._workspace, self._side, leaving)
             self._undoable.append(leaving)
             self.marked = set()
             self._take_in(f"{len(leaving):,} of them just now")
@@ -141,7 +141,7 @@ class FacesetGallery:
         if not self._undoable:
             return 0
         returning = self._undoable.pop()
-        bring_back(self._workspace, self._side, returning)
+        restore_crops(self._workspace, self._side, returning)
         self.marked |= set(returning)
         self._take_in(f"{len(returning):,} are back")
         return len(returning)

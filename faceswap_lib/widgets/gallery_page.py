@@ -141,6 +141,6 @@ class GalleryPage:
 
     def _set_aside(self) -> None:
         try:
-            self._gallery.set_aside()
+            self._gallery.exclude()
         except WorkspaceError as error:  # a click has no cell below which an error could show
             self._gallery.say(str(error))

@@ -77,7 +77,7 @@ def text_file(tmp_path) -> pathlib.Path:
 def test_a_missing_file_is_named(refused, tmp_path, portrait_clips, tiny_run):
     missing = tmp_path / "none.mp4"
     for arguments in (
-        ("extract", missing, "--workspace", tmp_path / "w", "--as", "src"),
+        ("extract", missing, "--workspace", tmp_path / "w", "--person", "a"),
         ("run", missing, portrait_clips[1], "--workspace", tmp_path / "w"),
         ("run", portrait_clips[0], missing, "--workspace", tmp_path / "w"),
         ("convert", missing, "--workspace", tiny_run.workspace.root, "--out", tmp_path / "o.mp4"),
@@ -87,13 +87,13 @@ def test_a_missing_file_is_named(refused, tmp_path, portrait_clips, tiny_run):
 
 
 def test_a_text_file_named_mp4_is_no_video(refused, tmp_path, portrait_clips, text_file):
-    assert "expected a video" in refused("extract", text_file, "--workspace", tmp_path / "w", "--as", "src")
+    assert "expected a video" in refused("extract", text_file, "--workspace", tmp_path / "w", "--person", "a")
     assert "expected a video" in refused("run", portrait_clips[0], text_file, "--workspace", tmp_path / "w")
     assert not (tmp_path / "w").exists()
 
 
 def test_a_video_with_no_face_is_refused(refused, tmp_path, faceless, tiny_run):
-    assert "a face in 0 of 10 frames" in refused("extract", faceless, "--workspace", tmp_path / "w", "--as", "dst")
+    assert "a face in 0 of 10 frames" in refused("extract", faceless, "--workspace", tmp_path / "w", "--person", "b")
     assert "a face in 0 of 10 frames" in refused("run", faceless, faceless, "--workspace", tmp_path / "w")
     assert not (tmp_path / "w").exists()
     out = ("--workspace", tiny_run.workspace.root, "--out", tmp_path / "o.mp4")
@@ -103,7 +103,7 @@ def test_a_video_with_no_face_is_refused(refused, tmp_path, faceless, tiny_run):
 def test_a_video_of_one_frame_is_too_short_to_learn_from(refused, tmp_path, portrait_clips):
     frame = next(iter(read_frames(portrait_clips[0])))
     single = encode_like(portrait_clips[0], tmp_path / "one.mp4", [frame])
-    message = refused("extract", single, "--workspace", tmp_path / "w", "--as", "src")
+    message = refused("extract", single, "--workspace", tmp_path / "w", "--person", "a")
     assert "a face in 1 of 1 frames, 1 good enough to keep, at least 8 are needed" in message
     assert "at least 8 are needed" in refused("run", single, portrait_clips[1], "--workspace", tmp_path / "w")
     assert not (tmp_path / "w").exists()
@@ -122,7 +122,7 @@ def test_an_empty_workspace_says_what_comes_first(refused, tmp_path, portrait_cl
 
 
 def test_a_file_as_workspace_is_refused(refused, text_file, portrait_clips):
-    for arguments in (("train",), ("masks",), ("extract", portrait_clips[0], "--as", "src")):
+    for arguments in (("train",), ("masks",), ("extract", portrait_clips[0], "--person", "a")):
         assert "expected a folder" in refused(*arguments, "--workspace", text_file)
 
 
@@ -131,8 +131,8 @@ def test_a_file_as_workspace_is_refused(refused, text_file, portrait_clips):
     [
         (["train", "--workspace", "W", "--stepz", "5"], "--steps"),
         (["run", "a.mp4", "b.mp4", "--workspace", "W", "--prezet", "tiny"], "--preset"),
-        (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--colors", "adain"], "--color-transfer"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-fase", "1"], "--min-face-size"),
+        (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--color-transfr", "adain"], "--color-transfer"),
+        (["extract", "a.mp4", "--workspace", "W", "--person", "a", "--min-fase", "1"], "--min-face-size"),
     ],
 )
 def test_an_unknown_option_names_the_nearest(refused, monkeypatch, tmp_path, arguments, nearest):
@@ -147,10 +147,10 @@ def test_an_unknown_option_names_the_nearest(refused, monkeypatch, tmp_path, arg
         (["trian"], "train"),
         ([], "train"),
         (["train"], "--workspace"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "both"], "src"),
+        (["extract", "a.mp4", "--workspace", "W", "--person", "both"], "a"),
         (["train", "--workspace", "W", "--preset", "huge"], "lite"),
         (["train", "--workspace", "W", "--steps", "many"], "--steps"),
-        (["extract", "--workspace", "W", "--as", "src"], "VIDEO"),
+        (["extract", "--workspace", "W", "--person", "a"], "VIDEO"),
     ],
 )
 def test_wrong_use_says_what_is_right(refused, monkeypatch, tmp_path, arguments, named):
@@ -164,10 +164,19 @@ def test_wrong_use_says_what_is_right(refused, monkeypatch, tmp_path, arguments,
         (["train", "--workspace", "W", "--batch-size", "0"], "batch_size must be between 1 and"),
         (["train", "--workspace", "W", "--seed", "-1"], "seed must be between 0 and"),
         (["convert", "a.mp4", "--workspace", "W", "--out", "o.mp4", "--feather", "7"], "feather must be between"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--frame-stride", "0"], "every must be between 1 and"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--max-crops", "-1"], "target must be between 0 and"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--min-face-size", "2"], "min_face_size must be between"),
-        (["extract", "a.mp4", "--workspace", "W", "--as", "src", "--max-gap", "-1"], "bridge must be between 0"),
+        (
+            ["extract", "a.mp4", "--workspace", "W", "--person", "a", "--frame-stride", "0"],
+            "frame_stride must be between 1 and",
+        ),
+        (
+            ["extract", "a.mp4", "--workspace", "W", "--person", "a", "--max-crops", "-1"],
+            "max_crops must be between 0 and",
+        ),
+        (
+            ["extract", "a.mp4", "--workspace", "W", "--person", "a", "--min-face-size", "2"],
+            "min_face_size must be between",
+        ),
+        (["extract", "a.mp4", "--workspace", "W", "--person", "a", "--max-gap", "-1"], "max_gap must be between 0"),
     ],
 )
 def test_an_option_out_of_range_says_the_range(refused, monkeypatch, tmp_path, arguments, message):
@@ -196,12 +205,12 @@ def test_an_output_already_there_is_kept(refused, tiny_run, portrait_clips, tmp_
 
 def test_another_persons_video_is_not_mixed_in(refused, workspace_copy, portrait_clips):
     root = workspace_copy.root
-    message = refused("extract", portrait_clips[1], "--workspace", root, "--as", "src", watched=root)
+    message = refused("extract", portrait_clips[1], "--workspace", root, "--person", "a", watched=root)
     assert "faces of another video (hopper.mp4)" in message and "--overwrite" in message
 
 
 def test_from_a_shell_bad_input_gives_code_2_and_no_traceback(tmp_path, text_file):
-    for arguments in (["extract", str(text_file), "--workspace", "w", "--as", "src"], ["train", "--bogus"]):
+    for arguments in (["extract", str(text_file), "--workspace", "w", "--person", "a"], ["train", "--bogus"]):
         result = subprocess.run(
             [sys.executable, "-c", "import sys; from faceswap_lib.cli import main; sys.exit(main())", *arguments],
             cwd=tmp_path,
@@ -272,7 +281,8 @@ def test_the_doctor_finds_everything_needed(capsys):
 def test_extract_says_how_many_faces_it_dropped_and_why(tmp_path, portrait_clips, capsys):
     options = ["--min-sharpness", "350", "--min-crops", "1", "--save-faces"]  # in focus, but not all as much
     assert (
-        main(["extract", str(portrait_clips[1]), "--workspace", str(tmp_path), "--as", "dst", *options, *CONSENT]) == 0
+        main(["extract", str(portrait_clips[1]), "--workspace", str(tmp_path), "--person", "b", *options, *CONSENT])
+        == 0
     )
     found = re.search(r"(\d+) faces in \S+ \((\d+) new, (\d+) blurred ones dropped\)", capsys.readouterr().out)
     crops, new, blurred = (int(number) for number in found.groups())
@@ -283,7 +293,7 @@ def test_extract_says_how_many_faces_it_dropped_and_why(tmp_path, portrait_clips
 def test_extract_masks_and_convert_do_what_they_say(tmp_path, tiny_run, portrait_clips, capsys):
     workspace = shutil.copytree(tiny_run.workspace.root, tmp_path / "w", ignore=shutil.ignore_patterns("step-*20.npz"))
     shutil.rmtree(workspace / "binary_masks")
-    extract = ["extract", str(portrait_clips[1]), "--workspace", str(workspace), "--as", "src", "--frame-stride", "4"]
+    extract = ["extract", str(portrait_clips[1]), "--workspace", str(workspace), "--person", "a", "--frame-stride", "4"]
     assert main([*extract, "--overwrite", *CONSENT]) == 0
     assert f"10 faces in {workspace / 'face_src'} (10 new)" in capsys.readouterr().out
     assert main(extract) == 0
@@ -344,7 +354,7 @@ def test_pictures_are_converted_too(tmp_path, trained, portrait_clips, capsys):
 
 def test_parts_are_swapped_into_a_faceset_of_their_own(tmp_path, tiny_run, capsys):
     out = tmp_path / "parts"
-    run = ["swap-parts", "--workspace", str(tiny_run.workspace.root), "--as", "src", "--out", str(out)]
+    run = ["swap-parts", "--workspace", str(tiny_run.workspace.root), "--person", "a", "--out", str(out)]
     assert main([*run, "--parts", "eyes", "mouth", "--fraction", "0.5"]) == 0
     told = capsys.readouterr().out
     assert re.search(r"19 crops with eyes and mouth of \d+ crops of the other person, 38 as they were", told)

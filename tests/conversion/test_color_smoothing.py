@@ -13,7 +13,7 @@ CHANGING = [mode for mode in MATCHES if mode != "none"]
 
 
 def follow(steady: TemporalColorTransfer, values, track: int | None = 0) -> list[float]:
-    return [float(steady.follow(track, np.array([value], np.float32))[0]) for value in values]
+    return [float(steady.smooth(track, np.array([value], np.float32))[0]) for value in values]
 
 
 def test_the_average_by_hand():
@@ -56,7 +56,7 @@ def test_spread_is_steadied_and_level_is_each_frames_own(mode):
         contrasts[frames] = []
         for seed in range(40):
             new, sample = faces(1.0, seed)
-            result = steady.recolour(new, sample, 0).astype(float)
+            result = steady.apply(new, sample, 0).astype(float)
             assert result.mean((0, 1)) == pytest.approx(sample.old.mean((0, 1)), abs=0.7)
             own = new.astype(float).std((0, 1)).mean()
             contrasts[frames].append(result.std((0, 1)).mean() / own)
@@ -70,9 +70,9 @@ def test_a_sudden_change_of_light_does_not_lag(mode, light):
     steady, alone = (TemporalColorTransfer(find_match(mode), frames) for frames in (25, 0))
     for _ in range(30):
         new, sample = faces(1.0, 1)
-        steady.recolour(new, sample, 0)
+        steady.apply(new, sample, 0)
     new, sample = faces(light, 1)
-    late, right = (colours.recolour(new, sample, 0).astype(float) for colours in (steady, alone))
+    late, right = (colours.apply(new, sample, 0).astype(float) for colours in (steady, alone))
     assert np.abs(late - right).mean() < 1.5
-    before = alone.recolour(*faces(1.0, 1), 0).astype(float)
+    before = alone.apply(*faces(1.0, 1), 0).astype(float)
     assert np.abs(before - right).mean() > 20  # so much there was to lag behind

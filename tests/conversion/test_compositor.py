@@ -27,8 +27,8 @@ def paint(frame, face, *, new=None, mask=1.0, size=128, config=PLAIN) -> Composi
     new = old if new is None else np.broadcast_to(np.array(new, np.uint8), old.shape).copy()
     share = np.full((size, size), mask, np.float32)
     points = points_in_crop(face, matrix)
-    swapped = SwappedFace(old=old, new=new, mask=share, landmarks=points, view_from_frame=matrix)
-    return Compositor(config, VIEW_COVERAGE).paint(frame, swapped)
+    swapped = SwappedFace(target=old, swapped=new, mask=share, landmarks=points, view_from_frame=matrix)
+    return Compositor(config, VIEW_COVERAGE).composite(frame, swapped)
 
 
 def paste(frame, face, **options) -> np.ndarray:
@@ -183,7 +183,9 @@ def test_nothing_changes_when_the_network_changes_nothing(portraits, parts, blen
     """For every colour match. What is lost are edges finer than a pixel of the view and higher than `TEXTURE_LIMIT`."""
     for portrait in portraits:
         for colour in MATCHES:
-            config = ConvertConfig(color_transfer=colour, blend=blend, parts=parts, sharpen=0, detail_transfer="original")
+            config = ConvertConfig(
+                color_transfer=colour, blend=blend, parts=parts, sharpen=0, detail_transfer="original"
+            )
             result = paste(portrait.image, annotated_face(portrait), size=size, config=config)
             assert psnr(result, portrait.image) > 40, colour
 

@@ -72,7 +72,9 @@ class Striper(GeneratorSwapper):
     """Decodes to stripes, in whatever tone is asked for."""
 
     def __init__(self, input_mode: str = "masked"):
-        config = types.SimpleNamespace(resolution=64, view_coverage=VIEW_COVERAGE, face_region="ellipse", input_mode=input_mode)
+        config = types.SimpleNamespace(
+            resolution=64, view_coverage=VIEW_COVERAGE, face_region="ellipse", input_mode=input_mode
+        )
         super().__init__(types.SimpleNamespace(config=config), "a2b")
 
     def _encode(self, seen):

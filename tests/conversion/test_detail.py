@@ -17,7 +17,7 @@ from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, align_face, crop_from_frame, points_in_crop
 from faceswap_lib.faces.alignment import VIEW_COVERAGE, view_matrix, warp_frame
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.pipeline import open_swapper
 from faceswap_lib.training import load_run
@@ -83,7 +83,7 @@ def sources(crops) -> DetailSources:
 
 
 def test_what_is_behind_a_face_is_known_where_outlines_are(crops):
-    if lack := MeshFinder.unavailable_reason():
+    if lack := MeshLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
     bare = collect(crops, "outline").bare
     assert bare.shape == (len(crops), 128, 128) and bare.dtype == np.uint8
@@ -212,17 +212,17 @@ def test_the_original_stays_where_the_wanted_persons_face_is_not_bare(views, sou
     frame, face = np.full((300, 300, 3), 90, np.uint8), make_face(150, 120, 60)
     matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128, VIEW_COVERAGE)
     swapped = SwappedFace(
-        old=warp_frame(frame, matrix, 128),
-        new=soften(views[0]),
+        target=warp_frame(frame, matrix, 128),
+        swapped=soften(views[0]),
         mask=np.ones((128, 128), np.float32),
         landmarks=points_in_crop(face, matrix),
         view_from_frame=matrix,
         detail=nowhere,
     )
     config = ConvertConfig(color_transfer="none", blend=blend)
-    assert (Compositor(config, VIEW_COVERAGE).paint(frame, swapped).frame != frame).any() == shows
+    assert (Compositor(config, VIEW_COVERAGE).composite(frame, swapped).frame != frame).any() == shows
     everywhere = dataclasses.replace(swapped, detail=sources)
-    assert (Compositor(config, VIEW_COVERAGE).paint(frame, everywhere).frame != frame).any()
+    assert (Compositor(config, VIEW_COVERAGE).composite(frame, everywhere).frame != frame).any()
 
 
 def test_a_conversion_opens_the_wanted_persons_crops(tiny_run, tmp_path, caplog):

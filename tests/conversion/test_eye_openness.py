@@ -70,7 +70,7 @@ def sample() -> LatentSample:
 @pytest.fixture
 def meshes(monkeypatch) -> type[Meshes]:
     made = type("These", (Meshes,), {})
-    monkeypatch.setattr(eye_openness, "MeshFinder", made)
+    monkeypatch.setattr(eye_openness, "MeshLandmarkDetector", made)
     monkeypatch.setattr(eye_openness, "correct_68", lambda points: points)
     monkeypatch.setattr(
         eye_openness, "swap_crops", lambda crops, mapped, config: [with_lids(made.left * mapped.openness)] * len(crops)

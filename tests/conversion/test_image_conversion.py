@@ -59,7 +59,9 @@ def test_one_picture(folder, tmp_path):
 def test_whose_face(folder, tmp_path, who, left, right):
     near = {"center": make_face(120, 80, 20)}.get(who, LEFT)
     detector = ListedDetector([(near, RIGHT)])
-    convert_stills(folder / "a.png", tmp_path / "o.png", GREEN, detector, track_config=TrackConfig(subject=who), **OPTIONS)
+    convert_stills(
+        folder / "a.png", tmp_path / "o.png", GREEN, detector, track_config=TrackConfig(subject=who), **OPTIONS
+    )
     image = read_image(tmp_path / "o.png")
     assert (is_green(image, near), is_green(image, RIGHT)) == (bool(left), bool(right))
 
@@ -193,7 +195,10 @@ def test_a_picture_that_was_not_signed_is_not_finished(folder, tmp_path):
 def test_another_conversion_does_not_pass_old_pictures_over(folder, tmp_path):
     """Another run, another option: its pictures are not those that are there, which is said instead of 'mask nan'."""
     convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), plan={"step": 1}, **OPTIONS)
-    for change in ({"plan": {"step": 2}}, {"plan": {"step": 1}, "config": ConvertConfig(color_transfer="none", sharpen=1)}):
+    for change in (
+        {"plan": {"step": 2}},
+        {"plan": {"step": 1}, "config": ConvertConfig(color_transfer="none", sharpen=1)},
+    ):
         with pytest.raises(InputError, match="already there from another run, with other options"):
             convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), **(OPTIONS | change))
     again = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([]), plan={"step": 1}, **OPTIONS)

@@ -182,7 +182,7 @@ class MeshesOfTemplates:
 @pytest.mark.parametrize(("empty", "left"), [({}, 1), ({0, 3}, 2), (range(1000), None)])
 def test_crops_without_a_face_do_not_take_the_motion_of_the_others(tiny_run, monkeypatch, caplog, empty, left):
     networks, _ = load_run(tiny_run.workspace)
-    monkeypatch.setattr(latent_samples, "MeshFinder", MeshesOfTemplates(set(empty)))
+    monkeypatch.setattr(latent_samples, "MeshLandmarkDetector", MeshesOfTemplates(set(empty)))
     faceset = Faceset.open(tiny_run.workspace, "src")
     five = tuple(dataclasses.replace(record, landmarks_68=None) for record in faceset.records)
     faceset = dataclasses.replace(faceset, records=five)

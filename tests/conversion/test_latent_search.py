@@ -8,7 +8,7 @@ import pytest
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.latent.identities import SAMPLED
 from faceswap_lib.conversion.latent.search import MapJudge, MapQuality, choose_latent_map, swap_crops
-from faceswap_lib.faces.landmarks import FivePointFinder
+from faceswap_lib.faces.landmarks import FivePointDetector
 from faceswap_lib.facesets import Faceset
 
 PLAIN = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
@@ -67,7 +67,7 @@ def test_the_likeliest_map_is_left_only_for_a_clearly_better_one(drift, name):
 def test_the_wanted_persons_own_faces_are_judged_above_smears_and_the_input(tiny_run):
     """Also where nothing tells people apart."""
     facesets = [Faceset.open(tiny_run.workspace, side) for side in ("src", "dst")]
-    judge = MapJudge.open(*facesets, FivePointFinder(), None)
+    judge = MapJudge.open(*facesets, FivePointDetector(), None)
     count = len(judge.crops)
     own, copied = (judge.judge(Copier(faceset, count), PLAIN) for faceset in (facesets[1], None))
     smeared = judge.judge(Painter(np.array([180, 140, 120])), PLAIN)
@@ -88,7 +88,7 @@ def test_new_faces_are_pasted_where_the_faces_are(tiny_run):
 
 def test_a_face_is_placed_unless_it_shall_not_be(tiny_run):
     facesets = [Faceset.open(tiny_run.workspace, side) for side in ("src", "dst")]
-    judge = MapJudge.open(*facesets, FivePointFinder(), None)
+    judge = MapJudge.open(*facesets, FivePointDetector(), None)
     copier = Copier(None, 8)
     assert judge.judge(copier, PLAIN).placement.view_from_new.shape == (2, 3)
     assert judge.judge(copier, dataclasses.replace(PLAIN, placement="none")).placement is None

@@ -6,7 +6,7 @@ import pytest
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper
 from faceswap_lib.conversion.latent.expression import describe_expression
 from faceswap_lib.conversion.latent.mapping import LatentShift
-from faceswap_lib.conversion.latent.mean_shift import difference_of_people, measure_shift
+from faceswap_lib.conversion.latent.mean_shift import mean_code_difference, measure_shift
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.alignment import VIEW_COVERAGE
 from faceswap_lib.facesets import Faceset, Workspace
@@ -72,8 +72,8 @@ def test_the_difference_of_people_is_taken_at_the_same_expression():
     codes_a = own_a + mouth_a[:, 0, None, None, None] * 10 * doing
     codes_b = own_b + mouth_b[:, 0, None, None, None] * 10 * doing
     expected = own_b - own_a
-    known = difference_of_people(codes_a, codes_b, mouth_a, mouth_b)
-    unknown = difference_of_people(codes_a, codes_b, None, mouth_b)
+    known = mean_code_difference(codes_a, codes_b, mouth_a, mouth_b)
+    unknown = mean_code_difference(codes_a, codes_b, None, mouth_b)
     assert np.abs(known - expected).max() < 0.05 * np.abs(unknown - expected).max()
     np.testing.assert_allclose(unknown, codes_b.mean(0) - codes_a.mean(0))
 

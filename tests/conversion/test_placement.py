@@ -77,7 +77,7 @@ def test_the_view_moves_as_the_crop_does(portraits):
 
     config = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none", blend="face")
     (swapped,) = swap_faces([(crop.image, as_face(crop))], Moved(128))
-    result = Compositor(config, 0.8).paint(crop.image, swapped)
+    result = Compositor(config, 0.8).composite(crop.image, swapped)
     x, y = np.round(crop.landmarks[2]).astype(int)
     got = result.frame[y - 20 : y + 20, x - 20 : x + 20].astype(float)
     want = crop.image[y - 20 : y + 20, x - 26 : x + 14].astype(float)

@@ -98,19 +98,19 @@ def test_only_the_part_of_the_frame_changes(known):
     matrix = np.array([[0.5, 0, -8], [0, 0.5, -8]])
     old = np.full((size, size, 3), 100, np.uint8)
     face = SwappedFace(
-        old=old,
-        new=old + 80,
+        target=old,
+        swapped=old + 80,
         mask=np.ones((size, size), np.float32),
         landmarks=five_points(points),
         view_from_frame=matrix,
-        parts=points if known else None,
+        landmarks_68=points if known else None,
     )
     config = ConvertConfig(color_transfer="none", sharpen=0, parts=("mouth",))
-    painted = Compositor(config, VIEW_COVERAGE).paint(frame, face)
+    painted = Compositor(config, VIEW_COVERAGE).composite(frame, face)
     in_frame = (points + 8) / 0.5
     assert at(painted.frame[..., 0], in_frame[48:].mean(axis=0, keepdims=True)) > 170
     assert np.all(at(painted.frame[..., 0], in_frame[[*range(17, 31), *range(36, 48)]]) == 100)
-    whole = Compositor(dataclasses.replace(config, parts=("face",)), VIEW_COVERAGE).paint(frame, face)
+    whole = Compositor(dataclasses.replace(config, parts=("face",)), VIEW_COVERAGE).composite(frame, face)
     assert painted.weight.size < 0.4 * whole.weight.size  # no more of the frame is touched than must be
 
 

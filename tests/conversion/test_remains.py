@@ -21,7 +21,7 @@ from faceswap_lib.faces.alignment import (
     view_matrix,
     warp_frame,
 )
-from faceswap_lib.faces.region import open_outline_finder
+from faceswap_lib.faces.region import open_outline_detector
 from tests.conftest import annotated_face
 
 SKIN, BROWS, HAIR = (200, 160, 140), (70, 50, 45), (40, 30, 30)
@@ -121,7 +121,7 @@ def test_both_kinds_are_covered_in_one():
 @pytest.mark.parametrize("who", [0, 1])
 def test_the_raised_brows_of_a_portrait_are_covered(portraits, who):
     crop = align_face(PortraitAnimator(portraits[who]).render(Pose(brows=1.0)), annotated_face(portraits[who]))
-    (contours,) = open_outline_finder("outline").find_contours([crop])
+    (contours,) = open_outline_detector("outline").find_contours([crop])
     matrix = view_matrix(np.eye(2, 3), len(crop.image), 128, VIEW_COVERAGE)
     view = warp_frame(crop.image, matrix, 128)
     brows = np.stack([map_points(matrix, line) for line in contours.brows])
@@ -148,15 +148,15 @@ def paint(config: ConvertConfig, *, brows: np.ndarray | None = LINES) -> np.ndar
     mask = np.zeros((128, 128), np.float32)
     mask[64:] = 1
     face = SwappedFace(
-        old=view,
-        new=np.full_like(view, 90),
+        target=view,
+        swapped=np.full_like(view, 90),
         mask=mask,
         landmarks=map_points(view_matrix(np.eye(2, 3), CROP_SIZE, 128, VIEW_COVERAGE), template_points(CROP_SIZE)),
         view_from_frame=matrix,
         outline=OUTLINE,
         brows=brows,
     )
-    return Compositor(config, VIEW_COVERAGE).paint(frame, face).frame[30:110]
+    return Compositor(config, VIEW_COVERAGE).composite(frame, face).frame[30:110]
 
 
 def test_the_compositor_shows_no_brow_above_the_new_face():

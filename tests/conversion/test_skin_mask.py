@@ -36,9 +36,9 @@ class View:
     def paint(self, new: np.ndarray, **options) -> np.ndarray:
         config = ConvertConfig(**{"sharpen": 0, "detail_transfer": "none", **options})
         face = SwappedFace(
-            old=self.picture, new=new, mask=self.mask, landmarks=self.points, view_from_frame=self.matrix
+            target=self.picture, swapped=new, mask=self.mask, landmarks=self.points, view_from_frame=self.matrix
         )
-        return Compositor(config, VIEW_COVERAGE).paint(self.frame, face).frame
+        return Compositor(config, VIEW_COVERAGE).composite(self.frame, face).frame
 
     def sample(self, new: np.ndarray):
         return sample_skin(new, self.picture, self.mask, self.points, VIEW_COVERAGE)
@@ -162,8 +162,8 @@ def test_a_dark_and_a_bright_face_in_one_frame_get_the_same(portraits, colour):
         share = np.ones((SIZE, SIZE), np.float32)
         light = old[face_mask(points, SIZE, coverage=VIEW_COVERAGE) > 128].mean() / 255
         seen = np.round(new * light).astype(np.uint8)
-        face = SwappedFace(old=old, new=seen, mask=share, landmarks=points, view_from_frame=matrix)
-        result = compositor.paint(result, face, track=track).frame
+        face = SwappedFace(target=old, swapped=seen, mask=share, landmarks=points, view_from_frame=matrix)
+        result = compositor.composite(result, face, track=track).frame
     bright, dark = np.hsplit(result, 2)
     assert psnr(np.clip(np.round(dark / 0.2), 0, 255).astype(np.uint8), bright) > 30
     assert psnr(bright, image) < 24

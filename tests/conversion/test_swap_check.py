@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion.latent.identities import People
+from faceswap_lib.conversion.latent.identities import IdentityPair
 from faceswap_lib.conversion.swap_check.check import check_swap
 from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.facesets import Faceset
@@ -24,7 +24,7 @@ class ColourEmbedder:
         return np.stack([crop.image[64:192, 64:192].reshape(-1, 3).mean(axis=0) for crop in crops])
 
 
-PEOPLE = People(
+PEOPLE = IdentityPair(
     embedder=ColourEmbedder(), crops=(), original=np.array(RED, np.float64), wanted=np.array(BLUE, np.float64)
 )
 
@@ -95,8 +95,8 @@ def test_half_of_the_faces_must_be_nearer():
 
 
 def test_people_are_measured_from_the_workspace(tiny_run):
-    a2b, b2a = (People.measure(tiny_run.workspace, direction, ColourEmbedder()) for direction in ("a2b", "b2a"))
+    a2b, b2a = (IdentityPair.measure(tiny_run.workspace, direction, ColourEmbedder()) for direction in ("a2b", "b2a"))
     assert np.array_equal(a2b.original, b2a.wanted) and np.array_equal(a2b.wanted, b2a.original)
     crops = Faceset.open(tiny_run.workspace, "src").sample(60).read_crops()
     assert a2b.original == pytest.approx(ColourEmbedder().embed(crops).mean(axis=0))
-    assert a2b.apart == pytest.approx(np.linalg.norm(a2b.original - a2b.wanted)) and a2b.apart > 0
+    assert a2b.distance == pytest.approx(np.linalg.norm(a2b.original - a2b.wanted)) and a2b.distance > 0

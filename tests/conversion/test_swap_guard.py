@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.cli.messages import tell_conversion
+from faceswap_lib.cli.messages import print_conversion
 from faceswap_lib.conversion.swap_check import check as swap_check
 from faceswap_lib.conversion.swap_check.check import check_swap, find_wanted, worst_path
 from faceswap_lib.conversion.swap_check.measures import FaceMeasures, measure_faces, measure_following
@@ -22,7 +22,7 @@ from faceswap_lib.conversion.swap_check.reasons import (
 )
 from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.faces import FaceCrop
-from faceswap_lib.faces.landmarks import FivePointFinder
+from faceswap_lib.faces.landmarks import FivePointDetector
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.pose_coverage import FEW_CROPS
 from faceswap_lib.media import read_image
@@ -62,7 +62,7 @@ def report_of(before: list[FaceCrop], images: list[np.ndarray]) -> ConversionRep
 
 
 def look(report: ConversionReport, wanted: Faceset, **options):
-    options = {"direction": "a2b", "step": 5000, "detector": SureDetector(), "finder": FivePointFinder()} | options
+    options = {"direction": "a2b", "step": 5000, "detector": SureDetector(), "finder": FivePointDetector()} | options
     return check_swap(report, None, wanted=wanted, **options)
 
 
@@ -171,7 +171,7 @@ def test_a_face_that_the_detector_loses_has_score_0(crops, sides):
             return [(None,) for _ in frames]
 
     before, wanted = crops
-    measures = measure_faces(before, wanted, wanted=sides[1], detector=Blind(), finder=FivePointFinder())
+    measures = measure_faces(before, wanted, wanted=sides[1], detector=Blind(), finder=FivePointDetector())
     assert (measures.scores == 0).all() and measures.scores.shape == (18, 2) and measures.points.shape == (18, 5, 2)
 
 
@@ -238,7 +238,7 @@ def test_the_final_lines_say_what_failed_and_where_the_picture_is(failed, crops,
         picture=tmp_path / "swap.mp4.worst.png",
         **said,
     )
-    tell_conversion(Conversion(report=report_of(before, [crop.image for crop in wanted]), check=check))
+    print_conversion(Conversion(report=report_of(before, [crop.image for crop in wanted]), check=check))
     printed = capsys.readouterr().out
     assert f"of 18 faces looked at, {1 - failed:.0%} look like real pictures of the wanted person" in printed
     assert f"worst:     {tmp_path / 'swap.mp4.worst.png'} (input, result" in printed

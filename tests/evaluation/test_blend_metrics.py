@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.evaluation.blend_metrics import background_psnr, changed_area, coverage, label_area, outside_face_ratio, seam
+from faceswap_lib.evaluation.blend_metrics import (
+    background_psnr,
+    changed_area,
+    coverage,
+    label_area,
+    outside_face_ratio,
+    seam,
+)
 from faceswap_lib.evaluation.image_metrics import psnr
 from faceswap_lib.media import VideoWriter, read_frames
 from faceswap_lib.provenance.visible_label import Label
@@ -198,7 +205,11 @@ def test_a_larger_area_leaks_and_shows_no_seam_and_a_harder_border_does_not_leak
     hard, soft = (paste(frame, brighter(frame, 25), face, feather) for feather in (0, 3))
     hard_area, soft_area = (changed_area(swapped, frame) for swapped in (hard, soft))
     assert seam(hard, frame, hard_area) > 1.3 * seam(soft, frame, soft_area)
-    assert outside_face_ratio(hard_area, face) <= outside_face_ratio(soft_area, face) < outside_face_ratio(hard_area, face) + 0.05
+    assert (
+        outside_face_ratio(hard_area, face)
+        <= outside_face_ratio(soft_area, face)
+        < outside_face_ratio(hard_area, face) + 0.05
+    )
 
 
 def test_wrong_frames_and_areas_are_refused():

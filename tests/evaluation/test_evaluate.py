@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion.color_transfer.registry import match_colours
+from faceswap_lib.conversion.color_transfer.registry import augment_colors
 from faceswap_lib.demo.animate import animate_portrait
 from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation import frame_metrics
@@ -61,7 +61,7 @@ class Stage:
         for index, (frame, face) in enumerate(zip(self.hopper, self.faces, strict=True)):
             crop = self.crops[0 if still else index]
             own = align_face(frame, face).image
-            crop = match_colours("adain", crop, own, np.ones((CROP_SIZE, CROP_SIZE), np.float32))
+            crop = augment_colors("adain", crop, own, np.ones((CROP_SIZE, CROP_SIZE), np.float32))
             if change:
                 crop = change(crop, index)
             moved = Face(box_xyxy=face.box_xyxy + shift, score=face.score, landmarks=face.landmarks + shift)
@@ -84,7 +84,7 @@ def stage(portraits, detector, tmp_path_factory) -> Stage:
 
 @pytest.fixture(scope="module")
 def good(stage) -> Report:
-    return stage.evaluate("good", stage.swap(), points="dlib")
+    return stage.evaluate("good", stage.swap(), landmarks="dlib")
 
 
 def noise(crop: np.ndarray, index: int) -> np.ndarray:
@@ -114,14 +114,14 @@ def test_a_good_swap_is_called_one(good):
 @needs_dlib
 @pytest.mark.parametrize("fault", [noise, grey, blurred, tinted])
 def test_what_is_no_swap_loses_clearly_to_one(stage, good, fault):
-    report = stage.evaluate(fault.__name__, stage.on_the_face(fault), points="dlib")
+    report = stage.evaluate(fault.__name__, stage.on_the_face(fault), landmarks="dlib")
     assert report.summary.score < 0.33 * good.summary.score
     assert report.summary.verdict.startswith("Not a swap")
 
 
 @needs_dlib
 def test_the_wanted_persons_still_picture_pasted_flat_loses_to_a_swap(stage, good):
-    still = stage.evaluate("still", stage.swap(still=True), points="dlib")
+    still = stage.evaluate("still", stage.swap(still=True), landmarks="dlib")
     assert still.values["identity_distance"] < 0.6
     assert still.summary.score < 0.5 * good.summary.score
     assert still.values["expression_agreement"] < 0.4 < good.values["expression_agreement"]
@@ -130,7 +130,7 @@ def test_the_wanted_persons_still_picture_pasted_flat_loses_to_a_swap(stage, goo
 
 @needs_dlib
 def test_the_input_itself_has_moved_nobody(stage, good):
-    report = stage.evaluate("copy", stage.hopper, points="dlib")
+    report = stage.evaluate("copy", stage.hopper, landmarks="dlib")
     assert report.summary.score < 1 and report.summary.verdict.startswith("Nothing was swapped")
     assert report.values["identity_distance"] == pytest.approx(report.values["before"], abs=0.03)
     assert report.values["landmark_error"] < 0.02 and report.values["coverage"] < 1
@@ -158,7 +158,7 @@ def test_each_fault_worsens_the_metric_that_names_it(stage, good):
     """Also that the metrics of other faults stay about where they are."""
 
     def measured(name, frames):
-        return stage.evaluate(name, frames, points="dlib").values
+        return stage.evaluate(name, frames, landmarks="dlib").values
 
     soft = measured("soft", stage.swap(lambda crop, index: cv2.GaussianBlur(crop, (0, 0), 2.5)))
     assert soft["sharpness"] < 0.6 * good.values["sharpness"]
@@ -173,20 +173,29 @@ def test_each_fault_worsens_the_metric_that_names_it(stage, good):
 
 
 def test_without_extras_there_is_a_score_and_it_says_what_is_not_measured(stage):
-    report = stage.evaluate("five", stage.swap(), points="five", recognition="none")
+    report = stage.evaluate("five", stage.swap(), landmarks="five", embedder="none")
     assert report.summary.verdict.startswith("A swap") and report.summary.score > 30
     assert report.networks["identity"].startswith("likeness of regions") and report.values["more_like_wanted"] == 100
     assert report.skipped["identity"] == "left out by --embedder none"
     assert "faceswap_lib[dlib]" in report.skipped["expression"]
     assert report.values["identity_distance"] is None and report.values["expression_agreement"] is None
-    for name in ("landmark_error", "jitter", "flicker", "background_psnr", "seam", "coverage", "sharpness", "perceptual"):
+    for name in (
+        "landmark_error",
+        "jitter",
+        "flicker",
+        "background_psnr",
+        "seam",
+        "coverage",
+        "sharpness",
+        "perceptual",
+    ):
         assert report.values[name] is not None, name
 
 
 @pytest.mark.parametrize("still", [False, True], ids=["blurred", "still"])
 def test_without_extras_a_blur_and_a_still_are_no_swaps(stage, still):
     frames = stage.swap(still=True) if still else stage.swap(blurred)
-    report = stage.evaluate(f"five-{still}", frames, points="five", recognition="none")
+    report = stage.evaluate(f"five-{still}", frames, landmarks="five", embedder="none")
     assert report.summary.verdict.startswith("Not a swap")
     assert ("does not move" in report.summary.verdict) is still
     assert ("unlike the wanted person's own" in report.summary.verdict) is not still
@@ -201,7 +210,7 @@ def test_the_baselines_stand_beside_the_result(stage):
 
 
 def test_a_report_comes_back_from_disk_as_it_was(stage, tmp_path):
-    report = stage.evaluate("disk", itertools.islice(stage.swap(), FRAMES), points="five", recognition="none")
+    report = stage.evaluate("disk", itertools.islice(stage.swap(), FRAMES), landmarks="five", embedder="none")
     report.write(tmp_path / "report.json")
     again = Report.read(tmp_path / "report.json")
     assert again.values == report.values and again.summary == report.summary and again.skipped == report.skipped
@@ -228,7 +237,7 @@ def test_limits_are_held_in_the_direction_that_is_better():
         "jitter is 1.3, at most 1.2",
     ]
     with pytest.raises(InputError, match="did you mean 'identity_distance'"):
-        check_limits(values, {"to_wantd": 1})
+        check_limits(values, {"identity_distanc": 1})
     with pytest.raises(InputError, match="neither more nor less of it is better"):
         check_limits(values, {"psnr": 1})
 
@@ -261,7 +270,7 @@ def test_a_face_that_the_landmark_finder_does_not_see_has_none():
     """A finder of 68 gives the crop's own five then; the two do not compare."""
     crop = FaceCrop(image=np.zeros((256, 256, 3), np.uint8), landmarks=np.zeros((5, 2)), crop_from_frame=np.eye(2, 3))
     five, many, none = (
-        frame_metrics.Look(crop=crop, face=None, landmarks=points)
+        frame_metrics.FrameObservation(crop=crop, face=None, landmarks=points)
         for points in (np.zeros((5, 2)), np.zeros((68, 2)), None)
     )
     for pair, kept in (((many, five), (68, None)), ((five, many), (None, 68)), ((five, five), (5, 5))):

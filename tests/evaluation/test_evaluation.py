@@ -79,9 +79,7 @@ def test_without_a_face_there_is_nothing_to_compare(grey_clip):
 
 
 def test_the_chart_shows_the_curves():
-    flat, falling = (
-        draw_losses(lines) for lines in ([{**line, "dssim_a": 0.01} for line in history(20)], history(20))
-    )
+    flat, falling = (draw_losses(lines) for lines in ([{**line, "dssim_a": 0.01} for line in history(20)], history(20)))
     assert flat.dtype == np.uint8 and flat.shape == falling.shape and flat.shape[2] == 3
     assert (flat != falling).any()
     assert {tuple(colour) for colour in falling.reshape(-1, 3)} >= {(31, 119, 180), (255, 127, 14)}

@@ -12,7 +12,15 @@ from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.score import Summary, summarise
 
 FRAME = np.full((40, 90, 3), 120, np.uint8)
-SERIES = ("identity_distance", "original_distance", "landmark_error", "face_score", "sharpness", "background_psnr", "coverage")
+SERIES = (
+    "identity_distance",
+    "original_distance",
+    "landmark_error",
+    "face_score",
+    "sharpness",
+    "background_psnr",
+    "coverage",
+)
 SERIES += ("eyes_likeness", "mouth_likeness", "skin_likeness")
 VALUES = {name: 0.101 + 0.013 * index for index, name in enumerate(METRICS)}
 
@@ -64,7 +72,9 @@ def test_a_page_says_all_that_the_report_knows(tmp_path):
 
 
 def test_the_best_of_the_columns_measured_on_the_same_frames_is_bold(tmp_path):
-    page = page_of(tmp_path, report_of(values={"identity_distance": 0.4, "detection_rate": 80.0, "seam": 1.2, "ssim": 0.5}))
+    page = page_of(
+        tmp_path, report_of(values={"identity_distance": 0.4, "detection_rate": 80.0, "seam": 1.2, "ssim": 0.5})
+    )
     assert row_of(page, "identity_distance")[3:5] == ["0.400", "<b>0.200</b>"]
     assert row_of(page, "detection_rate")[3:5] == ["<b>80.0</b>", "40.0"]
     assert row_of(page, "seam")[3:5] == ["<b>1.20</b>", "0.600"]

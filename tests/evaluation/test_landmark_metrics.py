@@ -26,7 +26,7 @@ from faceswap_lib.evaluation.landmark_metrics import (
 )
 from faceswap_lib.faces import align_face
 from faceswap_lib.faces.alignment import MEAN_FACE, map_points, template_points
-from faceswap_lib.faces.landmarks_dlib import DlibFinder
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
 from tests.conftest import annotated_face
 from tests.faces68 import MEAN_FACE_68, template_points_68
 
@@ -366,12 +366,12 @@ def test_portraits_look_about_straight_ahead(portraits):
         assert abs(pose.yaw) < 15 and abs(pose.pitch) < 25 and abs(pose.roll) < 6
 
 
-@pytest.mark.skipif(DlibFinder.unavailable_reason() is not None, reason="dlib is not installed")
+@pytest.mark.skipif(DlibLandmarkDetector.unavailable_reason() is not None, reason="dlib is not installed")
 def test_real_landmarks_of_the_portraits(portraits):
     """Hopper's lips are closed, Collins smiles with her teeth showing; both have their eyes open."""
-    finder = DlibFinder()
+    finder = DlibLandmarkDetector()
     crops = [align_face(portrait.image, annotated_face(portrait)) for portrait in portraits]
-    hopper, collins = finder.find(crops)
+    hopper, collins = finder.detect(crops)
     assert mouth_openness(hopper) < 0.06 < mouth_openness(collins)
     assert expression(collins).mouth_width > expression(hopper).mouth_width
     for landmarks, crop in zip((hopper, collins), crops, strict=True):

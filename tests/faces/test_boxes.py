@@ -7,9 +7,9 @@ import pytest
 
 from faceswap_lib.faces import Face
 from faceswap_lib.faces.boxes import (
-    assign,
     box_iou,
     intersection_over_area,
+    linear_assignment,
     match_by_iou,
     nms_faces,
     quarter_turns,
@@ -42,7 +42,7 @@ def test_no_other_pairing_is_larger_or_cheaper(seed):
     shape = rng.integers(1, 6, 2)
     costs = rng.uniform(-1, 10, shape) ** 3
     costs[rng.random(shape) < rng.choice([0, 0.3, 0.7])] = NEVER
-    pairs = assign(costs)
+    pairs = linear_assignment(costs)
     rows, columns = [row for row, _ in pairs], [column for _, column in pairs]
     assert len(set(rows)) == len(set(columns)) == len(pairs)
     chosen = [costs[pair] for pair in pairs]
@@ -53,27 +53,27 @@ def test_no_other_pairing_is_larger_or_cheaper(seed):
 
 
 def test_the_sum_counts_and_not_the_first_best():
-    assert sorted(assign(np.array([[1.0, 2.0], [1.1, 9.0]]))) == [(0, 1), (1, 0)]
+    assert sorted(linear_assignment(np.array([[1.0, 2.0], [1.1, 9.0]]))) == [(0, 1), (1, 0)]
 
 
 def test_more_pairs_count_more_than_cheap_ones():
-    assert sorted(assign(np.array([[0.0, 1000.0], [1000.0, NEVER]]))) == [(0, 1), (1, 0)]
+    assert sorted(linear_assignment(np.array([[0.0, 1000.0], [1000.0, NEVER]]))) == [(0, 1), (1, 0)]
 
 
 def test_impossible_pairs_are_never_made():
-    assert assign(np.array([[NEVER, NEVER], [NEVER, NEVER]])) == []
-    assert assign(np.array([[NEVER, 3.0], [NEVER, 2.0]])) == [(1, 1)]
+    assert linear_assignment(np.array([[NEVER, NEVER], [NEVER, NEVER]])) == []
+    assert linear_assignment(np.array([[NEVER, 3.0], [NEVER, 2.0]])) == [(1, 1)]
 
 
 def test_rows_that_are_left_over_stay_alone():
     costs = np.array([[5.0], [1.0], [4.0]])
-    assert assign(costs) == [(1, 0)]
-    assert assign(costs.T) == [(0, 1)]
+    assert linear_assignment(costs) == [(1, 0)]
+    assert linear_assignment(costs.T) == [(0, 1)]
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
 def test_nothing_pairs_with_nothing(shape):
-    assert assign(np.zeros(shape)) == []
+    assert linear_assignment(np.zeros(shape)) == []
 
 
 def test_overlap_is_shared_area_over_covered_area():

@@ -6,7 +6,7 @@ import pytest
 from faceswap_lib.faces import align_face
 from faceswap_lib.faces.alignment import EYE_DISTANCE
 from faceswap_lib.faces.hair import hair_mask
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.outline import face_outline, outline_mask
 from tests.conftest import annotated_face
 
@@ -17,10 +17,10 @@ COLORS = [((190, 150, 130), (40, 30, 25)), ((75, 50, 40), (20, 16, 15)), ((220, 
 @pytest.fixture(scope="module")
 def face(portraits):
     """A mesh, its outline and what is inside."""
-    if lack := MeshFinder.unavailable_reason():
+    if lack := MeshLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
     crop = align_face(portraits[1].image, annotated_face(portraits[1]))
-    (mesh,) = MeshFinder().find_meshes([crop])
+    (mesh,) = MeshLandmarkDetector().find_meshes([crop])
     outline = face_outline(crop.image, mesh)
     return mesh, outline, outline_mask(outline, 256, softness=0.0) > 127
 

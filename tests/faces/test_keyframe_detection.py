@@ -36,7 +36,7 @@ def scan(faces: typing.Sequence[Faces], detect_every: int = 8, cut: int | None =
     assert len(sightings) == len(faces)
     for index, (sighting, true) in enumerate(zip(sightings, faces, strict=True)):
         assert set(sighting.faces) == set(true), index
-        assert len(sighting.faces) == len(sighting.looks) == len(true)
+        assert len(sighting.faces) == len(sighting.descriptors) == len(true)
         assert sighting.is_cut == (index == cut)
     return refiner
 
@@ -294,4 +294,4 @@ def test_a_face_on_its_side_is_followed_between_searches(portrait_clips):
         (face,), (same,) = sighting.faces, upright.faces
         back = np.stack([223 - face.landmarks[:, 1], face.landmarks[:, 0]], axis=1)
         assert np.abs(back - same.landmarks).max() < 0.2
-        assert appearance_distance(sighting.looks[0], upright.looks[0]) < 0.01
+        assert appearance_distance(sighting.descriptors[0], upright.descriptors[0]) < 0.01

@@ -14,10 +14,10 @@ import pytest
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import FaceCrop, align_face, landmarks
 from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
-from faceswap_lib.faces.landmarks import FINDERS, LandmarkFinder, available_landmarks, open_landmark_finder
-from faceswap_lib.faces.landmarks_dlib import DlibFinder
-from faceswap_lib.faces.landmarks_fan import VIEW_OF_CROP, FanFinder, read_peaks
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks import FINDERS, LandmarkDetector, available_landmarks, open_landmark_detector
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
+from faceswap_lib.faces.landmarks_fan import VIEW_OF_CROP, FanDetector, read_peaks
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.media import read_frames
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68
@@ -87,34 +87,34 @@ def fan_home(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="module")
-def fan(fan_home) -> FanFinder:
+def fan(fan_home) -> FanDetector:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(fan_home))
-        return FanFinder(device="cpu")
+        return FanDetector(device="cpu")
 
 
 @pytest.fixture(scope="module")
-def dlib_finder() -> DlibFinder:
-    if lack := DlibFinder.unavailable_reason():
+def dlib_finder() -> DlibLandmarkDetector:
+    if lack := DlibLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
-    return DlibFinder()
+    return DlibLandmarkDetector()
 
 
 @pytest.fixture(scope="module")
-def mesh_finder() -> MeshFinder:
-    if lack := MeshFinder.unavailable_reason():
+def mesh_finder() -> MeshLandmarkDetector:
+    if lack := MeshLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
-    return MeshFinder()
+    return MeshLandmarkDetector()
 
 
 @pytest.fixture(params=FINDERS)
-def finder_and_crops(request, portrait_crops) -> tuple[LandmarkFinder, list[FaceCrop]]:
+def finder_and_crops(request, portrait_crops) -> tuple[LandmarkDetector, list[FaceCrop]]:
     """Each backend and crops in which it finds a face."""
     if request.param == "face-alignment":
         return request.getfixturevalue("fan"), [colour_crop(), colour_crop(move=(4, -6))]
     if request.param in ("dlib", "mesh"):
         return request.getfixturevalue(f"{request.param}_finder"), portrait_crops
-    return open_landmark_finder("five"), portrait_crops
+    return open_landmark_detector("five"), portrait_crops
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_every_backend_keeps_the_contract(finder_and_crops):
 
 
 def test_the_five_are_the_crops_own(portrait_crops):
-    for crop, points in zip(portrait_crops, open_landmark_finder("five").find(portrait_crops), strict=True):
+    for crop, points in zip(portrait_crops, open_landmark_detector("five").detect(portrait_crops), strict=True):
         assert np.array_equal(points, crop.landmarks)
 
 
@@ -216,13 +216,13 @@ def test_2d_fan_points_are_where_the_crop_shows_them(fan):
 def test_2d_fan_may_read_the_mirrored_crop_too(fan, fan_home, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(fan_home))
     crop = colour_crop()
-    (both,) = FanFinder(device="cpu", flip=True).find([crop])
+    (both,) = FanDetector(device="cpu", flip=True).detect([crop])
     (one,) = fan.find([crop])
     assert both[ON_THE_MIDLINE] == pytest.approx(one[ON_THE_MIDLINE], abs=0.02)
 
 
 def test_2d_fan_is_shown_the_square_it_was_trained_on(dlib_finder, portrait_crops):
-    """The package's rule, applied to the tight box around 68 points, gives the square that `FanFinder` cuts out."""
+    """The package's rule, applied to the tight box around 68 points, gives the square that `FanDetector` cuts out."""
     for points in dlib_finder.find(portrait_crops):
         width, height = np.ptp(points, axis=0)
         middle = (points.min(axis=0) + points.max(axis=0)) / 2
@@ -247,12 +247,12 @@ def test_peaks_of_odd_heat_maps_stay_inside():
 def test_2d_fan_without_its_file_and_without_a_network_says_what_to_do(empty_home, dlib_finder, caplog):
     pytest.importorskip("face_alignment")
     with pytest.raises(InputError) as caught:
-        open_landmark_finder("face-alignment")
+        open_landmark_detector("face-alignment")
     assert str(empty_home / "hub" / "checkpoints" / FAN_FILE) in str(caught.value)
     assert f"download https://www.adrianbulat.com/downloads/python-fan/{FAN_FILE}" in str(caught.value)
     assert caught.value.exit_code == 2
     with caplog.at_level(logging.DEBUG):
-        assert open_landmark_finder("auto").name == "dlib"
+        assert open_landmark_detector("auto").name == "dlib"
     assert "passed over face-alignment" in caplog.text
     assert FAN_FILE in available_landmarks()["face-alignment"]
     assert files_below(empty_home) == []
@@ -262,15 +262,15 @@ def test_2d_fan_never_fetches_its_file(empty_home, fan_home, monkeypatch):
     api = pytest.importorskip("face_alignment.api")
     source = fan_home / "hub" / "checkpoints" / FAN_FILE
     monkeypatch.setitem(api.models_urls, "2DFAN-4", source.as_uri())  # where it could be had from
-    assert open_landmark_finder("auto").name != "face-alignment"
+    assert open_landmark_detector("auto").name != "face-alignment"
     with pytest.raises(InputError, match="nothing is fetched unasked"):
-        open_landmark_finder("face-alignment")
+        open_landmark_detector("face-alignment")
     assert files_below(empty_home) == []
     kept = empty_home / "hub" / "checkpoints" / FAN_FILE
     kept.parent.mkdir(parents=True)
     kept.write_bytes(source.read_bytes())
     assert available_landmarks()["face-alignment"] is None
-    assert open_landmark_finder("auto").name == "face-alignment"
+    assert open_landmark_detector("auto").name == "face-alignment"
 
 
 def test_a_damaged_file_stays_and_is_named(empty_home):
@@ -279,7 +279,7 @@ def test_a_damaged_file_stays_and_is_named(empty_home):
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"half a network")
     with pytest.raises(InputError, match="cannot be loaded .* remove it and download https://"):
-        open_landmark_finder("face-alignment")
+        open_landmark_detector("face-alignment")
     assert kept.is_file()
 
 
@@ -288,14 +288,14 @@ def test_without_any_package_the_five_are_taken(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "dlib", None)
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[landmarks\]'"):
-        open_landmark_finder("face-alignment")
+        open_landmark_detector("face-alignment")
     with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[dlib\]'"):
-        open_landmark_finder("dlib")
+        open_landmark_detector("dlib")
     with pytest.raises(InputError, match=r"pip install ai-edge-litert"):
-        open_landmark_finder("mesh")
+        open_landmark_detector("mesh")
     landmarks._tell_choice.cache_clear()
     with caplog.at_level(logging.DEBUG):
-        assert open_landmark_finder().name == open_landmark_finder().name == "five"
+        assert open_landmark_detector().name == open_landmark_detector().name == "five"
     passed_over = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
     assert [text.partition(": ")[2].partition(": ")[0] for text in passed_over] == [
         "passed over face-alignment",
@@ -314,9 +314,9 @@ def test_dlib_without_its_trees_says_what_to_do(monkeypatch):
     pytest.importorskip("dlib")
     monkeypatch.setitem(sys.modules, "face_recognition_models", None)
     with pytest.raises(InputError, match=r"shape_predictor_68_face_landmarks.dat .* is missing; pip install"):
-        open_landmark_finder("dlib")
+        open_landmark_detector("dlib")
 
 
 def test_an_unknown_backend_is_named():
     with pytest.raises(InputError, match="unknown landmark backend 'dlip'; did you mean 'dlib'"):
-        open_landmark_finder("dlip")
+        open_landmark_detector("dlip")

@@ -8,7 +8,7 @@ import types
 import pytest
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.landmarks import FINDERS, available_landmarks, open_landmark_finder
+from faceswap_lib.faces.landmarks import FINDERS, available_landmarks, open_landmark_detector
 from faceswap_lib.faces.weight_sums import note_path, read_note
 
 BEGIN = hashlib.sha256(b"weights").hexdigest()[:10]
@@ -67,9 +67,9 @@ def test_without_its_file_it_is_unavailable_and_says_how_to_get_it(weights, tmp_
     assert str(weights) in reason and f"download {URL}" in reason
     assert "faceswap weights fetch fan" in reason
     with pytest.raises(InputError) as caught:
-        open_landmark_finder("face-alignment")
+        open_landmark_detector("face-alignment")
     assert str(caught.value) == reason
-    assert open_landmark_finder("auto").name in set(FINDERS) - {"face-alignment"}
+    assert open_landmark_detector("auto").name in set(FINDERS) - {"face-alignment"}
     assert not list(tmp_path.iterdir())
 
 
@@ -77,7 +77,7 @@ def test_with_its_file_it_is_taken_without_the_packages_loader(weights, tmp_path
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"weights")
     assert available_landmarks()["face-alignment"] is None
-    assert open_landmark_finder("auto").name == "face-alignment"
+    assert open_landmark_detector("auto").name == "face-alignment"
     assert not (tmp_path / "fetched").exists()
     assert read_note(weights).startswith(BEGIN)
 
@@ -88,17 +88,17 @@ def test_a_file_that_was_exchanged_after_its_first_use_is_refused(weights, monke
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"other")
     with pytest.raises(InputError, match=r"cannot be loaded \(unexpected end of file\); remove it and fetch"):
-        open_landmark_finder("face-alignment")
+        open_landmark_detector("face-alignment")
     weights.write_bytes(b"weights")
     with pytest.raises(InputError, match=f"expected SHA-256 {hashlib.sha256(b'other').hexdigest()}, got"):
-        open_landmark_finder("face-alignment")
+        open_landmark_detector("face-alignment")
     note_path(weights).unlink()
-    assert open_landmark_finder("face-alignment").name == "face-alignment"
+    assert open_landmark_detector("face-alignment").name == "face-alignment"
 
 
 def test_a_damaged_file_is_named_and_stays(weights, tmp_path):
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"half")
     with pytest.raises(InputError, match=f"expected a SHA-256 that begins with {BEGIN}, got"):
-        open_landmark_finder("face-alignment")
+        open_landmark_detector("face-alignment")
     assert weights.read_bytes() == b"half" and not (tmp_path / "fetched").exists()

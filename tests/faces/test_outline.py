@@ -8,7 +8,7 @@ from faceswap_lib.demo.animate import PortraitAnimator
 from faceswap_lib.demo.motion import Pose
 from faceswap_lib.faces import align_face
 from faceswap_lib.faces.alignment import EYE_DISTANCE, invert_affine, map_points
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.mesh import FaceMesh
 from faceswap_lib.faces.mesh_landmarks import nearest_68
 from faceswap_lib.faces.mesh_topology import OVAL
@@ -19,10 +19,10 @@ UNIT = EYE_DISTANCE * 256
 
 
 @pytest.fixture(scope="module")
-def finder() -> MeshFinder:
-    if lack := MeshFinder.unavailable_reason():
+def finder() -> MeshLandmarkDetector:
+    if lack := MeshLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
-    return MeshFinder()
+    return MeshLandmarkDetector()
 
 
 @pytest.fixture(scope="module")

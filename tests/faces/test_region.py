@@ -11,9 +11,9 @@ from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.conversion.region_masks import draw_region_mask
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import align_face, region
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.masks import face_mask
-from faceswap_lib.faces.region import measure_hairline, open_outline_finder, region_mask, settle_region
+from faceswap_lib.faces.region import measure_hairline, open_outline_detector, region_mask, settle_region
 from faceswap_lib.faces.types import Face, FaceCrop
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.networks import PRESETS, NetworkConfig
@@ -29,8 +29,8 @@ SIZE = 64
 
 @pytest.fixture
 def has_mesh():
-    open_outline_finder.cache_clear()
-    if lack := MeshFinder.unavailable_reason():
+    open_outline_detector.cache_clear()
+    if lack := MeshLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
 
 
@@ -69,7 +69,7 @@ def test_the_new_face_ends_inside_the_outline(small_workspace, has_mesh):
     shown = draw_region_mask(swapped.landmarks, None, SIZE, 0.8, config, outline=swapped.outline)
     inside = region_mask(swapped.landmarks, swapped.outline, SIZE, coverage=0.8, softness=0.0) > 127
     assert shown[inside].mean() > 0.7 and shown[~inside].max() < 0.5
-    assert Compositor(config, 0.8).paint(crop.image, swapped).weight.max() > 0.9
+    assert Compositor(config, 0.8).composite(crop.image, swapped).weight.max() > 0.9
 
 
 def test_a_crop_without_a_face_has_its_ellipse(has_mesh):
@@ -78,18 +78,20 @@ def test_a_crop_without_a_face_has_its_ellipse(has_mesh):
         landmarks=template_points_68(256)[[36, 45, 30, 48, 54]],
         crop_from_frame=np.eye(2, 3),
     )
-    assert open_outline_finder("outline").find([grey]) == [None]
+    assert open_outline_detector("outline").detect([grey]) == [None]
     np.testing.assert_array_equal(
         region_mask(grey.landmarks, None, SIZE, coverage=0.8), face_mask(grey.landmarks, SIZE, coverage=0.8)
     )
 
 
 def test_an_ellipse_needs_nothing_and_a_missing_mesh_is_said(monkeypatch):
-    open_outline_finder.cache_clear()
-    assert open_outline_finder("ellipse") is None
-    monkeypatch.setattr(region.MeshFinder, "unavailable_reason", staticmethod(lambda: "pip install ai-edge-litert"))
+    open_outline_detector.cache_clear()
+    assert open_outline_detector("ellipse") is None
+    monkeypatch.setattr(
+        region.MeshLandmarkDetector, "unavailable_reason", staticmethod(lambda: "pip install ai-edge-litert")
+    )
     with pytest.raises(InputError, match=r"face_region outline: these networks read .*ai-edge-litert"):
-        open_outline_finder("outline")
+        open_outline_detector("outline")
 
 
 def test_runs_of_before_keep_their_ellipse(tiny_run, tmp_path):
@@ -104,7 +106,7 @@ def test_runs_of_before_keep_their_ellipse(tiny_run, tmp_path):
 
 @pytest.mark.parametrize(("lack", "settled"), [(None, "outline"), ("pip install it", "ellipse")])
 def test_new_runs_take_the_outline_where_it_can_be_found(monkeypatch, tmp_path, lack, settled):
-    monkeypatch.setattr(region.MeshFinder, "unavailable_reason", staticmethod(lambda: lack))
+    monkeypatch.setattr(region.MeshLandmarkDetector, "unavailable_reason", staticmethod(lambda: lack))
     assert settle_region("auto") == settled
     assert resolve_network_config(tmp_path, None).settled().face_region == settled
     assert PRESETS["lite"].settled().face_region == settled
@@ -117,7 +119,7 @@ def test_a_run_stays_what_it_is_whatever_is_installed(monkeypatch, tiny_run, tmp
     for had in ("ellipse", "outline"):
         stored["networks"]["face_region"] = had
         write_json(tmp_path / CONFIG, stored)
-        monkeypatch.setattr(region.MeshFinder, "unavailable_reason", staticmethod(lambda: "pip install it"))
+        monkeypatch.setattr(region.MeshLandmarkDetector, "unavailable_reason", staticmethod(lambda: "pip install it"))
         assert resolve_network_config(tmp_path, tiny_run.network_config).face_region == had
     with pytest.raises(WorkspaceError, match="was trained with face_region outline, asked for ellipse"):
         resolve_network_config(tmp_path, NetworkConfig(**{**stored["networks"], "face_region": "ellipse"}))
@@ -141,8 +143,8 @@ def test_a_known_hairline_does_not_tremble(small_workspace, has_mesh):
     assert len(hairline) == 15
     lengths = []
     for known in (None, hairline):
-        finder = open_outline_finder("outline", known)
-        pairs = zip(finder.find(crops), finder.find(noisy), strict=True)
+        finder = open_outline_detector("outline", known)
+        pairs = zip(finder.detect(crops), finder.detect(noisy), strict=True)
         tops = [(one[one[:, 1].argsort()[:20]], other[other[:, 1].argsort()[:20]]) for one, other in pairs]
         lengths.append(np.mean([abs(one[:, 1].mean() - other[:, 1].mean()) for one, other in tops]))
     assert lengths[1] <= lengths[0] + 0.2
@@ -155,18 +157,18 @@ def test_what_is_no_skin_is_not_shown_near_the_outline(portraits, has_mesh):
     (swapped,) = swap_faces([(crop.image, as_face(crop))], WatchedSwapper(128))
     x = np.arange(128)[None]
     edge = swapped.outline[:, 0].max() - 8  # pixels of the view
-    behind = np.where((x > edge)[..., None], np.uint8([10, 60, 200]), swapped.new).astype(np.uint8)
+    behind = np.where((x > edge)[..., None], np.uint8([10, 60, 200]), swapped.swapped).astype(np.uint8)
     points, outline = ((p + 0.5) * (SKIN_SIZE / 128) - 0.5 for p in (swapped.landmarks, swapped.outline))
     shares = [
         border_share(
             sample_skin(
-                new, swapped.old, np.ones((128, 128), np.float32), swapped.landmarks, 0.8, outline=swapped.outline
+                new, swapped.target, np.ones((128, 128), np.float32), swapped.landmarks, 0.8, outline=swapped.outline
             ),
             points,
             outline,
             0.8,
         )
-        for new in (swapped.new, behind)
+        for new in (swapped.swapped, behind)
     ]
     row = round(float(points[[2, 3, 4], 1].mean()))
     column = round(float((swapped.outline[:, 0].max() - 4 + 0.5) / 2 - 0.5))

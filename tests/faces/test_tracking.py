@@ -19,7 +19,7 @@ RAW = TrackConfig(smoothing="none")
 
 def see(*people: tuple[Face, np.ndarray], is_cut: bool = False) -> FrameDetections:
     return FrameDetections(
-        faces=tuple(face for face, _ in people), looks=tuple(look for _, look in people), is_cut=is_cut
+        faces=tuple(face for face, _ in people), descriptors=tuple(look for _, look in people), is_cut=is_cut
     )
 
 

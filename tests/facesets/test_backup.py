@@ -11,7 +11,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset, Workspace, read_manifest
 from faceswap_lib.facesets.backup import SyncReport, fetch_facesets, keep_facesets
 from faceswap_lib.facesets.consent import read_consent, record_consent
-from faceswap_lib.facesets.exclusion import bring_back, set_aside
+from faceswap_lib.facesets.exclusion import exclude_crops, restore_crops
 from tests.conftest import contents, snapshot
 
 WATCHED = {"open", "os.listdir", "os.scandir", "os.mkdir", "os.rename", "os.remove"}
@@ -103,12 +103,12 @@ def test_what_the_workspace_has_is_not_fetched(workspace_copy, kept):
 
 def test_crops_set_aside_come_along_and_can_be_brought_back(workspace_copy, drive, tmp_path):
     crops = [record.crop for record in read_manifest(workspace_copy.faces("src"))]
-    set_aside(workspace_copy, "src", crops[:3])
+    exclude_crops(workspace_copy, "src", crops[:3])
     keep_facesets(workspace_copy, drive)
     other = Workspace(tmp_path / "other")
     fetch_facesets(drive, other)
     assert len(Faceset.open(other, "src")) == len(crops) - 3
-    assert bring_back(other, "src") == 3 and len(Faceset.open(other, "src")) == len(crops)
+    assert restore_crops(other, "src") == 3 and len(Faceset.open(other, "src")) == len(crops)
 
 
 def test_an_unfinished_extraction_is_not_kept(workspace_copy, drive):

@@ -11,10 +11,10 @@ from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import (
     Faceset,
     Workspace,
-    bring_back,
-    list_set_aside,
+    exclude_crops,
+    list_excluded,
     read_manifest,
-    set_aside,
+    restore_crops,
     write_manifest,
 )
 from tests.conftest import contents
@@ -57,21 +57,21 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> typing.Callable[[int], None]:
 
 def test_set_aside_crops_leave_and_come_back_as_they_were(workspace_copy: Workspace):
     before, crops = contents(workspace_copy.root), crops_of(workspace_copy)
-    assert set_aside(workspace_copy, "src", [crops[3], crops[5]]) == 2
-    assert set_aside(workspace_copy, "src", iter([crops[4]])) == 3
+    assert exclude_crops(workspace_copy, "src", [crops[3], crops[5]]) == 2
+    assert exclude_crops(workspace_copy, "src", iter([crops[4]])) == 3
     faceset = Faceset.open(workspace_copy, "src")
     assert crops_of(workspace_copy) == crops[:3] + crops[6:]
     assert len(faceset.load(64).images) == len(crops) - 3
-    assert [record.crop for record in list_set_aside(workspace_copy, "src")] == crops[3:6]
+    assert [record.crop for record in list_excluded(workspace_copy, "src")] == crops[3:6]
     away = workspace_copy.faces("src") / "set_aside" / crops[4]
     assert away.read_bytes() == before[f"face_src/{crops[4]}"]
     assert not (workspace_copy.faces("src") / crops[4]).exists()
     mask = pathlib.Path(crops[4]).with_suffix(".png").name
     assert not (workspace_copy.eye_masks("src") / mask).exists()
     assert (workspace_copy.eye_masks("src") / "set_aside" / mask).is_file()
-    assert bring_back(workspace_copy, "src", [crops[4]]) == 1
+    assert restore_crops(workspace_copy, "src", [crops[4]]) == 1
     assert crops_of(workspace_copy) == crops[:3] + [crops[4]] + crops[6:]
-    assert bring_back(workspace_copy, "src") == 2
+    assert restore_crops(workspace_copy, "src") == 2
     assert contents(workspace_copy.root) == before
     assert not (workspace_copy.faces("src") / "set_aside").exists()
     assert not (workspace_copy.eye_masks("src") / "set_aside").exists()
@@ -79,26 +79,26 @@ def test_set_aside_crops_leave_and_come_back_as_they_were(workspace_copy: Worksp
 
 def test_nothing_to_do_changes_nothing(workspace_copy: Workspace):
     before = contents(workspace_copy.root)
-    assert set_aside(workspace_copy, "src", []) == 0
-    assert bring_back(workspace_copy, "src") == 0
-    assert list_set_aside(workspace_copy, "src") == []
+    assert exclude_crops(workspace_copy, "src", []) == 0
+    assert restore_crops(workspace_copy, "src") == 0
+    assert list_excluded(workspace_copy, "src") == []
     assert contents(workspace_copy.root) == before
 
 
 def test_what_cannot_be_done_is_refused_and_changes_nothing(workspace_copy: Workspace):
     crops = crops_of(workspace_copy)
-    set_aside(workspace_copy, "src", [crops[0]])
+    exclude_crops(workspace_copy, "src", [crops[0]])
     before = contents(workspace_copy.root)
     with pytest.raises(WorkspaceError, match=r"no crop 00001\.jpg in .*face_src; the nearest is"):
-        set_aside(workspace_copy, "src", ["00001.jpg", crops[1]])
+        exclude_crops(workspace_copy, "src", ["00001.jpg", crops[1]])
     with pytest.raises(WorkspaceError, match="all 37 crops .* leave some"):
-        set_aside(workspace_copy, "src", crops[1:])
+        exclude_crops(workspace_copy, "src", crops[1:])
     with pytest.raises(WorkspaceError, match=f"no crop {crops[1]} in .*set_aside"):
-        bring_back(workspace_copy, "src", [crops[1]])
+        restore_crops(workspace_copy, "src", [crops[1]])
     assert contents(workspace_copy.root) == before
     (workspace_copy.faces("src") / "set_aside" / crops[0]).unlink()
     with pytest.raises(WorkspaceError, match=f"lacks 1 crops, {crops[0]} first"):
-        bring_back(workspace_copy, "src")
+        restore_crops(workspace_copy, "src")
     assert crops_of(workspace_copy) == crops[1:]
 
 
@@ -125,10 +125,10 @@ def test_a_kill_at_any_moment_leaves_a_faceset_that_opens(
     for number in range(100):
         workspace = Workspace(shutil.copytree(few.root, tmp_path / str(number)))
         if back:
-            set_aside(workspace, "src", some)
+            exclude_crops(workspace, "src", some)
         kill_at(number)
         try:
-            bring_back(workspace, "src") if back else set_aside(workspace, "src", some)
+            restore_crops(workspace, "src") if back else exclude_crops(workspace, "src", some)
             done = True
         except Killed:
             pass
@@ -136,9 +136,9 @@ def test_a_kill_at_any_moment_leaves_a_faceset_that_opens(
         left = crops_of(workspace)
         assert left in (crops, [crop for crop in crops if crop not in some]), number
         # Whatever was left undone, the next call does it and clears up.
-        set_aside(workspace, "src", [crop for crop in some if crop in left])
-        assert [record.crop for record in list_set_aside(workspace, "src")] == some
-        bring_back(workspace, "src")
+        exclude_crops(workspace, "src", [crop for crop in some if crop in left])
+        assert [record.crop for record in list_excluded(workspace, "src")] == some
+        restore_crops(workspace, "src")
         assert contents(workspace.root) == whole, number
         shutil.rmtree(workspace.root)
         if done:

@@ -14,7 +14,7 @@ import pytest
 
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces import Face
-from faceswap_lib.faces.landmarks import FivePointFinder
+from faceswap_lib.faces.landmarks import FivePointDetector
 from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace, crop_writer, extract_faces, extraction
 from faceswap_lib.facesets.extraction_log import ExtractionLog
 from tests.conftest import EXTRACT, HOPPER, ROOT, contents, snapshot
@@ -31,7 +31,7 @@ def workspace(tmp_path) -> Workspace:
     return Workspace(tmp_path / "w")
 
 
-class FailingFinder(FivePointFinder):
+class FailingFinder(FivePointDetector):
     """Fails at its n-th face."""
 
     def __init__(self, at: int):
@@ -41,7 +41,7 @@ class FailingFinder(FivePointFinder):
         self._left -= 1
         if self._left < 1:
             raise RuntimeError("the finder broke")
-        return super().find(crops)
+        return super().detect(crops)
 
 
 class FailingDetector:
@@ -79,7 +79,7 @@ def test_a_detector_that_fails_leaves_nothing(blurred_clip, workspace):
 
 @pytest.mark.parametrize("at", [1, 5, 16])
 def test_a_finder_that_fails_costs_only_what_was_not_done(blurred_clip, workspace, undisturbed, monkeypatch, at):
-    monkeypatch.setattr(extraction, "open_landmark_finder", lambda backend: FailingFinder(at))
+    monkeypatch.setattr(extraction, "open_landmark_detector", lambda backend: FailingFinder(at))
     with pytest.raises(RuntimeError, match="the finder broke"):
         extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=SAVING)
     monkeypatch.undo()
@@ -193,7 +193,7 @@ def test_a_kill_right_after_the_manifest_leaves_no_log(blurred_clip, workspace, 
 
 
 def test_an_unfinished_extraction_gives_way_to_another(blurred_clip, workspace, undisturbed, monkeypatch):
-    monkeypatch.setattr(extraction, "open_landmark_finder", lambda backend: FailingFinder(9))
+    monkeypatch.setattr(extraction, "open_landmark_detector", lambda backend: FailingFinder(9))
     with pytest.raises(RuntimeError, match="the finder broke"):
         other = dataclasses.replace(SAVING, min_size=41)
         extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=other)
@@ -208,7 +208,7 @@ def test_a_kill_while_an_older_extraction_is_removed_spoils_nothing(
     blurred_clip, workspace, undisturbed, monkeypatch, removed
 ):
     """Whatever of it is gone already, nothing that is gone is taken for done."""
-    monkeypatch.setattr(extraction, "open_landmark_finder", lambda backend: FailingFinder(9))
+    monkeypatch.setattr(extraction, "open_landmark_detector", lambda backend: FailingFinder(9))
     with pytest.raises(RuntimeError, match="the finder broke"):
         extract_faces(blurred_clip, workspace, "src", ListedDetector([(HOPPER,)] * 20), config=SAVING)
     monkeypatch.undo()

@@ -13,7 +13,7 @@ import pytest
 
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import CROP_SIZE, DetectConfig, TrackConfig, VideoTracks, align_face, eye_mask
-from faceswap_lib.faces.landmarks_dlib import DlibFinder
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
 from faceswap_lib.facesets import (
     ExtractConfig,
     Workspace,
@@ -302,7 +302,7 @@ def test_without_a_landmark_network_none_are_recorded(small_workspace):
     assert {record.landmarks_68 for record in read_manifest(small_workspace.faces("src"))} == {None}
 
 
-@pytest.mark.skipif(DlibFinder.unavailable_reason() is not None, reason="dlib is not installed")
+@pytest.mark.skipif(DlibLandmarkDetector.unavailable_reason() is not None, reason="dlib is not installed")
 def test_with_dlib_68_landmarks_are_recorded_and_the_eyes_drawn_from_them(portrait_clips, workspace, detector):
     config = with_options(landmarks="dlib", every=4, save_faces=True)
     extract_faces(portrait_clips[1], workspace, "dst", detector, config=config)

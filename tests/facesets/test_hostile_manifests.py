@@ -26,11 +26,11 @@ from faceswap_lib.facesets import (
     ExtractConfig,
     Faceset,
     Workspace,
-    bring_back,
+    exclude_crops,
     extract_faces,
-    list_set_aside,
+    list_excluded,
     read_manifest,
-    set_aside,
+    restore_crops,
     swap_parts,
     write_eye_masks,
     write_manifest,
@@ -294,14 +294,14 @@ def test_a_damaged_line_ends_in_an_error_that_names_it(tmp_path, damage):
             attempt(folder)
     before = contents(tmp_path)
     with pytest.raises(WorkspaceError, match=r"manifest\.jsonl"):
-        set_aside(workspace, "src", ["000001.jpg"])
+        exclude_crops(workspace, "src", ["000001.jpg"])
     assert contents(tmp_path) == before
 
     write_manifest(folder, [make_record(9)])
     write_manifest(aside, records)
     put_line(aside, line)
     before = contents(tmp_path)
-    for attempt in (list_set_aside, bring_back, lambda *of: set_aside(*of, [])):
+    for attempt in (list_excluded, restore_crops, lambda *of: exclude_crops(*of, [])):
         with pytest.raises(WorkspaceError, match=rf"set_aside.manifest\.jsonl{where}"):
             attempt(workspace, "src")
     assert contents(tmp_path) == before
@@ -439,7 +439,7 @@ def fetch_and_set_aside(workspace: Workspace, other: Workspace, crop: str) -> No
     """What a user does with an archive from elsewhere."""
     keep_facesets(workspace, other.root.parent / "drive")
     fetch_facesets(other.root.parent / "drive", other)
-    set_aside(other, "src", [crop])
+    exclude_crops(other, "src", [crop])
 
 
 def bring_back_hostile(workspace: Workspace, crop: str) -> None:
@@ -448,14 +448,14 @@ def bring_back_hostile(workspace: Workspace, crop: str) -> None:
     write_manifest(folder, [make_record(9)])
     (folder / "set_aside").mkdir()
     (folder / "set_aside" / "manifest.jsonl").write_bytes(hostile)
-    bring_back(workspace, "src", [crop])
+    restore_crops(workspace, "src", [crop])
 
 
 VERBS: dict[str, typing.Callable[[Workspace, Workspace, str], object]] = {
     "read": lambda here, _, crop: Faceset.open(here, "src").load(64),
     "masks": lambda here, _, crop: write_eye_masks(here, "src"),
-    "set aside": lambda here, _, crop: set_aside(here, "src", [crop]),
-    "set another aside": lambda here, _, crop: set_aside(here, "src", ["000002.jpg"]),
+    "set aside": lambda here, _, crop: exclude_crops(here, "src", [crop]),
+    "set another aside": lambda here, _, crop: exclude_crops(here, "src", ["000002.jpg"]),
     "bring back": lambda here, _, crop: bring_back_hostile(here, crop),
     "swap parts": lambda here, other, crop: swap_parts(
         Faceset.open(here, "src"), Faceset.open(here, "dst"), Part.MOUTH, other, "src"
@@ -490,9 +490,9 @@ def test_a_crop_that_leads_out_is_refused_by_all_that_read_facesets(workspace, v
         lambda: Faceset.open(workspace, "src").load(64),
         lambda: Faceset.open(workspace, "src").read_crops(),
         lambda: write_eye_masks(workspace, "src"),
-        lambda: set_aside(workspace, "src", [crop]),
-        lambda: set_aside(workspace, "src", ["000002.jpg"]),
-        lambda: bring_back(workspace, "src"),
+        lambda: exclude_crops(workspace, "src", [crop]),
+        lambda: exclude_crops(workspace, "src", ["000002.jpg"]),
+        lambda: restore_crops(workspace, "src"),
         lambda: swap_parts(good, Faceset.open(workspace, "src"), Part.MOUTH, out, "src"),
         lambda: swap_parts(Faceset.open(workspace, "src"), good, Part.MOUTH, out, "src"),
     ):
@@ -504,13 +504,13 @@ def test_a_crop_that_leads_out_is_refused_by_all_that_read_facesets(workspace, v
 @pytest.mark.parametrize("way", WAYS_OUT)
 def test_what_is_set_aside_cannot_lead_out(workspace, victims, way):
     aside = workspace.faces("src") / "set_aside"
-    set_aside(workspace, "src", ["000001.jpg", "000002.jpg"])
+    exclude_crops(workspace, "src", ["000001.jpg", "000002.jpg"])
     crop = way_out(way, aside, victims)
     plant(aside, crop)
     for attempt in (
-        lambda: bring_back(workspace, "src"),
-        lambda: bring_back(workspace, "src", [crop]),
-        lambda: set_aside(workspace, "src", ["000003.jpg"]),
+        lambda: restore_crops(workspace, "src"),
+        lambda: restore_crops(workspace, "src", [crop]),
+        lambda: exclude_crops(workspace, "src", ["000003.jpg"]),
     ):
         with pytest.raises(WorkspaceError, match=r"set_aside.manifest\.jsonl:2"):
             attempt()
@@ -521,7 +521,7 @@ def test_what_is_set_aside_cannot_lead_out(workspace, victims, way):
 def test_an_archive_whose_crops_lead_out_is_not_unpacked(workspace, victims, tmp_path, way, where):
     drive, other = tmp_path / "drive", Workspace(tmp_path / "other" / "workspace")
     folder = workspace.faces("src")
-    set_aside(workspace, "src", ["000004.jpg", "000005.jpg"])
+    exclude_crops(workspace, "src", ["000004.jpg", "000005.jpg"])
     crop = way_out(way, folder, victims)
     plant(folder if where == "manifest" else folder / "set_aside", crop)
     keep_facesets(workspace, drive)  # it keeps bytes, whatever they say
@@ -577,7 +577,7 @@ def test_folders_that_lead_out_are_refused(workspace, victims, place):
         target = victims
     link.symlink_to(target, target_is_directory=True)
     before = contents(target) if place == "face_src" else {}
-    for attempt in (lambda: set_aside(workspace, "src", ["000001.jpg"]), lambda: bring_back(workspace, "src")):
+    for attempt in (lambda: exclude_crops(workspace, "src", ["000001.jpg"]), lambda: restore_crops(workspace, "src")):
         with pytest.raises(WorkspaceError, match="expected a place inside .*, got a link to"):
             attempt()
     assert place != "face_src" or contents(target) == before
@@ -586,7 +586,7 @@ def test_folders_that_lead_out_are_refused(workspace, victims, place):
 @pytest.mark.parametrize("place", ["crop", "mask", "crop aside", "mask aside"])
 def test_files_that_lead_out_are_refused(workspace, victims, place):
     require_symlinks(workspace.root)
-    set_aside(workspace, "src", ["000002.jpg"])
+    exclude_crops(workspace, "src", ["000002.jpg"])
     back = "aside" in place
     folder = workspace.faces("src") if "crop" in place else workspace.eye_masks("src")
     name = ("000002" if back else "000001") + (".jpg" if "crop" in place else ".png")
@@ -595,7 +595,7 @@ def test_files_that_lead_out_are_refused(workspace, victims, place):
     link.symlink_to(victims / "photo.jpg")
     before = contents(workspace.faces("dst"))
     with pytest.raises(WorkspaceError, match=f"{name}: expected a place inside .*, got a link to"):
-        bring_back(workspace, "src") if back else set_aside(workspace, "src", ["000001.jpg"])
+        restore_crops(workspace, "src") if back else exclude_crops(workspace, "src", ["000001.jpg"])
     assert link.is_symlink() and contents(workspace.faces("dst")) == before
 
 
@@ -604,7 +604,7 @@ def test_links_in_a_circle_are_refused(workspace):
     aside = workspace.faces("src") / "set_aside"
     aside.symlink_to(aside)
     with pytest.raises(WorkspaceError, match="expected a place inside"):
-        set_aside(workspace, "src", ["000001.jpg"])
+        exclude_crops(workspace, "src", ["000001.jpg"])
 
 
 def test_a_link_that_leads_out_is_not_carried_into_an_archive(workspace, victims, tmp_path):
@@ -649,15 +649,15 @@ def test_only_what_was_copied_is_removed(workspace):
     own = folder / "holiday.jpg"
     own.write_bytes(b"mine")
     write_manifest(folder / "set_aside", [make_record(7, "holiday.jpg")])
-    set_aside(workspace, "src", ["000001.jpg"])
+    exclude_crops(workspace, "src", ["000001.jpg"])
     assert own.read_bytes() == b"mine"
     (folder / "set_aside" / "holiday.jpg").write_bytes(b"other")
-    set_aside(workspace, "src", ["000002.jpg"])
+    exclude_crops(workspace, "src", ["000002.jpg"])
     before = contents(workspace.root)
     with pytest.raises(WorkspaceError, match=r"holiday\.jpg is another file than the one that was set aside"):
-        bring_back(workspace, "src")
+        restore_crops(workspace, "src")
     assert contents(workspace.root) == before
-    assert bring_back(workspace, "src", ["000001.jpg"]) == 1 and own.read_bytes() == b"mine"
+    assert restore_crops(workspace, "src", ["000001.jpg"]) == 1 and own.read_bytes() == b"mine"
 
 
 def test_a_folder_in_the_place_of_a_crop_is_named(workspace):
@@ -665,7 +665,7 @@ def test_a_folder_in_the_place_of_a_crop_is_named(workspace):
     path.unlink()
     path.mkdir()
     with pytest.raises(WorkspaceError, match="expected a picture, got a folder"):
-        set_aside(workspace, "src", ["000001.jpg"])
+        exclude_crops(workspace, "src", ["000001.jpg"])
 
 
 # Archives -------------------------------------------------------------------------------------------------------------
@@ -946,4 +946,4 @@ def test_a_temporary_name_that_is_a_link_is_not_written_through(workspace, victi
     aside = workspace.faces("src") / "set_aside"
     aside.mkdir()
     (aside / ".000001.partial.jpg").symlink_to(victims / "photo.jpg")
-    set_aside(workspace, "src", ["000001.jpg"])
+    exclude_crops(workspace, "src", ["000001.jpg"])

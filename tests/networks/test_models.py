@@ -137,7 +137,9 @@ def test_the_reference_has_the_weights_v2_2_has():
 
 
 def test_the_reference_normalises_before_the_shuffle_and_after_the_strides():
-    config = NetworkConfig(architecture="faceswap-gan", capacity="tiny", resolution=64, attention="none", norm="instance")
+    config = NetworkConfig(
+        architecture="faceswap-gan", capacity="tiny", resolution=64, attention="none", norm="instance"
+    )
     networks = build_networks(config)
     block = ["Conv2D", "LeakyReLU", "InstanceNorm", "PixelShuffle"]
     assert layer_kinds(networks.decoder_a)[1:13] == 3 * block
@@ -212,7 +214,13 @@ def test_the_default_networks_keep_their_weights():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("attention", True), ("attention", "some"), ("norm", "spectral"), ("upsampling", "bilinear"), ("input_mode", "crop")],
+    [
+        ("attention", True),
+        ("attention", "some"),
+        ("norm", "spectral"),
+        ("upsampling", "bilinear"),
+        ("input_mode", "crop"),
+    ],
 )
 def test_an_unknown_choice_is_refused(option, value):
     with pytest.raises(InputError, match=f"{option} must be one of .*, got {value}"):

@@ -16,7 +16,7 @@ LINE = re.compile(r"^ *Taught in notebooks/(\w+)\.$", re.MULTILINE)
 
 
 def shown_in(path: pathlib.Path) -> list[typing.Any]:
-    """What the notebook gives to `show.source`, in its order."""
+    """What the notebook gives to `show.show_source`, in its order."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = {}
     for node in ast.walk(tree):

@@ -7,7 +7,7 @@ import pytest
 
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.pipeline.backup import backup_workspace, list_results, restore_workspace
-from faceswap_lib.training import RunConfig, TrainConfig, load_run, train
+from faceswap_lib.training import LoopConfig, TrainConfig, load_run, train
 from tests.conftest import TinyRun, contents
 from tests.training.test_remote_sync import steps_of, write_run
 
@@ -32,7 +32,7 @@ def test_a_run_goes_on_where_another_machine_left_it(tiny_run, trained, drive, t
     again = backup_workspace(other, drive)
     assert again.carried == () and "models/default" in again.unchanged
     config = TrainConfig(steps=42, batch_size=2, warmup_steps=4, seed=7)
-    report = train(other, config=config, run_config=RunConfig(sync_dir=drive / "models", log_every=1))
+    report = train(other, config=config, run_config=LoopConfig(sync_dir=drive / "models", log_every=1))
     assert (report.resumed_at, report.step) == (40, 42)
     assert 42 in steps_of(drive / "models" / "default")
     assert "step 42 there, 40 here" in "".join(backup_workspace(trained, drive).left)

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
     *("errors", "environment", "limits", "locks", "signals", "progress"),
-    *("devices", "config_fields", "atomic_io", "arrays", "memory", "prefetch"),
+    *("upgrades", "devices", "config_fields", "atomic_io", "arrays", "memory", "prefetch"),
     *("media", "faces", "facesets", "provenance", "networks", "training", "export", "conversion"),
     *("evaluation", "course", "show", "widgets", "pipeline", "demo", "diagnostics", "cli"),
 )

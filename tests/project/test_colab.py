@@ -17,7 +17,7 @@ from faceswap_lib.devices import Device
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.consent import read_consent
-from faceswap_lib.training import RunConfig, TrainConfig, load_run, train
+from faceswap_lib.training import LoopConfig, TrainConfig, load_run, train
 from tests.colab_stubs import write_stubs
 from tests.conftest import ROOT, contents
 from tests.notebook_runner import SMOKE, printed, run_notebook
@@ -339,7 +339,7 @@ def test_four_sessions_hand_on_faces_masks_training_and_conversion(new_machine, 
         shutil.copytree(made.eye_masks(side), second.workspace.eye_masks(side))
     second.end()
     third = new_machine()
-    run_config = RunConfig(sync_dir=third.mirror(), log_every=1, checkpoint_every=2)
+    run_config = LoopConfig(sync_dir=third.mirror(), log_every=1, checkpoint_every=2)
     assert run_config.sync_dir == third.folder / "mnt" / "MyDrive" / "course" / "models"
     shutil.copytree(tiny_run.folder, third.workspace.run("default"))
     train(third.workspace, config=TrainConfig(steps=42, batch_size=2, warmup_steps=4, seed=7), run_config=run_config)

@@ -24,14 +24,14 @@ COMMANDS = [(page, command) for page in PAGES for command in read_commands(TEXTS
 DEMANDED = {
     "demo": ([], {}),
     "run": (["A.mp4", "B.mp4"], {"--workspace": "W"}),
-    "extract": (["A.mp4"], {"--workspace": "W", "--as": "src"}),
+    "extract": (["A.mp4"], {"--workspace": "W", "--person": "a"}),
     "masks": ([], {"--workspace": "W"}),
     "train": ([], {"--workspace": "W"}),
     "convert": (["A.mp4"], {"--workspace": "W", "--out": "swap.mp4"}),
     "evaluate": (["S.mp4"], {"--original": "A.mp4", "--identity": "B.mp4", "--out": "report.html"}),
     "compare": (["a.json", "b.json"], {"--out": "comparison.html"}),
     "verify": (["S.mp4"], {}),
-    "swap-parts": ([], {"--workspace": "W", "--as": "src", "--parts": "eyes", "--out": "V"}),
+    "swap-parts": ([], {"--workspace": "W", "--person": "a", "--parts": "eyes", "--out": "V"}),
     "weights": ([], {}),
     "doctor": ([], {}),
 }
@@ -104,7 +104,7 @@ def test_options_that_pages_mention_are_understood():
 
 def owners_of_options() -> dict[str, str]:
     """Every option of the command line, and one of the verbs that have it."""
-    owners = {"--as": "extract", "--help": "demo"}
+    owners = {"--person": "extract", "--help": "demo"}
     for verb in VERBS:
         for field in dataclasses.fields(verb):
             group = field.default if dataclasses.is_dataclass(field.default) else None

@@ -120,7 +120,9 @@ def test_log_lines_are_one_block_without_the_backends_talk(tmp_path: pathlib.Pat
 
 def test_solutions_are_folded_and_live_source_is_python(tmp_path: pathlib.Path):
     solution = code_of("# @title Solution\nx = 1", tags=("solution",))
-    source = code_of("show.source(f)", shown(text__html='<div class="faceswap-source"><pre>def f(): ...</pre></div>'))
+    source = code_of(
+        "show.show_source(f)", shown(text__html='<div class="faceswap-source"><pre>def f(): ...</pre></div>')
+    )
     page = page_of([nbformat.v4.new_markdown_cell("# Title"), solution, source], tmp_path)
     assert page.startswith("# Title\n")
     assert "<summary>Solution</summary>" in page and "# @title" not in page

@@ -124,7 +124,11 @@ def test_a_donor_who_was_not_asked_is_named(project, portrait_clips, tmp_path):
     out = tmp_path / "swap.mp4"
     assert command(project, portrait_clips[0], out) == 2
     convert(
-        portrait_clips[0], project, out, config=PLAIN["config"], output_config=OutputConfig(inference_backend="keras", end=0.1)
+        portrait_clips[0],
+        project,
+        out,
+        config=PLAIN["config"],
+        output_config=OutputConfig(inference_backend="keras", end=0.1),
     )
     facts = verify(out).facts
     assert facts["consent"] == ["Anna agreed"] and facts["no_consent_for"] == [portrait_clips[1].name]
@@ -153,7 +157,11 @@ def test_faces_that_were_learnt_before_their_faceset_was_replaced_need_consent_t
     out, short = tmp_path / "swap.mp4", ("--end", "0.1", "--overwrite")
     assert command(project, portrait_clips[0], out, *short) == 2
     convert(
-        portrait_clips[0], project, out, config=PLAIN["config"], output_config=OutputConfig(inference_backend="keras", end=0.1)
+        portrait_clips[0],
+        project,
+        out,
+        config=PLAIN["config"],
+        output_config=OutputConfig(inference_backend="keras", end=0.1),
     )
     verdict = verify(out)
     assert verdict.facts["no_consent_for"] == ["carl.mp4"] and "trained before on: carl.mp4" in verdict.summary

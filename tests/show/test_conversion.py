@@ -35,7 +35,7 @@ def test_a_frame_without_a_new_face_is_only_grey():
 def test_a_cloud_lies_where_its_colours_are_and_the_ring_where_the_wanted_ones_are():
     rng = np.random.default_rng(1)
     yellow, blue = ((np.array(c) + rng.normal(0, 6, (400, 3))).clip(0, 255).astype("uint8") for c in WARM_AND_COLD)
-    figure = show.colour_clouds({"same": yellow, "other": blue}, yellow)
+    figure = show.plot_color_clusters({"same": yellow, "other": blue}, yellow)
     assert [axes.get_title() for axes in figure.axes] == ["same", "other"]
     same, other = (np.asarray(axes.collections[0].get_offsets()) for axes in figure.axes)
     for axes in figure.axes:
@@ -53,7 +53,7 @@ WARM_AND_COLD = ((210, 170, 90), (90, 110, 200))
 
 def test_a_large_cloud_is_thinned_out():
     colours = np.random.default_rng(2).integers(0, 256, (10 * CLOUD_POINTS, 3), np.uint8)
-    figure = show.colour_clouds({str(n): colours for n in range(5)}, colours, columns=3)
+    figure = show.plot_color_clusters({str(n): colours for n in range(5)}, colours, columns=3)
     assert len(figure.axes[0].collections[0].get_offsets()) <= CLOUD_POINTS
     assert figure.axes[0].get_subplotspec().get_geometry()[:2] == (2, 3)
 
@@ -69,4 +69,4 @@ def test_a_large_cloud_is_thinned_out():
 )
 def test_what_is_no_cloud_is_refused(clouds, message):
     with pytest.raises(ValueError, match=message):
-        show.colour_clouds(clouds, np.zeros((4, 3), np.uint8))
+        show.plot_color_clusters(clouds, np.zeros((4, 3), np.uint8))

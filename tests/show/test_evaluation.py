@@ -33,8 +33,11 @@ def read_rows(html: str) -> list[list[str]]:
 
 
 def test_the_table_has_a_column_per_result_and_its_best_is_bold():
-    results = {"a": {"jitter": 0.5, "ssim": 0.9, "detection_rate": None}, "b <b>": {"jitter": 1.1, "ssim": 0.8, "detection_rate": None}}
-    head, jitter, ssim = read_rows(show.metric_table(results, ["jitter", "ssim"])._repr_html_())
+    results = {
+        "a": {"jitter": 0.5, "ssim": 0.9, "detection_rate": None},
+        "b <b>": {"jitter": 1.1, "ssim": 0.8, "detection_rate": None},
+    }
+    head, jitter, ssim = read_rows(show.tabulate_metrics(results, ["jitter", "ssim"])._repr_html_())
     assert head == ["", "a", "b &lt;b&gt;", "better", "what it says"]
     assert jitter[:4] == ["<code>jitter</code>", "0.500", "<b>1.10</b>", "near 1"]
     assert "<b>" not in "".join(ssim) and ssim[3] == "neither"
@@ -42,18 +45,18 @@ def test_the_table_has_a_column_per_result_and_its_best_is_bold():
 
 def test_the_table_leaves_out_what_nobody_measured_unless_asked():
     results = {"a": {"psnr": 20.0, "detection_rate": None}, "b": {"detection_rate": None}}
-    rows = read_rows(show.metric_table(results)._repr_html_())
+    rows = read_rows(show.tabulate_metrics(results)._repr_html_())
     assert [row[0] for row in rows[1:]] == ["<code>psnr</code>"]
     assert "(dB)" in rows[1][-1]
-    (_, found) = read_rows(show.metric_table(results, ["detection_rate"])._repr_html_())
+    (_, found) = read_rows(show.tabulate_metrics(results, ["detection_rate"])._repr_html_())
     assert found[1:3] == ["-", "-"]
 
 
 def test_the_table_refuses_what_it_does_not_know():
     with pytest.raises(ValueError, match="at least one result"):
-        show.metric_table({})
+        show.tabulate_metrics({})
     with pytest.raises(ValueError, match="did you mean 'jitter'"):
-        show.metric_table({"a": {}}, ["jiter"])
+        show.tabulate_metrics({"a": {}}, ["jiter"])
 
 
 @pytest.mark.parametrize(
@@ -72,14 +75,14 @@ def test_the_gallery_shows_the_worst_frames_with_their_numbers():
     errors = np.array([0.1, 0.2, 0.9, 0.1, 0.1, 0.5, 0.0, np.nan])
     report = make_report({"landmark_error": errors, "sharpness": np.full(8, np.nan)})
     shown = [np.full((8, 16, 3), 10 * index, np.uint8) for index in range(8)]
-    figure = show.worst_frames(report, shown, ["landmark_error"], count=2)
+    figure = show.plot_worst_frames(report, shown, ["landmark_error"], count=2)
     assert [axes.get_title() for axes in figure.axes] == [
         "landmark_error 0.900, frame 2",
         "landmark_error 0.500, frame 5",
     ]
     assert [axes.images[0].get_array().max() for axes in figure.axes] == [20, 50]
     short = make_report({"landmark_error": np.array([0.1, np.nan, np.nan])})
-    figure = show.worst_frames(short, shown[:3], ["landmark_error"], count=2)
+    figure = show.plot_worst_frames(short, shown[:3], ["landmark_error"], count=2)
     assert [axes.get_title() for axes in figure.axes] == ["landmark_error 0.100, frame 0", ""]
 
 
@@ -96,4 +99,4 @@ def test_the_gallery_shows_the_worst_frames_with_their_numbers():
 def test_the_gallery_refuses_what_was_not_measured(names, frames, message):
     report = make_report({"landmark_error": np.zeros(8), "sharpness": np.full(8, np.nan), "ssim": np.ones(8)})
     with pytest.raises(ValueError, match=message):
-        show.worst_frames(report, [np.zeros((8, 8, 3), np.uint8)] * frames, names)
+        show.plot_worst_frames(report, [np.zeros((8, 8, 3), np.uint8)] * frames, names)

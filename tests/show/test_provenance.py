@@ -15,7 +15,7 @@ def home(tmp_path, monkeypatch):
 
 
 def test_a_command_shows_what_it_was_asked_what_it_said_and_its_exit_code(tmp_path):
-    said = show.command("verify", tmp_path / "<none>.mp4")
+    said = show.show_command("verify", tmp_path / "<none>.mp4")
     assert said.exit_code == 2 and "no such file" in said.text
     page = said._repr_html_()
     assert "$ faceswap verify" in page and "&lt;none&gt;" in page and "<none>" not in page and "exit code 2" in page
@@ -26,7 +26,7 @@ def test_credentials_inside_a_file_are_a_table(tmp_path):
     inputs = make_inputs(tmp_path)
     out = write_mp4(tmp_path / "swap.mp4", inputs[0])
     write_provenance(out, make_facts(inputs))
-    page = show.credentials(out).data
+    page = show.show_credentials(out).data
     for words in (
         "intact; signed by this computer",
         "source type: compositeWithTrainedAlgorithmicMedia",
@@ -38,21 +38,21 @@ def test_credentials_inside_a_file_are_a_table(tmp_path):
     ):
         assert words in page
     flip(out, -300)
-    assert "altered since it was signed" in show.credentials(out).data
+    assert "altered since it was signed" in show.show_credentials(out).data
     out.write_bytes(b"not a video at all" * 100)
-    assert "cannot be judged" in show.credentials(out).data and "nowhere" in show.credentials(out).data
+    assert "cannot be judged" in show.show_credentials(out).data and "nowhere" in show.show_credentials(out).data
 
 
 def test_a_sidecar_and_nothing_are_tables_too(tmp_path):
     inputs = make_inputs(tmp_path)
     out = tmp_path / "swap.mkv"
     out.write_bytes(b"pictures")
-    assert "no credentials" in show.credentials(out).data and "nowhere" in show.credentials(out).data
+    assert "no credentials" in show.show_credentials(out).data and "nowhere" in show.show_credentials(out).data
     write_provenance(out, make_facts(inputs))
-    page = show.credentials(out).data
+    page = show.show_credentials(out).data
     assert "in a sidecar beside it" in page and "anna.mp4 (sha256" in page
     with pytest.raises(InputError, match="no such file"):
-        show.credentials(tmp_path / "none.mp4")
+        show.show_credentials(tmp_path / "none.mp4")
 
 
 def test_what_a_file_says_is_no_page_of_its_own(tmp_path):
@@ -62,7 +62,7 @@ def test_what_a_file_says_is_no_page_of_its_own(tmp_path):
     out.write_bytes(b"pictures")
     object.__setattr__(facts, "consent", ("<script>alert(1)</script>\x1b[2J\u202edesrever",))
     write_provenance(out, facts)
-    page = show.credentials(out).data
+    page = show.show_credentials(out).data
     assert "<script>" not in page and "\x1b" not in page and "\u202e" not in page and "desrever" in page
 
 
@@ -76,7 +76,7 @@ def test_what_a_viewer_should_know_has_a_row_of_its_own(tmp_path):
         if not out.exists():
             out.write_bytes(b"pictures")
         write_provenance(out, facts)
-        page = show.credentials(out).data
+        page = show.show_credentials(out).data
         for name, text in (
             ("visible label", "NONE, it was switched off"),
             ("trained on", "A: anna.mp4 (sha256 aaaaaaaaaaaaaaaa...), B: ben.mov (sha256 bbbbbbbbbbbbbbbb...)"),
@@ -88,11 +88,11 @@ def test_what_a_viewer_should_know_has_a_row_of_its_own(tmp_path):
 
 def test_scores_are_drawn_per_question():
     truth = np.array([0, 0, 1, 1])
-    figure = show.detector_scores(truth, {"easy": np.array([-2.0, -1, 1, 2]), "hard": np.array([2.0, -1, 1, -2])})
+    figure = show.plot_roc(truth, {"easy": np.array([-2.0, -1, 1, 2]), "hard": np.array([2.0, -1, 1, -2])})
     curves, places = figure.axes
     texts = [text.get_text() for text in curves.get_legend().get_texts()]
     assert texts == ["easy, AUC 1.00", "hard, AUC 0.25"]
     assert [label.get_text() for label in places.get_yticklabels()] == ["easy", "hard"]
     assert sum(len(dots.get_offsets()) for dots in places.collections) == 8
     with pytest.raises(ValueError, match="at least one question"):
-        show.detector_scores(truth, {})
+        show.plot_roc(truth, {})

@@ -13,7 +13,7 @@ import pytest
 from faceswap_lib import show
 from faceswap_lib.faces import Face
 from faceswap_lib.faces.alignment import similarity_transform
-from faceswap_lib.show.pictures import BOX_COLOUR, POINT_COLOUR
+from faceswap_lib.show.images import BOX_COLOUR, POINT_COLOUR
 
 
 def make_history(steps: int) -> list[dict[str, float]]:
@@ -33,7 +33,7 @@ def picture() -> np.ndarray:
 
 def test_pictures_draws_each_picture_and_mask_as_it_is(picture: np.ndarray):
     images = [picture, picture[..., 0], picture[..., 0] / np.float32(255), picture[..., 0] > 127]
-    figure = show.pictures(images, captions=["a", "b", "c", "d"], columns=3)
+    figure = show.plot_images(images, captions=["a", "b", "c", "d"], columns=3)
     assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", "d"]
     drawn = [axes.images[0] for axes in figure.axes]
     for image, original in zip(drawn, images, strict=True):
@@ -42,11 +42,11 @@ def test_pictures_draws_each_picture_and_mask_as_it_is(picture: np.ndarray):
 
 
 def test_pictures_lays_out_rows_and_columns(picture: np.ndarray):
-    figure = show.pictures([picture] * 7, columns=3)
+    figure = show.plot_images([picture] * 7, columns=3)
     geometry = figure.axes[-1].get_subplotspec().get_geometry()
     assert geometry[:2] == (3, 3)
-    assert show.pictures([picture] * 2).axes[0].get_subplotspec().get_geometry()[:2] == (1, 2)
-    tall, wide = (show.pictures([image]).get_size_inches() for image in (picture.transpose(1, 0, 2), picture))
+    assert show.plot_images([picture] * 2).axes[0].get_subplotspec().get_geometry()[:2] == (1, 2)
+    tall, wide = (show.plot_images([image]).get_size_inches() for image in (picture.transpose(1, 0, 2), picture))
     assert tall[1] > tall[0] and wide[1] < wide[0]
 
 
@@ -62,11 +62,11 @@ def test_pictures_lays_out_rows_and_columns(picture: np.ndarray):
 )
 def test_pictures_says_what_is_wrong(images: object, captions: list[str] | None, message: str):
     with pytest.raises(ValueError, match=message):
-        show.pictures(images, captions=captions)
+        show.plot_images(images, captions=captions)
 
 
 def test_a_figure_shows_itself_as_png(picture: np.ndarray):
-    assert show.pictures([picture])._repr_png_().startswith(b"\x89PNG")
+    assert show.plot_images([picture])._repr_png_().startswith(b"\x89PNG")
 
 
 def test_draw_face_marks_box_and_points_on_a_copy():
@@ -88,7 +88,7 @@ def read_text(html: str) -> str:
 
 
 def test_source_shows_the_whole_code_highlighted():
-    html = show.source(similarity_transform)._repr_html_()
+    html = show.show_source(similarity_transform)._repr_html_()
     assert read_text(html) == inspect.getsource(similarity_transform).strip()
     assert '<span class="k">def</span>' in html
 
@@ -98,29 +98,29 @@ def test_source_shows_the_code_that_runs(tmp_path, monkeypatch: pytest.MonkeyPat
     for version in ("first", "second"):
         (tmp_path / f"live_{version}.py").write_text(f"def answer():\n    return '{version}'\n")
         module = importlib.import_module(f"live_{version}")
-        assert read_text(show.source(module.answer)._repr_html_()) == f"def answer():\n    return '{version}'"
+        assert read_text(show.show_source(module.answer)._repr_html_()) == f"def answer():\n    return '{version}'"
 
 
 def test_video_is_embedded(tmp_path):
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"not looked into")
-    html = show.video(path)._repr_html_()
+    html = show.embed_video(path)._repr_html_()
     assert "<video" in html and "data:video/mp4;base64,bm90IGxvb2tlZCBpbnRv" in html
     with pytest.raises(ValueError, match="found no file"):
-        show.video(tmp_path / "missing.mp4")
+        show.embed_video(tmp_path / "missing.mp4")
 
 
 def test_without_ipython_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "IPython", None)
     monkeypatch.setitem(sys.modules, "IPython.display", None)
     with pytest.raises(ImportError, match=r"pip install 'faceswap_lib\[notebooks\]'"):
-        show.source(similarity_transform)
+        show.show_source(similarity_transform)
     show.LossBoard(every=1)(10, {"edges_a": 1.0, "edges_b": 2.0})
 
 
 def test_losses_has_one_chart_per_term_and_one_curve_per_person():
     history = make_history(10)
-    figure = show.losses(history)
+    figure = show.plot_losses(history)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["edges", "mask_mean", "speed", "adversarial"]
     edges, _, speed, adversarial = figure.axes
@@ -131,12 +131,12 @@ def test_losses_has_one_chart_per_term_and_one_curve_per_person():
 
 
 def test_losses_draws_the_terms_asked_for_and_names_the_known_ones():
-    figure = show.losses(make_history(4), terms=["mask_mean"])
+    figure = show.plot_losses(make_history(4), terms=["mask_mean"])
     assert [axes.get_title() for axes in figure.axes] == ["mask_mean"]
     with pytest.raises(ValueError, match="'sharpness'; it has edges, mask_mean, speed, adversarial"):
-        show.losses(make_history(4), terms=["sharpness"])
+        show.plot_losses(make_history(4), terms=["sharpness"])
     with pytest.raises(ValueError, match="train first"):
-        show.losses([])
+        show.plot_losses([])
 
 
 def test_loss_board_collects_every_step_and_draws_every_few():

@@ -27,7 +27,7 @@ def test_a_picture_is_found_by_its_direction_row_and_column():
 def test_previews_are_spread_over_the_training(tmp_path: pathlib.Path):
     for step in range(10, 110, 10):
         write_image(tmp_path / "previews" / f"step-{step:08d}.png", make_grid(step))
-    figure = show.previews(tmp_path, count=4, face=1)
+    figure = show.plot_previews(tmp_path, count=4, face=1)
     assert [axes.get_title() for axes in figure.axes] == ["step 10", "step 40", "step 70", "step 100", *[""] * 4]
     drawn = [axes.images[0].get_array()[0, 0].tolist() for axes in figure.axes]
     assert drawn == [[step, 100, column * 10] for column in (3, 11) for step in (10, 40, 70, 100)]
@@ -36,4 +36,4 @@ def test_previews_are_spread_over_the_training(tmp_path: pathlib.Path):
 
 def test_a_run_without_previews_is_refused(tmp_path: pathlib.Path):
     with pytest.raises(WorkspaceError, match="no previews in .*; train first"):
-        show.previews(tmp_path)
+        show.plot_previews(tmp_path)

@@ -10,13 +10,19 @@ from faceswap_lib.faces.alignment import VIEW_COVERAGE, stored_size
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.media import read_frames
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import match_colours, motion_blur, random_warp_grid, sample, to_device
+from faceswap_lib.training.augmentation import augment_colors, motion_blur, random_warp_grid, sample, to_device
 
 RESOLUTION = 64
 SIZE = stored_size(RESOLUTION, VIEW_COVERAGE)
 BATCH = 48
 STILL = {"rotation_range": 0.0, "zoom_range": 0.0, "shift_range": 0.0, "random_warp": 0.0, "elastic_deformation": 0.0}
-LIVELY = {"rotation_range": 12.0, "zoom_range": 0.1, "shift_range": 0.05, "random_warp": 0.03, "elastic_deformation": 0.03}
+LIVELY = {
+    "rotation_range": 12.0,
+    "zoom_range": 0.1,
+    "shift_range": 0.05,
+    "random_warp": 0.03,
+    "elastic_deformation": 0.03,
+}
 
 
 def draw_maps(seed: int = 1, **options) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +97,9 @@ def test_sampling_between_pixels_is_bilinear_and_repeats_the_border():
 
 
 @pytest.mark.parametrize(
-    ("option", "limit"), [("rotation_range", 15.0), ("zoom_range", 0.2), ("shift_range", 0.1)], ids=["rotation_range", "zoom_range", "shift_range"]
+    ("option", "limit"),
+    [("rotation_range", 15.0), ("zoom_range", 0.2), ("shift_range", 0.1)],
+    ids=["rotation_range", "zoom_range", "shift_range"],
 )
 def test_each_movement_keeps_to_its_limit_and_uses_it(option, limit):
     plain, _ = draw_maps(**{option: limit})
@@ -210,7 +218,7 @@ def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_wor
     seed = keras.random.SeedGenerator(1)
     objective = Objective(networks=networks, faces_a=faces, faces_b=faces, config=config, seed=seed)
     index = np.arange(0, 36, 6)
-    trained = ops.convert_to_numpy(objective.view(faces, ops.convert_to_tensor(index.astype(np.int32))).seen)
+    trained = ops.convert_to_numpy(objective.view(faces, ops.convert_to_tensor(index.astype(np.int32))).encoder_input)
     for number, picture in zip(index, trained, strict=True):
         record = faceset.records[number]
         face = Face(box_xyxy=record.box_xyxy, score=record.score, landmarks=record.landmarks)
@@ -229,7 +237,7 @@ def test_colours_are_matched_to_another_crops_for_a_share_of_the_pictures():
 
     def matched(share: float) -> np.ndarray:
         config = TrainConfig(batch_size=BATCH, color_augmentation_prob=share)
-        drawn = match_colours(tones, config, ops.convert_to_tensor(index), 20, keras.random.SeedGenerator(5))
+        drawn = augment_colors(tones, config, ops.convert_to_tensor(index), 20, keras.random.SeedGenerator(5))
         return ops.convert_to_numpy(drawn)[:, 0, 0] / 6
 
     assert np.array_equal(matched(0.0), index)

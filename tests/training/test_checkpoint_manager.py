@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.networks.config import WIDTHS
-from faceswap_lib.training import RunConfig, TrainConfig
+from faceswap_lib.training import LoopConfig, TrainConfig
 from faceswap_lib.training.checkpoint import BACKUPS, list_checkpoints
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.remote_sync import CheckpointSync
@@ -31,7 +31,7 @@ class Training:
         mirrored: Steps at which the mirror got a copy.
     """
 
-    def __init__(self, folder: pathlib.Path, run_config: RunConfig, steps: int):
+    def __init__(self, folder: pathlib.Path, run_config: LoopConfig, steps: int):
         self.state, self.step, self.steps = make_state(0), 0, steps
         self.saved, self.mirrored = [], []
         self.folder, drive = folder / "run", folder / "drive"
@@ -63,7 +63,7 @@ def narrow_networks(monkeypatch):
 
 
 def test_an_hour_at_thirty_steps_a_second_is_twenty_checkpoints_and_six_copies(tmp_path):
-    training = Training(tmp_path, RunConfig(), 10 * HOUR)
+    training = Training(tmp_path, LoopConfig(), 10 * HOUR)
     training.run(2 * HOUR)
     for hour in (0, 1):
         during = range(hour * HOUR + 1, (hour + 1) * HOUR + 1)
@@ -74,28 +74,28 @@ def test_an_hour_at_thirty_steps_a_second_is_twenty_checkpoints_and_six_copies(t
 
 
 def test_by_steps_alone_as_it_was_ten_minutes_are_72_of_both(tmp_path):
-    before = RunConfig(checkpoint_interval="", checkpoint_every=250, sync_interval="1s")
+    before = LoopConfig(checkpoint_interval="", checkpoint_every=250, sync_interval="1s")
     training = Training(tmp_path, before, 10 * HOUR)
     training.run(HOUR // 6)
     assert len(training.saved) == len(training.mirrored) == 72
 
 
 def test_the_last_step_is_always_kept_and_the_mirror_gets_it(tmp_path):
-    training = Training(tmp_path, RunConfig(), 600)  # 20 seconds
+    training = Training(tmp_path, LoopConfig(), 600)  # 20 seconds
     training.run()
     training.mirror.close()
     assert training.saved == training.mirrored == [600] and not training.mirror.is_behind
 
 
 def test_a_checkpoint_by_steps_or_a_backup_begins_the_interval_again(tmp_path):
-    training = Training(tmp_path, RunConfig(checkpoint_every=5000, backup_every=12_000, backups=1), HOUR)
+    training = Training(tmp_path, LoopConfig(checkpoint_every=5000, backup_every=12_000, backups=1), HOUR)
     training.run(20_000)
     assert training.saved == [5000, 10_000, 12_000, 15_000, 20_000]
     assert [path.name for path in list_checkpoints(training.folder / "checkpoints" / BACKUPS)] == ["step-00012000.npz"]
 
 
 def test_without_intervals_and_steps_only_the_end_is_kept(tmp_path):
-    training = Training(tmp_path, RunConfig(checkpoint_interval="", sync_interval=""), HOUR // 2)
+    training = Training(tmp_path, LoopConfig(checkpoint_interval="", sync_interval=""), HOUR // 2)
     training.run()
     assert training.saved == training.mirrored == [HOUR // 2]
 
@@ -113,7 +113,7 @@ def test_previews_come_by_the_clock_by_steps_and_at_the_end(tmp_path, options, s
     now, shown = types.SimpleNamespace(step=0), []
     reporter = TrainingLogger(
         tmp_path,
-        dataclasses.replace(RunConfig(log_every=1000), **options),
+        dataclasses.replace(LoopConfig(log_every=1000), **options),
         step=0,
         steps=6000,
         history_bytes=0,
@@ -123,6 +123,6 @@ def test_previews_come_by_the_clock_by_steps_and_at_the_end(tmp_path, options, s
     )
     with reporter:
         for now.step in range(1, 6001):
-            reporter.tell(now.step, {})
+            reporter.log_step(now.step, {})
     assert shown == steps
     assert sorted(path.name for path in (tmp_path / "previews").iterdir()) == [f"step-{step:08d}.png" for step in steps]

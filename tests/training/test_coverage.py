@@ -17,7 +17,9 @@ from tests.videos import psnr
 
 EXACT = ConvertConfig(color_transfer="none", sharpen=0)
 COVERAGES = [0.5, 0.6, 0.74, 0.8, 1.0]
-STILL = TrainConfig(batch_size=6, rotation_range=0.0, zoom_range=0.0, shift_range=0.0, random_warp=0.0, elastic_deformation=0.0)
+STILL = TrainConfig(
+    batch_size=6, rotation_range=0.0, zoom_range=0.0, shift_range=0.0, random_warp=0.0, elastic_deformation=0.0
+)
 
 
 @pytest.fixture(scope="module")

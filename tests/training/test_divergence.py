@@ -10,7 +10,7 @@ import pytest
 
 from faceswap_lib.errors import TrainingError
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.training import RunConfig, read_history, train
+from faceswap_lib.training import LoopConfig, read_history, train
 from faceswap_lib.training.checkpoint import list_checkpoints
 from faceswap_lib.training.divergence import (
     EMPTY_FROM,
@@ -30,7 +30,7 @@ def first_trouble(name: str, values) -> tuple[int, str] | None:
     """The step, counted from 1, at which a guard that sees one term speaks up, and what it says."""
     guard = DivergenceDetector(new_memory())
     for step, value in enumerate(values, 1):
-        if trouble := guard.watch({name: value}):
+        if trouble := guard.update({name: value}):
             return step, trouble
     return None
 
@@ -47,8 +47,8 @@ def healthy(steps: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_term_that_is_no_number_is_named_at_once(value):
     guard = DivergenceDetector(new_memory())
-    assert guard.watch({"reconstruction_a": 1.0, "edges_b": 0.5}) is None
-    assert guard.watch({"reconstruction_a": 1.0, "edges_b": value}) == "edges_b is no longer a number"
+    assert guard.update({"reconstruction_a": 1.0, "edges_b": 0.5}) is None
+    assert guard.update({"reconstruction_a": 1.0, "edges_b": value}) == "edges_b is no longer a number"
     assert find_broken({"a": 1.0, "b": value}) == ["b"]
 
 
@@ -79,29 +79,29 @@ def test_what_is_lost_slowly_is_noticed_too():
 def test_decoders_that_trade_places_begin_anew():
     guard = DivergenceDetector(new_memory())
     for _ in range(300):
-        assert guard.watch({"reconstruction_a": 0.1}) is None
+        assert guard.update({"reconstruction_a": 0.1}) is None
     for _ in range(300):
-        assert guard.watch({"reconstruction_a": 0.9}, phase=0.5, swapped=True) is None
+        assert guard.update({"reconstruction_a": 0.9}, phase=0.5, swapped=True) is None
     assert guard.calm
-    troubles = [guard.watch({"reconstruction_a": 3.0}, phase=0.7, swapped=True) for _ in range(100)]
+    troubles = [guard.update({"reconstruction_a": 3.0}, phase=0.7, swapped=True) for _ in range(100)]
     assert any(troubles)  # another phase alone changes nothing
 
 
 def test_a_mask_may_fall_as_a_phase_begins():
     guard = DivergenceDetector(new_memory())
     for _ in range(EMPTY_FROM + 200):
-        assert guard.watch({"mask_mean_b": 0.9}) is None
+        assert guard.update({"mask_mean_b": 0.9}) is None
     for _ in range(3000):
-        assert guard.watch({"mask_mean_b": 0.0}, phase=0.85) is None
+        assert guard.update({"mask_mean_b": 0.0}, phase=0.85) is None
 
 
 def test_the_guard_is_not_calm_while_something_may_be_wrong():
     guard = DivergenceDetector(new_memory())
     for value in [0.2] * 100 + [2.0] * 4:
-        guard.watch({"reconstruction_a": value})
+        guard.update({"reconstruction_a": value})
     assert not guard.calm
     for value in [0.2] * 40:
-        guard.watch({"reconstruction_a": value})
+        guard.update({"reconstruction_a": value})
     assert guard.calm
 
 
@@ -122,15 +122,15 @@ def test_the_memory_goes_on_where_it_was_cut():
     memory = new_memory()
     guard = DivergenceDetector(memory)
     for value in values[:230]:
-        guard.watch({"reconstruction_a": value})
+        guard.update({"reconstruction_a": value})
     guard = DivergenceDetector(memory.copy())
-    rest = [guard.watch({"reconstruction_a": value}) for value in values[230:]]
+    rest = [guard.update({"reconstruction_a": value}) for value in values[230:]]
     assert 230 + 1 + next(i for i, trouble in enumerate(rest) if trouble) == whole[0]
 
 
 def test_terms_that_an_objective_does_not_have_are_passed_over():
     guard = DivergenceDetector(new_memory())
-    assert [guard.watch({"other": 5.0 * step}) for step in range(3 * FAST)] == [None] * 3 * FAST
+    assert [guard.update({"other": 5.0 * step}) for step in range(3 * FAST)] == [None] * 3 * FAST
 
 
 def test_dead_outputs_are_told_from_young_ones():
@@ -162,7 +162,7 @@ def test_a_huge_learning_rate_is_noticed_and_given_up_after_three_rollbacks(run_
     before = read_arrays(run_copy.folder, 20)
     config = dataclasses.replace(run_copy.train_config, steps=200, learning_rate=1.0)
     with pytest.raises(TrainingError, match=r"again after 3 rollbacks; .*--learning-rate below 0.12") as error:
-        train(run_copy.workspace, config=config, run_config=RunConfig(checkpoint_every=10))
+        train(run_copy.workspace, config=config, run_config=LoopConfig(checkpoint_every=10))
     assert error.value.exit_code == 1
     rollbacks = read_rollbacks(run_copy.folder)
     assert [line["learning_rate_factor"] for line in rollbacks] == [0.5, 0.25, 0.125]
@@ -178,7 +178,7 @@ def test_a_huge_learning_rate_is_noticed_and_given_up_after_three_rollbacks(run_
 @pytest.fixture
 def one_accident(monkeypatch):
     """Something destroys a decoder before step 33, as long as the run has never gone back."""
-    take = TrainStepper.take
+    take = TrainStepper.step
 
     def take_badly(self: TrainStepper) -> dict[str, float]:
         if self.state.step == 32 and self.state.rollbacks == 0:

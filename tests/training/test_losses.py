@@ -15,10 +15,10 @@ def plain(value: float, channels: int = 1, side: int = 4) -> np.ndarray:
     return np.full((1, side, side, channels), value, np.float32)
 
 
-def make_sample(side: int = 4, **parts: np.ndarray) -> losses.Sample:
-    nothing = {"warped": plain(0, 3, side), "seen": plain(0, 3, side), "real": plain(0, 3, side), "tones": None}
+def make_sample(side: int = 4, **parts: np.ndarray) -> losses.LossInputs:
+    nothing = {"warped": plain(0, 3, side), "encoder_input": plain(0, 3, side), "real": plain(0, 3, side), "tones": None}
     masks = {name: plain(0, 1, side) for name in ("eyes", "mouth", "face")}
-    return losses.Sample(**(nothing | masks | parts))
+    return losses.LossInputs(**(nothing | masks | parts))
 
 
 def half(side: int = 4) -> np.ndarray:
@@ -61,15 +61,15 @@ def test_reconstruction_is_the_mean_distance_inside_the_face():
 
 def test_edges_see_differences_and_not_brightness():
     sample = make_sample(face=plain(1))
-    assert number(losses.edges(plain(0.7, 3), sample, plain(1))) == 0
+    assert number(losses.edge_loss(plain(0.7, 3), sample, plain(1))) == 0
     step = plain(0, 3)
     step[:, :, 2:] = 1  # one upright edge: four pixels of height 1
-    assert number(losses.edges(step, sample, plain(1))) == pytest.approx(4 / 17)
-    assert number(losses.edges(np.swapaxes(step, 1, 2), sample, plain(1))) == pytest.approx(4 / 17)
-    assert number(losses.edges(step, make_sample(real=step, face=plain(1)), plain(1))) == 0
+    assert number(losses.edge_loss(step, sample, plain(1))) == pytest.approx(4 / 17)
+    assert number(losses.edge_loss(np.swapaxes(step, 1, 2), sample, plain(1))) == pytest.approx(4 / 17)
+    assert number(losses.edge_loss(step, make_sample(real=step, face=plain(1)), plain(1))) == 0
     left_only = plain(1)
     left_only[:, :, 2] = 0
-    assert number(losses.edges(step, sample, left_only)) == 0
+    assert number(losses.edge_loss(step, sample, left_only)) == 0
 
 
 def test_dissimilarity_runs_from_0_to_1():
@@ -134,7 +134,7 @@ def test_landmarks_are_compared_by_their_distance():
 
 
 def test_a_cycle_pays_for_what_is_lost_and_for_the_mask():
-    value = number(losses.cycle(plain(0.5, 3), plain(0.2, 3), plain(0.6)))
+    value = number(losses.cycle_consistency(plain(0.5, 3), plain(0.2, 3), plain(0.6)))
     assert value == pytest.approx(10 * 0.3 + 0.1 * 0.6)
 
 
@@ -167,9 +167,9 @@ def test_the_hinge_pays_only_below_the_level_and_inside_the_face():
 
 
 def test_composing_paints_where_the_mask_says():
-    picture = ops.convert_to_numpy(losses.compose(half(), plain(1, 3), plain(-1, 3)))
+    picture = ops.convert_to_numpy(losses.alpha_composite(half(), plain(1, 3), plain(-1, 3)))
     assert np.all(picture[:, :, :2] == 1) and np.all(picture[:, :, 2:] == -1)
-    assert np.all(ops.convert_to_numpy(losses.compose(plain(0.25), plain(1, 3), plain(-1, 3))) == -0.5)
+    assert np.all(ops.convert_to_numpy(losses.alpha_composite(plain(0.25), plain(1, 3), plain(-1, 3))) == -0.5)
 
 
 def test_a_generator_pays_for_scores_below_1():

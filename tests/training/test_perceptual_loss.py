@@ -11,7 +11,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.networks.pretrained import onet
 from faceswap_lib.networks.pretrained.vggface import build_vggface
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.perceptual import open_judge, open_landmark_judge, resize, resize_matrix
+from faceswap_lib.training.perceptual import open_landmark_loss, open_perceptual_loss, resize, resize_matrix
 from tests.weight_files import randomise, resnet50_layers, write_weights
 
 FACE = (slice(50, 178), slice(160, 288))
@@ -32,12 +32,12 @@ def blurred(picture: np.ndarray) -> np.ndarray:
 
 
 def test_no_network_is_opened_unless_asked_for():
-    assert open_judge(TrainConfig(perceptual="none"), 64) is None
-    assert open_landmark_judge(TrainConfig(landmarks_weight=0.0)) is None
+    assert open_perceptual_loss(TrainConfig(perceptual="none"), 64) is None
+    assert open_landmark_loss(TrainConfig(landmarks_weight=0.0)) is None
 
 
 def test_onet_sees_blur_and_not_brightness(face):
-    judge = open_judge(TrainConfig(perceptual="onet"), 128)
+    judge = open_perceptual_loss(TrainConfig(perceptual="onet"), 128)
     assert number(judge.distance(face, face)) == pytest.approx(0, abs=1e-6)
     brighter, blur = number(judge.distance(face * 0.9 + 10, face)), number(judge.distance(blurred(face), face))
     mirrored = number(judge.distance(face[:, :, ::-1], face))
@@ -47,7 +47,7 @@ def test_onet_sees_blur_and_not_brightness(face):
 
 def test_only_the_fake_learns(face):
     """Gradients reach the first picture, never the second."""
-    judge = open_judge(TrainConfig(perceptual="onet"), 128)
+    judge = open_perceptual_loss(TrainConfig(perceptual="onet"), 128)
     if keras.backend.backend() != "tensorflow":
         pytest.skip("gradients are taken with TensorFlow here")
     import tensorflow as tf
@@ -71,7 +71,7 @@ def test_onets_points_are_those_of_the_detector(face):
 
 
 def test_landmarks_move_with_the_face(face):
-    judge = open_landmark_judge(TrainConfig(landmarks_weight=1.0))
+    judge = open_landmark_loss(TrainConfig(landmarks_weight=1.0))
     assert number(judge.distance(face, face)) == pytest.approx(0, abs=1e-6)
     moved = np.roll(face, 8, axis=2)  # a sixteenth of the side, along x alone
     assert number(judge.distance(moved, face)) == pytest.approx(8 / 128 / 2, abs=0.012)
@@ -80,7 +80,7 @@ def test_landmarks_move_with_the_face(face):
 def test_vggface_reads_the_published_file(tmp_path, face):
     path = write_weights(tmp_path / "faces.h5", randomise(build_vggface("resnet50")), resnet50_layers())
     config = TrainConfig(perceptual="vggface", vggface=path, perceptual_resolution=64)
-    judge = open_judge(config, 128)
+    judge = open_perceptual_loss(config, 128)
     assert judge.name == "vggface-resnet50" and judge.side == 64
     assert [tuple(output.shape[1:]) for output in judge.model.outputs][0] == (32, 32, 64)
     assert number(judge.distance(face, face)) == pytest.approx(0, abs=1e-6)
@@ -91,13 +91,13 @@ def test_without_vggface_auto_takes_onet_and_says_so(tmp_path, monkeypatch, capl
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KERAS_HOME", raising=False)
     with caplog.at_level("WARNING"):
-        assert open_judge(TrainConfig(perceptual="auto"), 64).name == "onet"
+        assert open_perceptual_loss(TrainConfig(perceptual="auto"), 64).name == "onet"
     assert "O-Net instead of VGGFace" in caplog.text and "rcmalli_vggface_tf_notop_resnet50.h5" in caplog.text
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match="nothing.h5"):
-        open_judge(TrainConfig(perceptual="vggface", vggface=tmp_path / "nothing.h5"), 64)
+        open_perceptual_loss(TrainConfig(perceptual="vggface", vggface=tmp_path / "nothing.h5"), 64)
 
 
 @pytest.mark.parametrize(("had", "side"), [(4, 2), (6, 4), (128, 48), (3, 6), (64, 224), (5, 5)])

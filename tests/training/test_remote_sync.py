@@ -13,7 +13,7 @@ import pytest
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
+from faceswap_lib.training import LoopConfig, TrainConfig, read_history, train
 from faceswap_lib.training.remote_sync import CheckpointSync, copy_run
 from tests.conftest import contents, read_arrays
 
@@ -346,7 +346,7 @@ def test_training_goes_on_from_the_mirror_on_another_machine(small_workspace, ti
     shutil.copytree(tiny_run.folder, drive / "default")
     (drive / "default" / "checkpoints" / "step-00000040.npz").unlink()
     other = Workspace(shutil.copytree(small_workspace.root, tmp_path / "other"))
-    keeping = RunConfig(log_every=1, checkpoint_every=20, preview_every=20, sync_dir=drive)
+    keeping = LoopConfig(log_every=1, checkpoint_every=20, preview_every=20, sync_dir=drive)
     report = train(other, config=tiny_run.train_config, run_config=keeping)
     assert (report.resumed_at, report.step, report.mirror_failures) == (20, 40, 0)
     wanted = tiny_run.final_arrays()

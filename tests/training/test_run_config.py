@@ -8,7 +8,7 @@ import pytest
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.training import RunConfig, TrainConfig, train
+from faceswap_lib.training import LoopConfig, TrainConfig, train
 from faceswap_lib.training.run_config import parse_duration, say_duration
 from tests.conftest import read_arrays
 
@@ -24,14 +24,14 @@ def test_a_time_is_read(text, seconds):
 @pytest.mark.parametrize("text", ["soon", "2", "h", "2 h", "-1h", "0s", "2h later"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(InputError, match="expected a time as in 45s, 90m, 2h or 1h30m, got"):
-        RunConfig(max_time=text)
+        LoopConfig(max_time=text)
 
 
 @pytest.mark.parametrize("name", ["checkpoint_interval", "preview_interval", "sync_interval"])
 def test_an_interval_is_a_time_and_the_message_has_its_name(name):
-    assert getattr(RunConfig(**{name: "90s"}), name) == "90s"
+    assert getattr(LoopConfig(**{name: "90s"}), name) == "90s"
     with pytest.raises(InputError, match=f"{name}: expected a time as in 45s, 90m, 2h or 1h30m, got '250'"):
-        RunConfig(**{name: "250"})
+        LoopConfig(**{name: "250"})
 
 
 @pytest.mark.parametrize(
@@ -45,21 +45,21 @@ def test_a_time_is_said(seconds, text):
 def test_numbers_out_of_range_are_refused():
     for name in ("log_every", "backups"):
         with pytest.raises(InputError, match=f"{name} must be between 1"):
-            RunConfig(**{name: 0})
+            LoopConfig(**{name: 0})
     for name in ("checkpoint_every", "preview_every", "backup_every"):
         with pytest.raises(InputError, match=f"{name} must be between 0"):
-            RunConfig(**{name: -1})
+            LoopConfig(**{name: -1})
 
 
 def test_no_option_has_the_name_of_another_rooms():
-    mine = {field.name for field in dataclasses.fields(RunConfig)}
+    mine = {field.name for field in dataclasses.fields(LoopConfig)}
     for other in (TrainConfig, NetworkConfig, ConvertConfig):
         assert not mine & {field.name for field in dataclasses.fields(other)}
 
 
 def test_when_its_time_is_up_a_training_saves_and_stops_and_goes_on_to_the_same_end(workspace_copy, tiny_run):
     options = {"network_config": tiny_run.network_config, "config": tiny_run.train_config}
-    rarely = RunConfig(log_every=1, checkpoint_every=20, preview_every=20)
+    rarely = LoopConfig(log_every=1, checkpoint_every=20, preview_every=20)
     report = train(workspace_copy, **options, run_config=dataclasses.replace(rarely, max_time="0.001s"))
     assert (report.step, report.steps) == (1, 40)  # one step, however short the time
     assert read_arrays(report.folder, 1)["position"][0] == 1
@@ -78,7 +78,7 @@ def test_when_its_time_is_up_a_training_saves_and_stops_and_goes_on_to_the_same_
 
 def test_asked_to_stop_a_training_saves_where_it_is_and_goes_on_from_there(workspace_copy, tiny_run):
     options = {"network_config": tiny_run.network_config, "config": tiny_run.train_config}
-    rarely = RunConfig(log_every=1, checkpoint_every=20, preview_every=20)
+    rarely = LoopConfig(log_every=1, checkpoint_every=20, preview_every=20)
     logged = []
 
     def log(step: int, terms: dict[str, float]) -> None:

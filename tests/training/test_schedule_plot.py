@@ -9,7 +9,7 @@ from faceswap_lib.cli import main
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.media import read_image
 from faceswap_lib.networks import PRESETS
-from faceswap_lib.training import TRAINING_PRESETS, RunConfig, TrainConfig, phase_at
+from faceswap_lib.training import TRAINING_PRESETS, LoopConfig, TrainConfig, phase_at
 from faceswap_lib.training.cost_estimate import TIMED, estimate_training, make_arrays
 from faceswap_lib.training.schedule_plot import draw_plan, plan_table, plan_training
 from faceswap_lib.training.train_step import TrainStepper
@@ -53,7 +53,9 @@ def test_the_chart_shows_where_a_weight_begins(tmp_path):
 
 def test_the_command_shows_the_plan_without_facesets(tmp_path, capsys):
     root, picture = tmp_path / "w", tmp_path / "p.png"
-    assert main(["train", "--workspace", str(root), "--preset", "faceswap-gan", "--schedule-picture", str(picture)]) == 0
+    assert (
+        main(["train", "--workspace", str(root), "--preset", "faceswap-gan", "--schedule-picture", str(picture)]) == 0
+    )
     out = capsys.readouterr().out
     assert "31851-35850" in out and f"chart: {picture}" in out and picture.is_file() and not root.exists()
     assert main(["train", "--workspace", str(root), "--steps", "100", "--show-schedule"]) == 0
@@ -80,7 +82,7 @@ def timed(monkeypatch):
 def test_an_estimate_adds_up_the_kinds_of_steps_and_writes_nothing(timed, small_workspace, tmp_path, real):
     workspace = small_workspace if real else Workspace(tmp_path / "none")
     before = snapshot(workspace.root) if real else {}
-    keeping = RunConfig(checkpoint_every=100, backup_every=300, backups=2)
+    keeping = LoopConfig(checkpoint_every=100, backup_every=300, backups=2)
     config = TrainConfig(steps=1000, batch_size=2)
     estimate = estimate_training(workspace, PRESETS["tiny"], config, keeping)
     assert estimate.real is real
@@ -94,7 +96,7 @@ def test_an_estimate_adds_up_the_kinds_of_steps_and_writes_nothing(timed, small_
 
 
 def test_the_estimated_size_of_a_checkpoint_is_that_of_a_real_one(timed, tiny_run):
-    estimate = estimate_training(tiny_run.workspace, tiny_run.network_config, tiny_run.train_config, RunConfig())
+    estimate = estimate_training(tiny_run.workspace, tiny_run.network_config, tiny_run.train_config, LoopConfig())
     size = (tiny_run.folder / "checkpoints" / "step-00000040.npz").stat().st_size
     assert estimate.checkpoint == pytest.approx(size, rel=0.02)
 

@@ -16,7 +16,7 @@ from faceswap_lib.facesets import Workspace
 from faceswap_lib.locks.lock_file import lock_path
 from faceswap_lib.networks.config import WIDTHS
 from faceswap_lib.signals import Stop, Stopped, catch_signals, defer_stop
-from faceswap_lib.training import RunConfig, TrainConfig, read_history, train
+from faceswap_lib.training import LoopConfig, TrainConfig, read_history, train
 from faceswap_lib.training.checkpoint import checkpoint_progress, list_checkpoints
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.loop import Loop
@@ -58,7 +58,7 @@ def narrow_state():
 @pytest.fixture
 def loop(narrow_state, tmp_path):
     """A loop of 20 steps with a real keeper and reporter; no checkpoint comes by itself but the last."""
-    state, run_config = narrow_state, RunConfig(log_every=1, checkpoint_interval="", preview_interval="")
+    state, run_config = narrow_state, LoopConfig(log_every=1, checkpoint_interval="", preview_interval="")
     state.step = state.history_bytes = 0
     config = TrainConfig(steps=20)
     keeper = CheckpointManager(tmp_path / "run", state, config, run_config, None)
@@ -133,14 +133,14 @@ def test_a_run_that_another_took_over_is_not_written(loop, tmp_path):
 
 # Real trainings ----------------------------------------------------------------------------------------------------
 
-KEEPING = RunConfig(log_every=1, checkpoint_interval="")
+KEEPING = LoopConfig(log_every=1, checkpoint_interval="")
 
 
 @pytest.fixture
 def go_on(tiny_run, tmp_path):
     """Gives a function that goes on with a copy of the trained run to step 44; gives its folder and how it ended."""
 
-    def run(name: str, keeping: RunConfig = KEEPING, **callbacks):
+    def run(name: str, keeping: LoopConfig = KEEPING, **callbacks):
         root = tmp_path / name
         if not root.exists():
             shutil.copytree(tiny_run.workspace.root, root)

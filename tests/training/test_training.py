@@ -18,7 +18,7 @@ from faceswap_lib.errors import CheckpointError, TrainingError, WorkspaceError
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.media import read_image
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.training import RunConfig, TrainConfig, load_run, phase_at, read_history, train
+from faceswap_lib.training import LoopConfig, TrainConfig, load_run, phase_at, read_history, train
 from faceswap_lib.training.history import HistoryWriter
 from faceswap_lib.training.train_step import draw_batch, sampling_probabilities
 from tests.conftest import ROOT, TinyRun, read_arrays
@@ -149,13 +149,13 @@ import json, pathlib, sys
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.config_fields import options_from_dict
-from faceswap_lib.training import RunConfig, TrainConfig, train
+from faceswap_lib.training import LoopConfig, TrainConfig, train
 networks, training, keeping = (json.loads(text) for text in sys.argv[2:])
 train(
     Workspace(pathlib.Path(sys.argv[1])),
     network_config=options_from_dict(NetworkConfig, networks),
     config=options_from_dict(TrainConfig, training),
-    run_config=options_from_dict(RunConfig, keeping),
+    run_config=options_from_dict(LoopConfig, keeping),
     on_log=lambda step, terms: print(step, flush=True),
 )
 """
@@ -231,7 +231,7 @@ def test_a_loss_that_is_no_number_stops_the_training_without_a_guard_and_names_i
     np.savez(run_copy.folder / "checkpoints" / "step-00000040.npz", **arrays)
     config = dataclasses.replace(run_copy.train_config, steps=44)
     with pytest.raises(TrainingError, match="step 41: .*reconstruction_a.* is no longer a number") as error:
-        train(run_copy.workspace, config=config, run_config=RunConfig(checkpoint_every=1, divergence_guard=False))
+        train(run_copy.workspace, config=config, run_config=LoopConfig(checkpoint_every=1, divergence_guard=False))
     assert "reconstruction_b" not in str(error.value)
     assert error.value.exit_code == 1
     assert not (run_copy.folder / "checkpoints" / "step-00000041.npz").exists()

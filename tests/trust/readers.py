@@ -49,7 +49,9 @@ def read_manifest(folder: pathlib.Path) -> object:
 def prepare_source(folder: pathlib.Path) -> None:
     from faceswap_lib.atomic_io import write_json
 
-    write_json(folder / "face_src" / "source.json", {"video": "anna.mp4", "sha256": "ab" * 32, "extract": {"frame_stride": 1}})
+    write_json(
+        folder / "face_src" / "source.json", {"video": "anna.mp4", "sha256": "ab" * 32, "extract": {"frame_stride": 1}}
+    )
 
 
 def read_source(folder: pathlib.Path) -> object:

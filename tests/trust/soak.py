@@ -28,7 +28,7 @@ from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.media import VideoWriter, write_image
 from faceswap_lib.provenance.provenance import ProvenanceClaims, verify, write_provenance
-from faceswap_lib.training import RunConfig
+from faceswap_lib.training import LoopConfig
 from tests.disturbed import FACE
 from tests.fakes import ListedDetector, PaintSwapper
 from tests.trust.watch import make_temporary_folder
@@ -84,7 +84,7 @@ def summarize(title: str, count: int, gauges: list[Gauge], seconds: float) -> di
 def count_steps(folder: pathlib.Path, temporary: pathlib.Path, steps: int) -> dict[str, typing.Any]:
     """A training whose steps only count, in eight calls, each of which goes on."""
     make_run(folder)
-    keeping = RunConfig(
+    keeping = LoopConfig(
         log_every=1,
         checkpoint_interval="",
         checkpoint_every=100,
@@ -111,7 +111,7 @@ def take_steps(folder: pathlib.Path, temporary: pathlib.Path, steps: int) -> dic
         make_workspace(folder),
         network_config=NETWORKS,
         config=dataclasses.replace(CONFIG, steps=steps, adversarial_weight=0.0),
-        run_config=RunConfig(
+        run_config=LoopConfig(
             log_every=every,
             checkpoint_interval="",
             checkpoint_every=max(1, steps // 80),

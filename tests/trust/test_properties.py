@@ -38,7 +38,7 @@ from faceswap_lib.provenance.people_count import PeopleCount, describe_people
 from faceswap_lib.provenance.provenance import ProvenanceClaims, verify, write_provenance
 from faceswap_lib.provenance.sidecar import sidecar_path
 from faceswap_lib.provenance.statement import describe_facts, to_plain
-from faceswap_lib.training import RunConfig, TrainConfig
+from faceswap_lib.training import LoopConfig, TrainConfig
 from faceswap_lib.training.checkpoint_file import COUNTERS, GROUPS, MOST, read_file, write_file
 from faceswap_lib.training.divergence import new_memory
 from faceswap_lib.training.history import HistoryWriter, read_history
@@ -47,7 +47,7 @@ from tests.trust.corpus_arrays import tell_tracks
 from tests.trust.corpus_report import make_report
 
 CONFIGS = (
-    *(NetworkConfig, TrainConfig, RunConfig, ExtractConfig, DetectConfig, SmoothConfig, TrackConfig, ConvertConfig),
+    *(NetworkConfig, TrainConfig, LoopConfig, ExtractConfig, DetectConfig, SmoothConfig, TrackConfig, ConvertConfig),
     *(OutputConfig, EvaluateConfig),
 )
 

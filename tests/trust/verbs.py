@@ -116,9 +116,9 @@ def list_commands(folder: pathlib.Path, clips: tuple[pathlib.Path, pathlib.Path]
         ["weights"],
         ["demo", "--workspace", folder / "demo", "--steps", STEPS],
         ["run", *clips, "--workspace", workspace, "--consent", "both agreed", *small],
-        ["extract", clips[0], "--workspace", other, "--as", "src", "--consent", "both agreed"],
+        ["extract", clips[0], "--workspace", other, "--person", "a", "--consent", "both agreed"],
         ["masks", "--workspace", workspace],
-        ["swap-parts", "--workspace", workspace, "--as", "src", "--parts", "mouth", "--out", folder / "parts"],
+        ["swap-parts", "--workspace", workspace, "--person", "a", "--parts", "mouth", "--out", folder / "parts"],
         ["train", "--workspace", workspace, "--show-schedule"],
         ["train", "--workspace", workspace, *small, "--steps", STEPS + 1],
         ["convert", clips[0], "--workspace", workspace, "--out", folder / "again.mp4"],
@@ -155,11 +155,11 @@ def list_quick(folder: pathlib.Path, clips: tuple[pathlib.Path, pathlib.Path]) -
         ["doctor"],
         ["weights"],
         *(
-            ["extract", clip, "--workspace", workspace, "--as", side, "--consent", "both agreed"]
+            ["extract", clip, "--workspace", workspace, "--person", side, "--consent", "both agreed"]
             for clip, side in zip(clips, ("src", "dst"), strict=True)
         ),
         ["masks", "--workspace", workspace],
-        ["swap-parts", "--workspace", workspace, "--as", "src", "--parts", "mouth", "--out", folder / "parts"],
+        ["swap-parts", "--workspace", workspace, "--person", "a", "--parts", "mouth", "--out", folder / "parts"],
         ["train", "--workspace", workspace, "--show-schedule"],
     ]
 

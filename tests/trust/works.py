@@ -22,10 +22,10 @@ from faceswap_lib.faces import FaceTrack, Part, VideoTracks
 from faceswap_lib.facesets import (
     Faceset,
     Workspace,
-    bring_back,
-    list_set_aside,
+    exclude_crops,
+    list_excluded,
     read_manifest,
-    set_aside,
+    restore_crops,
     swap_parts,
     write_eye_masks,
 )
@@ -37,7 +37,7 @@ from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.networks.pretrained.weights_catalog import WeightsFile
 from faceswap_lib.networks.pretrained.weights_fetching import fetch_weights
 from faceswap_lib.signals import defer_stop
-from faceswap_lib.training import RunConfig, TrainConfig, read_history
+from faceswap_lib.training import LoopConfig, TrainConfig, read_history
 from faceswap_lib.training.checkpoint import checkpoint_progress, read_checkpoint
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.divergence import new_memory
@@ -174,19 +174,19 @@ def make_faceset_with_consent(root: pathlib.Path) -> None:
 
 def make_faceset_set_aside(root: pathlib.Path) -> None:
     make_faceset(root)
-    set_aside(Workspace(root), "src", ["000000.jpg", "000002.jpg"])
+    exclude_crops(Workspace(root), "src", ["000000.jpg", "000002.jpg"])
 
 
 def take_out(root: pathlib.Path) -> None:
     workspace = Workspace(root)
     inside = {record.crop for record in read_manifest(workspace.faces("src"))}
-    set_aside(workspace, "src", inside & {"000000.jpg", "000002.jpg"})
+    exclude_crops(workspace, "src", inside & {"000000.jpg", "000002.jpg"})
 
 
 def put_back(root: pathlib.Path) -> None:
     workspace = Workspace(root)
-    aside = {record.crop for record in list_set_aside(workspace, "src")}
-    bring_back(workspace, "src", aside & {"000000.jpg", "000002.jpg"})
+    aside = {record.crop for record in list_excluded(workspace, "src")}
+    restore_crops(workspace, "src", aside & {"000000.jpg", "000002.jpg"})
 
 
 def consent(root: pathlib.Path) -> None:
@@ -284,7 +284,7 @@ class CountingStepper:
 STEPS, APART = 24, 4
 """Of a training, and between two of its checkpoints."""
 
-KEEPING = RunConfig(
+KEEPING = LoopConfig(
     **{"log_every": 1, "checkpoint_interval": "", "checkpoint_every": APART, "preview_interval": ""},
     **{"preview_every": 8, "backup_every": 12, "backups": 1},
 )
@@ -302,7 +302,7 @@ def note_options(workspace: Workspace, steps: int) -> None:
     write_config(workspace.run("default"), config, TrainConfig(steps=steps), facesets)
 
 
-def train(root: pathlib.Path, steps: int = STEPS, keeping: RunConfig = KEEPING) -> None:
+def train(root: pathlib.Path, steps: int = STEPS, keeping: LoopConfig = KEEPING) -> None:
     """With all that a training writes, as it writes it, and steps that compute nothing."""
     folder, state, config = Workspace(root).run("default"), CountingState(), TrainConfig(steps=steps)
     with hold(folder, what="run 'default'") as lock, defer_stop() as stop:

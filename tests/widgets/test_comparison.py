@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.widgets import before_after
+from faceswap_lib.widgets import compare_before_after
 
 
 class Tags(html.parser.HTMLParser):
@@ -36,7 +36,7 @@ def decode(tag: dict[str, str | None]) -> np.ndarray:
 
 
 def test_both_pictures_are_inside_and_one_slider_moves_the_border():
-    shown = before_after(make_picture(0), make_picture(250), labels=("A", "A & <B>"))
+    shown = compare_before_after(make_picture(0), make_picture(250), labels=("A", "A & <B>"))
     page = Tags(shown._repr_html_())
     after, before = (decode(tag) for tag in page.named("img"))
     assert np.abs(after.astype(int) - make_picture(250)).max() < 4
@@ -47,7 +47,7 @@ def test_both_pictures_are_inside_and_one_slider_moves_the_border():
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_gives_nothing_a_name():
-    shown = before_after([make_picture(0)] * 3, [make_picture(9)] * 3)
+    shown = compare_before_after([make_picture(0)] * 3, [make_picture(9)] * 3)
     page = Tags(shown.html)
     assert not page.named("script") and not page.named("link")
     assert all("id" not in attributes for _, attributes in page.found)
@@ -56,18 +56,18 @@ def test_a_page_needs_nothing_from_elsewhere_and_gives_nothing_a_name():
 
 
 def test_lists_get_a_second_slider_and_show_the_first_frame():
-    shown = before_after([make_picture(level) for level in (0, 50, 100)], [make_picture(200)] * 3)
+    shown = compare_before_after([make_picture(level) for level in (0, 50, 100)], [make_picture(200)] * 3)
     page = Tags(shown.html)
     wipe, frames = page.named("input")
     assert (frames["min"], frames["max"], frames["value"]) == ("0", "2", "0")
     assert [("style" in tag) for tag in page.named("img")] == [False, True, True] * 2
     assert [round(float(decode(tag)[..., 0].mean()), -1) for tag in page.named("img")] == [200] * 3 + [0, 50, 100]
-    clip = before_after(np.zeros((3, 8, 8, 3), np.uint8), np.zeros((3, 8, 8, 3), np.uint8))
+    clip = compare_before_after(np.zeros((3, 8, 8, 3), np.uint8), np.zeros((3, 8, 8, 3), np.uint8))
     assert len(Tags(clip.html).named("img")) == 6
 
 
 def test_large_pictures_are_shrunk_to_what_a_fine_screen_shows():
-    shown = before_after(make_picture(0, 300, 400), make_picture(9, 300, 400), width=100)
+    shown = compare_before_after(make_picture(0, 300, 400), make_picture(9, 300, 400), width=100)
     assert [decode(tag).shape for tag in Tags(shown.html).named("img")] == [(150, 200, 3)] * 2
 
 
@@ -84,4 +84,4 @@ def test_large_pictures_are_shrunk_to_what_a_fine_screen_shows():
 )
 def test_what_cannot_be_compared_is_refused(before: object, after: object, message: str):
     with pytest.raises(ValueError, match=message):
-        before_after(before, after)
+        compare_before_after(before, after)

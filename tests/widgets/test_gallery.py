@@ -6,7 +6,7 @@ import ipywidgets
 import pytest
 
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.facesets import Faceset, Workspace, list_set_aside
+from faceswap_lib.facesets import Faceset, Workspace, list_excluded
 from faceswap_lib.widgets import FacesetGallery
 from tests.widget_kernel import open_page
 
@@ -100,20 +100,20 @@ def test_marked_crops_are_set_aside_and_brought_back(gallery: FacesetGallery, wo
     gallery.mark(crops[5])
     shown.press("set 1 marked aside")
     assert len(gallery) == len(Faceset.open(workspace_copy, "src")) == 35
-    assert [record.crop for record in list_set_aside(workspace_copy, "src")] == [crops[0], crops[1], crops[5]]
+    assert [record.crop for record in list_excluded(workspace_copy, "src")] == [crops[0], crops[1], crops[5]]
     assert gallery.marked == set() and crops[0] not in gallery.crops()
     assert shown.title.startswith("35 crops in face_src, 3 set aside")
     shown.press("bring 1 back")
     assert gallery.marked == {crops[5]}
     shown.press("bring 2 back")
     assert gallery.crops() == crops and len(gallery) == 38
-    assert gallery.undo() == 0 and list_set_aside(workspace_copy, "src") == []
+    assert gallery.undo() == 0 and list_excluded(workspace_copy, "src") == []
 
 
 def test_the_last_crops_stay_and_the_page_says_why(gallery: FacesetGallery):
     gallery.mark(*gallery._records)
     with pytest.raises(WorkspaceError, match="leave some"):
-        gallery.set_aside()
+        gallery.exclude()
     Shown(gallery).press("set 38 marked aside")
     assert "leave some" in Shown(gallery).title and len(gallery) == 38
 
@@ -142,7 +142,7 @@ def test_a_click_on_a_page_reaches_the_faceset(kernel: str, workspace_copy: Work
         page.read_until(lambda: page.widgets[aside]["description"] == "set 1 marked aside")
         page.click(aside)
         page.read_until(lambda: page.widgets[aside]["description"] == "set 0 marked aside")
-    assert [record.crop for record in list_set_aside(workspace_copy, "src")] == [crop]
+    assert [record.crop for record in list_excluded(workspace_copy, "src")] == [crop]
 
 
 def test_what_cannot_be_shown_is_refused(workspace_copy: Workspace, monkeypatch: pytest.MonkeyPatch):

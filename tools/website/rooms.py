@@ -15,7 +15,7 @@ TABLES = {
     "ExtractConfig": "extraction",
     "NetworkConfig": "networks",
     "TrainConfig": "training",
-    "RunConfig": "runs",
+    "LoopConfig": "runs",
     "ConvertConfig": "conversion",
     "OutputConfig": "output",
     "EvaluateConfig": "evaluation",

@@ -62,7 +62,7 @@ def find_match(mode: str) -> ColourMatch:
     return MATCHES[mode]
 
 
-def match_colours(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def augment_colors(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Gives one picture the colours of another.
 
     Args:

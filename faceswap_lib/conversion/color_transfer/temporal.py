@@ -26,7 +26,7 @@ class TemporalColorTransfer:
         self._newest_share = 1 - math.exp(-1 / frames) if frames > 0 else 1.0
         self._tracks: dict[int, tuple[int, np.ndarray]] = {}
 
-    def recolour(self, new: np.ndarray, sample: SkinSample, track: int | None) -> np.ndarray:
+    def apply(self, new: np.ndarray, sample: SkinSample, track: int | None) -> np.ndarray:
         """Gives a face the colours of the one it replaces.
 
         Args:
@@ -38,13 +38,13 @@ class TemporalColorTransfer:
             (R, R, 3) uint8 RGB.
         """
         own = self._match.fit(sample.new, sample.old, sample.weights)
-        steady = self.follow(track, own)
+        steady = self.smooth(track, own)
         matched = self._match.apply(new, steady)
         if steady is not own:
             matched += _mean(sample.old, sample) - _mean(self._match.apply(sample.new, steady), sample)
         return to_picture(matched)
 
-    def follow(self, track: int | None, parameters: np.ndarray) -> np.ndarray:
+    def smooth(self, track: int | None, parameters: np.ndarray) -> np.ndarray:
         """Takes one frame's parameters and gives the average so far.
 
         The first frames of a track count equally, until there are enough of them for the time constant; so a track

@@ -45,8 +45,8 @@ class DetailPiece:
         region = Region.around(self.strength, picture_from_flow, picture)
         if region.empty:
             return
-        strength = region.place(self.strength, outside=cv2.BORDER_CONSTANT)
-        places = region.place(self.places, outside=cv2.BORDER_REPLICATE)
+        strength = region.warp(self.strength, outside=cv2.BORDER_CONSTANT)
+        places = region.warp(self.places, outside=cv2.BORDER_REPLICATE)
         detail, step = self.detail, len(self.detail) / FLOW_SIZE / np.linalg.norm(picture_from_flow[:, 0])
         while step > COARSEST_STEP:  # pixels of the crop from one of the picture to the next
             detail, step = cv2.resize(detail, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), step / 2
@@ -54,7 +54,7 @@ class DetailPiece:
             places = scale_points(places, np.float32(len(detail) / len(self.detail)))
         taken = cv2.remap(detail, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         taken = cv2.subtract(taken, (128, 128, 128, 0), dtype=cv2.CV_32F)
-        part = region.cut(picture)
+        part = region.crop(picture)
         part += cv2.multiply(taken, cv2.merge([strength] * 3), dst=taken)
 
 

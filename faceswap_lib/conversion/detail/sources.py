@@ -25,7 +25,7 @@ from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.alignment import resize_matrix, view_matrix, warp_frame
 from faceswap_lib.faces.color_normalization import NEUTRAL_TONE
 from faceswap_lib.faces.hair import hair_mask
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.mesh import PRESENT
 from faceswap_lib.faces.outline import face_outline, outline_mask
 from faceswap_lib.faces.region import median_hairline, settle_region
@@ -191,7 +191,7 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailS
 
 def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
     """What of each crop's view is face and no hair before it; see `DetailSources`."""
-    meshes = MeshFinder().find_meshes(crops, eyes=False)
+    meshes = MeshLandmarkDetector().find_meshes(crops, eyes=False)
     hairline = median_hairline(crops[::HAIRLINE_STEP], meshes[::HAIRLINE_STEP])
     hairline = None if hairline is None else np.array(hairline)
     bare = []

@@ -15,7 +15,7 @@ from faceswap_lib.conversion.latent.mapping import REACHED, LatentMap
 from faceswap_lib.conversion.latent.samples import LatentSample
 from faceswap_lib.conversion.latent.search import swap_crops
 from faceswap_lib.conversion.swapper import GeneratorSwapper
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.mesh import PRESENT
 from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.facesets.faceset import spread_evenly
@@ -48,14 +48,14 @@ def calibrate_eye_openness(
     Returns:
         The factor, `LEAST` to `MOST`; 1 where the mesh does not run.
     """
-    if MeshFinder.unavailable_reason() is not None or wanted.open_lids is None:
+    if MeshLandmarkDetector.unavailable_reason() is not None or wanted.open_lids is None:
         return 1.0
     config = dataclasses.replace(config, detail_transfer="none")
     chosen = spread_evenly(len(original.crops), SAMPLED)
     crops = original.crops.sample(SAMPLED).read_crops()
     reach = np.percentile(wanted.motion[:, LID_NUMBERS], REACHED, axis=0)
     asked = np.clip(original.motion[chosen][:, LID_NUMBERS], *reach).mean() * LID_UNIT
-    factor, finder = 1.0, MeshFinder()
+    factor, finder = 1.0, MeshLandmarkDetector()
     for _ in range(ROUNDS):
         meshes = finder.find_meshes(swap_crops(crops, swapper.with_latent_map(align(factor)), config))
         points = [correct_68(mesh.points) for mesh in meshes if mesh.presence >= PRESENT]

@@ -13,7 +13,7 @@ SAMPLED = 60
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class People:
+class IdentityPair:
     """Whom a conversion replaces, and by whom.
 
     Attributes:
@@ -29,7 +29,7 @@ class People:
     wanted: np.ndarray
 
     @classmethod
-    def measure(cls, workspace: Workspace, direction: str, embedder: FaceEmbedder) -> "People":
+    def measure(cls, workspace: Workspace, direction: str, embedder: FaceEmbedder) -> "IdentityPair":
         """Looks at both facesets.
 
         Raises:
@@ -41,7 +41,7 @@ class People:
         return cls(embedder=embedder, crops=tuple(crops), original=original, wanted=wanted)
 
     @property
-    def apart(self) -> float:
+    def distance(self) -> float:
         """How far the two people are from each other."""
         return float(np.linalg.norm(self.wanted - self.original))
 

@@ -36,11 +36,11 @@ def measure_shift(networks, workspace: Workspace, direction: str) -> np.ndarray:
     """
     codes_a, expressions_a = _sample_codes(networks, workspace, "src")
     codes_b, expressions_b = _sample_codes(networks, workspace, "dst")
-    way = difference_of_people(codes_a, codes_b, expressions_a, expressions_b)
+    way = mean_code_difference(codes_a, codes_b, expressions_a, expressions_b)
     return way if direction == "a2b" else -way
 
 
-def difference_of_people(
+def mean_code_difference(
     codes_a: np.ndarray, codes_b: np.ndarray, expressions_a: np.ndarray | None, expressions_b: np.ndarray | None
 ) -> np.ndarray:
     """The difference of two people's codes at the same expression: analysis of covariance.

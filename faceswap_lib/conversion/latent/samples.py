@@ -7,9 +7,9 @@ import numpy as np
 
 from faceswap_lib.conversion.latent.expression import describe_gaze, describe_motion, measure_lids, open_lids
 from faceswap_lib.faces.alignment import CROP_SIZE, scale_points
-from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.landmarks import LandmarkDetector
 from faceswap_lib.faces.landmarks_68 import mirror_landmarks
-from faceswap_lib.faces.landmarks_mesh import MeshFinder
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.faces.mesh import PRESENT
 from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.faces.mesh_measures import measure_gaze
@@ -51,7 +51,7 @@ class LatentSample:
         return self.codes[: len(self.codes) // 2]
 
 
-def sample_codes(networks, faceset: Faceset, finder: LandmarkFinder | None = None) -> LatentSample:
+def sample_codes(networks, faceset: Faceset, finder: LandmarkDetector | None = None) -> LatentSample:
     """Encodes a person's crops.
 
     Args:
@@ -96,7 +96,7 @@ def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
 
 
 def _find_landmarks(
-    faceset: Faceset, finder: LandmarkFinder | None
+    faceset: Faceset, finder: LandmarkDetector | None
 ) -> tuple[Faceset, np.ndarray | None, np.ndarray | None]:
     """The crops with their (N, 68, 2) landmarks and (N, 2, 2) gaze; by the mesh, which sees lids, lips and gaze best.
 
@@ -105,15 +105,15 @@ def _find_landmarks(
     """
     points = [record.landmarks_in_crop() for record in faceset.records]
     gaze = None
-    if MeshFinder.unavailable_reason() is None:
-        meshes = MeshFinder().find_meshes(faceset.read_crops())
+    if MeshLandmarkDetector.unavailable_reason() is None:
+        meshes = MeshLandmarkDetector().find_meshes(faceset.read_crops())
         for index, mesh in enumerate(meshes):
             if mesh.presence >= PRESENT:
                 points[index] = correct_68(mesh.points)
         gaze = np.stack([measure_gaze(mesh) for mesh in meshes])
     elif finder is not None and any(len(face) != 68 for face in points):
         crops = faceset.read_crops()
-        for index, (face, crop) in enumerate(zip(finder.find(crops), crops, strict=True)):
+        for index, (face, crop) in enumerate(zip(finder.detect(crops), crops, strict=True)):
             points[index] = scale_points(face, CROP_SIZE / len(crop.image))
     known = np.flatnonzero([len(face) == 68 for face in points])
     if len(known) < KNOWN * len(points):

@@ -14,14 +14,14 @@ import numpy as np
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.frame_pipeline import swap_faces
-from faceswap_lib.conversion.latent.identities import People
+from faceswap_lib.conversion.latent.identities import IdentityPair
 from faceswap_lib.conversion.latent.mapping import LatentMap
 from faceswap_lib.conversion.placement import Placement, make_placement, sides_from_crop
 from faceswap_lib.conversion.swap_check.measures import open_gallery
 from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.faces import Face, FaceCrop
 from faceswap_lib.faces.alignment import CROP_SIZE, EYE_DISTANCE, invert_affine, map_points
-from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.landmarks import LandmarkDetector
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset
 
@@ -82,12 +82,12 @@ class MapJudge:
     landmarks: tuple[np.ndarray, ...]
     original: LikenessGallery
     wanted: LikenessGallery
-    finder: LandmarkFinder
-    people: People | None
+    finder: LandmarkDetector
+    people: IdentityPair | None
 
     @classmethod
     def open(
-        cls, original: Faceset, wanted: Faceset, finder: LandmarkFinder, people: People | None
+        cls, original: Faceset, wanted: Faceset, finder: LandmarkDetector, people: IdentityPair | None
     ) -> typing.Optional["MapJudge"]:
         """Looks at both facesets; None if one of them is too short to be compared with."""
         galleries = [open_gallery(faceset, finder) for faceset in (original, wanted)]
@@ -96,7 +96,7 @@ class MapJudge:
         crops = original.sample(SAMPLED).read_crops()
         return cls(
             crops=tuple(crops),
-            landmarks=tuple(finder.find(crops)),
+            landmarks=tuple(finder.detect(crops)),
             original=galleries[0],
             wanted=galleries[1],
             finder=finder,
@@ -106,7 +106,7 @@ class MapJudge:
     def judge(self, swapper: ViewSwapper, config: ConvertConfig) -> MapQuality:
         """Swaps the faces and measures what comes out."""
         swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, detail_transfer="none"))
-        landmarks = self.finder.find(swapped)
+        landmarks = self.finder.detect(swapped)
         likeness = self.wanted.measure(swapped, landmarks)
         placement = None
         if config.placement == "auto":
@@ -161,7 +161,7 @@ def swap_crops(crops: typing.Sequence[FaceCrop], swapper: ViewSwapper, config: C
     faces = [(crop.image, _as_face(crop)) for crop in crops]
     return [
         FaceCrop(
-            image=compositor.paint(crop.image, swapped).frame,
+            image=compositor.composite(crop.image, swapped).frame,
             landmarks=crop.landmarks,
             crop_from_frame=crop.crop_from_frame,
         )

@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from faceswap_lib.conversion.latent.identities import People
+from faceswap_lib.conversion.latent.identities import IdentityPair
 from faceswap_lib.conversion.swap_check.faults import find_faults, rank_faults
 from faceswap_lib.conversion.swap_check.measures import FaceMeasures, measure_faces
 from faceswap_lib.conversion.swap_check.picture import write_worst
@@ -14,7 +14,7 @@ from faceswap_lib.conversion.swap_check.reasons import Suspicion, find_reasons
 from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.errors import FaceswapError, WorkspaceError
 from faceswap_lib.faces import FaceCrop, FaceRefiner
-from faceswap_lib.faces.landmarks import LandmarkFinder
+from faceswap_lib.faces.landmarks import LandmarkDetector
 from faceswap_lib.facesets import Faceset, Workspace
 
 logger = logging.getLogger(__name__)
@@ -98,14 +98,14 @@ class SwapCheck:
 
 def check_swap(
     report: ConversionReport,
-    people: People | None,
+    people: IdentityPair | None,
     *,
     direction: str,
     step: int,
     latent_shift: float | None = None,
     wanted: Faceset | None = None,
     detector: FaceRefiner | None = None,
-    finder: LandmarkFinder | None = None,
+    finder: LandmarkDetector | None = None,
     picture: pathlib.Path | None = None,
 ) -> SwapCheck:
     """Looks at the faces that a conversion kept, before and after.

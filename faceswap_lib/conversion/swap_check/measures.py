@@ -11,7 +11,7 @@ import numpy as np
 
 from faceswap_lib.faces import Face, FaceCrop, FaceRefiner
 from faceswap_lib.faces.alignment import EYE_DISTANCE
-from faceswap_lib.faces.landmarks import LandmarkFinder, available_landmarks, open_landmark_finder
+from faceswap_lib.faces.landmarks import LandmarkDetector, available_landmarks, open_landmark_detector
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset
 
@@ -57,7 +57,7 @@ def measure_faces(
     *,
     wanted: Faceset | None,
     detector: FaceRefiner | None,
-    finder: LandmarkFinder | None = None,
+    finder: LandmarkDetector | None = None,
 ) -> FaceMeasures:
     """Measures faces before and after.
 
@@ -74,7 +74,7 @@ def measure_faces(
     found = [_read_faces(crops, detector) for crops in (before, after)] if detector is not None else None
     finder = finder or open_quick_finder()
     if finder is not None:
-        points = [finder.find(crops) for crops in (before, after)]
+        points = [finder.detect(crops) for crops in (before, after)]
     elif found is not None:
         points = [[face.landmarks if face else None for face in faces] for faces in found]
     else:
@@ -92,14 +92,14 @@ def measure_faces(
     )
 
 
-def open_quick_finder() -> LandmarkFinder | None:
+def open_quick_finder() -> LandmarkDetector | None:
     """Opens a finder of 68 landmarks that costs no minutes, or None where there is none."""
     lacks = available_landmarks()
     name = next((name for name in QUICK_FINDERS if lacks.get(name, "unknown") is None), None)
-    return open_landmark_finder(name) if name is not None else None
+    return open_landmark_detector(name) if name is not None else None
 
 
-def open_gallery(faceset: Faceset, finder: LandmarkFinder | None) -> LikenessGallery | None:
+def open_gallery(faceset: Faceset, finder: LandmarkDetector | None) -> LikenessGallery | None:
     """Opens a person's faceset to compare faces with.
 
     Args:
@@ -115,7 +115,7 @@ def open_gallery(faceset: Faceset, finder: LandmarkFinder | None) -> LikenessGal
     if finder is None:
         points = [crop.landmarks for crop in crops]
     elif any(len(face) != 68 for face in points):
-        points = finder.find(crops)
+        points = finder.detect(crops)
     return LikenessGallery.open(crops, points, [record.time for record in sample.records])
 
 
@@ -123,7 +123,7 @@ def measure_likeness(
     crops: typing.Sequence[FaceCrop],
     points: typing.Sequence[np.ndarray | None],
     wanted: Faceset,
-    finder: LandmarkFinder | None,
+    finder: LandmarkDetector | None,
 ) -> np.ndarray | None:
     """Measures how much eyes, mouth and skin are like a person's own; see `faces.likeness`.
 

@@ -26,7 +26,7 @@ class Picture(Figure):
         return file.getvalue()
 
 
-def pictures(
+def plot_images(
     images: typing.Sequence[np.ndarray],
     *,
     captions: typing.Sequence[str] | None = None,
