@@ -103,7 +103,7 @@ def train_some(preset: str, steps: int) -> TrainingState:
 def kind_of(name: str) -> str:
     """What an array of a checkpoint is: a weight, an average, a moment, or one of the few small ones."""
     group, _, index = name.partition("/")
-    if group.endswith("_optimiser"):
+    if group.endswith("_optimizer"):
         return "moments" if int(index) > 1 else "other"  # the first two are the step and the learning rate
     return "averages" if group.startswith("averaged_") else "weights" if index else "other"
 

@@ -85,7 +85,7 @@ def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, f
             compositor.composite(picture, face, track=0).frame for picture, face in zip(pictures, swapped, strict=True)
         ]
 
-    painted, parts["colour and blend"] = clocked(paint_all)
+    painted, parts["color and blend"] = clocked(paint_all)
 
     def write(frames) -> None:
         with VideoWriter.like(folder / "alone.mp4", info) as writer:

@@ -64,7 +64,7 @@ def repeat_video(video: pathlib.Path, times: int, out: pathlib.Path) -> None:
 
 
 def cut_clip(video: pathlib.Path, out: pathlib.Path, frames: int, size: tuple[int, int] | None = None) -> None:
-    """Writes the first frames of a video, enlarged and set into a larger grey frame if a size is given."""
+    """Writes the first frames of a video, enlarged and set into a larger gray frame if a size is given."""
     info = probe_video(video)
     width, height = size or (info.width, info.height)
     scale = min(width / info.width, height / info.height)

@@ -55,7 +55,7 @@ class Result:
         steps_lost: The most steps that were done when a process was stopped, and were in no checkpoint; not counted
             when it was killed.
         runs: How many trainings reached their end, the undisturbed one left out.
-        same: How many of them ended with the undisturbed one's weights, averages, optimisers and history.
+        same: How many of them ended with the undisturbed one's weights, averages, optimizers and history.
         unreadable: Checkpoints and backups that were damaged after a kill.
         rising: Whether the steps of every history rose strictly once it was resumed.
         seconds: How long it all took.

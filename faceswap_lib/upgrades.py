@@ -80,6 +80,9 @@ VALUES: dict[str, dict[str, str]] = {
 TERMS = {"structure": "dssim", "mask_variation": "mask_tv"}
 """Old names of loss terms in `history.jsonl`, without the person's letter behind them."""
 
+ARRAYS = {"generator_optimiser": "generator_optimizer", "discriminator_optimiser": "discriminator_optimizer"}
+"""Old names of groups of arrays in a checkpoint."""
+
 METRICS = {
     "to_wanted": "identity_distance",
     "to_original": "original_distance",
@@ -141,6 +144,12 @@ def upgrade_term(name: str) -> str:
     """Renames a loss term, `structure_a` to `dssim_a`, if an earlier version called it differently."""
     stem, underscore, person = name.rpartition("_")
     return f"{TERMS[stem]}_{person}" if underscore and stem in TERMS else TERMS.get(name, name)
+
+
+def upgrade_array_name(name: str) -> str:
+    """Renames an array of a checkpoint, `generator_optimiser/000` to `generator_optimizer/000`."""
+    group, slash, number = name.partition("/")
+    return ARRAYS.get(group, group) + slash + number
 
 
 def upgrade_report(plain: dict) -> dict:

@@ -265,7 +265,7 @@ show.plot_images([crop.image, view, *masks], captions=captions)
 # %% [markdown]
 # Two more things are taken out before a network reads the view: everything that is not face, and the light. A was
 # filmed in warmer light than B, and that is the first thing a network would notice, and the last thing we want it to
-# spend its effort on. So each colour channel is brought to the same mean and the same spread inside the face, by hand:
+# spend its effort on. So each color channel is brought to the same mean and the same spread inside the face, by hand:
 
 # %%
 from faceswap_lib.faces import points_in_crop
@@ -444,7 +444,7 @@ show.plot_images([practised, swapped], columns=1)
 # pictures of B. So we move the code part of the way, by the difference between the average codes of both people. How
 # far is a trade: the further, the more it is B, and the less it does what A does.
 #
-# `KerasSwapper` does the same for many pictures at once, from pixels to pixels. Both must agree to a grey level of 255.
+# `KerasSwapper` does the same for many pictures at once, from pixels to pixels. Both must agree to a gray level of 255.
 # On a GPU single pixels may be off by a few levels: of the factors of a product it keeps about three digits ("TF32"),
 # and what is compiled rounds in other places.
 
@@ -465,7 +465,7 @@ new_masks, new_faces = swapper.swap(view[None], view_face[None])
 assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)
 
 # %% [markdown]
-# The `Compositor` does the rest: it fits the colours once more, ends the new face softly, and puts it back where it
+# The `Compositor` does the rest: it fits the colors once more, ends the new face softly, and puts it back where it
 # came from, with the matrix of section 4 turned round.
 
 # %%
@@ -560,7 +560,7 @@ show.plot_images([frames[index] for frames in kept for index in few], columns=4)
 # - **Is it sharp?** Yes, but not by what was learnt in 600 steps: lashes, teeth and skin are B's own crops, bent to
 #   where the network drew them softly. With `detail_transfer="none"` you see what it draws alone.
 # - **Where does it end?** Look along the jaw and under the cap. The shape of the head, the ears and the hair stay A's.
-# - Convert once more with other options: `detail_transfer="none"`, `colour="none"`, `latent_map="none"` (06 explains
+# - Convert once more with other options: `detail_transfer="none"`, `color="none"`, `latent_map="none"` (06 explains
 #   them).
 # - Train longer: `STEPS = 3000` and another `WORKSPACE`, over lunch. Or put your own two clips in: half a minute of one
 #   person each, well lit, from several sides, with the same range of expressions.
@@ -577,7 +577,7 @@ show.plot_images([frames[index] for frames in kept for index in few], columns=4)
 #
 # - Find, follow, align, mask: every face becomes a crop in which eyes and mouth lie in the same place.
 # - One encoder for both people, a decoder for each: A's code through decoder B is the swap, which was never practised.
-# - The new face goes back through the same matrix, with its border softened, its colours fitted and its label on.
+# - The new face goes back through the same matrix, with its border softened, its colors fitted and its label on.
 #
 # Next: [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb), the first of these steps in
 # slow motion.

@@ -148,7 +148,7 @@ boxes = np.array(sorted(boxes, key=lambda box: -box[4]))
 print(f"{len(boxes)} boxes, the surest: {boxes[0]}")
 
 # %% [markdown]
-# Many of them mean the same thing: a square and its neighbour, two pixels on. How much two boxes agree is measured by
+# Many of them mean the same thing: a square and its neighbor, two pixels on. How much two boxes agree is measured by
 # the area they share, divided by the area they cover together: *intersection over union*, IoU, 1 for equal boxes, 0
 # for boxes that do not touch.
 
@@ -506,7 +506,7 @@ assert np.allclose(smooth, kalman.run_back(xs[:, :, None], Ps)[:, :, 0])
 show.plot_series({"as detected": z, "forward": xs[:, 0], "and backward": smooth[:, 0]}, unit="nose x, face widths")
 
 # %% [markdown]
-# The red curve runs through the middle of the grey one, turns when it turns, and shakes less than the blue one, which
+# The red curve runs through the middle of the gray one, turns when it turns, and shakes less than the blue one, which
 # had the same coefficient. `smooth_faces` does this for box and points of a whole track and fills in frames in which
 # the face was lost. `TrackConfig` chooses how:
 

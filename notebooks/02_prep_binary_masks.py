@@ -195,8 +195,8 @@ show.show_source(part_mask)
 
 # %%
 painted = []
-for part, colour in zip(Part, ("tab:red", "tab:orange", "tab:green", "tab:purple", "tab:blue"), strict=True):
-    painted.append(show.overlay_mask(crop.image, part_mask(points, CROP_SIZE, part), colour=colour))
+for part, color in zip(Part, ("tab:red", "tab:orange", "tab:green", "tab:purple", "tab:blue"), strict=True):
+    painted.append(show.overlay_mask(crop.image, part_mask(points, CROP_SIZE, part), color=color))
 show.plot_images(painted, captions=[part.name for part in Part], columns=5)
 
 # %% [markdown]
@@ -258,13 +258,13 @@ if not REAL_POINTS:
 worst, best = overlaps["A"].argmin(), overlaps["A"].argmax()
 pairs = []
 for index in (best, worst):
-    image = show.overlay_mask(crops_a[index].image, eye_mask(crops_a[index].landmarks, CROP_SIZE), colour="tab:blue")
+    image = show.overlay_mask(crops_a[index].image, eye_mask(crops_a[index].landmarks, CROP_SIZE), color="tab:blue")
     pairs.append(show.overlay_mask(image, eye_mask(found_a[index], CROP_SIZE))[60:160, 40:216])
 captions = [f"{name}: IoU {overlaps['A'][index]:.2f}" for name, index in (("best", best), ("worst", worst))]
 show.plot_images(pairs, captions=captions, width=8)
 
 # %% [markdown]
-# Red is the mask from 68 points, and what looks grey or blue around it belongs to the ellipse from five points alone.
+# Red is the mask from 68 points, and what looks gray or blue around it belongs to the ellipse from five points alone.
 # The ellipse lies in the right place and covers nearly all of the good mask, but it is larger, and its size never
 # changes. How much of the crop each of them covers, face by face:
 
@@ -376,7 +376,7 @@ show.plot_images(shown, captions=["what is asked for", *answers])
 
 # %% [markdown]
 # Now the reconstruction error of each, once with every pixel of the face counting alike, once with the weights. It is
-# the mean over the three colours of the absolute error, times the weight, summed and divided by the area of the face.
+# the mean over the three colors of the absolute error, times the weight, summed and divided by the area of the face.
 # By hand:
 
 # %%

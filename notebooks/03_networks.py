@@ -62,7 +62,7 @@ print(f"networks trained for {step} steps, faces of {networks.config.resolution}
 
 # %% [markdown]
 # We look at A's faces. The *view* is what is cut out of a crop for the networks; `seen` is what the encoder reads: the
-# face alone, its colours brought to mean 0 and a fixed spread, the *standard tone* ([00](00_faceswap_demo.ipynb),
+# face alone, its colors brought to mean 0 and a fixed spread, the *standard tone* ([00](00_faceswap_demo.ipynb),
 # section 5).
 
 # %%
@@ -90,10 +90,10 @@ show.plot_images([*views_a[some], *read], columns=6)
 # from the right, so it answers where the picture gets brighter from left to right.
 
 # %%
-grey = views_a[0].mean(axis=-1)
-side = len(grey)
+gray = views_a[0].mean(axis=-1)
+side = len(gray)
 top, left = round(side * 0.33), round(side * 0.36)  # beside an eye
-patch = grey[top : top + 6, left : left + 6]
+patch = gray[top : top + 6, left : left + 6]
 kernel = np.array([[-1, 0, 1]] * 3) / 3
 by_hand = np.zeros((4, 4))
 for y in range(4):
@@ -107,23 +107,23 @@ show.plot_matrices([patch.round().astype(int), kernel, by_hand], captions=["pict
 # what it multiplies it keeps about three digits, "TF32", which is enough for networks and quicker.)
 
 # %%
-picture_4d = grey[None, :, :, None].astype("float32")  # one picture, one channel
+picture_4d = gray[None, :, :, None].astype("float32")  # one picture, one channel
 kernel_4d = kernel[:, :, None, None].astype("float32")  # one channel in, one out
 whole = keras.ops.convert_to_numpy(keras.ops.conv(picture_4d, kernel_4d))[0, ..., 0]
 on_gpu = has_accelerator()
 assert np.allclose(whole[top : top + 4, left : left + 4], by_hand, atol=0.3 if on_gpu else 1e-3)  # of 255
 captions = ["picture", "how much brighter or darker to the right"]
-show.plot_images([grey / 255, np.abs(whole) / 40], captions=captions, width=6)
+show.plot_images([gray / 255, np.abs(whole) / 40], captions=captions, width=6)
 
 # %% [markdown]
 # Nobody writes such kernels by hand. They are the numbers that training finds. A layer has many kernels, and each gives
 # one picture, a *channel*. A kernel reads all channels before it: it has one small table for each, and the answers are
-# added up. So on a colour picture a kernel of 5 by 5 has 5 · 5 · 3 weights. Three more things happen on the way:
+# added up. So on a color picture a kernel of 5 by 5 has 5 · 5 · 3 weights. Three more things happen on the way:
 #
 # - **Stride 2**: the kernel moves two pixels at a time. The picture comes out with half the side.
 # - **Leaky ReLU**: negative numbers are divided by five. Without something crooked like this, ten layers in a row
 #   could do no more than one.
-# - **Normalisation**: channels are brought back to mean 0 and spread 1, so that no layer grows out of hand.
+# - **Normalization**: channels are brought back to mean 0 and spread 1, so that no layer grows out of hand.
 #
 # These are channels of the trained encoder after one, two and three layers, those that vary most:
 
@@ -139,10 +139,10 @@ captions = [f"{len(channel)} pixels" for channel in shown]
 show.plot_images(shown, captions=captions, columns=6)
 
 # %% [markdown]
-# The first row still is a face, seen through edges and tones. The lower, the less you recognise: a number there says
+# The first row still is a face, seen through edges and tones. The lower, the less you recognize: a number there says
 # something about a larger part of the face.
 #
-# **Exercise 1.** Stride 2 can be had from stride 1 by leaving numbers out. Compute the strided convolution of `grey`
+# **Exercise 1.** Stride 2 can be had from stride 1 by leaving numbers out. Compute the strided convolution of `gray`
 # with `keras.ops.conv(picture_4d, kernel_4d, strides=2)` and show that it is a part of `whole`.
 
 # %%
@@ -169,7 +169,7 @@ show.plot_architecture(networks.config)
 # %% [markdown]
 # This is the code that builds the encoder. Read it from top to bottom: `x` is what has been computed so far, each line
 # puts it through one more layer. `Dense` is a layer in which every number out is a weighted sum of *all* numbers in.
-# `_convolve` is a convolution with leaky ReLU, `normalise` (in the table `HybridNorm`) the normalisation of section 1,
+# `_convolve` is a convolution with leaky ReLU, `normalize` (in the table `HybridNorm`) the normalization of section 1,
 # `_attend_at_16` section 7, `_upscale` section 6. `places` are the channels on the bow; section 4 is about them.
 
 # %%
@@ -192,7 +192,7 @@ for part in (networks.encoder, networks.decoder_b):
             print(f"{layer.kind:14} {layer.shape!s:>16} {layer.weights:12,} {layer.macs:17,}")
 
 # %% [markdown]
-# (`HybridNorm` normalises half of the channels and mixes the other half with each other, which is what most of its
+# (`HybridNorm` normalizes half of the channels and mixes the other half with each other, which is what most of its
 # weights are for. The decoder's `Conv2D` with three channels at 64 pixels writes a small picture on the way, the
 # *coarse* one, with a loss of its own.) Two things to see. Most weights sit in the two dense layers around the code and
 # in the wide layers near it. Most multiplications are done in the decoder, where pictures are large.
@@ -216,7 +216,7 @@ print(f"{height} x {width} places, {channels} channels, {kernel_side} x {kernel_
 # The code of a face is a list of numbers, nothing more. Nobody says what each stands for. To see a few hundred numbers
 # on paper, we turn the cloud of all codes until the two directions in which it is widest lie on the page (this is
 # *principal component analysis*; you need not follow the line with `svd`, it finds the two directions). Every dot is a
-# frame. Its colour says how the head is turned in that frame, which the landmarks tell and the networks were never
+# frame. Its color says how the head is turned in that frame, which the landmarks tell and the networks were never
 # told: where the tip of the nose lies between the eyes.
 
 # %%
@@ -246,7 +246,7 @@ plt.show()
 # %% [markdown]
 # The idea ([00](00_faceswap_demo.ipynb), section 8) is neater than this picture. In the idea a code says only what A
 # and B share, and the two clouds lie on each other. Here two clouds lie side by side: the widest direction says *who*
-# it is. But look at the colours: along both clouds they run the same way. Nobody said that heads turn, nor that a turn
+# it is. But look at the colors: along both clouds they run the same way. Nobody said that heads turn, nor that a turn
 # of A and a turn of B are the same thing. The encoder found a word for it, and uses it for both. That is what it is
 # for.
 #
@@ -268,7 +268,7 @@ handed_on = keras.ops.convert_to_numpy(networks.encoder(seen_a))
 
 
 def draw(maps, decoder):
-    """What a decoder makes of (N, 8, 8, C), in the colours of A's frame with the mouth shut."""
+    """What a decoder makes of (N, 8, 8, C), in the colors of A's frame with the mouth shut."""
     raw = keras.ops.convert_to_numpy(decoder(np.stack(maps))[1])
     return list(postprocess_faces(raw, np.repeat(tones_a[shut : shut + 1], len(maps), axis=0)))
 
@@ -297,13 +297,13 @@ mixed = [np.concatenate([from_code[code], places[place]], axis=-1) for code, pla
 captions = [f"code: mouth {code}, places: {place}" for code in ("shut", "open") for place in ("shut", "open")]
 written = draw(mixed, networks.decoder_b)
 by_code, by_places = (np.abs(written[0].astype(float) - written[other]).mean() for other in (2, 1))
-print(f"another code changes the picture by {by_code:.1f} grey levels of 255, other places by {by_places:.1f}")
+print(f"another code changes the picture by {by_code:.1f} gray levels of 255, other places by {by_places:.1f}")
 show.plot_images(written, captions=captions)
 
 # %% [markdown]
 # After 600 steps as after 1,500 the answer was plain: the mouth follows the *places*, whatever the code says. It is the
 # same with the turn of the head (try it: of two frames with the head turned, mix code and places). The code knows the
-# turn, as the colours showed, but a decoder that finds it in the places does not ask. What it takes from the code is
+# turn, as the colors showed, but a decoder that finds it in the places does not ask. What it takes from the code is
 # above all *who*. The narrow code was meant to carry everything, and the bow has taken most of it over. It is a trade.
 # More places keep the expression better; but what goes past the narrow point was not squeezed, so it can carry A's own
 # shape along, and the swap looks a little more like A.
@@ -319,7 +319,7 @@ show.plot_images(written, captions=captions)
 #
 # Why one encoder? With two, each could invent words of its own: what means "turned to the left" for A might mean
 # nothing for B, and decoder B could not read what A's encoder says. One encoder has one set of words for both (the
-# colours of section 3), all but the one for who it is. In training A's faces only ever go to decoder A and B's to
+# colors of section 3), all but the one for who it is. In training A's faces only ever go to decoder A and B's to
 # decoder B. Each is asked one thing: *give this face back*. To swap, we take the road that was never used: A in,
 # decoder B out.
 
@@ -357,7 +357,7 @@ for name, array, at in (("A", small[0], shut), ("B", small[1], 0)):
 show.plot_images(shown, captions=captions, columns=3, width=6)
 
 # %% [markdown]
-# The number is the mean error against the frame on the left, in grey levels of 255. The middle column: one decoder
+# The number is the mean error against the frame on the left, in gray levels of 255. The middle column: one decoder
 # gives A back, with cap and glasses, and B too. The code tells it who to draw. That is the *identity*, the most
 # useless result there is, and by its losses a good one. The right column: decoder B cannot give A back, because it
 # never saw A. It draws B's fringe and B's smile in A's place. The swap does not come from what this decoder knows but
@@ -474,11 +474,11 @@ for layer, scale in zip(everywhere, loudness, strict=True):
 change = np.abs(without.faces.astype(float) - swapped.faces).mean()
 print("scales of encoder, decoder A, decoder B:", ", ".join(f"{scale:.4f}" for scale in loudness))
 apart = np.abs(kept.faces.astype(float) - swapped.faces).mean()
-print(f"without attention the swap differs by {change:.2f} grey levels of 255; A as A and A as B differ by {apart:.1f}")
+print(f"without attention the swap differs by {change:.2f} gray levels of 255; A as A and A as B differ by {apart:.1f}")
 
 # %% [markdown]
 # Longer does not make it louder: in a run of 1,500 steps the scales were -0.002, -0.017 and -0.005, and without
-# attention the swapped face changed by 1.3 grey levels. So after a short training attention has learnt next to nothing,
+# attention the swapped face changed by 1.3 gray levels. So after a short training attention has learnt next to nothing,
 # and what these networks can do they do by convolutions. A mechanism is not of use because it has a beautiful idea;
 # look at what it learnt. Section 10 says what it costs.
 #

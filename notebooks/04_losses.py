@@ -69,7 +69,7 @@ everything = train_variant(arrays, config, name="everything")
 # %% [markdown]
 # Now we draw what a training step draws: a few faces of A, each as a **real** view (what the decoder must write) and a
 # **warped** one (bent a little; what is **seen** of it goes to the encoder). The decoder writes a raw face, the
-# **fake**, and a **mask**. Pictures are in [-1, 1] here and in the *standard tone*: colours brought to mean 0 and a
+# **fake**, and a **mask**. Pictures are in [-1, 1] here and in the *standard tone*: colors brought to mean 0 and a
 # fixed spread; that is why skin looks bluish. The noise outside the face is what nobody asked for. You need not follow
 # the next cell; what counts is what it leaves: `sample`, `fake`, `mask`. From now on we look at one face.
 
@@ -213,9 +213,9 @@ show.show_source(losses.dssim)
 assert np.isclose(float(losses.dssim(fake, sample)), by_hand, rtol=1e-2)
 
 # %% [markdown]
-# ## 4. `edges`: do neighbours differ as they should?
+# ## 4. `edges`: do neighbors differ as they should?
 #
-# An edge is a difference between neighbours. So take the error, and of it the differences along x and along y: 0 if
+# An edge is a difference between neighbors. So take the error, and of it the differences along x and along y: 0 if
 # every edge is as strong as it should be, even where the face is too bright or too dark as a whole.
 
 # %%
@@ -536,7 +536,7 @@ for name, result in results.items():
     print(f"{name:20} {errors} {sharp} {swap.mask_mean:18.2f}")
 
 # %% [markdown]
-# *Error* is the mean difference of the raw face from the frame, in grey levels of 255. *Sharpness* is the variance of
+# *Error* is the mean difference of the raw face from the frame, in gray levels of 255. *Sharpness* is the variance of
 # the Laplacian, a measure of fine contrast, as a share of the frame's. What we saw with 200 steps, and what we did not:
 #
 # - **Pixels alone** is the softest: sharpness 25 and 24 %. A's glasses are a shadow.
@@ -565,7 +565,7 @@ for name, result in results.items():
 # |---|---|---|
 # | `reconstruction` | is each pixel right, eyes and mouth above all? | not tried: it has no switch |
 # | `dssim` | are mean, contrast and pattern of every small window right? | softer, larger errors |
-# | `edges` | do neighbours differ as they should? | sharper, with a grain |
+# | `edges` | do neighbors differ as they should? | sharper, with a grain |
 # | `perceptual` | does a network that knows faces see the same? | a little softer, slightly larger errors |
 # | `adversarial` | does it look filmed? | no difference that could be seen, in a short training |
 # | `mask_prior`, `mask_hinge` | is the mask there, and in the shape of a face? | no swap: the input comes back |

@@ -106,14 +106,14 @@ assert len(Faceset.open(workspace, "src")) == len(faceset_a)
 # People look straight ahead most of the time. Drawn at random, there would be twenty ordinary looks for one in which
 # the head is turned, and the networks would hardly learn that one. So crops are drawn the more often the *rarer* they
 # are. How rare is a crop? In aligned crops the five points move with pose and expression alone. Take the ten numbers of
-# a crop as a point in space: the distance to its eighth nearest neighbour (the first is the point itself) is small
+# a crop as a point in space: the distance to its eighth nearest neighbor (the first is the point itself) is small
 # where there are many alike, and large where it stands alone.
 
 # %%
 points = np.stack([record.points_in_crop() for record in faceset_a.records]).reshape(len(faceset_a), 10)
 distances = np.linalg.norm(points[:, None] - points[None], axis=2)  # of each crop from each
-neighbours = min(len(points), max(8, len(points) // 50))  # more of them in large facesets
-eighth = np.sort(distances, axis=1)[:, neighbours - 1]
+neighbors = min(len(points), max(8, len(points) // 50))  # more of them in large facesets
+eighth = np.sort(distances, axis=1)[:, neighbors - 1]
 by_hand = eighth / eighth.mean()  # 1 is ordinary
 
 # %%
@@ -136,7 +136,7 @@ show.plot_images([arrays[0].images[index] for index in picked], captions=caption
 #
 # Each time a crop is drawn it is turned, zoomed, shifted, mirrored at random, and bent in two ways. None of this is
 # done by moving pixels one operation after the other. It is all one **map**: for each pixel of the picture to be
-# made, the place in the crop where its colour is read. However many changes there are, the picture is read, and so
+# made, the place in the crop where its color is read. However many changes there are, the picture is read, and so
 # blurred, once.
 #
 # In one dimension you can see all of it. We take one row of pixels, and let five *control points* say how far to shift:
@@ -153,9 +153,9 @@ by_hand = row[low] * (1 - (at - low)) + row[low + 1] * (at - low)  # between two
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
 left.plot(places, at, color="tab:red")
-left.plot(places, places, color="lightgrey", lw=1)
+left.plot(places, places, color="lightgray", lw=1)
 left.set(xlabel="pixel of the new row", ylabel="is read here", title="the map")
-right.plot(row, color="lightgrey", label="row")
+right.plot(row, color="lightgray", label="row")
 right.plot(by_hand, color="tab:red", lw=1, label="warped")
 right.set(xlabel="pixel", title="one row of a face, red")
 right.legend(frameon=False)
@@ -275,9 +275,9 @@ second = 8.0
 m_2 = beta_1 * m + (1 - beta_1) * second
 v_2 = beta_2 * v + (1 - beta_2) * second**2
 by_hand_2 = by_hand - rate * (m_2 / (1 - beta_1**2)) / np.sqrt(v_2 / (1 - beta_2**2))
-optimiser, weight = keras.optimizers.Adam(rate, beta_1=beta_1, beta_2=beta_2), keras.Variable(w)
+optimizer, weight = keras.optimizers.Adam(rate, beta_1=beta_1, beta_2=beta_2), keras.Variable(w)
 for number in (gradient, second):
-    optimiser.apply([keras.ops.convert_to_tensor(number)], [weight])
+    optimizer.apply([keras.ops.convert_to_tensor(number)], [weight])
 assert np.isclose(by_hand_2, float(weight.numpy()))
 print(f"it moves by {by_hand_2 - by_hand:+.5f}: both gradients nearly cancel in m; in v, of squares, they add")
 
@@ -384,7 +384,7 @@ print(f"stopped after step {report.step} of {report.steps}")
 
 # %% [markdown]
 # What is on the disk now? A checkpoint is one file with everything that going on needs: the weights of all networks,
-# their averages (next section), both optimisers' $m$ and $v$, and the number of the step. The random numbers of a step
+# their averages (next section), both optimizers' $m$ and $v$, and the number of the step. The random numbers of a step
 # follow from its number, so nothing else must be remembered.
 
 # %%
@@ -554,8 +554,8 @@ shutil.rmtree(drive)
 show.plot_previews(report.folder)
 
 # %% [markdown]
-# In the first fifty to a hundred steps gaudy colours and a mesh of dots, while the last layers find their range. Then
-# the large forms, soft and in the right colours; then eyes and mouth; towards the end, when the rate falls, the finest.
+# In the first fifty to a hundred steps gaudy colors and a mesh of dots, while the last layers find their range. Then
+# the large forms, soft and in the right colors; then eyes and mouth; towards the end, when the rate falls, the finest.
 #
 # What does it look like when it goes wrong? Let us see three trainings fail, on purpose and in small: the rate fifty
 # times too high, the mask let go ([04](04_losses.ipynb)), and crops that are never changed but for being mirrored,
@@ -594,7 +594,7 @@ axes[1].legend(frameon=False, fontsize=8)
 plt.show()
 
 # %% [markdown]
-# - **Rate too high**: blots of one colour, and `reconstruction` rises and stays up. The networks are
+# - **Rate too high**: blots of one color, and `reconstruction` rises and stays up. The networks are
 #   dead; every face gives the same picture. `train` notices that, goes back to the last good checkpoint and halves the
 #   rate.
 # - **Mask let go**: `reconstruction` looks as it should, and so does the face. But `mask_mean` sinks to nothing, and

@@ -12,13 +12,13 @@
 # # Video conversion
 #
 # The networks are trained. They can write B's face for any view of A's. Yet a face of 128 pixels is not a video: it
-# must get the right colours, end softly, lie in its place, be as sharp as what surrounds it, and do all that without
+# must get the right colors, end softly, lie in its place, be as sharp as what surrounds it, and do all that without
 # flickering, frame after frame. That is *conversion*. Much of what makes a swap look good or bad is decided here, and
 # none of it needs another training: you can convert again and again, with other options, in seconds.
 #
 # | | |
 # |---|---|
-# | **You will learn** | every step from frame to swapped frame: colours, borders, moving codes, steadiness |
+# | **You will learn** | every step from frame to swapped frame: colors, borders, moving codes, steadiness |
 # | **You will have at the end** | a whole converted clip with its sound, and a feeling for every option |
 # | **Time on two CPU cores** | about 2 minutes; 4 more if there is no trained run in the workspace yet |
 # | **Before** | [05 Training](05_faceswap_train.ipynb) |
@@ -102,7 +102,7 @@ show.plot_images([frame, show.draw_face(frame, face)], captions=[f"frame {number
 # First the half that [00](00_faceswap_demo.ipynb) and [03](03_networks.ipynb) explain, once more in one cell:
 #
 # 1. the **view**: forehead to chin, turned upright, in the networks' size;
-# 2. the **tone** is taken out, the mean and the spread of its colours, and everything that is not face;
+# 2. the **tone** is taken out, the mean and the spread of its colors, and everything that is not face;
 # 3. the **encoder** reads it and gives a *code*; the code is moved towards B (section 7);
 # 4. **decoder B** writes a mask and a face;
 # 5. the tone is put **back**, so the new face starts out in about the old one's light.
@@ -143,7 +143,7 @@ show.plot_images(pictures, captions=["view of A", "what is read", "mask", f"B's 
 # %% [markdown]
 # The library does the same for many views at once. It calls the thing that turns views into faces a *swapper*, and what
 # it gives for one face a `SwappedFace`: the view before and after, the mask, and where all that lies in the frame. It
-# must give what we have, to a grey level of 255 and a thousandth of the mask. On a GPU we ask for less, four levels and
+# must give what we have, to a gray level of 255 and a thousandth of the mask. On a GPU we ask for less, four levels and
 # two hundredths: of the factors of a product it keeps about three digits ("TF32"), and the library's networks, which
 # are compiled, round in other places than ours.
 
@@ -210,13 +210,13 @@ show.show_source(alpha_blend)
 
 # %%
 painted = Compositor(plain, coverage).composite(frame, swapped)
-assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # grey level of 255
+assert np.abs(painted.frame.astype(int) - by_hand).max() <= 1  # gray level of 255
 
 # %% [markdown]
 # ### What the finer things add
 #
-# Look at the last picture above: it is soft, and its colours are nearly but not quite right. Three corrections follow,
-# each with an option of its own. **Colour** gives the new face exactly the old one's light (next section).
+# Look at the last picture above: it is soft, and its colors are nearly but not quite right. Three corrections follow,
+# each with an option of its own. **Color** gives the new face exactly the old one's light (next section).
 #
 # **Sharpening** (`sharpen`) lifts what enlarging a small picture has left weak. Blur the new face a little, and once
 # more strongly: the difference has neither the finest dots, which the first blur took, nor the large forms, which both
@@ -266,7 +266,7 @@ show.plot_images(
 
 # %% [markdown]
 # 2. *What is detail?* What is left of the crop when its blurred self is taken away. The blur is as wide as what the
-#    network can draw, so light, colour and large forms are not in it. (Gray stands for nothing.)
+#    network can draw, so light, color and large forms are not in it. (Gray stands for nothing.)
 # 3. *Where does it go?* The two soft pictures are nearly the same, but not quite: the mouth is a little more open here,
 #    the head turned a little further there. **Optical flow** finds for every pixel of the one where it lies in the
 #    other. It works well because both are soft: there is nothing fine to get caught in. The crop's detail is bent in
@@ -300,7 +300,7 @@ show.show_source(DetailTransfer.transfer)
 
 # %% [markdown]
 # The other source is **A**: what of the frame is finer than a pixel of the view, grain and pores. Steps of more than 20
-# grey levels are edges, not grain, so they are cut off. With it come A's wrinkles, so it is added only where both faces
+# gray levels are edges, not grain, so they are cut off. With it come A's wrinkles, so it is added only where both faces
 # look alike (`texture_share`): over a shut mouth it would draw A's teeth. It is what to take where B's video is worse
 # than A's.
 
@@ -317,7 +317,7 @@ show.show_source(add_texture)
 # %%
 steps = {
     "mixed only": plain,
-    "with colour": ConvertConfig(sharpen=0, detail_transfer="none"),
+    "with color": ConvertConfig(sharpen=0, detail_transfer="none"),
     "sharpened": ConvertConfig(detail_transfer="none"),
     "detail of A": ConvertConfig(detail_transfer="original"),
     "detail of B": ConvertConfig(detail_transfer="wanted"),
@@ -337,9 +337,9 @@ results = [Compositor(config, coverage).composite(frame, swapped).frame for conf
 show.plot_images([close_up(picture) for picture in results], captions=list(steps))
 
 # %% [markdown]
-# ## 3. Colour
+# ## 3. Color
 #
-# Tone gets the colours of the *whole* face about right. What is left is seen along the border, where new skin meets
+# Tone gets the colors of the *whole* face about right. What is left is seen along the border, where new skin meets
 # old: there the eye compares them side by side. So the new face's **skin** is matched to the old face's skin. To see
 # what a match can do, we make it hard: we film B by a window, that is we take out red and some green.
 
@@ -349,17 +349,17 @@ import dataclasses
 blueish = np.round(swapped.swapped * [0.62, 0.8, 1.0]).astype("uint8")
 cold = dataclasses.replace(swapped, new=blueish)
 captions = ["new face", "by a window", "put in without a match", "put in with one"]
-unmatched, matched = (close_up(paint(cold, colour=colour).frame) for colour in ("none", "adain"))
+unmatched, matched = (close_up(paint(cold, color=color).frame) for color in ("none", "adain"))
 show.plot_images([swapped.swapped, blueish, unmatched, matched], captions=captions)
 
 # %% [markdown]
 # ### Which pixels are skin?
 #
-# Eyes, lips, glasses and a fringe must not colour the cheeks. `sample_skin` finds what looks like most of the face:
-# pixels whose colour lies near the face's own median. It knows nothing else about skin, so none is too dark or too
+# Eyes, lips, glasses and a fringe must not color the cheeks. `sample_skin` finds what looks like most of the face:
+# pixels whose color lies near the face's own median. It knows nothing else about skin, so none is too dark or too
 # light for it. It also blurs, since only the light is to be compared, not the detail. And where there is no skin? There
 # the new face's own pixels stand in both pictures, in the second one brought into the old light as the skin tells it:
-# that is why B's fringe appears in A's light. So hair and lips neither colour anything nor are they left out, and what
+# that is why B's fringe appears in A's light. So hair and lips neither color anything nor are they left out, and what
 # counts is all that shows, as far as the network's mask wants it:
 
 # %%
@@ -380,7 +380,7 @@ show.plot_images([blueish, view, sample.skin, counts, sample.new, sample.old], c
 #
 # They did it not in red, green and blue, which rise and fall together, but in a space whose axes are lightness, green
 # to red, and blue to yellow. We use CIELAB, which has such axes. Means and spreads are weighted by what counts. Both
-# spreads get a little added (0.4, about a grey level), so that a flat face divides
+# spreads get a little added (0.4, about a gray level), so that a flat face divides
 # by nothing small.
 
 # %%
@@ -412,29 +412,29 @@ fitted = fit_reinhard(sample.new, sample.old, sample.weights)  # a gain and an o
 assert np.allclose(apply_reinhard(blueish, fitted), by_hand, atol=0.1)
 
 # %% [markdown]
-# ### The colour lab: all of them on the same face
+# ### The color lab: all of them on the same face
 #
-# | `colour=` | what becomes equal |
+# | `color=` | what becomes equal |
 # |---|---|
 # | `adain` (the default) | mean and spread of red, green and blue |
 # | `adain-xyz` | the same in XYZ, another way to split light in three |
 # | `reinhard` | the same in CIELAB, as above |
-# | `linear`, `mkl` | mean and *covariance*, how the channels go together; `mkl` moves colours least |
+# | `linear`, `mkl` | mean and *covariance*, how the channels go together; `mkl` moves colors least |
 # | `histogram` | how often each value of each channel occurs |
-# | `sot` | how often each *colour* occurs: sliced optimal transport, thousands of pixels sorted along many directions |
+# | `sot` | how often each *color* occurs: sliced optimal transport, thousands of pixels sorted along many directions |
 
 # %%
 from faceswap_lib.conversion.color_transfer.registry import MATCHES, augment_colors
 
-painted = [close_up(paint(cold, colour=name).frame) for name in MATCHES]
+painted = [close_up(paint(cold, color=name).frame) for name in MATCHES]
 show.plot_images(painted, captions=list(MATCHES), columns=4)
 
 # %% [markdown]
-# Apart from `none` you may find it hard to tell them apart. That is a result, too: on skin, whose colours form one
+# Apart from `none` you may find it hard to tell them apart. That is a result, too: on skin, whose colors form one
 # small cloud, mean and spread say nearly everything. Differences are where there is no skin to learn from: look at the
-# teeth and at single specks on the cheeks, where `linear` may turn grey.
+# teeth and at single specks on the cheeks, where `linear` may turn gray.
 #
-# The clouds show what is going on. Each point is a pixel of the skin in its own colour; the ring is where most of the
+# The clouds show what is going on. Each point is a pixel of the skin in its own color; the ring is where most of the
 # *old* skin lies. `none` is far off, all others bring the cloud to the ring. The slant of a cloud says how two channels
 # go together. `reinhard` stretches along the very axes that are drawn here, so it keeps the slant, right or wrong;
 # `adain` stretches along red, green and blue, which lie across these axes; `linear`, `mkl` and `sot` give the cloud the
@@ -557,7 +557,7 @@ plt.show()
 
 # %%
 feathers = (0.01, 0.05, 0.15, 0.4)
-painted = [close_up(paint(cold, colour="none", feather=feather).frame) for feather in feathers]
+painted = [close_up(paint(cold, color="none", feather=feather).frame) for feather in feathers]
 show.plot_images(painted, captions=[f"feather {feather}" for feather in feathers])
 
 # %% [markdown]
@@ -589,7 +589,7 @@ else:
 # | `attention` (the default) | the network's mask times the soft ellipse |
 # | `face` | the ellipse alone: nothing shows through, neither glasses nor a hand before the face |
 # | `overlay` | the mask alone, up to the border of the view, as faceswap-GAN did it |
-# | `seamless` | as `attention`, but what is copied are differences between neighbours; colours follow from the border |
+# | `seamless` | as `attention`, but what is copied are differences between neighbors; colors follow from the border |
 
 # %%
 from faceswap_lib.conversion.compositor import BLENDS
@@ -601,8 +601,8 @@ show.plot_images(weights + shown, captions=[*BLENDS] * 2, columns=4)
 
 # %% [markdown]
 # With the portraits: A's cap reaches into the view, and what B has there is hair, so `face` and `overlay` put some more
-# fringe on the cap. `seamless` knows the colours only at the border; where a cap, a collar or a shadow crosses it,
-# their colour runs into the skin. Look at the forehead. It changes from frame to frame too, and takes four times as
+# fringe on the cap. `seamless` knows the colors only at the border; where a cap, a collar or a shadow crosses it,
+# their color runs into the skin. Look at the forehead. It changes from frame to frame too, and takes four times as
 # long, so it is not the default; where the border crosses nothing but skin it hides it best.
 #
 # ### Turn the knobs
@@ -617,7 +617,7 @@ def lab_picture(**options):
     return show.plot_images([close_up(show.draw_weight(frame, result)), close_up(result.frame)], width=6)
 
 
-lab_picture(blend="attention", colour="adain", erode=0.2, feather=0.15, face_scale=1.0, sharpen=3.0)
+lab_picture(blend="attention", color="adain", erode=0.2, feather=0.15, face_scale=1.0, sharpen=3.0)
 
 # %%
 from ipywidgets import Dropdown, FloatSlider, Image, VBox
@@ -663,7 +663,7 @@ show.plot_images(painted, captions=[f"erode {value}" for value in values])
 #
 # The same trained networks serve for swapping the eyes alone, or the mouth. Only the weight is another: hulls around
 # the landmarks of a part, softly ended. With 68 landmarks (the extra `dlib`) they follow lips and lids; with five they
-# are ellipses. Colours are still matched on the whole face.
+# are ellipses. Colors are still matched on the whole face.
 
 # %%
 from faceswap_lib.faces.landmarks import open_landmark_detector
@@ -709,10 +709,10 @@ show.plot_images(rows, columns=5)
 # %% [markdown]
 # The first row is A, then B's eyes, B's mouth, all parts. Look closely, for nothing here is hidden:
 #
-# - **Eyes** come out best, yet the lids turn grey behind the lenses, and the gaze is B's, not A's.
+# - **Eyes** come out best, yet the lids turn gray behind the lenses, and the gaze is B's, not A's.
 # - **Mouth**: B smiles all through her clip, so there is no crop of hers with A's shut lips. "Most alike" is still
 #   a smile. What A says is lost.
-# - **All parts**: the upper rims of the glasses are gone and the lower ones are left. Bright or grey smears lie on the
+# - **All parts**: the upper rims of the glasses are gone and the lower ones are left. Bright or gray smears lie on the
 #   brows, where a part touches a rim, a shadow or hair, whose light is taken for the skin's.
 #
 # A network trained on these learns the smears, too. Parts swapped at conversion (section 5) have less of all this,
@@ -818,7 +818,7 @@ for one, (title, lines) in zip(axes[0], curves.items(), strict=True):
     for name, values in lines.items():
         one.plot(shares, values, "o-", label=name)
     one.set(title=title, xlabel="share of the way")
-    one.axhline(0, color="lightgrey", lw=1)
+    one.axhline(0, color="lightgray", lw=1)
 axes[0, -1].legend(frameon=False)
 plt.show()
 
@@ -852,7 +852,7 @@ show.plot_images([one.swapped for one in news], captions=[f"share {share}" for s
 # %% [markdown]
 # ### Codes that decoder B knows
 #
-# A shift moves all codes alike. With some pairs that ends in a caricature, or in a plaid of colours: two clips of
+# A shift moves all codes alike. With some pairs that ends in a caricature, or in a plaid of colors: two clips of
 # people who look to different sides, for instance. The reason is that decoder B has only ever met B's codes. We look
 # how much of the space these fill, with **principal components**: the directions in which B's codes differ most from
 # each other. Training showed the networks every crop mirrored, too, so the mirrored ones count.
@@ -926,7 +926,7 @@ show.plot_images([align_face(picture, faces[index]).image for index, picture in 
 # ## 8. No flicker
 #
 # A single frame may look perfect and the video still bad, because something changes from frame to frame that should
-# not. Two things tremble: *where* the face is put, and *its colours*.
+# not. Two things tremble: *where* the face is put, and *its colors*.
 #
 # ### Where: smoothed points
 #
@@ -979,11 +979,11 @@ for smoothing in ("none", "ema", "kalman", "rts"):  # a moving average, a Kalman
 # The moving average (`ema`) may tremble less than the Kalman filter, but it pays with lag: a new face that comes late
 # when the head turns. `rts` runs the filter forwards and backwards, which trembles least and does not lag.
 #
-# ### Colours: an average over time
+# ### Colors: an average over time
 #
-# A colour match is fitted anew in every frame, and its numbers scatter: a blink, a shadow, a little less skin. So they
+# A color match is fitted anew in every frame, and its numbers scatter: a blink, a shadow, a little less skin. So they
 # are averaged along the track. (In [01](01_video_face_detection_alignment.ipynb) a moving average was no good, because
-# it lags. Light changes slowly, and a colour that is some frames late is not seen.) Each new frame moves the average a
+# it lags. Light changes slowly, and a color that is some frames late is not seen.) Each new frame moves the average a
 # small part of the way, $\alpha = 1 - e^{-1/6}$, so that frames fade out with a *time constant* of six frames
 # (`color_smoothing`). At the start there is nothing to average yet; the first frames count equally.
 
@@ -1137,16 +1137,16 @@ if other_video.exists():
 # ## What you have learnt
 #
 # - A new face gets into a frame by **one weighted sum**; everything else decides its two ingredients: what the new face
-#   looks like (colour, detail), and the weight (mask, ellipse, border, parts).
+#   looks like (color, detail), and the weight (mask, ellipse, border, parts).
 # - What networks are too small to draw is **taken from B's own pictures**, led by the flow between two soft ones.
 # - **Identity and expression are traded** against each other, and the share of the way is the knob.
-# - A video is more than its frames: points and colours are **averaged over time**, and a conversion that is interrupted
+# - A video is more than its frames: points and colors are **averaged over time**, and a conversion that is interrupted
 #   goes on.
 #
 # ## What to try
 #
 # - Your own clip of A as `VIDEO`, with longer hair, a hand before the face, another light.
-# - `ConvertConfig(blend="face", colour="none", feather=0.01, sharpen=5)`, to see how much all this was worth.
+# - `ConvertConfig(blend="face", color="none", feather=0.01, sharpen=5)`, to see how much all this was worth.
 # - The same on the command line: `faceswap convert A.mp4 --workspace W --out swap.mp4 --latent-shift 0.8`.
 #   All options are in `faceswap convert --help`.
 #

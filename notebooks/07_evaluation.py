@@ -307,9 +307,9 @@ show.plot_images([before, after, likeness.clip(0, 1)], captions=["before", "afte
 #
 # ### 3.5 Is it sharp? The Laplacian
 #
-# The Laplacian of a pixel is the sum of its four neighbours less four times itself: 0 where grey values rise evenly,
+# The Laplacian of a pixel is the sum of its four neighbors less four times itself: 0 where gray values rise evenly,
 # large at edges and fine detail. In a blurred picture it is small everywhere. So its **variance** inside the face
-# measures sharpness, on a grey crop of 128 pixels, compared with the original's.
+# measures sharpness, on a gray crop of 128 pixels, compared with the original's.
 
 # %%
 from faceswap_lib.evaluation.image_metrics import sharpness
@@ -321,9 +321,9 @@ def small(picture):
 
 
 inside = np.where(part_mask(finder.detect(crops[:1])[0], CROP_SIZE, Part.FACE, feather=0) > 127, 255, 0).astype("uint8")
-grey = np.pad(small(cv2.cvtColor(after, cv2.COLOR_RGB2GRAY)).astype(float), 1, mode="reflect")
-neighbours = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-laplacian = neighbours - 4 * grey[1:-1, 1:-1]
+gray = np.pad(small(cv2.cvtColor(after, cv2.COLOR_RGB2GRAY)).astype(float), 1, mode="reflect")
+neighbors = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:]
+laplacian = neighbors - 4 * gray[1:-1, 1:-1]
 by_hand = laplacian[small(inside) >= 128].var()
 assert np.isclose(by_hand, sharpness(after, inside))
 print(f"swapped {by_hand:.0f}, original {sharpness(before, inside):.0f}")
@@ -433,7 +433,7 @@ show.tabulate_metrics({"the swap": report.values})
 # another. (A part that is nearly 0 leaves a rest: the root of 0.01 is a tenth.)
 
 # %%
-from faceswap_lib.evaluation.score import summarise
+from faceswap_lib.evaluation.score import summarize
 
 parts = report.summary.parts
 print("\n".join(f"{name:12} {part:.2f}" for name, part in parts.items()))
@@ -441,7 +441,7 @@ by_hand = 100 * np.sqrt(np.prod(list(parts.values())))
 assert np.isclose(by_hand, report.summary.score)
 print(f"score {by_hand:.1f} of 100; the plain mean would be {100 * np.mean(list(parts.values())):.1f}")
 print(f"whose face it is was measured by {report.networks['identity']}")
-show.show_source(summarise)
+show.show_source(summarize)
 
 # %% [markdown]
 # ## 5. Every number needs a baseline
@@ -475,7 +475,7 @@ show.tabulate_metrics(report.baselines, measured)
 # error, it is as sharp and as steady as itself. A metric that is won by doing nothing says nothing alone; it needs
 # identity beside it. (These are some frames of the clip only, so numbers differ a little from those above.) The
 # **pasted crop** is B, nearer to her than our swap is, but it flickers, and its expressions are whatever B's nearest
-# crop happens to do. **Colours only** changes the colours of A's face to B's; watch how much `flicker` and `sharpness`
+# crop happens to do. **Colors only** changes the colors of A's face to B's; watch how much `flicker` and `sharpness`
 # such a small thing moves.
 #
 # A swap is good where it lies between: much nearer to B than the input, and truer to A's motion than the paste. Ours,

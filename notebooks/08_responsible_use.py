@@ -180,7 +180,7 @@ show.plot_images([frames_swap[index] for index in some[::2]], columns=3)
 
 # %% [markdown]
 # In the lower left corner of every frame stand the words *AI face swap*, white on a dark plate, on unless you take them
-# off. The plate is blended in: where its opacity is $o$ and its grey $g$, a pixel becomes
+# off. The plate is blended in: where its opacity is $o$ and its gray $g$, a pixel becomes
 #
 # $$\text{new} = (1 - o) \cdot \text{old} + o \cdot g$$
 #
@@ -193,16 +193,16 @@ label = Label(frames_a[0].shape[1], frames_a[0].shape[0])
 left, top, right, bottom = label.box_xyxy
 x, y = left + 2, (top + bottom) // 2
 by_hand = (1 - 0.62) * frames_a[0][y, x] + 0.62 * 16
-labelled = frames_a[0].copy()
-label.draw(labelled)
+labeled = frames_a[0].copy()
+label.draw(labeled)
 show.show_source(Label.draw)
 
 # %% [markdown]
 # `_keep` is $1 - o$ (with the letters taken in), `_add` is $o \cdot g$. Both were computed once, for all frames.
 
 # %%
-assert np.abs(labelled[y, x] - by_hand).max() <= 1.5  # whole numbers, rounded twice
-print(f"old {frames_a[0][y, x]}, by hand {by_hand}, library {labelled[y, x]}")
+assert np.abs(labeled[y, x] - by_hand).max() <= 1.5  # whole numbers, rounded twice
+print(f"old {frames_a[0][y, x]}, by hand {by_hand}, library {labeled[y, x]}")
 
 # %% [markdown]
 # What does the label survive? Below, the corner as it was written; after the clip was encoded once more at half its
@@ -329,7 +329,7 @@ show.show_credentials(exact)
 # on your own computer, or on a host whose rules allow it. Nothing here hides from a host what it is.
 #
 # Laws differ from place to place, and they change. Many protect a person's likeness and data; several demand that
-# synthetic media be labelled; intimate swaps without consent, and swaps made to deceive or to harm, are crimes in many
+# synthetic media be labeled; intimate swaps without consent, and swaps made to deceive or to harm, are crimes in many
 # places. Who makes and publishes a swap answers for it. That is no legal advice: if something depends on it, ask
 # somebody who knows the law where you are. [docs/responsible-use.md](../docs/responsible-use.md) has the details of
 # what files carry.
@@ -359,7 +359,7 @@ reencode(video_b, real_b)
 # easiest, and "encoded once or twice" has nothing to do with faces. Real and swapped must differ in *nothing* but the
 # swap.
 #
-# One more precaution. Neighbouring frames are nearly the same picture. If we dealt frames out at random, nearly every
+# One more precaution. Neighboring frames are nearly the same picture. If we dealt frames out at random, nearly every
 # frame of the test would have a twin among those learnt from, and learning by heart would look like knowing. So it
 # learns from the first 60 % of a clip and is judged by the last 30 %; what lies between is left out.
 
@@ -379,7 +379,7 @@ show.plot_images([kind[judged[0]] for kind in crops.values()], captions=list(cro
 # %% [markdown]
 # ### A trap: what happens with the label
 #
-# Suppose we had collected the swaps as we found them, labelled, and the real clips as they are, and had given whole
+# Suppose we had collected the swaps as we found them, labeled, and the real clips as they are, and had given whole
 # frames to a network. (What network, comes below; this one has three layers and trains in seconds.)
 
 # %%
@@ -392,7 +392,7 @@ def shrink(frames):
     return np.stack([cv2.resize(frame, (128, 128), interpolation=cv2.INTER_AREA) for frame in frames])
 
 
-whole = {"real": shrink(read_frames(real_a)), "swap, labelled": shrink(frames_swap)}
+whole = {"real": shrink(read_frames(real_a)), "swap, labeled": shrink(frames_swap)}
 labels = np.repeat([0, 1], len(learnt))  # 0 is real, 1 is swapped
 pictures = np.concatenate([kind[learnt] for kind in whole.values()])
 trapped = train_detector_network(pictures, labels, passes=PASSES)
@@ -405,19 +405,19 @@ trapped = train_detector_network(pictures, labels, passes=PASSES)
 drawn_on = list(read_frames(real_a))
 for frame in drawn_on:
     label.draw(frame)
-whole |= {"swap, no label": shrink(read_frames(swap_a)), "real, labelled": shrink(drawn_on)}
+whole |= {"swap, no label": shrink(read_frames(swap_a)), "real, labeled": shrink(drawn_on)}
 for name, frames in whole.items():
     print(f"{name:15} called a swap: {(network_scores(trapped, frames[judged]) > 0).mean():4.0%}")
 
 # %% [markdown]
 # On what it knows it makes no mistake. Take the label away, and most swaps pass as real; draw the label on, and the
 # real clip is accused. To see what it looks at, paint over one place of a swap after the other, each in its own mean
-# colour: where the score falls, it was looking (yellow).
+# color: where the score falls, it was looking (yellow).
 
 # %%
-picture = whole["swap, labelled"][judged[-1]]
+picture = whole["swap, labeled"][judged[-1]]
 looked = occlusion_map(lambda frames: network_scores(trapped, frames), picture)
-captions = ["a labelled swap", "where the network looks"]
+captions = ["a labeled swap", "where the network looks"]
 show.plot_images([picture, show.overlay_heatmap(picture, looked.clip(0))], captions=captions, width=6)
 
 # %%
@@ -433,7 +433,7 @@ show.show_source(occlusion_map)
 # From here on only faces, cut out and unlabelled. Before a network, numbers made by hand: we know how our swaps are
 # made, so we know where they are weak. A network of 128 pixels that has trained for minutes paints skin too smooth.
 # *Detail* can be measured: the **Laplacian** of a picture says at each pixel how far it is from the average of its
-# neighbours. In a smooth picture it is near 0 everywhere; its variance inside the face is a measure of detail. The
+# neighbors. In a smooth picture it is near 0 everywhere; its variance inside the face is a measure of detail. The
 # logarithm turns "twice as much" into the same step everywhere.
 
 # %%
@@ -443,8 +443,8 @@ inside, edge, around = outline_areas(CROP_SIDE)
 kernel = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], float)
 details = []
 for crop in (crops["real A"][0], crops["swapped A"][0]):
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(float)
-    laplacian = cv2.filter2D(grey, -1, kernel)
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(float)
+    laplacian = cv2.filter2D(gray, -1, kernel)
     details.append(np.log(laplacian[inside].var() + 1))
 print(f"detail: real {details[0]:.2f}, swapped {details[1]:.2f}")
 captions = ["a face", "inside", "edge", "around"]
@@ -681,7 +681,7 @@ answers = judge(lambda pictures: network_scores(better, pictures))
 #   that the test was like the lesson.
 #
 # **What to try.** Judge the swap of another run (`RUN`) or one of `PRESET = "tiny"`. Train the network on crops of
-# which the colours, or all but the finest detail, have been removed: does it still see who it is? Or take clips of your
+# which the colors, or all but the finest detail, have been removed: does it still see who it is? Or take clips of your
 # own (and ask the people in them): is there any video at all, besides these two, on which the detector deserves your
 # trust?
 #

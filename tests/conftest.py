@@ -75,7 +75,7 @@ def contents(root: pathlib.Path) -> dict[str, bytes]:
 def annotated_face(portrait: Portrait) -> Face:
     """The face of a portrait as its control points say."""
     mouth = portrait.mouth.outer_upper
-    eyes = [eye.iris_centre for eye in portrait.eyes]
+    eyes = [eye.iris_center for eye in portrait.eyes]
     box = [*portrait.jaw.min(axis=0) - [0, 40], *portrait.jaw.max(axis=0)]
     return Face(box_xyxy=box, score=1.0, landmarks=[*eyes, portrait.nose_tip, mouth[0], mouth[-1]])
 

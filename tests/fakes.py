@@ -1,4 +1,4 @@
-"""Detectors and swappers with known behaviour, and packages that are missing, for tests of what uses them."""
+"""Detectors and swappers with known behavior, and packages that are missing, for tests of what uses them."""
 
 import os
 import pathlib
@@ -17,13 +17,13 @@ from faceswap_lib.media import VideoWriter, probe_video
 
 
 def make_face(
-    centre_x: float, centre_y: float, eye_distance: float = 40.0, *, angle: float = 0.0, score: float = 0.9
+    center_x: float, center_y: float, eye_distance: float = 40.0, *, angle: float = 0.0, score: float = 0.9
 ) -> Face:
     """An average face: the middle of its eyes, their distance, its roll in degrees."""
     cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    landmarks = MEAN_FACE @ np.array([[cos, sin], [-sin, cos]]) * eye_distance + [centre_x, centre_y]
-    low = [centre_x - 1.1 * eye_distance, centre_y - eye_distance]
-    high = [centre_x + 1.1 * eye_distance, centre_y + 1.8 * eye_distance]
+    landmarks = MEAN_FACE @ np.array([[cos, sin], [-sin, cos]]) * eye_distance + [center_x, center_y]
+    low = [center_x - 1.1 * eye_distance, center_y - eye_distance]
+    high = [center_x + 1.1 * eye_distance, center_y + 1.8 * eye_distance]
     return Face(box_xyxy=[*low, *high], score=score, landmarks=landmarks)
 
 
@@ -117,14 +117,14 @@ class IdentitySwapper:
 
 
 class PaintSwapper:
-    """Writes one colour, under a constant mask."""
+    """Writes one color, under a constant mask."""
 
-    def __init__(self, colour: tuple[int, int, int], resolution: int = 64, mask: float = 1.0):
-        self.colour, self.resolution, self.mask = colour, resolution, mask
+    def __init__(self, color: tuple[int, int, int], resolution: int = 64, mask: float = 1.0):
+        self.color, self.resolution, self.mask = color, resolution, mask
         self.coverage = VIEW_COVERAGE
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.full(views.shape[:3], self.mask, np.float32), np.full_like(views, self.colour)
+        return np.full(views.shape[:3], self.mask, np.float32), np.full_like(views, self.color)
 
 
 class BrokenSwapper:

@@ -73,11 +73,11 @@ LAYERS = {
 }
 
 NETWORKS = {
-    "direct": NetworkConfig(capacity="tiny", resolution=64),
+    "skip": NetworkConfig(capacity="tiny", resolution=64),
     "direct_other": NetworkConfig(
         capacity="tiny", resolution=64, attention="dual", norm="group", upsampling="nearest", input_mode="full"
     ),
-    "reference": NetworkConfig(capacity="tiny", resolution=64, architecture="reference", norm="instance"),
+    "faceswap-gan": NetworkConfig(capacity="tiny", resolution=64, architecture="faceswap-gan", norm="instance"),
 }
 
 

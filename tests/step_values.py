@@ -87,10 +87,10 @@ def worked_values(micro_batches: int = 1, xla: str = "auto") -> dict[str, typing
     """
     networks = Players(generators=(Numbers(2.0),), discriminators=(Numbers(3.0),))
     averaged = Players(generators=(Numbers(10.0),))
-    optimisers = [keras.optimizers.SGD(0.1) for _ in range(2)]
-    for optimiser, (player,) in zip(optimisers, (networks.generators, networks.discriminators), strict=True):
-        optimiser.build(player.trainable_variables)
-    state = TrainingState(networks, averaged, *optimisers)
+    optimizers = [keras.optimizers.SGD(0.1) for _ in range(2)]
+    for optimizer, (player,) in zip(optimizers, (networks.generators, networks.discriminators), strict=True):
+        optimizer.build(player.trainable_variables)
+    state = TrainingState(networks, averaged, *optimizers)
     objective = WorkedObjective(networks=networks, seed=keras.random.SeedGenerator(5))
     step = build_step(objective, state, micro_batches=micro_batches, xla=xla)
     batch = Batch(index_a=np.array([1, 3]), index_b=np.array([4, 6]))
@@ -145,14 +145,14 @@ def make_arrays(seed: int, size: int) -> FacesetArrays:
     return FacesetArrays(images=images, eyes=masks[0], mouth=masks[1], face=masks[2], rarity=np.ones(len(images)))
 
 
-def make_state(optimisers: typing.Sequence[keras.Optimizer]) -> TrainingState:
+def make_state(optimizers: typing.Sequence[keras.Optimizer]) -> TrainingState:
     """Tiny networks whose weights NumPy drew, and averages that begin as they do."""
     networks, averaged = build_networks(TINY), build_networks(TINY)
     for network in (*networks.generators, *networks.discriminators, *averaged.generators):
         fill_weights(network)
-    for optimiser, players in zip(optimisers, (networks.generators, networks.discriminators), strict=True):
-        optimiser.build([variable for network in players for variable in network.trainable_variables])
-    return TrainingState(networks, averaged, *optimisers)
+    for optimizer, players in zip(optimizers, (networks.generators, networks.discriminators), strict=True):
+        optimizer.build([variable for network in players for variable in network.trainable_variables])
+    return TrainingState(networks, averaged, *optimizers)
 
 
 def read_weights(state: TrainingState) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ _MATRICES = {"bt709": (Colorspace.ITU709, 1), "bt601": (Colorspace.ITU601, 6), N
 
 
 def pattern_frame(index: int, width: int = 64, height: int = 48) -> np.ndarray:
-    """Draws picture `index`: its number as black and white bars on top, a moving smooth colour field below.
+    """Draws picture `index`: its number as black and white bars on top, a moving smooth color field below.
 
     Args:
         index: 0 to 255.

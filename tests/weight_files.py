@@ -35,7 +35,7 @@ def vgg16_layers() -> list[str]:
     return names
 
 
-def randomise(model: keras.Model, seed: int = 0) -> keras.Model:
+def randomize(model: keras.Model, seed: int = 0) -> keras.Model:
     """Gives a network random weights with which its outputs neither vanish nor explode."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:

@@ -1,4 +1,4 @@
-"""Draws the sheets of docs/conversion.md: every colour match, blend and choice of parts, on the demo's two portraits.
+"""Draws the sheets of docs/conversion.md: every color match, blend and choice of parts, on the demo's two portraits.
 
 The new face is not a network's: it is the other portrait's own, moved so that its five points lie where the old ones
 are, in bluer and weaker light than the frame's. So the sheets can be drawn anywhere, and show what painting does and
@@ -31,7 +31,7 @@ TILE, TITLE = 200, 22
 """Side of a picture and height of the line above it in pixels."""
 
 SHEETS = {
-    "conversion_colour": [{"color_transfer": mode} for mode in MATCHES],
+    "conversion_color": [{"color_transfer": mode} for mode in MATCHES],
     "conversion_blend": [{"blend": blend} for blend in BLENDS] + [{"erode": 0.2}, {"face_scale": 1.15}],
     "conversion_parts": [
         {"parts": parts}
@@ -44,7 +44,7 @@ SHEETS = {
 def portrait_face(portrait: Portrait) -> Face:
     """The face where the portrait's control points say that it is."""
     mouth = portrait.mouth.outer_upper
-    eyes = [eye.iris_centre for eye in portrait.eyes]
+    eyes = [eye.iris_center for eye in portrait.eyes]
     box = [*(portrait.jaw.min(axis=0) - [0, 40]), *portrait.jaw.max(axis=0)]
     return Face(box_xyxy=box, score=1.0, landmarks=[*eyes, portrait.nose_tip, mouth[0], mouth[-1]])
 

@@ -53,7 +53,7 @@ def main() -> None:
         if name == "a":
             (swapped,) = swap_faces([(frame, face)], open_swapper(networks, workspace, ConvertConfig()))
             painted = Compositor(ConvertConfig(), coverage).composite(frame, swapped)
-            photos |= {"a_mask": _grey(swapped.mask), "a_new": swapped.swapped, "a_swapped": painted.frame}
+            photos |= {"a_mask": _gray(swapped.mask), "a_new": swapped.swapped, "a_swapped": painted.frame}
             photos["a_composite"] = warp_frame(painted.frame, matrix, side)
             plain = Compositor(ConvertConfig(detail_transfer="none"), coverage).composite(frame, swapped)
             photos["a_mixed"] = warp_frame(plain.frame, matrix, side)
@@ -74,12 +74,12 @@ def _mark(frame: np.ndarray, face) -> np.ndarray:
     return marked
 
 
-def _grey(mask: np.ndarray) -> np.ndarray:
+def _gray(mask: np.ndarray) -> np.ndarray:
     return np.repeat((mask * 255).round().astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def _two_views(arrays, side: int) -> dict[str, np.ndarray]:
-    """The real and the warped view of a crop in its own colours, the warp four times as strong, so that one sees it."""
+    """The real and the warped view of a crop in its own colors, the warp four times as strong, so that one sees it."""
     faces = to_device(arrays)
     maps = random_warp_grid(
         TrainConfig(batch_size=1, random_warp=0.08), side, faces.size, keras.random.SeedGenerator(4)

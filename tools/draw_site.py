@@ -45,23 +45,23 @@ def way() -> str:
         ("a_seen", "4  its light taken out", "what the networks read"),
     )
     for x, (name, words, below) in zip(columns, steps, strict=True):
-        d.photo(name, x, top, side, words=words, below=below, colour="a")
+        d.photo(name, x, top, side, words=words, below=below, color="a")
     for x in columns[:3]:
         d.arrow((x + side + 6, top + side / 2), (x + 168, top + side / 2))
-    d.text(16, 20, "A's video", colour="a", anchor="start", weight=600)
+    d.text(16, 20, "A's video", color="a", anchor="start", weight=600)
     d.arrow((602, top + side + 42), (602, 234), head=False)
     d.arrow((602, 234), (602, bottom + 6))
-    d.funnel(538, bottom + 8, 128, 52, "encoder", colour="both", opens=False)
+    d.funnel(538, bottom + 8, 128, 52, "encoder", color="both", opens=False)
     d.arrow((602, bottom + 62), (602, bottom + 80))
-    d.funnel(538, bottom + 82, 128, 52, "decoder B", colour="b", opens=True)
+    d.funnel(538, bottom + 82, 128, 52, "decoder B", color="b", opens=True)
     d.arrow((534, bottom + 108), (498, bottom + 108))
-    d.photo("a_new", 364, bottom, 100, words="5  new face", colour="b")
-    d.photo("a_mask", 364, bottom + 128, 100, words="and its mask", colour="b")
+    d.photo("a_new", 364, bottom, 100, words="5  new face", color="b")
+    d.photo("a_mask", 364, bottom + 128, 100, words="and its mask", color="b")
     d.arrow((470, bottom + 60), (498, bottom + 60), (498, bottom + 168), (470, bottom + 168), head=False)
     d.arrow((358, bottom + 108), (324, bottom + 108))
-    d.photo("a_composite", 190, bottom + 40, side, words="6  painted", below="colours, detail, border", colour="a")
+    d.photo("a_composite", 190, bottom + 40, side, words="6  painted", below="colors, detail, border", color="a")
     d.arrow((184, bottom + 108), (150, bottom + 108))
-    d.photo("a_swapped", 16, bottom + 40, side, words="7  back in its frame", below="through the inverse", colour="a")
+    d.photo("a_swapped", 16, bottom + 40, side, words="7  back in its frame", below="through the inverse", color="a")
     return d.to_svg(
         "A frame of A's video; the face found, with box and five points; the aligned crop; the face alone in standard "
         "light; encoder and decoder B; the new face and its mask; painted over the old one; back in the frame."
@@ -72,31 +72,31 @@ def decoders() -> str:
     """One encoder, two decoders."""
     d = Drawing("decoders", 680, 470, PHOTOS)
     d.text(10, 24, "Practice: each face is read and written again", anchor="start", weight=600, size=16)
-    for y, who, colour in ((44, "a", "a"), (166, "b", "b")):
-        d.photo(f"{who}_seen", 10, y, 96, colour=colour)
-        d.arrow((110, y + 48), (176, 140 if who == "a" else 166), colour=colour)
-        d.arrow((376, 140 if who == "a" else 166), (424, y + 48), colour=colour)
-        d.funnel(428, y + 16, 110, 64, f"decoder {who.upper()}", colour=colour, opens=True)
-        d.arrow((542, y + 48), (572, y + 48), colour=colour)
-        d.photo(f"{who}_again", 576, y, 96, colour=colour)
-    d.funnel(180, 108, 110, 90, "one encoder\nfor both", colour="both", opens=False)
-    d.arrow((294, 153), (314, 153), colour="both")
-    d.box(316, 126, 60, 54, "code", colour="both", size=14)
-    d.arrow((10, 290), (670, 290), head=False, colour="line", width=1)
+    for y, who, color in ((44, "a", "a"), (166, "b", "b")):
+        d.photo(f"{who}_seen", 10, y, 96, color=color)
+        d.arrow((110, y + 48), (176, 140 if who == "a" else 166), color=color)
+        d.arrow((376, 140 if who == "a" else 166), (424, y + 48), color=color)
+        d.funnel(428, y + 16, 110, 64, f"decoder {who.upper()}", color=color, opens=True)
+        d.arrow((542, y + 48), (572, y + 48), color=color)
+        d.photo(f"{who}_again", 576, y, 96, color=color)
+    d.funnel(180, 108, 110, 90, "one encoder\nfor both", color="both", opens=False)
+    d.arrow((294, 153), (314, 153), color="both")
+    d.box(316, 126, 60, 54, "code", color="both", size=14)
+    d.arrow((10, 290), (670, 290), head=False, color="line", width=1)
     d.text(10, 320, "The swap: A is read, and B's decoder writes", anchor="start", weight=600, size=16)
     y = 340
-    d.photo("a_seen", 10, y, 96, colour="a")
-    d.arrow((110, y + 48), (176, y + 48), colour="a")
-    d.funnel(180, y + 3, 110, 90, "the same\nencoder", colour="both", opens=False)
-    d.arrow((294, y + 48), (314, y + 48), colour="both")
-    d.box(316, y + 21, 60, 54, "code", colour="both", size=14)
-    d.arrow((380, y + 48), (424, y + 48), colour="b")
-    d.funnel(428, y + 16, 110, 64, "decoder B", colour="b", opens=True)
-    d.arrow((542, y + 48), (572, y + 48), colour="b")
-    d.photo("a_new", 576, y, 96, colour="b")
-    d.text(346, y + 96, "pose and", size=12, colour="soft")
-    d.text(346, y + 111, "expression", size=12, colour="soft")
-    d.text(672, y + 114, "B's face, as A holds it", anchor="end", size=12, colour="soft")
+    d.photo("a_seen", 10, y, 96, color="a")
+    d.arrow((110, y + 48), (176, y + 48), color="a")
+    d.funnel(180, y + 3, 110, 90, "the same\nencoder", color="both", opens=False)
+    d.arrow((294, y + 48), (314, y + 48), color="both")
+    d.box(316, y + 21, 60, 54, "code", color="both", size=14)
+    d.arrow((380, y + 48), (424, y + 48), color="b")
+    d.funnel(428, y + 16, 110, 64, "decoder B", color="b", opens=True)
+    d.arrow((542, y + 48), (572, y + 48), color="b")
+    d.photo("a_new", 576, y, 96, color="b")
+    d.text(346, y + 96, "pose and", size=12, color="soft")
+    d.text(346, y + 111, "expression", size=12, color="soft")
+    d.text(672, y + 114, "B's face, as A holds it", anchor="end", size=12, color="soft")
     return d.to_svg(
         "Practice: A's face goes through the encoder to a code, and through decoder A back to A's face; B's face "
         "through the same encoder and decoder B back to B's. The swap: A's face through the encoder, and decoder B "
@@ -108,18 +108,18 @@ def mask() -> str:
     """What the attention mask does."""
     d = Drawing("mask", 680, 380, PHOTOS)
     side, top = 128, 20
-    d.photo("a_mask", 16, top, side, words="mask", below="white is 1, black is 0", colour="b")
+    d.photo("a_mask", 16, top, side, words="mask", below="white is 1, black is 0", color="b")
     d.text(167, top + 70, "×", size=28)
-    d.photo("a_new", 190, top, side, words="raw face", below="what decoder B wrote", colour="b")
-    d.arrow((330, top + side / 2), (400, 128), (448, 166), colour="b")
+    d.photo("a_new", 190, top, side, words="raw face", below="what decoder B wrote", color="b")
+    d.arrow((330, top + side / 2), (400, 128), (448, 166), color="b")
     lower = 204
     d.text(80, lower + 56, "1 − mask", size=19, weight=600)
-    d.text(80, lower + 78, "what is left over", size=12, colour="soft")
+    d.text(80, lower + 78, "what is left over", size=12, color="soft")
     d.text(167, lower + 66, "×", size=28)
-    d.photo("a_view", 190, lower, side, words="input", below="A, as filmed", colour="a")
-    d.arrow((330, lower + side / 2), (400, 228), (448, 194), colour="a")
+    d.photo("a_view", 190, lower, side, words="input", below="A, as filmed", color="a")
+    d.arrow((330, lower + side / 2), (400, 228), (448, 194), color="a")
     d.text(420, 187, "+", size=28)
-    d.photo("a_mixed", 458, 92, 176, words="composite", below="with A's light and a soft border", colour="good")
+    d.photo("a_mixed", 458, 92, 176, words="composite", below="with A's light and a soft border", color="good")
     return d.to_svg(
         "The mask times the raw face that decoder B wrote, plus one minus the mask times the input: the composite."
     )
@@ -129,37 +129,37 @@ def two_lives() -> str:
     """Training against swap."""
     d = Drawing("two_lives", 680, 590, PHOTOS)
     d.text(10, 24, "In training, again and again", anchor="start", weight=600, size=16)
-    d.photo("a_crop", 10, 100, 96, words="a crop", below="one of hundreds", colour="a")
-    d.arrow((110, 128), (140, 92), colour="a")
-    d.arrow((110, 168), (140, 222), colour="a")
-    d.photo("warped", 146, 42, 96, words="warped view", below="bent at random*", colour="a")
-    d.photo("real", 146, 186, 96, words="real view", below="what it should be", colour="a")
-    d.arrow((246, 90), (276, 90), colour="a")
-    d.funnel(280, 54, 84, 72, "encoder", colour="both", opens=False)
-    d.arrow((368, 90), (388, 90), colour="both")
-    d.funnel(392, 54, 84, 72, "decoder A", colour="a", opens=True)
-    d.arrow((480, 90), (510, 90), colour="a")
-    d.photo("a_again", 514, 42, 96, words="written again", colour="a")
-    d.arrow((562, 160), (562, 202), colour="a")
-    d.arrow((246, 234), (446, 234), colour="a")
-    d.box(450, 206, 222, 56, "losses", small="how far off, and does it look real?", colour="good")
-    d.arrow((561, 264), (561, 296), (378, 296), (378, 132), colour="good", dashed=True)
-    d.text(469, 315, "every weight moves a little, the way that helps", size=12, colour="good")
-    d.text(10, 342, "* drawn four times as strongly as in training", anchor="start", size=12, colour="soft")
-    d.arrow((10, 360), (670, 360), head=False, colour="line", width=1)
+    d.photo("a_crop", 10, 100, 96, words="a crop", below="one of hundreds", color="a")
+    d.arrow((110, 128), (140, 92), color="a")
+    d.arrow((110, 168), (140, 222), color="a")
+    d.photo("warped", 146, 42, 96, words="warped view", below="bent at random*", color="a")
+    d.photo("real", 146, 186, 96, words="real view", below="what it should be", color="a")
+    d.arrow((246, 90), (276, 90), color="a")
+    d.funnel(280, 54, 84, 72, "encoder", color="both", opens=False)
+    d.arrow((368, 90), (388, 90), color="both")
+    d.funnel(392, 54, 84, 72, "decoder A", color="a", opens=True)
+    d.arrow((480, 90), (510, 90), color="a")
+    d.photo("a_again", 514, 42, 96, words="written again", color="a")
+    d.arrow((562, 160), (562, 202), color="a")
+    d.arrow((246, 234), (446, 234), color="a")
+    d.box(450, 206, 222, 56, "losses", small="how far off, and does it look real?", color="good")
+    d.arrow((561, 264), (561, 296), (378, 296), (378, 132), color="good", dashed=True)
+    d.text(469, 315, "every weight moves a little, the way that helps", size=12, color="good")
+    d.text(10, 342, "* drawn four times as strongly as in training", anchor="start", size=12, color="soft")
+    d.arrow((10, 360), (670, 360), head=False, color="line", width=1)
     d.text(10, 392, "In the swap, once per frame", anchor="start", weight=600, size=16)
     y = 414
-    d.photo("a_frame", 10, y, 96, words="frame", colour="a")
-    d.arrow((110, y + 48), (142, y + 48), colour="a")
-    d.photo("a_seen", 146, y, 96, words="view", colour="a")
-    d.arrow((246, y + 48), (276, y + 48), colour="a")
-    d.funnel(280, y + 12, 84, 72, "encoder", colour="both", opens=False)
-    d.arrow((368, y + 48), (388, y + 48), colour="both")
-    d.funnel(392, y + 12, 84, 72, "decoder B", colour="b", opens=True)
-    d.arrow((480, y + 48), (510, y + 48), colour="b")
-    d.photo("a_swapped", 514, y, 96, words="painted frame", colour="good")
+    d.photo("a_frame", 10, y, 96, words="frame", color="a")
+    d.arrow((110, y + 48), (142, y + 48), color="a")
+    d.photo("a_seen", 146, y, 96, words="view", color="a")
+    d.arrow((246, y + 48), (276, y + 48), color="a")
+    d.funnel(280, y + 12, 84, 72, "encoder", color="both", opens=False)
+    d.arrow((368, y + 48), (388, y + 48), color="both")
+    d.funnel(392, y + 12, 84, 72, "decoder B", color="b", opens=True)
+    d.arrow((480, y + 48), (510, y + 48), color="b")
+    d.photo("a_swapped", 514, y, 96, words="painted frame", color="good")
     words = "No losses, no warping, nothing is learnt: the weights are as training left them."
-    d.text(10, y + 150, words, anchor="start", size=13, colour="soft")
+    d.text(10, y + 150, words, anchor="start", size=13, color="soft")
     return d.to_svg(
         "In training a crop gives a warped and a real view; the warped one goes through encoder and decoder A, losses "
         "compare what comes out with the real one, and all weights move a little. In the swap a frame's view goes "
@@ -176,21 +176,21 @@ def kalman() -> str:
     weight = guess[1] ** 2 / (guess[1] ** 2 + seen[1] ** 2)
     best = (guess[0] + weight * (seen[0] - guess[0]), (1 - weight) ** 0.5 * guess[1])
     at = np.linspace(0, 1, 101)
-    for (mean, sigma), colour, words, shift in (
+    for (mean, sigma), color, words, shift in (
         (guess, "both", "where it should be", -60),
         (seen, "a", "where it was seen", 78),
         (best, "good", "what is believed", -14),
     ):
         heights = np.exp(-0.5 * ((at - mean) / sigma) ** 2) * 8.2 / sigma
         points = [(left + x * (right - left), foot - h) for x, h in zip(at, heights, strict=True)]
-        d.area([(left, foot), *points, (right, foot)], colour=colour, opacity=0.18)
-        d.arrow(*points, colour=colour, head=False)
+        d.area([(left, foot), *points, (right, foot)], color=color, opacity=0.18)
+        d.arrow(*points, color=color, head=False)
         x = left + mean * (right - left)
-        d.arrow((x, foot), (x, foot + 6), colour=colour, head=False)
-        d.text(x + shift, foot + 24, words, colour=colour, weight=600, size=14)
-    d.arrow((left, foot), (right, foot), head=False, colour="line")
+        d.arrow((x, foot), (x, foot + 6), color=color, head=False)
+        d.text(x + shift, foot + 24, words, color=color, weight=600, size=14)
+    d.arrow((left, foot), (right, foot), head=False, color="line")
     words = "Narrow means sure. The surer one pulls harder; what is believed is surer than either."
-    d.text(340, foot + 46, words, size=13, colour="soft")
+    d.text(340, foot + 46, words, size=13, color="soft")
     _draw_curves(d, top=290)
     return d.to_svg(
         "Above, three bell curves: where the point should be by its speed, where it was seen, and between them, "
@@ -217,11 +217,11 @@ def _draw_curves(d: Drawing, top: int) -> None:
         return [(40 + index * 600 / 59, top + 110 - value * 1150) for index, value in enumerate(values)]
 
     d.text(10, top - 18, "Sixty frames of it", anchor="start", weight=600, size=16)
-    d.arrow(*place(truth), colour="line", head=False, width=6)
+    d.arrow(*place(truth), color="line", head=False, width=6)
     for x, y in place(sightings):
-        d.dot(x, y, 3, colour="a")
-    d.arrow(*place(forward), colour="both", head=False, dashed=True)
-    d.arrow(*place(smooth), colour="good", head=False, width=2.5)
+        d.dot(x, y, 3, color="a")
+    d.arrow(*place(forward), color="both", head=False, dashed=True)
+    d.arrow(*place(smooth), color="good", head=False, width=2.5)
     entries = (
         ("line", "the truth"),
         ("a", "as seen"),
@@ -229,12 +229,12 @@ def _draw_curves(d: Drawing, top: int) -> None:
         ("good", "forward and backward"),
     )
     errors = [0, *(float(np.abs(values - truth).mean()) for values in (sightings, forward, smooth))]
-    for index, ((colour, words), error) in enumerate(zip(entries, errors, strict=True)):
+    for index, ((color, words), error) in enumerate(zip(entries, errors, strict=True)):
         x = (30, 150, 310, 476)[index]
-        d.dot(x, top + 246, 6, colour=colour)
+        d.dot(x, top + 246, 6, color=color)
         d.text(x + 12, top + 251, words, anchor="start", size=14, weight=600)
         off = "" if not index else f"off by {100 * error:.2f} % of a face"
-        d.text(x + 12, top + 268, off, anchor="start", size=11.5, colour="soft")
+        d.text(x + 12, top + 268, off, anchor="start", size=11.5, color="soft")
 
 
 def rooms() -> str:
@@ -250,29 +250,29 @@ def rooms() -> str:
         ("evaluation", "how good it is, and whether it is a swap", "ink"),
     )
     step = 66
-    for index, (name, words, colour) in enumerate(plan):
+    for index, (name, words, color) in enumerate(plan):
         y = 40 + index * step
-        d.box(146, y, 336, 48, name, small=words, colour=colour)
+        d.box(146, y, 336, 48, name, small=words, color=color)
         if index:
-            d.arrow((314, y - step + 50), (314, y - 3), colour="line")
-    d.text(314, 24, "a room imports only from rooms above it", size=13, colour="soft", style="italic")
-    d.text(72, 60, "A.mp4, B.mp4", size=12.5, colour="a", weight=600)
-    d.arrow((20, 68), (140, 68), colour="a")
+            d.arrow((314, y - step + 50), (314, y - 3), color="line")
+    d.text(314, 24, "a room imports only from rooms above it", size=13, color="soft", style="italic")
+    d.text(72, 60, "A.mp4, B.mp4", size=12.5, color="a", weight=600)
+    d.arrow((20, 68), (140, 68), color="a")
     stores = ((2, "face_src/ face_dst/", "a"), (4, "models/RUN/", "a"), (5, "swap.mp4", "good"))
-    for index, words, colour in (*stores, (6, "report.html", "good")):
+    for index, words, color in (*stores, (6, "report.html", "good")):
         y = 40 + index * step
-        d.text(72, y + 20, words, size=12.5, colour=colour, weight=600)
-        d.arrow((142, y + 28), (20, y + 28), colour=colour)
+        d.text(72, y + 20, words, size=12.5, color=color, weight=600)
+        d.arrow((142, y + 28), (20, y + 28), color=color)
     for y, words in ((40 + 1 * step, "detectors, landmarks"), (40 + 3 * step, "Keras 3 on"), (40 + 5 * step, "C2PA,")):
-        d.arrow((486, y + 24), (512, y + 24), head=False, colour="line", dashed=True)
-        d.text(518, y + 22, words, anchor="start", size=12.5, colour="soft")
-    d.text(518, 40 + step + 38, "mtcnn, dlib, 2D-FAN", anchor="start", size=12.5, colour="soft")
-    d.text(518, 40 + 3 * step + 38, "TensorFlow, JAX, PyTorch", anchor="start", size=12.5, colour="soft")
-    d.text(518, 40 + 5 * step + 38, "ONNX Runtime", anchor="start", size=12.5, colour="soft")
+        d.arrow((486, y + 24), (512, y + 24), head=False, color="line", dashed=True)
+        d.text(518, y + 22, words, anchor="start", size=12.5, color="soft")
+    d.text(518, 40 + step + 38, "mtcnn, dlib, 2D-FAN", anchor="start", size=12.5, color="soft")
+    d.text(518, 40 + 3 * step + 38, "TensorFlow, JAX, PyTorch", anchor="start", size=12.5, color="soft")
+    d.text(518, 40 + 5 * step + 38, "ONNX Runtime", anchor="start", size=12.5, color="soft")
     y = 40 + 7 * step + 18
-    d.arrow((314, y - 32), (314, y - 3), colour="line")
-    d.box(40, y, 600, 84, "", colour="ink")
-    d.text(340, y + 26, "what puts them together", size=13, colour="soft", style="italic")
+    d.arrow((314, y - 32), (314, y - 3), color="line")
+    d.box(40, y, 600, 84, "", color="ink")
+    d.text(340, y + 26, "what puts them together", size=13, color="soft", style="italic")
     for x, name, words in (
         (95, "show", "pictures"),
         (193, "widgets", "things to click"),
@@ -282,7 +282,7 @@ def rooms() -> str:
         (585, "cli", "one verb each"),
     ):
         d.text(x, y + 52, name, weight=600)
-        d.text(x, y + 69, words, size=12, colour="soft")
+        d.text(x, y + 69, words, size=12, color="soft")
     return d.to_svg(
         "The rooms in their order: media, faces, facesets, networks, training, conversion, evaluation; each imports "
         "only from those before it. Facesets and runs are written to the workspace, conversion writes the swapped "

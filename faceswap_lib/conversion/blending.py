@@ -20,7 +20,7 @@ DETAIL_SIGMAS = (1 / 320, 1 / 102.4)
 """The two blurs between which detail is lifted, in sides of the view: 0.8 and 2.5 pixels of 256."""
 
 FAINT = 1 / 1024
-"""Weight below which nothing shows: less than half a grey level of any difference."""
+"""Weight below which nothing shows: less than half a gray level of any difference."""
 
 CLONE_BORDER = 0.5
 """Weight at which a seamless clone ends."""

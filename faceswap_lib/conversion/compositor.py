@@ -1,4 +1,4 @@
-"""Painting a new face into its frame: where it shows, in which colours, back to where the old one was."""
+"""Painting a new face into its frame: where it shows, in which colors, back to where the old one was."""
 
 import dataclasses
 
@@ -92,7 +92,7 @@ class Compositor:
         coverage: Side of the views as a share of the crop's.
 
     Raises:
-        InputError: If the options name a colour match or a blend that is none.
+        InputError: If the options name a color match or a blend that is none.
     """
 
     def __init__(self, config: ConvertConfig, coverage: float):
@@ -100,7 +100,7 @@ class Compositor:
             raise InputError(f"unknown blend '{config.blend}'{nearest(config.blend, BLENDS)}")
         self._config, self._coverage = config, coverage
         self._detail = DetailTransfer()
-        self._colours = TemporalColorTransfer(find_match(config.color_transfer), config.color_smoothing)
+        self._colors = TemporalColorTransfer(find_match(config.color_transfer), config.color_smoothing)
         unit = EYE_DISTANCE * PAINT_SIZE / coverage
         overlay = config.blend == "overlay"
         self._window = _window(max(BORDER, 3 * config.feather * unit * overlay), max(0, config.erode * unit * overlay))
@@ -111,7 +111,7 @@ class Compositor:
         Args:
             frame: (H, W, 3) uint8 RGB.
             face: The face before and after.
-            track: Number of the face's track, along which its colours are kept steady; None for a face by itself.
+            track: Number of the face's track, along which its colors are kept steady; None for a face by itself.
 
         Returns:
             The frame, whose pixels outside the view are the input's own, and where the new face shows.
@@ -130,10 +130,8 @@ class Compositor:
         result = frame.copy()
         if region.empty:
             return CompositeResult(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
-        # 2. The old face's colours, in the view, where both have the same detail; then the wanted person's detail.
-        new = (
-            face.swapped if self._config.color_transfer == "none" else self._colours.apply(face.swapped, sample, track)
-        )
+        # 2. The old face's colors, in the view, where both have the same detail; then the wanted person's detail.
+        new = face.swapped if self._config.color_transfer == "none" else self._colors.apply(face.swapped, sample, track)
         detailed = self._find_detail(new, face, track)
         if self._config.blend != "overlay":  # that shows whatever the network wrote around the face
             shown = shown * _enlarge(detailed.bare, cv2.INTER_LINEAR)
@@ -164,11 +162,11 @@ class Compositor:
 
     def state(self) -> dict[str, np.ndarray]:
         """What it remembers of the frames before, so that another compositor can go on."""
-        return self._colours.state() | self._detail.state()
+        return self._colors.state() | self._detail.state()
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on where the compositor stood whose `state` this is."""
-        self._colours.restore(state)
+        self._colors.restore(state)
         self._detail.restore(state)
 
     def _find_detail(self, new: np.ndarray, face: SwappedFace, track: int | None) -> DetailedFace:

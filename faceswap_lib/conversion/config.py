@@ -21,19 +21,19 @@ class ConvertConfig:
     color_transfer: Annotated[
         Literal["none", "adain", "adain-xyz", "histogram", "reinhard", "linear", "mkl", "sot"],
         Doc(
-            "how the new face takes on the colours of the old one: not; mean and spread in RGB (adain), XYZ "
+            "how the new face takes on the colors of the old one: not; mean and spread in RGB (adain), XYZ "
             "(adain-xyz) or CIELAB (reinhard); histogram of each channel; covariance by PCA (linear) or with the least "
             "change (mkl); the whole distribution, by sliced optimal transport (sot)"
         ),
     ] = "adain"
     color_smoothing: Annotated[
-        float, Doc("frames over which the colour match is averaged along a face's track, 0 for every frame by itself")
+        float, Doc("frames over which the color match is averaged along a face's track, 0 for every frame by itself")
     ] = 6.0
     blend: Annotated[
         Literal["attention", "face", "seamless", "overlay"],
         Doc(
             "where the new face shows: attention (where the network wants it, inside the face), face (all of the "
-            "inside), seamless (attention, with gradients in place of colours), overlay (where the network wants it, "
+            "inside), seamless (attention, with gradients in place of colors), overlay (where the network wants it, "
             "up to the border of its view)"
         ),
     ] = "attention"

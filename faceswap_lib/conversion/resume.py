@@ -48,7 +48,7 @@ class ChunkStats:
         samples: Faces before and after, as aligned crops (2, S, S, 3) uint8 RGB, of a few frames.
         points: Their five landmarks, (5, 2) x, y in pixels of the crop.
         seconds: When each of them is shown, from the first picture of the file.
-        state: What colours were like at its end; see `Compositor.state`.
+        state: What colors were like at its end; see `Compositor.state`.
     """
 
     frames: int = 0

@@ -90,10 +90,10 @@ def occlusion_map(score: typing.Callable[[np.ndarray], np.ndarray], crop: np.nda
     Args:
         score: Takes (N, S, S, 3) uint8 to (N,).
         crop: (S, S, 3) uint8 RGB.
-        cells: Places across and down; a patch covers one and its neighbours, so they overlap.
+        cells: Places across and down; a patch covers one and its neighbors, so they overlap.
 
     Returns:
-        (cells, cells): score of the crop less its score with that place painted over in its own mean colour.
+        (cells, cells): score of the crop less its score with that place painted over in its own mean color.
 
     Raises:
         ValueError: If the crop is too small for so many cells.

@@ -95,13 +95,13 @@ def swap_features(crops: np.ndarray) -> np.ndarray:
     rows = []
     for crop in crops:
         check_pictures(crop, crop)
-        grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float64)
-        laplacian = cv2.Laplacian(grey, cv2.CV_64F)
-        gradient = np.hypot(*(cv2.Sobel(grey, cv2.CV_64F, x, 1 - x, scale=1 / 8) for x in (1, 0)))
+        gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float64)
+        laplacian = cv2.Laplacian(gray, cv2.CV_64F)
+        gradient = np.hypot(*(cv2.Sobel(gray, cv2.CV_64F, x, 1 - x, scale=1 / 8) for x in (1, 0)))
         detail = np.log(laplacian[inside].var() + 1)
         surroundings = np.log(laplacian[around].var() + 1)
         border = np.log((gradient[edge].mean() + 1) / (gradient[inside].mean() + 1))
-        rows.append([detail, detail - surroundings, border, np.log(_finest_share(grey))])
+        rows.append([detail, detail - surroundings, border, np.log(_finest_share(gray))])
     return np.array(rows).reshape(-1, len(FEATURES))
 
 
@@ -156,7 +156,7 @@ def fit_detector(features: np.ndarray, labels: np.ndarray, *, strength: float = 
 def split_by_time(count: int, *, share: float = 0.6, gap: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """Splits a clip's frames into the first ones, to learn from, and the last ones, to be judged by.
 
-    Neighbouring frames are nearly the same picture. If they were dealt out at random, every frame of the test would
+    Neighboring frames are nearly the same picture. If they were dealt out at random, every frame of the test would
     have a twin among those learnt from; so what lies between is left out.
 
     Args:
@@ -176,10 +176,10 @@ def split_by_time(count: int, *, share: float = 0.6, gap: float = 0.1) -> tuple[
     return np.arange(learnt), np.arange(judged, count)
 
 
-def _finest_share(grey: np.ndarray) -> float:
+def _finest_share(gray: np.ndarray) -> float:
     """Share of the energy in waves of at least `_FINEST` cycles per pixel, in the middle half of a picture."""
-    side = grey.shape[0]
-    middle = grey[side // 4 : side - side // 4, side // 4 : side - side // 4]
+    side = gray.shape[0]
+    middle = gray[side // 4 : side - side // 4, side // 4 : side - side // 4]
     window = np.hanning(len(middle))
     energy = np.abs(np.fft.fft2((middle - middle.mean()) * np.outer(window, window))) ** 2
     cycles = np.fft.fftfreq(len(middle))

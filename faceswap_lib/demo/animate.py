@@ -148,9 +148,9 @@ def _brow_field(portrait: Portrait) -> tuple[tuple[slice, slice], np.ndarray]:
     y, x = np.mgrid[area].astype(np.float32)
     field = np.zeros_like(y)
     for brow, floor in zip(portrait.brows, portrait.brow_floors, strict=True):
-        centre, height = brow[:, 0].mean(), brow[:, 1].min()
+        center, height = brow[:, 0].mean(), brow[:, 1].min()
         half = (brow[-1, 0] - brow[0, 0]) / 2
-        across = np.exp(-(((x - centre) / (1.15 * half)) ** 4))
+        across = np.exp(-(((x - center) / (1.15 * half)) ** 4))
         below = np.clip((floor - y) / max(floor - height, 1.0), 0, 1)
         above = np.clip(1 - (height - y) / (0.4 * unit), 0, 1)
         field = np.maximum(field, portrait.brow_travel * across * smooth_step(below) * smooth_step(above))
@@ -165,7 +165,7 @@ def _write_hum(path: pathlib.Path, openings: list[float], fps: fractions.Fractio
     phase = 2 * np.pi * pitch * (seconds + 0.0006 * np.sin(2 * np.pi * 4.7 * seconds))
     overtones = np.arange(1, 12)
     formants = (
-        sum(np.exp(-(((overtones * pitch - centre) / 220.0) ** 2)) for centre in (650.0, 1100.0)) + 0.25 / overtones
+        sum(np.exp(-(((overtones * pitch - center) / 220.0) ** 2)) for center in (650.0, 1100.0)) + 0.25 / overtones
     )
     hum = np.sin(np.outer(overtones, phase)).T @ formants
     samples = 0.25 * hum / np.abs(formants).sum() * (0.03 + loudness)

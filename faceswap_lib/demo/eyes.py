@@ -76,7 +76,7 @@ class EyeAnimator:
 
     def _look(self, patch: np.ndarray, gaze_x: float, gaze_y: float) -> np.ndarray:
         """Slides the iris along the opening, so that it never takes skin with it."""
-        radius, (x0, y0) = self._eye.iris_radius, self._eye.iris_centre
+        radius, (x0, y0) = self._eye.iris_radius, self._eye.iris_center
         shift_x, shift_y = 0.045 * self._unit * gaze_x, 0.012 * self._unit * gaze_y
         near_x = np.exp(-(((self._xs - x0 - shift_x) / (1.9 * radius)) ** 2))
         near_y = np.exp(-(((self._ys - y0) / (1.2 * radius)) ** 2))

@@ -69,7 +69,7 @@ class HeadMover:
 
     def _shifts(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
         """Moves every grid node with the head: turn, nod, tilt, zoom and slide; pixels right and down."""
-        (cx, cy), (nx, ny) = self._portrait.head_centre, self._portrait.neck_base
+        (cx, cy), (nx, ny) = self._portrait.head_center, self._portrait.neck_base
         x, y, z = self._nodes_x - cx, self._nodes_y - cy, self._depth
         x, z = x * np.cos(pose.yaw) + z * np.sin(pose.yaw), z * np.cos(pose.yaw) - x * np.sin(pose.yaw)
         y = y * np.cos(pose.pitch) - z * np.sin(pose.pitch)
@@ -106,7 +106,7 @@ def fill_behind(portrait: Portrait, hidden: np.ndarray, *, margin: int) -> np.nd
         weight = smooth_step(from_left / (0.06 * unit))
         weight[round(float(portrait.chin[1] - 0.45 * unit)) :] = 0
         left = left + (_repeated(image, from_left, portrait.backdrop_period) - left) * weight[..., None]
-        share = np.broadcast_to(np.arange(share.shape[1]) < portrait.head_centre[0] - 0.5 * unit, share.shape)
+        share = np.broadcast_to(np.arange(share.shape[1]) < portrait.head_center[0] - 0.5 * unit, share.shape)
     filled = right + (left - right) * share[..., None]
     filled = cv2.GaussianBlur(filled.astype(np.float32), (0, 0), 0.014 * unit)
     blend = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 1.0)[..., None] * (grown[..., None] > 0)
@@ -154,7 +154,7 @@ def _outline_mask(portrait: Portrait) -> np.ndarray:
 
 def _depth(portrait: Portrait, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A rounded head with a nose on it: pixels towards the viewer, 0 at the outline and beyond."""
-    unit, (cx, cy), (rx, ry) = portrait.eye_distance, portrait.head_centre, portrait.head_radii
+    unit, (cx, cy), (rx, ry) = portrait.eye_distance, portrait.head_center, portrait.head_radii
     across = np.clip(1 - ((x - cx) / rx) ** 2, 0, 1)
     along = np.clip(1 - np.abs((y - cy) / ry) ** 3, 0, 1)
     nose_x, nose_y = portrait.nose_tip

@@ -17,14 +17,14 @@ class Eye:
         upper_lid: (N, 2) edge of the upper lid.
         lower_lid: (M, 2) edge of the lower lid.
         lid_height: Pixels above the upper lid where the skin that a blink pulls down begins.
-        iris_centre: (2,) centre of the iris.
+        iris_center: (2,) center of the iris.
         iris_radius: Radius of the iris in pixels.
     """
 
     upper_lid: np.ndarray
     lower_lid: np.ndarray
     lid_height: float
-    iris_centre: np.ndarray
+    iris_center: np.ndarray
     iris_radius: float
 
 
@@ -67,7 +67,7 @@ class Portrait:
         chin: (2,) lowest point of the face.
         jaw: (N, 2) face outline from ear to ear through the chin.
         neck_base: (2,) the point the head tilts about.
-        head_centre: (2,) centre of the head's depth model.
+        head_center: (2,) center of the head's depth model.
         head_radii: (2,) half width and half height of the depth model.
         backdrop_period: Pixels after which the backdrop left of the head repeats, so that what the head hides can be
             continued in straight lines; 0 where it has no pattern and is mirrored.
@@ -86,7 +86,7 @@ class Portrait:
     chin: np.ndarray
     jaw: np.ndarray
     neck_base: np.ndarray
-    head_centre: np.ndarray
+    head_center: np.ndarray
     head_radii: np.ndarray
     head_outline: np.ndarray
     backdrop_period: float
@@ -94,8 +94,8 @@ class Portrait:
 
     @property
     def eye_distance(self) -> float:
-        """Pixels between the two iris centres, the unit of the animation."""
-        return float(np.linalg.norm(self.eyes[1].iris_centre - self.eyes[0].iris_centre))
+        """Pixels between the two iris centers, the unit of the animation."""
+        return float(np.linalg.norm(self.eyes[1].iris_center - self.eyes[0].iris_center))
 
 
 def resize_portrait(portrait: Portrait, size: int) -> Portrait:
@@ -122,7 +122,7 @@ def resize_portrait(portrait: Portrait, size: int) -> Portrait:
 
 
 def _scaled(part: _Part, scale: float) -> _Part:
-    """Scales every number of a part of a portrait; points move so that pixel centres stay pixel centres."""
+    """Scales every number of a part of a portrait; points move so that pixel centers stay pixel centers."""
     changes = {f.name: _scaled_value(getattr(part, f.name), scale, f.name) for f in dataclasses.fields(part)}
     return dataclasses.replace(part, **changes)
 

@@ -1,7 +1,7 @@
 """Two public-domain portraits that dependencies ship, with the control points that the animation moves.
 
 The pictures are NASA's portrait of Eileen Collins (in scikit-image) and the US Navy's of Grace Hopper (in
-matplotlib). Every point was read off an enlarged crop: x,y in pixels of the 320 x 320 crop, pixel centres at whole
+matplotlib). Every point was read off an enlarged crop: x,y in pixels of the 320 x 320 crop, pixel centers at whole
 numbers, "left" meaning left in the picture.
 """
 
@@ -43,14 +43,14 @@ def _hopper(image: np.ndarray) -> Portrait:
         upper_lid=_curve("114.5,147.5 118,142.8 121.5,140.6 125.5,140 129.5,141.2 134,144 140,148.5"),
         lower_lid=_curve("114.5,147.5 118,149.3 121.5,150 125.5,150.3 129.5,149.9 134,149.3 140,148.5"),
         lid_height=3.3,
-        iris_centre=_curve("125,144.8"),
+        iris_center=_curve("125,144.8"),
         iris_radius=5.5,
     )
     right = Eye(
         upper_lid=_curve("180.5,148 184,143.5 188,139.6 192.5,138.3 197,139 200.5,142 204.5,146.3"),
         lower_lid=_curve("180.5,148 184,147.9 188,148.1 192.5,148 197,147.6 200.5,147.2 204.5,146.3"),
         lid_height=3.3,
-        iris_centre=_curve("192,143"),
+        iris_center=_curve("192,143"),
         iris_radius=5.5,
     )
     mouth = Mouth(
@@ -94,7 +94,7 @@ def _hopper(image: np.ndarray) -> Portrait:
             "226,203 230,186 231,168"
         ),
         neck_base=_curve("163,275"),
-        head_centre=_curve("162,160"),
+        head_center=_curve("162,160"),
         head_radii=_curve("98,165"),
         head_outline=_curve(outline),
         backdrop_period=27.0,
@@ -107,14 +107,14 @@ def _collins(image: np.ndarray) -> Portrait:
         upper_lid=_curve("113,138.3 117,135.5 122,133.3 128,132.8 134,133.7 139,136.5 143.5,141"),
         lower_lid=_curve("113,138.3 117,140.2 122,142.3 128,143.6 134,143.3 139,142.2 143.5,141"),
         lid_height=6.0,
-        iris_centre=_curve("128.2,138.2"),
+        iris_center=_curve("128.2,138.2"),
         iris_radius=5.8,
     )
     right = Eye(
         upper_lid=_curve("177,144 181,140.5 185,138 190,136.5 196,136.3 202,138.5 207.5,142.8"),
         lower_lid=_curve("177,144 181,145.5 185,146.4 190,147 196,146.5 202,144.9 207.5,142.8"),
         lid_height=6.0,
-        iris_centre=_curve("190.8,141.2"),
+        iris_center=_curve("190.8,141.2"),
         iris_radius=5.8,
     )
     mouth = Mouth(
@@ -153,7 +153,7 @@ def _collins(image: np.ndarray) -> Portrait:
             "217,199 221,182 224,166"
         ),
         neck_base=_curve("155,268"),
-        head_centre=_curve("162,150"),
+        head_center=_curve("162,150"),
         head_radii=_curve("108,165"),
         head_outline=_curve(outline),
         backdrop_period=0.0,

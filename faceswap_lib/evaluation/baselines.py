@@ -25,8 +25,8 @@ def copy_input(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: C
     return frame
 
 
-def transfer_colours(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: Crops) -> np.ndarray:
-    """The original face in the wanted person's colours: what a colour match alone gives."""
+def transfer_colors(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: Crops) -> np.ndarray:
+    """The original face in the wanted person's colors: what a color match alone gives."""
     own = align_face(frame, face)
     (landmarks,) = finder.detect([own])
     inside = part_mask(landmarks, CROP_SIZE, Part.FACE).astype(np.float32) / 255
@@ -54,7 +54,7 @@ def paste_nearest(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops
 
 BASELINES: dict[str, Baseline] = {
     "input copied": copy_input,
-    "colours only": transfer_colours,
+    "colors only": transfer_colors,
     "nearest crop pasted": paste_nearest,
 }
 

@@ -16,16 +16,16 @@ CHANGE_SIGMA = 2.0
 """Pixels of blur under which a difference is judged."""
 
 CHANGE_THRESHOLD = 6.0
-"""Grey levels from which a blurred difference counts. Four real clips encoded once more by H.264 reach it nowhere that
+"""Gray levels from which a blurred difference counts. Four real clips encoded once more by H.264 reach it nowhere that
 is left after the opening at CRF 18 (0.001 % of the pixels at most), on 0.004 to 0.4 % of the pixels at CRF 23 and 0.5
-to 5.6 % at CRF 28. Fine gold on blue is changed even at CRF 18, since of colours the codec keeps every other pixel."""
+to 5.6 % at CRF 28. Fine gold on blue is changed even at CRF 18, since of colors the codec keeps every other pixel."""
 
 OPENING_RADIUS = 3
 """Blurred changes narrower than twice this many pixels are the codec's."""
 
 CLOSING_RADIUS = 0.1
 """Gaps narrower than twice this are closed, as a share of the square root of the area: where the new skin has the old
-one's colour it was changed none the less."""
+one's color it was changed none the less."""
 
 SEAM_RINGS = range(-5, 2)
 """Pixels from the border of the changed area, negative inside, in which the edge of what was pasted lies: blurring
@@ -35,7 +35,7 @@ INNER_RINGS, OUTER_RINGS = range(-16, -8), range(5, 11)
 """Where the gradient is compared."""
 
 GRADIENT_FLOOR = 1.0
-"""Added to every gradient in grey levels per pixel, so that flat pictures do not divide by nothing."""
+"""Added to every gradient in gray levels per pixel, so that flat pictures do not divide by nothing."""
 
 
 def changed_area(swapped: np.ndarray, original: np.ndarray) -> np.ndarray:

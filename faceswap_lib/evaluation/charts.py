@@ -12,10 +12,10 @@ PANELS = (
     ("mask_mean", "attention mask inside the face, 1 = all new face"),
 )
 
-COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
+COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
 """Of the series in one chart, in their order; there are no more."""
 
-LEVEL_COLOURS = ("tab:grey", "black")
+LEVEL_COLORS = ("tab:gray", "black")
 """Of the lines they are compared with."""
 
 
@@ -35,11 +35,11 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
         raise ValueError("expected at least one line of history, got none; train first")
     figure = matplotlib.figure.Figure(figsize=(10, 5.2), dpi=100, layout="constrained")
     for axes, (term, meaning) in zip(figure.subplots(2, 2).ravel(), PANELS, strict=True):
-        for side, colour in (("a", "tab:blue"), ("b", "tab:orange")):
+        for side, color in (("a", "tab:blue"), ("b", "tab:orange")):
             points = [(line["step"], line[f"{term}_{side}"]) for line in history if f"{term}_{side}" in line]
             steps, values = zip(*points, strict=True)
-            axes.plot(steps, values, color=colour, alpha=0.3, linewidth=0.8)
-            axes.plot(steps, _smooth(values), color=colour, label=side.upper())
+            axes.plot(steps, values, color=color, alpha=0.3, linewidth=0.8)
+            axes.plot(steps, _smooth(values), color=color, label=side.upper())
         axes.set_title(f"{term}: {meaning}", fontsize=9)
         axes.set_ylim(0, 1.05 if term == "mask_mean" else None)
         axes.tick_params(labelsize=8)
@@ -72,12 +72,12 @@ def draw_series(
     if empty or not known:
         raise ValueError(f"expected a number in every series, got none in {', '.join(empty) or 'no series'}")
     bounds = _widen(min(values.min() for values in known.values()), max(values.max() for values in known.values()))
-    for colour, (name, values) in zip(COLOURS, series.items(), strict=False):
-        curves.plot(*_join(values, fps), color=colour, linewidth=1, marker=".", markersize=2, label=name)
-        counts.hist(known[name], bins=24, range=bounds, orientation="horizontal", color=colour, alpha=0.6)
-    for colour, (name, level) in zip(LEVEL_COLOURS, (levels or {}).items(), strict=False):
-        curves.axhline(level, color=colour, linestyle="--", linewidth=1, label=name)
-        counts.axhline(level, color=colour, linestyle="--", linewidth=1)
+    for color, (name, values) in zip(COLORS, series.items(), strict=False):
+        curves.plot(*_join(values, fps), color=color, linewidth=1, marker=".", markersize=2, label=name)
+        counts.hist(known[name], bins=24, range=bounds, orientation="horizontal", color=color, alpha=0.6)
+    for color, (name, level) in zip(LEVEL_COLORS, (levels or {}).items(), strict=False):
+        curves.axhline(level, color=color, linestyle="--", linewidth=1, label=name)
+        counts.axhline(level, color=color, linestyle="--", linewidth=1)
     curves.set_title(title, fontsize=10, loc="left")
     curves.set_ylabel(unit, fontsize=9)
     curves.set_xlabel("seconds", fontsize=9)
@@ -113,6 +113,6 @@ def _join(values: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _smooth(values: tuple[float, ...], reach: int = 3) -> list[float]:
-    """Mean of every value and its neighbours up to `reach` away."""
+    """Mean of every value and its neighbors up to `reach` away."""
     windows = (values[max(0, index - reach) : index + reach + 1] for index in range(len(values)))
     return [sum(window) / len(window) for window in windows]

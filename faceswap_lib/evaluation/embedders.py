@@ -24,7 +24,7 @@ and a little more. Source of the crops: github.com/ox-vgg/vgg_face2, "tight_crop
 """
 
 SQUARE_BELOW_EYES = 0.29
-"""How far the centre of those crops lies below the eyes, in eye distances (median of the same 21, spread 0.06)."""
+"""How far the center of those crops lies below the eyes, in eye distances (median of the same 21, spread 0.06)."""
 
 
 class VggFaceEmbedder:
@@ -75,9 +75,9 @@ def cut_square(crop: FaceCrop, side: int) -> np.ndarray:
     """
     size = len(crop.image)
     unit = EYE_DISTANCE * size
-    centre = template_points(size)[:2].mean(0) + [0.0, SQUARE_BELOW_EYES * unit]
+    center = template_points(size)[:2].mean(0) + [0.0, SQUARE_BELOW_EYES * unit]
     scale = side / (SQUARE_SIDE * unit)
-    shift = (side - 1) / 2 - scale * centre
+    shift = (side - 1) / 2 - scale * center
     return warp_frame(crop.image, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), side)
 
 

@@ -18,7 +18,7 @@ from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.own_faces import OwnFaces, collect_own_faces
 from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.retrieval import SAMPLES, embed_others
-from faceswap_lib.evaluation.score import summarise
+from faceswap_lib.evaluation.score import summarize
 from faceswap_lib.faces import MTCNN, DetectConfig, Face, TrackConfig, VideoTracks
 from faceswap_lib.faces.landmarks import open_landmark_detector
 from faceswap_lib.faces.selection import embed_samples
@@ -88,7 +88,7 @@ def evaluate_video(
     values = collect_values(measurer, people, ends)
     _explain_missing(values, skipped)
     series = collect_series(measurer, people)
-    summary = summarise(values, _find_worst(series))
+    summary = summarize(values, _find_worst(series))
     networks["identity"] = _describe_identity(values, people)
     crops = list(zip((crop.image for crop in wanted.crops), wanted.landmarks, strict=True))
     return Report(

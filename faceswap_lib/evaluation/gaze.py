@@ -67,15 +67,15 @@ def gaze_offset(crop: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     openness = eye_openness(landmarks)
     if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8:
         raise ValueError(f"expected (H, W, 3) uint8, got {crop.shape} {crop.dtype}")
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     offsets = np.full((2, 2), np.nan)
     for index, eye in enumerate(EYES):
         if openness[index] >= CLOSED_EYE:
-            offsets[index] = _darkness_centre(grey, np.asarray(landmarks[eye], float))
+            offsets[index] = _darkness_center(gray, np.asarray(landmarks[eye], float))
     return offsets
 
 
-def _darkness_centre(grey: np.ndarray, eye: np.ndarray) -> np.ndarray:
+def _darkness_center(gray: np.ndarray, eye: np.ndarray) -> np.ndarray:
     """(2,) x, y in half eye widths from the middle of the corners of an eye, (6, 2)."""
     along = (eye[3] - eye[0]) / PATCH_SIZE
     crop_from_patch = np.column_stack([along, [-along[1], along[0]], np.zeros(2)])
@@ -83,7 +83,7 @@ def _darkness_centre(grey: np.ndarray, eye: np.ndarray) -> np.ndarray:
     crop_from_patch[:, 2] = (eye[0] + eye[3]) / 2 - crop_from_patch[:, :2] @ [middle, middle]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     side = (PATCH_SIZE, PATCH_SIZE)
-    patch = cv2.warpAffine(grey, crop_from_patch, side, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(float)
+    patch = cv2.warpAffine(gray, crop_from_patch, side, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(float)
     outline = np.linalg.solve(crop_from_patch[:, :2], (eye - crop_from_patch[:, 2]).T).T
     outline = outline.mean(axis=0) + LID_MARGIN * (outline - outline.mean(axis=0))
     between_lids = np.zeros(side, np.uint8)

@@ -19,7 +19,7 @@ SSIM_SIGMA = 1.5
 """Standard deviation of the window of the structural similarity in pixels."""
 
 SSIM_RADIUS = 5
-"""The window ends this many pixels from its centre, so a picture needs 11 pixels each way."""
+"""The window ends this many pixels from its center, so a picture needs 11 pixels each way."""
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """How much each scale counts in `ms_ssim`, the finest first; Wang et al. 2003."""
@@ -154,7 +154,7 @@ def sharpness(crop: np.ndarray, mask: np.ndarray) -> float:
         mask: (S, S) bool or uint8.
 
     Returns:
-        Squared grey levels per squared pixel, from 0 (flat), higher is sharper. NaN if the mask has no pixel left at
+        Squared gray levels per squared pixel, from 0 (flat), higher is sharper. NaN if the mask has no pixel left at
         128 pixels.
 
     Raises:
@@ -165,9 +165,9 @@ def sharpness(crop: np.ndarray, mask: np.ndarray) -> float:
     check_pictures(crop, crop)
     inside = check_mask(mask, crop.shape).astype(np.uint8)
     side = (SHARPNESS_SIZE, SHARPNESS_SIZE)
-    grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), side, interpolation=cv2.INTER_AREA)
+    gray = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), side, interpolation=cv2.INTER_AREA)
     inside = cv2.resize(inside * 255, side, interpolation=cv2.INTER_AREA) >= 128
-    return float(cv2.Laplacian(grey, cv2.CV_64F)[inside].var()) if inside.any() else float("nan")
+    return float(cv2.Laplacian(gray, cv2.CV_64F)[inside].var()) if inside.any() else float("nan")
 
 
 def _check_size(a: np.ndarray, b: np.ndarray) -> None:

@@ -58,7 +58,7 @@ EXPRESSION = Expression._fields
 
 
 def landmark_error(swapped: np.ndarray, original: np.ndarray) -> float:
-    """Normalised mean error: mean distance of the landmarks over the original's inter-ocular distance.
+    """Normalized mean error: mean distance of the landmarks over the original's inter-ocular distance.
 
     Source: Sagonas et al., "300 Faces in-the-Wild Challenge", 2013, which divides by the distance of the outer corners
     of the eyes, 1.4 times ours.

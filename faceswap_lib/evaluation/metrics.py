@@ -126,7 +126,7 @@ METRICS = {
     ),
     "jitter": Metric(text="second difference of the landmarks, against the original's", better="one", group="motion"),
     "flicker": Metric(
-        text="change of colours between frames inside the face, against the original's", better="one", group="motion"
+        text="change of colors between frames inside the face, against the original's", better="one", group="motion"
     ),
     "background_psnr": Metric(
         text="peak signal-to-noise ratio away from the face and a label", better="higher", unit="dB", group="blend"

@@ -37,7 +37,7 @@ class Summary:
     verdict: str
 
 
-def summarise(
+def summarize(
     values: typing.Mapping[str, float | None], plot_worst_frames: typing.Mapping[str, int] | None = None
 ) -> Summary:
     """Scores a swap.

@@ -9,10 +9,10 @@ import scipy.spatial.distance
 from faceswap_lib.evaluation.image_metrics import check_mask, check_pictures
 
 FLICKER_SIZE = 64
-"""Side to which crops are shrunk before their colours are compared."""
+"""Side to which crops are shrunk before their colors are compared."""
 
 FLICKER_SIGMA = 2.0
-"""Pixels of blur at that side, 0.11 eye distances of an aligned crop. On four clips talking gives 0.3 to 1.5 grey
+"""Pixels of blur at that side, 0.11 eye distances of an aligned crop. On four clips talking gives 0.3 to 1.5 gray
 levels; a still face whose crop trembles by half a pixel of 256 gives 0.08, without taking out motion 0.7 to 1.3."""
 
 
@@ -49,12 +49,12 @@ def jitter(landmarks_series: typing.Sequence[np.ndarray], unit: float | np.ndarr
 
 
 def flicker(previous: np.ndarray, current: np.ndarray, mask: np.ndarray) -> float:
-    """Mean absolute change of the face's colours from one aligned crop to the next.
+    """Mean absolute change of the face's colors from one aligned crop to the next.
 
     Aligning takes out the motion of the head. What is left of it, and the trembling of the alignment, is taken out
     here: both crops are blurred by `FLICKER_SIGMA`, and what a small shift, turn or growth of the whole crop explains
     of the change is subtracted (least squares over the mask, beside a constant per channel, which stays). The rest is
-    brightness and colour that come and go, and expressions, which the original has too: divide by its mean over
+    brightness and color that come and go, and expressions, which the original has too: divide by its mean over
     the same frames. Source: ours.
 
     Args:
@@ -63,7 +63,7 @@ def flicker(previous: np.ndarray, current: np.ndarray, mask: np.ndarray) -> floa
         mask: (S, S) bool or uint8, the face in either.
 
     Returns:
-        Grey levels of 255, from 0 (still) to 255; lower is steadier. NaN if the mask has no pixel left at
+        Gray levels of 255, from 0 (still) to 255; lower is steadier. NaN if the mask has no pixel left at
         `FLICKER_SIZE`.
 
     Raises:

@@ -78,6 +78,6 @@ def _distance_masks(shape: tuple[int, ...], crop_from_frame: np.ndarray) -> tupl
     """(H, W) bool masks: outside the crop, and in its central half."""
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     points = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float64)
-    from_centre = np.abs(map_points(crop_from_frame, points) - (CROP_SIZE - 1) / 2).max(axis=1)
-    from_centre = from_centre.reshape(shape[:2])
-    return from_centre > CROP_SIZE / 2, from_centre < CROP_SIZE / 4
+    from_center = np.abs(map_points(crop_from_frame, points) - (CROP_SIZE - 1) / 2).max(axis=1)
+    from_center = from_center.reshape(shape[:2])
+    return from_center > CROP_SIZE / 2, from_center < CROP_SIZE / 4

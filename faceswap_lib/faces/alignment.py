@@ -3,7 +3,7 @@
 Convention: pixel (x, y) covers the square from x - 0.5 to x + 0.5, so a picture of side S spans -0.5 to S - 0.5.
 A matrix `b_from_a` is (2, 3) and takes x, y of `a` to x, y of `b`.
 
-Two squares share one centre and one direction. The *crop* (256 pixels, what a faceset stores) has margin for the
+Two squares share one center and one direction. The *crop* (256 pixels, what a faceset stores) has margin for the
 rotations and shifts of the augmentation. The *view* is its central part, by default forehead to chin: what
 the networks read and write, in training and in conversion alike.
 """
@@ -22,8 +22,8 @@ VIEW_COVERAGE = 0.8
 EYE_DISTANCE = 0.272
 """Distance between the eyes in the crop as a share of its side."""
 
-VIEW_CENTRE_BELOW_EYES = 0.40
-"""How far below the eye line the centre of crop and view lies, in eye distances."""
+VIEW_CENTER_BELOW_EYES = 0.40
+"""How far below the eye line the center of crop and view lies, in eye distances."""
 
 MEAN_FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.56], [-0.39, 1.12], [0.39, 1.12]])
 """(5, 2) x, y of an average frontal face in eye distances, origin between the eyes."""
@@ -38,8 +38,8 @@ def template_points(size: int) -> np.ndarray:
     Returns:
         (5, 2) float64 x, y in pixels of the crop.
     """
-    centred = MEAN_FACE - [0.0, VIEW_CENTRE_BELOW_EYES]
-    return centred * EYE_DISTANCE * size + (size - 1) / 2
+    centerd = MEAN_FACE - [0.0, VIEW_CENTER_BELOW_EYES]
+    return centerd * EYE_DISTANCE * size + (size - 1) / 2
 
 
 def similarity_transform(points_a: np.ndarray, points_b: np.ndarray) -> np.ndarray:
@@ -65,11 +65,11 @@ def similarity_transform(points_a: np.ndarray, points_b: np.ndarray) -> np.ndarr
         raise ValueError(f"expected two (N, 2) arrays of one shape, got {points_a.shape} and {points_b.shape}")
     a = points_a[:, 0] + 1j * points_a[:, 1]
     b = points_b[:, 0] + 1j * points_b[:, 1]
-    a_centred = a - a.mean()
-    spread = (np.abs(a_centred) ** 2).sum()
+    a_centerd = a - a.mean()
+    spread = (np.abs(a_centerd) ** 2).sum()
     if spread == 0:
         raise ValueError("expected at least two different points, got the same point several times")
-    m = (np.conj(a_centred) * (b - b.mean())).sum() / spread
+    m = (np.conj(a_centerd) * (b - b.mean())).sum() / spread
     t = b.mean() - m * a.mean()
     return np.array([[m.real, -m.imag, t.real], [m.imag, m.real, t.imag]])
 
@@ -134,7 +134,7 @@ def points_in_crop(face: Face, matrix: np.ndarray) -> np.ndarray:
 
 
 def resize_matrix(b_from_a: np.ndarray, factor: float) -> np.ndarray:
-    """The matrix to a picture of `b` enlarged by `factor`; pixel centres stay half a pixel inside."""
+    """The matrix to a picture of `b` enlarged by `factor`; pixel centers stay half a pixel inside."""
     shift = (factor - 1) / 2
     return factor * b_from_a + np.array([[0, 0, shift], [0, 0, shift]])
 

@@ -95,7 +95,7 @@ def linear_assignment(costs: np.ndarray) -> list[tuple[int, int]]:
 
 
 def match_by_iou(a: typing.Sequence[Face], b: typing.Sequence[Face]) -> list[tuple[int, int]]:
-    """Pairs faces of neighbouring frames by the overlap of their boxes; those that overlap no other stay alone."""
+    """Pairs faces of neighboring frames by the overlap of their boxes; those that overlap no other stay alone."""
     overlaps = np.array([[box_iou(one.box_xyxy, other.box_xyxy) for other in b] for one in a])
     overlaps = overlaps.reshape(len(a), len(b))
     return linear_assignment(np.where(overlaps > 0.1, 1 - overlaps, np.inf))

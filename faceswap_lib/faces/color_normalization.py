@@ -1,6 +1,6 @@
-"""Taking the overall colour out of a face and putting it back.
+"""Taking the overall color out of a face and putting it back.
 
-Two people filmed in different light differ first of all in the mean and the spread of their colours. The networks
+Two people filmed in different light differ first of all in the mean and the spread of their colors. The networks
 never see that: every face is brought to the same mean and spread before they read it, and what they write is brought
 back with the numbers of the face that was read. So a swapped face starts out in the light of its frame.
 Source: the statistics of Reinhard et al., "Color Transfer between Images", 2001, in RGB.
@@ -17,7 +17,7 @@ NEUTRAL_TONE = np.array([[127.5] * 3, [127.5 * SPREAD] * 3], np.float32)
 
 
 def color_statistics(image: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Measures the colours of a face.
+    """Measures the colors of a face.
 
     Args:
         image: (S, S, 3) uint8 RGB.

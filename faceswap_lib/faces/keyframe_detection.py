@@ -101,7 +101,7 @@ def appearance_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 class _KeyframeGap:
-    """A few neighbouring frames, whose faces become known one after the other.
+    """A few neighboring frames, whose faces become known one after the other.
 
     Args:
         marked: Frames in order, and whether they begin a new shot.

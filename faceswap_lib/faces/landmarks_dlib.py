@@ -28,10 +28,10 @@ BOX_SIDE = 2.33
 """Side of the square of dlib's detector, in eye distances of the template."""
 
 BOX_BELOW_EYES = 0.51
-"""How far its centre lies below the middle of the crop's eyes, in eye distances of the template."""
+"""How far its center lies below the middle of the crop's eyes, in eye distances of the template."""
 
 BOX_SHIFT = 0.06
-"""How far the squares that are averaged lie off that centre, right or left and down or up, in eye distances."""
+"""How far the squares that are averaged lie off that center, right or left and down or up, in eye distances."""
 
 BOX_SPREAD = 0.05
 """How much larger or smaller than `BOX_SIDE` they are, as a share of it."""
@@ -84,8 +84,8 @@ class DlibLandmarkDetector:
         eyes = map_points(work_from_crop, crop.landmarks[:2]).mean(0)
         starts = []
         for shift, side in BOXES:
-            centre = eyes + (shift + [0.0, BOX_BELOW_EYES]) * unit
-            corners = np.round([centre - side * unit / 2, centre + side * unit / 2]).astype(int)
+            center = eyes + (shift + [0.0, BOX_BELOW_EYES]) * unit
+            corners = np.round([center - side * unit / 2, center + side * unit / 2]).astype(int)
             parts = self._predict(work, self._rectangle(*corners.ravel().tolist())).parts()
             starts.append([(part.x, part.y) for part in parts])
         return map_points(invert_affine(work_from_crop), np.mean(starts, axis=0))

@@ -25,12 +25,12 @@ VIEW_SIZE = 256
 """Side in pixels of the square that the network reads."""
 
 VIEW_OF_CROP = 1.23
-"""Side of that square as a share of the crop's side; both have one centre.
+"""Side of that square as a share of the crop's side; both have one center.
 
-The package shows the network a square of side 200 / 195 (w + h), its centre 0.12 h above the middle of a box of
+The package shows the network a square of side 200 / 195 (w + h), its center 0.12 h above the middle of a box of
 width w and height h, made for the tight box around the 68 points. In crops of four people that box is 2.16 eye
 distances wide, 2.26 high, and has its middle 0.68 below the eyes. That makes a square of 4.53 eye distances, or 1.23
-crops, around a point 0.41 below the eyes; the crop's centre is 0.40 below them.
+crops, around a point 0.41 below the eyes; the crop's center is 0.40 below them.
 """
 
 NETWORK = "2DFAN-4"
@@ -102,13 +102,13 @@ class FanDetector:
 
 
 def read_peaks(heat_maps: np.ndarray) -> np.ndarray:
-    """Finds the highest cell of each heat map and, between it and its neighbours, the peak of a Gaussian.
+    """Finds the highest cell of each heat map and, between it and its neighbors, the peak of a Gaussian.
 
     Args:
         heat_maps: (N, K, H, W), in any scale.
 
     Returns:
-        (N, K, 2) float64 x, y in cells, whole numbers at the centres of cells.
+        (N, K, 2) float64 x, y in cells, whole numbers at the centers of cells.
     """
     n, k, height, width = heat_maps.shape
     highest = np.maximum(heat_maps.max(axis=(2, 3), keepdims=True), 1e-9)

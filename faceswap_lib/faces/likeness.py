@@ -273,8 +273,8 @@ def _view(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndar
     eyes, mouth, face = (_fill(part_outlines(points, SIDE, part)) for part in (Part.EYES, Part.MOUTH, Part.FACE))
     if len(points) == 5:
         (outline,) = part_outlines(points, SIDE, Part.FACE)
-        centre = outline.mean(axis=0)
-        face = _fill([centre + ELLIPSE_SHARE * (outline - centre)])
+        center = outline.mean(axis=0)
+        face = _fill([center + ELLIPSE_SHARE * (outline - center)])
     face[: _brow_line(points)] = False
     face &= middle_of_face(SIDE, MIDDLE)
     inside = gray[face | eyes | mouth]

@@ -11,9 +11,9 @@ import numpy as np
 from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points, template_points
 from faceswap_lib.faces.parts import (
     EYE_HALF_AXES,
-    FACE_CENTRE_BELOW_EYES,
+    FACE_CENTER_BELOW_EYES,
     FACE_HALF_AXES,
-    MOUTH_CENTRE_BELOW_CORNERS,
+    MOUTH_CENTER_BELOW_CORNERS,
     MOUTH_HALF_AXES,
     YAW_SHIFT,
     Part,
@@ -46,8 +46,8 @@ def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.n
         return part_mask(landmarks, size, Part.EYES, coverage=coverage)
     unit = EYE_DISTANCE * size / coverage
     canvas = np.zeros((size, size), np.uint8)
-    for centre in landmarks[:2]:
-        _draw_ellipse(canvas, centre, EYE_HALF_AXES, unit, _roll(landmarks))
+    for center in landmarks[:2]:
+        _draw_ellipse(canvas, center, EYE_HALF_AXES, unit, _roll(landmarks))
     return _soften(canvas, 0.08 * unit)
 
 
@@ -85,8 +85,8 @@ def mouth_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np
         return part_mask(landmarks, size, Part.MOUTH, coverage=coverage)
     unit = EYE_DISTANCE * size / coverage
     canvas = np.zeros((size, size), np.uint8)
-    centre = landmarks[3:].mean(0) + np.array([0.0, MOUTH_CENTRE_BELOW_CORNERS * unit])
-    _draw_ellipse(canvas, centre, MOUTH_HALF_AXES, unit, _roll(landmarks))
+    center = landmarks[3:].mean(0) + np.array([0.0, MOUTH_CENTER_BELOW_CORNERS * unit])
+    _draw_ellipse(canvas, center, MOUTH_HALF_AXES, unit, _roll(landmarks))
     return _soften(canvas, 0.12 * unit)
 
 
@@ -114,8 +114,8 @@ def face_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0, softne
     canvas = np.zeros((size, size), np.uint8)
     eyes = landmarks[:2].mean(0)
     turn = landmarks[2, 0] - landmarks[[0, 1, 3, 4], 0].mean()
-    centre = eyes + np.array([-YAW_SHIFT * turn, FACE_CENTRE_BELOW_EYES * unit])
-    _draw_ellipse(canvas, centre, FACE_HALF_AXES, unit, _roll(landmarks))
+    center = eyes + np.array([-YAW_SHIFT * turn, FACE_CENTER_BELOW_EYES * unit])
+    _draw_ellipse(canvas, center, FACE_HALF_AXES, unit, _roll(landmarks))
     return _soften(canvas, softness * unit)
 
 
@@ -126,10 +126,10 @@ def _roll(landmarks: np.ndarray) -> float:
 
 
 def _draw_ellipse(
-    canvas: np.ndarray, centre: np.ndarray, half_axes: tuple[float, float], unit: float, angle: float
+    canvas: np.ndarray, center: np.ndarray, half_axes: tuple[float, float], unit: float, angle: float
 ) -> None:
     bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
-    point = tuple(int(v) for v in np.round(centre * 2**bits))
+    point = tuple(int(v) for v in np.round(center * 2**bits))
     axes = tuple(int(round((v * unit - OUTLINE) * 2**bits)) for v in half_axes)
     cv2.ellipse(canvas, point, axes, angle, 0, 360, 255, cv2.FILLED, cv2.LINE_AA, bits)
 

@@ -19,9 +19,9 @@ from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points
 
 EYE_HALF_AXES = (0.33, 0.20)
 MOUTH_HALF_AXES = (0.60, 0.37)
-MOUTH_CENTRE_BELOW_CORNERS = 0.12
+MOUTH_CENTER_BELOW_CORNERS = 0.12
 FACE_HALF_AXES = (1.02, 1.36)
-FACE_CENTRE_BELOW_EYES = 0.42
+FACE_CENTER_BELOW_EYES = 0.42
 YAW_SHIFT = 0.5
 """How far the visible face lies away from the nose, as a share of the nose's offset from the eyes' middle."""
 
@@ -40,7 +40,7 @@ FOREHEAD_HEIGHT = 1.05
 """From the eye line to where the forehead ends, about the hairline."""
 
 EYEBROW = np.array([[-0.36, -0.22], [-0.26, -0.35], [-0.08, -0.41], [0.12, -0.39], [0.30, -0.30]])
-"""(5, 2) x, y of an average eyebrow on the left of the picture, seen from its eye's centre."""
+"""(5, 2) x, y of an average eyebrow on the left of the picture, seen from its eye's center."""
 
 NOSE = np.array([[-0.22, 0.14], [0.0, 0.20], [0.22, 0.14]])
 """(3, 2) x, y of an average nose's wings and base, seen from its tip."""
@@ -189,24 +189,24 @@ def _outlines(part: Part, points: np.ndarray) -> list[np.ndarray]:
         return [_grow(eye + EYEBROW * [side, 1], EYEBROW_MARGIN) for eye, side in zip(eyes, (1, -1), strict=True)]
     if part is Part.NOSE:
         return [_grow(np.concatenate([np.zeros((1, 2)), tip + NOSE]), NOSE_MARGIN)]
-    return [_ellipse(corners.mean(0) + [0, MOUTH_CENTRE_BELOW_CORNERS], *np.diag(MOUTH_HALF_AXES))]
+    return [_ellipse(corners.mean(0) + [0, MOUTH_CENTER_BELOW_CORNERS], *np.diag(MOUTH_HALF_AXES))]
 
 
 def _face(points: np.ndarray) -> np.ndarray:
     """Forehead to chin: the jaw with a half ellipse over it, or an ellipse that moves away from a turned nose."""
     if len(points) == 68:
         temples = points[[0, 16]]
-        centre = temples.mean(0)
+        center = temples.mean(0)
         top = np.array([points[17:27, 0].mean(), -FOREHEAD_HEIGHT])
-        forehead = _ellipse(centre, temples[1] - centre, top - centre)[: len(_CIRCLE) // 2 + 1]
+        forehead = _ellipse(center, temples[1] - center, top - center)[: len(_CIRCLE) // 2 + 1]
         return np.concatenate([points[:17], forehead])
     turn = points[2, 0] - points[[0, 1, 3, 4], 0].mean()
-    return _ellipse(np.array([-YAW_SHIFT * turn, FACE_CENTRE_BELOW_EYES]), *np.diag(FACE_HALF_AXES))
+    return _ellipse(np.array([-YAW_SHIFT * turn, FACE_CENTER_BELOW_EYES]), *np.diag(FACE_HALF_AXES))
 
 
-def _ellipse(centre: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """The ellipse through centre + across and centre + down, (64, 2)."""
-    return centre + _CIRCLE @ np.array([across, down])
+def _ellipse(center: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """The ellipse through center + across and center + down, (64, 2)."""
+    return center + _CIRCLE @ np.array([across, down])
 
 
 def _grow(points: np.ndarray, margin: float) -> np.ndarray:

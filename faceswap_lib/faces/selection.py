@@ -42,7 +42,7 @@ def choose_by_rule(tracks: VideoTracks, rule: str, width: int, height: int) -> V
     """Keeps the tracks that a rule wants.
 
     Whole tracks are kept or dropped, so that the choice does not jump from one person to another. Of tracks that show
-    faces at the same time the better one stays: the one that covers more, or is nearer to the centre.
+    faces at the same time the better one stays: the one that covers more, or is nearer to the center.
 
     Args:
         tracks: Everybody's.
@@ -208,5 +208,5 @@ def _keep_best(tracks: VideoTracks, merits: typing.Sequence[float]) -> VideoTrac
 
 def _distance_to(track: FaceTrack, x: float, y: float) -> float:
     """Mean distance of a track's boxes from a point in pixels."""
-    centres = [(face.box_xyxy[:2] + face.box_xyxy[2:]) / 2 for _, face in track.items()]
-    return float(np.hypot(*(np.array(centres) - [x, y]).T).mean())
+    centers = [(face.box_xyxy[:2] + face.box_xyxy[2:]) / 2 for _, face in track.items()]
+    return float(np.hypot(*(np.array(centers) - [x, y]).T).mean())

@@ -10,7 +10,7 @@ THUMBNAIL = 16
 """Side of the pictures that are compared, in pixels; small, so that movement within a shot changes little."""
 
 DIFFERENCE = 0.2
-"""One minus the correlation of two neighbouring frames from which they may belong to two shots."""
+"""One minus the correlation of two neighboring frames from which they may belong to two shots."""
 
 SUDDENNESS = 2.0
 """How many times more than before and after that difference must be; in fast movement every frame differs."""

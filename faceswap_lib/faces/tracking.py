@@ -185,5 +185,5 @@ def _join_tracklets(pieces: list[_Tracklet], config: TrackConfig) -> list[FaceTr
 
 
 def _distance(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
-    """Distance of the centres of two boxes in pixels."""
+    """Distance of the centers of two boxes in pixels."""
     return float(np.hypot(*(a_xyxy[:2] + a_xyxy[2:] - b_xyxy[:2] - b_xyxy[2:])) / 2)

@@ -19,7 +19,7 @@ from faceswap_lib.media import read_image
 from faceswap_lib.progress import show_progress
 
 PICTURE_SIDE = 12
-"""Side in pixels of the small grey picture of the parts, in which gaze, teeth and light show."""
+"""Side in pixels of the small gray picture of the parts, in which gaze, teeth and light show."""
 
 LIPS = (62, 66)
 GAPS = {
@@ -90,7 +90,7 @@ def describe_expression(points: np.ndarray, parts: Part) -> np.ndarray:
 
 
 def small_picture(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndarray:
-    """The square around the parts, small, grey, and brought to mean 0 and variance 1.
+    """The square around the parts, small, gray, and brought to mean 0 and variance 1.
 
     Args:
         image: (S, S, 3) uint8 RGB.
@@ -98,13 +98,13 @@ def small_picture(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndar
         parts: Which.
 
     Returns:
-        (PICTURE_SIDE**2,) float64; a picture of nearly one grey has less variance.
+        (PICTURE_SIDE**2,) float64; a picture of nearly one gray has less variance.
     """
     ends = np.concatenate(part_outlines(points, len(image), parts))
     middle, side = (ends.min(axis=0) + ends.max(axis=0)) / 2, np.ptp(ends, axis=0).max()
     low, high = (np.clip(np.round(middle + sign * side / 2).astype(int), 0, len(image)) for sign in (-1, 1))
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[low[1] : high[1] + 1, low[0] : high[0] + 1]
-    small = cv2.resize(grey.astype(np.float64), (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_AREA).ravel()
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[low[1] : high[1] + 1, low[0] : high[0] + 1]
+    small = cv2.resize(gray.astype(np.float64), (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_AREA).ravel()
     return (small - small.mean()) / max(small.std(), 1.0)
 
 

@@ -109,10 +109,10 @@ def measure_sharpness(crop: np.ndarray) -> float:
         crop: (S, S, 3) uint8 RGB, aligned.
 
     Returns:
-        The variance in squared grey levels per squared pixel of a 128-pixel crop.
+        The variance in squared gray levels per squared pixel of a 128-pixel crop.
     """
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=cv2.INTER_AREA)
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(gray, (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=cv2.INTER_AREA)
     margin = SHARPNESS_SIZE // 5
     return float(cv2.Laplacian(small[margin:-margin, margin:-margin], cv2.CV_64F).var())
 

@@ -20,7 +20,7 @@ from faceswap_lib.media import read_image, read_mask
 from faceswap_lib.progress import show_progress
 
 NEIGHBOURS = 8
-"""The neighbour whose distance says how rare a crop is; a later one in facesets of more than 400."""
+"""The neighbor whose distance says how rare a crop is; a later one in facesets of more than 400."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,19 +178,19 @@ def spread_evenly(length: int, count: int) -> np.ndarray:
 
 
 def measure_rarity(points: np.ndarray) -> np.ndarray:
-    """Says how rare the pose and expression of each crop are, by the distance to its neighbours.
+    """Says how rare the pose and expression of each crop are, by the distance to its neighbors.
 
     Args:
         points: (N, K, 2) landmarks in aligned crops, where they move with pose and expression alone.
 
     Returns:
-        (N,) float64, 1 on average: the distance within which so many neighbours lie; 1 for all where all are alike.
+        (N,) float64, 1 on average: the distance within which so many neighbors lie; 1 for all where all are alike.
 
     Taught in notebooks/05_faceswap_train.
     """
     rows = points.reshape(len(points), -1)
-    neighbours = min(len(rows), max(NEIGHBOURS, len(rows) // 50))
-    distances = scipy.spatial.cKDTree(rows).query(rows, k=[neighbours])[0][:, 0]
+    neighbors = min(len(rows), max(NEIGHBOURS, len(rows) // 50))
+    distances = scipy.spatial.cKDTree(rows).query(rows, k=[neighbors])[0][:, 0]
     return distances / distances.mean() if distances.any() else np.ones(len(rows))
 
 

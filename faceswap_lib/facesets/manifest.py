@@ -48,7 +48,7 @@ class CropRecord:
         crop_from_frame: (2, 3) matrix from the frame to a crop of side `CROP_SIZE`, row by row. The crop may be stored
             larger; what is said of its pixels is said of that side all the same.
         score: The detector's confidence, 0 to 1; 0 where the tracker filled a gap.
-        sharpness: Variance of the Laplacian inside the grey face at 128 pixels a crop; higher is sharper.
+        sharpness: Variance of the Laplacian inside the gray face at 128 pixels a crop; higher is sharper.
         track: Index of the track in `tracks.npz`.
         landmarks_68: 68 x, y in pixels of the frame, if a landmark network was at hand.
 

@@ -3,7 +3,7 @@
 A run trained on such crops learns to exchange the parts alone. It also learns what is wrong with them, for no paste is
 perfect. Seen on real crops and on the portraits: eyes that look elsewhere than they did, and a mouth that does
 something else, where the other person never does the like; what is left of a longer brow or a wider smile beside the
-new part; a grey or bright smear where a part touches hair or glasses, whose light is taken for the skin's; glasses cut
+new part; a gray or bright smear where a part touches hair or glasses, whose light is taken for the skin's; glasses cut
 by a nose, or brought along with one; highlights that the other's light put there. No hard edges were seen. Parts pasted
 when the video is converted have less of all this.
 Source: shaoanlu, faceswap-GAN, 2018, "face parts swapping"; features, alignment and blend are this module's own.
@@ -215,7 +215,7 @@ def paste_parts(
 def _blend(image: np.ndarray, placed: np.ndarray, mask: np.ndarray, unit: float) -> np.ndarray:
     """Blends under a mask, first with the light of the skin around it, channel by channel, carried smoothly inwards.
 
-    Light multiplies: what is black in the part stays black, whatever the colours of the two skins.
+    Light multiplies: what is black in the part stays black, whatever the colors of the two skins.
     """
     weight = mask[..., None].astype(np.float32) / 255
     wide = cv2.dilate(mask, disk(round(RING * unit))).astype(np.float32) / 255

@@ -3,7 +3,7 @@
 Convention. A video file holds luma and chroma, not RGB, and two matrices are in use: BT.601 (standard definition) and
 BT.709 (high definition). Mixing them up turns skin green or red, so the matrix named in the file is obeyed; where the
 file names none, it is guessed from the size as players do. What we write names its matrix and follows the same guess,
-so that programs that ignore the name see the same colours.
+so that programs that ignore the name see the same colors.
 """
 
 import logging
@@ -18,7 +18,7 @@ from faceswap_lib.media.orientation import Orientation, orientation_of
 
 logger = logging.getLogger(__name__)
 
-# FFmpeg's numbers for colour matrices in a file (AVColorSpace), which `Colorspace` does not list.
+# FFmpeg's numbers for color matrices in a file (AVColorSpace), which `Colorspace` does not list.
 UNSPECIFIED_MATRIX = 2
 BT709_MATRIX = 1
 BT601_MATRIX = 6
@@ -29,7 +29,7 @@ _EXACT = int(Interpolation.BILINEAR) | 0x40000 | 0x2000
 
 
 def matrix_for_size(width: int, height: int) -> Colorspace:
-    """Guesses the colour matrix of a video that names none: BT.709 above standard definition, else BT.601."""
+    """Guesses the color matrix of a video that names none: BT.709 above standard definition, else BT.601."""
     return Colorspace.ITU709 if width >= 1280 or height > 576 else Colorspace.ITU601
 
 
@@ -98,7 +98,7 @@ class RgbConverter:
 
 
 class YuvConverter:
-    """Turns RGB arrays of one size into pictures for the H.264 encoder, with the colour tags to go with them."""
+    """Turns RGB arrays of one size into pictures for the H.264 encoder, with the color tags to go with them."""
 
     def __init__(self, width: int, height: int):
         self.pixel_format = "yuv420p" if width % 2 == 0 and height % 2 == 0 else "yuv444p"

@@ -34,7 +34,7 @@ def write_gif(
     length: float | None = None,
     loop: bool = True,
 ) -> int:
-    """Writes an animated GIF, each picture with the 256 colours that suit it best.
+    """Writes an animated GIF, each picture with the 256 colors that suit it best.
 
     Args:
         frames: (H, W, 3) uint8 RGB of one size.

@@ -25,7 +25,7 @@ def read_picture(path: pathlib.Path | str) -> Picture:
         path: A picture file of any kind in `picture_decoding.FORMATS`, whatever its name ends in.
 
     Returns:
-        The picture. Grey becomes three equal channels, 16 bits become 8, of several pictures the first is taken.
+        The picture. Gray becomes three equal channels, 16 bits become 8, of several pictures the first is taken.
 
     Raises:
         VideoError: If the file is missing, is no file, cannot be decoded, or has more pixels or bytes than
@@ -53,7 +53,7 @@ def read_mask(path: pathlib.Path | str) -> np.ndarray:
     """Reads a picture as one channel.
 
     Args:
-        path: A picture file; color becomes grey.
+        path: A picture file; color becomes gray.
 
     Returns:
         (H, W) uint8, C-contiguous.
@@ -62,12 +62,12 @@ def read_mask(path: pathlib.Path | str) -> np.ndarray:
         VideoError: As `read_picture`.
     """
     image = decode_picture(pathlib.Path(path)).image
-    is_grey = np.array_equal(image[..., 0], image[..., 1]) and np.array_equal(image[..., 0], image[..., 2])
-    return np.ascontiguousarray(image[..., 0]) if is_grey else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    is_gray = np.array_equal(image[..., 0], image[..., 1]) and np.array_equal(image[..., 0], image[..., 2])
+    return np.ascontiguousarray(image[..., 0]) if is_gray else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def compose(image: np.ndarray, alpha: np.ndarray, background: int = 255) -> np.ndarray:
-    """Lays a picture that is partly transparent over one grey.
+    """Lays a picture that is partly transparent over one gray.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -90,7 +90,7 @@ def write_image(path: pathlib.Path | str, image: np.ndarray, alpha: np.ndarray |
 
     Args:
         path: Where to; the suffix chooses PNG (exact) or JPEG (quality 95).
-        image: (H, W, 3) uint8 RGB, or (H, W) uint8 grey.
+        image: (H, W, 3) uint8 RGB, or (H, W) uint8 gray.
         alpha: (H, W) uint8, the opacity, which only PNG has; None for an opaque picture.
 
     Raises:

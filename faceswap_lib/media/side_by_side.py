@@ -84,5 +84,5 @@ def _draw_label(tile: np.ndarray, text: str) -> None:
     """
     scale = max(0.3, tile.shape[0] / 600)
     origin = (round(12 * scale), round(32 * scale))
-    for colour, thickness in (((0, 0, 0), max(2, round(5 * scale))), ((255, 255, 255), max(1, round(2 * scale)))):
-        cv2.putText(tile, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+    for color, thickness in (((0, 0, 0), max(2, round(5 * scale))), ((255, 255, 255), max(1, round(2 * scale)))):
+        cv2.putText(tile, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, color, thickness, cv2.LINE_AA)

@@ -42,7 +42,7 @@ class VideoWriter:
 
     The file appears only when the block ends without an error. FFV1 keeps every pixel exactly; it is large, and plays
     in VLC and mpv but in no browser. H.264 with an even width and height has yuv420p pixels, which play everywhere;
-    with an odd one yuv444p, which keeps the size exactly but does not play in most browsers. Colours are tagged and
+    with an odd one yuv444p, which keeps the size exactly but does not play in most browsers. Colors are tagged and
     survive a round trip.
 
     The sound of `audio_from` is copied packet by packet where the file carries its codec (AAC, MP3, AC-3, E-AC-3, ALAC,

@@ -1,4 +1,4 @@
-"""What both layouts build from: the options for normalisation, attention and enlargement, turned into layers."""
+"""What both layouts build from: the options for normalization, attention and enlargement, turned into layers."""
 
 from keras import layers, ops
 
@@ -17,8 +17,8 @@ _NORMS = {
 _ATTENTIONS = {"self": SelfAttention, "dual": DualAttention}
 
 
-def normalise(x, config: NetworkConfig):
-    """Normalises (B, H, W, C) as `config.norm` says."""
+def normalize(x, config: NetworkConfig):
+    """Normalizes (B, H, W, C) as `config.norm` says."""
     return x if config.norm == "none" else _NORMS[config.norm]()(x)
 
 

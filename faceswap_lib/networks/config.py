@@ -36,7 +36,7 @@ class NetworkConfig:
     ] = "self"
     norm: Annotated[
         Norm,
-        Doc("normalisation after convolutions; hybrid normalises half of the channels and mixes the other half"),
+        Doc("normalization after convolutions; hybrid normalizes half of the channels and mixes the other half"),
     ] = "hybrid"
     upsampling: Annotated[
         Upsampling,

@@ -36,7 +36,7 @@ def count_layers(network: keras.Model) -> list[LayerCost]:
     """Counts weights and multiplications of every layer.
 
     Multiplications are those of convolutions, dense layers and attention, also inside of other layers; what is done
-    once per number, as by normalisation and activations, is not counted.
+    once per number, as by normalization and activations, is not counted.
 
     Args:
         network: Built from functional layers, with a fixed input size.

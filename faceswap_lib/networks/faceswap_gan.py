@@ -9,7 +9,7 @@ Source: shaoanlu, faceswap-GAN v2.2, 2018.
 import keras
 from keras import layers, ops
 
-from faceswap_lib.networks.blocks import apply_attention, normalise, to_mask, to_picture, upsample_nearest
+from faceswap_lib.networks.blocks import apply_attention, normalize, to_mask, to_picture, upsample_nearest
 from faceswap_lib.networks.config import NetworkConfig
 from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
 
@@ -25,7 +25,7 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
     for index, channels in enumerate(widths.encoder[1:]):
         x = layers.ReLU()(_convolve(x, channels, stride=2))
         if index:
-            x = normalise(x, config)
+            x = normalize(x, config)
         if index in (1, 2):
             x = _attend(x, config)
     x = layers.Flatten()(x)
@@ -63,7 +63,7 @@ def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
     for index, channels in enumerate(config.widths.discriminator):
         x = layers.LeakyReLU(negative_slope=0.2)(_convolve(x, channels, kernel=4, stride=2))
         if index:
-            x = normalise(x, config)
+            x = normalize(x, config)
         if index >= 2:
             x = _attend(x, config)
     score = layers.Conv2D(1, 4, padding="same", use_bias=False, name="score")(x)
@@ -77,10 +77,10 @@ def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
 
 def _upscale(x, channels: int, config: NetworkConfig):
     if config.upsampling == "nearest":
-        return normalise(upsample_nearest(x, channels), config)
+        return normalize(upsample_nearest(x, channels), config)
     x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=IcnrInitializer(2))(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
-    return PixelShuffle(2)(normalise(x, config))
+    return PixelShuffle(2)(normalize(x, config))
 
 
 def _residual(x):

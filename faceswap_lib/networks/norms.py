@@ -1,10 +1,10 @@
-"""Normalisation layers: what mean and variance are taken over, and what is left alone.
+"""Normalization layers: what mean and variance are taken over, and what is left alone.
 
     instance   each channel of each picture
-    group      neighbouring channels of each picture together, in groups; with one group: layer normalisation
+    group      neighboring channels of each picture together, in groups; with one group: layer normalization
     hybrid     half of the channels as instance, the other half mixed by a 1x1 convolution
 
-Batch normalisation is Keras' own. Statistics are float32 whatever the policy computes in.
+Batch normalization is Keras' own. Statistics are float32 whatever the policy computes in.
 """
 
 import keras
@@ -26,7 +26,7 @@ class InstanceNorm(keras.layers.Layer):
         self.gamma, self.beta = _add_scale_and_offset(self, input_shape[-1])
 
     def call(self, x):
-        return _normalise(x, self.gamma, self.beta, self.epsilon)
+        return _normalize(x, self.gamma, self.beta, self.epsilon)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -39,7 +39,7 @@ class InstanceNorm(keras.layers.Layer):
 class GroupNorm(keras.layers.Layer):
     """Gives every group of channels of a picture mean 0 and variance 1, then each channel a learned scale and offset.
 
-    With `groups=1` this is layer normalisation over height, width and channels. Channels that `groups` does not divide
+    With `groups=1` this is layer normalization over height, width and channels. Channels that `groups` does not divide
     are split into the largest smaller number of groups that does.
     Source: Wu and He, "Group Normalization", 2018.
     """
@@ -55,7 +55,7 @@ class GroupNorm(keras.layers.Layer):
         self.gamma, self.beta = _add_scale_and_offset(self, channels)
 
     def call(self, x):
-        return _normalise(x, self.gamma, self.beta, self.epsilon, self._groups)
+        return _normalize(x, self.gamma, self.beta, self.epsilon, self._groups)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -66,9 +66,9 @@ class GroupNorm(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class HybridNorm(keras.layers.Layer):
-    """Normalises half of the channels per picture and mixes the other half by a 1x1 convolution.
+    """Normalizes half of the channels per picture and mixes the other half by a 1x1 convolution.
 
-    The first half keeps contrast and tone, which instance normalisation would erase.
+    The first half keeps contrast and tone, which instance normalization would erase.
     """
 
     def build(self, input_shape):
@@ -81,24 +81,24 @@ class HybridNorm(keras.layers.Layer):
 
     def call(self, x):
         # Split, not sliced: the gradient of a slice costs a CPU several times as much.
-        mixed, normalised = ops.split(x, [self._half], axis=-1)
-        return ops.concatenate([self.mix(mixed), self.norm(normalised)], axis=-1)
+        mixed, normalized = ops.split(x, [self._half], axis=-1)
+        return ops.concatenate([self.mix(mixed), self.norm(normalized)], axis=-1)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
 
-def standardise(x, epsilon: float, groups: int | None = None):
+def standardize(x, epsilon: float, groups: int | None = None):
     """Finds what gives `x` mean 0 and variance 1.
 
     Args:
         x: (B, H, W, C) float32.
         epsilon: Added to the variance.
-        groups: Groups of neighbouring channels that share their statistics, a divisor of C; None for every channel
+        groups: Groups of neighboring channels that share their statistics, a divisor of C; None for every channel
             on its own.
 
     Returns:
-        Mean and factor, (B, 1, 1, C) each: `(x - mean) * factor` is the normalised picture.
+        Mean and factor, (B, 1, 1, C) each: `(x - mean) * factor` is the normalized picture.
     """
     mean = ops.mean(x, axis=(1, 2), keepdims=True)
     square = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
@@ -124,8 +124,8 @@ def _add_scale_and_offset(layer: keras.layers.Layer, channels: int):
     return gamma, layer.add_weight(shape=(channels,), initializer="zeros", name="beta", autocast=False)
 
 
-def _normalise(x, gamma, beta, epsilon: float, groups: int | None = None):
+def _normalize(x, gamma, beta, epsilon: float, groups: int | None = None):
     wide = to_float32(x)
-    mean, factor = standardise(wide, epsilon, groups)
+    mean, factor = standardize(wide, epsilon, groups)
     scale = gamma * factor
     return ops.cast(wide * scale + (beta - mean * scale), x.dtype)

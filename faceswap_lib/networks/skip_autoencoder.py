@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from faceswap_lib.networks.blocks import apply_attention, normalise, to_mask, to_picture, upsample_nearest
+from faceswap_lib.networks.blocks import apply_attention, normalize, to_mask, to_picture, upsample_nearest
 from faceswap_lib.networks.config import NetworkConfig
 from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
 
@@ -19,7 +19,7 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
     image = keras.Input((config.resolution, config.resolution, 3), name="warped")
     x = _convolve(image, widths.encoder[0], kernel=5, stride=2)
     for channels in widths.encoder[1:]:
-        x = normalise(_convolve(x, channels, stride=2), config)
+        x = normalize(_convolve(x, channels, stride=2), config)
         x = _attend_at_16(x, config)
         if x.shape[1] == 8:
             places = layers.Conv2D(widths.places, 1, kernel_initializer="he_normal", name="places")(x)
@@ -67,7 +67,7 @@ def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
     for index, channels in enumerate(config.widths.discriminator):
         x = _convolve(x, channels, kernel=4, stride=2)
         if index:
-            x = normalise(x, config)
+            x = normalize(x, config)
     score = layers.Conv2D(1, 4, padding="same", kernel_initializer="he_normal", name="score")(x)
     return keras.Model(pair, ops.cast(score, "float32"), name=name)
 
@@ -79,15 +79,15 @@ def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
 
 def _upscale(x, channels: int, config: NetworkConfig):
     if config.upsampling == "nearest":
-        return normalise(layers.LeakyReLU(negative_slope=0.2)(upsample_nearest(x, channels)), config)
+        return normalize(layers.LeakyReLU(negative_slope=0.2)(upsample_nearest(x, channels)), config)
     x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=IcnrInitializer(2))(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
-    return normalise(PixelShuffle(2)(x), config)
+    return normalize(PixelShuffle(2)(x), config)
 
 
 def _residual(x, config: NetworkConfig):
     channels = x.shape[-1]
-    y = normalise(_convolve(x, channels), config)
+    y = normalize(_convolve(x, channels), config)
     y = layers.Conv2D(channels, 3, padding="same", kernel_initializer="he_normal")(y)
     return layers.LeakyReLU(negative_slope=0.2)(layers.Add()([x, y]))
 

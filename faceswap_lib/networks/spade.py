@@ -1,4 +1,4 @@
-"""Normalisation steered by a map: what a layer may say about each place is written on the map.
+"""Normalization steered by a map: what a layer may say about each place is written on the map.
 
 Source: Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization", 2019.
 """
@@ -6,7 +6,7 @@ Source: Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normaliza
 import keras
 from keras import ops
 
-from faceswap_lib.networks.norms import standardise, to_float32
+from faceswap_lib.networks.norms import standardize, to_float32
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")
@@ -42,7 +42,7 @@ class Spade(keras.layers.Layer):
             guide = ops.average_pool(guide, self._shrink, self._shrink, data_format="channels_last")
         meaning = ops.relu(self.read(guide))
         wide = to_float32(x)
-        mean, factor = standardise(wide, self.epsilon)
+        mean, factor = standardize(wide, self.epsilon)
         normed = ops.cast((wide - mean) * factor, x.dtype)
         return normed * (1 + self.scale(meaning)) + self.offset(meaning)
 

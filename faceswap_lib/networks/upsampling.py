@@ -1,4 +1,4 @@
-"""Enlarging without checkerboard or frame: pixel shuffle with its initialiser, padding that mirrors the border."""
+"""Enlarging without checkerboard or frame: pixel shuffle with its initializer, padding that mirrors the border."""
 
 import keras
 from keras import ops
@@ -34,7 +34,7 @@ class PixelShuffle(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class IcnrInitializer(keras.initializers.Initializer):
-    """Starts a convolution before a pixel shuffle as nearest-neighbour enlargement, which has no checkerboard.
+    """Starts a convolution before a pixel shuffle as nearest-neighbor enlargement, which has no checkerboard.
 
     All f * f channels that become one block begin with the same weights.
     Source: Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017.

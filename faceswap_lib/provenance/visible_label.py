@@ -10,7 +10,7 @@ TEXT = "AI face swap"
 _HEIGHT = 1 / 26  # of the frame's shorter side
 _SMALLEST = 10  # pixels of the font below which letters close up after H.264
 _WIDEST = 0.9  # of the frame
-_PLATE, _INK = (0.62, 16), (1.0, 240)  # opacity, grey
+_PLATE, _INK = (0.62, 16), (1.0, 240)  # opacity, gray
 
 
 class Label:

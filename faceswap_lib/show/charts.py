@@ -7,7 +7,7 @@ import numpy as np
 
 from faceswap_lib.show.images import WIDTH, Picture
 
-CURVE_COLOURS = ("0.6", "tab:blue", "tab:red", "tab:green", "tab:orange")
+CURVE_COLORS = ("0.6", "tab:blue", "tab:red", "tab:green", "tab:orange")
 
 
 def plot_series(
@@ -20,7 +20,7 @@ def plot_series(
     """Draws a coordinate over time as several filters give it, a piece of it enlarged, and how much each shakes.
 
     Args:
-        named: (N,) per frame, by the name of what made it; the first is drawn in grey.
+        named: (N,) per frame, by the name of what made it; the first is drawn in gray.
         unit: What they are measured in.
         zoom: First frame of the enlarged piece and the one after its last; by default the middle fifth.
         caption: A text over the figure.
@@ -39,16 +39,16 @@ def plot_series(
     figure = Picture(figsize=(WIDTH, 2.9), dpi=100, layout="constrained")
     whole, piece, shake = figure.subplots(1, 3, width_ratios=[4, 3, 2])
     for number, (name, values) in enumerate(named.items()):
-        colour = CURVE_COLOURS[number % len(CURVE_COLOURS)]
-        whole.plot(values, lw=1, color=colour, label=name)
-        piece.plot(range(start, stop), values[start:stop], lw=1.4, color=colour, marker="." if number == 0 else None)
+        color = CURVE_COLORS[number % len(CURVE_COLORS)]
+        whole.plot(values, lw=1, color=color, label=name)
+        piece.plot(range(start, stop), values[start:stop], lw=1.4, color=color, marker="." if number == 0 else None)
     whole.axvspan(start, stop - 1, color="0.93", zorder=0)
     whole.set(xlabel="frame", ylabel=unit)
-    piece.set(xlabel="frame", title="the grey piece, enlarged")
+    piece.set(xlabel="frame", title="the gray piece, enlarged")
     shakes = np.array([np.abs(np.diff(values, 2)).mean() for values in named.values()])
     shares = shakes / shakes[0] if shakes[0] > 0 else np.ones(len(shakes))
-    colours = [CURVE_COLOURS[number % len(CURVE_COLOURS)] for number in range(len(named))]
-    bars = shake.barh(range(len(named)), 100 * shares, color=colours)
+    colors = [CURVE_COLORS[number % len(CURVE_COLORS)] for number in range(len(named))]
+    bars = shake.barh(range(len(named)), 100 * shares, color=colors)
     shake.bar_label(bars, fmt="%.0f %%", fontsize=8, padding=2)
     shake.set_yticks(range(len(named)), list(named), fontsize=8)
     shake.set(title="shake", xlim=(0, 130 * max(1.0, shares.max())))

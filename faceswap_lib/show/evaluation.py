@@ -13,7 +13,7 @@ from faceswap_lib.show.images import Picture, plot_images
 from faceswap_lib.show.notebook import ipython_display
 
 APART = 0.4
-"""Seconds between two frames of the gallery; neighbours look alike."""
+"""Seconds between two frames of the gallery; neighbors look alike."""
 
 _STYLE = (
     ".faceswap-metrics { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }"
@@ -90,7 +90,7 @@ def plot_worst_frames(
 
 
 def pick_worst(numbers: np.ndarray, better: str, count: int, apart: int) -> list[int]:
-    """Finds the worst frames that are not neighbours.
+    """Finds the worst frames that are not neighbors.
 
     Args:
         numbers: One per frame, NaN where there is none.

@@ -19,11 +19,11 @@ GROUPS = {
     "eyes": (36, 48, "tab:red"),
     "mouth": (48, 68, "tab:purple"),
 }
-"""Name, first landmark, the one after the last, and colour of each group of the 68."""
+"""Name, first landmark, the one after the last, and color of each group of the 68."""
 
 
 def apply_colormap(values: np.ndarray, *, top: float | None = None) -> np.ndarray:
-    """Makes a coloured picture of numbers: black is 0, yellow and white are high.
+    """Makes a colored picture of numbers: black is 0, yellow and white are high.
 
     Args:
         values: (H, W), from 0.
@@ -42,16 +42,14 @@ def apply_colormap(values: np.ndarray, *, top: float | None = None) -> np.ndarra
     return (matplotlib.colormaps["inferno"](share)[..., :3] * 255).round().astype(np.uint8)
 
 
-def overlay_mask(
-    picture: np.ndarray, mask: np.ndarray, *, colour: str = "tab:red", strength: float = 0.6
-) -> np.ndarray:
-    """Lays a mask over a picture as a colour one can see through.
+def overlay_mask(picture: np.ndarray, mask: np.ndarray, *, color: str = "tab:red", strength: float = 0.6) -> np.ndarray:
+    """Lays a mask over a picture as a color one can see through.
 
     Args:
         picture: (H, W, 3) uint8 RGB.
         mask: (H, W), uint8 or, standing for [0, 1], float or bool.
-        colour: Any of matplotlib's colour names.
-        strength: How much of the colour there is where the mask is full, 0 to 1.
+        color: Any of matplotlib's color names.
+        strength: How much of the color there is where the mask is full, 0 to 1.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -62,7 +60,7 @@ def overlay_mask(
     if mask.shape != picture.shape[:2]:
         raise ValueError(f"expected a mask of the picture's size {picture.shape[:2]}, got {mask.shape}")
     share = strength * (mask / 255 if mask.dtype == np.uint8 else mask.astype(float))[..., None]
-    painted = (1 - share) * picture + share * 255 * np.array(to_rgb(colour))
+    painted = (1 - share) * picture + share * 255 * np.array(to_rgb(color))
     return painted.round().clip(0, 255).astype(np.uint8)
 
 
@@ -71,8 +69,8 @@ def draw_boxes(frame: np.ndarray, boxes: np.ndarray, *, finer: int = 1, line: in
 
     Args:
         frame: (H, W, 3) uint8 RGB.
-        boxes: (N, 4) left, top, right, bottom in pixels, coloured by their order, or (N, 5) with a score of 0 to 1 as
-            well, coloured by that; the yellow ones are drawn last.
+        boxes: (N, 4) left, top, right, bottom in pixels, colored by their order, or (N, 5) with a score of 0 to 1 as
+            well, colored by that; the yellow ones are drawn last.
         finer: The copy is so many times larger, so that boxes less than a pixel apart can be told apart.
         line: Width of the lines in pixels of the copy; by default 1, and more on large pictures.
 
@@ -86,11 +84,11 @@ def draw_boxes(frame: np.ndarray, boxes: np.ndarray, *, finer: int = 1, line: in
     line = line or max(1, min(drawn.shape[:2]) // 400)
     bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
     for index in np.argsort(scores, kind="stable"):
-        colour = [int(255 * part) for part in matplotlib.colormaps["plasma"](0.15 + 0.8 * scores[index])[:3]]
+        color = [int(255 * part) for part in matplotlib.colormaps["plasma"](0.15 + 0.8 * scores[index])[:3]]
         corners = ((boxes[index, :4] + 0.5) * finer - 0.5).reshape(2, 2)
         left, top, right, bottom = np.round(corners.ravel() * 2**bits).astype(int).tolist()
         outline = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.int32)
-        cv2.polylines(drawn, [outline], True, colour, line, cv2.LINE_AA, bits)
+        cv2.polylines(drawn, [outline], True, color, line, cv2.LINE_AA, bits)
     return drawn
 
 
@@ -141,7 +139,7 @@ def plot_landmarks(
     zooms: typing.Sequence[tuple[int, int] | None] | None = None,
     width: float = WIDTH,
 ) -> Picture:
-    """Draws landmarks with their numbers, each group of the 68 in its own colour.
+    """Draws landmarks with their numbers, each group of the 68 in its own color.
 
     Eyes and mouth are too small for numbers unless a zoom enlarges them.
 
@@ -175,21 +173,21 @@ def _number(axes: Axes, marks: np.ndarray, zoom: tuple[int, int] | None) -> None
     groups = GROUPS if len(marks) == 68 else {"five points": (0, 5, "tab:red")}
     shown = range(zoom[0], zoom[1] + 1) if zoom else range(len(marks))
     middle = marks.mean(0)
-    for first, stop, colour in groups.values():
+    for first, stop, color in groups.values():
         group = [number for number in shown if first <= number < stop]
-        axes.scatter(*marks[group].T, s=30 if zoom else 7, color=colour)
+        axes.scatter(*marks[group].T, s=30 if zoom else 7, color=color)
         if not group or not (zoom or stop <= 36):
             continue
-        centre = marks[group].mean(0) if zoom or first == 0 else middle
+        center = marks[group].mean(0) if zoom or first == 0 else middle
         for number in group:
-            away = marks[number] - centre
+            away = marks[number] - center
             away = away / (np.hypot(*away) or 1.0) * (11 if zoom else 8)
             axes.annotate(
                 str(number),
                 marks[number],
                 xytext=(away[0], -away[1]),
                 textcoords="offset points",
-                color=colour,
+                color=color,
                 fontsize=9 if zoom else 7,
                 path_effects=[withStroke(linewidth=2, foreground="white")],
                 ha="center",

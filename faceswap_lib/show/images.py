@@ -13,8 +13,8 @@ from faceswap_lib.faces import Face
 WIDTH = 9.0
 """Width of a figure in inches; at 100 pixels per inch it fills the text column of a notebook."""
 
-BOX_COLOUR = (70, 200, 90)
-POINT_COLOUR = (255, 60, 60)
+BOX_COLOR = (70, 200, 90)
+POINT_COLOR = (255, 60, 60)
 
 
 class Picture(Figure):
@@ -85,9 +85,9 @@ def draw_face(frame: np.ndarray, *faces: Face) -> np.ndarray:
     unit = max(1, round(min(frame.shape[:2]) / 300))
     for face in faces:
         left, top, right, bottom = (int(value) for value in np.round(face.box_xyxy))
-        cv2.rectangle(drawn, (left, top), (right, bottom), BOX_COLOUR, unit, cv2.LINE_AA)
+        cv2.rectangle(drawn, (left, top), (right, bottom), BOX_COLOR, unit, cv2.LINE_AA)
         for x, y in np.round(face.landmarks * 16).astype(int).tolist():  # in sixteenths of a pixel
-            cv2.circle(drawn, (x, y), 56 * unit, POINT_COLOUR, cv2.FILLED, cv2.LINE_AA, 4)
+            cv2.circle(drawn, (x, y), 56 * unit, POINT_COLOR, cv2.FILLED, cv2.LINE_AA, 4)
     return drawn
 
 

@@ -9,7 +9,7 @@ from faceswap_lib.show.images import WIDTH, Picture
 from faceswap_lib.show.notebook import in_notebook, ipython_display
 
 PEOPLE = {"a": "tab:blue", "b": "tab:orange"}
-"""Colour of each person's curve."""
+"""Color of each person's curve."""
 
 
 def plot_losses(

@@ -13,7 +13,7 @@ from faceswap_lib.show.images import WIDTH, Picture
 SHORTEST_BAR, BAR_STEP = 0.35, 0.3
 """Height in inches of a 4x4 layer in `ladder`, and what every doubling adds."""
 
-COLOURS = {"picture": "0.75", "encoder": "#7fb3d5", "code": "#c0392b", "places": "#e59866", "decoder": "#82c99d"}
+COLORS = {"picture": "0.75", "encoder": "#7fb3d5", "code": "#c0392b", "places": "#e59866", "decoder": "#82c99d"}
 
 
 def plot_matrices(
@@ -56,7 +56,7 @@ def plot_matrices(
 
 
 def _draw_table(axes: Axes, array: np.ndarray, decimals: int, fontsize: float) -> None:
-    # The darkest cell is a middle grey, on which black numbers can be read.
+    # The darkest cell is a middle gray, on which black numbers can be read.
     low, high = float(array.min()), float(array.max())
     axes.imshow(array, cmap="Blues", vmin=low, vmax=low + 2.2 * max(high - low, 1e-9))
     digits = 0 if array.dtype.kind in "iub" else decimals
@@ -138,10 +138,10 @@ def plot_architecture(config: NetworkConfig) -> Picture:
     x = _draw_bars(axes, down, 0.0, 0.0, "encoder")
     eight = [at for (side, _), at in zip(down, x, strict=True) if side == 8][0]
     code_at = x[-1] + 0.62
-    axes.bar(code_at, 0.9, 0.12, bottom=-0.45, color=COLOURS["code"])
+    axes.bar(code_at, 0.9, 0.12, bottom=-0.45, color=COLORS["code"])
     axes.annotate(f"code\n{code}", (code_at, -0.5), ha="center", va="top", fontsize=8)
     x = _draw_bars(axes, up, code_at + 0.62, 0.0, "encoder")
-    bow = {"arrowstyle": "->", "color": COLOURS["places"], "lw": 2, "connectionstyle": "arc3,rad=-0.45"}
+    bow = {"arrowstyle": "->", "color": COLORS["places"], "lw": 2, "connectionstyle": "arc3,rad=-0.45"}
     top = _height(8) / 2 + 0.05
     axes.annotate("", (x[-1], top), (eight, top), arrowprops=bow)
     axes.annotate(f"places, {config.widths.places} channels", (code_at, 1.5), ha="center", fontsize=8)
@@ -177,8 +177,8 @@ def _draw_bars(axes: Axes, stages: list[tuple[int, int]], start: float, level: f
     places = [start + 0.62 * index for index in range(len(stages))]
     for at, (side, width) in zip(places, stages, strict=True):
         height = _height(side)
-        colour = COLOURS["picture" if width <= 4 else kind]
-        axes.bar(at, height, 0.1 + 0.36 * math.sqrt(width / 400), bottom=level - height / 2, color=colour)
+        color = COLORS["picture" if width <= 4 else kind]
+        axes.bar(at, height, 0.1 + 0.36 * math.sqrt(width / 400), bottom=level - height / 2, color=color)
         axes.annotate(f"{side}", (at, level + height / 2), ha="center", va="bottom", fontsize=8)
         axes.annotate(f"{width}", (at, level - height / 2), ha="center", va="top", fontsize=8, color="0.35")
     return places

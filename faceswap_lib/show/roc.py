@@ -31,10 +31,10 @@ def plot_roc(truth: np.ndarray, answers: typing.Mapping[str, np.ndarray]) -> Pic
     for place, (name, scores) in enumerate(answers.items()):
         width = 1.5 * (len(answers) - place)  # curves on top of each other stay visible
         curves.plot(*roc_curve(truth, scores), lw=width, label=f"{name}, AUC {auc(truth, scores):.2f}")
-        for kind, colour, offset in ((0, REAL, 0.18), (1, SWAPPED, -0.18)):
+        for kind, color, offset in ((0, REAL, 0.18), (1, SWAPPED, -0.18)):
             ours = truth == kind
             label = ("real", "swapped")[kind] if place == 0 else None
-            places.scatter(scores[ours], place + offset + height[ours], s=5, c=colour, linewidths=0, label=label)
+            places.scatter(scores[ours], place + offset + height[ours], s=5, c=color, linewidths=0, label=label)
     curves.set(xlabel="false alarms", ylabel="swaps found", title="the order: ROC curves")
     curves.legend(frameon=False, fontsize=8, loc="lower right")
     places.axvline(0, color="0.6", lw=1)

@@ -46,7 +46,7 @@ class DeviceFaceset:
     Attributes:
         images: (N, S, S, 3) uint8 tensor: red, green, blue.
         masks: Three (N, S, S) uint8 tensors: eyes, mouth, face.
-        tones: (N, 2, 3) float32 tensor: mean and standard deviation of the colours inside the face, 0 to 255.
+        tones: (N, 2, 3) float32 tensor: mean and standard deviation of the colors inside the face, 0 to 255.
         rarity: (N,) float64, 1 on average, not on the device: how rare pose and expression of each crop are.
         size: S, the stored side in pixels.
         count: N.
@@ -170,7 +170,7 @@ def _bend_matrix(resolution: int) -> np.ndarray:
 
 
 def _spread_matrix(resolution: int) -> np.ndarray:
-    """(R, GRID) weights that spread control points over a line, linearly between neighbours."""
+    """(R, GRID) weights that spread control points over a line, linearly between neighbors."""
     at = np.linspace(0, GRID - 1, resolution, dtype=np.float32)
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(GRID, dtype=np.float32)))
 

@@ -38,7 +38,7 @@ class TrainingState:
     Attributes:
         networks: Being trained.
         averaged: Moving average of the generators' weights; what previews and conversion use.
-        generator_optimiser, discriminator_optimiser: Built for these networks.
+        generator_optimizer, discriminator_optimizer: Built for these networks.
         step: Steps done.
         history_bytes: Length of `history.jsonl` at this step.
         rollbacks: How often the guard went back; sets the learning rate and which batches are drawn.
@@ -51,8 +51,8 @@ class TrainingState:
 
     networks: Networks
     averaged: Networks
-    generator_optimiser: keras.Optimizer
-    discriminator_optimiser: keras.Optimizer
+    generator_optimizer: keras.Optimizer
+    discriminator_optimizer: keras.Optimizer
     step: int = 0
     history_bytes: int = 0
     rollbacks: int = 0
@@ -74,8 +74,8 @@ class TrainingState:
             groups[network.name] = network.weights
         for network in self.averaged.generators:
             groups[f"averaged_{network.name}"] = network.weights
-        groups["generator_optimiser"] = self.generator_optimiser.variables
-        groups["discriminator_optimiser"] = self.discriminator_optimiser.variables
+        groups["generator_optimizer"] = self.generator_optimizer.variables
+        groups["discriminator_optimizer"] = self.discriminator_optimizer.variables
         return groups
 
 
@@ -118,7 +118,7 @@ def _remove(path: pathlib.Path) -> bool:
 
 
 def broken_weights(state: TrainingState) -> list[str]:
-    """The names of the networks and optimisers that hold a number that is none."""
+    """The names of the networks and optimizers that hold a number that is none."""
     return find_broken(
         {
             group: float(sum(np.sum(np.abs(variable.numpy()), dtype=np.float64) for variable in variables))

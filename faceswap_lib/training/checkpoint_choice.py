@@ -20,7 +20,7 @@ _UNFINISHED = re.compile(r"\.step-\d{8}(\.\d+)?\.partial\.npz")
 """Temporary names of checkpoints, see `atomic_io.replacing`."""
 
 Shapes = typing.Mapping[str, typing.Sequence[tuple[int, ...]]]
-"""The shapes of the variables of networks and optimisers, by group."""
+"""The shapes of the variables of networks and optimizers, by group."""
 
 
 def list_checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:

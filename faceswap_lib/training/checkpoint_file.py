@@ -17,8 +17,10 @@ from faceswap_lib.arrays import ArrayFileError, read_arrays
 from faceswap_lib.atomic_io import replacing
 from faceswap_lib.errors import InputError
 from faceswap_lib.training.divergence import TRIES, new_memory
+from faceswap_lib.upgrades import upgrade_array_name
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version 1 and files without a digest had other names for some arrays; see `upgrades.upgrade_array_name`."""
 """Files without a schema and a digest are of versions before; they are read with the checks that are possible."""
 
 COUNTERS = ("step", "history_bytes", "rollbacks", "strikes", "trouble", "swapped")
@@ -39,7 +41,7 @@ MOST = {
 
 GROUPS = (
     *("encoder", "decoder_a", "decoder_b", "averaged_encoder", "averaged_decoder_a", "averaged_decoder_b"),
-    *("discriminator_a", "discriminator_b", "generator_optimiser", "discriminator_optimiser"),
+    *("discriminator_a", "discriminator_b", "generator_optimizer", "discriminator_optimizer"),
 )
 """The groups of arrays that every training has."""
 
@@ -102,7 +104,8 @@ def read_file(path: pathlib.Path) -> StoredCheckpoint:
     has_digest = schema is not None or digest is not None
     if has_digest:
         _check_digest(arrays, schema, digest)
-    else:
+    arrays = {upgrade_array_name(name): array for name, array in arrays.items()}
+    if not has_digest:
         _check_groups(arrays)
     return StoredCheckpoint(
         counters=_read_counters(arrays.get("position"), may_end_early=not has_digest),
@@ -129,8 +132,8 @@ def read_counters(path: pathlib.Path) -> dict[str, int]:
 def _check_digest(arrays: dict[str, np.ndarray], schema: np.ndarray | None, digest: np.ndarray | None) -> None:
     if schema is None or digest is None:
         raise DamageError(f"its {'schema' if schema is None else 'digest'} is missing")
-    if schema.shape != () or schema.dtype.kind != "i" or schema != SCHEMA:
-        raise DamageError(f"its schema is {str(schema):.20}, this version reads {SCHEMA}")
+    if schema.shape != () or schema.dtype.kind != "i" or not 1 <= schema <= SCHEMA:
+        raise DamageError(f"its schema is {str(schema):.20}, this version reads 1 to {SCHEMA}")
     if digest.tobytes() != digest_arrays({"schema": schema, **arrays}):
         raise DamageError("its digest is not that of its contents")
 

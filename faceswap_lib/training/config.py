@@ -46,7 +46,7 @@ class TrainConfig:
         float, Doc("strength of a smooth change of shape that the decoders must follow, as a share of the side")
     ] = 0.025
     color_augmentation_prob: Annotated[
-        float, Doc("share of the pictures that take the colours of another one; for networks that see colours")
+        float, Doc("share of the pictures that take the colors of another one; for networks that see colors")
     ] = 0.0
     motion_blur_prob: Annotated[float, Doc("share of the warped pictures that are blurred along x or y")] = 0.0
     eye_weight: Annotated[float, Doc("extra weight of the eyes in reconstruction and edges")] = 4.0

@@ -8,7 +8,7 @@ Four signs, each of which a step back can cure and none of which a healthy run s
 - **The mask has fallen empty**: its mean inside the face was above 0.2 over some 500 steps, and then stays below 0.02
   for 100 steps in a row. Only from 1,000 steps into a phase, because a schedule may well let a mask fall as it begins.
   A full mask is no sign: inside the face it is what training aims at.
-- **The output is dead**: one colour, nothing but extremes, or the same whatever the input, in the preview's faces; or a
+- **The output is dead**: one color, nothing but extremes, or the same whatever the input, in the preview's faces; or a
   weight is no number. Looked at before a checkpoint is written, so that what is written is good.
 
 What the guard remembers is part of a checkpoint.
@@ -30,7 +30,7 @@ RISE, RISE_STEPS = 2.0, 50
 EMPTY, FILLED, EMPTY_STEPS, EMPTY_FROM = 0.02, 0.2, 100, 1000
 
 FLAT = 0.01
-"""Standard deviation over the pixels of an output in [-1, 1] below which it is one colour: a level of 255."""
+"""Standard deviation over the pixels of an output in [-1, 1] below which it is one color: a level of 255."""
 
 DEAF = 0.0005
 """Standard deviation over the inputs below which outputs are one and the same; fresh networks have 0.03."""
@@ -125,7 +125,7 @@ def say_dead(outputs: np.ndarray, inputs: np.ndarray) -> str | None:
     """
     outputs = np.asarray(outputs, np.float64)
     if np.all(np.std(outputs, axis=(1, 2)) < FLAT):
-        return "the networks write a single colour"
+        return "the networks write a single color"
     if np.mean(np.abs(outputs) > SATURATED) > SATURATED:
         return "the networks write nothing but extremes"
     inputs_differ = np.std(np.asarray(inputs, np.float64), axis=0).mean() > FLAT

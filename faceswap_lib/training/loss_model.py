@@ -106,7 +106,7 @@ class Objective:
         return generator_loss, discriminator_loss if "adversarial" in active else None, terms
 
     def view(self, faces: DeviceFaceset, index) -> losses.LossInputs:
-        """Draws one person's views of a batch: (B,) crops, two random maps, colours, blur."""
+        """Draws one person's views of a batch: (B,) crops, two random maps, colors, blur."""
         config, network_config = self.config, self.networks.config
         plain_map, warped_map = random_warp_grid(config, network_config.resolution, faces.size, self.seed)
         crops, own = faces.take(index), ops.take(faces.tones, index, axis=0)
@@ -115,7 +115,7 @@ class Objective:
             tones = augment_colors(faces.tones, config, index, faces.count, self.seed)
 
         def view(coordinates):
-            """Picture in the networks' colours, eyes, mouth, face."""
+            """Picture in the networks' colors, eyes, mouth, face."""
             picture, eyes, mouth, face = ops.split(grid_sample(crops, coordinates), [3, 4, 5], axis=-1)
             picture = normalize_color(picture, own)
             if network_config.input_mode == "full":

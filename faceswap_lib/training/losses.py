@@ -23,7 +23,7 @@ class LossInputs:
         real: What the decoder should give back.
         eyes, mouth: Where these are in `real`.
         face: Where likeness counts: the face, or all of `real` for networks that see the whole picture.
-        tones: (B, 2, 3) mean and spread of the colours, 0 to 255, to which the pictures go back.
+        tones: (B, 2, 3) mean and spread of the colors, 0 to 255, to which the pictures go back.
     """
 
     warped: object
@@ -111,7 +111,7 @@ def window_means(x, window: int, stride: int):
 
 
 def feature_distance(fakes: typing.Sequence, reals: typing.Sequence, layer_weights: typing.Sequence[float]):
-    """Weighted sum over layers of the mean squared distance of features, every channel normalised per picture.
+    """Weighted sum over layers of the mean squared distance of features, every channel normalized per picture.
 
     Args:
         fakes, reals: Features of the two pictures, one (B, h, w, C) per layer.
@@ -122,13 +122,13 @@ def feature_distance(fakes: typing.Sequence, reals: typing.Sequence, layer_weigh
     Taught in notebooks/04_losses.
     """
     distances = [
-        ops.mean(ops.square(_standardise(fake) - ops.stop_gradient(_standardise(real))))
+        ops.mean(ops.square(_standardize(fake) - ops.stop_gradient(_standardize(real))))
         for fake, real in zip(fakes, reals, strict=True)
     ]
     return sum(weight * distance for weight, distance in zip(layer_weights, distances, strict=True))
 
 
-def _standardise(features):
+def _standardize(features):
     mean, variance = ops.moments(features, axes=(1, 2), keepdims=True)
     return (features - mean) * ops.rsqrt(variance + 1e-3)
 

@@ -140,6 +140,6 @@ def resize_matrix(had: int, side: int) -> np.ndarray:
         covered = np.minimum(edges[1:, None], at + 1) - np.maximum(edges[:-1, None], at)
         weights = np.maximum(covered, 0)
     else:
-        centres = np.clip((np.arange(side) + 0.5) * had / side - 0.5, 0, had - 1)
-        weights = np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(had)))
+        centers = np.clip((np.arange(side) + 0.5) * had / side - 0.5, 0, had - 1)
+        weights = np.maximum(0, 1 - np.abs(centers[:, None] - np.arange(had)))
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)

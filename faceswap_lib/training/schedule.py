@@ -2,7 +2,7 @@
 
 A phase says when, `TrainConfig` says how much: the weight of a loss is its weight there times the phase's factor.
 Weights are inputs of the compiled step, so a change of phase compiles a program only when a group of networks joins or
-leaves, and it leaves the optimisers as they are.
+leaves, and it leaves the optimizers as they are.
 """
 
 import dataclasses

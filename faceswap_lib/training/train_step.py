@@ -26,7 +26,7 @@ STREAMS = 1_000_003
 
 
 def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingState:
-    """Builds networks and optimisers as they are before the first step; the same for the same seed."""
+    """Builds networks and optimizers as they are before the first step; the same for the same seed."""
     keras.utils.set_random_seed(config.seed)
     with compute_in(resolve_precision(config.precision, list_devices())):
         networks = build_networks(network_config)
@@ -40,14 +40,14 @@ def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingS
     state = TrainingState(
         networks=networks,
         averaged=averaged,
-        generator_optimiser=build_adam(config.learning_rate, config.beta_1),
-        discriminator_optimiser=build_adam(config.discriminator_learning_rate, 0.5),
+        generator_optimizer=build_adam(config.learning_rate, config.beta_1),
+        discriminator_optimizer=build_adam(config.discriminator_learning_rate, 0.5),
     )
-    for optimiser, players in (
-        (state.generator_optimiser, networks.generators),
-        (state.discriminator_optimiser, networks.discriminators),
+    for optimizer, players in (
+        (state.generator_optimizer, networks.generators),
+        (state.discriminator_optimizer, networks.discriminators),
     ):
-        optimiser.build([variable for network in players for variable in network.trainable_variables])
+        optimizer.build([variable for network in players for variable in network.trainable_variables])
     for network, average in zip(networks.generators, averaged.generators, strict=True):
         average.set_weights(network.get_weights())
     return state
@@ -106,8 +106,8 @@ class TrainStepper:
         seed = (config.seed + STREAMS * state.rollbacks) % 2**31
         self.seed.state.assign([seed, state.step * DRAWS_PER_STEP % 2**32])
         factor = learning_rate_factor(state.step, config) * state.learning_rate_factor
-        state.generator_optimiser.learning_rate.assign(config.learning_rate * factor)
-        state.discriminator_optimiser.learning_rate.assign(config.discriminator_learning_rate * factor)
+        state.generator_optimizer.learning_rate.assign(config.learning_rate * factor)
+        state.discriminator_optimizer.learning_rate.assign(config.discriminator_learning_rate * factor)
         if has_swapped(state.step, config) != state.swapped:
             swap_decoders(state)
         batch = draw_batch(config, state.step, *self.shares, rollbacks=state.rollbacks)
@@ -152,10 +152,10 @@ def has_swapped(step: int, config: TrainConfig) -> bool:
 
 
 def swap_decoders(state: TrainingState) -> None:
-    """Lets the decoders change places: their weights, averages, and what the optimiser remembers of them."""
+    """Lets the decoders change places: their weights, averages, and what the optimizer remembers of them."""
     for networks in (state.networks, state.averaged):
         _exchange(networks.decoder_a.weights, networks.decoder_b.weights)
-    moments = state.generator_optimiser.variables[2:]  # behind the step's number and the learning rate, two per weight
+    moments = state.generator_optimizer.variables[2:]  # behind the step's number and the learning rate, two per weight
     counts = [2 * len(network.trainable_variables) for network in state.networks.generators]
     encoder, decoder = counts[:2]
     _exchange(moments[encoder : encoder + decoder], moments[encoder + decoder :])

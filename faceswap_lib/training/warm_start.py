@@ -1,6 +1,6 @@
 """Warm start: a new run begins with the networks of another, which know faces already, instead of with noise.
 
-Encoder and both decoders are taken, with averaged weights; what the discriminators and the optimisers had learnt
+Encoder and both decoders are taken, with averaged weights; what the discriminators and the optimizers had learnt
 belongs to the other run's faces and is left. Whoever the other run was trained on has part in what comes out: their
 videos are noted as learnt from.
 """

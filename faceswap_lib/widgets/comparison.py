@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 QUALITY = 92
-"""JPEG quality of the pictures, whose colours are kept at full resolution."""
+"""JPEG quality of the pictures, whose colors are kept at full resolution."""
 
 DENSITY = 2
 """Pictures are kept up to so many pixels for one of the page, as fine screens have."""

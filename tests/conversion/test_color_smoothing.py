@@ -1,4 +1,4 @@
-"""Steadying a colour match along a track."""
+"""Steadying a color match along a track."""
 
 import math
 
@@ -49,7 +49,7 @@ def faces(light: float, seed: int, side: int = 32) -> tuple[np.ndarray, SkinSamp
 
 @pytest.mark.parametrize("mode", CHANGING)
 def test_spread_is_steadied_and_level_is_each_frames_own(mode):
-    """A fixed picture, recoloured by the match of every frame: how far its contrast changes from frame to frame."""
+    """A fixed picture, recolored by the match of every frame: how far its contrast changes from frame to frame."""
     contrasts = {}
     for frames in (0, 10):
         steady = TemporalColorTransfer(find_match(mode), frames)
@@ -72,7 +72,7 @@ def test_a_sudden_change_of_light_does_not_lag(mode, light):
         new, sample = faces(1.0, 1)
         steady.apply(new, sample, 0)
     new, sample = faces(light, 1)
-    late, right = (colours.apply(new, sample, 0).astype(float) for colours in (steady, alone))
+    late, right = (colors.apply(new, sample, 0).astype(float) for colors in (steady, alone))
     assert np.abs(late - right).mean() < 1.5
     before = alone.apply(*faces(1.0, 1), 0).astype(float)
     assert np.abs(before - right).mean() > 20  # so much there was to lag behind

@@ -1,4 +1,4 @@
-"""Colour matches: what each promises about the colours under the weights, and what all of them share."""
+"""Color matches: what each promises about the colors under the weights, and what all of them share."""
 
 import cv2
 import numpy as np
@@ -14,14 +14,14 @@ CHANGING = [mode for mode in MATCHES if mode != "none"]
 
 
 def correlated(rng, mean, deviations, share: float) -> np.ndarray:
-    """(64, 64, 3) normally distributed colours whose channels have a common part."""
+    """(64, 64, 3) normally distributed colors whose channels have a common part."""
     common, own = rng.normal(size=(64, 64, 1)), rng.normal(size=(64, 64, 3))
     return np.array(mean) + (share * common + np.sqrt(1 - share**2) * own) * deviations
 
 
 @pytest.fixture
 def pair() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A new face, an old one of other colours, and a mask of the middle; both have a loud background."""
+    """A new face, an old one of other colors, and a mask of the middle; both have a loud background."""
     rng = np.random.default_rng(1)
     new = correlated(rng, [110, 110, 120], [10, 15, 20], 0.9)
     old = correlated(rng, [150, 120, 100], [22, 14, 9], 0.5)
@@ -122,7 +122,7 @@ def test_histogram_keeps_the_order_of_brightness_and_shifts_what_it_does_not_kno
 
 
 def test_sliced_transport_gives_the_joint_distribution():
-    """Two clusters of colours go to two others; no match of means and spreads can do that."""
+    """Two clusters of colors go to two others; no match of means and spreads can do that."""
     rng = np.random.default_rng(3)
     which = rng.uniform(size=(64, 64, 1))
     new = np.where(which < 0.5, [100, 100, 100], [140, 140, 140]) + rng.normal(0, 4, (64, 64, 3))
@@ -131,10 +131,10 @@ def test_sliced_transport_gives_the_joint_distribution():
     weights = np.ones((64, 64), np.float32)
     wrong = {}
     for mode in ("none", "mkl", "sot"):
-        colours = augment_colors(mode, new, old, weights).reshape(-1, 3).astype(float)
+        colors = augment_colors(mode, new, old, weights).reshape(-1, 3).astype(float)
         directions = rng.normal(size=(3, 50))
         directions /= np.linalg.norm(directions, axis=0)
-        sides = (np.sort(x @ directions, axis=0) for x in (colours, old.reshape(-1, 3).astype(float)))
+        sides = (np.sort(x @ directions, axis=0) for x in (colors, old.reshape(-1, 3).astype(float)))
         wrong[mode] = np.abs(np.subtract(*sides)).mean()
     assert wrong["sot"] < 0.35 * wrong["mkl"] < 0.35 * wrong["none"]
 
@@ -198,12 +198,12 @@ def test_light_that_changes_on_both_hardly_changes_the_transfer(mode, light):
     matched = match.apply(after[0], match.fit(*before, weights))
     off = np.abs(matched.mean((0, 1)) - after[1].mean((0, 1))).max()
     changed = np.abs(after[1].mean((0, 1)) - before[1].mean((0, 1))).max()
-    assert off < 0.25 * changed  # parameters that held the old face's own colours would be off by all of it
+    assert off < 0.25 * changed  # parameters that held the old face's own colors would be off by all of it
     matched += after[1].mean((0, 1)) - matched.mean((0, 1))
     own = match.apply(after[0], match.fit(*after, weights))
     assert np.abs(matched - own).mean() < 2
 
 
 def test_an_unknown_match_is_refused_with_the_nearest_name():
-    with pytest.raises(InputError, match="unknown colour match 'histogramm'; did you mean 'histogram'"):
+    with pytest.raises(InputError, match="unknown color match 'histogramm'; did you mean 'histogram'"):
         find_match("histogramm")

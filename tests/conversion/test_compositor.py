@@ -52,16 +52,16 @@ def noise() -> np.ndarray:
 
 
 @pytest.mark.parametrize("angle", [0, 30])
-@pytest.mark.parametrize("centre", [(200, 130), (20, 40), (390, 290), (-300, -300)])
-def test_outside_the_view_every_pixel_is_the_frames_own(noise, angle, centre):
-    face = make_face(*centre, 45, angle=angle)
+@pytest.mark.parametrize("center", [(200, 130), (20, 40), (390, 290), (-300, -300)])
+def test_outside_the_view_every_pixel_is_the_frames_own(noise, angle, center):
+    face = make_face(*center, 45, angle=angle)
     before = noise.copy()
     result = paste(noise, face, new=[255, 0, 0])
     assert np.array_equal(noise, before)
     assert result.shape == noise.shape and result.dtype == np.uint8
     outside = ~inside_view(noise, face, margin=1)
     assert np.array_equal(result[outside], noise[outside])
-    if centre == (-300, -300):
+    if center == (-300, -300):
         assert np.array_equal(result, noise)
     else:
         assert not np.array_equal(result, noise)
@@ -75,8 +75,8 @@ def test_the_face_is_painted_where_it_is_and_fades_towards_its_border():
         assert np.abs(result[y, x] - [200, 100, 50]).max() <= 2
     painted = result[..., 0] > 0
     rows, columns = np.nonzero(painted)
-    centre = [columns.mean(), rows.mean()]
-    assert centre == pytest.approx([200, 120 + 0.42 * 45], abs=4)
+    center = [columns.mean(), rows.mean()]
+    assert center == pytest.approx([200, 120 + 0.42 * 45], abs=4)
     assert 3 * 45**2 < painted.sum() < 9 * 45**2
     steps = np.abs(np.diff(result[..., 0], axis=1)).max()
     assert steps < 60  # no hard border
@@ -100,23 +100,23 @@ def test_the_attention_mask_says_how_much_shows():
 
 
 @pytest.mark.parametrize("size", [64, 128, 256])
-@pytest.mark.parametrize("colour", MATCHES)
-def test_the_old_face_pasted_over_itself_changes_little(portraits, size, colour):
-    """Two bilinear warps and a smaller size in between cost detail; the place and the colours stay."""
+@pytest.mark.parametrize("color", MATCHES)
+def test_the_old_face_pasted_over_itself_changes_little(portraits, size, color):
+    """Two bilinear warps and a smaller size in between cost detail; the place and the colors stay."""
     portrait = portraits[1]
     face = annotated_face(portrait)
-    config = dataclasses.replace(PLAIN, color_transfer=colour)
+    config = dataclasses.replace(PLAIN, color_transfer=color)
     result = paste(portrait.image, face, size=size, config=config)
     region = inside_view(portrait.image, face)
     assert psnr(result[region], portrait.image[region]) > {64: 28, 128: 33, 256: 38}[size]
     assert (result[region].mean(axis=0) - portrait.image[region].mean(axis=0)) == pytest.approx(0, abs=0.7)
 
 
-@pytest.mark.parametrize("colour", MATCHES)
-def test_dark_pixels_stay_as_dark_as_they_are(colour):
+@pytest.mark.parametrize("color", MATCHES)
+def test_dark_pixels_stay_as_dark_as_they_are(color):
     rng = np.random.default_rng(2)
     frame = rng.integers(0, 11, (30, 40, 3)).astype(np.uint8).repeat(10, axis=0).repeat(10, axis=1)
-    result = paste(frame, make_face(200, 120, 45), size=256, config=dataclasses.replace(PLAIN, color_transfer=colour))
+    result = paste(frame, make_face(200, 120, 45), size=256, config=dataclasses.replace(PLAIN, color_transfer=color))
     assert np.abs(result.astype(int) - frame).mean() < 0.6
     assert result.max() <= 11
 
@@ -132,15 +132,15 @@ def test_a_face_comes_back_to_where_it_was_taken_from(portraits, size):
         assert np.abs(np.roll(result, (dy, dx), (0, 1))[middle] - image[middle]).mean() > 3 * here
 
 
-def test_colour_correction_brings_the_light_of_the_frame(portraits):
+def test_color_correction_brings_the_light_of_the_frame(portraits):
     image = portraits[1].image
     face = annotated_face(portraits[1])
     matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 128, VIEW_COVERAGE)
     darker = (warp_frame(image, matrix, 128) * 0.5).astype(np.uint8)
     errors = {}
-    for colour in MATCHES:
-        result = paste(image, face, new=darker, config=dataclasses.replace(PLAIN, color_transfer=colour))
-        errors[colour] = float(np.abs(result.astype(int) - image).mean())
+    for color in MATCHES:
+        result = paste(image, face, new=darker, config=dataclasses.replace(PLAIN, color_transfer=color))
+        errors[color] = float(np.abs(result.astype(int) - image).mean())
     untouched = errors.pop("none")
     assert max(errors.values()) < 0.2 * untouched and errors["adain"] < 0.1 * untouched
 
@@ -156,7 +156,7 @@ def test_sharpening_lifts_edges_and_nothing_else():
 
 
 def test_detail_of_the_original_is_what_the_networks_pixels_cannot_show():
-    """Fine grain on grey: a small view loses it, its transfer brings it back; steps beyond the limit stay out."""
+    """Fine grain on gray: a small view loses it, its transfer brings it back; steps beyond the limit stay out."""
     grain = np.random.default_rng(3).integers(-10, 11, (300, 400, 1))
     face = make_face(200, 130, 90)
     matrix = view_matrix(crop_from_frame(face), CROP_SIZE, 64, VIEW_COVERAGE)
@@ -165,8 +165,8 @@ def test_detail_of_the_original_is_what_the_networks_pixels_cannot_show():
     def detail(frame, transfer: str) -> float:
         config = dataclasses.replace(PLAIN, detail_transfer=transfer)
         frame = np.broadcast_to(frame, (300, 400, 3)).astype(np.uint8)
-        grey = [128, 128, 128]
-        return float(paste(frame, face, new=grey, size=64, config=config)[middle].astype(float).std())
+        gray = [128, 128, 128]
+        return float(paste(frame, face, new=gray, size=64, config=config)[middle].astype(float).std())
 
     assert np.linalg.norm(matrix[:, 0]) < 0.4, "a pixel of the view spans several of the frame"
     assert detail(128 + grain, "none") == pytest.approx(0, abs=0.1)
@@ -180,19 +180,19 @@ def test_detail_of_the_original_is_what_the_networks_pixels_cannot_show():
 @pytest.mark.parametrize("blend", BLENDS)
 @pytest.mark.parametrize("size", [64, 128])
 def test_nothing_changes_when_the_network_changes_nothing(portraits, parts, blend, size):
-    """For every colour match. What is lost are edges finer than a pixel of the view and higher than `TEXTURE_LIMIT`."""
+    """For every color match. What is lost are edges finer than a pixel of the view and higher than `TEXTURE_LIMIT`."""
     for portrait in portraits:
-        for colour in MATCHES:
+        for color in MATCHES:
             config = ConvertConfig(
-                color_transfer=colour, blend=blend, parts=parts, sharpen=0, detail_transfer="original"
+                color_transfer=color, blend=blend, parts=parts, sharpen=0, detail_transfer="original"
             )
             result = paste(portrait.image, annotated_face(portrait), size=size, config=config)
-            assert psnr(result, portrait.image) > 40, colour
+            assert psnr(result, portrait.image) > 40, color
 
 
-@pytest.mark.parametrize("centre", [(200, 130), (20, 40), (390, 290)])
-def test_the_weight_says_where_the_frame_was_changed(noise, centre):
-    painted = paint(noise, make_face(*centre, 45), new=[255, 0, 0])
+@pytest.mark.parametrize("center", [(200, 130), (20, 40), (390, 290)])
+def test_the_weight_says_where_the_frame_was_changed(noise, center):
+    painted = paint(noise, make_face(*center, 45), new=[255, 0, 0])
     height, width = painted.weight.shape
     x, y = painted.corner
     region = np.s_[y : y + height, x : x + width]
@@ -247,7 +247,7 @@ def test_blends_differ_in_what_limits_the_face():
     assert areas["overlay"] > 1.2 * whole / 2
 
 
-def test_a_seamless_face_takes_gradients_and_not_colours():
+def test_a_seamless_face_takes_gradients_and_not_colors():
     """A flat face on a flat frame has no gradients, so nothing is left of it; a spot in it stays."""
     frame = np.full((300, 400, 3), (90, 110, 130), np.uint8)
     config = dataclasses.replace(PLAIN, blend="seamless")
@@ -260,11 +260,11 @@ def test_a_seamless_face_takes_gradients_and_not_colours():
     assert result.max() == pytest.approx(30, abs=6) and (result > 10).any(axis=2).mean() < 0.01
 
 
-@pytest.mark.parametrize("centre", [(200, 130), (0, 0), (20, 40), (399, 299), (200, 299)])
+@pytest.mark.parametrize("center", [(200, 130), (0, 0), (20, 40), (399, 299), (200, 299)])
 @pytest.mark.parametrize("blend", BLENDS)
-def test_every_blend_works_at_the_frames_border(portraits, blend, centre):
+def test_every_blend_works_at_the_frames_border(portraits, blend, center):
     smooth = cv2.GaussianBlur(np.random.default_rng(1).integers(60, 200, (300, 400, 3)).astype(np.uint8), (0, 0), 25)
-    face = make_face(*centre, 45)
+    face = make_face(*center, 45)
     result = paste(smooth, face, config=dataclasses.replace(PLAIN, blend=blend))
     assert np.abs(result.astype(int) - smooth).max() <= 2
     changed = paste(smooth, face, new=np.arange(128)[:, None, None] + np.zeros((1, 128, 3)), config=PLAIN)
@@ -274,7 +274,7 @@ def test_every_blend_works_at_the_frames_border(portraits, blend, centre):
 def test_unknown_names_are_refused():
     with pytest.raises(InputError, match="unknown blend 'seemless'; did you mean 'seamless'"):
         Compositor(dataclasses.replace(PLAIN, blend="seemless"), VIEW_COVERAGE)
-    with pytest.raises(InputError, match="unknown colour match 'reinhart'; did you mean 'reinhard'"):
+    with pytest.raises(InputError, match="unknown color match 'reinhart'; did you mean 'reinhard'"):
         Compositor(dataclasses.replace(PLAIN, color_transfer="reinhart"), VIEW_COVERAGE)
     with pytest.raises(InputError, match="parts: expected face, or at least one"):
         ConvertConfig(parts=())

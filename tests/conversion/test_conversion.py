@@ -78,11 +78,11 @@ def face_box(face, scale: float = 1.0) -> tuple[slice, slice]:
     return slice(max(0, int(y - h / 2)), int(y + h / 2)), slice(max(0, int(x - w / 2)), int(x + w / 2))
 
 
-@pytest.mark.parametrize("colour", MATCHES)
+@pytest.mark.parametrize("color", MATCHES)
 @pytest.mark.parametrize("direction", ["a2b", "b2a"])
-def test_a_face_swapped_with_itself_is_the_input(portrait_clips, reencoded, tracks, faces, tmp_path, direction, colour):
+def test_a_face_swapped_with_itself_is_the_input(portrait_clips, reencoded, tracks, faces, tmp_path, direction, color):
     """Above 38 dB before encoding; the codec takes its own share of the noise away."""
-    config = ConvertConfig(direction=direction, color_transfer=colour, sharpen=0)
+    config = ConvertConfig(direction=direction, color_transfer=color, sharpen=0)
     out = tmp_path / "out.mp4"
     report = convert_video(
         portrait_clips[0],
@@ -152,7 +152,7 @@ def test_untouched_frames_are_handed_on_as_they_are():
             assert means == [1.0] and result[80, 100, 0] > 190 and result[0, 0, 0] == frame[0, 0, 0]
 
 
-def test_a_colour_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, reencoded, tracks, faces, tmp_path):
+def test_a_color_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, reencoded, tracks, faces, tmp_path):
     out = tmp_path / "out.mp4"
     swapper = PaintSwapper((0, 255, 0))
     report = convert_video(portrait_clips[0], out, swapper, ListedDetector([]), **PLAIN, tracks=tracks)
@@ -268,9 +268,9 @@ def test_tracks_of_another_video_are_refused(portrait_clips, tracks, tmp_path):
 
 
 class NumberingSwapper(PaintSwapper):
-    """Paints every face in a colour of its own, in the order in which they come; remembers what it was given."""
+    """Paints every face in a color of its own, in the order in which they come; remembers what it was given."""
 
-    COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
+    COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
 
     def __init__(self, resolution: int = 64):
         super().__init__((0, 0, 0), resolution)
@@ -279,14 +279,14 @@ class NumberingSwapper(PaintSwapper):
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         masks, new = super().swap(views, faces)
-        for picture, colour in zip(new, self.COLOURS[len(self.views) :], strict=False):
-            picture[:] = colour
+        for picture, color in zip(new, self.COLORS[len(self.views) :], strict=False):
+            picture[:] = color
         self.views += list(views)
         self.faces += list(faces)
         return masks, new
 
 
-def colour_at(frame: np.ndarray, point: np.ndarray) -> tuple[int, ...]:
+def color_at(frame: np.ndarray, point: np.ndarray) -> tuple[int, ...]:
     x, y = np.round(point).astype(int)
     return tuple(int(value) for value in frame[y, x])
 
@@ -303,11 +303,11 @@ def test_two_faces_in_a_frame_are_each_swapped_in_their_own_place():
     swapped = swap_frames([frame, frame, frame], [(left, right), (), (right, left)], swapper, EXACT)
     (both, means), (untouched, none), (other_order, _) = swapped
     assert means == [1.0, 1.0] and untouched is frame and none == []
-    red, green, blue, yellow = NumberingSwapper.COLOURS
-    for picture, colours in ((both, (red, green)), (other_order, (yellow, blue))):
-        for face, colour in zip((left, right), colours, strict=True):
+    red, green, blue, yellow = NumberingSwapper.COLORS
+    for picture, colors in ((both, (red, green)), (other_order, (yellow, blue))):
+        for face, color in zip((left, right), colors, strict=True):
             for point in face.landmarks:
-                assert np.abs(np.subtract(colour_at(picture, point), colour)).max() <= 3
+                assert np.abs(np.subtract(color_at(picture, point), color)).max() <= 3
     rows, columns = np.mgrid[:240, :400]
     far = np.ones((240, 400), bool)
     for face in (left, right):
@@ -326,11 +326,11 @@ def test_faces_that_overlap_both_show():
     behind, before = make_face(170, 100, 40), make_face(225, 100, 40)
     (result, means) = next(swap_frames([frame], [(behind, before)], NumberingSwapper(), EXACT))
     assert means == [1.0, 1.0]
-    red, green = NumberingSwapper.COLOURS[:2]
+    red, green = NumberingSwapper.COLORS[:2]
     for point in before.landmarks:  # the later one is on top
-        assert np.abs(np.subtract(colour_at(result, point), green)).max() <= 3
+        assert np.abs(np.subtract(color_at(result, point), green)).max() <= 3
     for point in behind.landmarks[[0, 3]]:  # the left eye and mouth corner of the other one stay free
-        assert np.abs(np.subtract(colour_at(result, point), red)).max() <= 3
+        assert np.abs(np.subtract(color_at(result, point), red)).max() <= 3
     # The view of the face on top shows the frame as it was, not the face painted before.
     swapper = NumberingSwapper()
     list(swap_frames([frame], [(behind, before)], swapper, EXACT))
@@ -340,20 +340,20 @@ def test_faces_that_overlap_both_show():
 def test_everybody_in_a_video_is_swapped(pair_clip, detector, tmp_path):
     everybody = track_video(pair_clip, detector, track_config=TrackConfig(subject="all"))
     assert [track.found for track in everybody.tracks] == [38, 38]
-    out, colour = tmp_path / "out.mp4", np.array((0, 200, 0))
-    swapper = PaintSwapper(tuple(colour.tolist()))
+    out, color = tmp_path / "out.mp4", np.array((0, 200, 0))
+    swapper = PaintSwapper(tuple(color.tolist()))
     report = convert_video(pair_clip, out, swapper, ListedDetector([]), **PLAIN, tracks=everybody)
     assert (report.frames, report.swapped, report.mask_mean) == (38, 38, 1.0)
     for frame, found in zip(read_frames(out), everybody.faces, strict=True):
         assert len(found) == 2
         for face in found.values():
             for point in face.landmarks:
-                assert np.abs(colour_at(frame, point) - colour).max() < 40
+                assert np.abs(color_at(frame, point) - color).max() < 40
     alone = convert_video(pair_clip, out, swapper, detector, **PLAIN, overwrite=True)  # only the larger face
     assert alone.swapped == 38
     for frame, found in zip(read_frames(out), everybody.faces, strict=True):
         painted = [
-            max(np.abs(colour_at(frame, point) - colour).max() for point in face.landmarks) < 40
+            max(np.abs(color_at(frame, point) - color).max() for point in face.landmarks) < 40
             for face in found.values()
         ]
         assert sum(painted) == 1

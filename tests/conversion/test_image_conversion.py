@@ -163,8 +163,8 @@ def test_transparency_stays(clear, tmp_path):
     convert_stills(clear, tmp_path / "o.png", GREEN, detector, **OPTIONS)
     before, after = read_picture(clear), read_picture(tmp_path / "o.png")
     assert np.array_equal(after.alpha, before.alpha) and is_green(after.image, LEFT)
-    labelled = OPTIONS | {"output_config": OutputConfig()}
-    convert_stills(clear, tmp_path / "l.png", GREEN, detector, **labelled)
+    labeled = OPTIONS | {"output_config": OutputConfig()}
+    convert_stills(clear, tmp_path / "l.png", GREEN, detector, **labeled)
     left, top, right, bottom = Label(270, 180).box_xyxy
     alpha = read_picture(tmp_path / "l.png").alpha
     assert (alpha[top:bottom, left:right] == 255).all() and (alpha[:40] == 0).all()  # the label is seen

@@ -316,7 +316,7 @@ def test_without_onnxruntime_keras_is_taken_and_that_is_said(tiny, monkeypatch, 
 
 
 def test_a_network_of_one_view_keeps_its_numbers(tiny, onnx):
-    """The whole picture in its own colours takes another way to the network."""
+    """The whole picture in its own colors takes another way to the network."""
     config = dataclasses.replace(tiny.config, input_mode="full")
     networks = dataclasses.replace(tiny, config=config)
     views, faces = draw_views(config, 2)

@@ -21,15 +21,15 @@ FAIR = MapQuality(likeness=(0.7, 0.7, 0.6), drift=0.08, nearer=0.9)
 
 
 class Painter:
-    """Writes one colour everywhere."""
+    """Writes one color everywhere."""
 
     resolution, coverage = 64, 0.8
 
-    def __init__(self, colour: np.ndarray):
-        self.colour = colour
+    def __init__(self, color: np.ndarray):
+        self.color = color
 
     def swap(self, views, faces):
-        new = np.broadcast_to(np.round(self.colour).astype(np.uint8), views.shape)
+        new = np.broadcast_to(np.round(self.color).astype(np.uint8), views.shape)
         return np.ones(views.shape[:3], np.float32), new
 
 

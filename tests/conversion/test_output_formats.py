@@ -90,7 +90,7 @@ def test_quality_is_that_of_the_encoder(clip, tmp_path):
 def test_pictures_side_by_side(clip, tmp_path):
     original = list(read_frames(clip))
     convert(clip, tmp_path / "pair.mp4", show="pair")
-    convert(clip, tmp_path / "triple.mkv", show="triple")  # exact: no colour runs from one picture into the next
+    convert(clip, tmp_path / "triple.mkv", show="triple")  # exact: no color runs from one picture into the next
     for before, pair, triple in zip(
         original, read_frames(tmp_path / "pair.mp4"), read_frames(tmp_path / "triple.mkv"), strict=True
     ):
@@ -116,11 +116,9 @@ def test_the_mask_is_white_where_the_new_face_shows(clip, tmp_path, name):
 
 def test_the_label_is_on_the_result_unless_it_is_turned_off(clip, tmp_path):
     convert(clip, tmp_path / "plain.mkv", show="pair")
-    convert(clip, tmp_path / "labelled.mkv", show="pair", label=True)
-    for plain, labelled in zip(
-        read_frames(tmp_path / "plain.mkv"), read_frames(tmp_path / "labelled.mkv"), strict=True
-    ):
-        changed = (plain != labelled).any(axis=2)
+    convert(clip, tmp_path / "labeled.mkv", show="pair", label=True)
+    for plain, labeled in zip(read_frames(tmp_path / "plain.mkv"), read_frames(tmp_path / "labeled.mkv"), strict=True):
+        changed = (plain != labeled).any(axis=2)
         assert changed[140:, 160:260].mean() > 0.2 and not changed[:, :160].any() and not changed[:120].any()
 
 

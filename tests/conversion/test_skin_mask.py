@@ -1,4 +1,4 @@
-"""Skin decides about colours, and no skin is treated differently for being dark."""
+"""Skin decides about colors, and no skin is treated differently for being dark."""
 
 import cv2
 import numpy as np
@@ -80,7 +80,7 @@ def test_the_same_pixels_are_skin_in_any_light(portraits, person, light):
 
 
 def test_a_face_without_skin_is_matched_as_a_whole():
-    """A checkerboard has no colour that most of it has; nothing is divided by nothing."""
+    """A checkerboard has no color that most of it has; nothing is divided by nothing."""
     board = np.zeros((SIZE, SIZE, 3), np.uint8)
     board[(np.add.outer(np.arange(SIZE) // 4, np.arange(SIZE) // 4) % 2) == 0] = [250, 10, 10]
     points = points_in_crop(make_face(0, 0), view_matrix(crop_from_frame(make_face(0, 0)), CROP_SIZE, SIZE, 0.8))
@@ -90,7 +90,7 @@ def test_a_face_without_skin_is_matched_as_a_whole():
 
 
 @pytest.mark.parametrize("options", [{"parts": ("mouth",)}, {"blend": "overlay"}, {"erode": 0.2}])
-def test_the_whole_face_gives_the_colours_whatever_of_it_shows(portraits, options):
+def test_the_whole_face_gives_the_colors_whatever_of_it_shows(portraits, options):
     view = View(portraits[0])
     new = cv2.GaussianBlur(View(portraits[1]).picture, (0, 0), 1)
     middle = np.round((view.points[3:].mean(axis=0) - view.matrix[:, 2]) / view.matrix[0, 0]).astype(int)  # no roll
@@ -104,9 +104,9 @@ def test_the_whole_face_gives_the_colours_whatever_of_it_shows(portraits, option
 
 
 @pytest.mark.parametrize("person", [0, 1])
-@pytest.mark.parametrize("colour", CHANGING)
+@pytest.mark.parametrize("color", CHANGING)
 @pytest.mark.parametrize("thing", [(20, 120, 40), (30, 20, 15), (245, 245, 250)])
-def test_an_occluder_inside_the_mask_hardly_colours_the_skin(portraits, person, colour, thing):
+def test_an_occluder_inside_the_mask_hardly_colors_the_skin(portraits, person, color, thing):
     """A glove, hair, a white sheet over a quarter of the old face; the new one is another person."""
     view, other = View(portraits[person]), View(portraits[1 - person])
     new = cv2.GaussianBlur(other.picture, (0, 0), 1)
@@ -114,11 +114,11 @@ def test_an_occluder_inside_the_mask_hardly_colours_the_skin(portraits, person, 
     covered.picture = view.picture.copy()
     covered.picture[70:128, 64:128] = thing
     free = np.s_[150:185, 100:135]  # on the cheek that stays free, in the frame
-    plain, beside = (v.paint(new, colour=colour)[free].astype(float) for v in (view, covered))
+    plain, beside = (v.paint(new, color=color)[free].astype(float) for v in (view, covered))
     moved = np.abs(beside.mean((0, 1)) - plain.mean((0, 1))).max()
     naive = np.abs(covered.picture[view.inside > 0.5].mean(0) - view.picture[view.inside > 0.5].mean(0)).max()
     assert naive > 25, "so far would a match of all pixels be off"
-    rounding = 3 * np.sqrt(2 / 12 / plain[..., 0].size)  # of two means of whole grey levels, three deviations: 0.035
+    rounding = 3 * np.sqrt(2 / 12 / plain[..., 0].size)  # of two means of whole gray levels, three deviations: 0.035
     assert moved < 0.2 * naive + rounding
 
 
@@ -126,15 +126,15 @@ def test_an_occluder_inside_the_mask_hardly_colours_the_skin(portraits, person, 
 
 
 @pytest.mark.parametrize("blend", BLENDS)
-@pytest.mark.parametrize("colour", MATCHES)
-def test_dark_pixels_are_replaced_like_any_other(portraits, colour, blend):
+@pytest.mark.parametrize("color", MATCHES)
+def test_dark_pixels_are_replaced_like_any_other(portraits, color, blend):
     """The fault to avoid: pixels at or below 10 of 255 were taken from the source. Here the new face is the old one,
     mirrored; painting it in full light and in little light must give the same picture but for the light."""
     image = portraits[1].image
     results = []
     for light in (1.0, DEEP):
         view = View(portraits[1], np.round(image * light).astype(np.uint8))
-        results.append(view.paint(np.ascontiguousarray(view.picture[:, ::-1]), colour=colour, blend=blend))
+        results.append(view.paint(np.ascontiguousarray(view.picture[:, ::-1]), color=color, blend=blend))
     dark = np.round(image * DEEP).astype(np.uint8)
     changed = np.abs(results[0].astype(int) - image).max(axis=2) > 60
     low = changed & (dark.max(axis=2) <= 10)
@@ -144,12 +144,12 @@ def test_dark_pixels_are_replaced_like_any_other(portraits, colour, blend):
     assert np.abs(dark[low] - expected).mean() > 4
 
 
-@pytest.mark.parametrize("colour", CHANGING)
-def test_a_dark_and_a_bright_face_in_one_frame_get_the_same(portraits, colour):
+@pytest.mark.parametrize("color", CHANGING)
+def test_a_dark_and_a_bright_face_in_one_frame_get_the_same(portraits, color):
     """The same swap twice in one frame, once in a fifth of the light: each comes out as well as the other."""
     image = portraits[1].image
     frame = np.hstack([image, np.round(image * 0.2).astype(np.uint8)])
-    config = ConvertConfig(color_transfer=colour, sharpen=0)
+    config = ConvertConfig(color_transfer=color, sharpen=0)
     compositor = Compositor(config, VIEW_COVERAGE)
     new = cv2.GaussianBlur(View(portraits[0]).picture, (0, 0), 1)
     result = frame

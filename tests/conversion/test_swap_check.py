@@ -12,26 +12,26 @@ from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.facesets import Faceset
 from tests.fakes import make_face
 
-RED, BLUE, GREY = (200, 40, 40), (40, 40, 200), (120, 40, 120)
+RED, BLUE, GRAY = (200, 40, 40), (40, 40, 200), (120, 40, 120)
 
 
-class ColourEmbedder:
-    """People are told apart by the colour in the middle of their faces."""
+class ColorEmbedder:
+    """People are told apart by the color in the middle of their faces."""
 
-    name, same_person = "colour", 10.0
+    name, same_person = "color", 10.0
 
     def embed(self, crops):
         return np.stack([crop.image[64:192, 64:192].reshape(-1, 3).mean(axis=0) for crop in crops])
 
 
 PEOPLE = IdentityPair(
-    embedder=ColourEmbedder(), crops=(), original=np.array(RED, np.float64), wanted=np.array(BLUE, np.float64)
+    embedder=ColorEmbedder(), crops=(), original=np.array(RED, np.float64), wanted=np.array(BLUE, np.float64)
 )
 
 
 def report_of(before, after, mask: float = 0.5, count: int = 6) -> ConversionReport:
-    def paint(colour):
-        return np.full((256, 256, 3), colour, np.uint8)
+    def paint(color):
+        return np.full((256, 256, 3), color, np.uint8)
 
     return ConversionReport(
         out=pathlib.Path("o.mp4"),
@@ -86,7 +86,7 @@ def test_without_a_network_for_people_the_pixels_tell():
 
 
 def test_half_of_the_faces_must_be_nearer():
-    swapped, copied = report_of(RED, BLUE, count=3), report_of(RED, GREY, count=3)
+    swapped, copied = report_of(RED, BLUE, count=3), report_of(RED, GRAY, count=3)
     mixed = dataclasses.replace(
         swapped, samples=swapped.samples + copied.samples, landmarks=swapped.points + copied.points
     )
@@ -95,8 +95,8 @@ def test_half_of_the_faces_must_be_nearer():
 
 
 def test_people_are_measured_from_the_workspace(tiny_run):
-    a2b, b2a = (IdentityPair.measure(tiny_run.workspace, direction, ColourEmbedder()) for direction in ("a2b", "b2a"))
+    a2b, b2a = (IdentityPair.measure(tiny_run.workspace, direction, ColorEmbedder()) for direction in ("a2b", "b2a"))
     assert np.array_equal(a2b.original, b2a.wanted) and np.array_equal(a2b.wanted, b2a.original)
     crops = Faceset.open(tiny_run.workspace, "src").sample(60).read_crops()
-    assert a2b.original == pytest.approx(ColourEmbedder().embed(crops).mean(axis=0))
+    assert a2b.original == pytest.approx(ColorEmbedder().embed(crops).mean(axis=0))
     assert a2b.distance == pytest.approx(np.linalg.norm(a2b.original - a2b.wanted)) and a2b.distance > 0

@@ -67,7 +67,7 @@ def look(report: ConversionReport, wanted: Faceset, **options):
 
 
 def smear(image: np.ndarray) -> np.ndarray:
-    """A face that dissolves into coloured squares."""
+    """A face that dissolves into colored squares."""
     squares = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
     return cv2.addWeighted(image, 0.4, cv2.resize(squares, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), 0.6, 0)
 

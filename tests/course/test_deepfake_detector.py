@@ -61,10 +61,10 @@ def test_smoothing_the_inside_moves_every_feature_the_way_its_name_says(noise, s
 
 def test_detail_is_the_laplacian_inside_the_face(noise):
     inside, _, around = outline_areas(CROP_SIDE)
-    grey = cv2.cvtColor(noise[0], cv2.COLOR_RGB2GRAY).astype(float)
-    padded = np.pad(grey, 1, mode="reflect")
-    neighbours = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
-    laplacian = neighbours - 4 * grey
+    gray = cv2.cvtColor(noise[0], cv2.COLOR_RGB2GRAY).astype(float)
+    padded = np.pad(gray, 1, mode="reflect")
+    neighbors = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+    laplacian = neighbors - 4 * gray
     detail, surroundings = (np.log(laplacian[area].var() + 1) for area in (inside, around))
     assert np.allclose(swap_features(noise[:1])[0, :2], [detail, detail - surroundings])
 
@@ -199,5 +199,5 @@ def test_the_map_is_what_a_patch_takes_away():
     crop[12:16, 12:16] = 255
     looked = occlusion_map(lambda pictures: pictures[:, 13, 13, 0].astype(float), crop, cells=8)
     rows, columns = np.nonzero(looked)
-    assert set(rows) == set(columns) == {2, 3, 4}  # a patch covers one cell and its neighbours
+    assert set(rows) == set(columns) == {2, 3, 4}  # a patch covers one cell and its neighbors
     assert looked.max() <= 255 and (looked[2:5, 2:5] > 200).all()

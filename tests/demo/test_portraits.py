@@ -50,7 +50,7 @@ def test_portraits_are_square_rgb_with_points_inside(portraits):
         assert points.min() >= 0 and points.max() < 320
 
 
-def test_colours_are_red_first(portraits):
+def test_colors_are_red_first(portraits):
     skin = portraits[COLLINS].image[around(portraits[COLLINS].nose_tip[None], 8)].mean(axis=(0, 1))
     assert skin[0] > skin[1] > skin[2]
 
@@ -58,8 +58,8 @@ def test_colours_are_red_first(portraits):
 def test_eyes_are_where_the_points_say(portraits):
     for portrait in portraits:
         for eye in portrait.eyes:
-            pupil = portrait.image[around(eye.iris_centre[None], 3)].mean()
-            cheek = portrait.image[around(eye.iris_centre[None] + [0, 22], 3)].mean()
+            pupil = portrait.image[around(eye.iris_center[None], 3)].mean()
+            cheek = portrait.image[around(eye.iris_center[None] + [0, 22], 3)].mean()
             assert pupil < 0.6 * cheek
 
 
@@ -73,8 +73,8 @@ def test_resizing_keeps_points_on_their_pixels(portraits):
     small = resize_portrait(portraits[COLLINS], 160)
     assert small.eye_distance == pytest.approx(portraits[COLLINS].eye_distance / 2)
     assert small.mouth.travel == pytest.approx(portraits[COLLINS].mouth.travel / 2)
-    pupil = small.image[around(small.eyes[0].iris_centre[None], 1)].mean()
-    assert pupil < 0.6 * small.image[around(small.eyes[0].iris_centre[None] + [0, 11], 1)].mean()
+    pupil = small.image[around(small.eyes[0].iris_center[None], 1)].mean()
+    assert pupil < 0.6 * small.image[around(small.eyes[0].iris_center[None] + [0, 11], 1)].mean()
 
 
 @pytest.mark.parametrize("wrong", [{"size": 10}, {"frame_count": -1}, {"fps": fractions.Fraction(0)}])
@@ -101,9 +101,9 @@ def test_frames_change_smoothly_and_never_repeat(clips):
 
 def test_head_moves_and_the_backdrop_does_not(clips, portraits):
     for clip, portrait in zip(clips, portraits, strict=True):
-        grey = clip.mean(axis=-1)
-        still = (grey / grey.mean(axis=(1, 2), keepdims=True))[:, :30, -40:].std(axis=0).mean()
-        moving = (grey / grey.mean(axis=(1, 2), keepdims=True))[:, 80:240, 100:220].std(axis=0).mean()
+        gray = clip.mean(axis=-1)
+        still = (gray / gray.mean(axis=(1, 2), keepdims=True))[:, :30, -40:].std(axis=0).mean()
+        moving = (gray / gray.mean(axis=(1, 2), keepdims=True))[:, 80:240, 100:220].std(axis=0).mean()
         assert moving > 4 * still, portrait.name
 
 
@@ -160,7 +160,7 @@ def test_a_closed_eye_hides_the_iris(portraits):
     for portrait in portraits:
         closed = PortraitAnimator(portrait).render_face(Pose(lids=1.0))
         for eye in portrait.eyes:
-            iris = around(eye.iris_centre[None], 2)
+            iris = around(eye.iris_center[None], 2)
             assert closed[iris].mean() > 1.5 * portrait.image[iris].mean()
 
 
@@ -180,7 +180,7 @@ def test_a_turned_head_moves_the_nose_more_than_its_outline(portraits):
         x, y = animator._head._sources(Pose(yaw=0.2))
         nose_x, nose_y = np.round(portrait.nose_tip).astype(int)
         assert nose_x - x[nose_y, nose_x] > 8
-        edge = int(portrait.head_centre[0] + portrait.head_radii[0])
+        edge = int(portrait.head_center[0] + portrait.head_radii[0])
         assert abs(edge - x[nose_y, edge]) < 4
         assert np.all(np.diff(x[nose_y]) > 0), "the picture folds over"
 

@@ -54,7 +54,7 @@ def face(portraits) -> np.ndarray:
     return area > 0
 
 
-def grey(value: int = 100) -> np.ndarray:
+def gray(value: int = 100) -> np.ndarray:
     return np.full((SIZE, SIZE, 3), value, np.uint8)
 
 
@@ -62,7 +62,7 @@ def grey(value: int = 100) -> np.ndarray:
 def test_a_changed_rectangle_is_found(step):
     """To within the few pixels by which the blur moves a border, and none of them inwards."""
     area = rectangle(60, 80, 160, 200)
-    changed = changed_area(paste(grey(), brighter(grey(), step), area), grey())
+    changed = changed_area(paste(gray(), brighter(gray(), step), area), gray())
     low, high = rectangle(61, 81, 159, 199), rectangle(57, 77, 163, 203)
     corners = [(y, x) for y, x in itertools.product((slice(0, 86), slice(194, None)), (slice(0, 66), slice(154, None)))]
     for corner in corners:  # the opening rounds them
@@ -71,33 +71,33 @@ def test_a_changed_rectangle_is_found(step):
 
 
 def test_nothing_changed_gives_nothing():
-    changed = changed_area(grey(), grey())
+    changed = changed_area(gray(), gray())
     assert changed.shape == (SIZE, SIZE) and changed.dtype == bool and not changed.any()
     assert coverage(changed, rectangle(10, 10, 50, 50)) == 0
     assert math.isnan(outside_face_ratio(changed, rectangle(10, 10, 50, 50)))
-    assert math.isnan(seam(grey(), grey(), changed))
+    assert math.isnan(seam(gray(), gray(), changed))
 
 
 def test_noise_and_a_faint_tint_are_not_a_change():
     rng = np.random.default_rng(0)
-    noise = np.round(grey() + rng.normal(0, 4, (SIZE, SIZE, 3))).astype(np.uint8)
-    assert not changed_area(noise, grey()).any()
-    assert not changed_area(brighter(grey(), 5).astype(np.uint8), grey()).any()
-    assert changed_area(brighter(grey(), 7).astype(np.uint8), grey()).all()
+    noise = np.round(gray() + rng.normal(0, 4, (SIZE, SIZE, 3))).astype(np.uint8)
+    assert not changed_area(noise, gray()).any()
+    assert not changed_area(brighter(gray(), 5).astype(np.uint8), gray()).any()
+    assert changed_area(brighter(gray(), 7).astype(np.uint8), gray()).all()
 
 
 def test_holes_and_gaps_are_part_of_the_change_and_specks_are_not():
-    """New skin that has the old one's colour in places was pasted none the less."""
+    """New skin that has the old one's color in places was pasted none the less."""
     area = rectangle(60, 60, 180, 180) & ~rectangle(100, 100, 140, 140) & ~rectangle(114, 60, 126, 100)
-    changed = changed_area(paste(grey(), brighter(grey(), 40), area), grey())
+    changed = changed_area(paste(gray(), brighter(gray(), 40), area), gray())
     assert changed[100:140, 100:140].all() and changed[70:100, 114:126].all()
     specks = rectangle(20, 20, 22, 200)
-    assert not changed_area(paste(grey(), brighter(grey(), 20), specks), grey()).any()
+    assert not changed_area(paste(gray(), brighter(gray(), 20), specks), gray()).any()
 
 
 def test_a_change_at_the_frame_s_border_stays_there():
     area = rectangle(0, 0, 100, SIZE)
-    changed = changed_area(paste(grey(), brighter(grey(), 40), area), grey())
+    changed = changed_area(paste(gray(), brighter(gray(), 40), area), gray())
     assert changed[20:-20, :100].all() and not changed[:, 104:].any()
 
 
@@ -141,18 +141,18 @@ def test_background_psnr_looks_outside_only():
     """By 10 levels in an eighth of what is outside: 28.13 dB + 9.03."""
     hull = rectangle(0, 0, SIZE, SIZE // 2)
     outside = rectangle(0, SIZE // 2, SIZE // 4, SIZE * 3 // 4)
-    swapped = paste(grey(), brighter(grey(), 90), rectangle(10, 10, 100, 100))
-    assert background_psnr(swapped, grey(), hull) == 100
-    swapped = paste(swapped, brighter(grey(), 10), outside)
-    assert background_psnr(swapped, grey(), hull) == pytest.approx(28.1308 + 10 * math.log10(8), abs=1e-3)
-    assert math.isnan(background_psnr(swapped, grey(), np.ones((SIZE, SIZE), bool)))
+    swapped = paste(gray(), brighter(gray(), 90), rectangle(10, 10, 100, 100))
+    assert background_psnr(swapped, gray(), hull) == 100
+    swapped = paste(swapped, brighter(gray(), 10), outside)
+    assert background_psnr(swapped, gray(), hull) == pytest.approx(28.1308 + 10 * math.log10(8), abs=1e-3)
+    assert math.isnan(background_psnr(swapped, gray(), np.ones((SIZE, SIZE), bool)))
 
 
 def test_seam_of_a_known_step():
-    """On flat grey nothing but the step has a gradient. Sobel spreads a step of 32 over two columns of 16 each, one
+    """On flat gray nothing but the step has a gradient. Sobel spreads a step of 32 over two columns of 16 each, one
     ring inside and one outside the border; the floor adds 1 everywhere: 17 against 1, on straight sides."""
     area = rectangle(60, 60, 180, 180)
-    value = seam(paste(grey(), brighter(grey(), 32), area), grey(), area)
+    value = seam(paste(gray(), brighter(gray(), 32), area), gray(), area)
     assert value == pytest.approx(17, rel=0.05)
 
 
@@ -169,7 +169,7 @@ def test_seam_rises_with_the_step_and_falls_with_the_feather(frame, face):
 
 
 def test_a_face_swapped_without_a_seam_has_none(frame, face):
-    """Other pixels inside, the same colours around: blurred away, or mirrored, with a wide soft border."""
+    """Other pixels inside, the same colors around: blurred away, or mirrored, with a wide soft border."""
     for new in (cv2.GaussianBlur(frame, (0, 0), 4), frame[:, ::-1].astype(float)):
         swapped = paste(frame, new, face, 10)
         assert 0.6 < seam(swapped, frame, face) < 1.25
@@ -178,7 +178,7 @@ def test_a_face_swapped_without_a_seam_has_none(frame, face):
 def test_edges_of_the_original_are_no_seam():
     """An area that ends where the original has an edge, such as a chin before a dark collar; there the pasted face's
     own edge hides a seam, so only the other three sides of the hard one count."""
-    edge = grey()
+    edge = gray()
     edge[:, 120:] = 200
     area = rectangle(40, 40, 120, 200)
     hard, soft = (paste(edge, brighter(edge, 20), area, feather) for feather in (0, 12))
@@ -186,9 +186,9 @@ def test_edges_of_the_original_are_no_seam():
 
 
 def test_seams_without_rings_on_both_sides_are_unknown():
-    swapped = paste(grey(), brighter(grey(), 40), rectangle(0, 0, 6, 6))
-    assert math.isnan(seam(swapped, grey(), np.ones((SIZE, SIZE), bool)))
-    assert math.isnan(seam(swapped, grey(), rectangle(0, 0, 6, 6)))
+    swapped = paste(gray(), brighter(gray(), 40), rectangle(0, 0, 6, 6))
+    assert math.isnan(seam(swapped, gray(), np.ones((SIZE, SIZE), bool)))
+    assert math.isnan(seam(swapped, gray(), rectangle(0, 0, 6, 6)))
 
 
 def test_a_larger_area_leaks_and_shows_no_seam_and_a_harder_border_does_not_leak(frame, face):
@@ -213,7 +213,7 @@ def test_a_larger_area_leaks_and_shows_no_seam_and_a_harder_border_does_not_leak
 
 
 def test_wrong_frames_and_areas_are_refused():
-    frame, area = grey(), rectangle(10, 10, 50, 50)
+    frame, area = gray(), rectangle(10, 10, 50, 50)
     for measure in (changed_area, lambda a, b: seam(a, b, area), lambda a, b: background_psnr(a, b, area)):
         with pytest.raises(ValueError, match="of one shape"):
             measure(frame, frame[:100])
@@ -231,9 +231,9 @@ def test_wrong_frames_and_areas_are_refused():
 @pytest.mark.parametrize(("width", "height"), [(120, 90), (480, 480), (1280, 720)])
 def test_a_label_is_no_spoilt_background(width, height):
     frame = np.full((height, width, 3), 120, np.uint8)
-    labelled, nothing = frame.copy(), np.zeros((height, width), bool)
-    Label(width, height).draw(labelled)
+    labeled, nothing = frame.copy(), np.zeros((height, width), bool)
+    Label(width, height).draw(labeled)
     area = label_area(width, height)
-    assert background_psnr(labelled, frame, nothing) < 40
-    assert background_psnr(labelled, frame, nothing | area) == 100
-    assert area.mean() < 0.2 and area.sum() < 1.3 * (labelled != frame).any(axis=2).sum()
+    assert background_psnr(labeled, frame, nothing) < 40
+    assert background_psnr(labeled, frame, nothing | area) == 100
+    assert area.mean() < 0.2 and area.sum() < 1.3 * (labeled != frame).any(axis=2).sum()

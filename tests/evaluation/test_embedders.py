@@ -18,7 +18,7 @@ from faceswap_lib.faces.alignment import template_points
 from faceswap_lib.faces.recognition import DlibEmbedder, FaceEmbedder
 from faceswap_lib.media import read_frames
 from tests.conftest import ROOT, annotated_face
-from tests.weight_files import randomise, resnet50_layers, write_weights
+from tests.weight_files import randomize, resnet50_layers, write_weights
 
 VGGFACE_FILE = "rcmalli_vggface_tf_notop_resnet50.h5"
 
@@ -33,7 +33,7 @@ def vggface_file(tmp_path_factory) -> pathlib.Path:
     """VGGFace with random weights in a file like the published one; not to be changed."""
     from faceswap_lib.networks.pretrained.vggface import build_vggface
 
-    model = randomise(build_vggface("resnet50", 32))
+    model = randomize(build_vggface("resnet50", 32))
     return write_weights(tmp_path_factory.mktemp("weights") / VGGFACE_FILE, model, resnet50_layers())
 
 
@@ -83,8 +83,8 @@ def write_network(onnx, path, shape, reduced, *, number="FLOAT", scale=1.0, inpu
     return path
 
 
-def plain_crop(colour, size: int = 256) -> FaceCrop:
-    picture = np.full((size, size, 3), colour, np.uint8)
+def plain_crop(color, size: int = 256) -> FaceCrop:
+    picture = np.full((size, size, 3), color, np.uint8)
     return FaceCrop(image=picture, landmarks=template_points(size), crop_from_frame=np.eye(2, 3))
 
 
@@ -177,10 +177,10 @@ def test_the_third_channel_of_vggface_is_red(vggface_file, tmp_path):
     path = shutil.copy(vggface_file, tmp_path / "red.h5")
     with h5py.File(path, "r+") as file:
         file["conv1/7x7_s2/conv1/7x7_s2/kernel:0"][:, :, :2] = 0
-    colours = [(100, 100, 100), (100, 200, 30), (200, 100, 100)]
-    grey, green, red = VggFaceEmbedder(path).embed([plain_crop(colour) for colour in colours])
-    assert np.array_equal(grey, green)
-    assert np.linalg.norm(grey - red) > 1e-3
+    colors = [(100, 100, 100), (100, 200, 30), (200, 100, 100)]
+    gray, green, red = VggFaceEmbedder(path).embed([plain_crop(color) for color in colors])
+    assert np.array_equal(gray, green)
+    assert np.linalg.norm(gray - red) > 1e-3
 
 
 @pytest.mark.parametrize("size", [128, 256, 512])

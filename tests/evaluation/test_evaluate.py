@@ -91,7 +91,7 @@ def noise(crop: np.ndarray, index: int) -> np.ndarray:
     return np.random.default_rng(index).integers(0, 256, crop.shape).astype(np.uint8)
 
 
-def grey(crop: np.ndarray, index: int) -> np.ndarray:
+def gray(crop: np.ndarray, index: int) -> np.ndarray:
     return np.full_like(crop, 128)
 
 
@@ -112,7 +112,7 @@ def test_a_good_swap_is_called_one(good):
 
 
 @needs_dlib
-@pytest.mark.parametrize("fault", [noise, grey, blurred, tinted])
+@pytest.mark.parametrize("fault", [noise, gray, blurred, tinted])
 def test_what_is_no_swap_loses_clearly_to_one(stage, good, fault):
     report = stage.evaluate(fault.__name__, stage.on_the_face(fault), landmarks="dlib")
     assert report.summary.score < 0.33 * good.summary.score
@@ -204,7 +204,7 @@ def test_without_extras_a_blur_and_a_still_are_no_swaps(stage, still):
 def test_the_baselines_stand_beside_the_result(stage):
     options = {"landmarks": "five", "embedder": "none", "baseline_frames": 8}
     report = stage.evaluate("beside", stage.swap(), **options)
-    assert list(report.baselines) == ["swap", "input copied", "colours only", "nearest crop pasted"]
+    assert list(report.baselines) == ["swap", "input copied", "colors only", "nearest crop pasted"]
     assert report.baselines["input copied"]["landmark_error"] == 0
     assert report.baselines["input copied"]["coverage"] == 0 < report.baselines["nearest crop pasted"]["coverage"]
 

@@ -34,55 +34,55 @@ def write_frames(path, frames):
 
 
 @pytest.fixture
-def grey_clip(tmp_path):
-    return write_frames(tmp_path / "grey.mp4", [np.full((200, 200, 3), 100, np.uint8)] * 6)
+def gray_clip(tmp_path):
+    return write_frames(tmp_path / "gray.mp4", [np.full((200, 200, 3), 100, np.uint8)] * 6)
 
 
-def test_a_copy_differs_nowhere(grey_clip):
-    difference = compare_videos(grey_clip, grey_clip, tracks_of((FACE,) * 6), every=2)
+def test_a_copy_differs_nowhere(gray_clip):
+    difference = compare_videos(gray_clip, gray_clip, tracks_of((FACE,) * 6), every=2)
     assert difference.frames == 3 and difference.face_change == 0 and difference.background_psnr > 100
 
 
-def test_a_change_is_counted_where_it_is(grey_clip, tmp_path):
+def test_a_change_is_counted_where_it_is(gray_clip, tmp_path):
     """A patch in the middle of the face changes the face, a stripe at the edge changes the background."""
     face, edge = (np.full((200, 200, 3), 100, np.uint8) for _ in range(2))
     face[60:130, 70:130] = 140
     edge[:10] = 140
     tracks = tracks_of((FACE,) * 6)
-    changed = compare_videos(grey_clip, write_frames(tmp_path / "face.mp4", [face] * 6), tracks)
+    changed = compare_videos(gray_clip, write_frames(tmp_path / "face.mp4", [face] * 6), tracks)
     assert changed.face_change > 15 and changed.background_psnr > 45
-    changed = compare_videos(grey_clip, write_frames(tmp_path / "edge.mp4", [edge] * 6), tracks)
+    changed = compare_videos(gray_clip, write_frames(tmp_path / "edge.mp4", [edge] * 6), tracks)
     assert changed.face_change < 1 and changed.background_psnr < 30
 
 
-def test_frames_without_a_face_are_not_compared(grey_clip):
+def test_frames_without_a_face_are_not_compared(gray_clip):
     seen_twice = tracks_of((None, FACE, None, FACE))
-    assert compare_videos(grey_clip, grey_clip, seen_twice, every=1).frames == 2
-    assert compare_videos(grey_clip, grey_clip, seen_twice, every=3).frames == 1
+    assert compare_videos(gray_clip, gray_clip, seen_twice, every=1).frames == 2
+    assert compare_videos(gray_clip, gray_clip, seen_twice, every=3).frames == 1
 
 
-def test_with_two_faces_a_change_of_either_is_the_faces(grey_clip, tmp_path):
+def test_with_two_faces_a_change_of_either_is_the_faces(gray_clip, tmp_path):
     """And no longer the background's, as it is when only the other face is known."""
     second = Face(box_xyxy=FACE.box_xyxy / 4, score=0.9, landmarks=FACE.landmarks / 4)
     picture = np.full((200, 200, 3), 100, np.uint8)
     picture[18:30, 18:32] = 250
     clip = write_frames(tmp_path / "second.mp4", [picture] * 6)
-    larger = compare_videos(grey_clip, clip, tracks_of((FACE,) * 6))
-    both = compare_videos(grey_clip, clip, tracks_of((FACE,) * 6, (second,) * 6))
+    larger = compare_videos(gray_clip, clip, tracks_of((FACE,) * 6))
+    both = compare_videos(gray_clip, clip, tracks_of((FACE,) * 6, (second,) * 6))
     assert larger.face_change < 0.5 and larger.background_psnr < 30
     assert both.face_change > 5 and both.background_psnr > 45
 
 
-def test_without_a_face_there_is_nothing_to_compare(grey_clip):
+def test_without_a_face_there_is_nothing_to_compare(gray_clip):
     with pytest.raises(ValueError, match="expected a face in some compared frame, got none in 6"):
-        compare_videos(grey_clip, grey_clip, tracks_of())
+        compare_videos(gray_clip, gray_clip, tracks_of())
 
 
 def test_the_chart_shows_the_curves():
     flat, falling = (draw_losses(lines) for lines in ([{**line, "dssim_a": 0.01} for line in history(20)], history(20)))
     assert flat.dtype == np.uint8 and flat.shape == falling.shape and flat.shape[2] == 3
     assert (flat != falling).any()
-    assert {tuple(colour) for colour in falling.reshape(-1, 3)} >= {(31, 119, 180), (255, 127, 14)}
+    assert {tuple(color) for color in falling.reshape(-1, 3)} >= {(31, 119, 180), (255, 127, 14)}
 
 
 def test_an_empty_history_is_refused():

@@ -9,7 +9,7 @@ from faceswap_lib.evaluation.charts import draw_series
 from faceswap_lib.evaluation.html_report import PARTS, mark_best, say_number, write_comparison_page, write_report_page
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report import Report
-from faceswap_lib.evaluation.score import Summary, summarise
+from faceswap_lib.evaluation.score import Summary, summarize
 
 FRAME = np.full((40, 90, 3), 120, np.uint8)
 SERIES = (
@@ -55,7 +55,7 @@ def row_of(page: str, name: str) -> list[str]:
 
 
 def test_the_parts_are_those_of_the_score():
-    assert tuple(summarise(dict.fromkeys(METRICS, 1.0)).parts) == tuple(PARTS)
+    assert tuple(summarize(dict.fromkeys(METRICS, 1.0)).parts) == tuple(PARTS)
 
 
 def test_a_page_says_all_that_the_report_knows(tmp_path):

@@ -15,7 +15,7 @@ from tests.conftest import annotated_face
 LIKENESSES = pytest.mark.parametrize("likeness", [psnr, ssim, ms_ssim])
 
 
-def grey(value: int, size: int = 200) -> np.ndarray:
+def gray(value: int, size: int = 200) -> np.ndarray:
     return np.full((size, size, 3), value, np.uint8)
 
 
@@ -35,20 +35,20 @@ def crops(portraits) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("offset", [1, 5, 100])
 def test_psnr_of_an_offset(offset):
-    assert psnr(grey(100), grey(100 + offset)) == pytest.approx(20 * math.log10(255 / offset))
+    assert psnr(gray(100), gray(100 + offset)) == pytest.approx(20 * math.log10(255 / offset))
 
 
 def test_psnr_ends_at_both_ends():
-    assert psnr(grey(7), grey(7)) == MAX_PSNR == 100
-    assert psnr(grey(0), grey(255)) == 0
-    one_level = grey(7, 400)
+    assert psnr(gray(7), gray(7)) == MAX_PSNR == 100
+    assert psnr(gray(0), gray(255)) == 0
+    one_level = gray(7, 400)
     one_level[0, 0, 0] = 8  # a mean squared error of 1 / 480,000 would be 104.9 dB
-    assert psnr(grey(7, 400), one_level) == 100
+    assert psnr(gray(7, 400), one_level) == 100
 
 
 def test_psnr_where_a_mask_says():
     """A quarter of the pixels is off by 10, so 28.13 dB there, 6.02 more overall, and nothing elsewhere."""
-    a, b = grey(50), grey(50)
+    a, b = gray(50), gray(50)
     b[:100, :100] += 10
     quarter = np.zeros((200, 200), bool)
     quarter[:100, :100] = True
@@ -62,8 +62,8 @@ def test_psnr_where_a_mask_says():
 def test_ssim_of_flat_pictures_is_the_luminance_term():
     """Without any pattern only (2ab + C1) / (a² + b² + C1) is left, C1 = 2.55²."""
     expected = (2 * 100 * 150 + 2.55**2) / (100**2 + 150**2 + 2.55**2)
-    assert ssim(grey(100), grey(150)) == pytest.approx(expected, abs=1e-5)
-    assert ms_ssim(grey(100), grey(150)) == pytest.approx(expected ** SCALE_WEIGHTS[4], abs=2e-4)
+    assert ssim(gray(100), gray(150)) == pytest.approx(expected, abs=1e-5)
+    assert ms_ssim(gray(100), gray(150)) == pytest.approx(expected ** SCALE_WEIGHTS[4], abs=2e-4)
 
 
 @LIKENESSES
@@ -126,11 +126,11 @@ def test_sharpness_of_a_known_pattern():
     mask = np.zeros((128, 128), bool)
     mask[10:60, 20:100] = True
     assert sharpness(stripes, mask) == pytest.approx(200**2)
-    assert sharpness(grey(90, 128), mask) == 0
+    assert sharpness(gray(90, 128), mask) == 0
 
 
 def test_sharpness_looks_inside_the_mask_only():
-    picture = grey(120, 256)
+    picture = gray(120, 256)
     picture[:, 128:] = noisy(picture[:, 128:], 30)
     left = np.zeros((256, 256), bool)
     left[20:-20, 20:120] = True
@@ -161,20 +161,20 @@ def test_blur_lowers_sharpness_and_an_offset_does_not(crops):
 @LIKENESSES
 def test_wrong_pictures_are_refused(likeness):
     with pytest.raises(ValueError, match=r"of one shape, got \(200, 200, 3\) and \(100, 100, 3\)"):
-        likeness(grey(1), grey(1, 100))
+        likeness(gray(1), gray(1, 100))
     with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8, got \(200, 200\) uint8"):
-        likeness(grey(1)[..., 0], grey(1)[..., 0])
+        likeness(gray(1)[..., 0], gray(1)[..., 0])
     with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8, got \(200, 200, 3\) float64"):
-        likeness(grey(1), grey(1) / 255)
+        likeness(gray(1), gray(1) / 255)
     if likeness is not psnr:
         with pytest.raises(ValueError, match="at least 11 x 11 pixels, got 10 x 10"):
-            likeness(grey(1, 10), grey(1, 10))
+            likeness(gray(1, 10), gray(1, 10))
 
 
 def test_masks_of_other_shapes_and_types_are_refused():
     for mask in (np.ones((100, 200), bool), np.ones((200, 200)), np.ones((200, 200, 1), bool)):
         with pytest.raises(ValueError, match=r"mask: expected \(200, 200\) bool or uint8, got"):
-            psnr(grey(1), grey(1), mask)
+            psnr(gray(1), gray(1), mask)
         with pytest.raises(ValueError, match=r"mask: expected \(200, 200\) bool or uint8, got"):
-            sharpness(grey(1), mask)
+            sharpness(gray(1), mask)
     np.testing.assert_array_equal(check_mask(np.array([[127, 128]], np.uint8), (1, 2)), [[False, True]])

@@ -293,17 +293,17 @@ def test_a_larger_shift_worsens_the_landmark_error_but_not_the_expression():
 
 
 def draw_eyes(offsets: list[tuple[float, float]], landmarks: np.ndarray, radius: float = 0.42) -> np.ndarray:
-    """A crop with white eyes in grey skin, irises lying at these offsets in half eye widths."""
+    """A crop with white eyes in gray skin, irises lying at these offsets in half eye widths."""
     crop = np.full((256, 256, 3), 150, np.uint8)
     for eye, offset in zip((landmarks[36:42], landmarks[42:48]), offsets, strict=True):
         along = (eye[3] - eye[0]) / 2
-        centre = eye[[0, 3]].mean(0) + offset[0] * along + offset[1] * np.array([-along[1], along[0]])
+        center = eye[[0, 3]].mean(0) + offset[0] * along + offset[1] * np.array([-along[1], along[0]])
         white, iris = (np.zeros((1024, 1024), np.uint8) for _ in range(2))
         cv2.fillConvexPoly(white, np.round(4 * eye + 1.5).astype(np.int32), 1)
-        cv2.circle(iris, np.round(4 * centre + 1.5).astype(int).tolist(), round(4 * radius * np.hypot(*along)), 1, -1)
-        for area, colour in ((white, 235), (white & iris, 40)):
+        cv2.circle(iris, np.round(4 * center + 1.5).astype(int).tolist(), round(4 * radius * np.hypot(*along)), 1, -1)
+        for area, color in ((white, 235), (white & iris, 40)):
             share = cv2.resize(area.astype(np.float32), (256, 256), interpolation=cv2.INTER_AREA)[..., None]
-            crop = np.round(crop * (1 - share) + colour * share).astype(np.uint8)
+            crop = np.round(crop * (1 - share) + color * share).astype(np.uint8)
     return crop
 
 
@@ -353,7 +353,7 @@ def test_gaze_of_the_portraits_is_where_their_irises_were_marked(portraits):
         for eye, corners, gaze in zip(
             portrait.eyes, (landmarks[[36, 39]], landmarks[[42, 45]]), gaze_offset(crop.image, landmarks), strict=True
         ):
-            (iris,) = map_points(crop.crop_from_frame, eye.iris_centre[None].astype(float))
+            (iris,) = map_points(crop.crop_from_frame, eye.iris_center[None].astype(float))
             along = (corners[1] - corners[0]) / 2
             marked = (iris - corners.mean(0)) @ np.array([along, [-along[1], along[0]]]).T / (along @ along)
             np.testing.assert_allclose(gaze, marked, atol=0.12)

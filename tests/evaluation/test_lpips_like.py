@@ -12,7 +12,7 @@ from faceswap_lib.evaluation.feature_networks import VGG16_FILE, VGG16_LAYERS
 from faceswap_lib.evaluation.lpips_like import PerceptualMeter, open_perceptual
 from faceswap_lib.faces import align_face
 from tests.conftest import annotated_face
-from tests.weight_files import randomise, vgg16_layers, write_weights
+from tests.weight_files import randomize, vgg16_layers, write_weights
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def imagenet_file(tmp_path_factory) -> pathlib.Path:
     """keras.applications' VGG16 with random weights in a file like its own, which Keras 1 had written."""
     import keras
 
-    model = randomise(keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3)))
+    model = randomize(keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3)))
     layers = ["input_1", *(layer.name for layer in model.layers[1:])]
     path = tmp_path_factory.mktemp("vgg16") / VGG16_FILE
     return write_weights(path, model, layers, rename=lambda layer, weight: f"{layer}_{weight[0].upper()}_1:0")
@@ -42,7 +42,7 @@ def vggface_file(tmp_path_factory) -> pathlib.Path:
     from faceswap_lib.networks.pretrained.vggface import build_vggface
 
     path = tmp_path_factory.mktemp("vggface") / "rcmalli_vggface_tf_notop_vgg16.h5"
-    return write_weights(path, randomise(build_vggface("vgg16", 32)), vgg16_layers())
+    return write_weights(path, randomize(build_vggface("vgg16", 32)), vgg16_layers())
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_a_unit_per_frame_is_the_middle_frame_s():
 
 
 def test_a_missing_face_breaks_the_series():
-    """A jump across the gap does not count, nor do the frames beside it that have no two neighbours."""
+    """A jump across the gap does not count, nor do the frames beside it that have no two neighbors."""
     series = along(np.zeros((12, 2)))
     series[6:] += 50
     assert jitter(series, UNIT) == pytest.approx(2 * math.hypot(50, 50) / 10 / UNIT)
@@ -101,23 +101,23 @@ def mean_flicker(crops: list[np.ndarray], mask: np.ndarray) -> float:
 
 
 def test_flicker_of_an_even_change():
-    grey = np.full((256, 256, 3), 100, np.uint8)
-    assert flicker(grey, grey, INSIDE) == 0
-    assert flicker(grey, grey + np.uint8(6), INSIDE) == pytest.approx(6, abs=1e-3)
-    red = grey.copy()
+    gray = np.full((256, 256, 3), 100, np.uint8)
+    assert flicker(gray, gray, INSIDE) == 0
+    assert flicker(gray, gray + np.uint8(6), INSIDE) == pytest.approx(6, abs=1e-3)
+    red = gray.copy()
     red[..., 0] += 6
-    assert flicker(red, grey, INSIDE) == pytest.approx(2, abs=1e-3)
+    assert flicker(red, gray, INSIDE) == pytest.approx(2, abs=1e-3)
 
 
 def test_flicker_outside_the_mask_does_not_count():
-    grey = np.full((256, 256, 3), 100, np.uint8)
+    gray = np.full((256, 256, 3), 100, np.uint8)
     half = INSIDE.copy()
     half[:, 128:] = False
-    right = grey.copy()
+    right = gray.copy()
     right[:, 128:] += 80
-    assert flicker(grey, right, half) == pytest.approx(0, abs=1e-3)
-    assert flicker(grey, right, ~half) == pytest.approx(80, abs=1e-3)
-    assert math.isnan(flicker(grey, right, np.zeros((256, 256), bool)))
+    assert flicker(gray, right, half) == pytest.approx(0, abs=1e-3)
+    assert flicker(gray, right, ~half) == pytest.approx(80, abs=1e-3)
+    assert math.isnan(flicker(gray, right, np.zeros((256, 256), bool)))
 
 
 def test_flicker_of_a_real_face_is_found_whatever_it_shows(still, matrix, inside):

@@ -10,7 +10,7 @@ from faceswap_lib.evaluation.html_report import write_comparison_page
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.retrieval import cosine_similarity, embedding_change, retrieval_rate
-from faceswap_lib.evaluation.score import summarise
+from faceswap_lib.evaluation.score import summarize
 from faceswap_lib.evaluation.temporal_metrics import LEAST_MOMENTS, motion_agreement
 
 GOOD = dict(
@@ -36,12 +36,12 @@ def values_of(**changes) -> dict[str, float | None]:
 
 
 def verdict_of(plot_worst_frames=None, **changes) -> str:
-    return summarise(values_of(**changes), plot_worst_frames).verdict
+    return summarize(values_of(**changes), plot_worst_frames).verdict
 
 
 @pytest.mark.parametrize("lacking", [{}, WITHOUT_NETWORKS], ids=["networks", "no networks"])
 def test_a_good_swap_is_called_one_and_has_a_score(lacking):
-    summary = summarise(values_of(**lacking))
+    summary = summarize(values_of(**lacking))
     assert summary.verdict.startswith("A swap:") and summary.score > 30
 
 
@@ -86,13 +86,13 @@ def test_the_input_and_another_person_are_what_they_were():
 
 
 def test_without_any_identity_nobody_is_named():
-    summary = summarise(values_of(**WITHOUT_NETWORKS | dict.fromkeys(("likeness_margin", "likeness_before"))))
+    summary = summarize(values_of(**WITHOUT_NETWORKS | dict.fromkeys(("likeness_margin", "likeness_before"))))
     assert summary.score is None and "whose face it is was not measured" in summary.verdict
 
 
 def test_likeness_spoils_the_score_by_its_worst_region():
     even, uneven = (
-        summarise(values_of(eyes_likeness=eyes, mouth_likeness=0.8, skin_likeness=skin))
+        summarize(values_of(eyes_likeness=eyes, mouth_likeness=0.8, skin_likeness=skin))
         for eyes, skin in ((0.8, 0.8), (1.3, 0.3))
     )
     assert uneven.parts["likeness"] == 0 and even.parts["likeness"] == pytest.approx(5 / 7)

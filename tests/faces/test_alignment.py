@@ -81,7 +81,7 @@ def test_frame_to_crop_and_back_is_where_it_was():
     assert map_points(invert_affine(matrix), map_points(matrix, points)) == pytest.approx(points)
 
 
-def test_the_template_is_upright_centred_and_has_its_eye_distance():
+def test_the_template_is_upright_centerd_and_has_its_eye_distance():
     points = template_points(256)
     assert points[0, 1] == points[1, 1]
     assert points[1, 0] - points[0, 0] == pytest.approx(EYE_DISTANCE * 256)
@@ -90,7 +90,7 @@ def test_the_template_is_upright_centred_and_has_its_eye_distance():
 
 
 @pytest.mark.parametrize("size", [64, 128, 1000])
-def test_template_points_of_all_sizes_are_one_place_by_pixel_centres(size):
+def test_template_points_of_all_sizes_are_one_place_by_pixel_centers(size):
     assert (template_points(size) + 0.5) / size == pytest.approx((template_points(256) + 0.5) / 256)
 
 
@@ -115,7 +115,7 @@ def test_eyes_and_mouth_of_the_portraits_come_close_to_the_template(portraits):
 
 @pytest.mark.parametrize("eye_distance", [15, 40, 90, 180, 400])
 def test_a_picture_lands_where_its_points_do(eye_distance):
-    """Shrinking or enlarging, a spot's centre of mass is where the matrix says, to a fraction of a pixel."""
+    """Shrinking or enlarging, a spot's center of mass is where the matrix says, to a fraction of a pixel."""
     face = make_face(400, 380, eye_distance, angle=10)
     matrix = crop_from_frame(face)
     x, y = 400 + 0.3 * eye_distance, 380 + 0.5 * eye_distance
@@ -123,8 +123,8 @@ def test_a_picture_lands_where_its_points_do(eye_distance):
     assert centroid(crop) == pytest.approx(map_points(matrix, np.array([[x, y]]))[0], abs=0.12)
 
 
-def test_pixel_centres_are_whole_numbers():
-    """Enlarging twice puts the centre of pixel 0 between pixels 0 and 1, at 0.5."""
+def test_pixel_centers_are_whole_numbers():
+    """Enlarging twice puts the center of pixel 0 between pixels 0 and 1, at 0.5."""
     frame = np.zeros((8, 8, 3), np.uint8)
     frame[3, 5] = 255
     double = warp_frame(frame, np.array([[2, 0, 0.5], [0, 2, 0.5]]), 16)
@@ -152,7 +152,7 @@ def test_outside_the_frame_its_border_repeats():
 
 
 def test_the_view_is_the_middle_of_the_crop(portraits):
-    """Cutting the centre out of a crop and warping straight to the view give the same picture."""
+    """Cutting the center out of a crop and warping straight to the view give the same picture."""
     portrait = portraits[1]
     crop_size = 320
     view_size = round(VIEW_COVERAGE * crop_size)

@@ -19,7 +19,7 @@ from tests.conftest import ROOT, annotated_face
 
 @pytest.fixture(scope="module")
 def wide_frame(portraits) -> np.ndarray:
-    """Collins off centre in a 480 x 360 picture."""
+    """Collins off center in a 480 x 360 picture."""
     frame = np.full((360, 480, 3), 110, np.uint8)
     frame[30:350, 140:460] = portraits[1].image
     return frame
@@ -286,8 +286,8 @@ def test_the_pyramid_and_its_heat_lie_where_they_say(detector, wide_frame):
     (left, top, right, bottom, _) = stages.kept[0]
     surest = int(np.argmax([heat.max() for heat in stages.heat]))
     row, column = np.unravel_index(stages.heat[surest].argmax(), stages.heat[surest].shape)
-    centre = (P_NET_STRIDE * np.array([column, row]) + P_NET_WINDOW / 2) / stages.scales[surest]
-    assert np.all(centre > [left, top]) and np.all(centre < [right, bottom])
+    center = (P_NET_STRIDE * np.array([column, row]) + P_NET_WINDOW / 2) / stages.scales[surest]
+    assert np.all(center > [left, top]) and np.all(center < [right, bottom])
 
 
 def test_looking_into_a_frame_without_a_face_gives_empty_stages(detector):

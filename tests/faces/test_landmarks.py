@@ -22,8 +22,8 @@ from faceswap_lib.media import read_frames
 from tests.conftest import annotated_face
 from tests.faces68 import template_points_68
 
-COLOUR_POINTS = np.round(template_points_68(256))
-"""(68, 2) where the colour-reading network finds its landmarks in `colour_crop()`."""
+COLOR_POINTS = np.round(template_points_68(256))
+"""(68, 2) where the color-reading network finds its landmarks in `color_crop()`."""
 
 ON_THE_MIDLINE = [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]
 FAN_FILE = "2DFAN4-11f355bf06.pth.tar"
@@ -34,7 +34,7 @@ def portrait_crops(portraits) -> list[FaceCrop]:
     return [align_face(portrait.image, annotated_face(portrait)) for portrait in portraits]
 
 
-def colour_crop(size: int = 256, move: tuple[int, int] = (0, 0)) -> FaceCrop:
+def color_crop(size: int = 256, move: tuple[int, int] = (0, 0)) -> FaceCrop:
     """A crop whose red is the column and whose green is the row, of 256, plus a number of columns and rows."""
     ramps = np.mgrid[:256, :256][::-1] - np.reshape(move, (2, 1, 1))
     picture = np.stack([*ramps.clip(0, 255), np.full((256, 256), 128)], axis=-1).astype(np.uint8)
@@ -42,16 +42,16 @@ def colour_crop(size: int = 256, move: tuple[int, int] = (0, 0)) -> FaceCrop:
     return FaceCrop(image=picture, landmarks=template_points(size), crop_from_frame=np.eye(2, 3))
 
 
-def colour_reading_network(models: typing.Any) -> typing.Any:
-    """A 2D-FAN whose heat map j is highest where red and green are those of `COLOUR_POINTS[j]`.
+def color_reading_network(models: typing.Any) -> typing.Any:
+    """A 2D-FAN whose heat map j is highest where red and green are those of `COLOR_POINTS[j]`.
 
     Every block passes its input on and each hourglass drops what it pooled, so red and green arrive at the last layers,
-    averaged over the cells. There |d|, the distance of a colour from the wanted one, is 2 max(d, 0) - d.
+    averaged over the cells. There |d|, the distance of a color from the wanted one, is 2 max(d, 0) - d.
     """
     import torch
 
     network = models.FAN(4)
-    slope = 0.2 / (VIEW_OF_CROP * 256 / 64)  # per level: the neighbouring cell is lower by a fifth
+    slope = 0.2 / (VIEW_OF_CROP * 256 / 64)  # per level: the neighboring cell is lower by a fifth
     with torch.no_grad():
         for name, value in network.state_dict().items():
             value.fill_({"running_var": 1 - 1e-5}.get(name.rpartition(".")[2], 0))
@@ -65,24 +65,24 @@ def colour_reading_network(models: typing.Any) -> typing.Any:
             network.m3.b3_4.conv1.weight[channel, channel, 1, 1] = -1
             network.conv_last3.weight[channel, channel] = 1
             network.l3.weight[:, channel] = slope
-        network.l3.bias[:] = 1 - slope * torch.from_numpy(COLOUR_POINTS.sum(axis=1))
-        thresholds = sorted({(axis, level) for point in COLOUR_POINTS for axis, level in enumerate(point)})
+        network.l3.bias[:] = 1 - slope * torch.from_numpy(COLOR_POINTS.sum(axis=1))
+        thresholds = sorted({(axis, level) for point in COLOR_POINTS for axis, level in enumerate(point)})
         for k, (axis, level) in enumerate(thresholds, start=2):
             network.conv_last3.weight[k, axis] = 1
             network.conv_last3.bias[k] = -level
-            network.l3.weight[torch.from_numpy(COLOUR_POINTS[:, axis] == level), k] = -2 * slope
+            network.l3.weight[torch.from_numpy(COLOR_POINTS[:, axis] == level), k] = -2 * slope
     return network
 
 
 @pytest.fixture(scope="module")
 def fan_home(tmp_path_factory) -> pathlib.Path:
-    """A PyTorch home that holds the colour-reading network under the name of the real one."""
+    """A PyTorch home that holds the color-reading network under the name of the real one."""
     models = pytest.importorskip("face_alignment.models", reason="face-alignment is not installed")
     import torch
 
     home = tmp_path_factory.mktemp("torch")
     (home / "hub" / "checkpoints").mkdir(parents=True)
-    torch.save(colour_reading_network(models).state_dict(), home / "hub" / "checkpoints" / FAN_FILE)
+    torch.save(color_reading_network(models).state_dict(), home / "hub" / "checkpoints" / FAN_FILE)
     return home
 
 
@@ -111,7 +111,7 @@ def mesh_finder() -> MeshLandmarkDetector:
 def finder_and_crops(request, portrait_crops) -> tuple[LandmarkDetector, list[FaceCrop]]:
     """Each backend and crops in which it finds a face."""
     if request.param == "face-alignment":
-        return request.getfixturevalue("fan"), [colour_crop(), colour_crop(move=(4, -6))]
+        return request.getfixturevalue("fan"), [color_crop(), color_crop(move=(4, -6))]
     if request.param in ("dlib", "mesh"):
         return request.getfixturevalue(f"{request.param}_finder"), portrait_crops
     return open_landmark_detector("five"), portrait_crops
@@ -206,16 +206,16 @@ def test_dlib_agrees_with_the_detectors_points_on_real_clips(dlib_finder, detect
 
 def test_2d_fan_points_are_where_the_crop_shows_them(fan):
     """The network sees the crop at the right scale and place, and so are its heat maps read."""
-    crops = [colour_crop(), colour_crop(move=(-9, 14)), colour_crop(512)]
+    crops = [color_crop(), color_crop(move=(-9, 14)), color_crop(512)]
     straight, moved, large = fan.find(crops)
-    assert np.abs(straight - COLOUR_POINTS).max() < 0.7
-    assert np.abs(moved - COLOUR_POINTS - [-9, 14]).max() < 0.7
-    assert np.abs((large + 0.5) / 2 - 0.5 - COLOUR_POINTS).max() < 0.7
+    assert np.abs(straight - COLOR_POINTS).max() < 0.7
+    assert np.abs(moved - COLOR_POINTS - [-9, 14]).max() < 0.7
+    assert np.abs((large + 0.5) / 2 - 0.5 - COLOR_POINTS).max() < 0.7
 
 
 def test_2d_fan_may_read_the_mirrored_crop_too(fan, fan_home, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(fan_home))
-    crop = colour_crop()
+    crop = color_crop()
     (both,) = FanDetector(device="cpu", flip=True).detect([crop])
     (one,) = fan.find([crop])
     assert both[ON_THE_MIDLINE] == pytest.approx(one[ON_THE_MIDLINE], abs=0.02)

@@ -35,7 +35,7 @@ def test_the_eye_mask_covers_the_eyes_and_nothing_else(aligned):
     mask = eye_mask(crop.landmarks, CROP_SIZE)
     for eye in portrait.eyes:
         assert values_at(mask, to_crop(np.concatenate([eye.upper_lid, eye.lower_lid]))).min() > 127
-        assert values_at(mask, to_crop(eye.iris_centre[None]))[0] > 240
+        assert values_at(mask, to_crop(eye.iris_center[None]))[0] > 240
     elsewhere = np.concatenate([portrait.nose_tip[None], portrait.mouth.outer_upper, portrait.jaw])
     assert values_at(mask, to_crop(elsewhere)).max() < 8
     assert 0.005 < (mask / 255).mean() < 0.06
@@ -118,8 +118,8 @@ def test_masks_roll_with_the_eye_line(draw):
 def test_softness_widens_the_border_and_keeps_the_area():
     points = template_points(512)
     hard, soft = (face_mask(points, 512, softness=value).astype(float) for value in (0.03, 0.15))
-    grey = [((mask > 25) & (mask < 230)).mean() for mask in (hard, soft)]
-    assert grey[1] > 3 * grey[0]
+    gray = [((mask > 25) & (mask < 230)).mean() for mask in (hard, soft)]
+    assert gray[1] > 3 * gray[0]
     assert soft.mean() == pytest.approx(hard.mean(), rel=0.03)
 
 

@@ -86,7 +86,7 @@ def test_irises_are_found_where_the_portraits_have_them(portraits, crops, meshes
     for portrait, crop, mesh in zip(portraits, crops, meshes, strict=True):
         for eye, iris in zip(portrait.eyes, (IRIS_LEFT, IRIS_RIGHT), strict=True):
             points = map_points(invert_affine(crop.crop_from_frame), mesh.points[iris, :2])
-            assert np.linalg.norm(points[0] - eye.iris_centre) < 0.04 * portrait.eye_distance
+            assert np.linalg.norm(points[0] - eye.iris_center) < 0.04 * portrait.eye_distance
             radii = np.linalg.norm(points[1:] - points[0], axis=1)
             assert radii == pytest.approx(eye.iris_radius, rel=0.45)
 

@@ -52,10 +52,10 @@ def values_at(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     return mask[y, x]
 
 
-def turned(points: np.ndarray, angle: float, centre: np.ndarray) -> np.ndarray:
+def turned(points: np.ndarray, angle: float, center: np.ndarray) -> np.ndarray:
     """Points rolled clockwise to the eye by an angle in degrees."""
     cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    return (points - centre) @ np.array([[cos, sin], [-sin, cos]]) + centre
+    return (points - center) @ np.array([[cos, sin], [-sin, cos]]) + center
 
 
 def test_there_are_31_unions():
@@ -115,10 +115,10 @@ def test_a_part_holds_its_landmarks_and_follows_each_of_them(part):
     assert values_at(mask, points[own]).min() == 255
     assert values_at(mask, np.delete(points, own, axis=0)).max() == 0
     for group in POINTS_OF[part]:
-        centre = points[list(group)].mean(0)
+        center = points[list(group)].mean(0)
         for index in group:
             moved = points.copy()
-            moved[index] += 25 * (points[index] - centre) / np.linalg.norm(points[index] - centre)
+            moved[index] += 25 * (points[index] - center) / np.linalg.norm(points[index] - center)
             assert values_at(part_mask(moved, 256, part, feather=0), moved[[index]]).min() == 255
 
 
@@ -213,12 +213,12 @@ def test_the_mask_of_a_view_is_the_middle_of_the_crops_mask(template, part):
 @pytest.mark.parametrize("angle", [30, -75, 180])
 def test_masks_roll_with_the_face(template, part, angle):
     """Rolling the landmarks and rolling the mask give the same picture."""
-    size, centre = 256, np.array([127.5, 127.5])
-    points = (template(size) - centre) * 0.6 + centre
-    rolled = part_mask(turned(points, angle, centre), size, part, coverage=1 / 0.6, feather=0.05)
-    matrix = cv2.getRotationMatrix2D(tuple(centre), -angle, 1)
+    size, center = 256, np.array([127.5, 127.5])
+    points = (template(size) - center) * 0.6 + center
+    rolled = part_mask(turned(points, angle, center), size, part, coverage=1 / 0.6, feather=0.05)
+    matrix = cv2.getRotationMatrix2D(tuple(center), -angle, 1)
     upright = part_mask(points, size, part, coverage=1 / 0.6, feather=0.05)
-    assert map_points(matrix, points) == pytest.approx(turned(points, angle, centre))
+    assert map_points(matrix, points) == pytest.approx(turned(points, angle, center))
     difference = np.abs(cv2.warpAffine(upright, matrix, (size, size)).astype(int) - rolled)
     assert difference.max() <= 12 and difference.mean() < 0.3
 
@@ -245,8 +245,8 @@ def test_a_turned_head_moves_the_face_of_five_points_away_from_the_nose():
 
 def test_feather_softens_the_border_and_keeps_the_area():
     masks = [part_mask(template_points_68(256), 256, Part.FACE, feather=feather) for feather in (0, 0.02, 0.15)]
-    grey = [((mask > 25) & (mask < 230)).mean() for mask in masks]
-    assert grey[2] > 3 * grey[1] > 3 * grey[0] > 0
+    gray = [((mask > 25) & (mask < 230)).mean() for mask in masks]
+    assert gray[2] > 3 * gray[1] > 3 * gray[0] > 0
     assert [mask.mean() for mask in masks] == pytest.approx([masks[0].mean()] * 3, rel=0.03)
 
 

@@ -73,14 +73,14 @@ def test_the_new_face_ends_inside_the_outline(small_workspace, has_mesh):
 
 
 def test_a_crop_without_a_face_has_its_ellipse(has_mesh):
-    grey = FaceCrop(
+    gray = FaceCrop(
         image=np.full((256, 256, 3), 128, np.uint8),
         landmarks=template_points_68(256)[[36, 45, 30, 48, 54]],
         crop_from_frame=np.eye(2, 3),
     )
-    assert open_outline_detector("outline").detect([grey]) == [None]
+    assert open_outline_detector("outline").detect([gray]) == [None]
     np.testing.assert_array_equal(
-        region_mask(grey.landmarks, None, SIZE, coverage=0.8), face_mask(grey.landmarks, SIZE, coverage=0.8)
+        region_mask(gray.landmarks, None, SIZE, coverage=0.8), face_mask(gray.landmarks, SIZE, coverage=0.8)
     )
 
 

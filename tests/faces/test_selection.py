@@ -38,7 +38,7 @@ def test_people_who_are_never_together_are_all_kept():
     assert choose("center", track(200, 30, 0, 40), track(600, 60, 50, 100)) == [0, 1]
 
 
-def test_the_one_nearest_to_the_centre_is_kept():
+def test_the_one_nearest_to_the_center_is_kept():
     assert choose("center", track(390, 30, 0, 100), track(600, 90, 0, 100)) == [0]
     assert choose("largest", track(390, 30, 0, 100), track(600, 90, 0, 100)) == [1]
 

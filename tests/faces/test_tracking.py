@@ -13,7 +13,7 @@ from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import read_frames
 from tests.fakes import make_face
 
-RED, GREEN = (np.full((144, 3), colour, np.float32) for colour in ((0.8, 0.3, 0.3), (0.3, 0.7, 0.3)))
+RED, GREEN = (np.full((144, 3), color, np.float32) for color in ((0.8, 0.3, 0.3), (0.3, 0.7, 0.3)))
 RAW = TrackConfig(smoothing="none")
 
 
@@ -154,16 +154,16 @@ def test_a_track_outside_its_clip_is_a_defect():
 
 
 def compose(clips, path, count: int = 120, tile: int = 240):
-    """Frames in which two clips' pictures move over a grey wall, the first in front; and the centres of both."""
+    """Frames in which two clips' pictures move over a gray wall, the first in front; and the centers of both."""
     videos = [itertools.cycle(list(read_frames(clip, stop=count))) for clip in clips]
     for index, pictures in zip(range(count), zip(*videos, strict=True), strict=False):
         frame = np.full((tile + 120, 4 * tile, 3), 128, np.uint8)
-        centres = []
+        centers = []
         for picture, share in reversed(list(zip(pictures, path(index / (count - 1)), strict=True))):
             left = int(share * 3 * tile)
             frame[60 : 60 + tile, left : left + tile] = cv2.resize(picture, (tile, tile), interpolation=cv2.INTER_AREA)
-            centres.insert(0, left + tile / 2)
-        yield frame, centres
+            centers.insert(0, left + tile / 2)
+        yield frame, centers
 
 
 def cross(share: float) -> tuple[float, float]:
@@ -174,19 +174,19 @@ def meet_and_turn(share: float) -> tuple[float, float]:
     return 0.5 - abs(0.5 - share), 0.5 + abs(0.5 - share)
 
 
-def check_ids(frames_and_centres, detector) -> None:
+def check_ids(frames_and_centers, detector) -> None:
     """Each of two tracks must follow one of the two pictures wherever they are apart.
 
     A face that is more than half hidden may be a track of its own for a frame or two, as a mistake of the detector may.
     """
-    frames, centres = zip(*frames_and_centres, strict=True)
+    frames, centers = zip(*frames_and_centers, strict=True)
     tracks = track_faces(detect_keyframes(frames, detector, 8))
     long = [track for track in tracks.tracks if track.found >= SHORTEST]
     assert len(long) == 2 and tracks.cuts == () and len(tracks.tracks) <= 3
     followed = []
     for track in long:
-        apart = [(index, face) for index, face in track.items() if abs(np.diff(centres[index])[0]) > 60]
-        nearest = {int(np.argmin(np.abs(np.subtract(centres[i], face.box_xyxy[[0, 2]].mean())))) for i, face in apart}
+        apart = [(index, face) for index, face in track.items() if abs(np.diff(centers[index])[0]) > 60]
+        nearest = {int(np.argmin(np.abs(np.subtract(centers[i], face.box_xyxy[[0, 2]].mean())))) for i, face in apart}
         assert len(nearest) == 1 and len(apart) > 60
         followed += nearest
     assert sorted(followed) == [0, 1]
@@ -201,14 +201,14 @@ def test_two_portraits_that_cross_keep_their_tracks(portrait_clips, detector, pa
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_portrait_that_passes_behind_another_keeps_its_track(portrait_clips, detector, order):
     """It is hidden for 18 or 19 of 56 frames, in which it goes more than a face's width."""
-    frames, centres = zip(*compose(portrait_clips[::order], lambda share: (0.5, share), 56), strict=True)
+    frames, centers = zip(*compose(portrait_clips[::order], lambda share: (0.5, share), 56), strict=True)
     tracks = track_faces(detect_keyframes(frames, detector, 8), RAW)
     assert spans(tracks) == [(0, 56)] * 2 and tracks.cuts == ()
     behind, front = sorted(tracks.tracks, key=lambda track: track.found)
     assert front.found == 56 and 35 <= behind.found <= 40
     for track, which in ((front, 0), (behind, 1)):
         for index, face in track.items():
-            assert face.landmarks[:, 0].mean() == pytest.approx(centres[index][which], abs=12)
+            assert face.landmarks[:, 0].mean() == pytest.approx(centers[index][which], abs=12)
 
 
 @pytest.mark.clips

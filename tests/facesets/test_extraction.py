@@ -68,7 +68,7 @@ def test_the_same_extraction_again_does_nothing(workspace_copy, portrait_clips, 
 
 def test_another_video_or_other_options_need_overwrite(workspace_copy, portrait_clips, detector):
     before = snapshot(workspace_copy.root)
-    every_third = with_options(every=3)
+    every_third = with_options(frame_stride=3)
     with pytest.raises(WorkspaceError, match=r"faces of another video \(hopper.mp4\).*--overwrite"):
         extract_faces(portrait_clips[1], workspace_copy, "src", detector, config=EXTRACT)
     for other in (
@@ -156,7 +156,7 @@ def test_small_and_blurred_faces_are_dropped_counted_and_named(blurred_clip, wor
     """Two people: one out of focus for four frames, the other too far away; every second frame is looked at."""
     far = make_face(190, 30, 15)
     detector = ListedDetector([(HOPPER, far)] * 20)
-    config, everybody = with_options(every=2, min_size=34), TrackConfig(subject="all", smoothing="none")
+    config, everybody = with_options(frame_stride=2, min_size=34), TrackConfig(subject="all", smoothing="none")
     report = extract_faces(blurred_clip, workspace, "src", detector, config=config, track_config=everybody)
     assert report.dropped == {"blurred": 2, "tiny": 10} and report.crops == report.written == 8
     folder = workspace.faces("src")
@@ -191,14 +191,18 @@ def test_too_few_faces_in_focus_leave_nothing_behind(portrait_clips, clip_frames
 @pytest.mark.parametrize(
     ("frame_stride", "max_crops", "expected"), [(1, 10, 10), (1, 38, 38), (1, 99, 38), (3, 5, 5), (4, 0, 10)]
 )
-def test_a_target_is_spread_evenly_over_the_clip(portrait_clips, workspace, every, target, expected):
-    config = with_options(every=every, target=target, min_crops=5)
+def test_a_target_is_spread_evenly_over_the_clip(portrait_clips, workspace, frame_stride, max_crops, expected):
+    config = with_options(frame_stride=frame_stride, max_crops=max_crops, min_crops=5)
     report = extract_faces(portrait_clips[0], workspace, "src", ListedDetector([(HOPPER,)] * 38), config=config)
     frames = [record.frame for record in read_manifest(workspace.faces("src"))]
     assert len(frames) == report.crops == report.written == expected
-    assert frames[0] == 0 and frames[-1] == 37 // every * every and all(frame % every == 0 for frame in frames)
+    assert (
+        frames[0] == 0
+        and frames[-1] == 37 // frame_stride * frame_stride
+        and all(frame % frame_stride == 0 for frame in frames)
+    )
     steps = np.diff(frames)
-    assert steps.max() - steps.min() <= every
+    assert steps.max() - steps.min() <= frame_stride
     assert report.tracks.found == 38 and report.dropped == {}
 
 

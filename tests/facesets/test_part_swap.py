@@ -36,15 +36,15 @@ def draw_lips(points: np.ndarray) -> np.ndarray:
     return cv2.fillConvexPoly(np.zeros((SIZE, SIZE), np.uint8), hull, 1) > 0
 
 
-def write_faceset(root: pathlib.Path, faces: list[np.ndarray], *, colour: int = 120, with_68: bool = True) -> Faceset:
-    """A person whose crops are of one grey with darker mouths and eyes, as `src` of a workspace."""
+def write_faceset(root: pathlib.Path, faces: list[np.ndarray], *, color: int = 120, with_68: bool = True) -> Faceset:
+    """A person whose crops are of one gray with darker mouths and eyes, as `src` of a workspace."""
     workspace = Workspace(root)
     folder = workspace.faces("src")
     records = []
     for index, points in enumerate(faces):
         name = f"{index:06d}.png"
         shade = part_mask(points, SIZE, Part.EYES | Part.MOUTH)[..., None] / 255
-        write_image(folder / name, np.round(colour - 40 * shade).astype(np.uint8).repeat(3, axis=2))
+        write_image(folder / name, np.round(color - 40 * shade).astype(np.uint8).repeat(3, axis=2))
         records.append(
             CropRecord(
                 crop=name,
@@ -79,7 +79,7 @@ def person(tmp_path) -> Faceset:
 def other(tmp_path) -> Faceset:
     """The same mouths backwards, on a lighter person with higher brows and wider eyes."""
     faces = [face_points(**mouth, brows=0.2, lids=0.08) for mouth in reversed(MOUTHS)]
-    return write_faceset(tmp_path / "other", faces, colour=200)
+    return write_faceset(tmp_path / "other", faces, color=200)
 
 
 # What looks alike --------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_pose_expression_and_picture_count_alike(person, other):
 
 
 def test_the_look_alike_does_the_same_whoever_it_is(person, other, tmp_path):
-    """Of the five mouths the equally open one is found, though eyes, brows and colours differ."""
+    """Of the five mouths the equally open one is found, though eyes, brows and colors differ."""
     swap_parts(person, other, Part.MOUTH, Workspace(tmp_path / "out"), "src", keep=False)
     origins = read_origins(tmp_path / "out" / "face_src")
     assert [origin["source"] for origin in origins] == [f"{index:06d}.png" for index in range(5)]
@@ -165,7 +165,7 @@ def test_the_seed_says_which_crops_get_parts(person, other, tmp_path):
 
 
 def test_five_landmarks_are_enough(tmp_path, person):
-    other = write_faceset(tmp_path / "five", [face_points()] * 3, colour=200, with_68=False)
+    other = write_faceset(tmp_path / "five", [face_points()] * 3, color=200, with_68=False)
     report = swap_parts(person, other, Part.MOUTH, Workspace(tmp_path / "out"), "src", keep=False)
     made = Faceset.open(Workspace(tmp_path / "out"), "src")
     assert report.swapped == 5
@@ -221,9 +221,9 @@ def test_a_part_takes_the_light_of_the_skin_around_it():
     np.testing.assert_allclose(now, points)
 
 
-def test_black_stays_black_between_skins_of_other_colours():
+def test_black_stays_black_between_skins_of_other_colors():
     points = template_points_68(SIZE)
-    image, other = (np.full((SIZE, SIZE, 3), colour, np.uint8) for colour in ((230, 200, 180), (220, 130, 90)))
+    image, other = (np.full((SIZE, SIZE, 3), color, np.uint8) for color in ((230, 200, 180), (220, 130, 90)))
     other[draw_lips(points)] = (4, 2, 2)
     result, _ = paste_parts(image, points, other, points, Part.MOUTH)
     x, y = np.round(points[48:68].mean(axis=0)).astype(int)

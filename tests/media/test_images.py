@@ -19,7 +19,7 @@ def test_png_is_exact_even_in_a_folder_outside_ascii(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPG"])
-def test_jpeg_keeps_colours(tmp_path, suffix):
+def test_jpeg_keeps_colors(tmp_path, suffix):
     smooth = pattern_frame(0, 128, 96)[24:]
     write_image(tmp_path / f"a{suffix}", smooth)
     assert psnr(read_image(tmp_path / f"a{suffix}"), smooth) > 38
@@ -37,8 +37,8 @@ def test_masks(tmp_path):
     write_image(tmp_path / "mask.png", mask)
     assert np.array_equal(read_mask(tmp_path / "mask.png"), mask)
     assert np.array_equal(read_image(tmp_path / "mask.png"), np.dstack([mask] * 3))
-    write_image(tmp_path / "colour.png", np.full((4, 4, 3), 77, np.uint8))
-    assert np.array_equal(read_mask(tmp_path / "colour.png"), np.full((4, 4), 77, np.uint8))
+    write_image(tmp_path / "color.png", np.full((4, 4, 3), 77, np.uint8))
+    assert np.array_equal(read_mask(tmp_path / "color.png"), np.full((4, 4), 77, np.uint8))
 
 
 def test_alpha_is_dropped_and_16_bits_become_8(tmp_path):
@@ -51,7 +51,7 @@ def test_alpha_is_dropped_and_16_bits_become_8(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_honoured(tmp_path, orientation):
+def test_exif_orientation_is_honored(tmp_path, orientation):
     upright = pattern_frame(9, 96, 64)
     undo = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 1, 7: 3, 8: 3}[orientation]
     stored = np.rot90(upright, undo)

@@ -91,7 +91,7 @@ def test_a_color_profile_is_converted(tmp_path):
     assert np.array_equal(read_image(save(tmp_path / "srgb.png", IMAGE, icc_profile=srgb)), IMAGE)
 
 
-def test_a_color_profile_goes_with_transparency_palettes_and_grey(tmp_path):
+def test_a_color_profile_goes_with_transparency_palettes_and_gray(tmp_path):
     profile = exchanged_profile()
     alpha = np.full((64, 96), 255, np.uint8)
     alpha[:9] = 0
@@ -101,8 +101,8 @@ def test_a_color_profile_goes_with_transparency_palettes_and_grey(tmp_path):
     palette = Image.fromarray(SMOOTH).quantize(200)
     plain = np.asarray(palette.convert("RGB"))[..., [1, 0, 2]]
     assert np.abs(read_image(save(tmp_path / "p.png", palette, icc_profile=profile)).astype(int) - plain).max() <= 2
-    grey = read_picture(save(tmp_path / "grey.png", SMOOTH[..., 0], icc_profile=profile))  # not made for grey
-    assert np.array_equal(grey.image[..., 0], SMOOTH[..., 0]) and "color profile cannot be used" in grey.notes[0]
+    gray = read_picture(save(tmp_path / "gray.png", SMOOTH[..., 0], icc_profile=profile))  # not made for gray
+    assert np.array_equal(gray.image[..., 0], SMOOTH[..., 0]) and "color profile cannot be used" in gray.notes[0]
 
 
 def test_a_damaged_color_profile_is_said(tmp_path):
@@ -121,8 +121,8 @@ def test_transparency(tmp_path):
     alpha = np.tile(np.arange(96, dtype=np.uint8) * 2, (64, 1))
     rgba = read_picture(save(tmp_path / "a.png", np.dstack([IMAGE, alpha])))
     assert np.array_equal(rgba.image, IMAGE) and np.array_equal(rgba.alpha, alpha)
-    grey = read_picture(save(tmp_path / "la.png", Image.fromarray(np.dstack([IMAGE[..., 0], alpha]), "LA")))
-    assert np.array_equal(grey.image[..., 2], IMAGE[..., 0]) and np.array_equal(grey.alpha, alpha)
+    gray = read_picture(save(tmp_path / "la.png", Image.fromarray(np.dstack([IMAGE[..., 0], alpha]), "LA")))
+    assert np.array_equal(gray.image[..., 2], IMAGE[..., 0]) and np.array_equal(gray.alpha, alpha)
     palette = Image.fromarray(IMAGE).quantize(16)
     first = np.asarray(palette) == 0
     clear = read_picture(save(tmp_path / "p.png", palette, transparency=0))

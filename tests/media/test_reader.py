@@ -66,7 +66,7 @@ def test_rotation_means_what_another_program_means(tmp_path):
 
 
 @pytest.mark.parametrize("matrix", ["bt709", "bt601", None])
-def test_the_colour_matrix_in_the_file_is_obeyed(tmp_path, matrix):
+def test_the_color_matrix_in_the_file_is_obeyed(tmp_path, matrix):
     frame = next(read_frames(make_video(tmp_path / "clip.mp4", matrix=matrix, frames=2, options={"crf": "1"})))
     smooth = slice(20, None)
     assert psnr(frame[smooth], pattern_frame(0)[smooth]) > 38

@@ -29,16 +29,16 @@ def write(path, frames=12, *, width=64, height=48, fps=FPS, **options) -> pathli
 
 
 def smooth_patches(width: int, height: int) -> np.ndarray:
-    """Draws twelve soft-edged colour patches, dark to bright, saturated to grey: (height, width, 3) uint8."""
-    colours = np.random.default_rng(5).integers(0, 256, (3, 4, 3))
-    colours[0] = [[255, 255, 255], [0, 0, 0], [128, 128, 128], [224, 172, 140]]
+    """Draws twelve soft-edged color patches, dark to bright, saturated to gray: (height, width, 3) uint8."""
+    colors = np.random.default_rng(5).integers(0, 256, (3, 4, 3))
+    colors[0] = [[255, 255, 255], [0, 0, 0], [128, 128, 128], [224, 172, 140]]
     y, x = np.mgrid[:height, :width]
     patches = np.zeros((height, width, 3))
     weights = np.zeros((height, width, 1))
     for row in range(3):
         for column in range(4):
             distance = ((x / width * 4 - column - 0.5) ** 2 + (y / height * 3 - row - 0.5) ** 2)[..., None]
-            patches += np.exp(-4 * distance) * colours[row, column]
+            patches += np.exp(-4 * distance) * colors[row, column]
             weights += np.exp(-4 * distance)
     return (patches / weights).round().astype(np.uint8)
 
@@ -82,7 +82,7 @@ def test_an_odd_average_rate_keeps_count_and_length(tmp_path):
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (1280, 720), (321, 241)])
-def test_colours_survive_a_round_trip(tmp_path, width, height):
+def test_colors_survive_a_round_trip(tmp_path, width, height):
     image = smooth_patches(width, height)
     path = tmp_path / "out.mp4"
     with VideoWriter(path, width=width, height=height, fps=FPS) as writer:
@@ -94,7 +94,7 @@ def test_colours_survive_a_round_trip(tmp_path, width, height):
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (1280, 720)])
-def test_colours_are_right_for_another_program(tmp_path, width, height):
+def test_colors_are_right_for_another_program(tmp_path, width, height):
     ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
     image = smooth_patches(width, height)
     with VideoWriter(tmp_path / "out.mp4", width=width, height=height, fps=FPS) as writer:

@@ -96,8 +96,8 @@ def test_pixel_shuffle_puts_every_channel_where_it_says():
     assert np.array_equal(y, expected)
 
 
-def test_icnr_starts_as_nearest_neighbour_enlargement():
-    """All four pixels of a block begin equal, and have the spread He initialisation gives."""
+def test_icnr_starts_as_nearest_neighbor_enlargement():
+    """All four pixels of a block begin equal, and have the spread He initialization gives."""
     convolution = keras.layers.Conv2D(4 * 8, 3, padding="same", kernel_initializer=IcnrInitializer(2, seed=1))
     x = np.random.default_rng(3).normal(size=(2, 6, 6, 32)).astype(np.float32)
     y = to_numpy(PixelShuffle(2)(convolution(x)))

@@ -63,8 +63,8 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("option", "choice"), OPTIONS)
 @pytest.mark.parametrize("architecture", ["skip", "faceswap-gan"])
-def test_every_option_works_and_changes_the_networks(layout, option, choice):
-    config = NetworkConfig(capacity="tiny", resolution=64, architecture=layout)
+def test_every_option_works_and_changes_the_networks(architecture, option, choice):
+    config = NetworkConfig(capacity="tiny", resolution=64, architecture=architecture)
     changed = check_networks(dataclasses.replace(config, **{option: choice}))
     assert layer_kinds(changed.decoder_a) != layer_kinds(build_networks(config).decoder_a)
 
@@ -123,7 +123,7 @@ def test_widths_of_the_reference():
 
 
 def test_the_reference_has_the_weights_v2_2_has():
-    """Counted by hand for tiny at 64 pixels, without attention and normalisation."""
+    """Counted by hand for tiny at 64 pixels, without attention and normalization."""
     networks = build_networks(
         NetworkConfig(architecture="faceswap-gan", capacity="tiny", resolution=64, attention="none", norm="none")
     )
@@ -157,8 +157,8 @@ def test_the_reference_normalises_before_the_shuffle_and_after_the_strides():
 
 
 @pytest.mark.parametrize("architecture", ["skip", "faceswap-gan"])
-def test_saved_networks_come_back(layout, tmp_path):
-    networks = build_networks(NetworkConfig(capacity="tiny", resolution=64, architecture=layout))
+def test_saved_networks_come_back(architecture, tmp_path):
+    networks = build_networks(NetworkConfig(capacity="tiny", resolution=64, architecture=architecture))
     x = faces(64, count=1)
     code = networks.encoder(x)
     for name, network, given in (("encoder", networks.encoder, x), ("decoder", networks.decoder_a, code)):
@@ -169,8 +169,8 @@ def test_saved_networks_come_back(layout, tmp_path):
 
 
 @pytest.mark.parametrize("architecture", ["skip", "faceswap-gan"])
-def test_half_precision_gives_pictures_in_float32(layout):
-    config = NetworkConfig(capacity="tiny", resolution=64, architecture=layout, norm="instance")
+def test_half_precision_gives_pictures_in_float32(architecture):
+    config = NetworkConfig(capacity="tiny", resolution=64, architecture=architecture, norm="instance")
     full = build_networks(config)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -22,7 +22,7 @@ from faceswap_lib.networks.pretrained.vggface import (
 )
 from faceswap_lib.networks.pretrained.vggface_files import FILES, RELEASE, find_weights, keras_homes
 from faceswap_lib.networks.pretrained.weight_files import load_weights, read_weights
-from tests.weight_files import randomise, resnet50_layers, vgg16_layers, write_weights
+from tests.weight_files import randomize, resnet50_layers, vgg16_layers, write_weights
 
 LAYERS = {"resnet50": resnet50_layers(), "vgg16": vgg16_layers()}
 SMALL = 64
@@ -31,7 +31,7 @@ SMALL = 64
 @pytest.fixture(scope="module")
 def networks() -> dict[str, keras.Model]:
     """Both networks with random weights; not to be changed."""
-    return {name: randomise(build_vggface(name, SMALL)) for name in LAYERS}
+    return {name: randomize(build_vggface(name, SMALL)) for name in LAYERS}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def toy() -> keras.Model:
     """A network of two layers with weights, called as in the published files."""
     picture = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, use_bias=False, name="conv1_7x7_s2")(picture)
-    return randomise(keras.Model(picture, keras.layers.BatchNormalization(name="conv1_7x7_s2_bn")(x), name="toy"))
+    return randomize(keras.Model(picture, keras.layers.BatchNormalization(name="conv1_7x7_s2_bn")(x), name="toy"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.notebook_runner import SMOKE, count_shown, printed, run_notebook
 
 pytestmark = pytest.mark.slow  # a whole notebook is run
 
-SHOWN = ("landmark_error", "psnr", "sharpness", "measure", "jitter", "summarise")
+SHOWN = ("landmark_error", "psnr", "sharpness", "measure", "jitter", "summarize")
 
 
 def test_the_evaluation_notebook_runs_from_top_to_bottom(
@@ -21,7 +21,7 @@ def test_the_evaluation_notebook_runs_from_top_to_bottom(
     text = printed(notebook)
     report = Report.read(course_workspace / "report.json")
     assert report.frames == count_frames(course_workspace / "clips" / "hopper.mp4")
-    assert set(report.baselines) == {"swap", "input copied", "colours only", "nearest crop pasted"}
+    assert set(report.baselines) == {"swap", "input copied", "colors only", "nearest crop pasted"}
     assert (report.values["identity_distance"] is None) is not has_dlib
     assert ("left out: identity" in text) is not has_dlib
     assert report.summary.score is not None

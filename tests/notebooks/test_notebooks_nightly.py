@@ -13,7 +13,7 @@ HOUR = 3600
 
 
 def change(before: pathlib.Path, after: pathlib.Path) -> float:
-    """How much two videos differ on average, in grey levels of 255."""
+    """How much two videos differ on average, in gray levels of 255."""
     pairs = zip(read_frames(before), read_frames(after), strict=True)
     changes = [abs(a.astype(int) - b.astype(int)).mean() for a, b in pairs]
     return sum(changes) / len(changes)

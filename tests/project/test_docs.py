@@ -168,14 +168,14 @@ def test_drawings_and_tables_are_fresh(tool: str):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_drawings_fit_either_colour_scheme_and_say_what_they_show():
+def test_drawings_fit_either_color_scheme_and_say_what_they_show():
     drawings = sorted((ROOT / "docs" / "drawings").glob("*.svg"))
     assert len(drawings) >= 6
     for path in drawings:
         text = path.read_text(encoding="utf-8")
         assert "prefers-color-scheme: dark" in text and "<title>" in text
         painted = re.sub(r"<style>.*?</style>|data:[^\"]*", "", text, flags=re.S)
-        assert not re.search(r'(?:fill|stroke)="(?!none|var\()', painted), f"{path.name} has a colour of its own"
+        assert not re.search(r'(?:fill|stroke)="(?!none|var\()', painted), f"{path.name} has a color of its own"
 
 
 def complete(words: list[str]) -> list[str]:

@@ -62,7 +62,7 @@ def test_the_course_page_says_how_long_each_notebook_takes(built: pathlib.Path):
     assert "time on two CPU cores" in page and page.count("minute") >= len(list((ROOT / "notebooks").glob("*.ipynb")))
 
 
-def test_drawings_are_in_the_page_and_follow_its_colours(built: pathlib.Path):
+def test_drawings_are_in_the_page_and_follow_its_colors(built: pathlib.Path):
     page = (built / "how-it-works.html").read_text(encoding="utf-8")
     assert page.count('<figure class="drawing"><svg') == 5
     assert "prefers-color-scheme: dark) {\nsvg" not in page

@@ -48,7 +48,7 @@ WORDS = {
 """What else stands in the field "License"."""
 
 EXCEPTIONS = {
-    "namex": "its metadata names no licence; the file LICENSE in it is Apache-2.0",
+    "namex": "its metadata names no license; the file LICENSE in it is Apache-2.0",
 }
 
 ON_GPUS = ("nvidia-", "cuda-", "jax-cuda", "triton")
@@ -86,7 +86,7 @@ def closure() -> dict[str, importlib.metadata.Distribution]:
 
 
 def read_licence(metadata: importlib.metadata.PackageMetadata) -> str:
-    """The licence as an expression; empty where the package does not say it in a way that is known."""
+    """The license as an expression; empty where the package does not say it in a way that is known."""
     if expression := metadata.get("License-Expression"):
         return expression
     classifiers = [line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier") or [] if "License ::" in line]
@@ -107,17 +107,17 @@ def test_every_package_has_a_licence_that_allows_its_use():
     assert len(packages) > 60 and {"keras", "tensorflow", "av", "pillow", "requests"} <= set(packages)
     refused = {}
     for name, distribution in packages.items():
-        licence = read_licence(distribution.metadata)
-        if not (licence and is_allowed(licence)) and name not in EXCEPTIONS and not name.startswith(ON_GPUS):
-            refused[name] = licence or distribution.metadata.get("License", "")[:80] or "none named"
-    assert not refused, "look at the package's own licence; allow it, or list it in EXCEPTIONS with the reason"
+        license = read_licence(distribution.metadata)
+        if not (license and is_allowed(license)) and name not in EXCEPTIONS and not name.startswith(ON_GPUS):
+            refused[name] = license or distribution.metadata.get("License", "")[:80] or "none named"
+    assert not refused, "look at the package's own license; allow it, or list it in EXCEPTIONS with the reason"
 
 
 def test_exceptions_are_still_needed_and_true():
     packages = closure()
     for name in EXCEPTIONS:
         if name in packages:
-            assert not read_licence(packages[name].metadata), f"{name} names its licence now; take it off the list"
+            assert not read_licence(packages[name].metadata), f"{name} names its license now; take it off the list"
     if "namex" in packages:
         (path,) = (file for file in packages["namex"].files if file.name == "LICENSE")
         assert "Apache License" in path.read_text()[:200]

@@ -13,7 +13,7 @@ from tests.videos import pattern_frame
 SIZES = [(160, 120), (120, 160), (480, 480), (1280, 720), (3840, 2160)]
 
 
-def grey(frame: np.ndarray) -> np.ndarray:
+def gray(frame: np.ndarray) -> np.ndarray:
     return frame.astype(np.float64).mean(axis=-1)
 
 
@@ -22,7 +22,7 @@ def blank(width: int, height: int, value: int) -> np.ndarray:
 
 
 def luminance(value: float) -> float:
-    """Relative luminance of an sRGB grey, for the contrast that WCAG 2 asks of text: 4.5 to 1."""
+    """Relative luminance of an sRGB gray, for the contrast that WCAG 2 asks of text: 4.5 to 1."""
     return ((value / 255 + 0.055) / 1.055) ** 2.4
 
 
@@ -33,12 +33,12 @@ def test_it_is_small_and_in_the_lower_left_corner_and_touches_nothing_else(width
     assert 0 < left <= max(width, height) / 20 and 0 < height - bottom <= max(width, height) / 20
     assert 0.02 * height < bottom - top < 0.16 * height and right - left < 0.75 * width
     frame = pattern_frame(3, width, height)
-    labelled = frame.copy()
-    label.draw(labelled)
+    labeled = frame.copy()
+    label.draw(labeled)
     outside = np.ones((height, width), bool)
     outside[top:bottom, left:right] = False
-    assert np.array_equal(labelled[outside], frame[outside])
-    assert (labelled[top:bottom, left:right] != frame[top:bottom, left:right]).any(axis=-1).mean() > 0.9
+    assert np.array_equal(labeled[outside], frame[outside])
+    assert (labeled[top:bottom, left:right] != frame[top:bottom, left:right]).any(axis=-1).mean() > 0.9
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
@@ -49,7 +49,7 @@ def test_letters_stand_out_from_their_plate_on_any_picture(width, height, value)
     label.draw(frame)
     left, top, right, bottom = label.box_xyxy
     rounding = (bottom - top) // 4
-    inside = grey(frame)[top:bottom, left + rounding : right - rounding]
+    inside = gray(frame)[top:bottom, left + rounding : right - rounding]
     assert inside.max() == 240 and (inside > 200).mean() > 0.04
     plate = np.median(inside)
     assert abs(plate - (0.38 * value + 0.62 * 16)) <= 1
@@ -68,10 +68,10 @@ def test_it_survives_h264(tmp_path, width, height):
     left, top, right, bottom = label.box_xyxy
     sharp = blank(width, height, 128)
     label.draw(sharp)
-    wanted = grey(sharp)[top:bottom, left:right].ravel()
+    wanted = gray(sharp)[top:bottom, left:right].ravel()
     for frame in read_frames(tmp_path / "a.mp4"):
-        assert np.corrcoef(grey(frame)[top:bottom, left:right].ravel(), wanted)[0, 1] > 0.93
-    plain = grey(pattern_frame(7, width, height))[top:bottom, left:right].ravel()
+        assert np.corrcoef(gray(frame)[top:bottom, left:right].ravel(), wanted)[0, 1] > 0.93
+    plain = gray(pattern_frame(7, width, height))[top:bottom, left:right].ravel()
     assert np.corrcoef(plain, wanted)[0, 1] < 0.3
 
 

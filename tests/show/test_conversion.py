@@ -1,14 +1,14 @@
-"""Pictures of conversion for notebooks: the weight over the frame, and clouds of colours."""
+"""Pictures of conversion for notebooks: the weight over the frame, and clouds of colors."""
 
 import numpy as np
 import pytest
 
 from faceswap_lib import show
 from faceswap_lib.conversion.compositor import CompositeResult
-from faceswap_lib.show.conversion import CLOUD_POINTS, WEIGHT_COLOUR, WEIGHT_OPACITY
+from faceswap_lib.show.conversion import CLOUD_POINTS, WEIGHT_COLOR, WEIGHT_OPACITY
 
 
-def test_the_weight_is_green_where_the_new_face_shows_and_the_rest_is_grey():
+def test_the_weight_is_green_where_the_new_face_shows_and_the_rest_is_gray():
     frame = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     weight = np.zeros((10, 20), np.float32)
     weight[:, 5:] = 1
@@ -19,20 +19,20 @@ def test_the_weight_is_green_where_the_new_face_shows_and_the_rest_is_grey():
     shown = np.zeros((40, 50), bool)
     shown[4:14, 13:28] = True
     assert (np.ptp(drawn[~shown].astype(int), axis=1) == 0).all()
-    grey = drawn[0, 0].astype(float)
+    gray = drawn[0, 0].astype(float)
     frame[4:14, 13:28] = frame[0, 0]
     drawn = show.draw_weight(frame, CompositeResult(frame=frame, weight=weight, corner=(8, 4)))
-    wanted = grey + WEIGHT_OPACITY * (np.array(WEIGHT_COLOUR) - grey)
+    wanted = gray + WEIGHT_OPACITY * (np.array(WEIGHT_COLOR) - gray)
     assert np.abs(drawn[shown] - wanted).max() <= 1
 
 
-def test_a_frame_without_a_new_face_is_only_grey():
+def test_a_frame_without_a_new_face_is_only_gray():
     frame = np.full((6, 7, 3), (200, 10, 10), np.uint8)
     drawn = show.draw_weight(frame, CompositeResult(frame=frame, weight=np.zeros((0, 0), np.float32), corner=(0, 0)))
     assert len(np.unique(drawn)) == 1
 
 
-def test_a_cloud_lies_where_its_colours_are_and_the_ring_where_the_wanted_ones_are():
+def test_a_cloud_lies_where_its_colors_are_and_the_ring_where_the_wanted_ones_are():
     rng = np.random.default_rng(1)
     yellow, blue = ((np.array(c) + rng.normal(0, 6, (400, 3))).clip(0, 255).astype("uint8") for c in WARM_AND_COLD)
     figure = show.plot_color_clusters({"same": yellow, "other": blue}, yellow)
@@ -52,8 +52,8 @@ WARM_AND_COLD = ((210, 170, 90), (90, 110, 200))
 
 
 def test_a_large_cloud_is_thinned_out():
-    colours = np.random.default_rng(2).integers(0, 256, (10 * CLOUD_POINTS, 3), np.uint8)
-    figure = show.plot_color_clusters({str(n): colours for n in range(5)}, colours, columns=3)
+    colors = np.random.default_rng(2).integers(0, 256, (10 * CLOUD_POINTS, 3), np.uint8)
+    figure = show.plot_color_clusters({str(n): colors for n in range(5)}, colors, columns=3)
     assert len(figure.axes[0].collections[0].get_offsets()) <= CLOUD_POINTS
     assert figure.axes[0].get_subplotspec().get_geometry()[:2] == (2, 3)
 
@@ -64,7 +64,7 @@ def test_a_large_cloud_is_thinned_out():
         ({}, "at least one cloud"),
         ({"skin": np.zeros((4, 4, 3), np.uint8)}, r"skin: expected \(N, 3\) uint8"),
         ({"skin": np.zeros((4, 3))}, "float64"),
-        ({"skin": np.zeros((1, 3), np.uint8)}, "2 colours or more"),
+        ({"skin": np.zeros((1, 3), np.uint8)}, "2 colors or more"),
     ],
 )
 def test_what_is_no_cloud_is_refused(clouds, message):

@@ -62,7 +62,7 @@ def test_the_table_refuses_what_it_does_not_know():
 @pytest.mark.parametrize(
     ("better", "worst"), [("lower", [3, 6, 0]), ("higher", [1, 5, 7]), ("one", [3, 1, 6])], ids=lambda value: str(value)
 )
-def test_the_worst_are_found_in_each_direction_and_neighbours_left_out(better, worst):
+def test_the_worst_are_found_in_each_direction_and_neighbors_left_out(better, worst):
     numbers = np.array([2.0, 0.2, 4.0, 9.0, np.nan, 0.4, 3.0, 1.0])
     assert pick_worst(numbers, better, 3, 2) == worst
 

@@ -13,7 +13,7 @@ def picture() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
 
 
-def test_a_colour_map_grows_brighter_and_ends_at_its_top():
+def test_a_color_map_grows_brighter_and_ends_at_its_top():
     values = np.array([[0.0, 0.5, 1.0, 2.0]])
     brightness = show.apply_colormap(values).astype(int).sum(axis=-1)[0]
     assert brightness[0] < 10 and np.all(np.diff(brightness) > 0)
@@ -24,13 +24,13 @@ def test_a_colour_map_grows_brighter_and_ends_at_its_top():
         show.apply_colormap(np.zeros((2, 2, 3)))
 
 
-def test_paint_colours_where_the_mask_is_and_leaves_the_rest(picture: np.ndarray):
+def test_paint_colors_where_the_mask_is_and_leaves_the_rest(picture: np.ndarray):
     mask = np.zeros((24, 32), np.uint8)
     mask[:, :16] = 255
-    painted = show.overlay_mask(picture, mask, colour="blue", strength=1)
+    painted = show.overlay_mask(picture, mask, color="blue", strength=1)
     assert np.array_equal(painted[:, 16:], picture[:, 16:])
     assert (painted[:, :16] == [0, 0, 255]).all()
-    half = show.overlay_mask(picture, mask > 0, colour="black", strength=0.5)
+    half = show.overlay_mask(picture, mask > 0, color="black", strength=0.5)
     assert np.abs(half[:, :16] - picture[:, :16] / 2).max() <= 0.5
     with pytest.raises(ValueError, match=r"\(24, 32\), got \(24, 24\)"):
         show.overlay_mask(picture, mask[:, :24])

@@ -13,7 +13,7 @@ import pytest
 from faceswap_lib import show
 from faceswap_lib.faces import Face
 from faceswap_lib.faces.alignment import similarity_transform
-from faceswap_lib.show.images import BOX_COLOUR, POINT_COLOUR
+from faceswap_lib.show.images import BOX_COLOR, POINT_COLOR
 
 
 def make_history(steps: int) -> list[dict[str, float]]:
@@ -74,9 +74,9 @@ def test_draw_face_marks_box_and_points_on_a_copy():
     points = np.array([[40, 40], [60, 40], [50, 52], [42, 64], [58, 64]])
     drawn = show.draw_face(frame, Face(box_xyxy=[30, 20, 70, 80], score=0.9, landmarks=points))
     assert not frame.any()
-    assert np.abs(drawn[50, 30].astype(int) - BOX_COLOUR).max() < 30  # its edge is smoothed
+    assert np.abs(drawn[50, 30].astype(int) - BOX_COLOR).max() < 30  # its edge is smoothed
     for x, y in points:
-        assert tuple(drawn[y, x]) == POINT_COLOUR
+        assert tuple(drawn[y, x]) == POINT_COLOR
     assert not drawn[:15].any()
 
 

@@ -11,7 +11,7 @@ from faceswap_lib.media import read_image, write_image
 
 
 def make_grid(step: int, side: int = 8) -> np.ndarray:
-    """A preview of two faces whose pictures say in their colours where they are."""
+    """A preview of two faces whose pictures say in their colors where they are."""
     row, column = (values.repeat(side, 0).repeat(side, 1) for values in np.mgrid[:2, :16])
     cells = np.stack([np.full_like(row, step), row * 100, column * 10], axis=-1).astype(np.uint8)
     return np.concatenate([np.full((18, 16 * side, 3), 255, np.uint8), cells])

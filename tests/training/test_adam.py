@@ -9,9 +9,9 @@ tf = pytest.importorskip("tensorflow")
 
 def make(**options) -> tuple[keras.Optimizer, list[keras.Variable]]:
     weights = [keras.Variable(np.ones((3, 4), np.float32)), keras.Variable(np.full(5, 2, np.float32))]
-    optimiser = keras.optimizers.Adam(0.01, beta_2=0.99, **options)
-    optimiser.build(weights)
-    return optimiser, weights
+    optimizer = keras.optimizers.Adam(0.01, beta_2=0.99, **options)
+    optimizer.build(weights)
+    return optimizer, weights
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend")
@@ -26,8 +26,8 @@ def test_the_kernel_and_keras_agree(options):
     for step in range(25):
         rate = 0.01 / (1 + step)
         gradients = [tf.constant(3 * random.normal(size=w.shape).astype(np.float32)) for w in our_weights]
-        for optimiser in (theirs, ours):
-            optimiser.learning_rate.assign(rate)
+        for optimizer in (theirs, ours):
+            optimizer.learning_rate.assign(rate)
         theirs.apply(gradients, their_weights)
         apply(gradients)
     assert int(ours.iterations.numpy()) == 25

@@ -57,7 +57,7 @@ def make_arrays(count: int = 3, seed: int = 0) -> FacesetArrays:
 
 
 def test_one_pixel_of_the_view_is_one_stored_pixel():
-    """Without any change the map hits pixel centres, and half of the views are mirrored."""
+    """Without any change the map hits pixel centers, and half of the views are mirrored."""
     plain, warped = draw_maps()
     assert np.array_equal(plain, warped)
     margin = (SIZE - RESOLUTION) / 2
@@ -69,7 +69,7 @@ def test_one_pixel_of_the_view_is_one_stored_pixel():
     assert 0.25 * BATCH < kinds.count(2) < 0.75 * BATCH
 
 
-def test_sampling_at_pixel_centres_gives_the_stored_pixels():
+def test_sampling_at_pixel_centers_gives_the_stored_pixels():
     arrays = make_arrays()
     faces = to_device(arrays)
     assert (faces.size, faces.count) == (SIZE, 3)
@@ -134,7 +134,7 @@ def test_the_warped_map_differs_from_the_plain_one_by_the_warp_alone():
 def test_the_warp_is_smooth_and_as_strong_as_asked():
     """At the corners of the view, which are control points, its spread is the strength itself."""
     strength = 0.03
-    bends = np.subtract(*reversed(draw_maps(warp=strength))) / (VIEW_COVERAGE * SIZE)  # in sides of the view
+    bends = np.subtract(*reversed(draw_maps(random_warp=strength))) / (VIEW_COVERAGE * SIZE)  # in sides of the view
     corners = bends[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert corners.std() == pytest.approx(strength, rel=0.15)
     assert abs(corners.mean()) < 0.3 * strength
@@ -198,7 +198,7 @@ def test_training_sees_the_picture_that_conversion_sees(small_workspace, portrai
         around = [difference(dx, dy) for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1))]
         assert here < 3
         assert here < 0.7 * min(around)
-        assert max(around) < 2 * min(around)  # a shift of half a pixel would favour one side
+        assert max(around) < 2 * min(around)  # a shift of half a pixel would favor one side
 
 
 @pytest.mark.parametrize("side", ["src", "dst"])
@@ -231,7 +231,7 @@ def test_the_encoder_reads_the_same_numbers_in_training_and_conversion(small_wor
         assert picture.min() >= -1 and picture.max() <= 1 and picture.std() > 0.1
 
 
-def test_colours_are_matched_to_another_crops_for_a_share_of_the_pictures():
+def test_colors_are_matched_to_another_crops_for_a_share_of_the_pictures():
     tones = ops.convert_to_tensor(np.arange(20 * 6, dtype=np.float32).reshape(20, 2, 3))
     index = np.arange(BATCH, dtype=np.int32) % 20
 
@@ -269,7 +269,7 @@ def test_motion_blur_spreads_a_point_along_one_line():
 def test_the_change_of_shape_is_in_both_views_smooth_and_as_strong_as_asked():
     strength = 0.03
     still, _ = draw_maps()
-    plain, warped = draw_maps(shape=strength)
+    plain, warped = draw_maps(elastic_deformation=strength)
     assert np.array_equal(plain, warped)
     bends = (plain - still) / (VIEW_COVERAGE * SIZE)  # in sides of the view
     points = np.arange(8, RESOLUTION, RESOLUTION // 4)  # the four control points, to half a pixel

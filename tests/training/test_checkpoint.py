@@ -33,25 +33,25 @@ CONFIG = NetworkConfig(capacity="tiny", resolution=64, attention="none", norm="n
 
 
 def make_state(seed: int, config: NetworkConfig = CONFIG) -> TrainingState:
-    """Networks and optimisers with random numbers in every variable."""
+    """Networks and optimizers with random numbers in every variable."""
     keras.utils.set_random_seed(seed)
     networks, averaged = build_networks(config), build_networks(config)
     state = TrainingState(
         networks=networks,
         averaged=averaged,
-        generator_optimiser=keras.optimizers.Adam(1e-3),
-        discriminator_optimiser=keras.optimizers.Adam(1e-3),
+        generator_optimizer=keras.optimizers.Adam(1e-3),
+        discriminator_optimizer=keras.optimizers.Adam(1e-3),
         step=seed,
         history_bytes=1000 + seed,
     )
-    state.generator_optimiser.build([w for n in networks.generators for w in n.trainable_variables])
-    state.discriminator_optimiser.build([w for n in networks.discriminators for w in n.trainable_variables])
+    state.generator_optimizer.build([w for n in networks.generators for w in n.trainable_variables])
+    state.discriminator_optimizer.build([w for n in networks.discriminators for w in n.trainable_variables])
     rng = np.random.default_rng(seed)
-    for optimiser in (state.generator_optimiser, state.discriminator_optimiser):
-        for variable in optimiser.variables:
+    for optimizer in (state.generator_optimizer, state.discriminator_optimizer):
+        for variable in optimizer.variables:
             if "float" in str(variable.dtype):
                 variable.assign(rng.normal(size=tuple(variable.shape)).astype(np.float32))
-    state.generator_optimiser.iterations.assign(17)
+    state.generator_optimizer.iterations.assign(17)
     return state
 
 
@@ -95,7 +95,7 @@ def test_everything_comes_back_into_other_networks(folder, state):
     assert read_checkpoint(folder, other)
     assert equal(values(other), values(state))
     assert (other.step, other.history_bytes) == (5, 1005)
-    assert int(other.generator_optimiser.iterations.numpy()) == 17
+    assert int(other.generator_optimizer.iterations.numpy()) == 17
 
 
 def test_every_variable_of_the_training_is_in_the_file(folder, state):
@@ -104,11 +104,11 @@ def test_every_variable_of_the_training_is_in_the_file(folder, state):
     assert groups == {
         *("encoder", "decoder_a", "decoder_b", "discriminator_a", "discriminator_b"),
         *("averaged_encoder", "averaged_decoder_a", "averaged_decoder_b"),
-        *("generator_optimiser", "discriminator_optimiser", "position", "seconds", "watched"),
+        *("generator_optimizer", "discriminator_optimizer", "position", "seconds", "watched"),
     }
     # Adam keeps two moments per weight.
     weights = sum(len(n.trainable_variables) for n in state.networks.generators)
-    assert sum(name.startswith("generator_optimiser/") for name in names) >= 2 * weights
+    assert sum(name.startswith("generator_optimizer/") for name in names) >= 2 * weights
 
 
 def test_no_checkpoint_is_no_error_and_changes_nothing(tmp_path, state):

@@ -137,7 +137,7 @@ def test_dead_outputs_are_told_from_young_ones():
     numbers = np.random.default_rng(0)
     inputs = numbers.uniform(-1, 1, (4, 8, 8, 3))
     faces = np.repeat(numbers.uniform(-1, 1, (1, 8, 8, 3)), 4, axis=0)
-    assert say_dead(np.ones((4, 8, 8, 3)), inputs) == "the networks write a single colour"
+    assert say_dead(np.ones((4, 8, 8, 3)), inputs) == "the networks write a single color"
     extremes = np.sign(faces) + numbers.normal(0, 1e-5, faces.shape)
     assert say_dead(np.clip(extremes, -1, 1), inputs) == "the networks write nothing but extremes"
     assert say_dead(faces, inputs) == "the networks write the same picture whatever they read"
@@ -186,7 +186,7 @@ def one_accident(monkeypatch):
             weight.assign(keras.ops.full(weight.shape, np.nan))
         return take(self)
 
-    monkeypatch.setattr(TrainStepper, "take", take_badly)
+    monkeypatch.setattr(TrainStepper, "step", take_badly)
 
 
 def test_after_an_accident_training_goes_back_and_to_the_end(one_accident, workspace_copy, tiny_run, tmp_path):
@@ -205,8 +205,8 @@ def test_after_an_accident_training_goes_back_and_to_the_end(one_accident, works
     assert [entry["step"] for entry in history] == list(range(1, 41))
     assert np.isfinite([value for entry in history for value in entry.values()]).all()
     arrays = read_arrays(folder, 40)
-    assert arrays["generator_optimiser/001"] == pytest.approx(
-        tiny_run.final_arrays()["generator_optimiser/001"] * 0.5
+    assert arrays["generator_optimizer/001"] == pytest.approx(
+        tiny_run.final_arrays()["generator_optimizer/001"] * 0.5
     )  # the learning rate
     assert not np.array_equal(arrays["encoder/000"], tiny_run.final_arrays()["encoder/000"])
 

@@ -16,7 +16,12 @@ def plain(value: float, channels: int = 1, side: int = 4) -> np.ndarray:
 
 
 def make_sample(side: int = 4, **parts: np.ndarray) -> losses.LossInputs:
-    nothing = {"warped": plain(0, 3, side), "encoder_input": plain(0, 3, side), "real": plain(0, 3, side), "tones": None}
+    nothing = {
+        "warped": plain(0, 3, side),
+        "encoder_input": plain(0, 3, side),
+        "real": plain(0, 3, side),
+        "tones": None,
+    }
     masks = {name: plain(0, 1, side) for name in ("eyes", "mouth", "face")}
     return losses.LossInputs(**(nothing | masks | parts))
 
@@ -103,15 +108,15 @@ def test_dissimilarity_of_textures_is_that_of_scikit_image():
     _, likeness = structural_similarity(
         fake[0], real[0], data_range=2, channel_axis=-1, win_size=7, use_sample_covariance=False, full=True
     )
-    centres = slice(3, 29, 2)
+    centers = slice(3, 29, 2)
     middles = range(3, 29, 2)
     face = np.array([[middle[0, y - 3 : y + 4, x - 3 : x + 4].mean() for x in middles] for y in middles])
-    expected = ((1 - likeness[centres, centres].mean(-1)) / 2 * face).sum() / (face.sum() + 1)
+    expected = ((1 - likeness[centers, centers].mean(-1)) / 2 * face).sum() / (face.sum() + 1)
     value = number(losses.dssim(fake, make_sample(32, real=real, face=middle)))
     assert value == pytest.approx(expected, abs=1e-4)
 
 
-def test_first_differences_are_of_neighbours():
+def test_first_differences_are_of_neighbors():
     picture = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1) ** 2
     for axis in (1, 2):
         found = ops.convert_to_numpy(losses.first_difference(picture, axis))
@@ -119,7 +124,7 @@ def test_first_differences_are_of_neighbours():
 
 
 def test_features_are_compared_by_their_pattern():
-    """Standardised, [0, 2] is [-1, 1] and [2, 0] its opposite: a distance of 2 at every place, squared 4."""
+    """Standardized, [0, 2] is [-1, 1] and [2, 0] its opposite: a distance of 2 at every place, squared 4."""
     ramp = np.array([0, 2], np.float32).reshape(1, 1, 2, 1)
     louder, opposite = 5 * ramp + 3, ramp[:, :, ::-1]
     share = 1 / (1 + 1e-3)

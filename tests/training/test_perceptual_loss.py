@@ -12,7 +12,7 @@ from faceswap_lib.networks.pretrained import onet
 from faceswap_lib.networks.pretrained.vggface import build_vggface
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.perceptual import open_landmark_loss, open_perceptual_loss, resize, resize_matrix
-from tests.weight_files import randomise, resnet50_layers, write_weights
+from tests.weight_files import randomize, resnet50_layers, write_weights
 
 FACE = (slice(50, 178), slice(160, 288))
 """Where the face of scikit-image's portrait is."""
@@ -78,7 +78,7 @@ def test_landmarks_move_with_the_face(face):
 
 
 def test_vggface_reads_the_published_file(tmp_path, face):
-    path = write_weights(tmp_path / "faces.h5", randomise(build_vggface("resnet50")), resnet50_layers())
+    path = write_weights(tmp_path / "faces.h5", randomize(build_vggface("resnet50")), resnet50_layers())
     config = TrainConfig(perceptual="vggface", vggface=path, perceptual_resolution=64)
     judge = open_perceptual_loss(config, 128)
     assert judge.name == "vggface-resnet50" and judge.side == 64

@@ -33,7 +33,7 @@ def write_run(folder: pathlib.Path, *steps: int, rollbacks: int = 0, name: str =
 
 GROUPS = (
     *("encoder", "decoder_a", "decoder_b", "averaged_encoder", "averaged_decoder_a", "averaged_decoder_b"),
-    *("discriminator_a", "discriminator_b", "generator_optimiser", "discriminator_optimiser"),
+    *("discriminator_a", "discriminator_b", "generator_optimizer", "discriminator_optimizer"),
 )
 """What a checkpoint without a digest must hold."""
 

@@ -74,7 +74,7 @@ def timed(monkeypatch):
         self.state.seconds += (3 if "adversarial" in active else 1) + 10 * first
         return {}
 
-    monkeypatch.setattr(TrainStepper, "take", take)
+    monkeypatch.setattr(TrainStepper, "step", take)
     return steps
 
 

@@ -39,7 +39,7 @@ class FakeStepper:
     def phase(self):
         return types.SimpleNamespace(start=0.0)
 
-    def take(self) -> dict[str, float]:
+    def step(self) -> dict[str, float]:
         self.is_stepping = True
         self.during(self.state.step + 1)
         self.state.step += 1

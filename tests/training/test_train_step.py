@@ -52,12 +52,12 @@ def test_trading_places_takes_weights_averages_and_moments_along_and_twice_is_no
     # Adam's variables: the step, the learning rate, and for every weight two moments, the encoder's first.
     encoder, decoder = (2 * len(n.trainable_variables) for n in state.networks.generators[:2])
     for index in range(decoder):
-        a, b = (f"generator_optimiser/{2 + encoder + offset + index:03d}" for offset in (0, decoder))
+        a, b = (f"generator_optimizer/{2 + encoder + offset + index:03d}" for offset in (0, decoder))
         assert np.array_equal(after[a], before[b]) and np.array_equal(after[b], before[a])
     changed = {name.split("/")[0] for name in before if not np.array_equal(before[name], after[name])}
-    assert changed == {"decoder_a", "decoder_b", "averaged_decoder_a", "averaged_decoder_b", "generator_optimiser"}
+    assert changed == {"decoder_a", "decoder_b", "averaged_decoder_a", "averaged_decoder_b", "generator_optimizer"}
     assert all(
-        np.array_equal(before[f"generator_optimiser/{i:03d}"], after[f"generator_optimiser/{i:03d}"])
+        np.array_equal(before[f"generator_optimizer/{i:03d}"], after[f"generator_optimizer/{i:03d}"])
         for i in range(2 + encoder)
     )
     swap_decoders(state)

@@ -56,7 +56,7 @@ def test_a_run_has_its_files_and_no_others(tiny_run):
 
 def test_the_configuration_is_beside_the_checkpoints(tiny_run):
     stored = read_json(tiny_run.folder / "config.json")
-    assert stored["schema"] == 1 and stored["backend"] == "tensorflow" and stored["version"]
+    assert stored["schema"] == 2 and stored["backend"] == "tensorflow" and stored["version"]
     assert stored["networks"] == options_to_dict(tiny_run.network_config.settled())
     assert stored["training"] == options_to_dict(tiny_run.train_config)
 
@@ -130,7 +130,7 @@ def test_stopped_before_the_adversarial_phase_and_resumed_ends_in_the_same_place
     folder = workspace_copy.run("default")
     early, late = (read_arrays(folder, boundary // 2 * factor) for factor in (1, 2))
     for name in early:
-        # So far only generators, their averages and their optimiser have moved.
+        # So far only generators, their averages and their optimizer have moved.
         if name.startswith(("discriminator_a", "discriminator_b")):
             assert np.array_equal(early[name], late[name]), name
     assert not np.array_equal(early["encoder/000"], late["encoder/000"])
@@ -162,7 +162,7 @@ train(
 
 
 def test_killed_and_resumed_ends_in_the_same_place(workspace_copy, tiny_run):
-    """A real process, a real SIGKILL: weights, averages, optimisers and history as if nothing had happened."""
+    """A real process, a real SIGKILL: weights, averages, optimizers and history as if nothing had happened."""
     config = tiny_run.train_config
     options = [json.dumps(options_to_dict(o)) for o in (tiny_run.network_config, config, tiny_run.run_config)]
     command = [sys.executable, "-c", KILLED_TRAINING, str(workspace_copy.root), *options]
@@ -263,8 +263,8 @@ def test_a_batch_depends_on_seed_and_step_alone():
 @pytest.mark.parametrize(
     ("rarity_exponent", "expected"), [(0, [1 / 3] * 3), (1, [0.25, 0.25, 0.5]), (2, [1 / 6, 1 / 6, 2 / 3])]
 )
-def test_rare_crops_are_drawn_more_often(balance, expected):
-    shares = sampling_probabilities(np.array([0.75, 0.75, 1.5]), balance)
+def test_rare_crops_are_drawn_more_often(rarity_exponent, expected):
+    shares = sampling_probabilities(np.array([0.75, 0.75, 1.5]), rarity_exponent)
     assert shares == pytest.approx(expected)
     config = TrainConfig(batch_size=300)
     drawn = np.concatenate([draw_batch(config, step, shares, shares).index_a for step in range(10)])

@@ -24,7 +24,7 @@ def make_report(number: int = 0):
     """A report of three frames."""
     from faceswap_lib.evaluation.metrics import METRICS
     from faceswap_lib.evaluation.report import Report
-    from faceswap_lib.evaluation.score import summarise
+    from faceswap_lib.evaluation.score import summarize
 
     values = {name: 0.5 + 0.1 * number for name in METRICS} | {"flicker": None}
     return Report(
@@ -32,7 +32,7 @@ def make_report(number: int = 0):
         networks={"landmarks": "68", "recognition": "dlib", "perceptual": "none"},
         frames=3,
         fps=25.0,
-        summary=summarise(values),
+        summary=summarize(values),
         values=values,
         skipped={"gaze": "too small"},
         series={"landmark_error": np.array([0.1, np.nan, 0.2]), "identity_distance": np.array([0.5, 0.5, 0.4])},

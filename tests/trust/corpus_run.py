@@ -97,8 +97,8 @@ def configs() -> list[Case]:
         for value in (None, 3, [], "x", True, {"a": 1}, {"face_src": None}, {"face_src": [1]})
     ]
     made += [
-        Case("networks: an unknown option", changed("networks", colour=1)),
-        Case("training: an unknown option", changed("training", colour=1), no_training),
+        Case("networks: an unknown option", changed("networks", color=1)),
+        Case("training: an unknown option", changed("training", color=1), no_training),
         Case(
             "networks: none",
             json.dumps({name: value for name, value in good.items() if name != "networks"}),

@@ -206,7 +206,7 @@ def draw_masks(root: pathlib.Path) -> None:
 
 def make_two_people(root: pathlib.Path) -> None:
     write_faceset(root / "person", [face_points(**mouth) for mouth in MOUTHS])
-    write_faceset(root / "other", [face_points(**mouth, brows=0.2) for mouth in reversed(MOUTHS)], colour=200)
+    write_faceset(root / "other", [face_points(**mouth, brows=0.2) for mouth in reversed(MOUTHS)], color=200)
 
 
 def exchange_mouths(root: pathlib.Path) -> None:
@@ -274,7 +274,7 @@ class CountingStepper:
     def phase(self) -> types.SimpleNamespace:
         return types.SimpleNamespace(start=0.0)
 
-    def take(self) -> dict[str, float]:
+    def step(self) -> dict[str, float]:
         self.state.step += 1
         for variable in self.state.variables:
             variable.assign(variable.numpy() * 1.01 + self.state.step)

@@ -145,7 +145,7 @@ def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]
 
 
 def _as_text(text: str, *, said: bool = False) -> str:
-    """Printed text as a block, without progress bars and colours; what was logged is wrapped, not in columns."""
+    """Printed text as a block, without progress bars and colors; what was logged is wrapped, not in columns."""
     lines = [ESCAPES.sub("", line).rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     lines = [line for line in lines if not (PROGRESS.search(line) or (said and BACKEND_TALK.match(line)))]
     shown = "\n".join(lines).strip("\n")

@@ -42,7 +42,7 @@ class Polish(BasePlugin):
 
     def _draw(self, found: re.Match) -> str:
         svg = (self._drawings / f"{found['name']}.svg").read_text(encoding="utf-8")
-        # The page's colours decide, not the system's.
+        # The page's colors decide, not the system's.
         return f'<figure class="drawing">{re.sub(r"<style>.*?</style>", "", svg, flags=re.S)}</figure>'
 
 

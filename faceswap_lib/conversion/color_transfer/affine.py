@@ -1,6 +1,6 @@
-"""Colour matches that are one affine map of RGB: mean and spread, PCA, optimal transport between two Gaussians.
+"""Color matches that are one affine map of RGB: mean and spread, PCA, optimal transport between two Gaussians.
 
-Parameters are a (3, 4) float32 matrix that takes (r, g, b, 1), 0 to 255, to the matched colour. Two pictures that
+Parameters are a (3, 4) float32 matrix that takes (r, g, b, 1), 0 to 255, to the matched color. Two pictures that
 become brighter by the same factor keep the first three columns and scale the fourth; brighter by the same summand,
 they keep the first three columns, too.
 """
@@ -14,14 +14,14 @@ XYZ_FROM_RGB = np.array(
 """CIE XYZ of the sRGB primaries and D65. It is applied to the stored, gamma-encoded values, as OpenCV does."""
 
 FLOOR = 1.0
-"""Grey levels added to every standard deviation (squared: to every variance), so that flat pictures divide by nothing
+"""Gray levels added to every standard deviation (squared: to every variance), so that flat pictures divide by nothing
 small."""
 
 
 def fit_adain(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Gives each channel of `new` the mean and standard deviation that `old` has.
 
-    Arguments and result are those of `colour.ColourMatch.fit`.
+    Arguments and result are those of `color.ColorMatch.fit`.
     Source: Huang and Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", 2017, on
     pixels instead of features.
     """
@@ -44,9 +44,9 @@ def fit_linear(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndar
 
 
 def fit_mkl(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Gives `new` the mean and covariance of `old` by the linear map that moves colours least.
+    """Gives `new` the mean and covariance of `old` by the linear map that moves colors least.
 
-    Source: Pitie and Kokaram, "The Linear Monge-Kantorovitch Linear Colour Mapping for Example-Based Colour Transfer",
+    Source: Pitie and Kokaram, "The Linear Monge-Kantorovitch Linear Color Mapping for Example-Based Color Transfer",
     2007.
     """
     (new_mean, new_spread), (old_mean, old_spread) = (_moments(picture, weights) for picture in (new, old))
@@ -72,7 +72,7 @@ def _adain(new: np.ndarray, old: np.ndarray, weights: np.ndarray, channels_from_
 
 def _moments(picture: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean (3,) and covariance (3, 3) of an RGB picture."""
-    pixels = picture.reshape(-1, 3).astype(np.float32) - 127.5  # centred, so that squares stay small
+    pixels = picture.reshape(-1, 3).astype(np.float32) - 127.5  # centerd, so that squares stay small
     weighted = pixels * weights.reshape(-1, 1)
     total = max(float(weights.sum()), 1e-6)
     mean = weighted.sum(axis=0, dtype=np.float64) / total

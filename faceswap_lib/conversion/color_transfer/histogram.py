@@ -1,4 +1,4 @@
-"""Colour matches that are tables: of each channel, or of projections onto directions of the colour space.
+"""Color matches that are tables: of each channel, or of projections onto directions of the color space.
 
 A table is a one-dimensional optimal transport: the level below which a share of `new` lies goes to the level below
 which the same share of `old` lies. Where `new` has (nearly) no pixels a table goes on in a straight line with the
@@ -14,16 +14,16 @@ TAIL = 0.02
 """Share of the pixels at either end whose own quantiles are not trusted."""
 
 SMOOTHNESS = 8.0
-"""Grey levels over which shifts are averaged; a step in a table would show as the outline of a blotch."""
+"""Gray levels over which shifts are averaged; a step in a table would show as the outline of a blotch."""
 
 ROTATIONS = 8
 """Sets of three perpendicular directions that sliced transport goes through, one after the other."""
 
 REACH = 221.0
-"""Largest projection of a colour onto a direction, counted from middle grey."""
+"""Largest projection of a color onto a direction, counted from middle gray."""
 
 KNOTS = 65
-"""Points of a projection's table; 7 grey levels apart."""
+"""Points of a projection's table; 7 gray levels apart."""
 
 BINS = 512
 """Levels a projection is sorted into."""
@@ -35,7 +35,7 @@ SAMPLES = 4096
 def fit_histogram(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Gives each channel of `new` the distribution that `old` has.
 
-    Arguments are those of `colour.ColourMatch.fit`; parameters are (3, 256) float32, the level that each level of each
+    Arguments are those of `color.ColorMatch.fit`; parameters are (3, 256) float32, the level that each level of each
     channel goes to.
     """
     weights = weights.ravel()
@@ -50,16 +50,16 @@ def apply_histogram(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
 
 
 def fit_sot(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Gives `new` the distribution of colours that `old` has, by transport along many directions in turn.
+    """Gives `new` the distribution of colors that `old` has, by transport along many directions in turn.
 
-    Arguments are those of `colour.ColourMatch.fit`; parameters are (`ROTATIONS`, 3, `KNOTS`) float32, by how many
-    levels a colour moves along each direction, where its projection lies at each knot.
-    Source: Pitie et al., "N-Dimensional Probability Density Function Transfer and its Application to Colour Transfer",
+    Arguments are those of `color.ColorMatch.fit`; parameters are (`ROTATIONS`, 3, `KNOTS`) float32, by how many
+    levels a color moves along each direction, where its projection lies at each knot.
+    Source: Pitie et al., "N-Dimensional Probability Density Function Transfer and its Application to Color Transfer",
     2005; Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures", 2015.
     """
     step = max(1, int(np.sqrt(weights.size / SAMPLES)))
     share = weights[::step, ::step].ravel()
-    moved, wanted = (_centred(picture[::step, ::step]) for picture in (new, old))
+    moved, wanted = (_centerd(picture[::step, ::step]) for picture in (new, old))
     knots = np.linspace(0, BINS - 1, KNOTS)
     bins = np.arange(BINS)
     level = 2 * REACH / (BINS - 1)
@@ -75,7 +75,7 @@ def fit_sot(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray
 
 def apply_sot(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
     """Moves every pixel of an RGB uint8 picture along the directions; float32, neither rounded nor clipped."""
-    pixels = _centred(new)
+    pixels = _centerd(new)
     for directions, table in zip(_directions(), parameters, strict=True):
         pixels = _move(pixels, directions, table)
     return (pixels + np.float32(127.5)).reshape(new.shape)
@@ -104,17 +104,17 @@ def _spread(counts: np.ndarray) -> float:
     return 1 + float(np.sqrt(np.square(levels - mean) @ counts / total))
 
 
-def _centred(picture: np.ndarray) -> np.ndarray:
+def _centerd(picture: np.ndarray) -> np.ndarray:
     return picture.reshape(-1, 3).astype(np.float32) - 127.5
 
 
 def _places(pixels: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Projections of (N, 3) centred colours in bins, (N, 3) float32; the nearest bin is their whole part."""
+    """Projections of (N, 3) centerd colors in bins, (N, 3) float32; the nearest bin is their whole part."""
     return np.clip((pixels @ directions + REACH) * np.float32((BINS - 1) / (2 * REACH)) + 0.5, 0, BINS - 1)
 
 
 def _move(pixels: np.ndarray, directions: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Moves (N, 3) centred colours along three perpendicular directions by what their tables say."""
+    """Moves (N, 3) centerd colors along three perpendicular directions by what their tables say."""
     fine = np.linspace(0, KNOTS - 1, BINS)
     places = _places(pixels, directions).astype(np.intp)
     shifts = [

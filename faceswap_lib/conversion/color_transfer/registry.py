@@ -1,4 +1,4 @@
-"""Giving the new face the colours of the old one.
+"""Giving the new face the colors of the old one.
 
 Every way of doing so has two halves: `fit` looks at both pictures and gives parameters, `apply` maps the new one with
 them. Parameters are plain arrays of one shape, so they can be averaged over time (see `steady`).
@@ -17,8 +17,8 @@ from faceswap_lib.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class ColourMatch:
-    """One way of matching colours.
+class ColorMatch:
+    """One way of matching colors.
 
     Attributes:
         fit: Takes new and old, (S, S, 3) uint8 RGB pictures of the same view, and weights (S, S) float32, 0 and more,
@@ -40,35 +40,35 @@ def _apply_nothing(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
 
 
 MATCHES = {
-    "none": ColourMatch(_fit_nothing, _apply_nothing),
-    "adain": ColourMatch(fit_adain, apply_affine),
-    "adain-xyz": ColourMatch(fit_adain_xyz, apply_affine),
-    "histogram": ColourMatch(fit_histogram, apply_histogram),
-    "reinhard": ColourMatch(fit_reinhard, apply_reinhard),
-    "linear": ColourMatch(fit_linear, apply_affine),
-    "mkl": ColourMatch(fit_mkl, apply_affine),
-    "sot": ColourMatch(fit_sot, apply_sot),
+    "none": ColorMatch(_fit_nothing, _apply_nothing),
+    "adain": ColorMatch(fit_adain, apply_affine),
+    "adain-xyz": ColorMatch(fit_adain_xyz, apply_affine),
+    "histogram": ColorMatch(fit_histogram, apply_histogram),
+    "reinhard": ColorMatch(fit_reinhard, apply_reinhard),
+    "linear": ColorMatch(fit_linear, apply_affine),
+    "mkl": ColorMatch(fit_mkl, apply_affine),
+    "sot": ColorMatch(fit_sot, apply_sot),
 }
 
 
-def find_match(mode: str) -> ColourMatch:
-    """Gives a colour match by its name.
+def find_match(mode: str) -> ColorMatch:
+    """Gives a color match by its name.
 
     Raises:
         InputError: For a name that is none; the message names the nearest.
     """
     if mode not in MATCHES:
-        raise InputError(f"unknown colour match '{mode}'{nearest(mode, MATCHES)}")
+        raise InputError(f"unknown color match '{mode}'{nearest(mode, MATCHES)}")
     return MATCHES[mode]
 
 
 def augment_colors(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Gives one picture the colours of another.
+    """Gives one picture the colors of another.
 
     Args:
         mode: One of `MATCHES`.
         new: (S, S, 3) uint8 RGB, the picture to change.
-        old: (S, S, 3) uint8 RGB, the picture whose colours are wanted.
+        old: (S, S, 3) uint8 RGB, the picture whose colors are wanted.
         weights: (S, S) float32, how much each pixel counts; where all are 0, nothing is changed.
 
     Returns:

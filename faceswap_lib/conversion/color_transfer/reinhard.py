@@ -1,4 +1,4 @@
-"""Reinhard's colour match: mean and spread of lightness and of two opponent colours.
+"""Reinhard's color match: mean and spread of lightness and of two opponent colors.
 
 Parameters are (2, 3) float32: gain and offset of L*, a* and b*. The space is CIELAB (D65, from gamma-encoded sRGB), not
 the l-alpha-beta of the paper, whose logarithms tear the darkest pixels apart.
@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 
 FLOOR = 0.4
-"""Added to every standard deviation, in units of CIELAB; about one grey level."""
+"""Added to every standard deviation, in units of CIELAB; about one gray level."""
 
 
 def fit_reinhard(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Gives L*, a* and b* of `new` the mean and standard deviation that they have in `old`.
 
-    Arguments and result are those of `colour.ColourMatch.fit`.
+    Arguments and result are those of `color.ColorMatch.fit`.
     Source: Reinhard et al., "Color Transfer between Images", 2001.
 
     Taught in notebooks/06_video_conversion.

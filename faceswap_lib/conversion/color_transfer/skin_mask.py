@@ -1,12 +1,12 @@
-"""Which pixels of a face are skin, so that hair, glasses, hands and other things in front of it colour nothing.
+"""Which pixels of a face are skin, so that hair, glasses, hands and other things in front of it color nothing.
 
-Nothing is known about skin but that most of the face is skin: the middle of its colours is its own median, and a pixel
-counts by its distance from there in the spread of the face's own pixels. So no skin is too dark or too light. Colour is
+Nothing is known about skin but that most of the face is skin: the middle of its colors is its own median, and a pixel
+counts by its distance from there in the spread of the face's own pixels. So no skin is too dark or too light. Color is
 judged by how far it lies from what the face has at the same brightness, since shaded skin keeps its hue.
 
 What is compared is the light on the skin, not its detail: a network's face is smoother than a filmed one. Of eyes,
 brows, lips and things in front of the face it is only said that they stand out from the skin as they do in the new
-face; without that, a match of the skin alone would be carried on into colours it knows nothing of.
+face; without that, a match of the skin alone would be carried on into colors it knows nothing of.
 """
 
 import dataclasses
@@ -32,11 +32,11 @@ NEAR, FAR = 3.0, 5.0
 
 NARROWEST, ROUNDING = 0.01, 0.5
 """Added to a robust standard deviation, so that noise in a flat face is not taken for a thing: a share of the face's
-median brightness, and what whole grey levels cannot tell."""
+median brightness, and what whole gray levels cannot tell."""
 
-WIDEST_BRIGHTNESS, WIDEST_COLOUR = 0.15, 0.06
+WIDEST_BRIGHTNESS, WIDEST_COLOR = 0.15, 0.06
 """Largest robust standard deviations that are believed, as shares of the face's median brightness. More comes from
-things that cover the face, or from light so hard that its shadows tell nothing about colour."""
+things that cover the face, or from light so hard that its shadows tell nothing about color."""
 
 BORDER_WIDTH, BORDER_SOFTNESS = 0.2, 0.07
 """How far from the outline the new face must be skin to be shown, and how softly it ends there, in eye distances."""
@@ -57,7 +57,7 @@ class SkinSample:
         old: (S, S, 3) uint8 RGB, the old one's skin without detail; elsewhere the new face in the old skin's light.
         weights: (S, S) float32 in [0, 1], how much each pixel counts.
         skin: (S, S) float32, 0 to `weights`, the part of it where both show skin.
-        foreign: (S, S) float32, how far the colour of each pixel of the new face is from that of its skin, in robust
+        foreign: (S, S) float32, how far the color of each pixel of the new face is from that of its skin, in robust
             standard deviations.
     """
 
@@ -148,7 +148,7 @@ def _fall(distance: np.ndarray, near: float, far: float) -> np.ndarray:
 
 
 def _distance(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """How far each pixel's colour is from that of most pixels inside, (S, S) float32 in robust standard deviations.
+    """How far each pixel's color is from that of most pixels inside, (S, S) float32 in robust standard deviations.
 
     Looked at twice: a thing that covers a part of the face moves the median, but not that of what is left without it.
     """
@@ -169,7 +169,7 @@ def _distance_to_median(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
     for channel in (0, 2):
         chroma = pixels[..., channel] - pixels[..., 1]
         hue = _median(chroma[known]) / middle
-        distance += np.square(_deviation(chroma - hue * brightness, known, middle, WIDEST_COLOUR))
+        distance += np.square(_deviation(chroma - hue * brightness, known, middle, WIDEST_COLOR))
     return np.sqrt(distance)
 
 

@@ -1,6 +1,6 @@
-"""Keeping colours from flickering: the shape of a colour match is averaged along the track of its face.
+"""Keeping colors from flickering: the shape of a color match is averaged along the track of its face.
 
-Spreads and curves are what scatters from frame to frame; they say how the new face's colours differ from the old one's,
+Spreads and curves are what scatters from frame to frame; they say how the new face's colors differ from the old one's,
 not what they are, so light that changes on both changes them little and the average does not lag behind it. The level,
 one number per channel, is measured well and stays each frame's own: it takes out what the network's faces flicker.
 """
@@ -9,25 +9,25 @@ import math
 
 import numpy as np
 
-from faceswap_lib.conversion.color_transfer.registry import ColourMatch, to_picture
+from faceswap_lib.conversion.color_transfer.registry import ColorMatch, to_picture
 from faceswap_lib.conversion.color_transfer.skin_mask import SkinSample
 
 
 class TemporalColorTransfer:
-    """Matches colours over time, each track by itself.
+    """Matches colors over time, each track by itself.
 
     Args:
         match: How.
         frames: Time constant of the average in frames; 0 for none.
     """
 
-    def __init__(self, match: ColourMatch, frames: float):
+    def __init__(self, match: ColorMatch, frames: float):
         self._match = match
         self._newest_share = 1 - math.exp(-1 / frames) if frames > 0 else 1.0
         self._tracks: dict[int, tuple[int, np.ndarray]] = {}
 
     def apply(self, new: np.ndarray, sample: SkinSample, track: int | None) -> np.ndarray:
-        """Gives a face the colours of the one it replaces.
+        """Gives a face the colors of the one it replaces.
 
         Args:
             new: (R, R, 3) uint8 RGB, the new face.
@@ -48,7 +48,7 @@ class TemporalColorTransfer:
         """Takes one frame's parameters and gives the average so far.
 
         The first frames of a track count equally, until there are enough of them for the time constant; so a track
-        starts with its own colours.
+        starts with its own colors.
 
         Args:
             track: Number of the face's track; None for a face by itself.

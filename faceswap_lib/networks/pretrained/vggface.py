@@ -6,7 +6,7 @@ trained on decides how a picture must be given to them: RGB becomes BGR, 0 to 25
     resnet50   (B, 224, 224, 3) -> 7x7 and four stages of bottlenecks -> (B, 2048)   version 2
     vgg16      (B, 224, 224, 3) -> five blocks of 3x3 convolutions    -> (B, 512)    version 1
 
-Source: Cao et al., "VGGFace2: A dataset for recognising faces across pose and age", 2018 (version 2); Parkhi et al.,
+Source: Cao et al., "VGGFace2: A dataset for recognizing faces across pose and age", 2018 (version 2); Parkhi et al.,
 "Deep Face Recognition", 2015 (version 1); layers and their names: github.com/rcmalli/keras-vggface, version 0.6.
 """
 
@@ -58,7 +58,7 @@ CONVOLUTIONS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """VGG16: channels and number of convolutions per scale."""
 
 EPSILON = 1e-3
-"""What batch normalisation adds to the variance: Keras 2's default."""
+"""What batch normalization adds to the variance: Keras 2's default."""
 
 
 def build_vggface(architecture: Architecture, input_size: int = INPUT_SIZE) -> keras.Model:

@@ -38,7 +38,7 @@ class WeightsFile:
     Attributes:
         name: What it is called here.
         purpose: What it is used for.
-        terms: Its licence, or what is known of its terms.
+        terms: Its license, or what is known of its terms.
         size: Bytes.
         is_exact: Whether that is its exact size, or about.
         find: Gives the places where it is looked for, the one it is fetched to last; none where the package that

@@ -2,7 +2,7 @@
 
 `tensorflow.py`, `jax.py` and `torch.py` each make two programs of an objective. The first takes the gradients of both
 players from one forward pass; of the networks it changes only what they change themselves when used, such as means of
-batch normalisation. The second applies the gradients and moves the averages. A large batch is the first program run on
+batch normalization. The second applies the gradients and moves the averages. A large batch is the first program run on
 each of its parts, then the second one once. Where XLA compiles there is a third program, both in one, for a batch that
 is taken whole.
 """
@@ -33,7 +33,7 @@ class Step(typing.Protocol):
     def __call__(
         self, batch: Batch, weights: dict[str, float], decay: float, *, active: frozenset[str]
     ) -> dict[str, float]:
-        """Changes networks, averages and optimisers once.
+        """Changes networks, averages and optimizers once.
 
         Args:
             batch: Which crops, (B,) of each person.
@@ -55,10 +55,10 @@ def build_step(objective: Objective, state: TrainingState, *, micro_batches: int
 
     Args:
         objective: The losses.
-        state: Its networks, averages and optimisers are changed by every step.
+        state: Its networks, averages and optimizers are changed by every step.
         micro_batches: Equal parts that a batch is taken in, one after the other, with the memory of one part. The mean
             of their gradients is applied: that of the whole batch where losses are means over pictures and nothing
-            normalises over the batch.
+            normalizes over the batch.
         xla: Whether XLA compiles it.
 
     Returns:

@@ -83,7 +83,7 @@ def _step_program(gradients: _Gradients, variables: StepVariables) -> typing.Cal
     def step(batch, weights, decay, active):
         count = 2 if "adversarial" in active else 1
         players, idle = variables.players[:count], variables.players[count:]
-        pairs = [(_values(player.weights), _values(player.optimiser.variables)) for player in players]
+        pairs = [(_values(player.weights), _values(player.optimizer.variables)) for player in players]
         changing = _apart((pairs, _values(variables.averages)))
         others = [_values(player.weights) for player in idle], _values(gradients.drifting)
         index = {"index_a": _shard(batch.index_a), "index_b": _shard(batch.index_b)}
@@ -124,7 +124,7 @@ def _update_program(variables: StepVariables) -> typing.Callable:
 
     def update(gradients, decay):
         players = variables.players[: len(gradients)]
-        pairs = [(_values(player.weights), _values(player.optimiser.variables)) for player in players]
+        pairs = [(_values(player.weights), _values(player.optimizer.variables)) for player in players]
         changed = program(_apart((pairs, _values(variables.averages))), gradients, decay)
         _assign_players(variables, players, *changed)
         _follow(variables)
@@ -133,9 +133,9 @@ def _update_program(variables: StepVariables) -> typing.Callable:
 
 
 def _apply(variables: StepVariables, pairs, averages, gradients, decay):
-    """New weights and optimiser values of each player, new averages."""
+    """New weights and optimizer values of each player, new averages."""
     changed = [
-        player.optimiser.stateless_apply(optimiser_values, found, weights)
+        player.optimizer.stateless_apply(optimiser_values, found, weights)
         for player, (weights, optimiser_values), found in zip(variables.players, pairs, gradients, strict=False)
     ]
     moved = [decay * average + (1 - decay) * weight for average, weight in zip(averages, changed[0][0], strict=True)]
@@ -179,7 +179,7 @@ def _assign(variables: typing.Iterable[keras.Variable], values: typing.Iterable[
 def _assign_players(variables: StepVariables, players, changed, moved) -> None:
     for player, (weights, optimiser_values) in zip(players, changed, strict=True):
         _assign(player.weights, weights)
-        _assign(player.optimiser.variables, optimiser_values)
+        _assign(player.optimizer.variables, optimiser_values)
     _assign(variables.averages, moved)
 
 

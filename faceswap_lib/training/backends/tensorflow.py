@@ -1,7 +1,7 @@
 """The training step on TensorFlow.
 
 TensorFlow sums three or more gradients of one tensor in whatever order their memory becomes free, and so gives last
-digits that differ from run to run. Summed in pairs, and with the optimiser that would merge the pairs again switched
+digits that differ from run to run. Summed in pairs, and with the optimizer that would merge the pairs again switched
 off, the same step gives the same bytes, which exact resume rests on.
 """
 
@@ -60,8 +60,8 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
 
 
 def apply_gradients(player: OptimizerGroup, gradients) -> None:
-    """Lets the optimiser change the weights; Adam by TensorFlow's own kernel, one pass over memory instead of ten."""
-    adam = player.optimiser
+    """Lets the optimizer change the weights; Adam by TensorFlow's own kernel, one pass over memory instead of ten."""
+    adam = player.optimizer
     if type(adam) is not keras.optimizers.Adam or adam.amsgrad or adam.weight_decay or adam.use_ema:
         adam.apply(gradients, player.weights)
         return

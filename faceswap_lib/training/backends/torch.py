@@ -30,7 +30,7 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
     @torch.no_grad()
     def update(gradients, decay):
         for player, found in zip(variables.players, gradients, strict=False):
-            player.optimiser.apply(found, player.weights)
+            player.optimizer.apply(found, player.weights)
         for average, weight in zip(variables.averages, generators.weights, strict=True):
             average.value.mul_(decay).add_(weight.value, alpha=1 - decay)
         for source, follower in variables.copies:

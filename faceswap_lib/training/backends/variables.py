@@ -13,7 +13,7 @@ class Programs(typing.NamedTuple):
 
     Attributes:
         take_gradients: (batch, weights, active) to gradients of each player that takes part, and terms.
-        update: (gradients, decay) changes weights, optimisers and averages.
+        update: (gradients, decay) changes weights, optimizers and averages.
         step: (batch, weights, decay, active) to terms; both in one where that is faster, None where it is not.
     """
 
@@ -23,9 +23,9 @@ class Programs(typing.NamedTuple):
 
 
 class OptimizerGroup(typing.NamedTuple):
-    """Weights that one loss trains, and the optimiser that does it."""
+    """Weights that one loss trains, and the optimizer that does it."""
 
-    optimiser: keras.Optimizer
+    optimizer: keras.Optimizer
     weights: list[keras.Variable]
 
 
@@ -36,7 +36,7 @@ class StepVariables:
     Attributes:
         players: The generators, then the discriminators.
         averages: Moving averages of the generators' weights, in the same order.
-        statistics: What the networks change themselves while they are used, such as means of batch normalisation.
+        statistics: What the networks change themselves while they are used, such as means of batch normalization.
         copies: Pairs of one of the generators' statistics and the variable of the averaged networks that follows it.
     """
 
@@ -54,8 +54,8 @@ class StepVariables:
         followers = [v for network in averaged for v in network.non_trainable_weights]
         return cls(
             players=(
-                OptimizerGroup(state.generator_optimiser, _trainable(generators)),
-                OptimizerGroup(state.discriminator_optimiser, _trainable(discriminators)),
+                OptimizerGroup(state.generator_optimizer, _trainable(generators)),
+                OptimizerGroup(state.discriminator_optimizer, _trainable(discriminators)),
             ),
             averages=_trainable(averaged),
             statistics=[v for network in (*generators, *discriminators) for v in network.non_trainable_variables],
