@@ -2,8 +2,5 @@
 
 import lazy_loader
 
-# Configurations are read by the command line's help, which should not have to wait for Keras.
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={"config": ["PRESETS", "NetworkConfig"], "models": ["Networks", "build_networks"]},
-)
+# The command line's help reads configurations, and should not have to wait for Keras.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,14 +2,5 @@
 
 import lazy_loader
 
-# Configurations are read by the command line's help, which should not have to wait for Keras.
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "config": ["TRAINING_PRESETS", "TrainConfig"],
-        "history": ["read_history"],
-        "run_config": ["LoopConfig"],
-        "schedule": ["SCHEDULES", "Phase", "phase_at"],
-        "trainer": ["TrainReport", "load_run", "train"],
-    },
-)
+# The command line's help reads configurations, and should not have to wait for Keras.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

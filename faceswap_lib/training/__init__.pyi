@@ -1,0 +1,10 @@
+from .config import TRAINING_PRESETS as TRAINING_PRESETS
+from .config import TrainConfig as TrainConfig
+from .history import read_history as read_history
+from .run_config import LoopConfig as LoopConfig
+from .schedule import SCHEDULES as SCHEDULES
+from .schedule import Phase as Phase
+from .schedule import phase_at as phase_at
+from .trainer import TrainReport as TrainReport
+from .trainer import load_run as load_run
+from .trainer import train as train
