@@ -1,10 +1,10 @@
-"""Measures what a checkpoint is made of, what compressing it would save, and how much a training writes in an hour.
+"""Measures the content of a checkpoint, what compression would save, and how much a training writes per hour.
 
 Usage: python benchmarks/checkpoints.py [--only lite standard] [--steps 10] [--rate 30] [--hours 1] [--json]
 
-Networks take a few steps in every kind of phase on made-up crops, so that no moment of an optimizer is still zero. The
-hour is simulated: the real keeper and the real mirror decide under a made-up clock, what they would write is counted.
-Histories and previews, some megabytes, are left out.
+The networks are trained for a few steps in every kind of phase on synthetic crops, so that no optimizer moment is still
+zero. The hour is simulated: the real `CheckpointManager` and `CheckpointSync` run with a simulated clock, and their
+writes are counted. Histories and previews, some megabytes, are not counted.
 """
 
 import argparse
@@ -33,35 +33,35 @@ from faceswap_lib.training.schedule_plot import plan_training
 from faceswap_lib.training.train_step import TrainStepper, build_state
 
 BY_STEPS = LoopConfig(checkpoint_interval="", checkpoint_every=250, sync_interval="1s")
-"""As it was while steps alone decided."""
+"""The earlier behavior: checkpoints at fixed numbers of steps."""
 
 HOUR = 3600
 
 
 class Coding(typing.NamedTuple):
-    """A way to write an array without loss: from the array to blocks of bytes and back to all its bytes."""
+    """Lossless coding of an array: `encode` returns blocks of bytes, `decode` returns the bytes of the array."""
 
     encode: typing.Callable[[np.ndarray], list[bytes]]
     decode: typing.Callable[[list[bytes]], bytes]
 
 
 def shuffle(array: np.ndarray) -> np.ndarray:
-    """The first bytes of all numbers, then the second ones, and so on: (bytes of a number, numbers) uint8."""
+    """Groups the first bytes of all numbers, then the second bytes, etc.: (bytes per number, numbers) uint8."""
     return np.ascontiguousarray(np.frombuffer(array.tobytes(), np.uint8).reshape(-1, array.itemsize).T)
 
 
 def deflate_last(planes: np.ndarray) -> list[bytes]:
-    """The planes of `shuffle`, only the last one compressed: the sign and seven of the eight bits of the exponent."""
+    """Compresses only the last plane of `shuffle`: the sign and seven of the eight bits of the exponent."""
     return [*map(bytes, planes[:-1]), zlib.compress(planes[-1], 1)]
 
 
 def unshuffle(planes: list[bytes]) -> bytes:
-    """Undoes `shuffle`."""
+    """Inverts `shuffle`."""
     return np.stack([np.frombuffer(plane, np.uint8) for plane in planes], axis=1).tobytes()
 
 
 def find_codings() -> dict[str, Coding]:
-    """The codings this Python knows."""
+    """Lists the codings that this Python supports, by name."""
     codings = {
         "as it is": Coding(lambda array: [array.tobytes()], lambda blocks: blocks[0]),
         "deflate, level 1": Coding(
@@ -88,7 +88,7 @@ def find_codings() -> dict[str, Coding]:
 
 
 def train_some(preset: str, steps: int) -> TrainingState:
-    """Takes so many steps in the first phase of every kind."""
+    """Trains for `steps` steps in the first phase of every kind."""
     config = TRAINING_PRESETS[preset]
     state = build_state(PRESETS[preset], config)
     crops = [make_arrays(PRESETS[preset].stored_size, seed) for seed in (0, 1)]
@@ -101,7 +101,7 @@ def train_some(preset: str, steps: int) -> TrainingState:
 
 
 def kind_of(name: str) -> str:
-    """What an array of a checkpoint is: a weight, an average, a moment, or one of the few small ones."""
+    """Classifies an array of a checkpoint by its name: weights, averages, moments, or other (a few small ones)."""
     group, _, index = name.partition("/")
     if group.endswith("_optimizer"):
         return "moments" if int(index) > 1 else "other"  # the first two are the step and the learning rate
@@ -109,12 +109,12 @@ def kind_of(name: str) -> str:
 
 
 def to_bfloat16(array: np.ndarray) -> np.ndarray:
-    """The upper halves of float32 numbers, which is what bfloat16 keeps."""
+    """Returns the upper 16 bits of float32 numbers, which are their truncated bfloat16 values, as uint16."""
     return (np.ascontiguousarray(array).view(np.uint32) >> 16).astype(np.uint16)
 
 
 def measure_coding(arrays: list[np.ndarray], coding: Coding) -> dict[str, float]:
-    """Bytes of the coded arrays and the seconds it takes, with every array checked to come back as it was."""
+    """Measures size and time of a coding, and checks that every array is decoded to the same bytes."""
     seconds, read_seconds, size = 0.0, 0.0, 0
     for array in arrays:
         began = time.perf_counter()
@@ -125,12 +125,12 @@ def measure_coding(arrays: list[np.ndarray], coding: Coding) -> dict[str, float]
         seconds += coded - began
         size += sum(map(len, blocks))
         if data != array.tobytes():
-            raise SystemExit("an array did not come back as it was")
+            raise SystemExit("a decoded array differs from the original")
     return {"MB": size / 1e6, "s": seconds, "s to read": read_seconds}
 
 
 def measure_checkpoint(state: TrainingState) -> tuple[dict, dict[str, list[np.ndarray]]]:
-    """What a checkpoint consists of and how long it takes to write and read, and its arrays by their kind."""
+    """Measures a checkpoint's size, composition, and time to write and read; also returns its arrays by kind."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         path = write_checkpoint(pathlib.Path(folder), state)
@@ -147,7 +147,7 @@ def measure_checkpoint(state: TrainingState) -> tuple[dict, dict[str, list[np.nd
 
 
 def compare_codings(kinds: dict[str, list[np.ndarray]], size: float) -> list[dict]:
-    """A row for every coding, with moments as they are and as bfloat16; `size` is that of the checkpoint in bytes."""
+    """Measures every coding, with moments in float32 and in bfloat16; `size` is the checkpoint's size in bytes."""
     large = [array for kind in ("weights", "averages", "moments") for array in kinds[kind]]
     half = [*kinds["weights"], *kinds["averages"], *map(to_bfloat16, kinds["moments"])]
     rows = []
@@ -159,7 +159,7 @@ def compare_codings(kinds: dict[str, list[np.ndarray]], size: float) -> list[dic
 
 
 def count_writes(state: TrainingState, run_config: LoopConfig, rate: float, hours: float) -> tuple[float, float]:
-    """How many checkpoints, and how many copies to the mirror, the real keeper and mirror make in an hour."""
+    """Counts the checkpoints and the copies to the mirror that a training makes per hour, with a simulated clock."""
     steps = round(hours * HOUR * rate)
     written, now = [], 0.0
 
@@ -186,11 +186,12 @@ def count_writes(state: TrainingState, run_config: LoopConfig, rate: float, hour
 
 
 def main() -> None:
+    """Runs all measurements and prints the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--only", nargs="+", default=["lite", "standard"], choices=list(PRESETS))
     parser.add_argument(
-        "--steps", type=int, default=10, help="of training in every kind of phase; 0 measures no coding"
+        "--steps", type=int, default=10, help="training steps in every kind of phase; 0 skips the codings"
     )
     parser.add_argument("--rate", type=float, default=30, help="steps per second of the simulated hours")
     parser.add_argument("--hours", type=float, default=1)

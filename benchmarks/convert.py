@@ -1,12 +1,12 @@
-"""Converting videos: the whole of it, its parts each by itself, and the least that the machine allows.
+"""Times the conversion of videos: the whole conversion, each part separately, and a lower bound for this machine.
 
 Usage: python benchmarks/convert.py [--clips DIR] [--frames N] [--preset lite] [--inference-backend auto] [--json]
 
-The networks are untrained: what they draw does not change how long it takes. Outlines are found, codes mapped and
-detail transferred as in any conversion, with the faces of two of the clips. The whole is both passes over a file with
-its sound, from opening it to the finished output, label included; starting the program, measuring engines and signing
-are told apart. Parts are timed alone, one after the other, on frames held in memory. The floor is what no program can
-avoid: decoding and encoding at the same time, and the networks by themselves; the larger of the two.
+The networks are untrained, because their output does not change the time. Outlines are detected, codes mapped and
+detail transferred as in any conversion, with the faces of two of the clips. "whole" is both passes over a file with its
+sound, from opening it to the finished output, including the label; starting the program, choosing the inference backend
+and signing are not included. The parts are timed separately, one after the other, on frames in memory. "floor" is the
+time that no program can avoid: decoding and encoding at the same time, or the networks alone, whichever is larger.
 """
 
 import os
@@ -35,7 +35,8 @@ from harness import (
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, ViewSwapper, convert_video
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import swap_faces
+from faceswap_lib.conversion.job import ConversionJob
+from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig, VideoTracks
 from faceswap_lib.faces.keyframe_detection import detect_keyframes
 from faceswap_lib.faces.tracking import track_faces
@@ -48,22 +49,24 @@ from faceswap_lib.prefetch import ahead
 LARGE = (1280, 720)
 REPEATS = (1, 8)
 FACES = 240
-"""Crops of either person, as many as are looked at for detail."""
+"""Number of crops of each person, as many as the detail transfer uses."""
 
 REFERENCE = {"480x480": 1.13, "1280x720": 2.3, "1280x720 downscaled": 1.16}
-"""The reference implementation, seconds per frame in matrix products, decoding and encoding not counted."""
+"""Time per frame of the reference implementation, in matrix products; without decoding and encoding."""
 
 
 def convert(clip: pathlib.Path, out: pathlib.Path, swapper: ViewSwapper, frames: int) -> float:
-    """Seconds per frame of the whole."""
+    """Measures the seconds per frame of the whole conversion."""
     end = frames / float(probe_video(clip).fps)
     began = time.perf_counter()
-    report = convert_video(clip, out, swapper, MTCNN(), output_config=OutputConfig(end=end), overwrite=True)
+    report = convert_video(
+        ConversionJob(source=clip, out=out, output_config=OutputConfig(end=end), overwrite=True), swapper, MTCNN()
+    )
     return (time.perf_counter() - began) / report.frames
 
 
 def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, frames: int) -> dict[str, float]:
-    """Seconds per frame of each part by itself, and of decoding and encoding at the same time."""
+    """Measures the seconds per frame of each part separately, and the floor."""
     info, config = probe_video(clip), ConvertConfig()
     parts = {}
     pictures, parts["decode"] = clocked(lambda: list(read_frames(clip, stop=frames)))
@@ -99,31 +102,31 @@ def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, f
 
 
 def follow(pictures: list[np.ndarray]) -> VideoTracks:
-    """The faces of frames held in memory."""
+    """Tracks the faces of frames in memory."""
     return track_faces(detect_keyframes(pictures, MTCNN(), DetectConfig().detect_every), TrackConfig())
 
 
 def clocked(work) -> tuple[object, float]:
-    """What some work gives, and its seconds."""
+    """Calls a function; returns its result and its duration in seconds."""
     began = time.perf_counter()
     result = work()
     return result, time.perf_counter() - began
 
 
 def collect_faces(clips: list[pathlib.Path], workspace: Workspace) -> None:
-    """Extracts the faces of the first and of the last clip as A and B."""
+    """Extracts the faces of the first clip as A and of the last clip as B."""
     for clip, side in zip((clips[0], clips[-1]), ("src", "dst"), strict=True):
         extract(clip, workspace, side, config=ExtractConfig(max_crops=FACES))
 
 
 def open_untrained(preset: str, engine: str, workspace: Workspace) -> ViewSwapper:
-    """A generator with its first weights, and all that a conversion adds to it."""
+    """Opens a swapper with untrained networks and all other steps of a conversion."""
     networks = build_networks(PRESETS[preset])
     return open_swapper(networks, workspace, ConvertConfig(latent_map="project"), engine=engine)
 
 
 def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, options) -> dict:
-    """One row: the whole, the parts, the floor."""
+    """Measures one row of the table: the whole conversion, its parts, and the floor."""
     out = folder / "out.mp4"
     convert(clip, out, swapper, 16)  # the first call compiles
     whole = [convert(clip, out, swapper, options.frames)]
@@ -134,19 +137,19 @@ def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: V
 
 
 def peak_memory(video: pathlib.Path, preset: str, workspace: Workspace) -> float:
-    """Largest resident memory in MB of a process that converts a video."""
+    """Measures the peak resident memory in MB of a process that converts a video."""
     command = [sys.executable, __file__, "--memory-of", str(video), "--faces", str(workspace.root)]
     command += ["--preset", preset, "--inference-backend", "keras"]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
 def main() -> None:
-    """Runs everything and prints it."""
+    """Runs all measurements and prints the results."""
     parser = make_parser(__doc__.split("\n", 1)[0])
     parser.add_argument("--frames", type=int, default=240, help="frames of each clip that are converted")
     parser.add_argument("--preset", default="lite")
     parser.add_argument("--inference-backend", default="auto", choices=["auto", "keras", "onnx"])
-    parser.add_argument("--memory-of", type=pathlib.Path, help="only convert this video and print the memory it took")
+    parser.add_argument("--memory-of", type=pathlib.Path, help="only convert this video and print the peak memory")
     parser.add_argument("--faces", type=pathlib.Path, help="workspace with both people's faces, for --memory-of")
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -155,7 +158,7 @@ def main() -> None:
         folder = pathlib.Path(temporary)
         if options.memory_of:
             swapper = open_untrained(options.preset, options.engine, Workspace(options.faces))
-            convert_video(options.memory_of, folder / "out.mp4", swapper, MTCNN())
+            convert_video(ConversionJob(source=options.memory_of, out=folder / "out.mp4"), swapper, MTCNN())
             print(own_peak_memory())
             return
         clips = find_clips(options.clips)

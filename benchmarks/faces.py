@@ -1,11 +1,11 @@
-"""Finding and following faces: this library against MTCNN on every frame, and the ways of smoothing against each other.
+"""Compares face detection and tracking with MTCNN on every frame, and the smoothing modes with each other.
 
 Usage: python benchmarks/faces.py [--clips DIR] [--frames N] [--json]
 
-Both sides read the same file, so decoding counts for both. Jitter is the mean second difference of the five landmarks
-over time, error their mean distance from dlib's 68 landmarks reduced to five and smoothed over a frame or so, without
-what is constant over the clip (two detectors never agree where exactly a point lies); both in % of the distance between
-the eyes. The error is left out where dlib is not installed.
+Both sides read the same file, so both times include decoding. Jitter is the mean length of the second difference of the
+five landmarks over time. The error is their mean distance from dlib's 68 landmarks, reduced to five and slightly
+smoothed over time; the constant offset over the clip is removed first, because two detectors define each point slightly
+differently. Both are in % of the distance between the eyes. Without dlib, the error is omitted.
 """
 
 import os
@@ -46,14 +46,14 @@ REPEATS = (1, 4, 16)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one way of finding faces gave: seconds, and (N, 5, 2) landmarks, NaN where there was no face."""
+    """Result of one detector on a video: seconds, and (N, 5, 2) landmarks, NaN in frames without a face."""
 
     seconds: float
     landmarks: np.ndarray
 
 
 def run_mtcnn(video: pathlib.Path) -> Run:
-    """The package alone, as its documentation uses it: every frame, the surest face."""
+    """Runs the package `mtcnn` alone, as in its documentation: every frame, the face with the highest confidence."""
     from mtcnn import MTCNN
 
     detector = MTCNN()
@@ -68,7 +68,7 @@ def run_mtcnn(video: pathlib.Path) -> Run:
 
 
 def run_library(video: pathlib.Path) -> Run:
-    """This library with its defaults."""
+    """Runs this library with its default options."""
     detector = MTCNN()
     track_video(video, detector)  # the first call compiles
     start = time.perf_counter()
@@ -82,7 +82,7 @@ def run_library(video: pathlib.Path) -> Run:
 
 
 def dlib_landmarks(video: pathlib.Path, near: np.ndarray) -> np.ndarray | None:
-    """dlib's five points of every frame, looked for near other landmarks; None without dlib."""
+    """Detects dlib's five points in every frame, near the given landmarks; returns None without dlib."""
     try:
         finder = DlibLandmarkDetector()
     except InputError as error:
@@ -99,7 +99,7 @@ def dlib_landmarks(video: pathlib.Path, near: np.ndarray) -> np.ndarray | None:
 
 
 def landmark_error(landmarks: np.ndarray, reference: np.ndarray | None) -> float | None:
-    """Mean distance from the reference, without what is constant, in % of the eyes' distance."""
+    """Computes the mean distance from the reference without the constant offset, in % of the eye distance."""
     if reference is None:
         return None
     kernel = np.array([0.25, 0.5, 0.25])
@@ -111,13 +111,13 @@ def landmark_error(landmarks: np.ndarray, reference: np.ndarray | None) -> float
 
 
 def peak_memory(video: pathlib.Path) -> float:
-    """Largest resident memory in MB of a process that follows a video's faces."""
+    """Measures the peak resident memory in MB of a process that tracks the faces of a video."""
     command = [sys.executable, __file__, "--memory-of", str(video)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
 def compare_clip(name: str, video: pathlib.Path) -> dict[str, object]:
-    """One row: speed and landmarks of both sides on one video."""
+    """Measures one row of the table: speed and landmarks of both sides on one video."""
     alone, ours = run_mtcnn(video), run_library(video)
     reference = dlib_landmarks(video, ours.landmarks)
     count = len(ours.landmarks)
@@ -138,10 +138,12 @@ def compare_clip(name: str, video: pathlib.Path) -> dict[str, object]:
 
 
 def main() -> None:
-    """Runs everything and prints it."""
+    """Runs all measurements and prints the results."""
     parser = make_parser(__doc__.split("\n", 1)[0])
     parser.add_argument("--frames", type=int, default=240, help="frames of each clip that are compared")
-    parser.add_argument("--memory-of", type=pathlib.Path, help="only follow this video and print the memory it took")
+    parser.add_argument(
+        "--memory-of", type=pathlib.Path, help="only track the faces of this video and print the peak memory"
+    )
     options = parser.parse_args()
     if options.memory_of:
         track_video(options.memory_of, MTCNN())
@@ -174,7 +176,7 @@ def main() -> None:
             long = pathlib.Path(folder) / f"{times}.mp4"
             repeat_video(shortest, times, long)
             memory.append({"repeats": times, "peak_rss_mb": peak_memory(long)})
-        print_table(f"Memory while {shortest.name} is followed several times over", memory)
+        print_table(f"Memory while the faces of {shortest.name}, repeated several times, are tracked", memory)
     if options.json:
         rss = {row["repeats"]: row["peak_rss_mb"] for row in memory}
         print_json(

@@ -1,10 +1,11 @@
-"""The acceptance run of a machine with an accelerator: steps, memory, cache, resume, upload, swap; six minutes at most.
+"""Acceptance run for a machine with an accelerator: steps, memory, cache, resume, upload, swap; six minutes at most.
 
 Usage: python benchmarks/gpu.py [--out RESULTS.json] [--parts steps torch ...] [--minutes 6] [--clips DIR]
 
-Every measurement runs in a process of its own. JAX does most of them: its wheels bring all they need, and it compiles
-with XLA as TensorFlow does. What does not fit into the time is named under `left_out`, what failed under `failed`, with
-its reason. It needs Keras with JAX and PyTorch; TensorFlow is timed, too, where it sees a GPU (`--parts tensorflow`).
+Every measurement runs in a separate process. Most of them use JAX: its wheels include all their dependencies, and it
+compiles with XLA as TensorFlow does. Measurements that do not fit into the time are listed under `left_out`, failed
+ones under `failed`, with the reason. Keras with JAX and PyTorch is required; TensorFlow is timed as well if it supports
+the GPU (`--parts tensorflow`).
 """
 
 import argparse
@@ -24,20 +25,21 @@ from harness import CLIPS, print_table, time_matmul
 from faceswap_lib.diagnostics.step_timing import run_apart, time_steps
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0"
-"""Flags of XLA under which a GPU gives the same bytes in every process."""
+"""XLA flags with which a GPU computes the same bytes in every process."""
 
 CROPS, CROP_PRESET_SIZE = 5000, 320
-"""Crops of one person put on the device, and their stored side: that of networks at 256 pixels."""
+"""Number of crops of one person that are copied to the device, and their stored side, for networks of 256 pixels."""
 
 
 def main() -> None:
+    """Runs the chosen parts and prints and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, help="write the numbers to this .json file")
     parser.add_argument("--parts", nargs="+", default=list(PARTS)[:-2], choices=PARTS, help="what to measure")
-    parser.add_argument("--minutes", type=float, default=6, help="after this long no further part begins")
+    parser.add_argument("--minutes", type=float, default=6, help="time after which no further part starts")
     parser.add_argument("--clips", type=pathlib.Path, default=CLIPS, help="folder with A.mp4 and B.mp4 for `swap`")
     parser.add_argument("--pair", nargs=2, default=("d6", "d14"), help="names of A's and B's clip")
-    parser.add_argument("--workspace", type=pathlib.Path, help="where `swap` works; a temporary folder by default")
+    parser.add_argument("--workspace", type=pathlib.Path, help="workspace of `swap`; a temporary folder by default")
     parser.add_argument("--steps", type=int, default=3000, help="training steps of `swap`")
     options = parser.parse_args()
     began = time.perf_counter()
@@ -68,7 +70,7 @@ def main() -> None:
 
 
 def describe_machine() -> dict:
-    """The card, its driver, the processor's speed; without waking the device in this process."""
+    """Describes the GPU, its driver and the processor's speed, without initializing the device in this process."""
     query = ["nvidia-smi", "--query-gpu=name,compute_cap,memory.total,driver_version", "--format=csv,noheader"]
     try:
         cards = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split("\n")
@@ -78,7 +80,7 @@ def describe_machine() -> dict:
 
 
 def measure_steps(options: argparse.Namespace) -> dict:
-    """`lite`, batch 8, on JAX: bfloat16, float32, again with the compiled programs on disk, and on two processors."""
+    """Times `lite`, batch 8, on JAX: bfloat16, float32, with the compilation cache, and on two processors."""
     cache = {"KERAS_BACKEND": "jax", "JAX_COMPILATION_CACHE_DIR": str(options.folder / "cache")}
 
     def timed(**arguments) -> dict:
@@ -93,7 +95,7 @@ def measure_steps(options: argparse.Namespace) -> dict:
 
 
 def measure_torch(options: argparse.Namespace) -> dict:
-    """`lite`, batch 8, on PyTorch."""
+    """Times `lite`, batch 8, on PyTorch."""
     torch = {"KERAS_BACKEND": "torch"}
     return {
         precision: dataclasses.asdict(run_apart(time_steps, "lite", steps=20, precision=precision, environment=torch))
@@ -102,7 +104,7 @@ def measure_torch(options: argparse.Namespace) -> dict:
 
 
 def measure_tensorflow(options: argparse.Namespace) -> dict:
-    """`lite`, batch 8, on TensorFlow, with XLA and without."""
+    """Times `lite`, batch 8, on TensorFlow, with and without XLA."""
     tensorflow = {"KERAS_BACKEND": "tensorflow"}
     return {
         f"{precision}, xla {xla}": dataclasses.asdict(
@@ -114,7 +116,7 @@ def measure_tensorflow(options: argparse.Namespace) -> dict:
 
 
 def measure_resume(options: argparse.Namespace) -> dict:
-    """Twenty steps of `tiny` at once, and in two processes of ten: how far the weights are apart."""
+    """Compares the weights after twenty steps of `tiny` in one process and in two processes of ten steps."""
     ways = {
         "programs compiled anew": {"JAX_ENABLE_COMPILATION_CACHE": "false"},
         "programs from the cache": {"JAX_COMPILATION_CACHE_DIR": str(options.folder / "cache-resume")},
@@ -123,7 +125,7 @@ def measure_resume(options: argparse.Namespace) -> dict:
             "XLA_FLAGS": DETERMINISTIC,
         },
     }
-    with concurrent.futures.ThreadPoolExecutor(len(ways)) as pool:  # most of it is compiling
+    with concurrent.futures.ThreadPoolExecutor(len(ways)) as pool:  # most of the time is compilation
         results = [
             pool.submit(compare_resume, options.folder / f"resume-{n}", way) for n, way in enumerate(ways.values())
         ]
@@ -137,7 +139,7 @@ def measure_resume(options: argparse.Namespace) -> dict:
 
 
 def compare_resume(folder: pathlib.Path, way: dict[str, str]) -> dict:
-    """See `measure_resume`: a training at once, one in two processes, and one at once again."""
+    """Trains in one process and in two, as described in `measure_resume`, and compares the weights."""
     environment = {"KERAS_BACKEND": "jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"} | way
     for run, steps in (("whole", 20), ("parts", 10), ("parts", 20)):
         seconds = run_apart(train_to, folder / run, steps, environment=environment)
@@ -146,7 +148,7 @@ def compare_resume(folder: pathlib.Path, way: dict[str, str]) -> dict:
 
 
 def train_to(folder: pathlib.Path, steps: int, preset: str = "tiny") -> float:
-    """Trains on made-up crops from the checkpoint in a folder, if there is one; gives the median seconds of a step."""
+    """Trains on synthetic crops from the checkpoint in a folder, if any; returns the median seconds per step."""
     from faceswap_lib.networks import PRESETS
     from faceswap_lib.training.augmentation import to_device
     from faceswap_lib.training.checkpoint import read_checkpoint, write_checkpoint
@@ -170,7 +172,7 @@ def train_to(folder: pathlib.Path, steps: int, preset: str = "tiny") -> float:
 
 
 def read_weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
-    """All arrays of the newest checkpoint but the counters."""
+    """Reads all arrays of the newest checkpoint except the counters."""
     from faceswap_lib.training.checkpoint import list_checkpoints, read_arrays
 
     arrays = read_arrays(list_checkpoints(folder)[0])
@@ -178,17 +180,17 @@ def read_weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> float:
-    """The largest difference of any two numbers of two checkpoints."""
+    """Computes the largest absolute difference between the arrays of two checkpoints."""
     return max(float(np.abs(ours[name].astype(np.float64) - theirs[name]).max()) for name in ours)
 
 
 def measure_keeping(options: argparse.Namespace) -> dict:
-    """Seconds of what training does beside its steps, for `lite`: checkpoint, finite check, preview."""
+    """Times the work of a training besides its steps, for `lite`: checkpoint, checks of the weights, preview."""
     return run_apart(time_keeping, options.folder / "keeping", environment={"KERAS_BACKEND": "jax"})
 
 
 def time_keeping(folder: pathlib.Path) -> dict:
-    """See `measure_keeping`; each twice, since the first time compiles."""
+    """Times each action of `measure_keeping` three times, because the first time includes compilation."""
     from faceswap_lib.networks import PRESETS
     from faceswap_lib.training.checkpoint import broken_weights, write_checkpoint
     from faceswap_lib.training.config import TrainConfig
@@ -218,12 +220,12 @@ def time_keeping(folder: pathlib.Path) -> dict:
 
 
 def measure_swapper(options: argparse.Namespace) -> dict:
-    """Largest difference of mask and face between the networks called operation by operation and the swapper."""
+    """Computes the largest difference of mask and face between the networks called directly and the swapper."""
     return {backend: run_apart(compare_swapper, environment={"KERAS_BACKEND": backend}) for backend in ("jax", "torch")}
 
 
 def compare_swapper() -> dict:
-    """See `measure_swapper`; also milliseconds per face of the swapper."""
+    """Compares as described in `measure_swapper`; also measures the swapper's milliseconds per face."""
     import keras
 
     from faceswap_lib.conversion.inference_backends import measure_swappers
@@ -250,12 +252,12 @@ def compare_swapper() -> dict:
 
 
 def measure_upload(options: argparse.Namespace) -> dict:
-    """5,000 crops of one person at 256 pixels to the device: seconds and memory."""
+    """Measures seconds and memory of copying 5,000 crops of one person, for 256 pixels, to the device."""
     return {backend: run_apart(time_upload, environment={"KERAS_BACKEND": backend}) for backend in ("jax", "torch")}
 
 
 def time_upload(count: int = CROPS, size: int = CROP_PRESET_SIZE) -> dict:
-    """See `measure_upload`; the memory of the arrays themselves stands beside."""
+    """Measures as described in `measure_upload`; also returns the size of the arrays themselves."""
     import keras
 
     from faceswap_lib.devices import empty_aligned, peak_device_memory
@@ -269,7 +271,7 @@ def time_upload(count: int = CROPS, size: int = CROP_PRESET_SIZE) -> dict:
         part[:] = 127
     before, began = peak_memory(), time.perf_counter()
     faces = to_device(FacesetArrays(rarity=np.ones(count), **parts))
-    float(keras.ops.mean(keras.ops.cast(faces.images[-1], "float32")))  # it has arrived
+    float(keras.ops.mean(keras.ops.cast(faces.images[-1], "float32")))  # waits until the copy is complete
     return {
         "seconds": time.perf_counter() - began,
         "arrays_mb": sum(part.nbytes for part in parts.values()) / 1e6,
@@ -279,7 +281,7 @@ def time_upload(count: int = CROPS, size: int = CROP_PRESET_SIZE) -> dict:
 
 
 def measure_swap(options: argparse.Namespace) -> dict:
-    """Two clips, extracted, trained, converted and judged by `faceswap run` and `evaluate`."""
+    """Extracts two clips, trains and converts with `faceswap run`."""
     import os
 
     workspace = options.workspace or options.folder / "swap"
@@ -309,6 +311,7 @@ PARTS = {
 
 
 def _print_steps(results: dict) -> None:
+    """Prints the timings of all backends as a table."""
     rows = [
         {
             "backend": part,

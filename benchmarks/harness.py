@@ -1,4 +1,4 @@
-"""What all benchmarks share: where the clips are, how fast this machine is, how results are printed."""
+"""Shared code of the benchmarks: the clips, the speed of this machine, and the output of results."""
 
 import argparse
 import json
@@ -13,13 +13,13 @@ from faceswap_lib.media import VideoWriter, probe_video, read_frames
 from faceswap_lib.memory import peak_memory
 
 CLIPS = pathlib.Path(__file__).resolve().parent.parent.parent / "shared" / "clips"
-"""Where real clips are looked for unless `--clips` says otherwise; see CONTRIBUTING.md."""
+"""Default folder of the real clips, if `--clips` is not given; see CONTRIBUTING.md."""
 
 MATMUL_SIDE = 2048
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the options every benchmark has."""
+    """Creates a parser with the options that every benchmark has."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--clips", type=pathlib.Path, default=CLIPS, help="folder of .mp4 files")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -27,7 +27,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
 
 def find_clips(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The clips of a folder by name; ends the program if there are none."""
+    """Lists the clips of a folder, sorted by name; exits the program if there are none."""
     clips = sorted(folder.glob("*.mp4"))
     if not clips:
         raise SystemExit(f"no .mp4 files in {folder}; name a folder of clips with --clips")
@@ -35,7 +35,7 @@ def find_clips(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def time_matmul(repeats: int = 20) -> float:
-    """Seconds of a 2048 x 2048 x 2048 float32 matrix product in NumPy, the best of some: the machine's speed."""
+    """Measures the seconds of a 2048 x 2048 x 2048 float32 matrix product in NumPy, the best of some repeats."""
     a = np.random.default_rng(0).random((MATMUL_SIDE, MATMUL_SIDE), np.float32)
     best = float("inf")
     for _ in range(repeats):
@@ -46,7 +46,7 @@ def time_matmul(repeats: int = 20) -> float:
 
 
 def repeat_video(video: pathlib.Path, times: int, out: pathlib.Path) -> None:
-    """Writes a video's pictures several times in a row, without coding them again and without sound."""
+    """Writes a video repeated several times, without re-encoding and without sound."""
     with av.open(str(out), "w") as target:
         stream, offset = None, 0
         for _ in range(times):
@@ -64,7 +64,7 @@ def repeat_video(video: pathlib.Path, times: int, out: pathlib.Path) -> None:
 
 
 def cut_clip(video: pathlib.Path, out: pathlib.Path, frames: int, size: tuple[int, int] | None = None) -> None:
-    """Writes the first frames of a video, enlarged and set into a larger gray frame if a size is given."""
+    """Writes the first frames of a video; if a size is given, resizes them and pads them with gray."""
     info = probe_video(video)
     width, height = size or (info.width, info.height)
     scale = min(width / info.width, height / info.height)
@@ -79,12 +79,12 @@ def cut_clip(video: pathlib.Path, out: pathlib.Path, frames: int, size: tuple[in
 
 
 def own_peak_memory() -> float:
-    """Largest resident memory of this process so far in MB."""
+    """Returns the peak resident memory of this process so far, in MB."""
     return peak_memory() / 2**20
 
 
 def print_table(title: str, rows: list[dict[str, object]]) -> None:
-    """Prints rows of equal keys in columns."""
+    """Prints rows that have the same keys as a table."""
     names = list(rows[0])
     cells = [names, *([_text(row[name]) for name in names] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
@@ -94,7 +94,7 @@ def print_table(title: str, rows: list[dict[str, object]]) -> None:
 
 
 def print_json(result: dict) -> None:
-    """Prints the result for machines, on a line of its own."""
+    """Prints the result as JSON on one line."""
     print(json.dumps(result))
 
 

@@ -1,11 +1,12 @@
-"""Kills or stops a short training again and again, resumes it each time, and compares it with an undisturbed one.
+"""Kills or stops a short training repeatedly, resumes it each time, and compares it with an uninterrupted training.
 
 Usage: python benchmarks/kill.py [--kills 50] [--signals KILL,INT,TERM,HUP] [--seed 0] [--quick] [--json]
 
-The networks are narrow and the crops made up: files and resuming are what is tested. A process is forked from one that
-has imported everything but not yet computed anything, and gets a signal at a random moment between its first step and
-its last; every third one at a random moment of its start instead. SIGKILL ends it as a power cut does; the others it
-answers as the command line does: with a checkpoint of the step under way, and 128 and the signal's number.
+The networks are narrow and the crops synthetic, because only files and resuming are tested. Each process is forked from
+one that has imported everything but has not computed anything yet. It gets a signal at a random time between its first
+and its last step; every third process gets it at a random time during its start. SIGKILL ends the process as a power
+failure does. The process handles other signals as the command line does: it writes a checkpoint of the current step and
+exits with 128 plus the signal's number.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import time
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-import keras  # noqa: F401  (so that children need not)
+import keras  # noqa: F401  (imported here so that the child processes need not)
 import numpy as np
 
 from faceswap_lib.facesets import Workspace
@@ -42,23 +43,22 @@ KEEPING = LoopConfig(log_every=1, checkpoint_every=4, preview_every=20, backup_e
 CROPS, SIDE = 6, 96
 PATIENCE = 300.0
 A_STEP = 0.2
-"""Seconds within which a step, and the files that may come after it, are done; the moment of a kill is in between."""
+"""Seconds in which a step and the files that may be written after it are finished; a kill happens within this time."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of it.
+    """Results of the benchmark.
 
     Attributes:
-        kills: How many processes were killed or stopped.
-        wrong_exits: How many of those that were stopped did not exit with 128 and the signal's number.
-        steps_lost: The most steps that were done when a process was stopped, and were in no checkpoint; not counted
-            when it was killed.
-        runs: How many trainings reached their end, the undisturbed one left out.
-        same: How many of them ended with the undisturbed one's weights, averages, optimizers and history.
-        unreadable: Checkpoints and backups that were damaged after a kill.
-        rising: Whether the steps of every history rose strictly once it was resumed.
-        seconds: How long it all took.
+        kills: Number of processes that were killed or stopped.
+        wrong_exits: Number of stopped processes that did not exit with 128 plus the signal's number.
+        steps_lost: Largest number of finished steps that were not in a checkpoint after a stop; kills are not counted.
+        runs: Number of trainings that were finished, without the uninterrupted one.
+        same: Number of them with the same final weights, averages, optimizers and history as the uninterrupted one.
+        unreadable: Number of checkpoints and backups that were damaged after a kill.
+        rising: Whether the steps in every history are strictly increasing after all resumes.
+        seconds: Total duration in seconds.
     """
 
     kills: int
@@ -72,7 +72,7 @@ class Result:
 
 
 def make_workspace(root: pathlib.Path) -> Workspace:
-    """Writes two facesets of made-up crops with eye masks."""
+    """Writes two facesets of synthetic crops with eye masks."""
     workspace, numbers = Workspace(root), np.random.default_rng(0)
     points = np.array([[0.36, 0.4], [0.64, 0.4], [0.5, 0.55], [0.4, 0.7], [0.6, 0.7]]) * SIDE
     for side in ("src", "dst"):
@@ -101,7 +101,7 @@ def make_workspace(root: pathlib.Path) -> Workspace:
 
 
 def start(workspace: Workspace, run: str, config: TrainConfig) -> tuple[int, int]:
-    """Forks a process that trains; gives its id and a pipe it writes a byte to for every step."""
+    """Forks a process that trains; returns its id and a pipe to which it writes one byte per step."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -126,7 +126,7 @@ def start(workspace: Workspace, run: str, config: TrainConfig) -> tuple[int, int
 
 
 def watch(pipe: int, *, steps: float = float("inf"), seconds: float = PATIENCE) -> bool:
-    """Waits for so many steps of the process behind a pipe; gives False if it ended, or the seconds passed, before."""
+    """Waits for `steps` steps of the process that writes to a pipe; returns False if it ends first or time runs out."""
     until = time.monotonic() + seconds
     while steps > 0 and (left := until - time.monotonic()) > 0:
         readable, _, _ = select.select([pipe], [], [], left)
@@ -137,7 +137,7 @@ def watch(pipe: int, *, steps: float = float("inf"), seconds: float = PATIENCE) 
 
 
 def finish(workspace: Workspace, run: str, config: TrainConfig) -> float:
-    """Trains without disturbance; gives the seconds to the first step."""
+    """Trains to the end without interruption; returns the seconds to the first step."""
     began = time.monotonic()
     child, pipe = start(workspace, run, config)
     watch(pipe, steps=1)
@@ -153,10 +153,10 @@ def finish(workspace: Workspace, run: str, config: TrainConfig) -> float:
 def kill_once(
     workspace: Workspace, run: str, config: TrainConfig, number: int, *, steps: int, seconds: float
 ) -> tuple[bool, bool]:
-    """Starts a training and sends it a signal so many steps and seconds later.
+    """Starts a training and sends it a signal after `steps` steps and then `seconds` seconds.
 
     Returns:
-        Whether it was still alive then, and whether it ended as it should.
+        Whether the process was still running then, and whether it exited as expected.
     """
     child, pipe = start(workspace, run, config)
     watch(pipe, steps=steps)
@@ -167,32 +167,32 @@ def kill_once(
     if number == signal.SIGKILL:
         return os.WIFSIGNALED(status), True
     code = os.waitstatus_to_exitcode(status)
-    # Before it catches signals, and after it is done with them, the signal's own way is the right one.
+    # Before the process catches signals, and after it stops catching them, the default action of the signal is correct.
     return code != 0, code in (0, 128 + number, -number)
 
 
 def steps_not_saved(folder: pathlib.Path) -> int:
-    """How many steps stand in a run's history that its newest checkpoint does not have."""
+    """Counts the steps in a run's history that are not in its newest checkpoint."""
     history = read_history(folder / "history.jsonl")
     _, saved = checkpoint_progress(folder / "checkpoints")
     return history[-1]["step"] - saved if history else 0
 
 
 def count_unreadable(folder: pathlib.Path) -> int:
-    """How many checkpoints and backups of a run are damaged."""
+    """Counts the damaged checkpoints and backups of a run."""
     paths = [*list_checkpoints(folder / "checkpoints"), *list_checkpoints(folder / "checkpoints" / BACKUPS)]
     return sum(read_arrays(path) is None for path in paths)
 
 
 def last_arrays(folder: pathlib.Path) -> dict[str, bytes]:
-    """All of a run's last checkpoint but the time it took, and its history."""
+    """Reads the last checkpoint of a run except its training time, and the run's history."""
     (path, *_) = list_checkpoints(folder / "checkpoints")
     arrays = {name: array.tobytes() for name, array in read_arrays(path).items() if name != "seconds"}
     return arrays | {"name": path.name.encode(), "history": (folder / "history.jsonl").read_bytes()}
 
 
 def measure(kills: int, numbers: list[int], seed: int, workspace: Workspace, config: TrainConfig) -> Result:
-    """Sends trainings so many signals, by turns, and finishes the last one."""
+    """Sends `kills` signals to trainings, taking turns among `numbers`, and finishes the last training."""
     began, moments = time.monotonic(), random.Random(seed)
     to_first = finish(workspace, "undisturbed", config)
     wanted = last_arrays(workspace.run("undisturbed"))
@@ -210,7 +210,7 @@ def measure(kills: int, numbers: list[int], seed: int, workspace: Workspace, con
             alive, right = kill_once(workspace, run, config, number, steps=steps, seconds=seconds)
             done += alive
             wrong += not right
-            if number != signal.SIGKILL and steps:  # at its start the history may be that of one that was killed
+            if number != signal.SIGKILL and steps:  # at the start, the history may be that of a killed process
                 lost = max(lost, steps_not_saved(folder))
             unreadable += count_unreadable(folder)
         if alive:
@@ -233,11 +233,11 @@ def measure(kills: int, numbers: list[int], seed: int, workspace: Workspace, con
 
 
 def main() -> int:
-    """Prints the result; 0 if every run ended where the undisturbed one did."""
+    """Prints the result; returns 0 if every run ended in the same state as the uninterrupted one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--signals", default="KILL", help="by turns, as in KILL,INT,TERM,HUP")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--signals", default="KILL", help="signals that take turns, for example KILL,INT,TERM,HUP")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random times")
     parser.add_argument("--quick", action="store_true", help="train without discriminators, which compiles faster")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()

@@ -1,13 +1,14 @@
-"""Landmark finders against dlib on real clips: error, trembling, milliseconds; and the fit of the mesh's correction.
+"""Compares landmark detectors with dlib on real clips: error, jitter, milliseconds; fits the correction of the mesh.
 
 Usage: python benchmarks/landmarks.py [--clips DIR] [--frames N] [--fit] [--json]
 
-Every finder reads the same aligned crops of the same frames. Errors are mean distances from dlib's points in % of the
-distance between the eyes: as they are, and without what is constant over a clip (two annotators never agree where
-exactly a point lies). Trembling is the mean second difference over time, movement included. `held out` is the mesh with
-the correction of `faces/mesh_landmarks.py` fitted to the other clips alone; `plain` is without any. Groups with "wide"
-count only frames whose mouth is open by more than a quarter of the eye distance, "raised" only those whose brows are
-among the tenth that is highest. dlib is the reference since it is at hand, not since it is right.
+Every detector reads the same aligned crops of the same frames. Errors are mean distances from dlib's points in % of the
+distance between the eyes: with and without the constant offset over a clip (two annotators define each point slightly
+differently). Trembling is the mean length of the second difference over time, including real motion. `held out` is the
+mesh with the correction of `faces/mesh_landmarks.py` fitted to the other clips only; `plain` is the mesh without
+correction. Groups with "wide" contain only frames in which the mouth is open by more than a quarter of the eye
+distance; "raised" only the tenth of the frames with the highest brows. dlib is the reference because it is available,
+not because it is correct.
 """
 
 import dataclasses
@@ -43,7 +44,7 @@ FINE = 1e-3
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Clip:
-    """One clip's (N, 478, 3) meshes, (N, 68, 2) points of dlib, the eye distance in pixels, seconds of both finders."""
+    """One clip: (N, 478, 3) meshes, (N, 68, 2) points of dlib, eye distance in pixels, seconds per face of both."""
 
     meshes: np.ndarray
     reference: np.ndarray
@@ -55,7 +56,7 @@ class Clip:
 def read_clip(
     video: pathlib.Path, detector: MTCNN, dlib: DlibLandmarkDetector, mesh: MeshLandmarkDetector, frames: int
 ) -> Clip:
-    """Finds both finders' points in the crops of a clip's first frames."""
+    """Runs both detectors on the crops of a clip's first frames."""
     tracks = track_video(video, detector, stop=frames) if frames else track_video(video, detector)
     crops = [
         align_face(frame, max(faces.values(), key=lambda face: face.size))
@@ -74,12 +75,13 @@ def read_clip(
 
 
 def fit_correction(clips: list[Clip]) -> tuple[np.ndarray, np.ndarray]:
-    """Fits fixed corrections of all points, and one of the outline that grows with the mouth's gap, by least squares.
+    """Fits by least squares a fixed correction of all points, and one of the outline proportional to the mouth's gap.
 
-    Every clip counts alike. The slope is fitted to the changes within clips, and left and right are made mirror images.
+    Every clip has the same weight. The slope is fitted to the changes within clips. Left and right are made symmetric.
 
     Returns:
-        (68, 2) along the eye line and down, in eye distances; (17,) downwards, in eye distances per eye distance.
+        The fixed correction: (68, 2) along the eye line and down, in eye distances. The slope of the outline: (17,)
+        downwards, in eye distances per eye distance of the gap.
     """
     products, squares, mean_gaps, mean_offsets = 0.0, 0.0, [], []
     for clip in clips:
@@ -99,7 +101,7 @@ def fit_correction(clips: list[Clip]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure_errors(clip: Clip, points: np.ndarray) -> dict[str, tuple[float, float, float]]:
-    """Per group: error, error without what is constant, trembling, all in % of the eye distance."""
+    """Computes per group: error, error without the constant offset, and trembling, all in % of the eye distance."""
     off = points - clip.reference
     moving = off - off.mean(axis=0)
     second = points[2:] - 2 * points[1:-1] + points[:-2]
@@ -117,7 +119,7 @@ def measure_errors(clip: Clip, points: np.ndarray) -> dict[str, tuple[float, flo
 
 
 def compare(clips: dict[str, Clip]) -> list[dict[str, object]]:
-    """One row per group and clip, and one per group for the mean over clips."""
+    """Computes one row per group and clip, and one row per group with the mean over the clips."""
     rows: dict[str, list[dict[str, object]]] = {}
     for name, clip in clips.items():
         others = [other for other in clips.values() if other is not clip]
@@ -147,7 +149,7 @@ def compare(clips: dict[str, Clip]) -> list[dict[str, object]]:
 
 
 def print_fit(clips: list[Clip]) -> None:
-    """Prints the fit as `faces/mesh_landmarks.py` has it: left half and middle, in hundredths of the eye distance."""
+    """Prints the fit as in `faces/mesh_landmarks.py`: left half and middle, in hundredths of the eye distance."""
     fixed, slope = fit_correction(clips)
     print("\nCORRECTION, x 100: point: (along, down)")
     print(", ".join(f"{i}: ({x:.1f}, {y:.1f})" for i, (x, y) in enumerate(100 * fixed) if i <= MIRRORED[i]))
@@ -155,7 +157,7 @@ def print_fit(clips: list[Clip]) -> None:
 
 
 def main() -> None:
-    """Runs everything and prints it."""
+    """Runs all measurements and prints the results."""
     parser = make_parser(__doc__.split("\n", 1)[0])
     parser.add_argument("--frames", type=int, default=300, help="frames of each clip that are compared; 0 for all")
     parser.add_argument("--fit", action="store_true", help="fit the correction to all clips and print it")
@@ -179,6 +181,7 @@ def main() -> None:
 
 
 def _timed(find, crops: list[FaceCrop]) -> tuple[list, float]:
+    """Runs a detector on the crops after a warm-up; returns its result and its duration in seconds."""
     find(crops[:2])
     start = time.perf_counter()
     found = find(crops)

@@ -1,9 +1,9 @@
-"""Measures the main memory that `train` needs for facesets of made-up crops, beside what the device holds of them.
+"""Measures the main memory that `train` needs for facesets of synthetic crops, in addition to the device memory.
 
 Usage: python benchmarks/memory.py [--crops 4000] [--size 256] [--json]
 
-Two trainings of one step, each in a process of its own: one on all crops, one on a few. The difference of their peaks
-is what the crops cost; networks, frameworks and Python cancel out.
+There are two trainings of one step, each in a separate process: one on all crops, one on a few. The difference of their
+peak memory is the memory of the crops; networks, frameworks and Python cancel out.
 """
 
 import argparse
@@ -18,16 +18,17 @@ import numpy as np
 from harness import own_peak_memory, print_json, print_table
 
 FEW = 32
-"""Crops of the training that is compared with."""
+"""Number of crops of the training with few crops."""
 
 POINTS = np.array([[93, 118], [163, 118], [128, 160], [100, 190], [156, 190]], float)
 """Five landmarks in a crop of 256 pixels."""
 
 
 def main() -> None:
+    """Runs both trainings and prints the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crops", type=int, default=4000, help="crops of each person")
-    parser.add_argument("--size", type=int, default=256, help="side of the networks' pictures in pixels")
+    parser.add_argument("--size", type=int, default=256, help="side of the networks' images in pixels")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--child", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -58,6 +59,7 @@ def main() -> None:
 
 
 def _in_process(workspace: pathlib.Path, size: int) -> float:
+    """Trains one step in a new process; returns its peak memory in MB."""
     command = [sys.executable, __file__, "--child", str(workspace), "--size", str(size)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -67,14 +69,14 @@ def _in_process(workspace: pathlib.Path, size: int) -> float:
 
 
 def stored_size(size: int) -> int:
-    """Side in pixels at which training keeps crops for networks of this resolution."""
+    """Returns the side in pixels at which training stores crops for networks of this resolution."""
     from faceswap_lib.networks import NetworkConfig
 
     return NetworkConfig(resolution=size).stored_size
 
 
 def make_workspace(root: pathlib.Path, count: int) -> None:
-    """Writes two facesets whose crops are hard links to one picture of noise."""
+    """Writes two facesets whose crops are hard links to one noise image."""
     from faceswap_lib.facesets import Workspace
     from faceswap_lib.facesets.manifest import write_manifest
     from faceswap_lib.media import write_image
@@ -92,7 +94,7 @@ def make_workspace(root: pathlib.Path, count: int) -> None:
 
 
 def make_record(name: str, index: int, random: np.random.Generator):
-    """A record of a face that fills its frame and moves a little."""
+    """Creates the record of a face that fills its frame and moves a little."""
     from faceswap_lib.facesets.manifest import CropRecord
 
     points = POINTS + random.normal(0, 3, POINTS.shape)
@@ -109,7 +111,7 @@ def make_record(name: str, index: int, random: np.random.Generator):
 
 
 def train_once(root: pathlib.Path, size: int) -> None:
-    """One step of one picture on the smallest networks of that size."""
+    """Trains one step with batch size 1 on small networks of that resolution."""
     from faceswap_lib.facesets import Workspace
     from faceswap_lib.networks import NetworkConfig
     from faceswap_lib.training import TrainConfig, train

@@ -1,4 +1,4 @@
-"""Measures of how a track moves: jitter, lag, and the distance from a known motion."""
+"""Metrics of the motion of a track: jitter, lag, and the error from a known motion."""
 
 import numpy as np
 
@@ -8,19 +8,19 @@ from faceswap_lib.faces.keyframe_detection import FrameDetections
 
 MODES = ("none", "ema", "kalman", "rts")
 REST = 0.5
-"""Share of the frames, those with the slowest heads, in which jitter at rest is measured."""
+"""Fraction of the frames, those with the slowest head motion, in which jitter at rest is measured."""
 
 LAGS = np.arange(-4, 9)
 
 
 def jitter(landmarks: np.ndarray) -> float:
-    """Mean length of the second difference over time of (N, 5, 2) landmarks, in % of the distance between the eyes."""
+    """Computes the mean length of the second difference over time of (N, 5, 2) landmarks, in % of the eye distance."""
     unit = np.nanmean(np.linalg.norm(landmarks[:, 0] - landmarks[:, 1], axis=1))
     return 100 * float(np.nanmean(np.linalg.norm(np.diff(landmarks, 2, axis=0), axis=-1)) / unit)
 
 
 def measure_lag(landmarks: np.ndarray, truth: np.ndarray) -> float:
-    """By how many frames landmarks (N, 5, 2) trail the truth: where the squared distance is least, to a fraction."""
+    """Computes by how many frames (N, 5, 2) landmarks lag behind the truth: the minimum of the interpolated error."""
     errors = []
     for lag in LAGS:
         late = landmarks[max(0, lag) : len(landmarks) + min(0, lag)]
@@ -33,7 +33,7 @@ def measure_lag(landmarks: np.ndarray, truth: np.ndarray) -> float:
 
 
 def smooth_symmetrically(landmarks: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian over time; looks as far forward as back, so it does not lag."""
+    """Smooths with a Gaussian over time, which is symmetric and therefore does not lag."""
     reach = int(4 * sigma)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel /= kernel.sum()
@@ -41,14 +41,14 @@ def smooth_symmetrically(landmarks: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def follow(sightings: list[FrameDetections], mode: str) -> np.ndarray:
-    """(N, 5, 2) landmarks of the longest track."""
+    """Tracks the faces with a smoothing mode; returns the (N, 5, 2) landmarks of the longest track."""
     tracks = track_faces(sightings, TrackConfig(smoothing=mode)).tracks
     longest = max(tracks, key=lambda track: track.found)
     return np.array([face.landmarks for _, face in longest.items()])
 
 
 def compare_modes(sightings: dict[str, list[FrameDetections]]) -> list[dict[str, object]]:
-    """Jitter at rest and lag of every mode on every clip; the motion taken as true is the raw one without its shake."""
+    """Measures jitter at rest and lag of every mode on every clip; the smoothed raw motion is taken as the truth."""
     rows = []
     for clip, seen in sightings.items():
         raw = follow(seen, "none")
@@ -65,7 +65,7 @@ def compare_modes(sightings: dict[str, list[FrameDetections]]) -> list[dict[str,
 
 
 def synthetic_modes(frames: int = 600, noise: float = 0.8, seed: int = 0) -> list[dict[str, object]]:
-    """A head that sways by known sines, seen with Gaussian noise of some pixels on every coordinate."""
+    """Measures every mode on a head with known sinusoidal motion and Gaussian noise in pixels on every coordinate."""
     rng = np.random.default_rng(seed)
     time = np.arange(frames)
     sway = np.stack([40 * np.sin(2 * np.pi * time / 47), 14 * np.sin(2 * np.pi * time / 71 + 1)], axis=1)

@@ -1,13 +1,14 @@
-"""Trains presets on pairs of clips for the same number of steps and measures what comes out.
+"""Trains presets on pairs of clips for the same number of steps and measures the quality of the results.
 
 Usage: python benchmarks/quality.py [--clips DIR] [--pairs d6:d14 d9:d10] [--presets lite faceswap-gan] [--steps 2000]
        [--workspace DIR] [--json]
 
-The last fifth of either faceset is held out of training. On it both reconstructions are compared with the crops: mean
-absolute difference in levels of 255 and structural similarity, on the composite. Everything else is the evaluation
-room's, on A's whole clip with B's face: distances of dlib's face embedding to B's and to A's average, how many frames
-are nearer to B, landmark error (dlib's 68 points) in eye distances, jitter, the detector's score and sharpness against
-the original's. Time is that of the training alone, beside a 2048 x 2048 x 2048 matrix product in the same run.
+The last fifth of each faceset is held out of the training. On it, the reconstructions of both people are compared with
+the crops: mean absolute difference in levels of 255 and structural similarity (SSIM), on the composite. All other
+metrics are those of `faceswap_lib.evaluation`, on A's whole clip with B's face: distances of dlib's face embedding to
+the averages of B and of A, the fraction of frames nearer to B, landmark error (dlib's 68 points) in eye distances,
+jitter, the detector's score, and sharpness relative to the original. Time is that of the training alone; it is also
+given relative to a 2048 x 2048 x 2048 matrix product in the same run.
 """
 
 import os
@@ -34,10 +35,10 @@ from faceswap_lib.pipeline import convert, extract
 from faceswap_lib.training import TRAINING_PRESETS, load_run, train
 
 HELD_OUT = 0.2
-"""Share of either faceset that training never sees: its end."""
+"""Fraction of each faceset, at its end, that is not used for training."""
 
 COMPARED = 64
-"""Held-out crops of either person that are reconstructed."""
+"""Number of held-out crops of each person that are reconstructed."""
 
 METRICS = {
     "to B": "identity_distance",
@@ -52,11 +53,14 @@ METRICS = {
 
 
 def main() -> None:
+    """Measures all pairs and presets and prints the results."""
     parser = make_parser(__doc__.splitlines()[0])
-    parser.add_argument("--pairs", nargs="+", default=["d6:d14", "d9:d10"], help="A's clip and B's, by their names")
+    parser.add_argument("--pairs", nargs="+", default=["d6:d14", "d9:d10"], help="names of A's clip and B's clip")
     parser.add_argument("--presets", nargs="+", default=["lite", "faceswap-gan"], choices=sorted(PRESETS))
     parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--workspace", type=pathlib.Path, help="where to keep runs and videos; nowhere unless given")
+    parser.add_argument(
+        "--workspace", type=pathlib.Path, help="folder in which runs and videos are kept; by default they are deleted"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         root = options.workspace or pathlib.Path(temporary)
@@ -70,7 +74,7 @@ def main() -> None:
 
 
 def measure_pair(root: pathlib.Path, pair: str, options) -> list[dict]:
-    """Extracts a pair of clips and trains every preset on it; a row of the table for each."""
+    """Extracts a pair of clips and trains every preset on it; returns one row of the table for each preset."""
     names = pair.split(":")
     clips = [options.clips / f"{name}.mp4" for name in names]
     missing = [str(clip) for clip in clips if not clip.is_file()]
@@ -109,7 +113,7 @@ def measure_pair(root: pathlib.Path, pair: str, options) -> list[dict]:
 
 
 def hold_out(workspace: Workspace, side: str) -> Faceset:
-    """Takes the end of a faceset out of its manifest and gives it as a faceset of its own."""
+    """Removes the end of a faceset from its manifest and returns it as a separate faceset."""
     whole = Faceset.open(workspace, side)
     kept = round(len(whole) * (1 - HELD_OUT))
     write_manifest(workspace.faces(side), read_manifest(workspace.faces(side))[:kept])
@@ -117,7 +121,7 @@ def hold_out(workspace: Workspace, side: str) -> Faceset:
 
 
 def reconstruction(workspace: Workspace, run: str, held: dict[str, Faceset]) -> dict[str, float]:
-    """L1 (levels of 255) and SSIM between held-out views and what the run makes of them, over both people."""
+    """Computes L1 (levels of 255) and SSIM between held-out views and their reconstructions, over both people."""
     networks, _ = load_run(workspace, run)
     config = networks.config
     distances, likenesses = [], []

@@ -1,10 +1,10 @@
-"""Times whole training steps: both directions, generators and discriminators, one batch of 8 faces per person.
+"""Times complete training steps: both directions, generators and discriminators, a batch of 8 faces per person.
 
 Usage: python benchmarks/train_step.py [--only lite/64/8 ...] [--precision float32] [--json]
 
-Every configuration runs in a process of its own, so that its memory is its own. Beside seconds stands the ratio to a
-2048 x 2048 x 2048 float32 matrix product of NumPy, timed in the same run: machines compare by that. Pictures are noise;
-weights of perceptual networks are fresh, which takes as long as trained ones.
+Every configuration runs in a separate process, so that its memory is measured separately. Times are also given relative
+to a 2048 x 2048 x 2048 float32 matrix product of NumPy, timed in the same run, to compare machines. The images are
+noise. The perceptual networks have random weights, which take as long as trained ones.
 """
 
 import argparse
@@ -35,14 +35,15 @@ CONFIGURATIONS = (
 """Capacity (or `faceswap-gan`), resolution, batch size, and a perceptual network: O-Net, or VGGFace's ResNet50."""
 
 CROPS = 64
-"""Stored crops per person."""
+"""Number of stored crops per person."""
 
 
 def main() -> None:
+    """Times all configurations and prints the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--only", nargs="+", default=CONFIGURATIONS, help="configurations, such as lite/64/8")
-    parser.add_argument("--repeats", type=int, default=15, help="steps timed, after three")
+    parser.add_argument("--repeats", type=int, default=15, help="steps that are timed, after three warm-up steps")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -65,6 +66,7 @@ def main() -> None:
 
 
 def _in_process(name: str, options: argparse.Namespace) -> dict:
+    """Times one configuration in a new process."""
     command = [sys.executable, __file__, "--child", name, "--repeats", str(options.repeats)]
     command += ["--precision", options.precision]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"})
@@ -77,7 +79,7 @@ def time_steps(name: str, repeats: int, precision: str) -> dict:
     """Times one configuration in this process.
 
     Returns:
-        `s` and `s_without_discriminators`, medians in seconds; `rss_mb`, the largest memory; `pipeline_ratio`, how many
+        `s` and `s_without_discriminators`: medians in seconds. `rss_mb`: peak memory. `pipeline_ratio`: how many
         batches are drawn, sampled and warped in the time of one step.
     """
     objective, take_step, config = build_training(name, precision)
@@ -100,7 +102,7 @@ def time_steps(name: str, repeats: int, precision: str) -> dict:
 
 
 def build_training(name: str, precision: str):
-    """Builds the objective and the compiled step of a configuration, on noise."""
+    """Builds the objective and the compiled step of a configuration, on noise images."""
     import dataclasses
 
     import keras
@@ -141,12 +143,12 @@ def build_training(name: str, precision: str):
         from faceswap_lib.training.perceptual import judge_by_vggface
 
         network = build_vggface("resnet50", config.perceptual_resolution)
-        object.__setattr__(objective, "judge", judge_by_vggface(network, "resnet50"))  # no file of weights is needed
+        object.__setattr__(objective, "judge", judge_by_vggface(network, "resnet50"))  # no weights file is needed
     return objective, build_step(objective, state), config
 
 
 def compile_views(objective):
-    """Everything that comes before the networks, compiled by itself: draw, sample, warp, tone."""
+    """Compiles everything that comes before the networks separately: drawing, sampling, warping, and tones."""
     import keras
     from keras import ops
 

@@ -1,9 +1,9 @@
-"""Face swapping you can read: from two videos to a swapped one, one room per step.
+"""Face swapping library: creates a swapped video from two videos, with one subpackage ("room") per step.
 
-Usually imported as `import faceswap_lib as fs`. What most programs need is in this namespace; the file `__init__.pyi`
-lists it. Importing the package is cheap: a name is loaded when it is used for the first time, Keras with `networks`,
-`training`, `MTCNN` and `FaceSwapper`. What the environment says to TensorFlow and JAX is set here, before either is
-imported; see `environment`.
+Usually imported as `import faceswap_lib as fs`. This namespace contains the names that most programs need; the file
+`__init__.pyi` lists them. Importing the package is fast, because a name is loaded when it is first used. `networks`,
+`training`, `MTCNN` and `FaceSwapper` load Keras. The environment variables for TensorFlow and JAX are set here, before
+either of the two is imported; see `environment`.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Reading `.npz` files, ours or anybody's: what one claims is compared with its bytes before memory is asked for."""
+"""Reading of untrusted `.npz` files: the sizes in the headers are compared with the file before memory is allocated."""
 
 import errno
 import math
@@ -16,67 +16,68 @@ from faceswap_lib.limits import ARCHIVE_RATIO, ARRAY_BYTES
 SUFFIX = ".npy"
 
 SMALL = 1 << 20
-"""Bytes up to which an array may be as compressed as it likes: many zeros become next to nothing."""
+"""Bytes up to which the compression ratio is not limited: an array of zeros compresses to almost nothing."""
 
 BLOCK = 1 << 18
-"""Bytes read at a time: they stay in the processor's cache until they are summed and copied."""
+"""Bytes read at a time: they stay in the CPU cache until their checksum is computed and they are copied."""
 
 MOST_ARRAYS = 100_000
 
 LONGEST_REASON = 300
-"""Letters of what is said of a damaged file."""
+"""Maximum number of characters of the reason in a message about a damaged file."""
 
 _TROUBLES = (
     *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
     *(ValueError, KeyError, TypeError, EOFError, SyntaxError, OverflowError, RuntimeError, MemoryError),
 )
-"""What a damaged file makes the readers of archives and of array headers raise."""
+"""Errors that the readers of archives and of array headers raise for a damaged file."""
 
 
 class ArrayFileError(ValueError):
-    """A file of arrays is damaged, or claims more than it holds."""
+    """Array file that is damaged, or whose headers claim more data than it contains."""
 
 
 def read_arrays(path: pathlib.Path, names: typing.Collection[str] | None = None) -> dict[str, np.ndarray]:
-    """Reads the arrays of an `.npz` file, without pickle; each is compared with its checksum.
+    """Reads the arrays of an `.npz` file without pickle, and verifies the checksum of each array.
 
     Args:
         path: The file.
-        names: Which arrays; None means all.
+        names: Names of the arrays to read; None reads all.
 
     Returns:
-        The arrays by name, in the file's order.
+        The arrays by name. The order is that of `names`, or that of the file if `names` is None.
 
     Raises:
-        ArrayFileError: If the file is damaged, lacks one of `names`, holds an array twice, objects, or an array of
-            another size than its header says.
-        InputError: If the arrays are larger than `limits.ARRAY_BYTES`.
-        OSError: If it cannot be opened or read.
+        ArrayFileError: If the file is damaged, one of `names` is missing, an array is stored twice, an array contains
+            Python objects, or the size of an array differs from its header.
+        InputError: If the arrays together are larger than `limits.ARRAY_BYTES`.
+        OSError: If the file cannot be opened or read.
     """
     try:
         with path.open("rb") as stored, zipfile.ZipFile(stored) as archive:
-            entries = _list_entries(archive, path)
+            entries = _list_entries(archive)
             wanted = list(entries) if names is None else list(names)
             if missing := [name for name in wanted if name not in entries]:
                 raise ArrayFileError(f"{missing[0]} is missing")
             ARRAY_BYTES.check(sum(entries[name].file_size for name in wanted), path)
             return {name: _read_array(archive, entries[name]) for name in wanted}
     except _TROUBLES as error:
-        reason = " ".join(str(error).split())[:LONGEST_REASON]  # it may quote what it found in the place of a name
+        reason = " ".join(str(error).split())[:LONGEST_REASON]  # it may quote bytes of the file
         raise ArrayFileError(reason or type(error).__name__) from error
     except OSError as error:
-        if error.errno != errno.EINVAL:  # which a place before the file's begin or beyond all files raises
+        if error.errno != errno.EINVAL:  # raised for an offset that no file can have
             raise
-        raise ArrayFileError("its directory names places that are not in it") from error
+        raise ArrayFileError("its directory points outside the file") from error
 
 
-def _list_entries(archive: zipfile.ZipFile, path: pathlib.Path) -> dict[str, zipfile.ZipInfo]:
+def _list_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Lists the entries of the archive by array name; raises `ArrayFileError` if one of them cannot be accepted."""
     infos = archive.infolist()
     if len(infos) > MOST_ARRAYS:
         raise ArrayFileError(f"expected at most {MOST_ARRAYS} arrays, got {len(infos)}")
     entries = {info.filename.removesuffix(SUFFIX): info for info in infos}
     if len(entries) != len(infos) or any(not info.filename.endswith(SUFFIX) for info in infos):
-        raise ArrayFileError("expected arrays with a name each")
+        raise ArrayFileError("expected .npy entries with different names")
     for info in infos:
         if info.file_size > SMALL and info.file_size > ARCHIVE_RATIO.value * max(info.compress_size, 1):
             raise ArrayFileError(
@@ -86,6 +87,7 @@ def _list_entries(archive: zipfile.ZipFile, path: pathlib.Path) -> dict[str, zip
 
 
 def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    """Reads one array and verifies its size and checksum."""
     with archive.open(entry) as stream:
         version = np.lib.format.read_magic(stream)
         if version == (1, 0):
@@ -103,7 +105,7 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
             raise ArrayFileError(f"{entry.filename!r:.80} has not the {size:,} bytes that its header says")
         data = np.empty(size, np.uint8)
         at = 0
-        while block := stream.read(BLOCK):  # to the end, which is where the checksum is compared
+        while block := stream.read(BLOCK):  # up to the end of the entry, where zipfile compares the checksum
             data[at : at + len(block)] = np.frombuffer(block, np.uint8)
             at += len(block)
     if at != size:

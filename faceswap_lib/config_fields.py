@@ -1,4 +1,4 @@
-"""Options as frozen dataclasses: one definition gives the command line, the docs table and the JSON on disk.
+"""Options as frozen dataclasses: one definition for the command line, the table in the docs and the JSON on disk.
 
 A field is written `name: Annotated[type, Doc("what it does")] = default`. `tyro` reads the same annotation for
 `--help`.
@@ -19,12 +19,22 @@ from typing_extensions import Doc
 from faceswap_lib.errors import InputError
 from faceswap_lib.upgrades import upgrade_options
 
+if typing.TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 __all__ = ["Doc", "OptionDoc", "check_range", "describe_options", "nearest", "options_from_dict", "options_to_dict"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptionDoc:
-    """One row of an option table."""
+    """One row of an option table.
+
+    Attributes:
+        name: Name of the option.
+        type: Its type, as text.
+        default: Its default as JSON, or "required".
+        text: What the option does.
+    """
 
     name: str
     type: str
@@ -42,7 +52,7 @@ def describe_options(options_class: type) -> list[OptionDoc]:
         One `OptionDoc` per field.
 
     Raises:
-        TypeError: If a field carries no `Doc`; an option nobody described is a defect.
+        TypeError: If a field has no `Doc`; every option must be documented.
     """
     hints = typing.get_type_hints(options_class, include_extras=True)
     rows = []
@@ -56,26 +66,26 @@ def describe_options(options_class: type) -> list[OptionDoc]:
     return rows
 
 
-def options_to_dict(options: object) -> dict:
-    """Turns an options object into plain JSON values."""
+def options_to_dict(options: "DataclassInstance") -> dict[str, typing.Any]:
+    """Converts an options object into plain JSON values."""
     return {f.name: _plain(getattr(options, f.name)) for f in dataclasses.fields(options)}
 
 
 def options_from_dict(options_class: type, values: object, *, origin: str = "options"):
-    """Builds an options object from plain values, which may come from anybody's file.
+    """Builds an options object from plain values, which may come from an untrusted file.
 
     Args:
-        options_class: The dataclass to build. Fields that are `Annotated` with a `Doc` must have the type they state;
+        options_class: The dataclass to build. The values of fields that are `Annotated` must have the annotated type;
             other dataclasses check their values themselves.
-        values: What a JSON file held.
-        origin: Where the values came from, for the message.
+        values: Values from a JSON file.
+        origin: Source of the values, for messages.
 
     Returns:
         An instance of `options_class`.
 
     Raises:
-        InputError: For values that are no JSON object, an unknown key, of which the message names the nearest known
-            one, and a value of another type or out of its range.
+        InputError: If the values are not a JSON object, a key is unknown (the message suggests the most similar known
+            key), or a value has the wrong type or is out of range.
     """
     if not isinstance(values, dict):
         raise InputError(f"{origin}: expected options by name, got {reprlib.repr(values)}")
@@ -94,11 +104,12 @@ def options_from_dict(options_class: type, values: object, *, origin: str = "opt
 
 @functools.cache
 def _read_hints(options_class: type) -> dict[str, object]:
+    """Returns the type hints of a class with their annotations; cached."""
     return typing.get_type_hints(options_class, include_extras=True)
 
 
 def _revive(value: object, hint: object, origin: str) -> object:
-    """Makes of a JSON value what a field of a type holds: a tuple of a list, a path of a text."""
+    """Converts a JSON value to the type of a field: a list to a tuple, a string to a path."""
     is_option = typing.get_origin(hint) is typing.Annotated
     kind = typing.get_args(hint)[0] if is_option else hint
     value = tuple(value) if isinstance(value, list) else value
@@ -109,8 +120,8 @@ def _revive(value: object, hint: object, origin: str) -> object:
     return value
 
 
-def _fits(value: object, kind: object) -> bool:
-    """Whether a value has a type; a truth is no number, and numbers are finite."""
+def _fits(value: typing.Any, kind: typing.Any) -> bool:
+    """Checks whether a value has a type; a bool is not a number, and floats must be finite."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return any(type(value) is type(choice) and value == choice for choice in inner)
@@ -125,7 +136,7 @@ def _fits(value: object, kind: object) -> bool:
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """Says `; did you mean 'x'?` for the closest known word, or lists what is known."""
+    """Returns `; did you mean 'x'?` for the most similar known word, or the list of known words if none is similar."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
@@ -138,12 +149,14 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
 
 
 def _plain(value: object) -> object:
+    """Converts a value to its JSON form: a path to a string, a tuple to a list."""
     if isinstance(value, pathlib.PurePath):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def _type_name(kind: object) -> str:
+    """Formats a type for option tables and messages."""
     if typing.get_origin(kind) is typing.Literal:
         return " | ".join(str(choice) for choice in typing.get_args(kind))
     if typing.get_origin(kind) is tuple and typing.get_origin(typing.get_args(kind)[0]) is typing.Literal:

@@ -1,12 +1,13 @@
-"""What the environment tells the frameworks before they are imported; what the user has set stays.
+"""Environment variables for the frameworks, set before these are imported; variables that the user has set are kept.
 
 TensorFlow and JAX read these variables when they start, so they are set when this package is imported:
 
-- `TF_FORCE_GPU_ALLOW_GROWTH`: TensorFlow takes GPU memory as it needs it. By itself it takes all of it at once.
-- `MPLBACKEND`: what Jupyter has set for its own process is inherited by every command that is started from a cell, and
-  Matplotlib does not start if it names a package that is not installed there. Then it draws to files, as it does here.
-- `JAX_COMPILATION_CACHE_DIR` and `JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS`, and `TF_XLA_FLAGS` where there is an
-  NVIDIA driver: programs that XLA compiled are kept on disk, and the next process loads them in seconds.
+- `TF_FORCE_GPU_ALLOW_GROWTH`: TensorFlow allocates GPU memory as it needs it. By default it allocates all at once.
+- `MPLBACKEND`: Jupyter sets it for its own process, and every command that is started from a cell inherits it.
+  Matplotlib cannot be imported if the variable names a backend whose package is not installed. In this case, and if
+  the variable is not set, it is set to `agg`, which draws to files.
+- `JAX_COMPILATION_CACHE_DIR` and `JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS`, and `TF_XLA_FLAGS` if there is an NVIDIA
+  driver: programs that XLA compiled are stored on disk, and the next process loads them in seconds.
 """
 
 import hashlib
@@ -18,12 +19,12 @@ import sys
 import typing
 
 CACHE_VARIABLE = "FACESWAP_CACHE_DIR"
-"""Names the folder of compiled programs; set to nothing, nothing is kept."""
+"""Environment variable with the folder of compiled programs; if it is empty, no programs are stored."""
 
 TENSORFLOW_CACHE_FLAG = "--tf_xla_persistent_cache_directory"
 
 NVIDIA_DRIVER = pathlib.Path("/proc/driver/nvidia")
-"""Where Linux's NVIDIA driver says its version and which GPUs it has."""
+"""Folder in which the NVIDIA driver on Linux lists its version and its GPUs."""
 
 DRAWING_BACKENDS = frozenset(
     (
@@ -32,16 +33,16 @@ DRAWING_BACKENDS = frozenset(
         *("tkagg", "tkcairo", "wx", "wxagg", "wxcairo"),
     )
 )
-"""Matplotlib's own."""
+"""Backends that are part of Matplotlib."""
 
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
 def prepare_environment(environment: typing.MutableMapping[str, str] = os.environ) -> None:
-    """Sets the variables that are not set.
+    """Sets the variables that are not set, and replaces an `MPLBACKEND` that cannot be found.
 
     Args:
-        environment: Read and changed.
+        environment: Environment variables, changed in place.
     """
     environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not has_drawing_backend(environment.get("MPLBACKEND", "")):
@@ -49,7 +50,7 @@ def prepare_environment(environment: typing.MutableMapping[str, str] = os.enviro
     folder = cache_folder(environment)
     if folder is None:
         return
-    # By default JAX keeps what took a second; building networks compiles a hundred programs that take less.
+    # By default JAX stores programs that took a second to compile; building networks compiles a hundred faster ones.
     for name, value in (
         ("JAX_COMPILATION_CACHE_DIR", str(folder / "jax")),
         ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0"),
@@ -58,20 +59,23 @@ def prepare_environment(environment: typing.MutableMapping[str, str] = os.enviro
             environment[name] = value
             _tell_jax(name.lower(), value)
     flags = environment.get("TF_XLA_FLAGS", "")
-    # On a CPU TensorFlow fills the screen with warnings about what it loads, and uses XLA only if it is told to.
+    # On a CPU TensorFlow prints many warnings about the programs that it loads, and uses XLA only if asked to.
     if has_nvidia_driver() and TENSORFLOW_CACHE_FLAG not in flags:
         environment["TF_XLA_FLAGS"] = f"{flags} {TENSORFLOW_CACHE_FLAG}={folder / 'tensorflow'}".strip()
 
 
 def has_drawing_backend(name: str) -> bool:
-    """Whether Matplotlib can be told to draw by a backend: it refuses to be imported with a name that it cannot find.
+    """Checks whether Matplotlib can use a backend; with a name that it cannot find, Matplotlib cannot be imported.
 
     Args:
-        name: As in `MPLBACKEND`; empty if none is asked for.
+        name: Name of the backend as in `MPLBACKEND`; empty for the default backend.
+
+    Returns:
+        Whether the backend can be found.
     """
     if not name or name.lower() in DRAWING_BACKENDS:
         return True
-    import importlib.metadata  # which take longer to import than all else here
+    import importlib.metadata  # slow to import, so only here
     import importlib.util
 
     module = name.removeprefix("module://")
@@ -80,21 +84,28 @@ def has_drawing_backend(name: str) -> bool:
         return any(point.name == name.lower() for point in points)
     try:
         return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError, AttributeError):  # a package on the way is missing, or the name is none
+    except (ImportError, ValueError, AttributeError):  # a parent package is missing, or the name is invalid
         return False
 
 
 def _tell_jax(option: str, value: str) -> None:
-    """Sets an option of a JAX that is imported already, as Keras may have done; it has read the environment before."""
+    """Sets an option of JAX if it is already imported, for example by Keras, and so has read the environment before."""
     jax = sys.modules.get("jax")
     if jax is not None and hasattr(jax, "config"):
         jax.config.update(option, float(value) if option.endswith("secs") else value)
 
 
 def cache_folder(environment: typing.Mapping[str, str] = os.environ) -> pathlib.Path | None:
-    """The folder of programs compiled for this machine; made if it is not there, None if there can be none.
+    """Returns the folder of programs compiled for this machine, and creates it if it does not exist.
 
-    Machines that share a home folder have one each, for a program may use what only one processor can do.
+    Machines that share a home folder have different folders, because a program may use instructions that only one
+    processor supports.
+
+    Args:
+        environment: Environment variables.
+
+    Returns:
+        The folder; None if storing is switched off or the folder cannot be created.
     """
     asked = environment.get(CACHE_VARIABLE)
     if asked == "":
@@ -104,18 +115,18 @@ def cache_folder(environment: typing.Mapping[str, str] = os.environ) -> pathlib.
         folder = folder / "compiled" / machine_fingerprint()
         for framework in ("jax", "tensorflow"):
             (folder / framework).mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # a home that nobody may write to, or none at all: nothing is kept
+    except (OSError, RuntimeError):  # no home folder, or no permission to write to it
         return None
     return folder
 
 
 def has_nvidia_driver() -> bool:
-    """Whether this machine has a driver for NVIDIA's GPUs."""
+    """Checks whether this machine has an NVIDIA driver."""
     return NVIDIA_DRIVER.is_dir() or shutil.which("nvidia-smi") is not None
 
 
 def machine_fingerprint() -> str:
-    """A short sum over processor, GPUs and driver: machines that differ in it do not share compiled programs."""
+    """Computes a short hash of processor, GPUs and driver; machines share compiled programs only if it is equal."""
     facts = [platform.system(), platform.machine(), platform.processor()]
     if CPU_INFO.is_file():
         lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,29 +1,29 @@
-"""The errors a user can cause or fix, each saying what was expected, what came and what to do next."""
+"""Errors that a user can cause or fix. Each message states what was expected, what was received and what to do."""
 
 
 class FaceswapError(Exception):
-    """Something failed for a reason that the message explains; the command line exits with `exit_code`."""
+    """Base class of the errors of this library; the command line prints the message and exits with `exit_code`."""
 
     exit_code = 1
 
 
 class InputError(FaceswapError):
-    """What was given cannot be used: a missing file, a video without a face, an option out of range."""
+    """Input that cannot be used: a missing file, a video without a face, an option out of range."""
 
     exit_code = 2
 
 
 class VideoError(InputError):
-    """A video or picture file cannot be read or written as asked."""
+    """Video or image file that cannot be read or written as requested."""
 
 
 class WorkspaceError(InputError):
-    """A workspace lacks what this step needs, or holds something another step made differently."""
+    """Workspace in which something that the step needs is missing, or was made by another step in a different way."""
 
 
 class CheckpointError(InputError):
-    """A checkpoint cannot be used: it is damaged, or belongs to another kind of network."""
+    """Checkpoint that cannot be used: it is damaged, or belongs to another kind of network."""
 
 
 class TrainingError(FaceswapError):
-    """Training cannot go on, for example because a loss is no longer a number."""
+    """Training that cannot continue, for example because a loss is NaN or infinite."""

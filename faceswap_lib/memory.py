@@ -1,4 +1,4 @@
-"""Main memory: the most this process has held so far, and what it can still get."""
+"""Main memory: the peak use of this process so far, and the amount that is still available to it."""
 
 import pathlib
 
@@ -6,7 +6,7 @@ import psutil
 
 try:
     import resource
-except ImportError:  # there is none on Windows
+except ImportError:  # Windows
     resource = None
 
 OWN_STATUS = pathlib.Path("/proc/self/status")
@@ -17,28 +17,30 @@ CGROUPS = pathlib.Path("/sys/fs/cgroup")
 def peak_memory() -> int:
     """Measures the largest resident set size of this process so far, in bytes.
 
-    Linux counts it for every program from its start; `getrusage`, which is asked where there is no /proc, also counts
-    what the process held before it became this program. Windows calls it the peak working set.
+    On Linux the value in /proc is counted from the start of the program. `getrusage`, which is used if there is no
+    /proc, also counts memory that the process had before it executed this program. Windows calls the value the peak
+    working set.
     """
     peak = _read_fields(OWN_STATUS).get("VmHWM:")
     if peak is not None:
         return peak * 1024
     if resource is None:
-        return psutil.Process().memory_info().peak_wset
-    # macOS counts bytes, all others kilobytes.
+        return psutil.Process().memory_info().peak_wset  # pyright: ignore[reportAttributeAccessIssue]  # Windows only
+    # macOS reports bytes, all other systems kilobytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if psutil.MACOS else 1024)
 
 
 def available_memory() -> int:
-    """Estimates how many bytes this process can still get without swapping.
+    """Estimates how many bytes this process can still allocate without swapping.
 
-    What the system has free or can free at once; on Linux no more than the control groups of its container leave.
+    This is the memory that the system has free or can free at once. On Linux it is at most what the control groups of
+    the container allow.
     """
     return max(0, min([psutil.virtual_memory().available, *_left_in_cgroups()]))
 
 
 def _left_in_cgroups() -> list[int]:
-    """Bytes left under the limit of each control group this process is in, of versions 1 and 2; none elsewhere."""
+    """Lists the bytes left in each control group (version 1 or 2) of this process; empty on systems without them."""
     if not OWN_CGROUP.is_file():
         return []
     left = []
@@ -53,24 +55,25 @@ def _left_in_cgroups() -> list[int]:
 
 
 def _left_below(root: pathlib.Path, path: str, *, limit: str, used: str, cache: str) -> list[int]:
-    """Bytes left in a group and in those around it.
+    """Lists the bytes left in a control group and in its parents.
 
-    A container may see the path its group has outside, where no such folder is inside; its own limit is at the root.
+    In a container the path of the group may be the path outside of the container, which does not exist inside. The
+    limit of the container is then at the root.
     """
     group = root / path.strip("/")
     left = []
     for folder in (group, *group.parents):
         if folder.is_relative_to(root) and (folder / limit).is_file() and (folder / used).is_file():
             most = (folder / limit).read_text(encoding="utf-8").strip()
-            if most != "max":  # which is how version 2 says that there is no limit
+            if most != "max":  # "max" means no limit in version 2
                 held = int((folder / used).read_text(encoding="utf-8"))
-                # Files that were read or written and can be dropped count as used, but are to be had.
+                # The page cache counts as used, but can be freed.
                 left.append(int(most) - held + _read_fields(folder / "memory.stat").get(cache, 0))
     return left
 
 
 def _read_fields(path: pathlib.Path) -> dict[str, int]:
-    """The lines of a file of the kernel that begin with a name and a whole number; empty if it is not there."""
+    """Reads the lines "name number" of a kernel file into a dict; empty if the file does not exist."""
     if not path.is_file():
         return {}
     lines = (line.split() for line in path.read_text(encoding="utf-8").splitlines())

@@ -1,4 +1,4 @@
-"""Letting a producer work ahead of its consumer in a thread of its own, by so much and no more."""
+"""Prefetching: a producer works ahead of its consumer in a separate thread, by a limited number of items."""
 
 import contextlib
 import queue
@@ -8,11 +8,11 @@ import typing
 Item = typing.TypeVar("Item")
 
 _WAIT = 0.1
-"""Seconds after which a producer that finds no room looks whether it is still wanted."""
+"""Seconds after which a producer that waits for a free place checks whether it was stopped."""
 
 
 class _Failure:
-    """Holds what was raised in its block, so that it can be raised again where the consumer stands."""
+    """Context manager that catches the error of its block, so that the consumer's thread can raise it again."""
 
     error: BaseException | None = None
 
@@ -25,17 +25,20 @@ class _Failure:
 
 
 def ahead(items: typing.Iterable[Item], depth: int = 1) -> typing.Generator[Item, None, None]:
-    """Yields items in order while the next ones are made in another thread.
+    """Yields items in order while another thread prepares the next ones.
 
-    An error of the producer is raised where its item was due. Closing the generator, or leaving it for an error, stops
-    the producer and closes it.
+    An error of the producer is raised in place of its item. Closing the generator, also after an error of the consumer,
+    stops the producer and closes `items`.
 
     Args:
-        items: What to work ahead on; read in the other thread only.
-        depth: Finished items that may wait, besides the one being made.
+        items: The items to prefetch; iterated in the other thread only.
+        depth: Maximum number of finished items that wait, in addition to the one in preparation. At least 1.
 
     Yields:
         The items.
+
+    Raises:
+        ValueError: If `depth` is below 1 (when the first item is requested).
     """
     if depth < 1:
         raise ValueError(f"expected a depth of at least 1, got {depth}")
@@ -55,8 +58,8 @@ def ahead(items: typing.Iterable[Item], depth: int = 1) -> typing.Generator[Item
         failure = _Failure()
         with failure, contextlib.ExitStack() as stack:
             source = iter(items)
-            if hasattr(source, "close"):
-                stack.callback(source.close)
+            if (close := getattr(source, "close", None)) is not None:
+                stack.callback(close)
             for item in source:
                 if not put(True, item):
                     break

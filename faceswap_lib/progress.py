@@ -1,4 +1,4 @@
-"""Progress bars that never end the work they show, neither by a closed terminal nor by a full disk under a log."""
+"""Progress bars whose output errors, such as a closed terminal or a full disk, never stop the work."""
 
 import contextlib
 import sys
@@ -7,27 +7,27 @@ import typing
 from tqdm.auto import tqdm
 
 TROUBLES = (OSError, ValueError)
-"""What writing to a closed terminal, a full disk or a closed file raises."""
+"""Errors of writing to a closed terminal, a full disk or a closed file."""
 
 ProgressBar = tqdm
-"""What `show_progress` gives."""
+"""Type of the bar that `show_progress` returns."""
 
 Item = typing.TypeVar("Item")
 
 
 class QuietFile:
-    """Writes to a text file until that fails, and then no more.
+    """Text file that ignores everything written after the first error.
 
     Args:
-        file: The file; None for a process without one.
+        file: The file; None for a process without standard error.
     """
 
     def __init__(self, file: typing.TextIO | None):
-        self._file, self._failed = file, file is None
+        self._file, self._failed = file, False
 
     def write(self, text: str) -> int:
-        """Writes a text if it can be written."""
-        if not self._failed:
+        """Writes a text if the file still works; returns the length of the text in any case."""
+        if self._file is not None and not self._failed:
             try:
                 self._file.write(text)
             except TROUBLES:
@@ -35,43 +35,44 @@ class QuietFile:
         return len(text)
 
     def flush(self) -> None:
-        """Flushes what was written."""
-        if not self._failed:
+        """Flushes the file if it still works."""
+        if self._file is not None and not self._failed:
             try:
                 self._file.flush()
             except TROUBLES:
                 self._failed = True
 
     def isatty(self) -> bool:
-        """Whether the file is a terminal."""
+        """Checks whether the file is a terminal."""
         with contextlib.suppress(*TROUBLES):
             return self._file is not None and self._file.isatty()
         return False
 
     def fileno(self) -> int:
-        """The file's descriptor."""
+        """Returns the descriptor of the file; raises `OSError` without a file."""
         if self._file is None:
             raise OSError("no file")
         return self._file.fileno()
 
     @property
     def encoding(self) -> str:
-        """The file's encoding."""
+        """Encoding of the file; UTF-8 if it is unknown."""
         return getattr(self._file, "encoding", None) or "utf-8"
 
 
 def show_progress(
     items: typing.Iterable[Item] | None = None, title: str = "", total: float | None = None, **options: typing.Any
 ) -> "ProgressBar[Item]":
-    """Shows how far work is: as a widget in a notebook, as a line on standard error elsewhere.
+    """Shows a progress bar: a widget in a notebook, a line on standard error elsewhere.
 
     Args:
-        items: Passed through; None where the caller counts with `update`.
-        title: Stands before the bar.
-        total: How many there will be, if `items` does not know.
-        options: More of tqdm's, such as `disable`, `unit` and `initial`.
+        items: Items to iterate over; None if the caller counts with `update`.
+        title: Text before the bar.
+        total: Number of items, if `items` has no length.
+        **options: Further options of tqdm, such as `disable`, `unit` and `initial`.
 
     Returns:
-        A tqdm bar whose failures to write are passed over.
+        A tqdm bar that ignores errors of writing.
     """
-    return tqdm(items, title, total, file=options.pop("file", None) or QuietFile(sys.stderr), **options)
+    bar = tqdm(items, title, total, file=options.pop("file", None) or QuietFile(sys.stderr), **options)
+    return typing.cast("ProgressBar[Item]", bar)

@@ -1,9 +1,9 @@
-"""Signals: the first asks the work to stop where nothing is lost, the second ends the process at once.
+"""Signals: the first one requests a stop at the next safe point, the second one ends the process at once.
 
-The command line catches SIGINT, SIGTERM and SIGHUP, on Windows SIGINT and SIGBREAK, with `catch_signals`. Work that
-can save what it has done wraps itself in `defer_stop` and asks `is_asked` where it may stop; all other work ends where
-the signal finds it, as by Ctrl-C. In a notebook or a program nothing is caught but the interrupt while `defer_stop`
-is in force.
+The command line catches SIGINT, SIGTERM and SIGHUP, on Windows SIGINT and SIGBREAK, with `catch_signals`. Work that can
+save its state runs inside `defer_stop` and checks `is_asked` at the points where it can stop. All other work is
+interrupted immediately, as by Ctrl-C. In a notebook or another program only the interrupt is caught, and only inside
+`defer_stop`.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ import typing
 NAMES = ("SIGINT", "SIGBREAK") if os.name == "nt" else ("SIGINT", "SIGTERM", "SIGHUP")
 
 REPEAT = 1.0
-"""Seconds within which signals count as one: `timeout`, a terminal that closes and others send two in a row."""
+"""Seconds within which signals count as one: `timeout` and a closing terminal, for example, send two in a row."""
 
-NOTICE = "faceswap: stopping where nothing is lost; a second signal ends it at once"
+NOTICE = "faceswap: stopping at the next safe point; a second signal ends the process at once"
 
 
 class Stopped(KeyboardInterrupt):
-    """The work was stopped by a signal.
+    """Raised when a signal stopped the work.
 
     Attributes:
-        number: Of the signal.
-        saved: What was saved, as a sentence's part; empty where nothing had to be.
+        number: Number of the signal.
+        saved: Part of a sentence that states what was saved; empty if nothing had to be saved.
     """
 
     def __init__(self, number: int, saved: str = ""):
@@ -39,41 +39,42 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What a process stopped by this signal exits with."""
+        """Exit code of a process that this signal stopped."""
         return 128 + self.number
 
 
 class Stop:
-    """What is known of a stop that was asked for; the work in `defer_stop` looks at it.
+    """State of a requested stop; the work inside `defer_stop` reads it.
 
     Attributes:
-        number: Of the first signal; None as long as there was none.
-        saved: Set by the work, when it stops: what was saved, as in `step 120 of run 'default' is saved`.
+        number: Number of the first signal; None before the first signal.
+        saved: What was saved, as in `step 120 of run 'default' is saved`; set by the work when it stops.
+        depth: Number of active blocks of `defer_stop`.
     """
 
     def __init__(self):
         self.number: int | None = None
         self.saved = ""
-        self.depth = 0  # blocks of `defer_stop` that are in force
+        self.depth = 0
 
     @property
     def is_asked(self) -> bool:
-        """Whether the work should stop."""
+        """Whether a stop was requested."""
         return self.number is not None
 
 
 _stop: Stop | None = None
-"""Of the command line; None outside of it."""
+"""State of the command line; None outside of it."""
 
 
 @contextlib.contextmanager
 def catch_signals() -> typing.Iterator[None]:
-    """Lets the first signal stop the work and the second end the process; for the command line's main thread.
+    """Catches signals on the command line: the first one stops the work, the second one ends the process.
 
-    A signal that is ignored, as SIGHUP is under nohup, stays so. In another thread than the main one nothing is caught.
+    A signal that is ignored, as SIGHUP is under nohup, stays ignored. Outside of the main thread nothing is caught.
 
     Raises:
-        Stopped: In the block, where the signal finds it or at the end of the outermost `defer_stop`.
+        Stopped: In the block: immediately when the signal arrives, or at the end of the outermost `defer_stop`.
     """
     global _stop
     if threading.current_thread() is not threading.main_thread() or _stop is not None:
@@ -103,18 +104,18 @@ def catch_signals() -> typing.Iterator[None]:
 
 @contextlib.contextmanager
 def defer_stop() -> typing.Iterator[Stop]:
-    """Lets the first signal only ask, until the block ends; the work looks at `is_asked` where it may stop.
+    """Defers the first signal until the block ends; the work checks `is_asked` at the points where it can stop.
 
-    May be nested; the outermost block raises. In another thread than the main one it tells whether a stop was asked
-    for, and raises nothing. In a notebook or a program of one's own it defers the interrupt (Ctrl-C) alone, unless a
-    handler of its own is set.
+    Blocks may be nested; the outermost one raises the error. Outside of the main thread the block only reports whether
+    a stop was requested, and raises nothing. In a notebook or another program only the interrupt (Ctrl-C) is deferred,
+    and only if the program has not set its own handler.
 
     Yields:
-        What is known of the stop.
+        The state of the stop.
 
     Raises:
-        Stopped: At the end, if the command line was asked to stop.
-        KeyboardInterrupt: At the end, if a notebook or program was.
+        Stopped: At the end of the block, if a stop was requested on the command line.
+        KeyboardInterrupt: At the end of the block, if it was requested in a notebook or another program.
     """
     if threading.current_thread() is not threading.main_thread():
         yield _stop or Stop()
@@ -125,7 +126,7 @@ def defer_stop() -> typing.Iterator[Stop]:
             yield stop
         finally:
             stop.depth -= 1
-        if stop.is_asked and stop.depth == 0:
+        if stop.number is not None and stop.depth == 0:
             raise Stopped(stop.number, stop.saved)
     elif signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         stop = Stop()
@@ -139,7 +140,7 @@ def defer_stop() -> typing.Iterator[Stop]:
 
 @contextlib.contextmanager
 def _interrupt_deferred(stop: Stop) -> typing.Iterator[None]:
-    """The first interrupt is remembered, the second raised."""
+    """Records the first interrupt in `stop` and raises the second one."""
 
     def handle(number: int, _: types.FrameType | None) -> None:
         if stop.is_asked:
@@ -154,7 +155,7 @@ def _interrupt_deferred(stop: Stop) -> typing.Iterator[None]:
 
 
 def _handle(number: int, _: types.FrameType | None) -> None:
-    """Remembers the first signal, and raises it unless that is deferred."""
+    """Records the first signal, and raises `Stopped` unless the stop is deferred."""
     stop = _stop
     if stop is None or stop.is_asked:
         return  # `_watch` ends the process
@@ -164,7 +165,7 @@ def _handle(number: int, _: types.FrameType | None) -> None:
 
 
 def _watch(signals: socket.socket, stop: Stop) -> None:
-    """Says that a first signal has come, and ends the process at a second one, even while the main thread computes."""
+    """Prints a notice at the first signal and ends the process at the second, even while the main thread is busy."""
     first = None
     while received := signals.recv(1):
         number = received[0]
@@ -173,7 +174,7 @@ def _watch(signals: socket.socket, stop: Stop) -> None:
         if first is None:
             first = time.monotonic()
             if stop.depth:
-                with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody looks any more
+                with contextlib.suppress(OSError, ValueError, AttributeError):  # the terminal is closed
                     sys.stderr.write(f"\n{NOTICE}\n")
                     sys.stderr.flush()
         elif time.monotonic() - first > REPEAT:

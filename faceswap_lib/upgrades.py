@@ -1,6 +1,6 @@
-"""Names of earlier versions: what files on disk and command lines called things, and what it is called now.
+"""Upgrades of names: translates the names of earlier versions, in files and on command lines, to the current names.
 
-One release later these tables may go. Everything here only translates; nothing is refused because it is old.
+These tables may be removed one release later. This module only translates; it rejects nothing because it is old.
 """
 
 import typing
@@ -57,7 +57,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "recognise_every": "identity_stride",
     },
 }
-"""Old names of options and what they are called now, by the class that has them."""
+"""Old to current names of options, by the name of the options class."""
 
 FLAGS: dict[str, dict[str, str]] = {
     "Run": {"who_a": "subject_a", "who_b": "subject_b"},
@@ -65,7 +65,7 @@ FLAGS: dict[str, dict[str, str]] = {
     "Train": {"plan": "show_schedule", "plan_picture": "schedule_picture"},
     "SwapParts": {"as": "person", "share": "fraction"},
 }
-"""The same for options that only the command line has, by the class of the verb."""
+"""Old to current names of options that only the command line has, by the class of the verb."""
 
 VALUES: dict[str, dict[str, str]] = {
     "architecture": {"direct": "skip", "reference": "faceswap-gan"},
@@ -75,13 +75,13 @@ VALUES: dict[str, dict[str, str]] = {
     "preset": {"faithful": "faceswap-gan"},
     "person": {"src": "a", "dst": "b"},
 }
-"""Old values of options and what they are called now, by the new name of the option."""
+"""Old to current values of options, by the current name of the option."""
 
 TERMS = {"structure": "dssim", "mask_variation": "mask_tv"}
-"""Old names of loss terms in `history.jsonl`, without the person's letter behind them."""
+"""Old to current names of loss terms in `history.jsonl`, without the suffix of the person (`_a` or `_b`)."""
 
 ARRAYS = {"generator_optimiser": "generator_optimizer", "discriminator_optimiser": "discriminator_optimizer"}
-"""Old names of groups of arrays in a checkpoint."""
+"""Old to current names of groups of arrays in a checkpoint."""
 
 METRICS = {
     "to_wanted": "identity_distance",
@@ -91,18 +91,18 @@ METRICS = {
     "leaked": "outside_face_ratio",
     "background": "background_psnr",
 }
-"""Old names of metrics in `report.json` and in `evaluate --fail-under`."""
+"""Old to current names of metrics in `report.json` and in `evaluate --fail-under`."""
 
 
-def upgrade_options(options_class: type, values: dict) -> dict:
+def upgrade_options(options_class: type, values: dict[str, typing.Any]) -> dict[str, typing.Any]:
     """Renames the options of an earlier version.
 
     Args:
         options_class: The dataclass that has these options now.
-        values: Option values by name, old or new.
+        values: Option values by old or current name.
 
     Returns:
-        The same values under the names of this version. Names that are unknown stay as they are.
+        The same values by current name. Unknown names are unchanged.
     """
     names = OPTIONS.get(options_class.__name__, {})
     renamed = {names.get(name, name): value for name, value in values.items()}
@@ -110,30 +110,31 @@ def upgrade_options(options_class: type, values: dict) -> dict:
 
 
 def upgrade_value(name: str, value: typing.Any) -> typing.Any:
-    """Renames the value of an option, if an earlier version called it differently."""
+    """Renames the value of an option if an earlier version had another name for it."""
     return VALUES.get(name, {}).get(value, value) if isinstance(value, str) else value
 
 
 def upgrade_json(values: object) -> object:
-    """Renames options wherever they stand in plain JSON values, as in the fingerprint of a conversion.
+    """Renames options at any depth of plain JSON values, such as the fingerprint of a conversion.
 
-    A dict is taken for the options of a class if it has all of that class's old names.
+    A dict is treated as the options of a class if it contains all old names of that class.
     """
     return _translate(values, {name: names for name, names in OPTIONS.items() if name != "SmoothConfig"})
 
 
 def downgrade_json(values: object) -> object:
-    """Gives options in plain JSON values the names that the version before had for them."""
+    """Renames options at any depth of plain JSON values to the names of the previous version."""
     backwards = {name: {new: old for old, new in names.items()} for name, names in OPTIONS.items()}
     return _translate(values, {name: names for name, names in backwards.items() if name != "SmoothConfig"})
 
 
 def _translate(values: object, tables: dict[str, dict[str, str]]) -> object:
+    """Renames the keys of every dict that contains all names of one of the tables, recursively."""
     if isinstance(values, list):
         return [_translate(each, tables) for each in values]
     if not isinstance(values, dict):
         return values
-    plain = {name: _translate(value, tables) for name, value in values.items()}
+    plain: dict[typing.Any, object] = {name: _translate(value, tables) for name, value in values.items()}
     for names in tables.values():
         if set(names) <= set(plain):
             plain = {names.get(name, name): value for name, value in plain.items()}
@@ -141,19 +142,19 @@ def _translate(values: object, tables: dict[str, dict[str, str]]) -> object:
 
 
 def upgrade_term(name: str) -> str:
-    """Renames a loss term, `structure_a` to `dssim_a`, if an earlier version called it differently."""
+    """Renames a loss term of an earlier version, for example `structure_a` to `dssim_a`."""
     stem, underscore, person = name.rpartition("_")
     return f"{TERMS[stem]}_{person}" if underscore and stem in TERMS else TERMS.get(name, name)
 
 
 def upgrade_array_name(name: str) -> str:
-    """Renames an array of a checkpoint, `generator_optimiser/000` to `generator_optimizer/000`."""
+    """Renames an array of a checkpoint of an earlier version, for example `generator_optimiser/000`."""
     group, slash, number = name.partition("/")
     return ARRAYS.get(group, group) + slash + number
 
 
 def upgrade_report(plain: dict) -> dict:
-    """Renames the metrics in a report of schema 1, wherever they are keys; damaged parts stay as they are."""
+    """Renames the metrics in a report of schema 1, at any depth; damaged parts are unchanged."""
     if not isinstance(plain, dict):
         return plain
     return {METRICS.get(name, name): upgrade_report(value) for name, value in plain.items()}

@@ -149,7 +149,8 @@ show.plot_images(pictures, captions=["view of A", "what is read", "mask", f"B's 
 
 # %%
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.frame_pipeline import swap_faces
+from faceswap_lib.conversion.job import ConversionJob
+from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.pipeline import open_swapper
 
 swapper = open_swapper(networks, workspace, ConvertConfig(latent_shift=SHIFT, contrast=0))  # contrast: section 3
@@ -949,7 +950,7 @@ for smoothing in ("none", "rts"):
     track_config = TrackConfig(smoothing=smoothing)
     config = ConvertConfig()
     options = {"config": config, "output_config": stretch, "track_config": track_config, "overwrite": True}
-    convert_video(video, out, swapper, detector, **options)
+    convert_video(ConversionJob(source=video, out=out, **options), swapper, detector)
     outs[f"smoothing {smoothing}"] = out
 
 # %%
@@ -1095,7 +1096,9 @@ from faceswap_lib.media import count_frames
 
 triple = workspace.root / "triple.mp4"
 shown = OutputConfig(layout="triple", end=min(seconds, 2.0))
-convert_video(video, triple, swapper, detector, config=config, output_config=shown, overwrite=True)
+convert_video(
+    ConversionJob(source=video, out=triple, config=config, output_config=shown, overwrite=True), swapper, detector
+)
 show.plot_images([next(read_frames(triple, start=count_frames(triple) - 1))])
 
 # %% [markdown]

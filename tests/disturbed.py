@@ -13,6 +13,7 @@ import time
 import typing
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
+from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.facesets import ExtractConfig, Workspace, extract_faces, write_eye_masks
@@ -41,14 +42,16 @@ def extract(clip: pathlib.Path, root: pathlib.Path) -> None:
 
 def convert(clip: pathlib.Path, root: pathlib.Path) -> None:
     convert_video(
-        clip,
-        root / "frames",
+        ConversionJob(
+            source=clip,
+            out=root / "frames",
+            config=ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none"),
+            output_config=OutputConfig(label=False, mask_path=root / "masks"),
+            tracks=VideoTracks(length=FRAMES, tracks=(FaceTrack(start=0, faces=(FACE,) * FRAMES),)),
+            fingerprint={"which": 1},
+        ),
         PaintSwapper((0, 255, 0)),
         ListedDetector([]),
-        config=ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none"),
-        output_config=OutputConfig(label=False, mask_path=root / "masks"),
-        tracks=VideoTracks(length=FRAMES, tracks=(FaceTrack(start=0, faces=(FACE,) * FRAMES),)),
-        plan={"which": 1},
     )
 
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import FrameTask, composite_batches, swap_batches
 from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.stages.annotate import AnnotateStage
+from faceswap_lib.conversion.stages.composite import CompositeStage
+from faceswap_lib.conversion.stages.frame_task import FrameTask
+from faceswap_lib.conversion.stages.swap import SwapStage
 from faceswap_lib.faces import Face, align_face
 from faceswap_lib.faces.alignment import MEAN_FACE, VIEW_COVERAGE
 from faceswap_lib.facesets import CropRecord
@@ -153,16 +156,23 @@ def encode_like(source: pathlib.Path, out: pathlib.Path, frames: typing.Iterable
 
 def swap_frames(frames, faces, swapper, config):
     """Yields each frame as it is shown, and the mean masks of its faces; batches of three."""
-    shots = [
+    tasks = [
         FrameTask(index=index, seconds=index / 25, frame=frame, faces=dict(enumerate(found)))
         for index, (frame, found) in enumerate(zip(frames, faces, strict=True))
     ]
-    batches = swap_batches((shots[first : first + 3] for first in range(0, len(shots), 3)), swapper)
-    for batch in composite_batches(
-        batches, Compositor(config, swapper.coverage), OutputConfig(label=False), None, sample_every=8
-    ):
-        for shot in batch:
-            yield shot.shown, shot.notes.masks
+    height, width = tasks[0].frame.shape[:2]
+    output = OutputConfig(label=False)
+    stages = (
+        SwapStage(swapper, config),
+        CompositeStage(Compositor(config, swapper.coverage), output),
+        AnnotateStage(output, width=width, height=height, length=len(tasks)),
+    )
+    for first in range(0, len(tasks), 3):
+        batch = tasks[first : first + 3]
+        for stage in stages:
+            batch = stage.process(batch)
+        for task in batch:
+            yield task.output, task.stats.masks
 
 
 def hide_module(name: str, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

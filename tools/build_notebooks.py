@@ -1,12 +1,12 @@
 """Builds the notebooks from their text.
 
     python tools/build_notebooks.py           writes notebooks/*.ipynb and colab/*.ipynb
-    python tools/build_notebooks.py --check   writes nothing; names files that are not what their text gives, exits 1
+    python tools/build_notebooks.py --check   writes nothing; names files that do not match their text, exits with 1
 
-The text is `notebooks/NN_name.py` in jupytext's percent format. The notebooks have no outputs, and building twice gives
-the same bytes. The Colab notebooks are the same text less cells tagged `local`, plus the cells of `tools/colab/`:
-`first.py` before everything; after the cell tagged `parameters`, `fetch.py` and what its names ask for (`mirror.py` for
-MIRROR, `video.py` for VIDEO, `videos.py` for VIDEO_A); `last.py` at the end.
+The text is `notebooks/NN_name.py` in jupytext's percent format. The notebooks have no outputs, and building twice
+creates the same bytes. The Colab notebooks have the same text without the cells tagged `local`, and additional cells
+from `tools/colab/`: `first.py` at the beginning; `fetch.py` after the cell tagged `parameters`, then the cells for the
+names in that cell (`mirror.py` for MIRROR, `video.py` for VIDEO, `videos.py` for VIDEO_A); `last.py` at the end.
 """
 
 import argparse
@@ -20,10 +20,10 @@ import jupytext
 import nbformat
 
 REPOSITORY = ""
-"""The project on GitHub as owner/name; empty as long as it has no public address, and then there is no badge."""
+"""The project on GitHub as owner/name; empty while it has no public address, and then notebooks have no badge."""
 
 INSTALL_FROM = f"git+https://github.com/{REPOSITORY}" if REPOSITORY else "/content/faceswap_lib.zip"
-"""What a Colab notebook gives to pip; a path is a file that the reader puts there."""
+"""What a Colab notebook installs with pip; a path is a file that the reader puts there."""
 
 COLAB = {
     "00_faceswap_demo": "faceswap_demo",
@@ -32,24 +32,24 @@ COLAB = {
     "05_faceswap_train": "faceswap_train",
     "06_video_conversion": "faceswap_video_conversion",
 }
-"""Which notebooks are built for Colab too, and their names there."""
+"""Notebooks that are also built for Colab, and their names there."""
 
 ASKED_FOR = {"MIRROR": "mirror", "VIDEO": "video", "VIDEO_A": "videos"}
-"""The cells that a Colab notebook has if its parameters have this name."""
+"""Parts of `tools/colab/` that are added to a Colab notebook whose parameters have this name."""
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
 SOLUTION = {"cellView": "form", "jupyter": {"source_hidden": True, "outputs_hidden": True}}
-"""How a cell tagged `solution` is folded away, in Colab and in Jupyter."""
+"""Metadata that collapses a cell tagged `solution`, in Colab and in Jupyter."""
 
 COLAB_METADATA = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
 
 
 def main() -> int:
-    """Builds or checks; gives the exit code."""
+    """Builds or checks the notebooks; returns the exit code."""
     parser = argparse.ArgumentParser(description="Build the notebooks from their text.")
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if a notebook is stale")
     parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).parents[1], help="the checkout")
@@ -129,13 +129,13 @@ def _add_colab_cells(
 
 
 def _assigned(source: str) -> set[str]:
-    """The names that a cell gives values to."""
+    """Lists the names to which a cell assigns values."""
     nodes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assign))
     return {target.id for node in nodes for target in node.targets if isinstance(target, ast.Name)}
 
 
 def _to_json(cells: list[nbformat.NotebookNode], metadata: dict) -> str:
-    """Writes a notebook of format 4.5; a cell's id comes from what it says, so an edit elsewhere leaves it alone."""
+    """Writes a notebook of format 4.5; a cell's id is a hash of its text, so edits of other cells do not change it."""
     notebook = nbformat.v4.new_notebook(metadata=metadata)
     seen: set[str] = set()
     for cell in cells:

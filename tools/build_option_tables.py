@@ -34,7 +34,7 @@ SECTIONS = (
 
 
 def build_page() -> str:
-    """The page's text."""
+    """Builds the text of the page."""
     parts = [
         "# Options\n",
         "Made by `python -m tools.build_option_tables` from the classes themselves. On the command line an option "
@@ -52,7 +52,7 @@ def build_page() -> str:
 
 
 def main() -> int:
-    """Writes the page, or with --check says whether it is fresh."""
+    """Writes the page, or with --check reports whether it is up to date; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when the page is stale")
     if not parser.parse_args().check:

@@ -1,13 +1,14 @@
 """Builds the documentation site.
 
-    python tools/build_site.py                          notebooks run at their own size first: half an hour or more
-    python tools/build_site.py --smoke                  the same in the smallest size
-    python tools/build_site.py --notebooks plain        notebooks without outputs: a minute
+    python tools/build_site.py                          runs the notebooks at full size first: half an hour or more
+    python tools/build_site.py --smoke                  runs them in the smallest size
+    python tools/build_site.py --notebooks plain        uses notebooks without outputs: a minute
 
-What a notebook showed is kept in build/notebooks and used again until its text changes; `--fresh` runs all of them.
-The pages, the notebooks and the pages of the library are put together in build/site-pages; mkdocs makes the site of
-them, with every warning an error; then all links inside the site are followed. Needs the extra `docs`.
-The site is read from a server (`python -m http.server -d site`) or straight from the disk, and fetches nothing.
+The outputs of a notebook are kept in build/notebooks and reused until its text changes; `--fresh` runs all notebooks.
+The pages, the notebooks and the pages of the library are collected in build/site-pages. mkdocs builds the site from
+them and treats every warning as an error. Then all links inside the site are checked. Needs the extra `docs`.
+The site works from a server (`python -m http.server -d site`) or directly from the disk, and loads nothing from the
+network.
 """
 
 import argparse
@@ -17,19 +18,21 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools.website import check, execute, pages, polish  # noqa: E402  (this checkout's, whatever is installed)
+from tools.website import check, execute, pages, polish  # noqa: E402  (from this checkout, not an installed package)
 
 
 def main() -> int:
-    """Builds; gives the exit code."""
+    """Builds the site; returns the exit code."""
     parser = argparse.ArgumentParser(description="Build the documentation site.")
     parser.add_argument(
         "--notebooks", choices=("executed", "plain"), default="executed", help="with or without outputs"
     )
     parser.add_argument("--smoke", action="store_true", help="run notebooks in the smallest size")
-    parser.add_argument("--fresh", action="store_true", help="run notebooks again whose outputs are kept")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "site", help="where the site goes")
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build", help="where kept outputs and pages lie")
+    parser.add_argument("--fresh", action="store_true", help="also run notebooks whose outputs are kept")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "site", help="output folder of the site")
+    parser.add_argument(
+        "--work", type=pathlib.Path, default=ROOT / "build", help="folder of the kept outputs and pages"
+    )
     options = parser.parse_args()
     texts = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     if options.notebooks == "executed":

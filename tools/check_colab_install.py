@@ -1,12 +1,12 @@
-"""Says what installing this package would move of a list of packages, such as those Colab comes with.
+"""Reports which packages of a list, such as those preinstalled on Colab, an install of this package would change.
 
     python tools/check_colab_install.py CONSTRAINTS [--python PYTHON] [--extras colab,provenance]
 
-CONSTRAINTS is a file of lines `name==version`. pip resolves the package under them without installing anything, with
-the Python named. Exit code 0: it resolves, and what is new is listed; 1: it cannot without moving something, and pip's
-reason is printed. A listed version that does not exist for that Python, or that is none as Python's packages count
-them, cannot constrain anything; such lines are left out and named. Of several lines for one package the first counts,
-as it does on Python's path.
+CONSTRAINTS is a file of lines `name==version`. pip resolves the package with these constraints and the given Python,
+without installing anything. Exit code 0: it can be resolved, and new packages are listed; 1: it cannot be resolved
+without changing a listed package, and pip's reason is printed. A listed version that does not exist for that Python, or
+that is not a valid version, cannot be a constraint; such lines are skipped and reported. If a package has several
+lines, the first one is used, as on Python's path.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TRIES = 10
 
 
 class Outcome(typing.NamedTuple):
-    """What pip found: versions by name, the constraints it could not use, and its words where it failed."""
+    """Result of pip: versions by name, the constraints it could not use, and its message if it failed."""
 
     versions: dict[str, str]
     unusable: list[str]
@@ -34,8 +34,8 @@ class Outcome(typing.NamedTuple):
 
 
 def main() -> int:
-    """Resolves, prints, gives the exit code."""
-    parser = argparse.ArgumentParser(description="What would an install move of the packages listed?")
+    """Resolves the package and prints the result; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Which of the listed packages would an install change?")
     parser.add_argument("constraints", type=pathlib.Path, help="lines of name==version")
     parser.add_argument("--python", default=sys.executable, help="the Python to install for; it needs pip 23 or newer")
     parser.add_argument("--extras", default="colab", help="extras, with commas between them")
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def read_constraints(text: str) -> dict[str, str]:
-    """Reads `name==version` lines, of several for one package the first; comments and anything else are passed over."""
+    """Reads `name==version` lines, the first one for each package; comments and all other lines are skipped."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     listed: dict[str, str] = {}
     for name, version in (line.split("==") for line in lines if line.count("==") == 1):
@@ -57,12 +57,12 @@ def read_constraints(text: str) -> dict[str, str]:
 
 
 def to_plain(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """Normalizes the name of a package as package indexes do."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def resolve(python: str, project: str, extras: str, listed: dict[str, str]) -> Outcome:
-    """Asks pip, leaving out constraints that this Python has no distribution for, until it says yes or really no."""
+    """Runs pip until it succeeds or fails for good; removes constraints without a distribution for this Python."""
     is_version = re.compile(VERSION_PATTERN, re.VERBOSE | re.IGNORECASE).fullmatch
     unusable = [name for name, version in listed.items() if not is_version(version)]
     for _ in range(TRIES):
@@ -78,13 +78,13 @@ def resolve(python: str, project: str, extras: str, listed: dict[str, str]) -> O
 
 
 def find_lost(words: str, used: dict[str, str]) -> list[str]:
-    """The constrained packages that pip says have no distribution here."""
+    """Finds the constrained packages that have no distribution here, according to pip's message."""
     found = LOST.search(words + "\n")
     return [name for name in map(to_plain, found[1].split()) if name in used] if found else []
 
 
 def ask_pip(python: str, project: str, extras: str, constraints: dict[str, str]) -> tuple[dict[str, str], str]:
-    """One dry run: the versions by name, or nothing and what pip said."""
+    """Makes one dry run of pip; returns the versions by name and "", or nothing and pip's message."""
     wanted = f"faceswap_lib[{extras}] @ {to_address(project)}" if extras else f"faceswap_lib @ {to_address(project)}"
     with tempfile.TemporaryDirectory() as folder:
         pins, report = pathlib.Path(folder, "constraints.txt"), pathlib.Path(folder, "report.json")
@@ -100,12 +100,12 @@ def ask_pip(python: str, project: str, extras: str, constraints: dict[str, str])
 
 
 def to_address(project: str) -> str:
-    """A path as an address, so that extras can be asked for of it."""
+    """Converts a path into a URL, so that extras can be requested; other addresses are returned unchanged."""
     return pathlib.Path(project).resolve().as_uri() if pathlib.Path(project).exists() else project
 
 
 def to_lines(outcome: Outcome, listed: dict[str, str]) -> list[str]:
-    """The outcome in words."""
+    """Formats the outcome as lines of text."""
     versions = outcome.versions
     lines = [
         f"no such version for this Python: {name}=={listed[name]}; took {versions.get(name, 'none')}"

@@ -1,4 +1,4 @@
-"""The trained run of the demo that drawings of the documentation show."""
+"""Opens the trained run of the demo that is shown in drawings of the documentation."""
 
 import argparse
 import dataclasses
@@ -15,12 +15,12 @@ from faceswap_lib.training import load_run
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DemoRun:
-    """A run with one frame of either person.
+    """A run with one frame of each person.
 
     Attributes:
-        workspace: Holds the clips, the facesets and the run.
-        networks: The run's.
-        frames: (H, W, 3) uint8 RGB, of A's clip and of B's.
+        workspace: Workspace with the clips, the facesets and the run.
+        networks: The networks of the run.
+        frames: One frame of A's clip and one of B's clip, (H, W, 3) RGB uint8.
     """
 
     workspace: Workspace
@@ -29,10 +29,10 @@ class DemoRun:
 
 
 def open_demo_run(description: str) -> DemoRun:
-    """Opens the run that the command line's `--workspace` names, with the frame `--at` a share of each clip."""
+    """Opens the run in the workspace `--workspace` of the command line, with the frame at the fraction `--at`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--workspace", type=pathlib.Path, required=True)
-    parser.add_argument("--at", type=float, default=0.3, help="which frame, as a share of the clip")
+    parser.add_argument("--at", type=float, default=0.3, help="which frame, as a fraction of the clip")
     options = parser.parse_args()
     clips = [list(read_frames(options.workspace / "clips" / clip)) for clip in CLIPS]
     workspace = Workspace(options.workspace)

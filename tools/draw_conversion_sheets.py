@@ -1,8 +1,8 @@
-"""Draws the sheets of docs/conversion.md: every color match, blend and choice of parts, on the demo's two portraits.
+"""Draws the sheets of docs/conversion.md: every color transfer, blend and choice of parts, on the demo's two portraits.
 
-The new face is not a network's: it is the other portrait's own, moved so that its five points lie where the old ones
-are, in bluer and weaker light than the frame's. So the sheets can be drawn anywhere, and show what painting does and
-not how well a network was trained.
+The new face does not come from a network: it is the face of the other portrait, warped so that its five points match
+the old ones, in bluer and weaker light than the frame. So the sheets can be drawn on every machine, and show the effect
+of compositing, not the quality of a trained network.
 
 Usage: python -m tools.draw_conversion_sheets [FOLDER]
 """
@@ -25,10 +25,10 @@ from faceswap_lib.media import write_image
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
 VIEW_SIZE = 128
 LIGHT = np.array([0.72, 0.85, 1.0])
-"""Share of red, green and blue in the new face's light."""
+"""Factors of red, green and blue in the light on the new face."""
 
 TILE, TITLE = 200, 22
-"""Side of a picture and height of the line above it in pixels."""
+"""Side of an image and height of the title above it, in pixels."""
 
 SHEETS = {
     "conversion_color": [{"color_transfer": mode} for mode in MATCHES],
@@ -38,11 +38,11 @@ SHEETS = {
         for parts in (("face",), ("eyes",), ("eyebrows",), ("nose",), ("mouth",), ("eyes", "nose", "mouth"))
     ],
 }
-"""Per sheet the options of its pictures."""
+"""Options of the images of each sheet."""
 
 
 def portrait_face(portrait: Portrait) -> Face:
-    """The face where the portrait's control points say that it is."""
+    """Creates the face of a portrait from its control points."""
     mouth = portrait.mouth.outer_upper
     eyes = [eye.iris_center for eye in portrait.eyes]
     box = [*(portrait.jaw.min(axis=0) - [0, 40]), *portrait.jaw.max(axis=0)]
@@ -50,7 +50,7 @@ def portrait_face(portrait: Portrait) -> Face:
 
 
 def swap_portraits(old: Portrait, new: Portrait) -> SwappedFace:
-    """Lays the new portrait's face over the old one's view, points on points."""
+    """Warps the face of the new portrait onto the view of the old one, so that their five points match."""
     matrices = [view_matrix(crop_from_frame(portrait_face(p)), CROP_SIZE, VIEW_SIZE, VIEW_COVERAGE) for p in (old, new)]
     points = [points_in_crop(portrait_face(p), matrix) for p, matrix in zip((old, new), matrices, strict=True)]
     old_from_new = np.linalg.lstsq(np.c_[points[1], np.ones(5)], points[0], rcond=None)[0].T
@@ -66,7 +66,7 @@ def swap_portraits(old: Portrait, new: Portrait) -> SwappedFace:
 
 
 def draw_sheet(options: list[dict]) -> np.ndarray:
-    """One row per direction: the frame, the new face, then the frame painted with each of the options."""
+    """Draws for each direction two rows: the frame, the new face, then the composite with each of the options."""
     portraits = load_portraits()
     rows = []
     for old, new in (portraits, portraits[::-1]):
@@ -81,7 +81,7 @@ def draw_sheet(options: list[dict]) -> np.ndarray:
 
 
 def draw_tile(title: str, picture: np.ndarray) -> np.ndarray:
-    """Draws a picture with a line above it."""
+    """Draws an image with a title above it."""
     tile = np.full((TILE + TITLE, TILE, 3), 255, np.uint8)
     tile[TITLE:] = cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA)
     return cv2.putText(tile, title, (4, TITLE - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)

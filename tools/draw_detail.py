@@ -1,8 +1,8 @@
-"""Draws the sheet of docs/detail.md: how a new face of the demo gets the wanted person's detail.
+"""Draws the sheet of docs/detail.md: how detail of the wanted person is transferred to a new face of the demo.
 
 Usage: python -m tools.draw_detail --workspace DIR
 
-DIR is a workspace with the two portraits' clips, facesets and a trained run, as `faceswap demo` makes it.
+DIR is a workspace with the two portraits' clips, facesets and a trained run, as created by `faceswap demo`.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from faceswap_lib.conversion.color_transfer.registry import to_picture
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.detail.detailed_face import DetailedFace
 from faceswap_lib.conversion.detail.transfer import DetailTransfer
-from faceswap_lib.conversion.frame_pipeline import swap_faces
+from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.faces import MTCNN, align_face
 from faceswap_lib.media import write_image
 from faceswap_lib.pipeline.load_swapper import open_swapper
@@ -20,11 +20,11 @@ from tools.demo_run import open_demo_run
 from tools.draw_conversion_sheets import FOLDER, TILE, draw_tile
 
 STRONGER = 2.0
-"""How many times stronger than it is a detail is shown."""
+"""Factor by which detail is amplified in the drawing."""
 
 
 def main() -> None:
-    """Follows one face in either direction."""
+    """Draws the steps for one face in each direction."""
     run, rows = open_demo_run(__doc__.splitlines()[0]), []
     for frame, direction in zip(run.frames, ("a2b", "b2a"), strict=True):
         swapper = open_swapper(run.networks, run.workspace, ConvertConfig(direction=direction))
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def draw_steps(frame: np.ndarray, swapper, direction: str) -> list[np.ndarray]:
-    """The face that is read, what the network makes of it, what crops have to give, and both together."""
+    """Draws the aligned face, the network's output, the detail of the crops, and both together."""
     (face,) = MTCNN().detect(frame)
     (swapped,) = swap_faces([(frame, face)], swapper)
     detailed = DetailTransfer().transfer(swapped.swapped, swapped.detail)
@@ -53,6 +53,7 @@ def draw_steps(frame: np.ndarray, swapper, direction: str) -> list[np.ndarray]:
 
 
 def _stronger(detail: np.ndarray) -> np.ndarray:
+    """Amplifies detail around mid-gray."""
     return to_picture(128 + STRONGER * (detail.astype(np.float32) - 128))
 
 

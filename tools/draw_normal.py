@@ -1,8 +1,8 @@
-"""Draws docs/normal.md's pictures: a real training of the two portraits, at stated steps.
+"""Draws the images of docs/normal.md: a real training on the two portraits, at several steps.
 
 Usage: python -m tools.draw_normal [--workspace DIR] [--steps 1500]
 
-Takes about ten minutes on two cores; started again it goes on. It also prints the numbers of the page's table.
+Takes about ten minutes on two cores; an interrupted training continues. Also prints the numbers of the page's table.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from faceswap_lib.training import LoopConfig, TrainConfig, read_history, train
 
 PICTURES = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 1.0)
-"""Where the training is looked at, as shares of its steps."""
+"""Moments of the training that are shown, as fractions of its steps."""
 
 TERMS = ("reconstruction", "dssim", "edges", "perceptual", "mask_mean", "composite", "adversarial", "discriminator")
 HEADER, MARGIN = 18, 60
-"""Height of the captions, width of the steps beside them."""
+"""Height of the captions and width of the column of step numbers, in pixels."""
 
 COLUMNS = {
     "A read": ("a2a", 0),
@@ -35,14 +35,14 @@ COLUMNS = {
     "mask": ("a2b", 1),
     "B as A": ("b2a", 3),
 }
-"""Which of a preview's columns are shown: direction, and which of its four."""
+"""Columns of the preview that are shown: the direction, and the index among its four columns."""
 
 FACE = 1
-"""Which of its faces."""
+"""Index of the face in the preview."""
 
 
 def main() -> None:
-    """Trains and draws."""
+    """Trains, draws the images and prints the numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workspace", type=pathlib.Path, default=pathlib.Path("normal-training"))
     parser.add_argument("--steps", type=int, default=1500)
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def draw_previews(previews: dict[int, np.ndarray]) -> np.ndarray:
-    """One row per step of what a preview shows of a face, with captions."""
+    """Draws one row of preview images per step, with captions."""
     rows = []
     for step, preview in previews.items():
         tiles = [preview_column(preview, to, face=FACE, column=column) for to, column in COLUMNS.values()]
@@ -82,6 +82,7 @@ def draw_previews(previews: dict[int, np.ndarray]) -> np.ndarray:
 
 
 def _write(text: str, scale: float, at: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+    """Draws black text on a white image of the given height and width."""
     paper = np.full((*shape, 3), 255, np.uint8)
     return cv2.putText(paper, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
 

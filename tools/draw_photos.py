@@ -1,9 +1,9 @@
-"""Makes the photographs inside the drawings of docs/how-it-works.md: one face of the demo on its way to another.
+"""Creates the photographs for the drawings of docs/how-it-works.md: the steps of swapping one face of the demo.
 
 Usage: python -m tools.draw_photos --workspace DIR
 
-DIR is a workspace with the two portraits' clips, facesets and a trained run, as `make_run` of the course makes it
-(`lite`, 1,500 steps were used). `python -m tools.draw_site` then draws again what has them inside.
+DIR is a workspace with the two portraits' clips, facesets and a trained run, as created by the course's `make_run`
+(`lite` with 1,500 steps was used). Then run `python -m tools.draw_site` to update the drawings.
 """
 
 import pathlib
@@ -14,7 +14,7 @@ import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import swap_faces
+from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.faces import CROP_SIZE, MTCNN, align_face, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.alignment import invert_affine, map_points
 from faceswap_lib.faces.region import open_outline_detector, region_mask
@@ -27,11 +27,11 @@ from tools.demo_run import open_demo_run
 
 PHOTOS = pathlib.Path(__file__).resolve().parent.parent / "docs" / "drawings" / "photos"
 SIDE = 160
-"""Of a photograph, in pixels."""
+"""Side of a photograph in pixels."""
 
 
 def main() -> None:
-    """Follows one face of either clip and writes what every step makes of it."""
+    """Processes one face of each clip and writes the result of every step."""
     run = open_demo_run(__doc__.splitlines()[0])
     workspace, networks = run.workspace, run.networks
     coverage, side = networks.config.coverage, networks.config.resolution
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def _mark(frame: np.ndarray, face) -> np.ndarray:
-    """Box and points, drawn so strongly that they can be seen in a small photograph."""
+    """Draws the box and the points, thick enough to be visible in a small photograph."""
     marked, unit = frame.copy(), max(2, frame.shape[0] // 80)
     left, top, right, bottom = face.box_xyxy.round().astype(int).tolist()
     cv2.rectangle(marked, (left, top), (right, bottom), (110, 255, 110), unit, cv2.LINE_AA)
@@ -75,11 +75,12 @@ def _mark(frame: np.ndarray, face) -> np.ndarray:
 
 
 def _gray(mask: np.ndarray) -> np.ndarray:
+    """Converts a mask in [0, 1] to a gray RGB image."""
     return np.repeat((mask * 255).round().astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def _two_views(arrays, side: int) -> dict[str, np.ndarray]:
-    """The real and the warped view of a crop in its own colors, the warp four times as strong, so that one sees it."""
+    """Samples the real and the warped view of a crop; the warp is four times as strong, so that it is visible."""
     faces = to_device(arrays)
     maps = random_warp_grid(
         TrainConfig(batch_size=1, random_warp=0.08), side, faces.size, keras.random.SeedGenerator(4)

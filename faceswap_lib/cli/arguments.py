@@ -1,4 +1,4 @@
-"""What the verbs of the command line share."""
+"""Options and helper functions that several verbs of the command line share."""
 
 import dataclasses
 import logging
@@ -17,64 +17,78 @@ from faceswap_lib.networks.config import PRESETS, NetworkConfig, Preset
 
 Flat = tyro.conf.OmitArgPrefixes
 Video = Annotated[tyro.conf.Positional[pathlib.Path], Doc("the video file"), tyro.conf.arg(metavar="VIDEO")]
-Folder = Annotated[pathlib.Path, Doc("the project's folder; made if it is not there")]
-Project = Annotated[pathlib.Path, Doc("the project's folder, with the extracted faces in it")]
-PresetName = Annotated[Preset | None, Doc("which networks; by default the run's own, or lite for a new run")]
+Folder = Annotated[pathlib.Path, Doc("the workspace: the folder of the project; created if it does not exist")]
+Project = Annotated[pathlib.Path, Doc("the workspace: the folder of the project, with the extracted faces")]
+PresetName = Annotated[Preset | None, Doc("which networks to use; by default those of the run, or lite for a new run")]
 Coverage = Annotated[
-    float | None, Doc("side of what new networks see as a share of the crop's: 0.8 unless given; see docs/faces.md")
+    float | None,
+    Doc("side of the square that new networks see, as a fraction of the crop's side; default 0.8; see docs/faces.md"),
 ]
 Region = Annotated[
     RegionChoice | None,
     Doc(
-        "what new networks take for the face: its outline up to the hair (wants the extra mesh), an ellipse, or auto: "
-        "the outline where it can be found; see docs/faces.md"
+        "face region of new networks: the outline of the face up to the hair (needs the extra mesh), an ellipse, or "
+        "auto: the outline if it can be detected on this machine, else the ellipse; see docs/faces.md"
     ),
 ]
 RunName = Annotated[str, Doc("name of the training run")]
 InitFrom = Annotated[
     str | None,
-    Doc("begin a new run with the networks of another: the folder of a run, a workspace, or a run's name"),
+    Doc("start a new run with the networks of another run: the folder of a run, a workspace, or the name of a run"),
     tyro.conf.arg(metavar="RUN"),
 ]
-Overwrite = Annotated[bool, Doc("replace what is already there"), tyro.conf.arg(name="overwrite")]
+Overwrite = Annotated[bool, Doc("replace existing output"), tyro.conf.arg(name="overwrite")]
 
 
 Consent = Annotated[
     str | None,
-    Doc("who agreed to the swap, in your own words; kept in the workspace's consent.yaml, stated in outputs it covers"),
+    Doc(
+        "who consented to the swap, in your own words; saved in the workspace's consent.yaml and stated in the outputs "
+        "that it covers"
+    ),
 ]
 
 
 def networks_of(
     folder: pathlib.Path, preset: Preset | None, coverage: float | None, face_region: RegionChoice | None
 ) -> NetworkConfig | None:
-    """The networks asked for, where nothing was said those of the run in `folder`; None if nothing was said at all."""
-    said = {"coverage": coverage, "face_region": face_region}
-    said = {name: value for name, value in said.items() if value is not None}
-    if not said:
+    """Builds the network configuration from the options of a verb.
+
+    Args:
+        folder: Folder of the run. Without a preset, values that are not given are those of this run.
+        preset: The option `--preset`; None if it was not given.
+        coverage: The option `--coverage`; None if it was not given.
+        face_region: The option `--face-region`; None if it was not given.
+
+    Returns:
+        The configuration; None if none of the three options was given.
+    """
+    options = {"coverage": coverage, "face_region": face_region}
+    given = {name: value for name, value in options.items() if value is not None}
+    if not given:
         return PRESETS[preset] if preset else None
     from faceswap_lib.training.run_metadata import resolve_network_config
 
     networks = PRESETS[preset] if preset else resolve_network_config(folder, None)
-    return dataclasses.replace(networks, **said)
+    return dataclasses.replace(networks, **given)
 
 
 BACKENDS = ("tensorflow", "jax", "torch")
-"""What Keras computes on, by the names that KERAS_BACKEND may have."""
+"""Backends of Keras, by the names that KERAS_BACKEND accepts."""
 
 KERAS_TROUBLES = (ImportError, ValueError, TypeError, AttributeError, KeyError, OSError, RuntimeError, Warning)
-"""What Keras raises as it is imported: of a backend that is missing or unknown, of a damaged keras.json; and
-warnings, where Python was told to raise them."""
+"""Exceptions that importing Keras can raise, for example because of a missing or unknown backend or a damaged
+keras.json; and warnings, if Python is configured to raise them."""
 
 
 def load_keras() -> None:
-    """Imports Keras and wakes its devices without the log lines that TensorFlow's C++ writes whatever one asks.
+    """Imports Keras and initializes its devices without the log lines that TensorFlow's C++ code always writes.
 
-    If that fails, they are shown after all. What the user's `keras.json` says of the order of axes and of the precision
-    is for the user's own networks, and does not hold for these.
+    If this fails, the log lines are shown. The image data format and the float type in the user's `keras.json` are
+    replaced by "channels_last" and "float32", because the networks of this library need them.
 
     Raises:
-        InputError: If Keras cannot start; the message says what to look at.
+        InputError: If Keras cannot start; the message says how to fix it.
     """
     sys.stderr.flush()
     shown = os.dup(2)
@@ -98,21 +112,22 @@ def load_keras() -> None:
 
 
 def is_no_retracing_advice(record: logging.LogRecord) -> bool:
-    """Tells TensorFlow's messages from its advice about retracing.
+    """Returns whether a log record is something else than TensorFlow's advice about retracing.
 
-    It takes the many networks that Keras compiles once each for one function that is compiled again and again.
+    The advice is a false alarm: Keras compiles many networks once each, and TensorFlow takes this for one function that
+    is compiled repeatedly.
     """
     return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _explain_keras(error: Exception) -> str:
-    """Says why Keras cannot start, and what to do about it."""
+    """Explains why Keras cannot start and how to fix it."""
     name = os.environ.get("KERAS_BACKEND", "")
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     if name and name not in BACKENDS:
-        return f"KERAS_BACKEND: expected {', '.join(BACKENDS)}, got {name!r:.60}; set it to one of them, or not at all"
+        return f"KERAS_BACKEND: expected {', '.join(BACKENDS)}, got {name!r:.60}; set it to one of them, or unset it"
     folder = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
     config = pathlib.Path(os.path.expanduser(os.path.join(folder, "keras.json")))
     if isinstance(error, ImportError) or not config.exists():
         return f"Keras cannot run on '{name or 'tensorflow'}' ({reason}); install it or set KERAS_BACKEND"
-    return f"Keras cannot start ({reason}); look into {config}, or remove it: Keras makes a new one"
+    return f"Keras cannot start ({reason}); check {config}, or remove it: Keras creates a new one"

@@ -1,4 +1,4 @@
-"""Verbs on facesets that are there already."""
+"""Verbs for existing facesets."""
 
 import dataclasses
 import pathlib
@@ -8,41 +8,43 @@ from faceswap_lib.cli.arguments import Project
 from faceswap_lib.config_fields import Doc
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.facesets.workspace import Person, side_of
+from faceswap_lib.facesets.workspace import SIDES, Person, Side, side_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Masks:
-    """Draw the eye masks of all extracted faces that lack one."""
+    """Draw eye masks for all extracted faces that do not have one yet."""
 
     workspace: Project
 
     def __call__(self) -> None:
+        """Draws the missing eye masks of both facesets and prints how many there are."""
         from faceswap_lib.facesets import write_eye_masks
         from faceswap_lib.facesets.manifest import MANIFEST
 
         workspace = Workspace(self.workspace)
-        sides = [side for side in ("src", "dst") if (workspace.faces(side) / MANIFEST).is_file()]
-        for side in sides or ["src"]:
+        sides: list[Side] = [side for side in SIDES.values() if (workspace.faces(side) / MANIFEST).is_file()]
+        for side in sides or [SIDES["a"]]:
             written = write_eye_masks(workspace, side, progress=True)
             print(f"{written} new eye masks in {workspace.eye_masks(side)}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SwapParts:
-    """Make training crops in which parts of one person's face are those of the other's crop that looks most alike."""
+    """Create crops in which parts of one person's face come from the most similar crop of the other person."""
 
     workspace: Project
-    person: Annotated[Person, Doc("whose crops: a or b")]
+    person: Annotated[Person, Doc("person whose crops are changed: a or b")]
     parts: Annotated[
-        tuple[Literal["eyes", "eyebrows", "nose", "mouth"], ...], Doc("which parts become the other person's")
+        tuple[Literal["eyes", "eyebrows", "nose", "mouth"], ...], Doc("parts of the face to take from the other person")
     ]
-    out: Annotated[pathlib.Path, Doc("another project's folder, which gets the new faceset")]
-    fraction: Annotated[float, Doc("part of the crops that are changed, 0 to 1")] = 1.0
-    keep: Annotated[bool, Doc("also copy the crops as they were")] = True
-    seed: Annotated[int, Doc("start of the choice of crops")] = 0
+    out: Annotated[pathlib.Path, Doc("another workspace, to which the new faceset is written")]
+    fraction: Annotated[float, Doc("fraction of the crops that are changed, 0 to 1")] = 1.0
+    keep: Annotated[bool, Doc("also copy the original crops")] = True
+    seed: Annotated[int, Doc("seed of the random choice of crops")] = 0
 
     def __call__(self) -> None:
+        """Writes the new faceset and prints how many crops it contains."""
         from faceswap_lib.faces import parse_parts
         from faceswap_lib.facesets import swap_parts
 
@@ -62,6 +64,6 @@ class SwapParts:
             progress=True,
         )
         print(
-            f"{report.folder}: {report.swapped} crops with {' and '.join(self.parts)} of {report.others} crops of the "
-            f"other person, {report.kept} as they were"
+            f"{report.folder}: {report.swapped} crops with {' and '.join(self.parts)} from {report.others} crops of "
+            f"the other person, {report.kept} original crops"
         )

@@ -1,4 +1,4 @@
-"""Verbs that judge: a swapped video, several of them, a file's credentials, this machine."""
+"""Verbs that measure and check: a swapped video, several reports, the credentials of a file, this machine."""
 
 import dataclasses
 import json
@@ -23,22 +23,26 @@ from faceswap_lib.upgrades import METRICS
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Measure how good a swapped video is, and whether it is a swap: report.html, and report.json beside it."""
+    """Measure the quality of a swapped video and whether the face was swapped; write an HTML and a JSON report."""
 
     swapped: Video
-    original: Annotated[pathlib.Path, Doc("the video it was made from")]
-    identity: Annotated[pathlib.Path, Doc("a video of the person whose face it should show")]
-    out: Annotated[pathlib.Path, Doc("the .html page to write; the numbers come beside it as .json")]
+    original: Annotated[pathlib.Path, Doc("the original video, before the swap")]
+    identity: Annotated[pathlib.Path, Doc("a video of the person whose face the swapped video should show")]
+    out: Annotated[
+        pathlib.Path, Doc("the .html page to write; the numbers are written to a .json file of the same name")
+    ]
     evaluation: Flat[EvaluateConfig] = EvaluateConfig()
     detection: Flat[DetectConfig] = DetectConfig()
     tracking: Flat[TrackConfig] = TrackConfig()
     fail_under: Annotated[
-        tuple[str, ...], Doc("exit with 1 if a metric is worse than stated, as in score=30 landmark_error=0.07")
+        tuple[str, ...],
+        Doc("exit with code 1 if a metric is worse than its limit, for example score=30 landmark_error=0.07"),
     ] = ()
 
     def __call__(self) -> None:
+        """Evaluates the video, writes the report and prints its summary."""
         limits = dict(_read_limit(text) for text in self.fail_under)
-        check_limits({}, limits)  # names first: measuring takes a while
+        check_limits({}, limits)  # reject unknown names before the slow measurement
         read = {"the swapped video": self.swapped, "the original": self.original, "the wanted person": self.identity}
         _check_page(self.out, read, numbers=self.out.with_suffix(".json"))
         for video in read.values():
@@ -67,14 +71,17 @@ class Evaluate:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Compare:
-    """Lay several reports of `evaluate` side by side on one page."""
+    """Compare several reports of `evaluate` side by side on one page."""
 
     reports: Annotated[
-        tyro.conf.Positional[tuple[pathlib.Path, ...]], Doc("the .json files"), tyro.conf.arg(metavar="REPORT.json")
+        tyro.conf.Positional[tuple[pathlib.Path, ...]],
+        Doc("the .json reports of `evaluate`, at least two"),
+        tyro.conf.arg(metavar="REPORT.json"),
     ]
     out: Annotated[pathlib.Path, Doc("the .html page to write")]
 
     def __call__(self) -> None:
+        """Writes the comparison page."""
         from faceswap_lib.evaluation.html_report import write_comparison_page
         from faceswap_lib.evaluation.report import Report
 
@@ -90,15 +97,16 @@ class Compare:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verify:
-    """Say what a file states about itself and whether it is intact; exit code 0 if it is, and made here."""
+    """Show a file's credentials and check that it is intact; exit code 0 if so and this computer signed it."""
 
     file: Annotated[
         tyro.conf.Positional[pathlib.Path],
-        Doc("a video, a picture, or a folder of pictures"),
+        Doc("a video, an image, or a folder of images"),
         tyro.conf.arg(metavar="FILE"),
     ]
 
     def __call__(self) -> None:
+        """Prints the result of the check; raises an error unless the file is intact and was signed here."""
         from faceswap_lib.provenance.provenance import verify
 
         verdict = verify(self.file)
@@ -109,26 +117,30 @@ class Verify:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Doctor:
-    """Say what is installed, which backend and devices there are, and which weights were found."""
+    """Show the installed packages, the backend, the devices and the weights that were found."""
 
     benchmark: Annotated[
         bool,
-        Doc("instead, measure this machine: training steps, an extraction, a checkpoint, a conversion; minutes"),
+        Doc(
+            "measure the speed of this machine instead: training steps, an extraction, a checkpoint and a conversion; "
+            "takes minutes"
+        ),
         tyro.conf.arg(name="benchmark"),
     ] = False
     workspace: Annotated[
-        pathlib.Path | None, Doc("with --benchmark: the folder whose disk the checkpoint is written to")
+        pathlib.Path | None, Doc("with --benchmark: the folder to which the checkpoint is written")
     ] = None
     json: Annotated[bool, Doc("with --benchmark: print one JSON object"), tyro.conf.arg(name="json")] = False
 
     def __call__(self) -> None:
+        """Prints what was found on this machine, or runs the benchmark."""
         if self.benchmark:
             self._run_benchmark()
             return
         trouble = None
         try:
             load_keras()
-        except InputError as error:  # what is wrong is what is asked here
+        except InputError as error:  # this verb reports the problem, so it does not stop here
             trouble = str(error)
         from faceswap_lib.diagnostics.inventory import examine
 
@@ -143,11 +155,12 @@ class Doctor:
             raise FaceswapError(f"missing: {', '.join(missing)}; install the package again with pip")
 
     def _run_benchmark(self) -> None:
+        """Runs the benchmark and prints its report."""
         from faceswap_lib.diagnostics.benchmark import run_benchmark
         from faceswap_lib.diagnostics.benchmark_text import to_text
 
         if self.workspace is not None and not self.workspace.is_dir():
-            raise InputError(f"workspace: {self.workspace} is no folder; name one that is there")
+            raise InputError(f"workspace: {self.workspace} is not a folder; name an existing one")
         report = run_benchmark(self.workspace)
         print(json.dumps(dataclasses.asdict(report), indent=2) if self.json else to_text(report))
         if report.failed:
@@ -155,7 +168,16 @@ class Doctor:
 
 
 def _check_page(out: pathlib.Path, read: dict[str, pathlib.Path], numbers: pathlib.Path | None = None) -> None:
-    """Refuses a page that is none, cannot be written, or would replace what it is about; before the work."""
+    """Checks, before the work starts, that the page can be written and does not replace an input.
+
+    Args:
+        out: Path of the page.
+        read: Inputs by a label for messages.
+        numbers: Path of the .json file that is written with the page, if any.
+
+    Raises:
+        InputError: If a path cannot be used.
+    """
     if out.suffix.lower() != ".html":
         raise InputError(f"expected a page named .html, got {out}")
     written = {"the page": out} | ({"the numbers": numbers} if numbers else {})
@@ -168,13 +190,13 @@ def _check_page(out: pathlib.Path, read: dict[str, pathlib.Path], numbers: pathl
 
 
 def _encodable(text: str) -> str:
-    """Replaces what the terminal's encoding does not have by escapes: a statement may be in any language."""
+    """Escapes the characters that the terminal's encoding does not have; a statement may be in any language."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # without a console there is no stdout
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _read_limit(text: str) -> tuple[str, float]:
-    """Takes `metric=value` apart."""
+    """Parses `metric=value`; returns the metric's current name and the value."""
     name, _, value = text.partition("=")
     try:
         return METRICS.get(name, name), float(value)

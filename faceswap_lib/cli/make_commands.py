@@ -1,4 +1,4 @@
-"""Verbs that make: from two videos to a swapped one, in one go or a step at a time."""
+"""Verbs of the pipeline, from two videos to a swapped one: all steps at once, or one step at a time."""
 
 import dataclasses
 import logging
@@ -43,17 +43,18 @@ from faceswap_lib.training.run_metadata import learnt_videos
 logger = logging.getLogger(__name__)
 
 WEBCAM = re.compile("[0-9]{1,3}")
-"""Numbers of webcams; longer ones name files."""
+"""Matches the number of a webcam; a longer number is the name of a file."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Demo:
-    """Animate two public-domain portraits, train on them, swap them, and write a report. Needs no network."""
+    """Animate two public-domain portraits, train on them, swap the faces, and write a report. Works offline."""
 
     workspace: Folder = pathlib.Path("faceswap-demo")
-    steps: Annotated[int, Doc("training steps")] = 600
+    steps: Annotated[int, Doc("number of training steps")] = 600
 
     def __call__(self) -> None:
+        """Runs the demo and prints its results."""
         load_keras()
         from faceswap_lib.demo.demo import run_demo
 
@@ -63,17 +64,25 @@ class Demo:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """Extract both people, train, and convert: from two videos to WORKSPACE/swap.mp4; start again to go on."""
+    """Extract both people, train, and convert to WORKSPACE/swap.mp4; run the same command again to continue."""
 
     video_a: Annotated[
-        tyro.conf.Positional[pathlib.Path], Doc("video of A, whose face is replaced"), tyro.conf.arg(metavar="A.mp4")
+        tyro.conf.Positional[pathlib.Path],
+        Doc("video of person A, whose face is replaced"),
+        tyro.conf.arg(metavar="A.mp4"),
     ]
     video_b: Annotated[
-        tyro.conf.Positional[pathlib.Path], Doc("video of B, whose face it gets"), tyro.conf.arg(metavar="B.mp4")
+        tyro.conf.Positional[pathlib.Path],
+        Doc("video of person B, whose face replaces it"),
+        tyro.conf.arg(metavar="B.mp4"),
     ]
     workspace: Folder
-    subject_a: Annotated[str | None, Doc("whose face in A.mp4, as --subject, which is for both videos")] = None
-    subject_b: Annotated[str | None, Doc("whose face in B.mp4, as --subject, which is for both videos")] = None
+    subject_a: Annotated[
+        str | None, Doc("which person in A.mp4 to use; values as for --subject, which applies to both videos")
+    ] = None
+    subject_b: Annotated[
+        str | None, Doc("which person in B.mp4 to use; values as for --subject, which applies to both videos")
+    ] = None
     preset: PresetName = None
     coverage: Coverage = None
     face_region: Region = None
@@ -90,6 +99,7 @@ class Run:
     consent: Consent = None
 
     def __call__(self) -> None:
+        """Runs all steps and prints the results."""
         workspace = Workspace(self.workspace)
         _check_consent(workspace, self.consent, self.video_a, self.video_b)
         load_keras()
@@ -120,11 +130,11 @@ class Run:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Extract:
-    """Cut one person's aligned faces out of a video, with eye masks and a manifest."""
+    """Extract the aligned faces of one person from a video, with eye masks and a manifest."""
 
     video: Video
     workspace: Folder
-    person: Annotated[Person, Doc("a, whose face is replaced, or b, whose face it gets")]
+    person: Annotated[Person, Doc("a: the person whose face is replaced; b: the person whose face replaces it")]
     extraction: Flat[ExtractConfig] = ExtractConfig()
     detection: Flat[DetectConfig] = DetectConfig()
     tracking: Flat[TrackConfig] = TrackConfig()
@@ -132,6 +142,7 @@ class Extract:
     consent: Consent = None
 
     def __call__(self) -> None:
+        """Extracts the faces and prints how many there are."""
         workspace = Workspace(self.workspace)
         _check_consent(workspace, self.consent, self.video)
         load_keras()
@@ -154,7 +165,7 @@ class Extract:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train:
-    """Train on both facesets, going on from the run's last checkpoint."""
+    """Train on both facesets; an existing run continues from its last checkpoint."""
 
     workspace: Project
     preset: PresetName = None
@@ -164,13 +175,16 @@ class Train:
     init_from: InitFrom = None
     training: Flat[TrainConfig] = TrainConfig()
     keeping: Flat[LoopConfig] = LoopConfig()
-    estimate: Annotated[bool, Doc("only say what it will cost here, from a few steps; writes nothing")] = False
+    estimate: Annotated[
+        bool, Doc("only estimate time, memory and disk space on this machine from a few steps; writes nothing")
+    ] = False
     show_schedule: Annotated[bool, Doc("only show the schedule, as a table and a chart")] = False
     schedule_picture: Annotated[
-        pathlib.Path | None, Doc("where --show-schedule writes the chart; plan.png in the run's folder unless given")
+        pathlib.Path | None, Doc("file for the chart of --show-schedule; by default plan.png in the run's folder")
     ] = None
 
     def __call__(self) -> None:
+        """Trains and prints the result, or only shows the estimate or the schedule."""
         workspace = Workspace(self.workspace)
         folder = workspace.run(self.run)
         if self.show_schedule or self.schedule_picture:
@@ -203,16 +217,17 @@ class Train:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Convert:
-    """Replace faces with a trained run, in a video, a picture, a folder of pictures or a webcam's."""
+    """Swap faces with a trained run: in a video, an image, a folder of images, or the stream of a webcam."""
 
     source: Annotated[
         tyro.conf.Positional[str],
-        Doc("a video, a picture, a folder of pictures, or the number of a webcam if nothing of that name is there"),
+        Doc("a video, an image, a folder of images, or the number of a webcam if no file has that name"),
         tyro.conf.arg(metavar="SOURCE"),
     ]
     workspace: Project
     out: Annotated[
-        pathlib.Path, Doc("what to write: .mp4 or .mov, .mkv (exact), .gif, .png or .jpg, or a folder for PNG")
+        pathlib.Path,
+        Doc("output: .mp4 or .mov, .mkv (lossless), .gif, .png or .jpg, or a folder for PNG images"),
     ]
     run: RunName = "default"
     conversion: Flat[ConvertConfig] = ConvertConfig()
@@ -223,13 +238,15 @@ class Convert:
     consent: Consent = None
 
     def __call__(self) -> None:
+        """Converts the source and prints the result."""
         workspace = Workspace(self.workspace)
         is_webcam = WEBCAM.fullmatch(self.source) is not None and not os.path.lexists(self.source)
-        source = int(self.source) if is_webcam else pathlib.Path(self.source)
-        _check_swap_consent(workspace, self.consent, None if is_webcam else source, self.run)
+        path = None if is_webcam else pathlib.Path(self.source)
+        source = int(self.source) if path is None else path
+        _check_swap_consent(workspace, self.consent, path, self.run)
         check_conversion(
             source,
-            [] if is_webcam else find_stills(source),
+            [] if path is None else find_stills(path),
             workspace,
             self.out,
             run=self.run,
@@ -257,7 +274,7 @@ class Convert:
 
 
 def _check_consent(workspace: Workspace, statement: str | None, *videos: pathlib.Path) -> None:
-    """Makes sure that there is a consent for each video, after a look at it; a new one is recorded when it is used."""
+    """Checks that each video can be read and has a consent; a new statement is recorded later, when it is used."""
     for video in videos:
         probe_video(video)
     if statement is None:
@@ -267,7 +284,7 @@ def _check_consent(workspace: Workspace, statement: str | None, *videos: pathlib
 
 
 def _check_swap_consent(workspace: Workspace, statement: str | None, source: pathlib.Path | None, run: str) -> None:
-    """Makes sure that what is converted and what was learnt is agreed to; no source means a webcam."""
+    """Checks that the source and the videos of the training have a consent; None as the source means a webcam."""
     inputs = None
     if source is not None:
         inputs = find_stills(source)

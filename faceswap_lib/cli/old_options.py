@@ -1,4 +1,4 @@
-"""Command lines of the version before: its options still work, and each says what it is called now."""
+"""Command lines of the previous version: its options still work, and a warning states the new name of each."""
 
 import dataclasses
 import logging
@@ -10,14 +10,14 @@ logger = logging.getLogger(__name__)
 
 
 def upgrade_arguments(verb: type, arguments: typing.Sequence[str]) -> list[str]:
-    """Renames options, and values of options, of the version before, and logs one line for each.
+    """Renames options and option values of the previous version, and logs one warning for each.
 
     Args:
         verb: The dataclass of the verb.
-        arguments: What was typed behind the verb.
+        arguments: Command-line arguments after the verb.
 
     Returns:
-        The same command line in the words of this version.
+        The same arguments with the names of this version.
     """
     names = {_to_flag(old): _to_flag(new) for old, new in _old_names(verb).items()}
     values = {_to_flag(name): words for name, words in VALUES.items()}
@@ -39,6 +39,7 @@ def upgrade_arguments(verb: type, arguments: typing.Sequence[str]) -> list[str]:
 
 
 def _upgrade_value(option: str, value: str, values: dict[str, dict[str, str]]) -> str:
+    """Returns the new name of an option's value and logs a warning if it was renamed."""
     new = values.get(option, {}).get(value, value)
     if new != value:
         logger.warning("--%s %s is now called %s", option, value, new)
@@ -46,7 +47,7 @@ def _upgrade_value(option: str, value: str, values: dict[str, dict[str, str]]) -
 
 
 def _old_names(verb: type) -> dict[str, str]:
-    """Lists the old names of a verb's options: its own, and those of the options classes it holds."""
+    """Maps the old names of a verb's options, and of the option classes that it contains, to the new names."""
     names = dict(FLAGS.get(verb.__name__, {}))
     for field in dataclasses.fields(verb):
         names |= OPTIONS.get(type(field.default).__name__, {})
@@ -54,4 +55,5 @@ def _old_names(verb: type) -> dict[str, str]:
 
 
 def _to_flag(name: str) -> str:
+    """Spells a field name as on the command line, with dashes."""
     return name.replace("_", "-")

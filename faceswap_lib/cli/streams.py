@@ -1,4 +1,4 @@
-"""Standard output and error that never end the work: what is not read any more is thrown away."""
+"""Standard output and error that never stop the work: output that nobody reads any more is discarded."""
 
 import contextlib
 import errno
@@ -8,14 +8,14 @@ import sys
 import typing
 
 GONE = (errno.EPIPE, errno.EIO, errno.EBADF, errno.EINVAL)
-"""What writing to a reader or a terminal raises that is gone; Windows raises EINVAL for a broken pipe."""
+"""Error numbers of writing to a reader or terminal that is gone; Windows raises EINVAL for a broken pipe."""
 
 
 class QuietRaw(io.RawIOBase):
-    """Writes to a raw file until that fails, and then no more.
+    """Raw file that discards all data after the first failed write.
 
     Attributes:
-        failure: What went wrong, unless only the reader has gone; None if nothing did.
+        failure: The error of that write; None if there was none, or if only the reader is gone.
     """
 
     def __init__(self, raw: typing.BinaryIO):
@@ -23,7 +23,7 @@ class QuietRaw(io.RawIOBase):
         self.failure: OSError | None = None
 
     def write(self, data) -> int | None:
-        """Writes bytes if they can be written."""
+        """Writes bytes, or discards them after a failure; returns their number."""
         if not self._failed:
             try:
                 return self._raw.write(data)
@@ -33,34 +33,34 @@ class QuietRaw(io.RawIOBase):
         return memoryview(data).nbytes
 
     def writable(self) -> bool:
-        """Yes."""
+        """Returns True."""
         return True
 
     def fileno(self) -> int:
-        """The file's descriptor."""
+        """Returns the file descriptor."""
         return self._raw.fileno()
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Returns whether the file is a terminal."""
         return self._raw.isatty()
 
 
 @contextlib.contextmanager
 def quiet_streams() -> typing.Iterator[typing.Callable[[], OSError | None]]:
-    """Replaces the process's own standard output and error by ones that never fail; leaves others as they are.
+    """Replaces the process's own standard output and error by streams that never fail; keeps redirected ones.
 
-    A descriptor that was closed when the process began leads to nothing from now on, so that no file that is opened
-    later gets its number and what libraries write there.
+    A standard descriptor that was closed when the process started is opened on the null device. Otherwise, a file that
+    is opened later could get its number, and would receive what libraries write to that descriptor.
 
     Yields:
-        A function that writes out what standard output still holds and gives what went wrong there; None if nothing
-        did, or if its reader has gone.
+        A function that flushes standard output and returns its write error; None if there was none, or if only the
+        reader is gone.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
     before = sys.stdout, sys.stderr
     raws = {name: _replace(name) for name in ("stdout", "stderr")}
 
@@ -77,6 +77,7 @@ def quiet_streams() -> typing.Iterator[typing.Callable[[], OSError | None]]:
 
 
 def _replace(name: str) -> QuietRaw | None:
+    """Replaces `sys.stdout` or `sys.stderr`; returns the new raw file, or None if the stream is not the original."""
     stream = getattr(sys, name)
     if stream is None:
         setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (open as long as the process)
@@ -85,7 +86,7 @@ def _replace(name: str) -> QuietRaw | None:
         return None
     stream.flush()
     raw = QuietRaw(getattr(stream.buffer, "raw", stream.buffer))
-    # A name that the terminal's encoding lacks, or that is not UTF-8, is shown by its numbers.
+    # Characters that the terminal's encoding does not have, and file names that are not UTF-8, are escaped.
     settings = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
     setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, "backslashreplace", **settings))
     return raw

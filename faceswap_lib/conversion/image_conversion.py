@@ -1,167 +1,131 @@
-"""Converting pictures: one, or a folder of them."""
+"""Conversion of an image, or of a folder of images."""
 
 import logging
 import pathlib
-import typing
 
 import numpy as np
 
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.frame_pipeline import (
-    FrameTask,
-    composite_batches,
-    sample_interval,
-    swap_batches,
-    uses_parts,
-)
-from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.job import ConversionJob, ConversionReport
 from faceswap_lib.conversion.resume import ChunkStats
+from faceswap_lib.conversion.stages.annotate import AnnotateStage
+from faceswap_lib.conversion.stages.composite import CompositeStage
+from faceswap_lib.conversion.stages.frame_task import FrameTask
+from faceswap_lib.conversion.stages.swap import SwapStage
 from faceswap_lib.conversion.still_inputs import StillInputs, find_stills, list_folder
 from faceswap_lib.conversion.still_outputs import StillOutputs
 from faceswap_lib.conversion.swapper import ViewSwapper
-from faceswap_lib.conversion.video_conversion import ConversionReport
 from faceswap_lib.errors import InputError, VideoError
-from faceswap_lib.faces import FaceDetector, TrackConfig
-from faceswap_lib.faces.landmarks import open_landmark_detector
+from faceswap_lib.faces import FaceDetector
 from faceswap_lib.faces.selection import ImageFaceSelector
 from faceswap_lib.media import write_image
 from faceswap_lib.media.images import compose, read_picture
 from faceswap_lib.media.picture_decoding import SUFFIXES, Picture
 from faceswap_lib.progress import show_progress
-from faceswap_lib.provenance.visible_label import Label
 
 logger = logging.getLogger(__name__)
 
 
-def convert_stills(
-    source: pathlib.Path,
-    out: pathlib.Path,
-    swapper: ViewSwapper,
-    detector: FaceDetector,
-    *,
-    config: ConvertConfig | None = None,
-    output_config: OutputConfig | None = None,
-    track_config: TrackConfig | None = None,
-    plan: dict | None = None,
-    overwrite: bool = False,
-    finish: typing.Callable[[pathlib.Path], None] | None = None,
-    progress: bool = False,
-) -> ConversionReport:
-    """Swaps the wanted faces of pictures, each by itself.
+def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetector) -> ConversionReport:
+    """Swaps faces in an image, or in every image of a folder, each by itself.
 
-    Colors are converted to sRGB. What is transparent stays so in a PNG that shows the result alone; elsewhere it is
-    laid over white, which is said.
+    Colors are converted to sRGB. Transparency is kept in a PNG that shows the result alone; elsewhere the image is laid
+    over white, and a warning says so. Time ranges and video quality do not apply.
 
     Args:
-        source: A picture, or a folder of them.
-        out: For a picture the .png or .jpg to write; for a folder the folder, which gets the same names.
-        swapper: Writes the new faces.
-        detector: Finds the old ones.
-        config: How faces are swapped.
-        output_config: What is written; stretches and qualities of video mean nothing here.
-        track_config: Whose faces.
-        plan: Plain JSON that tells this conversion from others with the same options, such as the run and its step.
-        overwrite: Replace pictures that are there already; without it, a folder's finished ones are passed over.
-        finish: Called with each written picture before it gets its name, for what belongs into it; see
-            `still_outputs.finished_name`.
-        progress: Show a progress bar.
+        job: What to convert. In a folder, images that an earlier call has finished are skipped, unless the job
+            overwrites.
+        swapper: Generates the new faces.
+        detector: Detects the faces to replace.
 
     Returns:
-        What was done; `resumed_at` counts the pictures passed over.
+        What was done; `resumed_at` counts the skipped images.
 
     Raises:
-        InputError: If there is no picture, no face in any of them, or `out` cannot be written.
+        InputError: If there is no image, no face in any of them, or the output cannot be written.
     """
-    config, output_config = config or ConvertConfig(), output_config or OutputConfig()
-    track_config = track_config or TrackConfig()
-    stills = _find_inputs(source)
-    options = [options_to_dict(one) for one in (config, output_config, track_config)]
-    plan = {"options": options, "plan": plan}
-    outputs = StillOutputs(source, stills, out, output_config.mask_path, plan=plan, overwrite=overwrite)
-    painter = _StillPainter(
-        swapper,
-        config,
-        output_config,
-        ImageFaceSelector(track_config.subject, detector),
-        sample_interval(len(outputs.todo)),
+    images = _find_inputs(job.source)
+    options = [options_to_dict(one) for one in (job.config, job.output_config, job.track_config)]
+    outputs = StillOutputs(
+        job.source,
+        images,
+        job.out,
+        job.output_config.mask_path,
+        plan={"options": options, "plan": job.fingerprint},  # the names under which it is stored
+        overwrite=job.overwrite,
     )
-    notes, broken = ChunkStats(), 0
-    for index, still in enumerate(show_progress(outputs.todo, "convert", disable=not progress)):
+    converter = _ImageConverter(job, swapper, detector, length=len(outputs.todo))
+    stats, broken = ChunkStats(), 0
+    for index, path in enumerate(show_progress(outputs.todo, "convert", disable=not job.progress)):
         try:
-            picture = read_picture(still)
+            picture = read_picture(path)
         except VideoError as error:
-            if not source.is_dir():
+            if not job.source.is_dir():
                 raise
             broken += 1
             logger.warning("passed over: %s", error)
             continue
         for note in picture.notes:
-            logger.warning("%s: %s", still.name, note)
-        shot, alpha = painter.paint(index, picture, outputs.names[still].picture)
-        with outputs.writing(still) as unfinished:
-            write_image(unfinished.picture, shot.shown, alpha)
+            logger.warning("%s: %s", path.name, note)
+        task, alpha = converter.convert(index, picture, outputs.names[path].picture)
+        with outputs.writing(path) as unfinished:
+            write_image(unfinished.picture, task.output, alpha)
             if unfinished.mask is not None:
-                write_image(unfinished.mask, shot.mask)
-            if finish is not None:
-                finish(unfinished.picture)
-        notes.add(shot.notes)
-    if outputs.todo and not notes.swapped:
-        raise InputError(f"{source}: no face in any of {len(outputs.todo)} pictures; nothing was swapped")
+                write_image(unfinished.mask, task.mask)
+            if job.on_written is not None:
+                job.on_written(unfinished.picture)
+        stats.add(task.stats)
+    if outputs.todo and not stats.swapped:
+        raise InputError(f"{job.source}: no face in any of {len(outputs.todo)} pictures; nothing was swapped")
     if broken:
-        logger.warning("%d of %d pictures could not be read", broken, len(stills))
+        logger.warning("%d of %d pictures could not be read", broken, len(images))
     return ConversionReport(
-        out=out,
-        frames=notes.frames,
-        swapped=notes.swapped,
-        mask_mean=float(np.mean(notes.masks)) if notes.masks else float("nan"),
+        out=job.out,
+        frames=stats.frames,
+        swapped=stats.swapped,
+        mask_mean=float(np.mean(stats.masks)) if stats.masks else float("nan"),
         resumed_at=len(outputs.finished),
-        samples=tuple(notes.samples),
-        points=tuple(notes.points),
+        samples=tuple(stats.samples),
+        points=tuple(stats.points),
     )
 
 
-class _StillPainter:
-    """Swaps the faces of one picture after the other, none of which knows of the others."""
+class _ImageConverter:
+    """Passes single images through the stages swap, composite and annotate."""
 
-    def __init__(
-        self,
-        swapper: ViewSwapper,
-        config: ConvertConfig,
-        output_config: OutputConfig,
-        chooser: ImageFaceSelector,
-        sample_every: int,
-    ):
-        self._swapper, self._config, self._output_config = swapper, config, output_config
-        self._chooser, self._sample_every = chooser, sample_every
-        self._finder = open_landmark_detector() if uses_parts(config) else None
+    def __init__(self, job: ConversionJob, swapper: ViewSwapper, detector: FaceDetector, *, length: int):
+        self._job, self._length, self._coverage = job, length, swapper.coverage
+        self._selector = ImageFaceSelector(job.track_config.subject, detector)
+        self._swap = SwapStage(swapper, job.config)
 
-    def paint(self, index: int, picture: Picture, out: pathlib.Path) -> tuple[FrameTask, np.ndarray | None]:
-        """Swaps the wanted faces of a picture.
+    def convert(self, index: int, picture: Picture, out: pathlib.Path) -> tuple[FrameTask, np.ndarray | None]:
+        """Swaps the wanted faces of an image.
 
         Args:
             index: Its number.
-            picture: The picture.
-            out: Where it will be written, which says whether it may be transparent.
+            picture: The image.
+            out: Where it will be written; only a PNG may be transparent.
 
         Returns:
-            The painted shot, and the opacity to write with it; None for an opaque picture.
+            The task with its output, and the (H, W) opacity to write with it; None for an opaque image.
         """
+        output_config = self._job.output_config
         image, alpha = picture.image, picture.alpha
-        if alpha is not None and (out.suffix.lower() != ".png" or self._output_config.layout != "result"):
+        if alpha is not None and (out.suffix.lower() != ".png" or output_config.layout != "result"):
             image, alpha = compose(image, alpha), None
             logger.warning("%s: what was transparent is white; only a PNG of the result alone can be", out.name)
-        shot = FrameTask(index=index, seconds=0.0, frame=image, faces=dict(enumerate(self._chooser.choose(image))))
-        label = Label(image.shape[1], image.shape[0]) if self._output_config.label else None
-        swapped = swap_batches(iter([[shot]]), self._swapper, self._finder)
-        compositor = Compositor(self._config, self._swapper.coverage)  # a new one: colors of others mean nothing here
-        next(composite_batches(swapped, compositor, self._output_config, label, sample_every=self._sample_every))
-        if alpha is not None and label is not None:
+        task = FrameTask(index=index, seconds=0.0, frame=image, faces=dict(enumerate(self._selector.choose(image))))
+        height, width = image.shape[:2]
+        composite = CompositeStage(Compositor(self._job.config, self._coverage), output_config)  # no state to keep
+        annotate = AnnotateStage(output_config, width=width, height=height, length=self._length)
+        for stage in (self._swap, composite, annotate):
+            stage.process([task])
+        if alpha is not None and annotate.label is not None:
             alpha = alpha.copy()
-            left, top, right, bottom = label.box_xyxy
-            alpha[top:bottom, left:right] = 255  # a label that nobody sees is none
-        return shot, alpha
+            left, top, right, bottom = annotate.label.box_xyxy
+            alpha[top:bottom, left:right] = 255  # the label must be visible
+        return task, alpha
 
 
 def _find_inputs(source: pathlib.Path) -> list[pathlib.Path]:

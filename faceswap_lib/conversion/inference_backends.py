@@ -12,48 +12,63 @@ import typing
 
 import numpy as np
 
+from faceswap_lib.conversion.resume import BackendNote
 from faceswap_lib.conversion.swapper import GeneratorSwapper, KerasSwapper, OnnxSwapper, ViewSwapper
 from faceswap_lib.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-Engine = typing.Literal["auto", "keras", "onnx"]
-"""What runs the generator; `auto` is the faster one on this machine."""
+InferenceBackend = typing.Literal["auto", "keras", "onnx"]
+"""What runs the generator; `auto` is the fastest one on this machine."""
 
 MEASURED_CALLS = 7
-"""Calls of each engine that are timed, unless the time runs out."""
+"""Calls of each backend that are timed, unless the time runs out."""
 
 MEASURED_SECONDS = 1.2
 """After this no further round of calls begins."""
 
 
-def open_engine(networks, direction: str, engine: Engine = "auto", *, batch_size: int = 8) -> GeneratorSwapper:
+def open_backend(
+    networks,
+    direction: str,
+    backend: InferenceBackend = "auto",
+    *,
+    batch_size: int = 8,
+    note: BackendNote | None = None,
+) -> GeneratorSwapper:
     """Opens a run's generator in one direction.
 
     Args:
         networks: The run's `faceswap_lib.networks.Networks`, in float32.
         direction: "a2b" or "b2a".
-        engine: What runs it: `keras`, `onnx`, or `auto` for the fastest of them, which it logs with all times.
+        backend: What runs it: `keras`, `onnx`, or `auto` for the fastest of them, which it logs with all times.
         batch_size: How many faces will come at a time; what `auto` measures with.
+        note: Remembers what `auto` chose for a conversion that is resumed.
 
     Returns:
         The swapper, without a latent map.
 
     Raises:
-        InputError: If the engine is unknown, or is `onnx` and the extra `export` is not installed.
+        InputError: If the backend is unknown, or is `onnx` and the extra `export` is not installed.
     """
-    if engine not in typing.get_args(Engine):
-        raise InputError(f"engine must be one of {', '.join(typing.get_args(Engine))}, got {engine}")
-    if engine == "keras":
+    if backend not in typing.get_args(InferenceBackend):
+        known = ", ".join(typing.get_args(InferenceBackend))
+        raise InputError(f"inference_backend must be one of {known}, got {backend}")
+    if backend == "keras":
         return KerasSwapper(networks, direction, batch_size=batch_size)
-    if engine == "onnx":
+    if backend == "onnx":
         return OnnxSwapper(networks, direction)
     swappers = _open_all(networks, direction, batch_size)
     if len(swappers) == 1:
         return next(iter(swappers.values()))
+    if note is not None and (remembered := note.read()) in swappers:
+        logger.info("faces are swapped by %s, as in the chunks that are finished", remembered)
+        return swappers[remembered]
     times = measure_swappers(swappers, batch_size)
-    fastest = min(times, key=times.get)
+    fastest = min(times, key=lambda name: times[name])
     told = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in times.items())
+    if note is not None:
+        note.write(fastest)
     logger.info("faces are swapped by %s, the fastest here (milliseconds a face: %s)", fastest, told)
     return swappers[fastest]
 
@@ -86,7 +101,7 @@ def measure_swappers(swappers: dict[str, ViewSwapper], batch_size: int) -> dict[
 
 
 def _open_all(networks, direction: str, batch_size: int) -> dict[str, GeneratorSwapper]:
-    """Every engine that works here, by the name it is logged under."""
+    """Opens every backend that works here, by the name it is logged under."""
     from faceswap_lib.devices import list_devices
     from faceswap_lib.networks.precision import resolve_precision
 

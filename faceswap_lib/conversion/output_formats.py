@@ -21,11 +21,12 @@ from faceswap_lib.conversion.replaced_folder import (
     unfinished_folder,
 )
 from faceswap_lib.conversion.resume import is_interrupted, parts_folder
+from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.conversion.written import WrittenFiles, name_some
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.limits import JSON_BYTES
-from faceswap_lib.media import VideoInfo, join_videos, read_frames, write_gif, write_image
+from faceswap_lib.media import join_videos, read_frames, write_gif, write_image
 from faceswap_lib.progress import show_progress
 from faceswap_lib.provenance.sidecar import sidecar_path
 
@@ -38,7 +39,7 @@ Chunks = typing.Sequence[tuple[pathlib.Path, fractions.Fraction]]
 """Videos in order, each with the time in seconds of its first picture."""
 
 
-def piece_suffix(out: pathlib.Path) -> str:
+def chunk_suffix(out: pathlib.Path) -> str:
     """The suffix of the videos from which an output is made; pixels are kept exactly unless it is H.264 itself.
 
     Raises:
@@ -65,7 +66,7 @@ def check_outputs(
     read: Mapping[str, pathlib.Path],
     *,
     overwrite: bool,
-    plan: dict | None = None,
+    fingerprint: dict | None = None,
     also: Mapping[str, pathlib.Path] | None = None,
 ) -> None:
     """Refuses outputs of a video that cannot be written or would replace what they must not; before any work.
@@ -75,7 +76,8 @@ def check_outputs(
         mask_path: The same for the mask; None for none.
         read: Every path that is read, by what it is, as in {"the input": ...}.
         overwrite: Replace outputs that are there already.
-        plan: Of this conversion, see `resume.ChunkStore`; outputs that it finished before it was stopped do not count.
+        fingerprint: Of this conversion, see `resume.ChunkStore`; outputs that it finished before it was stopped do not
+            count.
         also: What else will be written, by what it is.
 
     Raises:
@@ -84,7 +86,7 @@ def check_outputs(
     outs = {"picture": out} | ({"mask": mask_path} if mask_path is not None else {})
     labels = {"picture": "the output", "mask": "the mask"}
     for path in outs.values():
-        suffix = piece_suffix(path)
+        suffix = chunk_suffix(path)
         check_names(path.parent, [*names_made(path), *(hidden.name for hidden in _hidden(path)), f"o{suffix}"])
     hidden = {f"{path.name}, made for {labels[kind]}": path for kind, each in outs.items() for path in _hidden(each)}
     written = {labels[kind]: path for kind, path in outs.items()} | dict(also or {})
@@ -92,7 +94,7 @@ def check_outputs(
     for label, path in (written | hidden).items():
         check_no_link(path, label)
     for kind, path in outs.items():
-        _check_present(path, overwrite or is_interrupted(out, kind, path, plan))
+        _check_present(path, overwrite or is_interrupted(out, kind, path, fingerprint))
         _check_sidecar(sidecar_path(path))
         check_writable(path.parent)
 
@@ -142,50 +144,50 @@ def _check_sidecar(path: pathlib.Path) -> None:
 
 def write_output(
     out: pathlib.Path,
-    pieces: Chunks,
-    info: VideoInfo,
+    chunks: Chunks,
+    time_range: TimeRange,
     *,
     with_sound: bool,
-    start: float = 0.0,
-    stop: float | None = None,
-    times: typing.Sequence[float] | None = None,
-    length: float | None = None,
-    finish: typing.Callable[[pathlib.Path], None] | None = None,
+    audio_stop: float | None = None,
+    on_written: typing.Callable[[pathlib.Path], None] | None = None,
     progress: bool = False,
 ) -> None:
-    """Makes the output from its pieces; it appears only when it is whole.
+    """Joins chunks to the output; it appears only when it is whole.
 
     Args:
         out: The file or folder.
-        pieces: Made with `piece_suffix`.
-        info: The video they were made from.
-        with_sound: Whether to take its sound, where the output can have one.
-        start: Seconds of the input at which the output begins.
-        stop: Seconds at which it ends; None for the input's end.
-        times: When each frame is shown, in seconds; None for an even rate.
-        length: Seconds from the first frame to the end of the last; None for a period after it.
-        finish: Called with the finished file or folder before it gets its name.
+        chunks: Made with `chunk_suffix`.
+        time_range: The converted part of the video.
+        with_sound: Whether to copy the sound of the video, where the output can have one.
+        audio_stop: Time in seconds at which the sound ends; None for the end of the video.
+        on_written: Called with the finished file or folder before it gets its name.
         progress: Show a progress bar.
     """
     suffix = out.suffix.lower()
-    finish = finish or (lambda path: None)
+    on_written = on_written or (lambda path: None)
     if suffix in (*H264_SUFFIXES, EXACT_SUFFIX):
-        audio = info.path if with_sound else None
         with replacing(out) as unfinished:
-            join_videos(pieces, unfinished, audio_from=audio, audio_start=start, audio_stop=stop, length=length)
-            finish(unfinished)
+            join_videos(
+                chunks,
+                unfinished,
+                audio_from=time_range.info.path if with_sound else None,
+                audio_start=0.0 if time_range.start == 0 else float(time_range.seconds[0]),
+                audio_stop=audio_stop,
+                length=time_range.length,
+            )
+            on_written(unfinished)
         return
-    frames = itertools.chain.from_iterable(read_frames(path) for path, _ in pieces)
+    frames = itertools.chain.from_iterable(read_frames(path) for path, _ in chunks)
     frames = show_progress(frames, "write", disable=not progress)
     if suffix == GIF_SUFFIX:
         with replacing(out) as unfinished:
-            write_gif(frames, unfinished, fps=info.fps, times=times, length=length)
-            finish(unfinished)
+            write_gif(frames, unfinished, fps=time_range.info.fps, times=time_range.times, length=time_range.length)
+            on_written(unfinished)
         return
     clear_unfinished(out)
     unfinished = unfinished_folder(out)
     for index, frame in enumerate(frames):
         write_image(unfinished / PICTURE.format(index), frame)
     WrittenFiles(unfinished).write()
-    finish(unfinished)
+    on_written(unfinished)
     replace_folder(unfinished, out)

@@ -2,7 +2,7 @@
 
 The pieces lie in a hidden folder beside the output: `plan.json` says what they are pieces of; each has its pictures as
 a video, its mask as another where one is wanted, and, written last, `NNNNNN.npz` with what is known about it and what
-the next one needs to go on. Another input, run or option makes another plan, and the old pieces are thrown away.
+the next one needs to go on. Another input, run or option makes another fingerprint, and the old pieces are thrown away.
 """
 
 import dataclasses
@@ -22,17 +22,19 @@ from faceswap_lib.upgrades import upgrade_json
 
 logger = logging.getLogger(__name__)
 
-LENGTH = 240
-"""Frames of a piece: as often as the encoder begins anew anyhow, so that pieces cost next to nothing."""
+CHUNK_FRAMES = 240
+"""Frames of a chunk; the encoder starts a new group of pictures about as often, so chunks cost almost nothing."""
 
-PLAN = "plan.json"
+FINGERPRINT = "plan.json"
 
 OUTPUTS = "outputs.json"
 """Digests of the outputs that were made of the pieces and may have got their names."""
 
+BACKEND = "backend.json"
+
 _OURS = re.compile(
-    r"plan\.json|outputs\.json|tracks\.npz|\d{6}\.npz|(picture|mask)-\d{6}\.\w+"
-    r"|\.(plan|outputs)\.partial\.json|\.(tracks|\d{6})\.partial\.npz|\.(picture|mask)-\d{6}\.partial\.\w+"
+    r"plan\.json|outputs\.json|backend\.json|tracks\.npz|\d{6}\.npz|(picture|mask)-\d{6}\.\w+"
+    r"|\.(plan|outputs|backend)\.partial\.json|\.(tracks|\d{6})\.partial\.npz|\.(picture|mask)-\d{6}\.partial\.\w+"
 )
 """Names of the files that are written here, the temporary ones too."""
 
@@ -81,19 +83,19 @@ class ChunkStore:
         done: What is known about the finished ones, in order.
     """
 
-    def __init__(self, out: pathlib.Path, plan: dict | None):
-        """Takes up the pieces of the same plan, or begins anew.
+    def __init__(self, out: pathlib.Path, fingerprint: dict | None):
+        """Takes up the pieces of the same fingerprint, or begins anew.
 
         Args:
             out: The output.
-            plan: Plain JSON that tells this conversion from all others; None keeps nothing for another time.
+            fingerprint: Plain JSON that tells this conversion from all others; None keeps nothing for another time.
         """
         self.folder = parts_folder(out)
-        self._is_kept = plan is not None
-        if not _has_plan(self.folder, plan):
+        self._is_kept = fingerprint is not None
+        if not _has_fingerprint(self.folder, fingerprint):
             self.remove()
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.folder / PLAN, plan or {})
+        write_json(self.folder / FINGERPRINT, fingerprint or {})
         self.done: list[ChunkStats] = []
         present = set(os.listdir(self.folder))
         while (notes := self._read(len(self.done), present)) is not None:
@@ -145,7 +147,7 @@ class ChunkStore:
         """Removes all pieces; what else lies in their folder stays, and is named."""
         if not self.folder.is_dir():
             return
-        (self.folder / PLAN).unlink(missing_ok=True)  # first: what a kill leaves is then nobody's
+        (self.folder / FINGERPRINT).unlink(missing_ok=True)  # first: what a kill leaves is then nobody's
         others = []
         for path in sorted(self.folder.iterdir()):
             if _OURS.fullmatch(path.name) and not path.is_dir():
@@ -188,22 +190,46 @@ def parts_folder(out: pathlib.Path) -> pathlib.Path:
     return out.with_name(f".{out.name}.parts")
 
 
-def is_interrupted(out: pathlib.Path, kind: str, path: pathlib.Path, plan: dict | None = None) -> bool:
+class BackendNote:
+    """Remembers which inference backend a conversion runs on, so that a resumed one does not change it half-way.
+
+    Args:
+        out: The conversion's output; the note is kept beside its chunks, and removed with them.
+    """
+
+    def __init__(self, out: pathlib.Path):
+        self._path = parts_folder(out) / BACKEND
+
+    def read(self) -> str | None:
+        """Returns the name of the backend; None if there is no note."""
+        try:
+            name = read_json(self._path).get("name")
+        except WorkspaceError:  # missing, or cut off while it was written
+            return None
+        return name if isinstance(name, str) else None
+
+    def write(self, name: str) -> None:
+        """Notes the backend, where chunks are kept."""
+        if self._path.parent.is_dir():
+            write_json(self._path, {"name": name})
+
+
+def is_interrupted(out: pathlib.Path, kind: str, path: pathlib.Path, fingerprint: dict | None = None) -> bool:
     """Whether an output that is there was made by a conversion which was stopped before it had made all of them.
 
     Args:
         out: The output beside which the pieces lie.
         kind: "picture" or "mask".
         path: The output that is there.
-        plan: Of the conversion that asks; None if that is not known yet.
+        fingerprint: Of the conversion that asks; None if that is not known yet.
     """
     folder = parts_folder(out)
-    return (plan is None or _has_plan(folder, plan)) and _is_noted(folder, kind, path)
+    return (fingerprint is None or _has_fingerprint(folder, fingerprint)) and _is_noted(folder, kind, path)
 
 
-def _has_plan(folder: pathlib.Path, plan: dict | None) -> bool:
+def _has_fingerprint(folder: pathlib.Path, fingerprint: dict | None) -> bool:
     try:
-        return plan is not None and upgrade_json(read_json(folder / PLAN)) == plan
+        return fingerprint is not None and upgrade_json(read_json(folder / FINGERPRINT)) == fingerprint
     except WorkspaceError:  # none there, or cut off while it was written
         return False
 

@@ -3,10 +3,10 @@
 import pathlib
 from collections.abc import Mapping
 
-from faceswap_lib.conversion.frame_pipeline import num_panels
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.output_formats import H264_SUFFIXES
 from faceswap_lib.conversion.resume import parts_folder
+from faceswap_lib.conversion.stages.annotate import num_panels
 from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.facesets.writable import check_room, nearest_folder
 

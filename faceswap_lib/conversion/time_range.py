@@ -67,6 +67,11 @@ class TimeRange:
         """Seconds from its first frame to the end of its last."""
         return self.end - float(self.seconds[0]) if self.is_vfr else len(self.seconds) / float(self.info.fps)
 
+    @property
+    def times(self) -> list[float] | None:
+        """Time in seconds of each frame in the output; None for a constant frame rate."""
+        return [float(self.start_of(index)) for index in range(len(self.seconds))] if self.is_vfr else None
+
     def start_of(self, index: int) -> fractions.Fraction:
         """When a frame of the stretch is shown in the output, in seconds."""
         if not self.is_vfr:

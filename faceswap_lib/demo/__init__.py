@@ -1,1 +1,1 @@
-"""The offline demo's material: short talking-head clips made from two public-domain portraits."""
+"""Offline demo: short talking-head clips made from two public-domain portraits."""

@@ -1,4 +1,4 @@
-"""Animates a portrait into a talking-head clip, and writes the demo's two clips with a hum for a voice."""
+"""Animates a portrait into a talking-head clip, and writes the demo's two clips with a hum as the voice."""
 
 import fractions
 import pathlib
@@ -23,13 +23,13 @@ _SAMPLE_RATE = 44100
 def animate_portrait(
     portrait: Portrait, *, frame_count: int, fps: fractions.Fraction, seed: int, size: int = PORTRAIT_SIZE
 ) -> typing.Iterator[np.ndarray]:
-    """Makes the frames of a clip in which the portrait talks, blinks and moves its head.
+    """Renders the frames of a clip in which the portrait talks, blinks and moves its head.
 
     Args:
         portrait: One of `load_portraits()`.
         frame_count: Number of frames, at least 0.
         fps: Frames per second, above 0.
-        seed: Chooses the performance; the same seed gives the same bytes on the same machine.
+        seed: Seed of the motion and the noise; the same seed returns the same bytes on the same machine.
         size: Side of the square frames in pixels, at least 64.
 
     Returns:
@@ -43,10 +43,10 @@ def animate_portrait(
 
 
 class PortraitAnimator:
-    """Renders one portrait at any pose, without noise; what does not change with the pose is computed once."""
+    """Renderer of one portrait in any pose, without noise; what does not depend on the pose is computed once."""
 
     def __init__(self, portrait: Portrait):
-        """Prepares a portrait at the size of its image."""
+        """Prepares the renderer for frames of the size of the portrait's image."""
         self._portrait = portrait
         self._eyes = [EyeAnimator(portrait.image, eye, portrait.eye_distance) for eye in portrait.eyes]
         self._mouth = MouthAnimator(portrait)
@@ -54,10 +54,10 @@ class PortraitAnimator:
         self._brow_area, self._brow_field = _brow_field(portrait)
 
     def render(self, pose: Pose) -> np.ndarray:
-        """Draws one frame.
+        """Renders one frame.
 
         Args:
-            pose: Where head and face are.
+            pose: Pose of the head and of the face.
 
         Returns:
             (H, W, 3) RGB uint8.
@@ -65,16 +65,17 @@ class PortraitAnimator:
         return self._head.render(self.render_face(pose), pose)
 
     def render_face(self, pose: Pose) -> np.ndarray:
-        """Draws the portrait with its face moved and its head still; (H, W, 3) RGB uint8."""
-        picture = self._portrait.image.copy()
-        picture[self._mouth.area] = self._mouth.render(pose.mouth, pose.smile)
+        """Renders the movements of the face without those of the head; returns (H, W, 3) RGB uint8."""
+        image = self._portrait.image.copy()
+        image[self._mouth.area] = self._mouth.render(pose.mouth, pose.smile)
         if pose.brows > 0:
-            picture[self._brow_area] = self._raise_brows(pose.brows)
+            image[self._brow_area] = self._raise_brows(pose.brows)
         for eye in self._eyes:
-            eye.render(picture, pose.lids, pose.gaze_x, pose.gaze_y)
-        return picture
+            eye.render(image, pose.lids, pose.gaze_x, pose.gaze_y)
+        return image
 
     def _raise_brows(self, amount: float) -> np.ndarray:
+        """Renders the area of the brows, raised by `amount` in [0, 1]."""
         rows, columns = self._brow_area
         y, x = np.mgrid[rows, columns].astype(np.float32)
         y = y + np.float32(amount) * self._brow_field
@@ -89,17 +90,17 @@ def write_demo_clips(
     size: int = PORTRAIT_SIZE,
     seed: int = 0,
 ) -> tuple[pathlib.Path, pathlib.Path]:
-    """Writes the demo's two clips, `hopper.mp4` and `collins.mp4`, each with sound.
+    """Writes the two clips of the demo, `hopper.mp4` and `collins.mp4`, each with sound.
 
     Args:
-        folder: Where to write; made if missing.
+        folder: Output folder; created if it does not exist.
         seconds: Length of each clip, above 0.
         fps: Frames per second.
         size: Side of the square frames in pixels, even, at least 64.
-        seed: Chooses both performances.
+        seed: Seed of the motion and the noise in both clips.
 
     Returns:
-        The paths of Hopper's and Collins's clip.
+        The paths of Hopper's clip and of Collins's clip.
 
     Raises:
         ValueError: If a number is out of range.
@@ -125,7 +126,7 @@ def write_demo_clips(
 
 
 def _frames(animator: PortraitAnimator, poses: list[Pose], rng: np.random.Generator) -> typing.Iterator[np.ndarray]:
-    """Renders the poses and adds what a camera adds: brightness that wanders, and noise."""
+    """Renders the poses and simulates a camera: slowly varying brightness, and noise."""
     noise = None
     for pose in poses:
         frame = animator.render(pose)
@@ -139,7 +140,7 @@ def _frames(animator: PortraitAnimator, poses: list[Pose], rng: np.random.Genera
 
 
 def _brow_field(portrait: Portrait) -> tuple[tuple[slice, slice], np.ndarray]:
-    """Pixels that each point of the forehead rises with fully raised brows, and the area it covers."""
+    """Computes the area that moves with the brows, and how many pixels each of its points rises at most."""
     unit, size = portrait.eye_distance, portrait.image.shape[0]
     points = np.concatenate(portrait.brows)
     low = np.maximum(np.floor(points.min(axis=0) - [0.35 * unit, 0.45 * unit]), 0).astype(int)
@@ -158,7 +159,7 @@ def _brow_field(portrait: Portrait) -> tuple[tuple[slice, slice], np.ndarray]:
 
 
 def _write_hum(path: pathlib.Path, openings: list[float], fps: fractions.Fraction, pitch: float) -> None:
-    """Writes a soft vowel-like hum, louder the wider the mouth is open, as 16-bit mono WAV."""
+    """Writes a soft vowel-like hum as 16-bit mono WAV; the wider the mouth is open, the louder it is."""
     count = round(len(openings) / fps * _SAMPLE_RATE)
     seconds = np.arange(count) / _SAMPLE_RATE
     loudness = np.interp(seconds, np.arange(len(openings)) / float(fps), openings)

@@ -1,4 +1,4 @@
-"""The demo: two animated portraits through the whole pipeline, and a page about what came out."""
+"""Demo: runs two animated portraits through the whole pipeline and writes a page about the result."""
 
 import pathlib
 
@@ -11,8 +11,8 @@ from faceswap_lib.training import TrainConfig
 
 TITLE = "Face swap demo: Grace Hopper with Eileen Collins's face"
 ABOUT = (
-    "Two public-domain portraits were animated, their faces found, followed and aligned; one encoder and two "
-    "decoders learned both; and Hopper's clip was converted. It is a made-up video: nobody did or said this."
+    "Two public-domain portraits were animated. Their faces were detected, tracked and aligned. One encoder and two "
+    "decoders were trained on them, and Hopper's clip was converted. The video is synthetic: nobody did or said this."
 )
 
 
@@ -26,20 +26,20 @@ def run_demo(
 ) -> RunReport:
     """Swaps Eileen Collins's face onto Grace Hopper, from two portraits to a report.
 
-    Stopped and called again, it goes on where it was.
+    If the demo was interrupted, the next call continues from there.
 
     Args:
         folder: The workspace.
-        steps: Training steps.
-        seconds: Length of the two clips.
-        network_config: Which networks; None means the default ones.
-        progress: Show progress bars.
+        steps: Number of training steps.
+        seconds: Length of each of the two clips.
+        network_config: Configuration of the networks; None means the default networks.
+        progress: Whether to show progress bars.
 
     Returns:
-        What was done, and where the results are.
+        A report of what was done, with the paths of the results.
 
     Raises:
-        FaceswapError: As the single steps do.
+        FaceswapError: If one of the steps fails.
     """
     workspace, train_config = Workspace(folder), TrainConfig(steps=steps)
     hopper, collins = make_clips(folder / "clips", seconds=seconds)

@@ -1,4 +1,4 @@
-"""Moves one eye of a portrait: the look within the opening, and the lid over it."""
+"""Animates one eye of a portrait: the gaze within the eye opening, and the lid over it."""
 
 import cv2
 import numpy as np
@@ -10,14 +10,14 @@ _LASH_DARKENING = np.array([0.52, 0.6, 0.62], np.float32)
 
 
 def curve_heights(points: np.ndarray, xs: np.ndarray) -> np.ndarray:
-    """Evaluates a left-to-right curve smoothly.
+    """Smooths a left-to-right curve and evaluates it at the given columns.
 
     Args:
-        points: (N, 2) with rising x.
-        xs: (W,) columns; outside the curve its end heights hold.
+        points: (N, 2) points x, y with increasing x.
+        xs: (W,) x of the columns; outside the curve, the y of its nearest end is returned.
 
     Returns:
-        (W,) float32 heights y.
+        (W,) float32 y.
     """
     dense = np.linspace(points[0, 0], points[-1, 0], 257)
     heights = np.interp(dense, points[:, 0], points[:, 1])
@@ -28,14 +28,14 @@ def curve_heights(points: np.ndarray, xs: np.ndarray) -> np.ndarray:
 
 
 class EyeAnimator:
-    """Renders one eye; everything that does not change with the pose is computed once."""
+    """Renderer of one eye; everything that does not depend on the pose is computed once."""
 
     def __init__(self, image: np.ndarray, eye: Eye, unit: float):
-        """Prepares an eye.
+        """Prepares the renderer of an eye.
 
         Args:
             image: (H, W, 3) RGB uint8 portrait.
-            eye: Where the eye is in it.
+            eye: Control points of the eye in the portrait.
             unit: Eye distance in pixels.
         """
         self._unit = unit
@@ -55,27 +55,27 @@ class EyeAnimator:
         corners = eye.upper_lid[0, 0], eye.upper_lid[-1, 0]
         soft = 0.045 * unit
         self._across = np.clip((xs - corners[0]) / soft + 0.6, 0, 1) * np.clip((corners[1] - xs) / soft + 0.6, 0, 1)
-        self._opening = _above(ys - self._upper) * _above(self._lower - ys)
+        self._opening = _coverage(ys - self._upper) * _coverage(self._lower - ys)
         self._skin = self._lid_skin()
 
-    def render(self, picture: np.ndarray, lids: float, gaze_x: float, gaze_y: float) -> None:
-        """Draws the eye into a picture whose brow and cheek may have moved already.
+    def render(self, image: np.ndarray, lids: float, gaze_x: float, gaze_y: float) -> None:
+        """Draws the eye into an image in which brow and cheek may already have moved.
 
         Args:
-            picture: (H, W, 3) RGB uint8, changed in place.
+            image: (H, W, 3) RGB uint8, changed in place.
             lids: 0 open to 1 closed.
-            gaze_x: Sideways look in [-1, 1].
-            gaze_y: Downward look in [-1, 1].
+            gaze_x: Horizontal gaze in [-1, 1], positive to the right of the image.
+            gaze_y: Vertical gaze in [-1, 1], positive downwards.
         """
-        patch = picture[self.area].astype(np.float32)
+        patch = image[self.area].astype(np.float32)
         if lids < 0.98:
-            patch = self._look(patch, gaze_x, gaze_y)
+            patch = self._move_gaze(patch, gaze_x, gaze_y)
         if lids > 0.01:
             patch = self._close(patch, lids)
-        picture[self.area] = np.clip(np.round(patch), 0, 255)
+        image[self.area] = np.clip(np.round(patch), 0, 255)
 
-    def _look(self, patch: np.ndarray, gaze_x: float, gaze_y: float) -> np.ndarray:
-        """Slides the iris along the opening, so that it never takes skin with it."""
+    def _move_gaze(self, patch: np.ndarray, gaze_x: float, gaze_y: float) -> np.ndarray:
+        """Shifts the iris within the eye opening, so that the skin around it does not move."""
         radius, (x0, y0) = self._eye.iris_radius, self._eye.iris_center
         shift_x, shift_y = 0.045 * self._unit * gaze_x, 0.012 * self._unit * gaze_y
         near_x = np.exp(-(((self._xs - x0 - shift_x) / (1.9 * radius)) ** 2))
@@ -95,10 +95,10 @@ class EyeAnimator:
         return patch + (moved - self._patch) * self._opening[..., None]
 
     def _close(self, patch: np.ndarray, lids: float) -> np.ndarray:
-        """Paints lid skin from the crease down to the lid's edge, and darkens that edge like lashes."""
+        """Paints skin from the crease down to the edge of the lid, and darkens this edge like lashes."""
         edge = self._upper + lids * (self._lower - self._upper)
         present = min(1.0, 4 * lids)
-        cover = _above(edge - self._ys) * np.clip((self._ys - self._top) / (self._eye.lid_height * 0.8), 0, 1)
+        cover = _coverage(edge - self._ys) * np.clip((self._ys - self._top) / (self._eye.lid_height * 0.8), 0, 1)
         cover = (cover * self._across * present)[..., None]
         patch = patch + (self._skin - patch) * cover
         thick = 0.017 * self._unit
@@ -106,7 +106,7 @@ class EyeAnimator:
         return patch * (1 - lash[..., None] * _LASH_DARKENING)
 
     def _lid_skin(self) -> np.ndarray:
-        """Mirrors the skin below the eye onto the lid, blended into the crease above and shaded like a rounded lid."""
+        """Mirrors the skin below the eye onto the lid, blends it into the crease, and shades it like a rounded lid."""
         reach = 0.045 * self._unit
         columns = np.broadcast_to(np.arange(len(self._xs), dtype=np.float32), self._opening.shape)
         rows = np.clip(2 * (self._lower + reach) - self._ys, self._ys, None) - self._origin[1]
@@ -123,6 +123,6 @@ class EyeAnimator:
         return (above + (below - above) * np.clip(0.25 + 1.3 * part, 0, 1)) * (shade * _LID_TINT)
 
 
-def _above(distance: np.ndarray) -> np.ndarray:
-    """Turns a signed distance in pixels into an anti-aliased cover in [0, 1]."""
+def _coverage(distance: np.ndarray) -> np.ndarray:
+    """Converts a signed distance in pixels into an anti-aliased coverage in [0, 1]."""
     return np.clip(distance + 0.5, 0, 1)

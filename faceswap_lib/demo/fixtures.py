@@ -1,4 +1,4 @@
-"""What a notebook of the course stands on, made where it is missing: each notebook runs without those before it."""
+"""Inputs of the course's notebooks, created if they are missing, so that each notebook runs without the others."""
 
 import pathlib
 
@@ -9,30 +9,31 @@ from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.manifest import MANIFEST
 from faceswap_lib.facesets.source import read_source
+from faceswap_lib.facesets.workspace import SIDES, Side
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.pipeline import extract
 from faceswap_lib.training import TrainConfig, train
 from faceswap_lib.training.run_metadata import stored_training
 
 CLIPS = ("hopper.mp4", "collins.mp4")
-"""File names of A's and of B's clip."""
+"""File names of the clips of A and of B."""
 
 STEPS = 600
-"""Steps of a training that only has to be looked at."""
+"""Number of steps of a training that is only used as an example."""
 
 
 def make_clips(
     folder: pathlib.Path | str, *, seconds: float = 6.0, size: int = PORTRAIT_SIZE
 ) -> tuple[pathlib.Path, pathlib.Path]:
-    """Makes the two clips of animated portraits, unless the same ones are there already.
+    """Creates the two clips of animated portraits, unless the same clips exist already.
 
     Args:
-        folder: Where they lie.
-        seconds: Length of either, at 25 frames a second.
+        folder: Folder of the clips.
+        seconds: Length of each clip, at 25 frames per second.
         size: Side of the square frames in pixels.
 
     Returns:
-        A's clip, Grace Hopper, and B's, Eileen Collins.
+        The paths of A's clip (Grace Hopper) and B's clip (Eileen Collins).
     """
     folder = pathlib.Path(folder)
     note, wanted = folder / "clips.json", {"seconds": seconds, "size": size}
@@ -46,22 +47,22 @@ def make_clips(
 def make_facesets(
     root: pathlib.Path | str, *, seconds: float = 6.0, size: int = PORTRAIT_SIZE, progress: bool = True
 ) -> Workspace:
-    """Opens a workspace with two facesets, those of the two portraits if it has none.
+    """Opens a workspace with two facesets; missing facesets are extracted from the two portrait clips.
 
     Args:
         root: The workspace.
-        seconds: Length of the clips, if they must be made.
-        size: Side of their frames, if they must be made.
-        progress: Show progress bars.
+        seconds: Length of the clips, if they must be created.
+        size: Side of their frames in pixels, if they must be created.
+        progress: Whether to show progress bars.
 
     Returns:
         The workspace.
 
     Raises:
-        WorkspaceError: If one faceset is there that is not of a portrait, and the other is not.
+        WorkspaceError: If the workspace has only one faceset, and this one is not of a portrait clip.
     """
     workspace = Workspace(root)
-    present = [side for side in ("src", "dst") if (workspace.faces(side) / MANIFEST).is_file()]
+    present: list[Side] = [side for side in SIDES.values() if (workspace.faces(side) / MANIFEST).is_file()]
     if len(present) == 1 and read_source(workspace.faces(present[0])).get("video") not in CLIPS:
         missing = "dst" if present == ["src"] else "src"
         raise WorkspaceError(f"{workspace.root} has face_{present[0]} only; extract face_{missing} from a video first")
@@ -84,28 +85,29 @@ def make_run(
     size: int = PORTRAIT_SIZE,
     progress: bool = True,
 ) -> Workspace:
-    """Opens a workspace with a trained run, and trains one if it has none.
+    """Opens a workspace with a trained run; trains it if it does not exist or is not finished.
 
     Args:
         root: The workspace.
-        run: Name of the run; a longer one that is there is taken as it is, however far it is.
-        preset: Which networks, if they must be trained.
-        steps: How long, if they must be trained.
-        batch_size: Faces of each person per step.
-        seconds: Length of the clips, if they must be made.
-        size: Side of their frames, if they must be made.
-        progress: Show progress bars.
+        run: Name of the run. An existing run that is configured for more than `steps` steps is not trained further,
+            finished or not.
+        preset: Name of the networks, if they must be trained.
+        steps: Number of training steps, if they must be trained.
+        batch_size: Number of faces of each person per step.
+        seconds: Length of the clips, if they must be created.
+        size: Side of their frames in pixels, if they must be created.
+        progress: Whether to show progress bars.
 
     Returns:
         The workspace.
 
     Raises:
-        FaceswapError: As extraction and training do.
+        FaceswapError: If the extraction or the training fails.
     """
     workspace = make_facesets(root, seconds=seconds, size=size, progress=progress)
     config, begun = TrainConfig(steps=steps, batch_size=batch_size), stored_training(workspace.run(run))
     if begun is None:
         train(workspace, run=run, network_config=PRESETS[preset], config=config, progress=progress)
-    elif begun.steps <= steps:  # a training of this size, which may have been interrupted
+    elif begun.steps <= steps:  # a run of this size, which may have been interrupted
         train(workspace, run=run, config=begun, progress=progress)
     return workspace

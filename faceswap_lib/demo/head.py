@@ -1,7 +1,7 @@
-"""Turns a portrait's head in front of its still surroundings, as if both had depth.
+"""Rotates a portrait's head in front of the static background, as if both had depth.
 
-The picture is cut into two layers along the annotated outline: the head, and all the rest with what the head hid
-filled in from its surroundings. Only the head layer moves, so nothing behind it bends.
+The image is split into two layers along the annotated outline: the head, and the background. The area of the background
+behind the head is filled from its surroundings. Only the head layer moves, so the background is not distorted.
 """
 
 import cv2
@@ -15,10 +15,10 @@ _GRID_STEP = 4
 
 
 class HeadMover:
-    """Draws the head layer at a pose over the filled background."""
+    """Renderer of the head layer in any pose over the filled background."""
 
     def __init__(self, portrait: Portrait):
-        """Cuts the layers and builds the depth model at the size of the portrait's image."""
+        """Separates the layers and builds the depth model at the size of the portrait's image."""
         self._portrait, self._unit = portrait, portrait.eye_distance
         size = portrait.image.shape[0]
         self._size = size
@@ -34,25 +34,25 @@ class HeadMover:
         self._pixels_x, self._pixels_y = np.meshgrid(pixels, pixels)
         self._breath_rows = smooth_step((self._pixels_y - 0.6 * size) / (0.4 * size)) * (0.018 * self._unit)
 
-    def render(self, picture: np.ndarray, pose: Pose) -> np.ndarray:
-        """Draws one frame.
+    def render(self, image: np.ndarray, pose: Pose) -> np.ndarray:
+        """Renders one frame.
 
         Args:
-            picture: (size, size, 3) RGB uint8 portrait, its face already moved.
+            image: (size, size, 3) RGB uint8 portrait in which the face has already moved.
             pose: The pose of the head.
 
         Returns:
             (size, size, 3) RGB uint8.
         """
         map_x, map_y = self._sources(pose)
-        head = cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        head = cv2.remap(image, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         alpha = cv2.remap(self._alpha, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         rows = self._pixels_y + pose.breath * self._breath_rows
         rest = cv2.remap(self._rest, self._pixels_x, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cv2.blendLinear(head, rest, alpha, 1 - alpha)
 
     def _sources(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
-        """Finds for each output pixel the portrait point that the pose moves there."""
+        """Inverts the motion: computes for each output pixel the point x, y of the portrait that moves there."""
         shift = np.dstack(self._shifts(pose))
         x, y = self._nodes_x, self._nodes_y
         for _ in range(4):
@@ -68,7 +68,7 @@ class HeadMover:
         return self._pixels_x + fine[..., 0], self._pixels_y + fine[..., 1]
 
     def _shifts(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
-        """Moves every grid node with the head: turn, nod, tilt, zoom and slide; pixels right and down."""
+        """Computes the shift of every grid node by yaw, pitch, roll, zoom and translation; pixels right and down."""
         (cx, cy), (nx, ny) = self._portrait.head_center, self._portrait.neck_base
         x, y, z = self._nodes_x - cx, self._nodes_y - cy, self._depth
         x, z = x * np.cos(pose.yaw) + z * np.sin(pose.yaw), z * np.cos(pose.yaw) - x * np.sin(pose.yaw)
@@ -82,15 +82,15 @@ class HeadMover:
 
 
 def fill_behind(portrait: Portrait, hidden: np.ndarray, *, margin: int) -> np.ndarray:
-    """Fills a region of a portrait by continuing its surroundings sideways.
+    """Fills a region of a portrait by extending its surroundings horizontally.
 
     Args:
-        portrait: The portrait; where its backdrop has a period, the left side repeats by it.
-        hidden: (H, W) bool, what to fill; it leaves some picture on its left and right in every row.
+        portrait: The portrait; if its backdrop has a period, the left side is continued periodically.
+        hidden: (H, W) bool, True for pixels to fill; every row has other pixels on the left and on the right.
         margin: Pixels around `hidden` that are filled too, because they show its edge.
 
     Returns:
-        (H, W, 3) uint8.
+        (H, W, 3) RGB uint8.
     """
     image, unit = portrait.image.astype(np.float32), portrait.eye_distance
     grown = cv2.dilate(hidden.astype(np.uint8), disk(margin))
@@ -100,30 +100,30 @@ def fill_behind(portrait: Portrait, hidden: np.ndarray, *, margin: int) -> np.nd
     left, from_left = _mirrored(image, grown > 0, reach, falls[:, :1])
     flipped = _mirrored(image[:, ::-1], grown[:, ::-1] > 0, reach, falls[:, 1:])
     right, from_right = (part[:, ::-1] for part in flipped)
-    share = smooth_step(2.5 * from_right / np.maximum(from_left + from_right, 1) - 0.75)
+    alpha = smooth_step(2.5 * from_right / np.maximum(from_left + from_right, 1) - 0.75)
     if portrait.backdrop_period:
-        # Near its edge the mirror image meets the picture without a seam; further in the pattern goes on.
+        # Near the edge, mirrored pixels continue the image without a seam; further inside, the pattern is repeated.
         weight = smooth_step(from_left / (0.06 * unit))
         weight[round(float(portrait.chin[1] - 0.45 * unit)) :] = 0
         left = left + (_repeated(image, from_left, portrait.backdrop_period) - left) * weight[..., None]
-        share = np.broadcast_to(np.arange(share.shape[1]) < portrait.head_center[0] - 0.5 * unit, share.shape)
-    filled = right + (left - right) * share[..., None]
+        alpha = np.broadcast_to(np.arange(alpha.shape[1]) < portrait.head_center[0] - 0.5 * unit, alpha.shape)
+    filled = right + (left - right) * alpha[..., None]
     filled = cv2.GaussianBlur(filled.astype(np.float32), (0, 0), 0.014 * unit)
     blend = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 1.0)[..., None] * (grown[..., None] > 0)
     return np.round(image + (filled - image) * blend).astype(np.uint8)
 
 
 def _mirrored(image: np.ndarray, hidden: np.ndarray, reach: float, falls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gives every hidden pixel one from left of the hidden part's edge, mirrored to and fro within `reach` pixels.
+    """Fills every hidden pixel with a pixel from the left of the hidden region, mirrored repeatedly at its edge.
 
     Args:
-        image: (H, W, 3).
-        hidden: (H, W) bool.
-        reach: Pixels.
-        falls: (H, 1) pixels to look further down per pixel of distance, so that slopes go on rising.
+        image: (H, W, 3) image.
+        hidden: (H, W) bool, True for pixels to fill.
+        reach: Largest distance in pixels, to the left of the edge, of the pixels that are copied.
+        falls: (H, 1) pixels by which the source row is lower per pixel of distance, so that slopes continue.
 
     Returns:
-        The picture with its hidden part filled, and the (H, W) distance of every pixel to the edge on its left.
+        The image with its hidden region filled, and the (H, W) distance of every pixel to the edge on its left.
     """
     height, width = hidden.shape
     columns = np.broadcast_to(np.arange(width), hidden.shape)
@@ -138,14 +138,23 @@ def _mirrored(image: np.ndarray, hidden: np.ndarray, reach: float, falls: np.nda
 
 
 def _repeated(image: np.ndarray, inside: np.ndarray, period: float) -> np.ndarray:
-    """Continues each row to the right in steps of a period, from pixels `inside` pixels left of where they go."""
+    """Continues the pattern of each row periodically to the right.
+
+    Args:
+        image: (H, W, 3) image.
+        inside: (H, W) distance of every pixel to the edge on its left, as returned by `_mirrored`.
+        period: Period of the pattern in pixels.
+
+    Returns:
+        (H, W, 3), each pixel copied from a whole number of periods to its left.
+    """
     step = round(period)
     source = np.arange(image.shape[1]) - step * -(-inside // step)
     return image[np.arange(image.shape[0])[:, None], np.maximum(source, 0)]
 
 
 def _outline_mask(portrait: Portrait) -> np.ndarray:
-    """Draws the head's outline as a (size, size) float32 mask in [0, 1]."""
+    """Draws the outline of the head as a filled (size, size) float32 mask in [0, 1]."""
     fixed = np.round(portrait.head_outline * 16).astype(np.int32)
     mask = np.zeros(portrait.image.shape[:2], np.uint8)
     cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=4)
@@ -153,7 +162,7 @@ def _outline_mask(portrait: Portrait) -> np.ndarray:
 
 
 def _depth(portrait: Portrait, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """A rounded head with a nose on it: pixels towards the viewer, 0 at the outline and beyond."""
+    """Computes the depth of a rounded head with a nose: pixels towards the viewer, 0 at its outline and beyond."""
     unit, (cx, cy), (rx, ry) = portrait.eye_distance, portrait.head_center, portrait.head_radii
     across = np.clip(1 - ((x - cx) / rx) ** 2, 0, 1)
     along = np.clip(1 - np.abs((y - cy) / ry) ** 3, 0, 1)
@@ -164,6 +173,6 @@ def _depth(portrait: Portrait, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _follows_head(portrait: Portrait, y: np.ndarray) -> np.ndarray:
-    """1 on the head, falling to 0 down the neck."""
+    """Computes how much a row moves with the head: 1 on the head, decreasing to 0 down the neck."""
     start = portrait.chin[1] - 0.2 * portrait.eye_distance
     return 1 - smooth_step((y - start) / (0.95 * portrait.eye_distance))

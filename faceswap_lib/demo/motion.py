@@ -1,4 +1,4 @@
-"""How a talking head moves: smooth signals over time, different for every seed."""
+"""Motion of a talking head: smooth signals over time, different for every seed."""
 
 import dataclasses
 import fractions
@@ -8,20 +8,20 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pose:
-    """Where head and face are in one frame.
+    """Pose of the head and of the face in one frame.
 
     Attributes:
-        yaw: Turn in radians, positive to the right of the picture.
+        yaw: Rotation in radians, positive to the right of the image.
         pitch: Nod in radians, positive upwards.
         roll: Tilt in radians, positive clockwise.
-        shift_x: Sideways move in eye distances.
-        shift_y: Downward move in eye distances.
-        zoom: Size of the head, near 1.
-        breath: Rise of the shoulders, in [-1, 1].
-        lids: 0 open to 1 closed.
-        gaze_x: Sideways look in [-1, 1].
-        gaze_y: Downward look in [-1, 1].
-        mouth: 0 closed to 1 wide open.
+        shift_x: Horizontal shift in eye distances, positive to the right of the image.
+        shift_y: Vertical shift in eye distances, positive downwards.
+        zoom: Scale of the head, near 1.
+        breath: Rise of the shoulders in [-1, 1].
+        lids: Eyelids, 0 open to 1 closed.
+        gaze_x: Horizontal gaze in [-1, 1], positive to the right of the image.
+        gaze_y: Vertical gaze in [-1, 1], positive downwards.
+        mouth: Mouth, 0 closed to 1 wide open.
         smile: Widening of the mouth in [-1, 1].
         brows: Raise of the brows in [0, 1].
         gain: Brightness factor, near 1.
@@ -44,12 +44,12 @@ class Pose:
 
 
 def talking_poses(frame_count: int, fps: fractions.Fraction, seed: int) -> list[Pose]:
-    """Makes the poses of a person who talks, looks about and blinks.
+    """Generates the poses of a person who talks, looks around and blinks.
 
     Args:
         frame_count: Number of frames, at least 0.
         fps: Frames per second, above 0.
-        seed: Chooses the performance; the same seed gives the same poses.
+        seed: Seed of the motion; the same seed returns the same poses.
 
     Returns:
         One `Pose` per frame.
@@ -84,7 +84,7 @@ def talking_poses(frame_count: int, fps: fractions.Fraction, seed: int) -> list[
 
 
 def _drift(seconds: np.ndarray, rng: np.random.Generator, hertz: float) -> np.ndarray:
-    """Sums three sines whose rates share no period; (T,) in [-1, 1]."""
+    """Sums three sine waves without a common period; (T,) in [-1, 1]."""
     phases = rng.random(3)
     rates = hertz * np.array([1.0, 1.71, 2.93]) * rng.uniform(0.9, 1.1, 3)
     waves = np.sin(2 * np.pi * (np.outer(seconds, rates) + phases))
@@ -106,20 +106,20 @@ def _blinks(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _glances(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Holds the look for a while, then moves it within a tenth of a second; (T,) in [-1, 1]."""
-    look = np.zeros_like(seconds)
+    """Holds the gaze for a while, then moves it within a tenth of a second; (T,) in [-1, 1]."""
+    gaze = np.zeros_like(seconds)
     end = seconds[-1] if len(seconds) else 0.0
     start, level = rng.uniform(0.3, 1.0), 0.0
     while start < end:
         target = 0.0 if rng.random() < 0.4 else rng.uniform(-1, 1)
-        look += (target - level) * smooth_step((seconds - start) / 0.1)
+        gaze += (target - level) * smooth_step((seconds - start) / 0.1)
         level = target
         start += rng.uniform(0.7, 1.8)
-    return look
+    return gaze
 
 
 def _speech(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Opens the mouth in syllables, about three a second, with pauses between phrases; (T,) in [0, 1]."""
+    """Opens the mouth for about three syllables per second, with pauses between phrases; (T,) in [0, 1]."""
     phase = 2 * np.pi * (2.9 * seconds + rng.random()) + 2.0 * _drift(seconds, rng, 0.6)
     syllables = (0.5 - 0.5 * np.cos(phase)) ** 1.3
     loudness = 0.65 + 0.35 * _drift(seconds, rng, 0.9)
@@ -128,6 +128,6 @@ def _speech(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def smooth_step(x: np.ndarray) -> np.ndarray:
-    """Rises from 0 at x = 0 to 1 at x = 1 without a corner, and stays there."""
+    """Computes the smoothstep function, which rises smoothly from 0 for x <= 0 to 1 for x >= 1."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)

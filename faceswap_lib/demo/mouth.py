@@ -1,4 +1,4 @@
-"""Moves the lower half of a portrait's face: jaw, lips, smile, and what an open mouth shows."""
+"""Animates the lower half of a portrait's face: jaw, lips, smile, and the inside of the open mouth."""
 
 import cv2
 import numpy as np
@@ -13,10 +13,10 @@ _TEETH = np.array([228, 184, 146], np.float32)
 
 
 class MouthAnimator:
-    """Renders mouth, cheeks and chin; the fields that the pose only scales are computed once."""
+    """Renderer of mouth, cheeks and chin; the displacement fields, which the pose only scales, are computed once."""
 
     def __init__(self, portrait: Portrait):
-        """Prepares the mouth of a portrait at the size of its image."""
+        """Prepares the renderer at the size of the portrait's image."""
         mouth, unit = portrait.mouth, portrait.eye_distance
         self._unit, self._mouth = unit, mouth
         left, right = portrait.jaw[:, 0].min() - 0.1 * unit, portrait.jaw[:, 0].max() + 0.1 * unit
@@ -41,10 +41,10 @@ class MouthAnimator:
         self._shifts = np.dstack([drop, lift]).astype(np.float32)
 
     def render(self, opening: float, smile: float) -> np.ndarray:
-        """Draws the lower face.
+        """Renders the lower face.
 
         Args:
-            opening: 0 closed to 1 wide open.
+            opening: Mouth, 0 closed to 1 wide open.
             smile: Widening of the mouth in [-1, 1].
 
         Returns:
@@ -66,16 +66,26 @@ class MouthAnimator:
             lower = np.maximum(y - opening * shifts[..., 0], seam + 0.9)
             upper = np.minimum(y + opening * shifts[..., 1], seam - 0.8)
             from_y = np.where(is_lower, lower, np.where(lift > 0.01, upper, y))
-        picture = cv2.remap(self._patch, x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        return self._paint_inside(picture, below + lift, drop - below, across)
+        image = cv2.remap(self._patch, x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return self._paint_inside(image, below + lift, drop - below, across)
 
-    def _paint_inside(self, picture: np.ndarray, depth: np.ndarray, rest: np.ndarray, across: np.ndarray) -> np.ndarray:
-        """Fills the gap: `depth` pixels under the upper lip's edge, `rest` pixels above the lower lip's."""
+    def _paint_inside(self, image: np.ndarray, depth: np.ndarray, rest: np.ndarray, across: np.ndarray) -> np.ndarray:
+        """Paints the inside of the open mouth, in place.
+
+        Args:
+            image: (h, w, 3) RGB uint8 lower face.
+            depth: (h, w) distance in pixels below the edge of the upper lip.
+            rest: (h, w) distance in pixels above the edge of the lower lip.
+            across: (h, w) horizontal position, -1 at the left corner of the mouth to 1 at the right corner.
+
+        Returns:
+            `image`.
+        """
         height = depth + rest
         cover = np.clip(depth / 1.4 + 0.5, 0, 1) * np.clip(rest / 1.4 + 0.5, 0, 1) * np.clip(height - 0.4, 0, 1)
         rows, columns = np.nonzero(cover)
         if not len(rows):
-            return picture
+            return image
         parts = (depth, rest, height, across, cover)
         depth, rest, height, across, cover = (part[rows, columns][:, None] for part in parts)
         deep = 0.03 * self._unit if self._mouth.teeth_height == 0 else 0.09 * self._unit
@@ -87,12 +97,12 @@ class MouthAnimator:
             shown = edge * np.clip((0.6 - np.abs(across)) / 0.4, 0, 1) * np.clip(height / (0.07 * self._unit), 0, 1)
             inside = inside + (_TEETH - inside) * (shown * shadow)
         inside = inside * (0.7 + 0.3 * np.clip(rest / (0.04 * self._unit), 0, 1))
-        picture[rows, columns] += np.round((inside - picture[rows, columns]) * cover).astype(np.int16).astype(np.uint8)
-        return picture
+        image[rows, columns] += np.round((inside - image[rows, columns]) * cover).astype(np.int16).astype(np.uint8)
+        return image
 
 
 def _smile_fields(portrait: Portrait, xs: np.ndarray, ys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Moves the corners outwards and up, and the cheeks a little with them; (h, w) each, in pixels."""
+    """Computes the x and y displacement of a smile: corners outwards and up, cheeks a little; (h, w) each, pixels."""
     unit, curve = portrait.eye_distance, portrait.mouth.outer_upper
     field_x = field_y = 0.0
     for (x, y), side in ((curve[0], -1), (curve[-1], 1)):
@@ -105,7 +115,7 @@ def _smile_fields(portrait: Portrait, xs: np.ndarray, ys: np.ndarray) -> tuple[n
 def _drop_field(
     portrait: Portrait, gap: np.ndarray, across: np.ndarray, below: np.ndarray, ys: np.ndarray
 ) -> np.ndarray:
-    """How far each point sinks with a wide open mouth: the lip at the seam, the whole jaw further down."""
+    """Computes how many pixels each point sinks at a wide open mouth: the lip at the seam, the jaw further down."""
     unit, travel = portrait.eye_distance, portrait.mouth.travel
     at_lip = gap**1.35
     at_jaw = np.exp(-((across / 1.25) ** 4)) * 0.85

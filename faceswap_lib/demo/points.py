@@ -1,4 +1,4 @@
-"""What a portrait is to the animation: a picture and the control points that move in it."""
+"""Portraits as the animation uses them: an image and the control points that move in it."""
 
 import dataclasses
 import typing
@@ -11,12 +11,12 @@ _Part = typing.TypeVar("_Part", bound="Eye | Mouth | Portrait")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Eye:
-    """One eye; curves run left to right and both lids share their two end points, the corners.
+    """Control points of one eye; curves run left to right, and both lids have the same end points, the eye corners.
 
     Attributes:
-        upper_lid: (N, 2) edge of the upper lid.
-        lower_lid: (M, 2) edge of the lower lid.
-        lid_height: Pixels above the upper lid where the skin that a blink pulls down begins.
+        upper_lid: (N, 2) points x, y on the edge of the upper lid, in pixels.
+        lower_lid: (M, 2) points on the edge of the lower lid.
+        lid_height: Height in pixels, above the upper lid, of the skin that a blink pulls down.
         iris_center: (2,) center of the iris.
         iris_radius: Radius of the iris in pixels.
     """
@@ -30,16 +30,16 @@ class Eye:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Mouth:
-    """A mouth; curves run left to right from corner to corner.
+    """Control points of a mouth; curves run left to right from corner to corner.
 
     Attributes:
-        outer_upper: (N, 2) upper edge of the upper lip.
-        outer_lower: (N, 2) lower edge of the lower lip.
-        inner_upper: (N, 2) lower edge of the upper lip.
-        inner_lower: (N, 2) upper edge of the lower lip, where an opening mouth parts.
+        outer_upper: (N, 2) points x, y on the upper edge of the upper lip, in pixels.
+        outer_lower: (N, 2) points on the lower edge of the lower lip.
+        inner_upper: (N, 2) points on the lower edge of the upper lip.
+        inner_lower: (N, 2) points on the upper edge of the lower lip, where the mouth opens.
         travel: Pixels that the lower lip sinks when the mouth is wide open.
-        lift: Pixels that the upper lip rises then.
-        teeth_height: Pixels of upper teeth to draw in the open mouth; 0 where the picture shows them already.
+        lift: Pixels that the upper lip rises when the mouth is wide open.
+        teeth_height: Height in pixels of the upper teeth drawn in the open mouth; 0 if the image already shows teeth.
     """
 
     outer_upper: np.ndarray
@@ -53,26 +53,26 @@ class Mouth:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Portrait:
-    """A portrait and where its parts are.
+    """Portrait with its control points, which are x, y in pixels.
 
     Attributes:
         name: Short lower-case name, used for file names.
         image: (H, W, 3) RGB uint8.
         eyes: Left and right eye.
         brows: Left and right brow, (N, 2) each.
-        brow_floors: For each brow the y below which raising it moves nothing (a lid, or the rim of glasses).
-        brow_travel: Pixels that a brow rises at most.
+        brow_floors: For each brow, the y below which nothing moves when the brow rises (a lid, or the rim of glasses).
+        brow_travel: Largest rise of a brow in pixels.
         mouth: The mouth.
-        nose_tip: (2,).
+        nose_tip: (2,) tip of the nose.
         chin: (2,) lowest point of the face.
         jaw: (N, 2) face outline from ear to ear through the chin.
-        neck_base: (2,) the point the head tilts about.
+        neck_base: (2,) center of rotation of the head's roll.
         head_center: (2,) center of the head's depth model.
         head_radii: (2,) half width and half height of the depth model.
-        backdrop_period: Pixels after which the backdrop left of the head repeats, so that what the head hides can be
-            continued in straight lines; 0 where it has no pattern and is mirrored.
-        shoulder_slopes: Pixels that collar and shoulder fall per pixel outwards from the neck, left and right.
-        head_outline: (N, 2) closed outline of head and neck, everything that moves in front of the rest.
+        head_outline: (N, 2) closed outline of head and neck, which is everything that moves in front of the background.
+        backdrop_period: Period in pixels of the backdrop's pattern left of the head, which is continued behind the
+            head; 0 if the backdrop has no pattern and is mirrored instead.
+        shoulder_slopes: (2,) pixels that collar and shoulder fall per pixel outwards from the neck, left and right.
     """
 
     name: str
@@ -94,16 +94,16 @@ class Portrait:
 
     @property
     def eye_distance(self) -> float:
-        """Pixels between the two iris centers, the unit of the animation."""
+        """Distance between the two iris centers in pixels, the unit of length of the animation."""
         return float(np.linalg.norm(self.eyes[1].iris_center - self.eyes[0].iris_center))
 
 
 def resize_portrait(portrait: Portrait, size: int) -> Portrait:
-    """Scales a portrait and its points to another square size.
+    """Resizes a portrait and its control points to another square size.
 
     Args:
         portrait: The portrait; its image is square.
-        size: New side in pixels, at least 64.
+        size: New side of the image in pixels, at least 64.
 
     Returns:
         A portrait whose image is (size, size, 3).
@@ -122,12 +122,13 @@ def resize_portrait(portrait: Portrait, size: int) -> Portrait:
 
 
 def _scaled(part: _Part, scale: float) -> _Part:
-    """Scales every number of a part of a portrait; points move so that pixel centers stay pixel centers."""
+    """Scales every number of a part of a portrait; for points, pixel centers are at whole numbers."""
     changes = {f.name: _scaled_value(getattr(part, f.name), scale, f.name) for f in dataclasses.fields(part)}
     return dataclasses.replace(part, **changes)
 
 
 def _scaled_value(value: typing.Any, scale: float, name: str) -> typing.Any:
+    """Scales the value of the field `name`; images, texts and slopes are returned unchanged."""
     if isinstance(value, tuple):
         return tuple(_scaled_value(item, scale, name) for item in value)
     if isinstance(value, Eye | Mouth):

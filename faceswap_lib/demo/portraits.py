@@ -1,9 +1,11 @@
-"""Two public-domain portraits that dependencies ship, with the control points that the animation moves.
+"""Two public-domain portraits that come with dependencies, and the control points that the animation moves.
 
-The pictures are NASA's portrait of Eileen Collins (in scikit-image) and the US Navy's of Grace Hopper (in
-matplotlib). Every point was read off an enlarged crop: x,y in pixels of the 320 x 320 crop, pixel centers at whole
-numbers, "left" meaning left in the picture.
+The images are NASA's portrait of Eileen Collins (in scikit-image) and the US Navy's portrait of Grace Hopper (in
+matplotlib). Every point was read from an enlarged crop: x,y in pixels of the 320 x 320 crop, pixel centers at whole
+numbers. "Left" means left in the image.
 """
+
+import typing
 
 import cv2
 import matplotlib.cbook
@@ -14,15 +16,16 @@ import skimage.data
 from faceswap_lib.demo.points import Eye, Mouth, Portrait
 
 PORTRAIT_SIZE = 320
+"""Side of the square crops in pixels."""
 
 
 def load_portraits() -> tuple[Portrait, Portrait]:
-    """Loads both portraits, each a 320 x 320 crop around head and shoulders.
+    """Loads both portraits, each a 320 x 320 crop of head and shoulders.
 
     Returns:
         Grace Hopper and Eileen Collins.
     """
-    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+    with typing.cast(typing.BinaryIO, matplotlib.cbook.get_sample_data("grace_hopper.jpg")) as file:
         hopper = matplotlib.image.imread(file, format="jpg")
     collins = skimage.data.astronaut()
     side = (PORTRAIT_SIZE, PORTRAIT_SIZE)
@@ -33,12 +36,13 @@ def load_portraits() -> tuple[Portrait, Portrait]:
 
 
 def _curve(text: str) -> np.ndarray:
-    """Reads points written as "x,y x,y ..." into an (N, 2) float32 array, or (2,) for a single one."""
+    """Parses points written as "x,y x,y ..." into an (N, 2) float32 array, or (2,) for a single point."""
     points = np.array([pair.split(",") for pair in text.split()], np.float32)
     return points if len(points) > 1 else points[0]
 
 
 def _hopper(image: np.ndarray) -> Portrait:
+    """Adds the control points of Grace Hopper to her crop, (320, 320, 3) RGB uint8."""
     left = Eye(
         upper_lid=_curve("114.5,147.5 118,142.8 121.5,140.6 125.5,140 129.5,141.2 134,144 140,148.5"),
         lower_lid=_curve("114.5,147.5 118,149.3 121.5,150 125.5,150.3 129.5,149.9 134,149.3 140,148.5"),
@@ -103,6 +107,7 @@ def _hopper(image: np.ndarray) -> Portrait:
 
 
 def _collins(image: np.ndarray) -> Portrait:
+    """Adds the control points of Eileen Collins to her crop, (320, 320, 3) RGB uint8."""
     left = Eye(
         upper_lid=_curve("113,138.3 117,135.5 122,133.3 128,132.8 134,133.7 139,136.5 143.5,141"),
         lower_lid=_curve("113,138.3 117,140.2 122,142.3 128,143.6 134,143.3 139,142.2 143.5,141"),

@@ -1,6 +1,6 @@
-"""What Keras computes on: the devices of its backend, what they are able to do, and how arrays get there.
+"""Devices of the Keras backend: listing, capabilities, transfer of arrays and prediction.
 
-Each backend answers in a file of its own, `tensorflow.py`, `jax.py` and `torch.py`; only the one that Keras runs on is
+Each backend has its own module, `tensorflow.py`, `jax.py` and `torch.py`; only the module of the active backend is
 imported.
 """
 
@@ -12,18 +12,18 @@ import typing
 import numpy as np
 
 BFLOAT16_CAPABILITY = (8, 0)
-"""CUDA compute capability from which on NVIDIA's processors multiply bfloat16: Ampere and newer, not the T4 (7.5)."""
+"""Lowest CUDA compute capability with fast bfloat16 multiplication: Ampere and newer, not the T4 (7.5)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Device:
-    """A device that Keras can use.
+    """Device that Keras can use.
 
     Attributes:
-        name: As Keras names it, `cpu:0`, `gpu:0`, `tpu:0` or `mps:0`.
-        description: What its maker calls it; empty if nobody says.
+        name: Name in Keras: `cpu:0`, `gpu:0`, `tpu:0` or `mps:0`.
+        description: Name of the model; empty if it is unknown.
         compute_capability: Major and minor number of an NVIDIA GPU; None for any other device.
-        memory: Bytes of its own memory that can be used; None for a CPU and where the backend does not say.
+        memory: Bytes of device memory that can be used; None for a CPU and if the backend does not report it.
     """
 
     name: str
@@ -39,29 +39,29 @@ class Device:
 
     @property
     def is_cpu(self) -> bool:
-        """Whether it is the processor itself."""
+        """Whether the device is the CPU."""
         return self.name.startswith("cpu")
 
     @property
     def has_bfloat16(self) -> bool:
-        """Whether it multiplies bfloat16 faster than float32: NVIDIA's from capability 8.0 on, and TPUs."""
+        """Whether bfloat16 is faster than float32: on NVIDIA GPUs from capability 8.0 on, and on TPUs."""
         if self.compute_capability is not None:
             return self.compute_capability >= BFLOAT16_CAPABILITY
         return self.name.startswith("tpu")
 
 
 def list_devices() -> list[Device]:
-    """Lists the devices of Keras's backend, accelerators alone where there are any."""
+    """Lists the devices of the Keras backend: the accelerators if there are any, else the CPU."""
     return _backend().list_devices()
 
 
 def has_accelerator() -> bool:
-    """Whether Keras computes on anything but the processor."""
+    """Checks whether Keras computes on an accelerator, that is, not on the CPU."""
     return any(not device.is_cpu for device in list_devices())
 
 
 def compiles_with_xla() -> bool:
-    """Whether XLA compiles what Keras predicts with, anew for every shape: with JAX, with TensorFlow on a GPU."""
+    """Checks whether XLA compiles predictions, once for every shape: with JAX, and with TensorFlow on a GPU."""
     import keras
 
     name = keras.backend.backend()
@@ -69,11 +69,11 @@ def compiles_with_xla() -> bool:
 
 
 def to_device(array: np.ndarray):
-    """Puts an array on the device.
+    """Transfers an array to the device.
 
     Args:
-        array: Must not be changed afterwards: on a CPU the tensor is the same memory, if that begins at a multiple of
-            `ALIGNMENT` bytes (see `empty_aligned`).
+        array: Any shape and dtype. It must not be changed afterwards: on a CPU the tensor shares its memory if that
+            starts at a multiple of `ALIGNMENT` bytes (see `empty_aligned`).
 
     Returns:
         A tensor of the backend.
@@ -82,26 +82,26 @@ def to_device(array: np.ndarray):
 
 
 def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
-    """Compiles a Keras model of one input and several outputs for prediction.
+    """Compiles a Keras model with one input and several outputs for prediction.
 
-    TensorFlow compiles it once for all shapes; `Model.predict_on_batch` would do so anew for every shape it meets, as
-    it must with JAX. PyTorch compiles nothing.
+    With TensorFlow the model is compiled once for all batch sizes; `Model.predict_on_batch` would compile it again for
+    every new shape, which cannot be avoided with JAX. With PyTorch nothing is compiled.
 
     Args:
-        model: The model; with JAX it must have been compiled by `model.compile`.
+        model: The model; with JAX `model.compile` must have been called.
 
     Returns:
-        A function from a batch, float32, to the outputs.
+        A function from a float32 batch to the list of outputs.
     """
     return _backend().open_predictor(model)
 
 
 ALIGNMENT = 64
-"""Bytes at a multiple of which memory must begin that a backend is to take over without a copy."""
+"""Memory alignment in bytes that a backend needs to use an array without a copy."""
 
 
 def empty_aligned(shape: tuple[int, ...], dtype: type = np.uint8) -> np.ndarray:
-    """Allocates an array, like `numpy.empty`, whose memory a backend on the CPU can take over without a copy."""
+    """Allocates an array, like `numpy.empty`, whose memory a backend on the CPU can use without a copy."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
@@ -109,11 +109,12 @@ def empty_aligned(shape: tuple[int, ...], dtype: type = np.uint8) -> np.ndarray:
 
 
 def peak_device_memory() -> int | None:
-    """The most memory this process has had on the first device, in bytes; None on a CPU and where nobody counts."""
+    """Returns the peak memory of this process on the first device in bytes; None on a CPU or if it is not measured."""
     return _backend().peak_device_memory()
 
 
 def _backend() -> types.ModuleType:
+    """Imports the module of the active backend."""
     import keras
 
     return importlib.import_module(f"{__name__}.{keras.backend.backend()}")

@@ -1,4 +1,4 @@
-"""JAX's devices."""
+"""Devices of JAX; implements the functions of `faceswap_lib.devices`."""
 
 import re
 import typing
@@ -10,26 +10,27 @@ from faceswap_lib.devices import Device
 
 
 def list_devices() -> list[Device]:
-    """See `faceswap_lib.devices`."""
+    """Lists the devices of JAX; see `faceswap_lib.devices.list_devices`."""
     return [_describe(device) for device in jax.devices()]
 
 
 def to_device(array: np.ndarray):
-    """See `faceswap_lib.devices`."""
+    """Transfers an array to the device; see `faceswap_lib.devices.to_device`."""
     return jax.device_put(array, may_alias=True)
 
 
 def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
-    """See `faceswap_lib.devices`."""
+    """Prepares a model for prediction; see `faceswap_lib.devices.open_predictor`."""
     return lambda batch: [np.asarray(output) for output in model.predict_on_batch(batch)]
 
 
 def peak_device_memory() -> int | None:
-    """See `faceswap_lib.devices`."""
+    """Returns the peak device memory; see `faceswap_lib.devices.peak_device_memory`."""
     return _statistics(jax.devices()[0]).get("peak_bytes_in_use")
 
 
-def _describe(device: jax.Device) -> Device:
+def _describe(device: jax.Device) -> Device:  # pyright: ignore[reportInvalidTypeForm]  # the C++ class has no stub
+    """Converts a device of JAX to a `Device`."""
     capability = re.fullmatch(r"(\d+)\.(\d+)", str(getattr(device, "compute_capability", "")))
     return Device(
         name=f"{device.platform}:{device.id}",
@@ -39,6 +40,6 @@ def _describe(device: jax.Device) -> Device:
     )
 
 
-def _statistics(device: jax.Device) -> dict[str, int]:
-    """What the device's allocator counts; nothing on a CPU."""
+def _statistics(device: jax.Device) -> dict[str, int]:  # pyright: ignore[reportInvalidTypeForm]  # as above
+    """Returns the counters of the device's allocator; empty on a CPU."""
     return device.memory_stats() or {}

@@ -1,1 +1,1 @@
-"""What this machine has, and how fast it trains, converts and writes."""
+"""Diagnostics of this machine: what is installed, and how fast it trains, converts and writes."""

@@ -1,7 +1,8 @@
-"""How fast this machine is: what `faceswap doctor --benchmark` measures.
+"""Benchmark of this machine: the measurements of `faceswap doctor --benchmark`.
 
-Every measurement runs in a process of its own: memory is its own, and a device that one of them breaks is whole again
-for the next. This process never wakes the device, so that none of its memory is taken.
+Every measurement runs in a separate process. Its memory is therefore counted separately, and a measurement that puts
+the device into an error state does not affect the next one. This process never initializes the device, so that it does
+not allocate memory there.
 """
 
 import concurrent.futures.process
@@ -19,25 +20,25 @@ from faceswap_lib.diagnostics.step_timing import StepTiming, run_apart, time_ste
 from faceswap_lib.memory import available_memory
 
 SECONDS = 3.0
-"""Length of the clip that is extracted and converted."""
+"""Length in seconds of the clip that is extracted and converted."""
 
 CPU_SECONDS = 40.0
-"""On a CPU the steps of one way of computing stop after so long, however many were asked for."""
+"""Time limit in seconds for the steps of one configuration (XLA and precision) on a CPU."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BenchmarkReport:
-    """What was measured.
+    """Results of a benchmark; None for a number that was not measured.
 
     Attributes:
-        machine: What the machine is, by name.
-        steps: Training steps of `lite`, in each way of computing.
-        extraction_fps: Frames of the demo's clip extracted per second.
-        conversion_fps: Frames of it converted per second, both passes, once the networks are there.
+        machine: Properties of the machine and its devices, by name.
+        steps: Timing of the training steps of `lite`, one for each configuration (XLA and precision).
+        extraction_fps: Frames per second of the extraction, on the demo's clip.
+        conversion_fps: Frames per second of the conversion of this clip, both passes, without loading the networks.
         checkpoint_mb: Size of a checkpoint in MB.
-        checkpoint_seconds: How long it takes to write it to the folder and to flush it.
-        failed: What could not be measured, and why.
-        seconds: How long all of it took.
+        checkpoint_seconds: Time in seconds to write the checkpoint to the folder and to flush it.
+        failed: Reason by name of each measurement that failed.
+        seconds: Duration of the whole benchmark in seconds.
     """
 
     machine: dict[str, typing.Any]
@@ -54,11 +55,11 @@ def run_benchmark(folder: pathlib.Path | None = None, *, steps: int = 20) -> Ben
     """Measures training steps with and without XLA in each precision, an extraction, a checkpoint and a conversion.
 
     Args:
-        folder: Where the checkpoint is written, and removed again; None for a temporary folder.
-        steps: Steps timed in each way of computing.
+        folder: Folder to which the checkpoint is written, and from which it is removed; None for a temporary folder.
+        steps: Number of steps timed for each configuration (XLA and precision).
 
     Returns:
-        The numbers.
+        The results.
     """
     began, failed = time.perf_counter(), {}
 
@@ -91,7 +92,7 @@ def run_benchmark(folder: pathlib.Path | None = None, *, steps: int = 20) -> Ben
 
 
 def describe_machine() -> dict[str, typing.Any]:
-    """What this machine is: system, processors, memory, driver, versions, what lies on the path twice."""
+    """Describes this machine: system, processors, memory, driver, versions, and packages that are installed twice."""
     import importlib.metadata
 
     versions = {}
@@ -113,7 +114,7 @@ def describe_machine() -> dict[str, typing.Any]:
 
 
 def describe_devices() -> dict[str, typing.Any]:
-    """The backend, its devices, and the ways of computing worth measuring on them: whether with XLA, precision."""
+    """Describes the backend, its devices, and the configurations (XLA, precision) worth measuring on them."""
     import keras
 
     from faceswap_lib.devices import list_devices
@@ -127,7 +128,7 @@ def describe_devices() -> dict[str, typing.Any]:
         "backend": backend,
         "devices": [dataclasses.asdict(device) for device in devices],
         "is_cpu": devices[0].is_cpu,
-        # XLA takes minutes to compile for a CPU, where it is slower: once is enough to know.
+        # On a CPU, XLA takes minutes to compile and its steps are slower: one precision is enough.
         "ways": [
             (how, precision)
             for how in xla
@@ -138,16 +139,16 @@ def describe_devices() -> dict[str, typing.Any]:
 
 
 def time_passes(folder: pathlib.Path) -> dict[str, float]:
-    """Extracts the demo's clips, writes a checkpoint of fresh networks, converts a clip with them.
+    """Extracts the demo's clips, writes a checkpoint of untrained networks, and converts a clip with them.
 
     Args:
-        folder: An empty folder; what is written there stays.
+        folder: An empty folder; the files that are written there are not removed.
 
     Returns:
-        Frames per second, seconds and MB by name.
+        Frames per second, seconds and MB, by the names of the attributes of `BenchmarkReport`.
     """
     from faceswap_lib.conversion import ConvertConfig, convert_video
-    from faceswap_lib.conversion.inference_backends import open_engine
+    from faceswap_lib.conversion.inference_backends import open_backend
     from faceswap_lib.demo.fixtures import make_clips
     from faceswap_lib.faces import MTCNN
     from faceswap_lib.facesets import Workspace
@@ -160,14 +161,14 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
 
     workspace, config = Workspace(folder), ConvertConfig(latent_shift=0.0, detail_transfer="none")
     clips = make_clips(folder / "clips", seconds=SECONDS)
-    extract(clips[1], workspace, "dst")  # loads and compiles what the timed one needs
+    extract(clips[1], workspace, "dst")  # warm-up: loads and compiles what the timed extraction needs
     frames = count_frames(clips[0])
     extraction, _ = _time(extract, clips[0], workspace, "src")
     state = build_state(PRESETS["lite"], TrainConfig())
     checkpoint, path = _time(write_checkpoint, folder, state)
     size = path.stat().st_size
-    swapper, detector = open_engine(state.averaged, "a2b", batch_size=config.swap_batch_size), MTCNN()
-    convert_video(clips[1], folder / "first.mp4", swapper, detector, config=config)  # likewise
+    swapper, detector = open_backend(state.averaged, "a2b", batch_size=config.swap_batch_size), MTCNN()
+    convert_video(ConversionJob(source=clips[1], out=folder / "first.mp4", config=config), swapper, detector)  # warm-up
     conversion, _ = _time(convert_video, clips[0], folder / "swap.mp4", swapper, detector, config=config)
     return {
         "extraction_fps": frames / extraction,
@@ -178,14 +179,14 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
 
 
 def _time(function: typing.Callable, *arguments, **options) -> tuple[float, typing.Any]:
-    """Seconds that a call takes, and what it gives."""
+    """Measures the duration of a call in seconds; returns it and the result of the call."""
     began = time.perf_counter()
     result = function(*arguments, **options)
     return time.perf_counter() - began, result
 
 
 def _ask_driver() -> str | None:
-    """What NVIDIA's tool says of cards and driver; None without it."""
+    """Asks nvidia-smi for the GPUs and the driver; returns None if it is not available."""
     query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
         return subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout.strip()

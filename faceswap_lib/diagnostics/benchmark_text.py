@@ -1,4 +1,4 @@
-"""The benchmark's numbers as a table in plain text, to be pasted into a question."""
+"""Results of the benchmark in plain text, for example to paste into a question."""
 
 from faceswap_lib.diagnostics.benchmark import BenchmarkReport
 
@@ -23,12 +23,13 @@ def to_text(report: BenchmarkReport) -> str:
     ):
         lines.append(f"{name + ':':20}{'-' if value is None else f'{value:.3g} {unit}'}")
     lines += [f"{'not measured:':20}{name}: {reason}" for name, reason in report.failed.items()]
-    return "\n".join([*lines, f"{'in all:':20}{report.seconds:.0f} s"])
+    return "\n".join([*lines, f"{'total:':20}{report.seconds:.0f} s"])
 
 
 def _step_rows(report: BenchmarkReport) -> list[str]:
+    """Formats the table of the training steps, one line per row."""
     titles = ("training step", "XLA", "precision", "compile s", "ms", "memory MB", "device MB")
-    rows = [titles]
+    rows: list[tuple[str, ...]] = [titles]
     for timing in report.steps:
         (name, milliseconds), *_ = timing.milliseconds.items()
         device = "-" if timing.peak_device_memory is None else f"{timing.peak_device_memory / 1e6:.0f}"

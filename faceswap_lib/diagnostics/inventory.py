@@ -1,4 +1,4 @@
-"""What this machine has: packages, backend, devices, weights."""
+"""Inventory of this machine: packages, backend, devices, weights."""
 
 import dataclasses
 import importlib.metadata
@@ -14,7 +14,7 @@ from faceswap_lib.faces.mtcnn_weights import DIGESTS, load_weights, weights_fold
 BACKENDS = ("tensorflow", "jax", "torch")
 
 TOO_NEW = (12, 0)
-"""Compute capability, that of the RTX 50 series, on which the wheels of TensorFlow 2.21 end the process."""
+"""Compute capability (the RTX 50 series) from which on the wheels of TensorFlow 2.21 terminate the process."""
 
 NEEDED = ("keras", "mtcnn", "filterpy", "numpy", "scipy", "scikit-image", "av", "matplotlib", "psutil")
 OPTIONAL = (
@@ -29,10 +29,10 @@ class Finding:
     """One line of the doctor's report.
 
     Attributes:
-        name: What was looked for.
+        name: What was checked.
         value: What was found.
-        needed: Whether the library cannot do without it.
-        present: Whether it is there.
+        needed: Whether the library requires it.
+        present: Whether it was found.
     """
 
     name: str
@@ -42,10 +42,13 @@ class Finding:
 
 
 def examine(keras_trouble: str | None = None) -> list[Finding]:
-    """Looks at this machine; changes nothing.
+    """Inspects this machine without changing anything.
 
     Args:
-        keras_trouble: Why Keras cannot start, if that is known; it is not imported then.
+        keras_trouble: Reason why Keras cannot start, if known; Keras is not imported then.
+
+    Returns:
+        The lines of the doctor's report.
     """
     findings = [
         Finding(name="python", value=platform.python_version(), needed=True, present=True),
@@ -58,19 +61,19 @@ def examine(keras_trouble: str | None = None) -> list[Finding]:
             Finding(name=name, value=version or "not installed", needed=name in needed, present=version is not None)
         )
     for name, versions in find_duplicates().items():
-        value = f"installed {len(versions)} times ({', '.join(versions)}); the first one counts"
+        value = f"installed {len(versions)} times ({', '.join(versions)}); the first one is used"
         findings.append(Finding(name=name, value=value, needed=False, present=False))
     findings.append(_find_mtcnn_weights())
-    for name, lack in available_landmarks().items():
-        value = f"not from here: {lack}" if lack else "work"
-        findings.append(Finding(name=f"landmarks: {name}", value=value, needed=False, present=lack is None))
+    for name, reason in available_landmarks().items():
+        value = f"not available: {reason}" if reason else "available"
+        findings.append(Finding(name=f"landmarks: {name}", value=value, needed=False, present=reason is None))
     if keras_trouble is not None:
         return [*findings, Finding(name="Keras backend", value=keras_trouble, needed=True, present=False)]
     return [*findings, *_examine_keras()]
 
 
 def find_duplicates() -> dict[str, list[str]]:
-    """Finds distributions that lie on the path more than once; their versions in the path's order, by name."""
+    """Finds distributions that are installed more than once; returns their versions by name, in the path's order."""
     found: dict[str, list[str]] = {}
     for distribution in importlib.metadata.distributions():
         if distribution.name:
@@ -80,6 +83,7 @@ def find_duplicates() -> dict[str, list[str]]:
 
 
 def _version(distribution: str) -> str | None:
+    """Returns the version of a distribution; None if it is not installed."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -87,6 +91,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _find_mtcnn_weights() -> Finding:
+    """Checks that the weights of all MTCNN networks can be loaded."""
     try:
         for network in DIGESTS:
             load_weights(network)
@@ -96,6 +101,7 @@ def _find_mtcnn_weights() -> Finding:
 
 
 def _examine_keras() -> list[Finding]:
+    """Imports Keras and inspects its backend and devices; returns nothing if Keras is not installed."""
     if _version("keras") is None:
         return []
     import keras
@@ -105,7 +111,7 @@ def _examine_keras() -> list[Finding]:
 
     backend, devices = keras.backend.backend(), list_devices()
     too_new = backend == "tensorflow" and any((device.compute_capability or (0, 0)) >= TOO_NEW for device in devices)
-    value = f"its wheels are not made for capability {TOO_NEW[0]}.{TOO_NEW[1]}: set KERAS_BACKEND=jax or torch"
+    value = f"its wheels do not support capability {TOO_NEW[0]}.{TOO_NEW[1]}: set KERAS_BACKEND=jax or torch"
     warning = Finding(name="TensorFlow's GPU", value=value, needed=False, present=False)
     return [
         *([warning] if too_new else []),

@@ -1,4 +1,4 @@
-"""How long a training step takes: compiling, computing, memory; on made-up crops, in a process of its own."""
+"""Timing of training steps on synthetic crops: compile time, step time and memory, in a separate process."""
 
 import concurrent.futures
 import dataclasses
@@ -7,23 +7,27 @@ import multiprocessing
 import os
 import typing
 
+if typing.TYPE_CHECKING:
+    from faceswap_lib.networks.config import Preset
+    from faceswap_lib.training.run_config import Xla
+
 T = typing.TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepTiming:
-    """How long the steps of a training take.
+    """Time and memory of training steps.
 
     Attributes:
-        preset: Networks and options.
-        precision: What the networks computed with.
+        preset: Name of the preset of networks and options.
+        precision: Data type in which the networks compute.
         xla: Whether XLA compiled the steps.
-        batch_size: Faces of each person per step.
-        build_seconds: Networks, optimizers and crops on the device.
-        compile_seconds: For each kind of phase, named by its groups of losses, what the first step took longer.
-        milliseconds: For each kind of phase, the median of the other steps.
-        peak_device_memory: Bytes; None on a CPU.
-        peak_memory: Largest resident set size of the process, in bytes.
+        batch_size: Number of faces of each person per step.
+        build_seconds: Time to build the networks and optimizers and to copy the crops to the device.
+        compile_seconds: For each kind of phase, named by its groups of losses, the extra time of the first step.
+        milliseconds: For each kind of phase, the median duration of the other steps.
+        peak_device_memory: Peak memory of the device in bytes; None on a CPU.
+        peak_memory: Peak resident set size of the process in bytes.
     """
 
     preset: str
@@ -38,10 +42,10 @@ class StepTiming:
 
 
 def time_steps(
-    preset: str,
+    preset: "Preset",
     *,
     precision: str = "auto",
-    xla: str = "auto",
+    xla: "Xla" = "auto",
     steps: int = 20,
     batch_size: int = 8,
     crops: int = 64,
@@ -52,15 +56,15 @@ def time_steps(
     """Times training steps of a preset in this process.
 
     Args:
-        preset: Name of networks and options.
+        preset: Name of the preset of networks and options.
         precision: "auto", "float32" or "bfloat16".
         xla: "auto", "on" or "off".
-        steps: How many are timed in each kind of phase, after one that compiles.
-        batch_size: Faces of each person per step.
-        crops: Made-up crops of each person.
-        processors: How many of the machine's this process may use, which Linux alone can limit; None for all.
-        whole_only: Time only the steps in which every loss of the schedule takes part.
-        seconds: After this long no further step of a kind of phase is begun, but for the first two.
+        steps: Number of steps timed for each kind of phase, after one step that compiles.
+        batch_size: Number of faces of each person per step.
+        crops: Number of synthetic crops of each person.
+        processors: Number of processors that this process may use (only on Linux); None for all.
+        whole_only: Whether to time only the steps in which every loss of the schedule takes part.
+        seconds: Time limit for each kind of phase; at least two steps are taken.
 
     Returns:
         The timing.
@@ -104,16 +108,20 @@ def time_steps(
 def run_apart(
     function: typing.Callable[..., T], *arguments, environment: typing.Mapping[str, str] | None = None, **options
 ) -> T:
-    """Runs a function of a module in a fresh process, which has its own memory and its own devices.
+    """Runs a module-level function in a new process, which has its own memory and its own devices.
 
     Args:
-        function: What to run; it, its arguments and its result are pickled.
-        *arguments: Of the function.
-        environment: Variables that the process has besides this one's.
-        **options: Of the function.
+        function: The function; it, its arguments and its result are pickled.
+        *arguments: Positional arguments of the function.
+        environment: Environment variables that are set in the new process in addition to those of this process.
+        **options: Keyword arguments of the function.
+
+    Returns:
+        The result of the function.
 
     Raises:
-        concurrent.futures.process.BrokenProcessPool: If the process was killed. All that the function raises, too.
+        concurrent.futures.process.BrokenProcessPool: If the process was killed. Exceptions of the function are raised
+            as well.
     """
     context = multiprocessing.get_context("spawn")
     setting = {"initializer": _set_environment, "initargs": (dict(environment or {}),)}
@@ -122,5 +130,5 @@ def run_apart(
 
 
 def _set_environment(variables: dict[str, str]) -> None:
-    """Sets the child's variables before it imports Keras or a backend."""
+    """Sets environment variables in the new process, before it imports Keras or a backend."""
     os.environ.update(variables)

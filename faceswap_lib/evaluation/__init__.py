@@ -1,4 +1,4 @@
-"""How good a swap is, whether it is one, and pages about results. No Keras at import."""
+"""Evaluation of swapped videos: metrics, score and verdict, and HTML reports. Importing it does not import Keras."""
 
 from faceswap_lib.evaluation.charts import draw_losses
 from faceswap_lib.evaluation.config import EvaluateConfig

@@ -1,4 +1,4 @@
-"""From what was measured frame by frame to the numbers of a report."""
+"""Aggregation of the metrics per frame to the numbers of a report."""
 
 import dataclasses
 
@@ -11,23 +11,24 @@ from faceswap_lib.evaluation.retrieval import cosine_similarity, embedding_chang
 from faceswap_lib.evaluation.verdict import LEAST
 
 BROKEN_DOWN = ("landmark_error", "expression_error", "sharpness", "face_score", "coverage")
-"""Metrics given for classes of frames."""
+"""Metrics that are also reported for classes of frames."""
 
 MEDIANS = ("background_psnr", "sharpness", "seam", "eyes_likeness", "mouth_likeness", "skin_likeness")
-"""Metrics of which the median over the frames is reported; of the others it is the mean."""
+"""Metrics that are reported as the median over the frames; the others are reported as the mean."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class IdentityStats:
-    """What the two people's own videos give.
+    """Face embeddings of the people in the input videos.
 
     Attributes:
-        original: (D,) the original person's average.
-        wanted: (D,) the wanted person's average.
-        before: Mean distance of the original's faces to `wanted`.
+        original: (D,) mean embedding of the original person.
+        wanted: (D,) mean embedding of the wanted person.
+        before: Mean distance of the original person's faces to `wanted`.
         within: Mean distance of the wanted person's faces to `wanted`.
-        same_person: The network's own line between one person and two.
-        others: (M, D) averages of further people; with the two they are the gallery of ID retrieval.
+        same_person: The network's distance threshold for the same person.
+        others: (M, D) mean embeddings of further people. Together with the two people they form the gallery of ID
+            retrieval.
     """
 
     original: np.ndarray
@@ -41,16 +42,16 @@ class IdentityStats:
 def collect_values(
     measurer: FrameMetrics, people: IdentityStats | None, likeness_ends: dict[str, float] | None = None
 ) -> dict[str, float | None]:
-    """Makes one number of each metric.
+    """Aggregates the values per frame to one number per metric.
 
     Args:
-        measurer: Has seen all frames.
-        people: What the inputs give; None leaves out what a recognition network says.
-        likeness_ends: `likeness_before` and `likeness_within`, what the two people's own faces give; empty where it was
-            not measured.
+        measurer: The metrics of all frames.
+        people: Embeddings of the people in the input videos; None skips the metrics of the recognition network.
+        likeness_ends: `likeness_before` and `likeness_within`, the likeness margins of the two people's own faces;
+            empty or None if they were not measured.
 
     Returns:
-        By name, in the order of `METRICS`; None where no frame gave a number.
+        Values by metric, in the order of `METRICS`; None where no frame has a value.
     """
     values: dict[str, float] = {}
     for name, numbers in measurer.series.items():
@@ -68,6 +69,7 @@ def collect_values(
 
 
 def _measure_motion(measurer: FrameMetrics) -> dict[str, float]:
+    """Computes jitter, flicker and the agreement of motion over all frames."""
     original, swapped = (np.array(measurer.paths[side]) for side in SIDES)
     unit = float(np.nanmean(np.linalg.norm(original[:, 0] - original[:, 1], axis=1)))
     jitters = [temporal_metrics.jitter(path, unit) for path in (original, swapped)]
@@ -82,12 +84,13 @@ def _measure_motion(measurer: FrameMetrics) -> dict[str, float]:
 
 
 def _measure_motion_agreement(measurer: FrameMetrics) -> float:
+    """Computes the motion agreement of the sampled views; NaN if there are none."""
     new, old = (np.array(measurer.views[side]) for side in ("swapped", "original"))
     return temporal_metrics.motion_agreement(new, old) if len(new) else float("nan")
 
 
 def _measure_likeness(measurer: FrameMetrics) -> dict[str, float]:
-    """In how many frames no region fails, and which person explains the faces better."""
+    """Computes the percentage of frames in which no region fails, and the likeness margin between the two people."""
     regions = np.array([measurer.series[name] for name in LEAST]).T
     regions = regions[np.isfinite(regions).all(axis=1)]
     wanted, original = (np.array(measurer.series[f"likeness_to_{who}"]) for who in ("wanted", "original"))
@@ -102,6 +105,7 @@ def _measure_likeness(measurer: FrameMetrics) -> dict[str, float]:
 
 
 def _measure_identity(embeddings: np.ndarray, people: IdentityStats) -> dict[str, float]:
+    """Computes the identity metrics of the swapped faces' embeddings (N, D)."""
     to_wanted, to_original = (
         np.linalg.norm(embeddings - person, axis=1) for person in (people.wanted, people.original)
     )
@@ -119,7 +123,15 @@ def _measure_identity(embeddings: np.ndarray, people: IdentityStats) -> dict[str
 
 
 def break_down(measurer: FrameMetrics) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Means of the metrics over frames of like heads and like light."""
+    """Computes mean metrics for classes of frames by head yaw and by brightness.
+
+    Args:
+        measurer: The metrics of all frames.
+
+    Returns:
+        By property and class the mean of each metric of `BROKEN_DOWN` and the number of frames; classes without frames
+        are left out, and a metric is None where no frame has a value.
+    """
     classes = {
         "yaw": (measurer.series["yaw"], ((-90, -15, "turned left"), (-15, 15, "frontal"), (15, 90, "turned right"))),
         "brightness": (measurer.series["brightness"], ((0, 85, "dark"), (85, 170, "medium"), (170, 256, "bright"))),
@@ -137,7 +149,15 @@ def break_down(measurer: FrameMetrics) -> dict[str, dict[str, dict[str, float | 
 
 
 def collect_series(measurer: FrameMetrics, people: IdentityStats | None) -> dict[str, np.ndarray]:
-    """One number per frame of everything that has one; NaN where there is none."""
+    """Collects all values per frame.
+
+    Args:
+        measurer: The metrics of all frames.
+        people: Embeddings of the people in the input videos; None skips the identity distances.
+
+    Returns:
+        One value per frame by metric; NaN where a frame has no value.
+    """
     series = {name: np.array(numbers) for name, numbers in measurer.series.items()}
     if people is not None:
         for name, person in (("identity_distance", people.wanted), ("original_distance", people.original)):

@@ -1,6 +1,6 @@
-"""Where a swap changed the frame: how much of the face, how much else, and whether the border shows.
+"""Blend metrics: the changed area of a frame, its overlap with the face, and the visibility of its border.
 
-Frames are (H, W, 3) uint8 RGB, areas (H, W) bool, or uint8 in which 128 and more is inside.
+Frames are (H, W, 3) uint8 RGB. Masks are (H, W) bool, or uint8 in which values of 128 and more are inside.
 """
 
 import functools
@@ -13,46 +13,46 @@ from faceswap_lib.faces.masks import disk
 from faceswap_lib.provenance.visible_label import Label
 
 CHANGE_SIGMA = 2.0
-"""Pixels of blur under which a difference is judged."""
+"""Standard deviation in pixels of the blur that is applied to the difference of two frames."""
 
 CHANGE_THRESHOLD = 6.0
-"""Gray levels from which a blurred difference counts. Four real clips encoded once more by H.264 reach it nowhere that
-is left after the opening at CRF 18 (0.001 % of the pixels at most), on 0.004 to 0.4 % of the pixels at CRF 23 and 0.5
-to 5.6 % at CRF 28. Fine gold on blue is changed even at CRF 18, since of colors the codec keeps every other pixel."""
+"""Gray levels above which a blurred difference counts as a change. When four real clips are encoded again by H.264, the
+pixels above it that remain after the opening are at most 0.001 % at CRF 18, 0.004 to 0.4 % at CRF 23, and 0.5 to 5.6 %
+at CRF 28. Fine gold on blue changes even at CRF 18, because the codec stores color at half the resolution."""
 
 OPENING_RADIUS = 3
-"""Blurred changes narrower than twice this many pixels are the codec's."""
+"""Radius of the morphological opening in pixels; changes narrower than twice this value come from the codec."""
 
 CLOSING_RADIUS = 0.1
-"""Gaps narrower than twice this are closed, as a share of the square root of the area: where the new skin has the old
-one's color it was changed none the less."""
+"""Radius of the morphological closing, as a fraction of the square root of the changed area. It closes gaps where the
+new skin has the same color as the old skin: the swap changed those pixels too."""
 
 SEAM_RINGS = range(-5, 2)
-"""Pixels from the border of the changed area, negative inside, in which the edge of what was pasted lies: blurring
-moves the border outwards, by 0 to 4 pixels the further the larger the step is."""
+"""Distances in pixels from the border of the changed area (negative inside) that contain the edge of the pasted area.
+The blur moves the detected border outwards by 0 to 4 pixels, further for a larger step."""
 
 INNER_RINGS, OUTER_RINGS = range(-16, -8), range(5, 11)
-"""Where the gradient is compared."""
+"""Distances at which the reference gradient is measured, inside and outside."""
 
 GRADIENT_FLOOR = 1.0
-"""Added to every gradient in gray levels per pixel, so that flat pictures do not divide by nothing."""
+"""Gray levels per pixel that are added to every gradient, to avoid a division by zero in flat images."""
 
 
 def changed_area(swapped: np.ndarray, original: np.ndarray) -> np.ndarray:
-    """Finds where a frame was changed, as a solid area.
+    """Detects the changed pixels of a frame, as solid areas.
 
-    The absolute difference, averaged over the channels and blurred by `CHANGE_SIGMA`, is compared with
-    `CHANGE_THRESHOLD`; then specks are dropped, gaps closed and holes filled.
+    The absolute difference is averaged over the channels, blurred by `CHANGE_SIGMA` and compared with
+    `CHANGE_THRESHOLD`. Then small spots are removed, gaps are closed and holes are filled.
 
     Args:
         swapped: (H, W, 3) uint8.
-        original: Like `swapped`.
+        original: Same shape and dtype as `swapped`.
 
     Returns:
         (H, W) bool; all False for identical frames.
 
     Raises:
-        ValueError: If shapes or types are others.
+        ValueError: If a shape or dtype is wrong.
     """
     check_pictures(swapped, original)
     difference = cv2.absdiff(swapped, original).astype(np.float32) @ np.full(3, 1 / 3, np.float32)
@@ -70,60 +70,61 @@ def changed_area(swapped: np.ndarray, original: np.ndarray) -> np.ndarray:
 
 
 def coverage(changed: np.ndarray, face_hull: np.ndarray) -> float:
-    """Share of the face that was changed.
+    """Computes the fraction of the face that was changed.
 
     Args:
-        changed: (H, W) from `changed_area`.
-        face_hull: (H, W), the original's face.
+        changed: (H, W) mask from `changed_area`.
+        face_hull: (H, W) mask of the original's face.
 
     Returns:
-        0 (untouched) to 1 (all of it); neither is better by itself, but near 0 nothing was swapped. NaN for an empty
-        hull.
+        0 (unchanged) to 1 (completely changed). Neither direction is better, but near 0 nothing was swapped. NaN for an
+        empty hull.
 
     Raises:
-        ValueError: If shapes or types are others.
+        ValueError: If a shape or dtype is wrong.
     """
     changed, face_hull = check_mask(changed, changed.shape), check_mask(face_hull, changed.shape)
     return float(changed[face_hull].mean()) if face_hull.any() else float("nan")
 
 
 def outside_face_ratio(changed: np.ndarray, face_hull: np.ndarray) -> float:
-    """Share of the changed pixels that lie outside the face.
+    """Computes the fraction of the changed pixels that are outside the face.
 
     Args:
-        changed: (H, W) from `changed_area`.
-        face_hull: (H, W), the original's face.
+        changed: (H, W) mask from `changed_area`.
+        face_hull: (H, W) mask of the original's face.
 
     Returns:
-        0 (none) to 1 (all of them); lower is better. NaN where nothing was changed.
+        0 (none) to 1 (all of them); lower is better. NaN if nothing was changed.
 
     Raises:
-        ValueError: If shapes or types are others.
+        ValueError: If a shape or dtype is wrong.
     """
     changed, face_hull = check_mask(changed, changed.shape), check_mask(face_hull, changed.shape)
     return float(1 - face_hull[changed].mean()) if changed.any() else float("nan")
 
 
 def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> float:
-    """How much the border of the changed area stands out, against the same place of the original.
+    """Computes how visible the border of the changed area is, relative to the same pixels of the original.
 
-    The geometric mean of the gradient is taken along rings of equal distance from the border. A ring's prominence is
-    its gradient over that a little inside and outside (`INNER_RINGS`, `OUTER_RINGS`); the result is the largest ratio
-    of the swapped frame's prominence to the original's over `SEAM_RINGS`. On real clips a face 15 levels brighter gives
-    2.2 to 2.6 with a hard border and 1.0 to 1.1 with one softened over 8 pixels. The idea is that of blocking measures,
-    for instance Wang, Sheikh and Bovik, "No-reference perceptual quality assessment of JPEG compressed images", 2002.
+    The geometric mean of the gradient is computed on rings of equal distance from the border. The prominence of a ring
+    is its gradient divided by the gradient a little further inside and outside (`INNER_RINGS`, `OUTER_RINGS`). The
+    result is the maximum over `SEAM_RINGS` of the swapped frame's prominence divided by the original's. On real clips a
+    face that is 15 gray levels brighter has 2.2 to 2.6 with a hard border, and 1.0 to 1.1 with a border blended over 8
+    pixels. The idea is that of blocking measures, for instance Wang, Sheikh and Bovik, "No-reference perceptual quality
+    assessment of JPEG compressed images", 2002.
 
     Args:
         swapped: (H, W, 3) uint8.
-        original: Like `swapped`.
-        changed: (H, W) from `changed_area`.
+        original: Same shape and dtype as `swapped`.
+        changed: (H, W) mask from `changed_area`.
 
     Returns:
-        From 0; 0.9 to 1.2 means no seam, a hard edge is well above; lower is better. NaN where nothing was changed, or
-        too little or too close to the frame's border for rings on both sides.
+        Ratio, from 0: 0.9 to 1.2 means no visible seam, a hard edge is clearly higher; lower is better. NaN if nothing
+        was changed, or if the area is too small or too near to the border of the frame for rings on both sides.
 
     Raises:
-        ValueError: If shapes or types are others.
+        ValueError: If a shape or dtype is wrong.
     """
     check_pictures(swapped, original)
     changed = check_mask(changed, original.shape)
@@ -140,18 +141,18 @@ def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> floa
 
 
 def background_psnr(swapped: np.ndarray, original: np.ndarray, face_hull_dilated: np.ndarray) -> float:
-    """Peak signal-to-noise ratio away from the face: what was changed there by mistake or lost to the codec.
+    """Computes the peak signal-to-noise ratio (PSNR) of the background, which changes by mistake or by the codec.
 
     Args:
         swapped: (H, W, 3) uint8.
-        original: Like `swapped`.
-        face_hull_dilated: (H, W), where the swap may change something.
+        original: Same shape and dtype as `swapped`.
+        face_hull_dilated: (H, W) mask of the pixels that the swap may change.
 
     Returns:
-        dB as in `image_metrics.psnr`, 0 to 100 (untouched); higher is better. NaN if the hull fills the frame.
+        dB as in `image_metrics.psnr`, 0 to 100 (unchanged); higher is better. NaN if the mask covers the whole frame.
 
     Raises:
-        ValueError: If shapes or types are others.
+        ValueError: If a shape or dtype is wrong.
     """
     check_pictures(swapped, original)
     return psnr(swapped, original, ~check_mask(face_hull_dilated, original.shape))
@@ -159,7 +160,7 @@ def background_psnr(swapped: np.ndarray, original: np.ndarray, face_hull_dilated
 
 @functools.lru_cache(maxsize=4)
 def label_area(width: int, height: int) -> np.ndarray:
-    """Where a conversion writes its visible label, (H, W) bool; what it covers is no mistake."""
+    """Returns the (H, W) bool mask of the visible label, whose pixels a conversion changes on purpose."""
     left, top, right, bottom = Label(width, height).box_xyxy
     area = np.zeros((height, width), bool)
     area[top:bottom, left:right] = True
@@ -167,14 +168,14 @@ def label_area(width: int, height: int) -> np.ndarray:
 
 
 def _distance(area: np.ndarray) -> np.ndarray:
-    """Pixels to the nearest one outside the area, 0 there."""
+    """Computes the distance in pixels to the nearest pixel outside the area; 0 outside."""
     return cv2.distanceTransform(area, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-def _prominence(picture: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """Gradient of each of `SEAM_RINGS` over that of the rings beside them; NaN for rings that are not there."""
-    smooth = picture.astype(np.float32)
-    across, down = (cv2.Sobel(smooth, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
+def _prominence(image: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """Computes the gradient of each of `SEAM_RINGS` over that of the reference rings; NaN for rings without pixels."""
+    values = image.astype(np.float32)
+    across, down = (cv2.Sobel(values, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
     gradient = cv2.magnitude(across.reshape(-1), down.reshape(-1)).reshape(-1, 3).mean(axis=1)
     first, last = INNER_RINGS.start, OUTER_RINGS.stop
     index = np.clip(ring.ravel(), first - 1, last) - first + 1

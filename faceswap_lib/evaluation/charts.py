@@ -1,4 +1,4 @@
-"""Charts as pictures, drawn without a display."""
+"""Charts drawn as RGB images without a display."""
 
 import matplotlib.backends.backend_agg
 import matplotlib.figure
@@ -6,27 +6,28 @@ import matplotlib.ticker
 import numpy as np
 
 PANELS = (
-    ("reconstruction", "how far the face is from the real one"),
-    ("dssim", "how far its local structure is"),
-    ("edges", "how far its edges are"),
-    ("mask_mean", "attention mask inside the face, 1 = all new face"),
+    ("reconstruction", "pixel error of the face"),
+    ("dssim", "structural dissimilarity"),
+    ("edges", "error of the edges"),
+    ("mask_mean", "attention mask inside the face, 1 = only new face"),
 )
+"""Loss terms that `draw_losses` draws, with their description."""
 
 COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
-"""Of the series in one chart, in their order; there are no more."""
+"""Colors of the series of a chart, in order; a chart has at most this number of series."""
 
 LEVEL_COLORS = ("tab:gray", "black")
-"""Of the lines they are compared with."""
+"""Colors of the dashed reference lines."""
 
 
 def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
-    """Draws the main loss terms of both people over the steps.
+    """Draws the main loss terms of both people over the training steps.
 
     Args:
         history: Lines of `history.jsonl`, each with `step` and named terms that end in `_a` or `_b`.
 
     Returns:
-        (H, W, 3) uint8 RGB picture.
+        (H, W, 3) uint8 RGB image.
 
     Raises:
         ValueError: If the history is empty.
@@ -44,26 +45,26 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
         axes.set_ylim(0, 1.05 if term == "mask_mean" else None)
         axes.tick_params(labelsize=8)
         axes.legend(fontsize=8, frameon=False)
-    return _to_picture(figure)
+    return _to_image(figure)
 
 
 def draw_series(
     series: dict[str, np.ndarray], fps: float, *, title: str, unit: str, levels: dict[str, float] | None = None
 ) -> np.ndarray:
-    """Draws numbers over time, and beside the curves how often each occurs.
+    """Draws values over time, with a histogram beside the curves.
 
     Args:
-        series: By name one number per frame, NaN where there is none; one number of each at least is known.
+        series: One value per frame by name; NaN where a frame has no value. Each series needs at least one value.
         fps: Frames per second.
-        title: Above the chart.
+        title: Title above the chart.
         unit: Label of the y-axis.
-        levels: By name what the numbers are compared with; dashed lines.
+        levels: Reference values by name, drawn as dashed lines.
 
     Returns:
-        (H, W, 3) uint8 RGB picture, two pixels per point so that it is sharp on any screen.
+        (H, W, 3) uint8 RGB image with two pixels per point, so that it is sharp on any screen.
 
     Raises:
-        ValueError: If a series holds no number.
+        ValueError: If there is no series, or a series has no value.
     """
     figure = matplotlib.figure.Figure(figsize=(5.2, 2.6), dpi=200, layout="constrained")
     curves, counts = figure.subplots(1, 2, sharey=True, width_ratios=[4, 1])
@@ -90,22 +91,23 @@ def draw_series(
     curves.ticklabel_format(useOffset=False)
     if len(series) + len(levels or {}) > 1:
         figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=4)
-    return _to_picture(figure)
+    return _to_image(figure)
 
 
-def _to_picture(figure: matplotlib.figure.Figure) -> np.ndarray:
+def _to_image(figure: matplotlib.figure.Figure) -> np.ndarray:
+    """Renders a figure as an (H, W, 3) uint8 RGB image."""
     canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _widen(low: float, high: float) -> tuple[float, float]:
-    """The same bounds, unless they leave no room for bins between them."""
+    """Returns the bounds of the histogram; widens them if they are almost equal."""
     return (low, high) if high - low > 1e-6 else (low - 0.5, high + 0.5)
 
 
 def _join(values: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds and values of the curve: frames left out by sampling are bridged, longer gaps are not."""
+    """Computes the times in seconds and the values of a curve; bridges regular sampling gaps but not longer gaps."""
     (indices,) = np.isfinite(values).nonzero()
     steps = np.diff(indices)
     gaps = (steps > 2 * np.median(steps)).nonzero()[0] + 1 if len(steps) else []
@@ -113,6 +115,6 @@ def _join(values: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _smooth(values: tuple[float, ...], reach: int = 3) -> list[float]:
-    """Mean of every value and its neighbors up to `reach` away."""
+    """Smooths values with a moving average over `reach` neighbors on each side."""
     windows = (values[max(0, index - reach) : index + reach + 1] for index in range(len(values)))
     return [sum(window) / len(window) for window in windows]

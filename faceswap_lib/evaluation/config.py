@@ -1,4 +1,4 @@
-"""How a swap is evaluated."""
+"""Options of the evaluation."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -10,21 +10,21 @@ from faceswap_lib.faces.landmarks import LandmarkBackend
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
-    """How a swap is evaluated."""
+    """Options of the evaluation."""
 
     embedder: Annotated[
         Literal["auto", "dlib", "vggface", "onnx", "none"],
-        Doc("which network says who a face is; auto takes the first that works here, none leaves identity out"),
+        Doc("face recognition network; auto uses the first one that works here, none skips the identity metrics"),
     ] = "auto"
-    embedder_file: Annotated[str, Doc("the network's file, for onnx and vggface; empty: where it is usually")] = ""
+    embedder_file: Annotated[str, Doc("file of the network, for onnx and vggface; empty: search the usual folders")] = ""
     gallery: Annotated[
         tuple[str, ...],
-        Doc("other people for ID retrieval: videos of one person each, or folders of crops with their manifest"),
+        Doc("other people for ID retrieval: videos that show one person each, or folders of crops with a manifest"),
     ] = ()
-    landmarks: Annotated[LandmarkBackend, Doc("who finds the landmarks; auto takes the first that works here")] = "auto"
+    landmarks: Annotated[LandmarkBackend, Doc("landmark detector; auto uses the first one that works here")] = "auto"
     identity_stride: Annotated[int, Doc("measure identity, likeness and perceptual distance in every n-th frame")] = 5
     baseline_frames: Annotated[
-        int, Doc("frames from the middle of the video on which the baselines are measured too; 0 leaves them out")
+        int, Doc("number of frames from the middle of the video on which the baselines are measured; 0 skips baselines")
     ] = 60
 
     def __post_init__(self):

@@ -1,4 +1,4 @@
-"""Networks that say who a face is, by name: dlib's, VGGFace, or the user's own in ONNX."""
+"""Face recognition networks by name: dlib, VGGFace, or the user's own ONNX network."""
 
 import pathlib
 import typing
@@ -13,34 +13,40 @@ from faceswap_lib.faces.recognition import DlibEmbedder, FaceEmbedder
 from faceswap_lib.faces.types import FaceCrop
 
 IdentityBackend = typing.Literal["auto", "dlib", "vggface", "onnx"]
+"""Names of the recognition networks; auto uses the first one that works."""
 
 SQUARE_SIDE = 2.95
-"""Side of the square that VGGFace is shown, in eye distances of the template.
+"""Side of VGGFace's input square, in eye distances of the template.
 
-VGGFace2's makers enlarge MTCNN's box by 0.3, bring the shorter side of what they cut out to 256 pixels, and test on the
-central 224. In the frontal ones of the crops that they publish as examples, that side is 3.38 eye distances of the
-template long (median of 21, spread 0.09), and 3.38 * 224 / 256 = 2.95: four fifths of our crop, from hair to chin
-and a little more. Source of the crops: github.com/ox-vgg/vgg_face2, "tight_crop (used for training)".
+The authors of VGGFace2 enlarge MTCNN's box by 0.3, resize the shorter side of that crop to 256 pixels, and test on the
+central 224 pixels. In the frontal crops that they publish as examples the shorter side is 3.38 eye distances of the
+template (median of 21, spread 0.09), and 3.38 * 224 / 256 = 2.95. That is four fifths of our crop and shows the face
+from hair to chin and a little more. Source of the crops: github.com/ox-vgg/vgg_face2, "tight_crop (used for training)".
 """
 
 SQUARE_BELOW_EYES = 0.29
-"""How far the center of those crops lies below the eyes, in eye distances (median of the same 21, spread 0.06)."""
+"""Distance of the center of those crops below the eyes, in eye distances (median of the same 21, spread 0.06)."""
 
 
 class VggFaceEmbedder:
-    """VGGFace2's ResNet50 by the published weights of keras-vggface: 2048 numbers, at least 0, of length 1.
+    """Face embedder with VGGFace2's ResNet50 and the published weights of keras-vggface.
 
-    Its makers give no line between people. The examples that keras-vggface points to take a cosine distance of 0.5,
-    "a common cut-off value between 0.4 and 0.6" (Brownlee, "How to Perform Face Recognition With VGGFace2 in Keras",
-    2019), which for vectors of length 1 is a Euclidean distance of sqrt(2 * 0.5) = 1.
+    An embedding has 2048 non-negative numbers and length 1. The authors publish no same-person threshold. The examples
+    that keras-vggface refers to use a cosine distance of 0.5, "a common cut-off value between 0.4 and 0.6" (Brownlee,
+    "How to Perform Face Recognition With VGGFace2 in Keras", 2019). For vectors of length 1 this is a Euclidean
+    distance of sqrt(2 * 0.5) = 1.
 
     Args:
-        path: The weight file; otherwise it is looked for where keras-vggface and Keras keep it.
-        fetch: Whether to fetch the file when it is nowhere.
+        path: The weight file; None searches the folders of keras-vggface and Keras.
+        fetch: Whether to download the file if it is missing.
+
+    Attributes:
+        name: Name of the network.
+        same_person: Maximum Euclidean distance of two faces of one person.
 
     Raises:
-        InputError: If there is no weight file, or it cannot be fetched.
-        CheckpointError: If the file is damaged or of another network.
+        InputError: If the weight file is missing or cannot be downloaded.
+        CheckpointError: If the file is damaged or belongs to another network.
     """
 
     name = "vggface"
@@ -52,23 +58,23 @@ class VggFaceEmbedder:
         self._network = open_vggface("resnet50", path, fetch)
 
     def embed(self, crops: Sequence[FaceCrop]) -> np.ndarray:
-        """Gives (N, 2048) float64; see `FaceEmbedder.embed`."""
+        """Computes embeddings (N, 2048) float64; see `FaceEmbedder.embed`."""
         from faceswap_lib.networks.pretrained.vggface import VERSIONS, preprocess
 
         _, side, _, _ = self._network.input_shape
         if not crops:
             return np.empty((0, self._network.output_shape[-1]))
-        pictures = np.stack([cut_square(crop, side) for crop in crops])
-        batches = (preprocess(pictures[start : start + 16], VERSIONS["resnet50"]) for start in range(0, len(crops), 16))
+        images = np.stack([cut_square(crop, side) for crop in crops])
+        batches = (preprocess(images[start : start + 16], VERSIONS["resnet50"]) for start in range(0, len(crops), 16))
         return unit_rows(np.concatenate([self._network.predict_on_batch(batch) for batch in batches]))
 
 
 def cut_square(crop: FaceCrop, side: int) -> np.ndarray:
-    """Cuts out of a crop what VGGFace2's makers would have cut out of its frame.
+    """Cuts the square that VGGFace2's training crops show out of an aligned crop.
 
     Args:
-        crop: The crop.
-        side: Side of the picture in pixels.
+        crop: The aligned crop.
+        side: Side of the output in pixels.
 
     Returns:
         (side, side, 3) uint8 RGB.
@@ -84,21 +90,23 @@ def cut_square(crop: FaceCrop, side: int) -> np.ndarray:
 def open_identity(
     backend: IdentityBackend = "auto", onnx: pathlib.Path | None = None, vggface: pathlib.Path | None = None
 ) -> FaceEmbedder:
-    """Opens a network that says who a face is.
+    """Opens a face recognition network.
 
-    Distances of different networks do not compare; `name` says which one it is, `same_person` where its line lies.
+    Distances of different networks are not comparable. `name` is the name of the network, `same_person` its distance
+    threshold for the same person.
 
     Args:
-        backend: `dlib`, `vggface`, `onnx`, or `auto`: the one whose file is named, otherwise dlib, otherwise VGGFace
-            where its weights already lie on this machine. Nothing is fetched.
+        backend: `dlib`, `vggface`, `onnx`, or `auto`: the network whose file is passed, otherwise dlib, otherwise
+            VGGFace if its weights are already on this machine. Nothing is downloaded.
         onnx: The file of the user's own network.
-        vggface: VGGFace's weight file, where it does not lie in a usual place.
+        vggface: VGGFace's weight file; None searches the usual folders.
 
     Returns:
         The network.
 
     Raises:
-        InputError: If it does not work here; the message says why, for `auto` of each, and what to do.
+        InputError: If the network does not work here. The message says why (for `auto`: why each network does not work)
+            and what to do.
     """
     if backend == "auto" and (onnx or vggface):
         backend = "onnx" if onnx else "vggface"
@@ -118,12 +126,13 @@ def open_identity(
 
 
 def _open_first() -> FaceEmbedder:
-    lacks = []
+    """Opens the first network that works here; raises `InputError` with all reasons if none does."""
+    problems = []
     for opener in (DlibEmbedder, VggFaceEmbedder):
         try:
             return opener()
         except InputError as error:
-            lacks.append(f"{opener.name}: {error}")
+            problems.append(f"{opener.name}: {error}")
     raise InputError(
-        "no network that tells people apart works here; " + "; ".join(lacks) + "; or name an ONNX file of your own"
+        "no face recognition network works here; " + "; ".join(problems) + "; or pass your own network as an ONNX file"
     )

@@ -1,4 +1,4 @@
-"""Evaluating a swapped video: one pass over it and its original, then the report."""
+"""Evaluation of a swapped video: one pass over it and its original, then the report."""
 
 import dataclasses
 import pathlib
@@ -21,13 +21,14 @@ from faceswap_lib.evaluation.retrieval import SAMPLES, embed_others
 from faceswap_lib.evaluation.score import summarize
 from faceswap_lib.faces import MTCNN, DetectConfig, Face, TrackConfig, VideoTracks
 from faceswap_lib.faces.landmarks import open_landmark_detector
+from faceswap_lib.faces.recognition import FaceEmbedder
 from faceswap_lib.faces.selection import embed_samples
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import count_frames, probe_video, read_frames
 from faceswap_lib.progress import show_progress
 
 END_SAMPLES = 12
-"""Own faces of each person whose likeness to both is measured."""
+"""Number of own faces of each person whose likeness to both people is measured."""
 
 
 def evaluate_video(
@@ -40,22 +41,23 @@ def evaluate_video(
     track_config: TrackConfig | None = None,
     progress: bool = False,
 ) -> Report:
-    """Measures how good a swap is, and whether it is one.
+    """Evaluates a swapped video: computes all metrics, the score and the verdict.
 
     Args:
-        swapped: The result; where it shows several panels side by side, the last one counts.
-        original: The video it was made from, frame for frame.
+        swapped: The result; if it shows several panels side by side, the last one is measured.
+        original: The video that the result was made from, with the same frames.
         identity: A video of the wanted person.
-        config: Options.
-        detect_config: How faces are found.
-        track_config: How they are followed, and whose.
-        progress: Show progress bars.
+        config: Options of the evaluation.
+        detect_config: Options of the face detection.
+        track_config: Options of the face tracking, including which person is tracked.
+        progress: Whether to show progress bars.
 
     Returns:
         The report.
 
     Raises:
-        InputError: If a video cannot be read, shows no face, or the result does not fit the original.
+        InputError: If a video cannot be read or shows no face, or the size or number of frames of the result does not
+            match the original.
     """
     swapped, original, identity = (pathlib.Path(video) for video in (swapped, original, identity))
     config = config or EvaluateConfig()
@@ -73,8 +75,8 @@ def evaluate_video(
     tracks, wanted_tracks = (_track(video, detector, options) for video in (original, identity))
     tools, networks = _open_tools(config, detector, skipped)
     people = _meet_people(tools, original, tracks, identity, wanted_tracks)
-    if people is not None:
-        people = _add_others(people, config, tools, networks)
+    if people is not None and tools.embedder is not None:
+        people = _add_others(people, config, detector, tools.embedder, networks)
     own, wanted = (collect_own_faces(v, t, tools.finder) for v, t in ((original, tracks), (identity, wanted_tracks)))
     tools = dataclasses.replace(tools, original=own.open_gallery(), wanted=wanted.open_gallery())
     ends = _compare_inputs(tools, own, wanted, skipped)
@@ -106,6 +108,7 @@ def evaluate_video(
 
 
 def _track(video: pathlib.Path, detector: MTCNN, options: dict) -> VideoTracks:
+    """Tracks the faces of a video; raises `InputError` if it shows no face."""
     tracks = track_video(video, detector, **options)
     if not tracks.found:
         raise InputError(f"{video}: no face in any of its {tracks.length} frames; nothing to measure")
@@ -113,14 +116,18 @@ def _track(video: pathlib.Path, detector: MTCNN, options: dict) -> VideoTracks:
 
 
 def _last_panels(video: pathlib.Path, width: int) -> typing.Iterator[np.ndarray]:
-    """The frames of a result; of several panels side by side the last one."""
+    """Reads the frames of a result; from several panels side by side only the last one."""
     return (frame[:, -width:] for frame in read_frames(video))
 
 
 def _open_tools(
     config: EvaluateConfig, detector: MTCNN, skipped: dict[str, str]
 ) -> tuple[MetricModels, dict[str, str]]:
-    """Opens the networks, and notes which ones there are and what is left out for want of others."""
+    """Opens the networks and adds the metrics that are skipped because of missing networks to `skipped`.
+
+    Returns:
+        The models, and the name of each network by its task.
+    """
     finder = open_landmark_detector(config.landmarks)
     if finder.name == "five":
         skipped["expression"] = "needs 68 landmarks; pip install 'faceswap_lib[dlib]'"
@@ -151,7 +158,7 @@ def _open_tools(
 def _meet_people(
     tools: MetricModels, original: pathlib.Path, tracks: VideoTracks, identity: pathlib.Path, wanted_tracks: VideoTracks
 ) -> IdentityStats | None:
-    """Averages both people's faces; None without a recognition network."""
+    """Averages both people's face embeddings; returns None without a recognition network."""
     if tools.embedder is None:
         return None
     a, b = (
@@ -170,13 +177,20 @@ def _meet_people(
 
 
 def _add_others(
-    people: IdentityStats, config: EvaluateConfig, tools: MetricModels, networks: dict[str, str]
+    people: IdentityStats,
+    config: EvaluateConfig,
+    detector: MTCNN,
+    embedder: FaceEmbedder,
+    networks: dict[str, str],
 ) -> IdentityStats:
-    """Adds the further people of the gallery, and notes who is in it; the two themselves are not added again."""
+    """Adds further people to the gallery of ID retrieval, and its members to `networks`.
+
+    A person within the same-person distance of the original or the wanted person is not added again.
+    """
     two = np.stack([people.original, people.wanted])
     others = {
         name: row
-        for name, row in embed_others(config.gallery, tools.refiner, tools.embedder).items()
+        for name, row in embed_others(config.gallery, detector, embedder).items()
         if np.linalg.norm(two - row, axis=1).min() > people.same_person
     }
     names = ", ".join(["the two of the videos", *(pathlib.Path(name).name for name in others)])
@@ -185,7 +199,11 @@ def _add_others(
 
 
 def _compare_inputs(tools: MetricModels, own: OwnFaces, wanted: OwnFaces, skipped: dict[str, str]) -> dict[str, float]:
-    """Measures the ends of the scale of likeness: the margin that either person's own faces have."""
+    """Computes the likeness margin of each person's own faces, which are the ends of the scale of likeness.
+
+    Returns:
+        `likeness_before` (original person) and `likeness_within` (wanted person); empty if a gallery is missing.
+    """
     if tools.wanted is None or tools.original is None:
         skipped["likeness"] = "needs two faces of either person at different times"
         return {}
@@ -199,7 +217,7 @@ def _compare_inputs(tools: MetricModels, own: OwnFaces, wanted: OwnFaces, skippe
 
 
 def _find_worst(series: dict[str, np.ndarray]) -> dict[str, int]:
-    """The frame in which each metric that should be high is lowest."""
+    """Finds the frame with the lowest value of each metric that should be high."""
     return {
         name: int(np.nanargmin(numbers))
         for name, numbers in series.items()
@@ -208,18 +226,19 @@ def _find_worst(series: dict[str, np.ndarray]) -> dict[str, int]:
 
 
 def _describe_identity(values: dict[str, float | None], people: IdentityStats | None) -> str:
+    """Describes how identity was measured."""
     if people is not None and values["identity_distance"] is not None:
         return "the recognition network"
     if values["likeness_margin"] is not None:
-        return "likeness of regions to either person's own faces, since no recognition network works here"
+        return "likeness of regions to each person's own faces, because no recognition network works here"
     return "not measured"
 
 
 def _explain_missing(values: dict[str, float | None], skipped: dict[str, str]) -> None:
-    """Notes for metrics that no frame gave that this is why, unless a reason is known already."""
+    """Adds a reason to `skipped` for every metric without a value whose group has no reason yet."""
     for name, value in values.items():
         if value is None and METRICS[name].group not in skipped:
-            skipped[name] = "no frame gave a number"
+            skipped[name] = "no frame has a value"
 
 
 def _measure_baselines(
@@ -232,7 +251,11 @@ def _measure_baselines(
     faces: list[Face | None],
     crops: Crops,
 ) -> dict[str, dict[str, float | None]]:
-    """Measures the baselines, and the result itself, on some frames from the middle of the video."""
+    """Measures the baselines and the result itself on frames from the middle of the video.
+
+    Returns:
+        Metrics by baseline, and under `swap` those of the result; empty for fewer than 3 frames.
+    """
     start = max(0, (len(faces) - config.baseline_frames) // 2)
     stop = min(len(faces), start + config.baseline_frames)
     if stop - start < 3:
@@ -252,7 +275,21 @@ def _measure_baselines(
 def evaluate_to_page(
     swapped: pathlib.Path, original: pathlib.Path, identity: pathlib.Path, page: pathlib.Path, **options
 ) -> Report:
-    """Evaluates a swap and writes `page` and, beside it, the report as .json; see `evaluate_video` for the options."""
+    """Evaluates a swap and writes the report as an HTML page, and as a .json file with the same name beside it.
+
+    Args:
+        swapped: The result, as in `evaluate_video`.
+        original: The video that the result was made from.
+        identity: A video of the wanted person.
+        page: The .html file to write.
+        **options: Options of `evaluate_video`.
+
+    Returns:
+        The report.
+
+    Raises:
+        InputError: As `evaluate_video` does.
+    """
     report = evaluate_video(swapped, original, identity, **options)
     report.write(page.with_suffix(".json"))
     write_report_page(report, page, _pick_frames(report, swapped, original))
@@ -260,17 +297,21 @@ def evaluate_to_page(
 
 
 def _pick_frames(report: Report, swapped: pathlib.Path, original: pathlib.Path) -> list[tuple[str, np.ndarray]]:
-    """The frames with the least and the greatest landmark error, and some in between, beside the original's."""
+    """Picks a best, a typical and a worst frame by landmark error, and joins each with the original frame.
+
+    Returns:
+        Caption and (H, 2 W, 3) uint8 RGB image of each; empty if no frame has a landmark error.
+    """
     errors = report.series["landmark_error"]
     ranked = np.flatnonzero(np.isfinite(errors))[np.argsort(errors[np.isfinite(errors)])]
     if not len(ranked):
         return []
-    places = {"best": 0.02, "typical": 0.5, "worst": 0.98}
-    chosen = {int(ranked[round(share * (len(ranked) - 1))]): name for name, share in places.items()}
+    quantiles = {"best": 0.02, "typical": 0.5, "worst": 0.98}
+    chosen = {int(ranked[round(quantile * (len(ranked) - 1))]): name for name, quantile in quantiles.items()}
     found = {}
     width = probe_video(original).width
     for index, (before, after) in enumerate(zip(read_frames(original), read_frames(swapped), strict=True)):
         if index in chosen:
-            caption = f"{chosen[index]}: frame {index}, landmarks {100 * errors[index]:.1f} % of the eyes' distance off"
+            caption = f"{chosen[index]}: frame {index}, landmark error {100 * errors[index]:.1f} % of the eye distance"
             found[index] = caption, np.concatenate([before, after[:, -width:]], axis=1)
     return [found[index] for index in chosen]

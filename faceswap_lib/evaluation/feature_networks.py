@@ -1,4 +1,4 @@
-"""Networks whose features a perceptual distance compares: VGG16 of ImageNet, VGGFace, MTCNN's last network."""
+"""Feature networks for the perceptual distance: VGG16 trained on ImageNet, VGGFace, and MTCNN's last network (O-Net)."""
 
 import dataclasses
 import pathlib
@@ -15,32 +15,32 @@ if typing.TYPE_CHECKING:
     import keras
 
 VGG16_SIDE = 256
-"""Side in pixels at which VGG16 looks: that of a stored crop."""
+"""Input side of VGG16 in pixels, the side of a stored crop."""
 
 VGG16_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
 """The layers that LPIPS compares."""
 
 VGG16_MEAN_BGR = (103.939, 116.779, 123.68)
-"""Mean blue, green and red of ImageNet, which VGG16's inputs are less by."""
+"""Mean blue, green and red of ImageNet, which is subtracted from VGG16's inputs."""
 
 O_NET_SIDE = 256
-"""Side in pixels at which MTCNN's last network looks: that of a stored crop.
+"""Input side of MTCNN's last network in pixels, the side of a stored crop.
 
-As a detector it reads 48 pixels, but at 48 it is all but blind to what is fine in a crop. Against two different people,
-whose distance is 0.79 at 48 pixels and 1.19 at 256, a blur of 1 pixel counts 0.001 and 0.067, noise of 16 levels 0.002
-and 0.24, JPEG of quality 20 0.004 and 0.09. Its convolutions take pictures of any side.
+As a detector the network reads 48 pixels, but at 48 pixels it hardly reacts to fine detail. Distances at 48 and at 256
+pixels: 0.79 and 1.19 for two different people, 0.001 and 0.067 for a blur of 1 pixel, 0.002 and 0.24 for noise of 16
+levels, 0.004 and 0.09 for JPEG of quality 20. Its convolutions accept images of any side.
 """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FeatureNetwork:
-    """A network and how it wants its pictures.
+    """A feature network with its preprocessing.
 
     Attributes:
-        name: Which network, by which weights.
-        side: Side of its pictures in pixels.
-        preprocess: From (B, side, side, 3) uint8 RGB to what it reads.
-        model: From that to a list of (B, H, W, C).
+        name: Name of the network and of its weights.
+        side: Side of the input images in pixels.
+        preprocess: Maps (B, side, side, 3) uint8 RGB images to the input of the model.
+        model: Maps this input to a list of feature maps (B, H, W, C).
     """
 
     name: str
@@ -50,33 +50,35 @@ class FeatureNetwork:
 
 
 def open_features(network: str, path: pathlib.Path | None = None) -> FeatureNetwork:
-    """Opens a network by name; see `lpips_like.open_perceptual`."""
+    """Opens a feature network by name; see `lpips_like.open_perceptual`."""
     if path is not None and network not in ("vgg16", "vggface"):
         raise InputError(f"{path}: say which network these weights are of, vgg16 or vggface, not {network}")
     if network == "auto":
         return _open_vgg16(None) or _open_vggface(None) or _open_o_net()
     if network == "vgg16":
         features = _open_vgg16(path)
-        lack = (
+        problem = (
             f"{VGG16_FILE} is not in {_vgg16_folders()}; fetch it: faceswap weights fetch vgg16-imagenet; or download "
             f"{VGG16_URL} and put it there"
         )
     elif network == "vggface":
-        features, lack = _open_vggface(path), explain_missing("resnet50")
+        features, problem = _open_vggface(path), explain_missing("resnet50")
     elif network == "onet":
         return _open_o_net()
     else:
         raise InputError(f"perceptual network: expected auto, vgg16, vggface or onet, got {network!r}")
     if features is None:
-        raise InputError(lack)
+        raise InputError(problem)
     return features
 
 
 def _vgg16_folders() -> str:
+    """Lists the folders that are searched for VGG16's weights, for messages."""
     return " or ".join(str(home / "models") for home in keras_homes())
 
 
 def _open_vgg16(path: pathlib.Path | None) -> FeatureNetwork | None:
+    """Opens VGG16; returns None if no path is passed and the weights are not on this machine."""
     places = [home / "models" / VGG16_FILE for home in keras_homes()] if path is None else [pathlib.Path(path)]
     found = next((place for place in places if path is not None or place.is_file()), None)
     if found is None:
@@ -88,17 +90,22 @@ def _open_vgg16(path: pathlib.Path | None) -> FeatureNetwork | None:
     from faceswap_lib.networks.pretrained.vggface import build_feature_extractor
     from faceswap_lib.networks.pretrained.weight_files import load_weights
 
-    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(VGG16_SIDE, VGG16_SIDE, 3))
+    model = keras.applications.VGG16(
+        include_top=False,
+        weights=None,  # pyright: ignore[reportArgumentType] - Keras documents None, but has no annotation
+        input_shape=(VGG16_SIDE, VGG16_SIDE, 3),
+    )
     load_weights(model, found)
 
-    def preprocess(pictures: np.ndarray) -> np.ndarray:
-        return pictures[..., ::-1].astype(np.float32) - np.float32(VGG16_MEAN_BGR)
+    def preprocess(images: np.ndarray) -> np.ndarray:
+        return images[..., ::-1].astype(np.float32) - np.array(VGG16_MEAN_BGR, np.float32)
 
     model = build_feature_extractor(model, VGG16_LAYERS)
     return FeatureNetwork(name="vgg16-imagenet", side=VGG16_SIDE, preprocess=preprocess, model=model)
 
 
 def _open_vggface(path: pathlib.Path | None) -> FeatureNetwork | None:
+    """Opens VGGFace (ResNet50, or VGG16 if its weights are missing); returns None if neither file is found."""
     architecture = "resnet50"
     found = find_weights(architecture, path)
     if found is None:
@@ -115,17 +122,18 @@ def _open_vggface(path: pathlib.Path | None) -> FeatureNetwork | None:
     return FeatureNetwork(
         name=f"vggface-{architecture}",
         side=vggface.INPUT_SIZE,
-        preprocess=lambda pictures: vggface.preprocess(pictures, version),
+        preprocess=lambda images: vggface.preprocess(images, version),
         model=model,
     )
 
 
 def _open_o_net() -> FeatureNetwork:
+    """Opens MTCNN's last network, whose weights are part of this package's dependencies."""
     from faceswap_lib.networks.pretrained import onet
 
     return FeatureNetwork(
         name="mtcnn-onet",
         side=O_NET_SIDE,
-        preprocess=lambda pictures: onet.preprocess(pictures.astype(np.float32)),
+        preprocess=lambda images: onet.preprocess(images.astype(np.float32)),
         model=onet.build_onet_features(O_NET_SIDE),
     )

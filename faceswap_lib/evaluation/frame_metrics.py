@@ -1,7 +1,7 @@
-"""Measuring a swapped video against its original, frame after frame.
+"""Metrics of a swapped video against its original, frame by frame.
 
-Both pictures are cut by the original's matrix, so that a point of the crop means the same place in both; the landmarks
-of the result are found in the result itself. What cannot be measured in a frame is NaN there.
+Both frames are cropped with the original's matrix, so a crop pixel is the same place in both frames. The landmarks of
+the result are detected in the result itself. A metric that cannot be measured in a frame is NaN there.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from faceswap_lib.faces.likeness import REGIONS, LikenessGallery, expression_vie
 from faceswap_lib.faces.recognition import FaceEmbedder
 
 REACH = 1.5
-"""Half the side of the square around a face in which the change is looked for, in sides of the crop."""
+"""Half the side of the square around a face in which changed pixels are searched, in sides of the crop."""
 
 COLUMNS = (
     *("psnr", "ssim", "ms_ssim", "perceptual", "sharpness", "detection_rate", "face_score", "brightness"),
@@ -28,22 +28,23 @@ COLUMNS = (
     *("flicker_original", "flicker_swapped"),
     *("eyes_likeness", "mouth_likeness", "skin_likeness", "likeness_to_wanted", "likeness_to_original"),
 )
-"""What is measured of every frame."""
+"""The values that are measured for every frame."""
 
 SIDES = ("original", "swapped")
+"""The two videos that are compared."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class MetricModels:
-    """What measuring needs.
+    """Models and reference faces that the metrics use.
 
     Attributes:
-        refiner: Finds a face again near where it must be.
-        finder: Finds its landmarks.
-        embedder: Says who it is; None leaves identity out.
-        perceptual: Says how different two crops look; None leaves it out.
-        wanted: The wanted person's own faces; None leaves likeness to them out.
-        original: The original person's.
+        refiner: Detects a face again near its expected position.
+        finder: Detects landmarks.
+        embedder: Computes face embeddings; None skips the identity metrics.
+        perceptual: Computes the perceptual distance of two crops; None skips it.
+        wanted: The wanted person's own faces; None skips the likeness to them.
+        original: The original person's own faces; None skips the likeness to them.
         every: Identity, likeness and perceptual distance are measured in every n-th frame.
     """
 
@@ -58,12 +59,12 @@ class MetricModels:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FrameObservation:
-    """A face as one of the two videos shows it.
+    """The face of one frame of one of the two videos.
 
     Attributes:
-        crop: The crop and the detector's five points in it; the original's, where the detector found nothing.
-        face: What the detector finds there, in pixels of the frame; None if it finds nothing.
-        landmarks: (68, 2) or (5, 2) x, y in pixels of the crop; None without a face, and where the finder sees none.
+        crop: The crop with the detector's five points; with the original's points if the detector found no face.
+        face: The face that the detector found, in pixels of the frame; None if it found none.
+        landmarks: (68, 2) or (5, 2) x, y in pixels of the crop; None if no face or no landmarks were found.
     """
 
     crop: FaceCrop
@@ -72,24 +73,31 @@ class FrameObservation:
 
 
 def _pair(before: FrameObservation, after: FrameObservation) -> tuple[FrameObservation, FrameObservation]:
-    """Leaves out five landmarks where the other has 68: a finder of 68 that sees no face gives the crop's own five."""
-    counts = [0 if look.landmarks is None else len(look.landmarks) for look in (before, after)]
-    return tuple(
-        dataclasses.replace(look, landmarks=None) if 0 < count < max(counts) else look
-        for look, count in zip((before, after), counts, strict=True)
+    """Drops five landmarks if the other face has 68.
+
+    A detector of 68 landmarks returns the crop's own five points if it does not detect a face.
+    """
+    counts = [0 if face.landmarks is None else len(face.landmarks) for face in (before, after)]
+    before, after = (
+        dataclasses.replace(face, landmarks=None) if 0 < count < max(counts) else face
+        for face, count in zip((before, after), counts, strict=True)
     )
+    return before, after
 
 
 class FrameMetrics:
-    """Takes the frames of both videos in order and keeps what it measured.
+    """Measures the frames of both videos in order and stores the results.
+
+    Args:
+        tools: The models.
 
     Attributes:
-        series: By name, as in `COLUMNS`, one number per frame.
-        embeddings: (D,) per frame, None where identity was not measured.
-        own_embeddings: The same of the original's faces.
-        views: By side eyes and mouth of every n-th frame that shows a face, as from `expression_view`.
-        paths: By side the detector's five points of every frame, (5, 2), NaN without a face.
-        expressions: By side the expression of every frame, (K,), NaN without a face or with five landmarks.
+        series: One value per frame, by name as in `COLUMNS`.
+        embeddings: Embedding (D,) of the swapped face per frame; None where identity was not measured.
+        own_embeddings: Embedding (D,) of the original face per frame; None where identity was not measured.
+        views: Eyes and mouth of every n-th frame that shows a face, from `expression_view`, by side.
+        paths: The detector's five points (5, 2) per frame, by side; NaN without a face.
+        expressions: Expression (K,) per frame, by side; NaN without a face or without 68 landmarks.
     """
 
     def __init__(self, tools: MetricModels):
@@ -108,37 +116,40 @@ class FrameMetrics:
         Args:
             original: (H, W, 3) uint8 RGB.
             swapped: The same frame of the result.
-            face: The original's face, in pixels of the frame; None if it shows none.
+            face: The original's face, in pixels of the frame; None if the frame shows no face.
         """
         values: dict[str, float] = {}
-        looks, embedding, own_embedding = None, None, None
+        observed, embedding, own_embedding = None, None, None
         is_sample = len(self.embeddings) % self._tools.every == 0
         if face is not None:
             matrix = crop_from_frame(face)
-            before, after = looks = _pair(*(self._look(frame, face, matrix) for frame in (original, swapped)))
+            before, after = observed = _pair(
+                self._observe(original, face, matrix), self._observe(swapped, face, matrix)
+            )
             known = before.crop.landmarks if before.landmarks is None else before.landmarks
             inside = part_mask(known, CROP_SIZE, Part.FACE, feather=0) > 127
-            values = _compare_pictures(before, after, inside) | _compare_areas(original, swapped, face, inside)
+            values = _compare_crops(before, after, inside) | _compare_areas(original, swapped, face, inside)
             if before.landmarks is not None and after.landmarks is not None:
                 values |= _compare_points(before, after, original.shape[1::-1])
             if self._last is not None:
-                values |= _measure_flicker(self._last, looks, inside)
+                values |= _measure_flicker(self._last, observed, inside)
             if is_sample and self._tools.perceptual:
                 values["perceptual"] = self._tools.perceptual(before.crop.image, after.crop.image)
             if is_sample:
                 values |= _measure_likeness(after, known, self._tools)
-                for side, look in zip(SIDES, looks, strict=True):
-                    self.views[side].append(expression_view(look.crop.image, look.crop.landmarks))
+                for side, seen in zip(SIDES, observed, strict=True):
+                    self.views[side].append(expression_view(seen.crop.image, seen.crop.landmarks))
             if is_sample and self._tools.embedder:
                 own_embedding, embedding = self._tools.embedder.embed([before.crop, after.crop])
         for name, numbers in self.series.items():
             numbers.append(values.get(name, np.nan))
         self.embeddings.append(embedding)
         self.own_embeddings.append(own_embedding)
-        self._note_motion(looks)
-        self._last = looks
+        self._record_motion(observed)
+        self._last = observed
 
-    def _look(self, frame: np.ndarray, face: Face, matrix: np.ndarray) -> FrameObservation:
+    def _observe(self, frame: np.ndarray, face: Face, matrix: np.ndarray) -> FrameObservation:
+        """Crops a frame with a matrix and detects the face and its landmarks near an expected face."""
         ((found,),) = self._tools.refiner.refine([frame], [[face]])
         crop = FaceCrop(
             image=warp_frame(frame, matrix, CROP_SIZE),
@@ -149,17 +160,20 @@ class FrameMetrics:
             crop=crop, face=found, landmarks=self._tools.finder.detect([crop])[0] if found else None
         )
 
-    def _note_motion(self, looks: tuple[FrameObservation, FrameObservation] | None) -> None:
-        for side, look in zip(SIDES, looks or (None, None), strict=True):
-            found = look is not None and look.face is not None
-            self.paths[side].append(look.face.landmarks if found else np.full((5, 2), np.nan))
-            if found and look.landmarks is not None and len(look.landmarks) == 68:
-                self.expressions[side].append(landmark_metrics.expression(look.landmarks))
+    def _record_motion(self, observed: tuple[FrameObservation, FrameObservation] | None) -> None:
+        """Appends the points and the expression of both sides; NaN where they are missing."""
+        for side, seen in zip(SIDES, observed or (None, None), strict=True):
+            face = None if seen is None else seen.face
+            landmarks = None if seen is None or face is None else seen.landmarks
+            self.paths[side].append(np.full((5, 2), np.nan) if face is None else face.landmarks)
+            if landmarks is not None and len(landmarks) == 68:
+                self.expressions[side].append(np.array(landmark_metrics.expression(landmarks)))
             else:
                 self.expressions[side].append(np.full(len(landmark_metrics.EXPRESSION), np.nan))
 
 
-def _compare_pictures(before: FrameObservation, after: FrameObservation, inside: np.ndarray) -> dict[str, float]:
+def _compare_crops(before: FrameObservation, after: FrameObservation, inside: np.ndarray) -> dict[str, float]:
+    """Computes the image metrics of two crops, and the detection rate and score; `inside` is the face's area."""
     a, b = before.crop.image, after.crop.image
     values = {
         "psnr": image_metrics.psnr(a, b),
@@ -175,7 +189,13 @@ def _compare_pictures(before: FrameObservation, after: FrameObservation, inside:
 
 
 def _measure_likeness(after: FrameObservation, known: np.ndarray, tools: MetricModels) -> dict[str, float]:
-    """Holds a new face against both people's own; where none was found in it, where the original's is."""
+    """Computes the likeness of a swapped face to both people's own faces.
+
+    Args:
+        after: The swapped face.
+        known: The original's landmarks, used if no landmarks were found in the swapped face.
+        tools: The galleries of both people.
+    """
     points = [known if after.landmarks is None else after.landmarks]
     values = {}
     if tools.wanted is not None:
@@ -188,7 +208,7 @@ def _measure_likeness(after: FrameObservation, known: np.ndarray, tools: MetricM
 
 
 def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside: np.ndarray) -> dict[str, float]:
-    """What was changed, in the square around the face that any swap stays within, and outside of it."""
+    """Computes the blend metrics in a square around the face, and the PSNR of the background outside the face."""
     crop_matrix = crop_from_frame(face)
     frame_from_crop = invert_affine(crop_matrix)
     height, width = original.shape[:2]
@@ -214,16 +234,17 @@ def _compare_areas(original: np.ndarray, swapped: np.ndarray, face: Face, inside
 
 
 def _compare_points(before: FrameObservation, after: FrameObservation, frame_size: tuple[int, int]) -> dict[str, float]:
-    a, b = before.landmarks, after.landmarks
+    """Computes the landmark metrics of two faces that both have landmarks; most of them need 68."""
+    a, b = (typing.cast(np.ndarray, seen.landmarks) for seen in (before, after))
     values = {"landmark_error": landmark_metrics.landmark_error(b, a)}
     if len(a) != 68 or len(b) != 68:
         return values
-    # The camera saw the frame, not the crop, so the head's angles are those of the points in the frame.
+    # The head pose depends on the camera, which recorded the frame, so the landmarks are mapped back to the frame.
     head, new_head = (
-        head_pose.head_pose(map_points(invert_affine(look.crop.crop_from_frame), look.landmarks), frame_size)
-        for look in (before, after)
+        head_pose.head_pose(map_points(invert_affine(seen.crop.crop_from_frame), landmarks), frame_size)
+        for seen, landmarks in ((before, a), (after, b))
     )
-    irises = [gaze.gaze_offset(look.crop.image, look.landmarks) for look in (before, after)]
+    irises = [gaze.gaze_offset(seen.crop.image, landmarks) for seen, landmarks in ((before, a), (after, b))]
     return values | {
         "expression_error": landmark_metrics.expression_error(
             landmark_metrics.expression(b), landmark_metrics.expression(a)
@@ -237,7 +258,7 @@ def _compare_points(before: FrameObservation, after: FrameObservation, frame_siz
 
 
 def mean_of_known(numbers: np.ndarray) -> float:
-    """The mean of what is not NaN; NaN if nothing is left."""
+    """Computes the mean of the finite numbers; NaN if there are none."""
     known = numbers[np.isfinite(numbers)]
     return float(known.mean()) if len(known) else float("nan")
 
@@ -245,6 +266,7 @@ def mean_of_known(numbers: np.ndarray) -> float:
 def _measure_flicker(
     last: tuple[FrameObservation, FrameObservation], now: tuple[FrameObservation, FrameObservation], inside: np.ndarray
 ) -> dict[str, float]:
+    """Computes the flicker of both videos between the last frame and this one."""
     return {
         f"flicker_{side}": temporal_metrics.flicker(before.crop.image, after.crop.image, inside)
         for side, before, after in zip(SIDES, last, now, strict=True)

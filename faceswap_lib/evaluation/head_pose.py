@@ -1,4 +1,4 @@
-"""How far the pose of a swapped head is from the original's; poses are measured by `faces.head_pose`."""
+"""Head pose error of a swap; `faces.head_pose` estimates the poses."""
 
 import numpy as np
 
@@ -29,16 +29,16 @@ __all__ = [
 
 
 def pose_error(swapped: HeadPose, original: HeadPose) -> float:
-    """Mean absolute difference of yaw, pitch and roll, each the short way round.
+    """Computes the mean absolute difference of yaw, pitch and roll, with each difference wrapped to -180 to 180 degrees.
 
     The pose error of Zhang et al., "One-shot Face Reenactment", 2019, and of most reenactment papers since.
 
     Args:
-        swapped: As from `head_pose`.
-        original: Likewise.
+        swapped: Pose of the swapped head, from `head_pose`.
+        original: Pose of the original head.
 
     Returns:
-        Degrees, 0 to 180; lower is better. NaN if a pose is.
+        Degrees, 0 to 180; lower is better. NaN if a pose is NaN.
     """
     difference = np.subtract(swapped, original)
     return float(np.abs((difference + 180) % 360 - 180).mean())

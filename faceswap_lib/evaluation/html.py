@@ -1,4 +1,4 @@
-"""A page of results: one HTML file with its pictures inside, readable from disk on any screen."""
+"""HTML page of results: one self-contained file with embedded images that works offline on any screen size."""
 
 import base64
 import html
@@ -38,18 +38,18 @@ p:has(+ .large) { font-size: 1.2em; }
 """
 
 LONG_TEXT = 24
-"""Letters from which a cell of a grid is text that must not be squeezed into a narrow column."""
+"""Number of characters above which a table cell gets a minimum column width."""
 
 
 class Bold(str):
-    """A cell of a grid that is shown in bold."""
+    """Table cell that is shown in bold."""
 
 
 class Page:
-    """Collects headings, text, tables and pictures, then writes them as one file.
+    """HTML page of headings, text, tables and images that is written as one file.
 
     Args:
-        title: Of the page.
+        title: Title of the page.
     """
 
     def __init__(self, title: str):
@@ -70,12 +70,12 @@ class Page:
         self._parts.append(f"<table>{''.join(cells)}</table>")
 
     def add_grid(self, headers: typing.Sequence[str], rows: typing.Sequence[typing.Sequence[str]]) -> None:
-        """Adds a table with a line of headers; where it is too wide it scrolls.
+        """Adds a table with a header row; a table that is too wide scrolls.
 
         Args:
-            headers: One per column.
-            rows: Cells, the first of a row its name; a row of one cell is a heading over all columns. A cell may be
-                `Bold`.
+            headers: One header per column.
+            rows: Cells of each row. The first cell is the name of the row; a row with one cell is a heading across all
+                columns. A cell may be `Bold`.
         """
         head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in headers)
         body = "".join(f"<tr>{_to_cells(row, len(headers))}</tr>" for row in rows)
@@ -87,11 +87,11 @@ class Page:
         self._parts.append(f'<p class="large">{html.escape(number)} <small>{html.escape(unit)}</small></p>')
 
     def add_bars(self, bars: typing.Sequence[tuple[str, float | None, str, str]]) -> None:
-        """Adds a chart of bars.
+        """Adds a bar chart.
 
         Args:
-            bars: Of each the name, the length (0 to 1; None draws none), the number written behind it, and a note
-                below it, which may be empty.
+            bars: For each bar its name, its length (0 to 1; None draws no bar), the number shown after it, and a note
+                shown below it, which may be empty.
         """
         cells = []
         for name, length, number, note in bars:
@@ -103,11 +103,12 @@ class Page:
         self._parts.append(f'<div class="bars">{"".join(cells)}</div>')
 
     def add_gallery(self, pictures: typing.Sequence[tuple[str, np.ndarray]], *, charts: bool = False) -> None:
-        """Adds pictures side by side, as many in a row as fit.
+        """Adds images side by side, as many per row as fit.
 
         Args:
-            pictures: Caption and (H, W, 3) uint8 RGB picture of each.
-            charts: They are charts with two pixels per point, kept without loss; the captions are not shown.
+            pictures: For each image its caption and the (H, W, 3) uint8 RGB pixels.
+            charts: Whether the images are charts with two pixels per point. Charts are stored losslessly, and their
+                captions are not visible.
         """
         figures = []
         for caption, image in pictures:
@@ -119,12 +120,12 @@ class Page:
         self._parts.append(f'<div class="gallery">{"".join(figures)}</div>')
 
     def add_picture(self, image: np.ndarray, caption: str, *, wide: bool = False) -> None:
-        """Adds a picture.
+        """Adds an image.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            caption: Shown below it.
-            wide: Keep its size and let it scroll, instead of shrinking it to the page.
+            caption: Text below the image.
+            wide: Whether to keep the image size and let it scroll, instead of shrinking it to the page width.
         """
         text = html.escape(caption)
         scroll = ' class="wide"' if wide else ""
@@ -133,7 +134,12 @@ class Page:
         self._parts.append(f"<figure><div{scroll}>{picture}</div><figcaption>{text}</figcaption></figure>")
 
     def add_video(self, name: str, caption: str) -> None:
-        """Adds a video that lies beside the page; `name` is its file name."""
+        """Adds a video from the folder of the page.
+
+        Args:
+            name: File name of the video.
+            caption: Text below the video.
+        """
         text, source = html.escape(caption), html.escape(name, quote=True)
         video = f'<video src="{source}" controls loop muted playsinline></video>'
         self._parts.append(f"<figure>{video}<figcaption>{text}</figcaption></figure>")
@@ -149,13 +155,14 @@ class Page:
 
 
 def _to_source(image: np.ndarray, kind: str = "jpeg") -> str:
-    """The picture as an address that holds it."""
+    """Encodes an image as a `data:` URL."""
     options = [cv2.IMWRITE_JPEG_QUALITY, 90] if kind == "jpeg" else []
     _, encoded = cv2.imencode(f".{kind}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     return f"data:image/{kind};base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
 
 
 def _to_cells(row: typing.Sequence[str], columns: int) -> str:
+    """Formats a table row as HTML cells."""
     if len(row) == 1:
         return f'<td class="section" colspan="{columns}">{_to_inline(row[0])}</td>'
     kinds = (' class="text"' if len(cell) > LONG_TEXT else "" for cell in row[1:])
@@ -164,4 +171,5 @@ def _to_cells(row: typing.Sequence[str], columns: int) -> str:
 
 
 def _to_inline(cell: str) -> str:
+    """Escapes a cell and makes it bold if it is `Bold`."""
     return f"<b>{html.escape(cell)}</b>" if isinstance(cell, Bold) else html.escape(cell)

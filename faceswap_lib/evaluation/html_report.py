@@ -1,4 +1,4 @@
-"""Reports as pages to read: one of a single result, and one of several results side by side."""
+"""HTML pages of reports: one for a single result, and one that compares several results."""
 
 import math
 import pathlib
@@ -13,15 +13,15 @@ from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report import Report
 
 PARTS = {
-    "identity": "how much of the way from the original to the wanted person is gone",
-    "likeness": "eyes, mouth and skin are as real as the wanted person's own",
+    "identity": "fraction of the distance from the original to the wanted person that the swap covers",
+    "likeness": "likeness of eyes, mouth and skin to the wanted person's own",
     "expression": "pose and expression are kept, and move as the original's",
-    "face": "a detector still sees a face",
+    "face": "the detector still finds a face",
     "clarity": "as much detail as the original, and no noise",
-    "steadiness": "no more shaking and flicker than the original",
-    "untouched": "the picture away from the face is left alone",
+    "steadiness": "no more jitter and flicker than the original",
+    "untouched": "the background is unchanged",
 }
-"""What each part of the score says."""
+"""Description of each part of the score."""
 
 CHARTS = (
     ("identity_distance", "original_distance"),
@@ -31,24 +31,26 @@ CHARTS = (
     ("background_psnr",),
 )
 CHARTS += (("coverage",), ("eyes_likeness", "mouth_likeness", "skin_likeness"))
-"""Metrics drawn over time, by chart."""
+"""Metrics that are drawn over time, by chart."""
 
 BETTER = {"higher": "higher", "lower": "lower", "one": "near 1", "none": "neither"}
+"""How a page shows the better direction of a metric."""
 
 FRAME_WIDTH = 1280
-"""Pixels to which wider pictures of frames are shrunk."""
+"""Maximum width in pixels of the frames on a page; wider frames are downsampled."""
 
 MISSING = "-"
+"""How a page shows a missing value."""
 
 
 def write_report_page(report: Report, path: pathlib.Path, frames: typing.Sequence[tuple[str, np.ndarray]]) -> None:
-    """Writes a report as one HTML file that needs nothing beside it.
+    """Writes a report as one self-contained HTML file.
 
     Args:
-        report: What was measured.
-        path: Where to.
-        frames: The best and the worst, each a caption and a (H, W, 3) uint8 RGB picture of the original and the
-            swapped frame side by side.
+        report: The report.
+        path: The file to write.
+        frames: The best and the worst frames: for each a caption and an (H, W, 3) uint8 RGB image of the original and
+            the swapped frame side by side.
     """
     page = Page(f"How good is this swap? {report.inputs.get('swapped', '')}".strip())
     page.add_text(report.summary.verdict)
@@ -57,12 +59,12 @@ def write_report_page(report: Report, path: pathlib.Path, frames: typing.Sequenc
     parts = ((name, report.summary.parts[name], text) for name, text in PARTS.items() if name in report.summary.parts)
     page.add_bars([(name, value, say_number(value, 2), text) for name, value, text in parts])
     if "identity" in report.networks:
-        page.add_text(f"Whose face it is was measured by {report.networks['identity']}.")
+        page.add_text(f"How identity was measured: {report.networks['identity']}.")
     if missing := [name for name in PARTS if name not in report.summary.parts]:
         page.add_text(f"Parts that were not measured, and do not count: {', '.join(missing)}.")
     if frames:
         page.add_heading("Best and worst frames")
-        page.add_text("In each picture the original, then the swapped frame.")
+        page.add_text("Each image shows the original frame on the left and the swapped frame on the right.")
         page.add_gallery([(caption, _shrink(image)) for caption, image in frames])
     page.add_heading("All metrics")
     _add_metrics(page, report)
@@ -73,20 +75,20 @@ def write_report_page(report: Report, path: pathlib.Path, frames: typing.Sequenc
         _add_classes(page, name, classes)
     page.add_heading("What was left out and why")
     if report.skipped:
-        page.add_grid(("what", "why"), list(report.skipped.items()))
+        page.add_grid(("metric or group", "reason"), list(report.skipped.items()))
     else:
         page.add_text("Nothing was left out.")
-    page.add_heading("What was measured, and with what")
+    page.add_heading("Videos and networks")
     page.add_grid(("", "this report"), _describe([report]))
     page.write(path)
 
 
 def write_comparison_page(reports: dict[str, Report], path: pathlib.Path) -> None:
-    """Writes several reports side by side as one HTML file.
+    """Writes a comparison of several reports as one self-contained HTML file.
 
     Args:
-        reports: By the name under which each is shown.
-        path: Where to.
+        reports: The reports, by the name that the page shows.
+        path: The file to write.
 
     Raises:
         ValueError: If there is no report.
@@ -100,20 +102,28 @@ def write_comparison_page(reports: dict[str, Report], path: pathlib.Path) -> Non
     for name, report in reports.items():
         page.add_text(f"{name}: {report.summary.verdict}")
     page.add_heading("Score, parts and metrics")
-    page.add_text(f"The best of each row is bold where there is a better and a worse; {MISSING} was not measured.")
+    page.add_text(f"The best value of each row is bold if one direction is better; {MISSING} means not measured.")
     known = list(reports.values())
     if len({tuple(sorted(report.networks.items())) for report in known}) > 1:
         page.add_text("These reports were measured with different networks, see below; do not compare their distances.")
     if len({report.inputs.get("original") for report in known}) > 1:
         page.add_text("These reports are about different original videos, see below.")
-    page.add_grid(("metric", *reports, "better", "what it says"), _compare(known))
-    page.add_heading("What was measured, and with what")
+    page.add_grid(("metric", *reports, "better", "description"), _compare(known))
+    page.add_heading("Videos and networks")
     page.add_grid(("", *reports), _describe(known))
     page.write(path)
 
 
 def say_number(value: float | None, decimals: int | None = None) -> str:
-    """A number as a page shows it: about three digits, and `MISSING` where there is none."""
+    """Formats a number for a page.
+
+    Args:
+        value: The number; None, NaN and infinity are shown as `MISSING`.
+        decimals: Digits after the decimal point; None shows about three significant digits.
+
+    Returns:
+        The text.
+    """
     if value is None or not math.isfinite(value):
         return MISSING
     if decimals is None:
@@ -122,33 +132,37 @@ def say_number(value: float | None, decimals: int | None = None) -> str:
 
 
 def mark_best(values: typing.Sequence[float | None], better: str, decimals: int | None = None) -> list[str]:
-    """Makes cells of numbers, the best ones `Bold`.
+    """Formats the numbers of one row as cells and makes the best ones `Bold`.
 
     Args:
-        values: Of one row; None where one was not measured.
-        better: As in `Metric`; of ratios, half is as far from one as twice.
+        values: The numbers; None where a value was not measured.
+        better: As in `Metric`; for ratios 0.5 is as bad as 2.
         decimals: As in `say_number`.
 
     Returns:
-        A cell per value. All that read the same as the best are bold, but none if all values read the same.
+        One cell per value. All cells with the same text as the best one are bold; none is bold if all texts are equal.
     """
-    known = {say_number(value, decimals): value for value in values if say_number(value, decimals) != MISSING}
+    texts = ((say_number(value, decimals), value) for value in values)
+    known = {text: value for text, value in texts if value is not None and text != MISSING}
     cells = [say_number(value, decimals) for value in values]
     if better == "none" or len(known) < 2:
         return cells
-    best = min(known, key=lambda text: _badness(known[text], better))
+    best = min(known, key=lambda text: _cost(known[text], better))
     return [Bold(cell) if cell == best else cell for cell in cells]
 
 
-def _badness(value: float, better: str) -> float:
+def _cost(value: float, better: str) -> float:
+    """Maps a value to a number that is lower for better values."""
     return {"higher": -value, "lower": value, "one": abs(math.log(max(value, 1e-6)))}[better]
 
 
-def _say_frames(report: Report) -> str:
+def _format_frames(report: Report) -> str:
+    """Formats the number of frames, the duration and the frame rate."""
     return f"{report.frames}, {report.frames / report.fps:.1f} seconds at {report.fps:.4g} per second"
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
+    """Downsamples an image that is wider than `FRAME_WIDTH`."""
     height, width = image.shape[:2]
     if width <= FRAME_WIDTH:
         return image
@@ -156,6 +170,7 @@ def _shrink(image: np.ndarray) -> np.ndarray:
 
 
 def _group_metrics() -> dict[str, list[str]]:
+    """Lists the names of all metrics by group."""
     groups: dict[str, list[str]] = {}
     for name, metric in METRICS.items():
         groups.setdefault(metric.group, []).append(name)
@@ -163,14 +178,15 @@ def _group_metrics() -> dict[str, list[str]]:
 
 
 def _add_metrics(page: Page, report: Report) -> None:
+    """Adds the table of all metrics and baselines, and the reasons for missing metrics."""
     if report.baselines:
         page.add_text(
-            "Beside the result's values stand those of results that need no training. They, and the result once more "
-            "as 'swap', were measured on the same few frames from the middle of the video; of these columns the best "
-            "is bold where there is a better and a worse. Copying the input keeps everything but changes nobody: "
-            "read the identity rows first."
+            "The table also shows baselines that need no training. The baselines, and the result again as 'swap', were "
+            "measured on the same few frames from the middle of the video. The best value of these columns is bold if "
+            "one direction is better. Copying the input keeps everything but does not change the identity, so read "
+            "the identity rows first."
         )
-    headers = ["metric", "value", "unit", "better", *report.baselines, "what it says"]
+    headers = ["metric", "value", "unit", "better", *report.baselines, "description"]
     rows, missing = [], {}
     for group, names in _group_metrics().items():
         measured = [name for name in names if say_number(report.values.get(name)) != MISSING]
@@ -188,32 +204,32 @@ def _add_metrics(page: Page, report: Report) -> None:
 
 
 def _add_charts(page: Page, report: Report) -> None:
-    pictures, missing = [], []
+    """Adds the charts over time, and names the metrics that no frame has."""
+    charts, missing = [], []
     for names in CHARTS:
         series = {name: report.series[name] for name in names if np.isfinite(report.series.get(name, np.nan)).any()}
         missing += [name for name in names if name not in series]
         if series:
             title = " and ".join(series)
-            picture = draw_series(
-                series, report.fps, title=title, unit=_say_axis(names[0]), levels=_levels(report, names)
+            chart = draw_series(
+                series, report.fps, title=title, unit=_axis_label(names[0]), levels=_levels(report, names)
             )
-            pictures.append((f"{title} over time and how often each value occurs", picture))
-    if pictures:
-        page.add_text(
-            "At the right of each chart: in how many frames a value occurs. Gaps are frames without a number."
-        )
-        page.add_gallery(pictures, charts=True)
+            charts.append((f"{title} over time with a histogram", chart))
+    if charts:
+        page.add_text("The histogram at the right of each chart counts frames. Gaps are frames without a value.")
+        page.add_gallery(charts, charts=True)
     if missing:
         page.add_text(f"Not drawn, because no frame has a number: {', '.join(missing)}.")
 
 
-def _say_axis(name: str) -> str:
+def _axis_label(name: str) -> str:
+    """Returns the label of the y-axis for a metric."""
     metric = METRICS[name]
     return metric.unit or ("original = 1" if metric.better == "one" else "distance")
 
 
 def _levels(report: Report, names: typing.Sequence[str]) -> dict[str, float]:
-    """What the numbers of a chart are compared with."""
+    """Returns the reference values of a chart by name, which are drawn as dashed lines."""
     if METRICS[names[0]].better == "one":
         return {"original": 1.0}
     levels = {name: report.values.get(name) for name in ("within", "before")} if "identity_distance" in names else {}
@@ -221,6 +237,7 @@ def _levels(report: Report, names: typing.Sequence[str]) -> dict[str, float]:
 
 
 def _add_classes(page: Page, name: str, classes: dict[str, dict[str, float | None]]) -> None:
+    """Adds the table of mean metrics by class of frames."""
     if not classes:
         page.add_text(f"No frame has a {name}.")
         return
@@ -234,9 +251,9 @@ def _add_classes(page: Page, name: str, classes: dict[str, dict[str, float | Non
 
 
 def _compare(reports: list[Report]) -> list[list[str]]:
-    """Score, parts and metrics of several reports, a row each."""
+    """Builds the rows of the comparison: score, parts and metrics of several reports."""
     scores = mark_best([report.summary.score for report in reports], "higher", 1)
-    rows = [["score", *scores, "higher", "0 to 100, the root of the parts' product"], [Bold("parts, 0 to 1")]]
+    rows = [["score", *scores, "higher", "0 to 100, from the product of the parts"], [Bold("parts, 0 to 1")]]
     for name, text in PARTS.items():
         cells = mark_best([report.summary.parts.get(name) for report in reports], "higher", 2)
         rows.append([name, *cells, "higher", text])
@@ -251,8 +268,8 @@ def _compare(reports: list[Report]) -> list[list[str]]:
 
 
 def _describe(reports: list[Report]) -> list[list[str]]:
-    """Inputs, length and networks of the reports, a row each."""
-    rows = [["frames", *(_say_frames(report) for report in reports)]]
+    """Builds the rows with length, input videos and networks of the reports."""
+    rows = [["frames", *(_format_frames(report) for report in reports)]]
     for title, tables in (("videos", [r.inputs for r in reports]), ("networks", [r.networks for r in reports])):
         rows.append([Bold(title)])
         names = dict.fromkeys(name for table in tables for name in table)

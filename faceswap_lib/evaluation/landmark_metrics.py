@@ -1,7 +1,7 @@
-"""Whether a swap keeps pose and expression, from landmarks.
+"""Landmark metrics: how well a swap keeps pose and expression.
 
-Landmarks are x, y in pixels of one picture, 68 or, where said, five. Distances are shares of the inter-ocular distance
-(`eye_distance`), so nothing depends on the size of the picture. Landmarks that are NaN give NaN.
+Landmarks are x, y in pixels of one image: 68, or five where a function says so. Distances are in units of the
+inter-ocular distance (`eye_distance`), so they do not depend on the image size. NaN landmarks result in NaN.
 """
 
 import typing
@@ -30,48 +30,49 @@ __all__ = [
 ]
 
 MOVES = 0.01
-"""Standard deviation over time, in inter-ocular distances, from which a part of the expression moves. In the stillest
-seconds of two calm clips the parts have 0.001 to 0.007 with dlib's landmarks, in all of four clips 0.014 to 0.117."""
+"""Standard deviation over time, in inter-ocular distances, above which a part of the expression counts as moving. With
+dlib's landmarks the parts have 0.001 to 0.007 in the stillest seconds of two calm clips, and 0.014 to 0.117 over the
+whole of four clips."""
 
 
 class Expression(typing.NamedTuple):
-    """Action-unit-like distances in inter-ocular distances, along and across the line of the eyes.
+    """Distances that resemble action units, in inter-ocular distances, along and across the line of the eyes.
 
-    Numbers of action units are those of Ekman and Friesen, "Facial Action Coding System", 1978. Heights are counted
-    upwards; AU4, 10 and 15 lower their entry.
+    Numbers of action units are those of Ekman and Friesen, "Facial Action Coding System", 1978. Heights are positive
+    upwards; AU4, AU10 and AU15 lower their entry.
     """
 
-    inner_brow: float  # AU1: height of the inner ends of the brows above the inner corners of the eyes
-    outer_brow: float  # AU2: height of the outer ends above the outer corners
-    brow_gap: float  # AU4: between the inner ends
-    left_eye: float  # AU5, 45: between the lids of the eye on the left of the picture
-    right_eye: float
-    nose_lip: float  # AU10: from the nose to the upper lip
-    lip_corners: float  # AU12, 15: height of the corners of the mouth relative to the nose, negative
-    mouth_width: float  # AU20, 18: between the corners
-    mouth_open: float  # AU25, 26: between the inner lips
-    jaw_drop: float  # AU27: from the nose to the chin
+    inner_brow: float  # AU1: height of the inner ends of the eyebrows above the inner eye corners
+    outer_brow: float  # AU2: height of the outer ends of the eyebrows above the outer eye corners
+    brow_gap: float  # AU4: distance between the inner ends of the eyebrows
+    left_eye: float  # AU5, 45: distance between the lids of the eye on the left of the image
+    right_eye: float  # AU5, 45: the same for the eye on the right of the image
+    nose_lip: float  # AU10: distance from the nose to the upper lip
+    lip_corners: float  # AU12, 15: height of the mouth corners relative to the nose, negative
+    mouth_width: float  # AU20, 18: distance between the mouth corners
+    mouth_open: float  # AU25, 26: distance between the inner lips
+    jaw_drop: float  # AU27: distance from the nose to the chin
 
 
 EXPRESSION = Expression._fields
-"""The names of an expression's parts, in order."""
+"""The names of the parts of an expression, in order."""
 
 
 def landmark_error(swapped: np.ndarray, original: np.ndarray) -> float:
-    """Normalized mean error: mean distance of the landmarks over the original's inter-ocular distance.
+    """Computes the normalized mean error (NME): mean landmark distance over the original's inter-ocular distance.
 
     Source: Sagonas et al., "300 Faces in-the-Wild Challenge", 2013, which divides by the distance of the outer corners
     of the eyes, 1.4 times ours.
 
     Args:
         swapped: (68, 2) or (5, 2).
-        original: Like `swapped`.
+        original: Same shape as `swapped`.
 
     Returns:
-        From 0 (the same); lower is better. NaN if the original's eyes coincide.
+        Error, 0 for identical landmarks; lower is better. NaN if the original's eyes coincide.
 
     Raises:
-        ValueError: If the shapes differ or are others.
+        ValueError: If the shapes differ or are neither (68, 2) nor (5, 2).
 
     Taught in notebooks/07_evaluation.
     """
@@ -82,13 +83,13 @@ def landmark_error(swapped: np.ndarray, original: np.ndarray) -> float:
 
 
 def mouth_openness(landmarks: np.ndarray) -> float:
-    """Mean distance of the inner lips over the distance of the mouth's corners, as `eye_openness` for the mouth.
+    """Computes the mouth aspect ratio: mean distance of the inner lips over the distance of the mouth corners.
 
     Args:
         landmarks: (68, 2).
 
     Returns:
-        0 (shut) to about 1 (wide open). NaN if the corners coincide.
+        0 (closed) to about 1 (wide open). NaN if the corners coincide.
 
     Raises:
         ValueError: If there are not 68 landmarks.
@@ -99,7 +100,7 @@ def mouth_openness(landmarks: np.ndarray) -> float:
 
 
 def expression(landmarks: np.ndarray) -> Expression:
-    """Measures an expression free of place, size and roll, but not of turning away: that foreshortens it.
+    """Measures an expression. It is invariant to position, scale and roll, but yaw and pitch foreshorten it.
 
     Args:
         landmarks: (68, 2).
@@ -135,16 +136,16 @@ def expression(landmarks: np.ndarray) -> Expression:
 
 
 def expression_error(swapped: Expression, original: Expression) -> float:
-    """Mean absolute difference over the parts of two expressions.
+    """Computes the mean absolute difference of the parts of two expressions.
 
-    Two people's faces are built differently, so even a perfect swap has some; see `expression_agreement`.
+    Two people have different face shapes, so even a perfect swap has an error above 0; see `expression_agreement`.
 
     Args:
-        swapped: As from `expression`.
-        original: Likewise.
+        swapped: Expression of the swapped face, from `expression`.
+        original: Expression of the original face.
 
     Returns:
-        Inter-ocular distances, from 0 (the same); lower is better. NaN if a part is.
+        Error in inter-ocular distances, 0 for identical expressions; lower is better. NaN if a part is NaN.
 
     Raises:
         ValueError: If one of them has another number of parts.
@@ -154,24 +155,26 @@ def expression_error(swapped: Expression, original: Expression) -> float:
     return float(np.abs(np.subtract(swapped, original)).mean())
 
 
-def expression_agreement(swapped: typing.Sequence[Expression], original: typing.Sequence[Expression]) -> float:
-    """How well the swapped face moves with the original: the correlation of each part over time, averaged.
+def expression_agreement(
+    swapped: typing.Sequence[Expression] | np.ndarray, original: typing.Sequence[Expression] | np.ndarray
+) -> float:
+    """Computes how well the swapped face moves with the original: the weighted mean correlation of the parts over time.
 
-    A part counts by the standard deviation that the original has in it, and not at all below `MOVES`. A swapped part
-    that moves less than `MOVES` is taken to move so much, so trembling does not pass for motion. How large a motion is,
-    and where it starts, does not matter. After the action-unit consistency of Zhang et al., "One-shot Face
-    Reenactment", 2019.
+    The weight of a part is its standard deviation in the original, and 0 if that is below `MOVES`. The standard
+    deviation of a swapped part is at least `MOVES`, so landmark jitter does not count as motion. The amplitude and the
+    offset of a motion do not matter. After the action-unit consistency of Zhang et al., "One-shot Face Reenactment",
+    2019.
 
     Args:
-        swapped: (T, 10) expressions of the same frames; those with NaN on either side are left out.
-        original: Like `swapped`; which is which matters for the weights.
+        swapped: (T, 10) expressions of the swapped face. Frames with NaN in either series are skipped.
+        original: (T, 10) expressions of the original face in the same frames. Only this series sets the weights.
 
     Returns:
-        -1 (the reverse) over 0 (a still face) to 1 (the same motion); higher is better. NaN if the original does not
-        move or fewer than three frames are left.
+        -1 (opposite motion), 0 (a still face) to 1 (the same motion); higher is better. NaN if the original does not
+        move or fewer than three frames remain.
 
     Raises:
-        ValueError: If the shapes differ or are others.
+        ValueError: If the shapes differ or are not (T, 10).
     """
     new, old = np.asarray(swapped, float), np.asarray(original, float)
     if new.shape != old.shape or new.ndim != 2 or new.shape[1] != len(EXPRESSION):

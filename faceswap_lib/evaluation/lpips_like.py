@@ -1,4 +1,4 @@
-"""How different two pictures look, by the features of a trained network rather than by their pixels.
+"""Perceptual distance of two images: the distance of their features in a trained network, not of their pixels.
 
 Source: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018 (LPIPS), without
 the weights per channel that they learned from people's answers: the features of each position are scaled to length 1,
@@ -15,20 +15,23 @@ import numpy as np
 from faceswap_lib.evaluation import feature_networks
 from faceswap_lib.evaluation.feature_networks import FeatureNetwork
 
+if typing.TYPE_CHECKING:
+    import keras
+
 BATCH = 4
-"""Pairs compared at once; VGG16 needs about 130 MB for each."""
+"""Image pairs per batch; VGG16 needs about 130 MB for each."""
 
 PerceptualNetwork = typing.Literal["auto", "vgg16", "vggface", "onet"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class PerceptualResult:
-    """How different pairs of pictures look.
+    """Perceptual distances of image pairs.
 
     Attributes:
-        network: Whose features they are; numbers of different networks do not compare.
-        distances: (N,) float64, 0 for the same picture, more for less alike ones, at most 2 for networks that end in
-            ReLU (`onet`: 4).
+        network: Name of the feature network; distances of different networks are not comparable.
+        distances: (N,) float64, 0 for identical images, larger for less similar ones; at most 2 for networks that end
+            in ReLU (`onet`: 4).
     """
 
     network: str
@@ -36,10 +39,13 @@ class PerceptualResult:
 
 
 class PerceptualMeter:
-    """Measures how different pictures look by the features of one network.
+    """Perceptual distance with the features of one network.
+
+    Args:
+        features: The feature network.
 
     Attributes:
-        network: Its name.
+        network: Name of the feature network.
     """
 
     def __init__(self, features: FeatureNetwork):
@@ -48,17 +54,17 @@ class PerceptualMeter:
         self._compare = _build_comparison(features)
 
     def measure(self, pictures_a: np.ndarray, pictures_b: np.ndarray) -> PerceptualResult:
-        """Measures pairs of pictures, brought to the network's own size if they have another.
+        """Computes the perceptual distance of each image pair; images are resized to the network's input size.
 
         Args:
             pictures_a: (N, H, W, 3) uint8 RGB, 0 to 255.
             pictures_b: (N, H, W, 3) uint8 RGB.
 
         Returns:
-            The distances; both orders give the same.
+            The distances. They are symmetric: swapping the two arguments does not change them.
 
         Raises:
-            ValueError: If the shapes differ or are of no such pictures.
+            ValueError: If the shapes differ or are not (N, H, W, 3).
         """
         shape = np.shape(pictures_a)
         if shape != np.shape(pictures_b) or len(shape) != 4 or shape[-1] != 3 or 0 in shape[1:]:
@@ -71,6 +77,7 @@ class PerceptualMeter:
         return PerceptualResult(network=self.network, distances=np.concatenate(rows))
 
     def _prepare(self, pictures: np.ndarray) -> np.ndarray:
+        """Resizes images to the network's input size and preprocesses them."""
         side = self._features.side
         shrinks = max(np.shape(pictures)[1:3]) > side
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -79,30 +86,32 @@ class PerceptualMeter:
 
 
 def open_perceptual(network: PerceptualNetwork = "auto", path: pathlib.Path | None = None) -> PerceptualMeter:
-    """Opens a network whose features say how different two pictures look.
+    """Opens a feature network for perceptual distances.
 
     Args:
-        network: `vgg16` (ImageNet, as in LPIPS), `vggface` (ResNet50, else VGG16), `onet` (MTCNN's last network, always
-            there but small), or `auto`: the first of these whose weights lie on this machine. Nothing is fetched.
-        path: The weight file of `vgg16` or `vggface` (ResNet50), where it does not lie in a usual place.
+        network: `vgg16` (ImageNet, as in LPIPS), `vggface` (ResNet50, or VGG16 if it is missing), `onet` (MTCNN's last
+            network, always available but small), or `auto`: the first of these whose weights are on this machine.
+            Nothing is downloaded.
+        path: The weight file of `vgg16` or `vggface` (ResNet50); None searches the usual folders.
 
     Returns:
-        The meter; its results say which network it was.
+        The meter; its results name the network.
 
     Raises:
-        InputError: If the weights asked for are not there.
-        CheckpointError: If a weight file is damaged or of another network.
+        InputError: If the requested weights are missing.
+        CheckpointError: If a weight file is damaged or belongs to another network.
     """
     return PerceptualMeter(feature_networks.open_features(network, path))
 
 
-def _build_comparison(features: FeatureNetwork):
-    """Builds (B, S, S, 3) and (B, S, S, 3) to (B,) distances."""
+def _build_comparison(features: FeatureNetwork) -> "keras.Model":
+    """Builds the model that maps two batches (B, S, S, 3) to (B,) distances."""
     import keras
     from keras import ops
 
-    def unit(x):
-        return x / (ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True)) + 1e-10)
+    def unit(x: typing.Any) -> typing.Any:
+        length = typing.cast(typing.Any, ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True)))
+        return x / (length + 1e-10)
 
     pair = [keras.Input(features.model.input_shape[1:]) for _ in range(2)]
     layers = zip(*(features.model(picture) for picture in pair), strict=True)

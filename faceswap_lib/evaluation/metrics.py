@@ -1,4 +1,4 @@
-"""The metrics of a report: what each is called, which way is better, and in which unit."""
+"""The metrics of a report: name, description, better direction, unit and group."""
 
 import dataclasses
 import typing
@@ -6,13 +6,13 @@ import typing
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One number of a report.
+    """Description of one metric.
 
     Attributes:
-        text: What it says, in a line.
-        better: Which way is better; "one" for ratios to the original, "none" where neither is.
-        unit: Empty for plain numbers.
-        group: Heading under which it is shown.
+        text: Description in one line.
+        better: Better direction: "one" for ratios to the original, which should be near 1; "none" if neither is better.
+        unit: Unit; empty for plain numbers.
+        group: Heading under which the report shows the metric.
     """
 
     text: str
@@ -23,118 +23,138 @@ class Metric:
 
 METRICS = {
     "identity_distance": Metric(
-        text="distance of the swapped faces to the wanted person's average", better="lower", group="identity"
+        text="embedding distance of the swapped faces to the wanted person's average", better="lower", group="identity"
     ),
     "original_distance": Metric(
-        text="distance of the swapped faces to the original person's average", better="higher", group="identity"
+        text="embedding distance of the swapped faces to the original person's average",
+        better="higher",
+        group="identity",
     ),
-    "margin": Metric(text="distance to the original less distance to the wanted", better="higher", group="identity"),
+    "margin": Metric(
+        text="distance to the original person minus distance to the wanted person", better="higher", group="identity"
+    ),
     "identity_transfer_rate": Metric(
-        text="frames nearer to the wanted person than to the original", better="higher", unit="%", group="identity"
+        text="frames nearer to the wanted person than to the original person",
+        better="higher",
+        unit="%",
+        group="identity",
     ),
     "same_person": Metric(
-        text="frames nearer to the wanted person than the network's same-person line",
+        text="frames whose distance to the wanted person is below the network's same-person threshold",
         better="higher",
         unit="%",
         group="identity",
     ),
     "before": Metric(
-        text="distance of the original's own faces to the wanted person's average", better="none", group="identity"
+        text="distance of the original person's own faces to the wanted person's average",
+        better="none",
+        group="identity",
     ),
     "within": Metric(
         text="distance of the wanted person's own faces to their average", better="none", group="identity"
     ),
     "id_retrieval": Metric(
-        text="ID retrieval: faces whose most similar person in the gallery is the wanted one",
+        text="ID retrieval: swapped faces whose most similar person in the gallery is the wanted person",
         better="higher",
         unit="%",
         group="identity",
     ),
     "id_similarity": Metric(
-        text="ID similarity: cosine to the wanted person's average", better="higher", group="identity"
+        text="ID similarity: cosine similarity to the wanted person's average", better="higher", group="identity"
     ),
     "identity_steadiness": Metric(
-        text="change of the embedding from one measured frame to the next, against the original's",
+        text="change of the embedding from one measured frame to the next, relative to the original",
         better="one",
         group="identity",
     ),
     "eyes_likeness": Metric(
-        text="likeness of the eyes to the wanted person's own, 1 = as real as a held-out frame",
+        text="likeness of the eyes to the wanted person's own; 1 = as similar as a held-out frame of that person",
         better="higher",
         group="likeness",
     ),
-    "mouth_likeness": Metric(text="likeness of the mouth", better="higher", group="likeness"),
-    "skin_likeness": Metric(text="likeness of the rest of the face below the brows", better="higher", group="likeness"),
+    "mouth_likeness": Metric(text="the same for the mouth", better="higher", group="likeness"),
+    "skin_likeness": Metric(
+        text="the same for the rest of the face below the eyebrows", better="higher", group="likeness"
+    ),
     "plausible": Metric(
-        text="measured frames in which none of the three falls below its limit",
+        text="measured frames in which eyes, mouth and skin are all above their limits",
         better="higher",
         unit="%",
         group="likeness",
     ),
     "likeness_to_wanted": Metric(
-        text="likeness of the face to the wanted person's own, mean of the regions", better="higher", group="likeness"
+        text="likeness of the face to the wanted person's own faces, mean of the regions",
+        better="higher",
+        group="likeness",
     ),
     "likeness_to_original": Metric(
-        text="likeness of the face to the original person's own", better="lower", group="likeness"
+        text="likeness of the face to the original person's own faces", better="lower", group="likeness"
     ),
     "more_like_wanted": Metric(
-        text="frames whose face the wanted person's own faces explain better than the original's",
+        text="frames whose face is more like the wanted person's own faces than like the original person's",
         better="higher",
         unit="%",
         group="likeness",
     ),
     "likeness_margin": Metric(
-        text="likeness to the wanted person less likeness to the original", better="higher", group="likeness"
+        text="likeness to the wanted person minus likeness to the original person", better="higher", group="likeness"
     ),
-    "likeness_before": Metric(text="the same of the original's own faces", better="none", group="likeness"),
-    "likeness_within": Metric(text="the same of the wanted person's own faces", better="none", group="likeness"),
+    "likeness_before": Metric(text="the same for the original person's own faces", better="none", group="likeness"),
+    "likeness_within": Metric(text="the same for the wanted person's own faces", better="none", group="likeness"),
     "landmark_error": Metric(
-        text="distance of the landmarks from the original's", better="lower", unit="eye distances", group="expression"
+        text="mean distance of the landmarks to the original's", better="lower", unit="eye distances", group="expression"
     ),
     "expression_error": Metric(
-        text="difference of action-unit-like distances", better="lower", unit="eye distances", group="expression"
+        text="mean difference of distances that resemble action units",
+        better="lower",
+        unit="eye distances",
+        group="expression",
     ),
     "expression_agreement": Metric(
         text="correlation of those distances over time, where the original moves", better="higher", group="expression"
     ),
     "motion_agreement": Metric(
-        text="correlation of which moments look alike, eyes and mouth", better="higher", group="expression"
+        text="correlation of the frame-to-frame distance matrices of eyes and mouth",
+        better="higher",
+        group="expression",
     ),
-    "pose_error": Metric(text="difference of the head's angles", better="lower", unit="degrees", group="expression"),
-    "eyes_error": Metric(text="difference of how open the eyes are", better="lower", group="expression"),
-    "mouth_error": Metric(text="difference of how open the mouth is", better="lower", group="expression"),
+    "pose_error": Metric(
+        text="mean difference of yaw, pitch and roll", better="lower", unit="degrees", group="expression"
+    ),
+    "eyes_error": Metric(text="difference of eye openness", better="lower", group="expression"),
+    "mouth_error": Metric(text="difference of mouth openness", better="lower", group="expression"),
     "gaze_error": Metric(
-        text="difference of where the irises lie", better="lower", unit="half eye widths", group="expression"
+        text="difference of the iris positions", better="lower", unit="half eye widths", group="expression"
     ),
     "detection_rate": Metric(
         text="faces of the original that the detector also finds in the result",
         better="higher",
         unit="%",
-        group="picture",
+        group="image",
     ),
-    "face_score": Metric(
-        text="the detector's certainty that it is a face, against the original's", better="one", group="picture"
-    ),
+    "face_score": Metric(text="face detection score, relative to the original", better="one", group="image"),
     "sharpness": Metric(
-        text="variance of the Laplacian inside the face, against the original's", better="one", group="picture"
+        text="variance of the Laplacian inside the face, relative to the original", better="one", group="image"
     ),
-    "perceptual": Metric(text="perceptual distance from the original's face", better="none", group="picture"),
-    "ssim": Metric(text="structural similarity with the original's face", better="none", group="picture"),
-    "ms_ssim": Metric(text="the same at several scales", better="none", group="picture"),
+    "perceptual": Metric(text="perceptual distance to the original's face", better="none", group="image"),
+    "ssim": Metric(text="structural similarity to the original's face", better="none", group="image"),
+    "ms_ssim": Metric(text="multi-scale structural similarity to the original's face", better="none", group="image"),
     "psnr": Metric(
-        text="peak signal-to-noise ratio against the original's face", better="none", unit="dB", group="picture"
+        text="peak signal-to-noise ratio against the original's face", better="none", unit="dB", group="image"
     ),
-    "jitter": Metric(text="second difference of the landmarks, against the original's", better="one", group="motion"),
+    "jitter": Metric(text="second difference of the landmarks, relative to the original", better="one", group="motion"),
     "flicker": Metric(
-        text="change of colors between frames inside the face, against the original's", better="one", group="motion"
+        text="change of colors between frames inside the face, relative to the original", better="one", group="motion"
     ),
     "background_psnr": Metric(
-        text="peak signal-to-noise ratio away from the face and a label", better="higher", unit="dB", group="blend"
+        text="peak signal-to-noise ratio outside the face and the label", better="higher", unit="dB", group="blend"
     ),
-    "seam": Metric(text="gradient along the border of the change, against the original's", better="one", group="blend"),
-    "coverage": Metric(text="share of the face that was changed", better="none", unit="%", group="blend"),
+    "seam": Metric(
+        text="gradient along the border of the changed area, relative to the original", better="one", group="blend"
+    ),
+    "coverage": Metric(text="fraction of the face that was changed", better="none", unit="%", group="blend"),
     "outside_face_ratio": Metric(
-        text="share of the change that lies outside the face", better="lower", unit="%", group="blend"
+        text="fraction of the changed area that is outside the face", better="lower", unit="%", group="blend"
     ),
 }
-"""By name, in the order in which a report shows them."""
+"""All metrics by name, in the order of the report."""

@@ -1,4 +1,4 @@
-"""A face recognition network of the user's own, in ONNX, for example ArcFace.
+"""Face embeddings from the user's own face recognition network in ONNX format, for example ArcFace.
 
 Source: Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", 2019, for the alignment and the
 range of the pixels, which most networks since have kept.
@@ -18,45 +18,51 @@ from faceswap_lib.faces.types import FaceCrop
 from faceswap_lib.networks.child_process import run_child, to_line
 
 ARCFACE_SIDE = 112
-"""Side in pixels of the pictures that ArcFace reads."""
+"""Input side of ArcFace in pixels."""
 
 ARCFACE_POINTS = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
-"""(5, 2) x, y at which eyes, nose tip and mouth corners lie in them."""
+"""(5, 2) x, y of the eyes, the nose tip and the mouth corners in ArcFace's input."""
 
 ARCFACE_SAME_PERSON = 1.2
-"""Euclidean distance of two faces of one person at most: sqrt(2 - 2 * 0.28), for the cosine similarity of 0.28 above
+"""Maximum Euclidean distance of two faces of one person: sqrt(2 - 2 * 0.28), for the cosine similarity of 0.28 above
 which insightface's example says that two faces "ARE the same person"."""
 
 MOST_PIXELS = 50_000_000
-"""Pixels that a network reads at once, of all faces together; ArcFace reads 12,544 of each."""
+"""Maximum number of input pixels per batch; ArcFace reads 12,544 per face."""
 
 MOST_NUMBERS = 100_000
-"""Numbers that a network says of a face; most say 512."""
+"""Maximum length of an embedding; most networks return 512 numbers."""
 
 ADVICE = "name another network, or export it again"
+"""Advice in messages about a network that cannot be read."""
 
 NUMBER_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+"""Accepted input types and their dtypes."""
 
 
 class OnnxEmbedder:
-    """The numbers of a recognition network in ONNX, scaled to length 1.
+    """Face embedder that runs a recognition network in ONNX format and scales the embeddings to length 1.
 
-    The network has one input, (N, 3, S, S) or (N, S, S, 3); N may be fixed, and S is 112 where it is left open. It is
-    given RGB, every face with its five points on ArcFace's.
+    The network has one input, (N, 3, S, S) or (N, S, S, 3). N may be fixed; S is 112 if it is dynamic. The input is RGB
+    and every face is aligned to ArcFace's five points. The file may come from an untrusted source, so it is checked and
+    run in a separate process before it is opened in this one.
 
     Args:
         path: The file.
-        same_person: Largest distance of two faces of one person, as the network's makers say for vectors of length 1.
-        mean, scale: The network reads (pixel - mean) / scale of pixels 0 to 255; as it stands -1 to 1.
-        is_tried: Whether it is tried in a process of its own first.
+        same_person: Maximum distance of two faces of one person, as published for the network, for vectors of length 1.
+        mean: Value that is subtracted from the pixels (0 to 255).
+        scale: Value by which the result is divided; by default the network reads -1 to 1.
+        is_tried: Whether to run the network in a separate process first.
 
-    The file is checked, and tried in a process of its own, before it is opened here: it may be anybody's.
+    Attributes:
+        name: Name of the network, with its file name.
+        same_person: Maximum distance of two faces of one person.
 
     Raises:
-        InputError: If onnxruntime is not installed, or the file is no such network.
-        CheckpointError: If the file is damaged, names files elsewhere, or crashes or asks for too much.
+        InputError: If onnxruntime is not installed, or the file is not such a network.
+        CheckpointError: If the file is damaged, refers to other files, crashes, or needs too much memory or time.
     """
 
     def __init__(
@@ -72,7 +78,7 @@ class OnnxEmbedder:
         self.name = f"onnx:{path.name}"
         self.same_person = same_person
         self._path, self._mean, self._scale = path, mean, scale
-        _import_runtime()  # whose absence is not the file's fault
+        _import_runtime()  # first, so that a missing onnxruntime is not reported as a problem of the file
         if not path.is_file():
             raise InputError(f"{path}: expected a recognition network in ONNX, got no file there")
         check_onnx_file(path)
@@ -91,13 +97,13 @@ class OnnxEmbedder:
         self._length = self._run(np.full((1, self._side, self._side, 3), 128, np.uint8)).shape[1]
 
     def embed(self, crops: Sequence[FaceCrop]) -> np.ndarray:
-        """Gives (N, D) float64; see `FaceEmbedder.embed`."""
+        """Computes embeddings (N, D) float64; see `FaceEmbedder.embed`."""
         if not crops:
             return np.empty((0, self._length))
         return unit_rows(self._run(np.stack([align_like_arcface(crop, self._side) for crop in crops])))
 
     def _run(self, pictures: np.ndarray) -> np.ndarray:
-        """Runs the network on (N, S, S, 3) uint8; gives (N, D)."""
+        """Runs the network on images (N, S, S, 3) uint8 and returns its outputs (N, D)."""
         step = self._batch or 32
         rows = []
         for start in range(0, len(pictures), step):
@@ -126,11 +132,11 @@ class OnnxEmbedder:
 
 
 def align_like_arcface(crop: FaceCrop, side: int) -> np.ndarray:
-    """Cuts a face so that its five points lie on ArcFace's.
+    """Warps a face so that its five points match ArcFace's alignment.
 
     Args:
         crop: The crop.
-        side: Side of the picture in pixels; at other sides than 112 it shows the same square.
+        side: Side of the output in pixels; the output shows the same area at any side.
 
     Returns:
         (side, side, 3) uint8 RGB.
@@ -140,16 +146,20 @@ def align_like_arcface(crop: FaceCrop, side: int) -> np.ndarray:
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:
-    """Scales (N, D) to rows of length 1, float64; rows of zeros stay."""
+    """Scales the rows of an array (N, D) to length 1 as float64; rows of zeros stay zero."""
     values = np.asarray(values, np.float64)
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 
 def try_network(file: pathlib.Path, folder: pathlib.Path) -> None:
-    """Opens a network and runs it once; see `child_process.run_child`.
+    """Opens a network and runs it once; for `child_process.run_child`.
+
+    Args:
+        file: The ONNX file.
+        folder: Not used.
 
     Raises:
-        ValueError: If it is none, or fails.
+        ValueError: If the file is not a valid network, or the network fails.
     """
     try:
         OnnxEmbedder(file, is_tried=False)
@@ -158,6 +168,7 @@ def try_network(file: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def _import_runtime() -> typing.Any:
+    """Imports onnxruntime; raises `InputError` if it is not installed."""
     try:
         return import_onnxruntime()
     except ImportError as error:
@@ -165,11 +176,12 @@ def _import_runtime() -> typing.Any:
 
 
 def _open_session(path: pathlib.Path) -> tuple[typing.Any, tuple[type[Exception], ...]]:
-    """Opens a network; also gives the errors it may fail with."""
+    """Opens a network; also returns the exception types that onnxruntime may raise."""
     onnxruntime = _import_runtime()
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
+    # The module is compiled and has no type stub.
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # pyright: ignore[reportAttributeAccessIssue]
 
-    # onnxruntime has a class for each kind of failure and none for all of them.
+    # onnxruntime has one exception class per kind of failure, without a common base class.
     own = tuple(value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
     errors = (*own, RuntimeError, ValueError, MemoryError)
     options = onnxruntime.SessionOptions()
@@ -184,11 +196,12 @@ def _open_session(path: pathlib.Path) -> tuple[typing.Any, tuple[type[Exception]
 
 
 def _short(error: Exception) -> str:
+    """Formats an exception as one line."""
     return to_line(str(error)) or type(error).__name__
 
 
 def _read_layout(shape: Sequence[int | str | None], path: pathlib.Path) -> tuple[int | None, int, bool]:
-    """Reads an input's shape: fixed number of pictures or None, their side, whether channels come first."""
+    """Reads the shape of an input: the fixed batch size or None, the image side, and whether channels come first."""
     sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
     if len(sizes) == 4 and 3 in (sizes[1], sizes[3]):
         channels_first = sizes[1] == 3

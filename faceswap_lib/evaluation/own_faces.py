@@ -1,4 +1,4 @@
-"""A person's own faces, taken from a video: what the faces of a result are compared with."""
+"""A person's own faces, sampled from a video, as the reference for the faces of a result."""
 
 import dataclasses
 import pathlib
@@ -13,12 +13,12 @@ from faceswap_lib.media import probe_video, read_frames
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class OwnFaces:
-    """Some faces of one person, in the order of time.
+    """Sampled faces of one person, in temporal order.
 
     Attributes:
         crops: The faces.
         landmarks: Per crop (68, 2) or (5, 2) x, y in pixels of the crop.
-        times: Of each in seconds.
+        times: Time of each face in seconds.
     """
 
     crops: tuple[FaceCrop, ...]
@@ -26,23 +26,23 @@ class OwnFaces:
     times: tuple[float, ...]
 
     def open_gallery(self) -> LikenessGallery | None:
-        """Prepares the faces for comparison; None where they are too few for that."""
+        """Builds a gallery of the faces for comparison; returns None if there are too few faces."""
         return LikenessGallery.open(self.crops, self.landmarks, self.times)
 
 
 def collect_own_faces(
     video: pathlib.Path, tracks: VideoTracks, finder: LandmarkDetector, *, count: int = MOST_FACES
 ) -> OwnFaces:
-    """Cuts some faces out of a video, spread evenly over it.
+    """Crops faces from a video, sampled evenly over its frames with a face.
 
     Args:
-        video: Shows the person.
-        tracks: Where the face is; of several in a frame the first is taken.
-        finder: Finds the landmarks.
-        count: How many faces, at most.
+        video: A video of the person.
+        tracks: The face tracks; the first face of a frame is used.
+        finder: Detects the landmarks.
+        count: Maximum number of faces.
 
     Returns:
-        The faces; none where the tracks are empty.
+        The faces; empty if the tracks are empty.
     """
     shown = [index for index, faces in enumerate(tracks.faces) if faces]
     wanted = {shown[i] for i in np.linspace(0, len(shown) - 1, min(count, len(shown))).astype(int)}

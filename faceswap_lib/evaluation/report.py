@@ -1,4 +1,4 @@
-"""A report: what was measured, on what, and what could not be; as `report.json` and back."""
+"""The evaluation report: metrics, inputs and skipped metrics, and its file `report.json`."""
 
 import dataclasses
 import math
@@ -16,25 +16,25 @@ from faceswap_lib.evaluation.score import Summary
 from faceswap_lib.upgrades import upgrade_report
 
 SCHEMA = 2
-"""Version 1 had other names for some metrics; see `upgrades`."""
+"""Version of the file format. Version 1 had other names for some metrics; see `upgrades`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
-    """All that is known about one result.
+    """Evaluation of one swapped video.
 
     Attributes:
-        inputs: Names of the videos compared, by role: swapped, original, identity.
-        networks: Which networks measured: landmarks, recognition, perceptual.
-        frames: Frames compared.
+        inputs: Names of the compared videos, by role: swapped, original, identity.
+        networks: Names of the networks used, by task: landmarks, recognition, perceptual.
+        frames: Number of compared frames.
         fps: Frames per second of the video.
-        summary: The head.
-        values: Every metric of `METRICS`; None where it could not be measured.
-        skipped: Why not, by metric or group.
-        series: By name one number per frame, NaN where there is none.
-        baselines: By name the values of results that need no training, measured on a part of the video; under `swap`
-            those of the result itself on that part.
-        breakdown: By property ("yaw", "brightness") and class the mean values of the frames in it.
+        summary: Score, parts of the score and verdict.
+        values: Value of every metric in `METRICS`; None where it could not be measured.
+        skipped: Reason why a metric was not measured, by metric or group.
+        series: Values per frame, by metric; NaN where a frame has no value.
+        baselines: Metrics of baselines that need no training, by baseline, measured on a part of the video; the entry
+            `swap` contains the metrics of the result itself on that part.
+        breakdown: Mean metrics by property ("yaw", "brightness") and class of frames.
     """
 
     inputs: dict[str, str]
@@ -58,9 +58,15 @@ class Report:
     def read(cls, path: pathlib.Path) -> "Report":
         """Reads a `report.json`.
 
+        Args:
+            path: The file.
+
+        Returns:
+            The report; reports of schema 1 are upgraded.
+
         Raises:
-            WorkspaceError: If it is missing, no file, longer than `limits` allow, or no JSON.
-            InputError: If it is no report, or one of a later version.
+            WorkspaceError: If the file is missing, is not a file, is longer than `limits` allow, or is not JSON.
+            InputError: If it is not a report, or has a later schema.
         """
         plain = read_json(path)
         schema = plain.pop("schema", None)
@@ -82,18 +88,18 @@ class Report:
 
 
 def check_limits(values: dict[str, float | None], limits: dict[str, float]) -> list[str]:
-    """Says which metrics are worse than they may be.
+    """Compares metrics with limits and describes each metric that fails.
 
     Args:
-        values: Of a report.
-        limits: The worst value allowed, by metric; `score` is one, too. Of metrics that should be near 1, a limit below
-            1 is the least allowed, one above 1 the most.
+        values: Metrics of a report, by name.
+        limits: The worst allowed value, by metric or for `score`. For metrics that should be near 1, a limit below 1 is
+            a minimum and a limit of 1 or more is a maximum.
 
     Returns:
-        A line per metric that fails; one that was not measured fails.
+        One line per metric that fails. A metric that was not measured fails.
 
     Raises:
-        InputError: If there is no such metric, or neither direction of it is better.
+        InputError: If a metric is unknown, or neither direction of it is better.
     """
     failures = []
     for name, limit in limits.items():
@@ -108,13 +114,14 @@ def check_limits(values: dict[str, float | None], limits: dict[str, float]) -> l
 
 
 def _direction(name: str) -> str:
+    """Returns which direction of a metric is better; raises `InputError` as `check_limits` describes."""
     if name not in METRICS:
         raise InputError(f"no metric '{name}'{nearest(name, ['score', *METRICS])}")
     if METRICS[name].better == "none":
-        raise InputError(f"{name}: neither more nor less of it is better, so it has no limit")
+        raise InputError(f"{name}: neither a higher nor a lower value is better, so it cannot have a limit")
     return METRICS[name].better
 
 
 def _number(value: float) -> float | None:
-    """A number for JSON, which has no NaN; six digits are more than any metric means."""
+    """Rounds a number to six significant digits for JSON; NaN becomes None because JSON does not have it."""
     return None if math.isnan(value) else float(f"{value:.6g}")

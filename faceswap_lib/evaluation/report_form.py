@@ -1,53 +1,60 @@
-"""The form of `report.json`, checked before any of it is used: somebody else may have written it."""
+"""Validation of `report.json` before it is used, because the file may come from an untrusted source."""
 
 import dataclasses
 import reprlib
 import typing
 
 MOST = 1e300
-"""No number is larger."""
+"""Largest absolute value that an integer may have."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Form:
-    """What a value must be.
+    """Expected form of a value.
 
     Attributes:
-        words: Says it.
-        fits: Checks it.
+        words: Description for error messages.
+        fits: Returns whether a value has this form.
     """
 
     words: str
     fits: typing.Callable[[object], bool]
 
 
-def is_number(value: object) -> bool:
-    """Whether a value of JSON is a number, perhaps not a finite one; a truth is none."""
+def is_number(value: object) -> typing.TypeGuard[float]:
+    """Returns whether a JSON value is a number, including NaN and infinity; booleans are not numbers."""
     return type(value) is float or (type(value) is int and abs(value) <= MOST)
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is a text that can be written as UTF-8."""
+    """Returns whether a value is a string that can be encoded as UTF-8."""
     return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def is_measure(value: object) -> bool:
-    """Whether a value is a number, or None where nothing could be measured."""
+    """Returns whether a value is a number, or None for a metric that could not be measured."""
     return value is None or is_number(value)
 
 
 def named(fits: typing.Callable[[object], bool]) -> typing.Callable[[object], bool]:
-    """Gives a check of an object all of whose values fit."""
+    """Builds a check for a JSON object whose values all pass another check.
+
+    Args:
+        fits: Returns whether one value of the object is valid.
+
+    Returns:
+        Function that returns whether a value is such an object.
+    """
     return lambda value: isinstance(value, dict) and all(map(is_text, value)) and all(map(fits, value.values()))
 
 
 def is_list_of_measures(value: object) -> bool:
-    """Whether a value is a list of numbers and None."""
+    """Returns whether a value is a list of numbers and None."""
     return isinstance(value, list) and all(map(is_measure, value))
 
 
 def is_summary(value: object) -> bool:
-    """Whether a value is the head of a report."""
+    """Returns whether a value is the summary of a report."""
     keys = {"score", "parts", "verdict"}
     if not isinstance(value, dict) or value.keys() != keys:
         return False
@@ -69,10 +76,13 @@ _FORMS = {
 
 
 def check_report(plain: dict) -> None:
-    """Checks the values of a `report.json`, all but `schema` and `version`.
+    """Checks the values of a `report.json`, except `schema` and `version`.
+
+    Args:
+        plain: The JSON object without these two.
 
     Raises:
-        ValueError: If one is missing or unknown, or has another form.
+        ValueError: If a value is missing, unknown, or does not have its expected form.
     """
     if missing := _FORMS.keys() - plain.keys():
         raise ValueError(f"{min(missing)} is missing")

@@ -1,8 +1,9 @@
-"""Identity in the terms of the field's papers: retrieval, cosine similarity, and steadiness over time.
+"""Identity metrics as papers report them: ID retrieval, cosine similarity, and stability over time.
 
 Source: the protocol that most papers since Li et al., "FaceShifter", 2019, follow: every swapped face is looked up
 among the faces of all people at hand by cosine similarity of a recognition network, and counts if the nearest is the
-wanted person. Numbers of different networks and galleries do not compare; papers use CosFace and 1,000 people and more.
+wanted person. Numbers of different networks and galleries are not comparable; papers use CosFace and 1,000 people or
+more.
 """
 
 import pathlib
@@ -23,13 +24,13 @@ from faceswap_lib.facesets.manifest import read_manifest
 from faceswap_lib.media import read_image
 
 SAMPLES = 25
-"""Faces of a person that are averaged."""
+"""Number of faces per person whose embeddings are averaged."""
 
 PORTRAIT_POINTS = {
     "Grace Hopper": np.array([[220.4, 189.1], [304.1, 186.9], [266.1, 224.4], [226.6, 280.6], [306.6, 278.8]]),
     "Eileen Collins": np.array([[202.6, 100.6], [246.4, 102.7], [222.8, 127.0], [201.8, 138.6], [244.4, 139.6]]),
 }
-"""(5, 2) x, y of eyes, nose tip and mouth corners, read off the pictures."""
+"""(5, 2) x, y of the eyes, the nose tip and the mouth corners in the two portraits, annotated by hand."""
 
 
 def cosine_similarity(embeddings: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -47,12 +48,12 @@ def cosine_similarity(embeddings: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def retrieval_rate(embeddings: np.ndarray, gallery: np.ndarray, wanted: int) -> float:
-    """Computes ID retrieval: the share of faces whose most similar person in a gallery is the wanted one.
+    """Computes ID retrieval: the percentage of faces whose most similar person in a gallery is the wanted person.
 
     Args:
-        embeddings: (N, D) of the swapped faces.
-        gallery: (M, D), one row per person.
-        wanted: Row of the wanted person.
+        embeddings: (N, D) embeddings of the swapped faces.
+        gallery: (M, D) embeddings, one row per person.
+        wanted: Index of the wanted person's row.
 
     Returns:
         Percent, 0 to 100; higher is better. NaN without faces.
@@ -63,31 +64,32 @@ def retrieval_rate(embeddings: np.ndarray, gallery: np.ndarray, wanted: int) -> 
 
 
 def embedding_change(embeddings: typing.Sequence[np.ndarray | None]) -> float:
-    """Measures how much identity changes from one measured frame to the next.
+    """Computes the mean change of the embedding from one measured frame to the next.
 
     Args:
-        embeddings: (D,) of frames in the order of time; None where none was measured, which does not break the series.
+        embeddings: Embeddings (D,) of the frames in temporal order; frames with None are skipped.
 
     Returns:
-        Mean Euclidean distance of neighbors, from 0 (steady). NaN without two faces.
+        Mean Euclidean distance of consecutive embeddings, from 0 (no change). NaN for fewer than two faces.
     """
     known = np.array([one for one in embeddings if one is not None])
     return float(np.linalg.norm(np.diff(known, axis=0), axis=1).mean()) if len(known) > 1 else float("nan")
 
 
 def embed_others(paths: typing.Sequence[str], detector: MTCNN, embedder: FaceEmbedder) -> dict[str, np.ndarray]:
-    """Averages other people's faces, for the gallery.
+    """Computes the mean face embeddings of further people for the gallery.
 
     Args:
-        paths: Videos that show one person each, or folders of one person's crops with their manifest.
-        detector: Finds the faces.
-        embedder: Gives the numbers.
+        paths: Videos that show one person each, or folders of one person's crops with a manifest.
+        detector: Detects the faces.
+        embedder: Computes the embeddings.
 
     Returns:
-        By path (D,); and by name those of the two portraits that dependencies of this package bring along.
+        Mean embedding (D,) by path, and by name those of the two portraits that are part of this package's
+        dependencies.
 
     Raises:
-        InputError: If one shows no face.
+        InputError: If a video or folder has no face.
     """
     found = {}
     for name in paths:
@@ -96,30 +98,33 @@ def embed_others(paths: typing.Sequence[str], detector: MTCNN, embedder: FaceEmb
         if not len(rows):
             raise InputError(f"{path}: expected the face of another person for the gallery, got none")
         found[name] = rows.mean(axis=0)
-    crops = [_cut(picture, PORTRAIT_POINTS[name]) for name, picture in _load_portraits().items()]
+    crops = [_align(portrait, PORTRAIT_POINTS[name]) for name, portrait in _load_portraits().items()]
     return found | dict(zip(PORTRAIT_POINTS, embedder.embed(crops), strict=True))
 
 
 def _embed_video(path: pathlib.Path, detector: MTCNN, embedder: FaceEmbedder) -> np.ndarray:
+    """Computes embeddings (N, D) of faces sampled from a video."""
     rows = embed_samples(track_video(path, detector), path, embedder, SAMPLES)
     return np.concatenate(rows) if rows else np.empty((0, 1))
 
 
 def _embed_folder(path: pathlib.Path, embedder: FaceEmbedder) -> np.ndarray:
+    """Computes embeddings (N, D) of crops sampled from a folder."""
     records = list(read_manifest(path))
     records = [records[i] for i in np.linspace(0, len(records) - 1, min(SAMPLES, len(records))).astype(int)]
     return embedder.embed([record.to_crop(read_image(path / record.crop)) for record in records])
 
 
-def _cut(picture: np.ndarray, points: np.ndarray) -> FaceCrop:
+def _align(image: np.ndarray, points: np.ndarray) -> FaceCrop:
+    """Warps an image into an aligned crop by its five points."""
     matrix = similarity_transform(points, template_points(CROP_SIZE))
     return FaceCrop(
-        image=warp_frame(picture, matrix, CROP_SIZE), landmarks=map_points(matrix, points), crop_from_frame=matrix
+        image=warp_frame(image, matrix, CROP_SIZE), landmarks=map_points(matrix, points), crop_from_frame=matrix
     )
 
 
 def _load_portraits() -> dict[str, np.ndarray]:
-    """NASA's portrait of Eileen Collins and the US Navy's of Grace Hopper, RGB."""
-    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+    """Loads NASA's portrait of Eileen Collins and the US Navy's portrait of Grace Hopper as RGB images."""
+    with typing.cast(typing.BinaryIO, matplotlib.cbook.get_sample_data("grace_hopper.jpg")) as file:
         hopper = matplotlib.image.imread(file, format="jpg")
     return {"Grace Hopper": np.ascontiguousarray(hopper), "Eileen Collins": skimage.data.astronaut()}

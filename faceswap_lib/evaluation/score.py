@@ -1,9 +1,9 @@
-"""One number and one sentence: is this a swap, and how good is it?
+"""Score and verdict of a swap: one number for its quality, and one sentence that says whether it is a swap.
 
-Every part of the score lies between 0 and 1 and is anchored to what the two input videos themselves give, so that a
-number means the same on any pair. The score is the root of their product, so what ruins one part cannot be bought
-back by another: noise is far from the original person, but no nearer to the wanted one, and it is no face; a still
-picture of the wanted person is that person, but does not move with the original.
+Every part of the score is between 0 and 1. It is normalized by values of the two input videos, so a number means the
+same for any pair of videos. The score is the square root of the product of the parts, so a good part cannot compensate
+a failed one. Noise is far from the original person, but it is not nearer to the wanted person and is not a face. A
+still image of the wanted person has the right identity, but it does not move with the original.
 """
 
 import dataclasses
@@ -13,22 +13,23 @@ import typing
 from faceswap_lib.evaluation.verdict import describe_verdict
 
 WORST_LANDMARK_ERROR = 0.20
-"""Landmark error, in eye distances, at which nothing of pose and expression is left."""
+"""Landmark error, in inter-ocular distances, at which the part for pose and expression is 0."""
 
 CLEAN_BACKGROUND, SPOILT_BACKGROUND = 36.0, 16.0
-"""Peak signal-to-noise ratio away from the face, in dB: what a good video codec leaves, and a plainly other picture."""
+"""PSNR away from the face, in dB, at which the part for the background is 1 and 0: the PSNR after a good video codec,
+and that of a clearly different image."""
 
 NO_LIKENESS = 0.3
-"""Likeness of a region at which nothing of the wanted person is left: other people's faces have 0.1 to 0.6."""
+"""Likeness of a region at which its contribution is 0; other people's faces have 0.1 to 0.6."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The head of a report.
+    """Summary of a report.
 
     Attributes:
-        score: 0 to 100; None if neither a recognition network nor likeness says whose face it is.
-        parts: What the score is made of, each 0 to 1.
+        score: 0 to 100; None if identity was measured neither by a recognition network nor by likeness.
+        parts: The parts of the score by name, each 0 to 1.
         verdict: One sentence.
     """
 
@@ -40,14 +41,14 @@ class Summary:
 def summarize(
     values: typing.Mapping[str, float | None], plot_worst_frames: typing.Mapping[str, int] | None = None
 ) -> Summary:
-    """Scores a swap.
+    """Computes the score, its parts and the verdict of a swap.
 
     Args:
         values: Metrics by name, as in `METRICS`; None where one could not be measured.
-        plot_worst_frames: By metric the number of the frame in which it is worst, for the verdict.
+        plot_worst_frames: Index of the worst frame by metric, for the verdict.
 
     Returns:
-        The summary. A part is measured in the first of its ways for which all metrics are there.
+        The summary. Each part uses the first of its formulas for which all metrics were measured.
 
     Taught in notebooks/07_evaluation.
     """
@@ -61,42 +62,46 @@ def summarize(
 
 
 def _identity(identity_distance: float, before: float, within: float) -> float:
-    """How much of the way from the original to the wanted person was gone; 1 is as near as the wanted person is."""
+    """Computes the fraction of the distance from the original to the wanted person that the swap covers.
+
+    1 means as near to the wanted person's average as that person's own faces.
+    """
     return (before - identity_distance) / max(before - within, 1e-6)
 
 
 def _identity_by_likeness(margin: float, before: float, within: float) -> float:
-    """The same without a recognition network: whose own faces explain the new ones better, and by how much."""
+    """Computes the same fraction from the likeness margin, where no recognition network is available."""
     return (margin - before) / max(within - before, 1e-6)
 
 
 def _likeness(*regions: float) -> float:
-    """How real eyes, mouth and skin are as the wanted person's: the geometric mean, so that each can spoil it."""
-    shares = [min(1.0, max(0.0, (region - NO_LIKENESS) / (1 - NO_LIKENESS))) for region in regions]
-    return math.prod(shares) ** (1 / len(shares))
+    """Computes the geometric mean of the scaled likenesses of eyes, mouth and skin, so one bad region lowers it."""
+    scaled = [min(1.0, max(0.0, (region - NO_LIKENESS) / (1 - NO_LIKENESS))) for region in regions]
+    return math.prod(scaled) ** (1 / len(scaled))
 
 
 def _expression(landmark_error: float, agreement: float) -> float:
-    """How well pose and expression are kept, and whether they move with the original's."""
+    """Combines the landmark error with the agreement of motion over time."""
     return (1 - landmark_error / WORST_LANDMARK_ERROR) * max(0.0, agreement)
 
 
 def _face(found: float, face_score: float) -> float:
-    """Whether a detector still sees a face."""
+    """Combines the detection rate in percent with the relative detection score."""
     return found / 100 * min(1.0, face_score)
 
 
 def _steadiness(jitter: float, flicker: float) -> float:
-    """1 as long as the result shakes and flickers no more than the input."""
+    """Computes 1 / sqrt(jitter * flicker), where a ratio below 1 counts as 1."""
     return 1 / math.sqrt(max(1.0, jitter) * max(1.0, flicker))
 
 
 def _untouched(background: float) -> float:
+    """Scales the background PSNR from `SPOILT_BACKGROUND` to `CLEAN_BACKGROUND` linearly to 0 to 1."""
     return (background - SPOILT_BACKGROUND) / (CLEAN_BACKGROUND - SPOILT_BACKGROUND)
 
 
 def _clarity(sharpness: float) -> float:
-    """Softness costs a little: a face with a tenth of the detail has half of the mark. So does noise."""
+    """Maps relative sharpness to 0 to 1: values from 1 to 2 map to 1; 0.1 (blur) and 8 (noise) both map to 0.5."""
     return min(1.0, max(sharpness, 1e-6) ** 0.3) if sharpness <= 1 else 1 / max(1.0, sharpness / 2) ** 0.5
 
 
@@ -111,4 +116,4 @@ _PARTS: tuple[tuple[str, tuple[str, ...], typing.Callable[..., float]], ...] = (
     ("steadiness", ("jitter", "flicker"), _steadiness),
     ("untouched", ("background_psnr",), _untouched),
 )
-"""What each part is made of and how, the preferred way first."""
+"""Name of each part, its metrics and its formula; the preferred formula of a part comes first."""

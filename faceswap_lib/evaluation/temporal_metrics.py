@@ -1,4 +1,7 @@
-"""How much a video trembles and flickers. Of interest is the ratio of the result's number to the original's."""
+"""Temporal metrics: jitter, flicker and agreement of motion.
+
+For jitter and flicker compare the ratio of the result's value to the original's.
+"""
 
 import typing
 
@@ -9,32 +12,33 @@ import scipy.spatial.distance
 from faceswap_lib.evaluation.image_metrics import check_mask, check_pictures
 
 FLICKER_SIZE = 64
-"""Side to which crops are shrunk before their colors are compared."""
+"""Side in pixels to which crops are resized before their colors are compared."""
 
 FLICKER_SIGMA = 2.0
-"""Pixels of blur at that side, 0.11 eye distances of an aligned crop. On four clips talking gives 0.3 to 1.5 gray
-levels; a still face whose crop trembles by half a pixel of 256 gives 0.08, without taking out motion 0.7 to 1.3."""
-
+"""Standard deviation of the blur in pixels at `FLICKER_SIZE`, 0.11 inter-ocular distances of an aligned crop. On four
+clips talking has a flicker of 0.3 to 1.5 gray levels. A still face whose crop jitters by half a pixel of 256 has 0.08;
+without motion compensation it has 0.7 to 1.3."""
 
 LEAST_MOMENTS, MOST_MOMENTS = 8, 300
-"""Frames between which motion is compared; of more, some spread evenly."""
+"""Minimum and maximum number of frames for `motion_agreement`; longer series are sampled evenly."""
 
 
-def jitter(landmarks_series: typing.Sequence[np.ndarray], unit: float | np.ndarray) -> float:
-    """Mean length of the landmarks' second difference over time: trembling, and sudden motion.
+def jitter(landmarks_series: typing.Sequence[np.ndarray] | np.ndarray, unit: float | np.ndarray) -> float:
+    """Computes the mean length of the landmarks' second difference over time, which measures jitter and sudden motion.
 
-    Steady motion counts nothing, evenly accelerated motion its acceleration. Source: ours; the field's tools measure
-    nothing over time.
+    Motion at constant velocity has a jitter of 0; motion at constant acceleration has that acceleration. Source: ours;
+    the field's tools measure nothing over time.
 
     Args:
-        landmarks_series: (T, N, 2) x, y of consecutive frames; NaN where a face was not found, which breaks the series.
+        landmarks_series: (T, N, 2) x, y of consecutive frames; NaN where no face was found, which interrupts the
+            series.
         unit: The inter-ocular distance in the same pixels, one number or (T,), above 0.
 
     Returns:
-        Inter-ocular distances per frame², from 0 (steady); lower is steadier. NaN without three frames in a row.
+        Inter-ocular distances per frame², from 0 (no jitter); lower is better. NaN without three consecutive frames.
 
     Raises:
-        ValueError: If the shapes are others or the unit is not above 0.
+        ValueError: If a shape is wrong or the unit is not above 0.
 
     Taught in notebooks/07_evaluation.
     """
@@ -49,58 +53,57 @@ def jitter(landmarks_series: typing.Sequence[np.ndarray], unit: float | np.ndarr
 
 
 def flicker(previous: np.ndarray, current: np.ndarray, mask: np.ndarray) -> float:
-    """Mean absolute change of the face's colors from one aligned crop to the next.
+    """Computes the mean absolute change of the face's colors between two aligned crops of consecutive frames.
 
-    Aligning takes out the motion of the head. What is left of it, and the trembling of the alignment, is taken out
-    here: both crops are blurred by `FLICKER_SIGMA`, and what a small shift, turn or growth of the whole crop explains
-    of the change is subtracted (least squares over the mask, beside a constant per channel, which stays). The rest is
-    brightness and color that come and go, and expressions, which the original has too: divide by its mean over
-    the same frames. Source: ours.
+    The alignment compensates the motion of the head. This function also compensates the remaining motion and the jitter
+    of the alignment: it blurs both crops with `FLICKER_SIGMA` and subtracts the part of the change that a small
+    translation, rotation or scaling of the whole crop explains. That part is fitted by least squares over the mask,
+    together with a constant per channel that is not subtracted. The rest is changes of brightness and color, and
+    expressions. The original has expressions too, so divide by its mean over the same frames. Source: ours.
 
     Args:
         previous: (S, S, 3) uint8.
-        current: The next frame's crop, of the same shape.
-        mask: (S, S) bool or uint8, the face in either.
+        current: Crop of the next frame, of the same shape.
+        mask: (S, S) bool or uint8, the face in both crops.
 
     Returns:
-        Gray levels of 255, from 0 (still) to 255; lower is steadier. NaN if the mask has no pixel left at
-        `FLICKER_SIZE`.
+        Gray levels, from 0 (no change) to 255; lower is better. NaN if no pixel of the mask remains at `FLICKER_SIZE`.
 
     Raises:
-        ValueError: If shapes or types are others.
+        ValueError: If a shape or dtype is wrong.
     """
     check_pictures(previous, current)
     weight = _shrink(check_mask(mask, current.shape).astype(np.float32))
     inside = weight >= 0.5
     if not inside.any():
         return float("nan")
-    previous, current = (_shrink(picture.astype(np.float32)) for picture in (previous, current))
+    previous, current = (_shrink(crop.astype(np.float32)) for crop in (previous, current))
     change = _blur_inside(current - previous, inside)
     moves = np.stack([_blur_inside(move, inside).ravel() for move in _small_moves((previous + current) / 2)], axis=1)
-    tints = np.tile(np.eye(3, dtype=np.float32), (len(change), 1))  # beside the moves, so that they explain none of it
+    tints = np.tile(np.eye(3, dtype=np.float32), (len(change), 1))  # keeps a constant color change out of the motion
     motion = np.linalg.lstsq(np.hstack([moves, tints]), change.ravel(), rcond=None)[0][: moves.shape[1]]
     return float(np.abs(change.ravel() - moves @ motion).mean())
 
 
 def motion_agreement(swapped: np.ndarray, original: np.ndarray) -> float:
-    """Correlates which moments look alike in two videos: does the new face move when the original's does?
+    """Computes the correlation of the distance matrices of two videos: whether both faces move at the same times.
 
     For each video the distances between all pairs of its frames are computed; the result is the correlation of the two
-    lists of distances. It needs no landmarks of its own, and two differently built faces have it in common that they
-    return to a look when the original does. A still picture has the same distance everywhere but for noise. Source:
-    the comparison of distance matrices of Mantel, "The Detection of Disease Clustering and a Generalized Regression
-    Approach", 1967, as representational similarity analysis uses it.
+    lists of distances. It needs no landmarks and does not depend on the shape of the face: when the original returns
+    to an earlier expression, the swapped face should return to it too. A still image has the same distances everywhere
+    except for noise. Source: the comparison of distance matrices of Mantel, "The Detection of Disease Clustering and a
+    Generalized Regression Approach", 1967, as representational similarity analysis uses it.
 
     Args:
-        swapped: (T, H, W) pictures of eyes and mouth as from `faces.likeness.expression_view`, in any order of time.
-        original: Of the same moments.
+        swapped: (T, H, W) images of eyes and mouth, from `faces.likeness.expression_view`, in any order.
+        original: (T, H, W) images of the same frames of the original.
 
     Returns:
-        -1 over 0 (nothing in common) to 1 (the same motion); higher is better. NaN for fewer than `LEAST_MOMENTS`
-        moments or without any motion.
+        -1 to 1: 1 for the same motion, 0 for unrelated motion or a still swapped face; higher is better. NaN for fewer
+        than `LEAST_MOMENTS` frames, or if the original does not move.
 
     Raises:
-        ValueError: If the shapes differ or are others.
+        ValueError: If the shapes differ or are not (T, H, W).
     """
     new, old = np.asarray(swapped, float), np.asarray(original, float)
     if new.shape != old.shape or new.ndim != 3:
@@ -111,23 +114,24 @@ def motion_agreement(swapped: np.ndarray, original: np.ndarray) -> float:
     distances = [scipy.spatial.distance.pdist(series[chosen].reshape(len(chosen), -1)) for series in (new, old)]
     if min(one.std() for one in distances) < 1e-9:
         return float("nan") if distances[1].std() < 1e-9 else 0.0
-    return float(np.corrcoef(*distances)[0, 1])
+    return float(np.corrcoef(distances[0], distances[1])[0, 1])
 
 
-def _small_moves(picture: np.ndarray) -> list[np.ndarray]:
-    """How a square picture changes when it is shifted by a pixel right or down, turned or enlarged a little."""
-    across, down = (cv2.Sobel(picture, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
-    places = (np.arange(len(picture), dtype=np.float32) / (len(picture) - 1) * 2 - 1)[:, None]
-    x, y = places, places[:, None]
+def _small_moves(image: np.ndarray) -> list[np.ndarray]:
+    """Computes the change of a square image for a small translation in x and in y, a rotation and a scaling."""
+    across, down = (cv2.Sobel(image, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
+    positions = (np.arange(len(image), dtype=np.float32) / (len(image) - 1) * 2 - 1)[:, None]
+    x, y = positions, positions[:, None]
     return [across, down, y * across - x * down, x * across + y * down]
 
 
-def _blur_inside(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """(N, 3) the pixels inside, blurred; what lies outside does not enter."""
+def _blur_inside(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Blurs an image inside a mask without using pixels outside; returns the (N, 3) pixels inside."""
     weight = inside.astype(np.float32)
-    blurred, total = (cv2.GaussianBlur(x, (0, 0), FLICKER_SIGMA) for x in (picture * weight[..., None], weight))
+    blurred, total = (cv2.GaussianBlur(x, (0, 0), FLICKER_SIGMA) for x in (image * weight[..., None], weight))
     return blurred[inside] / total[inside, None]
 
 
-def _shrink(picture: np.ndarray) -> np.ndarray:
-    return cv2.resize(picture, (FLICKER_SIZE, FLICKER_SIZE), interpolation=cv2.INTER_AREA)
+def _shrink(image: np.ndarray) -> np.ndarray:
+    """Resizes an image to `FLICKER_SIZE` pixels."""
+    return cv2.resize(image, (FLICKER_SIZE, FLICKER_SIZE), interpolation=cv2.INTER_AREA)

@@ -1,6 +1,6 @@
-"""Whether a result is a swap, in plain words, and if not, what is wrong and where.
+"""The verdict: one sentence that says whether a result is a swap, and if not, what is wrong and in which frame.
 
-How the limits were chosen stands in docs/evaluation.md.
+docs/evaluation.md explains how the limits were chosen.
 """
 
 import typing
@@ -8,22 +8,24 @@ import typing
 from faceswap_lib.faces.likeness import LEAST_LIKENESS, REGIONS
 
 LEAST = {f"{region}_likeness": least for region, least in zip(REGIONS, LEAST_LIKENESS, strict=True)}
-"""By metric, the likeness to the wanted person's own faces below which a region is none of that person's."""
+"""Minimum likeness to the wanted person's own faces, by metric; a region below it does not show that person."""
 
 LEAST_PLAUSIBLE = 67.0
-"""Percent of the measured frames in which no region fails; a face that breaks in every third frame is no swap."""
+"""Minimum percentage of the measured frames in which no region fails; a face that breaks in every third frame is not
+a swap."""
 
 LEAST_AGREEMENT = {"expression_agreement": 0.4, "motion_agreement": 0.7}
-"""Agreement below which a face does not move; the first that was measured counts, which needs 68 landmarks."""
+"""Minimum agreement; a face below it does not move. The first metric that was measured counts; `expression_agreement`
+needs 68 landmarks."""
 
 LEAST_SHARPNESS = 0.04
-"""Share of the original's sharpness below which a face has no features left."""
+"""Minimum sharpness relative to the original; a face below it has no features left."""
 
 MOSTLY_WANTED = 0.5
-"""Part of the score for identity from which a face that does not move is a picture of the wanted person."""
+"""Identity part of the score above which a face that does not move is reported as a still image of the wanted person."""
 
 SMALL_SHARE = 0.15
-"""Below it a part of the score is named."""
+"""Threshold below which the verdict names a part of the score."""
 
 _REGIONS = {
     "eyes_likeness": "the eyes are unlike the wanted person's own",
@@ -34,10 +36,10 @@ _REGIONS = {
 _PARTS = {
     "identity": "the original person is still there",
     "expression": "pose and expression are not the original's",
-    "face": "what was pasted is hardly a face",
-    "clarity": "the face is blurred or drowned in noise",
+    "face": "the pasted area hardly looks like a face",
+    "clarity": "the face is blurred or very noisy",
     "steadiness": "it shakes or flickers much more than the input",
-    "untouched": "the picture away from the face was changed",
+    "untouched": "the background was changed",
 }
 
 
@@ -46,12 +48,12 @@ def describe_verdict(
     parts: typing.Mapping[str, float],
     plot_worst_frames: typing.Mapping[str, int] | None = None,
 ) -> str:
-    """Describes in one sentence whether it is a swap.
+    """Describes in one sentence whether a result is a swap.
 
     Args:
         values: Metrics by name, as in `METRICS`; None where one could not be measured.
-        parts: Of the score, by name.
-        plot_worst_frames: By metric the number of the frame in which it is worst.
+        parts: Parts of the score, by name.
+        plot_worst_frames: Index of the worst frame by metric.
 
     Returns:
         The sentence; it begins with "A swap", "Not a swap", "Nothing was swapped" or "Something was swapped".
@@ -72,7 +74,16 @@ def find_faults(
     parts: typing.Mapping[str, float],
     plot_worst_frames: typing.Mapping[str, int],
 ) -> list[str]:
-    """Finds what keeps a result from being a swap; arguments as in `describe_verdict`. Empty if nothing does."""
+    """Lists the faults that keep a result from being a swap.
+
+    Args:
+        values: As in `describe_verdict`.
+        parts: As in `describe_verdict`.
+        plot_worst_frames: As in `describe_verdict`.
+
+    Returns:
+        One text per fault; empty if there is none.
+    """
     faults = []
     for name, text in _REGIONS.items():
         value = values.get(name)
@@ -83,16 +94,18 @@ def find_faults(
     if not faults and plausible is not None and plausible < LEAST_PLAUSIBLE:
         faults.append(f"only {plausible:.0f} % of the frames look like the wanted person everywhere")
     sharpness = values.get("sharpness")
-    is_blurred = sharpness is not None and sharpness < LEAST_SHARPNESS
-    if is_blurred:
+    is_blurred = False
+    if sharpness is not None and sharpness < LEAST_SHARPNESS:
+        is_blurred = True
         faults.append(f"the face is blurred: {100 * sharpness:.0f} % of the original's detail")
-    agreement = next((name for name in LEAST_AGREEMENT if values.get(name) is not None), None)
-    if agreement is not None and not is_blurred and values[agreement] < LEAST_AGREEMENT[agreement]:
+    measured = ((values.get(name), least) for name, least in LEAST_AGREEMENT.items())
+    agreement = next(((value, least) for value, least in measured if value is not None), None)
+    if agreement is not None and not is_blurred and agreement[0] < agreement[1]:
         is_wanted = parts.get("identity", 0) >= MOSTLY_WANTED
         still = "a still picture of the wanted person pasted: it does not move"
         faults.append(still if is_wanted else "it does not move as the original does")
     for name, text in _PARTS.items():
-        is_said = (name == "clarity" and is_blurred) or (name == "expression" and any("move" in one for one in faults))
-        if parts.get(name, 1) < SMALL_SHARE and not is_said:
+        is_named = (name == "clarity" and is_blurred) or (name == "expression" and any("move" in one for one in faults))
+        if parts.get(name, 1) < SMALL_SHARE and not is_named:
             faults.append(text)
     return faults

@@ -1,4 +1,4 @@
-"""What a conversion changed: how much the face differs from the input's, and that nothing else does."""
+"""Difference of a converted video and its input: change of the face, and PSNR of the background."""
 
 import dataclasses
 import pathlib
@@ -16,9 +16,9 @@ class SwapDifference:
     """How a converted video differs from its input.
 
     Attributes:
-        frames: Frames compared; those without a face are not.
-        background_psnr: Peak signal-to-noise ratio outside the faces' crops in dB (data range 255), median over
-            frames; what is lost there is lost to the video codec. None when no frame has anything outside.
+        frames: Number of compared frames; frames without a face are skipped.
+        background_psnr: Peak signal-to-noise ratio outside the crops of the faces in dB (data range 255), median over
+            frames; the loss there comes from the video codec. None if the crops cover every frame completely.
         face_change: Mean absolute difference inside the central half of the crops, 0 to 255; near 0 means that nothing
             was swapped.
     """
@@ -34,11 +34,11 @@ def compare_videos(
     """Compares a converted video with its input.
 
     Args:
-        original: The input.
-        converted: The output, of the same size; it ends with the input or before.
-        tracks: The faces swapped, by frames of the input.
+        original: The input video.
+        converted: The output video, of the same frame size; it ends at the same frame as the input or earlier.
+        tracks: Tracks of the swapped faces, by frame of the input.
         every: Compare every n-th frame.
-        start: Index of the input's frame that is the output's first.
+        start: Index of the input frame that is the first frame of the output.
 
     Returns:
         The differences.
@@ -49,7 +49,7 @@ def compare_videos(
     psnrs, changes, frames = [], [], 0
     tracked = tracks.faces[start:]
     if not any(tracked[::every]):
-        every = 1  # a face that is seen for moments only
+        every = 1  # the face is visible only for a few frames
     originals = iter(zip(read_frames(original, start=start, step=every), tracked[::every], strict=True))
     for after in read_frames(converted, step=every):
         before, faces = next(originals, (None, None))
@@ -75,7 +75,7 @@ def compare_videos(
 
 
 def _distance_masks(shape: tuple[int, ...], crop_from_frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) bool masks: outside the crop, and in its central half."""
+    """Computes two (H, W) bool masks: pixels outside the crop, and pixels in its central half."""
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     points = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float64)
     from_center = np.abs(map_points(crop_from_frame, points) - (CROP_SIZE - 1) / 2).max(axis=1)

@@ -1,1 +1,1 @@
-"""Networks as ONNX files: writing, checking and running them."""
+"""Export of networks to ONNX files, and the checks before ONNX Runtime loads them."""

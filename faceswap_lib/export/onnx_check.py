@@ -1,7 +1,7 @@
-"""Checks of an ONNX file that somebody else made, before ONNX Runtime opens it.
+"""Checks of untrusted ONNX files before ONNX Runtime opens them.
 
-The file is walked as the protocol buffer it is, without decoding numbers: how many nodes and how deep, which other
-files its weights lie in, and whether weights have the bytes that their shapes say.
+The file is parsed as a protocol buffer without decoding the weights. The checks cover the number of nodes, the nesting
+depth, the files with external weights, and whether the size of each weight matches its shape.
 
 Source: onnx.proto of ONNX 1.17 for the numbers of the fields; protobuf.dev, "Encoding".
 """
@@ -17,10 +17,10 @@ from faceswap_lib.facesets.file_names import check_file_name, check_inside
 from faceswap_lib.limits import MODEL_BYTES
 
 DEEPEST = 8
-"""Graphs in graphs; a branch is one, and nobody's network has more than two or three."""
+"""Maximum nesting depth of graphs (branches of control flow); real networks have at most two or three levels."""
 
 MOST_PARTS = 1_000_000
-"""Nodes, attributes and weights together."""
+"""Maximum number of nodes, attributes and weights together."""
 
 MODEL_GRAPH, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 20, 25
 NODE_OF_GRAPH, NODE_OF_FUNCTION, ATTRIBUTE = 1, 7, 5
@@ -30,38 +30,49 @@ SPARSE_TENSORS = (1, 2)
 DIMS, TYPE, RAW, EXTERNAL, LOCATION = 1, 2, 9, 13, 14
 
 BYTES_OF_TYPE = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
-"""Bytes of a number by ONNX's number of its type; texts (8), and what is newer than that, are not in it."""
+"""Bytes per element by ONNX data type number; strings (8) and newer types are not included."""
 
 Field = tuple[int, int, int, int]
-"""Number, wire type, and begin and end of the content; a number (wire type 0) is in the place of the begin."""
+"""Field number, wire type, and start and end offset of the content; for wire type 0 the start is the value itself."""
 
 
 def check_onnx_file(path: pathlib.Path) -> None:
-    """Checks a file.
+    """Checks an ONNX file.
 
     Args:
-        path: The file; weights may lie in files beside it, as exporters put those of large networks.
+        path: The file; its weights may be stored in other files of the same folder, as for large networks.
 
     Raises:
-        CheckpointError: If it is no ONNX, names a file elsewhere, or claims more than it has or a network needs.
+        CheckpointError: If the file is not a valid ONNX file, refers to files outside of its folder, or claims more
+            data than it contains or than a network needs.
     """
     MODEL_BYTES.check(path.stat().st_size, path, CheckpointError)
     data = path.read_bytes()
     try:
-        _Walk(data, path.parent).check_model()
+        _Parser(data, path.parent).check_model()
     except (ValueError, IndexError, UnicodeDecodeError, WorkspaceError) as error:
         reason = f"expected a network in ONNX; it cannot be read ({error})"
         raise CheckpointError(f"{path}: {reason}; export it again") from error
 
 
 @dataclasses.dataclass
-class _Walk:
+class _Parser:
+    """Parser of the protocol buffer messages of an ONNX file.
+
+    Attributes:
+        data: Content of the file.
+        folder: Folder of the file, in which external weights must be.
+        parts: Number of fields read so far.
+        claimed: Bytes of all weights read so far, by their shapes.
+    """
+
     data: bytes
     folder: pathlib.Path
     parts: int = 0
     claimed: int = 0
 
     def check_model(self) -> None:
+        """Checks the whole model; raises `ValueError` if it is not accepted."""
         graphs = 0
         for number, wire, begin, end in self._fields(0, len(self.data)):
             if wire != 2:
@@ -72,11 +83,12 @@ class _Walk:
             elif number == MODEL_FUNCTIONS:
                 self._check_nodes(begin, end, 1, NODE_OF_FUNCTION)
             elif number == MODEL_TRAINING:
-                raise ValueError("it holds a training")
+                raise ValueError("it contains training information")
         if graphs != 1:
-            raise ValueError(f"it holds {graphs} graphs")
+            raise ValueError(f"it has {graphs} graphs instead of one")
 
     def _check_graph(self, begin: int, end: int, depth: int) -> None:
+        """Checks a graph with its nodes and weights."""
         if depth > DEEPEST:
             raise ValueError(f"its graphs are nested deeper than {DEEPEST} levels")
         self._check_nodes(begin, end, depth, NODE_OF_GRAPH)
@@ -87,6 +99,7 @@ class _Walk:
                 self._check_sparse(first, last)
 
     def _check_nodes(self, begin: int, end: int, depth: int, node: int) -> None:
+        """Checks the attributes of all nodes; `node` is the field number of a node."""
         for number, wire, first, last in self._fields(begin, end):
             if wire == 2 and number == node:
                 for kind, wire_inside, start, stop in self._fields(first, last):
@@ -94,6 +107,7 @@ class _Walk:
                         self._check_attribute(start, stop, depth)
 
     def _check_attribute(self, begin: int, end: int, depth: int) -> None:
+        """Checks the tensors and graphs of an attribute."""
         for number, wire, first, last in self._fields(begin, end):
             if wire == 2 and number in ATTRIBUTE_TENSORS:
                 self._check_tensor(first, last)
@@ -103,11 +117,13 @@ class _Walk:
                 self._check_sparse(first, last)
 
     def _check_sparse(self, begin: int, end: int) -> None:
+        """Checks the tensors of a sparse tensor."""
         for number, wire, first, last in self._fields(begin, end):
             if wire == 2 and number in SPARSE_TENSORS:
                 self._check_tensor(first, last)
 
     def _check_tensor(self, begin: int, end: int) -> None:
+        """Checks the size of a tensor against its shape and type."""
         dims: list[int] = []
         kind, raw, external, is_external = 0, None, {}, False
         for number, wire, first, last in self._fields(begin, end):
@@ -126,28 +142,31 @@ class _Walk:
         size = math.prod(dims) * BYTES_OF_TYPE.get(kind, 1)
         self.claimed += size
         if self.claimed > MODEL_BYTES.value:
-            raise ValueError(f"its weights claim {self.claimed:,} bytes; {MODEL_BYTES.value:,} are taken on")
+            raise ValueError(f"its weights claim {self.claimed:,} bytes; the limit is {MODEL_BYTES.value:,}")
         if is_external or external:
             self._check_external(external, size)
         elif raw is not None and kind in BYTES_OF_TYPE and raw != size:
             raise ValueError(f"an array of the shape {tuple(dims)} has {raw:,} bytes instead of {size:,}"[:300])
 
     def _check_external(self, external: dict[str, str], size: int) -> None:
+        """Checks that external weights are inside a file of the same folder."""
         name = check_file_name(external.get("location", ""))
         check_inside(self.folder / name, self.folder)
         if not (self.folder / name).is_file():
-            raise ValueError(f"its weights lie in {name}, which is not beside it")
+            raise ValueError(f"its weights are in {name}, which is not in the same folder")
         offset = external.get("offset", "0")
         if not (offset.isascii() and offset.isdecimal() and len(offset) < 19):
-            raise ValueError(f"its weights lie at {offset!r:.40} in {name}")
+            raise ValueError(f"its weights are at {offset!r:.40} in {name}")
         if int(offset) + size > os.path.getsize(self.folder / name):
-            raise ValueError(f"its weights lie beyond the end of {name}")
+            raise ValueError(f"its weights are beyond the end of {name}")
 
     def _read_entry(self, begin: int, end: int) -> dict[str, str]:
+        """Reads a key and a value."""
         texts = {n: self.data[first:last].decode() for n, wire, first, last in self._fields(begin, end) if wire == 2}
         return {texts.get(1, ""): texts.get(2, "")}
 
     def _packed(self, at: int, end: int) -> list[int]:
+        """Reads a packed list of integers."""
         values = []
         while at < end:
             value, at = self._varint(at, end)
@@ -155,6 +174,7 @@ class _Walk:
         return values
 
     def _fields(self, at: int, end: int) -> typing.Iterator[Field]:
+        """Yields the fields of a message."""
         while at < end:
             self.parts += 1
             if self.parts > MOST_PARTS:
@@ -174,6 +194,7 @@ class _Walk:
             at += length
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
+        """Reads a variable-length integer; returns its value and the offset after it."""
         value = 0
         for shift in range(0, 70, 7):
             if at >= end:

@@ -1,7 +1,7 @@
-"""Encoder and decoder as ONNX models, written from their layers whatever Keras runs on.
+"""Conversion of encoder and decoder to ONNX models, layer by layer and independent of the Keras backend.
 
-ONNX has its channels before rows and columns; everything between the first and the last step is kept so. What ONNX
-computes is float32, also where the networks were built for another precision.
+ONNX uses the layout (B, C, H, W). The input is transposed to it in the first step and the output back in the last. All
+computations are in float32, also if the networks were built for another precision.
 """
 
 import typing
@@ -12,45 +12,45 @@ import onnx
 from faceswap_lib.export.onnx_layers import LAYERS, GraphWriter
 
 OPSET = 17
-"""Version of ONNX's operators; every onnxruntime since 1.12 reads it."""
+"""Version of the ONNX operator set; ONNX Runtime supports it from version 1.12 on."""
 
 FORMAT = 8
-"""Version of ONNX's files, the one that came with the operators."""
+"""Version of the ONNX file format (IR version) that belongs to the operator set."""
 
 
 def encoder_to_onnx(encoder: keras.Model) -> onnx.ModelProto:
-    """Writes an encoder as an ONNX network.
+    """Converts an encoder to an ONNX model.
 
     Args:
-        encoder: (B, R, R, 3) to (B, H, W, C).
+        encoder: Keras model from (B, R, R, 3) to (B, H, W, C).
 
     Returns:
-        A model of any batch B, from `views` (B, R, R, 3) to `codes` (B, H, W, C), float32.
+        A model for any batch size B, from `views` (B, R, R, 3) to `codes` (B, H, W, C), float32.
 
     Raises:
-        ValueError: If there is a layer in it that this module does not know.
+        ValueError: If the encoder contains a layer that is not in `LAYERS`.
     """
     graph = GraphWriter()
-    views = _declare("views", encoder.input.shape)
+    views = _declare("views", encoder.inputs[0].shape)
     (code,) = _walk(graph, encoder.input, encoder.outputs, graph.channels_first("views"))
     graph.add("Transpose", [code], "codes", perm=[0, 2, 3, 1])
     return _make_model(graph, "encoder", [views], [_declare("codes", encoder.outputs[0].shape)])
 
 
 def decoder_to_onnx(decoder: keras.Model) -> onnx.ModelProto:
-    """Writes a decoder as an ONNX network.
+    """Converts a decoder to an ONNX model.
 
     Args:
-        decoder: (B, H, W, C) to mask (B, R, R, 1), face (B, R, R, 3), and more that is left out.
+        decoder: Keras model from (B, H, W, C) to mask (B, R, R, 1) and face (B, R, R, 3); further outputs are omitted.
 
     Returns:
-        A model of any batch B, from `codes` (B, H, W, C) to `masks` (B, R, R) and `faces` (B, R, R, 3), all float32.
+        A model for any batch size B, from `codes` (B, H, W, C) to `masks` (B, R, R) and `faces` (B, R, R, 3), float32.
 
     Raises:
-        ValueError: If there is a layer in it that this module does not know.
+        ValueError: If the decoder contains a layer that is not in `LAYERS`.
     """
     graph = GraphWriter()
-    codes = _declare("codes", decoder.input.shape)
+    codes = _declare("codes", decoder.inputs[0].shape)
     mask, face = _walk(graph, decoder.input, decoder.outputs[:2], graph.channels_first("codes"))
     graph.add("Squeeze", [mask, graph.integers([1])], "masks")
     graph.add("Transpose", [face], "faces", perm=[0, 2, 3, 1])
@@ -58,14 +58,17 @@ def decoder_to_onnx(decoder: keras.Model) -> onnx.ModelProto:
     return _make_model(graph, "decoder", [codes], [masks, _declare("faces", decoder.outputs[1].shape)])
 
 
-def _make_model(graph: GraphWriter, name: str, inputs: list, outputs: list) -> onnx.ModelProto:
+def _make_model(
+    graph: GraphWriter, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
+) -> onnx.ModelProto:
+    """Builds the ONNX model of a finished graph."""
     made = onnx.helper.make_graph(graph.nodes, name, inputs, outputs, graph.weights)
     opset = onnx.helper.make_opsetid("", OPSET)
     return onnx.helper.make_model(made, opset_imports=[opset], ir_version=FORMAT, producer_name="faceswap_lib")
 
 
 def _walk(graph: GraphWriter, start, ends: typing.Sequence, name: str) -> list[str]:
-    """Writes the layers between two points of a network; gives the names of the last values."""
+    """Converts the layers between two tensors of a network; returns the names of the last values."""
     names = {id(start): name}
     for layer in keras.Model(start, list(ends)).operations:
         if isinstance(layer, keras.layers.InputLayer):
@@ -82,4 +85,5 @@ def _walk(graph: GraphWriter, start, ends: typing.Sequence, name: str) -> list[s
 
 
 def _declare(name: str, shape: typing.Sequence[int | None]) -> onnx.ValueInfoProto:
+    """Declares an input or output of any batch size, float32."""
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape[1:]])

@@ -1,8 +1,8 @@
-"""The one place that imports ONNX Runtime: its telemetry is switched off before it starts.
+"""Import of ONNX Runtime with its telemetry switched off; no other module imports it directly.
 
-Official builds report to their maker from version 1.29 on, and keep a device id and an event store in the user's
-cache. The variable is read when the module is loaded, so it must be set before the first import. Calling
-`disable_telemetry_events` afterwards suppresses most events, but not the id, the store and the first event.
+Official builds send telemetry to their maker from version 1.29 on, and keep a device id and an event store in the
+user's cache. The environment variable is read when the module is loaded, so it must be set before the first import.
+Calling `disable_telemetry_events` afterwards suppresses most events, but not the id, the store and the first event.
 
 Source: ONNX Runtime, docs/Privacy.md, "Disabling Telemetry".
 """
@@ -11,21 +11,21 @@ import os
 import types
 
 TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
-"""The environment variable that switches ONNX Runtime's telemetry off; "1" is off."""
+"""Environment variable that switches the telemetry of ONNX Runtime off if it is "1"."""
 
 
 def import_onnxruntime() -> types.ModuleType:
-    """Imports ONNX Runtime with its telemetry off, whatever the environment said before.
+    """Imports ONNX Runtime with its telemetry switched off, also if the environment variable had another value.
 
     Returns:
         The module `onnxruntime`.
 
     Raises:
-        ImportError: If it is not installed or cannot be loaded.
+        ImportError: If ONNX Runtime is not installed or cannot be loaded.
     """
     os.environ[TELEMETRY_SWITCH] = "1"
     import onnxruntime
 
-    # Somebody else may have imported it before the variable was set; and Windows's own tracing ignores the variable.
+    # Another module may have imported it before the variable was set. The tracing of Windows ignores the variable.
     onnxruntime.disable_telemetry_events()
     return onnxruntime

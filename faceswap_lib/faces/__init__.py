@@ -1,4 +1,4 @@
-"""A face in a frame: detect, follow, align, landmarks, masks. No networks of our own, no Keras at import."""
+"""Faces in frames: detection, tracking, alignment, landmarks and masks. Does not train networks or import Keras."""
 
 from faceswap_lib.faces.alignment import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.detector import DetectConfig, FaceDetector, FaceRefiner

@@ -1,11 +1,11 @@
-"""Turning a face upright: five points, one similarity transform, a crop in which eyes and mouth are always in place.
+"""Face alignment: one similarity transform from five landmarks, to a crop with fixed positions of eyes and mouth.
 
-Convention: pixel (x, y) covers the square from x - 0.5 to x + 0.5, so a picture of side S spans -0.5 to S - 0.5.
-A matrix `b_from_a` is (2, 3) and takes x, y of `a` to x, y of `b`.
+Convention: pixel (x, y) covers the square from x - 0.5 to x + 0.5, so an image of side S spans -0.5 to S - 0.5.
+A matrix `b_from_a` is (2, 3) and maps x, y of `a` to x, y of `b`.
 
-Two squares share one center and one direction. The *crop* (256 pixels, what a faceset stores) has margin for the
-rotations and shifts of the augmentation. The *view* is its central part, by default forehead to chin: what
-the networks read and write, in training and in conversion alike.
+Two squares share one center and one orientation. The *crop* (256 pixels, stored in a faceset) has a margin for the
+rotations and shifts of the augmentation. The *view* is its central part, by default from forehead to chin. The networks
+read and write the view, both in training and in conversion.
 """
 
 import cv2
@@ -17,20 +17,20 @@ CROP_SIZE = 256
 """Side of a stored crop in pixels."""
 
 VIEW_COVERAGE = 0.8
-"""Side of the networks' view as a share of the crop's side, unless a run was made with another one."""
+"""Side of the networks' view as a fraction of the crop's side, unless a run was made with another value."""
 
 EYE_DISTANCE = 0.272
-"""Distance between the eyes in the crop as a share of its side."""
+"""Distance between the eyes in the crop as a fraction of its side."""
 
 VIEW_CENTER_BELOW_EYES = 0.40
-"""How far below the eye line the center of crop and view lies, in eye distances."""
+"""Distance from the eye line down to the center of crop and view, in eye distances."""
 
 MEAN_FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.56], [-0.39, 1.12], [0.39, 1.12]])
-"""(5, 2) x, y of an average frontal face in eye distances, origin between the eyes."""
+"""(5, 2) x, y of an average frontal face in eye distances; the origin is the midpoint between the eyes."""
 
 
 def template_points(size: int) -> np.ndarray:
-    """Where the five points of an average face lie in a crop.
+    """Returns the positions of an average face's five landmarks in a crop.
 
     Args:
         size: Side of the crop in pixels.
@@ -38,16 +38,16 @@ def template_points(size: int) -> np.ndarray:
     Returns:
         (5, 2) float64 x, y in pixels of the crop.
     """
-    centerd = MEAN_FACE - [0.0, VIEW_CENTER_BELOW_EYES]
-    return centerd * EYE_DISTANCE * size + (size - 1) / 2
+    centered = MEAN_FACE - [0.0, VIEW_CENTER_BELOW_EYES]
+    return centered * EYE_DISTANCE * size + (size - 1) / 2
 
 
 def similarity_transform(points_a: np.ndarray, points_b: np.ndarray) -> np.ndarray:
-    """Finds the rotation, uniform scale and shift that best take points of `a` onto points of `b`.
+    """Computes the similarity transform (rotation, uniform scale, shift) that best maps points of `a` to points of `b`.
 
-    Written with complex numbers, a similarity is z -> m z + t, and least squares gives m as the ratio of two sums.
-    It cannot mirror. Source: the two-dimensional case of Umeyama, "Least-squares estimation of transformation
-    parameters between two point patterns", 1991.
+    Written with complex numbers, a similarity is z -> m z + t, and least squares gives m as the ratio of two sums. The
+    transform never contains a reflection. Source: the two-dimensional case of Umeyama, "Least-squares estimation of
+    transformation parameters between two point patterns", 1991.
 
     Args:
         points_a: (N, 2) x, y, at least two different points.
@@ -65,33 +65,33 @@ def similarity_transform(points_a: np.ndarray, points_b: np.ndarray) -> np.ndarr
         raise ValueError(f"expected two (N, 2) arrays of one shape, got {points_a.shape} and {points_b.shape}")
     a = points_a[:, 0] + 1j * points_a[:, 1]
     b = points_b[:, 0] + 1j * points_b[:, 1]
-    a_centerd = a - a.mean()
-    spread = (np.abs(a_centerd) ** 2).sum()
+    a_centered = a - a.mean()
+    spread = (np.abs(a_centered) ** 2).sum()
     if spread == 0:
         raise ValueError("expected at least two different points, got the same point several times")
-    m = (np.conj(a_centerd) * (b - b.mean())).sum() / spread
+    m = (np.conj(a_centered) * (b - b.mean())).sum() / spread
     t = b.mean() - m * a.mean()
     return np.array([[m.real, -m.imag, t.real], [m.imag, m.real, t.imag]])
 
 
 def invert_affine(b_from_a: np.ndarray) -> np.ndarray:
-    """Turns `b_from_a` into `a_from_b`; both (2, 3)."""
+    """Inverts an affine transform: `b_from_a` becomes `a_from_b`, both (2, 3)."""
     linear = np.linalg.inv(b_from_a[:, :2])
     return np.concatenate([linear, -linear @ b_from_a[:, 2:]], axis=1)
 
 
 def map_points(b_from_a: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Takes (N, 2) points of `a` to `b`."""
+    """Maps (N, 2) points of `a` to `b`."""
     return points @ b_from_a[:, :2].T + b_from_a[:, 2]
 
 
 def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
-    """Takes (..., 2) points of a picture to the same picture resized by `factor`."""
+    """Maps (..., 2) points of an image to the same image resized by `factor`."""
     return (points + 0.5) * factor - 0.5
 
 
 def five_points(landmarks: np.ndarray) -> np.ndarray:
-    """Reduces 68 landmarks to the five this module aligns by; five stay as they are."""
+    """Reduces 68 landmarks to the five landmarks used for alignment; returns five landmarks unchanged."""
     if len(landmarks) == 5:
         return landmarks
     eyes = [landmarks[36:42].mean(0), landmarks[42:48].mean(0)]
@@ -99,26 +99,30 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
 
 
 def crop_from_frame(face: Face, size: int = CROP_SIZE) -> np.ndarray:
-    """Gives the (2, 3) matrix that takes x, y of the frame to x, y of a crop of this side."""
+    """Computes the (2, 3) matrix that maps x, y of the frame to x, y of a crop of side `size`."""
     return similarity_transform(five_points(face.landmarks), template_points(size))
 
 
 def stored_size(resolution: int, coverage: float) -> int:
-    """Side of a crop in which a view of side `resolution` has one pixel per pixel of the crop.
+    """Computes the side of a crop that contains a view of side `resolution` at the same pixel scale.
 
-    The margin is whole pixels on either side, so that the view can be cut out as it is.
+    The margin is a whole number of pixels on each side, so the view can be cut out without resampling.
+
+    Args:
+        resolution: Side of the view in pixels.
+        coverage: Side of the view as a fraction of the crop's side.
     """
     return resolution + 2 * round((resolution / coverage - resolution) / 2)
 
 
 def view_matrix(crop_from_frame: np.ndarray, crop_size: int, view_size: int, coverage: float) -> np.ndarray:
-    """Turns a crop's matrix into the matrix of the networks' view inside that crop.
+    """Converts the matrix of a crop into the matrix of the networks' view inside that crop.
 
     Args:
         crop_from_frame: (2, 3) for a crop of side `crop_size`.
         crop_size: Side of the crop in pixels.
         view_size: Side of the view in pixels.
-        coverage: Side of the view as a share of the crop's; that of the networks that read it.
+        coverage: Side of the view as a fraction of the crop's side; use the value of the networks that read the view.
 
     Returns:
         (2, 3) `view_from_frame`.
@@ -129,18 +133,18 @@ def view_matrix(crop_from_frame: np.ndarray, crop_size: int, view_size: int, cov
 
 
 def points_in_crop(face: Face, matrix: np.ndarray) -> np.ndarray:
-    """The face's five points, (5, 2) x, y, seen through a matrix such as `crop_from_frame`."""
+    """Maps the face's five landmarks through a matrix such as `crop_from_frame`; returns (5, 2) x, y."""
     return map_points(matrix, five_points(face.landmarks))
 
 
 def resize_matrix(b_from_a: np.ndarray, factor: float) -> np.ndarray:
-    """The matrix to a picture of `b` enlarged by `factor`; pixel centers stay half a pixel inside."""
+    """Computes the matrix to `b` resized by `factor`; pixel centers stay half a pixel inside the border."""
     shift = (factor - 1) / 2
     return factor * b_from_a + np.array([[0, 0, shift], [0, 0, shift]])
 
 
 def warp_frame(frame: np.ndarray, crop_from_frame: np.ndarray, size: int) -> np.ndarray:
-    """Cuts a square out of a frame, without the aliasing that shrinking by plain interpolation would give.
+    """Warps a square out of a frame, without the aliasing that plain interpolation causes when it shrinks an image.
 
     Args:
         frame: (H, W, 3) uint8 RGB.
@@ -148,18 +152,18 @@ def warp_frame(frame: np.ndarray, crop_from_frame: np.ndarray, size: int) -> np.
         size: Side of the square in pixels.
 
     Returns:
-        (size, size, 3) uint8 RGB; what lies outside the frame repeats its border.
+        (size, size, 3) uint8 RGB; pixels outside the frame repeat its border.
     """
-    shrink = 1 / np.sqrt(np.linalg.det(crop_from_frame[:, :2]))
-    finer = max(1, int(np.ceil(shrink / 1.3)))
-    matrix = resize_matrix(crop_from_frame, finer)
-    side = finer * size
+    shrink_factor = 1 / np.sqrt(np.linalg.det(crop_from_frame[:, :2]))
+    supersampling = max(1, int(np.ceil(shrink_factor / 1.3)))
+    matrix = resize_matrix(crop_from_frame, supersampling)
+    side = supersampling * size
     square = cv2.warpAffine(frame, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return square if finer == 1 else cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
+    return square if supersampling == 1 else cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def align_face(frame: np.ndarray, face: Face, size: int = CROP_SIZE) -> FaceCrop:
-    """Cuts a face out of its frame, upright and in the standard place.
+    """Crops an aligned face out of its frame.
 
     Args:
         frame: (H, W, 3) uint8 RGB.

@@ -1,30 +1,31 @@
-"""Taking the overall color out of a face and putting it back.
+"""Color normalization of a face, and its inverse.
 
-Two people filmed in different light differ first of all in the mean and the spread of their colors. The networks
-never see that: every face is brought to the same mean and spread before they read it, and what they write is brought
-back with the numbers of the face that was read. So a swapped face starts out in the light of its frame.
+Two people filmed in different light differ first of all in the mean and the standard deviation of their colors. The
+networks never see this difference: every face is normalized to the same mean and standard deviation before they read
+it, and their output is denormalized with the statistics of the input face. So a swapped face starts with the lighting
+of its frame.
 Source: the statistics of Reinhard et al., "Color Transfer between Images", 2001, in RGB.
 """
 
 import numpy as np
 
 SPREAD = 0.35
-"""Standard deviation that every channel has in the networks' [-1, 1]; the mean is 0."""
+"""Standard deviation of every channel in the networks' range [-1, 1]; the mean is 0."""
 
 
 NEUTRAL_TONE = np.array([[127.5] * 3, [127.5 * SPREAD] * 3], np.float32)
-"""The tone that leads from 0 to 255 to -1 to 1 and nothing else."""
+"""Color statistics with which the normalization only maps the range 0 to 255 to -1 to 1."""
 
 
 def color_statistics(image: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Measures the colors of a face.
+    """Computes the color statistics of a face.
 
     Args:
         image: (S, S, 3) uint8 RGB.
         face: (S, S) uint8 mask, 255 inside the face.
 
     Returns:
-        (2, 3) float32: mean and standard deviation of each channel, 0 to 255, the latter at least 1.
+        (2, 3) float32: mean and standard deviation of each channel, 0 to 255; the standard deviation is at least 1.
     """
     inside = image[face > 127].astype(np.float32)
     if not len(inside):
@@ -33,11 +34,11 @@ def color_statistics(image: np.ndarray, face: np.ndarray) -> np.ndarray:
 
 
 def normalize_color(pictures, tones):
-    """Brings pictures to mean 0 and spread `SPREAD`.
+    """Normalizes images to mean 0 and standard deviation `SPREAD`.
 
     Args:
         pictures: (B, S, S, 3), 0 to 255; NumPy array or tensor.
-        tones: (B, 2, 3) as `color_statistics` gives.
+        tones: (B, 2, 3) from `color_statistics`.
 
     Returns:
         (B, S, S, 3) floats, inside the face mostly in [-1, 1].
@@ -47,6 +48,14 @@ def normalize_color(pictures, tones):
 
 
 def denormalize_color(pictures, tones):
-    """The inverse of `normalize_color`: (B, S, S, 3), 0 to 255, not clipped."""
+    """Inverts `normalize_color`.
+
+    Args:
+        pictures: (B, S, S, 3) floats from `normalize_color`; NumPy array or tensor.
+        tones: (B, 2, 3), the same as for `normalize_color`.
+
+    Returns:
+        (B, S, S, 3), 0 to 255, not clipped.
+    """
     mean, deviation = tones[:, 0, None, None], tones[:, 1, None, None]
     return pictures * (deviation / SPREAD) + mean

@@ -1,4 +1,4 @@
-"""What finds faces, behind one protocol, and the options of finding."""
+"""The protocols of face detectors, and the options of face detection."""
 
 import dataclasses
 import typing
@@ -12,19 +12,25 @@ from faceswap_lib.faces.types import Face
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DetectConfig:
-    """How faces are found."""
+    """Options of face detection."""
 
-    min_face_size: Annotated[float, Doc("smallest face looked for, as a share of the frame's shorter side")] = 0.1
-    min_face_area: Annotated[int, Doc("faces with fewer pixels than this are passed over")] = 35**2
-    threshold: Annotated[float, Doc("confidence below which a detection is no face, 0 to 1")] = 0.8
+    min_face_size: Annotated[
+        float, Doc("smallest face that is detected, as a fraction of the frame's shorter side")
+    ] = 0.1
+    min_face_area: Annotated[int, Doc("faces whose box has fewer pixels than this are ignored")] = 35**2
+    threshold: Annotated[float, Doc("detections with a lower score than this are discarded, 0 to 1")] = 0.8
     auto_downscaling: Annotated[
-        bool, Doc("search a picture shrunk until the smallest wanted face just fills the first network; off: slow")
+        bool,
+        Doc("shrink the frame before the search until the smallest face just fills the first network; off: slow"),
     ] = True
     detect_every: Annotated[
-        int, Doc("search every n-th frame while nothing unexpected happens, and only follow in between; 1: every frame")
+        int,
+        Doc(
+            "search only every n-th frame and track faces in between, unless a face appears or is lost; 1: every frame"
+        ),
     ] = 8
     detect_rotated: Annotated[
-        bool, Doc("also find faces that lie on their side or upside down; four times the work")
+        bool, Doc("also detect faces that are on their side or upside down; takes four times as long")
     ] = False
 
     def __post_init__(self):
@@ -35,13 +41,13 @@ class DetectConfig:
 
 
 class FaceDetector(typing.Protocol):
-    """Anything that finds faces in a batch of frames."""
+    """Protocol of a face detector that processes batches of frames."""
 
     def detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
-        """Finds the faces of each frame.
+        """Detects the faces of each frame.
 
         Args:
-            frames: (H, W, 3) uint8 RGB pictures of one size.
+            frames: (H, W, 3) uint8 RGB images of one size.
 
         Returns:
             One tuple per frame, best score first; empty where there is no face.
@@ -51,18 +57,18 @@ class FaceDetector(typing.Protocol):
 
 @typing.runtime_checkable
 class FaceRefiner(typing.Protocol):
-    """A detector that can also look where a face must be, which is much cheaper than searching the whole frame."""
+    """Protocol of a detector that can also refine approximate faces, which is much cheaper than a full search."""
 
     def refine(
         self, frames: typing.Sequence[np.ndarray], guesses: typing.Sequence[typing.Sequence[Face]]
     ) -> list[tuple[Face | None, ...]]:
-        """Reads faces again from about where they are.
+        """Refines faces, starting from approximate boxes.
 
         Args:
-            frames: (H, W, 3) uint8 RGB pictures of one size.
-            guesses: The faces of each frame as they are thought to be.
+            frames: (H, W, 3) uint8 RGB images of one size.
+            guesses: For each frame the approximate faces.
 
         Returns:
-            For each frame one entry per guess: the face found there, or None.
+            For each frame one entry per guess: the face that was detected there, or None.
         """
         ...

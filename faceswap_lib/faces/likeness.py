@@ -1,11 +1,13 @@
-"""Likeness of a face's regions to a person's own faces: eyes, mouth and skin, as a picture, not as an identity.
+"""Likeness of a face's regions (eyes, mouth, skin) to a person's own faces: visual similarity, not identity.
 
 Source: structural similarity (SSIM) of Wang et al., "Image Quality Assessment: From Error Visibility to Structural
 Similarity", 2004, after dense registration by the optical flow of Kroeger et al., "Fast Optical Flow using Dense
-Inverse Search", 2016. Every region is compared with the most similar of the person's real faces, which the flow first
-brings to the same expression, and set over what the person's own faces reach among each other. A smear, an eye without
-a pupil, a doubled brow or another person's features have no real face that explains them. A pasted photograph is as
-real as any: likeness says nothing about motion.
+Inverse Search", 2016.
+
+Every region is compared with the most similar of the person's real faces, which the flow first warps to the same
+expression. The result is divided by the similarity that the person's own faces reach among each other. A blurred
+region, an eye without a pupil, a doubled brow or another person's features have no similar real face. A pasted
+photograph is as real as any other image: likeness does not measure motion.
 """
 
 import dataclasses
@@ -31,58 +33,67 @@ REGIONS = ("eyes", "mouth", "skin")
 """The regions, in the order of all arrays; skin is the middle of the face below the brows without eyes and mouth."""
 
 LEAST_LIKENESS = (0.7, 0.7, 0.7)
-"""Likeness of each region below which it is none of that person's. Other people's clips reach up to 0.68, 0.62 and 0.51
-in the median; the person's own clips have 1.0 and more."""
+"""Likeness of each region below which it does not show that person.
+
+The medians of other people's clips reach up to 0.68, 0.62 and 0.51; the person's own clips have 1.0 and more."""
 
 SIDE = 144
-"""Side in pixels of the gray picture in which faces are compared; the eyes are 39 pixels apart."""
+"""Side in pixels of the gray image in which faces are compared; the eyes are 39 pixels apart."""
 
 THUMBNAIL = 36
-"""Side of the pictures by which the most similar faces are looked for."""
+"""Side in pixels of the thumbnails that are compared to select the most similar faces."""
 
 MOST_FACES = 90
-"""Faces of a person that are kept, each also mirrored; of more, this many spread evenly."""
+"""Largest number of faces kept per person, each also mirrored; of more, this many are selected at even steps."""
 
 CANDIDATES = 3
-"""Real faces per region that are registered; each then counts for every region."""
+"""Number of real faces per region that are registered; each of them is then compared in every region."""
 
 HELD_OUT = 40
-"""Faces of the person that are compared with the person's other ones."""
+"""Number of the person's faces that are compared with the person's other faces."""
 
 APART = 0.5
-"""Seconds by which two faces of one clip must be apart to count as different pictures, or half of a shorter clip."""
+"""Seconds between two faces of one clip from which they count as different images, or half of the clip if it is
+shorter."""
 
 APART_SHARE = 1 / 24
-"""The same as a share of the faces, where their times are not known."""
+"""The same as a fraction of the number of faces, used if their times are unknown."""
 
 LEAST_SPAN = 0.5
-"""Seconds that a person must be shown: within less, faces are one picture, and nothing else is like it."""
+"""Shortest time span of the person's faces in seconds; in a shorter span all faces are nearly the same image."""
 
 LEAST_OWN = 0.1
-"""What a person's own faces are taken to reach at least. Real clips have 0.7 to 0.99, noise nothing."""
+"""Lower bound of the similarity of a person's own faces. Real clips have 0.7 to 0.99, noise has about 0."""
 
 SIGMA = 2.0
 """Standard deviation of SSIM's window in pixels, 0.05 eye distances."""
 
 MEAN_CONSTANT, PATTERN_CONSTANT = 0.02, 0.04
-"""What keeps SSIM from dividing by nothing, for faces of variance 1."""
+"""The two constants that keep SSIM from dividing by zero, for faces of variance 1."""
 
 FLOW_SIGMA = 3.0
-"""Pixels over which the flow is smoothed: it may bend a face, but not repair one pixel by pixel."""
+"""Standard deviation in pixels with which the flow is smoothed: it may deform a face, but not repair single pixels."""
 
 BROW_HEIGHT = 0.42
-"""Eye distances above the eyes at which the skin ends: hair, a cap or a hand lie over the forehead."""
+"""Height above the eyes, in eye distances, at which skin ends: hair, a cap or a hand may cover the forehead."""
 
 MIDDLE = (0.75, 1.1, 1.3)
-"""Half axes of the middle of the face; see `masks.middle_of_face`. Hair may hang over what is further out, or not hang
-there in the swap."""
+"""Half axes of the middle of the face; see `masks.middle_of_face`. Further out, hair may cover the face, or may be
+missing there in the swap."""
 
 ELLIPSE_SHARE = 0.85
-"""Share of the face's ellipse that is skin where five points are known: a turned head does not fill it."""
+"""Scale of the face's ellipse for the skin region if only five landmarks are known, because a turned head does not fill
+the ellipse."""
 
 
 class Likeness(typing.NamedTuple):
-    """One number per region."""
+    """One number per region.
+
+    Attributes:
+        eyes: Both eyes.
+        mouth: The mouth.
+        skin: The middle of the face below the brows, without eyes and mouth.
+    """
 
     eyes: float
     mouth: float
@@ -90,15 +101,15 @@ class Likeness(typing.NamedTuple):
 
 
 class Worst(typing.NamedTuple):
-    """The region of a face that is least like the person.
+    """The region of a face that is least similar to the person.
 
     Attributes:
-        index: Of the face among those measured.
+        index: Index of the face among those measured.
         region: One of `REGIONS`.
         likeness: Its likeness.
     """
 
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index, which is not used
     region: str
     likeness: float
 
@@ -108,7 +119,7 @@ class LikenessGallery:
     """A person's own faces, with which regions of other faces are compared.
 
     Attributes:
-        own: Median likeness that faces of the person reach with the person's other faces, per region, as plain SSIM.
+        own: Median similarity of the person's faces to the person's other faces, per region, as plain SSIM.
         pictures: (M, SIDE, SIDE) float32 gray faces of mean 0 and variance 1, every second one mirrored.
     """
 
@@ -125,19 +136,21 @@ class LikenessGallery:
         *,
         times: Sequence[float] | None = None,
     ) -> "LikenessGallery":
-        """Prepares a person's faces.
+        """Creates a gallery from a person's faces.
 
         Args:
-            crops: Faces of the person, in the order of time; two at least, of different times.
-            landmarks: Per crop (68, 2) or (5, 2) x, y in pixels of the crop; None takes the crops' own five. Measure
-                with as many points as the gallery has.
-            times: Of each crop in seconds, so that neighbors in time do not explain each other; None takes even steps.
+            crops: Faces of the person, in the order of time; at least two, of different times.
+            landmarks: Per crop (68, 2) or (5, 2) x, y in pixels of the crop; None takes the crops' own five. `measure`
+                needs as many landmarks per face as the gallery.
+            times: Time of each crop in seconds, so that a face is not compared with its neighbors in time; None assumes
+                even steps.
 
         Returns:
             The gallery.
 
         Raises:
-            ValueError: If there are no two crops of different times, or not as many landmarks or times as crops.
+            ValueError: If there are no two crops of different times, or if the number of landmarks or times is not the
+                number of crops.
         """
         points = _points_of(crops, landmarks)
         if times is not None and len(times) != len(crops):
@@ -154,33 +167,41 @@ class LikenessGallery:
             _thumbnails=np.stack([_shrink(picture) for picture in pictures]),
             _times=np.repeat(seconds[kept], 2),
         )
-        held_out = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), HELD_OUT)).round().astype(int))
-        apart = min(APART, 0.499 * np.ptp(seconds))  # so that every face has another one
-        reached = np.array([gallery._compare(*views[at], seconds[kept[at]], apart) for at in held_out])
+        steps = np.linspace(0, len(kept) - 1, min(len(kept), HELD_OUT)).round().astype(int)
+        held_out: list[int] = np.unique(steps).tolist()
+        apart = min(APART, 0.499 * np.ptp(seconds))  # below half the span, so that every face has another one
+        reached = np.array([gallery._compare(*views[at], float(seconds[kept[at]]), apart) for at in held_out])
         return dataclasses.replace(gallery, own=Likeness(*np.nanmedian(reached, axis=0).tolist()))
 
     @classmethod
     def open(
         cls, crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None, times: Sequence[float]
     ) -> typing.Optional["LikenessGallery"]:
-        """Prepares a person's faces as `of` does; None where they are shown for less than `LEAST_SPAN`."""
+        """Creates a gallery as `of` does; returns None if the faces span less than `LEAST_SPAN`.
+
+        Args:
+            crops: As in `of`.
+            landmarks: As in `of`.
+            times: Time of each crop in seconds.
+        """
         if len(times) < 2 or max(times) - min(times) < LEAST_SPAN:
             return None
         return cls.of(crops, landmarks, times=times)
 
     def measure(self, crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None = None) -> np.ndarray:
-        """Measures how much the regions of faces look like the person's.
+        """Measures the likeness of faces' regions to the person.
 
         Args:
-            crops: Faces of anybody, of any side.
+            crops: Faces of any person, of any side.
             landmarks: As in `of`.
 
         Returns:
-            (N, 3) likeness of eyes, mouth and skin: 1 is as real as a face of the person that the gallery has not seen,
-            0 unlike; a face that the gallery has seen may have up to about 1.3. NaN for a region outside the picture.
+            (N, 3) likeness of eyes, mouth and skin. 1 is as similar as a face of the person that is not in the gallery,
+            0 is not similar; a face that is in the gallery may have up to about 1.3. NaN for a region outside the
+            image.
 
         Raises:
-            ValueError: If there are not as many landmarks as crops.
+            ValueError: If the number of landmarks is not the number of crops.
 
         Taught in notebooks/07_evaluation.
         """
@@ -189,7 +210,7 @@ class LikenessGallery:
         return np.array(found, float).reshape(-1, len(REGIONS)) / np.maximum(self.own, LEAST_OWN)
 
     def _compare(self, gray: np.ndarray, regions: np.ndarray, time: float = 0.0, apart: float = 0.0) -> list[float]:
-        """SSIM of each region with the best of the real faces, without those nearer in time than `apart`."""
+        """Computes the SSIM of each region with the most similar real face; skips faces closer in time than `apart`."""
         (numbers,) = (np.abs(self._times - time) >= apart).nonzero()
         weights = np.stack([_shrink(region.astype(np.float32)) for region in regions])
         squares = ((self._thumbnails[numbers] - _shrink(gray)) ** 2).reshape(len(numbers), -1)
@@ -201,13 +222,13 @@ class LikenessGallery:
 
 
 def name_worst(likeness: np.ndarray) -> Worst | None:
-    """Finds the face and the region with the least likeness.
+    """Returns the face and the region with the smallest likeness.
 
     Args:
         likeness: (N, 3) from `LikenessGallery.measure`.
 
     Returns:
-        Which it is; None if nothing was measured.
+        The region and its face; None if nothing was measured.
     """
     if not np.isfinite(likeness).any():
         return None
@@ -216,11 +237,11 @@ def name_worst(likeness: np.ndarray) -> Worst | None:
 
 
 def expression_view(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Shows eyes and mouth alone, small and at standard brightness, so that their change over time can be compared.
+    """Renders only eyes and mouth, small and at standard brightness, so that their change over time can be compared.
 
     Args:
         image: (S, S, 3) uint8 RGB, a face.
-        landmarks: (5, 2) or (68, 2) x, y in its pixels; by their five the face is aligned.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the image; the face is aligned by five of them.
 
     Returns:
         (THUMBNAIL, THUMBNAIL) float32, 0 outside fixed ellipses around eyes and mouth.
@@ -231,17 +252,19 @@ def expression_view(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
 
 class _Comparison:
-    """One face, and what is computed of it only once."""
+    """Comparison of one face with several others; computes once what depends only on the first face."""
 
     def __init__(self, gray: np.ndarray):
         self._gray, self._bytes = gray, _to_bytes(gray)
         self._mean = _blur(gray)
         self._variance = _blur(gray * gray) - self._mean**2
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = cv2.DISOpticalFlow_create(  # pyright: ignore[reportAttributeAccessIssue]  # OpenCV's stubs omit it
+            cv2.DISOPTICAL_FLOW_PRESET_FAST
+        )
         self._y, self._x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
 
     def ssim(self, other: np.ndarray) -> np.ndarray:
-        """(SIDE, SIDE) SSIM with another face that is first registered to this one."""
+        """Registers another face to this one and computes their SSIM map, (SIDE, SIDE)."""
         flow = cv2.GaussianBlur(self._flow.calc(self._bytes, _to_bytes(other), None), (0, 0), FLOW_SIGMA)
         place = self._x + flow[..., 0], self._y + flow[..., 1]
         moved = cv2.remap(other, *place, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -253,6 +276,7 @@ class _Comparison:
 
 
 def _points_of(crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None) -> list[np.ndarray]:
+    """Returns the landmarks of each crop; None stands for the crops' own five."""
     if landmarks is None:
         return [crop.landmarks for crop in crops]
     if len(landmarks) != len(crops):
@@ -261,12 +285,19 @@ def _points_of(crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None
 
 
 def _even_step(count: int) -> float:
-    """Seconds between crops of unknown times, so that `APART` is `APART_SHARE` of them, but never nothing."""
+    """Computes the seconds between crops of unknown times.
+
+    `APART` is then `APART_SHARE` of the crops, and at least one crop.
+    """
     return APART / max(1.0, round(APART_SHARE * count))
 
 
 def _view(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The gray face at mean 0 and variance 1 over its regions, and (3, SIDE, SIDE) bool, the regions."""
+    """Aligns a face and computes its regions.
+
+    Returns:
+        The gray face with mean 0 and variance 1 over its regions, and the regions, (3, SIDE, SIDE) bool.
+    """
     matrix = similarity_transform(five_points(landmarks), template_points(SIDE))
     gray = cv2.cvtColor(warp_frame(image, matrix, SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
     points = map_points(matrix, landmarks)
@@ -283,12 +314,12 @@ def _view(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _brow_line(points: np.ndarray) -> int:
-    """The first row of the picture that is below the brows."""
+    """Computes the first row of the image that is below the brows."""
     return max(0, round(five_points(points)[:2, 1].mean() - BROW_HEIGHT * EYE_DISTANCE * SIDE))
 
 
 def _fill(outlines: list[np.ndarray]) -> np.ndarray:
-    """(SIDE, SIDE) bool, inside any of the convex outlines."""
+    """Fills the convex outlines, (SIDE, SIDE) bool."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     for outline in outlines:
         cv2.fillConvexPoly(mask, np.round(outline).astype(np.int32), 1)
@@ -296,12 +327,15 @@ def _fill(outlines: list[np.ndarray]) -> np.ndarray:
 
 
 def _to_bytes(gray: np.ndarray) -> np.ndarray:
+    """Converts a normalized gray face to uint8."""
     return np.clip(128 + 40 * gray, 0, 255).astype(np.uint8)
 
 
 def _shrink(gray: np.ndarray) -> np.ndarray:
+    """Resizes a face or a region to a thumbnail."""
     return cv2.resize(gray, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
 
 
 def _blur(gray: np.ndarray) -> np.ndarray:
+    """Applies SSIM's Gaussian window."""
     return cv2.GaussianBlur(gray, (0, 0), SIGMA)

@@ -1,8 +1,8 @@
-"""The masks that training and conversion use: eyes, mouth, and the whole face.
+"""Masks for training and conversion: eyes, mouth, and the whole face.
 
-From five landmarks each is an ellipse; from 68 the eyes and the mouth are what `part_mask` draws. All sizes are in eye
-distances of the template, so a mask is the same share of a crop of any side. Masks are uint8 on disk and in a dataset
-(0 to 255 standing for 0 to 1).
+With five landmarks, each mask is drawn from ellipses. With 68, `part_mask` draws the eyes and the mouth. All sizes are
+in eye distances of the template, so a mask covers the same fraction of a crop of any side. Masks are uint8 on disk and
+in a dataset (0 to 255 stand for 0 to 1).
 """
 
 import cv2
@@ -22,16 +22,16 @@ from faceswap_lib.faces.parts import (
 )
 
 OUTLINE = 0.65
-"""How far OpenCV's smooth outline reaches past a filled ellipse, in pixels of any picture."""
+"""Distance by which OpenCV's anti-aliased drawing extends a filled ellipse, in pixels of any image."""
 
 
 def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.ndarray:
-    """Draws both eyes, softened.
+    """Draws the mask of both eyes with a soft border.
 
     Args:
-        landmarks: (5, 2) or (68, 2) x, y in pixels of the picture.
-        size: Side of the picture in pixels.
-        coverage: Share of a crop's side that the picture shows: 1 for a crop, `VIEW_COVERAGE` for a view.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the image.
+        size: Side of the image in pixels.
+        coverage: Fraction of a crop's side that the image shows: 1 for a crop, `VIEW_COVERAGE` for a view.
 
     Returns:
         (size, size) uint8, 255 on the eyes.
@@ -52,11 +52,11 @@ def eye_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.n
 
 
 def middle_of_face(size: int, half_axes: tuple[float, float, float], *, coverage: float = 1.0) -> np.ndarray:
-    """Draws the middle of an aligned face, about the tip of an average nose, as two halves of ellipses.
+    """Draws the middle of an aligned face: two half ellipses around the nose tip of an average face.
 
     Args:
-        size: Side of the picture in pixels.
-        half_axes: How far it reaches to either side, up and down, in eye distances.
+        size: Side of the image in pixels.
+        half_axes: How far it extends to either side, up and down, in eye distances.
         coverage: As in `eye_mask`.
 
     Returns:
@@ -71,14 +71,15 @@ def middle_of_face(size: int, half_axes: tuple[float, float, float], *, coverage
 
 
 def disk(radius: int) -> np.ndarray:
-    """Gives the structuring element that grows or shrinks a mask by so many pixels, (2 radius + 1,) * 2 uint8."""
+    """Creates the structuring element that dilates or erodes a mask by `radius` pixels, (2 radius + 1,) * 2 uint8."""
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
 def mouth_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np.ndarray:
-    """Draws the mouth, softened; arguments, result and errors as in `eye_mask`.
+    """Draws the mask of the mouth with a soft border; arguments, result and errors as in `eye_mask`.
 
-    Five points do not tell whether the mouth is open, so theirs is drawn with the lower lip's way down.
+    Five landmarks do not show whether the mouth is open, so their mask includes the area into which the lower lip can
+    move.
     """
     check_landmarks(landmarks)
     if len(landmarks) == 68:
@@ -91,14 +92,14 @@ def mouth_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np
 
 
 def face_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0, softness: float = 0.15) -> np.ndarray:
-    """Draws the whole face, from forehead to chin, softened at its border.
+    """Draws the mask of the whole face, from forehead to chin, with a soft border.
 
-    The ellipse sits below the middle of the eyes and moves away from the nose when the head turns, since the side
-    of the face that turns towards us is the wider one.
+    The center of the ellipse is below the midpoint of the eyes. When the head turns, the center moves away from the
+    nose, because the side of the face that is turned towards the camera is wider.
 
     Args:
-        landmarks: (5, 2) or (68, 2) x, y in pixels of the picture; 68 are reduced to five.
-        size: Side of the picture in pixels.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the image; 68 are reduced to five.
+        size: Side of the image in pixels.
         coverage: As in `eye_mask`.
         softness: Standard deviation of the border in eye distances.
 
@@ -120,7 +121,7 @@ def face_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0, softne
 
 
 def _roll(landmarks: np.ndarray) -> float:
-    """Angle of the eye line in degrees; near zero in an aligned crop."""
+    """Computes the angle of the eye line in degrees; near zero in an aligned crop."""
     across = landmarks[1] - landmarks[0]
     return float(np.degrees(np.arctan2(across[1], across[0])))
 
@@ -128,11 +129,13 @@ def _roll(landmarks: np.ndarray) -> float:
 def _draw_ellipse(
     canvas: np.ndarray, center: np.ndarray, half_axes: tuple[float, float], unit: float, angle: float
 ) -> None:
-    bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
+    """Draws a filled, anti-aliased ellipse."""
+    bits = 4  # for subpixel precision, OpenCV takes fixed-point coordinates with this many fractional bits
     point = tuple(int(v) for v in np.round(center * 2**bits))
     axes = tuple(int(round((v * unit - OUTLINE) * 2**bits)) for v in half_axes)
     cv2.ellipse(canvas, point, axes, angle, 0, 360, 255, cv2.FILLED, cv2.LINE_AA, bits)
 
 
 def _soften(canvas: np.ndarray, sigma: float) -> np.ndarray:
+    """Blurs a mask with a Gaussian."""
     return cv2.GaussianBlur(canvas, (0, 0), sigma)

@@ -1,7 +1,8 @@
-"""An average face's 68 landmarks, for where there is no landmark network.
+"""Average face with 68 landmarks, for machines without a landmark network.
 
-They are nobody's: laid over five points they have the place, size and tilt of that face, but not its expression. Good
-for seeing which point is where and what is done with 68 of them; masks of such points know no more than masks of five.
+The landmarks do not belong to any person. Fitted to five landmarks, they have the position, size and tilt of that face,
+but not its expression. They show the position of every landmark and how 68 landmarks are used. A mask drawn from them
+contains no more information than a mask drawn from five.
 """
 
 import numpy as np
@@ -24,15 +25,15 @@ MEAN_FACE_68 = np.array([pair.split(",") for pair in _JAW_EYEBROWS_NOSE_EYES_MOU
 
 
 def place_mean_face(landmarks: np.ndarray) -> np.ndarray:
-    """Lays the average face's 68 points over the five points of a face.
+    """Fits the average face's 68 landmarks to the five landmarks of a face.
 
     Args:
-        landmarks: (5, 2) x, y in pixels of any picture.
+        landmarks: (5, 2) x, y in pixels of any image.
 
     Returns:
-        (68, 2) float64 x, y in pixels of that picture.
+        (68, 2) float64 x, y in pixels of that image.
 
     Raises:
-        ValueError: If there are not five points.
+        ValueError: If there are not five landmarks.
     """
     return map_points(similarity_transform(MEAN_FACE, landmarks), MEAN_FACE_68)

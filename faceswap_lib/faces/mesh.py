@@ -1,9 +1,10 @@
-"""The dense mesh of a face: where it is looked for in an aligned crop, and how its points come back into the crop.
+"""Dense mesh of a face: the squares of an aligned crop that the networks read, and the mapping back to the crop.
 
-The face network wants a square around an upright face. In an aligned crop its place is known beforehand, so it need not
-follow the points of an earlier frame, and the same crop always gives the same mesh. The network reads two squares, and
-the means of both readings count: in the closer one brows are found better, in the wider one a mouth that is wide open.
-Each eye is then read by the iris network, from a square around its corners, for its lids and its iris.
+The face network needs a square around an upright face. In an aligned crop the position of the face is known in advance.
+So the square does not depend on the points of an earlier frame, and the same crop always produces the same mesh. The
+network reads two squares, and the two results are averaged: the smaller square is more accurate at the brows, the
+larger one at a wide open mouth. The iris network then reads each eye from a square around its corners and returns its
+lids and its iris.
 """
 
 import dataclasses
@@ -17,19 +18,20 @@ from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRI
 from faceswap_lib.faces.types import FaceCrop
 
 FACE_VIEWS = ((3.6, 0.55), (4.2, 0.65))
-"""Side of the squares that the face network is shown, and how far their centers lie below the middle of the eyes, in
-eye distances of an average face turned to the camera.
+"""Side of the squares that the face network reads, and how far their centers are below the midpoint of the eyes, in eye
+distances of an average face turned to the camera.
 
-Against dlib's points on eight clips, without what is constant over a clip, the means of both are off by 3.7 % of the
-eye distance at the jaw and 2.3 % at the mouth; the closer alone by 3.9 and 2.5 % (in the clip with the widest mouth 5.7
-and 4.8 % instead of 4.7 and 3.4 %), the wider alone by 3.9 and 2.5 %, and at the brows by 3.2 % instead of 2.8 %. A
-second pass around the points found first, as in a video without tracks, was not nearer, and its points no steadier."""
+Errors were measured against dlib's landmarks on eight clips, without the offset that is constant over a clip. The mean
+of both squares has an error of 3.7 % of the eye distance at the jaw and 2.3 % at the mouth. The smaller square alone
+has 3.9 and 2.5 % (in the clip with the widest mouth 5.7 and 4.8 % instead of 4.7 and 3.4 %). The larger square alone
+has 3.9 and 2.5 %, and 3.2 % instead of 2.8 % at the brows. A second pass around the points of the first one, as in a
+video without tracks, was not more accurate, and its points were not smoother over time."""
 
 EYE_VIEW = 2.3
-"""Side of the square that the iris network is shown, in distances between an eye's corners."""
+"""Side of the square that the iris network reads, in distances between an eye's corners."""
 
 PRESENT = 0.5
-"""A mesh whose presence is below is not one of a face."""
+"""Smallest presence of a mesh that counts as a face."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,8 +40,8 @@ class FaceMesh:
 
     Attributes:
         points: (478, 3) float64: x, y in pixels of the crop, z in the same unit, smaller towards the camera. The first
-            468 are the vertices of MediaPipe's canonical face model, then five of the iris of the eye on the left of
-            the picture, the center first, and five of the other one; see `faces.mesh_topology`.
+            468 are the vertices of MediaPipe's canonical face model. They are followed by five points of the iris of
+            the eye on the left of the image, the center first, and five of the other iris; see `faces.mesh_topology`.
         presence: Probability that the crop shows a face, 0 to 1.
     """
 
@@ -51,7 +53,7 @@ class FaceMesh:
         if points.shape != (POINTS, 3):
             raise ValueError(f"points: expected shape ({POINTS}, 3), got {points.shape}")
         if not np.isfinite(points).all():
-            raise ValueError("points: expected finite numbers, got some that are not")
+            raise ValueError("points: expected finite numbers, got NaN or infinity")
         if not 0 <= self.presence <= 1:
             raise ValueError(f"presence: expected 0 to 1, got {self.presence}")
         points.flags.writeable = False
@@ -59,13 +61,13 @@ class FaceMesh:
 
 
 def find_mesh(networks: MeshNetworks, crop: FaceCrop, *, eyes: bool = True) -> FaceMesh:
-    """Finds the dense mesh of an aligned crop.
+    """Detects the dense mesh of an aligned crop.
 
     Args:
         networks: The two networks.
         crop: An aligned face, of any side.
-        eyes: Read each eye by the iris network. Without it lids are as the face network has them, and an iris is one
-            point in the middle of its lids.
+        eyes: Whether the iris network reads each eye. Without it, the lids are those of the face network, and an iris
+            is one point in the middle of its lids.
 
     Returns:
         The mesh in pixels of the crop.
@@ -85,10 +87,14 @@ def find_mesh(networks: MeshNetworks, crop: FaceCrop, *, eyes: bool = True) -> F
 
 
 def _read_face(networks: MeshNetworks, crop: FaceCrop, side: float, below: float) -> tuple[np.ndarray, float]:
-    """Reads the face in one of `FACE_VIEWS`; (468, 3) in pixels of the crop, and the presence."""
-    place = (MEAN_FACE - [0, below]) * (FACE_SIDE / side) + (FACE_SIDE - 1) / 2
-    view_from_crop = similarity_transform(crop.landmarks, place)
-    points, presence = networks.read_face(_cut(crop.image, view_from_crop, FACE_SIDE))
+    """Runs the face network on one of `FACE_VIEWS`.
+
+    Returns:
+        The vertices, (468, 3) in pixels of the crop, and the presence.
+    """
+    template = (MEAN_FACE - [0, below]) * (FACE_SIDE / side) + (FACE_SIDE - 1) / 2
+    view_from_crop = similarity_transform(crop.landmarks, template)
+    points, presence = networks.read_face(_warp_square(crop.image, view_from_crop, FACE_SIDE))
     scale = np.sqrt(np.linalg.det(view_from_crop[:, :2]))
     flat = map_points(invert_affine(view_from_crop), points[:, :2] - 0.5)
     return np.column_stack([flat, points[:, 2] / scale]), presence
@@ -97,21 +103,25 @@ def _read_face(networks: MeshNetworks, crop: FaceCrop, side: float, below: float
 def _read_eye(
     networks: MeshNetworks, crop: FaceCrop, corners: np.ndarray, mirrored: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the eye between two corners, the outer one first; (71, 2) and (5, 2) in pixels of the crop."""
+    """Runs the iris network on the eye between two corners, the outer one first.
+
+    Returns:
+        (71, 2) points of the eye and (5, 2) of the iris, in pixels of the crop.
+    """
     level = np.array([[-0.5, 0.0], [0.5, 0.0]]) * (-1 if mirrored else 1)
     view_from_crop = similarity_transform(corners, level * EYE_SIDE / EYE_VIEW + (EYE_SIDE - 1) / 2)
     if mirrored:
         view_from_crop = np.array([[-1, 0], [0, 1]]) @ view_from_crop + [[0, 0, EYE_SIDE - 1], [0, 0, 0]]
-    eye, iris = networks.read_eye(_cut(crop.image, view_from_crop, EYE_SIDE))
+    eye, iris = networks.read_eye(_warp_square(crop.image, view_from_crop, EYE_SIDE))
     crop_from_view = invert_affine(view_from_crop)
     return map_points(crop_from_view, eye - 0.5), map_points(crop_from_view, iris - 0.5)
 
 
-def _cut(image: np.ndarray, view_from_crop: np.ndarray, side: int) -> np.ndarray:
-    """Cuts a square out of a crop; what lies outside repeats its border."""
-    shrink = 1 / np.sqrt(abs(np.linalg.det(view_from_crop[:, :2])))
-    finer = max(1, round(shrink / 1.2))
-    matrix = resize_matrix(view_from_crop, finer)
-    size = (finer * side, finer * side)
+def _warp_square(image: np.ndarray, view_from_crop: np.ndarray, side: int) -> np.ndarray:
+    """Warps a square out of a crop; pixels outside the crop repeat its border."""
+    shrink_factor = 1 / np.sqrt(abs(np.linalg.det(view_from_crop[:, :2])))
+    supersampling = max(1, round(shrink_factor / 1.2))
+    matrix = resize_matrix(view_from_crop, supersampling)
+    size = (supersampling * side, supersampling * side)
     square = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return square if finer == 1 else cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
+    return square if supersampling == 1 else cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)

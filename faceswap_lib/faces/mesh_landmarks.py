@@ -1,10 +1,10 @@
-"""The 68 points of iBUG 300-W from a dense mesh: its nearest vertices, moved to where annotators put the points.
+"""The 68 landmarks of iBUG 300-W from a dense mesh: the nearest vertices plus a correction.
 
-Vertices and annotated points are defined differently: the mesh's border runs inside the annotated jaw, its brows lie
-lower. And the network draws a chin under a wide open mouth too high. Both are corrected by a fixed amount per point,
-which for the outline grows with the mouth's opening. Fitted to seven clips, the correction leaves on the eighth 6.9 %
-of the eye distance at the jaw instead of 9.2 %, 4.7 instead of 7.4 % at the brows, 2.0 instead of 2.7 % at the eyes,
-4.0 instead of 4.6 % at the mouth (means of eight).
+Vertices and annotated landmarks are defined differently: the mesh's border runs inside the annotated jaw, and its brows
+are lower. In addition, the network places the chin under a wide open mouth too high. Both errors are corrected by a
+fixed offset per landmark, which for the outline grows with the opening of the mouth. The correction was fitted to seven
+clips and measured on the eighth. The remaining error is 6.9 % of the eye distance at the jaw instead of 9.2 %, 4.7
+instead of 7.4 % at the brows, 2.0 instead of 2.7 % at the eyes, 4.0 instead of 4.6 % at the mouth (means of eight).
 """
 
 import numpy as np
@@ -30,11 +30,12 @@ _CORRECTION = {
     **{60: (2.6, 4.6), 61: (-1.5, 1.1), 62: (0.0, 1.7), 65: (1.0, 2.1), 66: (0.0, 2.8)},
 }
 _OUTLINE_PER_GAP = (3, 8, 17, 19, 21, 29, 35, 33, 35)
-"""By `python benchmarks/landmarks.py --fit --frames 0` from eight clips against dlib's points, in hundredths of the eye
-distance: along the eye line and down; the outline's further way down per eye distance of the lips' gap."""
+"""Both tables are the output of `python benchmarks/landmarks.py --fit --frames 0` for eight clips against dlib's
+landmarks. The first has the offsets along the eye line and down, in hundredths of the eye distance; the second has the
+outline's additional offset down per eye distance of the gap between the lips."""
 
 
-def _fill_in() -> tuple[np.ndarray, np.ndarray]:
+def _mirror_tables() -> tuple[np.ndarray, np.ndarray]:
     """Completes both tables by their mirror images; (68, 2) and (17,) in eye distances."""
     fixed = np.zeros((68, 2))
     for point, offset in _CORRECTION.items():
@@ -44,18 +45,19 @@ def _fill_in() -> tuple[np.ndarray, np.ndarray]:
     return fixed / 100, slope / 100
 
 
-CORRECTION, OUTLINE_PER_GAP = _fill_in()
+CORRECTION, OUTLINE_PER_GAP = _mirror_tables()
 
 
 def face_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Measures the eye line of meshes.
+    """Computes the axes of the eye line of meshes, and the eye distance.
 
     Args:
         points: (..., 478, 3) as in `FaceMesh.points`.
 
     Returns:
-        (..., 2, 2) the steps in pixels that lead one eye distance along the eye line, which a turned head shortens, and
-        one eye distance down, square to it; and (...) the eye distance in space, in pixels, which no turn shortens.
+        (..., 2, 2) two vectors in pixels: one eye distance along the eye line, which becomes shorter when the head
+        turns, and one eye distance down, perpendicular to it; and (...) the eye distance in space, in pixels, which
+        does not change when the head turns.
     """
     left, right = (points[..., [eye[0], eye[8]], :].mean(-2) for eye in (EYE_LEFT, EYE_RIGHT))
     distance = np.linalg.norm(right - left, axis=-1)
@@ -71,19 +73,20 @@ def mouth_gap(points: np.ndarray) -> np.ndarray:
 
 
 def nearest_68(points: np.ndarray) -> np.ndarray:
-    """Picks the vertices nearest to the 68 points, (..., 68, 2) x, y, not yet corrected."""
+    """Selects the vertices nearest to the 68 landmarks, (..., 68, 2) x, y, without correction."""
     return points[..., IBUG_68, :2].mean(-2)
 
 
 def correct_68(
     points: np.ndarray, fixed: np.ndarray = CORRECTION, outline_per_gap: np.ndarray = OUTLINE_PER_GAP
 ) -> np.ndarray:
-    """Derives the 68 points of iBUG 300-W from meshes.
+    """Computes the 68 landmarks of iBUG 300-W from meshes.
 
     Args:
         points: (..., 478, 3) as in `FaceMesh.points`.
-        fixed: (68, 2) what is added to each point, along the eye line and down, in eye distances.
-        outline_per_gap: (17,) how much further down each point of the outline lies per gap between the lips.
+        fixed: (68, 2) offset of each landmark along the eye line and down, in eye distances.
+        outline_per_gap: (17,) additional offset down of each landmark of the outline, per eye distance of the gap
+            between the lips.
 
     Returns:
         (..., 68, 2) x, y in the same pixels.

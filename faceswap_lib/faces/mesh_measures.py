@@ -1,6 +1,6 @@
-"""What a dense mesh says of a face: how open eyes and mouth are, where the eyes look, where the head points.
+"""Measures of a dense mesh: openness of eyes and mouth, gaze, and head pose.
 
-All are free of the crop's scale and of the head's roll, so they can be compared between people and pictures.
+They do not depend on the crop's scale or on the head's roll, so they can be compared between people and images.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ from faceswap_lib.faces.mesh_landmarks import mouth_gap
 from faceswap_lib.faces.mesh_topology import IRIS_LEFT, IRIS_RIGHT
 
 EYES = (((33, 133), (160, 144), (158, 153), IRIS_LEFT), ((362, 263), (385, 380), (387, 373), IRIS_RIGHT))
-"""Per eye, the left of the picture first: the vertices of its corners, of two pairs of opposite lids, of its iris."""
+"""Per eye, the left of the image first: the vertices of its corners, of two pairs of opposite lids, and of its iris."""
 
 CLOSED_EYE = 0.15
-"""Openness below which an eye has no gaze: the lids then hide most of the iris, and the network guesses it. Shut eyes
-of eight clips have 0.07 to 0.14."""
+"""Openness below which an eye has no gaze: the lids then cover most of the iris, and the network guesses its position.
+Closed eyes of eight clips have 0.07 to 0.14."""
 
 _LEFT_AND_MIDDLE = {
     **{54: (-0.97, -0.61, 0.25), 67: (-0.58, -0.84, -0.14), 127: (-1.12, -0.01, 0.84), 234: (-1.10, 0.21, 0.93)},
@@ -28,22 +28,25 @@ _TWINS = {54: 284, 67: 297, 127: 356, 234: 454, 33: 263, 133: 362, 116: 345, 129
 _TABLE = _LEFT_AND_MIDDLE | {_TWINS[i]: (-x, y, z) for i, (x, y, z) in _LEFT_AND_MIDDLE.items() if i in _TWINS}
 
 RIGID_VERTICES = list(_TABLE)
-"""The 25 vertices that keep their places on the skull."""
+"""The 25 vertices that are fixed to the skull."""
 
 MEAN_HEAD = np.array(list(_TABLE.values()), float)
-"""(25, 3) x, y, z of these of an average head, in eye distances; x right, y down, z away from the camera.
+"""(25, 3) x, y, z of these vertices on an average head, in eye distances; x right, y down, z away from the camera.
 
 Source: ours, the mean of the meshes of eight clips after they were turned, scaled and shifted onto each other, made
 symmetric; each clip counts alike. Its pitch of 0 is the mean pitch of these people."""
 
 
 def measure_eye_openness(mesh: FaceMesh) -> np.ndarray:
-    """Measures the eye aspect ratio: mean distance of the lids over the distance of the corners, in space.
+    """Computes the eye aspect ratio (EAR) in space: mean distance between the lids over distance between the corners.
 
     Source: Soukupová and Čech, "Real-Time Eye Blink Detection using Facial Landmarks", 2016.
 
+    Args:
+        mesh: The mesh of a face.
+
     Returns:
-        (2,) per eye, the left of the picture first: 0 (shut) to about 0.5 (wide open).
+        (2,) per eye, the left of the image first: 0 (closed) to about 0.5 (wide open).
     """
     points = mesh.points
     lids = [[np.linalg.norm(points[a] - points[b]) for a, b in pairs] for _, *pairs, _ in EYES]
@@ -52,13 +55,16 @@ def measure_eye_openness(mesh: FaceMesh) -> np.ndarray:
 
 
 def measure_gaze(mesh: FaceMesh) -> np.ndarray:
-    """Measures where the center of each iris lies between the corners of its eye.
+    """Measures the position of each iris center between the corners of its eye.
 
-    A proxy for the direction of gaze relative to the head; no angle comes out.
+    This is a proxy for the direction of gaze relative to the head; it is not an angle.
+
+    Args:
+        mesh: The mesh of a face.
 
     Returns:
-        (2, 2) per eye x, y, the left of the picture first, in half eye widths from the middle of the corners: along
-        the line of the corners (right is positive) and across it (down is positive). NaN for an eye that is shut.
+        (2, 2) per eye x, y, the left of the image first, in half eye widths from the midpoint of the corners: along the
+        line between the corners (right is positive) and perpendicular to it (down is positive). NaN for a closed eye.
     """
     offsets = np.full((2, 2), np.nan)
     openness = measure_eye_openness(mesh)
@@ -73,23 +79,26 @@ def measure_gaze(mesh: FaceMesh) -> np.ndarray:
 
 
 def measure_mouth_opening(mesh: FaceMesh) -> float:
-    """Measures the gap between the inner lips in eye distances: 0 (shut) to about 0.5; see `faces.mesh_landmarks`.
+    """Measures the gap between the inner lips in eye distances: 0 (closed) to about 0.5; see `faces.mesh_landmarks`.
 
-    Of a mouth that is wide open the networks draw about 0.7 of the gap.
+    For a wide open mouth, the networks underestimate the gap: they return about 0.7 of it.
     """
     return float(mouth_gap(mesh.points))
 
 
 def measure_head_pose(mesh: FaceMesh) -> HeadPose:
-    """Measures where the head points: the rotation that best takes an average head onto the mesh.
+    """Estimates the head pose: the rotation that best maps an average head to the mesh.
 
-    By the singular value decomposition of Kabsch, "A solution for the best rotation to relate two sets of vectors",
-    1976, over `RIGID_VERTICES`. It takes depths from the mesh and assumes no camera, so frames and crops give the same
-    but for the roll, which crops have not.
+    It uses the singular value decomposition of Kabsch, "A solution for the best rotation to relate two sets of
+    vectors", 1976, over `RIGID_VERTICES`. Depths come from the mesh, and no camera is assumed. So frames and crops have
+    the same pose, except for the roll, which alignment removes from crops.
+
+    Args:
+        mesh: The mesh of a face.
 
     Returns:
         Angles in degrees with the signs of `faces.head_pose`. Pitch is relative to `MEAN_HEAD`: people who look into
-        the camera have a constant one of up to 6 degrees either way.
+        the camera have a constant pitch of up to 6 degrees either way.
     """
     seen = mesh.points[RIGID_VERTICES]
     u, _, v = np.linalg.svd((MEAN_HEAD - MEAN_HEAD.mean(axis=0)).T @ (seen - seen.mean(axis=0)))

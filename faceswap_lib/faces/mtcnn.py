@@ -36,35 +36,40 @@ from faceswap_lib.faces.mtcnn_trace import P_NET_FACE, DetectionStages
 from faceswap_lib.faces.types import Face
 
 P_NET_THRESHOLD = 0.6
-"""Probability of a face above which P-Net proposes a window."""
+"""Face probability above which P-Net proposes a window."""
 
 R_NET_THRESHOLD = 0.7
-"""Probability of a face above which R-Net keeps a proposal."""
+"""Face probability above which R-Net keeps a proposal."""
 
 PICTURE_OVERLAP = 0.5
-"""Largest intersection over union of two proposals in one picture of the pyramid."""
+"""Largest intersection over union of two proposals in one image of the pyramid."""
 
 STAGE_OVERLAP = 0.7
 """Largest overlap of two boxes that a stage keeps."""
 
 TTA_VIEWS = ((1.04, False), (0.96, True))
-"""How the last network reads every face: size of the square against the box, and whether mirrored. The average of
-two differing looks scatters less than one: 20 % less against dlib's points on real clips."""
+"""Views of each face for test-time augmentation in O-Net: size of the square relative to the box, and whether it is
+mirrored. The average of two different views has less noise than one view: 20 % less, measured against dlib's landmarks
+on real clips."""
 
 MIRRORED_POINTS = [1, 0, 2, 4, 3]
 
 NEARLY_LEVEL = np.radians(9)
-"""Tilt from a quarter turn up to which the last network reads a face as it is. Beyond it the face is turned upright: of
-a head tilted by 40 degrees it places landmarks with an error of 1 % of the eye distance then, 4 to 9 % otherwise."""
+"""Largest tilt, relative to a quarter turn, at which O-Net reads a face without rotation. A face with a larger tilt is
+rotated upright first. For a head tilted by 40 degrees, the landmark error is then 1 % of the eye distance, and 4 to 9 %
+without rotation."""
 
 
 class MTCNN:
-    """Detects faces by MTCNN, with every stage at the scale it needs.
+    """Face detector that runs each stage of MTCNN at the smallest sufficient scale.
 
-    P-Net searches a picture shrunk until the smallest wanted face is `P_NET_FACE` pixels; R-Net sorts its proposals out
-    on a picture in which that face still has `O_NET_SIDE` pixels; O-Net reads the face from the full frame.
+    P-Net searches a frame that is shrunk until the smallest face to detect is `P_NET_FACE` pixels. R-Net filters its
+    proposals on an image in which that face still has `O_NET_SIDE` pixels. O-Net reads the face from the full frame.
 
-    All of it runs on the processor, on every backend of Keras.
+    All networks run on the processor, with every backend of Keras.
+
+    Args:
+        config: Options of face detection.
     """
 
     def __init__(self, config: DetectConfig | None = None):
@@ -82,7 +87,7 @@ class MTCNN:
         """Detects the faces of one frame or of several.
 
         Args:
-            frames: (H, W, 3) uint8 RGB, or a sequence of such; frames of the same size are detected together.
+            frames: (H, W, 3) uint8 RGB, or a sequence of such frames; frames of the same size are processed together.
 
         Returns:
             For one frame its faces, best score first, empty where there is none; for a sequence one tuple per frame.
@@ -98,43 +103,43 @@ class MTCNN:
         return found
 
     def _detect(self, frames: typing.Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
-        """The faces of frames of one size."""
+        """Detects the faces of frames of one size."""
         turns = range(4) if self._config.detect_rotated else (0,)
         found = [[] for _ in frames]
         for turn in turns:
             turned = [np.ascontiguousarray(np.rot90(frame, turn)) for frame in frames]
             for faces, seen in zip(found, self._search(turned), strict=True):
-                faces.extend(_turn_back(face, turn, turned[0].shape) for face in seen)
+                faces.extend(_rotate_back(face, turn, turned[0].shape) for face in seen)
         read = self._read(frames, found)
         if self._config.detect_rotated:
-            # Read again, now upright: a real face becomes surer, and what was taken for one does not.
+            # Refine again, now upright: the score of a real face rises, that of a false positive does not.
             read = self._read(frames, read)
         return [nms_faces(faces) for faces in read]
 
     def _read(
         self, frames: typing.Sequence[np.ndarray], found: typing.Sequence[typing.Sequence[Face]]
     ) -> list[list[Face]]:
-        """Reads faces from about where they are, and leaves out what is none."""
+        """Refines faces from approximate boxes and discards those that are not confirmed."""
         return [[face for face in faces if face is not None] for faces in self.refine(frames, found)]
 
     def refine(
         self, frames: typing.Sequence[np.ndarray], guesses: typing.Sequence[typing.Sequence[Face]]
     ) -> list[tuple[Face | None, ...]]:
-        """Reads faces from about where they are with the last network alone; see `FaceRefiner.refine`."""
+        """Refines faces from approximate boxes with O-Net alone; see `FaceRefiner.refine`."""
         pairs = [(frame, guess) for frame, faces in zip(frames, guesses, strict=True) for guess in faces]
         if not pairs:
             return [() for _ in frames]
-        looks = [_TtaView(frame, guess, *look) for look in TTA_VIEWS for frame, guess in pairs]
-        answers = self._onet(preprocess(np.stack([look.patch for look in looks]).astype(np.float32)))
-        reads = [look.to_frame(*answer) for look, answer in zip(looks, zip(*answers, strict=True), strict=True)]
+        views = [_TtaView(frame, guess, *options) for options in TTA_VIEWS for frame, guess in pairs]
+        outputs = self._onet(preprocess(np.stack([view.patch for view in views]).astype(np.float32)))
+        reads = [view.to_frame(*output) for view, output in zip(views, zip(*outputs, strict=True), strict=True)]
         faces = iter([self._accept(reads[index :: len(pairs)]) for index in range(len(pairs))])
         return [tuple(next(faces) for _ in row) for row in guesses]
 
     def detect_with_trace(self, frame: np.ndarray) -> DetectionStages:
-        """Finds the faces of one frame and gives what every network said on the way; for teaching and for mending.
+        """Detects the faces of one frame and returns the output of every stage, for teaching and debugging.
 
         Args:
-            frame: (H, W, 3) uint8 RGB; faces on their side are not looked for.
+            frame: (H, W, 3) uint8 RGB; the stages do not search for rotated faces.
 
         Returns:
             The stages in order.
@@ -154,7 +159,7 @@ class MTCNN:
         )
 
     def _search(self, frames: list[np.ndarray]) -> list[list[Face]]:
-        """Runs all three stages on the whole of upright frames."""
+        """Runs all three stages on whole frames, for upright faces."""
         _, _, rows, scale = self._run_stages(frames)
         found = [[] for _ in frames]
         for row in rows:
@@ -162,21 +167,25 @@ class MTCNN:
         return found
 
     def _run_stages(self, frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What each of the three stages left; in pictures with `scale`, (2,), pixels of the frame per pixel of theirs.
+        """Runs the three stages.
 
-        A row is [picture, left, top, right, bottom, score], in the last stage followed by [5 x, 5 y].
+        Each stage returns rows [image, left, top, right, bottom, score]; the last stage adds [5 x, 5 y].
+
+        Returns:
+            The rows of each stage, and `scale`, (2,): pixels of the frame per pixel of the image to which the rows
+            refer.
         """
         small, small_scale = _shrink(frames, self._factor(frames[0]))
         large, large_scale = _shrink(frames, self._factor(frames[0]) * O_NET_SIDE / P_NET_FACE)
-        # 1. Propose squares on the small pictures.
+        # Stage 1 proposes squares on the small images.
         proposed = self._run_pnet(small)
         proposed[:, 1:5] *= np.tile(small_scale / large_scale, 2)
-        # 2. Keep and correct the good ones, 3. once more, with five landmarks.
+        # Stages 2 and 3 filter and correct them; stage 3 also predicts five landmarks.
         kept = self._run_rnet(large, proposed)
         return proposed, kept, self._run_onet(large, kept), large_scale
 
     def _run_pnet(self, pictures: np.ndarray) -> np.ndarray:
-        """Proposes squares by P-Net."""
+        """Proposes squares with P-Net."""
         scales = pyramid_scales(*pictures.shape[1:3])
         proposed = [np.empty((0, 6))]
         for scale, picture in zip(scales, build_pyramid(pictures, scales), strict=True):
@@ -187,7 +196,7 @@ class MTCNN:
         return square_boxes(non_max_suppression(sort_by_score(np.concatenate(proposed)), STAGE_OVERLAP))
 
     def _run_rnet(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Keeps and corrects proposals by R-Net."""
+        """Filters and corrects proposals with R-Net."""
         if not len(rows):
             return rows
         offsets, scores = self._rnet(crop_and_resize(pictures, rows, R_NET_SIDE))
@@ -196,7 +205,7 @@ class MTCNN:
         return square_boxes(non_max_suppression(rows, STAGE_OVERLAP))
 
     def _run_onet(self, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Keeps and corrects boxes by O-Net, and places landmarks in them."""
+        """Filters and corrects boxes with O-Net, and predicts their landmarks."""
         if not len(rows):
             return rows
         offsets, landmarks, scores = self._onet(crop_and_resize(pictures, rows, O_NET_SIDE))
@@ -206,12 +215,12 @@ class MTCNN:
         return non_max_suppression(rows, STAGE_OVERLAP, overlap="min")
 
     def _factor(self, frame: np.ndarray) -> float:
-        """How much smaller the first network's picture is than the frame."""
+        """Computes the scale of P-Net's image relative to the frame."""
         min_face_size = self._config.min_face_size * min(frame.shape[:2])
         return P_NET_FACE / min_face_size if self._config.auto_downscaling else 1.0
 
     def _accept(self, reads: list[tuple[np.ndarray, np.ndarray, float]]) -> Face | None:
-        """The average of several looks at a face, if it is one."""
+        """Averages several views of a face; returns None if the average is not accepted as a face."""
         box, points, score = (np.mean(values, axis=0) for values in zip(*reads, strict=True))
         width, height = box[2:] - box[:2]
         if score < self._config.threshold or min(width, height) <= 0 or width * height < self._config.min_face_area:
@@ -220,7 +229,7 @@ class MTCNN:
 
 
 class _TtaView:
-    """One square of a frame as the last network reads it: a little larger or smaller, upright, perhaps mirrored."""
+    """One square of a frame as O-Net reads it: scaled slightly up or down, upright, and mirrored if requested."""
 
     def __init__(self, frame: np.ndarray, guess: Face, size: float, mirrored: bool):
         low, high = guess.box_xyxy[:2], guess.box_xyxy[2:]
@@ -237,9 +246,12 @@ class _TtaView:
     def to_frame(
         self, offsets: np.ndarray, landmarks: np.ndarray, scores: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        """The network's answer, in sides of the patch, as box (4,), landmarks (5, 2) in pixels of the frame, score.
+        """Maps the network's output, in sides of the patch, to pixels of the frame.
 
-        Where the patch was turned, the box has the sides it would have after whole quarter turns.
+        If the patch was rotated, the box keeps the side lengths that it would have after whole quarter turns.
+
+        Returns:
+            Box (4,), landmarks (5, 2) and score.
         """
         points = np.concatenate([(offsets + [0, 0, 1, 1]).reshape(2, 2), landmarks.reshape(2, 5).T])
         if self._mirrored:
@@ -251,7 +263,11 @@ class _TtaView:
 
 
 def _shrink(frames: list[np.ndarray], factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Shrinks frames, never enlarging, to the [-1, 1] floats MTCNN reads; also gives (2,) full pixels per small one."""
+    """Shrinks frames, never enlarging them, and normalizes them to the range [-1, 1] that MTCNN reads.
+
+    Returns:
+        The images, and (2,) pixels of the frame per pixel of the images.
+    """
     height, width = frames[0].shape[:2]
     factor = min(1.0, factor)
     size = (round(width * factor), round(height * factor))
@@ -261,19 +277,19 @@ def _shrink(frames: list[np.ndarray], factor: float) -> tuple[np.ndarray, np.nda
 
 
 def _to_boxes(rows: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Left, top, right, bottom in pixels of the frame and score of a stage's rows, (N, 5), best first."""
+    """Converts the rows of a stage to (N, 5): left, top, right, bottom in pixels of the frame, score; best first."""
     boxes = np.concatenate([rows[:, 1:5] * np.tile(scale, 2), rows[:, 5:6]], axis=1)
     return boxes[np.argsort(-boxes[:, 4], kind="stable")]
 
 
 def _to_face(row: np.ndarray, scale: np.ndarray) -> Face:
-    """The face of a row of the last stage."""
+    """Converts a row of the last stage to a face."""
     points = np.stack([row[6:11], row[11:16]], axis=1) * scale
     return Face(box_xyxy=row[1:5] * np.tile(scale, 2), score=float(np.clip(row[5], 0, 1)), landmarks=points)
 
 
-def _turn_back(face: Face, turn: int, turned_shape: tuple[int, ...]) -> Face:
-    """Takes a face of `np.rot90(frame, turn)` to the frame."""
+def _rotate_back(face: Face, turn: int, turned_shape: tuple[int, ...]) -> Face:
+    """Maps a face of `np.rot90(frame, turn)` back to the frame."""
     if not turn:
         return face
     points = np.concatenate([face.box_xyxy.reshape(2, 2), face.landmarks])
@@ -282,4 +298,4 @@ def _turn_back(face: Face, turn: int, turned_shape: tuple[int, ...]) -> Face:
         points = np.stack([height - 1 - points[:, 1], points[:, 0]], axis=1)
         height, width = width, height
     low, high = points[:2].min(axis=0), points[:2].max(axis=0)
-    return Face(box_xyxy=[*low, *high], score=face.score, landmarks=points[2:])
+    return Face(box_xyxy=np.concatenate([low, high]), score=face.score, landmarks=points[2:])

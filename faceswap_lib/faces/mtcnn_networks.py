@@ -1,8 +1,8 @@
-"""MTCNN's three networks in Keras: P-Net proposes faces, R-Net refines the proposals, O-Net gives the landmarks too.
+"""MTCNN's three networks in Keras: P-Net proposes faces, R-Net refines proposals, O-Net also predicts landmarks.
 
-All read RGB as `preprocess` gives it; `dtype` is what their layers compute in, by default what Keras is set to. A
-detector runs them on the processor, where a frame takes milliseconds: on a GPU, compiling for ever new numbers of
-proposals would cost seconds.
+All read RGB normalized by `preprocess`. `dtype` is the compute type of their layers; None takes Keras's default. A
+detector runs them on the processor, where a frame takes milliseconds. On a GPU, compiling for every new number of
+proposals would take seconds.
 
 Source: Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016; its
 layers and weights as the package `mtcnn` has them.
@@ -28,17 +28,17 @@ O_NET_SIDE = 48
 DEVICE = "cpu"
 
 LEAST_PADDED = 8
-"""Smallest padded batch: two faces, read twice, in two frames."""
+"""Smallest padded batch: two views of two faces in two frames."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Convolution:
-    """One block: a convolution, a PReLU, and a max pooling that halves, or none.
+    """One block: a convolution, a PReLU, and an optional max pooling with stride 2.
 
     Attributes:
-        channels: Channels it gives.
+        channels: Number of output channels.
         kernel: Side of the convolution's kernel.
-        pool: Side of the pooling's window; 0 for no pooling.
+        pool: Side of the pooling window; 0 for no pooling.
         padding: The pooling's padding, as Keras names it.
     """
 
@@ -69,16 +69,19 @@ O_NET = (
 
 
 def preprocess(pictures):
-    """Normalizes RGB, 0 to 255, to what the networks read: about -1 to 1."""
+    """Normalizes RGB, 0 to 255, to the range that the networks read, about -1 to 1."""
     return (pictures - 127.5) / 128.0
 
 
 def build_pnet(dtype: str | None = None) -> "keras.Model":
     """Builds P-Net, fully convolutional, with its weights.
 
+    Args:
+        dtype: Compute type of the layers; None takes Keras's default.
+
     Returns:
-        (B, h, w, 3) to the offsets of boxes (B, rows, columns, 4) and probabilities of no face and face
-        (B, rows, columns, 2); not trainable.
+        A model from (B, h, w, 3) to box offsets (B, rows, columns, 4) and probabilities of no face and face (B, rows,
+        columns, 2); not trainable.
     """
     import keras
     from keras import layers
@@ -95,8 +98,11 @@ def build_pnet(dtype: str | None = None) -> "keras.Model":
 def build_rnet(dtype: str | None = None) -> "keras.Model":
     """Builds R-Net with its weights.
 
+    Args:
+        dtype: Compute type of the layers; None takes Keras's default.
+
     Returns:
-        (B, 24, 24, 3) to the offsets of boxes (B, 4) and probabilities of no face and face (B, 2); not trainable.
+        A model from (B, 24, 24, 3) to box offsets (B, 4) and probabilities of no face and face (B, 2); not trainable.
     """
     import keras
     from keras import layers
@@ -113,9 +119,13 @@ def build_rnet(dtype: str | None = None) -> "keras.Model":
 def build_onet(dtype: str | None = None) -> "keras.Model":
     """Builds O-Net with its weights.
 
+    Args:
+        dtype: Compute type of the layers; None takes Keras's default.
+
     Returns:
-        (B, 48, 48, 3) to the offsets of boxes (B, 4), landmarks (B, 10): x of left eye, right eye, nose, left and right
-        mouth corner, then their y, as shares of the side, and probabilities of no face and face (B, 2); not trainable.
+        A model from (B, 48, 48, 3) to box offsets (B, 4), landmarks (B, 10) (x of left eye, right eye, nose, left and
+        right mouth corner, then their y, as fractions of the side), and probabilities of no face and face (B, 2); not
+        trainable.
     """
     import keras
     from keras import layers
@@ -131,7 +141,7 @@ def build_onet(dtype: str | None = None) -> "keras.Model":
 
 
 def convolve(x, convolutions: typing.Sequence[Convolution], dtype: str | None = None) -> list:
-    """Applies convolutions one after the other; gives the feature map of each, before its pooling."""
+    """Applies convolution blocks in sequence; returns the feature map of each before its pooling."""
     from keras import layers
 
     outputs = []
@@ -152,7 +162,10 @@ def with_weights(model: "keras.Model", network: str) -> "keras.Model":
 
 
 def _connect(x, units: int, dtype: str | None):
-    """Flattens feature maps, columns first as in Caffe, where the weights come from, into a dense layer."""
+    """Flattens feature maps and applies a dense layer with PReLU.
+
+    Columns come first, as in Caffe, from which the weights come.
+    """
     from keras import layers
 
     x = layers.Flatten(dtype=dtype)(layers.Permute((2, 1, 3), dtype=dtype)(x))
@@ -160,10 +173,15 @@ def _connect(x, units: int, dtype: str | None):
 
 
 class CpuNetwork:
-    """Runs a network on the processor, whatever else there is; TensorFlow's XLA never compiles it.
+    """A network that always runs on the processor; TensorFlow's XLA never compiles it.
 
-    JAX compiles a program for every shape, in 0.3 seconds each. There batches are padded to powers of two from
-    `LEAST_PADDED` on, or with `singly` pictures go one by one: P-Net's have many sizes and gain nothing together.
+    JAX compiles a program for every shape, which takes 0.3 seconds each time. With JAX, batches are therefore padded to
+    powers of two, at least to `LEAST_PADDED`. With `singly`, images are processed one by one instead: P-Net's images
+    have many sizes and gain nothing from batches.
+
+    Args:
+        build: Builds the network for a compute type.
+        singly: Whether JAX processes images one by one.
     """
 
     def __init__(self, build: typing.Callable[[str], "keras.Model"], *, singly: bool = False):
@@ -173,14 +191,15 @@ class CpuNetwork:
         self._singly = singly and self._is_compiled
         with keras.device(DEVICE):
             self._model = build("float32")
-            self._model.compile(jit_compile=self._is_compiled)
+            # Keras takes a bool too, but its annotation is inferred from the default "auto"
+            self._model.compile(jit_compile=self._is_compiled)  # pyright: ignore[reportArgumentType]
             self._predictor = open_predictor(self._model)
 
     def __call__(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """Computes the network's outputs, float32, for (N, h, w, 3) float32 preprocessed pictures; N is at least 1."""
+        """Computes the network's outputs, float32, for (N, h, w, 3) float32 preprocessed images; N is at least 1."""
         if self._singly:
-            answers = [self._predict(picture[None]) for picture in pictures]
-            return [np.concatenate(outputs) for outputs in zip(*answers, strict=True)]
+            predictions = [self._predict(picture[None]) for picture in pictures]
+            return [np.concatenate(outputs) for outputs in zip(*predictions, strict=True)]
         count = len(pictures)
         if self._is_compiled:
             missing = max(LEAST_PADDED, padded_size(count)) - count
@@ -188,6 +207,7 @@ class CpuNetwork:
         return [output[:count] for output in self._predict(pictures)]
 
     def _predict(self, pictures: np.ndarray) -> list[np.ndarray]:
+        """Runs the predictor on the processor."""
         import keras
 
         with keras.device(DEVICE):
@@ -195,5 +215,5 @@ class CpuNetwork:
 
 
 def padded_size(count: int) -> int:
-    """Gives the smallest power of two that is not below a count of at least 1."""
+    """Computes the smallest power of two that is at least `count`, for a count of at least 1."""
     return 1 << (count - 1).bit_length()

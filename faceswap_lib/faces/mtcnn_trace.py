@@ -1,4 +1,4 @@
-"""What MTCNN's three networks say about a frame, one after the other; `MTCNN.detect_with_trace` gives it."""
+"""Outputs of MTCNN's three networks for one frame, as `MTCNN.detect_with_trace` returns them."""
 
 import dataclasses
 
@@ -7,31 +7,32 @@ import numpy as np
 from faceswap_lib.faces.types import Face
 
 PYRAMID_STEP = 0.709
-"""How much smaller each picture of the first network's pyramid is than the one before: half the area."""
+"""Scale of each image of P-Net's pyramid relative to the one before: half the area."""
 
 P_NET_FACE = 20
-"""Side in pixels of the smallest face that MTCNN's first network proposes."""
+"""Side in pixels of the smallest face that P-Net proposes."""
 
 P_NET_WINDOW = 12
-"""Side in pixels of the square that MTCNN's first network judges at one place."""
+"""Side in pixels of P-Net's sliding window."""
 
 P_NET_STRIDE = 2
-"""Pixels between two such places."""
+"""Stride in pixels of P-Net's sliding window."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DetectionStages:
-    """What the three networks of MTCNN said about one upright frame.
+    """Outputs of MTCNN's three networks for one frame with upright faces.
 
     Attributes:
-        pyramid: The pictures the first network read, largest first, (h, w, 3) uint8 RGB.
-        scales: Per such picture its pixels per pixel of the frame.
-        heat: Per such picture how sure the first network was of a face, (rows, columns) 0 to 1. The place at row r and
-            column c stands for the square of `P_NET_WINDOW` pixels whose corner is at `P_NET_STRIDE` times (c, r).
-        proposed: (N, 5) what is left of that: left, top, right, bottom in pixels of the frame, score; best first.
-        kept: (M, 5) what the second network kept of them, corrected.
-        located: What the third network kept of these, corrected, with five points each.
-        faces: What `detect` gives: each of them read twice more, and doubles dropped.
+        pyramid: The images that P-Net read, largest first, (h, w, 3) uint8 RGB.
+        scales: For each of these images its pixels per pixel of the frame.
+        heat: For each of these images the face probabilities of P-Net, (rows, columns) 0 to 1. Row r and column c stand
+            for the square of `P_NET_WINDOW` pixels whose corner is at `P_NET_STRIDE` times (c, r).
+        proposed: (N, 5) proposals of P-Net after NMS: left, top, right, bottom in pixels of the frame, score; best
+            first.
+        kept: (M, 5) proposals that R-Net kept, corrected.
+        located: Faces that O-Net kept, corrected, with five landmarks each.
+        faces: Result of `MTCNN.detect`: each of these faces refined from two views, after NMS.
     """
 
     pyramid: tuple[np.ndarray, ...]

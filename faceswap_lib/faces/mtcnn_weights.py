@@ -1,8 +1,8 @@
 """The weights of MTCNN's three networks, read from the `mtcnn` package without importing it.
 
-The package's import brings in TensorFlow, and its own loader prefers a file of the same name in the current folder. The
-files are pickles, which can run any code; so each is read from inside the package only, and its SHA-256 digest is
-checked before a byte of it is unpickled.
+Importing the package would import TensorFlow, and its own loader prefers a file of the same name in the current folder.
+The files are pickles, which can run any code. So each file is read only from inside the package, and its SHA-256 digest
+is checked before any of it is unpickled.
 """
 
 import importlib.util
@@ -21,13 +21,13 @@ DIGESTS = {
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
     "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
-"""SHA-256 of the file of each network, as mtcnn 1.0.0 has them."""
+"""SHA-256 digest of each network's file in mtcnn 1.0.0."""
 
 REMEDY = "reinstall it: pip install --force-reinstall --no-deps 'mtcnn==1.0.0'"
 
 
 def weights_folder() -> pathlib.Path:
-    """Finds the folder of the weights inside the installed package.
+    """Returns the folder of the weights inside the installed package.
 
     Raises:
         CheckpointError: If the package is not installed.
@@ -48,7 +48,7 @@ def load_weights(network: str) -> list[np.ndarray]:
         float32 arrays: kernel and bias of each convolution and dense layer, slopes of each PReLU.
 
     Raises:
-        CheckpointError: If the file is missing or is not the one this library was made with.
+        CheckpointError: If the file is missing or is not the version for which this library was made.
     """
     import joblib
     import lz4.frame

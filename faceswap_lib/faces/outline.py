@@ -1,10 +1,10 @@
-"""The outline of a face: jaw and temples from its mesh, the forehead up to where its skin ends.
+"""The outline of a face: jaw and temples from its mesh, the forehead up to the hairline.
 
-The mesh's border ends in the middle of the forehead. From there each of a fan of rays goes up and ends where the colors
-are no longer those of the forehead below it: at hair, a cap, a fringe. Anatomy bounds how short and how long a ray may
-be, and neighboring rays are smoothed, so that on an odd picture the outline stays that of an average forehead. What
-lies over the forehead (a fringe, a cap) is so outside whole; glasses, below the mesh's border, are inside whole but for
-what reaches past the temples.
+The mesh's border ends in the middle of the forehead. From there, rays go up in a fan. Each ray ends where the color no
+longer matches the forehead below it: at hair, a cap or a fringe. The length of a ray has anatomical limits, and
+neighboring rays are smoothed, so on an unusual image the outline stays that of an average forehead. Therefore a fringe
+or a cap over the forehead is completely outside the outline. Glasses, below the mesh's border, are completely inside,
+except where they extend past the temples.
 """
 
 import cv2
@@ -19,49 +19,51 @@ TOP = (127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356)
 """The mesh's border from the left temple over the forehead to the right one; part of `OVAL`."""
 
 LOWEST, HIGHEST, USUAL = 0.0, 0.42, 0.16
-"""How far the forehead may reach past the mesh's border at its middle, and how far it does where nothing is seen of its
-end, in eye distances; towards the temples all three fall to 0.
+"""Smallest, largest and default height of the forehead above the middle of the mesh's border, in eye distances. The
+default is used where no end of the forehead is detected; towards the temples all three fall to 0.
 
-The border's middle lies 0.9 eye distances above the eyes. Hairlines of the eight clips lie 0.0 to 0.4 further up."""
+The middle of the border is 0.9 eye distances above the eyes. Hairlines of the eight clips are 0.0 to 0.4 higher."""
 
 CHEEKS = (50, 101, 116, 117, 118, 123, 147, 187, 205, 207, 280, 330, 345, 346, 347, 352, 376, 411, 425, 427)
-"""Vertices of the cheeks. On the far side of a turned head they, the nose or the brow lie further out than the mesh's
-border, which is hidden there."""
+"""Vertices of the cheeks. On the far side of a turned head, the cheeks, the nose or the brow are further out than the
+mesh's border, which is hidden there."""
 
 FINER = 4
-"""A mask is drawn this much larger and shrunk."""
+"""Supersampling factor with which a mask is drawn."""
 
 DIRECTIONS = 128
-"""Points of an outline."""
+"""Number of points of an outline."""
 
 STEPS = 64
-"""Places at which a ray's colors are read."""
+"""Number of positions along a ray at which colors are sampled."""
 
 EDGE_LEVEL = 3.0
-"""How many standard deviations a color may be off that at the ray's own begin: shading is gradual, an edge is not."""
+"""Largest color distance from the start of the ray, in standard deviations: shading is gradual, an edge is not."""
 
 SKIN_LEVEL = 5.0
-"""How many it may be off the color of the forehead's middle; what begins further off is hair or a cap already."""
+"""Largest color distance from the middle of the forehead, in standard deviations; a ray that starts beyond it is on
+hair or a cap already."""
 
 LEAST_SPREAD = np.array([10.0, 4.0, 4.0])
-"""The smallest standard deviations assumed, in levels of OpenCV's 8-bit L*a*b*: of an even forehead some is noise."""
+"""Lower bounds of the standard deviations, in levels of OpenCV's 8-bit L*a*b*; on an even forehead, part of them is
+noise."""
 
 
 def face_outline(image: np.ndarray, mesh: FaceMesh, hairline: np.ndarray | None = None) -> np.ndarray:
-    """Finds the outline of the face in a crop.
+    """Computes the outline of the face in a crop.
 
     Args:
         image: (S, S, 3) uint8 RGB, the crop in which the mesh was found.
-        mesh: The mesh, in its pixels.
-        hairline: (15,), where the forehead ends, from `find_hairline`; None looks in this picture, which trembles from
-            frame to frame.
+        mesh: The mesh, in pixels of the crop.
+        hairline: (15,) heights of the forehead, from `find_hairline`; None measures them in this image, which makes the
+            outline flicker from frame to frame.
 
     Returns:
-        (128, 2) float64 x, y in pixels of the crop, a closed polygon, clockwise to the eye; some points may lie outside
-        of the crop.
+        (128, 2) float64 x, y in pixels of the crop, a closed polygon, clockwise for the viewer; some points may be
+        outside the crop.
 
     Raises:
-        ValueError: If the picture is of another type.
+        ValueError: If the image has another shape or dtype.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image: expected (S, S, 3) uint8, got {image.shape} {image.dtype}")
@@ -76,21 +78,21 @@ def face_outline(image: np.ndarray, mesh: FaceMesh, hairline: np.ndarray | None 
 
 
 def find_hairline(image: np.ndarray, mesh: FaceMesh) -> np.ndarray:
-    """Finds how far the forehead reaches past the mesh's border.
+    """Measures how far the forehead extends past the mesh's border.
 
     Args:
         image: (S, S, 3) uint8 RGB, the crop in which the mesh was found.
-        mesh: The mesh, in its pixels.
+        mesh: The mesh, in pixels of the crop.
 
     Returns:
-        (15,) float64, at each vertex of `TOP` in eye distances, less than 0 where hair begins below the border. It
-        belongs to the head, not to the picture, so that of several pictures it can be averaged.
+        (15,) float64, at each vertex of `TOP` in eye distances, negative where hair begins below the border. The values
+        describe the head, not the image, so values of several images can be averaged.
     """
     border = mesh.points[list(TOP), :2]
-    share = np.sin(np.linspace(0, np.pi, len(TOP))) ** 0.8
-    lowest, highest, usual = (share * reach for reach in (LOWEST, HIGHEST, USUAL))
-    # a ray begins inside of the mesh's border, so that a low fringe can end it there
-    begin = -0.35 * share
+    profile = np.sin(np.linspace(0, np.pi, len(TOP))) ** 0.8
+    lowest, highest, usual = (profile * reach for reach in (LOWEST, HIGHEST, USUAL))
+    # a ray begins inside the mesh's border, so that a low fringe can end it there
+    begin = -0.35 * profile
     reach = begin[:, None] + (highest - begin)[:, None] * np.linspace(0, 1, STEPS)
     end = _skin_end(image, border[:, None] + reach[..., None] * _up(mesh), mesh)
     found = np.where(np.isnan(end), usual, begin + (highest - begin) * np.nan_to_num(end))
@@ -98,18 +100,18 @@ def find_hairline(image: np.ndarray, mesh: FaceMesh) -> np.ndarray:
 
 
 def outline_mask(outline: np.ndarray, size: int, *, coverage: float = 1.0, softness: float = 0.06) -> np.ndarray:
-    """Draws the inside of an outline, softened at its border, which stays where the mask is half.
+    """Draws the mask of an outline with a soft border; the mask is half at the outline.
 
     Args:
-        outline: (N, 2) x, y in pixels of the picture, such as `face_outline` gives.
-        size: Side of the picture in pixels.
-        coverage: Share of a crop's side that the picture shows: 1 for a crop, `VIEW_COVERAGE` for a view.
-        softness: Standard deviation of the border in eye distances, 0 for a hard one.
+        outline: (N, 2) x, y in pixels of the image, for example from `face_outline`.
+        size: Side of the image in pixels.
+        coverage: Fraction of a crop's side that the image shows: 1 for a crop, `VIEW_COVERAGE` for a view.
+        softness: Standard deviation of the border in eye distances, 0 for a hard border.
 
     Returns:
         (size, size) uint8, 255 inside.
     """
-    bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
+    bits = 4  # for subpixel precision, OpenCV takes fixed-point coordinates with this many fractional bits
     canvas = np.zeros((FINER * size, FINER * size), np.uint8)
     corners = np.round(((np.asarray(outline) + 0.5) * FINER - 0.5) * 2**bits).astype(np.int32)
     cv2.fillPoly(canvas, [corners], 255, cv2.LINE_8, bits)
@@ -119,7 +121,7 @@ def outline_mask(outline: np.ndarray, size: int, *, coverage: float = 1.0, softn
 
 
 def _radius(polygon: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """How far a polygon around the origin reaches in each direction, (N,); 0 where it does not."""
+    """Computes the radius of a polygon around the origin in each direction, (N,); 0 where no edge is hit."""
     edges = np.roll(polygon, -1, axis=0) - polygon
     across = directions[:, :1] * edges[:, 1] - directions[:, 1:] * edges[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -130,10 +132,10 @@ def _radius(polygon: np.ndarray, directions: np.ndarray) -> np.ndarray:
 
 
 def _jaw(mesh: FaceMesh) -> np.ndarray:
-    """The outline from below the right temple around the chin to below the left one, (15, 2).
+    """Computes the outline from below the right temple around the chin to below the left one, (15, 2).
 
-    At each place the mesh's vertex or the corrected one of the 68 counts, whichever is further out: the first at the
-    far cheek of a turned head, the second at the chin under a wide open mouth.
+    Each point is the mesh's vertex or the corrected landmark, whichever is further out. The vertex is further out at
+    the far cheek of a turned head, the landmark at the chin under a wide open mouth.
     """
     choices = np.stack([nearest_68(mesh.points)[1:16], correct_68(mesh.points)[1:16]])
     middle = mesh.points[list(OVAL), :2].mean(axis=0)
@@ -142,13 +144,13 @@ def _jaw(mesh: FaceMesh) -> np.ndarray:
 
 
 def _up(mesh: FaceMesh) -> np.ndarray:
-    """One eye distance from the eyes to the forehead, (2,) in pixels of the crop."""
+    """Computes the vector of one eye distance from the eyes to the forehead, (2,) in pixels of the crop."""
     steps, _ = face_axes(mesh.points)
     return -steps[1]
 
 
 def _skin_end(image: np.ndarray, places: np.ndarray, mesh: FaceMesh) -> np.ndarray:
-    """Where along each ray skin ends, 0 to 1; NaN where it does not, or the picture ends first."""
+    """Finds the position along each ray at which skin ends, 0 to 1; NaN if it does not end inside the image."""
     lab = cv2.cvtColor(cv2.GaussianBlur(image, (0, 0), 0.015 * len(image)), cv2.COLOR_RGB2LAB)
     x, y = np.moveaxis(places, -1, 0).astype(np.float32)
     colors = cv2.remap(lab, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(float)
@@ -162,7 +164,7 @@ def _skin_end(image: np.ndarray, places: np.ndarray, mesh: FaceMesh) -> np.ndarr
 
 
 def _forehead_colors(lab: np.ndarray, mesh: FaceMesh) -> tuple[np.ndarray, np.ndarray]:
-    """Median color of the skin between brows and hair, and its spread, (3,) each."""
+    """Computes the median color of the skin between brows and hair, and its spread, (3,) each."""
     seeds = mesh.points[[9, 8, 107, 336, 108, 337, 151, 69, 299], :2].astype(np.float32)
     values = cv2.remap(lab, seeds[None, :, 0], seeds[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
     median = np.median(values, axis=0)
@@ -170,7 +172,7 @@ def _forehead_colors(lab: np.ndarray, mesh: FaceMesh) -> tuple[np.ndarray, np.nd
 
 
 def _smooth(reach: np.ndarray) -> np.ndarray:
-    """A median over five neighbors, then a mean over three; the ends stay."""
+    """Applies a median filter of size 5, then a weighted mean of size 3; keeps the two ends."""
     padded = np.pad(reach, 2, mode="edge")
     middle = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
     smooth = np.convolve(np.pad(middle, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")

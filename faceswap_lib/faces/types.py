@@ -1,4 +1,4 @@
-"""The values that all steps about faces exchange: a face, the tracks of a clip, an aligned crop."""
+"""Data types shared by all steps of face processing: a face, the tracks of a clip, an aligned crop."""
 
 import dataclasses
 import functools
@@ -8,6 +8,7 @@ import numpy as np
 
 
 def _frozen_array(values: object, shapes: tuple[tuple[int, ...], ...], name: str) -> np.ndarray:
+    """Copies values into a read-only float64 array; raises `ValueError` unless it is finite and of an allowed shape."""
     array = np.array(values, np.float64)
     if array.shape not in shapes:
         raise ValueError(f"{name}: expected shape {' or '.join(map(str, shapes))}, got {array.shape}")
@@ -22,10 +23,10 @@ class Face:
     """One face in one frame.
 
     Attributes:
-        box_xyxy: (4,) left, top, right, bottom in pixels of the frame; may reach past its border.
+        box_xyxy: (4,) left, top, right, bottom in pixels of the frame; may extend past its border.
         score: The detector's confidence, 0 to 1.
-        landmarks: (5, 2) or (68, 2) x, y in pixels of the frame. The five are the eye on the left of the picture, the
-            eye on the right, the nose tip, the left and the right mouth corner.
+        landmarks: (5, 2) or (68, 2) x, y in pixels of the frame. The five are the eye on the left of the image, the eye
+            on the right, the nose tip, the left and the right mouth corner.
     """
 
     box_xyxy: np.ndarray
@@ -43,18 +44,18 @@ class Face:
 
     @property
     def size(self) -> float:
-        """The shorter side of the box in pixels."""
+        """Length of the shorter side of the box in pixels."""
         left, top, right, bottom = self.box_xyxy
         return float(min(right - left, bottom - top))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FaceTrack:
-    """One person's face through a stretch of a clip.
+    """One person's face over a range of frames.
 
     Attributes:
         start: Index of the frame in which it appears.
-        faces: One entry per frame from there to the last one that shows it; None where it was out of sight.
+        faces: One entry per frame from there to the last one that shows it; None where it was not detected.
     """
 
     start: int
@@ -67,23 +68,24 @@ class FaceTrack:
 
     @property
     def found(self) -> int:
-        """In how many frames the face is there."""
+        """Number of frames that show the face."""
         return sum(face is not None for face in self.faces)
 
     def items(self) -> typing.Iterator[tuple[int, Face]]:
-        """Yields index of the frame and face, for all frames that show it."""
+        """Yields the index of the frame and the face, for all frames that show it."""
         return ((index, face) for index, face in enumerate(self.faces, self.start) if face is not None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class VideoTracks:
-    """The faces followed through a clip.
+    """The face tracks of a clip.
 
     Attributes:
-        length: Frames of the clip.
-        tracks: One per person and stretch, in the order in which they appear.
+        length: Number of frames in the clip.
+        tracks: One per person and shot, in the order in which they appear.
         cuts: Indices of the frames that begin a new shot.
-        seen: Fewest and most people that the clip shows, also those whose tracks were not kept; None if not counted.
+        seen: Smallest and largest possible number of people in the clip, including those whose tracks were not kept;
+            None if not counted.
     """
 
     length: int
@@ -98,7 +100,7 @@ class VideoTracks:
 
     @functools.cached_property
     def faces(self) -> tuple[dict[int, Face], ...]:
-        """Per frame of the clip its faces, by the index of their track."""
+        """Faces of each frame of the clip, by the index of their track."""
         frames = [{} for _ in range(self.length)]
         for number, track in enumerate(self.tracks):
             for index, face in track.items():
@@ -107,7 +109,7 @@ class VideoTracks:
 
     @property
     def found(self) -> int:
-        """In how many frames there is a face."""
+        """Number of frames that show at least one face."""
         return sum(bool(faces) for faces in self.faces)
 
 
@@ -118,7 +120,7 @@ class FaceCrop:
     Attributes:
         image: (S, S, 3) uint8 RGB.
         landmarks: (5, 2) x, y in pixels of the crop.
-        crop_from_frame: (2, 3) affine matrix that takes x, y of the frame to x, y of the crop.
+        crop_from_frame: (2, 3) affine matrix that maps x, y of the frame to x, y of the crop.
     """
 
     image: np.ndarray

@@ -1,8 +1,8 @@
-"""SHA-256 of weight files: compared with what is known of them, or with what was noted when one was first used.
+"""SHA-256 checksums of weight files: compared with a known value, or with the value recorded at first use.
 
-Where the maker of a file has published no full SHA-256, the file's own is written beside it, in `NAME.sha256` as
-`sha256sum` writes it, the first time it is fetched or used. It says nothing about that first file, but a later one that
-differs is noticed.
+If the maker of a file has published no complete SHA-256, the checksum of the file itself is recorded the first time the
+file is fetched or used: beside it, in `NAME.sha256`, in the format of `sha256sum`. It does not verify that first file,
+but it reveals if the file is different later.
 """
 
 import hashlib
@@ -17,22 +17,22 @@ SUFFIX = ".sha256"
 LINE = re.compile(r"([0-9a-f]{64})(\s|$)")
 
 LONGEST = 1_000
-"""Bytes of a note of a sum."""
+"""Number of bytes that are read from a checksum file."""
 
 IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
-"""How a file's name holds the begin of its SHA-256, as PyTorch's hub writes it."""
+"""Pattern of the first digits of the SHA-256 in a file's name, as PyTorch's hub writes them."""
 
 
 def note_path(path: pathlib.Path) -> pathlib.Path:
-    """Names the note of a file's sum."""
+    """Returns the path of the file in which a file's checksum is recorded."""
     return path.with_name(path.name + SUFFIX)
 
 
 def read_note(path: pathlib.Path) -> str | None:
-    """Reads the SHA-256 that was noted for a file; None if none was.
+    """Reads the SHA-256 that was recorded for a file; None if none was.
 
     Raises:
-        CheckpointError: If the note is damaged.
+        CheckpointError: If the checksum file is damaged.
     """
     note = note_path(path)
     if not note.is_file():
@@ -40,27 +40,29 @@ def read_note(path: pathlib.Path) -> str | None:
     with note.open("rb") as file:
         found = LINE.match(file.read(LONGEST).decode("ascii", "replace"))
     if found is None:
-        raise CheckpointError(f"{note}: expected a SHA-256, got something else; remove it, and fetch the file anew")
+        raise CheckpointError(f"{note}: expected a SHA-256, got something else; remove it, and fetch the file again")
     return found[1]
 
 
 def write_note(path: pathlib.Path, digest: str) -> bool:
-    """Notes the SHA-256 of a file; says whether it could be written."""
+    """Records the SHA-256 of a file; returns whether it could be written."""
     try:
         write_text(note_path(path), f"{digest}  {path.name}\n")
-    except (OSError, WorkspaceError):  # a folder that others fill, such as a shared one
+    except (OSError, WorkspaceError):  # for example a shared folder that belongs to others
         return False
     return True
 
 
 def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "", notes: bool = True) -> str:
-    """Compares a file with the sum that is known of it; where none is, with the one noted, which is made if need be.
+    """Compares the SHA-256 of a file with the known value.
+
+    If none is known, the recorded value is used. If none is recorded, this one is recorded.
 
     Args:
         path: The file.
-        sha256: The sum its maker published, or that this program was made with.
-        begin: The first digits of the sum, where no more is known.
-        notes: Whether a first sum is noted.
+        sha256: The checksum that its maker published, or for which this program was made.
+        begin: The first digits of the checksum, if no more are known.
+        notes: Whether to record a first checksum.
 
     Returns:
         The file's SHA-256.
@@ -72,25 +74,30 @@ def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "",
     digest = file_digest(path)
     known = sha256 or read_note(path)
     if known is not None and digest != known:
-        noted = "" if sha256 else f"; that is noted in {note_path(path).name}, which goes with a file you replaced"
+        noted = "" if sha256 else f" (noted in {note_path(path).name}; remove that too if you replaced the file)"
         raise CheckpointError(
-            f"{path}: expected SHA-256 {known}, got {digest}{noted}; remove the file and fetch it anew"
+            f"{path}: expected SHA-256 {known}{noted}, got {digest}; remove the file and fetch it again"
         )
     if not digest.startswith(begin):
-        raise CheckpointError(f"{path}: expected a SHA-256 that begins with {begin}, got {digest}; fetch the file anew")
+        raise CheckpointError(
+            f"{path}: expected a SHA-256 that begins with {begin}, got {digest}; fetch the file again"
+        )
     if known is None and notes:
         write_note(path, digest)
     return digest
 
 
 def read_known(path: pathlib.Path, sha256: str, *, not_done: str, remedy: str) -> bytes:
-    """Reads a file whole, and compares what was read, so that nothing can be put in its place between the two.
+    """Reads a complete file and checks the bytes that were read, so that the file cannot be replaced between the two.
 
     Args:
         path: The file.
-        sha256: Its sum.
-        not_done: What was not done with another file, for the message.
-        remedy: What to do then, for the message.
+        sha256: Its checksum.
+        not_done: What was not done with a wrong file, for the message.
+        remedy: What to do in that case, for the message.
+
+    Returns:
+        The bytes of the file.
 
     Raises:
         CheckpointError: If it cannot be read or is another file.
@@ -109,6 +116,6 @@ def read_known(path: pathlib.Path, sha256: str, *, not_done: str, remedy: str) -
 
 
 def sum_in_name(name: str) -> str:
-    """The begin of the SHA-256 that a file's name holds; empty if it holds none."""
+    """Extracts the first digits of the SHA-256 from a file's name; returns an empty string if there are none."""
     found = IN_NAME.search(name)
     return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""Many faces of one person on disk: extract them from a video, read them back for training."""
+"""Facesets: the aligned face crops of one person on disk. Extracts them from a video and reads them for training."""
 
 from faceswap_lib.facesets.exclusion import exclude_crops, list_excluded, restore_crops
 from faceswap_lib.facesets.extract_config import ExtractConfig

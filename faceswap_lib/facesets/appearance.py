@@ -1,7 +1,8 @@
-"""What the parts of a face do in a crop, in numbers that can be compared between two people.
+"""Feature vectors for pose, expression and appearance of a crop that can be compared between two people.
 
-What is 0 for everybody, a head turned neither way and lips that touch, is taken as it is. Everything else is taken
-against the person's own median, which takes the person out of it: how open the eyes are, how high the brows.
+Measures that are 0 for everybody are used unchanged: the yaw of a frontal head, the gap of closed lips. From every
+other measure, the person's own median is subtracted, which removes the differences between people: how open the eyes
+are, how high the eyebrows are.
 """
 
 import concurrent.futures
@@ -19,7 +20,7 @@ from faceswap_lib.media import read_image
 from faceswap_lib.progress import show_progress
 
 PICTURE_SIDE = 12
-"""Side in pixels of the small gray picture of the parts, in which gaze, teeth and light show."""
+"""Side in pixels of the small gray image of the parts. It shows gaze, teeth and light."""
 
 LIPS = (62, 66)
 GAPS = {
@@ -27,60 +28,61 @@ GAPS = {
     Part.EYEBROWS: ((19, 37), (24, 44)),
     Part.MOUTH: (LIPS, (51, 57), (48, 54)),
 }
-"""Per part the pairs of the 68 landmarks whose distances say what it does: lids, brows over eyes, lips, mouth width."""
+"""Per part, pairs of the 68 landmarks whose distances measure it: lids, brows over eyes, lips, mouth width."""
 
 
 def describe_looks(facesets: typing.Sequence[Faceset], parts: Part, *, progress: bool = False) -> list[np.ndarray]:
-    """Describes the crops of several people in one space, in which near means alike whoever it is.
+    """Computes feature vectors of the crops of several people in one space; a small distance means a similar look.
 
-    Pose, expression (where all crops have 68 landmarks) and the small picture count alike: the variance of each within
-    a person is 1.
+    Pose, expression (if all crops have 68 landmarks) and the small image have equal weight: each has a variance of 1
+    within a person.
 
     Args:
-        facesets: One per person.
-        parts: What has to look alike; the pose counts always.
+        facesets: One faceset per person.
+        parts: The parts that must look alike. The pose is always included.
         progress: Show progress bars.
 
     Returns:
-        Per faceset (N, D) float64.
+        One (N, D) float64 array per faceset.
     """
     points = [[record.landmarks_in_crop() for record in faceset.records] for faceset in facesets]
-    # The first number of pose and of expression means the same for everybody.
-    blocks = [[_without_person(np.array([describe_pose(face) for face in faces]), 1) for faces in points]]
+    # The first value of pose and of expression has the same meaning for all people, so its median stays.
+    blocks = [[_subtract_median(np.array([describe_pose(face) for face in faces]), 1) for faces in points]]
     if all(len(face) == 68 for faces in points for face in faces):
         gaps = [np.array([describe_expression(face, parts) for face in faces]) for faces in points]
-        blocks.append([_without_person(group, 1) for group in gaps])
-    blocks.append([_without_person(_small_pictures(faceset, parts, progress)) for faceset in facesets])
-    scaled = [[group / _spread(groups) for group in groups] for groups in blocks]
+        blocks.append([_subtract_median(group, 1) for group in gaps])
+    blocks.append([_subtract_median(_small_images(faceset, parts, progress)) for faceset in facesets])
+    scaled = [[group / _pooled_deviation(groups) for group in groups] for groups in blocks]
     return [np.concatenate(person, axis=1) for person in zip(*scaled, strict=True)]
 
 
 def describe_pose(points: np.ndarray) -> np.ndarray:
-    """Where the nose and the mouth lie under the eyes, which tells how the head is turned.
+    """Measures the head pose by the positions of nose and mouth relative to the eyes.
 
     Args:
         points: (68, 2) or (5, 2) x, y of one face.
 
     Returns:
-        (3,) nose tip to the right of and below the eyes' middle, mouth corners below it, in eye distances.
+        (3,) offsets from the midpoint of the eyes, in eye distances: nose tip to the right, nose tip downward, mean of
+        the mouth corners downward.
     """
     left, right, nose, *corners = five_points(points)
-    across = (right - left) / np.sum((right - left) ** 2)  # one eye distance to the right counts 1
+    across = (right - left) / np.sum((right - left) ** 2)  # projects one eye distance to the right onto 1
     down = np.array([-across[1], across[0]])
     middle = (left + right) / 2
     return np.array([across @ (nose - middle), down @ (nose - middle), down @ (np.mean(corners, axis=0) - middle)])
 
 
 def describe_expression(points: np.ndarray, parts: Part) -> np.ndarray:
-    """Measures what parts of one face do.
+    """Measures the expression of parts of one face.
 
     Args:
         points: (68, 2) x, y.
-        parts: Which.
+        parts: The parts to measure.
 
     Returns:
-        (K,) how far the lips are apart, 0 if the mouth is none of the parts, then the other lengths of `GAPS`, in eye
-        distances.
+        (K,) lengths in eye distances: first the gap between the lips (0 if the mouth is not one of the parts), then the
+        other lengths of `GAPS`.
     """
     pairs = [pair for part, pairs in GAPS.items() if part in parts or Part.FACE in parts for pair in pairs]
     ends = points[np.array([LIPS, *(pair for pair in pairs if pair != LIPS)])]
@@ -90,15 +92,15 @@ def describe_expression(points: np.ndarray, parts: Part) -> np.ndarray:
 
 
 def small_picture(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndarray:
-    """The square around the parts, small, gray, and brought to mean 0 and variance 1.
+    """Cuts out the square around the parts, shrinks it, and normalizes it to mean 0 and variance 1.
 
     Args:
         image: (S, S, 3) uint8 RGB.
-        points: (68, 2) or (5, 2) x, y in its pixels.
-        parts: Which.
+        points: (68, 2) or (5, 2) x, y in pixels of the image.
+        parts: The parts to show.
 
     Returns:
-        (PICTURE_SIDE**2,) float64; a picture of nearly one gray has less variance.
+        (PICTURE_SIDE**2,) float64 gray levels. The variance is smaller than 1 if the image is almost uniform.
     """
     ends = np.concatenate(part_outlines(points, len(image), parts))
     middle, side = (ends.min(axis=0) + ends.max(axis=0)) / 2, np.ptp(ends, axis=0).max()
@@ -108,7 +110,9 @@ def small_picture(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndar
     return (small - small.mean()) / max(small.std(), 1.0)
 
 
-def _small_pictures(faceset: Faceset, parts: Part, progress: bool) -> np.ndarray:
+def _small_images(faceset: Faceset, parts: Part, progress: bool) -> np.ndarray:
+    """Computes `small_picture` for all crops of a faceset, (N, PICTURE_SIDE**2) float64."""
+
     def read(record: CropRecord) -> np.ndarray:
         image = read_image(faceset.folder / record.crop)
         return small_picture(image, scale_points(record.landmarks_in_crop(), len(image) / CROP_SIZE), parts)
@@ -120,11 +124,11 @@ def _small_pictures(faceset: Faceset, parts: Part, progress: bool) -> np.ndarray
         )
 
 
-def _without_person(group: np.ndarray, first: int = 0) -> np.ndarray:
-    """Takes the median of (N, D) from all columns but the first so many."""
+def _subtract_median(group: np.ndarray, first: int = 0) -> np.ndarray:
+    """Subtracts the column medians of an (N, D) array, except in the first `first` columns."""
     return group - np.where(np.arange(group.shape[1]) < first, 0, np.median(group, axis=0))
 
 
-def _spread(groups: typing.Sequence[np.ndarray]) -> float:
-    """Root of the summed variance of all numbers within a person, the mean over the people."""
+def _pooled_deviation(groups: typing.Sequence[np.ndarray]) -> float:
+    """Computes the root of the total within-person variance: summed over the features, averaged over the people."""
     return max(float(np.sqrt(np.mean([group.var(axis=0).sum() for group in groups]))), 1e-6)

@@ -1,4 +1,4 @@
-"""Archives of facesets: what one holds, written, checked and unpacked."""
+"""ZIP archives of facesets: lists their contents, writes, checks and unpacks them."""
 
 import copy
 import functools
@@ -19,24 +19,31 @@ from faceswap_lib.facesets.file_names import check_inside
 from faceswap_lib.limits import ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO
 
 SQUEEZED = (".jsonl", ".json")
-"""What is compressed in an archive; pictures and tracks would not get smaller."""
+"""Suffixes of files that are compressed in an archive. Images and tracks are already compressed."""
 
 SPARE = 100_000_000
-"""Bytes of a disk that stay free."""
+"""Bytes of a disk that must stay free."""
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, OverflowError, RuntimeError, ValueError)
-"""What reading a damaged or odd archive raises: no names, names that are not Unicode, unknown versions, passwords."""
+"""Errors that a damaged or unusual archive raises: empty or non-Unicode names, unknown versions, passwords."""
 
 Contents = dict[str, tuple[int, int]]
-"""Size and CRC-32 of each file, by its path in the workspace."""
+"""Size and CRC-32 of each file. The key is the path in the workspace."""
 
 
 def read_contents(root: pathlib.Path, folders: typing.Iterable[str]) -> Contents:
-    """What the folders of a workspace hold, read from their files; half-written ones are passed over.
+    """Computes size and CRC-32 of all files in some folders of a workspace. Skips partially written files.
+
+    Args:
+        root: Root folder of the workspace.
+        folders: Folders relative to `root`.
+
+    Returns:
+        The contents by path relative to `root`.
 
     Raises:
-        WorkspaceError: If a file is a link that leads out of the workspace, or has a name that another system could not
-            unpack.
+        WorkspaceError: If a file is a link to a place outside the workspace, or its name cannot be unpacked on another
+            operating system.
     """
     contents = {}
     for folder in folders:
@@ -46,44 +53,57 @@ def read_contents(root: pathlib.Path, folders: typing.Iterable[str]) -> Contents
                 name = path.relative_to(root).as_posix()
                 if wrong := find_wrong_part(name):
                     raise WorkspaceError(f"{path}: {wrong}; rename it, or move it elsewhere")
-                contents[name] = _sum_up(path)
+                contents[name] = _size_and_crc(path)
     return contents
 
 
 def read_directory(archive: pathlib.Path) -> Contents | None:
-    """What an archive says it holds; nothing if there is none, None if it is damaged or holds too many files.
+    """Reads the contents that the directory of an archive states.
+
+    Returns:
+        The contents. Empty if the archive does not exist; None if it is damaged or contains too many files.
 
     Raises:
-        OSError: If it cannot be read.
+        OSError: If the archive cannot be read.
     """
     if not archive.exists():
         return {}
     try:
-        with _open_archive(archive) as opened:
+        with _open_counted(archive) as opened:
             return {entry.filename: (entry.file_size, entry.CRC) for entry in _list_files(opened)}
     except (*DAMAGED, WorkspaceError):
         return None
 
 
 def digest_of(contents: Contents) -> str:
-    """What tells contents from others, in hexadecimal."""
+    """Computes the SHA-256 digest of contents, in hexadecimal."""
     return hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
 
 
 def pack(root: pathlib.Path, contents: Contents, archive: pathlib.Path) -> pathlib.Path:
-    """Writes an archive of a workspace's files, under their paths in the workspace.
+    """Writes an archive of files of a workspace, under their paths in the workspace.
 
-    It notes who may read each file, and may itself be read by those alone who may read all of them.
+    The archive stores the read and write permissions of each file. The archive itself can be read only by users who may
+    read all of the files.
+
+    Args:
+        root: Root folder of the workspace.
+        contents: The files to pack, from `read_contents`.
+        archive: Path of the new archive.
+
+    Returns:
+        The path of the archive.
 
     Raises:
-        WorkspaceError: If there are more than an archive may hold, a file was changed meanwhile, or the disk is full.
+        WorkspaceError: If there are more files or bytes than an archive may contain, a file was changed in the
+            meantime, or the disk is full.
         OSError: If a file cannot be read or written.
     """
     total = sum(size for size, _ in contents.values())
     ARCHIVE_FILES.check(len(contents), archive.name, WorkspaceError)
     ARCHIVE_BYTES.check(total, archive.name, WorkspaceError)
     check_room(archive.parent, total, archive.name)
-    modes = {name: _readers_of(root / name, root) for name in contents}
+    modes = {name: _effective_mode(root / name, root) for name in contents}
     shared = functools.reduce(operator.and_, modes.values(), 0o666)
     with _open_new(archive, shared) as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as opened:
         for name, mode in modes.items():
@@ -99,25 +119,26 @@ def pack(root: pathlib.Path, contents: Contents, archive: pathlib.Path) -> pathl
 
 
 def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable[str]) -> set[str]:
-    """Unpacks an archive after looking at all its names and sizes; bytes and sums are checked on the way.
+    """Unpacks an archive. Checks all names and sizes first, and the bytes and checksums during unpacking.
 
-    A file gets the permissions that the user's umask gives, less those that it did not have when it was packed.
+    A file gets the permissions that the user's umask allows, minus those that it did not have when it was packed.
 
     Args:
         archive: The archive.
-        folder: Gets the files.
-        folders: Where in `folder` they may lie.
+        folder: The folder to unpack into.
+        folders: Allowed subfolders of `folder`.
 
     Returns:
         The names of the files.
 
     Raises:
-        WorkspaceError: If a file would lie elsewhere, is a link, comes twice, or has a name that some systems refuse,
-            or if there are too many, or they are too large for what is taken on or for the disk; nothing is written
-            then. Also if the archive is damaged or holds more than it states.
+        WorkspaceError: If a file is outside the allowed subfolders, is a link, appears twice, or has a name that some
+            operating systems do not allow; if there are too many files, or they exceed the size limits or the free
+            disk space. Nothing is written in these cases. Also if the archive is damaged or contains more than it
+            states.
     """
     try:
-        with _open_archive(archive) as opened:
+        with _open_counted(archive) as opened:
             entries = _list_files(opened)
             check_entries(entries, archive.name, tuple(folders))
             check_sizes(entries, archive, opened.start_dir)
@@ -130,27 +151,27 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable
 
 
 def check_room(folder: pathlib.Path, size: int, what: str) -> None:
-    """Makes sure that a disk has room before something is written to it.
+    """Checks that a disk has enough free space before something is written to it.
 
     Args:
-        folder: Where to; it need not be there yet.
-        size: Bytes that are to be written.
-        what: What is to be written, for the message.
+        folder: The folder to write to. It does not have to exist.
+        size: Number of bytes to write.
+        what: Name of the data, for the message.
 
     Raises:
-        WorkspaceError: If it has not, 100 MB more counted in.
-        OSError: If that cannot be found out.
+        WorkspaceError: If the free space is less than `size` plus a reserve of 100 MB.
+        OSError: If the free space cannot be determined.
     """
     place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     usage = shutil.disk_usage(place)
-    if usage.total and usage.free < size + SPARE:  # some network drives know no total
+    if usage.total and usage.free < size + SPARE:  # some network drives report a total of 0
         raise WorkspaceError(
             f"{what} needs {size:,} bytes in {place} and {SPARE:,} more to spare, {usage.free:,} are free; make room"
         )
 
 
-def _open_archive(archive: pathlib.Path) -> zipfile.ZipFile:
-    """Opens an archive, once its files are counted."""
+def _open_counted(archive: pathlib.Path) -> zipfile.ZipFile:
+    """Opens an archive after its files have been counted."""
     stated = check_count(archive)
     opened = zipfile.ZipFile(archive)
     if len(opened.filelist) == stated:
@@ -160,12 +181,12 @@ def _open_archive(archive: pathlib.Path) -> zipfile.ZipFile:
 
 
 def _list_files(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The files of an archive, without its folders, which hold nothing themselves."""
+    """Lists the files of an archive. Skips entries of folders, which have no bytes of their own."""
     return [entry for entry in opened.infolist() if not entry.is_dir() or entry.file_size or entry.compress_size]
 
 
-def _sum_up(path: pathlib.Path) -> tuple[int, int]:
-    """Size and CRC-32 of a file."""
+def _size_and_crc(path: pathlib.Path) -> tuple[int, int]:
+    """Computes size in bytes and CRC-32 of a file."""
     size = total = 0
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -173,8 +194,11 @@ def _sum_up(path: pathlib.Path) -> tuple[int, int]:
     return size, total
 
 
-def _readers_of(path: pathlib.Path, root: pathlib.Path) -> int:
-    """Who may read and write a file, as permissions, where the folders down from `root` let them get there."""
+def _effective_mode(path: pathlib.Path, root: pathlib.Path) -> int:
+    """Computes the effective read and write permissions of a file.
+
+    Group and others keep theirs only if they may enter every folder from `root` down to the file.
+    """
     mode = path.stat().st_mode & 0o666
     for folder in path.parents:
         entered = folder.stat().st_mode
@@ -185,12 +209,12 @@ def _readers_of(path: pathlib.Path, root: pathlib.Path) -> int:
 
 
 def _open_new(path: pathlib.Path, mode: int) -> typing.BinaryIO:
-    """Makes a file with these permissions, less those that the umask takes away."""
+    """Creates a file with the given permissions, minus those that the umask removes."""
     return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600 | mode))
 
 
 def _choose_method(name: str, source: typing.BinaryIO) -> int:
-    """Compresses text, but none that would get so small that it looks like an attack when it is unpacked."""
+    """Chooses the compression method: deflate for text, except where the ratio would look like a zip bomb."""
     begin = source.read(SMALL_FILE) if name.endswith(SQUEEZED) else b""
     source.seek(0)
     is_squeezed = begin and len(zlib.compress(begin)) * ARCHIVE_RATIO.value > 2 * len(begin)
@@ -198,7 +222,7 @@ def _choose_method(name: str, source: typing.BinaryIO) -> int:
 
 
 def _unpack_file(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: pathlib.Path) -> None:
-    """Unpacks one file and counts its bytes: one more than is stated is asked for, and must not come."""
+    """Unpacks one file and counts its bytes. Requests one byte more than stated, which must not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     asked, written = copy.copy(entry), 0
     asked.file_size += 1

@@ -1,4 +1,4 @@
-"""What an archive says of itself, looked at before any of its files is written: somebody else may have made it."""
+"""Safety checks of an archive's directory before any file is unpacked. Archives may come from untrusted sources."""
 
 import errno
 import pathlib
@@ -11,45 +11,45 @@ from faceswap_lib.facesets.file_names import check_file_name
 from faceswap_lib.limits import ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How the files of an archive may be compressed: as `pack` does it."""
+"""Compression methods that an archive may use: those of `archive.pack`."""
 
 MOST_PARTS = 16
-"""How deep a file may lie."""
+"""Maximum number of components of a path."""
 
 MOST_PATH_BYTES = 1000
-"""Length of a path in UTF-8; systems take 4,096 for the whole of it, some less."""
+"""Maximum length of a path in UTF-8 bytes. Operating systems allow 4,096 for the full path, some of them fewer."""
 
 SMALL_FILE = 1_000_000
-"""Bytes of a file that need no ratio to its size in the archive: a file of zeros is no attack."""
+"""Files of up to this many bytes are exempt from the limit on the compression ratio: a file of zeros is no attack."""
 
 SMALL_ARCHIVE = 100_000_000
-"""Bytes of all files together that need no ratio to the archive."""
+"""Archives of up to this many unpacked bytes are exempt from the limit on the compression ratio."""
 
 HEADER = 30
-"""Bytes in front of a file in an archive, at least; its name follows."""
+"""Minimum length in bytes of the header before each file. The file's name follows."""
 
 DIRECTORY_ENTRY = b"PK\x01\x02"
-"""How each file's entry in the directory begins."""
+"""Signature of a directory entry."""
 
 LONG_ENTRY = 400
-"""Bytes that an entry has on average, at most."""
+"""Maximum average length of a directory entry in bytes."""
 
 END, WIDE_END, WIDE_LOCATOR_BYTES = struct.Struct("<10xHI6x"), struct.Struct("<32xQQ8x"), 20
-"""The records at an archive's end: how many files its directory has, and its length; wide ones for large archives."""
+"""End-of-central-directory records: number of files and length of the directory. The wide ones are ZIP64."""
 
 MOST_END_BYTES = (1 << 16) + END.size + WIDE_LOCATOR_BYTES + WIDE_END.size
-"""Length of these records, with the longest comment."""
+"""Maximum length of these records, including the longest possible comment."""
 
 
 def check_count(archive: pathlib.Path) -> int:
-    """Counts the files of an archive in the bytes of its directory, before any of them becomes an object.
+    """Counts the files of an archive in the bytes of its directory, before `ZipFile` creates an object for each.
 
     Returns:
-        How many it states, which may be another number.
+        The number of files that the archive states. It can differ from the counted number.
 
     Raises:
-        WorkspaceError: If there are more than are taken on, or they have a directory as large.
-        OSError: If it cannot be read, or is no file: of a pipe the end would be waited for.
+        WorkspaceError: If there are more files than `limits` allow, or the directory is too long.
+        OSError: If the archive cannot be read or is not a regular file: reading a pipe would block.
     """
     if archive.exists() and not archive.is_file():
         raise OSError(errno.EINVAL, "expected a file, got a folder, a pipe or a device", str(archive))
@@ -69,12 +69,12 @@ def check_count(archive: pathlib.Path) -> int:
 
 
 def _read_end(tail: bytes) -> tuple[int, int]:
-    """Number and bytes of an archive's entries as the record at its end has them; `ZipFile` reads as many bytes."""
+    """Reads the number of files and the directory length from the end record. `ZipFile` reads the same length."""
     at = len(tail) - END.size
-    if tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != bytes(2):  # there is a comment behind it
+    if tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != bytes(2):  # a comment follows the record
         at = tail.rfind(b"PK\x05\x06")
     if at < 0 or at + END.size > len(tail):
-        return 0, 0  # no archive, as `ZipFile` will say
+        return 0, 0  # not an archive; `ZipFile` will raise the error
     wide = at - WIDE_LOCATOR_BYTES - WIDE_END.size
     if wide >= 0 and tail[at - WIDE_LOCATOR_BYTES :][:4] == b"PK\x06\x07" and tail[wide : wide + 4] == b"PK\x06\x06":
         return WIDE_END.unpack_from(tail, wide)
@@ -82,16 +82,16 @@ def _read_end(tail: bytes) -> tuple[int, int]:
 
 
 def check_entries(entries: list[zipfile.ZipInfo], archive: str, folders: tuple[str, ...]) -> None:
-    """Looks at what an archive says of its files before any of them is written.
+    """Checks names and types of an archive's files before any of them is written.
 
     Args:
-        entries: Its files.
-        archive: Its name.
-        folders: Where they may lie.
+        entries: The directory entries of the files.
+        archive: Name of the archive, for the message.
+        folders: Folders that may contain the files.
 
     Raises:
-        WorkspaceError: If one would lie elsewhere or inside another, is a link, comes twice, or has a name that some
-            systems refuse.
+        WorkspaceError: If a file is outside these folders or inside another file, is a link, appears twice, uses an
+            unknown compression method, or has a name that some operating systems do not allow.
     """
     seen: set[str] = set()
     for entry in entries:
@@ -112,15 +112,15 @@ def check_entries(entries: list[zipfile.ZipInfo], archive: str, folders: tuple[s
 
 
 def check_sizes(entries: list[zipfile.ZipInfo], archive: pathlib.Path, end: int) -> None:
-    """Looks at the sizes that an archive states, and that no byte of it belongs to two files.
+    """Checks the sizes that an archive states, and that no two files overlap in it.
 
     Args:
-        entries: Its files.
+        entries: The directory entries of the files.
         archive: The archive.
-        end: Where its files end, in bytes.
+        end: Offset in bytes at which the files end.
 
     Raises:
-        WorkspaceError: If they are larger than what is taken on, or two lie in one place.
+        WorkspaceError: If the files exceed the limits on size or compression ratio, or two files overlap.
     """
     for entry in entries:
         _check_ratio(entry.file_size, entry.compress_size, SMALL_FILE, f"{archive.name}: {entry.filename!r:.200}")
@@ -137,12 +137,13 @@ def check_sizes(entries: list[zipfile.ZipInfo], archive: pathlib.Path, end: int)
 
 
 def _check_ratio(size: int, packed: int, harmless: int, what: str) -> None:
+    """Checks the compression ratio of data with more than `harmless` bytes."""
     if size > harmless:
         ARCHIVE_RATIO.check(-(-size // max(packed, 1)), what, WorkspaceError)
 
 
 def find_wrong_part(name: str) -> str:
-    """Says what is wrong with a path of plain names and single slashes; empty if nothing is."""
+    """Describes what is wrong with a path of plain names and single slashes; empty if it is valid."""
     parts = name.split("/")
     try:
         for part in parts:

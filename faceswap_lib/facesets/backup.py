@@ -1,9 +1,9 @@
-"""Facesets in few large files, for a folder that is slow with many small ones and may vanish, such as Google Drive.
+"""Backup of facesets as a few large archives, for a folder that is slow with many small files, such as Google Drive.
 
-`keep_facesets` writes one archive per faceset, built here and then copied in one piece; `fetch_facesets` unpacks what a
-workspace lacks. Nothing that goes wrong with the folder touches the workspace: it is logged and reported, and the
-caller goes on. An archive that this workspace has not seen, see `kept_note`, is somebody's other work and is renamed,
-not replaced.
+The folder may become unavailable at any time. `keep_facesets` builds one archive per faceset locally and copies it in
+one piece. `fetch_facesets` unpacks the facesets that are missing in a workspace. An error in the folder never changes
+the workspace: it is logged and reported, and the caller continues. If this workspace has neither written nor fetched an
+archive (see `backup_note`), it belongs to other work. Such an archive is renamed, not replaced.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets.archive import check_room, digest_of, pack, read_contents, read_directory, unpack
 from faceswap_lib.facesets.backup_note import digest_ends, find_earlier, is_noted, note_kept, rename_earlier
 from faceswap_lib.facesets.consent import CONSENT, read_consent
+from faceswap_lib.facesets.consent_file import Consent
 from faceswap_lib.facesets.exclusion import SET_ASIDE
 from faceswap_lib.facesets.extraction_log import read_dropped
 from faceswap_lib.facesets.file_names import check_inside
@@ -34,18 +35,18 @@ BUNDLES = {
     "face_dst": ("binary_masks/face_dst_eyes", "face_dst"),
     "faces": ("faces",),
 }
-"""The archives, and the folders each holds, the one that makes it a faceset last."""
+"""The archives and the folders in each. The last folder is the one that makes it a faceset."""
 
 
 def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> SyncReport:
-    """Writes what a folder lacks of a workspace's facesets: one .zip each, and the consents.
+    """Writes the facesets of a workspace that are missing in a backup folder, one .zip each, and the consents.
 
     Args:
-        workspace: Holds the facesets; unfinished ones are left out.
-        folder: Where the archives lie; it may be missing if the folder it lies in is there.
+        workspace: The workspace with the facesets. Unfinished facesets are skipped.
+        folder: The folder of the archives. It is created if only its parent exists.
 
     Returns:
-        What was written; what failed is in it, not raised.
+        The report of what was written. Errors are part of the report and are not raised.
 
     Raises:
         InputError: If `folder` is the workspace itself.
@@ -67,14 +68,14 @@ def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> SyncRepor
 
 
 def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> SyncReport:
-    """Unpacks the facesets that a workspace lacks, each whole or not at all, and takes over the consents.
+    """Unpacks the facesets that are missing in a workspace, each completely or not at all, and adds the consents.
 
     Args:
-        folder: Where `keep_facesets` wrote; it may be missing if the folder it lies in is there.
-        workspace: Gets what it lacks; what it has stays as it is.
+        folder: The folder that `keep_facesets` wrote to. It is created if only its parent exists.
+        workspace: The workspace to fill. Its existing facesets are not changed.
 
     Returns:
-        What was unpacked; what failed is in it, not raised.
+        The report of what was unpacked. Errors are part of the report and are not raised.
     """
     folder = pathlib.Path(folder)
     report = attempt("folder", lambda: open_folder(folder))
@@ -91,6 +92,7 @@ def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> SyncRepo
 
 
 def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> SyncReport:
+    """Writes one archive unless an equal one exists in the folder."""
     if name in ("face_src", "face_dst") and not (workspace.root / name / MANIFEST).is_file():
         begun = _list_files(workspace, name)
         return SyncReport(left=(f"{name} (its extraction is not finished)",) if begun else ())
@@ -102,8 +104,8 @@ def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> SyncR
         note_kept(workspace.root, name, digest_of(here))
         return SyncReport(unchanged=(name,))
     own = find_earlier(target, digest_of(here))
-    if own is not None and read_directory(own) == here:  # written before, then renamed for another workspace
-        left = _set_aside(workspace, name, target)
+    if own is not None and read_directory(own) == here:  # this workspace wrote it; another one then renamed it
+        left = _rename_foreign(workspace, name, target)
         own.rename(target)
         flush_folder(folder)
         note_kept(workspace.root, name, digest_of(here))
@@ -113,14 +115,14 @@ def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> SyncR
         check_room(folder, archive.stat().st_size, target.name)
         with replacing(target, mode=archive.stat().st_mode) as temporary:
             shutil.copyfile(archive, temporary)
-            left = _set_aside(workspace, name, target)  # by now; another machine may have written it meanwhile
-            # Noted before it lies there: after a kill between the two it is still known as ours.
+            left = _rename_foreign(workspace, name, target)  # only now: another machine may have written it
+            # Noted before the archive is in place: after a kill in between, it is still known as ours.
             note_kept(workspace.root, name, digest_of(here))
     return SyncReport(carried=(name,), left=left)
 
 
-def _set_aside(workspace: Workspace, name: str, target: pathlib.Path) -> tuple[str, ...]:
-    """Renames an archive that is not this workspace's own, and says so."""
+def _rename_foreign(workspace: Workspace, name: str, target: pathlib.Path) -> tuple[str, ...]:
+    """Renames an archive that does not belong to this workspace, and returns a note for the report."""
     there = read_directory(target)
     if there == {} and not target.exists():
         return ()
@@ -131,6 +133,7 @@ def _set_aside(workspace: Workspace, name: str, target: pathlib.Path) -> tuple[s
 
 
 def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> SyncReport:
+    """Unpacks one archive if its faceset is missing in the workspace."""
     archive = folder / f"{name}.zip"
     if not archive.exists():
         return SyncReport()
@@ -153,9 +156,9 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Sync
             check_inside(workspace.root / part, workspace.root)
         note_kept(workspace.root, name, digest_of(read_directory(copy) or {}))
         if hasattr(os, "sync"):
-            os.sync()  # thousands of small files: one after the other would take minutes
+            os.sync()  # syncing thousands of small files one by one would take minutes
         for part in BUNDLES[name]:
-            if earlier := _make_way(workspace.root / part, unpacked / part):
+            if earlier := _clear_place(workspace.root / part, unpacked / part):
                 left.append(f"{earlier.relative_to(workspace.root).as_posix()} (what lay there without its faces)")
             if (unpacked / part).exists():
                 place = workspace.root / part
@@ -165,8 +168,14 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Sync
     return SyncReport(carried=(name,), left=tuple(left))
 
 
-def _make_way(place: pathlib.Path, coming: pathlib.Path) -> pathlib.Path | None:
-    """Frees the place of what comes: empty folders and what a killed attempt has put there go, all else is renamed."""
+def _clear_place(place: pathlib.Path, coming: pathlib.Path) -> pathlib.Path | None:
+    """Makes the place free for an unpacked folder.
+
+    Removes empty folders and the files of a killed attempt; renames a folder that contains any other file.
+
+    Returns:
+        The new name of the renamed folder; None if nothing was renamed.
+    """
     if not place.exists():
         return None
     files = [path for path in place.rglob("*") if not path.is_dir() or path.is_symlink()]
@@ -177,12 +186,13 @@ def _make_way(place: pathlib.Path, coming: pathlib.Path) -> pathlib.Path | None:
 
 
 def _is_same(path: pathlib.Path, other: pathlib.Path) -> bool:
+    """Returns whether both paths are regular files with the same bytes."""
     is_plain = not path.is_symlink() and path.is_file() and other.is_file()
     return is_plain and filecmp.cmp(path, other, shallow=False)
 
 
 def _check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
-    """Reads the records of an unpacked faceset, so that none with a wrong name or value gets into a workspace."""
+    """Reads the records of an unpacked faceset, so that no invalid name or value gets into a workspace."""
     name = folder.name
     if f"{name}/{MANIFEST}" not in held:
         raise WorkspaceError(f"{archive} holds no {name}/{MANIFEST}; delete it and keep the faces again")
@@ -197,12 +207,12 @@ def _check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
 
 
 def _list_files(workspace: Workspace, name: str) -> list[pathlib.Path]:
-    """What makes a bundle present: the files of its last folder."""
+    """Lists the files of a bundle's last folder. The bundle is present if there are any."""
     return [path for path in (workspace.root / BUNDLES[name][-1]).rglob("*") if path.is_file()]
 
 
 def _add_consents(source: Workspace, target: Workspace) -> SyncReport:
-    """Adds the consents that one folder has and the other lacks; what was written by hand stays as it is."""
+    """Adds the consents of `source` that are missing in `target`. The existing text of the file stays unchanged."""
     known = read_consent(target)
     added = [consent for consent in read_consent(source) if consent not in known]
     path = target.root / CONSENT
@@ -220,5 +230,6 @@ def _add_consents(source: Workspace, target: Workspace) -> SyncReport:
     return SyncReport(carried=(CONSENT,))
 
 
-def _to_list(consent) -> list[dict[str, str]]:
+def _to_list(consent: Consent) -> list[dict[str, str]]:
+    """Converts the videos of a consent to plain dicts for YAML."""
     return [dataclasses.asdict(video) for video in consent.videos]

@@ -1,7 +1,8 @@
-"""`kept.json` in a workspace: what of a folder is this workspace's own work, so that nobody else's is replaced there.
+"""`kept.json` in a workspace: which files of a backup folder are this workspace's own, so that no others are replaced.
 
-It has a few digests of every archive, video and result that this workspace has written to such a folder or fetched from
-it. What lies there under the same name and is not among them is somebody's other work: it gets a name that says so.
+It contains a few digests of every archive, video and result that this workspace has written to a backup folder or
+fetched from it. A file there with the same name but another digest belongs to other work. It is renamed to
+"NAME.earlier-...".
 """
 
 import hashlib
@@ -18,19 +19,19 @@ logger = logging.getLogger(__name__)
 NOTE = "kept.json"
 
 REMEMBERED = 20
-"""How many digests of one name are kept, the newest: a workspace may be kept in more than one folder."""
+"""Number of digests per name, the newest ones: a workspace may have more than one backup folder."""
 
 EARLIER = re.compile(r"\.earlier-[0-9A-Za-z]{1,8}(-\d+)?(?=\.|$)")
-"""What the name of other work gets, before its suffix."""
+"""The mark that is inserted into the name of other work, before its suffix."""
 
 
 def is_noted(root: pathlib.Path, name: str, digest: str) -> bool:
-    """Whether a workspace has written or fetched something of this digest under this name."""
+    """Returns whether a workspace has written or fetched data with this digest under this name."""
     return digest in _digests(_read_note(root).get(name))
 
 
 def note_kept(root: pathlib.Path, name: str, digest: str) -> None:
-    """Notes that a workspace has written or fetched something of this digest under this name."""
+    """Records that a workspace has written or fetched data with this digest under this name."""
     note = _read_note(root)
     digests = _digests(note.get(name))
     if digests[-1:] != [digest]:
@@ -39,7 +40,7 @@ def note_kept(root: pathlib.Path, name: str, digest: str) -> None:
 
 
 def digest_ends(path: pathlib.Path) -> str:
-    """Computes the SHA-256 of a file's size, first and last 256 KiB, all that a slow folder should be asked for."""
+    """Computes the SHA-256 of a file's size, first and last 256 KiB. Reading the whole file may be slow there."""
     size = path.stat().st_size
     digest = hashlib.sha256(f"{size} ".encode())
     with path.open("rb") as file:
@@ -50,20 +51,20 @@ def digest_ends(path: pathlib.Path) -> str:
 
 
 def find_earlier(path: pathlib.Path, mark: str) -> pathlib.Path | None:
-    """Finds what `rename_earlier` has renamed under this mark; None if it is not there."""
+    """Returns the path to which `rename_earlier` has renamed a path with this mark; None if it does not exist."""
     found = _earlier(path, mark, 1, "" if path.is_dir() else path.suffix)
     return found if found.exists() else None
 
 
 def rename_earlier(path: pathlib.Path, mark: str) -> pathlib.Path:
-    """Gives other work, a file or a folder, a name that says so; nothing is replaced.
+    """Renames a file or folder of other work to "NAME.earlier-MARK". Never replaces an existing path.
 
     Args:
-        path: What is renamed.
-        mark: Tells it from other work; the first eight letters and digits of it get into the name.
+        path: The file or folder to rename.
+        mark: Identifies the work, for example its digest. Its first eight letters and digits are used in the name.
 
     Returns:
-        Its new path.
+        The new path.
 
     Raises:
         OSError: If it cannot be renamed.
@@ -77,25 +78,27 @@ def rename_earlier(path: pathlib.Path, mark: str) -> pathlib.Path:
 
 
 def _earlier(path: pathlib.Path, mark: str, number: int, suffix: str) -> pathlib.Path:
+    """Builds the path of renamed work."""
     short = re.sub("[^0-9A-Za-z]", "", mark)[:8] or "unknown"
     count = f"-{number}" if number > 1 else ""
     return path.with_name(f"{path.name.removesuffix(suffix)}.earlier-{short}{count}{suffix}")
 
 
 def _digests(value: object) -> list[str]:
-    """Digests of a name as noted; earlier versions noted one."""
+    """Returns the recorded digests of a name. Earlier versions recorded a single one."""
     found = value if isinstance(value, list) else [value]
     return [digest for digest in found if isinstance(digest, str)]
 
 
 def _read_note(root: pathlib.Path) -> dict:
+    """Reads `kept.json`; empty if it does not exist or is damaged."""
     path = root / NOTE
     if not path.is_file():
         return {}
     try:
         return read_json(path)
     except WorkspaceError as error:
-        if isinstance(error.__cause__, OSError):  # which says nothing of what it holds
+        if isinstance(error.__cause__, OSError):  # the file may be intact
             raise error.__cause__ from None
         logger.warning("%s; what was kept before counts as somebody's other work, which stays", error)
         return {}

@@ -1,11 +1,11 @@
-"""Who agreed to the swap: WORKSPACE/consent.yaml, written by the command line or by hand.
+"""Records and checks who agreed to the swap, in WORKSPACE/consent.yaml, which the command line or the user writes.
 
 The file is a sequence of YAML documents, one per consent. `statement: Anna and Ben agreed on 3 May` alone is enough;
-`time` and `videos` are added to what the command line records. New consents are appended, so what was written by hand
-stays as it is.
+the command line also records `time` and `videos`. New consents are appended, so text written by hand stays unchanged.
 
-A consent is for videos, which are known by the SHA-256 of their bytes: a copy under another name is the same video, one
-that was encoded again is another. A consent that names no videos is for those that the workspace's facesets come from.
+A consent applies to videos, which are identified by the SHA-256 of their bytes: a copy under another name is the same
+video, a video that was encoded again is a different one. A consent that names no videos applies to the videos that the
+workspace's facesets come from.
 """
 
 import dataclasses
@@ -22,15 +22,16 @@ from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.workspace import Side, Workspace
 
 SHOWN_NAMES = 3
-"""Names of videos that an error lists; a folder of pictures may have thousands."""
+"""Maximum number of video names in an error message. A folder of images may have thousands."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConsentCoverage:
-    """What the recorded consents say about some videos.
+    """Recorded consents that cover some videos.
 
     Attributes:
-        statements: The statements of the consents that cover at least one of them, each once, in the file's order.
+        statements: The statements of the consents that cover at least one of the videos, each once, in the order of the
+            file.
         uncovered: The videos that no consent covers.
     """
 
@@ -39,16 +40,16 @@ class ConsentCoverage:
 
 
 def record_consent(workspace: Workspace, statement: str, videos: Sequence[pathlib.Path | ConsentVideo] = ()) -> None:
-    """Adds a consent to the workspace; one that is there already, for the same videos, is not added again.
+    """Adds a consent to the workspace, unless the same statement for the same videos is already recorded.
 
     Args:
-        workspace: Where to.
+        workspace: The workspace to add it to.
         statement: Who agreed to what; not empty.
-        videos: The files it was given for, or what is known of them; their names and SHA-256 are kept.
+        videos: The files that the consent was given for, or their fingerprints. Names and SHA-256 are stored.
 
     Raises:
-        InputError: If the statement is empty or a video is no file.
-        WorkspaceError: If the file that is there already cannot be read.
+        InputError: If the statement is empty or a video is not a file.
+        WorkspaceError: If the existing file of consents cannot be read.
 
     Taught in notebooks/08_responsible_use.
     """
@@ -61,16 +62,20 @@ def record_consent(workspace: Workspace, statement: str, videos: Sequence[pathli
 
 
 def check_statement(statement: str) -> None:
-    """Raises `InputError` if a consent statement says nothing."""
+    """Checks that a consent statement is not empty.
+
+    Raises:
+        InputError: If it is empty.
+    """
     if not statement.strip():
         raise InputError("expected a consent statement that says who agreed to what, got an empty one")
 
 
 def faceset_videos(workspace: Workspace) -> tuple[ConsentVideo, ConsentVideo]:
-    """Names the videos that the workspace's facesets come from, A's first.
+    """Returns name and SHA-256 of the videos that the workspace's facesets come from, A's first.
 
-    The files need not be there: a workspace that was fetched from elsewhere still knows their fingerprints. A faceset
-    that was made in another way is known by its manifest. One that is missing has an empty fingerprint.
+    The video files do not have to exist: the workspace stores their digests. A faceset that was not extracted from a
+    video is identified by the digest of its manifest. A missing faceset has an empty digest.
     """
     return _faceset_video(workspace, "src"), _faceset_video(workspace, "dst")
 
@@ -79,11 +84,11 @@ def cover_videos(workspace: Workspace, videos: Sequence[ConsentVideo]) -> Consen
     """Finds the consents that cover some videos.
 
     Args:
-        workspace: Where consents are kept.
-        videos: What is asked about.
+        workspace: The workspace with the consents.
+        videos: The videos to check.
 
     Returns:
-        What is agreed to, and which of the videos nobody agreed to.
+        The matching statements, and the videos without any consent.
 
     Raises:
         WorkspaceError: If the file of consents cannot be read.
@@ -93,30 +98,31 @@ def cover_videos(workspace: Workspace, videos: Sequence[ConsentVideo]) -> Consen
 
 
 def require_consent(workspace: Workspace, statement: str | None, videos: Sequence[pathlib.Path] = ()) -> None:
-    """Records the statement given, if one is, and makes sure that there is one for every video.
+    """Records the given statement, or checks that every video has a consent if no statement is given.
 
-    As long as the workspace lacks a faceset, a consent that names no videos counts for whatever is to be extracted.
+    While a faceset of the workspace is missing, a consent that names no videos applies to any video to be extracted.
 
     Args:
-        workspace: Where consents are kept.
-        statement: What `--consent` said, or None.
-        videos: The files a given statement is for; without any, some consent must be there.
+        workspace: The workspace with the consents.
+        statement: The value of `--consent`, or None.
+        videos: The files to check, or those that the statement is for. Without videos, any recorded consent is enough.
 
     Raises:
-        InputError: If a video has no consent, given now or before; or, without videos, if the workspace has none.
-        WorkspaceError: If the file that is there already cannot be read.
+        InputError: If a video has no consent, neither now nor from before; or, without videos, if the workspace has
+            none.
+        WorkspaceError: If the existing file of consents cannot be read.
     """
     if statement is not None:
         return record_consent(workspace, statement, videos)
     consents = read_consent(workspace)
     if not consents:
-        raise _refuse(workspace, ())
+        raise _no_consent_error(workspace, ())
     facesets = {video.sha256 for video in faceset_videos(workspace)}
     is_unfinished = "" in facesets
     named = [ConsentVideo.of(video) for video in videos]
     found = _cover(consents, named, lambda video: is_unfinished or video.sha256 in facesets)
     if found.uncovered:
-        raise _refuse(workspace, [video.name for video in found.uncovered])
+        raise _no_consent_error(workspace, [video.name for video in found.uncovered])
     return None
 
 
@@ -126,12 +132,12 @@ def require_swap_consent(
     inputs: Sequence[pathlib.Path] | None,
     learnt: Sequence[ConsentVideo] = (),
 ) -> None:
-    """Makes sure that a swap is agreed to: its input, and the videos that both facesets come from. Records nothing.
+    """Checks that a swap has consent for its input and for the videos of both facesets. Records nothing.
 
     Args:
-        workspace: Holds the facesets and the consents.
-        statement: What `--consent` said, which is for all of them; or None.
-        inputs: The video or pictures whose face is changed; None for a camera, whose pictures are always new.
+        workspace: The workspace with the facesets and the consents.
+        statement: The value of `--consent`, which applies to all of the videos; or None.
+        inputs: The video or images whose face is changed; None for a camera, which has no recorded consent.
         learnt: Other videos that the networks were trained on, before the facesets were replaced.
 
     Raises:
@@ -141,18 +147,19 @@ def require_swap_consent(
     if statement is not None:
         return check_statement(statement)
     if not read_consent(workspace):
-        raise _refuse(workspace, ())
+        raise _no_consent_error(workspace, ())
     named = [ConsentVideo.of(path) for path in inputs or ()]
     found = cover_videos(workspace, [*named, *faceset_videos(workspace), *learnt])
     missing = [video.name for video in found.uncovered]
     if inputs is None:
         missing.insert(0, "the camera's recording")
     if missing:
-        raise _refuse(workspace, missing)
+        raise _no_consent_error(workspace, missing)
     return None
 
 
 def _faceset_video(workspace: Workspace, side: Side) -> ConsentVideo:
+    """Returns name and SHA-256 of the video of one faceset; see `faceset_videos`."""
     folder = workspace.faces(side)
     source = read_source(folder)
     if "sha256" in source:
@@ -164,13 +171,13 @@ def _faceset_video(workspace: Workspace, side: Side) -> ConsentVideo:
 def _cover(
     consents: Sequence[Consent], videos: Sequence[ConsentVideo], is_own: typing.Callable[[ConsentVideo], bool]
 ) -> ConsentCoverage:
-    """Matches consents and videos; one that names no videos covers those for which `is_own` is true."""
+    """Matches consents with videos. A consent that names no videos covers those for which `is_own` is true."""
     statements, covered = [], set()
     for consent in consents:
         agreed = {video.sha256 for video in consent.videos}
-        mine = {video for video in videos if (video.sha256 in agreed if agreed else is_own(video))}
-        covered |= mine
-        if mine:
+        matching = {video for video in videos if (video.sha256 in agreed if agreed else is_own(video))}
+        covered |= matching
+        if matching:
             statements.append(consent.statement)
     return ConsentCoverage(
         statements=tuple(dict.fromkeys(statements)),
@@ -178,8 +185,8 @@ def _cover(
     )
 
 
-def _refuse(workspace: Workspace, names: Sequence[str]) -> InputError:
-    """Makes the error, two lines: what has no consent, and how to record one."""
+def _no_consent_error(workspace: Workspace, names: Sequence[str]) -> InputError:
+    """Builds the error message, two lines: what has no consent, and how to record one."""
     path = workspace.root / CONSENT
     if not names:
         return InputError(

@@ -1,4 +1,4 @@
-"""The file of consents, WORKSPACE/consent.yaml: reading it, whoever wrote it, and adding to it."""
+"""Reads and extends the file of consents, WORKSPACE/consent.yaml. The file may come from an untrusted source."""
 
 import contextlib
 import dataclasses
@@ -21,37 +21,37 @@ from faceswap_lib.locks import hold
 CONSENT = "consent.yaml"
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Builds plain values alone; the one in C where it is there, which is ten times as fast."""
+"""Safe loader, which builds plain values only. The C version, if available, is ten times as fast."""
 
 MOST_BYTES = 10_000_000
-"""Far more than consents need: a folder of 50,000 pictures, named one by one, takes as much."""
+"""Maximum size of the file: about a consent that names 50,000 images one by one."""
 
 MOST_NESTED = 20
-"""Levels of lists and mappings in each other; a consent has three."""
+"""Maximum nesting depth of lists and mappings. A consent has three levels."""
 
 PATIENCE = 20.0
-"""Seconds to wait for others that add a consent; each takes a few hundredths."""
+"""Seconds to wait for other processes that add a consent. Each takes a few hundredths of a second."""
 
 LONGEST_NUMBER = 100
-"""Letters of a number or date; a SHA-256 has 64."""
+"""Maximum number of characters of a number or date. A SHA-256 has 64."""
 
 _NUMBER = re.compile(r"[-+]?[0-9.][0-9a-fA-FxX_.:,eE+-]*")
-"""All that YAML may take for a number, to the base of 60 too, in which a megabyte of digits takes minutes."""
+"""Text that YAML may parse as a number, including base 60, in which a megabyte of digits takes minutes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConsentVideo:
-    """A video or picture that a consent was given for."""
+    """Video or image that a consent was given for, identified by its SHA-256."""
 
     name: str
     sha256: str
 
     @classmethod
     def of(cls, path: pathlib.Path) -> "ConsentVideo":
-        """Computes the fingerprint of a file.
+        """Computes the SHA-256 of a file.
 
         Raises:
-            InputError: If there is no such file, or it cannot be read.
+            InputError: If the file does not exist or cannot be read.
         """
         path = pathlib.Path(path)
         if not path.is_file():
@@ -64,12 +64,12 @@ class ConsentVideo:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Consent:
-    """One recorded consent.
+    """Recorded consent.
 
     Attributes:
         statement: Who agreed to what, in the user's own words.
-        time: When it was recorded, ISO 8601 in UTC; empty if the file does not say.
-        videos: The videos it was given for; empty if the file does not say.
+        time: Time of recording, ISO 8601 in UTC; empty if the file does not contain it.
+        videos: The videos that the consent was given for; empty if the file does not name any.
     """
 
     statement: str
@@ -78,11 +78,11 @@ class Consent:
 
 
 def read_consent(workspace: Workspace) -> tuple[Consent, ...]:
-    """Reads what was agreed to, in the order of the file; nothing if there is no file.
+    """Reads the recorded consents in the order of the file; empty if there is no file.
 
     Raises:
-        WorkspaceError: If the file is no YAML, has aliases, tags or numbers without end, is nested deeper than a
-            consent is, is longer than `MOST_BYTES`, or an entry has no statement.
+        WorkspaceError: If the file is not valid YAML, contains aliases, tags or numbers longer than `LONGEST_NUMBER`,
+            is nested deeper than `MOST_NESTED`, is longer than `MOST_BYTES`, or an entry has no statement.
     """
     path = workspace.root / CONSENT
     if not os.path.lexists(path):
@@ -98,12 +98,12 @@ def read_consent(workspace: Workspace) -> tuple[Consent, ...]:
 
 
 def _check_events(text: str) -> None:
-    """Refuses what makes a short text large or deep, or fails when it is built, before any of it is built.
+    """Rejects YAML constructs that expand a short text to a huge or deep value, before any value is built.
 
     Raises:
-        ValueError: If the text has an alias, with which a list of lists of ten holds a thousand million entries, a tag
-            such as !!int, which may stand before anything, a number without end, or is nested too deeply.
-        yaml.YAMLError: If it is no YAML.
+        ValueError: If the text contains an alias (nested lists of ten aliases each can expand to a billion entries), a
+            tag such as !!int (which can precede any value), a number that is too long, or is nested too deeply.
+        yaml.YAMLError: If the text is not valid YAML.
     """
     depth = 0
     for event in yaml.parse(text, Loader=LOADER):
@@ -125,18 +125,18 @@ def _check_events(text: str) -> None:
 
 
 def append_consent(workspace: Workspace, consent: Consent) -> None:
-    """Adds a consent to the file; what is there stays as it is, byte by byte.
+    """Appends a consent to the file. The existing bytes stay unchanged.
 
-    A file that is made here can be read by its owner alone; one that is there keeps its permissions.
+    A new file can be read by its owner only; an existing file keeps its permissions.
 
     Raises:
-        WorkspaceError: If the file that is there cannot be read, or others add to it all the time.
+        WorkspaceError: If the existing file cannot be read, or other processes hold its lock for `PATIENCE` seconds.
     """
     path = workspace.root / CONSENT
     videos = [{"name": valid_text(video.name), "sha256": video.sha256} for video in consent.videos]
     entry = {"statement": valid_text(consent.statement), "time": consent.time, "videos": videos}
     added = "---\n" + yaml.safe_dump(entry, sort_keys=False, allow_unicode=True, width=100)
-    with _take_turn(path):
+    with _wait_for_lock(path):
         before = read_text(path, MOST_BYTES) if path.exists() else ""
         text = before + ("\n" if before and not before.endswith("\n") else "") + added
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
@@ -145,8 +145,11 @@ def append_consent(workspace: Workspace, consent: Consent) -> None:
 
 
 @contextlib.contextmanager
-def _take_turn(path: pathlib.Path) -> typing.Iterator[None]:
-    """Waits while another process or thread adds a consent: of two that read the same file one would be lost."""
+def _wait_for_lock(path: pathlib.Path) -> typing.Iterator[None]:
+    """Holds the lock of the file, and waits while another process or thread holds it.
+
+    Without the lock, one of two consents that are added at the same time would be lost.
+    """
     until = time.monotonic() + PATIENCE
     with contextlib.ExitStack() as held:
         while True:
@@ -161,22 +164,23 @@ def _take_turn(path: pathlib.Path) -> typing.Iterator[None]:
 
 
 def valid_text(text: str) -> str:
-    """Replaces what a text got from bytes that are not UTF-8, as file names and arguments may hold them, by U+FFFD."""
+    """Replaces bytes that are not UTF-8, which file names and arguments may contain, by U+FFFD."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _to_consent(document: object, path: pathlib.Path) -> Consent:
-    """Checks one document; a hand-written time may be a YAML date."""
-    statement = document.get("statement") if isinstance(document, dict) else None
+    """Converts one YAML document to a consent. A time written by hand may be a YAML date."""
+    values = document if isinstance(document, dict) else {}
+    statement = values.get("statement")
     if not isinstance(statement, str) or not statement.strip():
         raise WorkspaceError(
             f"{path}: expected statement: 'who agreed to what', got {reprlib.repr(document)}; write one"
         )
-    time, videos = document.get("time") or "", document.get("videos") or []
+    time, videos = values.get("time") or "", values.get("videos") or []
     try:
         named = tuple(ConsentVideo(name=str(video["name"]), sha256=str(video["sha256"])) for video in videos)
     except (TypeError, KeyError) as error:
         got = reprlib.repr(videos)
         raise WorkspaceError(f"{path}: expected videos with name and sha256, got {got}; leave them out") from error
-    is_date = isinstance(time, datetime.date)  # a datetime is one too
-    return Consent(statement=statement.strip(), time=time.isoformat() if is_date else str(time), videos=named)
+    stated = time.isoformat() if isinstance(time, datetime.date) else str(time)  # a datetime is a date, too
+    return Consent(statement=statement.strip(), time=stated, videos=named)

@@ -1,4 +1,4 @@
-"""Cutting one face out of its frame and deciding whether it is worth keeping."""
+"""Cuts a face out of its frame, and drops it if it is blurred."""
 
 import pathlib
 from collections.abc import Sequence
@@ -15,24 +15,24 @@ from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.media import write_image
 
 SHARPNESS_SIZE = 128
-"""Side to which a crop is shrunk before its sharpness is measured: about what the networks see of it."""
+"""Side in pixels to which a crop is resized before its sharpness is measured: about the input size of the networks."""
 
 LARGEST_CROP, CROP_STEP = 512, 64
-"""Largest side of crops where none is asked for, and what all sides are multiples of."""
+"""Maximum side in pixels of crops if the user sets none; all sides are multiples of `CROP_STEP`."""
 
 RAW_MARGIN = 0.25
-"""How much of its sides a raw face shows around the detector's box."""
+"""Margin of a raw face around the detector's box, as a fraction of the box side."""
 
 
 class CropCutter:
-    """Writes the crops of one extraction.
+    """Writer for the crops of one extraction.
 
     Args:
-        folder: The faceset.
-        finder: Finds landmarks in crops.
-        min_sharpness: Crops below are dropped.
+        folder: The folder of the faceset.
+        finder: Detects landmarks in crops.
+        min_sharpness: Crops with a lower sharpness are dropped.
         size: Side in pixels at which crops are stored.
-        single_video: Where to save raw and aligned faces and eye masks besides; None to save none.
+        single_video: The workspace that also gets raw faces, aligned faces and eye masks; None saves none.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class CropCutter:
 
         Args:
             frame: (H, W, 3) uint8 RGB.
-            face: In pixels of this frame.
-            index: Of the frame.
+            face: The face in pixels of this frame.
+            index: Index of the frame.
             track: Index of the face's track.
-            time: Seconds after the first frame of the video.
+            time: Time in seconds after the first frame of the video.
             name: File name of the crop.
 
         Returns:
-            The crop's record, or why there is none.
+            The record of the crop, or of the dropped face with the reason.
         """
         crop = align_face(frame, face)
         sharpness = round(measure_sharpness(crop.image), 3)
@@ -82,28 +82,30 @@ class CropCutter:
             landmarks_68=np.round(points_in_frame, 3).tolist() if len(points) == 68 else None,
         )
         if self._single_video is not None:
-            self._save_besides(record, _raw_face(frame, face), crop.image)
+            _save_extra_images(self._single_video, record, _raw_face(frame, face), crop.image)
         return record
 
-    def _save_besides(self, record: CropRecord, raw: np.ndarray, aligned: np.ndarray) -> None:
-        folder = self._single_video.single_video
-        write_image(folder("raw_faces") / record.crop, raw)
-        write_image(folder("aligned_faces") / record.crop, aligned)
-        # From the record's rounded points, as the faceset's own masks are: from others it would differ by some levels.
-        write_image(folder("binary_masks_eyes") / record.mask, eye_mask(record.landmarks_in_crop(), CROP_SIZE))
+
+def _save_extra_images(workspace: Workspace, record: CropRecord, raw: np.ndarray, aligned: np.ndarray) -> None:
+    """Saves raw face, aligned face and eye mask under WORKSPACE/faces."""
+    folder = workspace.single_video
+    write_image(folder("raw_faces") / record.crop, raw)
+    write_image(folder("aligned_faces") / record.crop, aligned)
+    # Uses the rounded points of the record, like the masks of the faceset. Unrounded ones differ by some gray levels.
+    write_image(folder("binary_masks_eyes") / record.mask, eye_mask(record.landmarks_in_crop(), CROP_SIZE))
 
 
 def natural_crop_size(faces: Sequence[Face]) -> int:
-    """Says how large crops are that lose nothing of most faces: between `CROP_SIZE` and `LARGEST_CROP` pixels."""
+    """Computes the crop side at which most faces keep their resolution, from `CROP_SIZE` to `LARGEST_CROP` pixels."""
     scales = [np.linalg.norm(crop_from_frame(face)[:, 0]) for face in faces]
     wanted = CROP_SIZE / np.median(scales) if scales else CROP_SIZE
     return int(np.clip(CROP_STEP * np.ceil(wanted / CROP_STEP), CROP_SIZE, LARGEST_CROP))
 
 
 def measure_sharpness(crop: np.ndarray) -> float:
-    """Variance of the Laplacian inside the face of a crop.
+    """Computes the variance of the Laplacian in the central face region of a crop.
 
-    Faces in focus have a few hundred, at the usual noise of a camera; a face smeared over a tenth of the crop has 50.
+    Faces in focus have a few hundred, at usual camera noise. A face blurred over a tenth of the crop has 50.
 
     Args:
         crop: (S, S, 3) uint8 RGB, aligned.
@@ -118,7 +120,7 @@ def measure_sharpness(crop: np.ndarray) -> float:
 
 
 def _raw_face(frame: np.ndarray, face: Face) -> np.ndarray:
-    """The detector's box with a margin, as far as the frame reaches."""
+    """Cuts out the detector's box with a margin, clipped to the frame."""
     low, high = face.box_xyxy[:2], face.box_xyxy[2:]
     margin = RAW_MARGIN * (high - low)
     height, width = frame.shape[:2]

@@ -1,12 +1,12 @@
-"""Crops that a training shall not see: set aside, not deleted, and brought back at any time.
+"""Excludes crops from training without deleting them, and restores them.
 
-They lie in a folder `set_aside` inside the faceset's, their masks in one inside the masks' folder, and their lines of
-the manifest in a manifest there. The faceset's own manifest says who belongs to it, and it is written whole, so a kill
-at any moment leaves a faceset that opens: a crop is copied to where it goes, then the two manifests are written, the
-faceset's last when a crop leaves and first when it comes back, and what is left behind is removed at the very end.
+Excluded crops are stored in a subfolder `set_aside` of the faceset, their masks in one of the masks' folder, and their
+records in a manifest there. The faceset's own manifest defines which crops belong to it, and it is written atomically.
+Therefore a kill at any moment leaves a valid faceset. First, crops are copied to their new place. Then both manifests
+are written: the faceset's manifest last when a crop is excluded, and first when it is restored. The old copies are
+removed at the end.
 
-A file is removed only where its copy is there, byte by byte, and nothing is written or removed where a link leads out
-of the workspace.
+A file is removed only if an identical copy exists. Nothing is written or removed if a link leads out of the workspace.
 """
 
 import difflib
@@ -21,22 +21,22 @@ from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, check_distinct,
 from faceswap_lib.facesets.workspace import Side, Workspace
 
 SET_ASIDE = "set_aside"
-"""Folder of what was set aside, in a faceset and in the folder of its masks."""
+"""Name of the folder of excluded files, in a faceset and in the folder of its masks."""
 
 
 def exclude_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str]) -> int:
-    """Takes crops out of a faceset; trainings begun or resumed afterwards do not see them.
+    """Excludes crops from a faceset. Trainings that are started or resumed afterwards do not use them.
 
     Args:
-        workspace: Holds the faceset.
-        side: Whose.
+        workspace: The workspace with the faceset.
+        side: Which person's faceset.
         crops: File names of the crops, as in the manifest.
 
     Returns:
-        How many are set aside now, in all.
+        The total number of excluded crops.
 
     Raises:
-        WorkspaceError: If there is no faceset, a crop is not in it, or none would be left; or if a link leads out of
+        WorkspaceError: If there is no faceset, a crop is not in it, or no crop would remain; or if a link leads out of
             the workspace. Nothing is changed then.
     """
     folder = workspace.faces(side)
@@ -50,30 +50,30 @@ def exclude_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str])
     for place in places:
         _check_files(workspace, *place)
     for inside, outside in places:
-        _copy_if_there(inside, outside)
-    together = _in_order([*aside, *leaving])
+        _copy_existing(inside, outside)
+    together = _sort_records([*aside, *leaving])
     if together:
         write_manifest(folder / SET_ASIDE, together)
     if leaving:
         write_manifest(folder, kept)
-    _tidy(workspace, side, kept, together)
+    _remove_old_copies(workspace, side, kept, together)
     return len(together)
 
 
 def restore_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str] | None = None) -> int:
-    """Puts crops that were set aside back into their faceset.
+    """Restores excluded crops to their faceset.
 
     Args:
-        workspace: Holds the faceset.
-        side: Whose.
-        crops: File names of the crops; None brings all of them back.
+        workspace: The workspace with the faceset.
+        side: Which person's faceset.
+        crops: File names of the crops; None restores all of them.
 
     Returns:
-        How many came back.
+        The number of restored crops.
 
     Raises:
-        WorkspaceError: If there is no faceset, a crop was not set aside, is not where it was put, or another file has
-            its place; or if a link leads out of the workspace. Nothing is changed then.
+        WorkspaceError: If there is no faceset, a crop is not excluded, its file is missing, or another file has its
+            name in the faceset; or if a link leads out of the workspace. Nothing is changed then.
     """
     folder = workspace.faces(side)
     records = read_manifest(folder)
@@ -84,7 +84,8 @@ def restore_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str] 
     lost = [record.crop for record in returning if not (folder / SET_ASIDE / record.crop).is_file()]
     if lost:
         raise WorkspaceError(
-            f"{folder / SET_ASIDE} lacks {len(lost)} crops, {lost[0]} first; bring back others by name"
+            f"{len(lost)} of {len(returning)} crops are missing in {folder / SET_ASIDE}, the first is {lost[0]}; restore the "
+            "others by name"
         )
     places = [place for record in returning for place in _places(workspace, side, record)]
     for inside, outside in places:
@@ -92,18 +93,18 @@ def restore_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str] 
         if outside.is_file() and inside.is_file() and not filecmp.cmp(inside, outside, shallow=False):
             raise WorkspaceError(f"{inside} is another file than the one that was set aside; move it elsewhere first")
     for inside, outside in places:
-        _copy_if_there(outside, inside)
-    together = _in_order([*records, *returning])
+        _copy_existing(outside, inside)
+    together = _sort_records([*records, *returning])
     if returning:
         write_manifest(folder, together)
     if staying:
         write_manifest(folder / SET_ASIDE, staying)
-    _tidy(workspace, side, together, staying)
+    _remove_old_copies(workspace, side, together, staying)
     return len(returning)
 
 
 def list_excluded(workspace: Workspace, side: Side) -> list[CropRecord]:
-    """The records of the crops that are set aside, in the order of their names.
+    """Returns the records of the excluded crops, in the order of their names.
 
     Raises:
         WorkspaceError: If there is no faceset, or a link leads out of the workspace.
@@ -113,7 +114,10 @@ def list_excluded(workspace: Workspace, side: Side) -> list[CropRecord]:
 
 
 def _read_aside(workspace: Workspace, side: Side, records: list[CropRecord]) -> list[CropRecord]:
-    """What is set aside and not, after a kill, in the faceset as well; no folder may lead out of the workspace."""
+    """Reads the records of excluded crops, without those that are still in the faceset after a kill.
+
+    Also checks that no folder is a link that leads out of the workspace.
+    """
     folder = workspace.faces(side)
     for place in (folder, workspace.eye_masks(side)):
         check_inside(place, workspace.root)
@@ -127,17 +131,20 @@ def _read_aside(workspace: Workspace, side: Side, records: list[CropRecord]) -> 
 
 
 def _check_files(workspace: Workspace, *paths: pathlib.Path) -> None:
+    """Checks that paths are inside the workspace and are not folders."""
     for path in paths:
         check_inside(path, workspace.root)
         if path.is_dir():
             raise WorkspaceError(f"{path}: expected a picture, got a folder; move it elsewhere")
 
 
-def _in_order(records: list[CropRecord]) -> list[CropRecord]:
+def _sort_records(records: list[CropRecord]) -> list[CropRecord]:
+    """Sorts records by the names of their crops."""
     return sorted(records, key=lambda record: record.crop)
 
 
 def _check_known(wanted: set[str], records: list[CropRecord], folder: pathlib.Path) -> None:
+    """Checks that all wanted crops have records."""
     names = [record.crop for record in records]
     for crop in sorted(wanted.difference(names)):
         near = difflib.get_close_matches(crop, names, 1)
@@ -145,18 +152,19 @@ def _check_known(wanted: set[str], records: list[CropRecord], folder: pathlib.Pa
 
 
 def _places(workspace: Workspace, side: Side, record: CropRecord) -> list[tuple[pathlib.Path, pathlib.Path]]:
-    """Where a crop and its mask are in the faceset, and where they are when it is set aside."""
+    """Returns the paths of a crop and of its mask: inside the faceset, and when excluded."""
     folder, masks = workspace.faces(side), workspace.eye_masks(side)
     return [(place / name, place / SET_ASIDE / name) for place, name in ((folder, record.crop), (masks, record.mask))]
 
 
-def _copy_if_there(source: pathlib.Path, target: pathlib.Path) -> None:
-    if source.is_file():  # there may be no mask yet
+def _copy_existing(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Copies a file atomically, if it exists."""
+    if source.is_file():  # the mask may not exist yet
         copy_whole(source, target)
 
 
-def _tidy(workspace: Workspace, side: Side, inside: list[CropRecord], aside: list[CropRecord]) -> None:
-    """Removes the copies that are no longer wanted, also those that a kill has left."""
+def _remove_old_copies(workspace: Workspace, side: Side, inside: list[CropRecord], aside: list[CropRecord]) -> None:
+    """Removes the copies that are no longer needed, including those left by a killed process."""
     for record in aside:
         for path, copy in _places(workspace, side, record):
             _remove_copied(path, copy)
@@ -172,6 +180,6 @@ def _tidy(workspace: Workspace, side: Side, inside: list[CropRecord], aside: lis
 
 
 def _remove_copied(path: pathlib.Path, copy: pathlib.Path) -> None:
-    """Removes a file whose bytes are elsewhere too; what is the only one, or differs, stays."""
+    """Removes a file if an identical copy exists. A file without a copy, or with a different one, stays."""
     if path.is_file() and copy.is_file() and filecmp.cmp(path, copy, shallow=False):
         path.unlink()

@@ -1,4 +1,4 @@
-"""Options of an extraction."""
+"""Options for the extraction of faces."""
 
 import dataclasses
 from typing import Annotated
@@ -9,25 +9,27 @@ from faceswap_lib.faces.landmarks import LandmarkBackend
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExtractConfig:
-    """Which faces of a video are kept."""
+    """Options that select the faces of a video to keep, and how their crops are stored."""
 
-    frame_stride: Annotated[int, Doc("keep faces of every n-th frame")] = 1
-    max_crops: Annotated[int, Doc("keep about so many faces, spread evenly over the clip; 0 for all")] = 0
-    min_size: Annotated[int, Doc("drop faces whose box has a side of fewer pixels")] = 40
-    min_sharpness: Annotated[float, Doc("drop blurred faces; in focus they have some hundreds, smeared ones 50")] = 40.0
-    min_crops: Annotated[int, Doc("fewer faces than this in the whole video are too few to learn from")] = 8
+    frame_stride: Annotated[int, Doc("keep faces of every n-th frame only")] = 1
+    max_crops: Annotated[int, Doc("keep at most this many faces, spread evenly over the clip; 0 for all")] = 0
+    min_size: Annotated[int, Doc("drop faces whose box has a shorter side below this many pixels")] = 40
+    min_sharpness: Annotated[
+        float, Doc("drop faces with a lower sharpness; faces in focus have a few hundred, blurred ones about 50")
+    ] = 40.0
+    min_crops: Annotated[int, Doc("stop with an error if the whole video has fewer faces than this")] = 8
     crop_size: Annotated[
         int,
         Doc(
-            "side in pixels of the crops as they are stored, 256 to 1024; 0 takes what the faces have in the video, "
-            "between 256 and 512. The new face takes its detail from them, and networks of 256 pixels read 320"
+            "side in pixels of the stored crops, 256 to 1024; 0 chooses it by the size of the faces in the video, "
+            "between 256 and 512. The new face takes its detail from the crops; networks of 256 pixels read 320"
         ),
     ] = 0
     landmarks: Annotated[
-        LandmarkBackend, Doc("who finds the landmarks for masks; auto takes the first that works here")
+        LandmarkBackend, Doc("landmark detector for the masks; auto takes the first that works on this computer")
     ] = "auto"
     save_faces: Annotated[
-        bool, Doc("also save raw faces, aligned faces and eye masks of this video under WORKSPACE/faces to look at")
+        bool, Doc("also save raw faces, aligned faces and eye masks of this video to WORKSPACE/faces for viewing")
     ] = False
 
     def __post_init__(self):

@@ -1,4 +1,4 @@
-"""From a video to a faceset: follow the face through the clip, then cut it out of the frames."""
+"""Extracts a faceset from a video: tracks the face through the clip, then cuts it out of the frames."""
 
 import collections
 import contextlib
@@ -7,6 +7,7 @@ import json
 import logging
 import pathlib
 import re
+import typing
 
 import numpy as np
 
@@ -41,27 +42,27 @@ from faceswap_lib.upgrades import upgrade_json
 logger = logging.getLogger(__name__)
 
 CROP_BYTES = 10_000
-"""Of a crop; most have 15,000 to 50,000."""
+"""Assumed size of a crop in bytes for the estimate of disk space; most have 15,000 to 50,000."""
 
 LEAST_SHOWN = 0.1
-"""Share of a video's frames that show the face, for an estimate that refuses nobody who had room."""
+"""Assumed fraction of frames that show the face. It is low, so that the estimate rejects nothing that would fit."""
 
 _UNFINISHED = re.compile(rf"\.{re.escape(pathlib.PurePath(SOURCE).stem)}(\.\d+)?\.partial\.json")
-"""The first file that an extraction writes, where a kill came before it had its name."""
+"""Name of the temporary file of `source.json`, the first file that an extraction writes. A kill can leave it behind."""
 
 Place = tuple[int, int]
-"""Index of a frame and of a track."""
+"""Index of a frame and index of a track."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExtractReport:
-    """What an extraction did.
+    """Result of an extraction.
 
     Attributes:
-        tracks: The faces followed.
-        crops: How many crops there are now.
-        written: How many of them this call wrote.
-        dropped: How many faces were left out, by reason.
+        tracks: The face tracks of the video.
+        crops: Number of crops in the faceset.
+        written: Number of crops that this call wrote.
+        dropped: Number of dropped faces by reason.
     """
 
     tracks: VideoTracks
@@ -82,29 +83,31 @@ def extract_faces(
     overwrite: bool = False,
     progress: bool = False,
 ) -> ExtractReport:
-    """Writes the aligned crops of the wanted faces of a video and their manifest into the workspace.
+    """Extracts the aligned face crops of a video and their manifest into the workspace.
 
-    Killed and called again, it goes on with the crops that are missing; finished, it does nothing more.
+    If a call was killed, the next call continues with the missing crops. If the extraction is finished, the next call
+    does nothing.
 
     Args:
         video: The video of one person.
-        workspace: Where to write.
-        side: Whose face it is.
-        detector: Finds the faces.
+        workspace: The workspace to write to.
+        side: Which person's faceset to write.
+        detector: Detects the faces.
         config: Which faces to keep.
-        detect_config: How the detector was made, and how often it looks.
-        track_config: How faces are followed, and whose.
-        overwrite: Replace the faces of another video or of other options. Only what an extraction wrote is removed;
+        detect_config: Options of the detector, and how often it runs.
+        track_config: Options of the tracker, and which person to track.
+        overwrite: Replace the faces of another video or of other options. Only files of an extraction are removed;
             other files in the folders stay.
         progress: Show progress bars.
 
     Returns:
-        What was done.
+        The number of crops and of dropped faces, and the tracks.
 
     Raises:
-        InputError: If the video cannot be read or shows too few faces; nothing is left behind then.
-        WorkspaceError: If the folder holds faces of something else and `overwrite` is not given; if a file of somebody
-            else is in the way, masks were drawn by hand, a folder is a link, or another process extracts there.
+        InputError: If the video cannot be read or shows too few faces; no files are left behind then.
+        WorkspaceError: If the folder contains faces of another video or of other options and `overwrite` is False; if a
+            file that no extraction wrote has a name that is needed, masks were drawn by hand, a folder is a link, or
+            another process extracts to the folder.
     """
     config = config or ExtractConfig()
     info = probe_video(video)
@@ -125,7 +128,7 @@ def extract_faces(
             )
     finally:
         if is_new:
-            with contextlib.suppress(OSError):  # not empty, as it should be
+            with contextlib.suppress(OSError):  # not empty after a successful extraction
                 workspace.root.rmdir()
 
 
@@ -141,13 +144,13 @@ def _extract(
     overwrite: bool,
     progress: bool,
 ) -> ExtractReport:
-    """Extracts into folders that are held by this process."""
+    """Extracts into folders that this process has locked."""
     folder, saves, video = workspace.faces(side), config.save_faces, info.path
     check_places(workspace, side, saves=saves)
     is_same = _is_same(folder, source, overwrite=overwrite)
     if is_same and (folder / MANIFEST).is_file():
-        (folder / LOG).unlink(missing_ok=True)  # left by a kill right after the manifest
-        report = _report(folder, written=0)
+        (folder / LOG).unlink(missing_ok=True)  # left by a kill right after the manifest was written
+        report = _read_report(folder, written=0)
         logger.info("%s: %d crops of this video are already there", folder, report.crops)
         return report
     put_masks_aside(workspace, side)
@@ -165,7 +168,7 @@ def _extract(
             check_drawn(workspace, side)
         tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
         _check_enough(len(_select(tracks, config)[0]), video, tracks, config)
-        check_foreign(workspace, side, saves=saves)  # the search may have taken hours
+        check_foreign(workspace, side, saves=saves)  # again, since the tracking may have taken hours
         remove_extraction(workspace, side, masks=not kept_masks, saves=saves)
         write_json(folder / SOURCE, source)
         write_tracks(folder, tracks)
@@ -175,14 +178,18 @@ def _extract(
     log = ExtractionLog(folder)
     written = _cut_faces(video, tracks, config, cutter, log, progress=progress)
     _finish(workspace, side, log, video, tracks, config)
-    report = _report(folder, written=written)
+    report = _read_report(folder, written=written)
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "none"
     logger.info("%s: %d faces cut out of %d frames; left out: %s", folder, report.crops, tracks.length, dropped)
     return report
 
 
 def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
-    """Whether this very extraction was begun there already; refuses to touch anything else that is finished."""
+    """Returns whether this same extraction was already started in the folder.
+
+    Raises:
+        WorkspaceError: If the folder contains a different, finished extraction or files that no extraction wrote.
+    """
     if overwrite or not folder.exists() or all(_UNFINISHED.fullmatch(path.name) for path in folder.iterdir()):
         return False
     advice = "choose another workspace, or extract with --overwrite"
@@ -193,22 +200,22 @@ def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
     if is_same or not (folder / MANIFEST).is_file():
         return is_same
     if _has_same_crops(folder, source):
-        return not source["extract"]["save_faces"]  # to save them too, the same crops are cut once more
+        return not source["extract"]["save_faces"]  # if raw faces are now wanted, too, all crops are cut again
     if before.get("sha256") != source["sha256"]:
         raise WorkspaceError(f"{folder} holds faces of another video ({before.get('video')}); {advice}")
     raise WorkspaceError(f"{folder} holds faces of this video taken with other options; {advice}")
 
 
 def _read_source(folder: pathlib.Path, source: dict) -> dict:
-    """What a folder's faces are from; options that were not known then are taken to be the wanted ones."""
-    before = upgrade_json(read_json(folder / SOURCE))
+    """Reads video and options of a folder's faces. Options that did not exist then get their values from `source`."""
+    before = typing.cast(dict, upgrade_json(read_json(folder / SOURCE)))
     if isinstance(options := before.get("extract"), dict):
         before["extract"] = {name: value for name, value in source["extract"].items() if name == "crop_size"} | options
     return before
 
 
 def _has_same_crops(folder: pathlib.Path, source: dict) -> bool:
-    """Whether a finished extraction differs from the wanted one at most in what it saved besides."""
+    """Returns whether a finished extraction equals the requested one, except for the option `save_faces`."""
     if not ((folder / SOURCE).is_file() and (folder / MANIFEST).is_file()):
         return False
     before = _read_source(folder, source)
@@ -217,7 +224,7 @@ def _has_same_crops(folder: pathlib.Path, source: dict) -> bool:
 
 
 def _select(tracks: VideoTracks, config: ExtractConfig) -> tuple[list[Place], list[DroppedFace]]:
-    """Chooses the faces to cut out, and drops those that are too small."""
+    """Selects the faces to cut out, and drops those that are too small."""
     places, tiny = [], []
     for index in range(0, tracks.length, config.frame_stride):
         for number, face in sorted(tracks.faces[index].items()):
@@ -231,6 +238,7 @@ def _select(tracks: VideoTracks, config: ExtractConfig) -> tuple[list[Place], li
 
 
 def _check_enough(count: int, video: pathlib.Path, tracks: VideoTracks, config: ExtractConfig) -> None:
+    """Checks that a video has enough faces for training."""
     if count < config.min_crops:
         raise InputError(
             f"{video}: a face in {tracks.found} of {tracks.length} frames, {count} good enough to keep, at least "
@@ -248,7 +256,7 @@ def _cut_faces(
     *,
     progress: bool,
 ) -> int:
-    """Cuts out what the log does not know yet; gives how many crops it wrote."""
+    """Cuts out the faces that are not in the log yet. Returns the number of crops written."""
     places, tiny = _select(tracks, config)
     done, before = log.done(), len(log.crops())
     for dropped in tiny:
@@ -262,7 +270,7 @@ def _cut_faces(
         for index, (time, frame) in enumerate(frames):
             if stop.is_asked:
                 stop.saved = f"{len(log.crops())} crops are kept; the same command goes on there"
-                raise Stopped(stop.number, stop.saved)
+                raise Stopped(typing.cast(int, stop.number), stop.saved)
             for rank, number in enumerate(by_frame[index]):
                 if (index, number) not in done:
                     name, face = crop_name(index, rank), tracks.faces[index][number]
@@ -278,7 +286,7 @@ def _finish(
     tracks: VideoTracks,
     config: ExtractConfig,
 ) -> None:
-    """Makes a folder of crops a faceset, the manifest last; removes it and what was saved if the crops are too few."""
+    """Completes a faceset by writing its manifest. If there are too few crops, removes all files of the extraction."""
     folder = workspace.faces(side)
     try:
         _check_enough(len(log.crops()), video, tracks, config)
@@ -292,7 +300,8 @@ def _finish(
     log.remove()
 
 
-def _report(folder: pathlib.Path, *, written: int) -> ExtractReport:
+def _read_report(folder: pathlib.Path, *, written: int) -> ExtractReport:
+    """Builds the report of a finished extraction from its files."""
     return ExtractReport(
         tracks=read_tracks(folder),
         crops=len(read_manifest(folder)),

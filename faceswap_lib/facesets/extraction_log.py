@@ -1,4 +1,4 @@
-"""The log of an unfinished extraction: one line per face that was dealt with, so that a killed one goes on."""
+"""Log of an unfinished extraction: one line per processed face, so that an extraction can continue after a kill."""
 
 import dataclasses
 import json
@@ -23,23 +23,23 @@ from faceswap_lib.facesets.text_files import MOST_IN_LINE, check_text_file
 LOG = "unfinished.jsonl"
 
 DROPPED = "dropped.jsonl"
-"""Beside the manifest: the faces that were followed but not kept, and why."""
+"""Name of the file, next to the manifest, with the faces that were tracked but not kept, and the reasons."""
 
 REASONS = ("tiny", "blurred")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DroppedFace:
-    """A face that was followed but not kept; one line of `dropped.jsonl`.
+    """Face that was tracked but not kept; one line of `dropped.jsonl`.
 
     Attributes:
         frame: Index of the frame in the video, from 0.
         track: Index of the track in `tracks.npz`.
         reason: "tiny" or "blurred".
-        value: Its size in pixels or its sharpness.
+        value: The face's size in pixels ("tiny") or its sharpness ("blurred").
 
     Raises:
-        ValueError: If a value has another type or range than stated.
+        ValueError: If a value has a wrong type or is out of range.
     """
 
     frame: int
@@ -60,13 +60,16 @@ KINDS = {"crop": CropRecord, "dropped": DroppedFace}
 
 
 class ExtractionLog:
-    """Says what became of each face; written line by line.
+    """Log of the outcome for each processed face, written line by line.
 
     Args:
-        folder: The faceset.
+        folder: The folder of the faceset.
+
+    Attributes:
+        outcomes: The records of all processed faces, in the order of the log.
 
     Raises:
-        WorkspaceError: If a whole line of it is not the record of a face, or two lines name one crop.
+        WorkspaceError: If a complete line is not the record of a face, or two lines name the same crop.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -84,31 +87,31 @@ class ExtractionLog:
                 file.truncate(whole)
 
     def _read_lines(self) -> typing.Iterator[bytes]:
-        """Yields one line after the other."""
+        """Yields the lines of the log one by one."""
         try:
             check_text_file(self._path)
             with self._path.open("rb") as file:
                 for line in iter(lambda: file.readline(MOST_IN_LINE), b""):
-                    if len(line) == MOST_IN_LINE:  # not what a kill cuts off, and what follows is not to be lost
+                    if len(line) == MOST_IN_LINE:  # no kill causes this; the lines after it must not be cut off
                         raise WorkspaceError(f"{self._path}: a line has more than {MOST_IN_LINE:,} bytes; {ADVICE}")
                     yield line
         except OSError as error:
             raise WorkspaceError(f"{self._path}: expected lines of JSON ({error}); {ADVICE}") from error
 
     def crops(self) -> list[CropRecord]:
-        """The faces kept."""
+        """Returns the records of the kept faces."""
         return [outcome for outcome in self.outcomes if isinstance(outcome, CropRecord)]
 
     def dropped(self) -> list[DroppedFace]:
-        """The faces left out."""
+        """Returns the records of the dropped faces."""
         return [outcome for outcome in self.outcomes if isinstance(outcome, DroppedFace)]
 
     def done(self) -> set[tuple[int, int]]:
-        """Frame and track of the faces dealt with."""
+        """Returns frame and track index of all processed faces."""
         return {(outcome.frame, outcome.track) for outcome in self.outcomes}
 
     def add(self, outcome: Outcome) -> None:
-        """Notes one more face; what was written for it must be on disk."""
+        """Appends the outcome of one face. The files of the face must already be on disk."""
         kind = next(name for name, outcome_class in KINDS.items() if isinstance(outcome, outcome_class))
         with self._path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps({kind: options_to_dict(outcome)}) + "\n")
@@ -120,7 +123,7 @@ class ExtractionLog:
 
 
 def read_dropped(folder: pathlib.Path) -> list[DroppedFace]:
-    """Reads which faces a finished extraction left out; none where it did not say.
+    """Reads the faces that a finished extraction dropped; empty if there is no file of them.
 
     Raises:
         WorkspaceError: If the file cannot be read, or a line is not the record of a face.
@@ -133,6 +136,7 @@ def read_dropped(folder: pathlib.Path) -> list[DroppedFace]:
 
 
 def _parse_outcome(line: bytes, origin: str) -> Outcome:
+    """Parses one line of the log."""
     values = parse_object(line, origin)
     kind = next(iter(values), None)
     if len(values) != 1 or kind not in KINDS or not isinstance(values[kind], dict):

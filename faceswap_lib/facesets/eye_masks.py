@@ -1,4 +1,4 @@
-"""Eye masks for a faceset, one per crop, drawn from the landmarks in its manifest."""
+"""Draws the eye masks of a faceset, one per crop, from the landmarks in its manifest."""
 
 from faceswap_lib.faces import CROP_SIZE, eye_mask
 from faceswap_lib.facesets.manifest import read_manifest
@@ -9,18 +9,18 @@ from faceswap_lib.progress import show_progress
 
 
 def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False) -> int:
-    """Writes the eye masks of one person's crops; those already there stay.
+    """Writes the eye masks of one person's crops. Existing masks are not changed.
 
     Args:
-        workspace: Holds the crops; gets the masks.
-        side: Whose.
+        workspace: The workspace with the crops; the masks are written there, too.
+        side: Which person's crops.
         progress: Show a progress bar.
 
     Returns:
-        How many masks were written now.
+        The number of masks that this call wrote.
 
     Raises:
-        WorkspaceError: If there are no crops, or a link stands in the place of a folder.
+        WorkspaceError: If there are no crops, or a folder is a link.
 
     Taught in notebooks/02_prep_binary_masks.
     """

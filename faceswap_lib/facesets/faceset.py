@@ -1,4 +1,4 @@
-"""A faceset read back: its records, and its pictures and masks as arrays for training."""
+"""Reads a faceset: its records, and its images and masks as arrays for training."""
 
 import concurrent.futures
 import dataclasses
@@ -19,20 +19,20 @@ from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
 from faceswap_lib.progress import show_progress
 
-NEIGHBOURS = 8
-"""The neighbor whose distance says how rare a crop is; a later one in facesets of more than 400."""
+NEIGHBORS = 8
+"""The k-th nearest neighbor whose distance measures how rare a crop is; k is larger in facesets of more than 400."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FacesetArrays:
-    """A faceset in memory, all crops of one side length S.
+    """Faceset in memory, with all crops resized to one side length S.
 
     Attributes:
         images: (N, S, S, 3) uint8 RGB.
         eyes: (N, S, S) uint8, 255 on the eyes.
         mouth: (N, S, S) uint8, 255 on the mouth.
         face: (N, S, S) uint8, 255 inside the face.
-        rarity: (N,) float64, 1 on average: how far each crop's pose and expression are from those of most others.
+        rarity: (N,) float64, 1 on average: distance of each crop's pose and expression from those of other crops.
     """
 
     images: np.ndarray
@@ -42,14 +42,14 @@ class FacesetArrays:
     rarity: np.ndarray
 
     def sample(self, count: int) -> "FacesetArrays":
-        """Copies so many of the crops, or all, spread evenly over them."""
+        """Copies `count` crops, evenly spaced in the faceset; all crops if there are fewer."""
         chosen = spread_evenly(len(self.images), count)
         return FacesetArrays(
             **{field.name: getattr(self, field.name)[chosen] for field in dataclasses.fields(FacesetArrays)}
         )
 
     def views(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
-        """The networks' central view of every crop, for arrays of the networks' `stored_size`.
+        """Returns the central view of every crop that the networks use, for arrays of the networks' `stored_size`.
 
         Args:
             resolution: Side R of the views in pixels, at most S.
@@ -64,12 +64,12 @@ class FacesetArrays:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Faceset:
-    """The crops of one person.
+    """Face crops of one person on disk.
 
     Attributes:
-        folder: Where the crops lie.
-        masks: Where the eye masks lie.
-        records: One per crop.
+        folder: Folder of the crops.
+        masks: Folder of the eye masks.
+        records: One record per crop.
     """
 
     folder: pathlib.Path
@@ -99,7 +99,7 @@ class Faceset:
         return len(self.records)
 
     def sample(self, count: int) -> "Faceset":
-        """The same faceset with so many of its crops, or all, spread evenly over it."""
+        """Returns a faceset with `count` of the crops, evenly spaced; all crops if there are fewer."""
         chosen = spread_evenly(len(self), count)
         return dataclasses.replace(self, records=tuple(self.records[index] for index in chosen))
 
@@ -107,10 +107,10 @@ class Faceset:
         """Reads all crops.
 
         Args:
-            stored_size: As large as they lie on disk, else shrunk to `CROP_SIZE` where they are larger.
+            stored_size: Keep the size on disk. Otherwise, larger crops are resized to `CROP_SIZE`.
 
         Raises:
-            WorkspaceError: If one is not square.
+            WorkspaceError: If a crop is not square.
         """
 
         def read(record: CropRecord) -> FaceCrop:
@@ -121,11 +121,11 @@ class Faceset:
         return [read(record) for record in self.records]
 
     def load(self, size: int, *, face_region: RegionChoice = "ellipse", progress: bool = False) -> FacesetArrays:
-        """Reads all crops and masks, shrunk to one size.
+        """Reads all crops and masks, resized to one size.
 
         Args:
             size: Side S of the arrays in pixels.
-            face_region: What counts as inside the face.
+            face_region: How the face region is determined.
             progress: Show a progress bar.
 
         Returns:
@@ -133,7 +133,7 @@ class Faceset:
 
         Raises:
             WorkspaceError: If a crop or a mask is not square.
-            InputError: If outlines cannot be found here.
+            InputError: If face outlines cannot be detected on this computer.
         """
         count, outlines = len(self), open_outline_detector(face_region)
         arrays = FacesetArrays(
@@ -159,11 +159,11 @@ class Faceset:
             arrays.mouth[index] = mouth_mask(best_points, size)
             outline = None
             if outlines is not None:
-                crop = record.to_crop(_shrink_to_crop(image))  # as conversion sees it
-                with one_at_a_time:  # the mesh's networks are no more than one thread's
+                crop = record.to_crop(_shrink_to_crop(image))  # at the size that the conversion uses
+                with one_at_a_time:  # the networks of the face mesh are not thread-safe
                     (outline,) = outlines.detect([crop])
                 outline = outline if outline is None else scale_points(outline, size / len(crop.image))
-            arrays.face[index] = region_mask(points, outline, size)  # from the five points, as conversion draws it
+            arrays.face[index] = region_mask(points, outline, size)  # from the five points, as in the conversion
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             loaded = pool.map(load_one, range(count))
@@ -173,38 +173,41 @@ class Faceset:
 
 
 def spread_evenly(length: int, count: int) -> np.ndarray:
-    """Chooses `count` of the indices below `length`, or all of them, at even distances, first and last among them."""
+    """Chooses `count` evenly spaced indices below `length`, with the first and the last; all if there are fewer."""
     return np.linspace(0, length - 1, min(count, length)).round().astype(int)
 
 
 def measure_rarity(points: np.ndarray) -> np.ndarray:
-    """Says how rare the pose and expression of each crop are, by the distance to its neighbors.
+    """Measures how rare the pose and expression of each crop are by the distance to its k-th nearest neighbor.
 
     Args:
-        points: (N, K, 2) landmarks in aligned crops, where they move with pose and expression alone.
+        points: (N, K, 2) landmarks in aligned crops, where only pose and expression move them.
 
     Returns:
-        (N,) float64, 1 on average: the distance within which so many neighbors lie; 1 for all where all are alike.
+        (N,) float64 distances divided by their mean, so 1 on average; 1 for all crops if all are equal.
 
     Taught in notebooks/05_faceswap_train.
     """
     rows = points.reshape(len(points), -1)
-    neighbors = min(len(rows), max(NEIGHBOURS, len(rows) // 50))
-    distances = scipy.spatial.cKDTree(rows).query(rows, k=[neighbors])[0][:, 0]
+    neighbors = min(len(rows), max(NEIGHBORS, len(rows) // 50))
+    tree = scipy.spatial.cKDTree(rows)  # pyright: ignore[reportAttributeAccessIssue]  (compiled module without stubs)
+    distances = tree.query(rows, k=[neighbors])[0][:, 0]
     return distances / distances.mean() if distances.any() else np.ones(len(rows))
 
 
-def _shrink(picture: np.ndarray, size: int) -> np.ndarray:
-    return picture if len(picture) == size else cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+def _shrink(image: np.ndarray, size: int) -> np.ndarray:
+    """Resizes a square image by area interpolation, unless it has this size."""
+    return image if len(image) == size else cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def _shrink_to_crop(picture: np.ndarray) -> np.ndarray:
-    """A crop's picture at `CROP_SIZE`, or as it is if it is not larger."""
-    return picture if len(picture) < CROP_SIZE else _shrink(picture, CROP_SIZE)
+def _shrink_to_crop(image: np.ndarray) -> np.ndarray:
+    """Resizes a square image to `CROP_SIZE` if it is larger."""
+    return image if len(image) < CROP_SIZE else _shrink(image, CROP_SIZE)
 
 
-def _check_square(picture: np.ndarray, path: pathlib.Path) -> np.ndarray:
-    height, width = picture.shape[:2]
+def _check_square(image: np.ndarray, path: pathlib.Path) -> np.ndarray:
+    """Checks that an image is square, and returns it."""
+    height, width = image.shape[:2]
     if height != width:
         raise WorkspaceError(f"{path}: expected a square picture, got {width} x {height}; {ADVICE}")
-    return picture
+    return image

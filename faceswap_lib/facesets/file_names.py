@@ -1,6 +1,7 @@
-"""What a name that was read from a file may be: a plain file name, which stays inside its folder.
+"""Checks names that were read from a file: each must be a plain file name, which stays inside its folder.
 
-A manifest or an archive may come from somebody else, and a name in it decides what is read, replaced and removed.
+A manifest or an archive may come from an untrusted source. The names in it determine which files are read, replaced
+and removed.
 """
 
 import pathlib
@@ -10,28 +11,28 @@ import reprlib
 from faceswap_lib.errors import WorkspaceError
 
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE | re.DOTALL)
-"""Names that Windows takes for devices, with any suffix."""
+"""Device names of Windows, with any suffix."""
 
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
-"""Separators, drive letters, control characters, and what Windows allows in no name."""
+"""Separators, the colon of drive letters, control characters, and other characters that Windows forbids in names."""
 
 MOST_BYTES = 240
-"""Length of a name in UTF-8: file systems take 255, of which a temporary file's name beside it needs a few."""
+"""Maximum length of a name in UTF-8 bytes. File systems allow 255; the names of temporary files need a few more."""
 
 
 def check_file_name(name: object) -> str:
-    """Checks that a name is a plain file name, the same file in the same folder on every system.
+    """Checks that a value is a plain file name that means the same file on every operating system.
 
     Args:
-        name: What was read.
+        name: The value that was read.
 
     Returns:
         The name.
 
     Raises:
-        ValueError: If it is no text, is empty, "." or "..", holds a separator, a drive letter, a control character or
-            a character that Windows forbids, ends in a dot or a space, is a device of Windows, is no valid Unicode, or
-            is longer than 240 bytes.
+        ValueError: If it is not a string, is empty, "." or "..", contains a separator, a drive letter, a control
+            character or a character that Windows forbids, ends in a dot or a space, is a device name of Windows, is not
+            valid Unicode, or is longer than 240 bytes.
     """
     if not isinstance(name, str):
         raise ValueError(f"expected a file name, got {reprlib.repr(name)}")
@@ -45,14 +46,14 @@ def check_file_name(name: object) -> str:
 
 
 def check_inside(path: pathlib.Path, root: pathlib.Path) -> None:
-    """Checks that no link on the way leads a path out of a folder, before something there is replaced or removed.
+    """Checks that a path is inside a folder after all links are resolved, before a file there is replaced or removed.
 
     Args:
-        path: A file or folder, which need not exist.
-        root: The folder; it may itself be reached through a link.
+        path: A file or folder. It does not have to exist.
+        root: The folder. Links above it are allowed.
 
     Raises:
-        WorkspaceError: If the path leads elsewhere.
+        WorkspaceError: If the path leads out of the folder.
     """
     advice = "nothing there is changed; put the files themselves in the place of the link"
     try:

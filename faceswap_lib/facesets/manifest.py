@@ -1,4 +1,4 @@
-"""`manifest.jsonl`: one JSON object per crop, saying where it came from."""
+"""Reads and writes `manifest.jsonl`: one JSON object per crop, with its origin in the video."""
 
 import dataclasses
 import json
@@ -19,16 +19,16 @@ from faceswap_lib.facesets.file_names import check_file_name
 MANIFEST = "manifest.jsonl"
 
 PICTURES = (".jpg", ".jpeg", ".png")
-"""What a crop's name ends in, so that none is a manifest, a note or anybody's document."""
+"""Allowed suffixes of crops, so that no record can name a manifest or another document."""
 
 MOST = 1e9
-"""No index, time or coordinate of a frame is larger; products of two are still exact enough."""
+"""Maximum of an index, a time or a coordinate in a frame. Products of two such values are still exact enough."""
 
 MOST_IN_CROP = 10_000.0
-"""No landmark is farther from the crop's corner, in its pixels: an aligned face fills its crop."""
+"""Maximum distance of a landmark from the crop's corner, in pixels of the crop: an aligned face fills its crop."""
 
 PARTS_68 = ((17, 27), (27, 36), (36, 42), (42, 48), (48, 68))
-"""From where to before where of the 68 landmarks on the brows, the nose, each eye and the mouth."""
+"""Half-open index ranges of the 68 landmarks: both eyebrows, the nose, each eye and the mouth."""
 
 ADVICE = "extract again with --overwrite"
 
@@ -37,23 +37,23 @@ Kind = typing.TypeVar("Kind")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CropRecord:
-    """One line of the manifest.
+    """Record of one crop; one line of the manifest.
 
     Attributes:
         crop: File name of the crop in the faceset's folder: a plain name of a .jpg, .jpeg or .png file.
         frame: Index of the frame in the video, from 0.
-        time: Seconds after the first frame of the video, as the file times its frames.
-        box_xyxy: Left, top, right, bottom in pixels of the frame.
+        time: Seconds after the first frame of the video, by the timestamps of the file.
+        box_xyxy: Bounding box: left, top, right, bottom in pixels of the frame.
         landmarks: Five x, y in pixels of the frame.
-        crop_from_frame: (2, 3) matrix from the frame to a crop of side `CROP_SIZE`, row by row. The crop may be stored
-            larger; what is said of its pixels is said of that side all the same.
-        score: The detector's confidence, 0 to 1; 0 where the tracker filled a gap.
-        sharpness: Variance of the Laplacian inside the gray face at 128 pixels a crop; higher is sharper.
+        crop_from_frame: (2, 3) matrix from the frame to a crop of side `CROP_SIZE`, row by row. The stored crop may be
+            larger; pixels of the crop always refer to the side `CROP_SIZE`.
+        score: Confidence of the detector, 0 to 1; 0 where the tracker filled a gap.
+        sharpness: Variance of the Laplacian inside the gray face, in a crop of 128 pixels; higher is sharper.
         track: Index of the track in `tracks.npz`.
-        landmarks_68: 68 x, y in pixels of the frame, if a landmark network was at hand.
+        landmarks_68: 68 x, y in pixels of the frame; None if no landmark network was available.
 
     Raises:
-        ValueError: If a value has another type, shape or range than stated, or a number is not finite.
+        ValueError: If a value has a wrong type or shape, is out of range, or is not finite.
     """
 
     crop: str
@@ -89,33 +89,40 @@ class CropRecord:
             raise ValueError(f"{name}: expected points within {MOST_IN_CROP:g} pixels of the crop, got {farthest:g}")
 
     def to_line(self) -> str:
-        """The record as one line of JSON."""
+        """Formats the record as one line of JSON."""
         return json.dumps(options_to_dict(self)) + "\n"
 
     @property
     def mask(self) -> str:
-        """File name of the crop's masks."""
+        """File name of the masks of the crop."""
         return pathlib.PurePath(self.crop).with_suffix(".png").name
 
     def points_in_crop(self) -> np.ndarray:
-        """The five landmarks as (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
+        """Returns the five landmarks as (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks))
 
     def to_crop(self, image: np.ndarray) -> FaceCrop:
-        """Gives the crop whose picture is (S, S, 3) uint8 RGB, of any side."""
+        """Builds the face crop for an image of it.
+
+        Args:
+            image: (S, S, 3) uint8 RGB, of any side S.
+
+        Returns:
+            The crop with five landmarks and the matrix for side S.
+        """
         matrix = resize_matrix(np.array(self.crop_from_frame), len(image) / CROP_SIZE)
         return FaceCrop(image=image, landmarks=map_points(matrix, np.array(self.landmarks)), crop_from_frame=matrix)
 
     def landmarks_in_crop(self) -> np.ndarray:
-        """All landmarks there are, (68, 2) or (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
+        """Returns all available landmarks, (68, 2) or (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks_68 or self.landmarks))
 
 
 def write_manifest(folder: pathlib.Path, records: typing.Iterable[CropRecord]) -> None:
-    """Writes the manifest whole; a folder with a manifest is a finished extraction.
+    """Writes the manifest atomically. A folder with a manifest is a finished extraction.
 
     Raises:
-        WorkspaceError: If two records name one crop or one mask; nothing is written then.
+        WorkspaceError: If two records name the same crop or the same mask; nothing is written then.
     """
     records = list(records)
     check_distinct(records, folder / MANIFEST)
@@ -126,7 +133,8 @@ def read_manifest(folder: pathlib.Path) -> list[CropRecord]:
     """Reads a faceset's manifest.
 
     Raises:
-        WorkspaceError: If there is none, a line is not a record, or two records name one crop or one mask.
+        WorkspaceError: If the manifest does not exist, a line is not a record, or two records name the same crop or the
+            same mask.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -140,10 +148,10 @@ def read_manifest(folder: pathlib.Path) -> list[CropRecord]:
 
 
 def read_lines(path: pathlib.Path) -> list[str]:
-    """Reads the lines of a text file.
+    """Reads the lines of a JSON Lines file.
 
     Raises:
-        WorkspaceError: If it cannot be read, is not UTF-8, or is longer than `limits` allow.
+        WorkspaceError: If the file cannot be read, is not UTF-8, or is longer than `limits` allow.
     """
     try:
         return text_files.read_lines(path)
@@ -155,11 +163,11 @@ def parse_object(line: str | bytes, origin: str) -> dict:
     """Parses a JSON object.
 
     Args:
-        line: Its text.
+        line: The text of the object.
         origin: File and line, for the message.
 
     Raises:
-        WorkspaceError: If it is anything else.
+        WorkspaceError: If the text is not a JSON object.
     """
     try:
         values = json.loads(line)
@@ -175,23 +183,27 @@ def build_record(kind: type[Kind], values: dict, origin: str) -> Kind:
     """Builds a record from plain values.
 
     Args:
-        kind: The dataclass of the record; it checks its values.
-        values: A value for each of its fields.
+        kind: The dataclass of the record, which checks its values.
+        values: A value for each field.
         origin: File and line, for the message.
 
     Raises:
-        WorkspaceError: If a value is missing, unknown, or out of its type, shape or range.
+        WorkspaceError: If a value is missing or unknown, has a wrong type or shape, or is out of range.
     """
     try:
         return options_from_dict(kind, values, origin=origin)
-    except InputError as error:  # an unknown key; the message names file and line
+    except InputError as error:  # an unknown key; the message contains file and line
         raise WorkspaceError(str(error)) from error
     except (ValueError, TypeError) as error:
         raise WorkspaceError(f"{origin} is not a record of a face ({error}); {ADVICE}") from error
 
 
 def check_distinct(records: typing.Iterable[CropRecord], origin: pathlib.Path) -> None:
-    """Checks that every crop and every mask belongs to one record, also where file names ignore case.
+    """Checks that every crop and every mask belongs to one record only, ignoring the case of file names.
+
+    Args:
+        records: The records to check.
+        origin: The file of the records, for the message.
 
     Raises:
         WorkspaceError: If two records share a crop or a mask.
@@ -205,10 +217,17 @@ def check_distinct(records: typing.Iterable[CropRecord], origin: pathlib.Path) -
 
 
 def check_number(name: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
-    """Checks that a value is a finite number in a range.
+    """Checks that a value is a finite number from `low` to `high`.
+
+    Args:
+        name: Name of the value, for the message.
+        value: The value to check.
+        low: Smallest allowed value.
+        high: Largest allowed value.
+        whole: Whether only integers are allowed.
 
     Raises:
-        ValueError: If it is not, or is no whole number where one is wanted.
+        ValueError: If it is not a number, is out of range, or is not an integer although `whole` is True.
     """
     kinds = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
@@ -217,25 +236,26 @@ def check_number(name: str, value: object, low: float, high: float, *, whole: bo
 
 
 def _check_numbers(name: str, values: object, shape: tuple[int, ...]) -> tuple:
-    """Checks numbers in nested sequences of one shape, and gives them as tuples, each number as it was."""
+    """Checks nested sequences of numbers of a given shape. Returns them as tuples with the numbers unchanged."""
     if not isinstance(values, list | tuple) or len(values) != shape[0]:
         raise ValueError(f"{name}: expected {' x '.join(map(str, shape))} numbers, got {reprlib.repr(values)}")
     if len(shape) > 1:
         return tuple(_check_numbers(name, row, shape[1:]) for row in values)
     for value in values:
-        if type(value) is not float or not -MOST <= value <= MOST:  # most are floats, and there are many
+        if type(value) is not float or not -MOST <= value <= MOST:  # fast path for floats, the most frequent case
             check_number(name, value, -MOST, MOST)
     return tuple(values)
 
 
 def _check_face(name: str, points: np.ndarray) -> None:
-    """Checks that the eyes are apart, and no part of the face is a single point."""
+    """Checks that the two eyes differ and no part of the face is a single point."""
     parts = [points[begin:end] for begin, end in PARTS_68] if len(points) == 68 else []
     if any((part == part[0]).all() for part in (five_points(points)[:2], *parts)):
         raise ValueError(f"{name}: expected the points of a face, got several in one place")
 
 
 def _check_crop_name(crop: object) -> None:
+    """Checks that a crop has a plain, visible file name with an allowed suffix."""
     name = check_file_name(crop)
     if name.startswith(".") or pathlib.PurePath(name).suffix.lower() not in PICTURES:
         raise ValueError(f"crop: expected a name ending in {', '.join(PICTURES)}, got {reprlib.repr(name)}")

@@ -1,11 +1,15 @@
-"""Training crops in which parts of one person's face are another's: a look-alike is found, its parts are pasted.
+"""Swaps face parts in training crops: pastes parts of the most similar crop of another person onto each crop.
 
-A run trained on such crops learns to exchange the parts alone. It also learns what is wrong with them, for no paste is
-perfect. Seen on real crops and on the portraits: eyes that look elsewhere than they did, and a mouth that does
-something else, where the other person never does the like; what is left of a longer brow or a wider smile beside the
-new part; a gray or bright smear where a part touches hair or glasses, whose light is taken for the skin's; glasses cut
-by a nose, or brought along with one; highlights that the other's light put there. No hard edges were seen. Parts pasted
-when the video is converted have less of all this.
+A run that is trained on such crops learns to swap only these parts. It also learns the artifacts of the pasted parts.
+These artifacts were seen on real crops and on the portraits:
+
+- Gaze or mouth shape differ from the original, where the other person has no similar crop.
+- Rests of a longer eyebrow or a wider smile remain next to the new part.
+- Gray or bright smears appear where a part touches hair or glasses, whose brightness is mistaken for that of the skin.
+- Glasses are cut by a pasted nose, or are copied together with it.
+- Highlights come from the lighting of the other person.
+
+No hard edges were seen. Parts that are pasted during the conversion of the video have fewer of these artifacts.
 Source: shaoanlu, faceswap-GAN, 2018, "face parts swapping"; features, alignment and blend are this module's own.
 """
 
@@ -16,7 +20,7 @@ import pathlib
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  (compiled module without stubs)
 
 from faceswap_lib.atomic_io import copy_whole, write_text
 from faceswap_lib.config_fields import check_range
@@ -48,32 +52,32 @@ POINTS = {
     Part.NOSE: slice(27, 36),
     Part.MOUTH: slice(48, 68),
 }
-"""Which of the 68 landmarks are a part's. The whole face is none: around it there is no skin to match."""
+"""Indices of each part in the 68 landmarks. The whole face is not a part: there is no skin around it to match."""
 
 FEATHER = 0.05
-"""Softness of a pasted part's border in eye distances."""
+"""Width of the soft border of a pasted part, in eye distances."""
 
 RING = 0.12
-"""How far around a part the skin is compared, in eye distances."""
+"""Width of the ring of skin around a part in which colors are compared, in eye distances."""
 
 REACH = 0.25
-"""Over what length the light of the skin is carried into the part, as a standard deviation in eye distances."""
+"""Standard deviation, in eye distances, of the Gaussian that extends the color ratio of the skin into the part."""
 
 MOST_LIGHT = 2.5
-"""How many times lighter or darker a part may become; hair or glasses beside it would ask for more."""
+"""Maximum factor by which a part becomes lighter or darker. Hair or glasses next to it can cause larger ratios."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CropOrigin:
-    """One line of `origins.jsonl`.
+    """Origin of one crop; one line of `origins.jsonl`.
 
     Attributes:
         crop: File name of the crop in the new faceset.
-        source: File name of the crop it was made from.
-        other: File name of the other person's crop whose parts it has; None if it was left as it is.
-        parts: Names of the parts.
-        distance: How far apart the two look, 0 for alike; two crops drawn from one person are about 2.4
-            apart, or 2 with five landmarks.
+        source: File name of the crop that it was made from.
+        other: File name of the other person's crop whose parts were pasted; None for an unchanged crop.
+        parts: Names of the pasted parts.
+        distance: Distance of the two crops in feature space, 0 if they look the same. Two random crops of one person
+            are about 2.4 apart, or 2 with five landmarks.
     """
 
     crop: str
@@ -85,13 +89,13 @@ class CropOrigin:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PartSwapReport:
-    """What was made.
+    """Result of a part swap.
 
     Attributes:
-        folder: The new faceset.
-        swapped: Crops with parts of the other person.
-        kept: Crops as they were.
-        others: How many different crops of the other person were used.
+        folder: Folder of the new faceset.
+        swapped: Number of crops with parts of the other person.
+        kept: Number of unchanged crops.
+        others: Number of different crops of the other person that were used.
         distance: Median of the distances, see `CropOrigin`.
     """
 
@@ -114,32 +118,31 @@ def swap_parts(
     seed: int = 0,
     progress: bool = False,
 ) -> PartSwapReport:
-    """Makes a faceset in which parts of one person's face are those of the other's crop that looks most alike.
+    """Creates a faceset in which face parts of one person are replaced by those of another person's most similar crop.
 
-    The new faceset is a folder like any other, with manifest and eye masks, and `origins.jsonl` besides. It is whole
-    when its manifest is there; a call that was killed can be made again.
+    The new faceset has a manifest and eye masks like any other, and also `origins.jsonl`. It is complete when its
+    manifest exists. After a kill, the same call can be repeated.
 
     Args:
-        source: The person whose crops are changed.
-        other: The person whose parts they get.
-        parts: Which parts, of eyes, eyebrows, nose and mouth.
-        out: The workspace that gets the faceset; another one than the facesets are read from.
-        side: As whose it gets it.
-        share: How many of the crops get parts, 0 to 1; which ones is drawn.
-        keep: Whether every crop is in the new faceset as it was, too.
-        seed: For the draw.
+        source: Faceset of the person whose crops are changed.
+        other: Faceset of the person whose parts are pasted.
+        parts: The parts to swap: any of eyes, eyebrows, nose and mouth.
+        out: The workspace for the new faceset. It must differ from the workspaces of the facesets that are read.
+        side: The side of the new faceset in `out`.
+        share: Fraction of the crops that get new parts, 0 to 1. They are chosen at random.
+        keep: Whether the new faceset also contains every crop unchanged.
+        seed: Seed of the random choice.
         progress: Show progress bars.
 
     Returns:
-        What was made.
+        The counts of crops and the median distance.
 
     Raises:
-        InputError: If no part is named, or the whole face; if the share is not in 0 to 1, or leaves no crop.
-        WorkspaceError: If there is a faceset already, another file has the name of a crop or mask, or a folder is a
-            link.
+        InputError: If no part is named, or the whole face; if the share is not in 0 to 1, or selects no crop.
+        WorkspaceError: If a faceset already exists, another file has the name of a crop or mask, or a folder is a link.
     """
     if not parts or Part.FACE in parts:
-        known = " and ".join(part.name.lower() for part in POINTS)
+        known = " and ".join(str(part.name).lower() for part in POINTS)
         raise InputError(f"expected parts, of {known}, got {'the whole face' if parts else 'none'}")
     check_range("share", share, 0, 1)
     folder = out.faces(side)
@@ -166,9 +169,9 @@ def swap_parts(
     for record in records:
         copy_whole(source.folder / record.crop, folder / record.crop)
     own, theirs = ({record.crop: record for record in each.records} for each in (source, other))
-    swaps = [origin for origin in origins if origin.other is not None]
-    for origin in show_progress(swaps, "swap parts", disable=not progress):
-        record, match = own[origin.source], theirs[origin.other]
+    swaps = [(origin, origin.other) for origin in origins if origin.other is not None]
+    for origin, match_name in show_progress(swaps, "swap parts", disable=not progress):
+        record, match = own[origin.source], theirs[match_name]
         records.append(_swap_one(source, record, other, match, parts, folder / origin.crop))
     write_manifest(folder, records)
     write_eye_masks(out, side, progress=progress)
@@ -186,17 +189,17 @@ def paste_parts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pastes parts of one face onto another.
 
-    Every part is placed by its own landmarks, with the light of the skin around it.
+    Every part is aligned by its own landmarks, and its color is matched to the skin around it.
 
     Args:
-        image: (S, S, 3) uint8 RGB crop that gets the parts.
-        points: (68, 2) or (5, 2) x, y of its landmarks in pixels.
-        other: (T, T, 3) uint8 RGB crop that gives them.
-        other_points: As many landmarks as `points` has.
-        parts: Which.
+        image: (S, S, 3) uint8 RGB crop to paste the parts onto.
+        points: (68, 2) or (5, 2) x, y of the landmarks of `image`, in pixels.
+        other: (T, T, 3) uint8 RGB crop to take the parts from.
+        other_points: Landmarks of `other` in pixels, as many as in `points`.
+        parts: The parts to paste.
 
     Returns:
-        (S, S, 3) uint8, and the landmarks it has now: those of the parts are the other's if there are 68.
+        (S, S, 3) uint8 image, and its new landmarks. With 68 landmarks, those of the pasted parts come from `other`.
     """
     size, now = len(image), points.copy()
     for part in (part for part in POINTS if part in parts):
@@ -204,7 +207,7 @@ def paste_parts(
         matrix = similarity_transform(other_points[own], points[own])
         moved = map_points(matrix, other_points)
         placed = cv2.warpAffine(other, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        # Both outlines: where only the old part reaches, its edge would show beside the new one.
+        # The union of both outlines: otherwise, the edge of a larger old part would be visible next to the new one.
         mask = np.maximum(*(part_mask(face, size, part, feather=FEATHER) for face in (points, moved)))
         image = _blend(image, placed, mask, EYE_DISTANCE * size)
         if len(points) == 68:
@@ -213,16 +216,23 @@ def paste_parts(
 
 
 def _blend(image: np.ndarray, placed: np.ndarray, mask: np.ndarray, unit: float) -> np.ndarray:
-    """Blends under a mask, first with the light of the skin around it, channel by channel, carried smoothly inwards.
+    """Blends a placed part into an image under a mask, after matching its color to the skin around it.
 
-    Light multiplies: what is black in the part stays black, whatever the colors of the two skins.
+    The color ratio is computed per channel in a ring around the mask and extended smoothly into the mask. Because it is
+    a factor, black pixels of the part stay black for any two skin colors.
+
+    Args:
+        image: (S, S, 3) uint8 RGB.
+        placed: (S, S, 3) uint8 RGB, the other person's image warped onto `image`.
+        mask: (S, S) uint8, 255 where the part is pasted.
+        unit: Eye distance in pixels.
     """
     weight = mask[..., None].astype(np.float32) / 255
     wide = cv2.dilate(mask, disk(round(RING * unit))).astype(np.float32) / 255
     ring = np.clip(wide - weight[..., 0], 0, 1)
     light, other_light = (
-        cv2.GaussianBlur((picture.astype(np.float32) + 1) * ring[..., None], (0, 0), REACH * unit)
-        for picture in (image, placed)
+        cv2.GaussianBlur((each.astype(np.float32) + 1) * ring[..., None], (0, 0), REACH * unit)
+        for each in (image, placed)
     )
     ratio = np.clip(light / np.maximum(other_light, 1e-6), 1 / MOST_LIGHT, MOST_LIGHT)
     mixed = image + weight * (ratio * placed - image)
@@ -230,11 +240,16 @@ def _blend(image: np.ndarray, placed: np.ndarray, mask: np.ndarray, unit: float)
 
 
 def _swapped_name(record: CropRecord, parts: Part) -> str:
+    """Builds the file name of a crop with swapped parts."""
     return f"{pathlib.PurePath(record.crop).stem}-{'-'.join(_names(parts))}.jpg"
 
 
 def _check_foreign(out: Workspace, side: Side, names: list[str]) -> None:
-    """Refuses to replace files that an earlier call, which was stopped, has not begun to write."""
+    """Checks that no existing file would be replaced, except those of an earlier call that was stopped.
+
+    Raises:
+        WorkspaceError: If another file has the name of a crop or mask.
+    """
     folder, masks = out.faces(side), out.eye_masks(side)
     begun: set[str] = set()
     if (folder / ORIGINS).is_file():
@@ -242,7 +257,7 @@ def _check_foreign(out: Workspace, side: Side, names: list[str]) -> None:
             crop = parse_object(line, f"{folder / ORIGINS}:{number}").get("crop")
             begun |= {crop} if isinstance(crop, str) else set()
     needed = [folder / name for name in names if name not in begun]
-    needed += [masks / pathlib.PurePath(name).with_suffix(".png").name for name in names]  # drawn when all is there
+    needed += [masks / pathlib.PurePath(name).with_suffix(".png").name for name in names]  # masks are drawn last
     if foreign := [path for path in needed if os.path.lexists(path)]:
         raise WorkspaceError(f"{foreign[0]} is there already, and {len(foreign) - 1} more; name another workspace")
 
@@ -250,7 +265,7 @@ def _check_foreign(out: Workspace, side: Side, names: list[str]) -> None:
 def _swap_one(
     source: Faceset, record: CropRecord, other: Faceset, match: CropRecord, parts: Part, path: pathlib.Path
 ) -> CropRecord:
-    """Writes one crop with the other's parts and gives its record."""
+    """Writes one crop with pasted parts and returns its record."""
     points, match_points = record.landmarks_in_crop(), match.landmarks_in_crop()
     if len(points) != len(match_points):
         points, match_points = five_points(points), five_points(match_points)
@@ -268,4 +283,5 @@ def _swap_one(
 
 
 def _names(parts: Part) -> tuple[str, ...]:
-    return tuple(part.name.lower() for part in Part if part in parts)
+    """Returns the names of parts in lower case."""
+    return tuple(str(part.name).lower() for part in Part if part in parts)

@@ -1,8 +1,8 @@
-"""Which head poses and expressions of one person another person's faceset never shows.
+"""Finds head poses and expressions of one person that are missing in another person's faceset.
 
-A decoder writes well what it was trained on. Where A turns the head or opens the mouth further than B ever does, the
-new face is guessed. A face of A is covered, in each number of `facesets.pose_measures` by itself, if some face of B is
-within that number's tolerance.
+A decoder generates well only what it was trained on. Where A turns the head or opens the mouth further than B ever
+does, the decoder has to guess the new face. A face of A is covered in a measure of `facesets.pose_measures` if some
+face of B is within that measure's tolerance. Each measure is checked separately.
 """
 
 import dataclasses
@@ -17,38 +17,40 @@ from faceswap_lib.facesets.pose_measures import EXPRESSION, POSE, YAW, PoseMeasu
 from faceswap_lib.facesets.source import read_source
 
 FEW_CROPS = 200
-"""Crops below which a faceset is small; what one short clip of a talking head gives."""
+"""A faceset with fewer crops than this is small. One short clip of a talking head has about as many."""
 
 TOLD_SHARE = 0.03
-"""Share of the faces from which a gap is told: with the other half of the same clip, a half has fewer."""
+"""Minimum fraction of faces in a gap that is reported. Two halves of the same clip have smaller gaps."""
 
 TOLD_MIRRORED = 0.5
-"""The same where mirrored pictures show it: training mirrors, so only the usual pose of a person is worth a word."""
+"""The same for gaps that mirrored images fill: training mirrors images, so only a person's usual pose is reported."""
 
 MEASURED = 1500
-"""Crops of a faceset that are measured, about a second's work."""
+"""Maximum number of crops of a faceset that are measured; takes about a second."""
 
 ENDS = (2, 98)
-"""Percentiles that are told as the ends of a range."""
+"""Percentiles that are reported as the ends of a range."""
 
 Kind = typing.Literal["low", "high", "between"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoseGap:
-    """A range of poses or expressions that one person shows and the other never does.
+    """Range of poses or expressions that the first person shows and the other person never shows.
 
     Attributes:
-        measure: The number that differs.
-        kind: Whether it is lower than the other person's lowest, higher than the highest, or in a gap between them.
-        share: Share of the first person's faces, 0 to 1.
-        first, last: From where to where they are.
-        limit: The other person's nearest.
-        is_mirrored: Whether mirrored pictures of the other person do show it.
-        index: The face that is farthest off.
-        crop: File name of that face.
-        frame: Its frame in the video.
-        time: Its time in seconds.
+        measure: The measure that differs.
+        kind: Whether the range is below the other person's lowest value ("low"), above the highest ("high"), or in
+            between.
+        share: Fraction of the first person's faces in the range, 0 to 1.
+        first: Lower end of the range.
+        last: Upper end of the range.
+        limit: The other person's nearest value.
+        is_mirrored: Whether mirrored images of the other person are in the range.
+        index: Index of the face that is farthest from the other person's values.
+        crop: File name of the crop of that face.
+        frame: Index of the frame of that face.
+        time: Time of that face in the video, in seconds.
     """
 
     measure: PoseMeasure
@@ -66,15 +68,16 @@ class PoseGap:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoseCoverage:
-    """How much of what one person does another one's faceset shows.
+    """Coverage of one person's poses and expressions by another person's faceset.
 
     Attributes:
-        of: Name of the person whose poses are looked for.
-        by: Name of the person who should show them.
-        looked_at: How many faces of the first one were compared.
-        uncovered: Share of them that the other one shows neither as filmed nor mirrored, in any of the numbers.
-        has_expression: Whether mouth, eyes and brows were compared too, which needs 68 landmarks of both.
-        gaps: What is missing, the largest share first; what mirrored pictures show comes last.
+        of: Name of the person whose poses have to be covered.
+        by: Name of the person whose faceset has to cover them.
+        looked_at: Number of compared faces of the first person.
+        uncovered: Fraction of these faces that the other person does not cover in at least one measure, neither as
+            filmed nor mirrored.
+        has_expression: Whether mouth, eyes and eyebrows were compared as well, which needs 68 landmarks of both people.
+        gaps: The missing ranges, the largest fraction first. Gaps that mirrored images fill are last.
     """
 
     of: str
@@ -85,19 +88,19 @@ class PoseCoverage:
     gaps: tuple[PoseGap, ...]
 
     def sentences(self) -> list[str]:
-        """Says each gap in one plain sentence, with what to do about it."""
-        return [_say_gap(gap, self.of, self.by) for gap in self.gaps]
+        """Formats each gap as one sentence, with advice."""
+        return [_format_gap(gap, self.of, self.by) for gap in self.gaps]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FacesetPoses:
-    """The head poses and expressions of one faceset.
+    """Head poses and expressions of one faceset.
 
     Attributes:
-        name: The video it was cut from, or its folder where that is not known.
+        name: Name of the source video, or of the folder if the video is not known.
         records: The crops that were measured.
-        poses: (N, K) of the most landmarks that all of them have, from `measure_poses`.
-        poses_5: (N, 2) of five landmarks.
+        poses: (N, K) measures from `measure_poses`; from 68 landmarks if all crops have them, else from five.
+        poses_5: (N, 2) measures from five landmarks.
     """
 
     name: str
@@ -107,7 +110,7 @@ class FacesetPoses:
 
     @classmethod
     def of(cls, faceset: Faceset) -> "FacesetPoses":
-        """Measures a faceset; of more than `MEASURED` crops, this many spread evenly over it."""
+        """Measures a faceset. Uses at most `MEASURED` crops, evenly spaced."""
         records = faceset.sample(MEASURED).records
         poses_5 = measure_poses(np.stack([record.points_in_crop() for record in records]))
         points = [record.landmarks_in_crop() for record in records]
@@ -124,12 +127,12 @@ def compare_poses(of: FacesetPoses, by: FacesetPoses, *, mirrored: bool = True) 
     """Compares the head poses and expressions of two people.
 
     Args:
-        of: Those of the person whose face is replaced.
-        by: Those of the person whose face is put in.
-        mirrored: Whether mirrored pictures count, as they do in training.
+        of: Poses of the person whose face is replaced.
+        by: Poses of the person whose face is put in.
+        mirrored: Whether mirrored images count, as in training.
 
     Returns:
-        What the second one never shows of the first.
+        The coverage of the first person by the second.
     """
     has_expression = min(of.poses.shape[1], by.poses.shape[1]) > len(POSE)
     poses, others = (of.poses, by.poses) if has_expression else (of.poses_5, by.poses_5)
@@ -148,7 +151,7 @@ def compare_poses(of: FacesetPoses, by: FacesetPoses, *, mirrored: bool = True) 
 
 
 def name_person(faceset: Faceset) -> str:
-    """Names a faceset by the video it was cut from, or by its folder where that is not known."""
+    """Returns the name of a faceset's source video, or of its folder if the video is not known."""
     try:
         return read_source(faceset.folder).get("video", faceset.folder.name)
     except WorkspaceError:
@@ -156,18 +159,18 @@ def name_person(faceset: Faceset) -> str:
 
 
 def is_uncovered(poses: np.ndarray, others: np.ndarray, *, mirrored: bool = True) -> np.ndarray:
-    """Says which faces another person never shows.
+    """Determines which faces another person does not cover.
 
     Args:
         poses: (N, K) from `measure_poses`.
-        others: (M, K) the same of the other person.
-        mirrored: Whether mirrored pictures of the other person count.
+        others: (M, K) from `measure_poses`, of the other person.
+        mirrored: Whether mirrored images of the other person count.
 
     Returns:
-        (N, K) bool, for each of the numbers.
+        (N, K) bool, True where a measure of a face is not covered.
     """
-    beside = np.concatenate([others, _mirror(others)]) if mirrored else others
-    return np.abs(_steps_to_nearest(poses, beside)) > 1
+    known = np.concatenate([others, _mirror(others)]) if mirrored else others
+    return np.abs(_steps_to_nearest(poses, known)) > 1
 
 
 def find_gaps(poses: np.ndarray, others: np.ndarray, *, mirrored: bool = True) -> list[PoseGap]:
@@ -175,12 +178,12 @@ def find_gaps(poses: np.ndarray, others: np.ndarray, *, mirrored: bool = True) -
 
     Args:
         poses: (N, K) from `measure_poses`.
-        others: (M, K) the same of the other person.
-        mirrored: Whether mirrored pictures of the other person count.
+        others: (M, K) from `measure_poses`, of the other person.
+        mirrored: Whether mirrored images of the other person count.
 
     Returns:
-        Those that at least `TOLD_SHARE` of the faces are in, the largest first, without their crops' names; last what
-        mirrored pictures show, from `TOLD_MIRRORED` of the faces.
+        The gaps with at least `TOLD_SHARE` of the faces, the largest first, without the names of their crops. The gaps
+        that mirrored images fill follow, if at least `TOLD_MIRRORED` of the faces are in them.
     """
     missing = is_uncovered(poses, others, mirrored=mirrored)
     gaps = []
@@ -196,7 +199,7 @@ def find_gaps(poses: np.ndarray, others: np.ndarray, *, mirrored: bool = True) -
 def _gaps_of(
     measure: PoseMeasure, values: np.ndarray, known: np.ndarray, missing: np.ndarray, *, is_mirrored: bool
 ) -> list[PoseGap]:
-    """The gaps in one number below, above and between what is known."""
+    """Finds the gaps of one measure below, above and between the known values."""
     lowest, highest = known.min(), known.max()
     sides: dict[Kind, np.ndarray] = {
         "low": missing & (values < lowest),
@@ -227,7 +230,7 @@ def _gaps_of(
 
 
 def _steps_to_nearest(poses: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(N, K) how far each number is from the other person's nearest, in tolerances."""
+    """Computes the (N, K) distances of each value to the other person's nearest value, in tolerances."""
     steps = np.empty(poses.shape)
     for column, measure in enumerate((POSE + EXPRESSION)[: poses.shape[1]]):
         known = np.sort(others[:, column])
@@ -238,18 +241,19 @@ def _steps_to_nearest(poses: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _mirror(poses: np.ndarray) -> np.ndarray:
-    """The same faces in a mirror: of all numbers only the yaw changes."""
+    """Computes the measures of the mirrored faces: only the yaw changes its sign."""
     return np.concatenate([-poses[:, :1], poses[:, 1:]], axis=1)
 
 
-def _say_gap(gap: PoseGap, of: str, by: str) -> str:
+def _format_gap(gap: PoseGap, of: str, by: str) -> str:
+    """Formats a gap as one sentence with advice."""
     measure, low = gap.measure, gap.kind == "low"
     told = measure.tell(gap.first, gap.last) + (f", most at {gap.time:.1f} s" if gap.crop else "")
     share, nearest = f"{gap.share:.0%} of {of}'s faces", measure.tell(gap.limit)
     if gap.is_mirrored:
         return (
             f"{share} turn the head to a side ({told}) that {by} shows only in mirrored pictures (as filmed, its "
-            f"nearest is {nearest}): light, parting and whatever else is uneven in the face may come out on the wrong "
+            f"nearest is {nearest}): light, hair parting and other asymmetries of the face may appear on the wrong "
             f"side; add a clip of {by} that {measure.wanted[gap.first + gap.last > 0]}"
         )
     if gap.kind == "between":

@@ -1,9 +1,9 @@
-"""Head pose and expression of aligned faces in a few numbers that mean the same for two people.
+"""Measures head pose and expression of aligned faces with a few numbers that are comparable between two people.
 
-What is 0 for everybody, a head turned neither way and lips that touch, is taken as it is. How far the eyes are open,
-how wide the mouth is and how high the brows are differs from person to person, so these are set over the person's own
-median. The pitch of people who look straight into the camera differs by some degrees as well; at most these are taken
-off.
+Measures that are 0 for everybody are used unchanged: the yaw of a frontal head, the gap of closed lips. The opening of
+the eyes, the width of the mouth and the height of the eyebrows differ from person to person, so they are relative to
+the person's own median. The pitch of people who look straight into the camera also differs by a few degrees. Therefore
+the median pitch is subtracted, limited to `OWN_PITCH`.
 """
 
 import dataclasses
@@ -14,10 +14,10 @@ from faceswap_lib.faces.alignment import CROP_SIZE, five_points
 from faceswap_lib.faces.head_pose import HEAD_5, head_pose
 
 OWN_PITCH = 9.0
-"""Degrees by which two people who look into the camera may seem to nod in crops; see `faces.head_pose`."""
+"""Maximum difference in degrees of the measured pitch of two people who look into the camera; see `faces.head_pose`."""
 
 NOSE_BELOW, NOSE_BEFORE = float(HEAD_5[2, 1]), float(-HEAD_5[2, 2])
-"""How far the tip of an average nose is below the eyes and before them, in eye distances."""
+"""Distance of the tip of an average nose below the eyes and in front of them, in eye distances."""
 
 LIPS, MOUTH_CORNERS = (62, 66), (48, 54)
 EYELIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
@@ -26,18 +26,18 @@ EYES, BROWS = slice(36, 48), slice(17, 27)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoseMeasure:
-    """One of the numbers, and how it is spoken of.
+    """Measure of pose or expression, and the words for its values.
 
     Attributes:
-        name: What it is.
-        tolerance: How far two faces may be apart in it and still show the same. Of eight clips cut in half, in each of
-            these numbers one half explained at least 96 % of the other within it.
-        low: What a face does in which it is lower than in any other, as a verb.
-        high: The same for higher.
-        wanted: What a clip shows in which it is low, and in which it is high.
-        told_as: How a number or a range is told, as a format string.
-        factor: What it is multiplied by before.
-        sides: What is said after a number below 0 and above it, where its sign is a side.
+        name: Name of the measure.
+        tolerance: Maximum difference at which two faces still count as the same. In eight clips cut in half, one half
+            covered at least 96 % of the other half within the tolerance, in each measure.
+        low: Verb phrase for a face whose value is lower than all others.
+        high: Verb phrase for a face whose value is higher than all others.
+        wanted: Verb phrases for a clip that shows low values, and for one that shows high values.
+        told_as: Format string for a value or a range.
+        factor: Factor by which values are multiplied before they are formatted.
+        sides: Words that follow negative and positive values, if the sign is a direction.
     """
 
     name: str
@@ -50,7 +50,7 @@ class PoseMeasure:
     sides: tuple[str, str] | None = None
 
     def tell(self, first: float, last: float | None = None) -> str:
-        """Tells a number, or a range of them, in words."""
+        """Formats a value, or a range of values, in words."""
         numbers = [round(value * self.factor) for value in (first, first if last is None else last)]
         if self.sides is None:
             return self.told_as.format(_join(*numbers))
@@ -62,6 +62,7 @@ class PoseMeasure:
 
 
 def _join(first: int, last: int) -> str:
+    """Formats a range of whole numbers."""
     return str(first) if first == last else f"{first} to {last}"
 
 
@@ -122,24 +123,25 @@ BROWS_UP = PoseMeasure(
 )
 
 POSE = (YAW, PITCH)
-"""Measured of five landmarks and of 68; left and right are those of the picture, and count as negative and positive."""
+"""Measures from five or 68 landmarks. Left and right are those of the image; left is negative, right is positive."""
 
 EXPRESSION = (MOUTH, EYES_OPEN, SMILE, BROWS_UP)
-"""Measured of 68 landmarks only."""
+"""Measures from 68 landmarks only."""
 
 
 def measure_poses(points: np.ndarray) -> np.ndarray:
     """Measures head pose and expression of one person's faces.
 
-    The yaw of five landmarks is that at which the nose of an average head is seen as far beside the middle of the eyes
-    as it is here, and the pitch likewise; the corners of the mouth, which a smile moves, are not asked.
+    With five landmarks, the yaw is the angle at which the nose of an average head has the same horizontal offset from
+    the midpoint of the eyes; the pitch is computed from the vertical offset. The mouth corners are not used, because a
+    smile moves them.
 
     Args:
         points: (N, 68, 2) or (N, 5, 2) x, y in pixels of aligned crops.
 
     Returns:
-        (N, 6), or (N, 2) of five landmarks: the numbers of `POSE` and `EXPRESSION` in this order, each as its
-        `tolerance` has it.
+        (N, 6), or (N, 2) with five landmarks: the values of `POSE` and `EXPRESSION` in this order, in the unit of each
+        measure's `tolerance`.
     """
     poses = _pose_by_nose(points) if points.shape[1] == 5 else _pose_by_head(points)
     pitch = poses[:, 1]
@@ -150,10 +152,12 @@ def measure_poses(points: np.ndarray) -> np.ndarray:
 
 
 def _pose_by_head(points: np.ndarray) -> np.ndarray:
+    """Estimates yaw and pitch from 68 landmarks, (N, 2) in degrees."""
     return np.array([head_pose(face, CROP_SIZE)[:2] for face in points]).reshape(-1, 2)
 
 
 def _pose_by_nose(points: np.ndarray) -> np.ndarray:
+    """Estimates yaw and pitch from eyes and nose of five landmarks, (N, 2) in degrees."""
     left, right, nose = points[:, 0], points[:, 1], points[:, 2]
     eyes = right - left
     across = eyes / np.maximum(np.sum(eyes**2, axis=1, keepdims=True), 1e-9)
@@ -166,7 +170,7 @@ def _pose_by_nose(points: np.ndarray) -> np.ndarray:
 
 
 def _measure_expression(points: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-    """Lengths over the eye distance that the head would show if it were turned neither way."""
+    """Measures the expression by lengths relative to the eye distance that the head would have at yaw 0."""
     eyes = np.array([five_points(face)[:2] for face in points])
     seen = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
     straight = seen / np.cos(np.radians(yaw))
@@ -176,6 +180,6 @@ def _measure_expression(points: np.ndarray, yaw: np.ndarray) -> np.ndarray:
 
     lips = gap(LIPS) / straight
     lids = np.mean([gap(pair) for pair in EYELIDS], axis=0) / straight
-    width = gap(MOUTH_CORNERS) / seen  # both are as much narrower in a turned head
+    width = gap(MOUTH_CORNERS) / seen  # yaw shortens both by the same factor
     brows = (points[:, EYES, 1].mean(axis=1) - points[:, BROWS, 1].mean(axis=1)) / straight
     return np.stack([lips, lids / np.median(lids), width / np.median(width), brows - np.median(brows)], axis=1)

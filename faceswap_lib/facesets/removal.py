@@ -1,7 +1,7 @@
-"""Removing an extraction: the files that it wrote, which its manifest and its log name, and no others.
+"""Removes the files of an extraction, which its manifest and its log name, and no other files.
 
-Where there is no whole manifest, what the extraction could have written is known by its tracks. Nothing is removed, and
-nothing written, where a link stands in the place of one of the workspace's folders.
+Without a valid manifest, the names of the files follow from the tracks. Nothing is removed or written if a folder of
+the workspace is a link.
 """
 
 import contextlib
@@ -29,23 +29,28 @@ from faceswap_lib.media.images import read_mask
 logger = logging.getLogger(__name__)
 
 ORIGINS = "origins.jsonl"
-"""What a faceset was made from, where `part_swap` made it."""
+"""Name of the file with the origins of the crops, in a faceset that `part_swap` created."""
 
 REMOVED = "removed.jsonl"
-"""The manifest of an extraction that is being removed: names what is left after a kill."""
+"""Name of the manifest while its extraction is removed. After a kill, it names the files that remain."""
 
 CROP = re.compile(r"\d{6,}(_\d+)?\.jpg")
 """Names of crops that an extraction writes."""
 
 HAND_DRAWN = 2.0
-"""Mean difference in levels from which a mask is another than the landmarks give; rounding makes hundredths."""
+"""Mean difference in gray levels from which a mask counts as drawn by hand. Rounding causes only hundredths."""
 
 
 def check_places(workspace: Workspace, side: Side, *, saves: bool) -> None:
-    """Refuses a link in the place of a folder into which an extraction writes.
+    """Checks that no folder of an extraction is a link.
+
+    Args:
+        workspace: The workspace of the extraction.
+        side: Which person's faceset.
+        saves: Whether the extraction also saves faces and masks for viewing.
 
     Raises:
-        WorkspaceError: With where it leads.
+        WorkspaceError: If a folder is a link. The message contains the target.
     """
     root = pathlib.Path(os.path.realpath(workspace.root))
     for folder in _folders(workspace, side, saves=saves):
@@ -59,10 +64,15 @@ def check_places(workspace: Workspace, side: Side, *, saves: bool) -> None:
 
 
 def check_foreign(workspace: Workspace, side: Side, *, saves: bool) -> None:
-    """Refuses to extract where somebody else's file has a name that the extraction needs.
+    """Checks that no file that the extraction did not write has a name that the extraction needs.
+
+    Args:
+        workspace: The workspace of the extraction.
+        side: Which person's faceset.
+        saves: Whether the extraction also saves faces and masks for viewing.
 
     Raises:
-        WorkspaceError: With the first of them.
+        WorkspaceError: If there are such files. The message names the first one.
     """
     ours = set(_list_ours(workspace, side, saves=saves))
     for folder in _folders(workspace, side, saves=saves):
@@ -75,7 +85,7 @@ def check_foreign(workspace: Workspace, side: Side, *, saves: bool) -> None:
 
 
 def put_masks_aside(workspace: Workspace, side: Side) -> None:
-    """Renames the folder of eye masks whose faceset is gone: they may be drawn by hand, and are in the way."""
+    """Renames a folder of eye masks without a faceset. The masks may be drawn by hand, so they are not removed."""
     folder, masks = workspace.faces(side), workspace.eye_masks(side)
     known = any((folder / name).exists() for name in (MANIFEST, LOG, SOURCE, TRACKS, REMOVED))
     if known or not masks.is_dir() or masks.is_symlink() or not any(masks.iterdir()):
@@ -88,14 +98,14 @@ def put_masks_aside(workspace: Workspace, side: Side) -> None:
 
 
 def check_drawn(workspace: Workspace, side: Side) -> None:
-    """Refuses to remove masks that somebody has drawn: those that are not what the crops' landmarks give.
+    """Checks that no eye mask was drawn by hand, that is, differs from the mask of the crop's landmarks.
 
     Raises:
-        WorkspaceError: With the first of them.
+        WorkspaceError: If there are such masks. The message names the first one.
     """
     try:
         records = read_manifest(workspace.faces(side))
-    except WorkspaceError:  # none, or damaged: what its masks were is not known
+    except WorkspaceError:  # no valid manifest, so nothing to compare the masks with
         return
     drawn = []
     for record in records:
@@ -109,17 +119,17 @@ def check_drawn(workspace: Workspace, side: Side) -> None:
 
 
 def remove_extraction(workspace: Workspace, side: Side, *, masks: bool, saves: bool) -> None:
-    """Removes what an extraction wrote, in an order that a kill cannot spoil; other files stay, and are counted.
+    """Removes the files of an extraction in an order that is safe against a kill. Other files stay, and are counted.
 
-    The manifest goes first, so that what is left is not taken for a faceset, but is only renamed, so that it still says
-    what is to be removed; then the log, so that no crop that is gone is taken for done; and the note of the source
-    last, so that what is left is not taken for somebody else's files.
+    First the manifest is renamed: the remaining files are then no faceset, but their names are still known. Next the
+    log is removed, so that no removed crop counts as done. `source.json` is removed last, so that the remaining files
+    are still known as those of an extraction.
 
     Args:
-        workspace: Holds it.
-        side: Whose faces.
-        masks: Whether the eye masks go too.
-        saves: Whether what was saved to look at goes too.
+        workspace: The workspace of the extraction.
+        side: Which person's faceset.
+        masks: Whether to remove the eye masks, too.
+        saves: Whether to remove the faces and masks that were saved for viewing, too.
     """
     folder = workspace.faces(side)
     files = _list_ours(workspace, side, saves=saves)
@@ -133,26 +143,27 @@ def remove_extraction(workspace: Workspace, side: Side, *, masks: bool, saves: b
         if place == workspace.eye_masks(side) and not masks:
             continue
         for empty in (place / SET_ASIDE, place):
-            with contextlib.suppress(OSError):  # not there, or not empty
+            with contextlib.suppress(OSError):  # it does not exist or is not empty
                 empty.rmdir()
         if place.is_dir() and (others := sum(1 for _ in place.rglob("*"))):
             logger.warning("%s: %d files or folders that no extraction wrote stay there", place, others)
 
 
 def _folders(workspace: Workspace, side: Side, *, saves: bool) -> list[pathlib.Path]:
+    """Lists the folders that an extraction writes to."""
     saved = [workspace.single_video(kind) for kind in typing.get_args(SavedFaces)] if saves else []
     return [workspace.faces(side), workspace.eye_masks(side), *saved]
 
 
 def _list_ours(workspace: Workspace, side: Side, *, saves: bool) -> list[pathlib.Path]:
-    """Every file that an extraction wrote, or may have begun to write."""
+    """Lists the existing files that an extraction wrote, including partially written ones."""
     folder, masks = workspace.faces(side), workspace.eye_masks(side)
     names = _read_names(folder)
     paths = [place / name for name in names for place in (folder, folder / SET_ASIDE)]
     paths += [place / _mask(name) for name in names for place in (masks, masks / SET_ASIDE)]
     paths += [folder / name for name in (MANIFEST, LOG, SOURCE, TRACKS, DROPPED, REMOVED, ORIGINS)]
     paths.append(folder / SET_ASIDE / MANIFEST)
-    if saves:  # of the video that was extracted last, whichever side's it was
+    if saves:  # they belong to the last extracted video, of either side
         both = _read_names(workspace.faces("src")) | _read_names(workspace.faces("dst"))
         for kind in typing.get_args(SavedFaces):
             place = workspace.single_video(kind)
@@ -162,7 +173,7 @@ def _list_ours(workspace: Workspace, side: Side, *, saves: bool) -> list[pathlib
 
 
 def _read_names(folder: pathlib.Path) -> set[str]:
-    """The crops that the manifest and the log of a folder name; without a whole manifest also those of its tracks."""
+    """Reads the names of all crops in manifests and log of a folder; without a valid manifest, also from the tracks."""
     names: set[str] = set()
     for path in (folder / MANIFEST, folder / REMOVED, folder / LOG, folder / SET_ASIDE / MANIFEST):
         if path.is_file():
@@ -180,12 +191,17 @@ def _read_names(folder: pathlib.Path) -> set[str]:
 
 
 def crop_name(index: int, rank: int) -> str:
-    """Names the crop of a frame's face: of the first one, of the second one, and so on."""
+    """Builds the file name of a crop.
+
+    Args:
+        index: Index of the frame.
+        rank: Position of the face among the faces of the frame, from 0.
+    """
     return f"{index:06d}_{rank}.jpg" if rank else f"{index:06d}.jpg"
 
 
 def _read_name(line: bytes) -> str | None:
-    """The crop that a line of a manifest or a log names, if that is the plain name of a picture."""
+    """Reads the crop's name from a line of a manifest or a log; None unless it is the plain name of an image."""
     try:
         values = json.loads(line)
         name = check_file_name(
@@ -197,23 +213,26 @@ def _read_name(line: bytes) -> str | None:
 
 
 def _mask(name: str) -> str:
+    """Returns the file name of a crop's mask."""
     return pathlib.PurePath(name).with_suffix(".png").name
 
 
 def _list_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Lists all files and links in a folder and its subfolders; empty if it does not exist."""
     return [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()] if folder.is_dir() else []
 
 
 def _is_needed(path: pathlib.Path) -> bool:
-    """Whether a file has a name that an extraction gives."""
+    """Returns whether a file has a name that an extraction uses."""
     own = (MANIFEST, LOG, SOURCE, TRACKS, DROPPED, REMOVED)
     return path.name in own or CROP.fullmatch(f"{path.stem}.jpg") is not None
 
 
 def _is_same_mask(path: pathlib.Path, drawn: np.ndarray) -> bool:
+    """Returns whether a mask file equals a mask drawn from landmarks, up to rounding."""
     try:
         found = read_mask(path)
-    except VideoError:  # nobody has drawn what is no picture
+    except VideoError:  # a file that is not an image cannot be drawn by hand
         return True
     if found.shape != drawn.shape:
         return False

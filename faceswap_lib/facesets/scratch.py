@@ -1,4 +1,4 @@
-"""Folders for what is not finished yet, in the place where it will go, so that it gets there by a rename."""
+"""Temporary folders next to the final location of their files, so that a rename moves the finished files there."""
 
 import contextlib
 import hashlib
@@ -18,32 +18,35 @@ logger = logging.getLogger(__name__)
 Kind = typing.Literal["keep", "fetch", "carry"]
 
 NAME = re.compile(r"\.(?:keep|fetch|carry)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}")
-"""A folder's name. Beside it lies a file of the same name and ".lock", which its process holds."""
+"""Name of a temporary folder. Its process holds a lock file next to it, with the same name and the suffix ".lock"."""
 
 LOCK = ".lock"
 
 NAME_BEFORE = re.compile(r"\.(?:keep|fetch)-[a-z0-9_]{8}")
-"""What versions without such a file called theirs."""
+"""Name of a temporary folder of earlier versions, which had no lock file."""
 
 HELD_BEFORE = frozenset({"face_src.zip", "face_dst.zip", "faces.zip", "unpacked"})
-"""What lay in theirs, and nothing else."""
+"""The only possible contents of the temporary folders of earlier versions."""
 
 DAY = 24 * 3600.0
 
 
 @contextlib.contextmanager
 def scratch_folder(place: pathlib.Path, kind: Kind) -> typing.Iterator[pathlib.Path]:
-    """Makes a folder that only this user may enter, and removes it when the block ends.
+    """Creates a temporary folder that only this user may enter, and removes it when the block ends.
 
-    Before, it removes those in `place` whose process was killed. One that another machine made is removed after a week,
-    because whether that still works there cannot be seen from here.
+    Before that, it removes the temporary folders in `place` whose process was killed. Folders of another machine are
+    removed after a week, because this machine cannot see whether their process is still running.
 
     Args:
-        place: The folder to make it in, which must be there.
-        kind: What it is for.
+        place: The existing folder to create it in.
+        kind: The purpose of the folder, a part of its name.
+
+    Yields:
+        The path of the folder.
 
     Raises:
-        OSError: If it cannot be made.
+        OSError: If it cannot be created.
     """
     remove_left_scratch(place)
     while True:
@@ -60,38 +63,40 @@ def scratch_folder(place: pathlib.Path, kind: Kind) -> typing.Iterator[pathlib.P
         except OSError as error:
             logger.warning("%s: %s; it is removed the next time", folder, error)
         finally:
-            _give_back(folder)
+            _release_lock(folder)
 
 
 def remove_left_scratch(place: pathlib.Path) -> None:
-    """Removes the folders of `scratch_folder` whose process was killed; what somebody else made stays.
+    """Removes the folders of `scratch_folder` whose process was killed. Other folders stay.
 
-    One that cannot be removed is logged.
+    A folder that cannot be removed is logged.
     """
     try:
         for lock in place.glob(".*-*" + LOCK):
-            if NAME.fullmatch(lock.with_suffix("").name) and _may_judge(lock):
+            if NAME.fullmatch(lock.with_suffix("").name) and _is_own_or_old(lock):
                 remove_abandoned(lock)
         for folder in place.glob(".*-*"):
-            if folder.is_dir() and not folder.is_symlink() and _is_left(folder):
+            if folder.is_dir() and not folder.is_symlink() and _is_abandoned(folder):
                 shutil.rmtree(folder)
     except OSError as error:
         logger.warning("%s: what a killed process left is not removed: %s", place, error)
 
 
-def _is_left(folder: pathlib.Path) -> bool:
-    if NAME.fullmatch(folder.name):  # its lock comes before it and goes after it
-        return not _lock_of(folder).exists() and _may_judge(folder)
+def _is_abandoned(folder: pathlib.Path) -> bool:
+    """Returns whether a folder is a temporary one whose process has ended."""
+    if NAME.fullmatch(folder.name):  # its lock is created before it and removed after it
+        return not _lock_of(folder).exists() and _is_own_or_old(folder)
     is_old = NAME_BEFORE.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > DAY
     return bool(is_old) and {path.name for path in folder.iterdir()} <= HELD_BEFORE
 
 
-def _may_judge(path: pathlib.Path) -> bool:
-    """Whether it is of this machine, whose locks can be seen, or so old that its machine will have ended."""
+def _is_own_or_old(path: pathlib.Path) -> bool:
+    """Returns whether a path belongs to this machine, whose locks are visible, or is older than a week."""
     return path.name.split("-")[1] == _machine() or time.time() - path.stat().st_mtime > WEEK
 
 
-def _give_back(folder: pathlib.Path) -> None:
+def _release_lock(folder: pathlib.Path) -> None:
+    """Removes the lock file of a folder; logs an error."""
     try:
         discard(_lock_of(folder))
     except OSError as error:
@@ -99,9 +104,10 @@ def _give_back(folder: pathlib.Path) -> None:
 
 
 def _lock_of(folder: pathlib.Path) -> pathlib.Path:
+    """Returns the path of a folder's lock file."""
     return folder.with_name(folder.name + LOCK)
 
 
 def _machine() -> str:
-    """Tells this machine, since its last start, from others."""
+    """Computes an identifier of this machine since its last start, eight hexadecimal digits."""
     return hashlib.sha256(f"{host_name()} {machine_id()}".encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""`source.json`: which video a faceset came from and with which options, beside its manifest."""
+"""Reads `source.json`, next to the manifest: the source video of a faceset and the options of its extraction."""
 
 import pathlib
 import re
@@ -11,7 +11,7 @@ from faceswap_lib.facesets.text_files import check_text_file
 SOURCE = "source.json"
 
 MOST_BYTES = 10_000_000
-"""Far more than the options of an extraction and the name of a video need."""
+"""Maximum size of the file, far more than the options of an extraction and the name of a video need."""
 
 NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f/]")
 
@@ -19,15 +19,16 @@ DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def read_source(folder: pathlib.Path) -> dict[str, str]:
-    """Reads name and SHA-256 of the video whose faces a folder holds.
+    """Reads name and SHA-256 of the source video of a faceset.
 
-    The name is for people to read; no file is looked for under it.
+    The name is only displayed; no file is opened by it.
 
     Returns:
-        "video" and "sha256"; empty, or one of them missing, if it is not known.
+        A dict with "video" and "sha256". Keys whose value is not known are missing.
 
     Raises:
-        WorkspaceError: If the file is damaged, the name is none or could steer a terminal, or the sum is no SHA-256.
+        WorkspaceError: If the file is damaged, the name is not a valid file name or contains control characters, or the
+            digest is not a SHA-256.
     """
     path = folder / SOURCE
     if not path.is_file():
@@ -36,11 +37,12 @@ def read_source(folder: pathlib.Path) -> dict[str, str]:
     source = {name: value for name, value in read_json(path).items() if name in ("video", "sha256")}
     video, digest = source.get("video", "video"), source.get("sha256", "0" * 64)
     if not isinstance(video, str) or video in ("", ".", "..") or NO_NAME.search(video):
-        raise _complain(path, "video: expected the name of a file without control characters", video)
+        raise _source_error(path, "video: expected the name of a file without control characters", video)
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        raise _complain(path, "sha256: expected 64 hexadecimal digits", digest)
+        raise _source_error(path, "sha256: expected 64 hexadecimal digits", digest)
     return source
 
 
-def _complain(path: pathlib.Path, expected: str, got: object) -> WorkspaceError:
+def _source_error(path: pathlib.Path, expected: str, got: object) -> WorkspaceError:
+    """Builds the error for an invalid value."""
     return WorkspaceError(f"{path}: {expected}, got {reprlib.repr(got)}; name the video plainly and extract again")

@@ -1,4 +1,4 @@
-"""What was carried between a workspace and a folder that may vanish: one thing after the other, failures reported."""
+"""Copies items one by one between a workspace and a folder that may become unavailable, and reports failures."""
 
 import dataclasses
 import logging
@@ -14,21 +14,21 @@ from faceswap_lib.locks.claimed_file import claim_new, discard
 logger = logging.getLogger(__name__)
 
 LOCK = ".kept.lock"
-"""In a workspace and in a folder, while something is carried there; what a kill leaves blocks nobody."""
+"""Name of the lock file in a workspace and in a backup folder. A lock left by a killed process blocks nobody."""
 
 TROUBLES = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, WorkspaceError)
-"""What reading an archive or a folder that vanishes may raise."""
+"""Errors that reading an archive, or a folder that becomes unavailable, may raise."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SyncReport:
-    """What was carried between a workspace and a folder.
+    """Result of copying between a workspace and a backup folder.
 
     Attributes:
-        carried: What was written now.
-        unchanged: What was there already, the same.
-        left: What was left as it is, and why.
-        failed: What could not be carried, and why; nothing of the workspace is lost by it.
+        carried: Items that were written.
+        unchanged: Items that were already there, identical.
+        left: Items that were not changed, with the reason.
+        failed: Items that could not be copied, with the reason. The workspace loses nothing.
     """
 
     carried: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class SyncReport:
         return SyncReport(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
     def to_text(self) -> str:
-        """The report in a few lines."""
+        """Formats the report in a few lines."""
         lines = []
         for word in ("carried", "unchanged", "left", "failed"):
             found = getattr(self, word)
@@ -51,16 +51,16 @@ class SyncReport:
 
 
 def while_held(carry: typing.Callable[[], SyncReport], *places: pathlib.Path) -> SyncReport:
-    """Carries something while this process holds some folders, so that no two carry there at once.
+    """Calls a function while this process holds locks on some folders, so that no two processes copy there at once.
 
-    What killed processes have left there is removed first.
+    Removes the temporary folders of killed processes first.
 
     Args:
-        carry: Carries it; not called if another process has one of the folders.
-        places: The folders.
+        carry: The function that copies. It is not called if another process holds a lock.
+        *places: The folders to lock.
 
     Returns:
-        Its report, or that of what failed.
+        The report of `carry` with any failure to lock or unlock.
     """
     if not places:
         return carry()
@@ -77,6 +77,7 @@ def while_held(carry: typing.Callable[[], SyncReport], *places: pathlib.Path) ->
 
 
 def _hold(lock: pathlib.Path) -> SyncReport:
+    """Creates a lock file, or raises an error if another process holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     if not claim_new(lock):
         raise WorkspaceError(f"another process is keeping or fetching here; try again when it has ended ({lock})")
@@ -84,11 +85,14 @@ def _hold(lock: pathlib.Path) -> SyncReport:
 
 
 def attempt(name: str, carry: typing.Callable[[], SyncReport]) -> SyncReport:
-    """Carries one thing; what goes wrong with it is logged and becomes part of the report.
+    """Copies one item. An error is logged and becomes part of the report.
 
     Args:
-        name: What is carried.
-        carry: Carries it.
+        name: Name of the item, for the report.
+        carry: The function that copies it.
+
+    Returns:
+        The report of `carry`, or a report of the failure.
     """
     try:
         return carry()
@@ -98,10 +102,10 @@ def attempt(name: str, carry: typing.Callable[[], SyncReport]) -> SyncReport:
 
 
 def open_folder(folder: pathlib.Path) -> SyncReport:
-    """Makes the folder if need be, but none above it: those of a drive that is not mounted must not come to be.
+    """Creates a folder if it does not exist, but not its parents: a missing parent means that the drive is not mounted.
 
     Raises:
-        OSError: If the folder it lies in is not there.
+        OSError: If the parent folder does not exist.
     """
     folder.mkdir(exist_ok=True)
     return SyncReport()

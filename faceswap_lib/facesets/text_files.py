@@ -1,4 +1,4 @@
-"""Reading text files of a workspace, which may come from somebody else: not longer than work needs, and no devices."""
+"""Reads text files of a workspace safely: they may come from an untrusted source, so length and type are checked."""
 
 import pathlib
 
@@ -6,24 +6,24 @@ from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.limits import TEXT_BYTES
 
 MOST_IN_LINE = 1_000_000
-"""Characters of a line: a record of a face has some 4,000."""
+"""Maximum number of characters in a line. A record of a face has about 4,000."""
 
 MOST_LINES = 10_000_000
-"""Lines of a file, as many as frames of a video: each takes memory, even an empty one."""
+"""Maximum number of lines in a file, as many as frames of a video. Even an empty line takes memory."""
 
 _ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-"""What ends a line, for Python."""
+"""Characters that end a line in Python's `str.splitlines`."""
 
 
 def check_text_file(path: pathlib.Path, most: int | None = None) -> None:
-    """Checks that a path is a file that is not too long to be read.
+    """Checks that a path is a regular file that is not too long to be read.
 
     Args:
         path: The file.
-        most: Bytes it may have, if they are fewer than `limits.TEXT_BYTES`.
+        most: Maximum number of bytes, if it is less than `limits.TEXT_BYTES`.
 
     Raises:
-        WorkspaceError: If it is missing, is no file, or has more bytes.
+        WorkspaceError: If the file is missing, is not a regular file, or has more bytes.
     """
     try:
         if not path.is_file():
@@ -39,10 +39,14 @@ def check_text_file(path: pathlib.Path, most: int | None = None) -> None:
 
 
 def read_text(path: pathlib.Path, most: int | None = None) -> str:
-    """Reads a text file in UTF-8; see `check_text_file`.
+    """Reads a text file in UTF-8, after `check_text_file`.
+
+    Args:
+        path: The file.
+        most: Maximum number of bytes, if it is less than `limits.TEXT_BYTES`.
 
     Raises:
-        WorkspaceError: If it is missing, is no file, has more bytes, or is not UTF-8.
+        WorkspaceError: If the file is missing, is not a regular file, has more bytes, or is not UTF-8.
     """
     check_text_file(path, most)
     try:
@@ -57,8 +61,8 @@ def read_lines(path: pathlib.Path) -> list[str]:
     """Reads the lines of a text file in UTF-8.
 
     Raises:
-        WorkspaceError: As `read_text`, and if there are more than `MOST_LINES`, or one has more than `MOST_IN_LINE`
-            characters.
+        WorkspaceError: As in `read_text`, and if the file has more than `MOST_LINES` lines or a line has more than
+            `MOST_IN_LINE` characters.
     """
     text = read_text(path)
     if (count := sum(map(text.count, _ENDS))) > MOST_LINES:

@@ -1,4 +1,4 @@
-"""`tracks.npz`: where every followed face is in every frame, so that a video need not be searched again."""
+"""Reads and writes `tracks.npz`: every tracked face in every frame, so that no video has to be tracked twice."""
 
 import pathlib
 import typing
@@ -15,7 +15,7 @@ from faceswap_lib.limits import VIDEO_FRAMES
 TRACKS = "tracks.npz"
 
 MOST_ENTRIES = 50_000_000
-"""Frames of all tracks together, those in which a face was out of sight too."""
+"""Maximum total length of all tracks in frames, including frames in which a face was not visible."""
 
 SHAPES: dict[str, tuple[tuple[int | str, ...], str]] = {
     "length": ((), "iu"),
@@ -27,23 +27,24 @@ SHAPES: dict[str, tuple[tuple[int | str, ...], str]] = {
     "landmarks": (("rows", 5, 2), "iuf"),
     "seen": (("counts",), "iu"),
 }
-"""The arrays of the file, with their shapes and numpy's letters for their kinds."""
+"""The arrays of the file with their shapes and allowed numpy dtype kinds."""
 
 LISTS = ("cuts", "seen")
-"""What has a length of its own."""
+"""Arrays whose length is independent of the other arrays."""
 
 OPTIONAL = {"seen"}
-"""What files of earlier versions lack."""
+"""Arrays that are missing in files of earlier versions."""
 
 MOST = 1e9
-"""No coordinate is larger, as in a manifest."""
+"""Maximum absolute value of a coordinate, as in a manifest."""
 
 
 def write_tracks(folder: pathlib.Path, tracks: VideoTracks) -> None:
     """Writes the tracks of a clip.
 
-    One row per face: `track`, `frame`, `box_xyxy` (4), `score`, `landmarks` (5, 2) in pixels of the frame; and `length`
-    in frames, the `cuts` of the clip, and `seen`, the fewest and most people in it, empty if they were not counted.
+    The file has one row per face: `track`, `frame`, `box_xyxy` (4), `score`, `landmarks` (5, 2) in pixels of the frame.
+    It also has `length` in frames, the `cuts` of the clip, and `seen`, the minimum and maximum number of people in it
+    (empty if they were not counted).
     """
     rows = [(number, index, face) for number, track in enumerate(tracks.tracks) for index, face in track.items()]
     faces = [face for _, _, face in rows]
@@ -65,8 +66,8 @@ def read_tracks(folder: pathlib.Path) -> VideoTracks:
     """Reads the tracks of a clip.
 
     Raises:
-        WorkspaceError: If they are missing or damaged, hold numbers that are none of a face in a video, or more than
-            `limits` allow a video.
+        WorkspaceError: If the file is missing or damaged, contains values that no face in a video can have, or more
+            frames than `limits` allow.
     """
     path = folder / TRACKS
     try:
@@ -78,6 +79,7 @@ def read_tracks(folder: pathlib.Path) -> VideoTracks:
 
 
 def _check_shapes(arrays: dict[str, np.ndarray]) -> None:
+    """Checks names, shapes, dtypes and ranges of the arrays."""
     if set(arrays) | OPTIONAL != set(SHAPES):
         raise ArrayFileError(f"expected arrays {', '.join(SHAPES)}, got {', '.join(map(repr, arrays))[:200]}")
     rows = len(arrays["track"]) if arrays["track"].ndim else 0
@@ -87,7 +89,7 @@ def _check_shapes(arrays: dict[str, np.ndarray]) -> None:
         is_right = array.dtype.kind in kinds and (array.ndim == 1 if name in LISTS else array.shape == wanted)
         if not is_right:
             raise ArrayFileError(f"{name}: expected shape {wanted}, got {array.shape} {array.dtype}")
-        if name in ("box_xyxy", "landmarks") and not (np.abs(array) <= MOST).all():  # not a number is not <= either
+        if name in ("box_xyxy", "landmarks") and not (np.abs(array) <= MOST).all():  # also False for NaN
             raise ArrayFileError(f"{name}: expected numbers from -{MOST:g} to {MOST:g}, got others")
     if not ((arrays["score"] >= 0) & (arrays["score"] <= 1)).all():
         raise ArrayFileError("score: expected numbers from 0 to 1, got others")
@@ -97,6 +99,7 @@ def _check_shapes(arrays: dict[str, np.ndarray]) -> None:
 
 
 def _build_tracks(arrays: dict[str, np.ndarray]) -> VideoTracks:
+    """Checks the indices and converts the arrays to tracks."""
     length, track, frame = int(arrays["length"]), arrays["track"], arrays["frame"]
     if length < 0:
         raise ArrayFileError(f"length: expected a number of frames, got {length}")
@@ -124,7 +127,8 @@ def _build_tracks(arrays: dict[str, np.ndarray]) -> VideoTracks:
     return VideoTracks(length=length, tracks=tuple(tracks), cuts=cuts, seen=_read_seen(arrays.get("seen", ())))
 
 
-def _read_seen(counts: typing.Sequence[int]) -> tuple[int, int] | None:
+def _read_seen(counts: np.ndarray | typing.Sequence[int]) -> tuple[int, int] | None:
+    """Reads the minimum and maximum number of people; None if they were not counted."""
     if len(counts) == 0:
         return None
     if len(counts) != 2 or not 0 <= counts[0] <= counts[1] <= MOST:

@@ -1,4 +1,4 @@
-"""Where everything lies: one folder per project, the same names for everybody."""
+"""Folder layout of a project: one workspace folder with fixed names."""
 
 import pathlib
 import typing
@@ -6,36 +6,39 @@ import typing
 from faceswap_lib.errors import InputError, WorkspaceError
 
 Side = typing.Literal["src", "dst"]
-"""`src` is person A, whose video is changed; `dst` is person B, whose face it gets."""
+"""`src` is person A, whose video is changed; `dst` is person B, whose face is put into the video of A."""
 
 Person = typing.Literal["a", "b"]
-"""Whose face is replaced, and whose face is shown instead."""
+"""Person `a`, whose face is replaced, or person `b`, whose face is shown instead."""
 
 SIDES: dict[str, Side] = {"a": "src", "b": "dst"}
-"""The folders' names of both people."""
+"""The side of each person, as used in folder names."""
 
 SavedFaces = typing.Literal["raw_faces", "aligned_faces", "binary_masks_eyes"]
-"""What an extraction can save of one video to look at."""
+"""Kinds of images that an extraction can save of one video for viewing."""
 
 
 def side_of(person: Person | Side) -> Side:
-    """Gives the side of a person; a side is given back.
+    """Returns the side of a person; returns a side unchanged.
 
     Raises:
-        InputError: If it is neither.
+        InputError: If the value is neither a person nor a side.
     """
     if person in SIDES.values():
-        return person
+        return typing.cast(Side, person)
     if person not in SIDES:
         raise InputError(f"expected person a (whose video is changed) or b (whose face is shown), got '{person}'")
     return SIDES[person]
 
 
 class Workspace:
-    """The folders of one project.
+    """Workspace: the folders of one project.
 
     Args:
-        root: The folder; it need not exist yet.
+        root: The root folder. It does not have to exist.
+
+    Raises:
+        WorkspaceError: If `root` is a file.
     """
 
     def __init__(self, root: pathlib.Path | str):
@@ -44,19 +47,23 @@ class Workspace:
             raise WorkspaceError(f"expected a folder as workspace, got the file {self.root}")
 
     def faces(self, side: Side) -> pathlib.Path:
-        """Folder of one person's aligned crops and `manifest.jsonl`."""
+        """Returns the folder of one person's aligned crops and `manifest.jsonl`."""
         return self.root / f"face_{side}"
 
     def eye_masks(self, side: Side) -> pathlib.Path:
-        """Folder of one person's eye masks, one PNG per crop with the crop's stem."""
+        """Returns the folder of one person's eye masks: one PNG per crop, with the same stem."""
         return self.root / "binary_masks" / f"face_{side}_eyes"
 
     def single_video(self, kind: SavedFaces) -> pathlib.Path:
-        """Folder of what an extraction saves of one video to look at: faces as they are, aligned, or eye masks."""
+        """Returns a folder of images that an extraction saves for viewing: raw faces, aligned faces, or eye masks."""
         return self.root / "faces" / kind
 
     def run(self, name: str) -> pathlib.Path:
-        """Folder of one training run."""
+        """Returns the folder of one training run.
+
+        Raises:
+            WorkspaceError: If the name is not a plain folder name.
+        """
         if name in ("", "..") or pathlib.PurePath(name).name != name:
             raise WorkspaceError(f"expected a plain folder name for the run, got '{name}'")
         return self.root / "models" / name

@@ -1,4 +1,4 @@
-"""Whether a folder can be written, asked before the work whose results it gets."""
+"""Checks that a folder is writable and has enough space, before long work whose results are written there."""
 
 import errno
 import os
@@ -10,10 +10,10 @@ from faceswap_lib.errors import InputError
 
 
 def check_writable(folder: pathlib.Path) -> None:
-    """Makes sure that files can be written in a folder, or in the one in which it will be made; leaves nothing there.
+    """Checks that files can be written to a folder, or to its nearest existing parent. Leaves no files behind.
 
     Raises:
-        InputError: If it cannot be written, or a file is in the way.
+        InputError: If the folder is not writable, or a file has its name.
     """
     ground = nearest_folder(folder)
     try:
@@ -26,16 +26,16 @@ def check_writable(folder: pathlib.Path) -> None:
 
 
 def check_room(folder: pathlib.Path, size: float, work: str, advice: str) -> None:
-    """Refuses work for whose results there is no room.
+    """Checks that there is enough free space for the results of some work.
 
     Args:
-        folder: Gets them; it need not be there yet.
-        size: Bytes that are needed there at least.
-        work: What needs them, as in "the conversion".
-        advice: What else one may do, as in "convert a part".
+        folder: The folder of the results. It does not have to exist.
+        size: Minimum number of bytes that are needed.
+        work: Name of the work for the message, such as "the conversion".
+        advice: An alternative for the message, such as "convert a part".
 
     Raises:
-        InputError: With how much is needed and how much there is.
+        InputError: If the space is too small. The message contains the needed and the free space.
     """
     ground = nearest_folder(folder)
     if size > (free := shutil.disk_usage(ground).free):
@@ -46,10 +46,10 @@ def check_room(folder: pathlib.Path, size: float, work: str, advice: str) -> Non
 
 
 def nearest_folder(path: pathlib.Path) -> pathlib.Path:
-    """Gives a folder if it is there, else the nearest one above it that is.
+    """Returns a folder if it exists, else its nearest existing parent.
 
     Raises:
-        InputError: If a file is in the way, or it cannot be looked at.
+        InputError: If a file has the name of one of these folders, or a folder cannot be accessed.
     """
     for place in (path, *path.parents):
         try:
@@ -57,8 +57,8 @@ def nearest_folder(path: pathlib.Path) -> pathlib.Path:
                 return place
             if os.path.lexists(place):
                 raise InputError(f"{place} is no folder; name another place to write to")
-        except OSError as error:  # a folder that may not be searched, a name that is too long
+        except OSError as error:  # a folder without permission, a name that is too long
             if error.errno != errno.ENAMETOOLONG:
-                reason = f"{place} cannot be looked at ({error.strerror})"
+                reason = f"{place} cannot be accessed ({error.strerror})"
                 raise InputError(f"{reason}; name a folder of your own") from error
     return pathlib.Path(".")

@@ -1,9 +1,9 @@
-"""Locks: a folder or an output belongs to one process at a time, also where several machines share the folder.
+"""Locks: only one process at a time may use a folder or an output, also if several machines share the folder.
 
-A hidden file beside it, `.NAME.faceswap-lock`, says who holds it. On one machine the operating system's lock on that
-file decides, and ends with the process, however that ends. A file of another machine, or one on a file system without
-locks, is judged by its beat: the holder changes a counter in it every few seconds, and a newcomer watches whether the
-counter changes. No two clocks are ever compared.
+A hidden lock file beside it, `.NAME.faceswap-lock`, names the holder. On one machine the operating system's lock on
+this file decides; it is released when the process ends for any reason. For a lock of another machine, or on a file
+system without locks, a heartbeat decides: the holder increments a counter in the file every few seconds, and a newcomer
+watches whether the counter changes. The clocks of two machines are never compared.
 """
 
 import contextlib
@@ -35,22 +35,22 @@ from faceswap_lib.locks.lock_file import (
 logger = logging.getLogger(__name__)
 
 BEAT = 5.0
-"""Seconds between two changes of the counter."""
+"""Seconds between two heartbeats (increments of the counter)."""
 
 WATCHED_BEATS = 3
-"""So many beats a counter is watched before its holder counts as gone."""
+"""Number of heartbeat intervals without a change of the counter after which the holder is considered dead."""
 
 SETTLE = 1.0
-"""Seconds after which one who took over a lock by its beat looks whether another did so too."""
+"""Seconds after taking over an abandoned lock, after which the process checks whether another one took it too."""
 
 _held: dict[pathlib.Path, int] = {}
-"""The open lock files of this process."""
+"""Descriptors of the open lock files of this process, by path."""
 
 _guard = threading.Lock()
 
 
 class Lock:
-    """A lock that is held, as `hold` gives it."""
+    """Lock that this process holds, as returned by `hold`; a thread updates its heartbeat."""
 
     def __init__(self, place: pathlib.Path, file: int, holder: Holder):
         self._place, self._file, self._holder, self._process = place, file, holder, os.getpid()
@@ -60,32 +60,33 @@ class Lock:
         self._thread.start()
 
     def check(self) -> None:
-        """Makes sure that it is still held: a machine that slept for long is taken for gone by others.
+        """Checks that this process still holds the lock; other machines take it over if this one slept for long.
 
         Raises:
-            WorkspaceError: If another process has taken it over.
+            WorkspaceError: If another process has taken the lock over.
         """
         if self._taken_by is not None:
             raise WorkspaceError(
-                f"{self._holder.what}: this process was silent for so long that it was taken for gone; now "
-                f"{self._taken_by.to_text()} has it; stop one of the two"
+                f"{self._holder.what}: this process did not update its lock for too long and lost it; now "
+                f"{self._taken_by.to_text()} holds it; stop one of the two"
             )
 
     def release(self) -> None:
-        """Gives it back, and removes its file unless that belongs to another by now."""
-        if os.getpid() != self._process:  # a fork, which has no part in it
+        """Releases the lock, and removes its file unless the file belongs to another process now."""
+        if os.getpid() != self._process:  # a forked child does not hold the lock
             return
         self._released.set()
         self._thread.join(BEAT)
         is_ours = self._taken_by is None and is_same_file(self._place, self._file)
-        if os.name == "nt":  # it removes no open file, and so none that another has opened meanwhile
+        if os.name == "nt":  # Windows cannot remove an open file
             _close(self._place, self._file)
         if is_ours:
-            with contextlib.suppress(OSError):  # a file that is left blocks nobody
+            with contextlib.suppress(OSError):  # a file that stays does not block others
                 self._place.unlink()
         _close(self._place, self._file)
 
     def _keep_beating(self) -> None:
+        """Increments the counter until the lock is released or another process has taken it over."""
         holder, failed = self._holder, False
         while not self._released.wait(BEAT):
             try:
@@ -95,35 +96,35 @@ class Lock:
                     return
                 holder = dataclasses.replace(holder, beat=holder.beat + 1)
                 write_open(self._file, holder)
-            except OSError as error:  # a drive that is away for a while
+            except OSError as error:  # for example a network drive that is temporarily unavailable
                 if not failed:
-                    logger.warning("%s: %s; other machines may take %s for free", self._place, error, holder.what)
+                    logger.warning("%s: %s; other machines may consider %s free", self._place, error, holder.what)
                 failed = True
 
 
 @contextlib.contextmanager
 def hold(path: pathlib.Path, *, what: str) -> typing.Iterator[Lock]:
-    """Holds a folder or an output for this process until the block ends.
+    """Locks a folder or an output for this process until the block ends.
 
-    The lock is not re-entrant: who holds a path and calls what holds it too is refused, and so is another thread.
-    Reading needs no lock.
+    The lock is not re-entrant: a second call for the same path fails, in the same thread and in another one. Reading
+    needs no lock.
 
     Args:
-        path: The folder or file; it need not be there yet. The folder it lies in is made.
-        what: What it is, for messages, as in `run 'default'`.
+        path: The folder or file; it does not have to exist. Its parent folder is created.
+        what: Name of the folder or file for messages, as in `run 'default'`.
 
     Yields:
-        The lock; long work asks its `check` before it writes.
+        The lock; long work calls its `check` before it writes.
 
     Raises:
-        WorkspaceError: If another process, or another thread of this one, holds it.
-        OSError: If the folder it lies in cannot be written.
+        WorkspaceError: If this or another process already holds the lock.
+        OSError: If the parent folder cannot be written.
     """
     place = lock_path(path)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = _acquire(place, clean_text(what))
-    except OSError as error:  # with the name that the user knows
+    except OSError as error:  # names the path that the user knows
         raise type(error)(error.errno, error.strerror, str(path)) from error
     try:
         yield lock
@@ -132,13 +133,14 @@ def hold(path: pathlib.Path, *, what: str) -> typing.Iterator[Lock]:
 
 
 def read_holder(path: pathlib.Path) -> Holder | None:
-    """Reads who holds a folder or an output, or held it when it was killed; None for nobody."""
+    """Reads the holder of a folder or an output, or the last one if it was killed; returns None if there is none."""
     place = lock_path(path)
     with _guard:
         return read_open(_held[place]) if place in _held else read_closed(place)
 
 
 def _acquire(place: pathlib.Path, what: str) -> Lock:
+    """Acquires the lock; watches the heartbeat first if the operating system cannot decide."""
     now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
     ours = Holder(
         host=host_name(),
@@ -148,39 +150,39 @@ def _acquire(place: pathlib.Path, what: str) -> Lock:
         what=what,
         token=secrets.token_hex(16),
     )
-    unchanged: list[Holder | None] = []  # what was in the file all the while it was watched
+    unchanged: list[Holder | None] = []  # content of the file, if it did not change while watched
     while True:
-        with contextlib.ExitStack() as unless_ours:
+        with contextlib.ExitStack() as cleanup:
             file, is_new = _open(place, what)
-            unless_ours.callback(_close, place, file)
+            cleanup.callback(_close, place, file)
             is_locked = take_system_lock(file)
             found = read_open(file)
             if is_locked is False:
                 raise _in_use(what, found)
-            if not is_same_file(place, file):  # its holder has just removed it
+            if not is_same_file(place, file):  # the previous holder has just removed the file
                 continue
-            is_left = is_locked and found is not None and found.is_here
-            if is_new or is_left or [found] == unchanged:
+            is_abandoned = is_locked and found is not None and found.is_here
+            if is_new or is_abandoned or [found] == unchanged:
                 write_open(file, ours)
                 if unchanged:
                     time.sleep(SETTLE)
                     if (last := read_open(file)) != ours:
                         raise _in_use(what, last)
-                unless_ours.pop_all()
+                cleanup.pop_all()
                 return Lock(place, file, ours)
         unchanged = [_watch(place, what)]
 
 
 def _watch(place: pathlib.Path, what: str) -> Holder | None:
-    """Waits for some beats; gives what the file holds if it never changed."""
+    """Watches the heartbeat; returns the holder if it did not change, None if the file was removed."""
     first = read_closed(place)
     who = first.to_text() if first else "somebody"
-    logger.info("%s: %s had it; looking for %.0f s whether that still runs", what, who, WATCHED_BEATS * BEAT)
+    logger.info("%s: the lock names %s; checking for %.0f s whether it still runs", what, who, WATCHED_BEATS * BEAT)
     until = time.monotonic() + WATCHED_BEATS * BEAT
     while time.monotonic() < until:
         time.sleep(BEAT / 5)
         if (now := read_closed(place)) != first:
-            if now is None:  # removed, by one who has ended
+            if now is None:  # the holder has ended and removed the file
                 return None
             raise _in_use(what, now)
     logger.warning("%s: %s is gone without having given it back; taking it over", what, who)
@@ -188,13 +190,14 @@ def _watch(place: pathlib.Path, what: str) -> Holder | None:
 
 
 def _in_use(what: str, holder: Holder | None) -> WorkspaceError:
+    """Builds the error for a lock that another process holds."""
     who = holder.to_text() if holder else "another process"
     doing = f", for {holder.what}" if holder and holder.what != what else ""
     return WorkspaceError(f"{what} is in use by {who}{doing}; wait until it ends, or stop it, or choose another name")
 
 
 def _open(place: pathlib.Path, what: str) -> tuple[int, bool]:
-    """Opens a lock file that this process has not open yet; gives it and whether it was made."""
+    """Opens a lock file that this process does not hold yet; returns its descriptor and whether it was created."""
     with _guard:
         if place in _held:
             raise _in_use(what, read_open(_held[place]))
@@ -204,6 +207,7 @@ def _open(place: pathlib.Path, what: str) -> tuple[int, bool]:
 
 
 def _close(place: pathlib.Path, file: int) -> None:
+    """Closes a lock file if it is open."""
     with _guard:
         if _held.get(place) == file:
             del _held[place]
@@ -211,7 +215,7 @@ def _close(place: pathlib.Path, file: int) -> None:
 
 
 def _forget_all() -> None:
-    """Closes a forked child's copies: a child that outlives its parent would keep the parent's locks."""
+    """Closes the lock files in a forked child: a child that outlives its parent would keep the parent's locks."""
     global _guard
     _guard = threading.Lock()
     for file in _held.values():

@@ -1,6 +1,6 @@
-"""Files that belong to one process while it writes them, and that the next one knows as left behind after a kill.
+"""Claimed files: each belongs to one process while it is written, and is recognized as abandoned after a kill.
 
-The operating system's lock on the file itself tells: it ends with the process, however that ends.
+The operating system's lock on the file itself decides: it is released when the process ends for any reason.
 """
 
 import contextlib
@@ -20,28 +20,35 @@ except ImportError:  # Windows
     fcntl = None
 
 WEEK = 7 * 24 * 3600.0
-"""Seconds after which a file counts as left behind where the system cannot say who uses it."""
+"""Seconds after which a file counts as abandoned if the system has no locks that show whether it is in use."""
 
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)
 
 _LOCKED_BYTE = 1 << 40
-"""Far behind what is written: where locks bind, as on a Windows share, others' writing would fail at a locked byte."""
+"""Offset far behind the data: where locks are mandatory, as on a Windows share, writing to a locked byte would fail."""
 
 _held: dict[str, int] = {}
-"""The files of this process, each with the descriptor that holds its lock; none on Windows: it renames no open file."""
+"""Descriptors that hold the locks of this process, by path; empty on Windows, which cannot rename an open file."""
 
 _guard = threading.Lock()
 
 
 def claim_new(path: pathlib.Path, mode: int = 0o666) -> bool:
-    """Makes a file and locks it until `discard`, `rename_claimed` or the end of this process; False if another has it.
+    """Creates a file and locks it until `discard`, `rename_claimed` or the end of this process.
+
+    Args:
+        path: The file.
+        mode: Permissions of the file.
+
+    Returns:
+        Whether the file was claimed; False if another process uses it.
 
     Raises:
-        OSError: If it cannot be made.
+        OSError: If the file cannot be created.
     """
-    for _ in range(3):  # another process may look whether it was left behind between making and locking it
+    for _ in range(3):  # another process may test the file for abandonment between its creation and its locking
         if path.is_symlink():
-            path.unlink()  # what it leads to is not ours to write
+            path.unlink()  # the target of a link must not be written
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
         except FileExistsError:
@@ -60,10 +67,10 @@ def claim_new(path: pathlib.Path, mode: int = 0o666) -> bool:
 
 
 def remove_abandoned(path: pathlib.Path) -> bool:
-    """Removes a file that `claim_new` made for a process which was killed; a link there is removed, not followed.
+    """Removes a file that `claim_new` created for a process which was killed; a link is removed, not followed.
 
     Returns:
-        Whether nothing is there now; False if somebody uses it, or it is no file.
+        Whether the path is free now; False if the file is in use or is not a regular file.
     """
     if path.is_symlink():
         path.unlink()
@@ -77,25 +84,25 @@ def remove_abandoned(path: pathlib.Path) -> bool:
     try:
         found = os.fstat(descriptor)
         is_free = _take_lock(descriptor)
-        is_left = is_free or (is_free is None and time.time() - found.st_mtime > WEEK)
-        if not stat.S_ISREG(found.st_mode) or not is_left or not is_same_file(path, descriptor):
+        is_abandoned = is_free or (is_free is None and time.time() - found.st_mtime > WEEK)
+        if not stat.S_ISREG(found.st_mode) or not is_abandoned or not is_same_file(path, descriptor):
             return not path.exists()
         if found.st_nlink == 1:
-            os.ftruncate(descriptor, 0)  # or a drive with a trash would keep it there, whole
-        if fcntl is not None:  # while it is locked, so that nobody else can have begun with it
+            os.ftruncate(descriptor, 0)  # a drive with a trash would keep the whole file
+        if fcntl is not None:  # while the lock is held, so that no other process can claim it
             path.unlink()
     finally:
         os.close(descriptor)
-    if fcntl is None:  # Windows removes no open file
+    if fcntl is None:  # Windows cannot remove an open file
         path.unlink()
     return True
 
 
 def discard(path: pathlib.Path) -> None:
-    """Removes a file of `claim_new`, unless another has taken its place, and gives its lock back.
+    """Removes a file that `claim_new` created, unless another file has replaced it, and releases its lock.
 
     Raises:
-        OSError: If it cannot be removed.
+        OSError: If the file cannot be removed.
     """
     descriptor = _forget(path)
     try:
@@ -111,13 +118,17 @@ def discard(path: pathlib.Path) -> None:
 
 
 def rename_claimed(path: pathlib.Path, target: pathlib.Path) -> None:
-    """Renames a file of `claim_new` and gives its lock back; if the target was claimed too, it is so still.
+    """Renames a file that `claim_new` created, and releases its lock; a target that was claimed stays claimed.
+
+    Args:
+        path: The claimed file.
+        target: The new path; an existing file is replaced.
 
     Raises:
-        OSError: If it cannot be renamed, or if another has taken its place, as a machine may that sees the folder but
-            not its locks. The file is claimed as before then.
+        OSError: If the file cannot be renamed, or another file has replaced it; a machine that shares the folder but
+            not the locks may do this. The file stays claimed in both cases.
     """
-    descriptor, is_done = _forget(path), False  # before its name is free for others of this process
+    descriptor, is_done = _forget(path), False  # before other threads can claim the name
     try:
         if descriptor is not None and not is_same_file(path, descriptor):
             raise OSError(errno.ESTALE, "another process writes it too; try again when that has ended", str(target))
@@ -135,23 +146,24 @@ def rename_claimed(path: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _forget(path: pathlib.Path) -> int | None:
+    """Removes a path from the claimed files; returns its descriptor, None if it was not claimed."""
     with _guard:
         return _held.pop(_key(path), None)
 
 
 def _take_lock(descriptor: int) -> bool | None:
-    """Locks an open file for this descriptor: True given, False another has it, None where there are no locks."""
+    """Locks an open file: True if locked, False if another process holds the lock, None if there are no locks."""
     if fcntl is None:
         return None
     try:
         if hasattr(fcntl, "F_OFD_SETLK"):
-            # One byte, whichever process closes the file; see `struct flock` in fcntl(2).
+            # A lock on one byte that belongs to the descriptor, not to the process; see `struct flock` in fcntl(2).
             request = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, _LOCKED_BYTE, 1, 0)
             try:
                 fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, request)
                 return True
             except OSError as error:
-                if error.errno != errno.EINVAL:  # a kernel without such locks
+                if error.errno != errno.EINVAL:  # EINVAL: a kernel without such locks
                     raise
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -160,4 +172,5 @@ def _take_lock(descriptor: int) -> bool | None:
 
 
 def _key(path: pathlib.Path) -> str:
+    """Returns the key of a path in `_held`."""
     return os.path.abspath(path)

@@ -1,4 +1,4 @@
-"""The lock file: who holds what, in a file of fixed size, with the operating system's lock on it."""
+"""Lock file: a file of fixed size that names the holder, with the operating system's lock on it."""
 
 import contextlib
 import dataclasses
@@ -15,41 +15,40 @@ import uuid
 
 from faceswap_lib.errors import WorkspaceError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+if os.name == "nt":
     import msvcrt
+else:
+    import fcntl
 
 SUFFIX = ".faceswap-lock"
 
 SIZE = 4096
-"""Bytes of the file, so that a beat replaces it in one write of the same length."""
+"""Bytes of the file; the size is fixed, so that every heartbeat overwrites it in one write of the same length."""
 
 LONGEST_TEXT = 200
-"""Characters of a text in the file."""
+"""Maximum number of characters of a text in the file."""
 
 LONGEST_NAME = 200
-"""Bytes of a name that a lock file's name may repeat; most file systems allow 255 in all."""
+"""Maximum number of bytes of a name that is part of the lock file's name; most file systems allow 255 in total."""
 
 _LOCKED_BYTE = 1 << 20
-"""Where Windows locks a byte: behind what is read, because there nobody else can read what is locked."""
+"""Offset of the byte that is locked on Windows: behind the data, because others cannot read a locked byte there."""
 
 _HELD_ERRORS = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who holds a lock, as its file says.
+    """Holder of a lock, as its file states.
 
     Attributes:
         host: Name of the machine.
-        machine: Tells the machine, since its last start, from others of that name.
+        machine: Identifier of the machine since its last start; distinguishes machines of the same name.
         process: Id of the process.
-        since: When it began, by its own clock; shown, never compared.
-        what: What is held, in words.
-        token: Tells this holding from all others.
-        beat: The counter.
+        since: Time at which the lock was acquired, by the clock of that machine; shown, never compared.
+        what: Name of the locked folder or output, for messages.
+        token: Random identifier of this acquisition.
+        beat: Counter of the heartbeat.
     """
 
     host: str
@@ -62,16 +61,16 @@ class Holder:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is, or was, a process of this machine since its last start."""
+        """Whether the holder is, or was, a process of this machine since its last start."""
         return (self.host, self.machine) == (host_name(), machine_id())
 
     def to_text(self) -> str:
-        """Says who it is in words."""
+        """Formats the holder for messages."""
         return f"process {self.process} on {'this machine' if self.is_here else self.host} (since {self.since})"
 
 
 def lock_path(path: pathlib.Path) -> pathlib.Path:
-    """Names the lock file of a folder or an output; the same for every way to write the path."""
+    """Returns the path of the lock file of a folder or an output; all spellings of a path have the same lock file."""
     path = pathlib.Path(os.path.realpath(path))
     name = path.name or "root"
     if len(os.fsencode(name)) > LONGEST_NAME:
@@ -80,19 +79,22 @@ def lock_path(path: pathlib.Path) -> pathlib.Path:
 
 
 def open_lock_file(place: pathlib.Path) -> tuple[int, bool]:
-    """Opens a lock file, never through a link; gives its descriptor and whether it was made.
+    """Opens a lock file and creates it if it does not exist; never follows a link.
+
+    Returns:
+        The descriptor, and whether the file was created.
 
     Raises:
-        WorkspaceError: If something else is there under its name.
-        OSError: If it cannot be made.
+        WorkspaceError: If the path is not a regular file with one hard link.
+        OSError: If the file cannot be created.
     """
     flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     while True:
         if place.is_symlink():
-            place.unlink()  # what it leads to is not ours to write
+            place.unlink()  # the target of a link must not be written
         with contextlib.suppress(FileExistsError):
             return os.open(place, flags | os.O_CREAT | os.O_EXCL, 0o666), True
-        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # removed in the meantime
             file = os.open(place, flags)
             break
     facts = os.fstat(file)
@@ -103,14 +105,14 @@ def open_lock_file(place: pathlib.Path) -> tuple[int, bool]:
 
 
 def take_system_lock(file: int) -> bool | None:
-    """Asks the system for the lock: True given, False held by another, None where the file system has no locks."""
-    for _ in range(5):  # a newcomer that only looks holds it for a moment
+    """Requests the system's lock: True if locked, False if held by another, None if the file system has no locks."""
+    for _ in range(5):  # a newcomer that only tests the lock holds it for a moment
         try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            else:
+            if os.name == "nt":
                 os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
                 msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except OSError as error:
             if error.errno not in _HELD_ERRORS:
@@ -120,7 +122,7 @@ def take_system_lock(file: int) -> bool | None:
 
 
 def is_same_file(place: pathlib.Path, file: int) -> bool:
-    """Whether a path still leads to an open file."""
+    """Checks whether a path still refers to an open file."""
     try:
         return os.path.samestat(os.stat(place), os.fstat(file))
     except FileNotFoundError:
@@ -128,20 +130,23 @@ def is_same_file(place: pathlib.Path, file: int) -> bool:
 
 
 _place = threading.Lock()
-"""Held between setting an open file's position and reading or writing there."""
+"""Held while the position of an open file is set and data is read or written there."""
 
 
 def read_open(file: int) -> Holder | None:
-    """Reads an open lock file; None for an empty or damaged one."""
+    """Reads an open lock file; returns None if it is empty or damaged."""
     with _place:
         os.lseek(file, 0, os.SEEK_SET)
         return parse_holder(os.read(file, SIZE))
 
 
 def read_closed(place: pathlib.Path) -> Holder | None:
-    """Opens, reads and closes a lock file, so that what other machines wrote is seen; None for none or a damaged one.
+    """Opens, reads and closes a lock file, so that writes of other machines are visible.
 
-    Never to be called by a process that holds it: on NFS closing a file gives its locks back.
+    A process that holds the lock must not call this: on NFS closing a file releases its locks.
+
+    Returns:
+        The holder; None if the file is missing, empty or damaged.
     """
     try:
         with place.open("rb") as file:
@@ -151,7 +156,7 @@ def read_closed(place: pathlib.Path) -> Holder | None:
 
 
 def write_open(file: int, holder: Holder) -> None:
-    """Writes an open lock file in place."""
+    """Overwrites an open lock file in place and flushes it to disk."""
     data = json.dumps(dataclasses.asdict(holder), ensure_ascii=False).encode().ljust(SIZE - 1) + b"\n"
     with _place:
         os.lseek(file, 0, os.SEEK_SET)
@@ -160,28 +165,28 @@ def write_open(file: int, holder: Holder) -> None:
 
 
 def parse_holder(data: bytes) -> Holder | None:
-    """The holder that a lock file names; None for an empty or damaged one."""
+    """Parses the content of a lock file; returns None if it is empty or damaged."""
     try:
         holder = Holder(**json.loads(data))
     except (ValueError, TypeError, RecursionError):
         return None
     texts = (holder.host, holder.machine, holder.since, holder.what, holder.token)
-    good = all(isinstance(text, str) and text == clean_text(text) for text in texts)
-    return holder if good and all(isinstance(number, int) for number in (holder.process, holder.beat)) else None
+    is_valid = all(isinstance(text, str) and text == clean_text(text) for text in texts)
+    return holder if is_valid and all(isinstance(number, int) for number in (holder.process, holder.beat)) else None
 
 
 def clean_text(text: str) -> str:
-    """What a lock file may hold of a text: it is shown in terminals, so nothing but printable characters."""
+    """Shortens a text and replaces unprintable characters by "?", because it is shown in terminals."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST_TEXT])
 
 
 def host_name() -> str:
-    """Name of this machine."""
+    """Returns the name of this machine."""
     return clean_text(socket.gethostname())
 
 
 def machine_id() -> str:
-    """Tells this machine, since its last start, from others of its name."""
+    """Returns an identifier of this machine since its last start; distinguishes machines of the same name."""
     try:
         return pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

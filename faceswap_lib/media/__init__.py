@@ -1,4 +1,4 @@
-"""Pictures and video in and out; nothing about faces."""
+"""Reading and writing of images, videos and sound; independent of faces."""
 
 from faceswap_lib.media.concat import join_videos as join_videos
 from faceswap_lib.media.gif import write_gif as write_gif

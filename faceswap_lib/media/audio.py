@@ -1,17 +1,19 @@
-"""Carrying one sound stream of a file into another, untouched where the output's format allows it."""
+"""Transfer of one audio stream from one file to another: copied if the output format allows it, else encoded again."""
 
 import fractions
 import logging
+import typing
 
 import av
 import av.container
+import av.error
 import numpy as np
 
 from faceswap_lib.media.opening import demux
 
 logger = logging.getLogger(__name__)
 
-# What MP4 holds and players expect in it. MP4 may formally hold more (Vorbis, PCM), which then plays almost nowhere.
+# Codecs that players support in MP4. The format allows more (Vorbis, PCM), but few players support them there.
 _COPIED = {"mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})}
 _COPIED["matroska"] = _COPIED["mp4"] | {
     *("vorbis", "mp2", "dts", "truehd", "pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le")
@@ -19,7 +21,7 @@ _COPIED["matroska"] = _COPIED["mp4"] | {
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}  # by channel count
 _AAC_BITS_PER_SECOND = 96_000
-_SYNC = fractions.Fraction(1, 50)  # seconds by which decoded sound may be off before it is moved to its time
+_SYNC = fractions.Fraction(1, 50)  # tolerated offset of decoded audio in seconds
 _ADTS_BYTES = 4
 
 
@@ -32,15 +34,18 @@ def open_track(
     rate: int,
     channels: int,
 ) -> "CopiedTrack | EncodedTrack":
-    """Adds a stream to the output for a sound stream of a source.
+    """Adds a stream for an audio stream of a source to the output.
 
     Args:
-        output: Opened for writing MP4 or Matroska, header not yet written.
-        source: The sound stream.
-        video_start: Time of the source that becomes 0.
-        is_uniform: Whether rate and channels stay the same throughout, so that one header describes all of it.
+        output: MP4 or Matroska container opened for writing, before its header is written.
+        source: The audio stream.
+        video_start: Time of the source in seconds that becomes 0.
+        is_uniform: Whether sample rate and channels are constant, so that one header describes the whole stream.
         rate: Samples per second.
         channels: Number of channels.
+
+    Returns:
+        A track that copies the packets, or one that encodes them again if they cannot be copied.
     """
     codec = source.codec_context.codec.canonical_name
     if is_uniform and codec in _COPIED[output.format.name]:
@@ -49,28 +54,28 @@ def open_track(
 
 
 class CopiedTrack:
-    """One sound stream whose packets are passed on as they are.
+    """Audio stream whose packets are copied unchanged.
 
     Attributes:
         target: The stream of the output.
-        dropped: Damaged packets that were left out.
-        overlapping: Packets left out because their time was taken already, where recordings are joined.
+        dropped: Number of damaged packets that were dropped.
+        overlapping: Number of packets that were dropped because they overlap earlier ones, at joins of recordings.
     """
 
     def __init__(self, output: av.container.OutputContainer, source: av.AudioStream, video_start: fractions.Fraction):
         self._output = output
         self.target = output.add_stream_from_template(source)
-        self._shift = round(video_start / source.time_base)
+        self._shift = round(video_start / typing.cast(fractions.Fraction, source.time_base))
         self._last_dts: int | None = None
         self.dropped = self.overlapping = 0
 
     def feed(self, packet: av.Packet) -> None:
-        """Writes a packet; the empty one at the end does nothing."""
+        """Writes a packet; the empty packet at the end is ignored."""
         if packet.dts is None or packet.pts is None:
-            self.dropped += bool(packet.size)  # the empty packet at the end is no loss
+            self.dropped += bool(packet.size)  # the empty packet at the end does not count
             return
         if self._last_dts is not None and packet.dts <= self._last_dts:
-            self.overlapping += 1  # no file can hold two packets of one time
+            self.overlapping += 1  # packets of one stream need strictly increasing times
             return
         self._last_dts = packet.dts
         packet.pts -= self._shift
@@ -78,80 +83,88 @@ class CopiedTrack:
         packet.stream = self.target
         try:
             self._output.mux(packet)
-        except av.error.InvalidDataError:  # its header cannot be read
+        except av.error.InvalidDataError:  # the header of the packet cannot be read
             self.dropped += 1
 
 
 class EncodedTrack:
-    """One sound stream that the output cannot carry, decoded and encoded to AAC.
+    """Audio stream that cannot be copied; it is decoded and encoded to AAC.
 
     Attributes:
         target: The stream of the output.
-        dropped: Damaged packets that were left out.
-        overlapping: Always 0; sound whose time is taken already is cut off sample by sample.
+        dropped: Number of damaged packets that were dropped.
+        overlapping: Always 0; overlapping audio is cut off sample by sample.
     """
 
     def __init__(self, output: av.container.OutputContainer, video_start: fractions.Fraction, rate: int, channels: int):
-        """Adds an AAC stream to the output, header not yet written."""
+        """Adds an AAC stream to the output.
+
+        Args:
+            output: MP4 or Matroska container, before its header is written.
+            video_start: Time of the source in seconds that becomes 0.
+            rate: Samples per second of the source.
+            channels: Number of channels of the source.
+        """
         self._output = output
         self._rate = rate if rate in _AAC_RATES else 48000
         layout = _AAC_LAYOUTS.get(channels, "stereo")
         if channels not in _AAC_LAYOUTS:
-            logger.warning("sound of %d channels is mixed to two", channels)
+            logger.warning("sound of %d channels is mixed down to two", channels)
         bits = _AAC_BITS_PER_SECOND * max(2, min(channels, 6))
         self.target = output.add_stream("aac", rate=self._rate, layout=layout, bit_rate=bits)
         self._video_start = video_start
         self._resampler: av.AudioResampler | None = None
-        self._input: tuple | None = None
+        self._input_format: tuple[str, int, str] | None = None
         self._waiting = np.zeros((self.target.layout.nb_channels, 0), np.float32)
         self._next: int | None = None
         self.dropped = self.overlapping = 0
 
     def feed(self, packet: av.Packet) -> None:
-        """Writes a packet's sound; the empty packet at the end writes what is left."""
+        """Decodes and writes a packet; the empty packet at the end writes the rest."""
         try:
             decoded = packet.decode()
         except av.error.FFmpegError:
             self.dropped += 1
             return
         for frame in decoded:
-            self._take(frame)
+            self._append(frame)
         if not packet.size:
             self._write(is_last=True)
             self._output.mux(self.target.encode(None))
 
-    def _take(self, frame: av.AudioFrame) -> None:
-        """Appends a frame at its time, whatever its rate and channels are."""
-        start = None if frame.pts is None else frame.pts * frame.time_base - self._video_start
-        kind = frame.format.name, frame.sample_rate, frame.layout.name
-        if kind != self._input:
+    def _append(self, frame: av.AudioFrame) -> None:
+        """Resamples a frame and appends it at its time; sample rate and channels may change between frames."""
+        time_base = typing.cast(fractions.Fraction, frame.time_base)
+        start = None if frame.pts is None else frame.pts * time_base - self._video_start
+        input_format = frame.format.name, frame.sample_rate, frame.layout.name
+        if self._resampler is None or input_format != self._input_format:
             self._resampler = av.AudioResampler(format="fltp", layout=self.target.layout, rate=self._rate)
-            self._input = kind
+            self._input_format = input_format
         frame.pts = None
         samples = [piece.to_ndarray() for piece in self._resampler.resample(frame)]
         if not samples:
             return
         wave = np.concatenate(samples, axis=1)
         if start is not None:
-            wave = self._moved(wave, round(start * self._rate))
+            wave = self._align(wave, round(start * self._rate))
         self._waiting = np.concatenate([self._waiting, wave], axis=1)
         self._write()
 
-    def _moved(self, wave: np.ndarray, begin: int) -> np.ndarray:
-        """Starts anew after a gap, and cuts off what overlaps."""
+    def _align(self, wave: np.ndarray, begin: int) -> np.ndarray:
+        """Aligns samples with their time: restarts at `begin` after a gap, and cuts off an overlap."""
         if self._next is None:
             self._next = begin
-        off = begin - (self._next + self._waiting.shape[1])
-        if abs(off) <= _SYNC * self._rate:
+        gap = begin - (self._next + self._waiting.shape[1])
+        if abs(gap) <= _SYNC * self._rate:
             return wave
-        if off < 0:
-            return wave[:, -off:]
+        if gap < 0:
+            return wave[:, -gap:]
         self._write(is_last=True)
         self._next = begin
         return wave
 
     def _write(self, is_last: bool = False) -> None:
-        """Encodes whole frames; with `is_last` also the rest, filled up with silence."""
+        """Encodes complete frames; with `is_last` also the rest, padded with silence."""
         size = self.target.codec_context.frame_size or 1024
         if is_last and (rest := self._waiting.shape[1] % size):
             self._waiting = np.pad(self._waiting, [(0, 0), (0, size - rest)])
@@ -167,33 +180,44 @@ class EncodedTrack:
 
 
 def has_one_header(container: av.container.InputContainer, stream: av.AudioStream) -> bool:
-    """Reads whether all packets of an AAC stream say the same about rate and channels; moves the container to its end.
+    """Checks whether an AAC stream has a constant sample rate and channel count; reads the container to its end.
 
-    Only AAC in transport streams (ADTS) says so in every packet; an MP4 file has one header for all of them.
+    Only AAC in transport streams (ADTS) has a header in every packet; an MP4 file has one header for all of them.
+
+    Args:
+        container: The open file.
+        stream: Its AAC stream.
+
+    Returns:
+        Whether the profile, the sample rate and the channels are constant.
     """
-    said = set()
+    headers = set()
     try:
         for packet in demux(container, [stream]):
             head = bytes(packet)[:_ADTS_BYTES] if packet.size >= _ADTS_BYTES else b""
             if head[:1] == b"\xff" and head[1] & 0xF6 == 0xF0:
-                said.add((head[2] & 0xFD, head[3] & 0xC0))  # profile, rate and channels
+                headers.add((head[2] & 0xFD, head[3] & 0xC0))  # profile, rate and channels
     except av.error.FFmpegError:
-        pass  # its sound ends early, which is said when it is carried over
-    return len(said) <= 1
+        pass  # the audio ends early; a warning follows when it is transferred
+    return len(headers) <= 1
 
 
 def first_sound(container: av.container.InputContainer, stream: av.AudioStream) -> tuple[int, int] | None:
-    """Decodes a stream up to its first sound; moves the container on.
+    """Decodes the first frame of an audio stream whose file header does not state its format; reads from the container.
+
+    Args:
+        container: The open file.
+        stream: Its audio stream.
 
     Returns:
-        Samples per second and channels, where the file's header does not tell them; None if nothing can be decoded.
+        Samples per second and number of channels; None if nothing can be decoded.
     """
     try:
         for packet in demux(container, [stream]):
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
-                continue  # the next packet may be whole
+                continue  # the next packet may be intact
             if frames:
                 return frames[0].sample_rate, frames[0].layout.nb_channels
     except av.error.FFmpegError:

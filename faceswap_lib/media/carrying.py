@@ -1,4 +1,4 @@
-"""Everything of a source file but its pictures, carried into an output: sound, subtitles, chapters, titles."""
+"""Transfer of everything but the video from a source file to an output: audio, subtitles, chapters and titles."""
 
 import collections
 import fractions
@@ -8,7 +8,10 @@ import typing
 
 import av
 import av.container
+import av.error
+import av.stream
 from av.stream import Disposition
+from av.subtitles.stream import SubtitleStream
 
 from faceswap_lib.media.audio import CopiedTrack, EncodedTrack, first_sound, has_one_header, open_track
 from faceswap_lib.media.clock import SoundClock, VideoClock, may_jump
@@ -16,22 +19,25 @@ from faceswap_lib.media.opening import demux, open_container
 from faceswap_lib.media.reader import first_picture_time
 from faceswap_lib.media.subtitles import SubtitleTrack, can_carry
 
+if typing.TYPE_CHECKING:
+    from av.container.core import Chapter
+
 logger = logging.getLogger(__name__)
 
 _KEPT_DETAILS = ("title", "artist", "album", "copyright")
-"""What the output says of the whole file; place, device and date are the original's own."""
+"""Metadata that is copied to the output; place, device and date of the recording are not."""
 
 _ZERO = fractions.Fraction(0)
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails
-_LEAD = fractions.Fraction(1, 4)  # seconds of sound before the first picture that nobody misses
+_LEAD = fractions.Fraction(1, 4)  # tolerated seconds of audio before the first frame
 
 
 class SourceTracks:
-    """All sound and subtitles of a source file, carried into an output little by little, in step with the pictures.
+    """Audio and subtitles of a source file, transferred to an output step by step together with the frames.
 
-    Sound starts relative to the first picture as it did; where pictures at the beginning cannot be decoded, what
-    sounds before the first one that can is left out. Languages, titles and which track is the default one are kept,
-    and so are chapters and the title. What cannot be kept is said. A source without sound is no error.
+    The offset between audio and first frame is kept. If frames at the beginning cannot be decoded, the audio before the
+    first decoded frame is dropped. Languages, titles, default tracks, chapters and the title of the file are kept. A
+    warning names everything that cannot be kept. A source without audio is not an error.
     """
 
     def __init__(
@@ -42,28 +48,28 @@ class SourceTracks:
         start: float = 0.0,
         stop: float | None = None,
     ):
-        """Opens the source and adds one stream to the output for each of its sound and subtitle streams.
+        """Opens the source and adds one stream to the output for each of its audio and subtitle streams.
 
         Args:
             source_path: A media file.
-            output: Opened for writing MP4 or Matroska, header not yet written.
-            start: Seconds after the first picture of the source from which its sound is wanted; 0 takes all that
-                comes before, too.
-            stop: Seconds up to which it is wanted; None for all.
+            output: MP4 or Matroska container opened for writing, before its header is written.
+            start: Seconds after the first frame of the source at which the audio starts; 0 also includes the audio
+                before the first frame.
+            stop: Seconds after the first frame at which the audio ends; None for the end of the file.
 
         Raises:
             VideoError: If the source cannot be opened.
         """
         self._path = source_path
         self._output = output
-        start = fractions.Fraction(start).limit_denominator(1_000_000)
-        self._stop = None if stop is None else fractions.Fraction(stop).limit_denominator(1_000_000) - start
+        exact_start = fractions.Fraction(start).limit_denominator(1_000_000)
+        self._stop = None if stop is None else fractions.Fraction(stop).limit_denominator(1_000_000) - exact_start
         self._source = open_container(source_path)
-        pictures = [s for s in self._source.streams.video if not s.disposition & _STILL]
-        self._video = pictures[0] if pictures else None
-        first, lost, period = first_picture_time(source_path) if pictures else (_ZERO, 0, _ZERO)
-        self._video_start = first + start
-        self._cuts_beginning = bool(start or lost)
+        videos = [s for s in self._source.streams.video if not s.disposition & _STILL]
+        self._video = videos[0] if videos else None
+        first, lost, period = first_picture_time(source_path) if videos else (_ZERO, 0, _ZERO)
+        self._video_start = first + exact_start
+        self._cuts_beginning = bool(exact_start or lost)
         self._clock = VideoClock(may_jump(self._source), period)
         self._clocks: dict[int, SoundClock] = {}
         self._tracks: dict[int, CopiedTrack | EncodedTrack | SubtitleTrack] = {}
@@ -78,17 +84,17 @@ class SourceTracks:
             logger.warning(words, source_path, lead)
 
     def advance(self, seconds: fractions.Fraction) -> None:
-        """Writes the sound up to a time after the first picture that is wanted, in seconds."""
+        """Writes the audio and subtitles up to a time in seconds after the first frame of the output."""
         while self._next is not None and self._seconds(self._next) <= seconds:
-            self._feed_next()
+            self._feed(self._next)
 
     def finish(self) -> None:
-        """Writes the rest of the sound, and says what could not be carried over."""
+        """Writes the rest of the audio and subtitles, and logs what could not be transferred."""
         while self._next is not None:
-            self._feed_next()
+            self._feed(self._next)
         dropped = sum(track.dropped for track in self._tracks.values())
         dropped += sum(clock.dropped for clock in self._clocks.values())
-        if len(self._clock.offsets) == 1:  # time runs backwards in a damaged file only
+        if len(self._clock.offsets) == 1:  # without joins, only damaged packets overlap
             dropped += sum(track.overlapping for track in self._tracks.values())
         if dropped:
             logger.warning("%s: %d damaged sound packets were left out", self._path, dropped)
@@ -101,13 +107,14 @@ class SourceTracks:
         self._source.close()
 
     def _add_tracks(self) -> None:
+        """Adds a track for every stream that the output supports, and counts the others."""
         for stream in self._source.streams:
             if self._video is not None and stream.index == self._video.index:
                 continue
-            if stream.type == "audio" and (track := self._open_sound(stream)) is not None:
+            if isinstance(stream, av.AudioStream) and (track := self._open_sound(stream)) is not None:
                 self._tracks[stream.index] = track
                 self._clocks[stream.index] = SoundClock(self._clock)
-            elif stream.type == "subtitle" and can_carry(self._output, stream):
+            elif isinstance(stream, SubtitleStream) and can_carry(self._output, stream):
                 self._tracks[stream.index] = SubtitleTrack(self._output, stream, self._video_start, self._stop)
             elif not self._is_chapters(stream):
                 self._left_out[_kind_of(stream)] += 1
@@ -115,13 +122,13 @@ class SourceTracks:
             _keep_description(self._source.streams[index], track.target)
 
     def _open_sound(self, stream: av.AudioStream) -> CopiedTrack | EncodedTrack | None:
-        """Adds a sound stream to the output; None if it cannot be decoded."""
+        """Adds an audio stream to the output; returns None if it cannot be decoded."""
         if stream.codec_context is None:
             return None
         is_uniform, rate, channels = self._is_uniform(stream), stream.rate, stream.layout.nb_channels
-        if not rate or not channels:  # it begins too late for the header to be known
+        if not rate or not channels:  # the stream begins so late that its header is unknown
             with open_container(self._path) as container:
-                found = first_sound(container, container.streams[stream.index])
+                found = first_sound(container, _audio_of(container, stream))
             if found is None:
                 return None
             is_uniform, (rate, channels) = False, found
@@ -129,40 +136,48 @@ class SourceTracks:
         return open_track(self._output, stream, start, is_uniform=is_uniform, rate=rate, channels=channels)
 
     def _is_uniform(self, stream: av.AudioStream) -> bool:
+        """Checks whether the sample rate and the channels of an audio stream are constant."""
         if stream.codec_context.codec.canonical_name != "aac" or self._source.format.name != "mpegts":
             return True
         with open_container(self._path) as container:
-            is_uniform = has_one_header(container, container.streams[stream.index])
+            is_uniform = has_one_header(container, _audio_of(container, stream))
         if not is_uniform:
-            logger.info("%s: its sound changes rate or channels midway; it is encoded anew", self._path)
+            logger.info("%s: its sound changes rate or channels midway; it is encoded again", self._path)
         return is_uniform
 
     def _is_chapters(self, stream: av.stream.Stream) -> bool:
-        """Whether it is how MP4 stores chapters, which are kept in another way."""
+        """Checks whether a stream stores the chapters of an MP4 file, which `_keep_details` copies."""
         return stream.type == "data" and stream.name == "bin_data" and bool(self._source.chapters())
 
     def _keep_details(self) -> None:
-        """Hands on the title and the like, and the chapters that are in the part that is wanted."""
-        said = {key.lower(): value for key, value in self._source.metadata.items()}
-        self._output.metadata.update({key: said[key] for key in _KEPT_DETAILS if said.get(key)})
-        kept = []
+        """Copies the title and similar metadata, and the chapters within the transferred part."""
+        metadata = {key.lower(): value for key, value in self._source.metadata.items()}
+        self._output.metadata.update({key: metadata[key] for key in _KEPT_DETAILS if metadata.get(key)})
+        kept: list[Chapter] = []
         for chapter in self._source.chapters():
             base = chapter["time_base"] or fractions.Fraction(1, av.time_base)
-            begin, end = (chapter[edge] * base - self._video_start for edge in ("start", "end"))
+            begin, end = (ticks * base - self._video_start for ticks in (chapter["start"], chapter["end"]))
             end = end if self._stop is None else min(end, self._stop)
             if end > max(begin, 0):
-                places = {"start": round(max(begin, 0) / base), "end": round(end / base), "time_base": base}
-                kept.append({"id": len(kept) + 1, "metadata": dict(chapter["metadata"]), **places})
+                kept.append(
+                    {
+                        "id": len(kept) + 1,
+                        "metadata": dict(chapter["metadata"]),
+                        "start": round(max(begin, 0) / base),
+                        "end": round(end / base),
+                        "time_base": base,
+                    }
+                )
         if kept:
             self._output.set_chapters(kept)
 
     def _demux(self) -> typing.Iterator[av.Packet]:
-        """Yields the packets of all tracks at their corrected times."""
+        """Yields the packets of all tracks with corrected times."""
         if not self._tracks:
             return
         streams = [self._source.streams[index] for index in self._tracks]
         if self._video is not None and (self._clock.has_jumps_forward or self._source.format.name == "matroska,webm"):
-            streams.append(self._video)  # its clock leads
+            streams.append(self._video)  # its clock is the reference
         packets = demux(self._source, streams)
         while True:
             try:
@@ -180,14 +195,14 @@ class SourceTracks:
                 self._clock.follow(packet)
                 yield packet
 
-    def _feed_next(self) -> None:
-        packet = self._next
+    def _feed(self, packet: av.Packet) -> None:
+        """Writes the current packet if it is in the transferred part, and reads the next one."""
         self._next = next(self._packets, None)
         if self._is_wanted(packet):
             self._tracks[packet.stream.index].feed(packet)
 
     def _is_wanted(self, packet: av.Packet) -> bool:
-        """Whether a packet is in the part that is wanted; the empty packets at the end always pass."""
+        """Checks whether a packet is in the transferred part; the empty packets at the end always are."""
         if not packet.size:
             return True
         seconds = self._seconds(packet)
@@ -198,23 +213,28 @@ class SourceTracks:
         return seconds >= 0 or not self._cuts_beginning
 
     def _seconds(self, packet: av.Packet) -> fractions.Fraction:
-        """When a packet sounds, counted from the first picture; 0 where it does not say."""
+        """Returns the time of a packet in seconds after the first frame of the output; 0 if it has no time."""
         return _ZERO if packet.pts is None else packet.pts * packet.time_base - self._video_start
 
 
+def _audio_of(container: av.container.InputContainer, stream: av.AudioStream) -> av.AudioStream:
+    """Returns the audio stream of a newly opened container that corresponds to `stream`."""
+    return typing.cast(av.AudioStream, container.streams[stream.index])
+
+
 def _keep_description(source: av.stream.Stream, target: av.stream.Stream) -> None:
-    """Hands on language, title and what a track is for."""
-    said = {key.lower(): value for key, value in source.metadata.items()}
-    title = said.get("title") or said.get("name")
-    if said.get("language"):
-        target.metadata["language"] = said["language"]
+    """Copies the language, the title and the disposition (such as "default") of a track."""
+    metadata = {key.lower(): value for key, value in source.metadata.items()}
+    title = metadata.get("title") or metadata.get("name")
+    if metadata.get("language"):
+        target.metadata["language"] = metadata["language"]
     if title:
         target.metadata["title"] = target.metadata["handler_name"] = title
     target.disposition = source.disposition & ~_STILL
 
 
 def _kind_of(stream: av.stream.Stream) -> str:
-    """Names a stream that is left out."""
+    """Describes a stream that is not transferred, for the warning."""
     if stream.type == "video":
         return "cover picture" if stream.disposition & _STILL else "further video stream"
     if stream.type == "subtitle":

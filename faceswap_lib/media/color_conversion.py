@@ -1,9 +1,9 @@
-"""From a decoded picture to an upright RGB array, and from an RGB array to what an encoder eats.
+"""Color conversion of decoded frames to upright RGB arrays, and of RGB arrays to frames for the encoder.
 
-Convention. A video file holds luma and chroma, not RGB, and two matrices are in use: BT.601 (standard definition) and
-BT.709 (high definition). Mixing them up turns skin green or red, so the matrix named in the file is obeyed; where the
-file names none, it is guessed from the size as players do. What we write names its matrix and follows the same guess,
-so that programs that ignore the name see the same colors.
+Convention. A video file stores luma and chroma, not RGB, and two color matrices are in use: BT.601 (standard
+definition) and BT.709 (high definition). The wrong matrix makes skin look green or red, so the matrix that the file
+states is used. If the file states none, it is guessed from the size, as players do. Written files state their matrix,
+and it follows the same guess, so that programs that ignore the statement show the same colors.
 """
 
 import logging
@@ -18,26 +18,26 @@ from faceswap_lib.media.orientation import Orientation, orientation_of
 
 logger = logging.getLogger(__name__)
 
-# FFmpeg's numbers for color matrices in a file (AVColorSpace), which `Colorspace` does not list.
+# Color matrices as numbered in files (AVColorSpace of FFmpeg); `Colorspace` does not contain them.
 UNSPECIFIED_MATRIX = 2
 BT709_MATRIX = 1
 BT601_MATRIX = 6
 
-# Without these two flags the fast paths of the scaler darken the picture by about one level of 255. They are
-# FFmpeg's SWS_ACCURATE_RND and SWS_FULL_CHR_H_INT, which PyAV names only since version 18.
+# Without these two flags the fast paths of the scaler darken the image by about one level of 255. They are
+# SWS_ACCURATE_RND and SWS_FULL_CHR_H_INT of FFmpeg, which PyAV names only since version 18.
 _EXACT = int(Interpolation.BILINEAR) | 0x40000 | 0x2000
 
 
 def matrix_for_size(width: int, height: int) -> Colorspace:
-    """Guesses the color matrix of a video that names none: BT.709 above standard definition, else BT.601."""
+    """Guesses the color matrix of a video that states none: BT.709 above standard definition, else BT.601."""
     return Colorspace.ITU709 if width >= 1280 or height > 576 else Colorspace.ITU601
 
 
 class RgbConverter:
-    """Turns decoded pictures of one video into upright RGB arrays of BT.709, all of one size."""
+    """Converter from the decoded frames of one video to upright RGB arrays in BT.709, all of the same size."""
 
     def __init__(self, path: pathlib.Path):
-        """Takes the video's name, for what is said about its colors and its orientation."""
+        """Creates the converter; `path` is the video, for log messages."""
         self._path = path
         self._size: tuple[int, int] | None = None
         self._changed_size: tuple[int, int] | None = None
@@ -47,13 +47,13 @@ class RgbConverter:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        """Converts one picture.
+        """Converts one frame.
 
         Args:
-            frame: A decoded picture; one whose upright size differs from the first's is scaled to that.
+            frame: A decoded frame. It is scaled to the size of the first frame if its upright size differs.
 
         Returns:
-            (H, W, 3) uint8 RGB, C-contiguous, upright; the caller owns it.
+            (H, W, 3) uint8 RGB, C-contiguous, upright; it shares no memory with the decoder.
         """
         orientation = orientation_of(frame)
         if self._orientation is None and not orientation.is_exact:
@@ -67,7 +67,7 @@ class RgbConverter:
             self._changed_size = size
         self._orientation = orientation
         if (frame.color_primaries, frame.color_trc) != self._colors:
-            self._take_colors(frame)
+            self._set_colors(frame)
         width, height = reversed(self._size) if orientation.swaps_axes else self._size
         unnamed = frame.colorspace == UNSPECIFIED_MATRIX
         is_hdr = self._convert is not None and self._convert.is_hdr
@@ -83,11 +83,12 @@ class RgbConverter:
         image = np.ascontiguousarray(converted.to_ndarray())
         if self._convert is not None:
             image = self._convert(image)
-        elif converted is frame:  # it was RGB already; the decoder may still need its copy
+        elif converted is frame:  # it was RGB already; the decoder may still use this memory
             image = image.copy()
         return image if orientation.is_upright else orientation.apply(image)
 
-    def _take_colors(self, frame: av.VideoFrame) -> None:
+    def _set_colors(self, frame: av.VideoFrame) -> None:
+        """Selects the conversion for the primaries and the transfer curve of a frame, and logs it."""
         self._colors = frame.color_primaries, frame.color_trc
         self._convert = converter_for(*self._colors)
         if self._convert is not None and self._convert.is_hdr:
@@ -98,15 +99,16 @@ class RgbConverter:
 
 
 class YuvConverter:
-    """Turns RGB arrays of one size into pictures for the H.264 encoder, with the color tags to go with them."""
+    """Converter from RGB arrays of one size to frames for the H.264 encoder, with the matching color tags."""
 
     def __init__(self, width: int, height: int):
+        """Selects the pixel format and the color matrix for a size in pixels."""
         self.pixel_format = "yuv420p" if width % 2 == 0 and height % 2 == 0 else "yuv444p"
         self._matrix = matrix_for_size(width, height)
         self._reformatter = VideoReformatter()
 
     def tag(self, codec_context: av.VideoCodecContext) -> None:
-        """Writes the meaning of the numbers into the encoder's settings: limited range, our matrix, BT.709 curve."""
+        """Sets the color tags of the encoder: limited range, color matrix, BT.709 primaries and transfer curve."""
         codec_context.pix_fmt = self.pixel_format
         codec_context.color_range = ColorRange.MPEG
         codec_context.colorspace = BT709_MATRIX if self._matrix == Colorspace.ITU709 else BT601_MATRIX
@@ -114,7 +116,7 @@ class YuvConverter:
         codec_context.color_trc = ColorTrc.BT709
 
     def __call__(self, image: np.ndarray) -> av.VideoFrame:
-        """Converts one (H, W, 3) uint8 RGB array."""
+        """Converts one (H, W, 3) uint8 RGB array to a frame."""
         return self._reformatter.reformat(
             av.VideoFrame.from_ndarray(image, format="rgb24"),
             format=self.pixel_format,

@@ -1,44 +1,47 @@
-"""Color profiles of pictures: what they mean is brought to sRGB, in which everything here is computed and shown."""
+"""Conversion of images with a color profile to sRGB, the color space of all computations in this library."""
 
 import functools
 import io
 import itertools
+import typing
 
 import numpy as np
 from PIL import Image, ImageCms
 
 LARGEST_STEP = 1
-"""Levels of 255 by which sRGB's own profiles differ from each other; no more than this is no conversion."""
+"""Difference in levels of 255 between existing sRGB profiles; no conversion is done if no color differs by more."""
 
 LEVELS = (0, 51, 102, 153, 204, 255)
-"""Values of each channel that are tried to see whether a profile is sRGB's."""
+"""Values of each channel that are converted to test whether a profile is sRGB."""
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Converts a picture's colors to sRGB by relative colorimetry with black point compensation.
+    """Converts an image to sRGB with the relative colorimetric intent and black point compensation.
 
-    Colors that sRGB cannot show become the nearest that it can.
+    Colors outside of sRGB are mapped to the nearest color in it.
 
     Args:
-        image: Of mode RGB, L, CMYK or LAB.
-        profile: The ICC profile that came with it; empty for LAB.
+        image: Image of mode RGB, L, CMYK or LAB.
+        profile: ICC profile of the image; empty for LAB.
 
     Returns:
-        A picture of mode RGB; `image` itself if its profile is sRGB's.
+        An image of mode RGB; `image` itself if its profile is sRGB.
 
     Raises:
-        ValueError: If the profile is damaged, or one of another kind of picture.
+        ValueError: If the profile is damaged, or belongs to another image mode.
     """
     try:
         transform = _build_transform(profile, image.mode)
-        return image if transform is None else ImageCms.applyTransform(image, transform)
+        if transform is None:
+            return image
+        return typing.cast(Image.Image, ImageCms.applyTransform(image, transform))  # None only with `inPlace`
     except (ImageCms.PyCMSError, OSError, TypeError) as error:
         raise ValueError(" ".join(str(error).split())[:200]) from error
 
 
 @functools.lru_cache(maxsize=16)
 def _build_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Builds the transform to sRGB; None where there is nothing to convert."""
+    """Builds the transform to sRGB; returns None if the profile is sRGB."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
     transform = ImageCms.buildTransform(
         source,

@@ -1,10 +1,11 @@
-"""Putting the pieces of a video together without encoding them again."""
+"""Concatenation of video files without encoding them again."""
 
 import fractions
 import pathlib
 import typing
 
 import av
+import av.error
 
 from faceswap_lib.atomic_io import replacing
 from faceswap_lib.errors import VideoError
@@ -22,21 +23,21 @@ def join_videos(
     audio_stop: float | None = None,
     length: float | None = None,
 ) -> None:
-    """Joins videos of one size and codec, as one `VideoWriter` after the other wrote them.
+    """Concatenates videos of the same size and codec, as written by several `VideoWriter`.
 
     Args:
-        pieces: Files in order, each with the time in seconds at which its first picture is shown.
-        out: The file to write, with the pieces' suffix; it appears only when it is whole.
-        audio_from: A media file whose sound, subtitles, chapters and title to take, as `VideoWriter` does; None for
-            silence.
-        audio_start: Seconds of that file from which its sound is wanted.
-        audio_stop: Seconds up to which it is wanted; None for all.
-        length: Seconds from the first picture to the end of the last, which may stay for longer than the others; None
-            if it does not.
+        pieces: Files in order, each with the time in seconds of its first frame in the output.
+        out: File to write, with the same suffix as the pieces; it appears only when it is complete.
+        audio_from: Media file from which audio, subtitles, chapters and title are copied, as in `VideoWriter`; None for
+            no audio.
+        audio_start: Seconds after the first frame of `audio_from` at which its audio starts.
+        audio_stop: Seconds after the first frame of `audio_from` at which its audio ends; None for the end of the file.
+        length: Seconds from the first frame to the end of the last one, if the last frame is shown for longer than the
+            others; None if it is not.
 
     Raises:
         ValueError: If there are no pieces.
-        VideoError: If a piece cannot be read, or `out` not be written.
+        VideoError: If a piece cannot be read, or `out` cannot be written.
     """
     if not pieces:
         raise ValueError("expected at least one piece, got none")
@@ -51,7 +52,7 @@ def join_videos(
             for packet in _with_length(_packets(pieces, stream), length):
                 container.mux(packet)
                 if sound is not None:
-                    sound.advance(packet.dts * packet.time_base)
+                    sound.advance(typing.cast(int, packet.dts) * packet.time_base)
             if sound is not None:
                 sound.finish()
                 sound.close()
@@ -63,35 +64,36 @@ def join_videos(
 def _packets(
     pieces: typing.Sequence[tuple[pathlib.Path, fractions.Fraction]], stream: av.VideoStream
 ) -> typing.Iterator[av.Packet]:
-    """The packets of all pieces, moved to their places in time; decoding times rise strictly, as files must have it."""
+    """Yields the packets of all pieces, shifted to their times; decoding times are made strictly increasing."""
     last = None
     for path, start in pieces:
         with open_container(path) as piece:
             source = piece.streams.video[0]
-            offset = round(start / source.time_base)
+            offset = round(start / typing.cast(fractions.Fraction, source.time_base))
             for packet in piece.demux(source):
                 if not packet.size:
                     continue
-                packet.pts += offset
-                packet.dts += offset
-                if last is not None and packet.dts * packet.time_base <= last:
-                    packet.dts = min(packet.pts, int(last / packet.time_base) + 1)
-                last = packet.dts * packet.time_base
+                pts, dts = (typing.cast(int, ticks) + offset for ticks in (packet.pts, packet.dts))
+                if last is not None and dts * packet.time_base <= last:
+                    dts = min(pts, int(last / packet.time_base) + 1)
+                packet.pts, packet.dts = pts, dts
+                last = dts * packet.time_base
                 packet.stream = stream
                 yield packet
 
 
 def _with_length(packets: typing.Iterator[av.Packet], length: float | None) -> typing.Iterator[av.Packet]:
-    """Lets the last picture stay until the end, where it is the last one that is decoded, too."""
-    before = latest = None
+    """Extends the last frame to the end of the video, if it is also the last one in decoding order."""
+    before: av.Packet | None = None
+    last = latest = 0  # presentation times in ticks: of the packet before, and of the latest frame
     for packet in packets:
+        last = typing.cast(int, packet.pts)
+        latest = last if before is None else max(latest, last)
         if before is not None:
             yield before
         before = packet
-        latest = packet.pts if latest is None else max(latest, packet.pts)
     if before is None:
         return
-    if length is not None and before.pts == latest:
-        stays = round(length / before.time_base) - before.pts
-        before.duration = max(stays, 1)
+    if length is not None and last == latest:
+        before.duration = max(round(length / before.time_base) - last, 1)
     yield before

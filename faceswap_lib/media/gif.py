@@ -1,4 +1,4 @@
-"""Writing an animated GIF picture by picture."""
+"""Writing of animated GIF files."""
 
 import fractions
 import logging
@@ -7,6 +7,7 @@ import pathlib
 import typing
 
 import av
+import av.error
 import av.filter
 import numpy as np
 
@@ -16,13 +17,13 @@ from faceswap_lib.errors import VideoError
 logger = logging.getLogger(__name__)
 
 FASTEST = fractions.Fraction(50)
-"""Pictures per second above which viewers play a GIF slowly; more are left out, evenly."""
+"""Frames per second above which viewers play a GIF too slowly; frames above this rate are dropped evenly."""
 
 CLOCK = fractions.Fraction(1, 100)
-"""A tick of the format, in seconds."""
+"""Seconds per tick of the GIF format."""
 
 LONGEST = 65_535
-"""Ticks that the format lets a picture stay at most."""
+"""Maximum duration of a frame in ticks."""
 
 
 def write_gif(
@@ -34,18 +35,18 @@ def write_gif(
     length: float | None = None,
     loop: bool = True,
 ) -> int:
-    """Writes an animated GIF, each picture with the 256 colors that suit it best.
+    """Writes an animated GIF with an own palette of 256 colors for each frame.
 
     Args:
-        frames: (H, W, 3) uint8 RGB of one size.
-        path: Where to; the file appears only when it is whole.
-        fps: Pictures per second; above `FASTEST`, pictures are left out.
-        times: When each picture is shown, in seconds, rising; None for an even rate.
-        length: Seconds at which the last one ends; None if it stays as long as the one before.
-        loop: Whether it starts again at its end.
+        frames: (H, W, 3) uint8 RGB, all of the same size.
+        path: File to write; it appears only when it is complete.
+        fps: Frames per second; above `FASTEST`, frames are dropped.
+        times: Presentation time of each frame in seconds, increasing; None for a constant rate.
+        length: End of the last frame in seconds; None if it is shown as long as the one before.
+        loop: Whether the animation repeats.
 
     Returns:
-        Pictures written.
+        Number of frames written.
 
     Raises:
         VideoError: If there are no frames, or the file cannot be written.
@@ -55,7 +56,8 @@ def write_gif(
     if times is not None and length is not None and len(times):
         options["final_delay"] = str(_last_delay(times, length, path))
     due = 0.0
-    graph = stream = None
+    graph: av.filter.Graph | None = None
+    stream: av.VideoStream | None = None
     try:
         with (
             replacing(path) as temporary,
@@ -71,7 +73,7 @@ def write_gif(
                 if seconds < due - 1e-6:
                     continue
                 due, last = _next_due(seconds, due), _tick_of(seconds, last)
-                if graph is None:
+                if graph is None or stream is None:
                     graph = _palette_graph(frame)
                     stream = container.add_stream("gif", rate=min(fps, FASTEST))
                     stream.height, stream.width = frame.shape[:2]
@@ -79,7 +81,7 @@ def write_gif(
                 picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
                 picture.pts, picture.time_base = last, CLOCK
                 graph.push(picture)
-                container.mux(stream.encode(graph.pull()))
+                container.mux(stream.encode(graph.vpull()))
                 written += 1
             if stream is None:
                 raise VideoError(f"expected at least one frame for {path}, got none; the file was not written")
@@ -91,25 +93,26 @@ def write_gif(
 
 
 def _next_due(seconds: float, due: float) -> float:
-    """When the next picture is wanted, after one shown at `seconds`; keeps the average where some are left out."""
+    """Computes the earliest time of the next frame after one at `seconds`; keeps the average rate if frames are dropped."""
     shortest = float(1 / FASTEST)
     return due + shortest if seconds < due + shortest else seconds + shortest
 
 
 def _tick_of(seconds: float, last: int | None) -> int:
-    """The tick at which a picture is shown; two after the one before at least."""
+    """Rounds a time to ticks, at least two ticks after the frame before."""
     tick = round(seconds / CLOCK)
     return tick if last is None else max(tick, last + round(1 / FASTEST / CLOCK))
 
 
 def _last_delay(times: typing.Sequence[float], length: float, path: pathlib.Path) -> int:
-    """Ticks for which the last picture that is written stays."""
-    due, last, longest = 0.0, None, 0
+    """Computes the duration of the last frame in ticks; logs a warning if a frame is too long for the format."""
+    due, last, longest = 0.0, 0, 0
+    before: int | None = None
     for seconds in (float(time - times[0]) for time in times):
         if seconds >= due - 1e-6:
-            before = last
-            due, last = _next_due(seconds, due), _tick_of(seconds, last)
+            due, last = _next_due(seconds, due), _tick_of(seconds, before)
             longest = max(longest, last - (before or 0))
+            before = last
     delay = max(round(length / CLOCK) - last, 1)
     if max(delay, longest) > LONGEST:
         seconds = float(LONGEST * CLOCK)
@@ -118,10 +121,11 @@ def _last_delay(times: typing.Sequence[float], length: float, path: pathlib.Path
 
 
 def _palette_graph(frame: np.ndarray) -> av.filter.Graph:
-    """FFmpeg's own filters: a palette from each picture, applied to it with a little dithering."""
+    """Builds a graph of FFmpeg filters that computes a palette for each frame and applies it with slight dithering."""
     height, width = frame.shape[:2]
     graph = av.filter.Graph()
-    source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=CLOCK)
+    pixel_format = av.VideoFormat("rgb24", width, height)
+    source = graph.add_buffer(width=width, height=height, format=pixel_format, time_base=CLOCK)
     split = graph.add("split")
     palette = graph.add("palettegen", "stats_mode=single")
     use = graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=4")

@@ -1,4 +1,4 @@
-"""Single pictures and masks on disk."""
+"""Reading and writing of image and mask files."""
 
 import pathlib
 
@@ -19,26 +19,26 @@ _ENCODE_OPTIONS = {
 
 
 def read_picture(path: pathlib.Path | str) -> Picture:
-    """Reads a picture in color with its opacity, turned upright as its EXIF orientation says, its colors in sRGB.
+    """Reads an image with its alpha channel, rotated according to its EXIF orientation and converted to sRGB.
 
     Args:
-        path: A picture file of any kind in `picture_decoding.FORMATS`, whatever its name ends in.
+        path: An image file in one of the `picture_decoding.FORMATS`; its suffix is ignored.
 
     Returns:
-        The picture. Gray becomes three equal channels, 16 bits become 8, of several pictures the first is taken.
+        The image. Gray is repeated in three channels, 16 bits are reduced to 8, and of several images the first is read.
 
     Raises:
-        VideoError: If the file is missing, is no file, cannot be decoded, or has more pixels or bytes than
+        VideoError: If the file is missing, is not a regular file, cannot be decoded, or has more pixels or bytes than
             `limits.PICTURE_PIXELS` and `limits.PICTURE_BYTES` allow.
     """
     return decode_picture(pathlib.Path(path))
 
 
 def read_image(path: pathlib.Path | str) -> np.ndarray:
-    """Reads a picture in color as `read_picture` does, without its opacity.
+    """Reads an image as `read_picture` does, without its alpha channel.
 
     Args:
-        path: A picture file.
+        path: An image file.
 
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous.
@@ -50,10 +50,10 @@ def read_image(path: pathlib.Path | str) -> np.ndarray:
 
 
 def read_mask(path: pathlib.Path | str) -> np.ndarray:
-    """Reads a picture as one channel.
+    """Reads an image as one channel.
 
     Args:
-        path: A picture file; color becomes gray.
+        path: An image file; color is converted to gray.
 
     Returns:
         (H, W) uint8, C-contiguous.
@@ -67,40 +67,40 @@ def read_mask(path: pathlib.Path | str) -> np.ndarray:
 
 
 def compose(image: np.ndarray, alpha: np.ndarray, background: int = 255) -> np.ndarray:
-    """Lays a picture that is partly transparent over one gray.
+    """Composites a partly transparent image over a uniform gray background.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        alpha: (H, W) uint8, 0 where the background shows.
-        background: 0 to 255; white unless given, as picture viewers and pages show it.
+        alpha: (H, W) uint8, 0 where only the background is visible.
+        background: Gray value, 0 to 255. The default is white, as in image viewers and on web pages.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     composed = np.empty_like(image)
-    for top in range(0, len(image), _ROWS):  # 16 bits for all of a large picture would be several times its size
+    for top in range(0, len(image), _ROWS):  # a 16-bit copy of a large image would need several times its memory
         rows = slice(top, top + _ROWS)
-        share = alpha[rows, :, None].astype(np.uint16)
-        composed[rows] = (image[rows] * share + np.uint16(background) * (255 - share) + 127) // 255
+        weight = alpha[rows, :, None].astype(np.uint16)
+        composed[rows] = (image[rows] * weight + np.uint16(background) * (255 - weight) + 127) // 255
     return composed
 
 
 def write_image(path: pathlib.Path | str, image: np.ndarray, alpha: np.ndarray | None = None) -> None:
-    """Writes a picture or a mask, whole or not at all; makes the folder if needed.
+    """Writes an image or a mask atomically; creates the folder if it does not exist.
 
     Args:
-        path: Where to; the suffix chooses PNG (exact) or JPEG (quality 95).
+        path: File to write; the suffix selects PNG (lossless) or JPEG (quality 95).
         image: (H, W, 3) uint8 RGB, or (H, W) uint8 gray.
-        alpha: (H, W) uint8, the opacity, which only PNG has; None for an opaque picture.
+        alpha: Alpha channel, (H, W) uint8, for PNG only; None for an opaque image.
 
     Raises:
-        ValueError: If `image` or `alpha` has another shape or dtype.
-        VideoError: If the suffix is neither .png, .jpg nor .jpeg, not .png with an alpha, or the picture has more
-            pixels on a side than the format can say.
+        ValueError: If `image` or `alpha` has the wrong shape or dtype.
+        VideoError: If the suffix is not .png, .jpg or .jpeg (only .png with `alpha`), or the image is wider or higher
+            than the format allows.
     """
     path = pathlib.Path(path)
-    is_picture = isinstance(image, np.ndarray) and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3))
-    if not is_picture or image.dtype != np.uint8 or image.size == 0:
+    is_image = isinstance(image, np.ndarray) and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3))
+    if not is_image or image.dtype != np.uint8 or image.size == 0:
         got = f"{image.shape} {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ValueError(f"expected a (H, W, 3) or (H, W) uint8 array, got {got}")
     if path.suffix.lower() not in _ENCODE_OPTIONS:
@@ -115,10 +115,12 @@ def write_image(path: pathlib.Path | str, image: np.ndarray, alpha: np.ndarray |
         bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     try:
         is_encoded, encoded = cv2.imencode(path.suffix.lower(), bgr, _ENCODE_OPTIONS[path.suffix.lower()])
-    except cv2.error as error:
-        is_encoded, encoded = False, error
+    except cv2.error:
+        is_encoded, encoded = False, np.empty(0, np.uint8)
     if not is_encoded:
         size = f"{image.shape[1]} x {image.shape[0]}"
-        raise VideoError(f"{path}: a picture of {size} pixels cannot be written as {path.suffix}; write .png or less")
+        raise VideoError(
+            f"{path}: a picture of {size} pixels cannot be written as {path.suffix}; write .png or a smaller picture"
+        )
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())

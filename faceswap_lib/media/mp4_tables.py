@@ -1,4 +1,4 @@
-"""What the tables of an MP4 file claim, compared with its size before FFmpeg sets memory aside for them."""
+"""Checks of the sample tables of MP4 files against the file size, before FFmpeg allocates memory for them."""
 
 import functools
 import os
@@ -14,19 +14,20 @@ _MOST_BOXES = 2_000_000
 
 
 class _TooManyBoxes(Exception):
-    pass
+    """Raised for a file with more than `_MOST_BOXES` boxes."""
 
 
 def check_tables(path: pathlib.Path) -> None:
-    """Refuses an MP4 or QuickTime file whose tables claim more samples than its bytes can hold.
+    """Rejects an MP4 or QuickTime file whose tables claim more samples than its size allows.
 
-    Any other file passes. A file is looked at once, as long as its size and date stay.
+    Files of other formats are accepted. The result is cached for as long as the size and the date of the file stay.
 
     Args:
-        path: A plain file.
+        path: A regular file.
 
     Raises:
-        VideoError: If it claims more, or a picture track more than `limits.VIDEO_FRAMES`.
+        VideoError: If the file cannot be read, its tables claim too many samples, or a video track has more samples
+            than `limits.VIDEO_FRAMES`.
     """
     try:
         status = os.stat(path)
@@ -49,7 +50,7 @@ def check_tables(path: pathlib.Path) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _largest_claim(path: str, size: int, modified: int) -> tuple[int, int, bool]:
-    """Gives the samples of the table that asks for most, the least bytes they take, and whether they are pictures."""
+    """Returns the largest claim of all tables: samples, minimum bytes of them, and whether they are video frames."""
     worst, is_video = (0, 0, False), False
     with open(path, "rb") as file:
         for kind, start, _ in _walk(file, 0, size, [0]):
@@ -66,12 +67,13 @@ def _largest_claim(path: str, size: int, modified: int) -> tuple[int, int, bool]
 
 
 def _severity(claim: tuple[int, int, bool]) -> tuple[bool, int]:
+    """Returns the sort key of a claim: too many frames first, then the number of bytes."""
     samples, least, is_video = claim
     return is_video and samples > VIDEO_FRAMES.value, least
 
 
 def _walk(file: typing.BinaryIO, start: int, end: int, visited: list[int]) -> typing.Iterator[tuple[bytes, int, int]]:
-    """Yields kind, first byte of the content and end of every box, those inside others too."""
+    """Yields the type, the start of the content and the end of every box, including nested ones."""
     while start + 8 <= end:
         visited[0] += 1
         if visited[0] > _MOST_BOXES:
@@ -93,5 +95,6 @@ def _walk(file: typing.BinaryIO, start: int, end: int, visited: list[int]) -> ty
 
 
 def _read(file: typing.BinaryIO, offset: int, count: int) -> bytes:
+    """Reads bytes at an offset."""
     file.seek(offset)
     return file.read(count)

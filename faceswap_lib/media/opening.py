@@ -1,7 +1,8 @@
-"""Opening a media file of which nothing is believed: a plain local file, a known container, sizes within limits.
+"""Opening of untrusted media files: only regular local files, known containers and sizes within the limits.
 
-Some formats are scripts that name other files or addresses (HLS, FFmpeg's concat, SDP, image patterns). They may hide
-under any name, so FFmpeg may use only containers that hold their own data, and no protocol but the file itself.
+Some formats are scripts that refer to other files or addresses (HLS, FFmpeg's concat, SDP, image patterns), and such a
+file can have any name. FFmpeg may therefore use only containers that contain their own data, and only the protocol
+`file`.
 """
 
 import os
@@ -11,6 +12,7 @@ import typing
 
 import av
 import av.container
+import av.error
 import av.stream
 
 from faceswap_lib.errors import VideoError
@@ -43,12 +45,12 @@ _CONTAINERS = (
         "truehd",
     ),
 )
-"""FFmpeg's names of the containers that are read; none of them opens another file."""
+"""Containers that are read, by their FFmpeg names; none of them opens other files."""
 
 _OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": ",".join(_CONTAINERS),
-    "enable_drefs": "0",  # MP4 may say that its data lies in another file
+    "enable_drefs": "0",  # an MP4 file may refer to data in another file
     "use_absolute_path": "0",
 }
 
@@ -71,8 +73,8 @@ def open_container(path: pathlib.Path) -> av.container.InputContainer:
         The open container; the caller closes it.
 
     Raises:
-        VideoError: If there is no such file, it is no plain file, it is no container FFmpeg knows, or one of the types
-            that read other files, or it asks for more than `limits` allow.
+        VideoError: If the file is missing, is not a regular file, is not a container that FFmpeg knows, has a format
+            that can open other files, or exceeds `limits`.
     """
     path = pathlib.Path(path)
     _check_plain(path)
@@ -80,14 +82,14 @@ def open_container(path: pathlib.Path) -> av.container.InputContainer:
     pixels, wait = FRAME_PIXELS.value, SEARCH_SECONDS.value
     options = _OPTIONS | {"max_streams": str(STREAMS.value + 1), "max_pixels": str(pixels)}
     try:
-        # The prefix keeps a name such as "12:30.mp4" from being taken for a network address.
+        # Without the prefix FFmpeg would interpret a name such as "12:30.mp4" as a network address.
         container = av.open(f"file:{os.fspath(path)}", options=options, metadata_errors="replace", timeout=wait)
     except av.error.FFmpegError as error:
         reason = error.strerror or type(error).__name__
         if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
             reason = "it is damaged, or of a format that is not read"
         if isinstance(error, av.error.ExitError):
-            reason = f"it gives nothing in {wait} s; set {SEARCH_SECONDS.variable} higher if its disk is that slow"
+            reason = f"no data in {wait} s; set {SEARCH_SECONDS.variable} higher if its disk is that slow"
         message = f"expected a video file, got one that cannot be opened: {path} ({reason}); check that it plays"
         raise VideoError(message) from error
     try:
@@ -101,20 +103,27 @@ def open_container(path: pathlib.Path) -> av.container.InputContainer:
 def demux(
     container: av.container.InputContainer, streams: typing.Sequence[av.stream.Stream]
 ) -> typing.Iterator[av.Packet]:
-    """Yields the packets of streams in file order, and at the end one empty packet of each, which flushes its decoder.
+    """Yields the packets of streams in file order, and at the end an empty packet of each, which flushes its decoder.
 
-    Streams that begin only after the file was opened, as of another program in a transport stream, are passed over.
+    Streams that appear after the file was opened, as those of another program in a transport stream, are ignored.
+
+    Args:
+        container: The open file.
+        streams: The streams to read.
+
+    Yields:
+        The packets.
 
     Raises:
-        av.error.FFmpegError: If the file cannot be read on.
+        av.error.FFmpegError: If reading fails.
     """
-    flushed = set()
+    flushed: set[int] = set()
     try:
         for packet in container.demux(streams):
             if not packet.size:
                 flushed.add(packet.stream.index)
             yield packet
-    except IndexError:  # PyAV looks for such a stream among those it knows
+    except IndexError:  # PyAV does not know the index of a stream that appeared later
         pass
     for stream in streams:
         if stream.index not in flushed:
@@ -124,30 +133,37 @@ def demux(
 
 
 def check_frame_size(width: int, height: int, path: pathlib.Path) -> None:
-    """Refuses frames of more pixels than `limits.FRAME_PIXELS`.
+    """Raises an error for frames with more pixels than `limits.FRAME_PIXELS`.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        path: The file, for the message.
 
     Raises:
-        VideoError: With how to raise the limit.
+        VideoError: If the frame is too large; the message states how to raise the limit.
     """
     FRAME_PIXELS.check(width * height, f"{path} ({width}x{height})", VideoError)
 
 
 def _check_plain(path: pathlib.Path) -> None:
+    """Raises `VideoError` unless the path is a regular file with content."""
     try:
         status = os.stat(path)
     except FileNotFoundError as error:
         raise VideoError(f"no such file: {path}; check the name and the folder") from error
-    except (OSError, ValueError) as error:  # a name too long, a folder that may not be entered, a zero byte
+    except (OSError, ValueError) as error:  # a name that is too long, a folder without permission, a zero byte
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"expected a video file, got {path!s:.200} ({reason}); check the name") from error
     for is_kind, kind, advice in _KINDS:
         if is_kind(status.st_mode):
             raise VideoError(f"expected a video file, got {kind}: {path}; {advice}")
-    if status.st_size == 0:  # as what the system shows as files in /proc, of which some never end
+    if status.st_size == 0:  # also the files in /proc, some of which never end
         raise VideoError(f"expected a video file, got an empty one: {path}; copy or download it again")
 
 
 def _check_limits(container: av.container.InputContainer, path: pathlib.Path) -> None:
+    """Raises `VideoError` if the streams, the frame size or the number of frames exceed the limits."""
     STREAMS.check(len(container.streams), path, VideoError)
     for stream in container.streams.video:
         if stream.codec_context is not None:

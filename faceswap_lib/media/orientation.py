@@ -1,16 +1,17 @@
-"""How a stored picture must be turned and mirrored to stand upright.
+"""Orientation of frames: the rotation and mirroring that makes a stored frame upright.
 
-Convention. A file's display matrix takes a stored pixel x, y to a shown one: x' = a x + c y, y' = b x + d y. Of all
-matrices eight turn by quarters and mirror; pictures are shown by the nearest of them. What a matrix does besides (other
-angles, scale, shear) is not done, and said.
+Convention. The display matrix of a file maps a stored pixel (x, y) to a displayed one: x' = a x + c y, y' = b x + d y.
+Eight matrices are combinations of rotations by multiples of 90 degrees and mirroring; the nearest of them is used.
+Other transforms (other angles, scale, shear) are ignored with a warning.
 """
 
 import dataclasses
 import struct
+import typing
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 _ONE = 65536
 _NEAR = 0.02
@@ -18,13 +19,13 @@ _NEAR = 0.02
 
 @dataclasses.dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to turn and mirror a picture.
+    """One of the eight combinations of rotation by multiples of 90 degrees and mirroring.
 
     Attributes:
-        swaps_axes: Whether rows become columns, before anything else.
+        swaps_axes: Whether the frame is transposed, before the mirroring.
         mirrors_x: Whether left and right are exchanged.
         mirrors_y: Whether top and bottom are exchanged.
-        is_exact: Whether the file's matrix does this and nothing else.
+        is_exact: Whether the display matrix is exactly this transform.
     """
 
     swaps_axes: bool = False
@@ -34,38 +35,38 @@ class Orientation:
 
     @property
     def rotation(self) -> int:
-        """Degrees clockwise, 0, 90, 180 or 270, that come after mirroring left and right if `is_mirrored`."""
+        """Clockwise rotation in degrees (0, 90, 180 or 270), applied after horizontal mirroring if `is_mirrored`."""
         if self.swaps_axes:
             return 90 if self.mirrors_x else 270
         return 180 if self.mirrors_y else 0
 
     @property
     def is_mirrored(self) -> bool:
-        """Whether the shown picture is the mirror image of the stored one."""
+        """Whether the displayed frame is a mirror image of the stored one."""
         return self.swaps_axes ^ self.mirrors_x ^ self.mirrors_y
 
     @property
     def is_upright(self) -> bool:
-        """Whether the stored picture is shown as it is."""
+        """Whether the stored frame is displayed unchanged."""
         return not (self.swaps_axes or self.mirrors_x or self.mirrors_y)
 
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """Turns a stored picture (H, W, 3) upright; C-contiguous."""
+        """Rotates and mirrors a stored frame (H, W, 3); the result is upright and C-contiguous."""
         upright = image.swapaxes(0, 1) if self.swaps_axes else image
         upright = upright[:: -1 if self.mirrors_y else 1, :: -1 if self.mirrors_x else 1]
         return np.ascontiguousarray(upright)
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """Reads how a decoded picture must be shown.
+    """Reads the orientation of a decoded frame.
 
     Args:
-        frame: A decoded picture with its side data.
+        frame: A decoded frame with its side data.
 
     Returns:
-        The nearest of the eight orientations; upright if the file says nothing, or nothing that makes sense.
+        The nearest of the eight orientations; upright if the file states none or an invalid one.
     """
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    data = typing.cast(SideDataContainer, frame.side_data).get(Type.DISPLAYMATRIX)  # its stub is a TypedDict
     if data is None or len(bytes(data)) < 36:
         return Orientation()
     a, b, _, c, d, *_ = (value / _ONE for value in struct.unpack("=9i", bytes(data)[:36]))

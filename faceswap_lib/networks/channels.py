@@ -1,21 +1,24 @@
-"""How many channels the networks have, for every layout, capacity and resolution."""
+"""Numbers of channels of the networks for every architecture, capacity and resolution.
+
+The code calls the architecture `skip` the direct layout and the architecture `faceswap-gan` the reference layout.
+"""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ChannelCounts:
-    """How many channels the networks have.
+    """Numbers of channels of the networks.
 
     Attributes:
-        encoder: Channels at half the input's side, a quarter, and so on, down to 4x4; in the reference layout from the
-            input's whole side.
-        code: Numbers in the bottleneck.
-        places: Channels at 8x8 that go past the bottleneck; more of them keep expression better and identity worse.
-            The reference layout has none.
-        decoder: Channels at 8x8, 16x16, and so on, up to half the output's side; in the reference layout up to the
-            whole side.
-        discriminator: Channels at half the input's side, a quarter, an eighth, and so on.
+        encoder: Channels at 1/2, 1/4, ... of the input resolution, down to 4x4. In the reference layout the first entry
+            is for the full input resolution.
+        code: Size of the bottleneck (latent code).
+        places: Channels of the skip connection around the bottleneck at 8x8. More channels preserve expressions better
+            and identity worse. The reference layout has no skip connection.
+        decoder: Channels at 8x8, 16x16, ... up to half the output resolution; in the reference layout up to the full
+            output resolution.
+        discriminator: Channels at 1/2, 1/4, 1/8, ... of the input resolution.
     """
 
     encoder: tuple[int, ...]
@@ -66,14 +69,15 @@ WIDTHS = {
         discriminator=(32, 64, 128, 192),
     ),
 }
-"""Widths of the direct layout by capacity and resolution."""
+"""Numbers of channels of the direct layout by capacity and resolution."""
 
 
 def reference_widths(capacity: str, resolution: int) -> ChannelCounts:
-    """Works out the widths of faceswap-GAN v2.2.
+    """Computes the numbers of channels of faceswap-GAN v2.2.
 
-    Standard and lite are v2.2's own: lite has half the channels, a quarter of the deepest, and the whole discriminator.
-    Tiny, which v2.2 has not, has a quarter of everything.
+    `standard` and `lite` are the sizes of v2.2 itself. Compared with `standard`, `lite` has half of the channels, a
+    quarter of the channels in the deepest layers, and the same discriminator. v2.2 has no `tiny`; here it has a quarter
+    of the channels of `standard` everywhere.
 
     Args:
         capacity: tiny, lite or standard.
@@ -82,14 +86,18 @@ def reference_widths(capacity: str, resolution: int) -> ChannelCounts:
     Source: shaoanlu, faceswap-GAN v2.2, 2018.
     """
     doublings = (resolution // 64).bit_length() - 1
-    part = {"standard": 1, "lite": 2, "tiny": 4}[capacity]
-    deepest = 1024 // 4 if capacity == "lite" else 1024 // part
+    divisor = {"standard": 1, "lite": 2, "tiny": 4}[capacity]
+    deepest = 1024 // 4 if capacity == "lite" else 1024 // divisor
     code = {"standard": 1024, "lite": 2048 if resolution > 64 else 1024, "tiny": 256}[capacity]
-    judge = 4 if capacity == "tiny" else 1
+    discriminator_divisor = 4 if capacity == "tiny" else 1
     return ChannelCounts(
-        encoder=(64 // part, 128 // part, 256 // part, 512 // part, *(deepest,) * (1 + doublings)),
+        encoder=(64 // divisor, 128 // divisor, 256 // divisor, 512 // divisor, *(deepest,) * (1 + doublings)),
         code=code,
         places=0,
-        decoder=(512 // part, 256 // part, 128 // part, *(64 // part,) * (1 + doublings)),
-        discriminator=(64 // judge, 128 // judge, *(256 // judge,) * (1 + doublings)),
+        decoder=(512 // divisor, 256 // divisor, 128 // divisor, *(64 // divisor,) * (1 + doublings)),
+        discriminator=(
+            64 // discriminator_divisor,
+            128 // discriminator_divisor,
+            *(256 // discriminator_divisor,) * (1 + doublings),
+        ),
     )

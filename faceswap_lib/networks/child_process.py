@@ -1,7 +1,7 @@
-"""Reading foreign files with native code in a process of its own, which may crash, hang or ask for all memory.
+"""Reads untrusted files with native code in a child process, because a damaged file can crash the code or exhaust memory.
 
-The process gets the modules of this one, no standard input, an empty temporary folder to write to, and limits of time
-and memory. What it hands over is checked like any file.
+The child process uses the module search path of this process. It has no standard input, an empty temporary folder for
+its output, and limits on time and memory. The caller must check the output like any other file.
 """
 
 import json
@@ -15,16 +15,16 @@ import typing
 from faceswap_lib.errors import CheckpointError
 
 SECONDS = 30
-"""Time that a process is given, besides that for the size of the file: a cold start takes some of it."""
+"""Base time limit of a process in seconds; starting Python takes a part of it."""
 
 BYTES_A_SECOND = 10_000_000
-"""How slowly a file may be read."""
+"""Lowest accepted reading speed; the time limit grows with the file size divided by this number."""
 
 MEMORY = 2_000_000_000
-"""Bytes of addresses a process may use besides those of the file: libraries take most of them."""
+"""Base limit of the address space in bytes; libraries use most of it."""
 
 TIMES_FILE = 4
-"""How many times a file's size a process may use besides."""
+"""Additional address space, as a multiple of the file size."""
 
 PROGRAM = """
 import importlib, json, pathlib, sys
@@ -35,7 +35,7 @@ try:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 except (ImportError, OSError, ValueError):
-    pass  # Windows has no such limits, macOS refuses some; that of the time holds everywhere
+    pass  # Windows has no such limits and macOS refuses some of them; the time limit works everywhere
 try:
     getattr(importlib.import_module(module), function)(pathlib.Path(file), pathlib.Path(folder))
 except ValueError as error:
@@ -43,7 +43,7 @@ except ValueError as error:
 """
 
 QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-"""One thread takes few addresses; warnings are nobody's business here."""
+"""One thread uses little address space; warnings would hide the error message in the output."""
 
 
 def run_child(
@@ -52,27 +52,28 @@ def run_child(
     environment: typing.Mapping[str, str],
     advice: str,
 ) -> dict[str, bytes]:
-    """Runs a function of a module on a file.
+    """Runs a function on a file in a child process.
 
     Args:
-        function: Takes the file and an empty folder, in which it leaves what it has read; what it raises as ValueError
-            is what is wrong with the file.
-        file: The file.
-        environment: Variables that are set besides those of this process.
-        advice: What to do about a file that cannot be read, for the message.
+        function: A function of a module. It receives the file and an empty folder, and writes its results to the
+            folder. It raises `ValueError` with a description if the file is invalid.
+        file: The file to read.
+        environment: Environment variables that are added to those of this process.
+        advice: What the user can do if the file cannot be read; part of the error message.
 
     Returns:
-        What it wrote to the folder: content by file name.
+        The files that the function wrote to the folder: content by file name.
 
     Raises:
-        CheckpointError: If it says that something is wrong with the file, takes too long, or crashes.
+        CheckpointError: If the function reports an invalid file, takes too long, or crashes, or if the process cannot
+            be started.
     """
     with tempfile.TemporaryDirectory(prefix="faceswap-") as folder:
         size = file.stat().st_size
         most, seconds = MEMORY + TIMES_FILE * size, round(SECONDS + size / BYTES_A_SECOND)
-        path = [str(pathlib.Path(entry).resolve()) for entry in sys.path if entry]  # not the current folder
-        place = function.__module__, function.__name__
-        argument = json.dumps([path, str(file.resolve()), folder, most, *place])
+        path = [str(pathlib.Path(entry).resolve()) for entry in sys.path if entry]  # without the current folder
+        location = function.__module__, function.__name__
+        argument = json.dumps([path, str(file.resolve()), folder, most, *location])
         command = [sys.executable, "-I", "-c", PROGRAM, argument]
         try:
             done = subprocess.run(
@@ -88,21 +89,22 @@ def run_child(
         except subprocess.TimeoutExpired as error:
             raise CheckpointError(f"{file}: reading it took more than {seconds} seconds; {advice}") from error
         except OSError as error:
-            raise CheckpointError(f"{file}: no process to read it in can be started ({error}); {advice}") from error
+            raise CheckpointError(f"{file}: cannot start a process to read it ({error}); {advice}") from error
         if done.returncode != 0:
             raise CheckpointError(f"{file}: {_explain(done)}; {advice}")
         return {entry.name: entry.read_bytes() for entry in pathlib.Path(folder).iterdir()}
 
 
 def _explain(done: subprocess.CompletedProcess) -> str:
-    """Says how a process ended that did not do its work."""
+    """Describes the failure of a child process."""
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
     if done.returncode < 0:
-        return f"the process that read it crashed (signal {-done.returncode}): it is damaged, or made to do that"
+        return f"the process that read it crashed (signal {-done.returncode}): the file is damaged or malicious"
     return to_line((lines or [f"the process that read it ended with {done.returncode}"])[-1])
 
 
 def to_line(text: str) -> str:
-    """Makes one printable line of what a library says, which may quote a file: at most 300 letters."""
+    """Converts an error message of a library, which may quote the file, to one printable line of at most 300 characters.
+    """
     line = " ".join(text.split())[:300]
     return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -1,4 +1,4 @@
-"""Which networks to build."""
+"""Configuration of the networks."""
 
 import dataclasses
 import typing
@@ -20,46 +20,53 @@ InputMode = Literal["masked", "full"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """Which networks to build; a checkpoint fits only the networks of its own configuration."""
+    """Configuration of the networks; a checkpoint fits only networks that were built from the same configuration."""
 
     resolution: Annotated[Literal[64, 128, 256], Doc("side of the networks' input and output in pixels")] = 128
     coverage: Annotated[
-        float, Doc("side of what they see as a share of the crop's side; less is closer to the face")
+        float, Doc("side of the networks' view as a fraction of the crop's side; a smaller value zooms in on the face")
     ] = VIEW_COVERAGE
     capacity: Annotated[Capacity, Doc("how many channels the networks have")] = "lite"
     attention: Annotated[
         Attention,
         Doc(
-            "self-attention over positions (self), over positions and channels (dual), or none. With architecture skip "
-            "over 16x16 positions in the encoder and the decoders, with faceswap-gan where faceswap-GAN v2.2 has it"
+            "self-attention over positions (self), over positions and channels (dual), or none. Architecture skip has "
+            "it at 16x16 positions in the encoder and the decoders, faceswap-gan in the same places as faceswap-GAN v2.2"
         ),
     ] = "self"
     norm: Annotated[
         Norm,
-        Doc("normalization after convolutions; hybrid normalizes half of the channels and mixes the other half"),
+        Doc(
+            "normalization after convolutions; hybrid applies instance normalization to half of the channels and a 1x1 "
+            "convolution to the other half"
+        ),
     ] = "hybrid"
     upsampling: Annotated[
         Upsampling,
         Doc(
-            "how the decoders upsample: pixel-shuffle turns channels into pixels, nearest repeats pixels and convolves"
+            "how the decoders upsample: pixel-shuffle rearranges channels into pixels, nearest repeats pixels and then "
+            "applies a convolution"
         ),
     ] = "pixel-shuffle"
     architecture: Annotated[
         Architecture,
-        Doc("skip: a few channels go past the bottleneck; faceswap-gan: the networks of faceswap-GAN v2.2"),
+        Doc(
+            "skip: an autoencoder with a narrow skip connection around the bottleneck; faceswap-gan: the networks of "
+            "faceswap-GAN v2.2"
+        ),
     ] = "skip"
     input_mode: Annotated[
         InputMode,
         Doc(
-            "what the encoder reads: masked: the face alone, colors normalized; full: the whole view in its own colors"
+            "input of the encoder: masked: only the face, with normalized colors; full: the whole view in its own colors"
         ),
     ] = "masked"
     face_region: Annotated[
         RegionChoice,
         Doc(
-            "what of the face the encoder reads and the new face covers: an ellipse from five landmarks, the face's "
-            "outline up to its hair (wants the extra mesh), or auto: the outline where the extra is installed as the "
-            "run begins"
+            "region of the face that the encoder reads and the new face covers: an ellipse from five landmarks, the "
+            "outline of the face up to the hair (needs the extra mesh), or auto: the outline if the extra is installed "
+            "when the run begins"
         ),
     ] = "auto"
 
@@ -74,21 +81,21 @@ class NetworkConfig:
 
     @property
     def stored_size(self) -> int:
-        """Side in pixels at which training keeps crops, so that a pixel of the view is a pixel of the crop."""
+        """Side in pixels of the crops in training, so that a pixel of the view has the size of a pixel of the crop."""
         return stored_size(self.resolution, self.coverage)
 
     @property
     def view_coverage(self) -> float:
-        """`coverage` in whole pixels of the stored crop; training and conversion both use this one."""
+        """`coverage`, adjusted to whole pixels of the stored crop; training and conversion both use this value."""
         return self.resolution / self.stored_size
 
     def settled(self) -> "NetworkConfig":
-        """Gives the same networks, with nothing left to what this machine can do, as a run begins."""
+        """Returns a copy in which "auto" is replaced by the choice for this machine; called when a run begins."""
         return dataclasses.replace(self, face_region=settle_region(self.face_region))
 
     @property
     def widths(self) -> ChannelCounts:
-        """The channels that go with layout, capacity and resolution."""
+        """Numbers of channels for this architecture, capacity and resolution."""
         if self.architecture == "faceswap-gan":
             return reference_widths(self.capacity, self.resolution)
         return WIDTHS[self.capacity, self.resolution]
@@ -102,7 +109,7 @@ CHOICES = {
     "input_mode": typing.get_args(InputMode),
     "face_region": typing.get_args(RegionChoice),
 }
-"""What the options in words may say; capacity and resolution are checked together."""
+"""Allowed values of the options that are strings; capacity and resolution are checked together."""
 
 Preset = Literal["tiny", "lite", "standard", "faceswap-gan"]
 
@@ -121,5 +128,5 @@ PRESETS: dict[str, NetworkConfig] = {
         face_region="ellipse",
     ),
 }
-"""Networks under short names: `tiny` for tests and first looks, `lite` for results on a CPU or a small GPU, `standard`
-for a large GPU, `faceswap-gan` for what faceswap-GAN v2.2 gives."""
+"""Configurations by name: `tiny` for tests and first experiments, `lite` for results on a CPU or a small GPU, `standard`
+for a large GPU, `faceswap-gan` for the results of faceswap-GAN v2.2."""

@@ -1,7 +1,8 @@
-"""What networks cost: the numbers they learn, and the multiplications of one picture."""
+"""Computational cost of networks: trainable parameters, and multiplications for one image."""
 
 import dataclasses
 import math
+import typing
 
 import keras
 from keras import layers
@@ -10,19 +11,19 @@ from faceswap_lib.networks.attention import ChannelAttention, DualAttention, Sel
 from faceswap_lib.networks.norms import HybridNorm
 
 COUNTED = (layers.Conv2D, layers.Dense, HybridNorm, SelfAttention, ChannelAttention, DualAttention)
-"""Layers that multiply more than once per number they read or write."""
+"""Layers that need more than one multiplication per input or output number."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """One layer of a network.
+    """Cost of one layer of a network.
 
     Attributes:
-        name: As Keras calls it.
-        kind: Its class.
-        shape: Of its output, without the batch; of its first output if it has several.
-        weights: Numbers it learns.
-        multiplications: For one picture.
+        name: Name of the layer in Keras.
+        kind: Name of its class.
+        shape: Shape of its output without the batch axis; shape of the first output if there are several.
+        weights: Number of parameters.
+        macs: Number of multiplications (multiply-accumulate operations) for one image.
     """
 
     name: str
@@ -33,22 +34,22 @@ class LayerCost:
 
 
 def count_layers(network: keras.Model) -> list[LayerCost]:
-    """Counts weights and multiplications of every layer.
+    """Counts the parameters and multiplications of every layer.
 
-    Multiplications are those of convolutions, dense layers and attention, also inside of other layers; what is done
-    once per number, as by normalization and activations, is not counted.
+    Counts the multiplications of convolutions, dense layers and attention, also when they are part of other layers.
+    Does not count operations that are done once per number, such as normalization and activations.
 
     Args:
-        network: Built from functional layers, with a fixed input size.
+        network: A functional model with a fixed input size.
 
     Returns:
-        One entry per layer, in the order in which they are computed.
+        One entry per layer, in the order of computation.
     """
     return [
         LayerCost(
             name=layer.name,
             kind=type(layer).__name__,
-            shape=tuple(_first(layer.output).shape[1:]),
+            shape=tuple(_first_output(layer.output).shape[1:]),
             weights=layer.count_params(),
             macs=_multiply(layer, layer.input.shape) if isinstance(layer, COUNTED) else 0,
         )
@@ -56,15 +57,15 @@ def count_layers(network: keras.Model) -> list[LayerCost]:
     ]
 
 
-def _first(tensors):
+def _first_output(tensors: typing.Any) -> typing.Any:
     return tensors[0] if isinstance(tensors, list | tuple) else tensors
 
 
 def _multiply(layer: layers.Layer, shape: tuple) -> int:
-    """Multiplications of a layer of `COUNTED` for one picture of shape (B, ..., C)."""
+    """Computes the multiplications of a layer of `COUNTED` for one image of shape (B, ..., C)."""
     if isinstance(layer, layers.Conv2D | layers.Dense):
-        places = math.prod(layer.compute_output_shape(shape)[1:-1])
-        return places * math.prod(layer.kernel.shape)  # the kernel once at every place
+        positions = math.prod(layer.compute_output_shape(shape)[1:-1])
+        return positions * math.prod(layer.kernel.shape)  # the kernel is applied once at every position
     positions, channels = math.prod(shape[1:-1]), shape[-1]
     if isinstance(layer, HybridNorm):
         return positions * math.prod(layer.mix.kernel.shape)

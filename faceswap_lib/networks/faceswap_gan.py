@@ -1,10 +1,12 @@
-"""The reference layout: the networks of faceswap-GAN v2.2, to compare with.
+"""The reference layout: the networks of faceswap-GAN v2.2, for comparison.
 
-Written anew from their description. What differs from the direct layout: a first convolution at the input's whole side,
-no channels past the bottleneck, convolutions without bias, attention up to 64x64 positions, heads at the output's
-whole side. The penalty on large weights is the training's business.
+This is a new implementation from their description. Differences from the direct layout: the first convolution runs at
+the full input resolution, no channels skip the bottleneck, convolutions have no bias, attention has up to 64x64
+positions, and the heads run at the full output resolution. Weight decay is applied in training, not here.
 Source: shaoanlu, faceswap-GAN v2.2, 2018.
 """
+
+import typing
 
 import keras
 from keras import layers, ops
@@ -15,9 +17,9 @@ from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
 
 
 def build_encoder(config: NetworkConfig) -> keras.Model:
-    """Builds the encoder: a 5x5 convolution, strided convolutions to 4x4, two dense layers, back up to 8x8.
+    """Builds the encoder: a 5x5 convolution, strided convolutions down to 4x4, two dense layers, upsampling to 8x8.
 
-    Attention follows the second and the third strided convolution: 16x16 and 8x8 positions at 64 pixels.
+    Attention follows the second and the third strided convolution: 16x16 and 8x8 positions for an input of 64 pixels.
     """
     widths = config.widths
     image = keras.Input((config.resolution, config.resolution, 3), name="warped")
@@ -36,9 +38,9 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
 
 
 def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str) -> keras.Model:
-    """Builds a decoder: upscaling from 8x8 to 64x64, a residual block, attention over 64x64 positions, then heads.
+    """Builds a decoder: upsampling from 8x8 to 64x64, a residual block, attention over 64x64 positions, output heads.
 
-    Before every doubling above 64 a side output gives the face at the size reached so far.
+    Before every upsampling above 64 pixels, a side output predicts the face at the current resolution.
     """
     widths = config.widths
     code = keras.Input(code_shape, name="code")
@@ -57,7 +59,7 @@ def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str)
 
 
 def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
-    """Builds a discriminator of 8x8 patches that also sees the warped input the picture was made from."""
+    """Builds a discriminator of 8x8 patches, whose input is the image and the warped encoder input."""
     pair = keras.Input((config.resolution, config.resolution, 6), name="picture_and_warped")
     x = pair
     for index, channels in enumerate(config.widths.discriminator):
@@ -78,7 +80,8 @@ def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
 def _upscale(x, channels: int, config: NetworkConfig):
     if config.upsampling == "nearest":
         return normalize(upsample_nearest(x, channels), config)
-    x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=IcnrInitializer(2))(x)
+    icnr = typing.cast(typing.Any, IcnrInitializer(2))  # Keras annotates initializers as str
+    x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=icnr)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     return PixelShuffle(2)(normalize(x, config))
 

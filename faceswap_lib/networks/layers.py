@@ -1,4 +1,4 @@
-"""Every layer that Keras lacks, under one name; written in `keras.ops`, and all can be saved and loaded."""
+"""All custom Keras layers and initializers in one module; they use `keras.ops` and can be saved and loaded."""
 
 from faceswap_lib.networks.attention import ChannelAttention, DualAttention, SelfAttention
 from faceswap_lib.networks.norms import GroupNorm, HybridNorm, InstanceNorm

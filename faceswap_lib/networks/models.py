@@ -1,9 +1,10 @@
-"""The five networks of a swap and how they are put together.
+"""The five networks of a face swap and how they are connected.
 
     warped face (R)  ->  encoder  ->  8x8 code  ->  decoder A or B  ->  mask, face (R)
 
-One encoder reads both people, so that its code can only say what they share: pose, expression, light. Each decoder
-knows one person. Reading A and writing with decoder B gives B's face doing what A does.
+Both people share one encoder, so the latent code can represent only what they have in common: pose, expression and
+lighting. Each decoder learns one person. Encoding a face of A and decoding it with decoder B produces the face of B
+with the pose and expression of A.
 Source: the attention-mask autoencoder GAN of faceswap-GAN v2.2 (shaoanlu, 2018).
 """
 
@@ -25,12 +26,13 @@ class Networks:
     """The five networks of one run.
 
     Attributes:
-        config: What they were built from.
+        config: The configuration they were built from.
         encoder: (B, R, R, 3) in [-1, 1] to (B, 8, 8, C).
-        decoder_a, decoder_b: (B, 8, 8, C) to mask (B, R, R, 1) in [0, 1] and face (B, R, R, 3) in [-1, 1]; above 64
-            pixels also the face at 64, above 128 then also the face at 128. All float32.
-        discriminator_a, discriminator_b: Picture and warped input, (B, R, R, 6), to (B, P, P, 1) float32. In the direct
-            layout P is R / 8 and at most 16, in the reference layout 8.
+        decoder_a, decoder_b: (B, 8, 8, C) to mask (B, R, R, 1) in [0, 1] and face (B, R, R, 3) in [-1, 1]. If R is
+            above 64, there is also an output with the face at 64 pixels; if R is above 128, then also one at 128. All
+            outputs are float32.
+        discriminator_a, discriminator_b: Image and warped input, concatenated to (B, R, R, 6), to (B, P, P, 1) float32.
+            In the direct layout P is R / 8 and at most 16, in the reference layout it is 8.
     """
 
     config: NetworkConfig
@@ -42,20 +44,20 @@ class Networks:
 
     @property
     def generators(self) -> tuple[keras.Model, ...]:
-        """The networks that make pictures."""
+        """The encoder and both decoders."""
         return self.encoder, self.decoder_a, self.decoder_b
 
     @property
     def discriminators(self) -> tuple[keras.Model, ...]:
-        """The networks that judge pictures."""
+        """Both discriminators."""
         return self.discriminator_a, self.discriminator_b
 
     def generate(self, faces, direction: Direction):
-        """Writes faces in one direction.
+        """Generates faces in one direction.
 
         Args:
             faces: (B, R, R, 3) in [-1, 1].
-            direction: Who is read, and who is written.
+            direction: The person of the input and the person of the output; "a2b" encodes A and decodes with B.
 
         Returns:
             Mask (B, R, R, 1) and raw face (B, R, R, 3).
@@ -64,12 +66,12 @@ class Networks:
         return decoder(self.encoder(faces))[:2]
 
     def predict(self, faces: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Writes faces with both decoders in one compiled program.
+        """Generates faces with both decoders in one compiled program.
 
-        `generate` runs operation by operation; on JAX each of those is compiled by itself, which takes a minute.
+        `generate` runs operation by operation. JAX compiles each operation separately, which takes a minute.
 
         Args:
-            faces: (B, R, R, 3) in [-1, 1]; every other B or R compiles anew.
+            faces: (B, R, R, 3) in [-1, 1]; a new B or R causes a new compilation.
 
         Returns:
             Mask (B, R, R, 1) and raw face (B, R, R, 3) of decoder "a" and of decoder "b", as float32 arrays.
@@ -84,7 +86,7 @@ class Networks:
 
 
 def build_networks(config: NetworkConfig) -> Networks:
-    """Builds the networks with fresh weights; `keras.utils.set_random_seed` makes them repeatable."""
+    """Builds the networks with random weights; `keras.utils.set_random_seed` makes the weights reproducible."""
     layout = faceswap_gan if config.architecture == "faceswap-gan" else skip_autoencoder
     encoder = layout.build_encoder(config)
     code_shape = encoder.output_shape[1:]

@@ -1,21 +1,31 @@
-"""Normalization layers: what mean and variance are taken over, and what is left alone.
+"""Normalization layers, which differ in the axes over which mean and variance are computed.
 
-    instance   each channel of each picture
-    group      neighboring channels of each picture together, in groups; with one group: layer normalization
-    hybrid     half of the channels as instance, the other half mixed by a 1x1 convolution
+    instance   each channel of each image
+    group      groups of neighboring channels of each image; one group is layer normalization
+    hybrid     instance normalization of half of the channels, a 1x1 convolution of the other half
 
-Batch normalization is Keras' own. Statistics are float32 whatever the policy computes in.
+Batch normalization comes from Keras. Statistics are always computed in float32, independent of the dtype policy.
 """
 
+import typing
+
 import keras
-from keras import ops
+
+if typing.TYPE_CHECKING:
+    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
+else:
+    from keras import ops
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class InstanceNorm(keras.layers.Layer):
-    """Gives every channel of every picture mean 0 and variance 1, then a learned scale and offset.
+    """Instance normalization: each channel of each image gets mean 0 and variance 1, then a learned scale and offset.
 
     Source: Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
+
+    Args:
+        epsilon: Added to the variance.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, epsilon: float = 1e-5, **kwargs):
@@ -23,25 +33,34 @@ class InstanceNorm(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape):
+        """Creates the scale and the offset of each channel."""
         self.gamma, self.beta = _add_scale_and_offset(self, input_shape[-1])
 
     def call(self, x):
+        """Normalizes `x`, (B, H, W, C)."""
         return _normalize(x, self.gamma, self.beta, self.epsilon)
 
     def compute_output_shape(self, input_shape):
+        """Returns the input shape, which does not change."""
         return input_shape
 
     def get_config(self):
+        """Returns the arguments of the constructor, for saving."""
         return {**super().get_config(), "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class GroupNorm(keras.layers.Layer):
-    """Gives every group of channels of a picture mean 0 and variance 1, then each channel a learned scale and offset.
+    """Group normalization: each group of channels of an image gets mean 0 and variance 1.
 
-    With `groups=1` this is layer normalization over height, width and channels. Channels that `groups` does not divide
-    are split into the largest smaller number of groups that does.
+    Each channel then gets a learned scale and offset. With `groups=1` this is layer normalization over height, width
+    and channels. If `groups` does not divide the number of channels, the largest smaller divisor is used.
     Source: Wu and He, "Group Normalization", 2018.
+
+    Args:
+        groups: Number of groups of neighboring channels.
+        epsilon: Added to the variance.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, groups: int = 16, epsilon: float = 1e-5, **kwargs):
@@ -50,28 +69,33 @@ class GroupNorm(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape):
+        """Chooses the number of groups, and creates the scale and the offset of each channel."""
         channels = input_shape[-1]
         self._groups = next(n for n in range(min(self.groups, channels), 0, -1) if channels % n == 0)
         self.gamma, self.beta = _add_scale_and_offset(self, channels)
 
     def call(self, x):
+        """Normalizes `x`, (B, H, W, C)."""
         return _normalize(x, self.gamma, self.beta, self.epsilon, self._groups)
 
     def compute_output_shape(self, input_shape):
+        """Returns the input shape, which does not change."""
         return input_shape
 
     def get_config(self):
+        """Returns the arguments of the constructor, for saving."""
         return {**super().get_config(), "groups": self.groups, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class HybridNorm(keras.layers.Layer):
-    """Normalizes half of the channels per picture and mixes the other half by a 1x1 convolution.
+    """Instance normalization of the second half of the channels, and a 1x1 convolution of the first half.
 
-    The first half keeps contrast and tone, which instance normalization would erase.
+    The first half preserves contrast and tone, which instance normalization would remove.
     """
 
     def build(self, input_shape):
+        """Creates the 1x1 convolution and the instance normalization."""
         self._half = input_shape[-1] // 2
         dtype = self.dtype_policy
         self.mix = keras.layers.Conv2D(self._half, 1, kernel_initializer="he_normal", name="mix", dtype=dtype)
@@ -80,25 +104,27 @@ class HybridNorm(keras.layers.Layer):
         self.norm.build((*input_shape[:-1], input_shape[-1] - self._half))
 
     def call(self, x):
-        # Split, not sliced: the gradient of a slice costs a CPU several times as much.
+        """Applies the convolution and the normalization to `x`, (B, H, W, C)."""
+        # A split instead of slices: on a CPU the gradient of a slice costs several times as much.
         mixed, normalized = ops.split(x, [self._half], axis=-1)
         return ops.concatenate([self.mix(mixed), self.norm(normalized)], axis=-1)
 
     def compute_output_shape(self, input_shape):
+        """Returns the input shape, which does not change."""
         return input_shape
 
 
 def standardize(x, epsilon: float, groups: int | None = None):
-    """Finds what gives `x` mean 0 and variance 1.
+    """Computes the mean and the factor that normalize `x` to mean 0 and variance 1.
 
     Args:
         x: (B, H, W, C) float32.
         epsilon: Added to the variance.
-        groups: Groups of neighboring channels that share their statistics, a divisor of C; None for every channel
-            on its own.
+        groups: Number of groups of neighboring channels that share their statistics, a divisor of C; None for separate
+            statistics of each channel.
 
     Returns:
-        Mean and factor, (B, 1, 1, C) each: `(x - mean) * factor` is the normalized picture.
+        Mean and factor, (B, 1, 1, C) each: `(x - mean) * factor` is the normalized feature map.
     """
     mean = ops.mean(x, axis=(1, 2), keepdims=True)
     square = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
@@ -108,7 +134,7 @@ def standardize(x, epsilon: float, groups: int | None = None):
 
 
 def to_float32(x):
-    """Widens half precision to float32 and leaves everything else as it is."""
+    """Converts half precision to float32; other floats keep their dtype."""
     return ops.cast(x, keras.backend.result_type(keras.backend.standardize_dtype(x.dtype), "float32"))
 
 

@@ -1,4 +1,7 @@
-"""Which numbers networks compute with. Weights are float32 always; bfloat16 is for what happens between them."""
+"""Floating-point precision of the networks.
+
+Weights are always float32. With bfloat16 only the computations use the lower precision (mixed precision).
+"""
 
 import contextlib
 import typing
@@ -11,21 +14,22 @@ from faceswap_lib.environment import CPU_INFO
 Precision = typing.Literal["float32", "bfloat16"]
 
 FAST_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
-"""What /proc/cpuinfo lists for processors that multiply bfloat16 about twice as fast as float32."""
+"""Flags in /proc/cpuinfo of processors that multiply bfloat16 about twice as fast as float32."""
 
 
 def resolve_precision(asked: str, devices: typing.Sequence[Device]) -> Precision:
-    """Says what "auto" means on this machine; anything else is what was asked for.
+    """Chooses the precision for this machine if "auto" is requested; returns any other request unchanged.
 
-    bfloat16 on accelerators that multiply it (NVIDIA's from compute capability 8.0 on, so not on a T4), and on
-    processors made for it where Keras runs on TensorFlow, whose kernels use that.
+    "auto" means bfloat16 on accelerators that support it (NVIDIA GPUs with compute capability 8.0 or higher, so not a
+    T4). It also means bfloat16 on processors with bfloat16 instructions if Keras runs on TensorFlow, whose kernels use
+    these instructions. Otherwise it means float32.
 
     Args:
         asked: "auto", "float32" or "bfloat16".
-        devices: What Keras can use here, as `devices.list_devices` gives.
+        devices: The devices that Keras can use, from `devices.list_devices`.
     """
     if asked != "auto":
-        return asked
+        return typing.cast(Precision, asked)
     accelerators = [device for device in devices if not device.is_cpu]
     if accelerators:
         return "bfloat16" if all(device.has_bfloat16 for device in accelerators) else "float32"
@@ -34,7 +38,7 @@ def resolve_precision(asked: str, devices: typing.Sequence[Device]) -> Precision
 
 @contextlib.contextmanager
 def compute_in(precision: Precision) -> typing.Iterator[None]:
-    """Networks built inside compute in this precision."""
+    """Sets the precision of all networks that are built inside the context."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
     try:
@@ -44,7 +48,7 @@ def compute_in(precision: Precision) -> typing.Iterator[None]:
 
 
 def _cpu_flags() -> frozenset[str]:
-    """The abilities of the processor, as Linux lists them; none known elsewhere."""
+    """Reads the flags of the processor from /proc/cpuinfo; empty on systems without this file."""
     if not CPU_INFO.is_file():
         return frozenset()
     lines = (line for line in CPU_INFO.read_text(encoding="utf-8").splitlines() if line.startswith("flags"))

@@ -1,4 +1,4 @@
-"""What the networks read and write, to and from pixels: the border between uint8 pictures and floats."""
+"""Conversion between uint8 images and the float inputs and outputs of the networks."""
 
 import numpy as np
 
@@ -9,15 +9,17 @@ from faceswap_lib.networks.config import InputMode
 def preprocess_views(
     views: np.ndarray, faces: np.ndarray, input_mode: InputMode = "masked"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turns views into what the encoder reads.
+    """Converts views to the input of the encoder.
 
     Args:
         views: (B, R, R, 3) uint8 RGB.
-        faces: (B, R, R) uint8, 255 inside the face.
-        input_mode: "masked": colors normalized, everything but the face set to 0; "full": the whole view as it is.
+        faces: (B, R, R) uint8 masks, 255 inside the face.
+        input_mode: "masked": normalizes the colors and sets all pixels outside the face to 0. "full": uses the whole
+            view with its own colors.
 
     Returns:
-        (B, R, R, 3) float32 in [-1, 1] and the tones (B, 2, 3) that `postprocess_faces` needs to go back.
+        (B, R, R, 3) float32 in [-1, 1], and the tones (B, 2, 3), the color mean and standard deviation, which
+        `postprocess_faces` needs to restore the colors.
     """
     if input_mode == "full":
         tones = np.repeat(NEUTRAL_TONE[None], len(views), axis=0)
@@ -28,5 +30,5 @@ def preprocess_views(
 
 
 def postprocess_faces(raw: np.ndarray, tones: np.ndarray) -> np.ndarray:
-    """Turns what a decoder wrote, (B, R, R, 3) in [-1, 1], into uint8 RGB in the tone of the views it was made from."""
+    """Converts the output of a decoder, (B, R, R, 3) in [-1, 1], to uint8 RGB with the tones of the input views."""
     return np.clip(np.round(denormalize_color(raw, tones)), 0, 255).astype(np.uint8)

@@ -1,23 +1,31 @@
-"""The direct layout: a bottleneck that a few channels go past, and the last doubling in the head."""
+"""The direct layout: an autoencoder with a narrow skip connection around the bottleneck; the heads upsample last."""
+
+import typing
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from faceswap_lib.networks.blocks import apply_attention, normalize, to_mask, to_picture, upsample_nearest
 from faceswap_lib.networks.config import NetworkConfig
 from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
 
+if typing.TYPE_CHECKING:
+    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
+else:
+    from keras import ops
+
 
 def build_encoder(config: NetworkConfig) -> keras.Model:
-    """Builds the encoder: strided convolutions to 4x4, a narrow bottleneck, back up to 8x8.
+    """Builds the encoder: strided convolutions down to 4x4, a narrow bottleneck, upsampling to 8x8.
 
-    The bottleneck is what makes a swap of it, but it learns late where eyes and mouth are, for it must say so in words,
-    as it were. A few channels at 8x8 go past it and point at the places.
+    The bottleneck makes the swap possible, but a flat code learns the positions of eyes and mouth slowly. Therefore a
+    few channels at 8x8, which carry positions directly, skip the bottleneck.
     Taught in notebooks/03_networks.
     """
     widths = config.widths
     image = keras.Input((config.resolution, config.resolution, 3), name="warped")
     x = _convolve(image, widths.encoder[0], kernel=5, stride=2)
+    places = None
     for channels in widths.encoder[1:]:
         x = normalize(_convolve(x, channels, stride=2), config)
         x = _attend_at_16(x, config)
@@ -33,9 +41,9 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
 
 
 def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str) -> keras.Model:
-    """Builds a decoder: upscaling from 8x8 to half the resolution, one more for mask and face.
+    """Builds a decoder: upsampling from 8x8 to half of the resolution, then one more upsampling for mask and face.
 
-    The last doubling happens in the head, so that no wide layer ever runs at full resolution.
+    The heads do the last upsampling, so that no layer with many channels runs at full resolution.
     """
     widths = config.widths
     code = keras.Input(code_shape, name="code")
@@ -48,7 +56,7 @@ def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str)
         if x.shape[1] >= 64:
             coarse.append(x)
     if config.upsampling == "pixel-shuffle":
-        heads = layers.Conv2D(16, 3, padding="same", kernel_initializer=IcnrInitializer(2), name="heads")(x)
+        heads = layers.Conv2D(16, 3, padding="same", kernel_initializer=_icnr(), name="heads")(x)
         heads = PixelShuffle(2)(heads)  # (B, R, R, 4)
     else:
         heads = upsample_nearest(x, 4, name="heads")
@@ -61,7 +69,7 @@ def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str)
 
 
 def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
-    """Builds a patch discriminator that also sees the warped input the picture was made from."""
+    """Builds a patch discriminator, whose input is the image and the warped encoder input."""
     pair = keras.Input((config.resolution, config.resolution, 6), name="picture_and_warped")
     x = pair
     for index, channels in enumerate(config.widths.discriminator):
@@ -72,6 +80,10 @@ def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
     return keras.Model(pair, ops.cast(score, "float32"), name=name)
 
 
+def _icnr() -> typing.Any:
+    return IcnrInitializer(2)
+
+
 def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
     x = layers.Conv2D(channels, kernel, strides=stride, padding="same", kernel_initializer="he_normal")(x)
     return layers.LeakyReLU(negative_slope=0.2)(x)
@@ -80,7 +92,7 @@ def _convolve(x, channels: int, *, kernel: int = 3, stride: int = 1):
 def _upscale(x, channels: int, config: NetworkConfig):
     if config.upsampling == "nearest":
         return normalize(layers.LeakyReLU(negative_slope=0.2)(upsample_nearest(x, channels)), config)
-    x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=IcnrInitializer(2))(x)
+    x = layers.Conv2D(4 * channels, 3, padding="same", kernel_initializer=_icnr())(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     return normalize(PixelShuffle(2)(x), config)
 

@@ -1,21 +1,32 @@
-"""Normalization steered by a map: what a layer may say about each place is written on the map.
+"""Spatially-adaptive normalization (SPADE): a map controls the scale and the offset at each position.
 
 Source: Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization", 2019.
 """
 
+import typing
+
 import keras
-from keras import ops
 
 from faceswap_lib.networks.norms import standardize, to_float32
+
+if typing.TYPE_CHECKING:
+    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
+else:
+    from keras import ops
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class Spade(keras.layers.Layer):
-    """Gives every channel of every picture mean 0 and variance 1, then a scale and an offset read from a map.
+    """Instance normalization followed by a scale and an offset that convolutions compute from a map.
 
-    Called with `[x, map]`, (B, H, W, C) and (B, H * n, W * n, M); a larger map is averaged down. The statistics are
-    those of each picture where the paper takes the batch's.
+    The input is `[x, map]` with shapes (B, H, W, C) and (B, H * n, W * n, M); average pooling reduces a larger map. The
+    statistics are computed per image; the paper computes them over the batch.
     Source: Park et al., 2019, equation 1.
+
+    Args:
+        hidden: Channels of the hidden layer between the map and the scale and offset.
+        epsilon: Added to the variance.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, hidden: int = 128, epsilon: float = 1e-5, **kwargs):
@@ -24,6 +35,11 @@ class Spade(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape):
+        """Creates the convolutions.
+
+        Raises:
+            ValueError: If the size of the map is not a whole multiple of the size of `x`.
+        """
         (_, height, width, channels), (_, map_height, map_width, map_channels) = input_shape
         self._shrink = max(map_height // height, 1)
         if (map_height, map_width) != (height * self._shrink, width * self._shrink):
@@ -37,28 +53,37 @@ class Spade(keras.layers.Layer):
         self.offset.build((None, height, width, self.hidden))
 
     def call(self, inputs):
+        """Normalizes `x` of `inputs`, the pair `[x, map]`."""
         x, guide = inputs
         if self._shrink > 1:
             guide = ops.average_pool(guide, self._shrink, self._shrink, data_format="channels_last")
-        meaning = ops.relu(self.read(guide))
+        features = ops.relu(self.read(guide))
         wide = to_float32(x)
         mean, factor = standardize(wide, self.epsilon)
-        normed = ops.cast((wide - mean) * factor, x.dtype)
-        return normed * (1 + self.scale(meaning)) + self.offset(meaning)
+        normalized = ops.cast((wide - mean) * factor, x.dtype)
+        return normalized * (1 + self.scale(features)) + self.offset(features)
 
     def compute_output_shape(self, input_shape):
+        """Returns the shape of `x`, which does not change."""
         return input_shape[0]
 
     def get_config(self):
+        """Returns the arguments of the constructor, for saving."""
         return {**super().get_config(), "hidden": self.hidden, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class SpadeResidual(keras.layers.Layer):
-    """A residual block whose two convolutions each follow a `Spade`; a third mends the shortcut if channels change.
+    """Residual block of two convolutions, each after a `Spade` layer.
 
-    Called with `[x, map]`, (B, H, W, C) and (B, H * n, W * n, M), it gives (B, H, W, `filters`), by default C.
+    If the number of channels changes, a third convolution projects the shortcut. The input is `[x, map]` with shapes
+    (B, H, W, C) and (B, H * n, W * n, M); the output is (B, H, W, `filters`).
     Source: Park et al., 2019, figure 4.
+
+    Args:
+        filters: Channels of the output; None means C.
+        hidden: See `Spade`.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, filters: int | None = None, hidden: int = 128, **kwargs):
@@ -67,6 +92,7 @@ class SpadeResidual(keras.layers.Layer):
         self.hidden = hidden
 
     def build(self, input_shape):
+        """Creates the `Spade` layers and the convolutions."""
         x_shape, map_shape = input_shape
         channels = x_shape[-1]
         filters = self.filters or channels
@@ -88,15 +114,20 @@ class SpadeResidual(keras.layers.Layer):
             self.shortcut.build(x_shape)
 
     def call(self, inputs):
+        """Applies the block to `inputs`, the pair `[x, map]`."""
         x, guide = inputs
         y = self.convolution_1(ops.leaky_relu(self.spade_1([x, guide]), 0.2))
         y = self.convolution_2(ops.leaky_relu(self.spade_2([y, guide]), 0.2))
-        return y + (x if self.shortcut is None else self.shortcut(self.shortcut_spade([x, guide])))
+        if self.shortcut is None or self.shortcut_spade is None:  # both are None, or neither
+            return y + x
+        return y + self.shortcut(self.shortcut_spade([x, guide]))
 
     def compute_output_shape(self, input_shape):
+        """Returns the shape of `x` with `filters` channels."""
         return (*input_shape[0][:-1], self.filters or input_shape[0][-1])
 
     def get_config(self):
+        """Returns the arguments of the constructor, for saving."""
         return {**super().get_config(), "filters": self.filters, "hidden": self.hidden}
 
 

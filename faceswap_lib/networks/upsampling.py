@@ -1,4 +1,4 @@
-"""Enlarging without checkerboard or frame: pixel shuffle with its initializer, padding that mirrors the border."""
+"""Upsampling without checkerboard or border artifacts: pixel shuffle, its initializer, and reflection padding."""
 
 import keras
 from keras import ops
@@ -6,11 +6,15 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class PixelShuffle(keras.layers.Layer):
-    """Turns channels into pixels: (B, H, W, C * f * f) becomes (B, H * f, W * f, C).
+    """Pixel shuffle (sub-pixel convolution): rearranges (B, H, W, C * f * f) to (B, H * f, W * f, C).
 
     Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
     Neural Network", 2016. Channel (i * f + j) * C + c goes to row i, column j of its block.
     Taught in notebooks/03_networks.
+
+    Args:
+        factor: The upsampling factor f.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, factor: int = 2, **kwargs):
@@ -18,6 +22,7 @@ class PixelShuffle(keras.layers.Layer):
         self.factor = factor
 
     def call(self, x):
+        """Rearranges the channels of `x` to pixels."""
         _, height, width, channels = x.shape
         f = self.factor
         x = ops.reshape(x, (-1, height, width, f, f, channels // (f * f)))
@@ -25,19 +30,25 @@ class PixelShuffle(keras.layers.Layer):
         return ops.reshape(x, (-1, height * f, width * f, channels // (f * f)))
 
     def compute_output_shape(self, input_shape):
+        """Returns the shape with `factor` times the height and width and fewer channels."""
         batch, height, width, channels = input_shape
         return batch, height * self.factor, width * self.factor, channels // self.factor**2
 
     def get_config(self):
+        """Returns the arguments of the constructor, for saving."""
         return {**super().get_config(), "factor": self.factor}
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class IcnrInitializer(keras.initializers.Initializer):
-    """Starts a convolution before a pixel shuffle as nearest-neighbor enlargement, which has no checkerboard.
+    """ICNR initializer for a convolution before a pixel shuffle, which prevents checkerboard artifacts.
 
-    All f * f channels that become one block begin with the same weights.
+    All f * f channels of a block start with the same weights, so the initial output equals nearest-neighbor upsampling.
     Source: Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017.
+
+    Args:
+        factor: The upsampling factor f.
+        seed: Seed of the random weights; None for the global seed of Keras.
     """
 
     def __init__(self, factor: int = 2, seed: int | None = None):
@@ -52,14 +63,19 @@ class IcnrInitializer(keras.initializers.Initializer):
         return ops.tile(kernel, (1, 1, 1, blocks))
 
     def get_config(self):
+        """Returns the arguments of the constructor, for saving."""
         return {"factor": self.factor, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class ReflectPad(keras.layers.Layer):
-    """Continues a picture beyond its border as its mirror image, without repeating the outermost pixels.
+    """Reflection padding, which does not repeat the outermost pixels.
 
-    A convolution after it sees at the border what it sees elsewhere; zeros would draw a frame.
+    Zero padding before a convolution would cause visible artifacts at the image border.
+
+    Args:
+        size: Number of pixels that are added on each side.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, size: int = 1, **kwargs):
@@ -67,15 +83,23 @@ class ReflectPad(keras.layers.Layer):
         self.size = size
 
     def build(self, input_shape):
+        """Checks the input size.
+
+        Raises:
+            ValueError: If height or width is not larger than `size`.
+        """
         if min(input_shape[1:3]) <= self.size:
             raise ValueError(f"expected sides above {self.size} pixels, got {input_shape}; mirror fewer pixels")
 
     def call(self, x):
+        """Pads `x`, (B, H, W, C)."""
         return ops.pad(x, ((0, 0), (self.size, self.size), (self.size, self.size), (0, 0)), mode="reflect")
 
     def compute_output_shape(self, input_shape):
+        """Returns the shape with `2 * size` more rows and columns."""
         batch, height, width, channels = input_shape
         return batch, height + 2 * self.size, width + 2 * self.size, channels
 
     def get_config(self):
+        """Returns the arguments of the constructor, for saving."""
         return {**super().get_config(), "size": self.size}

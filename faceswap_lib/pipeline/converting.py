@@ -8,8 +8,10 @@ import pathlib
 from faceswap_lib import __version__
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.image_conversion import convert_stills, find_stills
+from faceswap_lib.conversion.image_conversion import convert_images, find_stills
+from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.conversion.preflight import check_conversion, recording_path
+from faceswap_lib.conversion.resume import BackendNote
 from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.conversion.swap_check.check import SwapCheck, check_swap, find_wanted, worst_path
 from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig, VideoTracks
@@ -19,8 +21,9 @@ from faceswap_lib.facesets.source import read_source
 from faceswap_lib.locks import hold
 from faceswap_lib.media import probe_video
 from faceswap_lib.media.webcam import record_webcam
+from faceswap_lib.networks import Networks
 from faceswap_lib.pipeline.load_swapper import LazySwapper, load_identities, open_swapper
-from faceswap_lib.pipeline.people import PictureCounter, people_of_tracks, track_people
+from faceswap_lib.pipeline.people import PictureCounter, people_of_job
 from faceswap_lib.provenance.people_count import PeopleCount
 from faceswap_lib.provenance.provenance import ProvenanceClaims, write_provenance
 from faceswap_lib.training import load_run
@@ -66,7 +69,7 @@ def convert(
     Args:
         source: A file, a folder of pictures, or the number of a webcam, which is recorded beside `out` first.
         workspace: Holds the run and both facesets.
-        out: What to write; see `conversion.convert_video` and `conversion.image_conversion.convert_stills`.
+        out: What to write; see `conversion.convert_video` and `conversion.image_conversion.convert_images`.
         run: Name of the run.
         config: How faces are swapped.
         output_config: What is written.
@@ -86,109 +89,102 @@ def convert(
             replace what is read, or cannot be written or signed; if another process converts to it. All of that is
             looked at before any work.
     """
-    source, out = source if isinstance(source, int) else pathlib.Path(source), pathlib.Path(out)
     if consent is not None:
         check_statement(consent)
-    config, output_config = config or ConvertConfig(), output_config or OutputConfig()
-    stills = [] if isinstance(source, int) else find_stills(source)
-    if not stills and not isinstance(source, int):
-        probe_video(source)
-    who = (track_config or TrackConfig()).subject
-    check_conversion(source, stills, workspace, out, run=run, output_config=output_config, who=who, overwrite=overwrite)
+    job = ConversionJob(
+        source=pathlib.Path(str(source)),
+        out=pathlib.Path(out),
+        config=config or ConvertConfig(),
+        output_config=output_config or OutputConfig(),
+        detect_config=detect_config or DetectConfig(),
+        track_config=track_config or TrackConfig(),
+        tracks=tracks,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    webcam = source if isinstance(source, int) else None
+    images = [] if webcam is not None else find_stills(job.source)
+    if not images and webcam is None:
+        probe_video(job.source)
+    check_conversion(
+        job.source if webcam is None else webcam,
+        images,
+        workspace,
+        job.out,
+        run=run,
+        output_config=job.output_config,
+        who=job.track_config.subject,
+        overwrite=overwrite,
+    )
     with contextlib.ExitStack() as held:
-        for path in (out, output_config.mask_path):
-            if path is not None:
-                held.enter_context(hold(path, what=f"the conversion to {path}"))
-        return _convert_held(
-            source,
-            stills,
-            workspace,
-            out,
-            run,
-            config,
-            output_config,
-            detect_config,
-            track_config,
-            tracks,
-            overwrite,
-            consent,
-            progress,
-        )
+        for path in job.outputs.values():
+            held.enter_context(hold(path, what=f"the conversion to {path}"))
+        loaded = load_run(workspace, run)
+        if webcam is not None:
+            recording = recording_path(job.out)
+            record_webcam(webcam, recording, seconds=job.output_config.end)
+            whole = dataclasses.replace(job.output_config, start=0.0, end=None)
+            job = dataclasses.replace(job, source=recording, output_config=whole)
+        return _convert_held(job, images, workspace, run, loaded, consent)
 
 
 def _convert_held(
-    source: pathlib.Path | int,
-    stills: list[pathlib.Path],
+    job: ConversionJob,
+    images: list[pathlib.Path],
     workspace: Workspace,
-    out: pathlib.Path,
     run: str,
-    config: ConvertConfig,
-    output_config: OutputConfig,
-    detect_config: DetectConfig | None,
-    track_config: TrackConfig | None,
-    tracks: VideoTracks | None,
-    overwrite: bool,
+    loaded: tuple[Networks, int],
     consent: str | None,
-    progress: bool,
 ) -> Conversion:
-    """Converts to an output that is checked, and held by this process."""
-    networks, step = load_run(workspace, run)
-    if isinstance(source, int):
-        recording = recording_path(out)
-        record_webcam(source, recording, seconds=output_config.end)
-        source = recording
-        output_config = dataclasses.replace(output_config, start=0.0, end=None)
-    see_people = functools.cache(lambda: load_identities(workspace, config.direction))
+    """Converts to outputs that are checked, and held by this process."""
+    (networks, step), config = loaded, job.config
+    identities = functools.cache(lambda: load_identities(workspace, config.direction))
     swapper = LazySwapper(
         networks.config,
-        lambda: open_swapper(networks, workspace, config, people=see_people(), engine=output_config.inference_backend),
+        lambda: open_swapper(
+            networks,
+            workspace,
+            config,
+            people=identities(),
+            inference_backend=job.output_config.inference_backend,
+            backend_note=BackendNote(job.out),
+        ),
     )
-    inputs = tuple(ConsentVideo.of(path) for path in stills or [source])
-    facts = _state_facts(source, inputs, workspace, run, step, config, output_config, consent)
-    detector = MTCNN(detect_config)
-    shared = {
-        "config": config,
-        "output_config": output_config,
-        "track_config": track_config,
-        "overwrite": overwrite,
-        "progress": progress,
-    }
-    if stills:
+    inputs = tuple(ConsentVideo.of(path) for path in images or [job.source])
+    claims = _state_claims(job, inputs, workspace, run, step, consent)
+    detector = MTCNN(job.detect_config)
+    fingerprint = _fingerprint(job, workspace, run, step)
+    if images:
         counter = PictureCounter(detector, swapper)
 
-        def sign_still(path: pathlib.Path) -> None:
-            write_provenance(path, dataclasses.replace(facts, people=counter.count()), name=finished_name(path))
+        def sign_image(path: pathlib.Path) -> None:
+            write_provenance(path, dataclasses.replace(claims, people=counter.count()), name=finished_name(path))
 
-        plan = _plan(source, workspace, run, step, config, output_config, detect_config, track_config)
-        plan.pop("video")  # every picture's bytes are compared anyway
-        report = convert_stills(source, out, counter, counter, plan=plan, finish=sign_still, **shared)
+        del fingerprint["video"]  # the bytes of every image are compared anyway
+        report = convert_images(
+            dataclasses.replace(job, fingerprint=fingerprint, on_written=sign_image), counter, counter
+        )
         people = counter.total()
     else:
-        plan = _plan(source, workspace, run, step, config, output_config, detect_config, track_config)
-        options = {"output_config": output_config, "detect_config": detect_config, "track_config": track_config}
-        if tracks is None:
-            tracking = track_people(source, out, plan, detector, progress=progress, **options)
-        else:
-            tracking = contextlib.nullcontext(people_of_tracks(source, tracks, output_config))
-        with tracking as found:
+        job = dataclasses.replace(job, fingerprint=fingerprint)
+        with people_of_job(job, detector) as found:
             people = found.count
 
             def sign(path: pathlib.Path) -> None:
-                write_provenance(path, dataclasses.replace(facts, people=people), name=out.name)
+                write_provenance(path, dataclasses.replace(claims, people=people), name=job.out.name)
 
-            shared |= {"detect_config": detect_config, "tracks": found.wanted, "plan": plan}
-            report = convert_video(source, out, swapper, detector, finish=sign, **shared)
+            report = convert_video(dataclasses.replace(job, tracks=found.wanted, on_written=sign), swapper, detector)
     if consent is not None:
         record_consent(workspace, consent, _agreed_videos(workspace, inputs, run))
     check = check_swap(
         report,
-        see_people(),
+        identities(),
         direction=config.direction,
         step=step,
         latent_shift=config.latent_shift,
         wanted=find_wanted(workspace, config.direction),
         detector=detector,
-        picture=worst_path(workspace, out),
+        picture=worst_path(workspace, job.out),
     )
     return Conversion(report=report, check=check, people=people)
 
@@ -200,18 +196,16 @@ def _agreed_videos(workspace: Workspace, inputs: tuple[ConsentVideo, ...], run: 
     return tuple({video.sha256: video for video in (*uncovered, *inputs)}.values())
 
 
-def _state_facts(
-    source: pathlib.Path,
+def _state_claims(
+    job: ConversionJob,
     inputs: tuple[ConsentVideo, ...],
     workspace: Workspace,
     run: str,
     step: int,
-    config: ConvertConfig,
-    output_config: OutputConfig,
     consent: str | None,
 ) -> ProvenanceClaims:
-    """What the output says of itself."""
-    options = options_to_dict(config) | options_to_dict(dataclasses.replace(output_config, mask_path=None))
+    """Collects what the output states about itself."""
+    options = options_to_dict(job.config) | options_to_dict(dataclasses.replace(job.output_config, mask_path=None))
     statements, uncovered = _state_consent(workspace, inputs, run, consent)
     learnt_from: dict = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
     known = {source.get("sha256") for source in learnt_from.values()}
@@ -219,11 +213,11 @@ def _state_facts(
     if before:
         learnt_from["before"] = ", ".join(before)
     return ProvenanceClaims(
-        inputs=(source,),
+        inputs=(job.source,),
         run=run,
         run_id=run_id(workspace.run(run)),
         steps=step,
-        direction=config.direction,
+        direction=job.config.direction,
         consent=statements,
         options=options | {"learnt_from": learnt_from},
         uncovered=uncovered,
@@ -245,22 +239,13 @@ def _state_consent(
     return () if set(inputs) & set(found.uncovered) else found.statements, uncovered
 
 
-def _plan(
-    source: pathlib.Path,
-    workspace: Workspace,
-    run: str,
-    step: int,
-    config: ConvertConfig,
-    output_config: OutputConfig,
-    detect_config: DetectConfig | None,
-    track_config: TrackConfig | None,
-) -> dict:
-    """What tells one conversion from all others, as plain JSON."""
-    stat = source.stat()
-    options = (config, output_config, detect_config or DetectConfig(), track_config or TrackConfig())
+def _fingerprint(job: ConversionJob, workspace: Workspace, run: str, step: int) -> dict:
+    """Identifies a conversion by its input, its run and all options, as plain JSON."""
+    stat = job.source.stat()
+    options = (job.config, job.output_config, job.detect_config, job.track_config)
     return {
         "version": __version__,
-        "video": [str(source.resolve()), stat.st_size, stat.st_mtime_ns],
+        "video": [str(job.source.resolve()), stat.st_size, stat.st_mtime_ns],
         "run": [str(workspace.run(run).resolve()), run_id(workspace.run(run)), step],
         "options": [options_to_dict(one) for one in options],
     }

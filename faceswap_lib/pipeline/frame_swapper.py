@@ -7,8 +7,8 @@ from typing_extensions import Self
 
 from faceswap_lib.conversion import ConvertConfig, ViewSwapper
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import swap_faces
-from faceswap_lib.conversion.inference_backends import Engine
+from faceswap_lib.conversion.inference_backends import InferenceBackend
+from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.faces import Face
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.pipeline.load_swapper import load_identities, open_swapper
@@ -39,7 +39,7 @@ class FaceSwapper:
         run: str = "default",
         direction: str = "a2b",
         config: ConvertConfig | None = None,
-        engine: Engine = "keras",
+        inference_backend: InferenceBackend = "keras",
     ) -> Self:
         """Loads a trained run; this takes about half a minute, for which both facesets are looked at.
 
@@ -48,7 +48,7 @@ class FaceSwapper:
             run: Name of the run.
             direction: "a2b" shows B's face in A's video, "b2a" the other way round.
             config: How faces are swapped; its own direction is not used.
-            engine: What runs the networks.
+            inference_backend: What runs the networks.
 
         Raises:
             WorkspaceError: If the run or a faceset is missing.
@@ -57,7 +57,9 @@ class FaceSwapper:
         config = dataclasses.replace(config or ConvertConfig(), direction=direction)
         networks, _ = load_run(workspace, run)
         people = load_identities(workspace, direction)
-        return cls(open_swapper(networks, workspace, config, people=people, engine=engine), config)
+        return cls(
+            open_swapper(networks, workspace, config, people=people, inference_backend=inference_backend), config
+        )
 
     def swap(self, frame: np.ndarray, face: Face, *, track: int | None = None) -> np.ndarray:
         """Swaps one face.

@@ -9,7 +9,7 @@ import numpy as np
 from faceswap_lib.conversion import ConvertConfig, ViewSwapper
 from faceswap_lib.conversion.contrast import fit_contrast
 from faceswap_lib.conversion.detail.sources import DetailSources, collect_detail
-from faceswap_lib.conversion.inference_backends import Engine, open_engine
+from faceswap_lib.conversion.inference_backends import InferenceBackend, open_backend
 from faceswap_lib.conversion.latent.eye_openness import calibrate_eye_openness
 from faceswap_lib.conversion.latent.identities import IdentityPair
 from faceswap_lib.conversion.latent.mapping import LatentMap, LatentShift, fit_alignment, fit_projection
@@ -17,6 +17,7 @@ from faceswap_lib.conversion.latent.mean_shift import measure_shift
 from faceswap_lib.conversion.latent.samples import LatentSample, sample_codes
 from faceswap_lib.conversion.latent.search import MapJudge, MapQuality, choose_latent_map
 from faceswap_lib.conversion.placement import Placement
+from faceswap_lib.conversion.resume import BackendNote
 from faceswap_lib.conversion.swap_check.measures import open_quick_finder
 from faceswap_lib.conversion.swapper import GeneratorSwapper
 from faceswap_lib.errors import InputError, WorkspaceError
@@ -41,7 +42,8 @@ def open_swapper(
     config: ConvertConfig,
     *,
     people: IdentityPair | None = None,
-    engine: Engine = "keras",
+    inference_backend: InferenceBackend = "keras",
+    backend_note: BackendNote | None = None,
 ) -> ViewSwapper:
     """Opens a run's generator, with the latent map that `config.latent_map` says or that the faces ask for.
 
@@ -50,7 +52,8 @@ def open_swapper(
         workspace: Holds both facesets.
         config: Options.
         people: Who the two are; None where nothing tells people apart.
-        engine: What runs the networks.
+        inference_backend: What runs the networks.
+        backend_note: Remembers which one "auto" chose.
 
     Returns:
         The swapper.
@@ -59,9 +62,13 @@ def open_swapper(
         InputError: If codes shall be aligned and the faces have no 68 landmarks.
         WorkspaceError: If a faceset is missing.
     """
-    if engine == "auto" and config.blend == "face":
-        engine = "keras"  # what bfloat16 writes where its own mask is 0 may be far off, and this blend would show it
-    swapper = open_engine(networks, config.direction, engine, batch_size=config.swap_batch_size)
+    if inference_backend == "auto" and config.blend == "face":
+        inference_backend = (
+            "keras"  # what bfloat16 writes where its own mask is 0 may be far off, and this blend would show it
+        )
+    swapper = open_backend(
+        networks, config.direction, inference_backend, batch_size=config.swap_batch_size, note=backend_note
+    )
     if swapper.face_region == "outline":
         swapper = swapper.with_hairline(_find_hairline(workspace, config.direction))
     sample = None

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceswap_lib.atomic_io import read_json, write_json
-from faceswap_lib.conversion import OutputConfig, ViewSwapper
-from faceswap_lib.conversion.frame_pipeline import region_of
+from faceswap_lib.conversion import ViewSwapper
+from faceswap_lib.conversion.job import ConversionJob
+from faceswap_lib.conversion.stages.swap import region_of
 from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.faces import DetectConfig, Face, FaceDetector, FaceTrack, TrackConfig, VideoTracks
+from faceswap_lib.faces import Face, FaceDetector, FaceTrack, VideoTracks
 from faceswap_lib.faces.recognition import open_embedder
 from faceswap_lib.faces.selection import RULES, check_who, choose_by_rule, choose_person
 from faceswap_lib.faces.track_video import track_video
@@ -21,7 +22,7 @@ from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
 from faceswap_lib.provenance.people_count import PeopleCount, count_people, relate_counts
 from faceswap_lib.upgrades import upgrade_json
 
-PLAN = "plan.json"
+FINGERPRINT = "plan.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,79 +38,51 @@ class VideoPeople:
     count: PeopleCount
 
 
-def people_of_tracks(video: pathlib.Path, tracks: VideoTracks, output_config: OutputConfig) -> VideoPeople:
-    """Counts the people whose tracks are known already.
-
-    How many others the video shows is known if all of it is converted and whoever followed the faces has counted them.
-
-    Args:
-        video: The file.
-        tracks: Of the whole video.
-        output_config: Which part of the video is converted.
-    """
-    part = TimeRange.of(video, output_config)
-    seen = tracks.seen if part.is_whole else None
-    return VideoPeople(wanted=tracks, count=relate_counts(_within(tracks, part), seen))
-
-
 @contextlib.contextmanager
-def track_people(
-    video: pathlib.Path,
-    out: pathlib.Path,
-    plan: dict,
-    detector: FaceDetector,
-    *,
-    output_config: OutputConfig,
-    detect_config: DetectConfig | None = None,
-    track_config: TrackConfig | None = None,
-    progress: bool = False,
-) -> typing.Iterator[VideoPeople]:
-    """Follows everybody through the part of a video that is converted, and selects the wanted faces.
+def people_of_job(job: ConversionJob, detector: FaceDetector) -> typing.Iterator[VideoPeople]:
+    """Tracks everybody in the converted part of a video, and selects the wanted faces.
 
-    The tracks are kept in a hidden folder beside the output until the block ends without an error, so that a conversion
-    that was killed does not search the video again.
+    If the job has tracks, they are used, and how many other people the video shows is known only if the whole video is
+    converted. Otherwise the tracks are kept in a hidden folder beside the output until the block ends without an error,
+    so that a killed conversion does not detect faces again.
 
     Args:
-        video: The file.
-        out: The output.
-        plan: Plain JSON that tells this conversion from all others.
-        detector: Finds the faces.
-        output_config: Which part of the video is converted.
-        detect_config: How often the detector looks.
-        track_config: How faces are followed, and whose are wanted.
-        progress: Show a progress bar.
+        job: What to convert; its fingerprint says whether kept tracks belong to it.
+        detector: Detects the faces.
 
     Yields:
-        The tracks; those outside the part that is converted are not looked for.
+        The tracks of the wanted person, and how many people there are. Frames outside the converted part have no faces.
 
     Raises:
         VideoError: If the file cannot be read.
-        InputError: If `who` is neither a rule nor a picture, or that person is not in the video.
+        InputError: If the subject is neither a rule nor an image, or that person is not in the video.
     """
-    track_config = track_config or TrackConfig()
-    who = track_config.subject
-    check_who(who)
-    embedder = None if who in RULES else open_embedder()
-    part = TimeRange.of(video, output_config)
-    stop = part.start + len(part.seconds)
-    folder = out.with_name(f".{out.name}.faces")
+    part = TimeRange.of(job.source, job.output_config)
+    if job.tracks is not None:
+        seen = job.tracks.seen if part.is_whole else None
+        yield VideoPeople(wanted=job.tracks, count=relate_counts(_within(job.tracks, part), seen))
+        return
+    subject = job.track_config.subject
+    check_who(subject)
+    embedder = None if subject in RULES else open_embedder()
+    folder = job.out.with_name(f".{job.out.name}.faces")
     try:
-        everybody = _read_kept(folder, plan)
+        everybody = _read_kept(folder, job.fingerprint)
         if everybody is None:
             everybody = track_video(
-                video,
+                job.source,
                 detector,
-                detect_config=detect_config,
-                track_config=dataclasses.replace(track_config, subject="all"),
+                detect_config=job.detect_config,
+                track_config=dataclasses.replace(job.track_config, subject="all"),
                 start=part.start,
-                stop=None if part.is_whole else stop,
-                progress=progress,
+                stop=None if part.is_whole else part.start + len(part.seconds),
+                progress=job.progress,
             )
-            _keep(folder, plan, everybody)
+            _keep(folder, job.fingerprint, everybody)
         if embedder is None:
-            wanted = choose_by_rule(everybody, who, part.info.width, part.info.height)
+            wanted = choose_by_rule(everybody, subject, part.info.width, part.info.height)
         else:
-            wanted = choose_person(everybody, video, pathlib.Path(who), detector, embedder, start=part.start)
+            wanted = choose_person(everybody, job.source, pathlib.Path(subject), detector, embedder, start=part.start)
         yield VideoPeople(wanted=_shift(wanted, part.start), count=count_people(wanted, everybody))
     except InputError:
         _forget(folder)
@@ -175,23 +148,25 @@ def _within(tracks: VideoTracks, part: TimeRange) -> VideoTracks:
     return VideoTracks(length=tracks.length, tracks=tuple(kept))
 
 
-def _keep(folder: pathlib.Path, plan: dict, tracks: VideoTracks) -> None:
+def _keep(folder: pathlib.Path, fingerprint: dict | None, tracks: VideoTracks) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / PLAN).unlink(missing_ok=True)  # so that a kill in between leaves tracks of no plan, not of the old one
+    (folder / FINGERPRINT).unlink(
+        missing_ok=True
+    )  # so that a kill in between leaves tracks of no conversion, not of the old one
     write_tracks(folder, tracks)
-    write_json(folder / PLAN, plan)
+    write_json(folder / FINGERPRINT, fingerprint or {})
 
 
-def _read_kept(folder: pathlib.Path, plan: dict) -> VideoTracks | None:
+def _read_kept(folder: pathlib.Path, fingerprint: dict | None) -> VideoTracks | None:
     try:
-        return read_tracks(folder) if upgrade_json(read_json(folder / PLAN)) == plan else None
+        return read_tracks(folder) if upgrade_json(read_json(folder / FINGERPRINT)) == fingerprint else None
     except WorkspaceError:  # none there, or cut off while they were written
         return None
 
 
 def _forget(folder: pathlib.Path) -> None:
     """Removes what `_keep` wrote, and nothing else."""
-    for name in (PLAN, TRACKS):
+    for name in (FINGERPRINT, TRACKS):
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # not there, or somebody else's files are in it
         folder.rmdir()

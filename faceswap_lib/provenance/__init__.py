@@ -1,1 +1,1 @@
-"""Label, Content Credentials and signed notes: what an output says about itself, and how that is checked."""
+"""Provenance of an output: the visible label, Content Credentials and signed sidecars, and their verification."""

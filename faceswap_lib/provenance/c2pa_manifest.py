@@ -1,4 +1,4 @@
-"""Content Credentials (C2PA) inside a picture or video, by c2pa-python."""
+"""Embeds and reads Content Credentials (C2PA) of an image or video, with c2pa-python."""
 
 import contextlib
 import dataclasses
@@ -26,12 +26,12 @@ EMBEDDED_FORMATS = {
     ".jpeg": "image/jpeg",
     ".gif": "image/gif",
 }
-"""Suffixes of files that credentials are put into."""
+"""MIME types of the file formats in which credentials can be embedded, by suffix."""
 
 ASSERTION = "org.faceswap-lib.swap"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
-# No network, no thumbnails: nothing of the inputs' pictures goes into the file.
+# No network, and no thumbnails: no image of the inputs is stored in the file.
 _SETTINGS = {
     "core": {"allowed_network_hosts": [], "backing_store_memory_threshold_in_mb": 16},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
@@ -42,15 +42,15 @@ _UNTRUSTED = "signingCredential.untrusted"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Embedded:
-    """What was found inside a file.
+    """Credentials that were found inside a file.
 
     Attributes:
-        unreadable: Why the file cannot be taken apart, empty if it can.
-        problems: C2PA's codes of what does not fit, empty if everything does; who signed is no problem here.
+        unreadable: Why the file cannot be parsed; empty if it can.
+        problems: C2PA codes of failed checks; empty if all checks pass. An unknown signer is not a problem here.
         trusted: Whether this computer's certificate signed it.
-        facts: The facts of our own assertion, empty in credentials of another program.
-        earlier: The facts of a swap that this file was made from, where another program signed after us.
-        generator: The program that made the credentials, as it says.
+        facts: The facts of our own assertion; empty in credentials of another program.
+        earlier: The facts of a swap that this file was made from, if another program signed the file afterwards.
+        generator: Name of the program that created the credentials, as stated in them.
     """
 
     unreadable: str = ""
@@ -62,24 +62,24 @@ class Embedded:
 
 
 def has_c2pa() -> bool:
-    """Whether c2pa-python can be used here."""
+    """Returns whether c2pa-python can be used on this computer."""
     try:
         import c2pa  # noqa: F401
     except ImportError:
         return False
-    except (RuntimeError, OSError) as error:  # its native part does not know this machine
+    except (RuntimeError, OSError) as error:  # its native library does not support this machine
         logger.warning("c2pa is installed but cannot be used here (%s)", error)
         return False
     return True
 
 
 def embed(path: pathlib.Path, facts: dict, inputs: Sequence[pathlib.Path]) -> None:
-    """Replaces a file by itself with a signed manifest inside; after an error it is as it was.
+    """Embeds a signed manifest in a file, in place. After an error the file is unchanged.
 
     Args:
         path: A finished file of `EMBEDDED_FORMATS`.
         facts: Plain JSON, with `title`, `program`, `version`, `time` and `inputs`.
-        inputs: The files that `facts["inputs"]` describe, in the same order; credentials of theirs are taken over.
+        inputs: The files that `facts["inputs"]` describes, in the same order. Their own credentials are included.
 
     Raises:
         FaceswapError: If the file cannot be signed or written.
@@ -106,10 +106,13 @@ def embed(path: pathlib.Path, facts: dict, inputs: Sequence[pathlib.Path]) -> No
 
 
 def read_embedded(path: pathlib.Path) -> Embedded | None:
-    """Reads and checks the manifest inside a file; None if there is none or the format has no place for one.
+    """Reads and checks the manifest inside a file.
+
+    Returns:
+        The result of the checks; None if there is no manifest or the format cannot contain one.
 
     Raises:
-        InputError: If the file cannot be read, or its credentials are bigger than is taken on.
+        InputError: If the file cannot be read, or its credentials are larger than `limits` allow.
         FaceswapError: If this computer's own key cannot be read.
     """
     import c2pa
@@ -121,14 +124,14 @@ def read_embedded(path: pathlib.Path) -> Embedded | None:
         return Embedded(unreadable=str(error))
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror}); check its permissions") from error
-    return None if store is None else _judge(store, key)
+    return None if store is None else _evaluate(store, key)
 
 
 def read_manifest(path: pathlib.Path) -> dict:
-    """Reads the manifest inside a file as C2PA writes it down, without judging it; `verify` does that.
+    """Reads the manifest inside a file in C2PA's JSON form, without verifying it; see `verify` for that.
 
     Returns:
-        The active manifest as plain JSON; empty if there is none, it cannot be read, or the format has no place for it.
+        The active manifest as plain JSON; empty if there is none, it cannot be read, or the format cannot contain one.
 
     Raises:
         FaceswapError: If this computer's own key cannot be read.
@@ -144,26 +147,26 @@ def read_manifest(path: pathlib.Path) -> dict:
 
 
 def _read_store(path: pathlib.Path, key: SigningKey | None) -> dict | None:
-    """All manifests of a file and what c2pa found when it checked them; None if there are none."""
+    """Reads all manifests of a file and the results of c2pa's checks; None if there are none."""
     import c2pa
 
     kind = _format_of(path)
     try:
-        # a file, not its name: that may hold bytes which c2pa cannot take
+        # Pass an open file: c2pa does not accept every file name.
         with c2pa.Context.from_dict(_settings_for(key)) as context, path.open("rb") as file:
             reader = c2pa.Reader.try_create(kind, file, context=context)
             if reader is None:
                 return None
             with reader:
                 text = reader.json()
-    except c2pa.C2paError.NotSupported:
+    except c2pa.C2paError.NotSupported:  # pyright: ignore[reportAttributeAccessIssue]  (c2pa sets it at import)
         return None
     CREDENTIALS_BYTES.check(len(text), path)
     return json.loads(text)
 
 
-def _judge(store: dict, key: SigningKey | None) -> Embedded:
-    """Makes one finding of what c2pa read and checked; in a damaged file any part of it can be missing."""
+def _evaluate(store: dict, key: SigningKey | None) -> Embedded:
+    """Summarizes the manifests and the results of c2pa's checks. In a damaged file, any part can be missing."""
     manifests, label = store.get("manifests") or {}, store.get("active_manifest")
     active = manifests.get(label) or {}
     state = store.get("validation_state")
@@ -185,7 +188,7 @@ def _judge(store: dict, key: SigningKey | None) -> Embedded:
 
 
 def _manifest(facts: dict, kind: str) -> dict:
-    """The manifest's definition; options are JSON text, because c2pa reads a list of numbers back as bytes."""
+    """Builds the manifest definition. Options are stored as JSON text, because c2pa reads lists of numbers as bytes."""
     agent = {"name": facts["program"], "version": facts["version"]}
     edited = {
         "action": "c2pa.edited" if facts["inputs"] else "c2pa.created",
@@ -210,7 +213,7 @@ def _manifest(facts: dict, kind: str) -> dict:
 
 
 def _add_ingredient(builder: typing.Any, source: pathlib.Path, entry: dict, index: int) -> None:
-    """Names an input by title and hash; its pictures stay out, its own credentials come along."""
+    """Adds an input by title and hash, with its own credentials but without its images."""
     import c2pa
 
     kind = _format_of(source) or ""
@@ -228,22 +231,22 @@ def _add_ingredient(builder: typing.Any, source: pathlib.Path, entry: dict, inde
                 builder.add_ingredient(ingredient, kind, file)
             return
         except c2pa.C2paError as error:
-            logger.warning("%s is named by its hash alone, its own credentials cannot be read (%s)", source, error)
+            logger.warning("%s is named by its hash only, its own credentials cannot be read (%s)", source, error)
     builder.add_ingredient(ingredient, "application/octet-stream", io.BytesIO())
 
 
 def _format_of(path: pathlib.Path) -> str | None:
-    """The format that a name promises; c2pa looks at the bytes as well."""
+    """Returns the MIME type for the suffix of a name. c2pa also checks the bytes."""
     return EMBEDDED_FORMATS.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
 
 
 def _settings_for(key: SigningKey | None) -> dict:
-    """Settings under which only this computer's authority is trusted."""
+    """Builds settings that trust only this computer's certificate authority."""
     return {**_SETTINGS, "trust": {"trust_anchors": key.authority.decode()}} if key else _SETTINGS
 
 
 def _facts_in(manifest: dict) -> dict:
-    """The facts as they were stated, from anybody's manifest; empty where they are not of our form."""
+    """Reads the facts from a manifest of any signer; empty if our assertion is missing or malformed."""
     found = [entry["data"] for entry in manifest.get("assertions", []) if entry["label"] == ASSERTION]
     if not found or not isinstance(found[0], dict):
         return {}
@@ -254,6 +257,7 @@ def _facts_in(manifest: dict) -> dict:
 
 
 def _generator(manifest: dict) -> str:
+    """Reads name and version of the program that created a manifest."""
     infos = manifest.get("claim_generator_info") or []
     if infos and "name" in infos[0]:
         return f"{infos[0]['name']} {infos[0].get('version', '')}".strip()

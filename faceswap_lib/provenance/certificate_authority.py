@@ -1,4 +1,4 @@
-"""A key, and a certificate for it from a local authority that is forgotten at once.
+"""Creates a signing key, and a certificate for it from a local authority whose private key is discarded at once.
 
 Source: C2PA Technical Specification 2.x, "Certificate Profiles": X.509 version 3, not signed by itself, a key usage of
 digital signatures alone, an extended key usage of which e-mail protection is one that is allowed, both key identifiers.
@@ -7,34 +7,34 @@ digital signatures alone, an extended key usage of which e-mail protection is on
 import datetime
 import typing
 
-# Nothing vouches for the time of a signature, so the certificate must still be valid whenever it is read.
+# There is no trusted time-stamp of a signature, so the certificate must still be valid when the signature is checked.
 _VALID_FOR = datetime.timedelta(days=365 * 50)
 
 
 def issue_certificate() -> tuple[bytes, bytes, bytes]:
-    """Makes an Ed25519 key and its certificates.
+    """Creates an Ed25519 key and its certificates.
 
     Returns:
-        The private key (PKCS 8), its certificate, and that of the authority that signed it, PEM each.
+        The private key (PKCS 8), its certificate, and the certificate of the authority that signed it, all in PEM.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    forgotten, private = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    authority_key, private = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     authority = (
-        _start("local authority", forgotten.public_key(), forgotten.public_key())
+        _start("local authority", authority_key.public_key(), authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage("key_cert_sign"), critical=True)
-        .sign(forgotten, None)
+        .sign(authority_key, None)
     )
     certificate = (
-        _start("this computer's swaps", private.public_key(), forgotten.public_key())
+        _start("this computer's swaps", private.public_key(), authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage("digital_signature"), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
-        .sign(forgotten, None)
+        .sign(authority_key, None)
     )
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     return (
@@ -45,7 +45,7 @@ def issue_certificate() -> tuple[bytes, bytes, bytes]:
 
 
 def _start(subject: str, public: typing.Any, issuer: typing.Any) -> typing.Any:
-    """Begins a certificate of `public`, to be signed by the authority with the public key `issuer`."""
+    """Creates a certificate builder for the public key `public`, to be signed by the authority with key `issuer`."""
     from cryptography import x509
 
     start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)  # clocks differ
@@ -63,6 +63,7 @@ def _start(subject: str, public: typing.Any, issuer: typing.Any) -> typing.Any:
 
 
 def _name(common: str) -> typing.Any:
+    """Builds an X.509 name with the given common name."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
@@ -75,7 +76,7 @@ def _name(common: str) -> typing.Any:
 
 
 def _key_usage(purpose: str) -> typing.Any:
-    """A key usage of one purpose alone."""
+    """Builds a key usage extension with one purpose only."""
     from cryptography import x509
 
     every = (

@@ -1,7 +1,7 @@
-"""The digest of a folder: one number for the names and bytes of all its files.
+"""Computes the digest of a folder: one hash of the names and bytes of all its files.
 
-Names count as the bytes that the file system has, so that a name in another normal form of Unicode, in another case, or
-that is no UTF-8, is another name.
+Names are hashed as the bytes of the file system. Two names that differ only in the Unicode normal form or in case are
+different names, and names do not have to be valid UTF-8.
 """
 
 import hashlib
@@ -18,22 +18,22 @@ _LINE = re.compile(rb"[0-9a-f]{64}  ")
 
 
 def folder_digest(folder: pathlib.Path, *, links: bool) -> str:
-    """Computes the SHA-256 of a folder's files, with those in folders inside it, in hexadecimal.
+    """Computes the SHA-256 of a folder's files, including those in subfolders, in hexadecimal.
 
-    It is that of: the words "faceswap_lib folder 2" and a line feed, the number of files, then for each file, in the
-    order of the names' bytes: the length of its name, its name below the folder, the SHA-256 of its bytes (32 bytes).
-    Numbers have 8 bytes, the highest first; parts of a name are separated by "/". Each part has a length that stands
-    before it or is fixed, so no two folders give the same bytes. Folders without files do not count, nor does what is
-    hidden: names that begin with a dot, and what is below them.
+    The hashed bytes are: the words "faceswap_lib folder 2" and a line feed, the number of files, then for each file, in
+    the order of the names' bytes: the length of its name, its name relative to the folder, the SHA-256 of its bytes (32
+    bytes). Numbers have 8 bytes, big-endian; the parts of a name are separated by "/". Each field has a fixed length or
+    is preceded by its length, so no two folders have the same hashed bytes. Folders without files are ignored. Hidden
+    entries are ignored, too: names that begin with a dot, and everything below them.
 
     Args:
         folder: The folder.
-        links: Whether a link to a file counts as that file, as where pictures are only read; else it is an error, since
-            what it leads to can change.
+        links: Whether a link to a file counts as that file, as for images that are only read. Otherwise a link is an
+            error, because its target can change.
 
     Raises:
-        InputError: If there is something else than files and folders in it, or a link that does not count.
-        OSError: If something cannot be read.
+        InputError: If the folder contains anything other than files and folders, or a link although `links` is False.
+        OSError: If a file or folder cannot be read.
     """
     files = sorted(_list_files(folder, links))
     digest = hashlib.sha256(_CONTEXT + len(files).to_bytes(8, "big"))
@@ -43,21 +43,21 @@ def folder_digest(folder: pathlib.Path, *, links: bool) -> str:
 
 
 def count_hidden(folder: pathlib.Path) -> int:
-    """Counts the files and folders directly in a folder that are hidden and therefore do not count.
+    """Counts the hidden files and folders directly in a folder, which the digest ignores.
 
     Raises:
-        OSError: If it cannot be read.
+        OSError: If the folder cannot be read.
     """
     with os.scandir(folder) as entries:
         return sum(entry.name.startswith(".") for entry in entries)
 
 
 def folder_digest_1(folder: pathlib.Path) -> str:
-    """Computes the digest that sidecars of schema 1 have: SHA-256 of one line "digest  name" per file, sorted by name.
+    """Computes the digest for sidecars of schema 1: SHA-256 of one line "digest  name" per file, sorted by name.
 
     Raises:
-        InputError: If a name has a control character: with a line feed in it, it could stand for two files.
-        OSError: If something cannot be read.
+        InputError: If a name contains a control character: a line feed could make one name look like two files.
+        OSError: If a file or folder cannot be read.
     """
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     names = [file.relative_to(folder).as_posix() for file in files]
@@ -68,17 +68,17 @@ def folder_digest_1(folder: pathlib.Path) -> str:
 
 
 def is_listing_1(path: pathlib.Path) -> bool:
-    """Whether a file begins as the lines do that `folder_digest_1` computes a digest of; it then passes for a folder.
+    """Returns whether a file begins like the lines that `folder_digest_1` hashes, so that it could imitate a folder.
 
     Raises:
-        OSError: If it cannot be read.
+        OSError: If the file cannot be read.
     """
     with path.open("rb") as file:
         return _LINE.match(file.read(66)) is not None
 
 
 def _list_files(folder: pathlib.Path, links: bool) -> list[tuple[bytes, pathlib.Path]]:
-    """Lists the files that count, each with its name below the folder."""
+    """Lists the files to hash, each with its name relative to the folder."""
     found, waiting = [], [(b"", folder)]
     while waiting:
         above, place = waiting.pop()

@@ -1,37 +1,38 @@
-"""How many people a video or picture shows, and how many of them a conversion swapped.
+"""Counts the people in a video or image, and how many of them a conversion swapped.
 
-Faces are followed, not recognized: whoever comes back, or is shown again after a cut, gets another track. So the number
-of a video is a range: at least as many people as are seen in one frame, at most as many as there are tracks.
+Faces are tracked, not recognized: a person who comes back, or is shown again after a cut, gets another track. Therefore
+the number of people in a video is a range: at least the number of faces in one frame, at most the number of tracks.
 """
 
 import dataclasses
+import typing
 
 from faceswap_lib.faces import VideoTracks
 from faceswap_lib.faces.selection import count_people as count_seen
 from faceswap_lib.faces.selection import most_at_once
 
 Range = tuple[int, int]
-"""Fewest and most people that it may be."""
+"""Minimum and maximum number of people."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PeopleCount:
-    """How many people are in an input.
+    """Number of people in an input.
 
     Attributes:
-        seen: Of everybody; None where only those that were swapped have been counted.
-        swapped: Of those that got a new face.
+        seen: Range for all people; None if only the swapped people were counted.
+        swapped: Range for the people who got a new face.
     """
 
     seen: Range | None
     swapped: Range
 
     def to_text(self) -> str:
-        """Says it in one line."""
+        """Formats the count in one line."""
         return describe_people(self.to_facts())
 
     def to_facts(self) -> dict[str, dict[str, int]]:
-        """Gives plain JSON; no lists of numbers, which Content Credentials may take for bytes."""
+        """Converts the count to plain JSON without lists of numbers, which c2pa may read as bytes."""
         ranges = {"seen": self.seen, "swapped": self.swapped}
         return {key: {"at_least": each[0], "at_most": each[1]} for key, each in ranges.items() if each is not None}
 
@@ -41,14 +42,20 @@ def count_people(wanted: VideoTracks, everybody: VideoTracks | None) -> PeopleCo
 
     Args:
         wanted: The tracks of the faces that are swapped.
-        everybody: The tracks of all faces, or None where they are not known. Tracks of fewer than
-            `faces.selection.SHORTEST` frames may be mistakes of the detector and do not count unless they are swapped.
+        everybody: The tracks of all faces, or None if they are not known. Tracks of fewer than
+            `faces.selection.SHORTEST` frames may be false detections and do not count unless they are swapped.
     """
     return relate_counts(wanted, None if everybody is None else count_seen(everybody))
 
 
 def relate_counts(wanted: VideoTracks, seen: Range | None) -> PeopleCount:
-    """Relates the number of people that were seen, if it is known, to the tracks that are swapped."""
+    """Combines the range of people seen with the tracks that are swapped.
+
+    Args:
+        wanted: The tracks of the faces that are swapped.
+        seen: The range for all people, or None if it is not known. It is raised to the range of swapped people if it
+            is smaller.
+    """
     swapped = most_at_once(wanted), len(wanted.tracks)
     if seen is None:
         return PeopleCount(seen=None, swapped=swapped)
@@ -56,7 +63,7 @@ def relate_counts(wanted: VideoTracks, seen: Range | None) -> PeopleCount:
 
 
 def describe_people(facts: object) -> str:
-    """Says in one line what `PeopleCount.to_facts` gave; empty for anything else."""
+    """Formats the result of `PeopleCount.to_facts` in one line; empty for any other value."""
     seen, swapped = (_read_range(facts.get(key) if isinstance(facts, dict) else None) for key in ("seen", "swapped"))
     if swapped is None:
         return ""
@@ -67,15 +74,21 @@ def describe_people(facts: object) -> str:
 
 
 def _read_range(value: object) -> Range | None:
-    """Checks what a file states: two whole numbers, the second not smaller."""
+    """Reads a range from a file: two whole numbers, the second not smaller; None for any other value."""
     fewest, most = (value.get(key) if isinstance(value, dict) else None for key in ("at_least", "at_most"))
-    is_whole = all(isinstance(number, int) and not isinstance(number, bool) for number in (fewest, most))
-    return (fewest, most) if is_whole and 0 <= fewest <= most else None
+    return (fewest, most) if _is_whole(fewest) and _is_whole(most) and 0 <= fewest <= most else None
+
+
+def _is_whole(value: object) -> typing.TypeGuard[int]:
+    """Returns whether a value is an integer and not a Boolean."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _number(values: Range) -> str:
+    """Formats a range."""
     return str(values[0]) if values[0] == values[1] else f"{values[0]} to {values[1]}"
 
 
 def _people(values: Range) -> str:
+    """Formats a range of people."""
     return f"{_number(values)} {'person' if values[1] == 1 else 'people'}"

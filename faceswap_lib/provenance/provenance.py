@@ -1,7 +1,7 @@
-"""What a swap says about itself: Content Credentials inside the file, or a signed sidecar beside it.
+"""Writes and verifies the provenance of a swap: Content Credentials inside the file, or a signed sidecar next to it.
 
-Nothing here needs a network: the certificate is this computer's own, there is no time-stamping service, and nothing is
-looked up when a file is checked.
+This needs no network: the certificate is this computer's own, there is no time-stamping service, and the verification
+looks nothing up.
 
 Source: C2PA Technical Specification 2.x; IPTC Digital Source Type vocabulary.
 """
@@ -29,21 +29,20 @@ INSTALL = "pip install c2pa-python"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProvenanceClaims:
-    """What is known about a swap when it is written.
+    """Facts about a swap that are stated in its provenance.
 
-    All of it can be read by whoever gets the file; of paths only the last part is kept.
+    Anybody who receives the file can read them. Only the last part of each path is stored.
 
     Attributes:
-        inputs: The file or folder whose face was changed, then those the new face was learnt from; empty where a
-            camera was changed.
-        run: Name of the run whose networks wrote the face.
-        run_id: What tells it from other runs of that name.
-        steps: How many steps it was trained.
+        inputs: The file or folder whose face was changed, then those that the new face comes from; empty for a camera.
+        run: Name of the run whose networks generated the face.
+        run_id: Unique identifier of the run, among all runs with this name.
+        steps: Number of training steps.
         direction: `a2b` or `b2a`.
         consent: The consent statements, word for word.
         options: Options of the conversion as plain JSON.
-        uncovered: Names of the videos and pictures it was made from that no recorded consent is for.
-        people: How many people the input shows, and how many of them were swapped; None where nobody counted.
+        uncovered: Names of the source videos and images for which no consent is recorded.
+        people: Number of people in the input, and how many of them were swapped; None if they were not counted.
     """
 
     inputs: tuple[pathlib.Path, ...]
@@ -59,10 +58,10 @@ class ProvenanceClaims:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where the facts about a swap are.
+    """Location of the facts about a swap.
 
     Attributes:
-        sidecar: The file beside the swap, or None if the facts are inside it.
+        sidecar: The file next to the swap, or None if the facts are inside the swap.
         signed: Whether this computer's key signed them.
     """
 
@@ -72,13 +71,13 @@ class Provenance:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VerificationResult:
-    """What a file says about itself, and whether that can be believed.
+    """Result of verifying a file's provenance.
 
     Attributes:
         ours: Whether it was signed on this computer, by this program.
-        intact: Whether it is, bit for bit in all that is signed, what its credentials describe.
-        summary: Lines for a person; the first is the verdict.
-        facts: What the credentials state, as written by `write_provenance`; empty if there are none of ours.
+        intact: Whether all signed bytes are unchanged, as the credentials describe them.
+        summary: Lines of text to show; the first is the verdict.
+        facts: The facts in the credentials, as written by `write_provenance`; empty if there are none of ours.
     """
 
     ours: bool
@@ -88,18 +87,18 @@ class VerificationResult:
 
 
 def write_provenance(out: pathlib.Path, facts: ProvenanceClaims, *, name: str | None = None) -> Provenance:
-    """Says in a finished file, or beside it, that it is a swap.
+    """Writes the provenance of a swap into the finished file or next to it.
 
-    Where c2pa is installed and knows the format, the file is replaced by itself with a manifest inside; otherwise, and
-    for a folder of pictures, a sidecar is written. The file is never lost: if signing fails it stays as it was.
+    If c2pa is installed and supports the format, a manifest is embedded in the file. Otherwise, and for a folder of
+    images, a sidecar is written. If signing fails, the file stays unchanged.
 
     Args:
         out: The finished file or folder, under its own name or a temporary one.
-        facts: What to say.
-        name: The name it will have in that folder; unless given, the one it has.
+        facts: The facts to state.
+        name: The final name of the file in its folder; None for its current name.
 
     Returns:
-        Where the facts are.
+        The location of the facts.
 
     Raises:
         InputError: If `out` or an input is missing.
@@ -109,25 +108,25 @@ def write_provenance(out: pathlib.Path, facts: ProvenanceClaims, *, name: str | 
     beside = out.with_name(name or out.name)
     for path in (out, *facts.inputs):
         if not pathlib.Path(path).exists():
-            raise InputError(f"no such file: {path}; what a swap says of itself needs it")
-    stated = _state(facts, beside.name)
+            raise InputError(f"no such file: {path}; it is needed for the provenance of the swap")
+    stated = _to_plain_facts(facts, beside.name)
     if out.is_file() and out.suffix.lower() in EMBEDDED_FORMATS and has_c2pa():
         embed(out, stated, facts.inputs)
         return Provenance(sidecar=None, signed=True)
     sidecar, signed = write_sidecar(out, beside, stated)
     if not has_c2pa():
-        logger.info("c2pa is not installed (%s): what the swap says of itself is in %s", INSTALL, sidecar.name)
+        logger.info("c2pa is not installed (%s): the provenance of the swap is in %s", INSTALL, sidecar.name)
     return Provenance(sidecar=sidecar, signed=signed)
 
 
 def verify(path: pathlib.Path) -> VerificationResult:
-    """Reads what a file says about itself and checks it, without a network.
+    """Verifies the provenance of a file, without a network.
 
     Args:
         path: A file, or a folder with a sidecar.
 
     Returns:
-        The verdict; a file without credentials is neither intact nor ours.
+        The verdict. A file without credentials is neither intact nor ours.
 
     Raises:
         InputError: If there is no such file.
@@ -140,10 +139,10 @@ def verify(path: pathlib.Path) -> VerificationResult:
         raise InputError(f"{path}: expected a file or a folder, got a device or a pipe; name the file itself")
     inside = read_embedded(path) if path.is_file() and has_c2pa() else None
     if inside is not None and not inside.unreadable:
-        return _judge_embedded(inside, path)
+        return _summarize_embedded(inside, path)
     beside = read_sidecar(path)
     if beside is not None:
-        return _judge_sidecar(beside, path)
+        return _summarize_sidecar(beside, path)
     if inside is not None:
         line = f"cannot be judged: the file or its credentials are damaged ({to_printable(inside.unreadable)})"
         return VerificationResult(ours=False, intact=False, summary=(line,), facts={})
@@ -157,7 +156,8 @@ def verify(path: pathlib.Path) -> VerificationResult:
     return VerificationResult(ours=False, intact=False, summary=tuple(lines), facts={})
 
 
-def _judge_embedded(found: Embedded, path: pathlib.Path) -> VerificationResult:
+def _summarize_embedded(found: Embedded, path: pathlib.Path) -> VerificationResult:
+    """Builds the verdict from embedded credentials."""
     intact = not found.problems
     if not intact:
         first = f"altered since it was signed ({to_printable(', '.join(found.problems))})"
@@ -170,13 +170,14 @@ def _judge_embedded(found: Embedded, path: pathlib.Path) -> VerificationResult:
         lines.append("made from a file that was:")
         lines += [f"  {to_line(row)}" for row in describe_facts(found.earlier)]
     if intact:
-        who = "" if found.trusted else "Who signed cannot be told: anybody can make such a key. "
-        lines.append(f"Nothing signed in the file has changed. {who}That it is true is the signer's word.")
+        who = "" if found.trusted else "The signer is unknown: anybody can make such a key. "
+        lines.append(f"Nothing signed in the file has changed. {who}Only the signer vouches for its truth.")
     ours = intact and found.trusted and bool(found.facts)
     return VerificationResult(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
 
 
-def _judge_sidecar(found: SidecarFinding, path: pathlib.Path) -> VerificationResult:
+def _summarize_sidecar(found: SidecarFinding, path: pathlib.Path) -> VerificationResult:
+    """Builds the verdict from a sidecar."""
     intact = found.matches and found.signature != "broken"
     name = to_printable(to_plain(sidecar_path(path).name))
     first = {
@@ -198,10 +199,14 @@ def _judge_sidecar(found: SidecarFinding, path: pathlib.Path) -> VerificationRes
     return VerificationResult(ours=ours, intact=intact, summary=tuple(lines), facts=found.facts)
 
 
-def _state(facts: ProvenanceClaims, title: str) -> dict:
-    """The facts as plain JSON, with the inputs' digests; bytes of names that are no UTF-8 are replaced."""
+def _to_plain_facts(facts: ProvenanceClaims, title: str) -> dict:
+    """Converts the facts to plain JSON, with the digests of the inputs. Bytes that are not UTF-8 are replaced."""
     inputs = [
-        {"name": path.name, "sha256": _digest_once(*_identity(path)), "role": "changed" if index == 0 else "face"}
+        {
+            "name": path.name,
+            "sha256": _cached_digest(*_cache_key(path)),
+            "role": "changed" if index == 0 else "face",
+        }
         for index, path in enumerate(map(pathlib.Path, facts.inputs))
     ]
     apart = ("inputs", "uncovered", "people")
@@ -215,15 +220,15 @@ def _state(facts: ProvenanceClaims, title: str) -> dict:
     return {"program": PROGRAM, "version": __version__, "time": now, **typing.cast(dict, plain)}
 
 
-def _identity(path: pathlib.Path) -> tuple[pathlib.Path, int]:
-    """Tells one state of a path from the next: folders change with any of their files."""
+def _cache_key(path: pathlib.Path) -> tuple[pathlib.Path, int]:
+    """Returns the resolved path and its newest modification time in ns, for folders including all their files."""
     newest = max((file.stat().st_mtime_ns for file in path.rglob("*")), default=0) if path.is_dir() else 0
     return path.resolve(), max(newest, path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=64)
-def _digest_once(path: pathlib.Path, _changed: int) -> str:
-    """The digest of an input, read once for many pictures made from it."""
+def _cached_digest(path: pathlib.Path, _changed: int) -> str:
+    """Computes the digest of an input, and caches it for other outputs that are made from the same input."""
     try:
         return content_digest(path)
     except OSError as error:

@@ -1,7 +1,8 @@
-"""What a file is, written beside it: for formats that carry no Content Credentials, or where c2pa is not installed.
+"""Writes and checks sidecars: provenance files for formats without Content Credentials, or if c2pa is not installed.
 
-SWAP.mkv.provenance.json holds the facts, the SHA-256 of the file, and an Ed25519 signature over both by this computer's
-key, where the package `cryptography` is installed. Sidecars of schema 1 are checked by the rule they were written by.
+SWAP.mkv.provenance.json contains the facts and the SHA-256 of the file. If the package `cryptography` is installed, it
+also contains an Ed25519 signature of both with this computer's key. Sidecars of schema 1 are checked by the rules of
+schema 1.
 """
 
 import base64
@@ -30,14 +31,14 @@ _KEYS = {1: {"schema", "sha256", "facts"}, 2: {"schema", "kind", "sha256", "fact
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SidecarFinding:
-    """What a sidecar says about its file.
+    """Result of checking a file against its sidecar.
 
     Attributes:
-        matches: Whether the file is the one that was described.
+        matches: Whether the file is the one that the sidecar describes.
         signature: `ours` (this computer's key), `foreign` (another key), `none`, `broken` (the sidecar was changed) or
             `unchecked` (`cryptography` is not installed here).
-        facts: What was written about the file.
-        problem: What is wrong with the sidecar or the folder, if more can be said than that it does not fit.
+        facts: The facts about the file that the sidecar states.
+        problem: Details of what is wrong with the sidecar or the folder; empty if there are none.
     """
 
     matches: bool
@@ -47,16 +48,16 @@ class SidecarFinding:
 
 
 def sidecar_path(path: pathlib.Path) -> pathlib.Path:
-    """Where the sidecar of a file or folder lies."""
+    """Returns the path of the sidecar of a file or folder."""
     named = path if path.name not in ("", "..") else pathlib.Path(os.path.abspath(path))
     return named.parent / (named.name + SUFFIX)
 
 
 def content_digest(path: pathlib.Path) -> str:
-    """Computes the SHA-256 of a file's bytes or of a folder's files, in hexadecimal; links to files are followed.
+    """Computes the SHA-256 of a file's bytes or of a folder's files, in hexadecimal. Follows links to files.
 
     Raises:
-        OSError: If something cannot be read.
+        OSError: If a file or folder cannot be read.
     """
     return folder_digest(path, links=True) if path.is_dir() else file_digest(path)
 
@@ -65,16 +66,16 @@ def write_sidecar(out: pathlib.Path, beside: pathlib.Path, facts: dict) -> tuple
     """Writes the sidecar of a finished file.
 
     Args:
-        out: The file or folder as it lies there now.
-        beside: Where it is or will be; the sidecar gets this name and `SUFFIX`.
+        out: The current path of the file or folder.
+        beside: The final path of the file or folder. The name of the sidecar is this name plus `SUFFIX`.
         facts: Plain JSON.
 
     Returns:
-        The sidecar, and whether it is signed.
+        The path of the sidecar, and whether it is signed.
 
     Raises:
-        InputError: If a folder holds links, or anything but files and folders.
-        FaceswapError: If the key cannot be kept or the sidecar cannot be written.
+        InputError: If a folder contains links, or anything other than files and folders.
+        FaceswapError: If the key cannot be stored or the sidecar cannot be written.
     """
     path = sidecar_path(beside)
     try:
@@ -87,10 +88,10 @@ def write_sidecar(out: pathlib.Path, beside: pathlib.Path, facts: dict) -> tuple
 
 
 def read_sidecar(path: pathlib.Path) -> SidecarFinding | None:
-    """Checks a file or folder against the sidecar beside it; None if there is none.
+    """Checks a file or folder against the sidecar next to it; returns None if there is none.
 
     Raises:
-        InputError: If the sidecar is bigger than is taken on, or it or the file cannot be read.
+        InputError: If the sidecar is larger than `limits` allow, or the sidecar or the file cannot be read.
         FaceswapError: If this computer's own key cannot be read.
     """
     place = sidecar_path(path)
@@ -98,7 +99,7 @@ def read_sidecar(path: pathlib.Path) -> SidecarFinding | None:
         return None
     try:
         text = _read_text(place)
-        written = json.loads(text, object_pairs_hook=_refuse_doubles, parse_constant=_refuse_constant)
+        written = json.loads(text, object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant)
         signature = written.pop("signature")
         _check_form(written, signature)
         signed = _check(written, signature)
@@ -106,7 +107,7 @@ def read_sidecar(path: pathlib.Path) -> SidecarFinding | None:
         problem = str(error) if isinstance(error, _SidecarError) else ""
         return SidecarFinding(matches=False, signature="broken", facts={}, problem=problem)
     except FileNotFoundError:
-        return SidecarFinding(matches=False, signature="broken", facts={}, problem="it is a link that leads nowhere")
+        return SidecarFinding(matches=False, signature="broken", facts={}, problem="it is a broken link")
     except OSError as error:
         raise InputError(f"cannot read {place} ({error.strerror}); check its permissions") from error
     try:
@@ -119,32 +120,33 @@ def read_sidecar(path: pathlib.Path) -> SidecarFinding | None:
 
 
 class _SidecarError(ValueError):
-    """What is wrong with a sidecar, in words for the verdict."""
+    """Error in a sidecar, with a message for the verdict."""
 
 
 def _read_text(place: pathlib.Path) -> str:
-    """Reads a plain file that is not too big; to open a pipe would wait for its writer."""
+    """Reads a regular file that is not too large. Other types are rejected, because opening a pipe would block."""
     if not stat.S_ISREG(place.stat().st_mode):
-        raise _SidecarError("it is no plain file")
+        raise _SidecarError("it is not a regular file")
     with place.open("rb") as file:
         data = file.read(SIDECAR_BYTES.value + 1)
     SIDECAR_BYTES.check(max(len(data), place.stat().st_size), place)
     return data.decode("utf-8")
 
 
-def _refuse_doubles(pairs: list[tuple[str, object]]) -> dict:
-    """Makes an object; a name that stands in it twice would be one value for us and the other for another reader."""
+def _reject_duplicates(pairs: list[tuple[str, object]]) -> dict:
+    """Builds an object without duplicate names: different parsers would read different values of such a name."""
     if len({name for name, _ in pairs}) < len(pairs):
-        raise _SidecarError("a name stands in it twice")
+        raise _SidecarError("a name appears in it twice")
     return dict(pairs)
 
 
-def _refuse_constant(name: str) -> typing.NoReturn:
-    raise _SidecarError(f"it holds {name}, which is no JSON")
+def _reject_constant(name: str) -> typing.NoReturn:
+    """Rejects NaN and infinity, which Python's parser accepts."""
+    raise _SidecarError(f"it contains {name}, which is not valid JSON")
 
 
-def _check_form(content: dict, signature: object) -> None:
-    """Checks that all keys are there and no others, and that their values have the right type."""
+def _check_form(content: dict, signature: typing.Any) -> None:
+    """Checks that the keys are exactly the required ones, and that their values have the right type."""
     schema = content["schema"]
     if isinstance(schema, bool) or schema not in _KEYS:
         raise _SidecarError(f"expected schema 1 to {SCHEMA}, got {schema!r:.50}; a newer version may have written it")
@@ -156,30 +158,31 @@ def _check_form(content: dict, signature: object) -> None:
 
 
 def _measure(path: pathlib.Path) -> dict[str, str]:
-    """What is signed of a file or folder."""
+    """Computes the signed properties of a file or folder: its kind and SHA-256."""
     if path.is_dir():
         return {"kind": "folder", "sha256": folder_digest(path, links=False)}
     return {"kind": "file", "sha256": file_digest(path)}
 
 
 def _measure_as(content: dict, path: pathlib.Path) -> bool:
-    """Whether a file or folder is the one described, by the rule of the sidecar's schema."""
+    """Returns whether a sidecar describes a file or folder, by the rules of the sidecar's schema."""
     if content["schema"] == 2:
         return all(content[key] == value for key, value in _measure(path).items())
     if path.is_dir():
         return content["sha256"] == folder_digest_1(path)
-    if is_listing_1(path):  # its digest could be one that was signed for a folder
-        raise InputError(f"{path} reads as a list of files; a sidecar of schema 1 cannot tell it from a folder")
+    if is_listing_1(path):  # its digest could have been signed for a folder
+        raise InputError(f"{path} looks like a list of files, which a sidecar of schema 1 can confuse with a folder")
     return content["sha256"] == file_digest(path)
 
 
 def _canonical(content: dict) -> bytes:
-    """The bytes that are signed: JSON with sorted names and no spaces, behind the name of the format."""
+    """Builds the bytes to sign: the name of the format, then JSON with sorted names and no spaces."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return _CONTEXT[content["schema"]] + text.encode()
 
 
 def _sign(content: dict) -> dict | None:
+    """Signs the content with this computer's key; returns None if `cryptography` is not installed."""
     if not has_cryptography():
         return None
     key = read_or_make_key()
@@ -188,6 +191,7 @@ def _sign(content: dict) -> dict | None:
 
 
 def _check(content: dict, signature: dict | None) -> Signature:
+    """Checks the signature of the content."""
     if signature is None:
         return "none"
     if not has_cryptography():

@@ -1,8 +1,8 @@
-"""The key this computer signs its swaps with, and the certificate that goes with it.
+"""Manages the key with which this computer signs its swaps, and its certificate.
 
-It is made on first use and kept in one file. A local authority signs the certificate and is then forgotten: its private
-key is never written, so nobody can issue a second certificate in its name. Nothing in the certificate names the
-computer or its user.
+Both are created on first use and stored in one file. A local authority signs the certificate. Its private key is never
+stored, so nobody can issue a second certificate in its name. The certificate contains no name of the computer or its
+user.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 KEY_FILE = "signing-key.pem"
 HOME_VARIABLE = "FACESWAP_HOME"
 MOST_BYTES = 64 * 1024
-"""Size of a key file above which it is none; one has under 3,000 bytes."""
+"""Maximum size of a key file in bytes. A real one has less than 3,000."""
 
 _ELSEWHERE = f"set {HOME_VARIABLE} to a folder of your own that can be written"
 _KINDS = [b"PRIVATE KEY", b"CERTIFICATE", b"CERTIFICATE"]
@@ -31,12 +31,12 @@ _KINDS = [b"PRIVATE KEY", b"CERTIFICATE", b"CERTIFICATE"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SigningKey:
-    """An Ed25519 key and its certificates, PEM.
+    """Ed25519 key and its certificates, in PEM.
 
     Attributes:
         private_key: The private key, PKCS 8.
-        certificate: The certificate that signatures carry.
-        authority: The certificate of who signed that one.
+        certificate: The certificate that is included in signatures.
+        authority: The certificate of the authority that signed `certificate`.
     """
 
     private_key: bytes = dataclasses.field(repr=False)
@@ -44,34 +44,36 @@ class SigningKey:
     authority: bytes
 
     def sign(self, data: bytes) -> bytes:
-        """Gives the Ed25519 signature of bytes, 64 bytes."""
+        """Computes the Ed25519 signature of some bytes, 64 bytes."""
         return self._private().sign(data)
 
     @property
     def public_key(self) -> bytes:
-        """The public key, 32 bytes."""
+        """Public key, 32 bytes."""
         return self._private().public_key().public_bytes_raw()
 
     @property
     def serial_number(self) -> int:
-        """The certificate's serial number, which is random."""
+        """Serial number of the certificate, which is random."""
         from cryptography import x509
 
         return x509.load_pem_x509_certificate(self.certificate).serial_number
 
     def _private(self) -> typing.Any:
+        """Loads the private key."""
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         return load_pem_private_key(self.private_key, None)
 
 
 def config_folder() -> pathlib.Path:
-    """Where the key is kept: `FACESWAP_HOME`, else `faceswap_lib` in the user's configuration folder.
+    """Returns the folder of the key: `FACESWAP_HOME`, else `faceswap_lib` in the user's configuration folder.
 
-    `XDG_CONFIG_HOME` counts if it is absolute, as its specification asks: no key depends on the current folder.
+    `XDG_CONFIG_HOME` is used only if it is absolute, as its specification requires, so that the location of the key
+    does not depend on the current folder.
 
     Raises:
-        FaceswapError: If the system knows no home folder of this user.
+        FaceswapError: If the operating system has no home folder for this user.
     """
     try:
         if home := os.environ.get(HOME_VARIABLE):
@@ -85,19 +87,19 @@ def config_folder() -> pathlib.Path:
 
 
 def check_signing_key() -> None:
-    """Checks that outputs can be signed, before work is put into them: reads this computer's key, or makes it.
+    """Checks that outputs can be signed, before any long work: reads this computer's key, or creates it.
 
-    Where `cryptography` is not installed nothing is signed, and there is nothing to check.
+    If `cryptography` is not installed, outputs are not signed, and nothing is checked.
 
     Raises:
-        FaceswapError: If there is no key and none can be kept, or the one there cannot be read or is damaged.
+        FaceswapError: If a missing key cannot be stored, or an existing key cannot be read or is damaged.
     """
     if has_cryptography():
         read_or_make_key()
 
 
 def has_cryptography() -> bool:
-    """Whether the package `cryptography` can be used here, without which nothing is signed."""
+    """Returns whether the package `cryptography` is installed. Without it, outputs are not signed."""
     try:
         import cryptography.x509  # noqa: F401
     except ImportError:
@@ -106,10 +108,10 @@ def has_cryptography() -> bool:
 
 
 def read_key() -> SigningKey | None:
-    """Reads this computer's key, or None if it has none yet.
+    """Reads this computer's key; returns None if there is none yet.
 
     Raises:
-        FaceswapError: If the file cannot be read or holds something else.
+        FaceswapError: If the file cannot be read or is not a valid key file.
     """
     path = config_folder() / KEY_FILE
     try:
@@ -120,7 +122,7 @@ def read_key() -> SigningKey | None:
         raise FaceswapError(f"cannot read the signing key {path} ({error.strerror}); check its permissions") from error
     parts = data.split(b"-----BEGIN ")[1:]
     if [part.partition(b"-----")[0] for part in parts] != _KINDS:
-        raise _complain(path, "something else")
+        raise _key_file_error(path, "something else")
     private_key, certificate, authority = (b"-----BEGIN " + part for part in parts)
     key = SigningKey(private_key=private_key, certificate=certificate, authority=authority)
     if has_cryptography():
@@ -129,16 +131,16 @@ def read_key() -> SigningKey | None:
 
 
 def read_or_make_key() -> SigningKey:
-    """Gives this computer's key; makes it on first use.
+    """Reads this computer's key; creates it on first use.
 
-    Of several processes that make one at the same time, the first to finish wins and all use its key. The file can be
-    read by its owner alone, whatever the umask; one that others could read is closed to them.
+    If several processes create a key at the same time, all of them use the key of the first one to finish. Only the
+    owner can read the file, for any umask. If others can read an existing file, that permission is removed.
 
     Raises:
-        FaceswapError: If it cannot be read or kept.
+        FaceswapError: If the key cannot be read or stored, or its certificate is not valid at the current time.
     """
     if (key := read_key()) is not None:
-        _close_to_others(config_folder() / KEY_FILE)
+        _restrict_to_owner(config_folder() / KEY_FILE)
         _check_dates(key)
         return key
     folder = config_folder()
@@ -148,23 +150,23 @@ def read_or_make_key() -> SigningKey:
     except OSError as error:
         raise FaceswapError(f"cannot keep a signing key in {folder} ({error.strerror}); {_ELSEWHERE}") from error
     if made:
-        logger.info("made a key to sign swaps with: %s; keep it to yourself", folder / KEY_FILE)
+        logger.info("made a key to sign swaps with: %s; keep it secret", folder / KEY_FILE)
     return typing.cast(SigningKey, read_key())
 
 
 def _read_small(path: pathlib.Path) -> bytes:
-    """Reads a plain file that is not too big to be a key."""
-    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for its writer
-        raise _complain(path, "a folder or a device")
+    """Reads a regular file that is not too large to be a key."""
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
+        raise _key_file_error(path, "a folder or a device")
     with path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise _complain(path, f"more than {MOST_BYTES:,} bytes")
+        raise _key_file_error(path, f"more than {MOST_BYTES:,} bytes")
     return data
 
 
 def _check_key(key: SigningKey, path: pathlib.Path) -> None:
-    """Checks that the key and its certificates can be read and belong together."""
+    """Checks that the key and its certificates are valid and belong together."""
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -173,15 +175,15 @@ def _check_key(key: SigningKey, path: pathlib.Path) -> None:
         private = key._private()
         leaf, authority = map(x509.load_pem_x509_certificate, (key.certificate, key.authority))
         leaf.verify_directly_issued_by(authority)
-        public = leaf.public_key().public_bytes_raw()
+        public = typing.cast(typing.Any, leaf.public_key()).public_bytes_raw()  # other kinds of keys: AttributeError
     except (ValueError, TypeError, AttributeError, InvalidSignature) as error:
-        raise _complain(path, f"damaged ones ({str(error) or type(error).__name__})") from error
+        raise _key_file_error(path, f"damaged ones ({str(error) or type(error).__name__})") from error
     if not isinstance(private, Ed25519PrivateKey) or private.public_key().public_bytes_raw() != public:
-        raise _complain(path, "a key and the certificate of another one")
+        raise _key_file_error(path, "a key and the certificate of another one")
 
 
 def _check_dates(key: SigningKey) -> None:
-    """Refuses to sign before or after the time for which the certificate is valid."""
+    """Checks that the certificate is valid at the current time."""
     from cryptography import x509
 
     leaf, now = x509.load_pem_x509_certificate(key.certificate), datetime.datetime.now(datetime.timezone.utc)
@@ -193,7 +195,8 @@ def _check_dates(key: SigningKey) -> None:
         )
 
 
-def _complain(path: pathlib.Path, got: str) -> FaceswapError:
+def _key_file_error(path: pathlib.Path, got: str) -> FaceswapError:
+    """Builds the error for an invalid key file."""
     return FaceswapError(
         f"{path}: expected a private key and two certificates, got {got}; move the file away and a new key is made "
         "(what was signed with the old one then counts as signed elsewhere)"
@@ -201,15 +204,15 @@ def _complain(path: pathlib.Path, got: str) -> FaceswapError:
 
 
 def _make_folder(folder: pathlib.Path) -> None:
-    """Makes the folder of the key, closed to others; one that the user has made stays as it is."""
+    """Creates the folder of the key, accessible to the owner only. An existing folder is not changed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-        folder.chmod(0o700)  # the umask may have taken more away
+        folder.chmod(0o700)  # the umask may have removed permissions of the owner
 
 
-def _close_to_others(path: pathlib.Path) -> None:
-    """Takes the right to read the key from everybody but its owner."""
+def _restrict_to_owner(path: pathlib.Path) -> None:
+    """Removes all permissions on the key file except those of its owner."""
     if os.name == "nt" or not (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
         return
     try:
@@ -221,27 +224,27 @@ def _close_to_others(path: pathlib.Path) -> None:
 
 
 def _write_first(path: pathlib.Path, content: bytes) -> bool:
-    """Writes the key unless there is one by now; says whether it did. Only the owner may read the file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-")  # mode 0600, less what the umask takes
+    """Writes the key file, readable by the owner only, unless it exists by now. Returns whether it was written."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".key-")  # mode 0600, minus the umask
     try:
         with os.fdopen(handle, "wb") as file:
             os.chmod(temporary, 0o600)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        return _name_first(pathlib.Path(temporary), path)
+        return _rename_once(pathlib.Path(temporary), path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
 
 
-def _name_first(temporary: pathlib.Path, path: pathlib.Path) -> bool:
-    """Gives a whole file its name unless that is taken; says whether it did."""
+def _rename_once(temporary: pathlib.Path, path: pathlib.Path) -> bool:
+    """Renames a complete file unless the target exists. Returns whether it was renamed."""
     try:
         os.link(temporary, path)
     except FileExistsError:
         return False
-    except OSError:  # drives such as Google's, and those of sticks, know no second name of a file
+    except OSError:  # file systems such as Google Drive's and those of USB sticks have no hard links
         if path.exists():
             return False
         temporary.rename(path)

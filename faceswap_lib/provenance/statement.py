@@ -1,19 +1,20 @@
-"""What a swap states about itself: made plain before it is signed, and said safely when it is read.
+"""Formats the facts that a swap states: as plain JSON before they are signed, and as safe text when they are read.
 
-Whoever gets a file may have got it from anybody. So nothing of what it states can write a line of its own, steer a
-terminal, turn the direction of the text around it, or fill the screen.
+A file may come from an untrusted source. Therefore its facts must not be able to add lines to the output, control the
+terminal, change the direction of the surrounding text, or fill the screen.
 """
 
 import math
 import re
+import types
 
 from faceswap_lib.provenance.people_count import describe_people
 
 LONGEST = 500
-"""Characters of one text that are shown."""
+"""Maximum number of characters of one text that are shown."""
 
 MOST = 20
-"""Entries of one list that are shown."""
+"""Maximum number of entries of one list that are shown."""
 
 UNKNOWN = "?"
 
@@ -25,9 +26,9 @@ _DIRECTIONS = {"a2b": "a2b (the face of B on A)", "b2a": "b2a (the face of A on 
 
 
 def to_plain(value: object) -> object:
-    """Makes of a value what JSON and C2PA can hold.
+    """Converts a value to one that JSON and C2PA can store.
 
-    Bytes of a file's name that are no UTF-8 become U+FFFD, tuples lists, and numbers that are not finite text.
+    Bytes of a file name that are not UTF-8 become U+FFFD, tuples become lists, and NaN and infinity become text.
     """
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
@@ -39,10 +40,10 @@ def to_plain(value: object) -> object:
 
 
 def to_printable(text: object, *, longest: int = LONGEST) -> str:
-    """Makes one line of a text that comes from a file.
+    """Converts a value from a file to one printable line.
 
-    Control characters, escapes and marks that turn the direction of text become spaces, of which several count as one;
-    what is longer than `longest` characters is cut. What is neither text nor a number is shown as `UNKNOWN`.
+    Control characters, escapes and marks that change the text direction become spaces; several spaces become one. Text
+    after `longest` characters is cut off. Values that are neither text nor a number become `UNKNOWN`.
     """
     if not isinstance(text, str | int | float):
         return UNKNOWN
@@ -52,37 +53,37 @@ def to_printable(text: object, *, longest: int = LONGEST) -> str:
 
 
 def describe_facts(facts: dict, name: str = "") -> list[tuple[str, str]]:
-    """Says what the facts of a swap are, for a person.
+    """Formats the facts of a swap for display.
 
     Args:
-        facts: What `write_provenance` stated, or anything else that was found in its place; what has another form is
-            left out.
-        name: Name of the file now, to say if it was written under another one.
+        facts: The facts that `write_provenance` stated, or any other dict from a file. Values of a wrong form are
+            skipped.
+        name: Current name of the file. If it was written under another name, that name is shown, too.
 
     Returns:
-        Pairs of what is said about and what is said, each one printable line.
+        Pairs of a topic and its text, each one printable line.
     """
     if not facts:
         return []
-    said = {key: to_printable(facts.get(key, UNKNOWN)) for key in _SINGLE}
+    shown = {key: to_printable(facts.get(key, UNKNOWN)) for key in _SINGLE}
     options = facts.get("options")
     options = options if isinstance(options, dict) else {}
-    direction = _DIRECTIONS.get(said["direction"], said["direction"])
+    direction = _DIRECTIONS.get(shown["direction"], shown["direction"])
     rows = [
-        ("a face swap by", f"{said['program']} {said['version']}, written {said['time']} (its own clock)"),
-        ("run", f"{said['run']} ({said['run_id']}), {said['steps']} steps, direction {direction}"),
+        ("a face swap by", f"{shown['program']} {shown['version']}, written {shown['time']} (its own clock)"),
+        ("run", f"{shown['run']} ({shown['run_id']}), {shown['steps']} steps, direction {direction}"),
     ]
-    if name and said["title"] not in (UNKNOWN, to_printable(to_plain(name))):
-        rows.append(("written as", said["title"]))
+    if name and shown["title"] not in (UNKNOWN, to_printable(to_plain(name))):
+        rows.append(("written as", shown["title"]))
     rows += _describe_inputs(facts)
     rows += _describe_training(options.get("learnt_from"))
-    rows += _describe_picture(options)
+    rows += _describe_images(options)
     rows.append(("in the input", describe_people(facts.get("people")) or "nobody counted the people"))
     return [*rows, *_describe_consent(facts)]
 
 
 def to_line(row: tuple[str, str]) -> str:
-    """Makes a line of a pair of `describe_facts`."""
+    """Formats a pair of `describe_facts` as one line."""
     about, text = row
     return f"{about} {text}" if about in _SPOKEN else f"{about}: {text}"
 
@@ -91,6 +92,7 @@ _SINGLE = ("program", "version", "time", "run", "run_id", "steps", "direction", 
 
 
 def _describe_inputs(facts: dict) -> list[tuple[str, str]]:
+    """Lists the inputs of the swap."""
     entries = _entries(facts.get("inputs"), dict)
     verbs = {"changed": "face changed in", "face": "new face from"}
     rows = [(verbs.get(str(entry.get("role")), "made from"), _name_video(entry, "name")) for entry in entries[:MOST]]
@@ -98,7 +100,7 @@ def _describe_inputs(facts: dict) -> list[tuple[str, str]]:
 
 
 def _describe_training(learnt_from: object) -> list[tuple[str, str]]:
-    """Names the videos that the networks were trained on."""
+    """Lists the videos that the networks were trained on."""
     sides = learnt_from if isinstance(learnt_from, dict) else {}
     named = [
         f"{person}: {_name_video(sides[side], 'video')}"
@@ -110,10 +112,10 @@ def _describe_training(learnt_from: object) -> list[tuple[str, str]]:
     return [*rows, ("trained before on", to_printable(before))] if isinstance(before, str) and before else rows
 
 
-def _describe_picture(options: dict) -> list[tuple[str, str]]:
-    """Says whether the pictures have a visible label, whose filmed detail is in them, and what else they show."""
-    label = {True: "on every picture", False: "NONE, it was switched off"}.get(_only(options.get("label"), bool))
-    rows = [("visible label", label or "not stated")]
+def _describe_images(options: dict) -> list[tuple[str, str]]:
+    """Describes the images: visible label, source of the fine detail, layout, and time range of the input."""
+    labels: dict[object, str] = {True: "on every picture", False: "NONE, it was switched off"}
+    rows = [("visible label", labels.get(_only(options.get("label"), bool)) or "not stated")]
     if detail := _DETAIL.get(str(options.get("detail_transfer"))):
         rows.append(("fine detail from", detail))
     if shown := _SHOWN.get(str(options.get("layout", options.get("show")))):  # "show" until 2026
@@ -126,6 +128,7 @@ def _describe_picture(options: dict) -> list[tuple[str, str]]:
 
 
 def _describe_consent(facts: dict) -> list[tuple[str, str]]:
+    """Lists the inputs without consent, and the consent statements."""
     without, statements = (_entries(facts.get(key), str) for key in ("no_consent_for", "consent"))
     rows = [("no consent is recorded for", to_printable(name)) for name in without[:MOST]]
     rows += _count_rest("no consent is recorded for", without, "videos or pictures")
@@ -135,19 +138,21 @@ def _describe_consent(facts: dict) -> list[tuple[str, str]]:
 
 
 def _name_video(entry: dict, key: str) -> str:
-    """Gives a video's name and the beginning of its SHA-256."""
+    """Formats the name of a video and the beginning of its SHA-256."""
     digest = to_printable(entry.get("sha256", UNKNOWN))
     return f"{to_printable(entry.get(key, UNKNOWN))} (sha256 {digest[:16]}...)"
 
 
 def _count_rest(about: str, entries: list, noun: str) -> list[tuple[str, str]]:
+    """Builds a row for the number of entries that are not shown, if there are any."""
     return [(about, f"{len(entries) - MOST:,} more {noun}, not shown")] if len(entries) > MOST else []
 
 
 def _entries(values: object, kind: type) -> list:
+    """Returns the values of a type in a list; empty if `values` is not a list."""
     return [value for value in values if isinstance(value, kind)] if isinstance(values, list) else []
 
 
-def _only(value: object, kind: type) -> object:
-    """The value if it is of a kind, else None; a truth value is no number."""
+def _only(value: object, kind: type | types.UnionType) -> object:
+    """Returns the value if it is of a type, else None. A Boolean does not count as a number."""
     return value if isinstance(value, kind) and isinstance(value, bool) == (kind is bool) else None

@@ -1,4 +1,4 @@
-"""The visible label of a swap: a few words in the lower left corner of every frame."""
+"""Draws the visible label of a swap: a few words in the lower left corner of every frame."""
 
 import pathlib
 
@@ -8,18 +8,24 @@ import numpy as np
 TEXT = "AI face swap"
 
 _HEIGHT = 1 / 26  # of the frame's shorter side
-_SMALLEST = 10  # pixels of the font below which letters close up after H.264
+_SMALLEST = 10  # font size in pixels; smaller letters become illegible after H.264 compression
 _WIDEST = 0.9  # of the frame
 _PLATE, _INK = (0.62, 16), (1.0, 240)  # opacity, gray
 
 
 class Label:
-    """Words on a dark plate, drawn once and blended into each frame.
+    """Text on a dark background plate, drawn once and blended into each frame.
 
     Args:
-        width: Pixels of the frames.
-        height: Pixels of the frames.
-        text: What it says; one line.
+        width: Width of the frames in pixels.
+        height: Height of the frames in pixels.
+        text: Text of the label, one line.
+
+    Attributes:
+        box_xyxy: Bounding box of the label in the frame: left, top, right, bottom in pixels.
+
+    Raises:
+        ValueError: If the size is smaller than 1x1, or the text is empty or has several lines.
     """
 
     def __init__(self, width: int, height: int, text: str = TEXT):
@@ -38,7 +44,7 @@ class Label:
         rows, columns = ink.shape
         left, bottom = min(margin, width - columns), height - min(margin, height - rows)
         self.box_xyxy = (left, bottom - rows, left + columns, bottom)
-        # frame * keep + add is the plate over the frame and the ink over both
+        # frame * keep + add blends the plate onto the frame, and then the text onto both.
         keep = (1 - _PLATE[0] * plate) * (1 - _INK[0] * ink)
         add = _PLATE[0] * plate * _PLATE[1] * (1 - _INK[0] * ink) + _INK[0] * ink * _INK[1]
         self._keep = np.repeat(np.round(keep * 255).astype(np.uint8)[..., None], 3, axis=2)
@@ -51,7 +57,7 @@ class Label:
             frame: (height, width, 3) uint8 RGB, writable.
 
         Raises:
-            ValueError: If it has another shape or dtype.
+            ValueError: If the frame has another shape or dtype.
 
         Taught in notebooks/08_responsible_use.
         """
@@ -64,7 +70,7 @@ class Label:
 
 
 def _draw(text: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws the text and its plate with a font of `size` pixels; two (h, w) float arrays in [0, 1]."""
+    """Draws text and plate with a font of `size` pixels; returns both alpha masks, (h, w) float64 in [0, 1]."""
     import matplotlib
     from PIL import Image, ImageDraw, ImageFont
 

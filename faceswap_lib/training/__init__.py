@@ -2,5 +2,5 @@
 
 import lazy_loader
 
-# The command line's help reads configurations, and should not have to wait for Keras.
+# Imports are lazy because the help of the command line reads only the configurations and must not import Keras.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

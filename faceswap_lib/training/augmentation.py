@@ -1,69 +1,75 @@
-"""Random views of stored crops, made on the device for a whole batch at once.
+"""Data augmentation: random views of stored crops, computed on the device for a whole batch.
 
-Rotation, zoom, shift, flip, a smooth change of shape and the 5x5 grid warp are one map from output pixel to crop pixel,
-sampled once. Two views of the same crop come out: the warped one, which the encoder reads, and the plain one, which a
-decoder must give back; they differ by the grid warp, and by motion blur, alone. The change of shape is in both: it
-takes faces beyond what their clip shows, so that decoders learn to follow a mouth that opens wider than they saw.
+Rotation, zoom, shift, flip, elastic deformation and the 5x5 grid warp are combined to one coordinate map from output
+pixels to crop pixels, so each view is sampled only once. Each crop produces two views: the warped view is the input of
+the encoder, the plain view is the target of the decoder. They differ only by the grid warp and by motion blur. The
+elastic deformation is in both views. It creates face shapes that the video does not contain, so that decoders learn to
+reproduce, for example, a mouth that is open wider than in the video.
 """
 
 import dataclasses
 import functools
+import typing
 
 import cv2
 import keras
 import numpy as np
 import scipy.special
-from keras import ops
 
 from faceswap_lib import devices
 from faceswap_lib.faces.color_normalization import color_statistics
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.training.config import TrainConfig
 
+if typing.TYPE_CHECKING:
+    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
+else:
+    from keras import ops
+
 GRID = 5
 """Control points of the warp along each side."""
 
 SHAPE_GRID = 4
-"""Control points of the change of shape along each side."""
+"""Control points of the elastic deformation along each side."""
 
 BLUR_LENGTHS = (5, 7, 9, 11)
-"""Lengths in pixels that motion blur has at 64 pixels, as in faceswap-GAN v2.2; longer at higher resolutions."""
+"""Lengths of motion blur in pixels at a resolution of 64, as in faceswap-GAN v2.2; longer at higher resolutions."""
 
 BETA = 0.2
-"""Both parameters of the beta distribution that shares of mixtures are drawn from, as in faceswap-GAN v2.2."""
+"""Both parameters of the beta distribution of mixup ratios, as in faceswap-GAN v2.2."""
 
 BETA_TABLE = 4096
-"""Intervals of the table of its quantiles."""
+"""Number of intervals in the table of quantiles of the beta distribution."""
 
 INDEX_TYPE = {"tensorflow": "int64", "jax": "int32", "torch": "int64"}
-"""Integers that pixels are numbered with: on a GPU TensorFlow computes with int32 on the CPU unless XLA compiles."""
+"""Dtype of pixel indices by backend. Without XLA, TensorFlow runs int32 operations on the CPU even if there is a GPU."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DeviceFaceset:
-    """One person's crops as the training step reads them.
+    """Crops of one person on the device, as input of the training step.
 
     Attributes:
-        images: (N, S, S, 3) uint8 tensor: red, green, blue.
+        images: (N, S, S, 3) uint8 tensor, RGB.
         masks: Three (N, S, S) uint8 tensors: eyes, mouth, face.
         tones: (N, 2, 3) float32 tensor: mean and standard deviation of the colors inside the face, 0 to 255.
-        rarity: (N,) float64, 1 on average, not on the device: how rare pose and expression of each crop are.
-        size: S, the stored side in pixels.
-        count: N.
+        rarity: (N,) float64 array in main memory, mean 1: rarity of the pose and expression of each crop.
+        size: S, the side of the stored crops in pixels.
+        count: N, the number of crops.
     """
 
-    images: object
-    masks: tuple[object, object, object]
-    tones: object
+    images: typing.Any
+    masks: tuple[typing.Any, ...]
+    tones: typing.Any
     rarity: np.ndarray
     size: int
     count: int
 
     def take(self, index):
-        """Takes crops of a batch.
+        """Gathers the crops of a batch.
 
         Args:
-            index: (B,) int32.
+            index: (B,) int32, indices of the crops.
 
         Returns:
             (B, S, S, 6) uint8: red, green, blue, eyes, mouth, face.
@@ -73,7 +79,10 @@ class DeviceFaceset:
 
 
 def to_device(arrays: FacesetArrays) -> DeviceFaceset:
-    """Puts a faceset on the device; on a CPU its arrays may become the tensors, so they must not change afterwards."""
+    """Copies a faceset to the device.
+
+    On a CPU the tensors may share the memory of the arrays, so the arrays must not be changed afterwards.
+    """
     count, size = arrays.images.shape[:2]
     tones = [color_statistics(image, face) for image, face in zip(arrays.images, arrays.face, strict=True)]
     return DeviceFaceset(
@@ -87,16 +96,16 @@ def to_device(arrays: FacesetArrays) -> DeviceFaceset:
 
 
 def random_warp_grid(config: TrainConfig, resolution: int, size: int, seed: keras.random.SeedGenerator):
-    """Draws the coordinate maps of a batch.
+    """Draws the random coordinate maps of a batch.
 
     Args:
-        config: How many, and how far they are turned, zoomed, shifted and warped.
+        config: The batch size, and the ranges of rotation, zoom, shift, deformation and warp.
         resolution: R, side of the views in pixels.
-        size: S, side of the stored crops in pixels, each as large as one of the view.
-        seed: Source of randomness.
+        size: S, side of the stored crops in pixels; pixels of the crop and of the view have the same size.
+        seed: Random seed generator.
 
     Returns:
-        Plain and warped map, each (B, R, R, 2) float32: x, y in pixels of the stored crop.
+        Plain and warped coordinate map, each (B, R, R, 2) float32: x, y in pixels of the stored crop.
     """
     batch = config.batch_size
     line = (2 * np.arange(resolution, dtype=np.float32) + 1) / resolution - 1
@@ -126,14 +135,16 @@ def random_warp_grid(config: TrainConfig, resolution: int, size: int, seed: kera
 
 
 def augment_colors(tones, config: TrainConfig, index, count: int, seed: keras.random.SeedGenerator):
-    """Draws the tones that pictures take on: their own, or, for a share of them, those of another crop of that person.
+    """Draws the target tones of the images in a batch.
+
+    With a probability, an image gets the tones of a random crop of the same person; otherwise it keeps its own tones.
 
     Args:
         tones: (N, 2, 3) tones of all crops.
-        config: `color_augmentation_prob` is that share.
-        index: (B,) crops of the batch.
-        count: N.
-        seed: Source of randomness.
+        config: `color_augmentation_prob` is the probability.
+        index: (B,) indices of the crops in the batch.
+        count: N, the number of crops.
+        seed: Random seed generator.
 
     Returns:
         (B, 2, 3) tones.
@@ -146,14 +157,22 @@ def augment_colors(tones, config: TrainConfig, index, count: int, seed: keras.ra
 
 
 def motion_blur(pictures, config: TrainConfig, seed: keras.random.SeedGenerator):
-    """Blurs a share of the pictures (B, R, R, C) along x or y over a random length.
+    """Applies motion blur of a random length along x or y to a random part of the images.
 
-    Source: the augmentation of faceswap-GAN v2.2, which blurs a quarter of the pictures where it is on.
+    Args:
+        pictures: (B, R, R, C) float32.
+        config: `motion_blur_prob` is the probability that an image is blurred.
+        seed: Random seed generator.
+
+    Returns:
+        (B, R, R, C) float32.
+
+    Source: the augmentation of faceswap-GAN v2.2, which blurs a quarter of the images when it is enabled.
     """
     batch, side, channels = config.batch_size, pictures.shape[1], pictures.shape[3]
     scale = side // 64
     lengths = np.array([[1, 1], *([n, 1] for n in BLUR_LENGTHS), *([1, n] for n in BLUR_LENGTHS)], np.float32)
-    reach = ops.convert_to_tensor((lengths * np.where(lengths > 1, scale, 1) - 1) / 2)  # (K, 2) pixels either way: x, y
+    reach = ops.convert_to_tensor((lengths * np.where(lengths > 1, scale, 1) - 1) / 2)  # (K, 2) radius along x and y
     drawn = 1 + ops.cast(keras.random.uniform((batch,), 0, len(lengths) - 1, seed=seed), "int32")
     blurred = keras.random.uniform((batch,), seed=seed) < config.motion_blur_prob
     reach = ops.take(reach, ops.where(blurred, ops.minimum(drawn, len(lengths) - 1), 0), axis=0)
@@ -165,22 +184,22 @@ def motion_blur(pictures, config: TrainConfig, seed: keras.random.SeedGenerator)
 
 
 def _bend_matrix(resolution: int) -> np.ndarray:
-    """(R, SHAPE_GRID) weights that spread control points over a line smoothly, by cubic interpolation."""
+    """Computes the (R, SHAPE_GRID) weights that interpolate control points along a line, with cubic interpolation."""
     return cv2.resize(np.eye(SHAPE_GRID, dtype=np.float32), (SHAPE_GRID, resolution), interpolation=cv2.INTER_CUBIC)
 
 
 def _spread_matrix(resolution: int) -> np.ndarray:
-    """(R, GRID) weights that spread control points over a line, linearly between neighbors."""
+    """Computes the (R, GRID) weights that interpolate control points along a line, with linear interpolation."""
     at = np.linspace(0, GRID - 1, resolution, dtype=np.float32)
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(GRID, dtype=np.float32)))
 
 
 def grid_sample(pictures, coordinates):
-    """Reads pictures at a coordinate map, bilinearly; outside a picture its border repeats.
+    """Samples images at the coordinates of a map with bilinear interpolation; coordinates are clipped to the image.
 
     Args:
         pictures: (B, S, S, C) uint8 tensor.
-        coordinates: (B, R, R, 2) float32 x, y in pixels of the picture.
+        coordinates: (B, R, R, 2) float32 x, y in pixels of the image.
 
     Returns:
         (B, R, R, C) float32, 0 to 255.
@@ -193,7 +212,7 @@ def grid_sample(pictures, coordinates):
     low = ops.minimum(ops.floor(coordinates), limit - 1)
     x_part, y_part = ops.split(coordinates - low, 2, axis=-1)  # each (B, R, R, 1)
     x, y = ops.unstack(ops.cast(low, INDEX_TYPE[keras.backend.backend()]), 2, axis=-1)
-    # Pixels are numbered within the batch: within a whole faceset their numbers would pass 2^31.
+    # Pixel indices count within the batch; within a whole faceset they would exceed 2^31.
     first = ops.convert_to_tensor(np.arange(count)[:, None, None] * (size * size), x.dtype)
     start = first + y * size + x
     pixels = ops.reshape(pictures, (count * size * size, channels))
@@ -207,11 +226,11 @@ def grid_sample(pictures, coordinates):
 
 
 def sample(faces: DeviceFaceset, index, coordinates):
-    """Reads stored crops at a coordinate map; see `grid_sample`.
+    """Samples stored crops at the coordinates of a map; see `grid_sample`.
 
     Args:
         faces: The stored crops.
-        index: (B,) int32, which crop each picture is read from.
+        index: (B,) int32, the index of the crop of each image.
         coordinates: (B, R, R, 2) float32 x, y in pixels of the crop.
 
     Returns:
@@ -223,12 +242,12 @@ def sample(faces: DeviceFaceset, index, coordinates):
 def draw_beta(shape: tuple[int, ...], seed: keras.random.SeedGenerator):
     """Draws from the beta distribution Beta(0.2, 0.2) by inverse transform sampling: most values are near 0 or near 1.
 
-    A uniform number is looked up in a table of quantiles. `keras.random.beta` rests on a gamma distribution, for which
-    XLA has no kernel under TensorFlow, nor has PyTorch on Apple's GPUs.
+    A uniform number is the position in a table of quantiles. `keras.random.beta` needs a gamma distribution, which XLA
+    under TensorFlow and PyTorch on Apple GPUs do not support.
 
     Args:
-        shape: Of the result.
-        seed: Source of randomness.
+        shape: Shape of the result.
+        seed: Random seed generator.
 
     Returns:
         float32 in [0, 1].
@@ -242,5 +261,5 @@ def draw_beta(shape: tuple[int, ...], seed: keras.random.SeedGenerator):
 
 @functools.cache
 def _beta_quantiles() -> np.ndarray:
-    """(BETA_TABLE + 1,) float32 quantiles of Beta(0.2, 0.2), evenly spaced in probability."""
+    """Computes the (BETA_TABLE + 1,) float32 quantiles of Beta(0.2, 0.2), evenly spaced in probability."""
     return scipy.special.betaincinv(BETA, BETA, np.linspace(0, 1, BETA_TABLE + 1)).astype(np.float32)

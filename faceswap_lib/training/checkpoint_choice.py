@@ -1,4 +1,4 @@
-"""Which checkpoint of a run is gone on from: the newest that is whole and fits; no network is needed to say so."""
+"""Choice of the checkpoint from which a run resumes: the newest one that is intact and fits; works without networks."""
 
 import logging
 import pathlib
@@ -14,17 +14,17 @@ from faceswap_lib.training.checkpoint_file import DamageError, StoredCheckpoint,
 logger = logging.getLogger(__name__)
 
 BACKUPS = "backups"
-"""Folder of the backups, beside the checkpoints."""
+"""Folder of the backups inside the folder of the checkpoints."""
 
 _UNFINISHED = re.compile(r"\.step-\d{8}(\.\d+)?\.partial\.npz")
 """Temporary names of checkpoints, see `atomic_io.replacing`."""
 
 Shapes = typing.Mapping[str, typing.Sequence[tuple[int, ...]]]
-"""The shapes of the variables of networks and optimizers, by group."""
+"""Shapes of the variables of networks and optimizers, by group."""
 
 
 def list_checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The checkpoints of a run, newest first."""
+    """Lists the checkpoints of a run, newest first."""
     found = [
         path for path in folder.glob("step-*.npz") if re.fullmatch(r"step-\d{8}\.npz", path.name) and path.is_file()
     ]
@@ -32,9 +32,10 @@ def list_checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def remove_unfinished(folder: pathlib.Path) -> None:
-    """Removes checkpoints that killed processes have left half written, here and among the backups.
+    """Removes incomplete checkpoints and backups that killed processes have left.
 
-    They would stay: the next checkpoint may be of another step, and so of another name. Those being written stay.
+    Without this they would never be removed, because the next checkpoint usually has another step and therefore another
+    name. Files that are being written are kept.
     """
     for path in (*folder.glob(".step-*.npz"), *(folder / BACKUPS).glob(".step-*.npz")):
         if _UNFINISHED.fullmatch(path.name):
@@ -42,20 +43,20 @@ def remove_unfinished(folder: pathlib.Path) -> None:
 
 
 def checkpoint_progress(folder: pathlib.Path, *, thorough: bool = True) -> tuple[int, int]:
-    """How far a run's newest whole checkpoint is: rollbacks and step, to be compared in this order; (-1, 0) for none.
+    """Returns the progress of the newest intact checkpoint: number of rollbacks and step; (-1, 0) if there is none.
 
-    A run that has gone back is further than one that has not, whatever its step.
+    Compare the numbers in this order: a run with more rollbacks is ahead of a run with fewer, independent of the step.
 
     Args:
-        folder: Where the checkpoints lie.
-        thorough: Read the whole file and check its digest, not just the few bytes that say how far it is.
+        folder: The folder of the checkpoints.
+        thorough: Whether to read the whole file and verify its digest, instead of reading only the counters.
     """
     found = (read_progress(path, thorough=thorough) for path in list_checkpoints(folder))
     return next((progress for progress in found if progress is not None), (-1, 0))
 
 
 def read_progress(path: pathlib.Path, *, thorough: bool = True) -> tuple[int, int] | None:
-    """Reads the rollbacks and the step of one checkpoint; None, and a warning, if it is damaged."""
+    """Reads the number of rollbacks and the step of a checkpoint; logs a warning and returns None if it is damaged."""
     try:
         counters = read_file(path).counters if thorough else read_counters(path)
     except (DamageError, OSError) as error:
@@ -64,7 +65,7 @@ def read_progress(path: pathlib.Path, *, thorough: bool = True) -> tuple[int, in
 
 
 def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray] | None:
-    """Reads all arrays of a checkpoint and makes sure that it is whole; None, and a warning, if it is damaged."""
+    """Reads and verifies all arrays of a checkpoint; logs a warning and returns None if it is damaged."""
     stored = _read(path)
     return None if stored is None else stored.arrays
 
@@ -83,17 +84,25 @@ def _pass_over(path: pathlib.Path, reason: object) -> None:
 def choose_checkpoint(
     folder: pathlib.Path, shapes: Shapes, *, skip: int = 0, history_bytes: int | None = None
 ) -> StoredCheckpoint | None:
-    """The checkpoint to go on from, of those that are whole and fit the networks, or else the backup.
+    """Chooses the newest checkpoint that is intact and fits the networks; if there is none, the newest such backup.
+
+    A checkpoint that expects a longer history than there is comes after those that do not.
 
     Args:
-        folder: Where they lie.
-        shapes: What the networks need.
-        skip: How many are passed over, if there are older ones.
-        history_bytes: Length of the history; None if that does not matter.
+        folder: The folder of the checkpoints.
+        shapes: Shapes of the variables of the networks.
+        skip: Number of newest valid checkpoints to skip; the oldest valid one is never skipped.
+        history_bytes: Length of the history in bytes; None ignores the history.
+
+    Returns:
+        The checkpoint; None if the folder contains no checkpoint.
+
+    Raises:
+        CheckpointError: If there are checkpoints, but none of them is intact, or they do not fit the networks.
     """
     checkpoints, backups, misfit = list_checkpoints(folder), list_checkpoints(folder / BACKUPS), None
     for paths in (checkpoints, backups):
-        good, ahead = [], []  # that know of no more history than there is, and of more
+        good, ahead = [], []  # checkpoints that fit the history, and checkpoints that expect a longer one
         for path in paths:
             stored = _read(path)
             if stored is None:
@@ -106,7 +115,7 @@ def choose_checkpoint(
                 continue
             if history_bytes is not None and stored.counters["history_bytes"] > history_bytes:
                 known = stored.counters["history_bytes"]
-                logger.warning("%s knows of %d bytes of history, there are %d", path, known, history_bytes)
+                logger.warning("%s expects %d bytes of history, there are %d", path, known, history_bytes)
                 ahead = ahead or [stored]
                 continue
             good.append(stored)
@@ -117,12 +126,12 @@ def choose_checkpoint(
     if misfit is not None:
         raise misfit
     if names := ", ".join(path.name for path in (*checkpoints, *backups)):
-        raise CheckpointError(f"{folder}: none of {names} is whole; delete the folder and train anew")
+        raise CheckpointError(f"{folder}: none of {names} is intact; delete the folder and train again from the start")
     return None
 
 
 def _find_misfit(arrays: typing.Mapping[str, np.ndarray], shapes: Shapes) -> str | None:
-    """Says what of the arrays the networks have no place for, or lack; None if they fit."""
+    """Describes the first group of arrays that does not fit the networks; None if all groups fit."""
     for group, expected in shapes.items():
         stored = [arrays[name] for name in sorted(arrays) if name.startswith(f"{group}/")]
         if [array.shape for array in stored] != list(expected) or any(

@@ -1,4 +1,4 @@
-"""How a training goes: its options, and what the presets set them to."""
+"""Options of a training, and their presets."""
 
 import dataclasses
 import pathlib
@@ -14,70 +14,99 @@ Perceptual = Literal["none", "auto", "onet", "vggface", "vggface-vgg16"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How a training goes."""
+    """Options of a training."""
 
-    steps: Annotated[int, Doc("steps in all; the schedule scales with them")] = 1500
+    steps: Annotated[int, Doc("total number of steps; the schedule scales with it")] = 1500
     schedule: Annotated[
         Literal["default", "faceswap-gan"],
-        Doc("which phases: ours, or those of faceswap-GAN v2.2; see --show-schedule"),
+        Doc("training schedule: default, or the phases of faceswap-GAN v2.2; see --show-schedule"),
     ] = "default"
-    batch_size: Annotated[int, Doc("faces of each person per step")] = 8
+    batch_size: Annotated[int, Doc("faces of each person per batch")] = 8
     gradient_accumulation_steps: Annotated[
-        int, Doc("batches whose gradients make one step; more faces per step in the same memory")
+        int, Doc("number of batches whose gradients are averaged for one step; more faces per step in the same memory")
     ] = 1
-    seed: Annotated[int, Doc("start of all randomness; same seed, same machine: same weights")] = 0
+    seed: Annotated[int, Doc("random seed; the same seed on the same machine produces the same weights")] = 0
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
-        Doc("numbers the networks compute with; auto takes bfloat16 where the device is faster with it"),
+        Doc("precision of the computations; auto uses bfloat16 if the device is faster with it"),
     ] = "auto"
-    learning_rate: Annotated[float, Doc("generators' Adam")] = 1e-3
-    beta_1: Annotated[float, Doc("decay of the first moment of the generators' Adam")] = 0.9
-    global_clipnorm: Annotated[float, Doc("largest norm of a player's gradient; 0 for any")] = 1.0
-    warmup_steps: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
-    discriminator_learning_rate: Annotated[float, Doc("discriminators' Adam")] = 2e-4
-    rarity_exponent: Annotated[
-        float, Doc("how much more often rare poses and expressions are drawn than common ones, 0 for all alike")
+    learning_rate: Annotated[float, Doc("learning rate of the generators (Adam)")] = 1e-3
+    beta_1: Annotated[float, Doc("decay of the first moment in the Adam optimizer of the generators")] = 0.9
+    global_clipnorm: Annotated[
+        float,
+        Doc("largest norm of the gradient of all generators, and of all discriminators; 0 for no gradient clipping"),
     ] = 1.0
-    rotation_range: Annotated[float, Doc("random rotation, up to so many degrees either way")] = 5.0
-    zoom_range: Annotated[float, Doc("random zoom, up to this share either way")] = 0.05
-    shift_range: Annotated[float, Doc("random shift, up to this share of the picture's side either way")] = 0.03
-    random_warp: Annotated[float, Doc("strength of the random warp, as a share of the picture's side")] = 0.02
+    warmup_steps: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
+    discriminator_learning_rate: Annotated[float, Doc("learning rate of the discriminators (Adam)")] = 2e-4
+    rarity_exponent: Annotated[
+        float, Doc("how strongly sampling prefers rare poses and expressions; 0 for uniform sampling")
+    ] = 1.0
+    rotation_range: Annotated[float, Doc("largest random rotation in degrees, in both directions")] = 5.0
+    zoom_range: Annotated[float, Doc("largest random zoom as a fraction, in both directions")] = 0.05
+    shift_range: Annotated[
+        float, Doc("largest random shift as a fraction of the side of the view, in both directions")
+    ] = 0.03
+    random_warp: Annotated[float, Doc("strength of the random warp as a fraction of the side of the view")] = 0.02
     elastic_deformation: Annotated[
-        float, Doc("strength of a smooth change of shape that the decoders must follow, as a share of the side")
+        float,
+        Doc(
+            "strength of the elastic deformation, which is in the input and the target, as a fraction of the side of the "
+            "view"
+        ),
     ] = 0.025
     color_augmentation_prob: Annotated[
-        float, Doc("share of the pictures that take the colors of another one; for networks that see colors")
+        float,
+        Doc("probability that an image gets the colors of another crop; only for networks with input mode full"),
     ] = 0.0
-    motion_blur_prob: Annotated[float, Doc("share of the warped pictures that are blurred along x or y")] = 0.0
-    eye_weight: Annotated[float, Doc("extra weight of the eyes in reconstruction and edges")] = 4.0
-    mouth_weight: Annotated[float, Doc("extra weight of the mouth in reconstruction and edges")] = 2.0
-    background_weight: Annotated[float, Doc("weight of what lies outside the face, which is 1 inside")] = 0.02
-    dssim_weight: Annotated[float, Doc("weight of structural dissimilarity")] = 3.0
+    motion_blur_prob: Annotated[float, Doc("probability that a warped image is blurred along x or y")] = 0.0
+    eye_weight: Annotated[float, Doc("extra weight of the eyes in the reconstruction and edge losses")] = 4.0
+    mouth_weight: Annotated[float, Doc("extra weight of the mouth in the reconstruction and edge losses")] = 2.0
+    background_weight: Annotated[float, Doc("weight of pixels outside the face; pixels inside have weight 1")] = 0.02
+    dssim_weight: Annotated[float, Doc("weight of the structural dissimilarity (DSSIM)")] = 3.0
     edge_weight: Annotated[float, Doc("weight of the edge loss")] = 1.0
     adversarial: Annotated[
-        Literal["mixup", "relativistic"], Doc("how discriminators judge: mixtures, or one kind against the other")
+        Literal["mixup", "relativistic"],
+        Doc(
+            "adversarial loss: mixup: discriminators score mixtures of real and fake images; relativistic: they compare "
+            "real with fake images"
+        ),
     ] = "mixup"
-    adversarial_weight: Annotated[float, Doc("weight of the adversarial loss, where the schedule has it")] = 0.1
+    adversarial_weight: Annotated[
+        float, Doc("weight of the adversarial loss, in phases of the schedule that use it")
+    ] = 0.1
     perceptual: Annotated[
         Perceptual,
-        Doc("whose features are compared: VGGFace's or MTCNN's O-Net's; auto takes VGGFace if its file is there"),
+        Doc(
+            "network of the perceptual loss: VGGFace or O-Net of MTCNN; auto uses VGGFace if its weight file is present"
+        ),
     ] = "onet"
-    perceptual_weight: Annotated[float, Doc("weight of the perceptual loss, where the schedule has it")] = 1.0
-    perceptual_resolution: Annotated[int, Doc("side in pixels at which VGGFace looks, 224 at most")] = 112
-    vggface: Annotated[pathlib.Path | None, Doc("VGGFace's weight file; looked for in Keras's folder if not given")] = (
-        None
-    )
-    landmarks_weight: Annotated[float, Doc("weight of the distance of O-Net's five landmarks")] = 0.0
-    cycle_weight: Annotated[float, Doc("weight of the way to the other person and back")] = 0.0
-    composite_weight: Annotated[float, Doc("weight of the composite's reconstruction, where the schedule has it")] = 0.3
-    mask_prior_weight: Annotated[float, Doc("weight of the mask's distance from the face's shape")] = 1.0
-    mask_l1_weight: Annotated[float, Doc("weight of the mask's mean, where the schedule has it")] = 0.01
-    mask_hinge_weight: Annotated[float, Doc("weight of what the mask falls below its level")] = 1.0
-    mask_tv_weight: Annotated[float, Doc("weight of the mask's total variation")] = 0.1
-    weight_decay: Annotated[float, Doc("weight of the squares of all kernels")] = 0.0
-    ema_decay: Annotated[float, Doc("decay of the averaged weights that previews and conversion use, 0 for none")] = (
-        0.99
-    )
+    perceptual_weight: Annotated[
+        float, Doc("weight of the perceptual loss, in phases of the schedule that use it")
+    ] = 1.0
+    perceptual_resolution: Annotated[int, Doc("side in pixels of the input of VGGFace, at most 224")] = 112
+    vggface: Annotated[
+        pathlib.Path | None, Doc("weight file of VGGFace; if not given, it is searched in the Keras folder")
+    ] = None
+    landmarks_weight: Annotated[
+        float, Doc("weight of the landmark loss, the distance of the five landmarks that O-Net predicts")
+    ] = 0.0
+    cycle_weight: Annotated[float, Doc("weight of the cycle consistency loss")] = 0.0
+    composite_weight: Annotated[
+        float, Doc("weight of the reconstruction loss of the composite, in phases of the schedule that use it")
+    ] = 0.3
+    mask_prior_weight: Annotated[float, Doc("weight of the difference between mask and face region")] = 1.0
+    mask_l1_weight: Annotated[
+        float, Doc("weight of the mean of the mask, in phases of the schedule that use it")
+    ] = 0.01
+    mask_hinge_weight: Annotated[
+        float, Doc("weight of the mask hinge loss, for mask values below the level of the schedule")
+    ] = 1.0
+    mask_tv_weight: Annotated[float, Doc("weight of the total variation of the mask")] = 0.1
+    weight_decay: Annotated[float, Doc("weight of the sum of squares of all kernels (weight decay)")] = 0.0
+    ema_decay: Annotated[
+        float,
+        Doc("decay of the exponential moving average of the weights, for previews and conversion; 0 for no average"),
+    ] = 0.99
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "gradient_accumulation_steps", "warmup_steps"):
@@ -107,7 +136,7 @@ class TrainConfig:
 
     @property
     def phases(self) -> Schedule:
-        """The schedule itself."""
+        """Phases of the schedule."""
         return SCHEDULES[self.schedule]
 
 
@@ -136,7 +165,7 @@ FACESWAP_GAN = TrainConfig(
     weight_decay=1e-4,
     ema_decay=0.0,
 )
-"""The numbers of faceswap-GAN v2.2."""
+"""Options of faceswap-GAN v2.2."""
 
 TRAINING_PRESETS: dict[Preset, TrainConfig] = {
     "tiny": TrainConfig(),
@@ -144,4 +173,4 @@ TRAINING_PRESETS: dict[Preset, TrainConfig] = {
     "standard": TrainConfig(),
     "faceswap-gan": FACESWAP_GAN,
 }
-"""The options that go with the networks of the same name."""
+"""Training options for the network presets of the same name."""

@@ -1,4 +1,4 @@
-"""What may be wrong with two facesets, told before training on them; nothing here stops it."""
+"""Checks of two facesets before training; they produce warnings and never stop the training."""
 
 import logging
 import pathlib
@@ -17,26 +17,30 @@ from faceswap_lib.facesets.source import SOURCE
 logger = logging.getLogger(__name__)
 
 FEW = FEW_CROPS
+"""Number of crops below which a faceset is reported as small."""
 
 LITTLE_TURN = 0.04
-"""Spread of the nose's place between the eyes, in eye distances, below which a head hardly turns; clips of people who
-talk to the camera have 0.09 to 0.16, a second and a half of one 0.05."""
+"""Spread of the position of the nose relative to the eyes, in eye distances, below which a head hardly turns. Videos of
+people who talk to the camera have 0.09 to 0.16; 1.5 seconds of such a video have 0.05."""
 
 THUMBNAIL = 16
+"""Side of the thumbnails in pixels."""
+
 ALIKE = 3.0
-"""Mean difference in levels of two thumbnails below which they are of one picture saved twice."""
+"""Mean absolute difference of two thumbnails, 0 to 255, below which they show the same image, encoded twice."""
 
 COMPARED = 300
-"""Crops of each person whose thumbnails are compared."""
+"""Number of crops of each person whose thumbnails are compared."""
 
 AVERAGES_APART = 0.75
-"""Distance of two people's average embeddings, as a share of what makes two single faces those of two people: averages
-scatter less. On eight clips the thirds of one are up to 0.27 apart to dlib, two alike people from 0.56 on."""
+"""Factor of the distance limit for mean embeddings relative to the limit for single faces, because means vary less. On
+eight videos, thirds of the same video are up to 0.27 apart with dlib; two similar people are at least 0.56 apart."""
 
 EMBEDDED = 12
+"""Number of crops of each person whose embeddings are averaged."""
 
 MOST_GAPS = 3
-"""Kinds of poses and expressions that one person lacks, told for each direction; the largest of them."""
+"""Number of missing poses and expressions that are reported for each direction, largest gaps first."""
 
 
 def check_facesets(
@@ -44,20 +48,20 @@ def check_facesets(
     arrays: typing.Sequence[FacesetArrays],
     embedder: FaceEmbedder | None = None,
 ) -> list[str]:
-    """Looks for what would spoil a training.
+    """Checks two facesets for problems that would harm a training.
 
     Args:
-        facesets: Of A and of B.
+        facesets: The facesets of A and of B.
         arrays: Their crops, or `COMPARED` of them.
-        embedder: Tells people apart; None takes dlib's where it is installed, and else goes without.
+        embedder: Face recognition network; None uses dlib if it is installed, and otherwise skips this check.
 
     Returns:
-        One line for each concern, with what to do about it.
+        One line for each problem, with advice.
     """
     concerns = []
     for faceset in facesets:
-        concerns += [concern for concern in (_say_few(faceset), _say_alike(faceset)) if concern]
-    if same := _say_same(facesets, arrays):
+        concerns += [concern for concern in (_check_count(faceset), _check_poses(faceset)) if concern]
+    if same := _check_same_images(facesets, arrays):
         return [*concerns, same]
     if embedder is None and DlibEmbedder.unavailable_reason() is None:
         embedder = DlibEmbedder()
@@ -66,16 +70,16 @@ def check_facesets(
     return [*concerns, *say_uncovered(facesets)]
 
 
-def _say_few(faceset: Faceset) -> str | None:
+def _check_count(faceset: Faceset) -> str | None:
     if len(faceset) >= FEW:
         return None
     return (
-        f"{faceset.folder.name} has {len(faceset)} crops, fewer than {FEW}: the result will know few looks of this "
-        "person; take a longer video, or extract with --frame-stride 1"
+        f"{faceset.folder.name} has {len(faceset)} crops, fewer than {FEW}: the networks will learn only few poses and "
+        "expressions of this person; use a longer video, or extract with --frame-stride 1"
     )
 
 
-def _say_alike(faceset: Faceset) -> str | None:
+def _check_poses(faceset: Faceset) -> str | None:
     turn = measure_turn(np.stack([record.points_in_crop() for record in faceset.records]))
     if turn >= LITTLE_TURN:
         return None
@@ -86,14 +90,14 @@ def _say_alike(faceset: Faceset) -> str | None:
 
 
 def measure_turn(landmarks: np.ndarray) -> float:
-    """How much a head turns and nods.
+    """Measures how much a head turns and nods.
 
     Args:
         landmarks: (N, 5, 2) x, y.
 
     Returns:
-        The larger of the spreads, from the 5th to the 95th percentile, of the nose's place between the eyes and below
-        them, in eye distances.
+        The spread of the position of the nose relative to the eyes, in eye distances: the range from the 5th to the
+        95th percentile, along the line between the eyes or perpendicular to it, whichever is larger.
     """
     eyes = landmarks[:, 1] - landmarks[:, 0]
     distance = np.maximum(np.linalg.norm(eyes, axis=1, keepdims=True), 1e-6)
@@ -106,28 +110,28 @@ def measure_turn(landmarks: np.ndarray) -> float:
 
 
 def say_uncovered(facesets: typing.Sequence[Faceset]) -> list[str]:
-    """Says which poses and expressions of A the faceset of B never shows, and the other way round.
+    """Describes poses and expressions of A that the faceset of B does not contain, and vice versa.
 
-    Mirrored pictures of B count, for training mirrors every second crop.
+    Mirrored crops of B count too, because training mirrors half of the crops.
     """
     a, b = (FacesetPoses.of(faceset) for faceset in facesets)
-    for_b2a = [f"if you convert b2a: {said}" for said in compare_poses(b, a).sentences()[:MOST_GAPS]]
+    for_b2a = [f"if you convert b2a: {sentence}" for sentence in compare_poses(b, a).sentences()[:MOST_GAPS]]
     return [*compare_poses(a, b).sentences()[:MOST_GAPS], *for_b2a]
 
 
-def _say_same(facesets: typing.Sequence[Faceset], arrays: typing.Sequence[FacesetArrays]) -> str | None:
+def _check_same_images(facesets: typing.Sequence[Faceset], arrays: typing.Sequence[FacesetArrays]) -> str | None:
     names = " and ".join(faceset.folder.name for faceset in facesets)
     hashes = [_read_source(faceset.folder) for faceset in facesets]
     if hashes[0] is not None and hashes[0] == hashes[1]:
-        return f"{names} come from the same video: a swap needs two people, extract the other one's video"
-    share = share_alike(arrays[0].images, arrays[1].images)
-    if share > 0.1:
-        return f"{names} share pictures ({share:.0%} of them): a swap needs two people, extract one of them again"
+        return f"{names} come from the same video: a swap needs two people, extract the video of the other person"
+    fraction = share_alike(arrays[0].images, arrays[1].images)
+    if fraction > 0.1:
+        return f"{names} share images ({fraction:.0%} of them): a swap needs two people, extract one of them again"
     return None
 
 
 def _read_source(folder: pathlib.Path) -> str | None:
-    """The sum of the video a faceset was cut from, where its extraction has noted it."""
+    """Reads the SHA-256 of the source video of a faceset; None if the extraction did not store it."""
     try:
         return read_json(folder / SOURCE).get("sha256")
     except WorkspaceError as error:
@@ -136,14 +140,14 @@ def _read_source(folder: pathlib.Path) -> str | None:
 
 
 def share_alike(images: np.ndarray, others: np.ndarray) -> float:
-    """The share of pictures that are also, but for their coding, among others.
+    """Computes the fraction of images that are also in another set, apart from differences of the encoding.
 
     Args:
         images: (N, S, S, 3) uint8.
         others: (M, S, S, 3) uint8.
 
     Returns:
-        0 to 1, of at most 300 pictures spread over each.
+        0 to 1, computed from at most 300 evenly spaced images of each set.
     """
     small, other = (_thumbnails(pictures) for pictures in (images, others))
     nearest = [np.abs(other - thumbnail).mean(axis=1).min() for thumbnail in small]
@@ -159,7 +163,15 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
 
 
 def say_same_person(facesets: typing.Sequence[Faceset], embedder: FaceEmbedder) -> str | None:
-    """Says whether two facesets seem to be of one person, by the distance between their mean embeddings."""
+    """Checks whether two facesets seem to show the same person, by the distance between their mean embeddings.
+
+    Args:
+        facesets: The facesets of A and of B.
+        embedder: Face recognition network.
+
+    Returns:
+        A warning, or None if the people differ.
+    """
     means = [embedder.embed(faceset.sample(EMBEDDED).read_crops()).mean(axis=0) for faceset in facesets]
     distance = float(np.linalg.norm(means[0] - means[1]))
     limit = AVERAGES_APART * embedder.same_person
@@ -167,6 +179,7 @@ def say_same_person(facesets: typing.Sequence[Faceset], embedder: FaceEmbedder) 
         return None
     names = " and ".join(faceset.folder.name for faceset in facesets)
     return (
-        f"{names} seem to show the same person (their averages are {distance:.2f} apart to {embedder.name}, those of "
-        f"two people more than {limit:g}); look at both folders, and extract the other person's video"
+        f"{names} seem to show the same person (the distance of their mean embeddings by {embedder.name} is "
+        f"{distance:.2f}, of two people it is above {limit:g}); look at both folders, and extract the video of the other "
+        "person"
     )

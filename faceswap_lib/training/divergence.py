@@ -1,17 +1,19 @@
-"""The guard: notices that a training has broken down, so that it can go back to where it was whole.
+"""The divergence guard: detects that a training has diverged, so that it can return to the last good checkpoint.
 
-Four signs, each of which a step back can cure and none of which a healthy run shows:
+There are four signs. A rollback can repair each of them, and healthy runs show none of them:
 
-- **A term is no longer a number.**
-- **Reconstruction has risen**: its average over some 20 steps stays above twice the lowest it has been since the
-  decoders last traded places, for 50 steps in a row. In healthy runs it never rose above 1.05 times its lowest.
-- **The mask has fallen empty**: its mean inside the face was above 0.2 over some 500 steps, and then stays below 0.02
-  for 100 steps in a row. Only from 1,000 steps into a phase, because a schedule may well let a mask fall as it begins.
-  A full mask is no sign: inside the face it is what training aims at.
-- **The output is dead**: one color, nothing but extremes, or the same whatever the input, in the preview's faces; or a
-  weight is no number. Looked at before a checkpoint is written, so that what is written is good.
+- **A loss term is NaN or infinite.**
+- **The reconstruction loss has risen**: its moving average over about 20 steps stays above twice its minimum for 50
+  steps in a row. The minimum is taken since the decoders were last swapped. In healthy runs the average never rose above
+  1.05 times its minimum.
+- **The mask is empty**: its mean inside the face was above 0.2 over about 500 steps, and then stays below 0.02 for 100
+  steps in a row. This is checked only from 1,000 steps after the start of a phase, because the mask may fall when a
+  phase begins. A full mask is not a sign: inside the face it is the aim of the training.
+- **The output is degenerate**: for the faces of the preview it is a single color, contains only extreme values, or does
+  not depend on the input; or a weight is NaN or infinite. This is checked before a checkpoint is written, so that every
+  checkpoint is good.
 
-What the guard remembers is part of a checkpoint.
+The state of the guard is part of a checkpoint.
 """
 
 import typing
@@ -19,43 +21,47 @@ import typing
 import numpy as np
 
 WATCHED = ("reconstruction_a", "reconstruction_b", "mask_mean_a", "mask_mean_b")
-"""The terms whose course is watched; one that an objective does not have is passed over."""
+"""Loss terms that are watched; terms that an objective does not have are skipped."""
 
 FAST, SLOW = 20, 500
-"""Over about how many steps the two averages reach."""
+"""Approximate lengths in steps of the two moving averages."""
 
 RISE, RISE_STEPS = 2.0, 50
-"""How many times its lowest reconstruction may reach, and for how long more is borne."""
+"""Largest accepted ratio of the reconstruction loss to its minimum, and the number of steps in a row above it that
+count as divergence."""
 
 EMPTY, FILLED, EMPTY_STEPS, EMPTY_FROM = 0.02, 0.2, 100, 1000
+"""Mean below which a mask is empty, mean above which it was filled before, number of steps in a row that count as
+divergence, and number of steps after the start of a phase before which masks are not checked."""
 
 FLAT = 0.01
-"""Standard deviation over the pixels of an output in [-1, 1] below which it is one color: a level of 255."""
+"""Standard deviation over the pixels of an output in [-1, 1] below which it is a single color: about 1 of 255 levels."""
 
 DEAF = 0.0005
-"""Standard deviation over the inputs below which outputs are one and the same; fresh networks have 0.03."""
+"""Standard deviation over the inputs below which outputs do not depend on the input; untrained networks have 0.03."""
 
 TRIES = 3
-"""Rollbacks at one place before training stops."""
+"""Number of rollbacks at one place before training stops."""
 
 SATURATED = 0.999
-"""Beyond this a number in [-1, 1] is an extreme; also the share of them that is too much."""
+"""Absolute value above which a number in [-1, 1] is extreme; also the fraction of extreme numbers above which an output
+is degenerate."""
 
 _COUNT, _FAST, _SLOW, _LOWEST, _BAD, _SINCE = range(6)
 
 
 def new_memory() -> np.ndarray:
-    """What a guard that has seen nothing remembers: (4, 6) float64, a row per watched term."""
+    """Creates the initial state of a detector: (4, 6) float64, one row per watched term."""
     memory = np.zeros((len(WATCHED), 6))
     memory[:, _LOWEST] = np.inf
     return memory
 
 
 class DivergenceDetector:
-    """Watches the terms of every step.
+    """Detector of divergence, which watches the loss terms of every step.
 
     Args:
-        memory: (4, 6) float64 from `new_memory` or a checkpoint; changed by every step.
+        memory: (4, 6) float64 from `new_memory` or a checkpoint; changed in place by every step.
     """
 
     def __init__(self, memory: np.ndarray):
@@ -63,19 +69,19 @@ class DivergenceDetector:
 
     @property
     def calm(self) -> bool:
-        """Whether nothing looks as if it might be going wrong."""
+        """Whether no term shows a sign of divergence at the moment."""
         return not self._memory[:, _BAD].any()
 
     def update(self, terms: typing.Mapping[str, float], *, phase: float = 0.0, swapped: bool = False) -> str | None:
-        """Takes in the terms of one step.
+        """Updates the state with the loss terms of one step.
 
         Args:
-            terms: The named terms.
-            phase: Start of the phase in force; with another one, what is known of the masks is forgotten.
-            swapped: Whether the decoders have traded places; when they do, all is forgotten.
+            terms: The loss terms by name.
+            phase: Start of the current phase; a new phase resets the state of the mask terms.
+            swapped: Whether the decoders are swapped; a change resets the state of all terms.
 
         Returns:
-            What is wrong, or None.
+            A description of the divergence, or None.
         """
         if broken := find_broken(terms):
             return f"{', '.join(broken)} is no longer a number"
@@ -109,26 +115,26 @@ class DivergenceDetector:
 
 
 def find_broken(terms: typing.Mapping[str, float]) -> list[str]:
-    """The names of the terms that are no numbers."""
+    """Returns the names of the terms that are NaN or infinite."""
     return [name for name, value in terms.items() if not np.isfinite(value)]
 
 
 def say_dead(outputs: np.ndarray, inputs: np.ndarray) -> str | None:
-    """Says whether networks have stopped to answer to what they read.
+    """Checks whether the outputs of the networks are degenerate.
 
     Args:
-        outputs: (N, H, W, 3) in [-1, 1], what they wrote.
-        inputs: (N, H, W, 3) in [-1, 1], what they read.
+        outputs: (N, H, W, 3) in [-1, 1], outputs of the networks.
+        inputs: (N, H, W, 3) in [-1, 1], inputs of the networks.
 
     Returns:
-        What is wrong, or None.
+        A description of the problem, or None.
     """
     outputs = np.asarray(outputs, np.float64)
     if np.all(np.std(outputs, axis=(1, 2)) < FLAT):
-        return "the networks write a single color"
+        return "the networks output a single color"
     if np.mean(np.abs(outputs) > SATURATED) > SATURATED:
-        return "the networks write nothing but extremes"
+        return "the networks output only extreme values"
     inputs_differ = np.std(np.asarray(inputs, np.float64), axis=0).mean() > FLAT
     if inputs_differ and np.std(outputs, axis=0).mean() < DEAF:
-        return "the networks write the same picture whatever they read"
+        return "the networks output the same image for every input"
     return None

@@ -1,6 +1,7 @@
-"""`history.jsonl`: one JSON object per logged step, steps rising strictly, also across kills and rollbacks.
+"""The training history `history.jsonl`: one JSON object per logged step.
 
-`rollbacks.jsonl` beside it has one line for every time the guard went back.
+Step numbers are strictly increasing, also after kills and rollbacks. `rollbacks.jsonl` in the same folder has one line
+per rollback.
 """
 
 import json
@@ -17,18 +18,19 @@ from faceswap_lib.upgrades import upgrade_term
 logger = logging.getLogger(__name__)
 
 MOST_IN_LINE = 100_000
-"""Bytes of a line that is read; one has some hundred."""
+"""Largest accepted length of a line in bytes; a normal line has a few hundred."""
 
 BLOCK = 1 << 20
-"""Bytes looked through at a time for the end of a line."""
+"""Number of bytes that are searched at a time for the end of a line."""
 
 
 class HistoryWriter:
-    """Appends to a history.
+    """Writer that appends to a history.
 
     Args:
         path: The file.
-        keep: Bytes of it that belong to the checkpoint training goes on from; what lies behind is cut off.
+        keep: Length in bytes of the part that belongs to the checkpoint from which training resumes; the rest is
+            removed.
     """
 
     def __init__(self, path: pathlib.Path, keep: int):
@@ -38,11 +40,11 @@ class HistoryWriter:
         self.cut(keep)
 
     def cut(self, keep: int) -> None:
-        """Cuts off what lies behind the first `keep` bytes, and behind the last whole line of them."""
+        """Truncates the file to the complete lines within its first `keep` bytes."""
         self._file.flush()
         with open(self._file.name, "r+b") as file:
             end = min(keep, os.fstat(file.fileno()).st_size)
-            while end > 0:  # back to the last line feed
+            while end > 0:  # search backwards for the last line feed
                 begin = max(0, end - BLOCK)
                 file.seek(begin)
                 found = file.read(end - begin).rfind(b"\n")
@@ -53,12 +55,12 @@ class HistoryWriter:
             file.truncate(end)
 
     def write(self, step: int, terms: dict[str, float]) -> None:
-        """Appends one line, the step, counted from 1, and the loss terms; who reads the file sees it at once."""
+        """Appends one line with the step, counted from 1, and the loss terms; it is visible to readers immediately."""
         self._file.write(json.dumps({"step": step, **{name: round(value, 6) for name, value in terms.items()}}) + "\n")
         self._file.flush()
 
     def flush(self) -> int:
-        """Puts what was written on disk; gives the length of the file in bytes."""
+        """Writes all lines to disk; returns the length of the file in bytes."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return os.fstat(self._file.fileno()).st_size
@@ -69,14 +71,16 @@ class HistoryWriter:
 
 
 def read_history(path: pathlib.Path) -> list[dict[str, float]]:
-    """Reads a history, also one that is being written.
+    """Reads a history, also while it is being written.
+
+    Damaged lines are skipped with a warning that contains their number. An incomplete last line is ignored.
 
     Args:
         path: The file.
 
     Returns:
-        One entry per line, `step` and named terms, steps rising strictly; empty when there is no file yet. Lines that
-        are damaged are passed over, and a warning says how many; a last line that is not finished is left out.
+        One entry per line with `step` and the named terms, in strictly increasing order of steps; empty if the file
+        does not exist yet.
 
     Raises:
         WorkspaceError: If the file is larger than `limits.TEXT_BYTES`.
@@ -95,12 +99,12 @@ def read_history(path: pathlib.Path) -> list[dict[str, float]]:
                 entries.append(entry)
                 last = entry["step"]
     if len(entries) < count:
-        logger.warning("%s: %d of %d lines are damaged and passed over", path, count - len(entries), count)
+        logger.warning("%s: %d of %d lines are damaged and were skipped", path, count - len(entries), count)
     return entries
 
 
 def _parse_line(line: bytes) -> dict[str, float] | None:
-    """The entry of a line; None if it is anything else than a step and finite numbers."""
+    """Parses a line; returns None unless it contains a step and only finite numbers."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
@@ -113,7 +117,7 @@ def _parse_line(line: bytes) -> dict[str, float] | None:
 
 
 def _is_finite(value: object) -> bool:
-    """Whether a value is a number that a float can hold."""
+    """Checks whether a value is a finite number that fits into a float."""
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:
@@ -121,12 +125,12 @@ def _is_finite(value: object) -> bool:
 
 
 def note_rollback(path: pathlib.Path, number: int, **facts: object) -> None:
-    """Appends a line to `rollbacks.jsonl`; one that is there already under this number is replaced.
+    """Appends a line to `rollbacks.jsonl`; replaces an existing line with the same number.
 
     Args:
         path: The file.
-        number: Of this rollback in the run, from 1.
-        facts: What there is to say about it.
+        number: Number of this rollback in the run, counted from 1.
+        **facts: Values to store, by name.
     """
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[: number - 1] if path.exists() else []
     write_text(path, "".join(f"{line}\n" for line in lines if line) + json.dumps(facts) + "\n")

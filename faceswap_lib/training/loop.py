@@ -1,4 +1,4 @@
-"""The training loop: step, watch, report, keep, until the last step or until it is stopped."""
+"""The training loop: takes steps, checks them for divergence, logs them, and writes checkpoints."""
 
 import dataclasses
 import typing
@@ -15,15 +15,15 @@ from faceswap_lib.training.training_logger import TrainingLogger
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Loop:
-    """The steps of a training.
+    """Training loop.
 
     Attributes:
-        stepper: Takes them.
-        keeper: Writes checkpoints and goes back to them.
-        reporter: Is told of them; closed when they end.
-        preview: Shows whether the networks still answer to what they read.
-        is_guarded: Whether breakdowns are watched for.
-        is_over: Asked after every step whether to end before the last.
+        stepper: Takes the steps.
+        keeper: Writes checkpoints and restores them in a rollback.
+        reporter: Logs the steps; closed at the end.
+        preview: Faces on which degenerate outputs are detected.
+        is_guarded: Whether the divergence guard is on.
+        is_over: Called after every step; returns True to end the training early.
     """
 
     stepper: TrainStepper
@@ -34,11 +34,14 @@ class Loop:
     is_over: typing.Callable[[], bool]
 
     def run(self, stop: Stop) -> None:
-        """Takes steps until all are done, it is over or it is stopped; then there is a checkpoint of the last one."""
+        """Takes steps until the last step, until `is_over` returns True, or until it is stopped.
+
+        The last step that was taken is then in a checkpoint.
+        """
         with self.reporter:
             try:
                 self._run(stop)
-            except KeyboardInterrupt:  # raised by a callback, or by a handler that is not ours
+            except KeyboardInterrupt:  # raised by a callback, or by a signal handler of another program
                 if not stop.is_asked and not self.stepper.is_stepping:
                     self._save()
                 raise
@@ -77,15 +80,15 @@ class Loop:
 
 
 def _find_damage(state: TrainingState, preview: Preview) -> str | None:
-    """What makes a state unfit to be a checkpoint."""
+    """Describes why a state must not be saved as a checkpoint; None if it is valid."""
     if broken := broken_weights(state):
-        return f"{', '.join(broken)} holds numbers that are none"
+        return f"{', '.join(broken)} contains NaN or infinity"
     return preview.find_damage(state.networks)
 
 
 def _check_finite(terms: dict[str, float], step: int) -> None:
     if broken := find_broken(terms):
         raise TrainingError(
-            f"step {step}: {', '.join(broken)} is no longer a number; the last checkpoint is whole, go on from it "
+            f"step {step}: {', '.join(broken)} is no longer a number; the last checkpoint is intact, continue from it "
             "with a lower learning rate"
         )

@@ -1,14 +1,13 @@
-"""One batch through all networks: views, faces, composites, and every loss by name.
+"""Forward pass of one batch through all networks: views, faces, composites, and every loss by name.
 
-Both people and both players share one forward pass. The result is two sums, one for the generators and one for the
-discriminators; how gradients are taken is the business of `training/backends`.
+Both people, and generators and discriminators, share one forward pass. The result is two sums, the loss of the
+generators and the loss of the discriminators. The gradients are computed in `training/backends`.
 """
 
 import dataclasses
 import typing
 
 import keras
-from keras import ops
 
 from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, denormalize_color, normalize_color
 from faceswap_lib.networks import Networks
@@ -24,29 +23,34 @@ from faceswap_lib.training.augmentation import (
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.perceptual import LandmarkLoss, PerceptualLoss, open_landmark_loss, open_perceptual_loss
 
+if typing.TYPE_CHECKING:
+    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
+else:
+    from keras import ops
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Which crops a step reads.
+    """Indices of the crops in one batch.
 
     Attributes:
-        index_a, index_b: (B,) int32 crops of A and of B.
+        index_a, index_b: (B,) int32, indices of the crops of A and of B.
     """
 
-    index_a: object
-    index_b: object
+    index_a: typing.Any
+    index_b: typing.Any
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Objective:
-    """Everything a step's losses depend on but the batch.
+    """Computation of the losses; contains everything that they depend on except the batch.
 
     Attributes:
         networks: The five networks.
-        faces_a, faces_b: Both people's crops.
-        config: Options.
-        seed: Source of randomness on the device.
-        perceptual_loss, landmark_loss: The networks that know faces, as far as the options ask for them.
+        faces_a, faces_b: The crops of A and of B.
+        config: Options of the training.
+        seed: Random seed generator on the device.
+        perceptual_loss, landmark_loss: Losses with pretrained networks; None if the options do not use them.
     """
 
     networks: Networks
@@ -63,16 +67,19 @@ class Objective:
         object.__setattr__(self, "perceptual_loss", open_perceptual_loss(self.config, self.networks.config.resolution))
         object.__setattr__(self, "landmark_loss", open_landmark_loss(self.config))
 
-    def __call__(self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]):
+    def __call__(
+        self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]
+    ) -> tuple[typing.Any, typing.Any, dict[str, typing.Any]]:
         """Computes the losses of one batch.
 
         Args:
-            batch: Which crops.
-            weights: The scheduled weights as `Phase.weights` gives them, scalars of the backend.
-            active: The groups of losses that take part, as `Phase.active` gives them; the others' networks do not run.
+            batch: The indices of the crops.
+            weights: The scheduled weights from `Phase.weights`, as scalars of the backend.
+            active: The active groups of losses from `Phase.active`; the networks of the other groups do not run.
 
         Returns:
-            Generators' loss (scalar), discriminators' loss (scalar; None without them), and a dict of named terms.
+            The loss of the generators (scalar), the loss of the discriminators (scalar; None if they are not active),
+            and a dict of all loss terms by name.
         """
         networks, count = self.networks, self.config.batch_size
         sample_a = self.view(self.faces_a, batch.index_a)
@@ -92,10 +99,10 @@ class Objective:
             if "cycle" in active:
                 side_terms["cycle"] = weights["cycle"] * self._cycle(real, code, decoder, other)
             if "adversarial" in active:
-                fooling, telling = self._adversarial_losses(real, mask, raw, discriminator)
-                side_terms["adversarial"] = weights["adversarial"] * fooling
-                discriminator_loss += telling
-                terms[f"discriminator_{name}"] = telling
+                generator_term, discriminator_term = self._adversarial_losses(real, mask, raw, discriminator)
+                side_terms["adversarial"] = weights["adversarial"] * generator_term
+                discriminator_loss += discriminator_term
+                terms[f"discriminator_{name}"] = discriminator_term
             generator_loss += sum(side_terms.values())
             terms |= {f"{term}_{name}": value for term, value in side_terms.items()}
             terms[f"mask_mean_{name}"] = ops.sum(mask * real.face) / (ops.sum(real.face) + 1.0)
@@ -106,18 +113,26 @@ class Objective:
         return generator_loss, discriminator_loss if "adversarial" in active else None, terms
 
     def view(self, faces: DeviceFaceset, index) -> losses.LossInputs:
-        """Draws one person's views of a batch: (B,) crops, two random maps, colors, blur."""
+        """Draws the augmented views of one person in a batch.
+
+        Args:
+            faces: The crops of the person.
+            index: (B,) int32, indices of the crops.
+
+        Returns:
+            The plain and the warped view of each crop, with masks and tones.
+        """
         config, network_config = self.config, self.networks.config
         plain_map, warped_map = random_warp_grid(config, network_config.resolution, faces.size, self.seed)
-        crops, own = faces.take(index), ops.take(faces.tones, index, axis=0)
-        tones = own
+        crops, crop_tones = faces.take(index), ops.take(faces.tones, index, axis=0)
+        tones = crop_tones
         if config.color_augmentation_prob:
             tones = augment_colors(faces.tones, config, index, faces.count, self.seed)
 
         def view(coordinates):
-            """Picture in the networks' colors, eyes, mouth, face."""
+            """Samples the image, in the colors of the networks, and the masks of eyes, mouth and face."""
             picture, eyes, mouth, face = ops.split(grid_sample(crops, coordinates), [3, 4, 5], axis=-1)
-            picture = normalize_color(picture, own)
+            picture = normalize_color(picture, crop_tones)
             if network_config.input_mode == "full":
                 picture = denormalize_color(picture, tones) / 127.5 - 1
                 face = ops.ones_like(face) * 255
@@ -145,13 +160,13 @@ class Objective:
             terms["edges"] = config.edge_weight * losses.edge_loss(raw, real, weights)
         for picture in coarse:
             factor = real.real.shape[1] // picture.shape[1]
-            # With the strides said: without them Keras 3.15 fails on JAX.
+            # The strides are explicit because Keras 3.15 fails on JAX without them.
             small, face = (ops.average_pool(x, factor, factor) for x in (real.real, real.face))
             terms[f"coarse_{picture.shape[1]}"] = losses.weighted_mean(ops.abs(picture - small), face, face)
         return terms
 
     def _mask_losses(self, real: losses.LossInputs, mask, raw, weights) -> dict:
-        # What the composite teaches the mask must not teach the face to be a picture seen through it.
+        # The composite loss must train only the mask; its gradient must not change the raw face.
         composite = losses.alpha_composite(mask, ops.stop_gradient(raw), real.warped)
         return {
             "composite": weights["composite"] * ops.mean(ops.abs(composite - real.real)),
@@ -162,16 +177,20 @@ class Objective:
         }
 
     def _perceptual_losses(self, real: losses.LossInputs, mask, raw, weights, active: frozenset[str]) -> dict:
-        """What networks that know faces say to the raw face set into its frame, mixed with the composite."""
-        judges = {"perceptual": self.perceptual_loss, "landmarks": self.landmark_loss}
-        judges = {name: judge for name, judge in judges.items() if judge and name in active}
-        if not judges:
+        """Computes the losses with pretrained networks.
+
+        Their input is a random mixture of two composites: the raw face in the real image, inside the face region, and
+        the composite with the predicted mask.
+        """
+        criteria = {"perceptual": self.perceptual_loss, "landmarks": self.landmark_loss}
+        criteria = {name: criterion for name, criterion in criteria.items() if criterion and name in active}
+        if not criteria:
             return {}
-        share = draw_beta((self.config.batch_size, 1, 1, 1), self.seed)
+        ratio = draw_beta((self.config.batch_size, 1, 1, 1), self.seed)
         whole = losses.alpha_composite(real.face, raw, real.real)
-        mixed = share * whole + (1 - share) * losses.alpha_composite(mask, raw, real.warped)
-        pictures = [denormalize_color(picture, real.tones) for picture in (mixed, real.real)]
-        return {name: weights[name] * judge.distance(*pictures) for name, judge in judges.items()}
+        mixed = ratio * whole + (1 - ratio) * losses.alpha_composite(mask, raw, real.warped)
+        fake, target = (denormalize_color(picture, real.tones) for picture in (mixed, real.real))
+        return {name: weights[name] * criterion.distance(fake, target) for name, criterion in criteria.items()}
 
     def _cycle(self, real: losses.LossInputs, code, decoder, other):
         _, swapped, *_ = _floats(other(code, training=True))
@@ -179,24 +198,31 @@ class Objective:
         return losses.cycle_consistency(back * real.face, real.real * real.face, back_mask)
 
     def _adversarial_losses(self, real: losses.LossInputs, mask, raw, discriminator):
-        """Generator's and discriminator's adversarial losses, over the composite and the face set into its frame."""
+        """Computes the adversarial losses of the generator and of the discriminator.
+
+        The fake images are the composite with the predicted mask, and the raw face in the real image, inside the face
+        region.
+        """
         fakes = ops.concatenate(
             [losses.alpha_composite(mask, raw, real.warped), losses.alpha_composite(real.face, raw, real.real)]
         )
         reals = ops.concatenate([real.real, real.real])
-        seen = ops.concatenate([real.encoder_input, real.encoder_input])
+        condition = ops.concatenate([real.encoder_input, real.encoder_input])
 
-        def judge(pictures):
-            return ops.cast(discriminator(ops.concatenate([pictures, seen], -1), training=True), "float32")
+        def discriminate(pictures):
+            return ops.cast(discriminator(ops.concatenate([pictures, condition], -1), training=True), "float32")
 
         if self.config.adversarial == "relativistic":
-            real_score = judge(reals)
-            telling, _ = losses.relativistic_lsgan_losses(real_score, judge(ops.stop_gradient(fakes)))
-            _, fooling = losses.relativistic_lsgan_losses(real_score, judge(fakes))
-            return fooling, telling
-        share = draw_beta((2 * self.config.batch_size, 1, 1, 1), self.seed)
-        mixture = share * reals + (1 - share) * ops.stop_gradient(fakes)
-        return losses.lsgan_generator_loss(judge(fakes)), losses.mixup_discriminator_loss(judge(mixture), share)
+            real_score = discriminate(reals)
+            discriminator_term, _ = losses.relativistic_lsgan_losses(
+                real_score, discriminate(ops.stop_gradient(fakes))
+            )
+            _, generator_term = losses.relativistic_lsgan_losses(real_score, discriminate(fakes))
+            return generator_term, discriminator_term
+        ratio = draw_beta((2 * self.config.batch_size, 1, 1, 1), self.seed)
+        mixture = ratio * reals + (1 - ratio) * ops.stop_gradient(fakes)
+        generator_term = losses.lsgan_generator_loss(discriminate(fakes))
+        return generator_term, losses.mixup_discriminator_loss(discriminate(mixture), ratio)
 
     def _decay(self, networks: typing.Sequence[keras.Model]):
         kernels = [w for network in networks for w in network.trainable_variables if len(w.shape) > 1]
@@ -204,5 +230,5 @@ class Objective:
 
 
 def _floats(outputs) -> list:
-    """What networks of any precision wrote, in float32."""
+    """Converts the outputs of networks of any precision to float32."""
     return [ops.cast(output, "float32") for output in outputs]

@@ -1,4 +1,4 @@
-"""Whether the crops of a training fit into memory, asked before they are loaded."""
+"""Checks before loading whether the crops of a training fit into memory."""
 
 import typing
 
@@ -12,13 +12,14 @@ BYTES_PER_PIXEL = 6
 
 
 def check_memory(facesets: typing.Sequence[Faceset], size: int) -> typing.Sequence[Faceset]:
-    """Refuses facesets that cannot be loaded: the system would end this process without a word.
+    """Checks that facesets fit into memory; otherwise the operating system would kill this process without a message.
 
-    On a CPU all of them lie in main memory; otherwise one after the other does, and all of them on the device.
+    On a CPU all facesets are in main memory at the same time. With a GPU main memory contains one faceset at a time, and
+    the device contains all of them.
 
     Args:
-        facesets: Of A and of B.
-        size: Side in pixels at which they are loaded.
+        facesets: The facesets of A and of B.
+        size: Side in pixels of the loaded crops.
 
     Returns:
         The facesets.

@@ -1,17 +1,22 @@
-"""Networks that were trained on faces and judge pictures by what they see in them: perceptual and landmark losses."""
+"""Perceptual and landmark losses, which compare images by the outputs of pretrained face networks."""
 
 import dataclasses
 import logging
+import typing
 
 import keras
 import numpy as np
-from keras import ops
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks.pretrained import onet, vggface
-from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
+from faceswap_lib.networks.pretrained.vggface_files import Architecture, explain_missing, find_weights
 from faceswap_lib.training import losses
 from faceswap_lib.training.config import TrainConfig
+
+if typing.TYPE_CHECKING:
+    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
+else:
+    from keras import ops
 
 logger = logging.getLogger(__name__)
 
@@ -19,55 +24,64 @@ VGGFACE_LAYERS = {
     "resnet50": ("conv1_7x7_s2", "conv2_3_relu", "conv3_4_relu", "conv5_3_relu"),
     "vgg16": ("conv2_2", "conv3_3", "conv4_3", "conv5_3"),
 }
-"""Layers whose features are compared; those of `resnet50` are faceswap-GAN v2.2's."""
+"""Layers whose features are compared, by architecture; the layers of `resnet50` are as in faceswap-GAN v2.2."""
 
 VGGFACE_WEIGHTS = (0.01, 0.1, 0.3, 0.1)
-"""How much each layer counts in faceswap-GAN v2.2."""
+"""Weight of each layer in faceswap-GAN v2.2."""
 
 ONET_WEIGHTS = (0.1, 0.1, 0.1, 0.1)
+"""Weight of each layer of O-Net."""
 
 ONET_SIDE = 64
-"""Side in pixels at which O-Net looks: a seventh more time per step; at 128 it would be two thirds, for no more."""
+"""Side in pixels of the input of O-Net. A step takes one seventh longer than without O-Net. At 128 pixels it would take
+two thirds longer, without better results."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class PerceptualLoss:
-    """A network and how its features are compared.
+    """Perceptual loss: a distance of the features of a pretrained network.
 
     Attributes:
-        name: Which network.
-        side: Side of its pictures in pixels.
-        preprocess: From RGB, 0 to 255, to what it reads.
-        model: From that to a list of (B, h, w, C).
-        layer_weights: One per feature map.
+        name: Name of the network.
+        side: Side of its input in pixels.
+        preprocess: Converts RGB, 0 to 255, to the input of the network.
+        model: Computes a list of feature maps (B, h, w, C) from the preprocessed input.
+        layer_weights: One weight per feature map.
     """
 
     name: str
     side: int
-    preprocess: object
+    preprocess: typing.Callable[[typing.Any], typing.Any]
     model: keras.Model
     layer_weights: tuple[float, ...]
 
     def distance(self, fake, real):
-        """How different two pictures (B, R, R, 3), RGB 0 to 255, look to the network; scalar."""
+        """Computes the perceptual distance of two batches of images (B, R, R, 3), RGB 0 to 255; scalar."""
         both = self.preprocess(resize(ops.concatenate([fake, ops.stop_gradient(real)]), self.side))
-        features = [ops.split(ops.cast(feature, "float32"), 2) for feature in self.model(both, training=False)]
-        return losses.feature_distance(*zip(*features, strict=True), self.layer_weights)
+        outputs = typing.cast(list, self.model(both, training=False))
+        fakes, reals = zip(*(ops.split(ops.cast(feature, "float32"), 2) for feature in outputs), strict=True)
+        return losses.feature_distance(fakes, reals, self.layer_weights)
 
 
 def open_perceptual_loss(config: TrainConfig, resolution: int) -> PerceptualLoss | None:
-    """Opens the network of `config.perceptual`, VGGFace at `config.perceptual_resolution`, O-Net at `ONET_SIDE`.
+    """Opens the perceptual loss that `config.perceptual` names.
+
+    The input side of VGGFace is `config.perceptual_resolution`, the input side of O-Net is at most `ONET_SIDE`.
+
+    Args:
+        config: Options of the training.
+        resolution: R, the resolution of the trained networks.
 
     Returns:
-        None for "none".
+        The loss; None for "none".
 
     Raises:
-        InputError: If VGGFace was asked for by name and its file is not there; nothing is fetched.
-        CheckpointError: If the file is damaged or of another network.
+        InputError: If VGGFace was requested by name and its file is missing; nothing is downloaded.
+        CheckpointError: If the file is damaged or belongs to another network.
     """
     if config.perceptual == "none":
         return None
-    architecture = "vgg16" if config.perceptual == "vggface-vgg16" else "resnet50"
+    architecture: Architecture = "vgg16" if config.perceptual == "vggface-vgg16" else "resnet50"
     if config.perceptual != "onet":
         path = find_weights(architecture, config.vggface)
         if path is None and config.perceptual != "auto":
@@ -87,7 +101,7 @@ def open_perceptual_loss(config: TrainConfig, resolution: int) -> PerceptualLoss
 
 
 def judge_by_vggface(network: keras.Model, architecture: str) -> PerceptualLoss:
-    """Compares pictures by features of a VGGFace network, as `vggface.open_vggface` gives it; it is trained no more."""
+    """Builds a perceptual loss from a VGGFace network of `vggface.open_vggface`; the weights are frozen."""
     model = vggface.build_feature_extractor(network, VGGFACE_LAYERS[architecture])
     model.trainable = False
     version = vggface.VERSIONS[architecture]
@@ -102,38 +116,41 @@ def judge_by_vggface(network: keras.Model, architecture: str) -> PerceptualLoss:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LandmarkLoss:
-    """O-Net's five landmarks, as shares of the picture's side.
+    """Landmark loss: a distance of the five landmarks that O-Net predicts.
 
     Attributes:
-        model: As `networks.pretrained.onet.build_onet_points` gives.
+        model: The network from `networks.pretrained.onet.build_onet_points`.
     """
 
     model: keras.Model
 
     def distance(self, fake, real):
-        """How far the landmarks of two pictures (B, R, R, 3), RGB 0 to 255, lie apart; scalar, a share of the side."""
+        """Computes the mean absolute distance of the landmarks of two batches of images (B, R, R, 3), RGB 0 to 255.
+
+        The result is a scalar, as a fraction of the side of the image.
+        """
         both = onet.preprocess(resize(ops.concatenate([fake, ops.stop_gradient(real)]), onet.SIDE))
         points, expected = ops.split(ops.cast(self.model(both, training=False), "float32"), 2)
         return losses.landmark_distance(points, expected)
 
 
 def open_landmark_loss(config: TrainConfig) -> LandmarkLoss | None:
-    """Opens O-Net where `config.landmarks_weight` asks for it; otherwise None."""
+    """Opens the landmark loss if `config.landmarks_weight` is above 0; otherwise returns None."""
     return LandmarkLoss(model=onet.build_onet_points()) if config.landmarks_weight else None
 
 
 def resize(pictures, side: int):
-    """Resizes (B, R, R, C) to (B, side, side, C): means over areas when shrinking, linearly when enlarging."""
-    had, channels = pictures.shape[1], pictures.shape[3]
-    if had == side:
+    """Resizes images (B, R, R, C) to (B, side, side, C): area averages for downsampling, else linear interpolation."""
+    before, channels = pictures.shape[1], pictures.shape[3]
+    if before == side:
         return pictures
-    weights = ops.convert_to_tensor(resize_matrix(had, side))
-    rows = ops.matmul(weights, ops.reshape(pictures, (-1, had, had * channels)))
-    return ops.reshape(ops.matmul(weights, ops.reshape(rows, (-1, had, channels))), (-1, side, side, channels))
+    weights = ops.convert_to_tensor(resize_matrix(before, side))
+    rows = ops.matmul(weights, ops.reshape(pictures, (-1, before, before * channels)))
+    return ops.reshape(ops.matmul(weights, ops.reshape(rows, (-1, before, channels))), (-1, side, side, channels))
 
 
 def resize_matrix(had: int, side: int) -> np.ndarray:
-    """(side, had) float32 weights that resize a line of pixels."""
+    """Computes the (side, had) float32 weights that resize a line of `had` pixels to `side` pixels."""
     if side < had:
         edges = np.arange(side + 1) * had / side
         at = np.arange(had)

@@ -1,4 +1,4 @@
-"""The preview grid: what the networks make of a few faces, in all four directions."""
+"""Preview image: a grid with the outputs of the networks for a few faces in all four directions."""
 
 import dataclasses
 import typing
@@ -15,17 +15,17 @@ HEADER = 18
 """Height of the captions in pixels."""
 
 FACES = 4
-"""How many faces of each person a preview shows."""
+"""Number of faces of each person in a preview."""
 
 DIRECTIONS = ("a2a", "b2b", "a2b", "b2a")
 
 Views = tuple[np.ndarray, np.ndarray]
-"""(N, R, R, 3) uint8 RGB views and (N, R, R) uint8 masks of the faces in them."""
+"""(N, R, R, 3) uint8 RGB views and their (N, R, R) uint8 face masks."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Preview:
-    """A few faces of both people, spread over their clips, to look at networks with.
+    """Sample of faces of both people, evenly spread over their facesets, for previews of the networks.
 
     Attributes:
         views_a: Views of A and their face masks.
@@ -37,7 +37,7 @@ class Preview:
 
     @classmethod
     def pick(cls, arrays: typing.Sequence[FacesetArrays], resolution: int) -> "Preview":
-        """Picks the faces from the arrays of A and of B."""
+        """Selects the faces from the arrays of A and of B."""
         picked = []
         for array in arrays:
             index = np.linspace(0, len(array.images) - 1, FACES).round().astype(int)
@@ -50,7 +50,7 @@ class Preview:
         return preview_grid(networks, self.views_a, self.views_b)
 
     def find_damage(self, networks: Networks) -> str | None:
-        """Says in which direction the networks no longer answer to what they read, if in any."""
+        """Describes the first direction in which the output is degenerate, see `say_dead`; None if there is none."""
         seen = [preprocess_views(*views, networks.config.input_mode)[0] for views in (self.views_a, self.views_b)]
         written = _write_both(networks, *seen)
         for direction in DIRECTIONS:
@@ -64,7 +64,7 @@ def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarr
     """Draws input, mask, raw face and composite for a2a, b2b, a2b and b2a.
 
     Args:
-        networks: The networks to look at.
+        networks: The networks.
         views_a: Views of A and their face masks.
         views_b: Views of B and their face masks.
 
@@ -87,11 +87,13 @@ def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarr
 
 
 def _write_both(networks: Networks, seen_a: np.ndarray, seen_b: np.ndarray) -> dict[str, Views]:
-    """Masks and raw faces of A's and B's views in all directions, by one call of the networks."""
+    """Computes masks and raw faces of the views of A and B in all directions with one call of the networks."""
     written = networks.predict(np.concatenate([seen_a, seen_b]))
     places = {"a": slice(None, len(seen_a)), "b": slice(len(seen_a), None)}
     return {
-        f"{who}2{how}": tuple(part[place] for part in written[how]) for who, place in places.items() for how in "ab"
+        f"{source}2{target}": (written[target][0][place], written[target][1][place])
+        for source, place in places.items()
+        for target in "ab"
     }
 
 

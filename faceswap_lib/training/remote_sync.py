@@ -1,9 +1,9 @@
-"""The mirror: a second place, slow and liable to vanish, that gets a copy of the newest checkpoints from time to time.
+"""Mirror of a run: periodic copies of the newest checkpoints to a second folder, which may be slow or unavailable.
 
-A thread of its own copies, so that training never waits; what fails is told once, counted, and tried again at the next
-checkpoint. What the mirror still lacks at the end is copied then. Histories are copied before the checkpoints they
-belong to: a checkpoint in the mirror never knows of more than lies beside it. A run's id decides which copy is its own:
-another run of the same name is neither taken over nor replaced.
+A separate thread copies, so that training never waits. The first failure is logged; every failure is counted, and the
+next checkpoint causes a new attempt. At the end of the training, missing files are copied. Histories are copied before
+the checkpoints that belong to them, so the history in the mirror is never shorter than a checkpoint in the mirror
+expects. The id of a run identifies its copy: another run with the same name is neither restored nor replaced.
 """
 
 import errno
@@ -30,28 +30,32 @@ from faceswap_lib.training.run_identity import (
 logger = logging.getLogger(__name__)
 
 TEXTS = ("config.json", "history.jsonl", "rollbacks.jsonl")
+"""Text files of a run."""
+
 PREVIEWS_KEPT = 5
+"""Number of newest previews that are copied."""
+
 PATIENCE = 120.0
-"""Seconds that the end of a training waits for the last copy."""
+"""Maximum time in seconds to wait for the last copy at the end of a training."""
 
 
 class CheckpointSync:
-    """Copies a run to `root`/<run>.
+    """Synchronization of a run to the mirror folder `root`/<run>.
 
     Args:
-        folder: The run's folder.
-        root: The mirror, which must be there.
-        interval: Seconds between the beginnings of two copies, on average: one begins with the first checkpoint that
-            comes when it is time.
-        patience: Seconds to wait for the last copy.
-        clock: Gives seconds since any fixed moment.
+        folder: The folder of the run.
+        root: The mirror folder; its parent folder must exist.
+        interval: Average time in seconds between the starts of two copies. A copy starts with the first checkpoint after
+            this time.
+        patience: Maximum time in seconds to wait for the last copy.
+        clock: Returns seconds since any fixed moment.
 
     Attributes:
-        failures: How many copies failed, the last one too if it took longer than `patience`.
-        copies: How many succeeded.
+        failures: Number of failed copies. A last copy that takes longer than `patience` is a failure.
+        copies: Number of successful copies.
 
     Raises:
-        InputError: If the mirror lies in a folder that is not there.
+        InputError: If the parent folder of the mirror does not exist.
     """
 
     def __init__(
@@ -69,23 +73,23 @@ class CheckpointSync:
         self._interval, self._clock, self._due_at = interval, clock, -float("inf")
         self._thread: threading.Thread | None = None
         self.failures = self.copies = 0
-        self._updates, self._copied = 1, 0  # what is there to begin with counts as one
+        self._updates, self._copied = 1, 0  # the initial state of the run counts as one update
 
     @property
     def run(self) -> pathlib.Path:
-        """The run's folder in the mirror: under its name, or where it was set aside for another run."""
+        """Folder of the run in the mirror: under its own name, or renamed if another run has taken this name."""
         return find_copy(self._root, self._folder)
 
     def fetch(self) -> bool:
-        """Takes the run over from the mirror if the mirror is further, or if there is none here.
+        """Restores the run from the mirror if the mirror has a later checkpoint, or if there is no local run.
 
         Returns:
-            Whether it was.
+            Whether the mirror had a later checkpoint, which is now the local one.
 
         Raises:
-            InputError: If the mirror has another run under this name, or one of other people's faces, or none of its
-                checkpoints is whole and there is no other; or if it cannot be read. Nothing is changed then, but in the
-                last case something may have been copied here.
+            InputError: If the mirror contains another run with this name; if there is no local run and the mirror has
+                a run with the faces of other people, or a run without an intact checkpoint; or if the mirror cannot be
+                read. Only in the last case some files may have been copied here; otherwise nothing is changed.
         """
         self._make_root()
         try:
@@ -106,20 +110,20 @@ class CheckpointSync:
             copy_run(copy, self._folder)
         except OSError as error:
             raise InputError(
-                f"mirror: {self._root / self._folder.name} cannot be taken over ({error}); start again when the folder "
-                "is back and there is room here, or train without --sync-dir"
+                f"mirror: cannot restore {self._root / self._folder.name} ({error}); start again when the folder is "
+                "available and this disk has enough space, or train without --sync-dir"
             ) from error
         if theirs > ours:
-            logger.info("%s is further than %s; going on from its copy", copy, self._folder)
+            logger.info("%s is ahead of %s; continuing from this copy", copy, self._folder)
         return theirs > ours
 
     @property
     def is_behind(self) -> bool:
-        """Whether something is not copied yet."""
+        """Whether there are changes that are not copied yet."""
         return self._copied < self._updates
 
     def update(self) -> None:
-        """Takes note of a new checkpoint, and begins to copy all that is new if it is time and no copy is under way."""
+        """Records a new checkpoint, and starts a copy if the interval has passed and no copy is running."""
         self._updates += 1
         now = self._clock()
         if now >= self._due_at and not self._is_copying():
@@ -128,19 +132,18 @@ class CheckpointSync:
             self._begin_copy()
 
     def close(self) -> None:
-        """Copies what the mirror still lacks, waits for it, but not forever, and says what it lacks then."""
+        """Copies all remaining changes and waits for the copy for a limited time; warns if changes are still missing."""
         if self._thread is not None:
             self._thread.join(self._patience)
         if self.is_behind and not self._is_copying():
-            self._begin_copy()
-            self._thread.join(self._patience)
+            self._begin_copy().join(self._patience)
         if self._is_copying():
             self._note_failure(f"the last copy took more than {self._patience:.0f} s")
         if self.is_behind:
-            logger.warning("the mirror %s lacks the newest checkpoint; copy %s there", self._root, self._folder)
+            logger.warning("the newest checkpoint is missing in the mirror %s; copy %s there", self._root, self._folder)
 
     def _check_takeover(self, copy: pathlib.Path, progress: tuple[int, int]) -> None:
-        """Makes sure that a run which is only in the mirror is of this workspace's people, and can be read."""
+        """Checks that a run that is only in the mirror shows the people of this workspace and has a valid checkpoint."""
         advice = f"choose another --sync-dir or --run; if it is this project's, copy {copy} to {self._folder} yourself"
         if other := find_other_faces(copy, self._folder.parent.parent):
             raise InputError(
@@ -158,16 +161,18 @@ class CheckpointSync:
     def _is_copying(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _begin_copy(self) -> None:
-        self._thread = threading.Thread(target=self._copy, args=(self._updates,), name="mirror", daemon=True)
-        self._thread.start()
+    def _begin_copy(self) -> threading.Thread:
+        thread = threading.Thread(target=self._copy, args=(self._updates,), name="mirror", daemon=True)
+        self._thread = thread
+        thread.start()
+        return thread
 
     def _copy(self, updates: int) -> None:
-        """Copies what the run has after so many updates."""
+        """Copies the state of the run after a number of updates."""
         try:
             self._copy_forward()
         except (OSError, WorkspaceError) as error:
-            self._due_at = -float("inf")  # tried again at the next checkpoint
+            self._due_at = -float("inf")  # try again at the next checkpoint
             self._note_failure(str(error))
         else:
             self.copies += 1
@@ -179,7 +184,7 @@ class CheckpointSync:
         if has_run(self.run):
             return self._copy_to(self.run)
         lock = self._root / f".{self._folder.name}.lock"
-        if not claim_new(lock):  # another run's mirror finds the place free at the same moment
+        if not claim_new(lock):  # the mirror of another run may start to use the same folder at this moment
             raise FileExistsError(f"another run is being copied to {self.run}")
         try:
             return self._copy_to(self.run)
@@ -189,40 +194,42 @@ class CheckpointSync:
     def _copy_to(self, copy: pathlib.Path) -> None:
         if has_run(copy) and not is_same_run(self._folder, copy):
             raise FileExistsError(
-                f"{copy} holds {describe_run(copy)}, this is {describe_run(self._folder)}; move that one away, until "
-                "then nothing is copied there"
+                f"{copy} holds {describe_run(copy)}, this is {describe_run(self._folder)}; move the other run away, "
+                "until then nothing is copied there"
             )
         check_readable(copy, self._folder)
         theirs, ours = (checkpoint_progress(run / "checkpoints", thorough=False) for run in (copy, self._folder))
         if theirs > ours:
             raise FileExistsError(
-                f"{copy} is at step {theirs[1]}, this run at {ours[1]}; stop and start again to go on from there"
+                f"{copy} is at step {theirs[1]}, this run at {ours[1]}; stop and start again to continue from the copy"
             )
         copy_run(self._folder, copy, newest_alone=True)
 
     def _note_failure(self, reason: str) -> None:
         self.failures += 1
         if self.failures == 1:
-            logger.warning("mirror: %s; training goes on, and the next checkpoint is copied again", reason)
+            logger.warning("mirror: %s; training continues, and the next checkpoint will be copied again", reason)
 
 
 def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool = False) -> bool:
-    """Makes one folder of a run the copy of another: options, histories, checkpoints, newest previews.
+    """Copies a run to another folder: options, histories, checkpoints, newest previews.
 
-    Every file is whole or not there at any moment. Checkpoints that the copy should not have are removed at the end,
-    emptied first, see `remove_emptied`; those that are further than all of `source`, or cannot be read, stay.
+    At any moment every file in the copy is either complete or absent. Outdated checkpoints in the copy are removed last
+    and are truncated first, see `remove_emptied`. Checkpoints that are ahead of all checkpoints of `source`, or cannot
+    be read, are kept.
 
     Args:
-        source: The run.
-        target: Its copy; one that is another run's is the caller's to find out.
-        newest_alone: Copy the newest checkpoint only; those that lead to it and are in `target` already stay beside it,
-            as many as a run keeps. Otherwise `target` gets all checkpoints of `source` and no others.
+        source: The folder of the run.
+        target: The folder of the copy. The caller must check that it is not a copy of another run.
+        newest_alone: Copy only the newest checkpoint. Earlier checkpoints of the same progress that are in `target`
+            already are kept, up to the number that a run keeps. Otherwise `target` gets all checkpoints of `source`
+            and no others.
 
     Returns:
-        Whether anything was copied.
+        Whether any file was copied.
 
     Raises:
-        OSError: If something cannot be read or written.
+        OSError: If a file cannot be read or written.
     """
     # Listed before the histories are copied, so that these reach at least as far.
     checkpoints = list_checkpoints(source / "checkpoints")[: 1 if newest_alone else None]
@@ -230,7 +237,7 @@ def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool =
     is_changed = False
     for path in (*(source / name for name in TEXTS), *reversed(checkpoints), *previews):
         copy = target / path.relative_to(source)
-        is_due = newest_alone and path.name in TEXTS  # they have changed, and are not worth the comparison
+        is_due = newest_alone and path.name in TEXTS  # these have changed, so a comparison is not needed
         if path.is_file() and (is_due or not _has_copy(path, copy)):
             is_changed |= _copy_file(path, copy)
     _remove_old(target, [target / path.relative_to(source) for path in checkpoints], leading=newest_alone)
@@ -239,7 +246,7 @@ def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool =
 
 
 def _remove_old(target: pathlib.Path, copied: list[pathlib.Path], *, leading: bool) -> None:
-    """Removes checkpoints of a copy that are not wanted; those that lead to the newest are, if `leading`."""
+    """Removes outdated checkpoints of a copy; `leading` keeps the checkpoints that led to the newest one."""
     found = {path: read_progress(path, thorough=False) for path in list_checkpoints(target / "checkpoints")}
     if not copied or copied[0] not in found:
         if copied and leading:
@@ -247,7 +254,7 @@ def _remove_old(target: pathlib.Path, copied: list[pathlib.Path], *, leading: bo
         return
     reached = found[copied[0]]
     if reached is None:
-        raise OSError(errno.EIO, "what was copied cannot be read back", str(copied[0]))
+        raise OSError(errno.EIO, "the copied file cannot be read back", str(copied[0]))
     wanted = _leading_to(reached, found) if leading else copied
     for path, progress in found.items():
         if path not in wanted and progress is not None and progress <= reached:
@@ -257,12 +264,12 @@ def _remove_old(target: pathlib.Path, copied: list[pathlib.Path], *, leading: bo
 def _has_copy(path: pathlib.Path, copy: pathlib.Path) -> bool:
     try:
         return is_copy(path, copy)
-    except FileNotFoundError:  # training has removed it meanwhile
+    except FileNotFoundError:  # the training has removed it in the meantime
         return False
 
 
 def _leading_to(newest: tuple[int, int], found: dict[pathlib.Path, tuple[int, int] | None]) -> list[pathlib.Path]:
-    """The newest checkpoint and those that training went through to get there: they know of as many rollbacks."""
+    """Selects the newest checkpoint and the checkpoints that led to it, which have the same number of rollbacks."""
     return [path for path, each in found.items() if each and each[0] == newest[0] and each[1] <= newest[1]][:KEPT]
 
 
@@ -272,5 +279,5 @@ def _copy_file(source: pathlib.Path, target: pathlib.Path) -> bool:
     except FileNotFoundError:
         if source.exists():
             raise
-        return False  # training went on meanwhile and has removed an old checkpoint
+        return False  # the training has removed an old checkpoint in the meantime
     return True

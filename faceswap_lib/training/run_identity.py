@@ -1,6 +1,6 @@
-"""Which run a folder holds: its id in `config.json` tells, not its name or how far it is.
+"""Identity of the run in a folder: the id in `config.json` decides, not the name of the folder or its progress.
 
-Runs of versions that gave no id, and those whose `config.json` is damaged, are known by what else they have.
+A run from a version without ids, or with a damaged `config.json`, is identified by its history, networks and faces.
 """
 
 import json
@@ -18,23 +18,25 @@ from faceswap_lib.training.run_metadata import CONFIG, digest_records, read_conf
 HISTORY = "history.jsonl"
 
 LONGEST_LINE = 100_000
-"""Bytes of a history's first line that are read."""
+"""Largest number of bytes that are read of the first line of a history."""
 
 
 def has_run(folder: pathlib.Path) -> bool:
-    """Whether a folder holds a run, if only the beginning of one."""
+    """Checks whether a folder contains a run, also one that has just begun."""
     return (folder / CONFIG).is_file() or bool(list_checkpoints(folder / "checkpoints"))
 
 
 def is_same_run(one: pathlib.Path, other: pathlib.Path) -> bool:
-    """Compares the ids of two runs; where one has none, the first steps of their histories, then networks and faces.
+    """Checks whether two folders contain the same run.
+
+    Compares the ids. If one run has no id, compares the first steps of their histories, then their networks and faces.
 
     Args:
         one: The folder of a run.
-        other: The folder of another, or of a copy.
+        other: The folder of another run, or of a copy.
 
     Raises:
-        WorkspaceError: If a `config.json` is damaged and nothing else tells.
+        WorkspaceError: If a `config.json` is damaged and the histories do not show that the runs are the same.
     """
     problem: WorkspaceError | None = None
     facts = []
@@ -58,10 +60,12 @@ def is_same_run(one: pathlib.Path, other: pathlib.Path) -> bool:
 
 
 def check_readable(*runs: pathlib.Path) -> None:
-    """Reads both ends of the newest checkpoint of runs: one that a drive withholds for a moment is not damaged.
+    """Checks that the newest checkpoint of each run can be read, by reading its beginning and end.
+
+    This separates a drive that is temporarily unavailable from a damaged checkpoint.
 
     Raises:
-        OSError: If it cannot be read.
+        OSError: If a checkpoint cannot be read.
     """
     for run in runs:
         for path in list_checkpoints(run / "checkpoints")[:1]:
@@ -69,7 +73,7 @@ def check_readable(*runs: pathlib.Path) -> None:
 
 
 def describe_run(folder: pathlib.Path) -> str:
-    """Says which run a folder holds, for messages."""
+    """Describes the run in a folder, for messages."""
     try:
         return f"run {run_id(folder)[:8]}" if run_id(folder) else "a run without an id"
     except WorkspaceError:
@@ -77,14 +81,14 @@ def describe_run(folder: pathlib.Path) -> str:
 
 
 def find_copy(place: pathlib.Path, run: pathlib.Path) -> pathlib.Path:
-    """Finds the copy of a run in a folder of runs: under its name, or where `set_run_aside` has put it.
+    """Finds the copy of a run in a folder of runs: under its name, or under the name that `set_run_aside` gave it.
 
     Args:
         place: The folder of runs.
-        run: The run's folder.
+        run: The folder of the run.
 
     Returns:
-        Where the copy is, or would be under the run's name.
+        The folder of the copy. If there is no copy, the folder with the name of the run.
     """
     named = place / run.name
     if not has_run(run) or (has_run(named) and is_same_run(run, named)):
@@ -96,10 +100,10 @@ def find_copy(place: pathlib.Path, run: pathlib.Path) -> pathlib.Path:
 
 
 def set_run_aside(run: pathlib.Path) -> pathlib.Path:
-    """Renames a run's folder to a name with ".earlier-" and the beginning of its id; gives the new path.
+    """Renames the folder of a run to a name with ".earlier-" and the beginning of its id; returns the new path.
 
     Raises:
-        OSError: If it cannot be renamed.
+        OSError: If the folder cannot be renamed.
     """
     try:
         mark = run_id(run)
@@ -111,20 +115,20 @@ def set_run_aside(run: pathlib.Path) -> pathlib.Path:
 
 
 def find_other_faces(run: pathlib.Path, workspace: pathlib.Path) -> list[str]:
-    """Compares the faces that a run was trained on with those of a workspace.
+    """Compares the faces that a run was trained on with the faces of a workspace.
 
-    Faces extracted again from the same video count as the same. Where a faceset comes from no video, its crops are
-    compared, and only if those of both people differ they count.
+    Facesets that were extracted from the same video count as the same. If a faceset does not come from a video, the
+    crops are compared; such a difference counts only if the facesets of both people differ.
 
     Args:
-        run: The run's folder.
+        run: The folder of the run.
         workspace: The root of the workspace.
 
     Returns:
-        The facesets that are other people's, as far as is known; empty if the workspace has none.
+        The names of the facesets that show other people, as far as is known; empty if there are none.
 
     Raises:
-        WorkspaceError: If a file that says so is damaged.
+        WorkspaceError: If `config.json` or another file that is needed for the comparison is damaged.
     """
     other, unsure = [], []
     for name, trained in read_config(run).get("facesets", {}).items():
@@ -140,7 +144,7 @@ def find_other_faces(run: pathlib.Path, workspace: pathlib.Path) -> list[str]:
 
 
 def _first_step(run: pathlib.Path) -> dict:
-    """The first line of a run's history; empty if there is none or it is damaged."""
+    """Reads the first line of a run's history; empty if it is missing or damaged."""
     path = run / HISTORY
     if not path.is_file():
         return {}
@@ -154,7 +158,7 @@ def _first_step(run: pathlib.Path) -> dict:
 
 
 def _agree(one: object, other: object) -> bool:
-    """Compares what both of two values say; versions differ in what they note."""
+    """Compares two values; of two dicts only the keys in both, because versions store different keys."""
     if isinstance(one, dict) and isinstance(other, dict):
         return all(_agree(one[name], other[name]) for name in one.keys() & other.keys())
     return one == other

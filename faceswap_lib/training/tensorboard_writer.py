@@ -1,4 +1,4 @@
-"""TensorBoard's event files, written by its own package on any Keras backend."""
+"""Writes TensorBoard event files with the tensorboard package, independent of the Keras backend."""
 
 import pathlib
 import time
@@ -10,11 +10,11 @@ from faceswap_lib.errors import InputError
 
 
 class TensorBoardWriter:
-    """Writes scalars and pictures for `tensorboard --logdir`.
+    """Writer of scalars and images for `tensorboard --logdir`.
 
     Args:
-        folder: Gets one file per session.
-        step: Steps done before this session; what earlier ones wrote behind it is hidden.
+        folder: Folder of the event files; each session writes one file.
+        step: Number of steps before this session; TensorBoard hides events of earlier sessions after this step.
 
     Raises:
         InputError: If the package tensorboard is not installed.
@@ -22,8 +22,9 @@ class TensorBoardWriter:
 
     def __init__(self, folder: pathlib.Path, step: int):
         try:
-            from tensorboard.compat.proto import event_pb2, summary_pb2
-            from tensorboard.summary.writer.record_writer import RecordWriter
+            # tensorboard is optional and may be missing where types are checked.
+            from tensorboard.compat.proto import event_pb2, summary_pb2  # pyright: ignore[reportMissingImports]
+            from tensorboard.summary.writer.record_writer import RecordWriter  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise InputError(f"tensorboard: the package is missing ({error}); pip install tensorboard") from error
         self._events, self._summaries = event_pb2, summary_pb2
@@ -34,20 +35,20 @@ class TensorBoardWriter:
         self.go_back(step)
 
     def go_back(self, step: int) -> None:
-        """Hides what was written behind a step."""
+        """Hides all events after a step."""
         session = self._events.SessionLog
         self._write(step=step + 1, session_log=session(status=session.START))
         self._file.flush()
 
     def add_terms(self, step: int, terms: dict[str, float]) -> None:
-        """Adds the terms of a step."""
+        """Adds the loss terms of a step."""
         value = self._summaries.Summary.Value
         values = [value(tag=name, simple_value=number) for name, number in terms.items()]
         self._write(step=step, summary=self._summaries.Summary(value=values))
         self._file.flush()
 
     def add_picture(self, step: int, picture: np.ndarray) -> None:
-        """Adds the preview of a step, (H, W, 3) uint8 RGB."""
+        """Adds the preview image of a step, (H, W, 3) uint8 RGB."""
         height, width = picture.shape[:2]
         _, encoded = cv2.imencode(".png", picture[..., ::-1])
         image = self._summaries.Summary.Image(

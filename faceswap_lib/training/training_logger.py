@@ -1,4 +1,4 @@
-"""The reporter: what is seen of a training while it runs: progress bar, history, callbacks, previews, TensorBoard."""
+"""Logging of a running training: progress bar, history, callbacks, previews, TensorBoard."""
 
 import contextlib
 import pathlib
@@ -14,35 +14,37 @@ from faceswap_lib.training.run_config import LoopConfig, parse_duration
 from faceswap_lib.training.tensorboard_writer import TensorBoardWriter
 
 SHOWN = {"reconstruction_a": "error_A", "reconstruction_b": "error_B"}
-"""Terms that stand behind the progress bar, and what they are called there."""
+"""Loss terms that the progress bar shows, and their labels."""
 
 
 class StepCallback(typing.Protocol):
-    """Called after every logged step; notebooks draw their loss boards with it."""
+    """Callback after every logged step; notebooks use it for plots of the losses."""
 
-    def __call__(self, step: int, terms: dict[str, float]) -> None: ...
+    def __call__(self, step: int, terms: dict[str, float]) -> None:
+        """Receives the step, counted from 1, and its loss terms."""
 
 
 class PreviewCallback(typing.Protocol):
-    """Called with every preview, (H, W, 3) uint8 RGB; notebooks show it."""
+    """Callback for every preview; notebooks use it to show the image."""
 
-    def __call__(self, step: int, picture: np.ndarray) -> None: ...
+    def __call__(self, step: int, picture: np.ndarray) -> None:
+        """Receives the step, counted from 1, and the preview image, (H, W, 3) uint8 RGB."""
 
 
 class TrainingLogger:
-    """Tells the outside of a training; a context manager.
+    """Logger of a training; a context manager.
 
     Args:
-        folder: The run's folder.
-        run_config: How often what is told.
-        step: Steps done before.
-        steps: Steps in all.
-        history_bytes: How much of `history.jsonl` belongs to the steps done.
-        draw: Draws the preview.
-        on_log: Called with every logged step and its terms.
-        on_preview: Called with every preview.
-        progress: Show a progress bar, with steps per second and the time left.
-        clock: Gives seconds since any fixed moment.
+        folder: The folder of the run.
+        run_config: Intervals of logging and previews.
+        step: Number of steps that are already done.
+        steps: Total number of steps.
+        history_bytes: Length in bytes of the part of `history.jsonl` that belongs to these steps.
+        draw: Draws the preview image.
+        on_log: Called with every logged step and its loss terms.
+        on_preview: Called with every preview image.
+        progress: Whether to show a progress bar with steps per second and the remaining time.
+        clock: Returns seconds since any fixed moment.
     """
 
     def __init__(
@@ -71,18 +73,18 @@ class TrainingLogger:
         return self
 
     def __exit__(self, *_) -> None:
-        with contextlib.ExitStack() as closing:  # all of them, also after an error of one
+        with contextlib.ExitStack() as closing:  # closes all parts, also if one of them fails
             for part in (self._board, self._history, self._bar):
                 if part is not None:
                     closing.callback(part.close)
 
     def log_step(self, step: int, terms: dict[str, float]) -> None:
-        """Takes in one step, counted from 1; logs it and draws a preview where one is due."""
+        """Records one step, counted from 1; logs it and draws a preview if they are due."""
         self._bar.update()
         last = step == self._steps
         if step % self._run_config.log_every == 0 or last:
             self._history.write(step, terms)
-            self._bar.set_postfix({said: f"{terms[name]:.3f}" for name, said in SHOWN.items() if name in terms})
+            self._bar.set_postfix({label: f"{terms[name]:.3f}" for name, label in SHOWN.items() if name in terms})
             if self._board:
                 self._board.add_terms(step, terms)
             if self._on_log:
@@ -101,11 +103,11 @@ class TrainingLogger:
             self._on_preview(step, picture)
 
     def flush(self) -> int:
-        """Puts the history on disk; gives its length in bytes."""
+        """Writes the history to disk; returns its length in bytes."""
         return self._history.flush()
 
     def go_back(self, step: int, history_bytes: int) -> None:
-        """Forgets what was told behind a step."""
+        """Removes all records after a step."""
         self._history.cut(history_bytes)
         self._bar.n = step
         self._bar.refresh()

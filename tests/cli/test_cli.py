@@ -357,7 +357,7 @@ def test_parts_are_swapped_into_a_faceset_of_their_own(tmp_path, tiny_run, capsy
     run = ["swap-parts", "--workspace", str(tiny_run.workspace.root), "--person", "a", "--out", str(out)]
     assert main([*run, "--parts", "eyes", "mouth", "--fraction", "0.5"]) == 0
     told = capsys.readouterr().out
-    assert re.search(r"19 crops with eyes and mouth of \d+ crops of the other person, 38 as they were", told)
+    assert re.search(r"19 crops with eyes and mouth from \d+ crops of the other person, 38 original crops", told)
     assert len(read_manifest(out / "face_src")) == 57
     assert main([*run[:-1], str(tmp_path / "other")]) == 2
 
@@ -383,7 +383,7 @@ def test_a_limit_that_makes_no_sense_is_refused_before_anything_is_measured(refu
     arguments = ["evaluate", portrait_clips[0], "--original", portrait_clips[0], "--identity", portrait_clips[1]]
     arguments += ["--out", tmp_path / "r.html", "--fail-under"]
     assert "no metric 'seem'; did you mean 'seam'" in refused(*arguments, "seem=2")
-    assert "neither more nor less" in refused(*arguments, "psnr=2")
+    assert "neither a higher nor a lower" in refused(*arguments, "psnr=2")
     assert "expected metric=value, got 'score'" in refused(*arguments, "score")
     assert "expected a page named .html" in refused(*arguments[:-3], "--out", tmp_path / "r.pdf")
     assert "at least two reports" in refused("compare", tmp_path / "r.json", "--out", tmp_path / "c.html")

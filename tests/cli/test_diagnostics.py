@@ -182,7 +182,7 @@ def test_what_cannot_be_measured_is_named_and_the_rest_is_there(measured, capsys
 
 def test_a_workspace_that_is_not_there_is_refused(measured, tmp_path, capsys):
     assert main(["doctor", "--benchmark", "--workspace", str(tmp_path / "none")]) == 2
-    assert "is no folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
 
 
 def test_the_checkpoint_is_written_to_the_workspace_and_removed(measured, tmp_path, monkeypatch):

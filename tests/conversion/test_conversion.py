@@ -12,8 +12,13 @@ import pytest
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper, convert_video
 from faceswap_lib.conversion.color_transfer.registry import MATCHES
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import FrameTask, run_stages
+from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.conversion.output_config import OutputConfig
+from faceswap_lib.conversion.stages.annotate import AnnotateStage
+from faceswap_lib.conversion.stages.composite import CompositeStage
+from faceswap_lib.conversion.stages.frame_task import FrameTask
+from faceswap_lib.conversion.stages.pipeline import run_stages
+from faceswap_lib.conversion.stages.swap import SwapStage
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import (
     CROP_SIZE,
@@ -85,13 +90,9 @@ def test_a_face_swapped_with_itself_is_the_input(portrait_clips, reencoded, trac
     config = ConvertConfig(direction=direction, color_transfer=color, sharpen=0)
     out = tmp_path / "out.mp4"
     report = convert_video(
-        portrait_clips[0],
-        out,
+        ConversionJob(source=portrait_clips[0], out=out, config=config, output_config=BARE, tracks=tracks),
         IdentitySwapper(256),
         ListedDetector([]),
-        config=config,
-        output_config=BARE,
-        tracks=tracks,
     )
     assert (report.frames, report.swapped, report.mask_mean) == (38, 38, 1.0)
     frames = list(read_frames(portrait_clips[0]))
@@ -105,7 +106,9 @@ def test_a_face_swapped_with_itself_is_the_input(portrait_clips, reencoded, trac
 
 def test_count_size_rate_and_sound_are_the_inputs(portrait_clips, tracks, tmp_path):
     out = tmp_path / "new folder" / "out.mp4"
-    convert_video(portrait_clips[0], out, PaintSwapper((90, 80, 70)), ListedDetector([]), tracks=tracks)
+    convert_video(
+        ConversionJob(source=portrait_clips[0], out=out, tracks=tracks), PaintSwapper((90, 80, 70)), ListedDetector([])
+    )
     before, after = probe_video(portrait_clips[0]), probe_video(out)
     assert count_frames(out) == count_frames(portrait_clips[0]) == 38
     assert (after.width, after.height, after.fps) == (before.width, before.height, before.fps) == (224, 224, 25)
@@ -115,7 +118,9 @@ def test_count_size_rate_and_sound_are_the_inputs(portrait_clips, tracks, tmp_pa
 def test_a_turned_video_comes_out_upright(tmp_path):
     source = make_video(tmp_path / "phone.mp4", width=96, height=160, frames=6, rotation=90)
     faces = [(make_face(48, 60, 20),)] * 6
-    convert_video(source, tmp_path / "out.mp4", IdentitySwapper(), ListedDetector(faces), **PLAIN)
+    convert_video(
+        ConversionJob(source=source, out=tmp_path / "out.mp4", **PLAIN), IdentitySwapper(), ListedDetector(faces)
+    )
     info = probe_video(tmp_path / "out.mp4")
     assert (info.width, info.height, info.rotation) == (96, 160, 0)
     for before, after in zip(read_frames(source), read_frames(tmp_path / "out.mp4"), strict=True):
@@ -130,7 +135,9 @@ def test_frames_without_a_face_are_the_inputs_own(portrait_clips, reencoded, det
     for index in gone:
         found[index] = ()
     out = tmp_path / "out.mp4"
-    report = convert_video(portrait_clips[0], out, PaintSwapper((0, 255, 0)), ListedDetector(found), **PLAIN)
+    report = convert_video(
+        ConversionJob(source=portrait_clips[0], out=out, **PLAIN), PaintSwapper((0, 255, 0)), ListedDetector(found)
+    )
     assert (report.frames, report.swapped) == (38, 28)
     for index, (after, plain) in enumerate(zip(read_frames(out), reencoded, strict=True)):
         if index in gone:
@@ -155,7 +162,9 @@ def test_untouched_frames_are_handed_on_as_they_are():
 def test_a_color_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, reencoded, tracks, faces, tmp_path):
     out = tmp_path / "out.mp4"
     swapper = PaintSwapper((0, 255, 0))
-    report = convert_video(portrait_clips[0], out, swapper, ListedDetector([]), **PLAIN, tracks=tracks)
+    report = convert_video(
+        ConversionJob(source=portrait_clips[0], out=out, **PLAIN, tracks=tracks), swapper, ListedDetector([])
+    )
     assert report.mask_mean == 1.0
     rows, columns = np.mgrid[:224, :224]
     for after, plain, face in zip(read_frames(out), reencoded, faces, strict=True):
@@ -170,13 +179,19 @@ def test_a_color_is_painted_where_the_face_is_and_nowhere_else(portrait_clips, r
 
 def test_the_mean_mask_is_reported(portrait_clips, tracks, tmp_path):
     swapper = PaintSwapper((0, 0, 0), mask=0.25)
-    report = convert_video(portrait_clips[0], tmp_path / "out.mp4", swapper, ListedDetector([]), tracks=tracks)
+    report = convert_video(
+        ConversionJob(source=portrait_clips[0], out=tmp_path / "out.mp4", tracks=tracks), swapper, ListedDetector([])
+    )
     assert report.mask_mean == pytest.approx(0.25)
 
 
 def test_a_swapper_that_fails_leaves_no_file(portrait_clips, tracks, tmp_path):
     with pytest.raises(RuntimeError, match="the swapper broke"):
-        convert_video(portrait_clips[0], tmp_path / "out.mp4", BrokenSwapper(), ListedDetector([]), tracks=tracks)
+        convert_video(
+            ConversionJob(source=portrait_clips[0], out=tmp_path / "out.mp4", tracks=tracks),
+            BrokenSwapper(),
+            ListedDetector([]),
+        )
     assert os.listdir(tmp_path) == []
 
 
@@ -184,9 +199,15 @@ def test_a_failure_keeps_the_older_output(portrait_clips, tracks, tmp_path):
     out = tmp_path / "out.mp4"
     out.write_bytes(b"older")
     with pytest.raises(InputError, match="is already there; pass --overwrite"):
-        convert_video(portrait_clips[0], out, BrokenSwapper(), ListedDetector([]), tracks=tracks)
+        convert_video(
+            ConversionJob(source=portrait_clips[0], out=out, tracks=tracks), BrokenSwapper(), ListedDetector([])
+        )
     with pytest.raises(RuntimeError, match="the swapper broke"):
-        convert_video(portrait_clips[0], out, BrokenSwapper(), ListedDetector([]), tracks=tracks, overwrite=True)
+        convert_video(
+            ConversionJob(source=portrait_clips[0], out=out, tracks=tracks, overwrite=True),
+            BrokenSwapper(),
+            ListedDetector([]),
+        )
     assert os.listdir(tmp_path) == ["out.mp4"]
     assert (tmp_path / "out.mp4").read_bytes() == b"older"
 
@@ -198,14 +219,22 @@ def test_the_input_is_never_overwritten(tmp_path):
     (tmp_path / "link.mp4").symlink_to(source)
     for out in (source, tmp_path / "link.mp4", tmp_path / ".." / tmp_path.name / "a.mp4"):
         with pytest.raises(InputError, match="is the input; name another place"):
-            convert_video(source, out, IdentitySwapper(), ListedDetector([]))
+            convert_video(ConversionJob(source=source, out=out), IdentitySwapper(), ListedDetector([]))
     assert source.read_bytes() == before
+
+
+def stages_of(swapper):
+    composite = CompositeStage(Compositor(EXACT, swapper.coverage), BARE)
+    annotate = AnnotateStage(BARE, width=160, height=120, length=96)
+    return [SwapStage(swapper, EXACT)], [composite, annotate]
 
 
 def test_a_video_without_a_face_is_refused_before_anything_is_written(tmp_path):
     source = make_video(tmp_path / "a.mp4", frames=7)
     with pytest.raises(InputError, match="no face in any of its 7 frames"):
-        convert_video(source, tmp_path / "out.mp4", IdentitySwapper(), ListedDetector([()] * 7))
+        convert_video(
+            ConversionJob(source=source, out=tmp_path / "out.mp4"), IdentitySwapper(), ListedDetector([()] * 7)
+        )
     assert os.listdir(tmp_path) == ["a.mp4"]
 
 
@@ -230,12 +259,10 @@ def test_a_fixed_number_of_frames_is_on_its_way(size):
             ]
 
     swapper = IdentitySwapper(64)
-    shots = run_stages(
-        batches(), swapper, Compositor(EXACT, swapper.coverage), BARE, None, finder=None, sample_every=50
-    )
+    shots = itertools.chain.from_iterable(run_stages(batches(), *stages_of(swapper)))
     ahead = []
     for given, shot in enumerate(shots):
-        assert shot.index == given == shot.shown[0, 0, 0]
+        assert shot.index == given == shot.output[0, 0, 0]
         time.sleep(0.002)
         ahead.append(taken - given)
     assert len(ahead) == 96 and max(ahead) <= 7 * size
@@ -249,18 +276,20 @@ def test_an_early_end_stops_the_stages():
 
     before = threading.active_count()
     swapper = IdentitySwapper(64)
-    shots = run_stages(
-        batches(), swapper, Compositor(EXACT, swapper.coverage), BARE, None, finder=None, sample_every=50
-    )
-    assert [next(shots).index for _ in range(5)] == [0, 1, 2, 3, 4]
-    shots.close()
+    finished = run_stages(batches(), *stages_of(swapper))
+    assert [next(finished)[0].index for _ in range(5)] == [0, 1, 2, 3, 4]
+    finished.close()
     assert threading.active_count() == before
 
 
 def test_tracks_of_another_video_are_refused(portrait_clips, tracks, tmp_path):
     short = VideoTracks(length=20, tracks=())
     with pytest.raises(InputError, match="has 38 frames, its tracks 20"):
-        convert_video(portrait_clips[0], tmp_path / "o.mp4", IdentitySwapper(), ListedDetector([]), tracks=short)
+        convert_video(
+            ConversionJob(source=portrait_clips[0], out=tmp_path / "o.mp4", tracks=short),
+            IdentitySwapper(),
+            ListedDetector([]),
+        )
     assert os.listdir(tmp_path) == []
 
 
@@ -342,14 +371,18 @@ def test_everybody_in_a_video_is_swapped(pair_clip, detector, tmp_path):
     assert [track.found for track in everybody.tracks] == [38, 38]
     out, color = tmp_path / "out.mp4", np.array((0, 200, 0))
     swapper = PaintSwapper(tuple(color.tolist()))
-    report = convert_video(pair_clip, out, swapper, ListedDetector([]), **PLAIN, tracks=everybody)
+    report = convert_video(
+        ConversionJob(source=pair_clip, out=out, **PLAIN, tracks=everybody), swapper, ListedDetector([])
+    )
     assert (report.frames, report.swapped, report.mask_mean) == (38, 38, 1.0)
     for frame, found in zip(read_frames(out), everybody.faces, strict=True):
         assert len(found) == 2
         for face in found.values():
             for point in face.landmarks:
                 assert np.abs(color_at(frame, point) - color).max() < 40
-    alone = convert_video(pair_clip, out, swapper, detector, **PLAIN, overwrite=True)  # only the larger face
+    alone = convert_video(
+        ConversionJob(source=pair_clip, out=out, **PLAIN, overwrite=True), swapper, detector
+    )  # only the larger face
     assert alone.swapped == 38
     for frame, found in zip(read_frames(out), everybody.faces, strict=True):
         painted = [

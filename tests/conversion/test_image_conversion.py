@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, features
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
-from faceswap_lib.conversion.image_conversion import convert_stills, find_stills
+from faceswap_lib.conversion.image_conversion import convert_images, find_stills
+from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import TrackConfig
@@ -48,7 +49,9 @@ def is_green(image, face) -> bool:
 
 def test_one_picture(folder, tmp_path):
     out = tmp_path / "o.png"
-    report = convert_stills(folder / "a.png", out, GREEN, ListedDetector([(LEFT, RIGHT)]), **OPTIONS)
+    report = convert_images(
+        ConversionJob(source=folder / "a.png", out=out, **OPTIONS), GREEN, ListedDetector([(LEFT, RIGHT)])
+    )
     assert (report.frames, report.swapped, len(report.samples)) == (1, 1, 1)
     before, after = read_image(folder / "a.png"), read_image(out)
     assert is_green(after, RIGHT) and not is_green(after, LEFT)  # the larger one
@@ -59,8 +62,12 @@ def test_one_picture(folder, tmp_path):
 def test_whose_face(folder, tmp_path, who, left, right):
     near = {"center": make_face(120, 80, 20)}.get(who, LEFT)
     detector = ListedDetector([(near, RIGHT)])
-    convert_stills(
-        folder / "a.png", tmp_path / "o.png", GREEN, detector, track_config=TrackConfig(subject=who), **OPTIONS
+    convert_images(
+        ConversionJob(
+            source=folder / "a.png", out=tmp_path / "o.png", track_config=TrackConfig(subject=who), **OPTIONS
+        ),
+        GREEN,
+        detector,
     )
     image = read_image(tmp_path / "o.png")
     assert (is_green(image, near), is_green(image, RIGHT)) == (bool(left), bool(right))
@@ -68,25 +75,27 @@ def test_whose_face(folder, tmp_path, who, left, right):
 
 def test_a_folder_of_pictures(folder, tmp_path):
     out, detector = tmp_path / "out", ListedDetector([(LEFT,), (), (RIGHT,)])
-    report = convert_stills(folder, out, GREEN, detector, **OPTIONS)
+    report = convert_images(ConversionJob(source=folder, out=out, **OPTIONS), GREEN, detector)
     assert (report.frames, report.swapped, report.resumed_at) == (3, 2, 0)
     assert sorted(path.name for path in out.glob("[!.]*")) == ["a.png", "b.JPG", "c.bmp.png"]
     assert is_green(read_image(out / "a.png"), LEFT) and is_green(read_image(out / "c.bmp.png"), RIGHT)
     (out / "a.png").unlink()
-    again = convert_stills(folder, out, GREEN, ListedDetector([(LEFT,)]), **OPTIONS)
+    again = convert_images(ConversionJob(source=folder, out=out, **OPTIONS), GREEN, ListedDetector([(LEFT,)]))
     assert (again.frames, again.resumed_at) == (1, 2)
 
 
 def test_masks_and_finishing(folder, tmp_path):
     finished = []
-    convert_stills(
-        folder,
-        tmp_path / "out",
+    convert_images(
+        ConversionJob(
+            source=folder,
+            out=tmp_path / "out",
+            config=OPTIONS["config"],
+            output_config=OutputConfig(mask_path=tmp_path / "masks", layout="pair"),
+            on_written=finished.append,
+        ),
         GREEN,
         ListedDetector([(LEFT,)] * 3),
-        config=OPTIONS["config"],
-        output_config=OutputConfig(mask_path=tmp_path / "masks", layout="pair"),
-        finish=finished.append,
     )
     assert [finished_name(path) for path in finished] == ["a.png", "b.JPG", "c.bmp.png"]
     assert sorted(path.name for path in (tmp_path / "masks").glob("[!.]*")) == ["a.png", "b.png", "c.bmp.png"]
@@ -96,10 +105,14 @@ def test_masks_and_finishing(folder, tmp_path):
 
 def test_a_broken_picture_is_passed_over_and_said(folder, tmp_path, caplog):
     (folder / "b.JPG").write_bytes(b"no picture")
-    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 2), **OPTIONS)
+    report = convert_images(
+        ConversionJob(source=folder, out=tmp_path / "out", **OPTIONS), GREEN, ListedDetector([(LEFT,)] * 2)
+    )
     assert report.frames == 2 and "1 of 3 pictures could not be read" in caplog.text
     with pytest.raises(VideoError, match="cannot be decoded"):
-        convert_stills(folder / "b.JPG", tmp_path / "o.png", GREEN, ListedDetector([]), **OPTIONS)
+        convert_images(
+            ConversionJob(source=folder / "b.JPG", out=tmp_path / "o.png", **OPTIONS), GREEN, ListedDetector([])
+        )
 
 
 def test_what_is_no_picture_is_counted_and_named(folder, tmp_path, caplog):
@@ -110,7 +123,9 @@ def test_what_is_no_picture_is_counted_and_named(folder, tmp_path, caplog):
     (folder / "g.png").symlink_to(folder / "g.png")
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder / "h.png")
-    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), **OPTIONS)
+    report = convert_images(
+        ConversionJob(source=folder, out=tmp_path / "out", **OPTIONS), GREEN, ListedDetector([(LEFT,)] * 3)
+    )
     others = ["._a.png", "d.HEIC", "e", "f.png", "g.png", *(["h.png"] if hasattr(os, "mkfifo") else []), "notes.txt"]
     assert report.frames == 3
     assert (
@@ -122,7 +137,7 @@ def test_what_is_no_picture_is_counted_and_named(folder, tmp_path, caplog):
         if path.name not in others:
             path.unlink()
     with pytest.raises(InputError, match=r"no picture in it \(\d passed over.*expected files named"):
-        convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([]), **OPTIONS)
+        convert_images(ConversionJob(source=folder, out=tmp_path / "out", **OPTIONS), GREEN, ListedDetector([]))
 
 
 def test_more_kinds_of_pictures(tmp_path):
@@ -133,7 +148,9 @@ def test_more_kinds_of_pictures(tmp_path):
     for kind in kinds:
         picture.save(tmp_path / "in" / f"a.{kind}")
     detector = ListedDetector([(LEFT,)] * len(kinds))
-    assert convert_stills(tmp_path / "in", tmp_path / "out", GREEN, detector, **OPTIONS).swapped == len(kinds)
+    assert convert_images(
+        ConversionJob(source=tmp_path / "in", out=tmp_path / "out", **OPTIONS), GREEN, detector
+    ).swapped == len(kinds)
     for kind in kinds:
         assert is_green(read_image(tmp_path / "out" / f"a.{kind}.png"), LEFT)
     assert find_stills(tmp_path / "in" / "a.gif") == []
@@ -142,7 +159,9 @@ def test_more_kinds_of_pictures(tmp_path):
 def test_one_giant_picture_does_not_stop_a_folder(folder, tmp_path, caplog):
     """A picture of 2^34 pixels ended the conversion of its folder with a traceback of OpenCV."""
     (folder / "b.JPG").write_bytes(png_with_size(1 << 17, 1 << 17))
-    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 2), **OPTIONS)
+    report = convert_images(
+        ConversionJob(source=folder, out=tmp_path / "out", **OPTIONS), GREEN, ListedDetector([(LEFT,)] * 2)
+    )
     assert report.frames == 2 and "1 of 3 pictures could not be read" in caplog.text
     assert "FACESWAP_MAX_PICTURE_PIXELS=17179869184" in caplog.text
 
@@ -160,11 +179,11 @@ def clear(tmp_path):
 
 def test_transparency_stays(clear, tmp_path):
     detector = ListedDetector([(LEFT,)] * 4)
-    convert_stills(clear, tmp_path / "o.png", GREEN, detector, **OPTIONS)
+    convert_images(ConversionJob(source=clear, out=tmp_path / "o.png", **OPTIONS), GREEN, detector)
     before, after = read_picture(clear), read_picture(tmp_path / "o.png")
     assert np.array_equal(after.alpha, before.alpha) and is_green(after.image, LEFT)
     labeled = OPTIONS | {"output_config": OutputConfig()}
-    convert_stills(clear, tmp_path / "l.png", GREEN, detector, **labeled)
+    convert_images(ConversionJob(source=clear, out=tmp_path / "l.png", **labeled), GREEN, detector)
     left, top, right, bottom = Label(270, 180).box_xyxy
     alpha = read_picture(tmp_path / "l.png").alpha
     assert (alpha[top:bottom, left:right] == 255).all() and (alpha[:40] == 0).all()  # the label is seen
@@ -174,7 +193,7 @@ def test_transparency_stays(clear, tmp_path):
 def test_transparency_becomes_white_where_it_cannot_stay(clear, tmp_path, caplog, name, show):
     """It was a black band."""
     options = OPTIONS | {"output_config": OutputConfig(label=False, layout=show)}
-    convert_stills(clear, tmp_path / name, GREEN, ListedDetector([(LEFT,)]), **options)
+    convert_images(ConversionJob(source=clear, out=tmp_path / name, **options), GREEN, ListedDetector([(LEFT,)]))
     assert read_image(tmp_path / name)[:35].min() > 250 and read_picture(tmp_path / name).alpha is None
     assert f"{name}: what was transparent is white" in caplog.text
 
@@ -186,22 +205,40 @@ def test_a_picture_that_was_not_signed_is_not_finished(folder, tmp_path):
         raise InputError("the key cannot be read")
 
     with pytest.raises(InputError, match="the key"):
-        convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), finish=fail, **OPTIONS)
+        convert_images(
+            ConversionJob(source=folder, out=tmp_path / "out", on_written=fail, **OPTIONS),
+            GREEN,
+            ListedDetector([(LEFT,)] * 3),
+        )
     assert list((tmp_path / "out").glob("*.png")) == []
-    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), **OPTIONS)
+    report = convert_images(
+        ConversionJob(source=folder, out=tmp_path / "out", **OPTIONS), GREEN, ListedDetector([(LEFT,)] * 3)
+    )
     assert (report.frames, report.resumed_at) == (3, 0)
 
 
 def test_another_conversion_does_not_pass_old_pictures_over(folder, tmp_path):
     """Another run, another option: its pictures are not those that are there, which is said instead of 'mask nan'."""
-    convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), plan={"step": 1}, **OPTIONS)
+    convert_images(
+        ConversionJob(source=folder, out=tmp_path / "out", fingerprint={"step": 1}, **OPTIONS),
+        GREEN,
+        ListedDetector([(LEFT,)] * 3),
+    )
     for change in (
-        {"plan": {"step": 2}},
-        {"plan": {"step": 1}, "config": ConvertConfig(color_transfer="none", sharpen=1)},
+        {"fingerprint": {"step": 2}},
+        {"fingerprint": {"step": 1}, "config": ConvertConfig(color_transfer="none", sharpen=1)},
     ):
         with pytest.raises(InputError, match="already there from another run, with other options"):
-            convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 3), **(OPTIONS | change))
-    again = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([]), plan={"step": 1}, **OPTIONS)
+            convert_images(
+                ConversionJob(source=folder, out=tmp_path / "out", **OPTIONS | change),
+                GREEN,
+                ListedDetector([(LEFT,)] * 3),
+            )
+    again = convert_images(
+        ConversionJob(source=folder, out=tmp_path / "out", fingerprint={"step": 1}, **OPTIONS),
+        GREEN,
+        ListedDetector([]),
+    )
     assert (again.frames, again.resumed_at) == (0, 3)
 
 
@@ -212,9 +249,11 @@ def test_names_that_are_not_utf_8(folder, tmp_path, capfd):
     shutil.copy(folder / "a.png", folder / os.fsdecode(b"\xe9t\xe9.png"))
     (folder / os.fsdecode(b"n\xe9e.txt")).touch()
     out = tmp_path / os.fsdecode(b"o\xff.png")
-    convert_stills(source, out, GREEN, ListedDetector([(LEFT,)]), **OPTIONS)
+    convert_images(ConversionJob(source=source, out=out, **OPTIONS), GREEN, ListedDetector([(LEFT,)]))
     assert is_green(read_image(out), LEFT)
-    report = convert_stills(folder, tmp_path / "out", GREEN, ListedDetector([(LEFT,)] * 4), **OPTIONS)
+    report = convert_images(
+        ConversionJob(source=folder, out=tmp_path / "out", **OPTIONS), GREEN, ListedDetector([(LEFT,)] * 4)
+    )
     assert report.frames == 4 and b"\xe9t\xe9.png" in os.listdir(os.fsencode(tmp_path / "out"))
     assert "Traceback" not in capfd.readouterr().err
 
@@ -231,9 +270,11 @@ def test_what_is_refused(folder, tmp_path):
         (folder / "a.png", folder / "b.JPG", "already there"),
     ):
         with pytest.raises(InputError, match=message):
-            convert_stills(source, out, GREEN, ListedDetector([(LEFT,)]), **OPTIONS)
+            convert_images(ConversionJob(source=source, out=out, **OPTIONS), GREEN, ListedDetector([(LEFT,)]))
     with pytest.raises(InputError, match="no face in any of 1 pictures"):
-        convert_stills(folder / "a.png", tmp_path / "o.png", GREEN, ListedDetector([()]), **OPTIONS)
+        convert_images(
+            ConversionJob(source=folder / "a.png", out=tmp_path / "o.png", **OPTIONS), GREEN, ListedDetector([()])
+        )
     assert find_stills(tmp_path / "film.mp4") == []
 
 

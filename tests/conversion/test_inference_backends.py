@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import KerasSwapper, inference_backends
-from faceswap_lib.conversion.inference_backends import measure_swappers, open_engine
+from faceswap_lib.conversion.inference_backends import measure_swappers, open_backend
 from faceswap_lib.conversion.latent.mapping import LatentShift
 from faceswap_lib.conversion.swapper import OnnxSwapper
 from faceswap_lib.errors import InputError
@@ -202,8 +202,8 @@ def test_onnx_is_written_whatever_keras_runs_on(backend, onnx):
         "from tests.conversion.test_inference_backends import *\n"
         "networks = build_lively(NetworkConfig(**TINY))\n"
         "views, faces = draw_views(networks.config, 2)\n"
-        "assert_same_pixels(KerasSwapper(networks, 'a2b'), open_engine(networks, 'a2b', 'onnx'), views, faces)\n"
-        "assert open_engine(networks, 'a2b', batch_size=1).swap(views, faces)[1].std() > 10\n"
+        "assert_same_pixels(KerasSwapper(networks, 'a2b'), open_backend(networks, 'a2b', 'onnx'), views, faces)\n"
+        "assert open_backend(networks, 'a2b', batch_size=1).swap(views, faces)[1].std() > 10\n"
         "print(keras.backend.backend())"
     )
     environment = {**os.environ, "KERAS_BACKEND": backend}
@@ -228,13 +228,13 @@ class SlowSwapper(IdentitySwapper):
 
 
 def test_an_engine_can_be_named(tiny, onnx):
-    assert isinstance(open_engine(tiny, "a2b", "keras"), KerasSwapper)
-    assert isinstance(open_engine(tiny, "a2b", "onnx"), OnnxSwapper)
+    assert isinstance(open_backend(tiny, "a2b", "keras"), KerasSwapper)
+    assert isinstance(open_backend(tiny, "a2b", "onnx"), OnnxSwapper)
     with pytest.raises(InputError, match="engine must be one of auto, keras, onnx, got tensorrt"):
-        open_engine(tiny, "a2b", "tensorrt")
+        open_backend(tiny, "a2b", "tensorrt")
     for engine in ("auto", "keras", "onnx"):
         with pytest.raises(ValueError, match="expected direction a2b or b2a, got a2c"):
-            open_engine(tiny, "a2c", engine)
+            open_backend(tiny, "a2c", engine)
 
 
 def test_swappers_are_timed_in_turn_a_batch_at_a_time():
@@ -273,7 +273,7 @@ def test_the_fastest_is_taken_and_all_times_are_said(times, chosen, tiny, onnx, 
     monkeypatch.setattr(inference_backends, "measure_swappers", measured)
     monkeypatch.setattr(precision, "resolve_precision", lambda asked, devices: "bfloat16")
     with caplog.at_level(logging.INFO, "faceswap_lib"):
-        swapper = open_engine(tiny, "a2b", batch_size=3)
+        swapper = open_backend(tiny, "a2b", batch_size=3)
     assert isinstance(swapper, chosen)
     assert asked == [(list(times), 3)]
     (message,) = caplog.messages
@@ -307,12 +307,12 @@ def test_without_onnxruntime_keras_is_taken_and_that_is_said(tiny, monkeypatch, 
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setattr(precision, "resolve_precision", lambda asked, devices: "float32")
     with caplog.at_level(logging.INFO, "faceswap_lib"):
-        assert isinstance(open_engine(tiny, "a2b"), KerasSwapper)
+        assert isinstance(open_backend(tiny, "a2b"), KerasSwapper)
     (message,) = caplog.messages
     assert message.startswith("faces are swapped by Keras: ONNX Runtime cannot be used")
     assert message.endswith("pip install 'faceswap_lib[export]'")
     with pytest.raises(InputError, match="ONNX Runtime cannot be used .*; pip install 'faceswap_lib.export.'"):
-        open_engine(tiny, "a2b", "onnx")
+        open_backend(tiny, "a2b", "onnx")
 
 
 def test_a_network_of_one_view_keeps_its_numbers(tiny, onnx):

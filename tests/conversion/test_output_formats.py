@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.resume import LENGTH
+from faceswap_lib.conversion.job import ConversionJob
+from faceswap_lib.conversion.resume import CHUNK_FRAMES
 from faceswap_lib.conversion.written import LIST
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import FaceTrack, VideoTracks
@@ -40,14 +41,16 @@ def clip(tmp_path):
 def convert(clip, out, frames=20, swapper=GREEN, **options):
     output = {name: options.pop(name) for name in list(options) if name in OutputConfig.__dataclass_fields__}
     return convert_video(
-        clip,
-        out,
+        ConversionJob(
+            source=clip,
+            out=out,
+            config=EXACT,
+            output_config=OutputConfig(**{"label": False} | output),
+            tracks=tracks_of(frames),
+            **options,
+        ),
         swapper,
         ListedDetector([]),
-        config=EXACT,
-        output_config=OutputConfig(**{"label": False} | output),
-        tracks=tracks_of(frames),
-        **options,
     )
 
 
@@ -83,14 +86,14 @@ def test_exact_outputs_keep_every_pixel_outside_the_face(clip, tmp_path, name):
 
 def test_quality_is_that_of_the_encoder(clip, tmp_path):
     for quality in (10, 40):
-        convert(clip, tmp_path / f"{quality}.mp4", quality=quality)
+        convert(clip, tmp_path / f"{quality}.mp4", crf=quality)
     assert (tmp_path / "10.mp4").stat().st_size > 1.5 * (tmp_path / "40.mp4").stat().st_size
 
 
 def test_pictures_side_by_side(clip, tmp_path):
     original = list(read_frames(clip))
-    convert(clip, tmp_path / "pair.mp4", show="pair")
-    convert(clip, tmp_path / "triple.mkv", show="triple")  # exact: no color runs from one picture into the next
+    convert(clip, tmp_path / "pair.mp4", layout="pair")
+    convert(clip, tmp_path / "triple.mkv", layout="triple")  # exact: no color runs from one picture into the next
     for before, pair, triple in zip(
         original, read_frames(tmp_path / "pair.mp4"), read_frames(tmp_path / "triple.mkv"), strict=True
     ):
@@ -115,8 +118,8 @@ def test_the_mask_is_white_where_the_new_face_shows(clip, tmp_path, name):
 
 
 def test_the_label_is_on_the_result_unless_it_is_turned_off(clip, tmp_path):
-    convert(clip, tmp_path / "plain.mkv", show="pair")
-    convert(clip, tmp_path / "labeled.mkv", show="pair", label=True)
+    convert(clip, tmp_path / "plain.mkv", layout="pair")
+    convert(clip, tmp_path / "labeled.mkv", layout="pair", label=True)
     for plain, labeled in zip(read_frames(tmp_path / "plain.mkv"), read_frames(tmp_path / "labeled.mkv"), strict=True):
         changed = (plain != labeled).any(axis=2)
         assert changed[140:, 160:260].mean() > 0.2 and not changed[:, :160].any() and not changed[:120].any()
@@ -125,13 +128,11 @@ def test_the_label_is_on_the_result_unless_it_is_turned_off(clip, tmp_path):
 def test_frames_without_a_face_are_labelled_too_and_the_input_is_not(clip, tmp_path):
     tracks = VideoTracks(length=20, tracks=(FaceTrack(start=10, faces=(FACE,) * 10),))
     convert_video(
-        clip,
-        tmp_path / "o.mkv",
+        ConversionJob(
+            source=clip, out=tmp_path / "o.mkv", config=EXACT, output_config=OutputConfig(layout="pair"), tracks=tracks
+        ),
         GREEN,
         ListedDetector([]),
-        config=EXACT,
-        output_config=OutputConfig(layout="pair"),
-        tracks=tracks,
     )
     for before, after in zip(read_frames(clip), read_frames(tmp_path / "o.mkv"), strict=True):
         assert np.array_equal(after[:, :160], before)
@@ -166,12 +167,14 @@ def test_a_stretch_is_followed_by_itself(tmp_path):
             return [(FACE,) for _ in frames]
 
     convert_video(
-        clip,
-        tmp_path / "o.mp4",
+        ConversionJob(
+            source=clip,
+            out=tmp_path / "o.mp4",
+            config=EXACT,
+            output_config=OutputConfig(start=0.2, end=0.6, label=False),
+        ),
         GREEN,
         Detector(),
-        config=EXACT,
-        output_config=OutputConfig(start=0.2, end=0.6, label=False),
     )
     assert sorted(set(seen)) == list(range(5, 15))
     assert all(is_green(frame) for frame in read_frames(tmp_path / "o.mp4"))
@@ -232,27 +235,27 @@ class Dying:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory):
-    return make_clip(tmp_path_factory.mktemp("long") / "a.mp4", frames=2 * LENGTH + 15, audio_seconds=2.0)
+    return make_clip(tmp_path_factory.mktemp("long") / "a.mp4", frames=2 * CHUNK_FRAMES + 15, audio_seconds=2.0)
 
 
-FRAMES = 2 * LENGTH + 15
+FRAMES = 2 * CHUNK_FRAMES + 15
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
 def test_a_killed_conversion_goes_on_and_ends_as_if_undisturbed(long_clip, tmp_path, name):
     """To the last bit of what was encoded; x264 itself does not always write the same bits twice."""
     plan = {"which": 1}
-    convert(long_clip, tmp_path / "whole" / name, FRAMES, plan=plan, mask_path=tmp_path / "whole" / "m.mp4")
+    convert(long_clip, tmp_path / "whole" / name, FRAMES, fingerprint=plan, mask_path=tmp_path / "whole" / "m.mp4")
     out, mask = tmp_path / name, tmp_path / "m.mp4"
     counts = []
-    for faces in (LENGTH + 100, 200, FRAMES):
+    for faces in (CHUNK_FRAMES + 100, 200, FRAMES):
         try:
             swapper = Dying(faces)
-            report = convert(long_clip, out, FRAMES, swapper=swapper, plan=plan, mask_path=mask)
+            report = convert(long_clip, out, FRAMES, swapper=swapper, fingerprint=plan, mask_path=mask)
         except KeyboardInterrupt:
             assert not out.exists() and not mask.exists()
         counts.append(faces - max(swapper.left, 0))
-    assert report.resumed_at == LENGTH and report.frames == FRAMES and counts[-1] == FRAMES - LENGTH
+    assert report.resumed_at == CHUNK_FRAMES and report.frames == FRAMES and counts[-1] == FRAMES - CHUNK_FRAMES
     assert sorted(os.listdir(tmp_path)) == ["m.mp4", name, "whole"]
     for made, whole in ((out, tmp_path / "whole" / name), (mask, tmp_path / "whole" / "m.mp4")):
         assert count_frames(made) == FRAMES
@@ -275,20 +278,20 @@ class Signaling(Dying):
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows other signals")
 def test_a_signal_ends_a_conversion_and_keeps_the_finished_pieces(long_clip, tmp_path):
     out, plan = tmp_path / "o.mkv", {"which": 1}
-    kept = f"stopped by SIGTERM; {LENGTH} of {FRAMES} frames are kept"
+    kept = f"stopped by SIGTERM; {CHUNK_FRAMES} of {FRAMES} frames are kept"
     with pytest.raises(Stopped, match=kept) as stopped, catch_signals():
-        convert(long_clip, out, FRAMES, swapper=Signaling(LENGTH + 100), plan=plan)
+        convert(long_clip, out, FRAMES, swapper=Signaling(CHUNK_FRAMES + 100), fingerprint=plan)
     assert stopped.value.exit_code == 128 + signal.SIGTERM
     assert not out.exists() and not list(tmp_path.rglob("*partial*")) and not list(tmp_path.rglob("*faceswap-lock"))
-    assert convert(long_clip, out, FRAMES, plan=plan).resumed_at == LENGTH
+    assert convert(long_clip, out, FRAMES, fingerprint=plan).resumed_at == CHUNK_FRAMES
 
 
 def test_another_plan_begins_anew(long_clip, tmp_path):
     out = tmp_path / "o.mp4"
     for plan, resumed_at in (({"which": 1}, None), ({"which": 2}, 0)):
-        swapper = Dying(LENGTH + 100) if resumed_at is None else GREEN
+        swapper = Dying(CHUNK_FRAMES + 100) if resumed_at is None else GREEN
         try:
-            report = convert(long_clip, out, FRAMES, swapper=swapper, plan=plan)
+            report = convert(long_clip, out, FRAMES, swapper=swapper, fingerprint=plan)
         except KeyboardInterrupt:
             continue
         assert report.resumed_at == resumed_at
@@ -297,23 +300,23 @@ def test_another_plan_begins_anew(long_clip, tmp_path):
 def test_a_piece_cut_off_while_it_was_written_is_not_taken(long_clip, tmp_path):
     out, parts = tmp_path / "o.mp4", tmp_path / ".o.mp4.parts"
     with pytest.raises(KeyboardInterrupt):
-        convert(long_clip, out, FRAMES, swapper=Dying(LENGTH + 100), plan={"which": 1})
+        convert(long_clip, out, FRAMES, swapper=Dying(CHUNK_FRAMES + 100), fingerprint={"which": 1})
     assert (parts / "000000.npz").is_file() and not (parts / "000001.npz").exists()
     (parts / ".picture-000001.partial.mp4").write_bytes(b"half of one")
     kept = tmp_path / "kept"
     shutil.copytree(parts, kept)
-    assert convert(long_clip, out, FRAMES, plan={"which": 1}).resumed_at == LENGTH
+    assert convert(long_clip, out, FRAMES, fingerprint={"which": 1}).resumed_at == CHUNK_FRAMES
     assert not parts.exists()
 
 
 def test_the_first_pass_is_not_done_again(tmp_path):
-    clip = make_clip(tmp_path / "a.mp4", frames=LENGTH + 10)
-    detector = ListedDetector([(FACE,)] * (LENGTH + 10))
-    options = {"config": EXACT, "output_config": OutputConfig(label=False), "plan": {"which": 1}}
+    clip = make_clip(tmp_path / "a.mp4", frames=CHUNK_FRAMES + 10)
+    detector = ListedDetector([(FACE,)] * (CHUNK_FRAMES + 10))
+    options = {"config": EXACT, "output_config": OutputConfig(label=False), "fingerprint": {"which": 1}}
     with pytest.raises(KeyboardInterrupt):
-        convert_video(clip, tmp_path / "o.mp4", Dying(30), detector, **options)
-    report = convert_video(clip, tmp_path / "o.mp4", GREEN, ListedDetector([]), **options)
-    assert (report.swapped, report.resumed_at) == (LENGTH + 10, 0)
+        convert_video(ConversionJob(source=clip, out=tmp_path / "o.mp4", **options), Dying(30), detector)
+    report = convert_video(ConversionJob(source=clip, out=tmp_path / "o.mp4", **options), GREEN, ListedDetector([]))
+    assert (report.swapped, report.resumed_at) == (CHUNK_FRAMES + 10, 0)
 
 
 def test_finishing_comes_before_the_name(clip, tmp_path):
@@ -324,15 +327,15 @@ def test_finishing_comes_before_the_name(clip, tmp_path):
         raise OSError("no key")
 
     with pytest.raises(OSError, match="no key"):
-        convert(clip, out, finish=finish)
+        convert(clip, out, on_written=finish)
     assert os.listdir(tmp_path) == ["a.mp4"]
 
 
 def test_an_identity_network_gives_the_input_in_every_kind_of_output(clip, tmp_path):
     """38 dB and better, the codec's loss left out."""
-    for show, panes in (("result", 1), ("pair", 2), ("triple", 3)):
-        out = tmp_path / f"{show}.mkv"
-        convert(clip, out, swapper=IdentitySwapper(128), show=show)
+    for layout, panels in (("result", 1), ("pair", 2), ("triple", 3)):
+        out = tmp_path / f"{layout}.mkv"
+        convert(clip, out, swapper=IdentitySwapper(128), layout=layout)
         for before, after in zip(read_frames(clip), read_frames(out), strict=True):
-            result = after[:, 160 * min(panes - 1, 1) :][:, :160]
+            result = after[:, 160 * min(panels - 1, 1) :][:, :160]
             assert psnr(result[50:120, 50:110], before[50:120, 50:110]) > 38

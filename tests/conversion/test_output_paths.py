@@ -9,6 +9,7 @@ import types
 import pytest
 
 from faceswap_lib.cli import main
+from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.conversion.output_paths import check_names, check_paths
 from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
 from faceswap_lib.facesets import Workspace, writable
@@ -156,7 +157,9 @@ def test_a_full_disk_is_noticed_before_the_work(place, monkeypatch):
         with pytest.raises(
             InputError, match=r"has 0.00 GB free, and the conversion needs about .* GB there; make room"
         ):
-            convert_video(place / "a.mp4", place / name, IdentitySwapper(), ListedDetector([]))
+            convert_video(
+                ConversionJob(source=place / "a.mp4", out=place / name), IdentitySwapper(), ListedDetector([])
+            )
     assert not list(place.glob("*new*"))
 
 
@@ -179,7 +182,9 @@ def test_two_conversions_to_one_output_are_one_too_many(place, monkeypatch):
                 output_config=OutputConfig(mask_path=place / "mask.mp4"),
             )
     with hold(place / ".new.mp4.parts", what="another"), pytest.raises(WorkspaceError, match="is in use by process"):
-        convert_video(place / "a.mp4", place / "new.mp4", IdentitySwapper(), ListedDetector([]))
+        convert_video(
+            ConversionJob(source=place / "a.mp4", out=place / "new.mp4"), IdentitySwapper(), ListedDetector([])
+        )
 
 
 def test_places_are_compared_by_what_they_are(tmp_path):

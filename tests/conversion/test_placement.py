@@ -6,8 +6,8 @@ import pytest
 
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.conversion.placement import FURTHEST, FURTHEST_BEND, SIZES, Placement, fit_placement, make_placement
+from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.faces import CROP_SIZE, align_face
 from faceswap_lib.faces.alignment import EYE_DISTANCE, map_points
 from tests.conftest import annotated_face

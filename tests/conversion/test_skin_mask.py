@@ -114,7 +114,7 @@ def test_an_occluder_inside_the_mask_hardly_colors_the_skin(portraits, person, c
     covered.picture = view.picture.copy()
     covered.picture[70:128, 64:128] = thing
     free = np.s_[150:185, 100:135]  # on the cheek that stays free, in the frame
-    plain, beside = (v.paint(new, color=color)[free].astype(float) for v in (view, covered))
+    plain, beside = (v.paint(new, color_transfer=color)[free].astype(float) for v in (view, covered))
     moved = np.abs(beside.mean((0, 1)) - plain.mean((0, 1))).max()
     naive = np.abs(covered.picture[view.inside > 0.5].mean(0) - view.picture[view.inside > 0.5].mean(0)).max()
     assert naive > 25, "so far would a match of all pixels be off"
@@ -134,7 +134,7 @@ def test_dark_pixels_are_replaced_like_any_other(portraits, color, blend):
     results = []
     for light in (1.0, DEEP):
         view = View(portraits[1], np.round(image * light).astype(np.uint8))
-        results.append(view.paint(np.ascontiguousarray(view.picture[:, ::-1]), color=color, blend=blend))
+        results.append(view.paint(np.ascontiguousarray(view.picture[:, ::-1]), color_transfer=color, blend=blend))
     dark = np.round(image * DEEP).astype(np.uint8)
     changed = np.abs(results[0].astype(int) - image).max(axis=2) > 60
     low = changed & (dark.max(axis=2) <= 10)

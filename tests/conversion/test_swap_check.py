@@ -88,7 +88,7 @@ def test_without_a_network_for_people_the_pixels_tell():
 def test_half_of_the_faces_must_be_nearer():
     swapped, copied = report_of(RED, BLUE, count=3), report_of(RED, GRAY, count=3)
     mixed = dataclasses.replace(
-        swapped, samples=swapped.samples + copied.samples, landmarks=swapped.points + copied.points
+        swapped, samples=swapped.samples + copied.samples, points=swapped.points + copied.points
     )
     assert check_swap(mixed, PEOPLE, direction="a2b", step=1).nearer == 0.5
     assert check_swap(mixed, PEOPLE, direction="a2b", step=1).trouble is None

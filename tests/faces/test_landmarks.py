@@ -263,7 +263,7 @@ def test_2d_fan_never_fetches_its_file(empty_home, fan_home, monkeypatch):
     source = fan_home / "hub" / "checkpoints" / FAN_FILE
     monkeypatch.setitem(api.models_urls, "2DFAN-4", source.as_uri())  # where it could be had from
     assert open_landmark_detector("auto").name != "face-alignment"
-    with pytest.raises(InputError, match="nothing is fetched unasked"):
+    with pytest.raises(InputError, match="weights are never downloaded automatically"):
         open_landmark_detector("face-alignment")
     assert files_below(empty_home) == []
     kept = empty_home / "hub" / "checkpoints" / FAN_FILE

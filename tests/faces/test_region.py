@@ -7,8 +7,8 @@ from faceswap_lib.atomic_io import read_json, write_json
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.color_transfer.skin_mask import SKIN_SIZE, border_share, sample_skin
 from faceswap_lib.conversion.compositor import Compositor
-from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.conversion.region_masks import draw_region_mask
+from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import align_face, region
 from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector

@@ -76,7 +76,7 @@ def test_in_a_video_of_two_the_rules_choose_as_they_say(pair, detector):
 
 
 def test_who_must_be_a_rule_or_a_picture(pair, detector):
-    with pytest.raises(InputError, match="expected largest, center, all or the file of a picture, got 'biggest'"):
+    with pytest.raises(InputError, match="expected largest, center, all or the path of an image, got 'biggest'"):
         track_video(pair, detector, track_config=TrackConfig(subject="biggest"))
 
 
@@ -99,14 +99,14 @@ def test_a_picture_chooses_its_person(pair, portraits, detector, tmp_path, index
 @needs_dlib
 def test_a_picture_of_nobody_in_the_video_is_refused(portrait_clips, portraits, detector, tmp_path):
     write_image(tmp_path / "who.png", portraits[1].image)
-    with pytest.raises(InputError, match=r"nobody in .*hopper.mp4 is this person \(the nearest face is 0\.[6-9]"):
+    with pytest.raises(InputError, match=r"no face in .*hopper.mp4 matches this person .* distance of 0\.[6-9]"):
         track_video(portrait_clips[0], detector, track_config=TrackConfig(subject=str(tmp_path / "who.png")))
 
 
 @needs_dlib
 def test_a_picture_without_a_face_is_refused(pair, detector, tmp_path):
     write_image(tmp_path / "wall.png", np.full((200, 200, 3), 90, np.uint8))
-    with pytest.raises(InputError, match="no face in the picture"):
+    with pytest.raises(InputError, match="no face in the image"):
         track_video(pair, detector, track_config=TrackConfig(subject=str(tmp_path / "wall.png")))
 
 

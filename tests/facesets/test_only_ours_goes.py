@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.image_conversion import convert_stills
-from faceswap_lib.conversion.resume import LENGTH
+from faceswap_lib.conversion.image_conversion import convert_images
+from faceswap_lib.conversion.job import ConversionJob
+from faceswap_lib.conversion.resume import CHUNK_FRAMES
 from faceswap_lib.conversion.still_outputs import StillOutputs, finished_name
 from faceswap_lib.conversion.written import LIST, WrittenFiles
 from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
@@ -30,15 +31,18 @@ FIVE = ExtractConfig(landmarks="five")
 
 def convert(clip, out, *, frames=FRAMES, **options):
     output = {name: options.pop(name) for name in list(options) if name in OutputConfig.__dataclass_fields__}
+    swapper = options.pop("swapper", PaintSwapper((0, 255, 0)))
     return convert_video(
-        clip,
-        out,
-        options.pop("swapper", PaintSwapper((0, 255, 0))),
+        ConversionJob(
+            source=clip,
+            out=out,
+            config=EXACT,
+            output_config=OutputConfig(label=False, **output),
+            tracks=VideoTracks(length=frames, tracks=(FaceTrack(start=0, faces=(FACE,) * frames),)),
+            **options,
+        ),
+        swapper,
         ListedDetector([]),
-        config=EXACT,
-        output_config=OutputConfig(label=False, **output),
-        tracks=VideoTracks(length=frames, tracks=(FaceTrack(start=0, faces=(FACE,) * frames),)),
-        **options,
     )
 
 
@@ -74,7 +78,7 @@ def test_a_picture_of_ours_that_was_changed_is_not_ours_any_more(clip, tmp_path)
 def test_what_is_put_into_the_folder_meanwhile_stays(clip, tmp_path, caplog, begun):
     out = tmp_path / "o"
     if begun == "ours":
-        convert(clip, out, show="pair")
+        convert(clip, out, layout="pair")
     elif begun == "empty":
         out.mkdir()
 
@@ -83,7 +87,7 @@ def test_what_is_put_into_the_folder_meanwhile_stays(clip, tmp_path, caplog, beg
         for name in ("holiday.png", "sub/letter.txt"):
             (out / name).write_bytes(b"mine")
 
-    convert(clip, out, overwrite=True, finish=put)
+    convert(clip, out, overwrite=True, on_written=put)
     after = contents(out)
     assert after.pop("holiday.png") == after.pop("sub/letter.txt") == b"mine"
     assert sorted(after) == [LIST, *(f"{index:06d}.png" for index in range(FRAMES))]
@@ -103,10 +107,10 @@ def test_a_picture_of_the_same_name_put_there_meanwhile_stops_it_and_nothing_is_
     with pytest.raises(
         FaceswapError, match="000001.png, put there or changed during the conversion; move it elsewhere"
     ):
-        convert(clip, out, finish=put, plan={"which": 1})
+        convert(clip, out, on_written=put, fingerprint={"which": 1})
     assert contents(out) == {"000001.png": b"mine"}
     shutil.rmtree(out)
-    assert convert(clip, out, plan={"which": 1}).resumed_at == FRAMES
+    assert convert(clip, out, fingerprint={"which": 1}).resumed_at == FRAMES
     assert len(contents(out)) == FRAMES + 1
 
 
@@ -148,34 +152,34 @@ def test_files_of_others_among_the_pieces_stay(clip, tmp_path, caplog):
 
 
 def test_a_damaged_piece_is_made_again(tmp_path, caplog):
-    frames = LENGTH + 3
+    frames = CHUNK_FRAMES + 3
     clip = make_video(tmp_path / "a.mp4", width=64, height=48, frames=frames)
 
     def fail(path: pathlib.Path) -> None:
         raise OSError("no key")
 
     with pytest.raises(OSError, match="no key"):
-        convert(clip, tmp_path / "o.mkv", frames=frames, plan={"which": 1}, finish=fail)
+        convert(clip, tmp_path / "o.mkv", frames=frames, fingerprint={"which": 1}, on_written=fail)
     piece = tmp_path / ".o.mkv.parts" / "000001.npz"
     data = piece.read_bytes()
     piece.write_bytes(data[:-40] + bytes(40))
-    assert convert(clip, tmp_path / "o.mkv", frames=frames, plan={"which": 1}).resumed_at == LENGTH
+    assert convert(clip, tmp_path / "o.mkv", frames=frames, fingerprint={"which": 1}).resumed_at == CHUNK_FRAMES
     assert "000001.npz is damaged" in caplog.text
 
 
 def test_a_kill_between_two_outputs_is_gone_on_with(clip, tmp_path, monkeypatch):
     """The mask has its name already, the picture has not."""
-    options = {"mask_path": tmp_path / "m.mkv", "plan": {"which": 1}}
+    options = {"mask_path": tmp_path / "m.mkv", "fingerprint": {"which": 1}}
 
     def die(path: pathlib.Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(clip, tmp_path / "o.mkv", finish=die, **options)
+        convert(clip, tmp_path / "o.mkv", on_written=die, **options)
     assert (tmp_path / "m.mkv").is_file() and not (tmp_path / "o.mkv").exists()
     mask = (tmp_path / "m.mkv").stat().st_mtime_ns
     with pytest.raises(InputError, match="m.mkv is already there"):
-        convert(clip, tmp_path / "o.mkv", **options | {"plan": {"which": 2}})
+        convert(clip, tmp_path / "o.mkv", **options | {"fingerprint": {"which": 2}})
     assert convert(clip, tmp_path / "o.mkv", **options).resumed_at == FRAMES
     assert (tmp_path / "m.mkv").stat().st_mtime_ns == mask
 
@@ -193,7 +197,11 @@ def pictures(tmp_path):
 def convert_pictures(source, out, count=3, **options):
     output = OutputConfig(label=False, mask_path=options.pop("mask_path", None), layout=options.pop("layout", "result"))
     faces = ListedDetector([(FACE,)] * count)
-    return convert_stills(source, out, PaintSwapper((0, 255, 0)), faces, config=EXACT, output_config=output, **options)
+    return convert_images(
+        ConversionJob(source=source, out=out, config=EXACT, output_config=output, **options),
+        PaintSwapper((0, 255, 0)),
+        faces,
+    )
 
 
 def test_pictures_that_were_not_signed_are_not_finished(pictures, tmp_path):
@@ -205,27 +213,27 @@ def test_pictures_that_were_not_signed_are_not_finished(pictures, tmp_path):
         signed.append(finished_name(path))
 
     with pytest.raises(FaceswapError, match="the key cannot be kept"):
-        convert_pictures(pictures, out, finish=sign)
+        convert_pictures(pictures, out, on_written=sign)
     assert sorted(os.listdir(out)) == [LIST, "a.png"]
     signed.clear()
-    report = convert_pictures(pictures, out, 2, finish=lambda path: signed.append(finished_name(path)))
+    report = convert_pictures(pictures, out, 2, on_written=lambda path: signed.append(finished_name(path)))
     assert (report.frames, report.resumed_at) == (2, 1) and signed == ["b.jpg", "b.png"]
     assert sorted(os.listdir(out)) == [LIST, "a.png", "b.jpg", "b.png"]
 
 
 def test_pictures_of_another_run_or_option_or_input_are_not_finished(pictures, tmp_path):
     out = tmp_path / "out"
-    convert_pictures(pictures, out, plan={"step": 1})
+    convert_pictures(pictures, out, fingerprint={"step": 1})
     first = contents(out)
-    for options in ({"plan": {"step": 2}}, {"plan": {"step": 1}, "layout": "pair"}):
+    for options in ({"fingerprint": {"step": 2}}, {"fingerprint": {"step": 1}, "layout": "pair"}):
         with pytest.raises(InputError, match="a.png and 2 more, already there from another run, with other options"):
             convert_pictures(pictures, out, **options)
     assert contents(out) == first
-    assert convert_pictures(pictures, out, 0, plan={"step": 1}).resumed_at == 3
+    assert convert_pictures(pictures, out, 0, fingerprint={"step": 1}).resumed_at == 3
     write_image(pictures / "b.png", pattern_frame(9, 160, 160))
     with pytest.raises(InputError, match="b.png, already there"):
-        convert_pictures(pictures, out, plan={"step": 1})
-    assert convert_pictures(pictures, out, plan={"step": 2}, overwrite=True).frames == 3
+        convert_pictures(pictures, out, fingerprint={"step": 1})
+    assert convert_pictures(pictures, out, fingerprint={"step": 2}, overwrite=True).frames == 3
     assert contents(out).keys() == first.keys() and contents(out)["b.png"] != first["b.png"]
 
 
@@ -298,7 +306,7 @@ def test_extracting_again_leaves_the_files_of_others(blurred_clip, workspace, ca
 
 def test_too_few_faces_remove_only_what_was_written(blurred_clip, workspace):
     with pytest.raises(InputError, match="at least 17 are needed"):
-        extract_again(blurred_clip, workspace, every=1, min_crops=17)
+        extract_again(blurred_clip, workspace, frame_stride=1, min_crops=17)
     assert is_mine_there(workspace) and not list(workspace.faces("src").glob("0*.jpg"))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
+from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.errors import VideoError
 from faceswap_lib.faces import CROP_SIZE, Face, VideoTracks, warp_frame
 from faceswap_lib.faces.track_video import track_video
@@ -177,7 +178,9 @@ def test_every_frame_gives_an_upright_crop_of_what_went_in(odd, tmp_path):
 
 def test_a_conversion_keeps_count_size_and_sound(odd, tmp_path):
     out = tmp_path / "Ergebnis für später.mp4"
-    report = convert_video(odd.path, out, IdentitySwapper(256), ListedDetector([]), **PLAIN, tracks=odd.tracks)
+    report = convert_video(
+        ConversionJob(source=odd.path, out=out, **PLAIN, tracks=odd.tracks), IdentitySwapper(256), ListedDetector([])
+    )
     assert (report.frames, report.swapped) == (COUNT, COUNT)
     before, after = probe_video(odd.path), probe_video(out)
     assert count_frames(out) == COUNT
@@ -263,7 +266,7 @@ def test_of_a_file_cut_off_the_readable_part_is_used_and_that_is_said(
     assert heard()
     assert report.crops == len(read_manifest(workspace.faces("src"))) == left
     out = tmp_path / "out.mp4"
-    assert convert_video(path, out, IdentitySwapper(), detector, **PLAIN).frames == left
+    assert convert_video(ConversionJob(source=path, out=out, **PLAIN), IdentitySwapper(), detector).frames == left
     assert heard()
     assert count_frames(out) == left and 0 < len(sound_of(out)) <= len(sound_of(path))
 
@@ -277,7 +280,7 @@ def test_a_file_that_cannot_be_read_at_all_leaves_nothing(clip_frames, detector,
     for attempt in (
         lambda: track_video(path, detector),
         lambda: extract_faces(path, workspace, "src", detector, config=EXTRACT),
-        lambda: convert_video(path, out, IdentitySwapper(), detector),
+        lambda: convert_video(ConversionJob(source=path, out=out), IdentitySwapper(), detector),
     ):
         with pytest.raises(VideoError, match=r"expected a video file, got one that cannot be opened: .*cut.mp4"):
             attempt()
@@ -301,7 +304,7 @@ def test_in_a_run_of_black_frames_nothing_is_invented(clip_frames, plain, detect
     lit = [index for index in range(COUNT) if index not in black]
     assert [record.frame for record in read_manifest(workspace.faces("src"))] == lit and report.dropped == {}
     out = tmp_path / "out.mp4"
-    report = convert_video(path, out, IdentitySwapper(256), detector, **PLAIN)
+    report = convert_video(ConversionJob(source=path, out=out, **PLAIN), IdentitySwapper(256), detector)
     assert (report.frames, report.swapped) == (COUNT, len(lit))
     for frame, picture in zip(read_frames(out), pictures, strict=True):
         assert psnr(frame, picture) > 32
@@ -330,7 +333,7 @@ def test_a_face_that_leaves_and_returns_is_the_same_one(clip_frames, plain, dete
     seen = [index for index, found in enumerate(tracks.faces) if found]
     extract_faces(path, workspace, "src", detector, config=EXTRACT)
     assert [record.frame for record in read_manifest(workspace.faces("src"))] == seen
-    report = convert_video(path, out, IdentitySwapper(256), detector, **PLAIN, tracks=tracks)
+    report = convert_video(ConversionJob(source=path, out=out, **PLAIN, tracks=tracks), IdentitySwapper(256), detector)
     assert (report.frames, report.swapped) == (64, len(seen))
     for frame, picture in zip(read_frames(out), pictures, strict=True):
         assert psnr(frame, picture) > 32

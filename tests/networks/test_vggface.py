@@ -349,6 +349,6 @@ def test_a_weight_file_that_was_exchanged_is_refused_where_it_is_looked_for(home
     place = as_file(weight_files["vgg16"], homes[1] / FILES["vgg16"])
     assert find_weights("vgg16") == place and note_path(place).is_file()
     place.write_bytes(weight_files["resnet50"].read_bytes())
-    with pytest.raises(CheckpointError, match=r"vgg16\.h5: expected SHA-256 .*remove the file and fetch it anew"):
+    with pytest.raises(CheckpointError, match=r"vgg16\.h5: expected SHA-256 .*remove the file and fetch it again"):
         open_vggface("vgg16")
     assert find_weights("vgg16", place) == place

@@ -52,7 +52,7 @@ def test_what_the_other_systems_install_and_leave_out_exists(pytestconfig: pytes
 
 def test_something_is_slow():
     """Or the marker would leave out nothing."""
-    marked = [path.name for path in (ROOT / "tests").glob("test_*.py") if "mark.slow" in path.read_text("utf-8")]
+    marked = [path.name for path in (ROOT / "tests").rglob("test_*.py") if "mark.slow" in path.read_text("utf-8")]
     assert len(set(marked) - {"test_workflow.py"}) >= 2
 
 

@@ -23,7 +23,8 @@ import typing
 import psutil
 
 from faceswap_lib.conversion import OutputConfig, convert_video
-from faceswap_lib.conversion.image_conversion import convert_stills
+from faceswap_lib.conversion.image_conversion import convert_images
+from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.media import VideoWriter, write_image
@@ -152,13 +153,18 @@ def convert_once(place: pathlib.Path, clip: pathlib.Path, pictures: pathlib.Path
     def sign(path: pathlib.Path) -> None:
         write_provenance(path, facts, name=finished_name(path) if name == "pictures" else name)
 
-    shared = {"config": PAINT, "output_config": OutputConfig(mask_path=mask), "plan": {"which": name}, "finish": sign}
+    shared = {
+        "config": PAINT,
+        "output_config": OutputConfig(mask_path=mask),
+        "fingerprint": {"which": name},
+        "finish": sign,
+    }
     paint = PaintSwapper((0, 255, 0))
     if name == "pictures":
-        convert_stills(pictures, out, paint, ListedDetector([(FACE,)] * 3), **shared)
+        convert_images(ConversionJob(source=pictures, out=out, **shared), paint, ListedDetector([(FACE,)] * 3))
     else:
         tracks = VideoTracks(length=FRAMES, tracks=(FaceTrack(start=0, faces=(FACE,) * FRAMES),))
-        convert_video(clip, out, paint, ListedDetector([]), tracks=tracks, **shared)
+        convert_video(ConversionJob(source=clip, out=out, tracks=tracks, **shared), paint, ListedDetector([]))
     written = sorted(out.glob("*.png"))[0] if name == "pictures" else out
     verdict = verify(written)
     if not (verdict.ours and verdict.intact):

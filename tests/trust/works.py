@@ -17,7 +17,8 @@ import typing
 import numpy as np
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.image_conversion import convert_stills
+from faceswap_lib.conversion.image_conversion import convert_images
+from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.faces import FaceTrack, Part, VideoTracks
 from faceswap_lib.facesets import (
     Faceset,
@@ -135,26 +136,30 @@ def convert_to_video(root: pathlib.Path) -> None:
     if out.exists() and not (root / ".swap.mp4.parts" / "plan.json").exists():
         return
     convert_video(
-        root / "a.mp4",
-        out,
+        ConversionJob(
+            source=root / "a.mp4",
+            out=out,
+            config=PAINT,
+            output_config=OutputConfig(label=False, mask_path=root / "masks.mp4"),
+            tracks=VideoTracks(length=count, tracks=(FaceTrack(start=0, faces=(disturbed.FACE,) * count),)),
+            fingerprint={"which": 1},
+        ),
         PaintSwapper((0, 255, 0)),
         ListedDetector([]),
-        config=PAINT,
-        output_config=OutputConfig(label=False, mask_path=root / "masks.mp4"),
-        tracks=VideoTracks(length=count, tracks=(FaceTrack(start=0, faces=(disturbed.FACE,) * count),)),
-        plan={"which": 1},
     )
 
 
 def convert_pictures(root: pathlib.Path) -> None:
-    convert_stills(
-        root / "in",
-        root / "out",
+    convert_images(
+        ConversionJob(
+            source=root / "in",
+            out=root / "out",
+            config=PAINT,
+            output_config=OutputConfig(label=False, mask_path=root / "masks"),
+            fingerprint={"step": 1},
+        ),
         PaintSwapper((0, 255, 0)),
         ListedDetector([(disturbed.FACE,)] * len(PICTURES)),
-        config=PAINT,
-        output_config=OutputConfig(label=False, mask_path=root / "masks"),
-        plan={"step": 1},
     )
 
 

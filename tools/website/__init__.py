@@ -1,1 +1,1 @@
-"""What `tools/build_site.py` is made of: pages, notebooks, drawings, links."""
+"""Parts of `tools/build_site.py`: pages, notebooks, drawings, links."""

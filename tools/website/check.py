@@ -1,4 +1,4 @@
-"""Follows every link inside a built site."""
+"""Checks every link inside a built site."""
 
 import os
 import pathlib
@@ -8,19 +8,19 @@ import bs4
 
 
 def find_dead_links(site: pathlib.Path) -> list[tuple[str, str]]:
-    """Finds links to files or anchors that are not there, and whatever a page would fetch from elsewhere.
+    """Finds links to missing files or anchors, and everything that a page would load from another site.
 
     Args:
         site: The folder of the built site.
 
     Returns:
-        The page and the link, for each.
+        A pair of page and link for each of them.
     """
     soups = {path: bs4.BeautifulSoup(path.read_bytes(), "html.parser") for path in sorted(site.rglob("*.html"))}
     anchors = {path: {tag["id"] for tag in soup.find_all(id=True)} for path, soup in soups.items()}
     dead = []
     for path, soup in soups.items():
-        if path.name == "404.html":  # its addresses are those of a server's root
+        if path.name == "404.html":  # its links are relative to a server's root
             continue
         for tag in soup.find_all(["a", "img", "script", "link", "video", "source", "iframe"]):
             link = tag.get("href") or tag.get("src")
@@ -34,7 +34,7 @@ def _is_alive(link: str, tag: str, page: pathlib.Path, site: pathlib.Path, ancho
     if parts.scheme == "data":
         return True
     if parts.scheme or parts.netloc:
-        return tag == "a"  # readers may be sent elsewhere, but nothing is fetched from there
+        return tag == "a"  # links to other sites are allowed, but nothing may be loaded from there
     target = page
     if parts.path:
         target = pathlib.Path(os.path.normpath(page.parent / urllib.parse.unquote(parts.path)))

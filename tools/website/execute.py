@@ -1,4 +1,4 @@
-"""Runs notebooks and keeps what they showed."""
+"""Runs notebooks and keeps their outputs."""
 
 import hashlib
 import os
@@ -11,16 +11,16 @@ import nbformat
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMOKE = {"SECONDS": 0.8, "SIZE": 192, "PRESET": "tiny", "STEPS": 3, "BATCH_SIZE": 2}
-"""The smallest size; names a notebook does not know do no harm."""
+"""Parameters of the smallest size; names that a notebook does not use have no effect."""
 
 SMOKE_ABLATION = {"ABLATION_STEPS": 3}
 
 CELL_TIMEOUT = 1800.0
-"""Seconds; the longest cell, a training, takes five minutes on two idle cores."""
+"""Time limit of a cell in seconds; the longest cell, a training, takes five minutes on two idle cores."""
 
 
 def read_all(texts: typing.Sequence[pathlib.Path]) -> dict[str, nbformat.NotebookNode]:
-    """Reads notebooks as they lie in the checkout, without outputs, by name."""
+    """Reads the notebooks of the checkout, without outputs; returns them by name."""
     return {path.stem: nbformat.read(path, as_version=4) for path in texts}
 
 
@@ -30,10 +30,10 @@ def run_all(
     """Runs every notebook whose outputs are not kept, one after the other in one folder, as a reader would.
 
     Args:
-        texts: The built notebooks.
-        kept: Where outputs and the workspace of the notebooks lie.
-        smoke: Run in the smallest size.
-        fresh: Run those again whose outputs are kept.
+        texts: Paths of the built notebooks.
+        kept: Folder of the outputs and of the notebooks' workspace.
+        smoke: Whether to run in the smallest size.
+        fresh: Whether to also run notebooks whose outputs are kept.
 
     Returns:
         The notebooks with outputs, by name.
@@ -66,7 +66,7 @@ def _run(notebook: nbformat.NotebookNode, folder: pathlib.Path, smoke: bool) -> 
     written = cell.source
     if smoke:
         cell.source += "".join(f"\n{name} = {value!r}" for name, value in {**SMOKE, **SMOKE_ABLATION}.items())
-    # The checkout's library, whatever is installed; pictures inside the page whatever this shell prefers.
+    # Use the library of this checkout, not an installed one; show images in the page, not with this shell's backend.
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     client = nbclient.NotebookClient(

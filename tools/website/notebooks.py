@@ -1,4 +1,4 @@
-"""A notebook as a page of the site: its text as Markdown, its outputs as they were."""
+"""Converts a notebook into a page of the site: its text as Markdown, its outputs unchanged."""
 
 import base64
 import hashlib
@@ -18,19 +18,19 @@ ENDINGS = {**PICTURES, "video/mp4": "mp4", "audio/wav": "wav", "image/svg+xml": 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 PROGRESS = re.compile(r"\d+%\|")
 BACKEND_TALK = re.compile(r"(WARNING:tensorflow|WARNING: All log|[IWE]\d{4} \d\d:)")
-"""Lines that TensorFlow writes for its developers."""
+"""Log lines of TensorFlow, which are left out."""
 
 NOT_RUN = "!!! note\n    The outputs are left out in this build. Run the notebook to see them.\n"
 
 
 class NotebookPage:
-    """Turns one notebook into Markdown and files beside it.
+    """Page of one notebook: Markdown text, and files for its images and videos.
 
     Args:
-        name: Of the notebook.
-        notebook: With or without outputs.
-        folder: Where the page will lie; files go to `folder/name`.
-        tokens: Keeps HTML that Markdown must not touch.
+        name: Name of the notebook.
+        notebook: The notebook, with or without outputs.
+        folder: Folder of the page; files are written to `folder/name`.
+        tokens: Keeps HTML that Markdown must not change.
     """
 
     def __init__(self, name: str, notebook: nbformat.NotebookNode, folder: pathlib.Path, tokens: Tokens):
@@ -38,7 +38,7 @@ class NotebookPage:
         self._widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
 
     def to_markdown(self, *, executed: bool) -> str:
-        """The page's Markdown."""
+        """Converts the notebook to Markdown."""
         parts = []
         for cell in self._notebook.cells:
             if cell.cell_type == "markdown":
@@ -95,7 +95,7 @@ class NotebookPage:
         return self._raw(str(soup))
 
     def _widget(self, model_id: str) -> str:
-        """What a widget looks like while nobody moves it; nothing for progress bars."""
+        """Converts a widget to static HTML; progress bars are left out."""
         model = self._widgets.get(model_id)
         if model is None:
             return '<p class="nb-widget">(something to move, in the running notebook)</p>'
@@ -124,7 +124,7 @@ class NotebookPage:
         return f"<pre><code>{html.escape(fenced[1])}</code></pre>" if fenced else piece
 
     def _save(self, data: str, ending: str) -> str:
-        """Writes a picture or video beside the page and gives its address as the page sees it."""
+        """Writes an image or video next to the page; returns its address relative to the page."""
         content = base64.b64decode(data) if ending != "svg" else data.encode()
         name = f"{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
         (self._folder / self._name).mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ class NotebookPage:
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """Outputs, with what was printed piece by piece in one piece."""
+    """Joins consecutive outputs of the same stream."""
     joined: list[nbformat.NotebookNode] = []
     for output in outputs:
         before = joined[-1] if joined else None
@@ -145,7 +145,7 @@ def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]
 
 
 def _as_text(text: str, *, said: bool = False) -> str:
-    """Printed text as a block, without progress bars and colors; what was logged is wrapped, not in columns."""
+    """Formats printed text as a code block, without progress bars and colors; lines of standard error are wrapped."""
     lines = [ESCAPES.sub("", line).rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     lines = [line for line in lines if not (PROGRESS.search(line) or (said and BACKEND_TALK.match(line)))]
     shown = "\n".join(lines).strip("\n")

@@ -1,4 +1,4 @@
-"""Puts the pages of the site together: those of docs/, the notebooks, the library, the changelog."""
+"""Collects the pages of the site: those of docs/, the notebooks, the library, the changelog."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ from tools.website.notebooks import NotebookPage
 from tools.website.tokens import Tokens, loosen_lists
 
 BESIDE = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}
-"""Pages in the checkout's root, and what they are on the site."""
+"""Pages in the root of the checkout, and their names on the site."""
 
 TIME = re.compile(r"\*\*Time on two CPU cores\*\* \| (.+?) \|")
 LINK = re.compile(r"(?P<before>\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
@@ -21,16 +21,16 @@ LINK = re.compile(r"(?P<before>\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)"
 def stage(
     root: pathlib.Path, folder: pathlib.Path, notebooks: dict[str, nbformat.NotebookNode], *, executed: bool
 ) -> Tokens:
-    """Writes the pages that mkdocs makes the site of.
+    """Writes the pages from which mkdocs builds the site.
 
     Args:
         root: The checkout.
-        folder: Where the pages go; emptied first.
-        notebooks: By name.
+        folder: Folder of the pages; it is emptied first.
+        notebooks: The notebooks by name.
         executed: Whether the notebooks have outputs.
 
     Returns:
-        The HTML that stands behind marks in the pages.
+        The HTML that the tokens in the pages stand for.
     """
     if folder.exists():
         shutil.rmtree(folder)
@@ -59,7 +59,7 @@ def stage(
 
 
 def _add_times(page: pathlib.Path, notebooks: dict[str, nbformat.NotebookNode]) -> None:
-    """Gives the table of notebooks a last column: the time that each states in its first cell."""
+    """Adds a last column to the table of notebooks: the time that each notebook states in its first cell."""
     lines = page.read_text(encoding="utf-8").split("\n")
     for index, line in enumerate(lines):
         if found := re.match(r"\| \[.*\]\(course/(\w+)\.md\)", line):
@@ -75,7 +75,7 @@ def _add_times(page: pathlib.Path, notebooks: dict[str, nbformat.NotebookNode]) 
 
 
 def _relink(text: str, origin: pathlib.Path, root: pathlib.Path, page: pathlib.Path, folder: pathlib.Path) -> str:
-    """Turns links between files of the checkout into links between pages of the site."""
+    """Converts links between files of the checkout into links between pages of the site."""
 
     def replace(found: re.Match) -> str:
         target, anchor = found["target"], found["anchor"] or ""
@@ -91,11 +91,11 @@ def _relink(text: str, origin: pathlib.Path, root: pathlib.Path, page: pathlib.P
 
 
 def _place(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """Where a file of the checkout is on the site."""
+    """Returns the path of a file of the checkout on the site."""
     if path.as_posix() in BESIDE:
         return folder / BESIDE[path.as_posix()]
     if path.parts[0] == "notebooks":
-        # Links inside a notebook page to its own file are between files of the site already.
+        # Links from a notebook page to its own file are already links between files of the site.
         return folder / "course" / path.with_suffix(".md").name
     if path.parts[0] == "docs":
         return folder / path.relative_to("docs")

@@ -1,4 +1,4 @@
-"""Runs mkdocs on the pages, and puts in what Markdown must not touch: outputs, formulas, drawings."""
+"""Runs mkdocs on the pages, and inserts what Markdown must not change: outputs, formulas, drawings."""
 
 import logging
 import pathlib
@@ -16,11 +16,11 @@ TAUGHT = re.compile(r"Taught in notebooks/(\w+)\.")
 
 
 class Polish(BasePlugin):
-    """Changes the HTML of pages before they are put into the theme.
+    """Plugin of mkdocs that changes the HTML of pages before it is inserted into the theme.
 
     Args:
-        drawings: Where the drawings lie.
-        tokens: The HTML behind the marks.
+        drawings: Folder of the drawings.
+        tokens: The HTML that the tokens in the pages stand for.
     """
 
     def __init__(self, drawings: pathlib.Path, tokens: Tokens):
@@ -28,7 +28,7 @@ class Polish(BasePlugin):
         self._drawings, self._tokens = drawings, tokens
 
     def on_page_content(self, page_html: str, *, page, config, files) -> str:
-        """Puts drawings, notebooks' outputs and formulas in, and links functions to the notebook that teaches them."""
+        """Inserts drawings, outputs and formulas, and links functions to the notebook that teaches them."""
         page_html = DRAWING.sub(self._draw, self._tokens.restore(page_html))
         courses = {file.name for file in files.documentation_pages() if file.src_uri.startswith("course/")}
         up = "../" * page.file.src_uri.count("/")
@@ -42,18 +42,18 @@ class Polish(BasePlugin):
 
     def _draw(self, found: re.Match) -> str:
         svg = (self._drawings / f"{found['name']}.svg").read_text(encoding="utf-8")
-        # The page's colors decide, not the system's.
+        # Use the colors of the page, not those of the system.
         return f'<figure class="drawing">{re.sub(r"<style>.*?</style>", "", svg, flags=re.S)}</figure>'
 
 
 def build(config_file: pathlib.Path, pages: pathlib.Path, out: pathlib.Path, tokens: Tokens) -> None:
-    """Builds the site, with every warning an error.
+    """Builds the site and treats every warning as an error.
 
     Args:
-        config_file: mkdocs.yml.
-        pages: What `pages.stage` wrote.
-        out: Where the site goes.
-        tokens: What `pages.stage` gave.
+        config_file: Path of mkdocs.yml.
+        pages: Folder of the pages that `pages.stage` wrote.
+        out: Output folder of the site.
+        tokens: Tokens that `pages.stage` returned.
 
     Raises:
         mkdocs.exceptions.Abort: If there was a warning.
@@ -72,7 +72,7 @@ def build(config_file: pathlib.Path, pages: pathlib.Path, out: pathlib.Path, tok
 
 
 def _numbered(page: pathlib.Path) -> dict[str, str]:
-    """A notebook's entry in the navigation: its number and its title."""
+    """Returns the navigation entry of a notebook, from its number and its title."""
     title = re.search(r"^# +(?:\d\d +)?(.+)$", page.read_text(encoding="utf-8"), re.M)
     if title is None:
         raise ValueError(f"{page.name}: expected a title in the notebook's first cell")
@@ -80,7 +80,7 @@ def _numbered(page: pathlib.Path) -> dict[str, str]:
 
 
 def _fill(nav: list, pages: pathlib.Path) -> list:
-    """Enters notebooks and rooms into the navigation."""
+    """Adds the notebooks and the packages of the library to the navigation."""
     library = [f"library/{room}.md" for room in ROOMS if (pages / "library" / f"{room}.md").is_file()]
     lists = {
         "<notebooks>": [_numbered(path) for path in sorted((pages / "course").glob("*.md"))],

@@ -1,4 +1,4 @@
-"""Pages of the library's public names, one per room, for mkdocstrings to fill."""
+"""Pages of the library's public names, one per package, which mkdocstrings fills."""
 
 import importlib.util
 import inspect
@@ -7,7 +7,7 @@ import pathlib
 ROOMS = (
     *("media", "faces", "facesets", "networks", "training", "conversion", "evaluation", "show", "widgets", "pipeline"),
 )
-"""Rooms with public names, in their order; those that are not there are passed over."""
+"""Packages with public names, in their order; missing ones are skipped."""
 
 TABLES = {
     "DetectConfig": "detection",
@@ -20,11 +20,11 @@ TABLES = {
     "OutputConfig": "output",
     "EvaluateConfig": "evaluation",
 }
-"""Classes of options, and their heading on the page of options."""
+"""Option classes, and their headings on the page of options."""
 
 
 def write_pages(folder: pathlib.Path) -> None:
-    """Writes a page per room that there is."""
+    """Writes one page per existing package."""
     folder.mkdir(parents=True, exist_ok=True)
     for room in ROOMS:
         if importlib.util.find_spec(f"faceswap_lib.{room}") is not None:

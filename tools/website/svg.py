@@ -1,7 +1,7 @@
-"""A few strokes of SVG for the drawings of the documentation.
+"""Simple SVG shapes for the drawings of the documentation.
 
-Colors are names of variables: a file by itself brings light and dark ones, chosen by what the reader's system prefers;
-on the site `website.polish` takes them out, and the page's own scheme decides.
+Colors are names of CSS variables. A file contains values for a light and a dark color scheme, and the reader's system
+chooses between them. On the site, `website.polish` removes these values, and the color scheme of the page is used.
 """
 
 import base64
@@ -20,12 +20,13 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Arial, sans
 
 
 class Drawing:
-    """Shapes in the order in which they were drawn; all lengths in units of the drawing.
+    """Drawing that consists of shapes in the order in which they were added; all lengths are in units of the drawing.
 
     Args:
-        name: Of the file; makes the names inside it unlike those of other drawings on a page.
-        width, height: Of the paper.
-        photos: Where photographs lie.
+        name: Name of the file; makes the ids in it different from those of other drawings on a page.
+        width: Width of the drawing.
+        height: Height of the drawing.
+        photos: Folder of the photographs.
     """
 
     def __init__(self, name: str, width: int, height: int, photos: pathlib.Path):
@@ -34,7 +35,7 @@ class Drawing:
         self._heads: set[str] = set()
 
     def text(self, x, y, words: str, *, size=15, color="ink", anchor="middle", weight=400, style="normal") -> None:
-        """Writes a line; `y` is its foot."""
+        """Adds a line of text; `y` is its baseline."""
         slanted = f' font-style="{style}"' if style != "normal" else ""
         heavy = f' font-weight="{weight}"' if weight != 400 else ""
         self._parts.append(
@@ -43,7 +44,7 @@ class Drawing:
         )
 
     def box(self, x, y, width, height, words="", *, color="ink", small="", size=15) -> None:
-        """A rounded box with a title in its middle and, if given, a smaller line below that."""
+        """Adds a rounded box with a title in its middle and, if given, a smaller line below the title."""
         self._parts.append(
             f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="8" fill="var(--drawing-paper)" '
             f'stroke="var(--drawing-{color})" stroke-width="2"/>'
@@ -56,7 +57,7 @@ class Drawing:
             self.text(x + width / 2, middle + size * 0.6, small, size=size * 0.8, color="soft")
 
     def funnel(self, x, y, width, height, words, *, color, opens: bool) -> None:
-        """A trapezoid that narrows to the right (an encoder), or opens to the right (a decoder)."""
+        """Adds a trapezoid that narrows to the right (an encoder) or opens to the right (a decoder)."""
         left, right = (0.22, 0) if opens else (0, 0.22)
         corners = [
             (x, y + left * height),
@@ -75,7 +76,7 @@ class Drawing:
             self.text(x + width / 2, foot, line, color=color, weight=600, size=14 if width > 100 else 12.5)
 
     def photo(self, name: str, x, y, side, *, words="", below="", color="line") -> None:
-        """A photograph with rounded corners and, below it, a caption of one or two lines."""
+        """Adds a photograph with rounded corners and a caption of up to two lines below it."""
         data = base64.b64encode((self._photos / f"{name}.jpg").read_bytes()).decode()
         clip = f"{self._name}-{len(self._parts)}"
         self._parts.append(
@@ -91,7 +92,7 @@ class Drawing:
             self.text(x + side / 2, y + side + 34, below, size=12, color="soft")
 
     def arrow(self, *points, color="soft", dashed=False, head=True, width=2) -> None:
-        """A line through points, with a head at its end."""
+        """Adds a line through points, with an arrowhead at its end."""
         path = "M" + " L".join(f"{x:g} {y:g}" for x, y in points)
         dash = ' stroke-dasharray="5 5"' if dashed else ""
         end = f' marker-end="url(#{self._name}-{color})"' if head else ""
@@ -103,16 +104,16 @@ class Drawing:
         )
 
     def dot(self, x, y, radius, *, color) -> None:
-        """A filled circle."""
+        """Adds a filled circle."""
         self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="var(--drawing-{color})"/>')
 
     def area(self, points, *, color, opacity=0.15) -> None:
-        """A filled outline without a border."""
+        """Adds a filled polygon without a border."""
         corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self._parts.append(f'<polygon points="{corners}" fill="var(--drawing-{color})" fill-opacity="{opacity:g}"/>')
 
     def to_svg(self, title: str) -> str:
-        """The file's text; `title` says what is seen to whoever cannot see it."""
+        """Returns the text of the file; `title` describes the drawing to readers who cannot see it."""
         width, height = self._size
         heads = "".join(
             f'<marker id="{self._name}-{color}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '

@@ -1,23 +1,23 @@
-"""Marks that stand in a page's Markdown for HTML which Markdown must not touch, until mkdocs has made the page."""
+"""Tokens that replace HTML in the Markdown of a page until mkdocs has built the page, so that it is not changed."""
 
 import html
 import re
 
 
 class Tokens:
-    """Pieces of HTML by the mark that stands for them."""
+    """Pieces of HTML by the token that stands for them."""
 
     def __init__(self):
         self._pieces: dict[str, str] = {}
 
     def keep(self, piece: str, *, inline: bool = False) -> str:
-        """Puts a piece away and gives its mark."""
-        mark = f"{'inline' if inline else 'block'}piece{len(self._pieces):05d}x"
-        self._pieces[mark] = piece
-        return mark
+        """Stores a piece of HTML and returns its token."""
+        token = f"{'inline' if inline else 'block'}piece{len(self._pieces):05d}x"
+        self._pieces[token] = piece
+        return token
 
     def restore(self, page: str) -> str:
-        """Puts all pieces back into a page; a mark alone in a paragraph takes the paragraph's place."""
+        """Inserts all pieces into a page; a token that is alone in a paragraph replaces the paragraph."""
         page = re.sub(r"<p>(blockpiece\d{5}x)</p>", r"\1", page)
         return re.sub(r"(?:block|inline)piece\d{5}x", lambda found: self._pieces[found[0]], page)
 
@@ -27,15 +27,15 @@ CODE = re.compile(r"^(?P<fence>```+|~~~+).*?^(?P=fence)|(?P<ticks>`+).+?(?P=tick
 
 
 def mark_math(text: str, tokens: Tokens) -> str:
-    """Turns formulas in dollars into MathML, which browsers draw by themselves; leaves code alone."""
+    """Converts formulas in dollar signs to MathML, which browsers can render; code is not changed."""
     from latex2mathml.converter import convert
 
     def replace(found: re.Match) -> str:
         latex = found["block"] or found["inline"]
         display = "block" if found["block"] else "inline"
         formula = convert(html.unescape(latex).strip(), display=display)
-        mark = tokens.keep(formula, inline=display == "inline")
-        return f"\n\n{mark}\n\n" if display == "block" else mark
+        token = tokens.keep(formula, inline=display == "inline")
+        return f"\n\n{token}\n\n" if display == "block" else token
 
     parts, end = [], 0
     for code in CODE.finditer(text):
@@ -45,7 +45,7 @@ def mark_math(text: str, tokens: Tokens) -> str:
 
 
 def loosen_lists(text: str) -> str:
-    """Puts an empty line before lists that follow a paragraph directly, as Python-Markdown wants it."""
+    """Inserts an empty line before lists that directly follow a paragraph, as Python-Markdown requires."""
     lines, fenced = [], False
     for line in text.split("\n"):
         fenced ^= line.lstrip().startswith("```")

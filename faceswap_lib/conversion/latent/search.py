@@ -13,10 +13,10 @@ import numpy as np
 
 from faceswap_lib.conversion.compositor import Compositor
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.frame_pipeline import swap_faces
 from faceswap_lib.conversion.latent.identities import IdentityPair
 from faceswap_lib.conversion.latent.mapping import LatentMap
 from faceswap_lib.conversion.placement import Placement, make_placement, sides_from_crop
+from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.conversion.swap_check.measures import open_gallery
 from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.faces import Face, FaceCrop

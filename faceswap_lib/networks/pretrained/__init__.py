@@ -1,1 +1,1 @@
-"""Trained weights of others: where they come from, how they are read, the networks they belong to."""
+"""Pretrained networks from third parties: download, weight files, and architectures."""

@@ -1,4 +1,4 @@
-"""Fetching one file over https, of limited size and time, whole or not at all."""
+"""Downloads a single file over HTTPS with limits on size and time; an incomplete file is an error."""
 
 import http.client
 import time
@@ -10,43 +10,44 @@ import urllib.request
 from faceswap_lib.errors import InputError
 
 SCHEMES = ("https",)
-"""How a file may come, also after the server has sent us elsewhere."""
+"""Allowed URL schemes, also for redirects."""
 
 PATIENCE = 20.0
-"""Seconds without a byte after which fetching is given up."""
+"""Seconds without data after which the download is aborted."""
 
 DEADLINE = 3600.0
-"""Seconds after which it is given up, however slowly bytes still come."""
+"""Maximum duration of a download in seconds."""
 
 BLOCK = 1 << 18
 
 
 class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
-    """Goes elsewhere only by a scheme that is allowed."""
+    """Handler that follows redirects only to URLs with an allowed scheme."""
 
-    def redirect_request(self, request, answer, *arguments):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
         try:
-            _check_scheme(arguments[-1])
+            _check_scheme(newurl)
         except InputError:
-            answer.close()
+            fp.close()
             raise
-        return super().redirect_request(request, answer, *arguments)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def download(url: str, file: typing.BinaryIO, most: int) -> int:
-    """Fetches a file; asks nobody anything else, and sends nothing but the request.
+    """Downloads a file; contacts no other server and sends no other data.
 
     Args:
-        url: Where from.
-        file: Where to.
-        most: Bytes above which it is given up.
+        url: The URL of the file.
+        file: Where the data are written.
+        most: Maximum size in bytes; a larger download is aborted.
 
     Returns:
-        How many bytes came.
+        The number of bytes received.
 
     Raises:
-        InputError: If the address is none that is allowed.
-        OSError: If nobody answers, the answer is an error, too long, too slow, or ends too early.
+        InputError: If the scheme of the URL is not allowed.
+        OSError: If the server does not respond or returns an error, or if the response is too long, too slow, or
+            incomplete.
     """
     _check_scheme(url)
     opener = urllib.request.build_opener(_CheckedRedirects)
@@ -58,15 +59,15 @@ def download(url: str, file: typing.BinaryIO, most: int) -> int:
             while block := answer.read(BLOCK):
                 got += len(block)
                 if got > most:
-                    raise OSError(f"more than the {most:,} bytes that it may have came")
+                    raise OSError(f"the server sent more than the allowed {most:,} bytes")
                 if time.monotonic() > end:
-                    raise OSError(f"it took more than {DEADLINE:.0f} seconds; {got:,} bytes came")
+                    raise OSError(f"it took more than {DEADLINE:.0f} seconds; {got:,} bytes were received")
                 file.write(block)
     except urllib.error.HTTPError as error:
-        error.close()  # it holds the connection
+        error.close()  # closes the connection
         raise
     except http.client.HTTPException as error:
-        raise OSError(f"the server's answer is cut short or none ({error})") from error
+        raise OSError(f"the server's response is incomplete or invalid ({error})") from error
     if expected is not None and got != expected:
         raise OSError(f"expected {expected:,} bytes, got {got:,}")
     return got
@@ -77,19 +78,19 @@ def _expected_length(answer, most: int) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise OSError(f"the server states the length {text!r:.40}")
+        raise OSError(f"the server sent an invalid Content-Length: {text!r:.40}")
     if int(text) > most:
-        raise OSError(f"it has {int(text):,} bytes, more than the {most:,} that it may have")
+        raise OSError(f"it has {int(text):,} bytes, more than the allowed {most:,}")
     return int(text)
 
 
 def _check_scheme(url: str) -> None:
     scheme = urllib.parse.urlsplit(url).scheme
     if scheme not in SCHEMES:
-        raise InputError(f"expected an address that begins with {', '.join(SCHEMES)}, got {url!r:.200}")
+        raise InputError(f"expected a URL that begins with {', '.join(SCHEMES)}, got {url!r:.200}")
 
 
 def describe_trouble(error: OSError) -> str:
-    """Says in words what went wrong."""
-    reason = getattr(error, "reason", None)  # urllib wraps what the socket said
+    """Formats a download error as one line of at most 300 characters."""
+    reason = getattr(error, "reason", None)  # urllib wraps the error of the socket
     return " ".join(str(reason if isinstance(reason, Exception) else error).split())[:300]

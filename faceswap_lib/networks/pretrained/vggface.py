@@ -1,7 +1,7 @@
-"""VGGFace: networks that learned to tell people apart, for identity embeddings and perceptual losses.
+"""VGGFace: face recognition networks for identity embeddings and perceptual losses.
 
-Built so that the files published with keras-vggface 0.6 fit as they are; `vggface_files` finds those. What they were
-trained on decides how a picture must be given to them: RGB becomes BGR, 0 to 255, less a mean per channel.
+The layers match the weight files of keras-vggface 0.6, which `vggface_files` finds. The input must be preprocessed as
+in their training: RGB is converted to BGR, 0 to 255, and a mean per channel is subtracted.
 
     resnet50   (B, 224, 224, 3) -> 7x7 and four stages of bottlenecks -> (B, 2048)   version 2
     vgg16      (B, 224, 224, 3) -> five blocks of 3x3 convolutions    -> (B, 512)    version 1
@@ -15,35 +15,47 @@ import pathlib
 import typing
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks.pretrained.vggface_files import Architecture, explain_missing, find_weights
 from faceswap_lib.networks.pretrained.weight_files import load_weights
 
+if typing.TYPE_CHECKING:
+    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
+else:
+    from keras import ops
+
 INPUT_SIZE = 224
-"""Side in pixels of the pictures that the networks were trained on."""
+"""Side in pixels of the images that the networks were trained on."""
 
 SMALLEST_INPUT = 32
-"""Side below which nothing is left at the last layers."""
+"""Smallest input side in pixels; below it the outputs of the last layers are empty."""
 
 VERSIONS: dict[str, int] = {"resnet50": 2, "vgg16": 1}
-"""Which data an architecture was trained on."""
+"""Version of the VGGFace dataset that each architecture was trained on."""
 
 MEANS_BGR = {1: (93.5940, 104.7624, 129.1863), 2: (91.4953, 103.8827, 131.0912)}
-"""Mean blue, green and red of the training pictures, by version."""
+"""Mean blue, green and red of the training images, by dataset version."""
 
 FEATURE_LAYERS: dict[str, tuple[str, ...]] = {
     "resnet50": ("conv1_relu", "conv2_3_relu", "conv3_4_relu", "conv4_6_relu", "conv5_3_relu"),
     "vgg16": ("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
 }
-"""The last layer at each scale, for a perceptual distance. The perceptual loss of faceswap-GAN v2.2 listens to
-`resnet50` at `conv1_7x7_s2`, `conv2_3_relu`, `conv3_4_relu` and `conv5_3_relu`, or, before activation, at
+"""The last layer at each scale, for a perceptual distance. The perceptual loss of faceswap-GAN v2.2 uses the layers
+`conv1_7x7_s2`, `conv2_3_relu`, `conv3_4_relu` and `conv5_3_relu` of `resnet50`, or, before the activation,
 `conv2_1_add`, `conv2_3_add`, `conv3_4_add` and `conv5_3_add`."""
 
 
 class Stage(typing.NamedTuple):
-    """Bottlenecks at one scale: their number in names, how many, their width, and by how much the first one shrinks."""
+    """Residual bottleneck blocks at one scale.
+
+    Attributes:
+        number: Number of the stage in the layer names.
+        blocks: Number of blocks.
+        width: Channels of the 3x3 convolutions.
+        stride: Stride of the first block.
+    """
 
     number: int
     blocks: int
@@ -52,27 +64,28 @@ class Stage(typing.NamedTuple):
 
 
 STAGES = (Stage(2, 3, 64, 1), Stage(3, 4, 128, 2), Stage(4, 6, 256, 2), Stage(5, 3, 512, 2))
-"""ResNet50 after its first convolution."""
+"""Stages of ResNet50 after the first convolution."""
 
 CONVOLUTIONS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""VGG16: channels and number of convolutions per scale."""
+"""Channels and number of convolutions of VGG16 at each scale."""
 
 EPSILON = 1e-3
-"""What batch normalization adds to the variance: Keras 2's default."""
+"""Epsilon of batch normalization, added to the variance; the default of Keras 2."""
 
 
 def build_vggface(architecture: Architecture, input_size: int = INPUT_SIZE) -> keras.Model:
-    """Builds a VGGFace network with fresh weights.
+    """Builds a VGGFace network with random weights.
 
     Args:
         architecture: `resnet50` or `vgg16`.
         input_size: Side of the input in pixels, at least 32; 224 is what the published weights were trained for.
 
     Returns:
-        (B, S, S, 3) from `preprocess` to the last feature maps' average per channel: (B, 2048) or (B, 512), at least 0.
+        A model from (B, S, S, 3), the output of `preprocess`, to the global average of the last feature maps: (B, 2048)
+        or (B, 512), values at least 0.
 
     Raises:
-        InputError: If the architecture is unknown or the input too small.
+        InputError: If the architecture is unknown or the input is too small.
     """
     builders = {"resnet50": _build_resnet50, "vgg16": _build_vgg16}
     if architecture not in builders:
@@ -80,7 +93,7 @@ def build_vggface(architecture: Architecture, input_size: int = INPUT_SIZE) -> k
     if input_size < SMALLEST_INPUT:
         raise InputError(f"input_size: expected at least {SMALLEST_INPUT} pixels, got {input_size}")
     picture = keras.Input((input_size, input_size, 3), name="picture")
-    # The published ResNet50 averages 7x7 positions, which at 224 pixels are all of them.
+    # The published ResNet50 averages 7x7 positions, which are all positions at 224 pixels.
     pooled = layers.GlobalAveragePooling2D(name="avg_pool")(builders[architecture](picture))
     return keras.Model(picture, pooled, name=f"vggface_{architecture}")
 
@@ -91,11 +104,17 @@ def open_vggface(
     fetch: bool = False,
     input_size: int = INPUT_SIZE,
 ) -> keras.Model:
-    """Builds a VGGFace network and gives it the published weights; see `find_weights` for where they may be.
+    """Builds a VGGFace network and loads the published weights; `find_weights` describes where they are searched.
+
+    Args:
+        architecture: `resnet50` or `vgg16`.
+        path: The weight file; None searches the usual folders.
+        fetch: Whether to download a missing weight file.
+        input_size: Side of the input in pixels, at least 32.
 
     Raises:
-        InputError: If there is no weight file, or it cannot be fetched.
-        CheckpointError: If the file is damaged or of another network.
+        InputError: If there is no weight file, or it cannot be downloaded.
+        CheckpointError: If the file is damaged or belongs to another network.
     """
     found = find_weights(architecture, path, fetch)
     if found is None:
@@ -106,14 +125,14 @@ def open_vggface(
 
 
 def preprocess(images, version: int):
-    """Turns pictures into what the networks were trained on.
+    """Preprocesses images as in the training of the networks.
 
     Args:
-        images: (..., 3) RGB, 0 to 255, of any number type; an array or a tensor of the backend.
+        images: (..., 3) RGB, 0 to 255, of any numeric dtype; an array or a tensor of the backend.
         version: 1 for `vgg16`, 2 for `resnet50`; see `VERSIONS`.
 
     Returns:
-        (..., 3) float32 BGR less `MEANS_BGR`, about -131 to 164; a tensor of the backend.
+        (..., 3) float32 BGR minus `MEANS_BGR`, about -131 to 164; a tensor of the backend.
 
     Raises:
         ValueError: If there is no such version.
@@ -125,14 +144,15 @@ def preprocess(images, version: int):
 
 
 def build_feature_extractor(model: keras.Model, layer_names: typing.Sequence[str]) -> keras.Model:
-    """Builds a network that gives what some layers of another one say; both share their weights.
+    """Builds a model that returns the features of some layers of another model; both share their weights.
 
     Args:
-        model: Of `build_vggface`, or any functional one.
-        layer_names: Names of layers, such as `FEATURE_LAYERS`.
+        model: A model from `build_vggface`, or any functional model.
+        layer_names: Names of the layers, for example from `FEATURE_LAYERS`.
 
     Returns:
-        The same input to a list of (B, H, W, C), in the order of the names; for one name (B, H, W, C) alone.
+        A model from the same input to a list of (B, H, W, C), in the order of the names; for one name, the output is
+        (B, H, W, C) without a list.
 
     Raises:
         InputError: If a name is unknown.
@@ -157,9 +177,10 @@ def _build_resnet50(x):
 
 
 def _bottleneck(x, name: str, width: int, stride: int | None):
-    """Narrow, look around, widen, add to what came in; the first of a stage has a `stride` and projects what came in.
+    """Applies a residual bottleneck block: 1x1 reduction, 3x3 convolution, 1x1 expansion, addition of the input.
 
-    It is the 1x1 convolution that skips pixels, as in Caffe's networks; PyTorch's skip in the 3x3 one.
+    The first block of a stage has a `stride` and projects the input before the addition. The stride is in the first 1x1
+    convolution, as in the Caffe networks; PyTorch has it in the 3x3 convolution.
     """
     y = layers.ReLU(name=f"{name}_1x1_reduce_relu")(_convolve(x, f"{name}_1x1_reduce", width, 1, stride or 1))
     y = layers.ReLU(name=f"{name}_3x3_relu")(_convolve(y, f"{name}_3x3", width, 3, 1))

@@ -1,7 +1,7 @@
-"""Where the published weights of VGGFace lie on a machine, and fetching them.
+"""Locations of the published VGGFace weights on this machine, and their download.
 
-Nothing is fetched unless asked for. The weights are Oxford's, converted by keras-vggface; Oxford's page says what they
-may be used for: https://www.robots.ox.ac.uk/~vgg/data/vgg_face2/.
+Nothing is downloaded unless the caller requests it. The weights are from the University of Oxford, converted by
+keras-vggface. For the terms of use see https://www.robots.ox.ac.uk/~vgg/data/vgg_face2/.
 """
 
 import contextlib
@@ -22,25 +22,26 @@ FILES: dict[str, str] = {
     "resnet50": "rcmalli_vggface_tf_notop_resnet50.h5",
     "vgg16": "rcmalli_vggface_tf_notop_vgg16.h5",
 }
-"""The weight files of keras-vggface 0.6 without the layers that name people."""
+"""Weight files of keras-vggface 0.6 without the classification layers, by architecture."""
 
 RELEASE = "https://github.com/rcmalli/keras-vggface/releases/download/v2.0"
+"""URL of the folder that contains the weight files."""
 
 
 def keras_homes() -> list[pathlib.Path]:
-    """The folders in which Keras keeps what it fetched: the usual one, then that of `KERAS_HOME`.
+    """Returns the folders in which Keras stores downloads: the default folder, then the folder of `KERAS_HOME`.
 
-    A user without a home has the folder that Keras then takes, among the temporary files.
+    If the user has no home folder, this is the folder that Keras uses in this case, inside the temporary folder.
     """
     homes = []
     for text in ("~/.keras", os.environ.get("KERAS_HOME")):
-        with contextlib.suppress(RuntimeError):  # a user whom the system does not know, as in some containers
+        with contextlib.suppress(RuntimeError):  # some containers run as a user without an entry in the user database
             homes += [pathlib.Path(text).expanduser()] if text else []
     return homes or [pathlib.Path(tempfile.gettempdir()) / ".keras"]
 
 
 def usual_places(architecture: Architecture) -> list[pathlib.Path]:
-    """The places where a weight file is looked for; it is fetched to the last one."""
+    """Lists the paths where a weight file is searched; it is downloaded to the last one."""
     return [home / "models" / "vggface" / FILES[architecture] for home in keras_homes()]
 
 
@@ -50,16 +51,16 @@ def find_weights(
     """Finds the weight file of an architecture.
 
     Args:
-        architecture: Which network.
-        path: The file, where it is known; otherwise it is looked for where keras-vggface and Keras keep such files.
-        fetch: Whether to fetch the file when it is nowhere; it goes to Keras's folder.
+        architecture: `resnet50` or `vgg16`.
+        path: The file, if it is known; None searches the folders of keras-vggface and Keras.
+        fetch: Whether to download a missing file to the Keras folder.
 
     Returns:
-        The file, None where there is none.
+        The path of the file, or None if it is missing.
 
     Raises:
-        InputError: If `path` is no file, or the file cannot be fetched.
-        CheckpointError: If the file is another one than that which was first used; see `faces.weight_sums`.
+        InputError: If `path` is not a file, or the file cannot be downloaded.
+        CheckpointError: If the file differs from the one that was used first; see `faces.weight_sums`.
     """
     if path is not None:
         path = pathlib.Path(path)
@@ -70,12 +71,12 @@ def find_weights(
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         return _fetch(architecture) if fetch else None
-    check_sum(found)  # of a file that the user names, nobody else knows what it is
+    check_sum(found)  # not done for a file that the user names, which may be any file
     return found
 
 
 def explain_missing(architecture: Architecture) -> str:
-    """What to do about a weight file that is not there."""
+    """Formats a message with instructions for a missing weight file."""
     name = FILES[architecture]
     folders = " or ".join(str(home / "models" / "vggface") for home in keras_homes())
     return (
@@ -85,10 +86,10 @@ def explain_missing(architecture: Architecture) -> str:
 
 
 def _fetch(architecture: Architecture) -> pathlib.Path:
-    """Fetches a weight file; what arrives incomplete or is something else does not stay."""
+    """Downloads a weight file; an incomplete or wrong file is not kept."""
     from faceswap_lib.networks.pretrained.weights_catalog import find_entry
     from faceswap_lib.networks.pretrained.weights_fetching import fetch_weights
 
     entry = find_entry(f"vggface-{architecture}")
-    LOG.info("fetching %s", entry.url)
-    return fetch_weights(entry).path
+    LOG.info("downloading %s", entry.url)
+    return typing.cast(pathlib.Path, fetch_weights(entry).path)  # never None for a file that was downloaded

@@ -1,15 +1,17 @@
-"""Weight files of Keras 2, in which keras.applications and keras-vggface publish their networks.
+"""Weight files of Keras 2, the format in which keras.applications and keras-vggface publish their networks.
 
-HDF5 with one group per layer, also for layers without weights. Layers are found by their names:
+The format is HDF5 with one group per layer, also for layers without weights. Layers are identified by name:
 
     /                                     attribute layer_names
     /conv1/7x7_s2                         attribute weight_names, in the order of the layer's weights
-    /conv1/7x7_s2/conv1/7x7_s2/kernel:0   the numbers
+    /conv1/7x7_s2/conv1/7x7_s2/kernel:0   the array
 
-The file of a whole model has the same below `model_weights`. A list of names that is too long for one attribute lies in
-attributes that end in 0, 1, and so on. Keras 3 allows no `/` in a layer's name; here it is a `_` instead.
+The file of a complete model has the same structure below `model_weights`. A list of names that is too long for one
+attribute is split into attributes with the suffixes 0, 1, and so on. Keras 3 does not allow `/` in layer names; here it
+is replaced by `_`.
 
-Keras's own reader goes by the order of the layers, and what it says of a file that does not fit helps nobody.
+The reader of Keras itself assigns weights by the order of the layers, and its error messages for a wrong file do not
+help the user.
 """
 
 import json
@@ -28,27 +30,27 @@ from faceswap_lib.networks.pretrained.hdf5_reading import ARRAYS, ENVIRONMENT, I
 if typing.TYPE_CHECKING:
     import keras
 
-ADVICE = "remove it and fetch it anew"
+ADVICE = "remove it and download it again"
 
 ROLES = frozenset({"kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"})
-"""What Keras 2 calls weights; Keras 1 had other names, and such files go by order alone."""
+"""Names of weights in Keras 2. Keras 1 had other names; weights of such files are assigned by order."""
 
 StoredWeights = dict[str, list[tuple[str, np.ndarray]]]
-"""Per layer its weights in order, each a name and an array."""
+"""Weights of each layer in order, each with its name and array."""
 
 
 def read_weights(path: pathlib.Path) -> StoredWeights:
-    """Reads a weight file of Keras 2, in a process of its own: HDF5's library can crash on a damaged file.
+    """Reads a weight file of Keras 2 in a child process, because the HDF5 library can crash on a damaged file.
 
     Args:
         path: The file.
 
     Returns:
-        The layers that have weights, `/` in their names replaced by `_`.
+        The layers that have weights; `/` in their names is replaced by `_`.
 
     Raises:
-        InputError: If there is no such file.
-        CheckpointError: If it is cut short, damaged, something else, or needs other files or plugins to be read.
+        InputError: If the file does not exist.
+        CheckpointError: If the file is truncated, damaged, has another format, or needs other files or plugins.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -64,7 +66,7 @@ def read_weights(path: pathlib.Path) -> StoredWeights:
 
 
 def _receive(handed: dict[str, bytes], path: pathlib.Path) -> tuple[list[list[str]], dict[str, np.ndarray]]:
-    """Checks what the other process handed over: layer and name of every array, and the arrays."""
+    """Checks the output of the child process: the layer and the name of each array, and the arrays."""
     try:
         index = json.loads(handed[INDEX])
         with tempfile.TemporaryDirectory(prefix="faceswap-") as folder:
@@ -73,29 +75,29 @@ def _receive(handed: dict[str, bytes], path: pathlib.Path) -> tuple[list[list[st
             arrays = read_arrays(file, [f"a{number}" for number in range(len(index))])
         is_right = all(isinstance(layer, str) and isinstance(weight, str) for layer, weight in index)
     except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: what was read of it is damaged ({error}); {ADVICE}") from error
+        raise CheckpointError(f"{path}: its content is damaged ({error}); {ADVICE}") from error
     if not is_right or any(array.dtype.kind != "f" for array in arrays.values()):
-        raise CheckpointError(f"{path}: what was read of it are no weights; {ADVICE}")
+        raise CheckpointError(f"{path}: its content is not network weights; {ADVICE}")
     return index, arrays
 
 
 def load_weights(model: "keras.Model", path: pathlib.Path) -> None:
-    """Gives a network the weights of a file, after all of them have been checked.
+    """Loads the weights of a file into a network, after a check of all weights.
 
     Args:
-        model: The network; every layer with weights must be in the file, and the file may have no other ones.
+        model: The network. The file must contain exactly the layers of the network that have weights.
         path: The file.
 
     Raises:
-        InputError: If there is no such file.
-        CheckpointError: If it is damaged or of another network; the network is then as it was.
+        InputError: If the file does not exist.
+        CheckpointError: If the file is damaged or belongs to another network; the network is then unchanged.
     """
     stored = read_weights(path)
     layers = {layer.name: layer for layer in model.layers if layer.weights}
     if missing := [name for name in layers if name not in stored]:
-        raise CheckpointError(f"{path}: expected the weights of {model.name}; it lacks the layers {_list(missing)}")
+        raise CheckpointError(f"{path}: expected the weights of {model.name}; the layers {_list(missing)} are missing")
     if unknown := [name for name in stored if name not in layers]:
-        raise CheckpointError(f"{path}: expected the weights of {model.name} alone, got also {_list(unknown)}")
+        raise CheckpointError(f"{path}: expected only the weights of {model.name}, also got {_list(unknown)}")
     for name, layer in layers.items():
         if complaint := _compare(layer, stored[name]):
             raise CheckpointError(f"{path}: layer {name}: {complaint}; it belongs to another network or is damaged")
@@ -104,7 +106,7 @@ def load_weights(model: "keras.Model", path: pathlib.Path) -> None:
 
 
 def _compare(layer: "keras.Layer", stored: list[tuple[str, np.ndarray]]) -> str | None:
-    """What is wrong with the weights stored for a layer, if anything."""
+    """Describes why the stored weights do not fit a layer; None if they fit."""
     if len(stored) != len(layer.weights):
         return f"expected {_list([w.name for w in layer.weights])}, got {_list([name for name, _ in stored])}"
     for weight, (name, array) in zip(layer.weights, stored, strict=True):
@@ -114,7 +116,7 @@ def _compare(layer: "keras.Layer", stored: list[tuple[str, np.ndarray]]) -> str 
         if array.shape != tuple(weight.shape):
             return f"{weight.name}: expected shape {tuple(weight.shape)}, got {array.shape}"
         if array.dtype.kind != "f" or not np.isfinite(array).all():
-            return f"{weight.name}: expected finite numbers, got {array.dtype} with others among them"
+            return f"{weight.name}: expected finite floats, got {array.dtype} or NaN or infinity"
     return None
 
 

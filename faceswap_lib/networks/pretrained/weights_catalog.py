@@ -1,4 +1,4 @@
-"""Every file of trained weights that this program can use: what for, on what terms, from where, and its sum."""
+"""Catalog of all pretrained weight files that this program can use, with purpose, license, URL and checksum."""
 
 import dataclasses
 import importlib.util
@@ -18,36 +18,36 @@ from faceswap_lib.networks.pretrained import vggface_files
 from faceswap_lib.networks.pretrained.vggface_files import keras_homes
 
 VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-"""What `keras.applications.VGG16(include_top=False)` keeps in Keras's folder once it was used."""
+"""File that `keras.applications.VGG16(include_top=False)` downloads to the Keras folder."""
 
 VGG16_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{VGG16_FILE}"
 
 FAN_FILE = "2DFAN4-cd938726ad.zip"
 
 FAN_URL = f"https://www.adrianbulat.com/downloads/python-fan/{FAN_FILE}"
-"""Where face-alignment 1.5 gets it from."""
+"""URL from which face-alignment 1.5 downloads the file."""
 
 MOST_OVER = 1.25
-"""How many times the size that is stated for a file is taken on, where that is not its exact size."""
+"""Largest accepted size of a file relative to its approximate size in the catalog."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WeightsFile:
-    """One file of weights.
+    """Catalog entry of one weight file.
 
     Attributes:
-        name: What it is called here.
-        purpose: What it is used for.
-        terms: Its license, or what is known of its terms.
-        size: Bytes.
-        is_exact: Whether that is its exact size, or about.
-        find: Gives the places where it is looked for, the one it is fetched to last; none where the package that
-            brings or uses it is not installed.
-        url: Where it is fetched from; empty for what comes with a package.
-        package: What to install for it; empty where nothing more is needed.
-        sha256: Its sum; empty where its maker states none.
-        begin: The first digits of the sum, where no more is known.
-        md5: Its MD5, where its maker states that alone: it finds damage, but not forgery.
+        name: Name of the entry.
+        purpose: What the file is used for.
+        terms: Its license, or what is known about its terms of use.
+        size: Size in bytes.
+        is_exact: Whether `size` is exact; otherwise it is approximate.
+        find: Returns the paths where the file is searched; a download goes to the last one. Empty if the package that
+            contains or uses the file is not installed.
+        url: Download URL; empty for a file that is part of a package.
+        package: Package to install for the file; empty if none is needed.
+        sha256: SHA-256 of the file; empty if the author does not publish it.
+        begin: First digits of the SHA-256, if only these are known.
+        md5: MD5 of the file, if the author publishes only this. It detects damage, but not manipulation.
     """
 
     name: str
@@ -64,20 +64,20 @@ class WeightsFile:
 
     @property
     def most_bytes(self) -> int:
-        """How large a file may be that is fetched for it."""
+        """Largest accepted size of a download in bytes."""
         return self.size if self.is_exact else round(self.size * MOST_OVER)
 
 
 def list_weights() -> tuple[WeightsFile, ...]:
-    """Lists all of them, those that come with packages first."""
+    """Lists all weight files; those that are part of packages come first."""
     return (*_packaged(), *_fetchable())
 
 
 def find_entry(name: str) -> WeightsFile:
-    """Finds the entry of a name.
+    """Returns the entry with a name.
 
     Raises:
-        InputError: If there is none; the message names the nearest.
+        InputError: If there is no such entry; the message suggests the most similar name.
     """
     entries = {entry.name: entry for entry in list_weights()}
     if name not in entries:
@@ -90,7 +90,7 @@ def _packaged() -> list[WeightsFile]:
     mtcnn = [
         WeightsFile(
             name=f"mtcnn-{stage}",
-            purpose=f"finds faces (MTCNN's {which} network)",
+            purpose=f"detects faces (MTCNN's {which} network)",
             terms="MIT, with the package mtcnn",
             size=size,
             is_exact=True,
@@ -103,8 +103,8 @@ def _packaged() -> list[WeightsFile]:
     dlib = [
         WeightsFile(
             name="dlib-landmarks",
-            purpose="finds 68 landmarks (extraction, --parts, evaluation)",
-            terms="its author asks that it is in no commercial product: trained on iBUG 300-W; the package says CC0",
+            purpose="detects 68 landmarks (extraction, --parts, evaluation)",
+            terms="its author asks not to use it in commercial products: trained on iBUG 300-W; the package says CC0",
             size=99_693_937,
             is_exact=True,
             package="'faceswap_lib[dlib]'",
@@ -113,8 +113,8 @@ def _packaged() -> list[WeightsFile]:
         ),
         WeightsFile(
             name="dlib-recognition",
-            purpose="says who a face is (--subject, evaluation)",
-            terms="in the public domain (CC0), by its author",
+            purpose="recognizes faces (--subject, evaluation)",
+            terms="public domain (CC0), according to its author",
             size=22_466_066,
             is_exact=True,
             package="'faceswap_lib[dlib]'",
@@ -134,8 +134,8 @@ def _packaged() -> list[WeightsFile]:
             find=lambda network=network: [path for path in [find_mesh_file(network)] if path is not None],
         )
         for network, size, purpose in (
-            ("face_landmark", 2_439_440, "finds a dense mesh and 68 landmarks (extraction, conversion, evaluation)"),
-            ("iris_landmark", 2_640_568, "finds lids and irises for the mesh"),
+            ("face_landmark", 2_439_440, "detects a dense mesh and 68 landmarks (extraction, conversion, evaluation)"),
+            ("iris_landmark", 2_640_568, "detects eyelids and irises for the mesh"),
         )
     ]
     return mtcnn + dlib + mesh
@@ -143,6 +143,10 @@ def _packaged() -> list[WeightsFile]:
 
 def _fetchable() -> list[WeightsFile]:
     oxford = "non-commercial research, Creative Commons Attribution: https://www.robots.ox.ac.uk/~vgg/data/vgg_face2/"
+    networks: tuple[tuple[vggface_files.Architecture, int, str], ...] = (
+        ("resnet50", 94_700_000, "recognizes faces (--embedder vggface); perceptual loss and distance"),
+        ("vgg16", 58_900_000, "perceptual loss (--perceptual vggface-vgg16) and distance"),
+    )
     vggface = [
         WeightsFile(
             name=f"vggface-{architecture}",
@@ -152,16 +156,13 @@ def _fetchable() -> list[WeightsFile]:
             url=f"{vggface_files.RELEASE}/{vggface_files.FILES[architecture]}",
             find=lambda architecture=architecture: vggface_files.usual_places(architecture),
         )
-        for architecture, size, purpose in (
-            ("resnet50", 94_700_000, "says who a face is (--embedder vggface); perceptual loss and distance"),
-            ("vgg16", 58_900_000, "perceptual loss (--perceptual vggface-vgg16) and distance"),
-        )
+        for architecture, size, purpose in networks
     ]
     return [
         WeightsFile(
             name="fan",
-            purpose="finds 68 landmarks (2D-FAN), with the package face-alignment",
-            terms="no terms of its own are stated; the package is BSD-3-Clause",
+            purpose="detects 68 landmarks (2D-FAN), with the package face-alignment",
+            terms="no separate terms are published; the package is BSD-3-Clause",
             size=91_900_000,
             url=FAN_URL,
             package="'faceswap_lib[landmarks]'",
@@ -171,7 +172,7 @@ def _fetchable() -> list[WeightsFile]:
         *vggface,
         WeightsFile(
             name="vgg16-imagenet",
-            purpose="perceptual distance of evaluate, as LPIPS without its learned weights",
+            purpose="perceptual distance in evaluate, like LPIPS without its learned weights",
             terms="Creative Commons Attribution, by Oxford: https://www.robots.ox.ac.uk/~vgg/research/very_deep/",
             size=58_889_256,
             url=VGG16_URL,
@@ -182,7 +183,7 @@ def _fetchable() -> list[WeightsFile]:
 
 
 def hub_folder() -> pathlib.Path:
-    """The folder in which PyTorch's hub keeps what it fetched, by the variables it reads, without importing PyTorch."""
+    """Computes the download folder of PyTorch Hub from its environment variables, without importing PyTorch."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
     return pathlib.Path(os.path.expanduser(home)) / "hub" / "checkpoints"

