@@ -208,8 +208,8 @@ show.plot_images(pictures, captions=captions, columns=6)
 
 # %% [markdown]
 # **Exercise 1.** Too little change, and the networks learn the crops by heart. Too much, and they practise on faces
-# nobody has. Draw views of six crops with `warp=0.08` and `turn=40` (the defaults are 0.02 and 5 degrees). Which of the
-# two changes does the real view share, and which one would the networks have to undo?
+# nobody has. Draw views of six crops with `random_warp=0.08` and `rotation_range=40` (the defaults are 0.02 and 5
+# degrees). Which of the two changes does the real view share, and which one would the networks have to undo?
 
 # %%
 strong = TrainConfig(batch_size=6, random_warp=0.02, rotation_range=5)

@@ -84,8 +84,8 @@ keras.json; and warnings, if Python is configured to raise them."""
 def load_keras() -> None:
     """Imports Keras and initializes its devices without the log lines that TensorFlow's C++ code always writes.
 
-    If this fails, the log lines are shown. The image data format and the float type in the user's `keras.json` are
-    replaced by "channels_last" and "float32", because the networks of this library need them.
+    If this fails, the log lines are shown. The image data format and the float type in `keras.json` are meant for the
+    user's own networks; they are replaced by "channels_last" and "float32" here.
 
     Raises:
         InputError: If Keras cannot start; the message says how to fix it.
@@ -112,7 +112,7 @@ def load_keras() -> None:
 
 
 def is_no_retracing_advice(record: logging.LogRecord) -> bool:
-    """Returns whether a log record is something else than TensorFlow's advice about retracing.
+    """Returns False for TensorFlow's advice about retracing, and True for every other log record.
 
     The advice is a false alarm: Keras compiles many networks once each, and TensorFlow takes this for one function that
     is compiled repeatedly.

@@ -1,4 +1,4 @@
-"""A trained run and a video give a swapped video."""
+"""Conversion: a trained run swaps the faces of a video, an image or a folder of images."""
 
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.job import ConversionJob, ConversionReport

@@ -1,6 +1,7 @@
-"""Painting a new face into its frame: where it shows, in which colors, back to where the old one was."""
+"""Compositing: corrects the colors of a swapped face, warps it back into the frame and blends it in."""
 
 import dataclasses
+import typing
 
 import cv2
 import numpy as np
@@ -30,30 +31,30 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.faces.alignment import EYE_DISTANCE, invert_affine, resize_matrix
 
 PAINT_SIZE = 256
-"""Side in pixels at which a view is corrected before it goes back into the frame."""
+"""Side in pixels of the masks of a view before they are warped into the frame."""
 
 BORDER = 8
-"""Pixels at that size over which everything ends at the border of the view."""
+"""Pixels at `PAINT_SIZE` over which all weights fade to 0 at the border of the view."""
 
 BLENDS = ("attention", "face", "seamless", "overlay")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SwappedFace:
-    """A face before and after.
+    """A target face and the face that the network generated for it.
 
     Attributes:
-        old: (R, R, 3) uint8 RGB, the view of this frame that the network read.
-        new: (R, R, 3) uint8 RGB, the face it wrote.
+        target: (R, R, 3) uint8 RGB, the view of the face in the frame, which the network read.
+        swapped: (R, R, 3) uint8 RGB, the generated face.
         mask: (R, R) float32 in [0, 1], the attention mask.
         landmarks: (5, 2) x, y in pixels of the view.
-        view_from_frame: (2, 3) matrix.
-        parts: (68, 2) x, y in pixels of the view, where 68 points are known.
-        outline: (N, 2) x, y in pixels of the view, the face's outline; None for the ellipse.
-        brows: (2, 5, 2) like it, a line along either eyebrow; None where they are not known.
-        mouth: (3,) what the original's mouth does, see `expression.describe_mouth`; None where it is not known.
-        placement: Where the new face is shown in the view; None shows it where the network wrote it.
-        detail: The wanted person's crops to take detail from; None where there are none.
+        view_from_frame: (2, 3) affine matrix from pixels of the frame to pixels of the view.
+        landmarks_68: (68, 2) x, y in pixels of the view; None if 68 landmarks were not detected.
+        outline: (N, 2) x, y in pixels of the view, the outline of the face; None for the ellipse.
+        brows: (2, 5, 2) x, y in pixels of the view, a line along each eyebrow; None if they were not detected.
+        mouth: (3,) opening and corners of the target's mouth, see `expression.describe_mouth`; None if not detected.
+        placement: Where the swapped face is shown in the view; None shows it where the network generated it.
+        detail: The wanted person's crops to take detail from; None without detail transfer.
     """
 
     target: np.ndarray
@@ -71,11 +72,11 @@ class SwappedFace:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CompositeResult:
-    """A frame with a new face in it.
+    """A frame into which a swapped face is blended.
 
     Attributes:
         frame: (H, W, 3) uint8 RGB, a new array.
-        weight: (h, w) float32 in [0, 1], how far the new face shows, over the region that was painted.
+        weight: (h, w) float32 in [0, 1], alpha of the swapped face in the region that was changed.
         corner: x, y of the region's first pixel in the frame.
     """
 
@@ -85,14 +86,14 @@ class CompositeResult:
 
 
 class Compositor:
-    """Paints new faces into frames, in the order of the frames.
+    """Blends swapped faces into frames; frames must come in their order.
 
     Args:
-        config: Options.
-        coverage: Side of the views as a share of the crop's.
+        config: How faces are swapped.
+        coverage: Side of the view as a fraction of the crop's side.
 
     Raises:
-        InputError: If the options name a color match or a blend that is none.
+        InputError: If the options name an unknown color transfer or an unknown blend.
     """
 
     def __init__(self, config: ConvertConfig, coverage: float):
@@ -106,89 +107,94 @@ class Compositor:
         self._window = _window(max(BORDER, 3 * config.feather * unit * overlay), max(0, config.erode * unit * overlay))
 
     def composite(self, frame: np.ndarray, face: SwappedFace, *, track: int | None = None) -> CompositeResult:
-        """Paints a swapped face over the face it was made from.
+        """Blends a swapped face over its target face.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
-            face: The face before and after.
-            track: Number of the face's track, along which its colors are kept steady; None for a face by itself.
+            face: The target face and the swapped face.
+            track: Number of the face's track, along which colors and detail are smoothed; None for a single face.
 
         Returns:
-            The frame, whose pixels outside the view are the input's own, and where the new face shows.
+            The new frame, whose pixels outside the view are unchanged, and the alpha of the swapped face.
         """
-        larger = PAINT_SIZE / len(face.swapped)
-        # 1. How far the new face shows, and where that is.
-        wanted, shown = self._shares(face, larger)
+        scale = PAINT_SIZE / len(face.swapped)
+        # 1. Alpha of the swapped face, and the region of the frame that changes.
+        wanted, shown = self._masks(face, scale)
         sample = self._sample(face, wanted)
         if sample is not None and face.outline is not None:
-            shown = shown * self._border_share(face, sample)
-        frame_from_paint = invert_affine(resize_matrix(face.view_from_frame, larger))
-        middle = (face.landmarks.mean(0) + 0.5) * larger - 0.5
-        skin, zone = self._cover_remains(face)
-        reached = wanted * shown if zone is None else np.maximum(wanted * shown, zone)
-        region = Region.around(reached, _scale_about(frame_from_paint, middle, self._config.face_scale), frame)
+            shown = shown * self._border_mask(face, sample, face.outline)
+        frame_from_paint = invert_affine(resize_matrix(face.view_from_frame, scale))
+        center = (face.landmarks.mean(0) + 0.5) * scale - 0.5
+        remains = self._cover_remains(face)
+        changed = wanted * shown if remains is None else np.maximum(wanted * shown, remains[1])
+        region = Region.around(changed, _scale_about(frame_from_paint, center, self._config.face_scale), frame)
         result = frame.copy()
         if region.empty:
             return CompositeResult(frame=result, weight=np.zeros((0, 0), np.float32), corner=(0, 0))
-        # 2. The old face's colors, in the view, where both have the same detail; then the wanted person's detail.
-        new = face.swapped if self._config.color_transfer == "none" else self._colors.apply(face.swapped, sample, track)
-        detailed = self._find_detail(new, face, track)
-        if self._config.blend != "overlay":  # that shows whatever the network wrote around the face
+        # 2. Color transfer in the view, where both faces have the same level of detail; then detail transfer.
+        if self._config.color_transfer == "none":
+            swapped = face.swapped
+        else:
+            swapped = self._colors.apply(face.swapped, typing.cast(SkinSample, sample), track)
+        detailed = self._add_detail(swapped, face, track)
+        if self._config.blend != "overlay":  # an overlay also shows what the network generated around the face
             shown = shown * _enlarge(detailed.bare, cv2.INTER_LINEAR)
         weight = wanted * shown
-        # 3. Back to the frame: skin over what is left of the original, the new face over both.
+        # 3. Warp into the frame: skin over remains of the target face, the swapped face over both.
         before, after = region.crop(frame), region.crop(result)
-        if zone is not None:
-            _lay_over(result, skin, np.where(weight < 1 - FAINT, zone, 0), region.frame_from_view)
+        if remains is not None:
+            skin, zone = remains
+            _blend_into(result, skin, np.where(weight < 1 - FAINT, zone, 0), region.frame_from_view)
         painted = detailed.draw(region)
         if self._config.detail_transfer == "original":
-            old = _enlarge(face.target, cv2.INTER_CUBIC)
+            target = _enlarge(face.target, cv2.INTER_CUBIC)
             amount = _enlarge(texture_share(to_picture(detailed.picture), face.target), cv2.INTER_LINEAR)
-            old, amount = (
-                region.warp(picture, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
-                for picture in (old, amount)
+            target, amount = (
+                region.warp(image, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
+                for image in (target, amount)
             )
-            painted = add_texture(painted, before, old, amount)
+            painted = add_texture(painted, before, target, amount)
         if self._config.blend == "seamless":
             inside = region.warp(shown, outside=cv2.BORDER_CONSTANT) > CLONE_BORDER
             painted = poisson_blend(before, to_picture(painted), inside)
-            share = region.warp(wanted, outside=cv2.BORDER_REPLICATE) * inside
+            alpha = region.warp(wanted, outside=cv2.BORDER_REPLICATE) * inside
         else:
-            share = region.warp(weight, outside=cv2.BORDER_CONSTANT)
-        after[...] = alpha_blend(after, painted, share)
-        if zone is not None:
-            share = region.warp(weight + zone * (1 - weight), outside=cv2.BORDER_CONSTANT)
-        return CompositeResult(frame=result, weight=share, corner=(region.left, region.top))
+            alpha = region.warp(weight, outside=cv2.BORDER_CONSTANT)
+        after[...] = alpha_blend(after, painted, alpha)
+        if remains is not None:
+            zone = remains[1]
+            alpha = region.warp(weight + zone * (1 - weight), outside=cv2.BORDER_CONSTANT)
+        return CompositeResult(frame=result, weight=alpha, corner=(region.left, region.top))
 
     def state(self) -> dict[str, np.ndarray]:
-        """What it remembers of the frames before, so that another compositor can go on."""
+        """Returns the state that earlier frames left, from which another compositor can resume."""
         return self._colors.state() | self._detail.state()
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Goes on where the compositor stood whose `state` this is."""
+        """Sets the state that `state` returned, to resume after those frames."""
         self._colors.restore(state)
         self._detail.restore(state)
 
-    def _find_detail(self, new: np.ndarray, face: SwappedFace, track: int | None) -> DetailedFace:
-        """The new face in its place, with the detail that there is for it."""
+    def _add_detail(self, swapped: np.ndarray, face: SwappedFace, track: int | None) -> DetailedFace:
+        """Adds detail to the color-corrected swapped face, and applies its placement."""
         sharpness = self._config.sharpen
         if self._config.detail_transfer == "wanted" and face.detail is not None:
-            detailed = self._detail.transfer(new, face.detail, track=track, sharpness=sharpness, mouth=face.mouth)
+            detailed = self._detail.transfer(swapped, face.detail, track=track, sharpness=sharpness, mouth=face.mouth)
         else:
-            detailed = DetailedFace(picture=sharpen(new, sharpness))
+            detailed = DetailedFace(picture=sharpen(swapped, sharpness))
         return detailed if face.placement is None else detailed.move(face.placement)
 
-    def _cover_remains(self, face: SwappedFace) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-        """Skin for what may be left of the original beside the new face, and where, at `PAINT_SIZE`; None for none."""
+    def _cover_remains(self, face: SwappedFace) -> tuple[np.ndarray, np.ndarray] | None:
+        """Computes skin to draw over remains of the target face, and its alpha, at `PAINT_SIZE`; None if not needed."""
         is_mixed = self._config.blend in ("attention", "face") and "face" in self._config.parts
         if not is_mixed or face.brows is None or face.outline is None:
-            return None, None
+            return None
         found = cover_remains(face.target, face.brows, face.outline, self._coverage)
-        skin, zone = (_enlarge(picture, cv2.INTER_LINEAR) for picture in found)
+        skin, zone = (_enlarge(image, cv2.INTER_LINEAR) for image in found)
         return skin, zone * self._window
 
-    def _shares(self, face: SwappedFace, larger: float) -> tuple[np.ndarray, np.ndarray]:
-        """Where the network wants the new face and where it may show, both (S, S) float32 at `PAINT_SIZE`."""
+    def _masks(self, face: SwappedFace, scale: float) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the network's mask and the mask of the region that may be shown, (S, S) float32 at `PAINT_SIZE`."""
         if self._config.blend == "face":
             wanted = np.ones((PAINT_SIZE, PAINT_SIZE), np.float32)
         else:
@@ -196,50 +202,50 @@ class Compositor:
             wanted = np.clip(_enlarge(mask, cv2.INTER_LINEAR), 0, 1)
         if self._config.blend == "overlay" and "face" in self._config.parts:
             return wanted, self._window
-        known = (face.landmarks, face.landmarks_68, face.outline)
-        points, parts, outline = ((p + 0.5) * larger - 0.5 if p is not None else None for p in known)
+        known = (face.landmarks_68, face.outline)
+        points = (face.landmarks + 0.5) * scale - 0.5
+        parts, outline = ((p + 0.5) * scale - 0.5 if p is not None else None for p in known)
         shown = draw_region_mask(points, parts, PAINT_SIZE, self._coverage, self._config, outline=outline)
         return wanted, shown * self._window
 
     def _sample(self, face: SwappedFace, wanted: np.ndarray) -> SkinSample | None:
-        """The skin of both faces, where somebody asks for it."""
+        """Samples the skin of both faces; None if neither color transfer nor the border mask needs it."""
         if self._config.color_transfer == "none" and face.outline is None:
             return None
-        new = face.swapped
+        swapped = face.swapped
         if face.placement is not None:
-            new = face.placement.move(new)
-        return sample_skin(new, face.target, wanted, face.landmarks, self._coverage, outline=face.outline)
+            swapped = face.placement.move(swapped)
+        return sample_skin(swapped, face.target, wanted, face.landmarks, self._coverage, outline=face.outline)
 
-    def _border_share(self, face: SwappedFace, sample: SkinSample) -> np.ndarray:
-        """Where the new face may show near the outline, (S, S) float32 at `PAINT_SIZE`."""
-        points, outline = ((p + 0.5) * (SKIN_SIZE / len(face.swapped)) - 0.5 for p in (face.landmarks, face.outline))
-        share = border_share(sample, points, outline, self._coverage)
-        return cv2.resize(share, (PAINT_SIZE, PAINT_SIZE), interpolation=cv2.INTER_LINEAR)
-
-
-def _enlarge(picture: np.ndarray, interpolation: int) -> np.ndarray:
-    """Shows a picture of a view at `PAINT_SIZE`."""
-    return cv2.resize(picture, (PAINT_SIZE, PAINT_SIZE), interpolation=interpolation)
+    def _border_mask(self, face: SwappedFace, sample: SkinSample, outline: np.ndarray) -> np.ndarray:
+        """Computes where the swapped face may be shown near the outline, (S, S) float32 at `PAINT_SIZE`."""
+        points, outline = ((p + 0.5) * (SKIN_SIZE / len(face.swapped)) - 0.5 for p in (face.landmarks, outline))
+        return _enlarge(border_share(sample, points, outline, self._coverage), cv2.INTER_LINEAR)
 
 
-def _lay_over(frame: np.ndarray, picture: np.ndarray, share: np.ndarray, frame_from_paint: np.ndarray) -> None:
-    """Shows a picture in a frame, which is changed, as far as `share` says; both at `PAINT_SIZE`."""
-    region = Region.around(share, frame_from_paint, frame)
+def _enlarge(image: np.ndarray, interpolation: int) -> np.ndarray:
+    """Resizes an image of a view to `PAINT_SIZE`."""
+    return cv2.resize(image, (PAINT_SIZE, PAINT_SIZE), interpolation=interpolation)
+
+
+def _blend_into(frame: np.ndarray, image: np.ndarray, alpha: np.ndarray, frame_from_paint: np.ndarray) -> None:
+    """Blends an image of a view into a frame in place; the image and `alpha` have side `PAINT_SIZE`."""
+    region = Region.around(alpha, frame_from_paint, frame)
     if not region.empty:
         part = region.crop(frame)
-        part[...] = alpha_blend(part, *(region.warp(one, outside=cv2.BORDER_REPLICATE) for one in (picture, share)))
+        part[...] = alpha_blend(part, *(region.warp(one, outside=cv2.BORDER_REPLICATE) for one in (image, alpha)))
 
 
-def _scale_about(frame_from_view: np.ndarray, middle: np.ndarray, factor: float) -> np.ndarray:
-    """The matrix of a view whose content is drawn larger by a factor about a point of the view."""
+def _scale_about(frame_from_view: np.ndarray, center: np.ndarray, factor: float) -> np.ndarray:
+    """Returns the matrix of a view whose content is scaled by a factor about a point of the view."""
     if factor == 1:
         return frame_from_view
-    shift = (1 - factor) * middle
+    shift = (1 - factor) * center
     return frame_from_view @ np.array([[factor, 0, shift[0]], [0, factor, shift[1]], [0, 0, 1]])
 
 
 def _window(border: float, inset: float) -> np.ndarray:
-    """(S, S) float32 that goes to 0 at the border of the view, so that the view's square never shows."""
+    """Computes a window, (S, S) float32, that fades to 0 at the border, so that the square view is never visible."""
     ramp = np.clip((np.arange(PAINT_SIZE) + 0.5 - inset) / border, 0, 1)
     ramp = np.minimum(ramp, ramp[::-1]).astype(np.float32)
     return ramp[:, None] * ramp

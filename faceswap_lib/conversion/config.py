@@ -1,4 +1,4 @@
-"""How a video is converted."""
+"""Options of how faces are swapped."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -11,90 +11,94 @@ PartName = Literal["face", "eyes", "eyebrows", "nose", "mouth"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConvertConfig:
-    """How a video is converted."""
+    """Options of how faces are swapped: color transfer, blending, latent map, placement and detail transfer."""
 
     direction: Annotated[Literal["a2b", "b2a"], Doc("a2b: A's video gets B's face; b2a: the other way round")] = "a2b"
     parts: Annotated[
         tuple[PartName, ...],
-        Doc("what of the new face shows: face (forehead to chin), or any of eyes, eyebrows, nose and mouth"),
+        Doc("which parts of the new face are shown: face (forehead to chin), or any of eyes, eyebrows, nose and mouth"),
     ] = ("face",)
     color_transfer: Annotated[
         Literal["none", "adain", "adain-xyz", "histogram", "reinhard", "linear", "mkl", "sot"],
         Doc(
-            "how the new face takes on the colors of the old one: not; mean and spread in RGB (adain), XYZ "
-            "(adain-xyz) or CIELAB (reinhard); histogram of each channel; covariance by PCA (linear) or with the least "
-            "change (mkl); the whole distribution, by sliced optimal transport (sot)"
+            "how the colors of the new face are matched to those of the original face: not at all (none); mean and "
+            "standard deviation in RGB (adain), XYZ (adain-xyz) or CIELAB (reinhard); histogram of each channel; "
+            "covariance by PCA (linear) or with the least change (mkl); the whole distribution, by sliced optimal "
+            "transport (sot)"
         ),
     ] = "adain"
     color_smoothing: Annotated[
-        float, Doc("frames over which the color match is averaged along a face's track, 0 for every frame by itself")
+        float, Doc("frames over which the color match is averaged along a face's track; 0 matches each frame by itself")
     ] = 6.0
     blend: Annotated[
         Literal["attention", "face", "seamless", "overlay"],
         Doc(
-            "where the new face shows: attention (where the network wants it, inside the face), face (all of the "
-            "inside), seamless (attention, with gradients in place of colors), overlay (where the network wants it, "
-            "up to the border of its view)"
+            "where the new face is shown: attention (the network's attention mask, inside the face), face (the whole "
+            "inside of the face), seamless (as attention, but blends gradients instead of colors), overlay (the "
+            "attention mask, up to the border of the view)"
         ),
     ] = "attention"
     erode: Annotated[
-        float, Doc("by how much what shows shrinks before its border is softened, in eye distances; below 0 it grows")
+        float,
+        Doc("how far the shown region is eroded before its border is softened, in eye distances; below 0 it is dilated"),
     ] = 0.0
-    face_scale: Annotated[float, Doc("size of the new face, about its middle, against the old one's")] = 1.0
+    face_scale: Annotated[float, Doc("size of the new face relative to the original face, scaled about its center")] = 1.0
     latent_map: Annotated[
         Literal["auto", "align", "project", "shift", "none"],
         Doc(
-            "how the original's latent codes are brought to what the wanted person's decoder knows: align (to that "
-            "person's codes of the same head pose and expression; wants 68 landmarks), project (onto the principal "
-            "components of that person's codes), shift (see latent_shift), none; auto: what gives the most plausible "
-            "faces on a sample, or shift where latent_shift is given"
+            "how latent codes of the original person are mapped to codes that the wanted person's decoder knows: align "
+            "(to that person's codes of the same head pose and expression; needs 68 landmarks), project (onto the "
+            "principal components of that person's codes), shift (see latent_shift), none; auto: the map with the most "
+            "plausible faces on a sample, or shift if latent_shift is given"
         ),
     ] = "auto"
     latent_shift: Annotated[
         float | None,
         Doc(
-            "how far codes are shifted from the original's average to the wanted person's, 0 to 1: more identity, less "
-            "expression; 0.5 unless given, and only with latent_map shift"
+            "how far latent codes are shifted from the original person's mean to the wanted person's mean, 0 to 1: "
+            "larger values give more identity and less expression; 0.5 unless given, and only with latent_map shift"
         ),
     ] = None
     latent_limit: Annotated[
         float,
         Doc(
-            "how far codes may lie from the wanted person's average along each principal component, in standard "
-            "deviations: less is safer, more has more expression"
+            "largest distance of a latent code from the wanted person's mean along each principal component, in "
+            "standard deviations: smaller is safer, larger keeps more expression"
         ),
     ] = 2.0
     placement: Annotated[
         Literal["auto", "none"],
         Doc(
-            "where the new face lies: auto moves and scales it by what puts its features onto the original's, as "
-            "measured on the sample on which latent maps are compared; none leaves it where the networks write it"
+            "where the new face is placed: auto shifts and scales it so that its features match those of the original "
+            "face, as measured on the sample on which latent maps are compared; none leaves it where the network "
+            "generated it"
         ),
     ] = "auto"
     proportions: Annotated[
         float,
         Doc(
-            "how far the new face is bent to the original's proportions, which the head around it has: 0 leaves it "
-            "the wanted person's own, 1 brings every feature to the original's place; only with placement auto"
+            "how far the new face is warped to the proportions of the original face, which fit the head around it: 0 "
+            "keeps the wanted person's proportions, 1 moves every feature to its place in the original face; only with "
+            "placement auto"
         ),
     ] = 0.5
     contrast: Annotated[
         float,
         Doc(
-            "whose contrast the new face has: 0 that of the original's tone, 1 what the wanted person was filmed with, "
-            "between them by ratio"
+            "contrast of the new face: 0 is the contrast that the original's tone gives, 1 the contrast with which the "
+            "wanted person was filmed; values between are interpolated geometrically"
         ),
     ] = 0.5
     feather: Annotated[float, Doc("width of the soft border of the new face, in eye distances")] = 0.15
-    sharpen: Annotated[float, Doc("how much detail is lifted in the new face, 0 for not at all")] = 3.0
+    sharpen: Annotated[float, Doc("how strongly the new face is sharpened; 0 does not sharpen")] = 3.0
     detail_transfer: Annotated[
         Literal["none", "original", "wanted"],
         Doc(
-            "whose detail the new face takes on, which the networks are too small to draw: wanted (from that person's "
-            "crops), original (what of the frame is finer than the networks' pixels, where both faces look alike), none"
+            "source of the fine detail that the networks are too small to generate: wanted (the wanted person's crops), "
+            "original (detail of the frame that is finer than the networks' pixels, where both faces look alike), none"
         ),
     ] = "wanted"
-    swap_batch_size: Annotated[int, Doc("frames whose faces are swapped at a time")] = 16
+    swap_batch_size: Annotated[int, Doc("number of frames whose faces are swapped in one batch")] = 16
 
     def __post_init__(self):
         if self.latent_shift is not None:

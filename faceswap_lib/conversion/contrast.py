@@ -1,9 +1,10 @@
-"""How strong light and dark of a new face are, between those of the two people.
+"""Contrast of the swapped face, between the contrasts of the two people.
 
-Networks write in a standard tone, and the tone of the original's face is put back: a face with pale brows lends its low
-contrast to one with dark lashes, whose eyes turn milky. Contrast is in part the person's, brows and complexion, in part
-the light's, and a picture does not tell which; so new faces stand halfway, by ratio, between what the two were filmed
-with. What the networks lose in drawing is made good by the same measure.
+Networks generate faces in a standard tone, and the tone of the target face is applied to them. A target face with pale
+brows has a low contrast; applied to a person with dark lashes, it makes the eyes look milky. Contrast comes partly from
+the person (brows, complexion) and partly from the light, and one image does not show which. So by default the contrast
+of swapped faces is the geometric mean of the contrasts with which the two people were filmed. The same factor also
+corrects the contrast that the networks lose.
 """
 
 import typing
@@ -19,13 +20,13 @@ if typing.TYPE_CHECKING:
     from faceswap_lib.networks import NetworkConfig
 
 SAMPLED = 48
-"""Crops of either person that are looked at."""
+"""Crops of each person on which contrast is measured."""
 
 MIDDLE = (0.85, 1.0, 1.1)
-"""Half axes of the part of a face whose contrast counts; see `masks.middle_of_face`."""
+"""Half axes of the part of a face in which contrast is measured; see `masks.middle_of_face`."""
 
 FACTORS = (0.5, 2.0)
-"""Factors that are believed."""
+"""Range to which the factor is clipped."""
 
 
 def measure_contrast(pictures: np.ndarray, coverage: float) -> float:
@@ -33,10 +34,10 @@ def measure_contrast(pictures: np.ndarray, coverage: float) -> float:
 
     Args:
         pictures: (N, R, R, 3) uint8 RGB views.
-        coverage: Side of the views as a share of the crop's.
+        coverage: Side of the view as a fraction of the crop's side.
 
     Returns:
-        The median of the standard deviation of each face's brightness as a share of its mean.
+        Median over the faces of the standard deviation of brightness, divided by its mean.
     """
     inside = middle_of_face(pictures.shape[1], MIDDLE, coverage=coverage)
     levels = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[inside] for picture in pictures]).astype(np.float32)
@@ -46,13 +47,15 @@ def measure_contrast(pictures: np.ndarray, coverage: float) -> float:
 def fit_contrast(
     swapper: "GeneratorSwapper", network_config: "NetworkConfig", original: Faceset, wanted: Faceset, share: float
 ) -> float:
-    """Finds the factor by which new faces come to the contrast they should have.
+    """Computes the factor for the contrast of swapped faces.
 
     Args:
-        swapper: With its latent map.
-        network_config: Of its networks.
-        original, wanted: Both people's faces.
-        share: 0 leaves the contrast of the original's tone, 1 leads to the wanted person's own, between them by ratio.
+        swapper: The swapper, with its latent map.
+        network_config: Options of its networks.
+        original: Faces of the original person.
+        wanted: Faces of the wanted person.
+        share: 0 keeps the contrast that the target's tone gives, 1 gives the wanted person's contrast; values between
+            are interpolated geometrically.
 
     Returns:
         The factor, within `FACTORS`.
@@ -64,7 +67,7 @@ def fit_contrast(
         arrays = faceset.sample(SAMPLED).load(network_config.stored_size, face_region=network_config.face_region)
         return arrays.views(network_config.resolution)
 
-    _, new = swapper.swap(*load_views(original))
-    own, _ = load_views(wanted)
-    ratio = measure_contrast(own, swapper.coverage) / max(measure_contrast(new, swapper.coverage), 1e-3)
+    _, swapped = swapper.swap(*load_views(original))
+    filmed, _ = load_views(wanted)
+    ratio = measure_contrast(filmed, swapper.coverage) / max(measure_contrast(swapped, swapper.coverage), 1e-3)
     return float(np.clip(ratio**share, *FACTORS))

@@ -28,10 +28,10 @@ logger = logging.getLogger(__name__)
 
 
 def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetector) -> ConversionReport:
-    """Swaps faces in an image, or in every image of a folder, each by itself.
+    """Swaps faces in an image, or in every image of a folder independently.
 
-    Colors are converted to sRGB. Transparency is kept in a PNG that shows the result alone; elsewhere the image is laid
-    over white, and a warning says so. Time ranges and video quality do not apply.
+    Colors are converted to sRGB. Transparency is kept only in a PNG file that shows the result alone; otherwise the
+    image is composited over white, and a warning is logged. Time ranges and video quality do not apply.
 
     Args:
         job: What to convert. In a folder, images that an earlier call has finished are skipped, unless the job
@@ -52,7 +52,7 @@ def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetec
         images,
         job.out,
         job.output_config.mask_path,
-        plan={"options": options, "plan": job.fingerprint},  # the names under which it is stored
+        fingerprint={"options": options, "plan": job.fingerprint},  # the keys are part of stored digests
         overwrite=job.overwrite,
     )
     converter = _ImageConverter(job, swapper, detector, length=len(outputs.todo))
@@ -70,8 +70,8 @@ def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetec
             logger.warning("%s: %s", path.name, note)
         task, alpha = converter.convert(index, picture, outputs.names[path].picture)
         with outputs.writing(path) as unfinished:
-            write_image(unfinished.picture, task.output, alpha)
-            if unfinished.mask is not None:
+            write_image(unfinished.picture, task.written, alpha)
+            if unfinished.mask is not None and task.mask is not None:
                 write_image(unfinished.mask, task.mask)
             if job.on_written is not None:
                 job.on_written(unfinished.picture)
@@ -103,12 +103,12 @@ class _ImageConverter:
         """Swaps the wanted faces of an image.
 
         Args:
-            index: Its number.
+            index: Number of the image.
             picture: The image.
-            out: Where it will be written; only a PNG may be transparent.
+            out: Output path; only a PNG file may be transparent.
 
         Returns:
-            The task with its output, and the (H, W) opacity to write with it; None for an opaque image.
+            The task with its output, and the (H, W) alpha channel to write with it; None for an opaque image.
         """
         output_config = self._job.output_config
         image, alpha = picture.image, picture.alpha
@@ -129,7 +129,7 @@ class _ImageConverter:
 
 
 def _find_inputs(source: pathlib.Path) -> list[pathlib.Path]:
-    """Finds the pictures, and says what is passed over."""
+    """Lists the images of the source, and logs which files are skipped."""
     found = list_folder(source) if source.is_dir() else StillInputs(stills=tuple(find_stills(source)), others=())
     others = found.describe_others()
     if not found.stills:

@@ -1,6 +1,6 @@
-"""Where a conversion goes: H.264 or exact video, GIF, or a folder of PNG files, by the name of the output.
+"""Output formats of a converted video, by the name of the output: H.264 or lossless video, GIF, or a folder of PNG files.
 
-Pictures, and folders of them, have outputs of their own: see `still_outputs`.
+Images and folders of images are written by `still_outputs`.
 """
 
 import fractions
@@ -36,27 +36,27 @@ GIF_SUFFIX = ".gif"
 FILE_SUFFIXES = (*H264_SUFFIXES, EXACT_SUFFIX, GIF_SUFFIX)
 
 Chunks = typing.Sequence[tuple[pathlib.Path, fractions.Fraction]]
-"""Videos in order, each with the time in seconds of its first picture."""
+"""Videos of the chunks in order, each with the time in seconds of its first frame."""
 
 
 def chunk_suffix(out: pathlib.Path) -> str:
-    """The suffix of the videos from which an output is made; pixels are kept exactly unless it is H.264 itself.
+    """Returns the suffix of the chunks of an output; chunks are lossless unless the output is H.264 itself.
 
     Raises:
-        InputError: If no such output can be written.
+        InputError: If the suffix of the output is not supported.
     """
     if out.suffix.lower() in H264_SUFFIXES:
         return out.suffix.lower()
     if out.suffix.lower() in FILE_SUFFIXES or is_folder_name(out):
         return EXACT_SUFFIX
     raise InputError(
-        f"expected an output named {', '.join(H264_SUFFIXES)} (H.264), {EXACT_SUFFIX} (exact), {GIF_SUFFIX}, or a "
+        f"expected an output named {', '.join(H264_SUFFIXES)} (H.264), {EXACT_SUFFIX} (lossless), {GIF_SUFFIX}, or a "
         f"folder for PNG, got {out}"
     )
 
 
 def is_folder_name(out: pathlib.Path) -> bool:
-    """Whether an output is a folder of PNG files: without a suffix, or there already as one, such as `frames.v2`."""
+    """Returns whether an output is a folder of PNG files: no suffix, or an existing folder such as `frames.v2`."""
     return out.suffix == "" or (out.suffix.lower() not in FILE_SUFFIXES and os.path.isdir(out))
 
 
@@ -69,19 +69,19 @@ def check_outputs(
     fingerprint: dict | None = None,
     also: Mapping[str, pathlib.Path] | None = None,
 ) -> None:
-    """Refuses outputs of a video that cannot be written or would replace what they must not; before any work.
+    """Checks, before any work, that the outputs of a video can be written and replace no other files.
 
     Args:
-        out: The video, GIF or folder.
-        mask_path: The same for the mask; None for none.
-        read: Every path that is read, by what it is, as in {"the input": ...}.
-        overwrite: Replace outputs that are there already.
-        fingerprint: Of this conversion, see `resume.ChunkStore`; outputs that it finished before it was stopped do not
-            count.
-        also: What else will be written, by what it is.
+        out: Output path of the video, GIF or folder.
+        mask_path: Output path of the mask; None if no mask is written.
+        read: Every path that is read, by its description, for example {"the input": ...}.
+        overwrite: Whether existing outputs are replaced.
+        fingerprint: Fingerprint of this conversion, see `resume.ChunkStore`; outputs that it finished before it was
+            stopped may be replaced.
+        also: Other paths that will be written, by their description.
 
     Raises:
-        InputError: With what to do.
+        InputError: If an output cannot be written; the message says what to do.
     """
     outs = {"picture": out} | ({"mask": mask_path} if mask_path is not None else {})
     labels = {"picture": "the output", "mask": "the mask"}
@@ -100,7 +100,7 @@ def check_outputs(
 
 
 def _hidden(out: pathlib.Path) -> list[pathlib.Path]:
-    """What a conversion makes beside an output before and while it is written; not what is never more than a name."""
+    """Lists the hidden files and folders that a conversion creates beside an output."""
     temporary = out.with_name(f".{out.stem}.partial{out.suffix}")
     folders = [parts_folder(out), out.with_name(f".{out.name}.faces")]
     if is_folder_name(out):
@@ -109,7 +109,7 @@ def _hidden(out: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _check_present(out: pathlib.Path, may_replace: bool) -> None:
-    """Refuses to replace what is there, unless that is wanted and it is of the same kind; of folders only our own."""
+    """Refuses an existing output, unless it may be replaced and has the same kind; in folders only files of ours."""
     if not is_folder_name(out):
         if os.path.isdir(out):
             raise InputError(f"{out} is a folder; name the file to write")
@@ -130,7 +130,7 @@ def _check_present(out: pathlib.Path, may_replace: bool) -> None:
 
 
 def _check_sidecar(path: pathlib.Path) -> None:
-    """Refuses to replace a file that has the name of a sidecar and is none."""
+    """Refuses to replace a file that has the name of a sidecar but is not one."""
     if not os.path.lexists(path):
         return
     try:
@@ -152,16 +152,16 @@ def write_output(
     on_written: typing.Callable[[pathlib.Path], None] | None = None,
     progress: bool = False,
 ) -> None:
-    """Joins chunks to the output; it appears only when it is whole.
+    """Joins chunks into the output, which appears under its name only when it is complete.
 
     Args:
-        out: The file or folder.
-        chunks: Made with `chunk_suffix`.
+        out: Output path of the file or folder.
+        chunks: Videos whose suffix is `chunk_suffix` of the output.
         time_range: The converted part of the video.
-        with_sound: Whether to copy the sound of the video, where the output can have one.
+        with_sound: Whether the sound of the video is copied, if the output format can have sound.
         audio_stop: Time in seconds at which the sound ends; None for the end of the video.
-        on_written: Called with the finished file or folder before it gets its name.
-        progress: Show a progress bar.
+        on_written: Called with the complete file or folder before it gets its final name.
+        progress: Whether a progress bar is shown.
     """
     suffix = out.suffix.lower()
     on_written = on_written or (lambda path: None)

@@ -1,10 +1,11 @@
-"""Compares every path that a command will write with every path that it reads, before any work is done.
+"""Checks of output paths: every path that a command will write is compared with every path that it reads.
 
-Two paths are the same if the system says so: through links, through another name of the same file (a hard link), in
-another case where file names ignore it. What is not there yet is compared by the folder it will lie in.
+The checks run before any work. Two paths are equal if they lead to the same file: through symbolic links, through a hard
+link, or through another letter case on a file system that ignores case. A path that does not exist yet is compared by
+its nearest existing folder.
 
-A symbolic link is no output: to replace the link is not what its owner expects, to write through it less so. The
-folders above an output may be links.
+A symbolic link is refused as an output, because users expect neither that the link is replaced nor that the file behind
+it is. The folders above an output may be links.
 """
 
 import os
@@ -17,21 +18,21 @@ from faceswap_lib.facesets.writable import nearest_folder
 from faceswap_lib.provenance.sidecar import sidecar_path
 
 NAME_BYTES = 255
-"""Bytes of a file name that most file systems allow."""
+"""Maximum bytes of a file name in most file systems."""
 
 Key = tuple[tuple[int, int], tuple[str, ...]]
-"""Device and number of the nearest folder or file that is there, and the names below it that are not."""
+"""Device and inode of the nearest existing file or folder, and the names below it that do not exist yet."""
 
 
 def check_paths(written: Mapping[str, pathlib.Path], read: Mapping[str, pathlib.Path]) -> None:
-    """Refuses to write what is read, or one path for two things; also where one lies inside the other.
+    """Refuses to write a path that is read, to write a path twice, and to write inside a path that is used otherwise.
 
     Args:
-        written: Every path that will be written, removed or replaced, by what it is, as in "the mask".
-        read: Every path that will be read, by what it is, as in "the input".
+        written: Every path that will be written, removed or replaced, by its description, for example "the mask".
+        read: Every path that will be read, by its description, for example "the input".
 
     Raises:
-        InputError: With both paths, and what to do.
+        InputError: If two paths collide; the message names both and says what to do.
     """
     keys = _Keys()
     owners = {keys.of(path): (label, path) for label, path in read.items()}
@@ -53,14 +54,14 @@ def check_no_link(path: pathlib.Path, label: str) -> None:
     """Refuses an output that is a symbolic link.
 
     Raises:
-        InputError: With where it leads.
+        InputError: If the path is a symbolic link; the message says where it leads.
     """
     if os.path.islink(path):
         raise InputError(f"{path} is a link to {os.readlink(path)}; name the place itself for {label}")
 
 
 def names_made(path: pathlib.Path) -> list[str]:
-    """Names what writing and signing a file may make beside it, itself included."""
+    """Lists the names of all files that are created while a file is written and signed, its own name included."""
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
     beside = sidecar_path(path)
     return [
@@ -70,19 +71,19 @@ def names_made(path: pathlib.Path) -> list[str]:
 
 
 def check_names(folder: pathlib.Path, names: typing.Iterable[str]) -> None:
-    """Refuses names that the file system of a folder has no room for.
+    """Refuses file names that are too long for the file system of a folder.
 
     Args:
-        folder: Where they will lie; it need not be there yet.
-        names: Every name that will be made, hidden and temporary ones too.
+        folder: The folder of the files; it may not exist yet.
+        names: Every name that will be created, including hidden and temporary names.
 
     Raises:
-        InputError: With how many bytes it is too long.
+        InputError: If a name is too long; the message says by how many bytes.
     """
     ground = nearest_folder(folder)
     try:
         most = os.pathconf(ground, "PC_NAME_MAX")
-    except (AttributeError, OSError, ValueError):  # Windows; file systems that do not say
+    except (AttributeError, OSError, ValueError):  # Windows, and file systems without this value
         most = NAME_BYTES
     longest = max(names, key=lambda name: len(os.fsencode(name)))
     if (over := len(os.fsencode(longest)) - most) > 0:
@@ -93,26 +94,26 @@ def check_names(folder: pathlib.Path, names: typing.Iterable[str]) -> None:
 
 
 class _Keys:
-    """Tells places apart; folders are asked once."""
+    """Keys that are equal for paths to the same file; queries about folders are cached."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Key, bool]] = {}
 
     def of(self, path: pathlib.Path) -> Key:
-        """What two names of one place have in common."""
+        """Returns the key of a path; two paths to the same file have the same key."""
         return self._find(os.path.realpath(path))[0]
 
     def above(self, path: pathlib.Path) -> typing.Iterator[Key]:
-        """The same for every folder above it."""
+        """Yields the key of every folder above a path."""
         return (self._find(str(parent))[0] for parent in pathlib.Path(os.path.realpath(path)).parents)
 
     def _find(self, real: str) -> tuple[Key, bool]:
-        """The key of a path without links, and whether names below it ignore case."""
+        """Returns the key of a path without links, and whether names below it ignore case; cached."""
         if real not in self._known:
-            self._known[real] = self._look(real)
+            self._known[real] = self._query(real)
         return self._known[real]
 
-    def _look(self, real: str) -> tuple[Key, bool]:
+    def _query(self, real: str) -> tuple[Key, bool]:
         parent, name = os.path.split(real)
         try:
             found = os.stat(real)
@@ -125,7 +126,7 @@ class _Keys:
 
 
 def _ignores_case(path: str) -> bool:
-    """Whether a path that is there is found in another case too."""
+    """Returns whether an existing path is also found under another letter case."""
     parent, name = os.path.split(path)
     if name.swapcase() == name:
         return parent != path and os.path.exists(parent) and _ignores_case(parent)

@@ -1,4 +1,4 @@
-"""What of the new face may show: the whole of it, or some of its parts, ended softly."""
+"""Region masks: where the swapped face may be shown, the whole face or parts of it, with soft borders."""
 
 import cv2
 import numpy as np
@@ -10,29 +10,29 @@ from faceswap_lib.faces.masks import disk
 from faceswap_lib.faces.region import region_mask
 
 PART_FEATHER = 0.4
-"""Softness of a part's border against the face's; parts are smaller."""
+"""Softness of the border of a part as a fraction of that of the face; parts are smaller."""
 
 PART_REACH = 1.0
-"""How far a part grows before it is softened, in that softness, so that all of it shows."""
+"""How far a part is dilated before it is softened, as a multiple of its softness, so that all of it is shown."""
 
 OUTLINE_FEATHER = 0.5
-"""Softness of an outline's border against the ellipse's, which is only about where the face ends."""
+"""Softness of the border of an outline as a fraction of that of the ellipse, which only approximates the face."""
 
 FOREHEAD_FEATHER = 4 / 3
-"""The same above the brows: two foreheads differ most in their light, and hair hides no border of it."""
+"""The same fraction above the brows: foreheads differ most in their lighting, and no hair hides the border."""
 
 FOREHEAD_FROM, FOREHEAD_TO = 0.25, 0.65
-"""Height above the eyes, in eye distances, over which the one softness goes over into the other."""
+"""Heights above the eyes, in eye distances, between which one softness changes into the other."""
 
 OUTLINE_INSET = 1.0
-"""How far the new face ends inside the outline before it is softened, in that softness: past the outline there is
-nothing of a face."""
+"""How far the mask is eroded inside the outline before it is softened, as a multiple of its softness: beyond the outline
+there is no face."""
 
 SMOOTH = 3.0
-"""Pixels of softness from which a mask may be enlarged: its border is then straight from pixel to pixel."""
+"""Softness in pixels from which a mask may be drawn small and enlarged: its border is then linear between pixels."""
 
 HARD = 1e-3
-"""A softness, in eye distances, that is none."""
+"""Softness of a hard border, in eye distances."""
 
 
 def draw_region_mask(
@@ -44,22 +44,22 @@ def draw_region_mask(
     *,
     outline: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draws where the new face may show.
+    """Draws the mask of the region in which the swapped face may be shown.
 
     Args:
         landmarks: (5, 2) x, y in pixels of a view of side `size`.
-        parts: (68, 2) like them, where they are known; else parts are drawn from the five.
+        parts: (68, 2) landmarks in the same pixels; None draws parts from the five landmarks.
         size: Side of the view in pixels.
-        coverage: Side of the view as a share of the crop's.
-        config: Which parts, how far they shrink and how softly they end.
-        outline: (N, 2) like the landmarks, the face's outline, up to which and no further the new face shows; None for
-            the ellipse, which is only about where the face ends, and past which it fades out.
+        coverage: Side of the view as a fraction of the crop's side.
+        config: Which parts are shown, how far they are eroded, and how soft their borders are.
+        outline: (N, 2) outline of the face in the same pixels; the mask ends at it. None uses the ellipse, which only
+            approximates the face; the mask fades out beyond it.
 
     Returns:
         (size, size) float32 in [0, 1].
 
     Raises:
-        InputError: For a part that is none.
+        InputError: If the name of a part is unknown.
     """
     wanted = parse_parts("+".join(config.parts))
     if Part.FACE not in wanted:
@@ -73,8 +73,8 @@ def draw_region_mask(
         for feather in (OUTLINE_FEATHER * config.feather, FOREHEAD_FEATHER * config.feather)
     )
     heights = (landmarks[:2, 1].mean() - np.arange(size)) / (EYE_DISTANCE * size / coverage)
-    share = np.clip((heights - FOREHEAD_FROM) / (FOREHEAD_TO - FOREHEAD_FROM), 0, 1)[:, None].astype(np.float32)
-    return lower + share * (upper - lower)
+    ratio = np.clip((heights - FOREHEAD_FROM) / (FOREHEAD_TO - FOREHEAD_FROM), 0, 1)[:, None].astype(np.float32)
+    return lower + ratio * (upper - lower)
 
 
 def _draw(
@@ -86,15 +86,16 @@ def _draw(
     feather: float,
     grow: float,
 ) -> np.ndarray:
-    """Draws parts of a face, grown and then softened, in eye distances; other arguments as in `draw_region_mask`."""
-    # 1. Softly ended masks are drawn small: the wide blur is what costs time.
+    """Draws parts of a face, dilated by `grow` and softened by `feather`, both in eye distances."""
+    # 1. Soft masks are drawn small, because wide blurs are slow.
     unit = EYE_DISTANCE * size / coverage
     drawn = size
     while drawn > 64 and feather * unit * drawn / (2 * size) >= SMOOTH:
         drawn //= 2
     unit *= drawn / size
-    points, outline = (None if p is None else (p + 0.5) * (drawn / size) - 0.5 for p in (points, outline))
-    # 2. The outline, shrunk or grown, then softened.
+    points = (points + 0.5) * (drawn / size) - 0.5
+    outline = None if outline is None else (outline + 0.5) * (drawn / size) - 0.5
+    # 2. The region, eroded or dilated, then softened.
     whole = Part.FACE in wanted
     if grow == 0:
         mask = region_mask(points, outline, drawn, coverage=coverage, softness=feather)
@@ -109,7 +110,7 @@ def _draw(
 
 
 def _grow(mask: np.ndarray, pixels: float) -> np.ndarray:
-    """Moves the border of a mask outwards, or inwards for less than 0, to the nearest pixel."""
+    """Dilates a mask by a number of pixels, rounded; a negative number erodes it."""
     radius = round(abs(pixels))
     if radius == 0:
         return mask

@@ -1,4 +1,4 @@
-"""Replacing a folder of pictures by another: what a conversion wrote goes, what somebody else put there stays."""
+"""Replacement of a folder of images: files that a conversion wrote are replaced, files of other people are kept."""
 
 import logging
 import os
@@ -17,24 +17,24 @@ _OURS = re.compile(
     rf"\d{{6}}\.png|\.\d{{6}}(\.\d+)?\.partial\.png|"
     rf"{re.escape(LIST)}|\.{re.escape(pathlib.PurePath(LIST).stem)}(\.\d+)?\.partial\.jsonl"
 )
-"""Also under the temporary names of `atomic_io.replacing`, where a kill may leave them."""
+"""Names that a conversion writes, including the temporary names of `atomic_io.replacing` that a kill may leave."""
 
 
 def unfinished_folder(out: pathlib.Path) -> pathlib.Path:
-    """Where the pictures lie until all are there."""
+    """Returns the hidden folder for the images until all of them are written."""
     return out.with_name(f".{out.name}.partial")
 
 
 def replaced_folder(out: pathlib.Path) -> pathlib.Path:
-    """Where the folder that was there lies for a moment."""
+    """Returns the temporary name of the earlier folder while it is replaced."""
     return out.with_name(f".{out.name}.replaced")
 
 
 def clear_unfinished(out: pathlib.Path) -> None:
-    """Removes the pictures that a killed conversion has left in the hidden folder.
+    """Removes the images that a killed conversion left in the hidden folder.
 
     Raises:
-        InputError: If it holds something else.
+        InputError: If the folder contains other files.
     """
     folder = unfinished_folder(out)
     if not folder.is_dir():
@@ -47,17 +47,17 @@ def clear_unfinished(out: pathlib.Path) -> None:
 
 
 def replace_folder(unfinished: pathlib.Path, out: pathlib.Path) -> None:
-    """Puts a finished folder of pictures in the place of an earlier one.
+    """Replaces an earlier folder of images by a finished one.
 
-    What was put into the earlier one meanwhile stays there.
+    Files that someone added to the earlier folder during the conversion are kept.
 
     Raises:
-        FaceswapError: If that has the name of a picture; nothing is replaced then.
+        FaceswapError: If such a file has the name of an image; then nothing is replaced.
     """
     replaced = replaced_folder(out)
     with defer_stop():
-        if replaced.is_dir() and out.is_dir():  # a kill came between
-            _drain(replaced, out)
+        if replaced.is_dir() and out.is_dir():  # an earlier call was killed between the two renames
+            _merge_rest(replaced, out)
         if out.is_dir():
             taken = [path for path in WrittenFiles(out).foreign() if os.path.lexists(unfinished / path.name)]
             if taken:
@@ -68,11 +68,11 @@ def replace_folder(unfinished: pathlib.Path, out: pathlib.Path) -> None:
             out.replace(replaced)
         unfinished.replace(out)
         if replaced.is_dir():
-            _drain(replaced, out)
+            _merge_rest(replaced, out)
 
 
-def _drain(replaced: pathlib.Path, out: pathlib.Path) -> None:
-    """Removes what conversions wrote from a folder that was replaced, and moves the rest to the new one."""
+def _merge_rest(replaced: pathlib.Path, out: pathlib.Path) -> None:
+    """Removes the files of conversions from a folder that was replaced, and moves the other files to the new folder."""
     written = WrittenFiles(replaced)
     others = written.foreign()
     moved = [path for path in others if not os.path.lexists(out / path.name)]

@@ -19,8 +19,8 @@ class StillInputs:
 
     Attributes:
         stills: The pictures, sorted by name.
-        others: Names of what is passed over: other kinds of files, folders, files that cannot be opened. Hidden
-            files, unless they are named like pictures, are not among them.
+        others: Names of what is passed over: other kinds of files, folders, files that cannot be opened. Hidden files,
+            unless they are named like pictures, are not among them.
     """
 
     stills: tuple[pathlib.Path, ...]

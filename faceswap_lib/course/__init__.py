@@ -1,1 +1,1 @@
-"""What only notebooks need: a detector of swaps and the effect of single losses."""
+"""Code that only the notebooks use: a small deepfake detector and ablations of the losses."""

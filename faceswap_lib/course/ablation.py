@@ -1,10 +1,11 @@
-"""The same small training several times, each with something else left out: what a loss is for, seen side by side.
+"""Ablation study of the losses: the same small training several times, each time without one loss term.
 
-Nothing is written to disk and nothing can be resumed; `training.train` is for that.
+These trainings write nothing to disk and cannot be resumed; use `training.train` for that.
 """
 
 import collections.abc
 import dataclasses
+import typing
 
 import keras
 import numpy as np
@@ -25,16 +26,16 @@ PIXELS_ONLY = {
     "perceptual": "none",
     "adversarial_weight": 0.0,
 }
-"""What leaves of all that asks for likeness the reconstruction of pixels alone."""
+"""Options of `TrainConfig` that keep only the pixel loss of the terms that compare a face with its target."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Variant:
-    """What came of one training.
+    """Result of one training.
 
     Attributes:
-        networks: With averaged weights, as conversion would use them.
-        history: One entry per step, `step` and named terms, as `read_history` gives.
+        networks: Networks with averaged weights, as conversion would use them.
+        history: One entry per step with `step` and the loss terms by name, as `read_history` returns it.
     """
 
     networks: Networks
@@ -47,14 +48,14 @@ class Variant:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Written:
-    """What a variant writes for some views, and what it is like.
+    """Output of a variant for some views, with its metrics.
 
     Attributes:
         masks: (N, R, R) float32 in [0, 1].
         faces: (N, R, R, 3) uint8 RGB, the raw faces.
         composites: (N, R, R, 3) uint8 RGB.
-        error: Mean absolute error inside the face, 0 to 255; of use where a person is written as themselves.
-        sharpness: Of the raw faces as a share of the views', inside the face, the median.
+        error: Mean absolute error inside the face, 0 to 255; meaningful if a person is reconstructed.
+        sharpness: Median ratio of the raw faces' sharpness to the views' sharpness, inside the face.
         mask_mean: Mean of the mask inside the face.
     """
 
@@ -67,7 +68,7 @@ class Written:
 
 
 def join_arrays(arrays: collections.abc.Sequence[FacesetArrays]) -> FacesetArrays:
-    """Puts the crops of several facesets into one, as if they were of one person."""
+    """Concatenates the crops of several facesets, as if they showed one person."""
     names = [field.name for field in dataclasses.fields(FacesetArrays)]
     return FacesetArrays(**{name: np.concatenate([getattr(array, name) for array in arrays]) for name in names})
 
@@ -79,16 +80,17 @@ def train_variant(
     network_config: NetworkConfig = PRESETS["tiny"],
     name: str = "",
 ) -> Variant:
-    """Trains networks in memory, from the same first weights on the same batches for the same seed.
+    """Trains networks in memory; the same seed means the same initial weights and the same batches.
 
     Args:
-        arrays: A's and B's crops at the networks' `stored_size`; the same twice trains decoders that know both.
-        config: Options of the training; the schedule scales with its steps.
-        network_config: Which networks.
-        name: Shown at a progress bar; none without it.
+        arrays: A's and B's crops at the networks' `stored_size`. Passing the same arrays twice trains both decoders on
+            all people in them.
+        config: Options of the training; the schedule scales with its number of steps.
+        network_config: Options of the networks.
+        name: Label of the progress bar; empty shows no progress bar.
 
     Returns:
-        What came of it.
+        The trained networks and the history of the losses.
     """
     state = build_state(network_config, config)
     stepper = TrainStepper.build(state, [to_device(array) for array in arrays], config)
@@ -99,28 +101,29 @@ def train_variant(
 
 
 def write_views(networks: Networks, views: np.ndarray, faces: np.ndarray, direction: Direction) -> Written:
-    """Lets networks write views and measures what they wrote.
+    """Runs the networks on views and measures their output.
 
     Args:
         networks: The networks.
         views: (N, R, R, 3) uint8 RGB.
-        faces: (N, R, R) uint8, 255 inside the face.
-        direction: Who is read, and who is written.
+        faces: (N, R, R) uint8 face masks, 255 inside the face.
+        direction: The person that is encoded and the person that is decoded.
 
     Returns:
-        Pictures and measures.
+        Images and metrics.
     """
     seen, tones = preprocess_views(views, faces, networks.config.input_mode)
-    mask, raw = (keras.ops.convert_to_numpy(x) for x in networks.generate(seen, direction))
+    outputs = networks.generate(seen, direction)
+    mask, raw = (typing.cast(np.ndarray, keras.ops.convert_to_numpy(x)) for x in outputs)
     raw = postprocess_faces(raw, tones)
     composites = np.round(mask * raw + (1 - mask) * views).astype(np.uint8)
     inside = faces > 127
-    shares = [sharpness(new, part) / sharpness(old, part) for new, old, part in zip(raw, views, inside, strict=True)]
+    ratios = [sharpness(new, part) / sharpness(old, part) for new, old, part in zip(raw, views, inside, strict=True)]
     return Written(
         masks=mask[..., 0],
         faces=raw,
         composites=composites,
         error=float(np.abs(raw[inside].astype(float) - views[inside]).mean()),
-        sharpness=float(np.median(shares)),
+        sharpness=float(np.median(ratios)),
         mask_mean=float(mask[..., 0][inside].mean()),
     )

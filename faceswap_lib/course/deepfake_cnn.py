@@ -1,4 +1,4 @@
-"""A small network that learns by itself what gives a swap away, and a look at where it looks."""
+"""A small convolutional network (CNN) that detects swapped faces, and an occlusion map of the pixels it uses."""
 
 import typing
 
@@ -8,17 +8,17 @@ import numpy as np
 def train_detector_network(
     crops: np.ndarray, labels: np.ndarray, *, passes: int = 12, seed: int = 0, progress: bool = False
 ) -> typing.Any:
-    """Trains a network of three convolutions to tell swapped faces from recorded ones.
+    """Trains a network with three convolutions to classify faces as swapped or recorded.
 
     Args:
         crops: (N, S, S, 3) uint8 RGB, aligned.
         labels: (N,) 1 for a swap, 0 for a recording.
-        passes: How often it sees each crop, at random as it is or mirrored.
-        seed: Of the first weights and of the order.
-        progress: Show a progress bar.
+        passes: Number of epochs; in each epoch half of the crops, chosen at random, are mirrored.
+        seed: Seed of the initial weights, the order and the mirroring.
+        progress: Whether to show a progress bar.
 
     Returns:
-        A Keras model from (N, S, S, 3), 0 to 255, to log-odds (N, 1); above 0 it says swap.
+        A Keras model from (N, S, S, 3), 0 to 255, to log-odds (N, 1); above 0 means swap.
 
     Raises:
         ValueError: If the shapes do not match.
@@ -42,35 +42,37 @@ def train_detector_network(
 
 
 def build_detector_network(side: int, *, seed: int = 0) -> typing.Any:
-    """Three convolutions that halve the picture, the average over all places, and one number.
+    """Builds the network: three convolutions with stride 2, global average pooling and one output.
 
     Args:
-        side: Of the crops, in pixels.
-        seed: Of the first weights.
+        side: Side of the crops in pixels.
+        seed: Seed of the initial weights.
 
     Returns:
-        A Keras model, not trained.
+        An untrained Keras model.
 
     Taught in notebooks/08_responsible_use.
     """
     import keras
     from keras import layers
 
-    picture = keras.Input((side, side, 3))
-    values = layers.Rescaling(1 / 127.5, offset=-1)(picture)
+    image = keras.Input((side, side, 3))
+    values = layers.Rescaling(1 / 127.5, offset=-1)(image)
     for index, channels in enumerate((8, 16, 32)):
-        first = keras.initializers.HeNormal(seed=seed + index)
-        values = layers.Conv2D(channels, 5, 2, "same", activation="relu", kernel_initializer=first)(values)
+        # Keras documents initializer objects, but its parameter has no annotation.
+        initializer = typing.cast(typing.Any, keras.initializers.HeNormal(seed=seed + index))
+        values = layers.Conv2D(channels, 5, 2, "same", activation="relu", kernel_initializer=initializer)(values)
     values = layers.GlobalAveragePooling2D()(values)
-    score = layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed))(values)
-    return keras.Model(picture, score, name="swap_detector")
+    initializer = typing.cast(typing.Any, keras.initializers.GlorotUniform(seed=seed))
+    score = layers.Dense(1, kernel_initializer=initializer)(values)
+    return keras.Model(image, score, name="swap_detector")
 
 
 def network_scores(network: typing.Any, crops: np.ndarray) -> np.ndarray:
-    """Judges crops.
+    """Computes the score of each crop.
 
     Args:
-        network: As `train_detector_network` gives.
+        network: Network from `train_detector_network`.
         crops: (N, S, S, 3) uint8 RGB.
 
     Returns:
@@ -79,24 +81,25 @@ def network_scores(network: typing.Any, crops: np.ndarray) -> np.ndarray:
     import keras
 
     batches = [crops[start : start + 64].astype(np.float32) for start in range(0, len(crops), 64)]
-    return np.concatenate([keras.ops.convert_to_numpy(network(batch))[:, 0] for batch in batches]).astype(float)
+    outputs = [typing.cast(np.ndarray, keras.ops.convert_to_numpy(network(batch))) for batch in batches]
+    return np.concatenate([output[:, 0] for output in outputs]).astype(float)
 
 
 def occlusion_map(score: typing.Callable[[np.ndarray], np.ndarray], crop: np.ndarray, *, cells: int = 16) -> np.ndarray:
-    """Covers one patch of a crop after the other and says how much the score falls: where a detector looks.
+    """Computes an occlusion map: how much the score of a detector drops when each patch of a crop is covered.
 
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 2.2.
 
     Args:
-        score: Takes (N, S, S, 3) uint8 to (N,).
+        score: Maps (N, S, S, 3) uint8 crops to (N,) scores.
         crop: (S, S, 3) uint8 RGB.
-        cells: Places across and down; a patch covers one and its neighbors, so they overlap.
+        cells: Number of cells per row and per column. A patch covers a cell and its neighbors, so patches overlap.
 
     Returns:
-        (cells, cells): score of the crop less its score with that place painted over in its own mean color.
+        (cells, cells) score of the crop minus its score with that patch filled with its own mean color.
 
     Raises:
-        ValueError: If the crop is too small for so many cells.
+        ValueError: If the crop has fewer than 2 pixels per cell.
 
     Taught in notebooks/08_responsible_use.
     """

@@ -1,7 +1,7 @@
-"""A small detector of swaps: numbers made by hand from a face, and a line drawn between them.
+"""A small deepfake detector: hand-crafted features of a face and a logistic regression. It does not use Keras.
 
-It serves to learn what such detectors see and where they fail. It tells the swaps it was fitted to from the clip they
-were made of; about any other video its answer means little. No Keras.
+It shows what such detectors measure and where they fail. It separates the swaps that it was fitted to from the clip
+they were made from; its score for any other video is not reliable.
 """
 
 import dataclasses
@@ -16,25 +16,25 @@ from faceswap_lib.faces.alignment import template_points
 from faceswap_lib.media import read_frames
 
 CROP_SIDE = 128
-"""Side of the crops it looks at in pixels."""
+"""Side of the crops in pixels."""
 
 FEATURES = ("detail", "detail against surroundings", "edge of the face", "finest waves")
-"""What `swap_features` measures, in its order."""
+"""Names of the features of `swap_features`, in order."""
 
-_EDGE = 0.03  # half the width of the ring along the face's outline, as a share of the crop's side
-_SURROUNDINGS = (0.05, 0.16)  # where the ring of surroundings lies, outside that outline
-_FINEST = 0.25  # cycles per pixel from which waves count as finest; 0.5 is the finest there is
+_EDGE = 0.03  # half the width of the ring along the face's outline, as a fraction of the crop's side
+_SURROUNDINGS = (0.05, 0.16)  # distances outside that outline between which the surroundings are measured
+_FINEST = 0.25  # cycles per pixel from which a frequency counts as high; 0.5 is the Nyquist frequency
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FeatureDetector:
-    """A logistic regression on features.
+    """Logistic regression on standardized features.
 
     Attributes:
-        mean: (F,) of the features it was fitted to.
-        spread: (F,) their standard deviations.
-        weights: (F,) how much each feature, less its mean and over its spread, speaks for a swap.
-        bias: What is added.
+        mean: (F,) mean of the features in the training data.
+        spread: (F,) standard deviation of the features in the training data.
+        weights: (F,) weight of each standardized feature; a positive weight is evidence for a swap.
+        bias: Bias that is added to the weighted sum.
     """
 
     mean: np.ndarray
@@ -43,22 +43,23 @@ class FeatureDetector:
     bias: float
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """Gives the log-odds of a swap, (N,) for features (N, F); above 0 it says swap."""
+        """Computes the log-odds of a swap, (N,) for features (N, F); above 0 means swap."""
         return (features - self.mean) / self.spread @ self.weights + self.bias
 
 
 def read_crops(video: pathlib.Path, tracks: VideoTracks) -> np.ndarray:
-    """Cuts one face out of every frame of a clip that shows one.
+    """Crops one aligned face from every frame of a clip that shows a face.
 
     Args:
         video: The clip.
-        tracks: Its faces, or those of the clip it was made from, so that a swap and its original are cut alike.
+        tracks: Tracks of the clip, or of the clip it was made from, so that a swap and its original have the same
+            crops.
 
     Returns:
-        (N, CROP_SIDE, CROP_SIDE, 3) uint8 RGB, aligned; where there are several faces that of the first track.
+        (N, CROP_SIDE, CROP_SIDE, 3) uint8 RGB, aligned; in frames with several faces that of the first track.
 
     Raises:
-        ValueError: If the tracks are of a clip of another length, or show no face.
+        ValueError: If the tracks have another length than the clip, or show no face.
         VideoError: If the clip cannot be read.
     """
     crops, length = [], 0
@@ -72,20 +73,21 @@ def read_crops(video: pathlib.Path, tracks: VideoTracks) -> np.ndarray:
 
 
 def swap_features(crops: np.ndarray) -> np.ndarray:
-    """Measures where a swap tends to give itself away: too smooth inside, and a border where it ends.
+    """Computes features that swaps often change: they are too smooth inside, and have a visible border.
 
-    Detail is the logarithm of the variance of the Laplacian, inside the face, and against that of a ring around the
-    face. The edge is the logarithm of the mean gradient along the face's outline against that inside. The finest waves
-    are the logarithm of the share of the spectrum's energy above a quarter cycle per pixel, in the middle of the face.
+    Detail is the logarithm of the variance of the Laplacian inside the face; the second feature subtracts the same
+    value of a ring around the face. The edge is the logarithm of the ratio of the mean gradient along the face's
+    outline to that inside the face. The finest waves are the logarithm of the fraction of the spectrum's energy above a
+    quarter cycle per pixel, in the middle of the face.
 
     Args:
         crops: (N, S, S, 3) uint8 RGB, aligned; S at least 32.
 
     Returns:
-        (N, 4) float64, one column per name of `FEATURES`.
+        (N, 4) float64, one column per name in `FEATURES`.
 
     Raises:
-        ValueError: If shape or type is another.
+        ValueError: If the shape or dtype is wrong.
 
     Taught in notebooks/08_responsible_use.
     """
@@ -101,12 +103,19 @@ def swap_features(crops: np.ndarray) -> np.ndarray:
         detail = np.log(laplacian[inside].var() + 1)
         surroundings = np.log(laplacian[around].var() + 1)
         border = np.log((gradient[edge].mean() + 1) / (gradient[inside].mean() + 1))
-        rows.append([detail, detail - surroundings, border, np.log(_finest_share(gray))])
+        rows.append([detail, detail - surroundings, border, np.log(_high_frequency_ratio(gray))])
     return np.array(rows).reshape(-1, len(FEATURES))
 
 
 def outline_areas(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where an aligned face is, where it ends, and a ring around it; three (side, side) bool arrays."""
+    """Computes three (side, side) bool masks of an aligned crop: inside of the face, its outline, and a ring around it.
+
+    Args:
+        side: Side of the crop in pixels.
+
+    Returns:
+        The masks of the inside, the outline and the surroundings.
+    """
     face = face_mask(template_points(side), side)
     within = cv2.distanceTransform((face > 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / side
     beyond = cv2.distanceTransform((face <= 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / side
@@ -121,15 +130,15 @@ def fit_detector(features: np.ndarray, labels: np.ndarray, *, strength: float = 
 
     Args:
         features: (N, F).
-        labels: (N,) 1 for a swap, 0 for a recording; at least one of either.
-        strength: How much the mean squared weight counts beside the mean loss; above 0, or features that tell both
-            kinds apart without error would ask for weights without end.
+        labels: (N,) 1 for a swap, 0 for a recording; at least one of each.
+        strength: Strength of the L2 penalty on the weights. It must be above 0, because perfectly separable features
+            would otherwise lead to infinite weights.
 
     Returns:
         The detector.
 
     Raises:
-        ValueError: If the shapes do not match, a kind is missing, or the strength is not above 0.
+        ValueError: If the shapes do not match, a class is missing, or the strength is not above 0.
 
     Taught in notebooks/08_responsible_use.
     """
@@ -143,10 +152,10 @@ def fit_detector(features: np.ndarray, labels: np.ndarray, *, strength: float = 
     penalty = np.diag([strength] * features.shape[1] + [1e-6])
     weights = np.zeros(inputs.shape[1])
     for _ in range(50):
-        chance = 1 / (1 + np.exp(-inputs @ weights))
-        slope = inputs.T @ (chance - labels) / len(labels) + penalty @ weights
-        curvature = (inputs.T * (chance * (1 - chance))) @ inputs / len(labels) + penalty
-        step = np.linalg.solve(curvature, slope)
+        probability = 1 / (1 + np.exp(-inputs @ weights))
+        gradient = inputs.T @ (probability - labels) / len(labels) + penalty @ weights
+        hessian = (inputs.T * (probability * (1 - probability))) @ inputs / len(labels) + penalty
+        step = np.linalg.solve(hessian, gradient)
         weights = weights - step
         if np.abs(step).max() < 1e-9:
             break
@@ -154,30 +163,30 @@ def fit_detector(features: np.ndarray, labels: np.ndarray, *, strength: float = 
 
 
 def split_by_time(count: int, *, share: float = 0.6, gap: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
-    """Splits a clip's frames into the first ones, to learn from, and the last ones, to be judged by.
+    """Splits the frames of a clip by time: the first frames for training, the last frames for testing.
 
-    Neighboring frames are nearly the same picture. If they were dealt out at random, every frame of the test would
-    have a twin among those learnt from; so what lies between is left out.
+    Neighboring frames are almost identical. A random split would put a near copy of every test frame into the training
+    set, so the frames between the two sets are left out.
 
     Args:
-        count: Frames; at least 4.
-        share: Of them that are learnt from, between 0 and 1.
-        gap: Share that is left out; with `share` below 1.
+        count: Number of frames, at least 4.
+        share: Fraction of the frames for training, between 0 and 1.
+        gap: Fraction of the frames that is left out; `share + gap` must be below 1.
 
     Returns:
-        Indices of the first ones and of the last ones, each at least one.
+        Indices of the training frames and of the test frames, at least one each.
 
     Raises:
         ValueError: If a number is out of range.
     """
     if count < 4 or not 0 < share < 1 or not 0 <= gap < 1 - share:
         raise ValueError(f"expected at least 4 frames and 0 < share < share + gap < 1, got {count}, {share}, {gap}")
-    learnt, judged = max(1, int(count * share)), min(count - 1, int(np.ceil(count * (share + gap))))
-    return np.arange(learnt), np.arange(judged, count)
+    train_stop, test_start = max(1, int(count * share)), min(count - 1, int(np.ceil(count * (share + gap))))
+    return np.arange(train_stop), np.arange(test_start, count)
 
 
-def _finest_share(gray: np.ndarray) -> float:
-    """Share of the energy in waves of at least `_FINEST` cycles per pixel, in the middle half of a picture."""
+def _high_frequency_ratio(gray: np.ndarray) -> float:
+    """Computes the fraction of the spectrum's energy at `_FINEST` or more cycles per pixel, in the central half."""
     side = gray.shape[0]
     middle = gray[side // 4 : side - side // 4, side // 4 : side - side // 4]
     window = np.hanning(len(middle))

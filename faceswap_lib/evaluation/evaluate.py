@@ -205,7 +205,7 @@ def _compare_inputs(tools: MetricModels, own: OwnFaces, wanted: OwnFaces, skippe
         `likeness_before` (original person) and `likeness_within` (wanted person); empty if a gallery is missing.
     """
     if tools.wanted is None or tools.original is None:
-        skipped["likeness"] = "needs two faces of either person at different times"
+        skipped["likeness"] = "needs at least two faces of each person at different times"
         return {}
     ends = {}
     for name, faces in (("likeness_before", own), ("likeness_within", wanted)):

@@ -1,4 +1,4 @@
-"""Feature networks for the perceptual distance: VGG16 trained on ImageNet, VGGFace, and MTCNN's last network (O-Net)."""
+"""Feature networks for the perceptual distance: VGG16 trained on ImageNet, VGGFace, and MTCNN's last network, O-Net."""
 
 import dataclasses
 import pathlib

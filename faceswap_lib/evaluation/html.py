@@ -115,8 +115,8 @@ class Page:
             text, size = html.escape(caption), np.array(image.shape[1::-1]) // (2 if charts else 1)
             source = _to_source(image, "png" if charts else "jpeg")
             below = "" if charts else f"<figcaption>{text}</figcaption>"
-            picture = f'<img src="{source}" alt="{text}" width="{size[0]}" height="{size[1]}">'
-            figures.append(f"<figure>{picture}{below}</figure>")
+            element = f'<img src="{source}" alt="{text}" width="{size[0]}" height="{size[1]}">'
+            figures.append(f"<figure>{element}{below}</figure>")
         self._parts.append(f'<div class="gallery">{"".join(figures)}</div>')
 
     def add_picture(self, image: np.ndarray, caption: str, *, wide: bool = False) -> None:
@@ -130,8 +130,8 @@ class Page:
         text = html.escape(caption)
         scroll = ' class="wide"' if wide else ""
         source = _to_source(image)
-        picture = f'<img src="{source}" alt="{text}" width="{image.shape[1]}" height="{image.shape[0]}">'
-        self._parts.append(f"<figure><div{scroll}>{picture}</div><figcaption>{text}</figcaption></figure>")
+        element = f'<img src="{source}" alt="{text}" width="{image.shape[1]}" height="{image.shape[0]}">'
+        self._parts.append(f"<figure><div{scroll}>{element}</div><figcaption>{text}</figcaption></figure>")
 
     def add_video(self, name: str, caption: str) -> None:
         """Adds a video from the folder of the page.

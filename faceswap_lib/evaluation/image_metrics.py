@@ -29,9 +29,9 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 def check_pictures(a: np.ndarray, b: np.ndarray) -> None:
     """Raises `ValueError` unless both images are (H, W, 3) uint8 and have the same shape."""
-    for picture in (a, b):
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise ValueError(f"expected (H, W, 3) uint8, got {picture.shape} {picture.dtype}")
+    for image in (a, b):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
     if a.shape != b.shape:
         raise ValueError(f"expected two images of one shape, got {a.shape} and {b.shape}")
 

@@ -72,17 +72,17 @@ class PerceptualMeter:
         rows = [np.empty(0)]
         for start in range(0, len(pictures_a), BATCH):
             part = slice(start, start + BATCH)
-            pair = [self._prepare(pictures[part]) for pictures in (pictures_a, pictures_b)]
+            pair = [self._prepare(images[part]) for images in (pictures_a, pictures_b)]
             rows.append(self._compare.predict_on_batch(pair))
         return PerceptualResult(network=self.network, distances=np.concatenate(rows))
 
-    def _prepare(self, pictures: np.ndarray) -> np.ndarray:
+    def _prepare(self, images: np.ndarray) -> np.ndarray:
         """Resizes images to the network's input size and preprocesses them."""
         side = self._features.side
-        shrinks = max(np.shape(pictures)[1:3]) > side
+        shrinks = max(np.shape(images)[1:3]) > side
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        sized = [cv2.resize(picture, (side, side), interpolation=interpolation) for picture in pictures]
-        return self._features.preprocess(np.stack(sized))
+        resized = [cv2.resize(image, (side, side), interpolation=interpolation) for image in images]
+        return self._features.preprocess(np.stack(resized))
 
 
 def open_perceptual(network: PerceptualNetwork = "auto", path: pathlib.Path | None = None) -> PerceptualMeter:
@@ -114,6 +114,6 @@ def _build_comparison(features: FeatureNetwork) -> "keras.Model":
         return x / (length + 1e-10)
 
     pair = [keras.Input(features.model.input_shape[1:]) for _ in range(2)]
-    layers = zip(*(features.model(picture) for picture in pair), strict=True)
+    layers = zip(*(features.model(images) for images in pair), strict=True)
     squares = [ops.sum(ops.square(unit(a) - unit(b)), axis=-1) for a, b in layers]
     return keras.Model(pair, ops.mean(ops.stack([ops.mean(s, axis=(1, 2)) for s in squares], axis=-1), axis=-1))

@@ -102,7 +102,10 @@ METRICS = {
     "likeness_before": Metric(text="the same for the original person's own faces", better="none", group="likeness"),
     "likeness_within": Metric(text="the same for the wanted person's own faces", better="none", group="likeness"),
     "landmark_error": Metric(
-        text="mean distance of the landmarks to the original's", better="lower", unit="eye distances", group="expression"
+        text="mean distance of the landmarks to the original's",
+        better="lower",
+        unit="eye distances",
+        group="expression",
     ),
     "expression_error": Metric(
         text="mean difference of distances that resemble action units",

@@ -102,12 +102,12 @@ class OnnxEmbedder:
             return np.empty((0, self._length))
         return unit_rows(self._run(np.stack([align_like_arcface(crop, self._side) for crop in crops])))
 
-    def _run(self, pictures: np.ndarray) -> np.ndarray:
+    def _run(self, images: np.ndarray) -> np.ndarray:
         """Runs the network on images (N, S, S, 3) uint8 and returns its outputs (N, D)."""
         step = self._batch or 32
         rows = []
-        for start in range(0, len(pictures), step):
-            batch = pictures[start : start + step]
+        for start in range(0, len(images), step):
+            batch = images[start : start + step]
             count = len(batch)
             if self._batch:
                 batch = np.concatenate([batch, np.repeat(batch[-1:], self._batch - count, axis=0)])

@@ -49,9 +49,9 @@ def _check(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Converts both to arrays and raises `ValueError` as `roc_curve` describes."""
     labels, scores = np.asarray(labels), np.asarray(scores, float)
     if labels.shape != scores.shape or labels.ndim != 1:
-        raise ValueError(f"expected (N,) labels and as many scores, got {labels.shape} and {scores.shape}")
+        raise ValueError(f"expected labels and scores of one shape (N,), got {labels.shape} and {scores.shape}")
     if set(np.unique(labels).tolist()) != {0, 1}:
-        raise ValueError(f"expected labels 0 and 1, both of them, got {np.unique(labels).tolist()}")
+        raise ValueError(f"expected both labels 0 and 1, and no others, got {np.unique(labels).tolist()}")
     if not np.isfinite(scores).all():
-        raise ValueError(f"expected finite scores, got {np.count_nonzero(~np.isfinite(scores))} that are not")
+        raise ValueError(f"expected finite scores, got {np.count_nonzero(~np.isfinite(scores))} NaN or infinite ones")
     return labels, scores

@@ -22,7 +22,7 @@ LEAST_SHARPNESS = 0.04
 """Minimum sharpness relative to the original; a face below it has no features left."""
 
 MOSTLY_WANTED = 0.5
-"""Identity part of the score above which a face that does not move is reported as a still image of the wanted person."""
+"""Identity part of the score from which a face that does not move is called a still picture of the wanted person."""
 
 SMALL_SHARE = 0.15
 """Threshold below which the verdict names a part of the score."""
@@ -65,7 +65,7 @@ def describe_verdict(
     if faults:
         return f"Not a swap: {'; '.join(faults)}."
     if "identity" not in parts:
-        return "Something was swapped; whose face it is was not measured."
+        return "Something was swapped; the identity of the face was not measured."
     return "A swap: the face is the wanted person's, and it moves as the original does."
 
 
@@ -102,7 +102,7 @@ def find_faults(
     agreement = next(((value, least) for value, least in measured if value is not None), None)
     if agreement is not None and not is_blurred and agreement[0] < agreement[1]:
         is_wanted = parts.get("identity", 0) >= MOSTLY_WANTED
-        still = "a still picture of the wanted person pasted: it does not move"
+        still = "a still picture of the wanted person was pasted: it does not move"
         faults.append(still if is_wanted else "it does not move as the original does")
     for name, text in _PARTS.items():
         is_named = (name == "clarity" and is_blurred) or (name == "expression" and any("move" in one for one in faults))

@@ -84,8 +84,8 @@ def restore_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str] 
     lost = [record.crop for record in returning if not (folder / SET_ASIDE / record.crop).is_file()]
     if lost:
         raise WorkspaceError(
-            f"{len(lost)} of {len(returning)} crops are missing in {folder / SET_ASIDE}, the first is {lost[0]}; restore the "
-            "others by name"
+            f"{len(lost)} of {len(returning)} crops are missing in {folder / SET_ASIDE}, the first is {lost[0]}; "
+            "restore the others by name"
         )
     places = [place for record in returning for place in _places(workspace, side, record)]
     for inside, outside in places:

@@ -21,7 +21,7 @@ ONE_PICTURE_PER_PACKET = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", 
 """Codecs with exactly one shown frame per packet, so that the number of packets is the number of frames."""
 
 _MISSING_SECONDS = 0.5  # seconds that may be missing at the end of an undamaged file (headers are rounded)
-_JOIN_PACKETS = 4  # maximum number of packets from the one that a join makes look damaged to the jump of the clock
+_JOIN_PACKETS = 4  # maximum distance from the packet that looks damaged because of a join to the jump of the clock
 _USUAL_RATE = 1000
 _LARGE_FRAME = 9_000_000
 _PROGRESSIVE = 1
@@ -138,7 +138,7 @@ class VideoDecoder:
         self.finished = True
 
     def counts_by_packets(self) -> bool:
-        """Checks, after all packets were read, whether each contains exactly one frame, so that none must be decoded."""
+        """Checks, after all packets were read, whether each contains one frame, so that none must be decoded."""
         context = self.stream.codec_context
         is_intact = self._first_is_key and not self._has_leading and self.damage() is None
         has_fields = context.field_order != _PROGRESSIVE and self.container.format.name not in _WHOLE_PICTURES
@@ -166,7 +166,7 @@ class VideoDecoder:
         return None
 
     def end(self) -> fractions.Fraction | None:
-        """Returns the end of the last frame read so far in seconds, on the clock of the frames' `pts`; None if unknown."""
+        """Returns the end of the last frame read so far in seconds, on the clock of `pts`; None if unknown."""
         return self._end
 
     def promised_seconds(self) -> float | None:

@@ -75,7 +75,7 @@ def write_gif(
                 due, last = _next_due(seconds, due), _tick_of(seconds, last)
                 if graph is None or stream is None:
                     graph = _palette_graph(frame)
-                    stream = container.add_stream("gif", rate=min(fps, FASTEST))
+                    stream = typing.cast(av.VideoStream, container.add_stream("gif", rate=min(fps, FASTEST)))
                     stream.height, stream.width = frame.shape[:2]
                     stream.pix_fmt, stream.codec_context.time_base = "pal8", CLOCK
                 picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
@@ -93,7 +93,7 @@ def write_gif(
 
 
 def _next_due(seconds: float, due: float) -> float:
-    """Computes the earliest time of the next frame after one at `seconds`; keeps the average rate if frames are dropped."""
+    """Computes the earliest time of the frame after one at `seconds`; keeps the average rate if frames are dropped."""
     shortest = float(1 / FASTEST)
     return due + shortest if seconds < due + shortest else seconds + shortest
 

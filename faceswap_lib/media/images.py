@@ -25,7 +25,7 @@ def read_picture(path: pathlib.Path | str) -> Picture:
         path: An image file in one of the `picture_decoding.FORMATS`; its suffix is ignored.
 
     Returns:
-        The image. Gray is repeated in three channels, 16 bits are reduced to 8, and of several images the first is read.
+        The image. Gray is repeated in three channels, 16 bits are reduced to 8. Of several images the first is read.
 
     Raises:
         VideoError: If the file is missing, is not a regular file, cannot be decoded, or has more pixels or bytes than
@@ -120,7 +120,7 @@ def write_image(path: pathlib.Path | str, image: np.ndarray, alpha: np.ndarray |
     if not is_encoded:
         size = f"{image.shape[1]} x {image.shape[0]}"
         raise VideoError(
-            f"{path}: a picture of {size} pixels cannot be written as {path.suffix}; write .png or a smaller picture"
+            f"{path}: a picture of {size} pixels cannot be written as {path.suffix}; write .png or shrink it"
         )
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())

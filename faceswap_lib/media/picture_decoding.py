@@ -1,4 +1,4 @@
-"""Decoding pictures of every common kind, after their header has said how much they ask for."""
+"""Decoding of untrusted images in all common formats, after a check of the size in their header."""
 
 import contextlib
 import dataclasses
@@ -11,24 +11,24 @@ import typing
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from faceswap_lib.errors import VideoError
 from faceswap_lib.limits import PICTURE_BYTES, PICTURE_PIXELS
 from faceswap_lib.media.color_profile import to_srgb
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "GIF", "JPEG2000", "PPM")
-"""Pillow's names of what is read, whatever the file is called. Others run programs (EPS), or have no header that tells
-them from text (TGA)."""
+"""Formats that are read, by their Pillow names; the suffix of a file is ignored. Other formats run programs (EPS), or
+have no header that distinguishes them from text (TGA)."""
 
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
     *(".avif", ".gif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
-"""What such files are called."""
+"""Suffixes of files in these formats."""
 
 ORIENTATION = 0x0112
-"""EXIF's tag of how a picture must be turned."""
+"""EXIF tag of the orientation."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,10 +41,10 @@ TURNS = {
 }
 
 TILE_TAGS = (322, 323)
-"""TIFF's tags of the width and height of its tiles, for which the decoder makes room whatever the picture's size."""
+"""TIFF tags of the tile width and height; the decoder allocates a whole tile even if the image is smaller."""
 
 STRIP = 1024
-"""Rows that are copied out of Pillow's memory at a time, so that a large picture is not there three times."""
+"""Rows that are copied from Pillow's memory at a time, so that a large image is not in memory three times."""
 
 ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 
@@ -55,17 +55,17 @@ _TROUBLES = (
     *(OverflowError, ZeroDivisionError, MemoryError, RuntimeError, NotImplementedError, struct.error, zlib.error),
     *(Image.DecompressionBombError, Warning),
 )
-"""What a damaged picture makes Pillow raise; its warnings too, where Python was told to raise them."""
+"""Errors that Pillow raises for a damaged image, including its warnings if Python raises warnings as errors."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
-    """A decoded picture, upright, in sRGB.
+    """Decoded image, upright and in sRGB.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB, C-contiguous; where `alpha` is 0, whatever the file has there.
-        alpha: (H, W) uint8, 0 where it is transparent; None if it is opaque all over.
-        notes: What of the file is not in it, in words: further pictures, colors that could not be converted.
+        image: (H, W, 3) uint8 RGB, C-contiguous. Where `alpha` is 0, the colors are those stored in the file.
+        alpha: Alpha channel, (H, W) uint8, 0 is transparent; None if the whole image is opaque.
+        notes: Messages about content of the file that was not read, such as further images or a color profile.
     """
 
     image: np.ndarray
@@ -74,16 +74,17 @@ class Picture:
 
 
 def decode_picture(path: pathlib.Path) -> Picture:
-    """Decodes a picture file.
+    """Decodes an image file.
 
     Args:
-        path: The file; its content says what kind it is. Of several pictures the first is taken, 16 bits become 8.
+        path: The file; its format is detected from its content. Of several images the first is read; 16 bits are
+            reduced to 8.
 
     Returns:
-        The picture.
+        The image.
 
     Raises:
-        VideoError: If the file is missing, is no file, asks for more than `limits` allow, or cannot be decoded.
+        VideoError: If the file is missing, is not a regular file, exceeds `limits`, or cannot be decoded.
     """
     path = pathlib.Path(path)
     _check_file(path)
@@ -104,6 +105,7 @@ def decode_picture(path: pathlib.Path) -> Picture:
 
 
 def _check_file(path: pathlib.Path) -> None:
+    """Raises `VideoError` unless the path is a regular file within the limit."""
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
@@ -120,7 +122,7 @@ def _check_file(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _open(file: typing.BinaryIO) -> typing.Iterator[Image.Image]:
-    """Opens a picture without decoding it. Pillow's own limit of pixels, one for the whole process, is not asked."""
+    """Opens an image without decoding it, with Pillow's own pixel limit, which is global, switched off."""
     with _LOCK:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -133,17 +135,20 @@ def _open(file: typing.BinaryIO) -> typing.Iterator[Image.Image]:
 
 @functools.cache
 def _formats() -> list[str]:
-    """Lists those of `FORMATS` that this Pillow was built with."""
+    """Lists the `FORMATS` that this build of Pillow supports."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _tile_pixels(opened: Image.Image) -> int:
-    sides = [opened.tag_v2.get(tag, 1) for tag in TILE_TAGS]
+    """Returns the number of pixels of a tile of a TIFF image."""
+    tags = typing.cast(TiffImagePlugin.TiffImageFile, opened).tag_v2
+    sides = [tags.get(tag, 1) for tag in TILE_TAGS]
     return int(sides[0]) * int(sides[1])
 
 
 def _to_picture(opened: Image.Image) -> Picture:
+    """Decodes an opened image, rotates it upright and converts it to sRGB."""
     notes: list[str] = []
     opened.load()
     turn = TURNS.get(_read_orientation(opened))
@@ -152,20 +157,22 @@ def _to_picture(opened: Image.Image) -> Picture:
     if turn is not None:
         image, alpha = image.transpose(turn), None if alpha is None else alpha.transpose(turn)
     arrays = _to_array(image), None if alpha is None else _to_array(alpha)
-    if opened.format != "MPO" and _has_more(opened):  # a MPO's others are depth, brightness or a second eye's view
-        notes.append("of several pictures the first is taken")
+    # The other images of an MPO file are depth, brightness or a stereo view.
+    if opened.format != "MPO" and _has_more(opened):
+        notes.append("of several pictures only the first is taken")
     return Picture(image=arrays[0], alpha=arrays[1], notes=tuple(notes))
 
 
 def _read_orientation(image: Image.Image) -> int:
+    """Reads the EXIF orientation; 1 (upright) if it is missing or damaged."""
     try:
         return image.getexif().get(ORIENTATION, 1)
-    except _TROUBLES:  # viewers show a picture whose EXIF data is damaged, as it lies in the file
+    except _TROUBLES:  # image viewers ignore damaged EXIF data, too
         return 1
 
 
 def _has_more(opened: Image.Image) -> bool:
-    """Whether a file has a second picture, at which it then stands; the others are not counted."""
+    """Checks whether a file has a second image by seeking to it."""
     try:
         opened.seek(1)
     except (EOFError, *_TROUBLES):
@@ -174,7 +181,7 @@ def _has_more(opened: Image.Image) -> bool:
 
 
 def _read_alpha(image: Image.Image) -> Image.Image | None:
-    """Gives the opacity as mode L; None where everything is opaque."""
+    """Returns the alpha channel as mode L; None if the whole image is opaque."""
     if image.mode not in ALPHA_MODES and not ("transparency" in image.info and image.mode in ("P", "L", "RGB", "1")):
         return None
     alpha = image.convert("RGBA").getchannel("A")
@@ -182,7 +189,7 @@ def _read_alpha(image: Image.Image) -> Image.Image | None:
 
 
 def _to_rgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:
-    """Converts to 8 bits and sRGB; mode RGB."""
+    """Converts an image to 8 bits, sRGB and mode RGB; appends problems to `notes`."""
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bits(image)
     if image.mode in ("P", "PA", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV"):
@@ -200,10 +207,10 @@ def _to_rgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Takes the upper 8 of 16 bits.
+    """Reduces 16 bits to the upper 8.
 
     Raises:
-        ValueError: If the numbers are not those of 16 bits.
+        ValueError: If the values are not 16-bit integers.
     """
     values = np.asarray(image)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
@@ -212,7 +219,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _to_array(image: Image.Image) -> np.ndarray:
-    """Copies a picture of mode RGB or L out of Pillow's memory."""
+    """Copies an image of mode RGB or L to an array."""
     width, height = image.size
     array = np.empty((height, width, 3) if image.mode == "RGB" else (height, width), np.uint8)
     for top in range(0, height, STRIP):

@@ -1,4 +1,4 @@
-"""Reading a video picture by picture."""
+"""Reading of the frames of a video and their times."""
 
 import contextlib
 import fractions
@@ -21,49 +21,49 @@ _MOST_UNTIMED = 300
 
 def read_frames(
     path: pathlib.Path | str, *, start: int = 0, stop: int | None = None, step: int = 1
-) -> typing.Iterator[np.ndarray]:
-    """Reads the pictures of a video one at a time, in presentation order; memory does not grow with length.
+) -> typing.Generator[np.ndarray, None, None]:
+    """Reads the frames of a video one at a time, in presentation order; memory does not grow with the length.
 
-    Pictures before `start` and between steps are decoded (most depend on each other) but not converted. Closing the
-    iterator closes the file.
+    Frames before `start` and between steps are decoded (most frames depend on others) but not converted. Closing the
+    generator closes the file.
 
-    A file that is damaged or cut off gives the pictures that can be read and then logs a warning; a transport stream,
-    which states no length, may be cut without a trace. Wide and high-dynamic-range
-    colors become those of BT.709, with a word about it; see `gamut`.
+    For a damaged or truncated file, all readable frames are yielded, and then a warning is logged. A truncated
+    transport stream cannot be detected, because it states no length. Wide-gamut and high-dynamic-range colors are
+    converted to BT.709, with a log message; see `gamut`.
 
     Args:
         path: A video file.
-        start: Index of the first picture, from 0.
-        stop: Index after the last picture; None reads to the end. A number past the end is no error.
-        step: Takes every step-th picture.
+        start: Index of the first frame, from 0.
+        stop: Index after the last frame; None reads to the end. It may be larger than the number of frames.
+        step: Only every step-th frame is yielded.
 
     Yields:
-        (H, W, 3) uint8 RGB, C-contiguous, upright, H and W as in `probe_video`.
+        (H, W, 3) uint8 RGB, C-contiguous, upright; H and W are those of `probe_video`.
 
     Raises:
         ValueError: If `start`, `stop` or `step` is out of range (at the call).
-        VideoError: If the file is missing or no video (at the call), or holds no picture that can be read (at the end).
+        VideoError: If the file is missing or not a video (at the call), or contains no readable frame (at the end).
     """
     if start < 0 or step < 1 or (stop is not None and stop < 0):
         raise ValueError(f"expected start >= 0, stop >= 0 or None, step >= 1; got {start}, {stop}, {step}")
-    return _pictures(_timed_frames(VideoDecoder(path), start, stop, step))
+    return _without_times(_timed_frames(VideoDecoder(path), start, stop, step))
 
 
 def read_timed_frames(
     path: pathlib.Path | str, *, start: int = 0, stop: int | None = None
-) -> typing.Iterator[tuple[float, np.ndarray]]:
-    """Reads pictures of a video as `read_frames` does, each with the time at which it is shown.
+) -> typing.Generator[tuple[float, np.ndarray], None, None]:
+    """Reads the frames of a video as `read_frames` does, each with its presentation time.
 
-    Times come from the file, so they are right where the rate varies. Where the file gives a picture none, or one that
-    is not after the last picture's, it is taken to come one period of the average rate after that.
+    The times are those of the file, so they are correct for a variable frame rate. If the time of a frame is missing or
+    is not later than that of the frame before, the frame is placed one period of the average rate after that one.
 
     Args:
         path: A video file.
-        start: Index of the first picture wanted, from 0.
-        stop: Index after the last one; None reads to the end.
+        start: Index of the first frame, from 0.
+        stop: Index after the last frame; None reads to the end.
 
     Yields:
-        Seconds after the first picture of the file, which has 0, and the picture.
+        Time in seconds after the first frame of the file, and the frame as in `read_frames`.
 
     Raises:
         VideoError: As in `read_frames`.
@@ -72,63 +72,64 @@ def read_timed_frames(
 
 
 def read_times(path: pathlib.Path | str) -> np.ndarray:
-    """Reads when each picture of a video is shown; decodes nothing where packets tell.
+    """Reads the presentation time of each frame of a video; decodes nothing if the packets state the times.
 
     Args:
         path: A video file.
 
     Returns:
-        (N,) float64 seconds after the first picture, rising strictly, one for each picture of `read_timed_frames`.
+        (N,) float64 seconds after the first frame, strictly increasing, one for each frame of `read_timed_frames`.
 
     Raises:
-        VideoError: If the file is missing or no video.
+        VideoError: If the file is missing or not a video.
     """
     return read_schedule(path)[0]
 
 
 def read_schedule(path: pathlib.Path | str) -> tuple[np.ndarray, float]:
-    """Reads when each picture of a video is shown, and when the last one ends.
+    """Reads the presentation time of each frame of a video, and the end of the last frame.
 
     Args:
         path: A video file.
 
     Returns:
-        (N,) float64 seconds after the first picture, as from `read_times`, and the seconds at which the last picture,
-        which may stay for longer than the others, gives way; after its time.
+        (N,) float64 seconds after the first frame, as from `read_times`, and the end of the last frame in seconds. The
+        end is after the last time; the last frame may be shown for longer than the others.
 
     Raises:
-        VideoError: If the file is missing or no video.
+        VideoError: If the file is missing or not a video.
     """
     with VideoDecoder(path) as decoder:
         if decoder.stream.codec_context.codec.canonical_name in ONE_PICTURE_PER_PACKET:
             shown = [packet.pts for packet in decoder.packets() if packet.size and not packet.is_discard]
             if decoder.counts_by_packets() and None not in shown and len(set(shown)) == len(shown) > 0:
                 ticks = np.sort(np.array(shown, np.int64))
-                times = (ticks - ticks[0]) * float(decoder.stream.time_base)
-                return times, _end_of(decoder, times[-1], ticks[0] * decoder.stream.time_base)
+                seconds = (ticks - ticks[0]) * float(decoder.time_base)
+                return seconds, _end_of(decoder, seconds[-1], ticks[0] * decoder.time_base)
     with VideoDecoder(path) as decoder:
-        first, times = None, []
+        first: fractions.Fraction | None = None
+        times: list[float] = []
         for seconds, frame in _with_times(decoder):
-            if first is None and frame.pts is not None:
-                first = frame.pts * frame.time_base - fractions.Fraction(seconds)
+            if first is None and (time := _time_of(frame)) is not None:
+                first = time - fractions.Fraction(seconds)
             times.append(seconds)
         return np.array(times), _end_of(decoder, times[-1] if times else 0.0, first)
 
 
 def count_frames(path: pathlib.Path | str) -> int:
-    """Counts the pictures that `read_frames` gives.
+    """Counts the frames that `read_frames` yields.
 
-    Where the codec puts one picture in each packet the packets are counted, without decoding; for other codecs, and
-    for files that are damaged, joined or begin between key frames, everything is decoded.
+    If the codec stores one frame per packet, the packets are counted without decoding. For other codecs, and for files
+    that are damaged, joined or begin between key frames, all frames are decoded.
 
     Args:
         path: A video file.
 
     Returns:
-        The exact number of pictures.
+        The exact number of frames.
 
     Raises:
-        VideoError: If the file is missing or no video.
+        VideoError: If the file is missing or not a video.
     """
     with VideoDecoder(path) as decoder:
         if decoder.stream.codec_context.codec.canonical_name in ONE_PICTURE_PER_PACKET:
@@ -140,41 +141,54 @@ def count_frames(path: pathlib.Path | str) -> int:
 
 
 def first_picture_time(path: pathlib.Path | str) -> tuple[fractions.Fraction, int, fractions.Fraction]:
-    """Finds when the first picture that can be decoded is shown, how many before it cannot, and the average period.
+    """Determines the time of the first decodable frame, the number of undecodable frames before it, and the period.
 
     Args:
         path: A video file.
 
     Returns:
-        Seconds on the corrected clock of the file's packets, pictures, and seconds.
+        The time of the first decodable frame in seconds on the corrected clock of the packets, the number of frames
+        before it that cannot be decoded, and the average period in seconds.
 
     Raises:
-        VideoError: If the file is missing or no video.
+        VideoError: If the file is missing or not a video.
     """
     with VideoDecoder(path) as decoder:
-        period = 1 / (decoder.frame_rate() or 1)
+        period = _period_of(decoder)
         for index, frame in enumerate(itertools.islice(decoder.frames(), _MOST_UNTIMED)):
-            if frame.pts is not None:
-                return frame.pts * frame.time_base - index * period, decoder.lost_at_start, period
-        return (decoder.stream.start_time or 0) * decoder.stream.time_base, 0, period
+            if (time := _time_of(frame)) is not None:
+                return time - index * period, decoder.lost_at_start, period
+        return (decoder.stream.start_time or 0) * decoder.time_base, 0, period
 
 
-def _pictures(
+def _time_of(frame: av.VideoFrame) -> fractions.Fraction | None:
+    """Returns the presentation time of a decoded frame in seconds; None if it has none."""
+    return None if frame.pts is None else frame.pts * typing.cast(fractions.Fraction, frame.time_base)
+
+
+def _period_of(decoder: VideoDecoder) -> fractions.Fraction:
+    """Returns the average period of the frames in seconds; 1 if the file states no frame rate."""
+    return 1 / (decoder.frame_rate() or fractions.Fraction(1))
+
+
+def _without_times(
     timed_frames: typing.Generator[tuple[float, np.ndarray], None, None],
 ) -> typing.Generator[np.ndarray, None, None]:
+    """Yields the frames without their times."""
     with contextlib.closing(timed_frames):
-        for _, picture in timed_frames:
-            yield picture
+        for _, frame in timed_frames:
+            yield frame
 
 
 def _timed_frames(
     decoder: VideoDecoder, start: int, stop: int | None, step: int
 ) -> typing.Generator[tuple[float, np.ndarray], None, None]:
+    """Yields the times and the converted frames, and logs damage at the end; closes the decoder."""
     with decoder:
         to_rgb = RgbConverter(decoder.path)
         for seconds, frame in itertools.islice(_with_times(decoder), start, stop, step):
             if lost := decoder.lost_at_start:
-                decoder.lost_at_start = 0  # said once
+                decoder.lost_at_start = 0  # warn only once
                 words = "%s begins between key frames: its first %d pictures cannot be decoded and are left out"
                 logger.warning(words, decoder.path, lost)
             yield seconds, to_rgb(frame)
@@ -186,32 +200,42 @@ def _timed_frames(
             logger.warning(words, decoder.path, further)
         if len(decoder.clock.offsets) > 1:
             joins = len(decoder.clock.offsets) - 1
-            logger.info("%s: its clock jumps %d times, as in joined recordings; time goes on", decoder.path, joins)
+            words = "%s: its clock jumps %d times, as in joined recordings; the times continue without a gap"
+            logger.info(words, decoder.path, joins)
         if damage is not None:
             logger.warning("%s is damaged: %s; read %d frames", decoder.path, damage, decoder.frame_count)
 
 
 def _with_times(decoder: VideoDecoder) -> typing.Iterator[tuple[float, av.VideoFrame]]:
-    """Yields every decoded picture with its seconds after the first one, which never go back."""
-    period = 1 / (decoder.frame_rate() or 1)
-    first, last = None, -period
+    """Yields each decoded frame with its time in seconds after the first one; the times increase strictly."""
+    period = _period_of(decoder)
+    first: fractions.Fraction | None = None
+    last = -period
     for frame in decoder.frames():
-        time = None if frame.pts is None else frame.pts * frame.time_base
-        if first is None and time is not None:  # the first one that has a time says when those before were shown
+        time = _time_of(frame)
+        if first is None and time is not None:  # the first frame with a time determines the times of those before
             first = time - (last + period)
-        last = last + period if time is None or time - first <= last else time - first
+        shown = None if time is None or first is None else time - first
+        last = last + period if shown is None or shown <= last else shown
         yield float(last), frame
 
 
 def _end_of(decoder: VideoDecoder, last: float, first: fractions.Fraction | None) -> float:
-    """When the last picture ends, in seconds after the first: as the packets, then as the container says, else one
-    period after it begins."""
-    period = float(1 / (decoder.frame_rate() or 1))
+    """Computes the end of the last frame in seconds after the first frame.
+
+    It is the latest of the ends that the packets and the container state, else one period after the last frame.
+
+    Args:
+        decoder: The decoder after all packets were read.
+        last: Time of the last frame in seconds after the first one.
+        first: Time of the first frame on the clock of the file; None if it is unknown.
+    """
+    period = float(_period_of(decoder))
     end = decoder.end()
     if end is None or first is None:
         return last + period
     ends = [last + period if end - first <= last + 1e-6 else float(end - first)]
-    # A packet tells how long it is until the next is decoded; when the last picture ends only the stream tells.
+    # The duration of a packet is the time to the next decoded one; only the stream states when the last frame ends.
     begin = {"matroska,webm": first, "mov,mp4,m4a,3gp,3g2,mj2": 0}.get(decoder.container.format.name)
     stated = decoder.promised_seconds()
     if begin is not None and stated is not None and decoder.damage() is None and not decoder.lost_at_start:

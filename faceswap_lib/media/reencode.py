@@ -1,4 +1,4 @@
-"""The same clip, encoded once more."""
+"""Re-encoding of a clip."""
 
 import pathlib
 
@@ -10,19 +10,19 @@ from faceswap_lib.media.writer import VideoWriter
 
 
 def reencode(video: pathlib.Path, out: pathlib.Path, *, crf: int = 18, scale: float = 1.0) -> None:
-    """Writes a clip's pictures and sound to a new H.264 file, as every upload does.
+    """Encodes the frames and the audio of a clip to a new H.264 file, as video platforms do with an upload.
 
-    What the file said about itself besides (metadata, Content Credentials) is not taken along.
+    Metadata such as Content Credentials is not copied.
 
     Args:
-        video: The clip, of a constant frame rate.
-        out: Where to, ending in .mp4, .m4v or .mov; replaced if it is there.
-        crf: x264 quality, 0 (exact, large) to 51 (poor, small); 18 looks like the original.
-        scale: Size of the new pictures against the old ones, above 0, at most 1; sides are made even.
+        video: The clip, with a constant frame rate.
+        out: File to write, ending in .mp4, .m4v or .mov; an existing file is replaced.
+        crf: Quality of x264, 0 (lossless, large) to 51 (poor, small); 18 looks like the original.
+        scale: Scale factor of the frames, above 0 and at most 1; width and height are rounded to even numbers.
 
     Raises:
         ValueError: If the scale or the quality is out of range.
-        VideoError: If the clip cannot be read or the new one cannot be written.
+        VideoError: If the clip cannot be read or the new file cannot be written.
     """
     if not 0 < scale <= 1:
         raise ValueError(f"expected scale above 0 and at most 1, got {scale}")

@@ -1,4 +1,4 @@
-"""Several clips in one picture, for comparing them."""
+"""Side-by-side video of several clips, for comparison."""
 
 import contextlib
 import logging
@@ -23,20 +23,20 @@ def write_side_by_side(
     starts: typing.Sequence[int] | None = None,
     sound_from: int = 0,
 ) -> None:
-    """Writes clips next to each other, picture by picture, at the height and rate of the first.
+    """Writes a video with several clips side by side, with the height and the frame rate of the first clip.
 
-    Pictures are paired by number, not by time, so that a swapped video stays paired with its original. The result is
-    as long as the shortest clip. A clip of another height is scaled, to an even width.
+    Frames are paired by index, not by time, so that a swapped video stays paired with its original. The result is as
+    long as the shortest clip. A clip of another height is scaled, to an even width.
 
     Args:
-        paths: One or more video files, left to right.
-        out: Where to, ending in .mp4.
+        paths: One or more video files, from left to right.
+        out: File to write, ending in .mp4.
         labels: One short ASCII text per clip, drawn at its upper left; None draws nothing.
-        starts: Index of the first picture shown, per clip; None shows all from their beginnings.
-        sound_from: Index of the clip whose sound is taken.
+        starts: Index of the first frame of each clip; None starts all clips at their beginning.
+        sound_from: Index of the clip whose audio is copied.
 
     Raises:
-        ValueError: If there are no paths, or not one label or start per path.
+        ValueError: If there are no paths, or the number of labels or starts is not that of the paths.
         VideoError: If a clip cannot be read or the result cannot be written.
     """
     if not paths:
@@ -65,12 +65,14 @@ def write_side_by_side(
 
 
 def _scaled_width(info: VideoInfo, height: int) -> int:
+    """Computes the width of a clip at a height, with square pixels."""
     if info.height == height and info.sample_aspect == 1:
         return info.width
     return max(2, round(info.width * info.sample_aspect * height / info.height / 2) * 2)
 
 
 def _scaled(frame: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Scales a frame to a size."""
     if frame.shape[:2] == (height, width):
         return frame
     shrinks = height < frame.shape[0]
@@ -78,9 +80,9 @@ def _scaled(frame: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _draw_label(tile: np.ndarray, text: str) -> None:
-    """Draws white text with a black rim, in place, about a twentieth of the height tall.
+    """Draws white text with a black outline in place, with a height of about a twentieth of the frame.
 
-    It stands at the top: at the bottom swaps have the label that says what they are.
+    The text is at the top, because swaps have their own label at the bottom.
     """
     scale = max(0.3, tile.shape[0] / 600)
     origin = (round(12 * scale), round(32 * scale))

@@ -1,12 +1,15 @@
-"""Carrying subtitles of a file into another: copied where its format holds them, text rewritten where it does not."""
+"""Transfer of subtitles from one file to another: copied if the output format allows it, else text is converted."""
 
 import fractions
 import re
 import struct
+import typing
 
 import av
 import av.container
+import av.error
 from av.subtitles.stream import SubtitleStream
+from av.subtitles.subtitle import AssSubtitle
 
 _TEXT = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "text", "mov_text"})
 _COPIED = {
@@ -14,7 +17,7 @@ _COPIED = {
     "matroska": frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle"}),
 }
 _WRITTEN = {"mp4": "mov_text", "matroska": "subrip"}
-_OVERRIDE = re.compile(rb"\{\\[^}]*\}")  # how ASS writes italics and places; other formats have no such thing
+_OVERRIDE = re.compile(rb"\{\\[^}]*\}")  # style and position in ASS, which other formats do not support
 _MOST_TEXT = 65_535
 _MILLISECOND = fractions.Fraction(1, 1000)
 _STYLE = (
@@ -27,18 +30,18 @@ _STYLE = (
 
 
 def can_carry(output: av.container.OutputContainer, source: SubtitleStream) -> bool:
-    """Says whether an output can hold a subtitle stream; pictures of text (DVD, DVB) do not fit into MP4."""
+    """Checks whether an output supports a subtitle stream; MP4 does not support bitmap subtitles (DVD, DVB)."""
     if source.codec_context is None:
         return False
     return source.codec_context.codec.canonical_name in _TEXT | _COPIED[output.format.name]
 
 
 class SubtitleTrack:
-    """One subtitle stream.
+    """Subtitle stream that is copied or converted to the output.
 
     Attributes:
         target: The stream of the output.
-        dropped: Damaged packets that were left out.
+        dropped: Number of damaged packets that were dropped.
         overlapping: Always 0.
     """
 
@@ -49,13 +52,13 @@ class SubtitleTrack:
         start: fractions.Fraction,
         stop: fractions.Fraction | None,
     ):
-        """Adds a stream to the output, header not yet written.
+        """Adds a subtitle stream to the output.
 
         Args:
-            output: MP4 or Matroska.
-            source: A stream that `can_carry`.
-            start: Time of the source that becomes 0.
-            stop: Seconds after that at which everything ends; None for no end.
+            output: MP4 or Matroska container, before its header is written.
+            source: A stream for which `can_carry` is true.
+            start: Time of the source in seconds that becomes 0.
+            stop: Seconds after `start` at which the output ends; None for no end.
         """
         self._output = output
         self._start, self._stop = start, stop
@@ -65,12 +68,12 @@ class SubtitleTrack:
         if self._is_copied:
             self.target = output.add_stream_from_template(source)
             return
-        self.target = output.add_stream(_WRITTEN[output.format.name])
+        self.target = typing.cast(SubtitleStream, output.add_stream(_WRITTEN[output.format.name]))
         self.target.codec_context.subtitle_header = _STYLE
         self.target.codec_context.time_base = self.target.time_base = _MILLISECOND
 
     def feed(self, packet: av.Packet) -> None:
-        """Writes a packet; what begins before 0 is shown from there, and what goes on after the end up to it."""
+        """Writes a packet; a subtitle that begins before 0 or ends after the end of the output is shortened."""
         if packet.pts is None or not packet.size:
             return
         begin = packet.pts * packet.time_base - self._start
@@ -79,11 +82,12 @@ class SubtitleTrack:
         written = packet
         if not self._is_copied:
             try:
-                text = b"\n".join(_OVERRIDE.sub(b"", shown.dialogue) for shown in packet.decode())
+                shown = typing.cast(list[AssSubtitle], packet.decode())
+                text = b"\n".join(_OVERRIDE.sub(b"", subtitle.dialogue) for subtitle in shown)
             except av.error.FFmpegError:
                 self.dropped += 1
                 return
-            written = av.Packet(self._stored(text))
+            written = av.Packet(self._encode(text))
             written.time_base = _MILLISECOND
         written.pts = round(max(begin, 0) / written.time_base)
         if self._last is not None and written.pts <= self._last:
@@ -93,7 +97,7 @@ class SubtitleTrack:
         written.stream = self.target
         self._output.mux(written)
 
-    def _stored(self, text: bytes) -> bytes:
-        """Gives a packet's bytes: in MP4 the length comes first."""
+    def _encode(self, text: bytes) -> bytes:
+        """Encodes the content of a packet; MP4 stores the length before the text."""
         text = text[:_MOST_TEXT].decode("utf-8", "ignore").encode()
         return struct.pack(">H", len(text)) + text if self._output.format.name == "mp4" else text

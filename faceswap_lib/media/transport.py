@@ -1,4 +1,4 @@
-"""What a transport stream holds besides the streams that were there when it was opened."""
+"""Search for streams that appear in a transport stream only after its beginning."""
 
 import os
 import pathlib
@@ -6,21 +6,21 @@ import pathlib
 import numpy as np
 
 _SYNC = 0x47
-_SIZES = (188, 192)  # with a four-byte time before each packet on Blu-ray and in camcorders
-_CHUNK = 2**18  # packets looked at together
+_SIZES = (188, 192)  # Blu-ray discs and camcorders add a four-byte time before each packet
+_CHUNK = 2**18  # packets per block
 _LEAST_TAIL = 0.05
 
 
 def count_later_videos(path: pathlib.Path, known: frozenset[int], offset: int) -> int:
-    """Counts video streams that are found only behind an offset, as where the program changes.
+    """Counts video streams that appear only after an offset, for example because the program changes.
 
     Args:
         path: A transport stream.
-        known: Packet identifiers of the streams that were found on opening.
-        offset: Byte from which to look; less than a twentieth of the file behind it is not looked at.
+        known: Packet identifiers of the streams that were found when the file was opened.
+        offset: Byte at which the search starts. If less than a twentieth of the file follows, it is not searched.
 
     Returns:
-        The number of further identifiers that carry pictures; 0 if the packets cannot be made out.
+        The number of further packet identifiers with video; 0 if the packet size cannot be detected.
     """
     size = os.path.getsize(path)
     if size - offset < _LEAST_TAIL * size:
@@ -35,16 +35,17 @@ def count_later_videos(path: pathlib.Path, known: frozenset[int], offset: int) -
 
 
 def _video_identifiers(path: pathlib.Path, length: int, offset: int) -> set[int]:
+    """Collects the packet identifiers of video streams after an offset; `length` is the packet size in bytes."""
     found: set[int] = set()
     with open(path, "rb") as file:
         file.seek(offset)
         while data := file.read(length * _CHUNK):
             rows = np.frombuffer(data[: len(data) // length * length], np.uint8).reshape(-1, length)
             rows = rows[:, length - _SIZES[0] :]
-            rows = rows[(rows[:, 0] == _SYNC) & (rows[:, 1] & 0x40 > 0)]  # a unit begins in this packet
+            rows = rows[(rows[:, 0] == _SYNC) & (rows[:, 1] & 0x40 > 0)]  # payload unit start
             starts = np.where(rows[:, 3] & 0x20, 5 + rows[:, 4].astype(int), 4)
-            is_whole = starts <= _SIZES[0] - 4
-            rows, starts = rows[is_whole], starts[is_whole]
+            is_complete = starts <= _SIZES[0] - 4
+            rows, starts = rows[is_complete], starts[is_complete]
             codes = np.stack([rows[np.arange(len(rows)), starts + index] for index in range(4)], axis=1)
             is_video = (codes[:, :3] == (0, 0, 1)).all(axis=1) & (codes[:, 3] & 0xF0 == 0xE0)
             identifiers = (rows[:, 1].astype(int) & 0x1F) << 8 | rows[:, 2]

@@ -1,4 +1,4 @@
-"""What a video file says about itself."""
+"""Properties of a video file: size, frame rate, length and orientation."""
 
 import dataclasses
 import fractions
@@ -11,34 +11,34 @@ from faceswap_lib.media.decoder import VideoDecoder
 from faceswap_lib.media.orientation import orientation_of
 
 SLOWEST = fractions.Fraction(1, 10_000)
-"""Frames per second of a video at least."""
+"""Lowest frame rate that is accepted."""
 
 FASTEST = 10_000
-"""Frames per second of a video at most."""
+"""Highest frame rate that is accepted."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VideoInfo:
-    """Size, rate and length of a video as a viewer sees it.
+    """Size, frame rate and length of a video as a viewer sees it.
 
     Attributes:
         path: The file.
-        width: Pixels, after the rotation flag.
-        height: Pixels, after the rotation flag.
-        fps: Pictures per second, exact; the average if the rate varies.
-        frame_count: What the container says, None when it does not say. A file cut without re-encoding also counts
-            pictures that are never shown; `count_frames` is exact.
-        duration: Seconds of video, None when the container does not say.
-        rotation: Degrees by which the stored picture must be turned clockwise to stand upright: 0, 90, 180 or 270.
-            `read_frames` has done it already.
-        is_mirrored: Whether left and right of the stored picture must be exchanged before that, as front cameras
-            write it; `read_frames` has done it, too.
-        has_audio: Whether there is at least one sound stream.
-        sample_aspect: Width : height of one pixel, after the rotation flag. Nearly always 1; where it is not (old
-            television formats), pictures keep their stored pixels and a player stretches them.
+        width: Width in pixels, after rotation.
+        height: Height in pixels, after rotation.
+        fps: Frames per second, exact; the average if the rate varies.
+        frame_count: Number of frames that the container states; None if it states none. In a file that was cut without
+            re-encoding it includes frames that are never shown; `count_frames` is exact.
+        duration: Length of the video in seconds; None if the container does not state it.
+        rotation: Clockwise rotation in degrees that makes the stored frames upright: 0, 90, 180 or 270. `read_frames`
+            applies it.
+        is_mirrored: Whether the stored frames must be mirrored horizontally before the rotation, as for some front
+            cameras. `read_frames` applies it.
+        has_audio: Whether there is at least one audio stream.
+        sample_aspect: Aspect ratio (width / height) of one pixel, after rotation. Nearly always 1. If it is not (old
+            television formats), the frames keep their stored pixels, and a player stretches them.
 
     Raises:
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
     """
 
     path: pathlib.Path
@@ -53,6 +53,7 @@ class VideoInfo:
     is_mirrored: bool = False
 
     def __post_init__(self) -> None:
+        """Checks the ranges of the values."""
         if self.width < 1 or self.height < 1:
             raise ValueError(f"expected a size of at least 1x1, got {self.width}x{self.height}")
         if not isinstance(self.fps, fractions.Fraction) or self.fps <= 0:
@@ -68,17 +69,17 @@ class VideoInfo:
 
 
 def probe_video(path: pathlib.Path | str) -> VideoInfo:
-    """Reads what a video says about itself; decodes its first picture, which carries the rotation.
+    """Reads the properties of a video; decodes the first frame, which contains the rotation.
 
     Args:
         path: A video file.
 
     Returns:
-        Its `VideoInfo`.
+        Its properties.
 
     Raises:
-        VideoError: If the file is missing, is no video, has no picture that can be decoded, states no frame rate,
-            or one that no video has.
+        VideoError: If the file is missing, is not a video, contains no frame that can be decoded, or states no frame
+            rate or one outside of `SLOWEST` to `FASTEST`.
     """
     with VideoDecoder(path) as decoder:
         stream = decoder.stream
@@ -92,23 +93,24 @@ def probe_video(path: pathlib.Path | str) -> VideoInfo:
             expected = f"expected between one frame in {float(1 / SLOWEST):,.0f} s and {FASTEST:,} a second"
             raise VideoError(f"{expected}, got {float(fps):g} a second: {path}; give it another rate first")
         orientation = orientation_of(first)
-        lies_down = orientation.swaps_axes
+        is_rotated = orientation.swaps_axes
         aspect = decoder.sample_aspect()
         return VideoInfo(
             path=decoder.path,
-            width=first.height if lies_down else first.width,
-            height=first.width if lies_down else first.height,
+            width=first.height if is_rotated else first.width,
+            height=first.width if is_rotated else first.height,
             fps=fractions.Fraction(fps),
             frame_count=stream.frames or None,
             duration=_duration(decoder),
             rotation=orientation.rotation,
             is_mirrored=orientation.is_mirrored,
             has_audio=bool(decoder.container.streams.audio),
-            sample_aspect=1 / aspect if lies_down else aspect,
+            sample_aspect=1 / aspect if is_rotated else aspect,
         )
 
 
 def _duration(decoder: VideoDecoder) -> float | None:
+    """Returns the duration that the stream, else the container, states in seconds; None if neither does."""
     stated = decoder.promised_seconds()
     if stated is None and decoder.container.duration:
         stated = decoder.container.duration / av.time_base

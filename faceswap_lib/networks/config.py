@@ -31,7 +31,7 @@ class NetworkConfig:
         Attention,
         Doc(
             "self-attention over positions (self), over positions and channels (dual), or none. Architecture skip has "
-            "it at 16x16 positions in the encoder and the decoders, faceswap-gan in the same places as faceswap-GAN v2.2"
+            "it at 16x16 positions in the encoder and the decoders, faceswap-gan in the same layers as faceswap-GAN v2.2"
         ),
     ] = "self"
     norm: Annotated[

@@ -1,7 +1,7 @@
-"""Pictures for notebooks: what a step made, the code that made it, and how a training goes.
+"""Figures and HTML for notebooks: results of a step, source code, and the progress of a training.
 
-Every function gives back something that a notebook shows when it is the last line of a cell; nothing is printed and
-nothing is kept open. Figures are plain matplotlib, so `.savefig` works outside a notebook too.
+Every function returns an object that a notebook shows when it is the last line of a cell. No function prints, and no
+figure stays open. Figures are plain matplotlib figures, so `.savefig` also works outside a notebook.
 """
 
 from faceswap_lib.show.charts import plot_gaussians, plot_series, plot_stacked_bars

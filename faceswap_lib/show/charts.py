@@ -1,4 +1,4 @@
-"""Charts of numbers: how steady a coordinate is, opinions with their doubt, what a whole is made of."""
+"""Charts: time series of a coordinate, Gaussian distributions, and stacked bars."""
 
 import math
 import typing
@@ -17,19 +17,20 @@ def plot_series(
     zoom: tuple[int, int] | None = None,
     caption: str = "",
 ) -> Picture:
-    """Draws a coordinate over time as several filters give it, a piece of it enlarged, and how much each shakes.
+    """Draws a coordinate over time for several filters, an enlarged section of it, and the jitter of each curve.
 
     Args:
-        named: (N,) per frame, by the name of what made it; the first is drawn in gray.
-        unit: What they are measured in.
-        zoom: First frame of the enlarged piece and the one after its last; by default the middle fifth.
-        caption: A text over the figure.
+        named: Values (N,) per frame by the name of the filter; the first curve is gray.
+        unit: Unit of the values.
+        zoom: First frame of the enlarged section and its last frame plus 1; by default the middle fifth.
+        caption: Text above the figure.
 
     Returns:
-        The figure, with three axes: all frames, the piece, the shake as a share of the first curve's.
+        The figure with three axes: all frames, the section, and the jitter (mean absolute second difference) relative
+        to the first curve.
 
     Raises:
-        ValueError: If a curve is too short to shake.
+        ValueError: If the curves differ in length or have fewer than 3 values.
     """
     lengths = {len(values) for values in named.values()}
     if len(lengths) != 1 or min(lengths) < 3:
@@ -37,24 +38,24 @@ def plot_series(
     (length,) = lengths
     start, stop = zoom or (length * 2 // 5, max(length * 3 // 5, length * 2 // 5 + 3))
     figure = Picture(figsize=(WIDTH, 2.9), dpi=100, layout="constrained")
-    whole, piece, shake = figure.subplots(1, 3, width_ratios=[4, 3, 2])
+    whole, section, jitter = figure.subplots(1, 3, width_ratios=[4, 3, 2])
     for number, (name, values) in enumerate(named.items()):
         color = CURVE_COLORS[number % len(CURVE_COLORS)]
         whole.plot(values, lw=1, color=color, label=name)
-        piece.plot(range(start, stop), values[start:stop], lw=1.4, color=color, marker="." if number == 0 else None)
+        section.plot(range(start, stop), values[start:stop], lw=1.4, color=color, marker="." if number == 0 else None)
     whole.axvspan(start, stop - 1, color="0.93", zorder=0)
     whole.set(xlabel="frame", ylabel=unit)
-    piece.set(xlabel="frame", title="the gray piece, enlarged")
-    shakes = np.array([np.abs(np.diff(values, 2)).mean() for values in named.values()])
-    shares = shakes / shakes[0] if shakes[0] > 0 else np.ones(len(shakes))
+    section.set(xlabel="frame", title="gray section, enlarged")
+    jitters = np.array([np.abs(np.diff(values, 2)).mean() for values in named.values()])
+    ratios = jitters / jitters[0] if jitters[0] > 0 else np.ones(len(jitters))
     colors = [CURVE_COLORS[number % len(CURVE_COLORS)] for number in range(len(named))]
-    bars = shake.barh(range(len(named)), 100 * shares, color=colors)
-    shake.bar_label(bars, fmt="%.0f %%", fontsize=8, padding=2)
-    shake.set_yticks(range(len(named)), list(named), fontsize=8)
-    shake.set(title="shake", xlim=(0, 130 * max(1.0, shares.max())))
-    shake.invert_yaxis()
-    shake.set_xticks([])
-    for axes in (whole, piece, shake):
+    bars = jitter.barh(range(len(named)), 100 * ratios, color=colors)
+    jitter.bar_label(bars, fmt="%.0f %%", fontsize=8, padding=2)
+    jitter.set_yticks(range(len(named)), list(named), fontsize=8)
+    jitter.set(title="jitter", xlim=(0, 130 * max(1.0, ratios.max())))
+    jitter.invert_yaxis()
+    jitter.set_xticks([])
+    for axes in (whole, section, jitter):
         axes.title.set_fontsize(9)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -63,12 +64,12 @@ def plot_series(
 
 
 def plot_gaussians(named: typing.Mapping[str, tuple[float, float]], *, unit: str, caption: str = "") -> Picture:
-    """Draws opinions about one number as bell curves: the narrower, the surer.
+    """Draws several Gaussian distributions of one quantity; a narrower curve means a more certain estimate.
 
     Args:
-        named: Mean and variance, above 0, by the name of who says so.
-        unit: What the number is measured in.
-        caption: A text over the figure.
+        named: Mean and variance (above 0) of each distribution, by name.
+        unit: Label of the x-axis with the unit.
+        caption: Text above the figure.
 
     Returns:
         The figure.
@@ -93,16 +94,16 @@ def plot_gaussians(named: typing.Mapping[str, tuple[float, float]], *, unit: str
 
 
 def plot_stacked_bars(named: typing.Mapping[str, typing.Mapping[str, float]]) -> Picture:
-    """Draws what a whole is made of, one bar per whole.
+    """Draws the composition of several totals in percent, one stacked bar per total.
 
     Args:
-        named: Per whole its parts' amounts; the same parts everywhere. Parts that are 0 are left out.
+        named: Amounts by part for each total; all totals have the same parts. Parts below 4 % have no label.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: If a whole is nothing.
+        ValueError: If the amounts of a total are not finite or do not sum to more than 0.
     """
     for name, parts in named.items():
         if not sum(parts.values()) > 0 or not all(math.isfinite(value) for value in parts.values()):

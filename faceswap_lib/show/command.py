@@ -1,4 +1,4 @@
-"""The command line, run from a notebook and shown as a terminal would."""
+"""The command `faceswap`, run from a notebook and shown as in a terminal."""
 
 import html
 import shlex
@@ -12,12 +12,12 @@ _PROGRAM = "import sys; from faceswap_lib.cli import main; sys.exit(main())"
 
 
 class CommandLine(typing.NamedTuple):
-    """What a command said.
+    """Output of a command.
 
     Attributes:
-        arguments: What came after `faceswap`.
-        text: All that it wrote, errors too.
-        exit_code: 0 done, 1 the work failed, 2 wrong use or unusable input.
+        arguments: Arguments after `faceswap`.
+        text: Standard output followed by standard error.
+        exit_code: 0 for success, 1 if the work failed, 2 for wrong usage or invalid input.
     """
 
     arguments: tuple[str, ...]
@@ -25,19 +25,19 @@ class CommandLine(typing.NamedTuple):
     exit_code: int
 
     def _repr_html_(self) -> str:
-        typed = html.escape(f"$ faceswap {shlex.join(self.arguments)}")
-        said = html.escape(self.text.strip())
-        return f"<pre><b>{typed}</b>\n{said}\n<i>exit code {self.exit_code}</i></pre>"
+        command = html.escape(f"$ faceswap {shlex.join(self.arguments)}")
+        output = html.escape(self.text.strip())
+        return f"<pre><b>{command}</b>\n{output}\n<i>exit code {self.exit_code}</i></pre>"
 
 
 def show_command(*arguments: object) -> CommandLine:
-    """Runs `faceswap` with these arguments, in a program of its own, to its end.
+    """Runs `faceswap` with these arguments in a separate process and waits until it ends.
 
     Args:
-        *arguments: Words of the command line; paths may be paths.
+        *arguments: Arguments of the command line; they are converted to strings.
 
     Returns:
-        What it said, which a notebook shows.
+        The output, which a notebook shows.
 
     Raises:
         ImportError: If IPython is missing.

@@ -1,4 +1,4 @@
-"""How a new face gets into its frame: where it shows, and what its colors are before and after a match."""
+"""Visualization of the conversion: the blend weight in the frame, and colors before and after a color match."""
 
 import math
 import typing
@@ -10,23 +10,24 @@ from faceswap_lib.conversion.compositor import CompositeResult
 from faceswap_lib.show.images import WIDTH, Picture
 
 WEIGHT_COLOR = (70, 200, 90)
-"""What is laid over a frame where the new face shows alone."""
+"""Color of the overlay on a frame where the new face replaces the old one completely."""
 
 WEIGHT_OPACITY = 0.55
+"""Opacity of this overlay."""
 
 CLOUD_POINTS = 1500
-"""Colors of a cloud that are drawn, at most."""
+"""Maximum number of points that are drawn per cloud."""
 
 RING_DEVIATIONS = 2.0
-"""Half axes of a cloud's ring in standard deviations: 86 % of a normal distribution lie inside."""
+"""Half axes of the ellipse around a cloud in standard deviations; 86 % of a normal distribution are inside."""
 
 
 def draw_weight(frame: np.ndarray, painted: CompositeResult) -> np.ndarray:
-    """Shows where and how far a painted face shows: green over the frame, whose own colors are taken out.
+    """Draws the blend weight of a composited face as a green overlay on the gray frame.
 
     Args:
-        frame: (H, W, 3) uint8 RGB, the frame that was painted on.
-        painted: What `Compositor.paint` gave for it.
+        frame: (H, W, 3) uint8 RGB, the frame before the face was composited.
+        painted: Result of the compositor for this frame.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -42,14 +43,14 @@ def draw_weight(frame: np.ndarray, painted: CompositeResult) -> np.ndarray:
 def plot_color_clusters(
     clouds: typing.Mapping[str, np.ndarray], wanted: np.ndarray, *, columns: int = 4, width: float = WIDTH
 ) -> Picture:
-    """Draws sets of colors as clouds of points, each in its own color, against a wanted set's middle and spread.
+    """Draws sets of colors as point clouds, and in each chart the mean and spread of a reference set as an ellipse.
 
-    A point's place is its yellowness (b* of CIELAB, to the right) and its lightness (L*, upwards). The ring is drawn
-    around the wanted set, two standard deviations wide along its principal axes.
+    The position of a point is its yellowness (b* of CIELAB, to the right) and its lightness (L*, upwards). The half
+    axes of the ellipse are two standard deviations along the principal axes of the reference set.
 
     Args:
-        clouds: By name (N, 3) uint8 RGB colors.
-        wanted: (M, 3) uint8 RGB, the set whose ring is drawn in every chart.
+        clouds: (N, 3) uint8 RGB colors, by name.
+        wanted: (M, 3) uint8 RGB colors of the reference set.
         columns: Charts per row.
         width: Width of the figure in inches.
 
@@ -57,7 +58,7 @@ def plot_color_clusters(
         The figure, one axes per cloud.
 
     Raises:
-        ValueError: If there is no cloud, or one is of another shape or type.
+        ValueError: If there is no cloud, or the shape or dtype of one is wrong.
     """
     if not clouds:
         raise ValueError("expected at least one cloud, got none")
@@ -89,13 +90,13 @@ def plot_color_clusters(
 
 
 def _places(colors: np.ndarray) -> np.ndarray:
-    """(N, 2) b* and L* of (N, 3) uint8 colors."""
+    """Converts (N, 3) uint8 RGB colors to (N, 2) b* and L* of CIELAB."""
     lab = cv2.cvtColor(colors[None].astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[0]
     return lab[:, [2, 0]]
 
 
 def _ring(places: np.ndarray) -> np.ndarray:
-    """(73, 2) a closed line around points, `RING_DEVIATIONS` from their mean along their principal axes."""
+    """Computes a closed (73, 2) ellipse around points, `RING_DEVIATIONS` from their mean along their principal axes."""
     values, vectors = np.linalg.eigh(np.cov(places.T))
     angles = np.linspace(0, 2 * np.pi, 73)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)

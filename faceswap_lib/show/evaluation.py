@@ -1,4 +1,4 @@
-"""What a report says: several results in one table, and the frames in which a result is worst."""
+"""Reports in a notebook: a table of metrics of several results, and the worst frames of a result."""
 
 import html
 import typing
@@ -13,7 +13,7 @@ from faceswap_lib.show.images import Picture, plot_images
 from faceswap_lib.show.notebook import ipython_display
 
 APART = 0.4
-"""Seconds between two frames of the gallery; neighbors look alike."""
+"""Minimum time in seconds between two shown frames, because neighboring frames look alike."""
 
 _STYLE = (
     ".faceswap-metrics { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }"
@@ -25,32 +25,32 @@ _STYLE = (
 def tabulate_metrics(
     results: typing.Mapping[str, typing.Mapping[str, float | None]], names: typing.Sequence[str] | None = None
 ) -> typing.Any:
-    """Shows metrics of several results side by side, the best of each row bold where there is a better and a worse.
+    """Builds a table of metrics of several results; the best value of a row is bold if one direction is better.
 
     Args:
-        results: By name the values of a report, or of a baseline.
-        names: Metrics in order; None for all that one of the results has.
+        results: Metrics of a report or of a baseline, by the name of the result.
+        names: Metrics in the order of the rows; None shows all metrics that any result has.
 
     Returns:
         A table that a notebook shows.
 
     Raises:
         ImportError: If IPython is missing.
-        ValueError: If there is no result, or no such metric.
+        ValueError: If there is no result, or a metric is unknown.
     """
     if not results:
         raise ValueError("expected at least one result, got none")
     _check_names(names or ())
     if names is None:
         names = [name for name in METRICS if any(values.get(name) is not None for values in results.values())]
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in ("", *results, "better", "what it says"))
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in ("", *results, "better", "description"))
     rows = []
     for name in names:
         metric = METRICS[name]
         cells = mark_best([values.get(name) for values in results.values()], metric.better)
         shown = [f"<b>{cell}</b>" if type(cell) is not str else cell for cell in cells]
-        said = f"{metric.text} ({metric.unit})" if metric.unit else metric.text
-        row = [f"<code>{name}</code>", *shown, BETTER[metric.better], html.escape(said)]
+        text = f"{metric.text} ({metric.unit})" if metric.unit else metric.text
+        row = [f"<code>{name}</code>", *shown, BETTER[metric.better], html.escape(text)]
         rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>")
     table = f'<table class="faceswap-metrics"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     return ipython_display().HTML(f"<style>{_STYLE}</style>{table}")
@@ -59,29 +59,29 @@ def tabulate_metrics(
 def plot_worst_frames(
     report: Report, shown: typing.Sequence[np.ndarray], names: typing.Sequence[str], *, count: int = 3
 ) -> Picture:
-    """Shows the frames in which a result is worst, a row per metric.
+    """Shows the worst frames of a result, one row per metric.
 
     Args:
-        report: Has a number per frame of each metric.
-        shown: A picture for every frame of the report, for instance the face before and after side by side.
-        names: Metrics that have a better and a worse.
-        count: Frames per metric, the worst first, at least `APART` seconds from each other.
+        report: The report, with values per frame for each metric.
+        shown: One image for every frame of the report, for instance the face before and after side by side.
+        names: Metrics for which one direction is better.
+        count: Number of frames per metric, the worst first, at least `APART` seconds apart.
 
     Returns:
-        The figure, `count` pictures in a row, each with the frame's number and value above it.
+        The figure: `count` images per row, each with the metric, its value and the frame index above it.
 
     Raises:
-        ValueError: If there is not a picture per frame, or a metric is unknown, has no better and worse, or was
-            measured in no frame.
+        ValueError: If there is not one image per frame, or if a metric is unknown, has no better direction, or was not
+            measured in any frame.
     """
     if len(shown) != report.frames:
-        raise ValueError(f"expected a picture for each of the report's {report.frames} frames, got {len(shown)}")
+        raise ValueError(f"expected an image for each of the report's {report.frames} frames, got {len(shown)}")
     _check_names(names)
     chosen, captions = [], []
     for name in names:
         numbers = np.asarray(report.series.get(name, []), float)
         if METRICS[name].better == "none" or not np.isfinite(numbers).any():
-            raise ValueError(f"expected metrics with a better and a worse that were measured, got '{name}'")
+            raise ValueError(f"expected measured metrics with a better direction, got '{name}'")
         worst = pick_worst(numbers, METRICS[name].better, count, max(1, round(APART * report.fps)))
         chosen += [shown[index] for index in worst] + [np.full_like(shown[0], 255)] * (count - len(worst))
         captions += [f"{name} {say_number(numbers[index])}, frame {index}" for index in worst]
@@ -90,19 +90,19 @@ def plot_worst_frames(
 
 
 def pick_worst(numbers: np.ndarray, better: str, count: int, apart: int) -> list[int]:
-    """Finds the worst frames that are not neighbors.
+    """Selects the worst frames that have a minimum distance from each other.
 
     Args:
-        numbers: One per frame, NaN where there is none.
+        numbers: One value per frame; NaN where a frame has no value.
         better: As in `evaluation.metrics.Metric`, but not "none".
-        count: How many, at most.
-        apart: Least distance of two of them in frames.
+        count: Maximum number of frames.
+        apart: Minimum distance of two frames, in frames.
 
     Returns:
-        Their indices, the worst first.
+        Frame indices, the worst first.
     """
-    badness = {"lower": numbers, "higher": -numbers, "one": np.abs(np.log(np.maximum(numbers, 1e-6)))}[better]
-    order = [int(index) for index in np.argsort(-badness, kind="stable") if np.isfinite(badness[index])]
+    cost = {"lower": numbers, "higher": -numbers, "one": np.abs(np.log(np.maximum(numbers, 1e-6)))}[better]
+    order = [int(index) for index in np.argsort(-cost, kind="stable") if np.isfinite(cost[index])]
     worst: list[int] = []
     for index in order:
         if len(worst) < count and all(abs(index - other) >= apart for other in worst):
@@ -111,6 +111,7 @@ def pick_worst(numbers: np.ndarray, better: str, count: int, apart: int) -> list
 
 
 def _check_names(names: typing.Iterable[str]) -> None:
+    """Raises `ValueError` if a metric is unknown."""
     for name in names:
         if name not in METRICS:
             raise ValueError(f"no metric '{name}'{nearest(name, METRICS)}")

@@ -1,4 +1,4 @@
-"""What detectors, landmark networks and masks say about a face, drawn on its picture."""
+"""Visualization of detections, landmarks and masks on images of faces."""
 
 import typing
 
@@ -19,37 +19,37 @@ GROUPS = {
     "eyes": (36, 48, "tab:red"),
     "mouth": (48, 68, "tab:purple"),
 }
-"""Name, first landmark, the one after the last, and color of each group of the 68."""
+"""First landmark, last landmark plus 1, and color of each group of the 68 landmarks, by name."""
 
 
 def apply_colormap(values: np.ndarray, *, top: float | None = None) -> np.ndarray:
-    """Makes a colored picture of numbers: black is 0, yellow and white are high.
+    """Applies a colormap to an array: 0 is black, high values are yellow to white.
 
     Args:
-        values: (H, W), from 0.
-        top: What is white; by default the largest value.
+        values: (H, W) non-negative numbers.
+        top: Value that is shown as white; by default the maximum.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ValueError: If the numbers are not in two dimensions.
+        ValueError: If the array does not have two dimensions.
     """
     if values.ndim != 2:
         raise ValueError(f"expected numbers of shape (H, W), got {values.shape}")
     top = float(values.max()) if top is None else top
-    share = np.clip(values / top, 0, 1) if top > 0 else np.zeros(values.shape)
-    return (matplotlib.colormaps["inferno"](share)[..., :3] * 255).round().astype(np.uint8)
+    scaled = np.clip(values / top, 0, 1) if top > 0 else np.zeros(values.shape)
+    return (matplotlib.colormaps["inferno"](scaled)[..., :3] * 255).round().astype(np.uint8)
 
 
 def overlay_mask(picture: np.ndarray, mask: np.ndarray, *, color: str = "tab:red", strength: float = 0.6) -> np.ndarray:
-    """Lays a mask over a picture as a color one can see through.
+    """Overlays a mask on an image as a semi-transparent color.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
-        mask: (H, W), uint8 or, standing for [0, 1], float or bool.
-        color: Any of matplotlib's color names.
-        strength: How much of the color there is where the mask is full, 0 to 1.
+        picture: (H, W, 3) uint8 RGB image.
+        mask: (H, W) uint8 in 0 to 255, or float or bool in [0, 1].
+        color: Any color name of matplotlib.
+        strength: Opacity of the color where the mask is full, 0 to 1.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -58,21 +58,21 @@ def overlay_mask(picture: np.ndarray, mask: np.ndarray, *, color: str = "tab:red
         ValueError: If the sizes differ.
     """
     if mask.shape != picture.shape[:2]:
-        raise ValueError(f"expected a mask of the picture's size {picture.shape[:2]}, got {mask.shape}")
-    share = strength * (mask / 255 if mask.dtype == np.uint8 else mask.astype(float))[..., None]
-    painted = (1 - share) * picture + share * 255 * np.array(to_rgb(color))
+        raise ValueError(f"expected a mask of the image's size {picture.shape[:2]}, got {mask.shape}")
+    alpha = strength * (mask / 255 if mask.dtype == np.uint8 else mask.astype(float))[..., None]
+    painted = (1 - alpha) * picture + alpha * 255 * np.array(to_rgb(color))
     return painted.round().clip(0, 255).astype(np.uint8)
 
 
 def draw_boxes(frame: np.ndarray, boxes: np.ndarray, *, finer: int = 1, line: int | None = None) -> np.ndarray:
-    """Draws many boxes on a copy of a frame, purple to yellow.
+    """Draws bounding boxes on a copy of a frame, in colors from purple to yellow.
 
     Args:
         frame: (H, W, 3) uint8 RGB.
-        boxes: (N, 4) left, top, right, bottom in pixels, colored by their order, or (N, 5) with a score of 0 to 1 as
-            well, colored by that; the yellow ones are drawn last.
-        finer: The copy is so many times larger, so that boxes less than a pixel apart can be told apart.
-        line: Width of the lines in pixels of the copy; by default 1, and more on large pictures.
+        boxes: (N, 4) left, top, right, bottom in pixels, colored by their order, or (N, 5) with a score of 0 to 1,
+            colored by the score. Yellow boxes are drawn last.
+        finer: Scale factor of the copy, which makes boxes visible that differ by less than a pixel.
+        line: Line width in pixels of the copy; by default 1, and more on large images.
 
     Returns:
         (finer H, finer W, 3) uint8 RGB.
@@ -82,7 +82,7 @@ def draw_boxes(frame: np.ndarray, boxes: np.ndarray, *, finer: int = 1, line: in
     boxes = np.asarray(boxes, float)
     scores = boxes[:, 4] if boxes.shape[1] == 5 else np.linspace(0, 1, max(2, len(boxes)))[: len(boxes)]
     line = line or max(1, min(drawn.shape[:2]) // 400)
-    bits = 4  # OpenCV draws at fractions of a pixel when coordinates come as integers shifted left
+    bits = 4  # OpenCV draws with subpixel precision if coordinates are integers with this number of fractional bits
     for index in np.argsort(scores, kind="stable"):
         color = [int(255 * part) for part in matplotlib.colormaps["plasma"](0.15 + 0.8 * scores[index])[:3]]
         corners = ((boxes[index, :4] + 0.5) * finer - 0.5).reshape(2, 2)
@@ -93,14 +93,14 @@ def draw_boxes(frame: np.ndarray, boxes: np.ndarray, *, finer: int = 1, line: in
 
 
 def zoom_box_corners(frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Draws the bottom left corners of nearly equal boxes, enlarged until their differences can be seen.
+    """Draws the bottom left corners of almost equal boxes, enlarged so that their differences are visible.
 
     Args:
         frame: (H, W, 3) uint8 RGB.
-        boxes: (N, 4) left, top, right, bottom in pixels of the frame, purple to yellow in their order.
+        boxes: (N, 4) left, top, right, bottom in pixels of the frame, colored from purple to yellow in their order.
 
     Returns:
-        (S, S, 3) uint8 RGB, S about 512, or a little less where the frame ends.
+        (S, S, 3) uint8 RGB, S about 512; smaller at the border of the frame.
     """
     boxes = np.asarray(boxes, float)
     side = max(4, round(0.2 * float(np.median(boxes[:, 2] - boxes[:, 0]))))
@@ -110,22 +110,22 @@ def zoom_box_corners(frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def plot_image_pyramid(stages: DetectionStages) -> Picture:
-    """Draws the pictures that MTCNN's first network reads, with its window, and below what it says of each.
+    """Draws the image pyramid of MTCNN's first network with its window, and the score maps below.
 
     Args:
-        stages: What `MTCNN.detect_with_trace` gives.
+        stages: Trace from `MTCNN.detect_with_trace`.
 
     Returns:
-        The figure, two axes per picture of the pyramid.
+        The figure, two axes per level of the pyramid.
     """
     half = P_NET_WINDOW / 2
     windows = []
-    for picture in stages.pyramid:
-        x, y = picture.shape[1] / 2, picture.shape[0] / 2
-        finer = max(1, 480 // max(picture.shape))
+    for image in stages.pyramid:
+        x, y = image.shape[1] / 2, image.shape[0] / 2
+        finer = max(1, 480 // max(image.shape))
         window = np.array([[x - half, y - half, x + half, y + half, 1.0]])
-        windows.append(draw_boxes(picture, window, finer=finer, line=6))
-    captions = [f"{picture.shape[1]} x {picture.shape[0]} pixels" for picture in stages.pyramid]
+        windows.append(draw_boxes(image, window, finer=finer, line=6))
+    captions = [f"{image.shape[1]} x {image.shape[0]} pixels" for image in stages.pyramid]
     captions += [f"up to {values.max():.3f}" for values in stages.heat]
     maps = [apply_colormap(values, top=1) for values in stages.heat]
     return plot_images([*windows, *maps], captions=captions, columns=len(windows))
@@ -139,37 +139,39 @@ def plot_landmarks(
     zooms: typing.Sequence[tuple[int, int] | None] | None = None,
     width: float = WIDTH,
 ) -> Picture:
-    """Draws landmarks with their numbers, each group of the 68 in its own color.
+    """Draws landmarks with their numbers; each group of the 68 landmarks has its own color.
 
     Eyes and mouth are too small for numbers unless a zoom enlarges them.
 
     Args:
-        images: RGB pictures (H, W, 3) uint8.
-        points: Per picture (68, 2) or (5, 2) x, y in its pixels.
-        captions: One text per picture.
-        zooms: Per picture the first and the last landmark of what fills it, as (36, 41); None for the whole face.
+        images: RGB images (H, W, 3) uint8.
+        points: Per image (68, 2) or (5, 2) x, y in pixels of the image.
+        captions: One text per image.
+        zooms: Per image the first and the last landmark of the area to show, for example (36, 41); None shows the whole
+            face.
         width: Width of the figure in inches.
 
     Returns:
-        The figure, one axes per picture.
+        The figure, one axes per image.
 
     Raises:
-        ValueError: If there are not as many sets of points as pictures.
+        ValueError: If the numbers of images and of sets of points differ.
     """
     if len(images) != len(points):
-        raise ValueError(f"expected points for each of {len(images)} pictures, got {len(points)}")
+        raise ValueError(f"expected points for each of {len(images)} images, got {len(points)}")
     figure = Picture(figsize=(width, width / len(images) + 0.3), dpi=100, layout="constrained")
     for index, (image, marks) in enumerate(zip(images, points, strict=True)):
         axes = figure.add_subplot(1, len(images), index + 1)
         axes.imshow(image)
         axes.set_axis_off()
-        _number(axes, marks, zooms[index] if zooms else None)
+        _draw_numbered(axes, marks, zooms[index] if zooms else None)
         if captions is not None:
             axes.set_title(captions[index], fontsize=9)
     return figure
 
 
-def _number(axes: Axes, marks: np.ndarray, zoom: tuple[int, int] | None) -> None:
+def _draw_numbered(axes: Axes, marks: np.ndarray, zoom: tuple[int, int] | None) -> None:
+    """Draws landmarks with their numbers on axes, and limits the axes to the shown landmarks."""
     groups = GROUPS if len(marks) == 68 else {"five points": (0, 5, "tab:red")}
     shown = range(zoom[0], zoom[1] + 1) if zoom else range(len(marks))
     middle = marks.mean(0)
@@ -201,17 +203,17 @@ def _number(axes: Axes, marks: np.ndarray, zoom: tuple[int, int] | None) -> None
 
 
 def plot_mean_std(named: typing.Mapping[str, typing.Sequence[np.ndarray]]) -> Picture:
-    """Draws the average of several pictures, and below how much each of its pixels varies from picture to picture.
+    """Draws the mean of several images, and below it the standard deviation of each pixel.
 
     Args:
-        named: (H, W, 3) uint8 RGB pictures of one size, by the name of what was averaged.
+        named: (H, W, 3) uint8 RGB images of one size, by the name of the group that is averaged.
 
     Returns:
-        The figure, two axes per name; black is a pixel that never changes, and all names share one scale.
+        The figure, two axes per group. Black pixels have a standard deviation of 0, and all groups share one scale.
     """
     means = [np.mean(images, axis=0).round().astype(np.uint8) for images in named.values()]
     spreads = [np.std(images, axis=0).mean(axis=2) for images in named.values()]
     top = max(float(spread.max()) for spread in spreads)
     maps = [apply_colormap(spread, top=top) for spread in spreads]
-    captions = [f"average of {name}" for name in named] + ["how much each pixel varies"] * len(named)
+    captions = [f"mean of {name}" for name in named] + ["standard deviation"] * len(named)
     return plot_images([*means, *maps], captions=captions, columns=len(named), width=WIDTH * min(1, 0.36 * len(named)))

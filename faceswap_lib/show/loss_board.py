@@ -1,4 +1,4 @@
-"""How a training goes: its terms as small charts, drawn once or while it runs."""
+"""Charts of the loss terms, drawn once or updated during the training."""
 
 import math
 import typing
@@ -18,18 +18,18 @@ def plot_losses(
     terms: typing.Sequence[str] | None = None,
     columns: int = 4,
 ) -> Picture:
-    """Draws the terms of a training, one small chart each, with a curve for either person.
+    """Draws the loss terms of a training, one small chart per term, with one curve per person.
 
     Args:
-        history: What `read_history` gives: a `step` and named terms per entry.
-        terms: Which terms, without the `_a` or `_b` at their end; None draws all there are.
+        history: Entries from `read_history`: each has a `step` and the terms by name.
+        terms: Names of the terms without their suffix `_a` or `_b`; None draws all terms.
         columns: Charts per row.
 
     Returns:
         The figure, one axes per term.
 
     Raises:
-        ValueError: If the history is empty, or a wanted term is not in it.
+        ValueError: If the history is empty, or does not have one of the terms.
     """
     known = _term_names(history)
     if not known:
@@ -50,21 +50,21 @@ def plot_losses(
 
 
 class LossBoard:
-    """A chart that redraws itself in place while a training runs: give it to `train` as `on_log`.
+    """Chart that is redrawn in place during a training; pass it to `train` as `on_log`.
 
-    Outside a notebook it collects and draws all the same, and shows nothing.
+    Outside a notebook it also collects and draws, but does not show the figure.
 
     Attributes:
-        history: Every logged step so far, like `read_history`.
-        figure: The last drawing, None before the first.
+        history: All logged steps so far, in the format of `read_history`.
+        figure: The last figure; None before the first drawing.
     """
 
     def __init__(self, *, every: int = 5, terms: typing.Sequence[str] | None = None, columns: int = 4):
-        """Prepares a board.
+        """Initializes a board without steps.
 
         Args:
             every: Logged steps between two drawings; drawing takes about a quarter of a second.
-            terms: As in `losses`; a term that has not begun yet is left out until it does.
+            terms: As in `plot_losses`; a term without values is not drawn until it has one.
             columns: Charts per row.
 
         Raises:
@@ -78,19 +78,22 @@ class LossBoard:
         self._display = None
 
     def __call__(self, step: int, terms: dict[str, float]) -> None:
-        """Takes in one logged step."""
+        """Adds one logged step, and draws the chart every `every` steps."""
         self.history.append({"step": step, **terms})
         if len(self.history) % self._every == 0:
             self.draw()
 
     def draw(self) -> Picture:
-        """Draws what was collected, in place of the last drawing.
+        """Draws the collected steps and replaces the last drawing.
+
+        Returns:
+            The figure.
 
         Raises:
-            ValueError: If nothing was collected yet.
+            ValueError: If no step was logged yet.
         """
-        begun = _term_names(self.history)
-        wanted = [term for term in self._terms if term in begun] if self._terms else None
+        known = _term_names(self.history)
+        wanted = [term for term in self._terms if term in known] if self._terms else None
         self.figure = plot_losses(self.history, terms=wanted, columns=self._columns)
         if in_notebook():
             if self._display is None:
@@ -101,18 +104,19 @@ class LossBoard:
 
 
 def _term_names(history: typing.Sequence[typing.Mapping[str, float]]) -> list[str]:
-    """The terms of a history without their person, in the order in which they first come."""
+    """Lists the terms of a history without the suffix of the person, in the order of their first occurrence."""
     names = (name for entry in history for name in entry if name != "step")
     return list(dict.fromkeys(_split_name(name)[0] for name in names))
 
 
 def _split_name(name: str) -> tuple[str, str]:
-    """Takes `edges_a` apart into `edges` and `a`; a name without a person has an empty one."""
+    """Splits `edges_a` into `edges` and `a`; the second part is empty for a name without a person."""
     term, _, person = name.rpartition("_")
     return (term, person) if person in PEOPLE and term else (name, "")
 
 
 def _draw_term(axes: Axes, history: typing.Sequence[typing.Mapping[str, float]], term: str) -> None:
+    """Draws the curves of one term on axes."""
     for name in dict.fromkeys(name for entry in history for name in entry if _split_name(name)[0] == term):
         person = _split_name(name)[1]
         points = [(entry["step"], entry[name]) for entry in history if name in entry]

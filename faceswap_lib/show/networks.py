@@ -1,4 +1,4 @@
-"""What goes on inside networks: small tables of numbers, channels, maps laid over a face, the shape of the whole."""
+"""Visualization of networks: tables of numbers, feature channels, heatmaps on a face, and the architecture."""
 
 import math
 import typing
@@ -11,9 +11,9 @@ from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.show.images import WIDTH, Picture
 
 SHORTEST_BAR, BAR_STEP = 0.35, 0.3
-"""Height in inches of a 4x4 layer in `ladder`, and what every doubling adds."""
+"""Height of the bar of a 4x4 layer in `plot_architecture`, and the increase for each doubling of the side."""
 
-COLORS = {"picture": "0.75", "encoder": "#7fb3d5", "code": "#c0392b", "places": "#e59866", "decoder": "#82c99d"}
+COLORS = {"image": "0.75", "encoder": "#7fb3d5", "code": "#c0392b", "places": "#e59866", "decoder": "#82c99d"}
 
 
 def plot_matrices(
@@ -23,24 +23,24 @@ def plot_matrices(
     decimals: int = 2,
     cell: float = 0.5,
 ) -> Picture:
-    """Shows small arrays side by side as tables, darker where the number is larger.
+    """Shows small arrays side by side as tables; larger numbers have darker cells.
 
     Args:
-        arrays: Each (H, W) numbers.
+        arrays: Arrays (H, W).
         captions: One text per array.
-        decimals: Digits after the point; whole numbers have none.
-        cell: Width of a number in inches, smaller where they would not fit the page.
+        decimals: Digits after the decimal point; integers have none.
+        cell: Width of a cell in inches; smaller if the tables would be wider than the page.
 
     Returns:
         The figure, one axes per array.
 
     Raises:
-        ValueError: If an array is no table, or the captions do not match.
+        ValueError: If an array does not have two dimensions, or the number of captions is wrong.
     """
     arrays = [np.asarray(array) for array in arrays]
     for array in arrays:
         if array.ndim != 2:
-            raise ValueError(f"expected arrays of shape (H, W), got {array.shape}; take one picture and one channel")
+            raise ValueError(f"expected arrays of shape (H, W), got {array.shape}; take one image and one channel")
     if captions is not None and len(captions) != len(arrays):
         raise ValueError(f"expected one caption per array ({len(arrays)}), got {len(captions)}")
     widths = [array.shape[1] for array in arrays]
@@ -56,7 +56,8 @@ def plot_matrices(
 
 
 def _draw_table(axes: Axes, array: np.ndarray, decimals: int, fontsize: float) -> None:
-    # The darkest cell is a middle gray, on which black numbers can be read.
+    """Draws an array as a table on axes."""
+    # The factor 2.2 keeps the darkest cell at a medium tone, so that black numbers stay readable.
     low, high = float(array.min()), float(array.max())
     axes.imshow(array, cmap="Blues", vmin=low, vmax=low + 2.2 * max(high - low, 1e-9))
     digits = 0 if array.dtype.kind in "iub" else decimals
@@ -70,14 +71,14 @@ def _draw_table(axes: Axes, array: np.ndarray, decimals: int, fontsize: float) -
 
 
 def split_channels(features: np.ndarray, count: int = 8) -> list[np.ndarray]:
-    """Picks the channels of a layer that vary most and makes pictures of them.
+    """Selects the channels of a feature map with the largest standard deviation and scales each to [0, 1].
 
     Args:
-        features: (h, w, C).
-        count: How many, at most C.
+        features: (h, w, C) feature map.
+        count: Number of channels, at most C.
 
     Returns:
-        (h, w) float32 from 0, the channel's smallest number, to 1, its largest; in the order they have in the layer.
+        Arrays (h, w) float32, where 0 is the minimum and 1 the maximum of the channel; in the order of the channels.
     """
     features = np.asarray(features, np.float32)
     spread = features.std(axis=(0, 1))
@@ -88,15 +89,15 @@ def split_channels(features: np.ndarray, count: int = 8) -> list[np.ndarray]:
 
 
 def overlay_heatmap(picture: np.ndarray, values: np.ndarray, *, place: tuple[int, int] | None = None) -> np.ndarray:
-    """Lays a map over a darkened picture, bright where its values are large.
+    """Overlays a heatmap on a darkened image; large values are bright.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
-        values: (h, w) numbers from 0; each covers its part of the picture, the largest is brightest.
-        place: Row and column in the map of a position to frame.
+        picture: (H, W, 3) uint8 RGB image.
+        values: (h, w) non-negative numbers, resized to the image without interpolation; the maximum is brightest.
+        place: Row and column of a cell of the map to outline; None outlines no cell.
 
     Returns:
-        (H, W, 3) uint8 RGB, at least 256 pixels high.
+        uint8 RGB image, enlarged by an integer factor to a height of at least 256 pixels.
 
     Raises:
         ValueError: If a value is negative.
@@ -105,10 +106,10 @@ def overlay_heatmap(picture: np.ndarray, values: np.ndarray, *, place: tuple[int
         raise ValueError(f"expected values from 0, got {values.min():.3g}")
     factor = math.ceil(256 / picture.shape[0])
     side = (picture.shape[1] * factor, picture.shape[0] * factor)
-    share = (values / max(float(values.max()), 1e-12)).astype(np.float32)
-    share = cv2.resize(share, side, interpolation=cv2.INTER_NEAREST)[..., None]
+    alpha = (values / max(float(values.max()), 1e-12)).astype(np.float32)
+    alpha = cv2.resize(alpha, side, interpolation=cv2.INTER_NEAREST)[..., None]
     large = cv2.resize(picture, side, interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    drawn = large * (0.4 * (1 - share)) + share * (0.3 * large + 0.7 * np.array([255, 200, 40]))
+    drawn = large * (0.4 * (1 - alpha)) + alpha * (0.3 * large + 0.7 * np.array([255, 200, 40]))
     drawn = np.ascontiguousarray(drawn.round().clip(0, 255).astype(np.uint8))
     if place is not None:
         height, width = side[1] / values.shape[0], side[0] / values.shape[1]
@@ -119,16 +120,18 @@ def overlay_heatmap(picture: np.ndarray, values: np.ndarray, *, place: tuple[int
 
 
 def plot_architecture(config: NetworkConfig) -> Picture:
-    """Draws encoder, code and both decoders of the direct layout: a bar per layer, as high as its picture is large.
+    """Draws encoder, latent code and both decoders of the "skip" architecture, one bar per layer.
+
+    The height of a bar grows with the side of the layer's feature map, its width with the number of channels.
 
     Args:
-        config: Which networks.
+        config: Options of the networks.
 
     Returns:
-        The figure; every bar says its side in pixels and, below, its channels.
+        The figure; each bar is labeled with its side in pixels above and its number of channels below.
 
     Raises:
-        ValueError: If the layout is another.
+        ValueError: If the architecture is not "skip".
     """
     if config.architecture != "skip":
         raise ValueError(f"expected architecture skip, got {config.architecture}; print its layers instead")
@@ -161,7 +164,7 @@ def plot_architecture(config: NetworkConfig) -> Picture:
 
 
 def _stages(config: NetworkConfig):
-    """Side and channels of every stage: down to 4x4, the code's length, up to 8x8, and one decoder's."""
+    """Returns side and channels of the encoder down to 4x4, the code length, the stages up to 8x8, and one decoder."""
     widths, side = config.widths, config.resolution
     down = [(side, 3), *((side >> index + 1, width) for index, width in enumerate(widths.encoder))]
     up = [(4, widths.encoder[-1]), (8, widths.decoder[0] + widths.places)]
@@ -170,15 +173,17 @@ def _stages(config: NetworkConfig):
 
 
 def _height(side: int) -> float:
+    """Computes the height of the bar of a layer."""
     return SHORTEST_BAR + BAR_STEP * math.log2(side / 4)
 
 
 def _draw_bars(axes: Axes, stages: list[tuple[int, int]], start: float, level: float, kind: str) -> list[float]:
-    places = [start + 0.62 * index for index in range(len(stages))]
-    for at, (side, width) in zip(places, stages, strict=True):
+    """Draws one bar per stage and returns their x positions."""
+    positions = [start + 0.62 * index for index in range(len(stages))]
+    for at, (side, width) in zip(positions, stages, strict=True):
         height = _height(side)
-        color = COLORS["picture" if width <= 4 else kind]
+        color = COLORS["image" if width <= 4 else kind]
         axes.bar(at, height, 0.1 + 0.36 * math.sqrt(width / 400), bottom=level - height / 2, color=color)
         axes.annotate(f"{side}", (at, level + height / 2), ha="center", va="bottom", fontsize=8)
         axes.annotate(f"{width}", (at, level - height / 2), ha="center", va="top", fontsize=8, color="0.35")
-    return places
+    return positions

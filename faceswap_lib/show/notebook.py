@@ -1,8 +1,8 @@
-"""The page a notebook is, where there is one."""
+"""Access to IPython in a notebook."""
 
 
 def ipython_display():
-    """The module that shows things on a page.
+    """Returns the module `IPython.display`.
 
     Raises:
         ImportError: If IPython is missing.
@@ -15,7 +15,7 @@ def ipython_display():
 
 
 def in_notebook() -> bool:
-    """Whether this program runs in a notebook's kernel; a terminal's IPython is none."""
+    """Returns whether this process is the kernel of a notebook; IPython in a terminal is not."""
     try:
         from IPython import get_ipython
     except ImportError:

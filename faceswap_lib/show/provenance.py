@@ -1,4 +1,4 @@
-"""What a file says about itself, as a table."""
+"""Provenance of a file as a table."""
 
 import html
 import pathlib
@@ -9,15 +9,15 @@ from faceswap_lib.provenance.provenance import verify
 from faceswap_lib.provenance.statement import LONGEST, describe_facts, to_plain, to_printable
 from faceswap_lib.show.notebook import ipython_display
 
-_SHORT = 16  # digits of a hash that are shown
-_SAID = ("learnt_from", "direction", "label", "layout", "show", "start", "end")  # options that have a row of their own
+_SHORT = 16  # number of digits of a hash that are shown
+_OWN_ROWS = ("learnt_from", "direction", "label", "layout", "show", "start", "end")  # options with their own row
 
 
 def show_credentials(path: pathlib.Path | str) -> typing.Any:
-    """Shows the verdict on a file and everything its Content Credentials, or its sidecar, state.
+    """Shows the verdict on a file and all statements in its Content Credentials or its sidecar.
 
     Args:
-        path: A video or picture, or a folder with a sidecar.
+        path: A video or image, or a folder with a sidecar.
 
     Returns:
         A table that a notebook shows.
@@ -45,12 +45,12 @@ def show_credentials(path: pathlib.Path | str) -> typing.Any:
 
 
 def _escape(text: str) -> str:
-    """Makes one line of text for a page: no markup, no control characters, none that turn its direction around."""
+    """Converts text to one line for a page, without markup, control characters and direction overrides."""
     return html.escape(to_printable(text, longest=10 * LONGEST))
 
 
 def _manifest_rows(manifest: dict) -> list[tuple[str, str]]:
-    """What C2PA itself knows: who signed, what was done, to what."""
+    """Builds the rows of the C2PA manifest: signer, actions, hashes and ingredients."""
     rows = []
     for made_by in _dicts(manifest.get("claim_generator_info")):
         rows.append(("claim generator", f"{made_by.get('name', '')} {made_by.get('version', '')}".strip()))
@@ -62,7 +62,7 @@ def _manifest_rows(manifest: dict) -> list[tuple[str, str]]:
         label, data = str(assertion.get("label", "")), assertion.get("data")
         data = data if isinstance(data, dict) else {}
         if label.startswith("c2pa.actions"):
-            rows += [("action", _say_action(action)) for action in _dicts(data.get("actions"))]
+            rows += [("action", _format_action(action)) for action in _dicts(data.get("actions"))]
         elif label.startswith("c2pa.hash") and "hash" in data:
             rows.append(("hash of pictures and sound", f"{data.get('alg', '')} {data['hash']}".strip()))
     for ingredient in _dicts(manifest.get("ingredients")):
@@ -74,29 +74,37 @@ def _manifest_rows(manifest: dict) -> list[tuple[str, str]]:
 
 
 def _option_rows(facts: dict) -> list[tuple[str, str]]:
-    """Lists how the swap was made, as far as `describe_facts` has not said it."""
+    """Builds the row of the options of the swap that `describe_facts` does not describe."""
     options = facts.get("options")
     if not isinstance(options, dict):
         return []
-    return [("options", ", ".join(f"{key} {_say(value)}" for key, value in options.items() if key not in _SAID))]
+    return [
+        (
+            "options",
+            ", ".join(f"{key} {_format_value(value)}" for key, value in options.items() if key not in _OWN_ROWS),
+        )
+    ]
 
 
-def _say(value: object) -> str:
-    """Writes down a value, or a list of them; what is nested deeper is left out."""
+def _format_value(value: object) -> str:
+    """Formats a value or a list of values for a page."""
     if isinstance(value, list):
         return f"[{', '.join(map(to_printable, value))}]"
     return "None" if value is None else to_printable(value)
 
 
 def _dicts(values: object) -> list[dict]:
+    """Returns the dicts in a list; empty if the value is not a list."""
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
-def _say_action(action: dict) -> str:
+def _format_action(action: dict) -> str:
+    """Formats a C2PA action as one line."""
     source = str(action.get("digitalSourceType", "")).rpartition("/")[2]
     parts = (str(action.get("action", "?")), str(action.get("description", "")), source and f"source type: {source}")
     return "; ".join(part for part in parts if part)
 
 
 def _shorten(text: str) -> str:
+    """Shortens the SHA-256 hashes in a text."""
     return " ".join(f"{word[:_SHORT]}..." if len(word) == 64 else word for word in text.split())

@@ -1,4 +1,4 @@
-"""How faces come to be during a training, read from the previews of a run."""
+"""Development of the generated faces during a training, from the previews of a run."""
 
 import pathlib
 
@@ -9,22 +9,22 @@ from faceswap_lib.media import read_image
 from faceswap_lib.show.images import Picture, plot_images
 
 COLUMNS = 4
-"""Columns of a direction in a preview: input, mask, raw face, composite."""
+"""Number of columns per direction in a preview: input, mask, raw face, composite."""
 
 
 def preview_column(grid: np.ndarray, direction: str, *, face: int = 0, column: int = 3) -> np.ndarray:
-    """Takes one picture out of a preview grid.
+    """Cuts one image out of a preview grid.
 
     Args:
-        grid: As `preview_grid` draws it, (18 + N * R, 16 * R, 3) uint8 RGB.
+        grid: Grid from `preview_grid`, (18 + N * R, 16 * R, 3) uint8 RGB.
         direction: `a2a`, `b2b`, `a2b` or `b2a`.
-        face: Which row.
-        column: 0 the input, 1 the mask, 2 the raw face, 3 the composite.
+        face: Index of the row.
+        column: 0 for the input, 1 for the mask, 2 for the raw face, 3 for the composite.
 
     Returns:
         (R, R, 3) uint8 RGB.
     """
-    from faceswap_lib.training.preview import DIRECTIONS, HEADER  # brings in Keras
+    from faceswap_lib.training.preview import DIRECTIONS, HEADER  # imports Keras
 
     side = grid.shape[1] // (COLUMNS * len(DIRECTIONS))
     left = (DIRECTIONS.index(direction) * COLUMNS + column) * side
@@ -32,12 +32,12 @@ def preview_column(grid: np.ndarray, direction: str, *, face: int = 0, column: i
 
 
 def plot_previews(folder: pathlib.Path, *, count: int = 6, face: int = 0) -> Picture:
-    """Draws one face through a training: above A as A, which is practised, below A as B, the swap.
+    """Draws one face over the course of a training: the reconstruction (A to A) above, the swap (A to B) below.
 
     Args:
-        folder: The run's folder.
-        count: How many previews, spread over all there are.
-        face: Which of the previews' faces.
+        folder: The folder of the run.
+        count: Number of previews, sampled evenly over all previews.
+        face: Index of the face in the previews.
 
     Returns:
         The figure, two axes per preview.

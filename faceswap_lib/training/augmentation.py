@@ -42,7 +42,7 @@ BETA_TABLE = 4096
 """Number of intervals in the table of quantiles of the beta distribution."""
 
 INDEX_TYPE = {"tensorflow": "int64", "jax": "int32", "torch": "int64"}
-"""Dtype of pixel indices by backend. Without XLA, TensorFlow runs int32 operations on the CPU even if there is a GPU."""
+"""Dtype of pixel indices by backend. Without XLA, TensorFlow runs int32 operations on the CPU, also if it has a GPU."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,7 +1,8 @@
-"""Checkpoints: everything a training needs to go on as if nothing had happened, in one file.
+"""Checkpoints: the complete state of a training in one file, so that a resumed training gives the same result.
 
-A file is written beside the older ones, flushed, and renamed; the newest two stay, and as many backups as are asked
-for. One that is not what was written, see `training.checkpoint_file`, is noticed, and the one before it is used.
+A file is written with a temporary name, flushed to disk, and renamed. The newest two checkpoints are kept, and the
+requested number of backups. A damaged file is detected, see `training.checkpoint_file`, and the previous checkpoint is
+used instead.
 """
 
 import dataclasses
@@ -22,31 +23,31 @@ from faceswap_lib.training.checkpoint_file import COUNTERS, StoredCheckpoint, wr
 from faceswap_lib.training.divergence import find_broken, new_memory
 
 KEPT = 2
-"""How many checkpoints stay on disk."""
+"""Number of checkpoints that are kept on disk."""
 
 HISTORY = "history.jsonl"
-"""File beside the folder of checkpoints, whose length they know."""
+"""History file next to the folder of checkpoints; every checkpoint stores its length."""
 
 OPEN_FILES_STAY = os.name == "nt"
-"""Whether the system refuses to remove a file that is open, as Windows does while the mirror's thread copies it."""
+"""Whether the system cannot remove an open file, like Windows while the thread of the mirror copies a checkpoint."""
 
 
 @dataclasses.dataclass(eq=False)
 class TrainingState:
-    """What changes while a network learns.
+    """State of a training: everything that changes from step to step.
 
     Attributes:
-        networks: Being trained.
-        averaged: Moving average of the generators' weights; what previews and conversion use.
-        generator_optimizer, discriminator_optimizer: Built for these networks.
-        step: Steps done.
-        history_bytes: Length of `history.jsonl` at this step.
-        rollbacks: How often the guard went back; sets the learning rate and which batches are drawn.
-        strikes: How often it did so since the run last got past `trouble`.
-        trouble: The step at which something was last wrong.
-        swapped: Whether the decoders have changed places.
-        seconds: How long all steps so far took, over all sessions.
-        watched: What the guard remembers, see `training.divergence`.
+        networks: The networks that are trained.
+        averaged: Networks with the moving average of the generators' weights, for previews and conversion.
+        generator_optimizer, discriminator_optimizer: Optimizers of these networks.
+        step: Number of steps that are done.
+        history_bytes: Length of `history.jsonl` in bytes at this step.
+        rollbacks: Number of rollbacks; affects the learning rates and the random numbers.
+        strikes: Number of rollbacks since the last checkpoint after the step `trouble`.
+        trouble: The step at which divergence was last detected.
+        swapped: Whether the decoders are swapped.
+        seconds: Duration of all steps in all sessions.
+        watched: State of the divergence guard, see `training.divergence`.
     """
 
     networks: Networks
@@ -64,11 +65,11 @@ class TrainingState:
 
     @property
     def learning_rate_factor(self) -> float:
-        """What the guard has left of the learning rates: half after every rollback."""
+        """Factor of the learning rates due to rollbacks; every rollback halves it."""
         return 0.5**self.rollbacks
 
     def groups(self) -> dict[str, list[keras.Variable]]:
-        """All variables, by the name their arrays have in the file."""
+        """Returns all variables, by the group name of their arrays in the file."""
         groups = {}
         for network in (*self.networks.generators, *self.networks.discriminators):
             groups[network.name] = network.weights
@@ -80,9 +81,17 @@ class TrainingState:
 
 
 def write_checkpoint(folder: pathlib.Path, state: TrainingState) -> pathlib.Path:
-    """Writes a checkpoint; removes later ones, which a rollback has left behind, and all but the newest `KEPT`.
+    """Writes a checkpoint and removes obsolete files.
 
-    What a kill has left half written goes too.
+    These are checkpoints of later steps, which remain after a rollback, all checkpoints except the newest `KEPT`, and
+    incomplete files of killed processes.
+
+    Args:
+        folder: The folder of the checkpoints.
+        state: The state to save.
+
+    Returns:
+        The path of the checkpoint.
     """
     path = folder / f"step-{state.step:08d}.npz"
     write_file(path, _collect(state))
@@ -91,14 +100,14 @@ def write_checkpoint(folder: pathlib.Path, state: TrainingState) -> pathlib.Path
     index = newer_first.index(path)
     for later in newer_first[:index]:
         if not _remove(later):
-            os.truncate(later, 0)  # or the run would go on from it
+            os.truncate(later, 0)  # otherwise the run would resume from it
     for old in newer_first[index + KEPT :]:
         _remove(old)
     return path
 
 
 def write_backup(folder: pathlib.Path, state: TrainingState, kept: int) -> pathlib.Path:
-    """Writes a checkpoint among the backups and removes all but the newest `kept` of them."""
+    """Writes a backup checkpoint and removes all backups except the newest `kept`; returns the path of the backup."""
     path = folder / BACKUPS / f"step-{state.step:08d}.npz"
     write_file(path, _collect(state))
     for old in list_checkpoints(folder / BACKUPS)[kept:]:
@@ -107,7 +116,7 @@ def write_backup(folder: pathlib.Path, state: TrainingState, kept: int) -> pathl
 
 
 def _remove(path: pathlib.Path) -> bool:
-    """Removes a checkpoint; gives False where that must wait for the next one, see `OPEN_FILES_STAY`."""
+    """Removes a checkpoint; returns False if this is not possible at the moment, see `OPEN_FILES_STAY`."""
     try:
         path.unlink()
     except PermissionError:
@@ -118,7 +127,7 @@ def _remove(path: pathlib.Path) -> bool:
 
 
 def broken_weights(state: TrainingState) -> list[str]:
-    """The names of the networks and optimizers that hold a number that is none."""
+    """Returns the names of the networks and optimizers that contain NaN or infinity."""
     return find_broken(
         {
             group: float(sum(np.sum(np.abs(variable.numpy()), dtype=np.float64) for variable in variables))
@@ -140,20 +149,20 @@ def _collect(state: TrainingState) -> dict[str, np.ndarray]:
 
 
 def read_checkpoint(folder: pathlib.Path, state: TrainingState, *, skip: int = 0) -> bool:
-    """Takes over the newest whole checkpoint, or where there is none, the newest whole backup.
+    """Loads the newest intact checkpoint into a state; if there is none, the newest intact backup.
 
-    One that knows of more history than there is comes after those that do not.
+    A checkpoint that expects a longer history than there is comes after those that do not.
 
     Args:
-        folder: Where the checkpoints lie.
-        state: Changed to what the checkpoint holds.
-        skip: How many whole ones are passed over first, if there are older ones.
+        folder: The folder of the checkpoints.
+        state: Changed to the state in the checkpoint.
+        skip: Number of newest intact checkpoints to skip; the oldest intact one is never skipped.
 
     Returns:
-        Whether there was one.
+        Whether there was a checkpoint.
 
     Raises:
-        CheckpointError: If there are checkpoints but none is whole, or they are of other networks.
+        CheckpointError: If there are checkpoints, but none of them is intact, or they belong to other networks.
     """
     groups = state.groups()
     shapes = {group: [tuple(variable.shape) for variable in variables] for group, variables in groups.items()}
@@ -171,17 +180,17 @@ def read_checkpoint(folder: pathlib.Path, state: TrainingState, *, skip: int = 0
 
 
 def load_ema(folder: pathlib.Path, config: NetworkConfig) -> tuple[Networks, int]:
-    """Builds a run's networks for conversion, with averaged weights.
+    """Builds the networks of a run with averaged weights, for conversion.
 
     Args:
-        folder: Where the checkpoints lie.
-        config: Which networks they are of.
+        folder: The folder of the checkpoints.
+        config: Configuration of the networks.
 
     Returns:
-        The networks (their discriminators are fresh) and the step they were saved at.
+        The networks (the discriminators have random weights) and the step of the checkpoint.
 
     Raises:
-        CheckpointError: If there is no whole checkpoint, or it is of other networks.
+        CheckpointError: If there is no intact checkpoint, or it belongs to other networks.
     """
     networks = build_networks(config)
     groups = {f"averaged_{network.name}": network.weights for network in networks.generators}

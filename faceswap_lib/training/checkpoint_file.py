@@ -1,7 +1,7 @@
-"""The file of a checkpoint: named arrays, where the training was, and one digest over all of it.
+"""File format of a checkpoint: named arrays, the counters of the training, and one digest of all content.
 
-It is a plain `.npz`, read without pickle. The digest is SHA-256 over the names, types, shapes and bytes of all arrays,
-so a file is whole or it is not; nothing here needs a network.
+The file is a plain `.npz`, which is read without pickle. The digest is the SHA-256 of the names, dtypes, shapes and
+bytes of all arrays, so any damage is detected. This module does not need the networks.
 """
 
 import dataclasses
@@ -20,46 +20,46 @@ from faceswap_lib.training.divergence import TRIES, new_memory
 from faceswap_lib.upgrades import upgrade_array_name
 
 SCHEMA = 2
-"""Version 1 and files without a digest had other names for some arrays; see `upgrades.upgrade_array_name`."""
-"""Files without a schema and a digest are of versions before; they are read with the checks that are possible."""
+"""Version of the file format. Version 1 and older files without a schema have other names for some arrays, see
+`upgrades.upgrade_array_name`. Files without a schema and a digest are read with the checks that are possible."""
 
-COUNTERS = ("step", "history_bytes", "rollbacks", "strikes", "trouble", "swapped")
-"""What stands in a file's `position`, in this order; in one without a schema it may end early, then the rest is 0."""
+COUNTERS: tuple[str, ...] = ("step", "history_bytes", "rollbacks", "strikes", "trouble", "swapped")
+"""Numbers in the array `position`, in this order. In files without a schema the array may be shorter; the rest is 0."""
 
 MOST_STEPS = 100_000_000
-"""As many as a training may be asked for."""
+"""Largest number of steps of a training."""
 
 MOST = {
     "step": MOST_STEPS,
     "history_bytes": 100_000_000_000,
-    "rollbacks": 1000,  # more halvings leave no learning rate
+    "rollbacks": 1000,  # after more halvings the learning rate is 0
     "strikes": TRIES,
     "trouble": MOST_STEPS,
     "swapped": 1,
 }
-"""What no counter goes beyond; below 0 none is."""
+"""Largest accepted value of each counter; the smallest is 0."""
 
 GROUPS = (
     *("encoder", "decoder_a", "decoder_b", "averaged_encoder", "averaged_decoder_a", "averaged_decoder_b"),
     *("discriminator_a", "discriminator_b", "generator_optimizer", "discriminator_optimizer"),
 )
-"""The groups of arrays that every training has."""
+"""Groups of arrays in every checkpoint."""
 
 
 class DamageError(ValueError):
-    """A checkpoint's file is damaged, or none that this version reads."""
+    """Error for a checkpoint file that is damaged or has an unsupported format."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StoredCheckpoint:
-    """What a file holds.
+    """Content of a checkpoint file.
 
     Attributes:
-        arrays: By name: the variables as `group/000` and so on, `position`, `seconds` and `watched`.
-        counters: What `COUNTERS` names, by name.
-        seconds: How long all steps so far took.
-        watched: What the guard remembers.
-        has_digest: Whether a digest proves that it is what was written.
+        arrays: All arrays by name: the variables as `group/000` and so on, `position`, `seconds` and `watched`.
+        counters: The counters of `COUNTERS` by name.
+        seconds: Duration of all steps so far.
+        watched: State of the divergence guard.
+        has_digest: Whether the file has a digest, which was verified.
     """
 
     arrays: dict[str, np.ndarray]
@@ -70,19 +70,20 @@ class StoredCheckpoint:
 
 
 def digest_arrays(arrays: typing.Mapping[str, np.ndarray]) -> bytes:
-    """Computes the SHA-256 over the names, types, shapes and bytes of arrays, whatever their order."""
+    """Computes the SHA-256 of the names, dtypes, shapes and bytes of arrays; their order does not matter."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.asanyarray(arrays[name])
         head = json.dumps([name, array.dtype.str, array.shape]).encode()
         digest.update(len(head).to_bytes(8, "big") + head)
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.digest()
 
 
 def write_file(path: pathlib.Path, arrays: typing.Mapping[str, np.ndarray]) -> None:
-    """Writes arrays, the schema's number and the digest, whole or not at all."""
-    # The schema comes first and the digest last: where a directory loses entries, one of the two stays and tells.
+    """Writes arrays, the schema version and the digest to a file, atomically."""
+    # The schema is the first entry and the digest is the last: if entries at one end of the directory are lost, the
+    # other end shows that the file once had both.
     stored = {"schema": np.int64(SCHEMA), **arrays}
     stored["digest"] = np.frombuffer(digest_arrays(stored), np.uint8)
     with replacing(path) as temporary:
@@ -90,11 +91,11 @@ def write_file(path: pathlib.Path, arrays: typing.Mapping[str, np.ndarray]) -> N
 
 
 def read_file(path: pathlib.Path) -> StoredCheckpoint:
-    """Reads a checkpoint's file and makes sure that it is what was written.
+    """Reads and verifies a checkpoint file.
 
     Raises:
-        DamageError: If it is not, or if it is of a schema that this version does not know.
-        OSError: If it cannot be read.
+        DamageError: If the file is damaged, or this version does not support its schema.
+        OSError: If the file cannot be read.
     """
     try:
         arrays = read_arrays(path)
@@ -109,7 +110,7 @@ def read_file(path: pathlib.Path) -> StoredCheckpoint:
         _check_groups(arrays)
     return StoredCheckpoint(
         counters=_read_counters(arrays.get("position"), may_end_early=not has_digest),
-        seconds=_read_seconds(arrays.get("seconds", np.float64(0))),
+        seconds=_read_seconds(arrays.get("seconds", np.array(0.0))),
         watched=_read_watched(arrays.get("watched")),
         arrays=arrays,
         has_digest=has_digest,
@@ -117,11 +118,11 @@ def read_file(path: pathlib.Path) -> StoredCheckpoint:
 
 
 def read_counters(path: pathlib.Path) -> dict[str, int]:
-    """Reads where a checkpoint's training was, and nothing else of the file.
+    """Reads only the counters of a checkpoint file.
 
     Raises:
-        DamageError: If that is damaged.
-        OSError: If it cannot be read.
+        DamageError: If this part of the file is damaged.
+        OSError: If the file cannot be read.
     """
     try:
         return _read_counters(read_arrays(path, ["position"])["position"], may_end_early=True)
@@ -135,11 +136,11 @@ def _check_digest(arrays: dict[str, np.ndarray], schema: np.ndarray | None, dige
     if schema.shape != () or schema.dtype.kind != "i" or not 1 <= schema <= SCHEMA:
         raise DamageError(f"its schema is {str(schema):.20}, this version reads 1 to {SCHEMA}")
     if digest.tobytes() != digest_arrays({"schema": schema, **arrays}):
-        raise DamageError("its digest is not that of its contents")
+        raise DamageError("its digest does not match its content")
 
 
 def _check_groups(arrays: dict[str, np.ndarray]) -> None:
-    """What can be told of a file without a digest: no group of arrays and none of its middle is missing."""
+    """Checks a file without a digest: no group is missing, and the numbers of the arrays in a group have no gaps."""
     by_group = itertools.groupby(sorted(name for name in arrays if "/" in name), lambda name: name.split("/")[0])
     counts = {}
     for group, names in by_group:
@@ -153,21 +154,22 @@ def _check_groups(arrays: dict[str, np.ndarray]) -> None:
 
 def _read_counters(position: np.ndarray | None, *, may_end_early: bool) -> dict[str, int]:
     least = 2 if may_end_early else len(COUNTERS)
-    is_list = position is not None and position.ndim == 1 and position.dtype == np.int64
-    if not is_list or not least <= len(position) <= len(COUNTERS):
-        raise DamageError("its position is missing or of another kind")
+    if position is None or position.ndim != 1 or position.dtype != np.int64:
+        raise DamageError("its position is missing or has another format")
+    if not least <= len(position) <= len(COUNTERS):
+        raise DamageError("its position is missing or has another format")
     counters = dict.fromkeys(COUNTERS, 0) | dict(zip(COUNTERS, position.tolist(), strict=False))
     for name, value in counters.items():
         if not 0 <= value <= MOST[name]:
             raise DamageError(f"its {name} is {value}, expected 0 to {MOST[name]}")
     if counters["strikes"] > counters["rollbacks"]:
-        raise DamageError(f"it knows of {counters['strikes']} strikes and {counters['rollbacks']} rollbacks")
+        raise DamageError(f"it has {counters['strikes']} strikes, more than {counters['rollbacks']} rollbacks")
     return counters
 
 
 def _read_seconds(seconds: np.ndarray) -> float:
     if np.shape(seconds) != () or seconds.dtype != np.float64 or not 0 <= seconds < np.inf:
-        raise DamageError("the seconds it took are no time")
+        raise DamageError("its seconds are not a valid duration")
     return float(seconds)
 
 
@@ -176,5 +178,5 @@ def _read_watched(watched: np.ndarray | None) -> np.ndarray:
     if watched is None:
         return fresh
     if watched.shape != fresh.shape or watched.dtype != fresh.dtype or np.isnan(watched).any():
-        raise DamageError("what the guard remembers is of another kind")
+        raise DamageError("its state of the divergence guard has another format")
     return watched

@@ -1,4 +1,4 @@
-"""The keeper: writes a run's checkpoints, backups and mirror, and takes it back when it has broken down."""
+"""The checkpoint manager: writes checkpoints and backups, updates the mirror, and rolls a diverged training back."""
 
 import logging
 import pathlib
@@ -18,16 +18,16 @@ logger = logging.getLogger(__name__)
 
 
 class CheckpointManager:
-    """Keeps a run on disk.
+    """Manager of the checkpoints of a run.
 
     Args:
-        folder: The run's folder.
-        state: Of the training.
+        folder: The folder of the run.
+        state: The state of the training.
         config: Options of the training.
-        run_config: How often what is written.
-        mirror: Told of every checkpoint; copies as often as it should.
-        check: Called before anything is written; raises if the run belongs to another process by now.
-        clock: Gives seconds since any fixed moment.
+        run_config: Intervals of checkpoints and backups.
+        mirror: Mirror of the run, which is updated after every checkpoint; None for no mirror.
+        check: Called before a checkpoint is written; raises an error if another process now owns the run.
+        clock: Returns seconds since any fixed moment.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class CheckpointManager:
         self._backup_due = False
 
     def note_step(self) -> None:
-        """Remembers whether this step, or the time, asks for a checkpoint or a backup."""
+        """Records whether a checkpoint or a backup is due after this step."""
         step, options = self._state.step, self._run_config
         by_time = self._clock() - self._saved_at >= self._interval
         self._due |= by_time or _is_multiple(step, options.checkpoint_every) or step == self._config.steps
@@ -58,11 +58,11 @@ class CheckpointManager:
 
     @property
     def is_due(self) -> bool:
-        """Whether a checkpoint or a backup is waiting to be written."""
+        """Whether a checkpoint or a backup must be written."""
         return self._due or self._backup_due
 
     def save(self) -> None:
-        """Writes a checkpoint, and a backup where one is due, and tells the mirror."""
+        """Writes a checkpoint, writes a backup if one is due, and updates the mirror."""
         self._check()
         state = self._state
         if state.step > state.trouble:
@@ -76,23 +76,24 @@ class CheckpointManager:
         self._saved_at = self._clock()
 
     def roll_back(self, reason: str) -> None:
-        """Takes the state back to the last good checkpoint, with half the learning rates and other batches to come.
+        """Restores the last good checkpoint, halves the learning rates and changes the random numbers.
 
-        At a place that was not got past since the last rollback it goes back one checkpoint further, if there is one.
+        If the training has not passed the place of the last rollback, it goes back one checkpoint further, if there is
+        one.
 
         Args:
-            reason: What is wrong.
+            reason: Description of the divergence.
 
         Raises:
-            TrainingError: If it has been tried often enough at this place.
+            TrainingError: If there were already `TRIES` rollbacks at this place.
         """
         state, step, seconds = self._state, self._state.step, self._state.seconds
         rollbacks, strikes = state.rollbacks + 1, state.strikes + 1
         if strikes > TRIES:
             raise TrainingError(
-                f"step {step}: {reason}, again after {TRIES} rollbacks; look at the newest preview, then go on with a "
-                f"--learning-rate below {self._config.learning_rate * state.learning_rate_factor:.2g} or with "
-                "--precision float32, and if that does not help begin another --run"
+                f"step {step}: {reason}, again after {TRIES} rollbacks; look at the newest preview, then continue with "
+                f"a --learning-rate below {self._config.learning_rate * state.learning_rate_factor:.2g} or with "
+                "--precision float32, and if this does not help, begin another --run"
             )
         if not read_checkpoint(self._checkpoints, state, skip=strikes - 1):
             reset_state(state, self._config)

@@ -50,13 +50,13 @@ class TrainConfig:
     elastic_deformation: Annotated[
         float,
         Doc(
-            "strength of the elastic deformation, which is in the input and the target, as a fraction of the side of the "
-            "view"
+            "strength of the elastic deformation, which is in the input and the target, as a fraction of the side of "
+            "the view"
         ),
     ] = 0.025
     color_augmentation_prob: Annotated[
         float,
-        Doc("probability that an image gets the colors of another crop; only for networks with input mode full"),
+        Doc("probability that an image gets the colors of another crop; meant for networks with input mode full"),
     ] = 0.0
     motion_blur_prob: Annotated[float, Doc("probability that a warped image is blurred along x or y")] = 0.0
     eye_weight: Annotated[float, Doc("extra weight of the eyes in the reconstruction and edge losses")] = 4.0
@@ -67,8 +67,8 @@ class TrainConfig:
     adversarial: Annotated[
         Literal["mixup", "relativistic"],
         Doc(
-            "adversarial loss: mixup: discriminators score mixtures of real and fake images; relativistic: they compare "
-            "real with fake images"
+            "adversarial loss: mixup: discriminators score mixtures of real and fake images; relativistic: they "
+            "compare real with fake images"
         ),
     ] = "mixup"
     adversarial_weight: Annotated[
@@ -76,13 +76,11 @@ class TrainConfig:
     ] = 0.1
     perceptual: Annotated[
         Perceptual,
-        Doc(
-            "network of the perceptual loss: VGGFace or O-Net of MTCNN; auto uses VGGFace if its weight file is present"
-        ),
+        Doc("network of the perceptual loss: VGGFace or O-Net of MTCNN; auto uses VGGFace if its weight file exists"),
     ] = "onet"
-    perceptual_weight: Annotated[
-        float, Doc("weight of the perceptual loss, in phases of the schedule that use it")
-    ] = 1.0
+    perceptual_weight: Annotated[float, Doc("weight of the perceptual loss, in phases of the schedule that use it")] = (
+        1.0
+    )
     perceptual_resolution: Annotated[int, Doc("side in pixels of the input of VGGFace, at most 224")] = 112
     vggface: Annotated[
         pathlib.Path | None, Doc("weight file of VGGFace; if not given, it is searched in the Keras folder")
@@ -95,9 +93,9 @@ class TrainConfig:
         float, Doc("weight of the reconstruction loss of the composite, in phases of the schedule that use it")
     ] = 0.3
     mask_prior_weight: Annotated[float, Doc("weight of the difference between mask and face region")] = 1.0
-    mask_l1_weight: Annotated[
-        float, Doc("weight of the mean of the mask, in phases of the schedule that use it")
-    ] = 0.01
+    mask_l1_weight: Annotated[float, Doc("weight of the mean of the mask, in phases of the schedule that use it")] = (
+        0.01
+    )
     mask_hinge_weight: Annotated[
         float, Doc("weight of the mask hinge loss, for mask values below the level of the schedule")
     ] = 1.0

@@ -1,4 +1,7 @@
-"""What a training will cost on this machine: a few real steps, timed, without writing anything."""
+"""Estimates the time, memory and disk space of a training on this machine by timing a few real steps.
+
+Nothing is written to disk.
+"""
 
 import dataclasses
 import math
@@ -20,23 +23,23 @@ from faceswap_lib.training.train_step import TrainStepper, build_state
 from faceswap_lib.training.trainer import load_person, open_facesets
 
 TIMED = 3
-"""Steps timed in each kind of phase, after one that compiles."""
+"""Number of timed steps in each kind of phase, after one step that compiles."""
 
 MADE_UP = 64
-"""Crops of each person where there are no facesets."""
+"""Number of artificial crops of each person if there are no facesets."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a training will cost.
+    """Estimated cost of a training.
 
     Attributes:
-        seconds_per_step: Of each kind of phase, in order, with the steps that belong to it.
-        compile_seconds: What the first step of each kind took longer.
-        memory: Largest resident size of this process in bytes.
+        seconds_per_step: Number of steps and seconds per step of each kind of phase, in order.
+        compile_seconds: Compilation time: the additional time of the first step of each kind of phase.
+        memory: Peak resident memory of this process in bytes.
         checkpoint: Size of a checkpoint in bytes.
-        disk: What the finished run will have written, previews left out, in bytes.
-        real: Whether the steps were taken on real crops.
+        disk: Size in bytes of all checkpoints and backups of the finished run.
+        real: Whether the steps were timed with real crops.
     """
 
     seconds_per_step: tuple[tuple[int, float], ...]
@@ -48,31 +51,31 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """Time of all steps."""
+        """Total time of all steps in seconds."""
         return self.compile_seconds + sum(steps * seconds for steps, seconds in self.seconds_per_step)
 
     def to_text(self) -> str:
-        """The estimate in a few lines."""
+        """Formats the estimate as a few lines of text."""
         kinds = "; ".join(f"{steps} steps of {seconds:.3g} s" for steps, seconds in self.seconds_per_step)
         lines = [
-            ("time", f"{say_duration(self.seconds)} in all: {kinds}; {self.compile_seconds:.0f} s to compile"),
-            ("memory", f"{self.memory / 1e9:.1f} GB of this process at its largest"),
-            ("disk", f"{self.checkpoint / 1e6:.0f} MB a checkpoint, {self.disk / 1e6:.0f} MB for all that are kept"),
+            ("time", f"{say_duration(self.seconds)} in total: {kinds}; {self.compile_seconds:.0f} s to compile"),
+            ("memory", f"{self.memory / 1e9:.1f} GB peak memory of this process"),
+            ("disk", f"{self.checkpoint / 1e6:.0f} MB per checkpoint, {self.disk / 1e6:.0f} MB for all that are kept"),
         ]
         if not self.real:
-            lines.append(("crops", "made up, for there are no facesets here yet"))
+            lines.append(("crops", "artificial, because there are no facesets here yet"))
         return "\n".join(f"{name + ':':9}{text}" for name, text in lines)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PhaseTiming:
-    """How long the steps of one kind of phase take.
+    """Measured time of the steps of one kind of phase: phases with the same active losses.
 
     Attributes:
-        active: The groups of losses that take part, as `Phase.active` gives them.
-        steps: How many steps of the schedule are of this kind.
-        compile_seconds: What the first step took longer than the others.
-        seconds_per_step: Median of the others.
+        active: The active groups of losses from `Phase.active`.
+        steps: Number of steps of this kind in the schedule.
+        compile_seconds: Additional time of the first step compared with the others.
+        seconds_per_step: Median time of the other steps.
     """
 
     active: frozenset[str]
@@ -84,13 +87,13 @@ class PhaseTiming:
 def time_phases(
     stepper: TrainStepper, *, timed: int = TIMED, seconds: float = math.inf, whole_only: bool = False
 ) -> list[PhaseTiming]:
-    """Times steps of every kind of phase, in the order of the schedule.
+    """Measures the time of steps in every kind of phase, in the order of the schedule.
 
     Args:
         stepper: Takes the steps.
-        timed: How many steps of each kind are timed, after one that compiles.
-        seconds: After this long no further step of a kind is begun, but for the first two.
-        whole_only: Only the kind in which most losses take part.
+        timed: Number of timed steps of each kind, after one step that compiles.
+        seconds: Time limit of each kind: no further step starts after it, except the first two.
+        whole_only: Whether to time only the kind with the most active losses.
 
     Returns:
         One timing for each kind.
@@ -124,13 +127,13 @@ def estimate_training(
     config: TrainConfig,
     run_config: LoopConfig,
 ) -> Estimate:
-    """Times a few steps of every kind of phase and measures what they take.
+    """Estimates the cost of a training from a few steps of every kind of phase.
 
     Args:
-        workspace: Its facesets are used where there are any; nothing is written there.
-        network_config: Which networks.
+        workspace: Its facesets are used if they exist; nothing is written there.
+        network_config: Configuration of the networks.
         config: Options of the training.
-        run_config: How many checkpoints and backups are kept.
+        run_config: Determines the number of checkpoints and backups.
 
     Returns:
         The estimate.
@@ -159,11 +162,17 @@ def estimate_training(
 
 
 def make_arrays(size: int, seed: int, count: int = MADE_UP) -> FacesetArrays:
-    """Makes crops of noise with a round face, for timing only."""
+    """Creates artificial crops of random noise with a round face mask, for timing only.
+
+    Args:
+        size: Side of the crops in pixels.
+        seed: Seed of the noise.
+        count: Number of crops.
+    """
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] / size - 0.5
     face, eyes, mouth = (
-        np.repeat(np.uint8(255 * (np.hypot(x, y + down) < radius))[None], count, axis=0)
+        np.repeat((255 * (np.hypot(x, y + down) < radius)).astype(np.uint8)[None], count, axis=0)
         for down, radius in ((0, 0.4), (0.1, 0.1), (-0.2, 0.1))
     )
     images = random.integers(0, 256, (count, size, size, 3), np.uint8)
@@ -178,7 +187,7 @@ def _time_step(stepper: TrainStepper, step: int) -> float:
 
 
 def _count_kept(steps: int, seconds: float, run_config: LoopConfig) -> int:
-    """How many checkpoints and backups there are at the end of so many steps that took so many seconds."""
+    """Estimates the number of checkpoints and backups on disk at the end of a training."""
     before_last = int(seconds / parse_duration(run_config.checkpoint_interval))
     if run_config.checkpoint_every:
         before_last += (steps - 1) // run_config.checkpoint_every

@@ -180,6 +180,6 @@ def say_same_person(facesets: typing.Sequence[Faceset], embedder: FaceEmbedder) 
     names = " and ".join(faceset.folder.name for faceset in facesets)
     return (
         f"{names} seem to show the same person (the distance of their mean embeddings by {embedder.name} is "
-        f"{distance:.2f}, of two people it is above {limit:g}); look at both folders, and extract the video of the other "
-        "person"
+        f"{distance:.2f}, of two people it is above {limit:g}); look at both folders, and extract the video of the "
+        "other person"
     )

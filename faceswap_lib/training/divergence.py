@@ -4,8 +4,8 @@ There are four signs. A rollback can repair each of them, and healthy runs show 
 
 - **A loss term is NaN or infinite.**
 - **The reconstruction loss has risen**: its moving average over about 20 steps stays above twice its minimum for 50
-  steps in a row. The minimum is taken since the decoders were last swapped. In healthy runs the average never rose above
-  1.05 times its minimum.
+  steps in a row. The minimum is taken since the decoders were last swapped. In healthy runs the average never rose
+  above 1.05 times its minimum.
 - **The mask is empty**: its mean inside the face was above 0.2 over about 500 steps, and then stays below 0.02 for 100
   steps in a row. This is checked only from 1,000 steps after the start of a phase, because the mask may fall when a
   phase begins. A full mask is not a sign: inside the face it is the aim of the training.
@@ -35,7 +35,7 @@ EMPTY, FILLED, EMPTY_STEPS, EMPTY_FROM = 0.02, 0.2, 100, 1000
 divergence, and number of steps after the start of a phase before which masks are not checked."""
 
 FLAT = 0.01
-"""Standard deviation over the pixels of an output in [-1, 1] below which it is a single color: about 1 of 255 levels."""
+"""Standard deviation over the pixels of an output in [-1, 1] below which it is a single color: one of 255 levels."""
 
 DEAF = 0.0005
 """Standard deviation over the inputs below which outputs do not depend on the input; untrained networks have 0.03."""

@@ -214,9 +214,7 @@ class Objective:
 
         if self.config.adversarial == "relativistic":
             real_score = discriminate(reals)
-            discriminator_term, _ = losses.relativistic_lsgan_losses(
-                real_score, discriminate(ops.stop_gradient(fakes))
-            )
+            discriminator_term, _ = losses.relativistic_lsgan_losses(real_score, discriminate(ops.stop_gradient(fakes)))
             _, generator_term = losses.relativistic_lsgan_losses(real_score, discriminate(fakes))
             return generator_term, discriminator_term
         ratio = draw_beta((2 * self.config.batch_size, 1, 1, 1), self.seed)

@@ -1,42 +1,52 @@
-"""The losses, each a pure function of pictures, masks or scores; `training/loss_model.py` puts them together.
+"""Loss functions, each a pure function of images, masks or scores; `training/loss_model.py` combines them.
 
-Pictures are (B, R, R, 3) in [-1, 1], masks (B, R, R, 1) in [0, 1]. Everything that rewards likeness looks almost only
-inside the face: networks that must also remember two backgrounds have no room left for expressions.
+Images are (B, R, R, 3) in [-1, 1], masks are (B, R, R, 1) in [0, 1]. Reconstruction losses have almost no weight outside
+the face, because networks that must also learn two backgrounds have less capacity for expressions.
 
-Pictures are taken apart by splitting, never by slicing: the gradient of a slice costs a CPU several times as much.
+The code splits tensors and never slices them, because on a CPU the gradient of a slice costs several times as much.
 """
 
 import dataclasses
 import typing
 
 import numpy as np
-from keras import ops
+
+if typing.TYPE_CHECKING:
+    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
+else:
+    from keras import ops
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LossInputs:
-    """What the losses compare, for one person.
+    """Inputs of the losses for one person.
 
     Attributes:
         warped: The warped view.
-        seen: The encoder's input, `warped` with everything but the face taken out.
-        real: What the decoder should give back.
-        eyes, mouth: Where these are in `real`.
-        face: Where likeness counts: the face, or all of `real` for networks that see the whole picture.
-        tones: (B, 2, 3) mean and spread of the colors, 0 to 255, to which the pictures go back.
+        encoder_input: The input of the encoder: `warped`, set to 0 outside the face.
+        real: The target of the decoder.
+        eyes, mouth: Masks of eyes and mouth in `real`.
+        face: Mask of the pixels that must be reconstructed: the face, or all of `real` with input mode "full".
+        tones: (B, 2, 3) mean and standard deviation of the colors, 0 to 255, that restore the colors of the images.
     """
 
-    warped: object
-    encoder_input: object
-    real: object
-    eyes: object
-    mouth: object
-    face: object
-    tones: object
+    warped: typing.Any
+    encoder_input: typing.Any
+    real: typing.Any
+    eyes: typing.Any
+    mouth: typing.Any
+    face: typing.Any
+    tones: typing.Any
 
 
 def region_weights(sample: LossInputs, *, eyes: float, mouth: float, surroundings: float):
-    """Weights per pixel: 1 in the face and more on eyes and mouth, little outside; (B, R, R, 1).
+    """Computes the weight of each pixel: 1 in the face, more on eyes and mouth, less outside; (B, R, R, 1).
+
+    Args:
+        sample: Masks of face, eyes and mouth.
+        eyes: Extra weight of the eyes.
+        mouth: Extra weight of the mouth.
+        surroundings: Weight outside the face.
 
     Taught in notebooks/04_losses.
     """
@@ -44,15 +54,21 @@ def region_weights(sample: LossInputs, *, eyes: float, mouth: float, surrounding
 
 
 def weighted_mean(error, weights, face):
-    """Sums an error (B, R, R, C) under weights (B, R, R, 1) and divides by the area of the face.
+    """Computes the weighted sum of an error, divided by the area of the face.
 
-    Weights above 1 on eyes and mouth so add to the loss of the rest rather than dilute it.
+    With this divisor, weights above 1 on eyes and mouth increase the total loss and do not reduce the loss of other
+    pixels.
+
+    Args:
+        error: (B, R, R, C).
+        weights: (B, R, R, 1).
+        face: (B, R, R, 1) mask of the face.
     """
     return ops.sum(ops.mean(error, axis=-1, keepdims=True) * weights) / (ops.sum(face) + 1.0)
 
 
 def reconstruction(fake, sample: LossInputs, weights):
-    """Mean absolute error per pixel of face.
+    """Computes the mean absolute error per pixel of the face.
 
     Taught in notebooks/04_losses.
     """
@@ -60,7 +76,7 @@ def reconstruction(fake, sample: LossInputs, weights):
 
 
 def edge_loss(fake, sample: LossInputs, weights):
-    """Mean absolute error of the first differences along x and y, per pixel of face.
+    """Computes the mean absolute error of the first differences along x and y, per pixel of the face.
 
     Taught in notebooks/04_losses.
     """
@@ -72,34 +88,40 @@ def edge_loss(fake, sample: LossInputs, weights):
 
 
 def first_difference(x, axis: int):
-    """What every row or column of (B, R, R, C) has more than the one before; one fewer along `axis`, 1 or 2."""
+    """Computes the differences of neighboring rows (`axis` 1) or columns (`axis` 2) of (B, R, R, C)."""
     _, after = ops.split(x, [1], axis=axis)
     before, _ = ops.split(x, [x.shape[axis] - 1], axis=axis)
     return after - before
 
 
 def dssim(fake, sample: LossInputs, window: int = 7, stride: int = 2):
-    """Structural dissimilarity (1 - SSIM) / 2 in the face, with a uniform window; data range 2.
+    """Computes the structural dissimilarity (1 - SSIM) / 2 in the face, with a uniform window and data range 2.
+
+    Args:
+        fake: Output of the decoder.
+        sample: Target and face mask.
+        window: Side of the window in pixels.
+        stride: Distance of neighboring windows in pixels.
 
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
     Taught in notebooks/04_losses.
     """
-    stabilise_mean, stabilise_contrast = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # stabilize the division, as in the paper
     real = sample.real
     products = ops.concatenate([fake, real, fake * fake, real * real, fake * real, sample.face], axis=-1)
     at = [3, 6, 9, 12, 15]
     mean_f, mean_r, square_f, square_r, product, face = ops.split(window_means(products, window, stride), at, axis=-1)
     mean_product, mean_squares = mean_f * mean_r, mean_f * mean_f + mean_r * mean_r
     variances, covariance = square_f + square_r - mean_squares, product - mean_product
-    likeness = (2 * mean_product + stabilise_mean) * (2 * covariance + stabilise_contrast)
-    likeness /= (mean_squares + stabilise_mean) * (variances + stabilise_contrast)
-    return weighted_mean((1 - likeness) / 2, face, face)
+    ssim = (2 * mean_product + c1) * (2 * covariance + c2)
+    ssim /= (mean_squares + c1) * (variances + c2)
+    return weighted_mean((1 - ssim) / 2, face, face)
 
 
 def window_means(x, window: int, stride: int):
-    """Means over windows that lie wholly inside (B, R, R, C), as two matrix products: (B, S, S, C).
+    """Computes the means over windows inside (B, R, R, C) with two matrix products: (B, S, S, C).
 
-    The gradient of average pooling costs a CPU as much as a fifth of all convolutions.
+    This is faster than average pooling, whose gradient costs a fifth as much as all convolutions on a CPU.
     """
     side, channels = x.shape[1], x.shape[3]
     starts = np.arange(0, side - window + 1, stride)[:, None]
@@ -111,10 +133,13 @@ def window_means(x, window: int, stride: int):
 
 
 def feature_distance(fakes: typing.Sequence, reals: typing.Sequence, layer_weights: typing.Sequence[float]):
-    """Weighted sum over layers of the mean squared distance of features, every channel normalized per picture.
+    """Computes the weighted sum over layers of the mean squared distance of features.
+
+    Every channel of the features is first normalized per image.
 
     Args:
-        fakes, reals: Features of the two pictures, one (B, h, w, C) per layer.
+        fakes: Features of the generated images, one (B, h, w, C) per layer.
+        reals: Features of the real images, one (B, h, w, C) per layer.
         layer_weights: One weight per layer.
 
     Source: the perceptual loss of faceswap-GAN v2.2, after Johnson et al., "Perceptual Losses for Real-Time Style
@@ -134,17 +159,17 @@ def _standardize(features):
 
 
 def landmark_distance(fake, real):
-    """Mean absolute distance of landmarks (B, N), in whatever unit they have."""
+    """Computes the mean absolute distance of landmarks (B, N), in their own unit."""
     return ops.mean(ops.abs(fake - ops.stop_gradient(real)))
 
 
 def cycle_consistency(back, real, mask):
-    """What is lost on the way to the other person and back: mean absolute error, and a tenth of what the mask shows.
+    """Computes the cycle consistency loss: 10 times the mean absolute error plus 0.1 times the mean of the mask.
 
     Args:
-        back: The picture that came back.
-        real: The picture that set out.
-        mask: The attention mask of the way back.
+        back: The image after the translation to the other person and back.
+        real: The original image.
+        mask: The attention mask of the translation back.
 
     Source: Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", 2017.
     """
@@ -152,12 +177,12 @@ def cycle_consistency(back, real, mask):
 
 
 def weight_decay(kernels: typing.Sequence):
-    """Sum of squares of all numbers of the kernels."""
+    """Computes the sum of squares of all numbers in the kernels."""
     return sum(ops.sum(ops.square(kernel)) for kernel in kernels)
 
 
 def total_variation(mask):
-    """Mean absolute first difference of a mask along x and y.
+    """Computes the total variation of a mask: the mean absolute first differences along x and y.
 
     Taught in notebooks/04_losses.
     """
@@ -165,12 +190,12 @@ def total_variation(mask):
 
 
 def mask_l1(mask):
-    """Mean of the mask: what it takes from the input costs."""
+    """Computes the mean absolute value of the mask (L1)."""
     return ops.mean(ops.abs(mask))
 
 
 def mask_prior(mask, face):
-    """Mean absolute distance of the attention mask from the face's shape.
+    """Computes the mean absolute difference between the attention mask and the face region.
 
     Taught in notebooks/04_losses.
     """
@@ -178,7 +203,7 @@ def mask_prior(mask, face):
 
 
 def mask_hinge(mask, face, level):
-    """How far the mask falls below a level inside the face; 0 where it is above.
+    """Computes the hinge loss of the mask below a level inside the face; it is 0 where the mask is above the level.
 
     Taught in notebooks/04_losses.
     """
@@ -186,7 +211,7 @@ def mask_hinge(mask, face, level):
 
 
 def alpha_composite(mask, raw, warped):
-    """Paints the raw face over the input where the mask says so.
+    """Composites the raw face over the input image with the mask as alpha.
 
     Taught in notebooks/03_networks.
     """
@@ -194,7 +219,7 @@ def alpha_composite(mask, raw, warped):
 
 
 def lsgan_generator_loss(score):
-    """What a generator pays for a picture whose score is not 1 (least squares).
+    """Computes the least-squares GAN loss of a generator: the mean squared distance of the score from 1.
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", 2017.
     Taught in notebooks/04_losses.
@@ -203,11 +228,11 @@ def lsgan_generator_loss(score):
 
 
 def mixup_discriminator_loss(score, share):
-    """What a discriminator pays for a mixture whose score is not its share of real (mixup with least squares).
+    """Computes the loss of a discriminator with mixup: the mean squared distance of the score from the mixing ratio.
 
     Args:
         score: (B, h, w, 1) discriminator output for `share * real + (1 - share) * fake`.
-        share: (B, 1, 1, 1) share of the real picture in it.
+        share: (B, 1, 1, 1) fraction of the real image in the mixture.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
     Taught in notebooks/04_losses.
@@ -216,17 +241,20 @@ def mixup_discriminator_loss(score, share):
 
 
 def relativistic_lsgan_losses(real_score, fake_score):
-    """What both players pay when a score counts only against the other kind's average (relativistic least squares).
+    """Computes the relativistic average least-squares GAN losses of the discriminator and the generator.
+
+    Each score is compared with the mean score of the images of the other class.
 
     Args:
-        real_score, fake_score: (B, h, w, 1) discriminator outputs.
+        real_score: (B, h, w, 1) discriminator output for real images.
+        fake_score: (B, h, w, 1) discriminator output for generated images.
 
     Returns:
-        The discriminator's and the generator's loss.
+        The loss of the discriminator and the loss of the generator.
 
     Source: Jolicoeur-Martineau, "The relativistic discriminator: a key element missing from standard GAN", 2018.
     """
     real_lead, fake_lead = real_score - ops.mean(fake_score), fake_score - ops.mean(real_score)
-    telling = (ops.mean(ops.square(real_lead - 1.0)) + ops.mean(ops.square(fake_lead + 1.0))) / 2
-    fooling = (ops.mean(ops.square(real_lead + 1.0)) + ops.mean(ops.square(fake_lead - 1.0))) / 2
-    return telling, fooling
+    discriminator_loss = (ops.mean(ops.square(real_lead - 1.0)) + ops.mean(ops.square(fake_lead + 1.0))) / 2
+    generator_loss = (ops.mean(ops.square(real_lead + 1.0)) + ops.mean(ops.square(fake_lead - 1.0))) / 2
+    return discriminator_loss, generator_loss

@@ -14,8 +14,8 @@ BYTES_PER_PIXEL = 6
 def check_memory(facesets: typing.Sequence[Faceset], size: int) -> typing.Sequence[Faceset]:
     """Checks that facesets fit into memory; otherwise the operating system would kill this process without a message.
 
-    On a CPU all facesets are in main memory at the same time. With a GPU main memory contains one faceset at a time, and
-    the device contains all of them.
+    On a CPU all facesets are in main memory at the same time. With a GPU main memory contains one faceset at a time,
+    and the device contains all of them.
 
     Args:
         facesets: The facesets of A and of B.

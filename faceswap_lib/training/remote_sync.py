@@ -45,8 +45,8 @@ class CheckpointSync:
     Args:
         folder: The folder of the run.
         root: The mirror folder; its parent folder must exist.
-        interval: Average time in seconds between the starts of two copies. A copy starts with the first checkpoint after
-            this time.
+        interval: Average time in seconds between the starts of two copies. A copy starts with the first checkpoint
+            after this time.
         patience: Maximum time in seconds to wait for the last copy.
         clock: Returns seconds since any fixed moment.
 
@@ -132,7 +132,7 @@ class CheckpointSync:
             self._begin_copy()
 
     def close(self) -> None:
-        """Copies all remaining changes and waits for the copy for a limited time; warns if changes are still missing."""
+        """Copies all remaining changes and waits for a limited time; warns if the copy is not finished then."""
         if self._thread is not None:
             self._thread.join(self._patience)
         if self.is_behind and not self._is_copying():
@@ -143,7 +143,11 @@ class CheckpointSync:
             logger.warning("the newest checkpoint is missing in the mirror %s; copy %s there", self._root, self._folder)
 
     def _check_takeover(self, copy: pathlib.Path, progress: tuple[int, int]) -> None:
-        """Checks that a run that is only in the mirror shows the people of this workspace and has a valid checkpoint."""
+        """Checks that a run that is only in the mirror shows the people of this workspace and has a whole checkpoint.
+
+        Raises:
+            InputError: If it does not.
+        """
         advice = f"choose another --sync-dir or --run; if it is this project's, copy {copy} to {self._folder} yourself"
         if other := find_other_faces(copy, self._folder.parent.parent):
             raise InputError(

@@ -1,4 +1,4 @@
-"""`config.json` of a run: which networks it has, how it was trained, and on whose faces."""
+"""Metadata of a run in `config.json`: network configuration, training options, and facesets."""
 
 import dataclasses
 import hashlib
@@ -21,25 +21,27 @@ from faceswap_lib.upgrades import upgrade_options
 logger = logging.getLogger(__name__)
 
 CONFIG = "config.json"
+"""Name of the metadata file."""
+
 SCHEMA = 2
-"""Version 1 had other names for some options; see `upgrades`."""
+"""Version of the file format; version 1 had other names for some options, see `upgrades`."""
 
 INIT_FROM = "init_from"
-"""Names the run that another was begun from, and among what it learnt from that run's videos."""
+"""Key of the run that initialized this run; in `learnt_from`, key of the videos of that run."""
 
 LONGEST_ID = 100
-"""Letters of a run's id, at most; this version gives 32."""
+"""Largest accepted length of the id of a run; this version creates ids with 32 characters."""
 
 
 def resolve_network_config(folder: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
-    """Says which networks a run has, or will have.
+    """Determines the network configuration of an existing or new run.
 
     Args:
-        folder: The run's folder.
-        asked: The ones asked for; None means whichever it has.
+        folder: The folder of the run.
+        asked: The requested configuration; None uses that of the run, or the default for a new run.
 
     Raises:
-        WorkspaceError: If it has others than were asked for.
+        WorkspaceError: If the run has a different configuration than requested.
     """
     if not (folder / CONFIG).is_file():
         return asked or NetworkConfig()
@@ -48,15 +50,16 @@ def resolve_network_config(folder: pathlib.Path, asked: NetworkConfig | None) ->
 
 
 def match_networks(stored: NetworkConfig, asked: NetworkConfig | None, whose: str, advice: str) -> NetworkConfig:
-    """Gives stored networks, if they are the ones asked for; None and "auto" ask for whichever they are.
+    """Checks that a stored network configuration matches the requested one, and returns it.
 
     Args:
-        stored: The networks there are.
-        asked: The ones asked for.
-        whose, advice: Beginning and end of the message.
+        stored: The stored configuration.
+        asked: The requested configuration. None, and options with the value "auto", match everything.
+        whose: Beginning of the error message.
+        advice: End of the error message.
 
     Raises:
-        WorkspaceError: If they differ.
+        WorkspaceError: If the configurations differ.
     """
     for field in dataclasses.fields(stored):
         had, wanted = getattr(stored, field.name), getattr(asked or stored, field.name)
@@ -66,18 +69,19 @@ def match_networks(stored: NetworkConfig, asked: NetworkConfig | None, whose: st
 
 
 def stored_networks(folder: pathlib.Path) -> NetworkConfig:
-    """The networks that a run's `config.json` names; one that says nothing of the region of a face has the ellipse."""
+    """Reads the network configuration from `config.json`; without an entry the face region is "ellipse"."""
     path = folder / CONFIG
     options = {"face_region": "ellipse"} | read_json(path).get("networks", {})
     return options_from_dict(NetworkConfig, options, origin=str(path))
 
 
 def read_config(folder: pathlib.Path) -> dict:
-    """Reads a run's `config.json`; empty if there is none.
+    """Reads `config.json` of a run; empty if the file is missing.
 
     Raises:
-        WorkspaceError: If it is damaged: no JSON, an id that is no text, facesets or options that are not named values.
-        OSError: If it cannot be read, which says nothing of what it holds.
+        WorkspaceError: If the file is damaged: invalid JSON, an id that is not a string, or facesets or options that
+            are not dictionaries.
+        OSError: If the file cannot be read, which does not mean that it is damaged.
     """
     path = folder / CONFIG
     if not path.is_file():
@@ -88,7 +92,7 @@ def read_config(folder: pathlib.Path) -> dict:
         raise error.__cause__ if isinstance(error.__cause__, OSError) else error from None
     name, facesets = stored.get("id", ""), stored.get("facesets", {})
     if not isinstance(name, str) or len(name) > LONGEST_ID:
-        raise WorkspaceError(f"{path}: id: expected a text of at most {LONGEST_ID} letters, got {name!r:.60}")
+        raise WorkspaceError(f"{path}: id: expected a string of at most {LONGEST_ID} characters, got {name!r:.60}")
     if not isinstance(facesets, dict) or not all(isinstance(value, dict) for value in facesets.values()):
         raise WorkspaceError(f"{path}: facesets: expected named values, got {facesets!r:.60}")
     for group in ("networks", "training", INIT_FROM):
@@ -100,7 +104,7 @@ def read_config(folder: pathlib.Path) -> dict:
 
 
 def run_id(folder: pathlib.Path) -> str:
-    """Reads what tells a run from all others, whatever its name; empty for one of a version that gave none.
+    """Reads the unique id of a run, which does not depend on its name; empty for runs of versions without ids.
 
     Raises:
         WorkspaceError: If `config.json` is damaged.
@@ -109,10 +113,10 @@ def run_id(folder: pathlib.Path) -> str:
 
 
 def learnt_videos(folder: pathlib.Path) -> tuple[ConsentVideo, ...]:
-    """Names every video whose faces a run has been trained on, also those that its facesets no longer come from.
+    """Lists every video whose faces a run was trained on, also videos that its facesets no longer come from.
 
     Args:
-        folder: The run's folder. A run of a version that did not note them gives none.
+        folder: The folder of the run. The list is empty for runs of versions that did not store their videos.
 
     Raises:
         WorkspaceError: If `config.json` is damaged.
@@ -135,7 +139,7 @@ def _read_learnt(folder: pathlib.Path) -> dict[str, list[ConsentVideo]]:
 
 
 def _add_learnt(learnt: dict[str, list[ConsentVideo]], facesets: list[Faceset]) -> dict[str, list[dict[str, str]]]:
-    """Adds the videos that facesets come from now to those that were learnt before."""
+    """Adds the source videos of the current facesets to the videos of earlier trainings."""
     for faceset in facesets:
         source = read_source(faceset.folder)
         if source.get("sha256"):
@@ -147,14 +151,14 @@ def _add_learnt(learnt: dict[str, list[ConsentVideo]], facesets: list[Faceset]) 
 
 
 def stored_training(folder: pathlib.Path) -> TrainConfig | None:
-    """The options a run was last trained with; None for no run, or for one of a version with other options."""
+    """Reads the options of the last training of a run; None if there is no run, or if the options are not valid."""
     path = folder / CONFIG
     if not path.is_file():
         return None
     try:
         return options_from_dict(TrainConfig, read_json(path).get("training", {}), origin=str(path))
     except InputError as error:
-        logger.warning("%s; the run's other options are not taken over either", error)
+        logger.warning("%s; the other options of this run are ignored too", error)
         return None
 
 
@@ -164,15 +168,16 @@ def write_config(
     config: TrainConfig,
     facesets: list[Faceset],
     *,
-    init_from: dict[str, object] | None = None,
+    init_from: dict[str, typing.Any] | None = None,
 ) -> None:
-    """Notes the options and the faces; says what of them a resumed run was not begun with.
+    """Writes `config.json`; warns if a resumed run has other options or facesets than before.
 
     Args:
-        folder: The run's folder.
-        network_config, config: The options.
-        facesets: Both people's.
-        init_from: What `warm_start.warm_start` gave, where the run begins from another one.
+        folder: The folder of the run.
+        network_config: Configuration of the networks.
+        config: Options of the training.
+        facesets: The facesets of A and of B.
+        init_from: The result of `warm_start.warm_start`, if the run starts from another run.
     """
     import keras
 
@@ -204,7 +209,7 @@ def write_config(
 def _compare_options(run: str, before: dict, now: dict) -> None:
     changed = [f"{name} {before.get(name)} -> {value}" for name, value in now.items() if before.get(name) != value]
     if changed:
-        logger.warning("run '%s' goes on with other options: %s", run, ", ".join(changed))
+        logger.warning("run '%s' continues with other options: %s", run, ", ".join(changed))
 
 
 def _compare_faces(run: str, before: dict, now: dict) -> None:
@@ -214,17 +219,17 @@ def _compare_faces(run: str, before: dict, now: dict) -> None:
     (src, dst), changed = now, [name for name in now if name in before and not is_same(name, name)]
     if changed and is_same(src, dst) and is_same(dst, src):
         logger.warning(
-            "run '%s' was begun with %s and %s the other way round: each decoder would learn the other person; "
-            "exchange the folders back, or begin another --run",
+            "run '%s' was begun with %s and %s exchanged: each decoder would learn the other person; exchange the "
+            "folders back, or begin another --run",
             *(run, src, dst),
         )
     elif changed:
-        logger.warning("run '%s' goes on with other faces in %s", run, " and ".join(changed))
+        logger.warning("run '%s' continues with other faces in %s", run, " and ".join(changed))
 
 
 def _describe(faceset: Faceset) -> dict[str, object]:
-    """What tells a faceset from another: how many crops, a sum over its manifest, and that of the video if known."""
-    facts = {"crops": len(faceset), "manifest_sha256": digest_records(faceset.records)}
+    """Describes a faceset: number of crops, SHA-256 of its manifest, and SHA-256 of its source video if known."""
+    facts: dict[str, object] = {"crops": len(faceset), "manifest_sha256": digest_records(faceset.records)}
     video = read_source(faceset.folder).get("sha256")
     return facts | ({"video_sha256": video} if video else {})
 

@@ -75,8 +75,12 @@ def _default() -> Schedule:
 
     def at(start: float, name: str, *, mask_prior: float = 1.0, **changes) -> Phase:
         always = {
-            **{"perceptual": 1, "landmarks": 1, "cycle": 1},
-            **{"mask_hinge": 1, "mask_level": 0.7, "mask_prior": mask_prior},
+            "perceptual": 1,
+            "landmarks": 1,
+            "cycle": 1,
+            "mask_hinge": 1,
+            "mask_level": 0.7,
+            "mask_prior": mask_prior,
         }
         return Phase(start=start, name=name, **(always | changes))
 

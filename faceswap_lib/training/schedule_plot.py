@@ -1,4 +1,4 @@
-"""The plan of a training: its schedule in steps, as a table and as a chart."""
+"""Training schedule in steps, as a table and as a chart."""
 
 import dataclasses
 import math
@@ -13,14 +13,14 @@ from faceswap_lib.training.schedule import GROUPS, Phase
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PlannedPhase:
-    """A phase of a training of so many steps.
+    """Phase of a schedule for a known number of steps.
 
     Attributes:
-        first, last: Its steps, counted from 1; both belong to it.
-        name: What it is there for.
+        first, last: First and last step of the phase, counted from 1, both inclusive.
+        name: Short description.
         numbers: The learning rate, and the weights of the scheduled losses.
-        active: The groups of losses that take part.
-        swap_decoders: Whether the decoders trade places as it begins.
+        active: The active groups of losses.
+        swap_decoders: Whether the decoders are exchanged when the phase begins.
     """
 
     first: int
@@ -32,7 +32,7 @@ class PlannedPhase:
 
 
 def plan_training(config: TrainConfig) -> list[PlannedPhase]:
-    """Lays a schedule out over the steps of a training; phases too short for a step are left out."""
+    """Computes the steps of each phase of a training; omits phases that are shorter than one step."""
     starts = [math.ceil(phase.start * config.steps) for phase in config.phases]
     return [
         PlannedPhase(
@@ -54,7 +54,7 @@ def _used_weights(phase: Phase, config: TrainConfig) -> dict[str, float]:
 
 
 def plan_table(planned: typing.Sequence[PlannedPhase]) -> str:
-    """Writes a plan as a table: a line per phase, a column per number that is ever other than 0."""
+    """Formats a plan as a table: one line per phase, one column per number that is not 0 in all phases."""
     names = used_names(planned)
     rows = [["steps", *(name.replace("_", " ") for name in names), ""]]
     for phase in planned:
@@ -66,29 +66,30 @@ def plan_table(planned: typing.Sequence[PlannedPhase]) -> str:
 
 
 def used_names(planned: typing.Sequence[PlannedPhase]) -> list[str]:
-    """The numbers of a plan that are ever other than 0."""
+    """Returns the names of the numbers that are not 0 in all phases."""
     return [name for name in planned[0].numbers if any(phase.numbers[name] for phase in planned)]
 
 
 def draw_plan(planned: typing.Sequence[PlannedPhase], path: pathlib.Path) -> None:
-    """Draws a plan as a chart: a strip per number over the steps, a line where the decoders trade places.
+    """Draws a plan as a chart: one strip per number over the steps, a dotted line where the decoders are swapped.
 
     Args:
         planned: The phases.
-        path: The picture to write, .png or .svg; one that is there is replaced.
+        path: The image file to write, .png or .svg; an existing file is replaced.
 
     Raises:
-        InputError: If it has another name, or is a folder.
-        OSError: If it cannot be written.
+        InputError: If the path has another extension, or is a folder.
+        OSError: If the file cannot be written.
     """
     if path.suffix.lower() not in (".png", ".svg") or path.is_dir():
-        raise InputError(f"expected a picture named .png or .svg to draw the plan on, got {path}")
+        raise InputError(f"expected an image file .png or .svg for the chart of the schedule, got {path}")
     import matplotlib.figure
 
     names = used_names(planned)
     figure = matplotlib.figure.Figure(figsize=(9, 0.7 + 0.75 * len(names)), layout="constrained")
     edges = [phase.first - 1 for phase in planned] + [planned[-1].last]
-    for axes, name in zip(figure.subplots(len(names), sharex=True, squeeze=False)[:, 0], names, strict=True):
+    strips = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(strips, names, strict=True):
         values = [phase.numbers[name] for phase in planned]
         axes.stairs(values, edges, fill=True, alpha=0.35)
         axes.stairs(values, edges)
@@ -100,7 +101,7 @@ def draw_plan(planned: typing.Sequence[PlannedPhase], path: pathlib.Path) -> Non
         axes.set_ylim(0, 1.4 * max(values))
         axes.set_yticks([])
         axes.set_ylabel(name.replace("_", " "), rotation=0, horizontalalignment="right", verticalalignment="center")
-    axes.set_xlabel("step" + (" (dotted: the decoders trade places)" if any(p.swap_decoders for p in planned) else ""))
-    axes.set_xlim(0, edges[-1])
+    strips[-1].set_xlabel("step" + (" (dotted: decoders swapped)" if any(p.swap_decoders for p in planned) else ""))
+    strips[-1].set_xlim(0, edges[-1])
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -1,4 +1,4 @@
-"""One step of a run: what of the schedule, the seed and the guard's facts it takes, all told by the step's number."""
+"""One training step; its number determines the phase, the random numbers and the learning rates."""
 
 import dataclasses
 import time
@@ -19,18 +19,18 @@ from faceswap_lib.training.run_config import Xla
 from faceswap_lib.training.schedule import Phase, learning_rate_factor, phase_at
 
 DRAWS_PER_STEP = 1000
-"""Distance between the random streams of two steps; more than a step draws."""
+"""Distance between the random streams of two steps; larger than the number of draws in a step."""
 
 STREAMS = 1_000_003
-"""Distance between the seeds of a run before and after a rollback, so that other batches are drawn."""
+"""Distance between the seeds before and after a rollback, so that other random numbers are drawn."""
 
 
 def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingState:
-    """Builds networks and optimizers as they are before the first step; the same for the same seed."""
+    """Builds the networks and optimizers in their state before the first step; the same seed gives the same state."""
     keras.utils.set_random_seed(config.seed)
     with compute_in(resolve_precision(config.precision, list_devices())):
         networks = build_networks(network_config)
-    averaged = build_networks(network_config)  # in float32, as conversion will use them
+    averaged = build_networks(network_config)  # in float32, as in conversion
 
     def build_adam(learning_rate: float, momentum: float) -> keras.Optimizer:
         return keras.optimizers.Adam(
@@ -54,7 +54,7 @@ def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingS
 
 
 def reset_state(state: TrainingState, config: TrainConfig) -> None:
-    """Puts a state back to what it was before the first step."""
+    """Resets a state to the state before the first step."""
     fresh = build_state(state.networks.config, config)
     for group, variables in state.groups().items():
         for variable, first in zip(variables, fresh.groups()[group], strict=True):
@@ -65,15 +65,16 @@ def reset_state(state: TrainingState, config: TrainConfig) -> None:
 
 @dataclasses.dataclass(eq=False)
 class TrainStepper:
-    """Takes steps.
+    """Executor of training steps.
 
     Attributes:
-        state: Changed by every step.
-        config: Options.
-        shares: How often each crop of A and of B is drawn, (N,) float64 that sum to 1.
-        seed: Source of randomness on the device.
+        state: The state of the training; every step changes it.
+        config: Options of the training.
+        shares: Sampling probabilities of the crops of A and of B, each (N,) float64 with sum 1.
+        seed: Random seed generator on the device.
         run: The compiled step.
-        is_stepping: Whether a step is being taken, or was when an error ended it: then the state is of no step.
+        is_stepping: Whether a step is running, or was ended by an error; the state is then between two steps and must
+            not be saved.
     """
 
     state: TrainingState
@@ -87,20 +88,28 @@ class TrainStepper:
     def build(
         cls, state: TrainingState, people: typing.Sequence[DeviceFaceset], config: TrainConfig, *, xla: Xla = "auto"
     ) -> "TrainStepper":
-        """Builds the step for the faces of A and of B, which are on the device."""
+        """Builds the training step.
+
+        Args:
+            state: The state of the training.
+            people: The crops of A and of B on the device.
+            config: Options of the training.
+            xla: Whether XLA compiles the step.
+        """
         seed = keras.random.SeedGenerator(config.seed)
         faces_a, faces_b = people
         objective = Objective(networks=state.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
         run = build_step(objective, state, micro_batches=config.gradient_accumulation_steps, xla=xla)
-        shares = tuple(sampling_probabilities(faces.rarity, config.rarity_exponent) for faces in people)
-        return cls(state=state, config=config, shares=shares, seed=seed, run=run)
+        shares_a = sampling_probabilities(faces_a.rarity, config.rarity_exponent)
+        shares_b = sampling_probabilities(faces_b.rarity, config.rarity_exponent)
+        return cls(state=state, config=config, shares=(shares_a, shares_b), seed=seed, run=run)
 
     def phase(self) -> Phase:
-        """The phase in force at the state's step."""
+        """Returns the current phase of the schedule."""
         return phase_at(self.state.step, self.config.steps, self.config.phases)
 
     def step(self) -> dict[str, float]:
-        """Takes the next step; gives its named terms."""
+        """Takes the next step; returns its loss terms by name."""
         self.is_stepping = True
         state, config, phase, began = self.state, self.config, self.phase(), time.monotonic()
         seed = (config.seed + STREAMS * state.rollbacks) % 2**31
@@ -120,25 +129,43 @@ class TrainStepper:
 
 
 def average_decay(step: int, config: TrainConfig) -> float:
-    """How much of the averaged weights a step, counted from 0, keeps.
+    """Computes the decay of the averaged weights at a step, counted from 0.
 
-    A young average of few steps would remember the first weights for too long, so it begins with little.
+    The decay starts small, because otherwise the average would contain the initial weights for too long.
 
     Taught in notebooks/05_faceswap_train.
     """
     return min(config.ema_decay, (1 + step) / (10 + step))
 
 
-def sampling_probabilities(rarity: np.ndarray, balance: float) -> np.ndarray:
-    """How often each crop is drawn: its rarity, (N,) float64, to the power of `balance`; the shares sum to 1."""
-    weights = rarity**balance
+def sampling_probabilities(rarity: np.ndarray, rarity_exponent: float) -> np.ndarray:
+    """Computes the sampling probability of each crop: rarity to the power of `rarity_exponent`, normalized to sum 1.
+
+    Args:
+        rarity: (N,) float64, rarity of each crop.
+        rarity_exponent: Exponent; 0 gives uniform sampling.
+
+    Returns:
+        (N,) float64.
+    """
+    weights = rarity**rarity_exponent
     return weights / weights.sum()
 
 
 def draw_batch(
     config: TrainConfig, step: int, shares_a: np.ndarray, shares_b: np.ndarray, *, rollbacks: int = 0
 ) -> Batch:
-    """Draws the crops of one step; depends on its arguments alone, so a resumed run draws what it would have."""
+    """Draws the crops of one step.
+
+    The result depends only on the arguments, so a resumed run draws the same crops as an uninterrupted one.
+
+    Args:
+        config: Seed and batch size.
+        step: Step, counted from 0.
+        shares_a: Sampling probabilities of the crops of A, (N,) float64.
+        shares_b: Sampling probabilities of the crops of B, (N,) float64.
+        rollbacks: Number of rollbacks so far.
+    """
     random = np.random.default_rng((config.seed, step, rollbacks))
     count = config.batch_size * config.gradient_accumulation_steps
     index_a, index_b = (random.choice(len(shares), count, p=shares) for shares in (shares_a, shares_b))
@@ -146,16 +173,16 @@ def draw_batch(
 
 
 def has_swapped(step: int, config: TrainConfig) -> bool:
-    """Whether the decoders have changed places by a step, counted from 0."""
+    """Checks whether the decoders are swapped at a step, counted from 0."""
     swaps = [phase for phase in config.phases if phase.swap_decoders and phase.start * config.steps <= step]
     return len(swaps) % 2 == 1
 
 
 def swap_decoders(state: TrainingState) -> None:
-    """Lets the decoders change places: their weights, averages, and what the optimizer remembers of them."""
+    """Swaps the two decoders: their weights, averaged weights, and moments in the optimizer."""
     for networks in (state.networks, state.averaged):
         _exchange(networks.decoder_a.weights, networks.decoder_b.weights)
-    moments = state.generator_optimizer.variables[2:]  # behind the step's number and the learning rate, two per weight
+    moments = state.generator_optimizer.variables[2:]  # after step number and learning rate, two variables per weight
     counts = [2 * len(network.trainable_variables) for network in state.networks.generators]
     encoder, decoder = counts[:2]
     _exchange(moments[encoder : encoder + decoder], moments[encoder + decoder :])

@@ -1,7 +1,7 @@
-"""Training: read the facesets, go on from the last checkpoint, run the loop, close the mirror.
+"""Training of a run: loads the facesets, resumes from the last checkpoint, runs the loop, and closes the mirror.
 
-A run belongs to one training at a time. The first signal or interrupt ends it behind the step under way, with a
-checkpoint, see `signals`; however it ends, its files are closed and its mirror gets what it lacks.
+Only one process can train a run at a time. The first signal or interrupt ends the training after the current step and
+writes a checkpoint, see `signals`. In every case the files of the run are closed and the mirror is brought up to date.
 """
 
 import contextlib
@@ -45,17 +45,17 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainReport:
-    """What a training did.
+    """Summary of a training.
 
     Attributes:
-        folder: The run's folder.
-        resumed_at: The step it went on from, 0 when it began anew.
-        step: The last step done.
-        steps: The steps asked for; more than `step` when it was stopped before.
-        seconds: How long this call took.
-        seconds_in_all: How long the steps of all calls took.
-        rollbacks: How often the guard has gone back in this run.
-        mirror_failures: How many copies to the mirror failed in this call.
+        folder: The folder of the run.
+        resumed_at: The step from which the training resumed; 0 for a new run.
+        step: Number of steps that are done.
+        steps: Number of steps that were requested; more than `step` if the training was stopped early.
+        seconds: Duration of this call.
+        seconds_in_all: Duration of the steps of all calls.
+        rollbacks: Number of rollbacks in this run.
+        mirror_failures: Number of failed copies to the mirror in this call.
     """
 
     folder: pathlib.Path
@@ -83,36 +83,36 @@ def train(
     progress: bool = False,
     init_from: str | None = None,
 ) -> TrainReport:
-    """Trains a run to its number of steps, going on from its last checkpoint if there is one.
+    """Trains a run up to its number of steps; resumes from its last checkpoint if there is one.
 
     Args:
-        workspace: Holds both facesets with eye masks; gets `models/<run>`.
+        workspace: Contains both facesets with eye masks; the run is written to `models/<run>`.
         run: Name of the run.
-        preset: Networks and the options of training that go with them, for both of which it stands: "tiny", "lite",
-            "standard" or "faceswap-gan".
-        steps: How many steps are trained in all; those of the options if not given.
-        network_config: Which networks; None means the run's own, or the default for a new run.
-        config: Options of the training; None means the run's own, or the default for a new run.
-        run_config: How the run is kept and watched.
-        on_log: Called with every logged step and its terms.
-        on_preview: Called with every preview picture.
-        should_stop: Asked after every step; once it says yes, a checkpoint is written and training ends.
-        progress: Show progress bars.
-        init_from: Whose networks a new run begins with, see `warm_start.find_run`; None begins with noise.
+        preset: Name of a network configuration and of the training options for it: "tiny", "lite", "standard" or
+            "faceswap-gan". Replaces `network_config` and `config`.
+        steps: Total number of steps; None uses the number in the options.
+        network_config: Configuration of the networks; None uses that of the run, or the default for a new run.
+        config: Options of the training; None uses those of the run, or the default for a new run.
+        run_config: Options for checkpoints, previews, logging and devices.
+        on_log: Called with every logged step and its loss terms.
+        on_preview: Called with every preview image.
+        should_stop: Called after every step; if it returns True, a checkpoint is written and the training ends.
+        progress: Whether to show progress bars.
+        init_from: The run whose networks initialize a new run, see `warm_start.find_run`; None uses random weights.
 
     Returns:
-        What was done.
+        A summary of the training.
 
     Raises:
-        WorkspaceError: If a faceset is missing, the run was made with other networks, or another training has it; if
-            the run to begin from is not there, has other networks, or is not the one that this run was begun from.
-        CheckpointError: If none of the run's checkpoints is whole.
-        InputError: If there are not as many devices, or this backend trains on one alone, or the crops do not fit
-            into memory.
-        ValueError: If a preset is given and networks or options as well.
-        TrainingError: If a loss is no longer a number, or the guard has gone back in vain.
-        Stopped: If the command line was stopped by a signal; what was done is saved.
-        KeyboardInterrupt: If a notebook or program was interrupted; what was done is saved.
+        WorkspaceError: If a faceset is missing, the run has other networks, or another process is training it; or if
+            the run of `init_from` is missing, has other networks, or is not the one that initialized this run.
+        CheckpointError: If no checkpoint of the run is intact.
+        InputError: If there are too few devices, this backend supports only one device, or the crops do not fit into
+            memory.
+        ValueError: If a preset is given together with `network_config` or `config`.
+        TrainingError: If a loss is NaN or infinite, or rollbacks did not help.
+        Stopped: If the command line was stopped by a signal; the finished steps are saved.
+        KeyboardInterrupt: If a notebook or program was interrupted; the finished steps are saved.
     """
     if preset is not None:
         if network_config is not None or config is not None:
@@ -135,7 +135,7 @@ def train(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Session:
-    """One call of `train`, whose arguments its attributes are."""
+    """State of one call of `train`; the attributes are its arguments."""
 
     folder: pathlib.Path
     facesets: list[Faceset]
@@ -150,7 +150,7 @@ class _Session:
     began: float = dataclasses.field(default_factory=time.monotonic)
 
     def train(self, network_config: NetworkConfig | None, lock: Lock) -> TrainReport:
-        """Goes on from the last checkpoint, and trains to the end or until it is stopped."""
+        """Resumes from the last checkpoint, and trains to the end or until it is stopped."""
         mirror = self.mirror
         if mirror is not None and (mirror.run / CONFIG).is_file():
             network_config = resolve_network_config(mirror.run, network_config)
@@ -189,11 +189,11 @@ class _Session:
     def _prepare(
         self, state: TrainingState, network_config: NetworkConfig, lock: Lock, begun: dict[str, object] | None
     ) -> Loop:
-        """Loads the crops and builds all that takes part in the loop."""
+        """Loads the crops and builds the training loop."""
         config, run_config, size = self.config, self.run_config, network_config.stored_size
         check_memory(self.facesets, size)
         write_config(self.folder, network_config, config, self.facesets, init_from=begun)
-        if begun is not None:  # whose faces they know is noted by now, so these weights may stay
+        if begun is not None:  # the source videos of these weights are stored by now, so the weights may be saved
             write_checkpoint(self.folder / "checkpoints", state)
         loaded = [load_person(faceset, network_config, progress=self.progress) for faceset in self.facesets]
         people, samples = zip(*loaded, strict=True)
@@ -229,17 +229,17 @@ def open_facesets(workspace: Workspace) -> list[Faceset]:
 def load_person(
     faceset: Faceset, network_config: NetworkConfig, *, progress: bool = False
 ) -> tuple[DeviceFaceset, FacesetArrays]:
-    """Loads one person's crops onto the device.
+    """Loads the crops of one person to the device.
 
-    Nothing of them stays in main memory but a few, unless that is where the device computes.
+    With a GPU, only a small sample of the crops stays in main memory.
 
     Args:
-        faceset: The person's.
-        network_config: Says at which size the device gets them, and what of them is face.
-        progress: Show a progress bar.
+        faceset: The faceset of the person.
+        network_config: Determines the size of the crops and the face region.
+        progress: Whether to show a progress bar.
 
     Returns:
-        All of them on the device, and at most `COMPARED` to look at.
+        All crops on the device, and a sample of at most `COMPARED` crops in main memory.
     """
     size, region = network_config.stored_size, network_config.face_region
     arrays = faceset.load(size, face_region=region, progress=progress)
@@ -249,12 +249,16 @@ def load_person(
 def load_run(workspace: Workspace, run: str = "default") -> tuple[Networks, int]:
     """Loads a trained run for conversion.
 
+    Args:
+        workspace: The workspace of the run.
+        run: Name of the run.
+
     Returns:
-        The networks with averaged weights, and the step they were saved at.
+        The networks with averaged weights, and the step of the checkpoint.
 
     Raises:
-        WorkspaceError: If there is no such run.
-        CheckpointError: If it has no whole checkpoint.
+        WorkspaceError: If the run does not exist.
+        CheckpointError: If it has no intact checkpoint.
     """
     folder = workspace.run(run)
     if not (folder / CONFIG).is_file():

@@ -1,8 +1,8 @@
-"""Warm start: a new run begins with the networks of another, which know faces already, instead of with noise.
+"""Warm start: a new run is initialized with the pretrained networks of another run instead of random weights.
 
-Encoder and both decoders are taken, with averaged weights; what the discriminators and the optimizers had learnt
-belongs to the other run's faces and is left. Whoever the other run was trained on has part in what comes out: their
-videos are noted as learnt from.
+The averaged weights of the encoder and both decoders are copied. Discriminators and optimizers start from scratch,
+because their state is specific to the faces of the other run. The people in the other run influence the result, so their
+videos are stored as sources of the new run.
 """
 
 import dataclasses
@@ -27,18 +27,18 @@ logger = logging.getLogger(__name__)
 
 
 def find_run(workspace: Workspace, name: str) -> pathlib.Path:
-    """Finds the run that is to be begun from.
+    """Finds the run for a warm start.
 
     Args:
-        workspace: Where a name is looked up.
-        name: The folder of a run, or of a workspace, which stands for its run `default`, or the name of a run in
+        workspace: The workspace in which a name of a run is searched.
+        name: The folder of a run, the folder of a workspace (for its run `default`), or the name of a run in
             `workspace`.
 
     Returns:
-        The run's folder.
+        The folder of the run.
 
     Raises:
-        WorkspaceError: If it is none of these.
+        WorkspaceError: If there is no such run.
     """
     given = pathlib.Path(name)
     places = [given, given / "models" / "default"]
@@ -54,36 +54,37 @@ def find_run(workspace: Workspace, name: str) -> pathlib.Path:
 
 
 def agree_with(other: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
-    """Says which networks a run has that begins from another: those of the other.
+    """Returns the network configuration of a run that starts from another run: the configuration of the other run.
 
     Args:
         other: The folder of the other run.
-        asked: The ones asked for; None means whichever the other has.
+        asked: The requested configuration; None accepts any.
 
     Raises:
-        WorkspaceError: If it has others than were asked for.
+        WorkspaceError: If the other run has a different configuration than requested.
     """
     advice = "leave the option out, or begin without --init-from"
     return match_networks(stored_networks(other), asked, f"init_from: the run in {other} has", advice)
 
 
 def warm_start(state: TrainingState, other: pathlib.Path) -> dict[str, object]:
-    """Puts another run's generators into a state at its first step.
+    """Copies the generators of another run into a state before its first step.
 
     Args:
-        state: Changed; of networks that `agree_with` has given.
-        other: The folder of the run it begins from.
+        state: Changed in place; its networks have the configuration from `agree_with`.
+        other: The folder of the other run.
 
     Returns:
-        What the run's `config.json` notes of it: `id`, `name`, `step`, and `learnt_from`, the other run's videos.
+        The facts that `config.json` of the new run stores: `id`, `name`, `step`, and `learnt_from`, the videos of the
+        other run.
 
     Raises:
-        CheckpointError: If the other run has no whole checkpoint, or is at its first step.
+        CheckpointError: If the other run has no intact checkpoint, or has not taken a step.
         WorkspaceError: If its `config.json` is damaged.
     """
     networks, step = load_ema(other / "checkpoints", stored_networks(other))
     if step == 0:
-        raise CheckpointError(f"init_from: the run in {other} has learnt nothing yet")
+        raise CheckpointError(f"init_from: the run in {other} has no finished step yet")
     for target in (state.networks, state.averaged):
         for mine, theirs in zip(target.generators, networks.generators, strict=True):
             mine.set_weights(theirs.get_weights())
@@ -93,16 +94,17 @@ def warm_start(state: TrainingState, other: pathlib.Path) -> dict[str, object]:
 
 
 def check_begun_from(run: pathlib.Path, other: pathlib.Path | None, *, has_checkpoint: bool) -> None:
-    """Makes sure that a run that goes on was begun from the run named, as when the same command is given again.
+    """Checks that a resumed run was initialized from the run in `init_from`, for example when a command is repeated.
 
     Args:
-        run: The folder of the run that goes on.
-        other: The folder of the run named; None where none is.
-        has_checkpoint: Whether it has one. A run that was stopped before its first goes on without the option only if
-            it was not begun from another: nothing else has the other's networks.
+        run: The folder of the run that resumes.
+        other: The folder of the run in `init_from`; None if the option is not given.
+        has_checkpoint: Whether the run has a checkpoint. Without a checkpoint, a run that was initialized from another
+            run needs the option again, because its own folder does not contain the networks of the other run.
 
     Raises:
-        WorkspaceError: If it was begun from nothing or from another run, or must be told from which.
+        WorkspaceError: If the run was initialized with random weights or from a different run, or if the option is
+            needed and missing.
     """
     begun = read_config(run).get(INIT_FROM, {})
     if other is None and begun and not has_checkpoint:

@@ -1,6 +1,6 @@
-"""What a notebook shows that answers to the mouse: a wipe between pictures, a training to be stopped, a faceset.
+"""Interactive notebook widgets: before-after comparison, training dashboard and faceset gallery.
 
-Everything works in Jupyter and in Colab, needs no network, and several on one page do not disturb each other.
+All widgets work in Jupyter and in Colab and without network access. Several widgets on one page do not interfere.
 """
 
 from faceswap_lib.widgets.comparison import Comparison, compare_before_after

@@ -1,7 +1,7 @@
-"""Two pictures of one size, one over the other, and a border between them that the mouse moves.
+"""Before-after comparison: two images of one size with a movable border between them.
 
-A piece of HTML with its pictures inside: it works on any page, with or without a kernel, and offline. It has no script
-and no names; every control looks for its pictures from where it stands.
+The result is HTML with embedded images. It works on any page, with or without a kernel, and offline. It has no script
+element and no element ids; each control finds its images relative to its own position in the page.
 """
 
 import base64
@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 QUALITY = 92
-"""JPEG quality of the pictures, whose colors are kept at full resolution."""
+"""JPEG quality of the images; color is stored at full resolution (4:4:4)."""
 
 DENSITY = 2
-"""Pictures are kept up to so many pixels for one of the page, as fine screens have."""
+"""Maximum number of image pixels per page pixel, for high-resolution screens."""
 
 STYLE = """
 .faceswap-compare{--cut:50%;max-width:100%;font:13px/1.5 system-ui,sans-serif}
@@ -49,10 +49,10 @@ CHOOSE_FRAME = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two pictures with a wipe between them; a notebook shows it when it is the last line of a cell.
+    """Two images with a movable border; a notebook shows it when it is the last line of a cell.
 
     Attributes:
-        html: The whole of it, to be put on any page.
+        html: The complete HTML, which can be placed on any page.
     """
 
     html: str
@@ -68,25 +68,26 @@ def compare_before_after(
     labels: tuple[str, str] = ("before", "after"),
     width: int = 480,
 ) -> Comparison:
-    """Lays one picture over another and lets the mouse move the border between them.
+    """Shows two images on top of each other with a border between them that the mouse moves.
 
     Args:
-        before: (H, W, 3) uint8 RGB, shown left of the border; or a list of them, then a second slider picks the frame.
-        after: The same number of pictures of the same size, shown right of it.
-        labels: What stands over either.
-        width: Width on the page in pixels; wider pictures are shrunk to twice that, which a fine screen shows.
+        before: (H, W, 3) uint8 RGB, shown left of the border; or a list of images, then a second slider selects the
+            frame.
+        after: The same number of images of the same size, shown right of the border.
+        labels: Labels of both sides.
+        width: Width on the page in pixels. Images wider than twice this width are downsampled to it.
 
     Returns:
-        What a notebook shows; about 20 to 60 kB per picture of 480 pixels.
+        HTML that a notebook shows; about 20 to 60 kB per image of 480 pixels.
 
     Raises:
-        ValueError: If there are no pictures, one is no picture, or they differ in number or size.
+        ValueError: If there are no images, one is not an image, or they differ in number or size.
     """
-    befores, afters = _check_pictures(before, after)
+    befores, afters = _check_images(before, after)
     before_label, after_label = (html.escape(label) for label in labels)
     layers = [
-        f'<div class="{name}">{"".join(_picture_tag(picture, width, at) for at, picture in enumerate(pictures))}</div>'
-        for name, pictures in (("after", afters), ("before", befores))
+        f'<div class="{name}">{"".join(_image_tag(image, width, index) for index, image in enumerate(images))}</div>'
+        for name, images in (("after", afters), ("before", befores))
     ]
     stage = (
         f'<div class="stage">{"".join(layers)}<div class="border"><div class="knob">&#9664;&#9654;</div></div>'
@@ -106,36 +107,44 @@ def compare_before_after(
 
 
 def jpeg_data(picture: np.ndarray, *, quality: int = QUALITY) -> str:
-    """Writes a picture, (H, W, 3) uint8 RGB, as a `data:` address that stands for the file."""
+    """Encodes an image as a JPEG `data:` URL.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        quality: JPEG quality, 0 to 100.
+
+    Returns:
+        The URL.
+    """
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
-def _picture_tag(picture: np.ndarray, width: int, at: int) -> str:
-    if picture.shape[1] > DENSITY * width:
-        height = max(1, round(picture.shape[0] * DENSITY * width / picture.shape[1]))
-        picture = cv2.resize(picture, (DENSITY * width, height), interpolation=cv2.INTER_AREA)
-    hidden = ' style="display:none"' if at else ""
-    return f'<img alt="" draggable="false" src="{jpeg_data(picture)}"{hidden}>'
+def _image_tag(image: np.ndarray, width: int, index: int) -> str:
+    """Builds the `img` element of one image; only the image with index 0 is visible."""
+    if image.shape[1] > DENSITY * width:
+        height = max(1, round(image.shape[0] * DENSITY * width / image.shape[1]))
+        image = cv2.resize(image, (DENSITY * width, height), interpolation=cv2.INTER_AREA)
+    hidden = ' style="display:none"' if index else ""
+    return f'<img alt="" draggable="false" src="{jpeg_data(image)}"{hidden}>'
 
 
-def _check_pictures(before: typing.Any, after: typing.Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Makes lists of both, all pictures in them of one size."""
+def _check_images(before: typing.Any, after: typing.Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Converts both to lists of images and checks that all images have the same size."""
     both = [
-        [pictures] if isinstance(pictures, np.ndarray) and pictures.ndim < 4 else list(pictures)
-        for pictures in (before, after)
+        [images] if isinstance(images, np.ndarray) and images.ndim < 4 else list(images) for images in (before, after)
     ]
-    counts = [len(pictures) for pictures in both]
+    counts = [len(images) for images in both]
     if counts[0] != counts[1] or not counts[0]:
-        raise ValueError(f"expected as many pictures before as after, at least one, got {counts[0]} and {counts[1]}")
-    for picture in (*both[0], *both[1]):
-        is_picture = isinstance(picture, np.ndarray) and picture.ndim == 3 and picture.shape[2] == 3
-        if not is_picture or picture.dtype != np.uint8 or picture.size == 0:
-            got = f"{picture.shape} {picture.dtype}" if isinstance(picture, np.ndarray) else type(picture).__name__
-            raise ValueError(f"expected (H, W, 3) uint8 pictures, got {got}")
-        if picture.shape != both[0][0].shape:
-            sizes = " and ".join(f"{shape[1]}x{shape[0]}" for shape in (both[0][0].shape, picture.shape))
-            raise ValueError(f"expected pictures of one size, got {sizes}; resize one of them")
+        raise ValueError(f"expected as many images before as after, at least one, got {counts[0]} and {counts[1]}")
+    for image in (*both[0], *both[1]):
+        is_image = isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 3
+        if not is_image or image.dtype != np.uint8 or image.size == 0:
+            got = f"{image.shape} {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise ValueError(f"expected (H, W, 3) uint8 images, got {got}")
+        if image.shape != both[0][0].shape:
+            sizes = " and ".join(f"{shape[1]}x{shape[0]}" for shape in (both[0][0].shape, image.shape))
+            raise ValueError(f"expected images of one size, got {sizes}; resize one of them")
     return both[0], both[1]

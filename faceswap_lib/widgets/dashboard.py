@@ -1,4 +1,4 @@
-"""A training as it runs: how far it is, its losses, its newest preview, and a button that stops it."""
+"""Training dashboard: progress, losses, the newest preview, and a button that stops the training."""
 
 import collections
 import logging
@@ -15,31 +15,31 @@ from faceswap_lib.widgets.kernel_events import answer_clicks
 logger = logging.getLogger(__name__)
 
 POLL_EVERY = 0.1
-"""Seconds between two looks for clicks."""
+"""Minimum time in seconds between two checks for clicks."""
 
 SPEED_OVER = 10
-"""Logged steps over which the speed is taken."""
+"""Number of logged steps over which the training speed is averaged."""
 
 
 class TrainingDashboard:
-    """Shows a training and lets it be stopped: give `log`, `preview` and `should_stop` to `train`.
+    """Dashboard that shows a training and can stop it; pass `log`, `preview` and `should_stop` to `train`.
 
-    Outside a notebook, or without ipywidgets and jupyter-ui-poll, it collects, says once by logging what is missing,
-    and shows nothing. After a stop a checkpoint is written and the cell goes on behind `train`; the same cell run again
-    trains on from there.
+    Outside a notebook, or without ipywidgets and jupyter-ui-poll, it only collects losses and previews, and logs one
+    warning that names the missing package. After a stop `train` writes a checkpoint and returns, so the cell continues.
+    Running the same cell again resumes the training.
 
     Attributes:
-        history: Every logged step so far, like `read_history`.
-        newest: The newest preview, (H, W, 3) uint8 RGB; None before the first.
+        history: All logged steps so far, in the format of `read_history`.
+        newest: The newest preview, (H, W, 3) uint8 RGB; None before the first preview.
     """
 
     def __init__(self, *, every: int = 4, terms: typing.Sequence[str] | None = None, steps: int | None = None):
-        """Shows what there is to show of a training that has not begun.
+        """Initializes the dashboard and shows it, if possible.
 
         Args:
-            every: Logged steps between two drawings of the losses, each of which takes about a quarter of a second.
-            terms: As in `show.plot_losses`; None draws all.
-            steps: Steps in all; without them it cannot say how much time is left.
+            every: Logged steps between two drawings of the losses; a drawing takes about a quarter of a second.
+            terms: As in `show.plot_losses`; None draws all terms.
+            steps: Total number of steps; None shows no remaining time.
 
         Raises:
             ValueError: If `every` is below 1.
@@ -49,31 +49,36 @@ class TrainingDashboard:
         self.history: list[dict[str, float]] = []
         self.newest: np.ndarray | None = None
         self._every, self._terms, self._steps = every, terms, steps
-        lack = find_lack() if in_notebook() else "this is no notebook"
-        if lack:
-            logger.warning("the training dashboard shows nothing: %s; it collects losses and previews", lack)
-        self._can_show = not lack
+        problem = find_lack() if in_notebook() else "this is not a notebook"
+        if problem:
+            logger.warning("the training dashboard shows nothing: %s; it only collects losses and previews", problem)
+        self._can_show = not problem
         self._page: DashboardPage | None = None
         self._begin()
 
     def log(self, step: int, terms: dict[str, float]) -> None:
-        """Takes in one logged step: the `on_log` of `train`."""
+        """Adds one logged step; the `on_log` of `train`."""
         page = self._touch()
         self.history.append({"step": step, **terms})
         self._times.append((step, time.monotonic()))
         if page:
-            page.tell(self._say_progress())
+            page.tell(self._format_progress())
             if len(self.history) % self._every == 0:
                 page.draw_losses(self.history)
 
     def preview(self, step: int, picture: np.ndarray) -> None:
-        """Takes in one preview: the `on_preview` of `train`."""
+        """Stores and shows one preview; the `on_preview` of `train`.
+
+        Args:
+            step: Step of the preview.
+            picture: (H, W, 3) uint8 RGB.
+        """
         self.newest = picture
         if page := self._touch():
             page.show_preview(step, picture)
 
     def should_stop(self) -> bool:
-        """Whether the button was pressed: the `should_stop` of `train`."""
+        """Returns whether the button was pressed; the `should_stop` of `train`."""
         page = self._touch()
         if page and not self._stopping and time.monotonic() - self._polled >= POLL_EVERY:
             answer_clicks()
@@ -81,11 +86,11 @@ class TrainingDashboard:
         return self._stopping
 
     def stop(self) -> None:
-        """Does what the button does."""
+        """Requests a stop, like the button."""
         self._stopping = True
 
     def _begin(self) -> None:
-        """Makes ready for a call of `train`."""
+        """Resets the state for a call of `train` and opens a page if a page can be shown."""
         self._times: collections.deque[tuple[int, float]] = collections.deque(maxlen=SPEED_OVER)
         self._begun, self._polled = time.monotonic(), 0.0
         self._used = self._stopping = False
@@ -94,34 +99,35 @@ class TrainingDashboard:
             self._page.tell("the networks are being built and compiled")
 
     def _touch(self) -> DashboardPage | None:
-        """The page, a new one where the last belongs to a cell that has ended."""
+        """Returns the page; opens a new one if the page of the last cell was closed."""
         if self._can_show and self._page is None:
             self._begin()
         self._used = True
         return self._page
 
     def _end(self) -> None:
-        """Takes in that a cell has ended; if it was the one that trained, its page stays as it is."""
+        """Handles the end of a cell; if the cell has trained, its page gets a final text and is closed."""
         if not self._used or self._page is None:
             return
-        state = "stopped; a checkpoint is written, run the cell again to train on" if self._stopping else "ended"
-        parts = [self._say_step(), state, f"after {say_duration(time.monotonic() - self._begun)}"]
+        state = "stopped; a checkpoint is written, run the cell again to resume" if self._stopping else "ended"
+        parts = [self._format_step(), state, f"after {say_duration(time.monotonic() - self._begun)}"]
         self._page.close(" &middot; ".join(part for part in parts if part), self.history)
         self._page = None
 
-    def _say_step(self) -> str:
+    def _format_step(self) -> str:
+        """Formats the last logged step; empty before the first."""
         if not self.history:
             return ""
         step = self.history[-1]["step"]
         return f"step {step:,}" + (f" of {self._steps:,}" if self._steps else "")
 
-    def _say_progress(self) -> str:
-        """How far the training is, as HTML."""
-        parts, step = [self._say_step()], self.history[-1]["step"]
+    def _format_progress(self) -> str:
+        """Formats step, speed, remaining time and a progress bar as HTML."""
+        parts, step = [self._format_step()], self.history[-1]["step"]
         (first, began), (last, now) = self._times[0], self._times[-1]
         if last > first and now > began:
             seconds = (now - began) / (last - first)
-            parts.append(f"{seconds:.1f} s a step" if seconds >= 1 else f"{1 / seconds:.1f} steps a second")
+            parts.append(f"{seconds:.1f} s per step" if seconds >= 1 else f"{1 / seconds:.1f} steps per second")
             if self._steps:
                 parts.append(f"about {say_duration(seconds * max(self._steps - step, 0))} left")
         bar = f'<progress value="{step}" max="{self._steps}"></progress> ' if self._steps else ""

@@ -1,4 +1,4 @@
-"""What the training dashboard has on a notebook's page: a button and a line of text, the losses, the preview."""
+"""View of the training dashboard on a notebook page: stop button, status text, loss charts and preview."""
 
 import importlib.util
 import typing
@@ -10,17 +10,17 @@ from faceswap_lib.show.notebook import ipython_display
 from faceswap_lib.widgets.comparison import jpeg_data
 
 NEEDED = {"ipywidgets": "ipywidgets", "jupyter_ui_poll": "jupyter-ui-poll"}
-"""What the page needs, by the name of its package on the index."""
+"""Required packages: name on the package index by module name."""
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-"""What a page calls a widget."""
+"""MIME type of a widget."""
 
 WIDE = 2.5
-"""Width over height from which a preview is shown as two halves, one below the other."""
+"""Aspect ratio (width over height) above which a preview is split into two halves, one below the other."""
 
 
 def find_lack() -> str | None:
-    """Says which packages are missing that a page needs, and how to get them."""
+    """Describes which required packages are missing and how to install them; returns None if none is missing."""
     missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
     if not missing:
         return None
@@ -28,12 +28,12 @@ def find_lack() -> str | None:
 
 
 class DashboardPage:
-    """One dashboard on the page, under the cell that made it.
+    """View of one dashboard, below the cell that created it.
 
     Args:
         terms: As in `show.plot_losses`.
-        on_stop: Called when the button is pressed.
-        on_end: Called when a cell has ended.
+        on_stop: Function that is called when the button is pressed.
+        on_end: Function that is called when a cell has ended.
     """
 
     def __init__(
@@ -53,27 +53,27 @@ class DashboardPage:
         self._button.on_click(self._press)
         self._text = ipywidgets.HTML()
         self._row = ipywidgets.HBox([self._button, self._text], layout={"align_items": "center"})
-        # Shown by its id, so that text can take its place when there is nothing to stop any more.
+        # Displayed by its model id with a display id, so that `close` can replace the button by text.
         view = {"version_major": 2, "version_minor": 0, "model_id": self._row.model_id}
-        self._row_on_page = ipython_display().display(
+        self._row_on_page: typing.Any = ipython_display().display(
             {VIEW: view, "text/plain": "training dashboard"}, raw=True, display_id=True
         )
         self._board = LossBoard(terms=terms)
         self._preview_on_page: typing.Any = None
         self._events = get_ipython().events
-        self._events.register("post_run_cell", self._note_end)
+        self._events.register("post_run_cell", self._handle_cell_end)
 
     def tell(self, text: str) -> None:
-        """Shows a line of text, as HTML."""
+        """Shows a line of text in HTML format."""
         self._text.value = f'<span style="margin-left: 8px">{text}</span>'
 
     def draw_losses(self, history: list[dict[str, float]]) -> None:
-        """Draws the losses in place of the last ones."""
+        """Draws the loss charts and replaces the last ones."""
         self._board.history = history
         self._board.draw()
 
     def show_preview(self, step: int, picture: np.ndarray) -> None:
-        """Shows a preview, (H, W, 3) uint8 RGB, in place of the last one."""
+        """Shows a preview, (H, W, 3) uint8 RGB, and replaces the last one."""
         if picture.shape[1] > WIDE * picture.shape[0]:
             picture = np.concatenate(np.array_split(picture[:, : picture.shape[1] // 2 * 2], 2, axis=1))
         display = ipython_display()
@@ -87,8 +87,8 @@ class DashboardPage:
             self._preview_on_page.update(shown)
 
     def close(self, text: str, history: list[dict[str, float]]) -> None:
-        """Draws the last losses and puts a line of text, as HTML, in place of the button."""
-        self._events.unregister("post_run_cell", self._note_end)
+        """Draws the losses for the last time and replaces the button by a line of text in HTML format."""
+        self._events.unregister("post_run_cell", self._handle_cell_end)
         if history:
             self.draw_losses(history)
         self._row_on_page.update(ipython_display().HTML(f"<div>{text}</div>"))
@@ -96,9 +96,11 @@ class DashboardPage:
             widget.close()
 
     def _press(self, _button: typing.Any) -> None:
+        """Handles a click on the stop button."""
         self._button.disabled = True
         self._button.description = "Stopping"
         self._on_stop()
 
-    def _note_end(self, *_) -> None:
+    def _handle_cell_end(self, *_) -> None:
+        """Handles the end of a cell."""
         self._on_end()

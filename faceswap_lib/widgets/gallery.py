@@ -1,4 +1,4 @@
-"""A faceset as a page of thumbnails: click those that a training shall not see, and set them aside."""
+"""Gallery of a faceset: pages of thumbnails in which crops can be marked and excluded from the training."""
 
 import math
 import typing
@@ -13,34 +13,34 @@ from faceswap_lib.show.notebook import ipython_display
 from faceswap_lib.widgets.gallery_page import GalleryPage
 
 THUMBNAIL = 128
-"""Side of a thumbnail in its own pixels."""
+"""Side of a thumbnail image in pixels."""
 
 Order = typing.Literal["frame", "sharpness", "rarity"]
-"""By time; from the least sharp; from the pose and expression that is farthest from all others."""
+"""Sort order: by time; the least sharp first; the rarest pose and expression first."""
 
 ORDERS: tuple[Order, ...] = typing.get_args(Order)
 
 
 class FacesetGallery:
-    """One person's crops to look through; a notebook shows it when it is the last line of a cell.
+    """Gallery of one person's crops; a notebook shows it when it is the last line of a cell.
 
-    A click marks a crop with a red frame, another takes the mark away. Marks hold across pages and orders. Nothing
-    happens to the faceset until the button is pressed, and then it can be undone.
+    A click marks a crop with a red frame; another click removes the mark. Marks are kept when the page or the order
+    changes. The faceset does not change until the button is pressed, and this can be undone.
 
     Attributes:
-        marked: File names of the crops that are marked.
-        order: By what the crops are sorted.
-        page: Which page is shown, from 0.
+        marked: File names of the marked crops.
+        order: The sort order.
+        page: Index of the shown page, from 0.
     """
 
     def __init__(self, workspace: Workspace, side: Side, *, per_page: int = 48, columns: int = 8):
         """Opens a faceset.
 
         Args:
-            workspace: Holds it.
-            side: Whose.
-            per_page: Crops on a page.
-            columns: Crops in a row.
+            workspace: The workspace of the faceset.
+            side: The person's side, `src` or `dst`.
+            per_page: Crops per page.
+            columns: Crops per row.
 
         Raises:
             WorkspaceError: If there is no faceset.
@@ -49,44 +49,45 @@ class FacesetGallery:
         """
         if per_page < 1 or columns < 1:
             raise ValueError(f"expected per_page and columns to be at least 1, got {per_page} and {columns}")
-        self._workspace, self._side, self._per_page = workspace, side, per_page
+        self._workspace, self._per_page = workspace, per_page
+        self._side: Side = side
         self.marked: set[str] = set()
         self.order: Order = "frame"
         self.page = 0
         self._undoable: list[list[str]] = []
-        self._said = ""
+        self._message = ""
         self._open()
         self._view = GalleryPage(self, per_page=per_page, columns=columns)
         self._view.draw()
 
     def __len__(self) -> int:
-        """How many crops the faceset has, those set aside not counted."""
+        """Returns the number of crops in the faceset, without excluded crops."""
         return len(self._faceset)
 
     @property
     def pages(self) -> int:
-        """How many pages there are."""
+        """Number of pages."""
         return math.ceil(len(self) / self._per_page)
 
     @property
     def undoable(self) -> int:
-        """How many crops the next `undo` brings back."""
+        """Number of crops that the next `undo` restores."""
         return len(self._undoable[-1]) if self._undoable else 0
 
     @property
     def title(self) -> str:
-        """What the page says of the faceset."""
-        aside = len(list_excluded(self._workspace, self._side))
-        counts = f"{len(self):,} crops in {self._faceset.folder.name}, {aside:,} set aside"
-        return f"{counts}; {self._said}" if self._said else counts
+        """Text on the page with the number of crops and the last message."""
+        excluded = len(list_excluded(self._workspace, self._side))
+        counts = f"{len(self):,} crops in {self._faceset.folder.name}, {excluded:,} set aside"
+        return f"{counts}; {self._message}" if self._message else counts
 
     def crops(self) -> list[str]:
-        """File names of the crops on the page, in the order in which it shows them."""
+        """Returns the file names of the crops on the page, in the order of the page."""
         names = [self._faceset.records[index].crop for index in self._sorted]
         return names[self.page * self._per_page : (self.page + 1) * self._per_page]
 
     def caption(self, crop: str) -> str:
-        """What there is to say about a crop: its frame, or the number it is sorted by."""
+        """Formats the caption of a crop: its frame, or the value that it is sorted by."""
         record = self._records[crop]
         if self.order == "frame":
             return f"frame {record.frame:,}"
@@ -94,23 +95,34 @@ class FacesetGallery:
         return f"{self.order} {value:,.0f}" if self.order == "sharpness" else f"{self.order} {value:.1f}"
 
     def read_thumbnail(self, crop: str) -> np.ndarray:
-        """A crop as (128, 128, 3) uint8 RGB."""
-        picture = read_image(self._faceset.folder / crop)
-        return cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+        """Reads a crop and resizes it to (128, 128, 3) uint8 RGB."""
+        image = read_image(self._faceset.folder / crop)
+        return cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
 
     def mark(self, *crops: str, marked: bool = True) -> None:
-        """Marks crops, or takes their marks away.
+        """Marks crops or removes their marks.
+
+        Args:
+            *crops: File names of the crops.
+            marked: Whether to add or to remove the marks.
 
         Raises:
-            ValueError: If one is not in the faceset.
+            ValueError: If a crop is not in the faceset.
         """
-        if strange := set(crops) - set(self._records):
-            raise ValueError(f"expected crops of {self._faceset.folder}, got {sorted(strange)[0]}")
+        if unknown := set(crops) - set(self._records):
+            raise ValueError(f"expected crops of {self._faceset.folder}, got {sorted(unknown)[0]}")
         self.marked = self.marked | set(crops) if marked else self.marked - set(crops)
         self._view.draw_marks()
 
     def sort_by(self, order: Order) -> None:
-        """Sorts the crops and shows the first page."""
+        """Sorts the crops and shows the first page.
+
+        Args:
+            order: The sort order.
+
+        Raises:
+            ValueError: If the order is unknown.
+        """
         if order not in ORDERS:
             raise ValueError(f"expected {', '.join(ORDERS)}, got {order!r}")
         self.order, self.page = order, 0
@@ -118,45 +130,54 @@ class FacesetGallery:
         self._view.draw()
 
     def turn_to(self, page: int) -> None:
-        """Shows a page, counted from 0; the nearest where there is none."""
+        """Shows a page by its index from 0, limited to the existing pages."""
         self.page = min(max(page, 0), self.pages - 1)
         self._view.draw()
 
     def exclude(self) -> int:
-        """Sets the marked crops aside; gives how many.
+        """Excludes the marked crops from the faceset.
+
+        Returns:
+            Number of excluded crops.
 
         Raises:
-            WorkspaceError: If none would be left.
+            WorkspaceError: If no crop would remain.
         """
-        leaving = sorted(self.marked)
-        if leaving:
-            exclude_crops(self._workspace, self._side, leaving)
-            self._undoable.append(leaving)
+        excluded = sorted(self.marked)
+        if excluded:
+            exclude_crops(self._workspace, self._side, excluded)
+            self._undoable.append(excluded)
             self.marked = set()
-            self._take_in(f"{len(leaving):,} of them just now")
-        return len(leaving)
+            self._reload(f"{len(excluded):,} of them just now")
+        return len(excluded)
 
     def undo(self) -> int:
-        """Brings back the crops that were set aside last, marked as they were; gives how many."""
+        """Restores the crops of the last `exclude`, and marks them again.
+
+        Returns:
+            Number of restored crops.
+        """
         if not self._undoable:
             return 0
-        returning = self._undoable.pop()
-        restore_crops(self._workspace, self._side, returning)
-        self.marked |= set(returning)
-        self._take_in(f"{len(returning):,} are back")
-        return len(returning)
+        restored = self._undoable.pop()
+        restore_crops(self._workspace, self._side, restored)
+        self.marked |= set(restored)
+        self._reload(f"{len(restored):,} are back")
+        return len(restored)
 
     def say(self, text: str) -> None:
-        """Shows a word beside the counts."""
-        self._said = text
+        """Shows a message beside the number of crops."""
+        self._message = text
         self._view.draw_marks()
 
-    def _take_in(self, said: str) -> None:
-        self._said = said
+    def _reload(self, message: str) -> None:
+        """Opens the changed faceset again and shows a message."""
+        self._message = message
         self._open()
         self.turn_to(self.page)
 
     def _open(self) -> None:
+        """Opens the faceset and computes the values by which it can be sorted."""
         self._faceset = Faceset.open(self._workspace, self._side)
         records = self._faceset.records
         self._records = {record.crop: record for record in records}
@@ -169,6 +190,7 @@ class FacesetGallery:
         self._sort()
 
     def _sort(self) -> None:
+        """Sorts the indices of the crops by the current order."""
         values = self._values[self.order]
         self._sorted = np.argsort(-values if self.order == "rarity" else values, kind="stable").tolist()
 

@@ -1,4 +1,4 @@
-"""What a gallery has on a notebook's page: thumbnails that are buttons, and the buttons above them."""
+"""View of a gallery on a notebook page: thumbnails as toggle buttons, and the controls above them."""
 
 import typing
 
@@ -29,10 +29,10 @@ STYLE = (
 
 
 def import_widgets() -> typing.Any:
-    """The package that makes buttons.
+    """Imports and returns ipywidgets.
 
     Raises:
-        ImportError: If it is missing.
+        ImportError: If ipywidgets is missing.
     """
     try:
         import ipywidgets
@@ -42,15 +42,16 @@ def import_widgets() -> typing.Any:
 
 
 class GalleryPage:
-    """The page of a gallery.
+    """View of a gallery.
 
-    Each thumbnail is a button that stays pressed, with a class of its own; a style sheet, written anew for every page,
-    gives every class its picture. So a page of thumbnails is one message, and a mark shows before the kernel knows.
+    Each thumbnail is a toggle button with its own CSS class. A style sheet, which is replaced for every page, sets the
+    background image of each class. So a page of thumbnails is a single message to the browser, and a mark is visible
+    before the kernel handles the click.
 
     Args:
-        gallery: What is shown, and asked to do what is clicked.
-        per_page: Thumbnails on a page.
-        columns: Thumbnails in a row.
+        gallery: The gallery that is shown and that handles the clicks.
+        per_page: Thumbnails per page.
+        columns: Thumbnails per row.
 
     Attributes:
         box: The widget.
@@ -68,11 +69,11 @@ class GalleryPage:
         for place, thumbnail in enumerate(self._thumbnails):
             thumbnail.add_class("faceswap-crop")
             thumbnail.add_class(f"faceswap-crop-{place}")
-            thumbnail.observe(self._note_click, "value")
+            thumbnail.observe(self._handle_click, "value")
         self._order = widgets.Dropdown(options=ORDERS, description="sort by", layout={"width": "190px"})
-        self._order.observe(self._note_order, "value")
+        self._order.observe(self._handle_order, "value")
         self._page = widgets.BoundedIntText(value=1, min=1, description="page", layout={"width": "150px"})
-        self._page.observe(self._note_page, "value")
+        self._page.observe(self._handle_page, "value")
         self._pages = widgets.Label()
         self._back, self._forth = (widgets.Button(description=text, layout={"width": "40px"}) for text in "‹›")
         self._back.on_click(lambda _: gallery.turn_to(gallery.page - 1))
@@ -92,7 +93,7 @@ class GalleryPage:
         self.box.add_class(self._class)
 
     def draw(self) -> None:
-        """Shows the gallery's page, with its pictures."""
+        """Shows the current page of the gallery with its thumbnails."""
         gallery, crops = self._gallery, self._gallery.crops()
         rules = [
             f".{self._class} .faceswap-crop-{place}"
@@ -114,7 +115,7 @@ class GalleryPage:
         self.draw_marks()
 
     def draw_marks(self) -> None:
-        """Shows which crops are marked, and what can be done."""
+        """Updates the marks, the buttons and the title."""
         gallery = self._gallery
         self._drawing = True
         for thumbnail, crop in zip(self._thumbnails, gallery.crops(), strict=False):
@@ -126,21 +127,25 @@ class GalleryPage:
         self._undo.description = f"bring {gallery.undoable:,} back" if gallery.undoable else "undo"
         self._title.value = gallery.title
 
-    def _note_click(self, change: typing.Any) -> None:
+    def _handle_click(self, change: typing.Any) -> None:
+        """Handles a click on a thumbnail."""
         if not self._drawing:
             place = self._thumbnails.index(change.owner)
             self._gallery.mark(self._gallery.crops()[place], marked=change.new)
 
-    def _note_order(self, change: typing.Any) -> None:
+    def _handle_order(self, change: typing.Any) -> None:
+        """Handles a change of the sort order."""
         if not self._drawing:
             self._gallery.sort_by(change.new)
 
-    def _note_page(self, change: typing.Any) -> None:
+    def _handle_page(self, change: typing.Any) -> None:
+        """Handles a change of the page number."""
         if not self._drawing:
             self._gallery.turn_to(change.new - 1)
 
     def _set_aside(self) -> None:
+        """Handles a click on the button that excludes the marked crops."""
         try:
             self._gallery.exclude()
-        except WorkspaceError as error:  # a click has no cell below which an error could show
+        except WorkspaceError as error:  # a notebook does not show exceptions of click handlers
             self._gallery.say(str(error))

@@ -1,29 +1,29 @@
-"""Clicks that arrive while a cell runs.
+"""Handling of widget clicks while a cell runs.
 
-A kernel reads what the page sends one message after the other, and a running cell is one of them: a click waits until
-it has ended. `answer_clicks` reads on from inside the cell, answers what belongs to widgets, and leaves everything
-else, the next cells above all, for later and in its order.
+A kernel processes the messages of a page one after the other, and a running cell is one of these messages, so a click
+waits until the cell has ended. `answer_clicks` reads the waiting messages from inside the cell and handles those of
+widgets. All other messages, mainly the next cells, are kept for later in their order.
 
-In kernels of ipykernel 6 `jupyter-ui-poll` does that. From ipykernel 7 on, another thread receives the messages and
-hands them to the one that runs the cells, where it does not see them; we read the queue between the two.
+For ipykernel 6 `jupyter-ui-poll` does this. In ipykernel 7 a separate thread receives the messages and passes them to
+the thread that runs the cells, where `jupyter-ui-poll` does not see them. There we read the queue between both threads.
 """
 
 import typing
 
 MESSAGES = 10
-"""Messages that `jupyter-ui-poll` reads at one look."""
+"""Number of messages that `jupyter-ui-poll` reads per call."""
 
 OF_WIDGETS = ("comm_open", "comm_msg", "comm_close")
-"""Kinds of messages that are answered at once."""
+"""Types of messages that are handled immediately."""
 
 
 def answer_clicks() -> None:
-    """Answers what widgets on the page have sent, although a cell runs; called from that cell, in a notebook."""
+    """Handles the waiting messages of widgets during a running cell; call it from that cell in a notebook."""
     from IPython import get_ipython
 
     shell = get_ipython()
     if getattr(shell.kernel, "shell_channel_thread", None) is not None:
-        _Waiting.of(shell).read()
+        _MessageQueue.of(shell).read()
         return
     from jupyter_ui_poll import ui_events
 
@@ -31,14 +31,14 @@ def answer_clicks() -> None:
         poll(MESSAGES)
 
 
-class _Waiting:
-    """What a kernel of ipykernel 7 has waiting for the thread that runs the cells.
+class _MessageQueue:
+    """Queue of the messages for the thread that runs the cells, in a kernel of ipykernel 7.
 
     Args:
-        shell: The notebook's.
+        shell: The IPython shell of the notebook.
     """
 
-    _current: "_Waiting | None" = None
+    _current: "_MessageQueue | None" = None
 
     def __init__(self, shell: typing.Any):
         self._kernel, self._events = shell.kernel, shell.events
@@ -46,18 +46,18 @@ class _Waiting:
         self._events.register("post_run_cell", self._put_back)
 
     @classmethod
-    def of(cls, shell: typing.Any) -> "_Waiting":
-        """What is waiting while the present cell runs."""
+    def of(cls, shell: typing.Any) -> "_MessageQueue":
+        """Returns the queue of the running cell; creates it if needed."""
         if cls._current is None:
             cls._current = cls(shell)
         return cls._current
 
     def read(self) -> None:
-        """Reads all there is, answers the widgets, keeps the rest."""
+        """Reads all waiting messages, handles those of widgets and keeps the others."""
         import zmq
 
         pair = self._kernel.shell_channel_thread.manager.get_shell_channel_to_subshell_pair(None)
-        while True:  # to the end, or the kernel is not told of what is left
+        while True:  # until the queue is empty; otherwise the kernel gets no notification of the remaining messages
             try:
                 frames = pair.to_socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
@@ -66,9 +66,9 @@ class _Waiting:
                 self._later.append(frames)
 
     def _answer(self, frames: list) -> bool:
-        """Answers a message if it is one of a widget's."""
+        """Handles a message if it belongs to a widget; returns whether it does."""
         session = self._kernel.session
-        if len(frames) == 1:  # a word between the kernel's own threads
+        if len(frames) == 1:  # an internal message between the threads of the kernel
             return False
         identities, signed = session.feed_identities(frames, copy=False)
         kind = session.deserialize(signed, content=False, copy=False)["header"]["msg_type"]
@@ -77,9 +77,9 @@ class _Waiting:
         return kind in OF_WIDGETS
 
     def _put_back(self, *_) -> None:
-        """At the end of the cell, sends what was kept through the queue once more."""
+        """Sends the kept messages through the queue again at the end of the cell."""
         self._events.unregister("post_run_cell", self._put_back)
-        _Waiting._current = None
+        _MessageQueue._current = None
         self.read()
         thread, later = self._kernel.shell_channel_thread, self._later
         socket = thread.manager.get_shell_channel_to_subshell_socket(None)

@@ -170,7 +170,7 @@ def test_the_command_line_exits_with_the_signals_number(monkeypatch, capsys, num
 
     monkeypatch.setattr(cli, "_parse", lambda arguments: work)
     assert cli.main([]) == 128 + number
-    assert f"stopped by {number.name}; step 7 of run 'x' is saved; start the same command again" in (
+    assert f"stopped by {number.name}; step 7 of run 'x' is saved; run the same command again" in (
         capsys.readouterr().err
     )
 

@@ -157,10 +157,10 @@ def test_the_area_counts_pairs_in_the_right_order():
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
     [
-        ([0, 1], [1.0], "as many scores"),
-        ([0, 0], [1.0, 2.0], "both of them"),
-        ([0, 2], [1.0, 2.0], "labels 0 and 1"),
-        ([0, 1], [1.0, float("nan")], "1 that are not"),
+        ([0, 1], [1.0], "of one shape"),
+        ([0, 0], [1.0, 2.0], "both labels 0 and 1"),
+        ([0, 2], [1.0, 2.0], "and no others"),
+        ([0, 1], [1.0, float("nan")], "1 NaN or infinite"),
     ],
 )
 def test_a_curve_needs_labels_and_scores(labels, scores, message):

@@ -125,7 +125,7 @@ def test_the_wanted_persons_still_picture_pasted_flat_loses_to_a_swap(stage, goo
     assert still.values["identity_distance"] < 0.6
     assert still.summary.score < 0.5 * good.summary.score
     assert still.values["expression_agreement"] < 0.4 < good.values["expression_agreement"]
-    assert still.summary.verdict == "Not a swap: a still picture of the wanted person pasted: it does not move."
+    assert still.summary.verdict == "Not a swap: a still picture of the wanted person was pasted: it does not move."
 
 
 @needs_dlib
@@ -238,7 +238,7 @@ def test_limits_are_held_in_the_direction_that_is_better():
     ]
     with pytest.raises(InputError, match="did you mean 'identity_distance'"):
         check_limits(values, {"identity_distanc": 1})
-    with pytest.raises(InputError, match="neither more nor less of it is better"):
+    with pytest.raises(InputError, match="neither a higher nor a lower value is better"):
         check_limits(values, {"psnr": 1})
 
 

@@ -64,7 +64,7 @@ def test_the_verdict_names_the_frame_and_the_limit():
 def test_a_pasted_still_is_called_one(lacking):
     """Nothing else is wrong with it: it is the person, sharp, in every frame."""
     verdict = verdict_of(**{"eyes_likeness": 1.05, "mouth_likeness": 1.0, "skin_likeness": 0.9} | lacking)
-    assert verdict == "Not a swap: a still picture of the wanted person pasted: it does not move."
+    assert verdict == "Not a swap: a still picture of the wanted person was pasted: it does not move."
 
 
 def test_blur_is_named():
@@ -87,7 +87,7 @@ def test_the_input_and_another_person_are_what_they_were():
 
 def test_without_any_identity_nobody_is_named():
     summary = summarize(values_of(**WITHOUT_NETWORKS | dict.fromkeys(("likeness_margin", "likeness_before"))))
-    assert summary.score is None and "whose face it is was not measured" in summary.verdict
+    assert summary.score is None and "the identity of the face was not measured" in summary.verdict
 
 
 def test_likeness_spoils_the_score_by_its_worst_region():

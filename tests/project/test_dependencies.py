@@ -44,7 +44,7 @@ def imported(tree: ast.AST) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add(node.module.partition(".")[0])
-    return names - set(sys.stdlib_module_names) - {"faceswap_lib"}
+    return names - set(sys.stdlib_module_names) - {"faceswap_lib", "_typeshed"}  # the latter exists for type checkers
 
 
 def distribution_of(module: str) -> str:

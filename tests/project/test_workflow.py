@@ -12,6 +12,7 @@ from tools.list_requirements import collect_requirements, tomllib
 FOLDER = ROOT / ".github" / "workflows"
 JOBS = yaml.safe_load((FOLDER / "ci.yml").read_text(encoding="utf-8"))["jobs"]
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+TYPES = ".venv/bin/basedpyright --pythonpath .venv/bin/python"
 SYSTEMS = [("windows-latest", "3.11"), ("macos-latest", "3.11"), ("ubuntu-latest", "3.10"), ("ubuntu-latest", "3.13")]
 
 
@@ -21,7 +22,7 @@ def commands(job: str) -> list[list[str]]:
 
 
 def test_the_workflows_are_known_and_the_first_job_is_what_contributors_run():
-    assert sorted(path.name for path in FOLDER.iterdir()) == ["advisories.yml", "ci.yml"]
+    assert sorted(path.name for path in FOLDER.iterdir()) == ["advisories.yml", "ci.yml", "nightly.yml"]
     assert JOBS["test"]["runs-on"] == "ubuntu-latest"
     assert [step["with"]["python-version"] for step in JOBS["test"]["steps"] if "with" in step] == ["3.11"]
     (command,) = commands("test")
@@ -75,13 +76,25 @@ def test_advisories_are_asked_for_every_week_and_with_every_change_of_what_is_ne
     assert listing[listing.index(">") + 1] in audit and "--ignore-vuln" not in audit
 
 
+def test_every_night_the_whole_notebooks_and_an_old_workspace_are_tried():
+    workflow = yaml.safe_load((FOLDER / "nightly.yml").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", workflow[True]["schedule"][0]["cron"])
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in workflow["jobs"].items()}
+    assert steps["notebooks"][-1] == "python -m pytest -m nightly"
+    assert steps["upgrade"][-1].startswith("python -m tools.check_upgrade --folder ")
+    assert (ROOT / "tools" / "check_upgrade.py").is_file()
+    checkout = workflow["jobs"]["upgrade"]["steps"][0]
+    assert checkout["with"]["fetch-depth"] == 0  # the old version is in the history
+
+
 def test_the_linter_is_the_same_before_a_commit_and_in_ci():
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    (version,) = re.findall(r"ruff==([\d.]+)$", text, re.MULTILINE)
+    (version,) = re.findall(r"ruff==([\d.]+)", text, re.MULTILINE)
     (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     assert repository["rev"] == f"v{version}"
     # each on a line of its own: of what && joins, only the last ends a script that has `set -e`
-    assert {".venv/bin/ruff check .", ".venv/bin/ruff format --check ."} <= set(text.splitlines())
+    assert {".venv/bin/ruff check .", ".venv/bin/ruff format --check .", TYPES} <= set(text.splitlines())
 
 
 def test_the_citation_names_this_version():

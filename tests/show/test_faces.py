@@ -95,7 +95,7 @@ def test_landmarks_are_numbered_by_group_and_enlarged_where_asked():
     assert sum(len(dots.get_offsets()) for dots in whole.collections) == 68
     low, high = eye.get_xlim()
     assert low < points[36:42, 0].min() and high > points[36:42, 0].max() and high - low < 60
-    with pytest.raises(ValueError, match="each of 2 pictures, got 1"):
+    with pytest.raises(ValueError, match="each of 2 images, got 1"):
         show.plot_landmarks([image] * 2, [points])
 
 

@@ -94,5 +94,5 @@ def test_scores_are_drawn_per_question():
     assert texts == ["easy, AUC 1.00", "hard, AUC 0.25"]
     assert [label.get_text() for label in places.get_yticklabels()] == ["easy", "hard"]
     assert sum(len(dots.get_offsets()) for dots in places.collections) == 8
-    with pytest.raises(ValueError, match="at least one question"):
+    with pytest.raises(ValueError, match="at least one experiment"):
         show.plot_roc(truth, {})

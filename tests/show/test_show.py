@@ -53,10 +53,10 @@ def test_pictures_lays_out_rows_and_columns(picture: np.ndarray):
 @pytest.mark.parametrize(
     ("images", "captions", "message"),
     [
-        ([], None, "at least one picture"),
+        ([], None, "at least one image"),
         ([np.zeros((4, 4, 3), np.float32)], None, r"\(4, 4, 3\) float32"),
-        (np.zeros((4, 4, 3), np.uint8), None, r"write \[picture\]"),
-        ([np.zeros((4, 4), np.uint8)], ["one", "two"], "one caption per picture"),
+        (np.zeros((4, 4, 3), np.uint8), None, r"write \[image\]"),
+        ([np.zeros((4, 4), np.uint8)], ["one", "two"], "one caption per image"),
         (["face.png"], None, "got str"),
     ],
 )

@@ -83,7 +83,7 @@ def test_outside_a_notebook_it_collects_and_says_so_once(caplog: pytest.LogCaptu
         dashboard.log(20, {"edges_a": 0.25})
         dashboard.preview(20, np.ones((4, 4, 3), np.uint8))
     assert [record.getMessage() for record in caplog.records] == [
-        "the training dashboard shows nothing: this is no notebook; it collects losses and previews"
+        "the training dashboard shows nothing: this is not a notebook; it only collects losses and previews"
     ]
     assert dashboard.history == [{"step": 10, "edges_a": 0.5}, {"step": 20, "edges_a": 0.25}]
     assert dashboard.newest.shape == (4, 4, 3)

@@ -9,10 +9,11 @@
 # ---
 
 # %% [markdown]
-# ### What an earlier session left
+# ### Results of an earlier session
 #
 # All notebooks of the course share `WORKSPACE`, a folder of this machine, and its copy in Drive. Facesets are thousands
-# of small files, which Drive is slow with, so each lies there as one zip. Fetching takes only what is missing here.
+# of small files, which are slow in Drive, so each faceset is stored there as one zip. Only files that are missing here
+# are fetched.
 
 # %%
 from faceswap_lib.facesets import Workspace

@@ -4,31 +4,31 @@
 #     display_name: Python 3
 #     language: python
 #     name: python3
-#   # Imports stand in the cells that first use them.
+#   # Imports are in the cells that first use them.
 #   # ruff: noqa: E402
 # ---
 
 # %% [markdown]
 # **Read this before you run anything on Google's machines.** Colab's rules have listed *creating deepfakes* among the
 # activities that are not allowed on its hosted machines since May 2022. This notebook is part of a course on how a face
-# swap works. Left as it is, it uses two animated public-domain portraits, but a face swap is what the course makes.
-# Read the [current rules](https://research.google.com/colaboratory/faq.html) first and stay within them; an account
-# that does not can lose its access. Nothing here hides from Google what it does.
+# swap works. Without changes it uses two animated public-domain portraits, but it does make a face swap. Read the
+# [current rules](https://research.google.com/colaboratory/faq.html) first and follow them; an account that does not can
+# lose its access. Nothing here hides from Google what it does.
 #
 # The same notebook runs without Google's machines: as `notebooks/$notebook.ipynb` in Jupyter on your own computer (two
 # processor cores are enough), on a university's hub or any other host whose rules allow it, or from this page with
 # *Connect > Connect to a local runtime*.
 
 # %% [markdown]
-# ## Getting this machine ready
+# ## Preparing this machine
 #
 # You start here every time: on the first day, and after every disconnect. Google takes a machine back after some hours,
-# or when nobody seems to be at the page, and everything on it is lost. So your work has two homes. It happens in a
+# or when nobody seems to use the page, and everything on it is lost. So your work is in two places: you work in a
 # folder of this machine, which is fast, and Google Drive keeps a copy. *Runtime > Run all* mounts Drive, installs the
-# package, fetches what an earlier session left, and goes on from there; the last cells keep what is new.
+# package, fetches the results of an earlier session, and continues from there; the last cells save new results.
 #
-# Drive asks for your permission. If you refuse, or switch `USE_DRIVE` off, all runs the same, and a folder beside the
-# workspace takes the place of Drive; it is gone when the machine is.
+# Drive asks for your permission. If you refuse, or switch `USE_DRIVE` off, everything runs in the same way, but the
+# copy is in a folder next to the workspace, which is lost together with the machine.
 
 # %%
 # @title Google Drive
@@ -51,13 +51,13 @@ has_drive = USE_DRIVE and os.path.isdir(my_drive)
 print("copies go to Google Drive" if has_drive else "no Drive: what you do not download is lost with this machine")
 
 # %% [markdown]
-# Now the package. The versions of everything that is installed already are given to pip as *constraints*: it may add
-# packages, and if it cannot do so without changing one of Google's, it stops and says why. Some packages are there
-# twice, a new copy and an older one of the system's further back on Python's path. The first one counts: it is what
-# Python imports and what pip takes for installed.
+# Now the package. The versions of all installed packages are given to pip as *constraints*: pip may add packages, but
+# if it would have to change one of Google's, it stops and prints the reason. Some packages are installed twice: a new
+# copy, and an older copy of the system further back on Python's path. The first one is used: it is the one that Python
+# imports and that pip considers installed.
 
 # %%
-# @title What is here already
+# @title Installed packages
 import importlib.metadata
 import re
 
@@ -65,7 +65,7 @@ from packaging.version import VERSION_PATTERN
 
 
 def list_packages():
-    """Versions by name as pip spells it, of several copies the first on the path; and how many have no name."""
+    """Lists versions by normalized name, of the first copy on the path; and counts packages without a name."""
     found, nameless = {}, 0
     for package in importlib.metadata.distributions():
         if name := package.metadata.get("Name"):
@@ -84,8 +84,8 @@ broken = len(before) - len(fixed) + nameless
 print(f"{len(fixed)} packages must stay as they are; {broken} have no name or version that pip can use")
 
 # %% [markdown]
-# `INSTALL_FROM` is an address or a file. A file must be there first: a zip of the project's folder, dropped into the
-# folder view at the left, or, once for all sessions, into your Drive.
+# `INSTALL_FROM` is an address or a file. Upload the file first: a zip of the project's folder, dropped into the folder
+# view on the left, or, once for all sessions, into your Drive.
 
 # %%
 # @title Install
@@ -97,14 +97,14 @@ if "://" not in INSTALL_FROM:  # a zip of the project's folder, here or in Drive
 # %pip install --constraint constraints.txt "faceswap_lib[colab] @ {INSTALL_FROM}"
 
 importlib.invalidate_caches()
-if not getattr(importlib.util.find_spec("faceswap_lib"), "origin", None):  # a mere folder of that name has none
+if not getattr(importlib.util.find_spec("faceswap_lib"), "origin", None):  # None for a folder that is no package
     raise RuntimeError(
         "faceswap_lib is not installed: read what pip says above, check INSTALL_FROM "
         f"(pip was given {INSTALL_FROM}), and run this cell again."
     )
 
 # %% [markdown]
-# What has that changed? Nothing should have moved.
+# What did the installation change? No version of an existing package should be different.
 
 # %%
 after, _ = list_packages()
@@ -113,9 +113,9 @@ print(f"{len(before)} packages were here, {len(moved)} of them moved", *moved.it
 print("new:", ", ".join(f"{name} {after[name]}" for name in sorted(after.keys() - before.keys())) or "none")
 
 # %% [markdown]
-# Is there a GPU? Everything here also works without one, only slower. *Runtime > Change runtime type* offers one. An L4
-# or A100 multiplies numbers of 16 bits, *bfloat16*, faster than those of 32, and the library trains with them. A T4,
-# which the free tier gives, has no bfloat16; there it trains with float32.
+# Is there a GPU? Everything here also works without one, but slower. *Runtime > Change runtime type* offers one. An L4
+# or A100 multiplies 16-bit numbers (*bfloat16*) faster than 32-bit numbers, and the library uses them for training. The
+# T4 of the free tier does not support bfloat16; there the library trains with float32.
 
 # %%
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -131,8 +131,9 @@ if device.is_cpu:
     print("no GPU: training takes as long as on a laptop")
 
 # %% [markdown]
-# How fast is this machine? Tick `BENCHMARK`: a few steps of training with and without compiling, a detection, a
-# conversion, about five minutes on a T4. If you ask somebody why it is slow, paste the table into the question.
+# How fast is this machine? Tick `BENCHMARK`: it measures training steps with and without compilation, a detection and a
+# conversion, which takes about five minutes on a T4. If you ask somebody why it is slow, paste the table into the
+# question.
 
 # %%
 # @title Benchmark this machine { display-mode: "form" }

@@ -9,11 +9,12 @@
 # ---
 
 # %% [markdown]
-# ## Keep it
+# ## Save your work
 #
-# Before this machine goes: what is new is copied, faces as one zip each. If Drive has gone away meanwhile, the cell
-# says so; mount it again with the first cell and run this one once more. Drive uploads in the background; before you
-# disconnect by hand, `drive.flush_and_unmount()` waits until it is done.
+# Before this machine is lost: this cell copies all new files; each faceset becomes one zip. If Drive is no longer
+# connected, the cell says so; mount it again with the first cell and run this cell again. Drive uploads in the
+# background; before you disconnect yourself, call `drive.flush_and_unmount()`, which waits until the upload is
+# finished.
 
 # %%
 from faceswap_lib.pipeline.backup import backup_workspace
@@ -21,8 +22,9 @@ from faceswap_lib.pipeline.backup import backup_workspace
 print(f"{WORKSPACE} -> {KEEP}\n{backup_workspace(Workspace(WORKSPACE), KEEP).to_text()}")
 
 # %% [markdown]
-# And to your own computer: tick `DOWNLOAD` for the videos and pages of the workspace. Without Drive it also brings you
-# everything that was kept, as one zip; unpacked into the same folder of another machine it is fetched like Drive's.
+# To save on your own computer as well, tick `DOWNLOAD` for the videos and pages of the workspace. Without Drive, you
+# also get everything that was saved, as one zip; unpack it into the same folder of another machine to use it like the
+# copy in Drive.
 
 # %%
 # @title Download { display-mode: "form" }

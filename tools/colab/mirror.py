@@ -9,8 +9,8 @@
 # ---
 
 # %% [markdown]
-# A training also copies its newest checkpoint to Drive about every ten minutes, and a new training goes on from there.
-# So a disconnect costs some twelve minutes at most.
+# A training also copies its newest checkpoint to Drive about every ten minutes, and a new training continues from
+# there. So a disconnect costs at most about twelve minutes.
 
 # %%
 if has_drive:

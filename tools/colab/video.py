@@ -12,9 +12,9 @@
 # ### A video of your own
 #
 # Leave this as it is for the demo's video. Otherwise tick `UPLOAD` and choose a file, or write its path; a large one
-# goes through Drive faster than through the browser. `STATEMENT` says who agreed to what: the person in the video, in
-# your words. It is asked for once, kept beside the faces, and stated in every swapped video. Videos that you uploaded
-# before lie in `videos` in the workspace.
+# is transferred faster through Drive than through the browser. `STATEMENT` says who agreed to what: the person in the
+# video, in your words. It is required once, saved with the faces, and stated in every swapped video. Videos that you
+# uploaded before are in `videos` in the workspace.
 
 # %%
 # @title A video of your own { display-mode: "form" }

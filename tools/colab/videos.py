@@ -12,8 +12,8 @@
 # ### Videos of your own
 #
 # Leave this as it is for the demo's two portraits. Otherwise tick `UPLOAD` and choose first A's video, then B's, or
-# write their paths; large ones go through Drive faster than through the browser. `STATEMENT` says who agreed to what:
-# both people, in your words. It is kept beside the faces and stated in the swapped video.
+# write their paths; large ones are transferred faster through Drive than through the browser. `STATEMENT` says who
+# agreed to what: both people, in your words. It is saved with the faces and stated in the swapped video.
 
 # %%
 # @title Videos of your own { display-mode: "form" }

@@ -1,8 +1,8 @@
 """Color matches that are one affine map of RGB: mean and spread, PCA, optimal transport between two Gaussians.
 
-Parameters are a (3, 4) float32 matrix that takes (r, g, b, 1), 0 to 255, to the matched color. Two pictures that
-become brighter by the same factor keep the first three columns and scale the fourth; brighter by the same summand,
-they keep the first three columns, too.
+Parameters are a (3, 4) float32 matrix that takes (r, g, b, 1), 0 to 255, to the matched color. Two pictures that become
+brighter by the same factor keep the first three columns and scale the fourth; brighter by the same summand, they keep
+the first three columns, too.
 """
 
 import cv2

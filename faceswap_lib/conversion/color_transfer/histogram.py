@@ -1,8 +1,8 @@
 """Color matches that are tables: of each channel, or of projections onto directions of the color space.
 
 A table is a one-dimensional optimal transport: the level below which a share of `new` lies goes to the level below
-which the same share of `old` lies. Where `new` has (nearly) no pixels a table goes on in a straight line with the
-ratio of the spreads, so that an averaged table still fits when the light changes.
+which the same share of `old` lies. Where `new` has (nearly) no pixels a table goes on in a straight line with the ratio
+of the spreads, so that an averaged table still fits when the light changes.
 """
 
 import functools
@@ -52,8 +52,8 @@ def apply_histogram(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
 def fit_sot(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Gives `new` the distribution of colors that `old` has, by transport along many directions in turn.
 
-    Arguments are those of `color.ColorMatch.fit`; parameters are (`ROTATIONS`, 3, `KNOTS`) float32, by how many
-    levels a color moves along each direction, where its projection lies at each knot.
+    Arguments are those of `color.ColorMatch.fit`; parameters are (`ROTATIONS`, 3, `KNOTS`) float32, by how many levels
+    a color moves along each direction, where its projection lies at each knot.
     Source: Pitie et al., "N-Dimensional Probability Density Function Transfer and its Application to Color Transfer",
     2005; Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures", 2015.
     """

@@ -3,8 +3,8 @@
 A network's face is soft, but the same network's reconstruction of a crop is soft in the same way. So for the eyes, the
 mouth and the rest of a new face the crop is looked up whose reconstruction is most like it; dense optical flow between
 the two soft pictures says how to bend the crop; and everything finer than the network draws comes from the bent crop.
-Light, color, pose and expression stay the new face's. Where the two soft pictures differ even so, the person never
-did on camera what is asked, and the new face keeps its own detail.
+Light, color, pose and expression stay the new face's. Where the two soft pictures differ even so, the person never did
+on camera what is asked, and the new face keeps its own detail.
 Source: optical flow of Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016, in OpenCV.
 """
 
@@ -34,9 +34,9 @@ LARGE_SIGMA, DIFFERENCE_SIGMA = 3.0, 4.0
 """Pixels of blur before two soft pictures are compared, which leaves the large forms, and after it."""
 
 ALIKE, UNLIKE = (0.8, 0.3, 0.3), (1.6, 0.6, 0.6)
-"""Differences of two soft pictures, in standard deviations of a face, up to which they have all their detail in
-common at a place, and from which none: in the eyes, in the mouth and elsewhere. Lids that are not quite right are far
-better than an eye that has no iris; lips that are not drawn teeth over the dark of a mouth."""
+"""Differences of two soft pictures, in standard deviations of a face, up to which they have all their detail in common
+at a place, and from which none: in the eyes, in the mouth and elsewhere. Lids that are not quite right are far better
+than an eye that has no iris; lips that are not drawn teeth over the dark of a mouth."""
 
 LIFT = 1.15
 """How much stronger detail is put in than the crop has it: bending, enlarging and the video's own coding take some."""

@@ -128,7 +128,8 @@ class LatentAlignment:
     @functools.cached_property
     def _scale(self) -> np.ndarray:
         """(L,) by what coordinates are divided before they are compared: the root of the deviation lets large
-        components count more than small ones, but not alone."""
+        components count more than small ones, but not alone.
+        """
         return np.sqrt(np.maximum(self.target.deviations, 1e-6))
 
     @functools.cached_property

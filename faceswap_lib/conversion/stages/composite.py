@@ -22,10 +22,11 @@ class CompositeStage:
     def process(self, batch: Batch) -> Batch:
         """Sets `result`, `mask` and statistics of every frame, and the compositor's state in the last one's."""
         for task in batch:
-            task.result, composites = task.frame, []
+            result, composites = task.frame, []
             for track, swapped in task.swapped.items():
-                composites.append(self._compositor.composite(task.result, swapped, track=track))
-                task.result = composites[-1].frame
+                composites.append(self._compositor.composite(result, swapped, track=track))
+                result = composites[-1].frame
+            task.result = result
             task.stats.swapped = int(bool(composites))
             task.stats.masks = [float(swapped.mask.mean()) for swapped in task.swapped.values()]
             if self._needs_mask:

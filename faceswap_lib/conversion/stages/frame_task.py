@@ -1,6 +1,7 @@
 """A frame on its way through the stages."""
 
 import dataclasses
+import typing
 
 import numpy as np
 
@@ -34,6 +35,11 @@ class FrameTask:
     mask: np.ndarray | None = None
     output: np.ndarray | None = None
     stats: ChunkStats = dataclasses.field(default_factory=lambda: ChunkStats(frames=1))
+
+    @property
+    def written(self) -> np.ndarray:
+        """The image to write, `output`, once the annotate stage has set it."""
+        return typing.cast(np.ndarray, self.output)
 
 
 Batch = list[FrameTask]

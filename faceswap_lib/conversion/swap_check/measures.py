@@ -39,8 +39,8 @@ class FaceMeasures:
             her faces.
         scores: (N, 2) the detector's confidence before and after, 0 where it finds no face; None without a detector.
         drift: (N,) mean distance of the landmarks after from those before, in eye distances; NaN where none were found.
-        following: How much of the input's motion inside the crop the new face makes: 1 as much, 0 none or another
-            one; None where the input hardly moves.
+        following: How much of the input's motion inside the crop the new face makes: 1 as much, 0 none or another one;
+            None where the input hardly moves.
         points: (N, P, 2) the input's landmarks in its crops.
     """
 

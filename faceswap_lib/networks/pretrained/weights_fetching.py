@@ -82,7 +82,7 @@ def fetch_weights(entry: WeightsFile, file: pathlib.Path | None = None) -> Weigh
 
 
 def _note_sum(entry: WeightsFile, state: WeightsState) -> WeightsState:
-    """Stores the checksum of an existing file if it is neither in the catalog nor stored yet, for example after a kill."""
+    """Stores the checksum of an existing file if it is not in the catalog and not stored yet, as after a kill."""
     if entry.sha256 or state.is_noted or state.path is None:
         return state
     return dataclasses.replace(state, is_noted=write_note(state.path, state.digest))

@@ -1,10 +1,10 @@
-"""How one step takes gradients and applies them: the one thing each Keras backend does its own way.
+"""The training step for each Keras backend: computes gradients and applies them.
 
-`tensorflow.py`, `jax.py` and `torch.py` each make two programs of an objective. The first takes the gradients of both
-players from one forward pass; of the networks it changes only what they change themselves when used, such as means of
-batch normalization. The second applies the gradients and moves the averages. A large batch is the first program run on
-each of its parts, then the second one once. Where XLA compiles there is a third program, both in one, for a batch that
-is taken whole.
+`tensorflow.py`, `jax.py` and `torch.py` each build two programs from an objective. The first program computes the
+gradients of the generators and of the discriminators in one forward pass. It changes only variables that the networks
+update in a forward pass, such as the means of batch normalization. The second program applies the gradients and updates
+the averaged weights. With gradient accumulation, the first program runs on each part of the batch, then the second
+program runs once. With XLA there is a third program, which combines both for a batch that is not divided.
 """
 
 import importlib
@@ -24,62 +24,65 @@ from faceswap_lib.training.run_config import Xla
 logger = logging.getLogger(__name__)
 
 BACKENDS = ("tensorflow", "jax", "torch")
-"""Keras backends that have a step."""
+"""Keras backends with a training step."""
 
 
 class Step(typing.Protocol):
-    """One training step; what `build_step` gives."""
+    """Training step, the result of `build_step`."""
 
     def __call__(
         self, batch: Batch, weights: dict[str, float], decay: float, *, active: frozenset[str]
     ) -> dict[str, float]:
-        """Changes networks, averages and optimizers once.
+        """Updates networks, averaged weights and optimizers once.
 
         Args:
-            batch: Which crops, (B,) of each person.
-            weights: What each scheduled loss weighs. They are inputs of the compiled program: new values compile
-                nothing.
-            decay: How much of the averages stays, 0 to 1.
-            active: Groups of losses that take part; with "adversarial" the discriminators do. A new set compiles once.
+            batch: Indices of the crops, (B,) of each person.
+            weights: Weight of each scheduled loss. They are inputs of the compiled program, so new values cause no
+                compilation.
+            decay: Decay of the averaged weights, 0 to 1.
+            active: Active groups of losses; "adversarial" includes the discriminators. A new set causes one
+                compilation.
 
         Returns:
-            The objective's named terms, each the mean over the batch's parts.
+            The loss terms by name, each the mean over the parts of the batch.
 
         Raises:
-            InputError: If the batch cannot be divided into its parts, or a part among the devices.
+            InputError: If the batch cannot be divided into equal parts, or a part cannot be divided among the devices.
         """
+        ...
 
 
 def build_step(objective: Objective, state: TrainingState, *, micro_batches: int = 1, xla: Xla = "auto") -> Step:
-    """Compiles a training step for the backend Keras runs on.
+    """Builds a training step for the current Keras backend.
 
     Args:
         objective: The losses.
-        state: Its networks, averages and optimizers are changed by every step.
-        micro_batches: Equal parts that a batch is taken in, one after the other, with the memory of one part. The mean
-            of their gradients is applied: that of the whole batch where losses are means over pictures and nothing
-            normalizes over the batch.
-        xla: Whether XLA compiles it.
+        state: Every step changes its networks, averaged weights and optimizers.
+        micro_batches: Number of equal parts of a batch, which are processed one after the other with the memory of one
+            part. The mean of their gradients is applied. It equals the gradient of the whole batch if losses are means
+            over images and nothing normalizes over the batch.
+        xla: Whether XLA compiles the step.
 
     Returns:
         The step.
 
     Raises:
-        InputError: If this backend has no step, or none with or without XLA as asked, or there is less than one part.
+        InputError: If there is no step for this backend, if the backend does not support the value of `xla`, or if
+            `micro_batches` is below 1.
     """
     name = keras.backend.backend()
     if name not in BACKENDS:
         raise InputError(f"training needs Keras on {', '.join(BACKENDS)}; it runs on {name}: set KERAS_BACKEND")
     if micro_batches < 1:
         raise InputError(f"micro_batches: expected at least 1, got {micro_batches}")
-    backend, objective = importlib.import_module(f"{__name__}.{name}"), StackedTerms(objective)
+    backend, stacked = importlib.import_module(f"{__name__}.{name}"), StackedTerms(objective)
     compiled = resolve_xla(xla)
-    programs = backend.build_programs(objective, state, xla=compiled)
+    programs = backend.build_programs(stacked, state, xla=compiled)
     in_one = programs.step is not None and micro_batches == 1
 
     def step(batch, weights, decay, *, active):
         weights = {key: np.float32(value) for key, value in weights.items()}
-        if compiled and active not in objective.names:
+        if compiled and active not in stacked.names:
             kind = " and ".join(sorted(active)) or "reconstruction alone"
             logger.info("compiling the step with %s; once per kind of phase, up to minutes", kind)
         decay, parts, total = np.float32(decay), _divide(batch, micro_batches), None
@@ -91,44 +94,46 @@ def build_step(objective: Objective, state: TrainingState, *, micro_batches: int
                 total = found if total is None else keras.tree.map_structure(operator.add, total, found)
             if micro_batches > 1:
                 total = keras.tree.map_structure(lambda value: value / micro_batches, total)
-            gradients, terms = total
+            gradients, terms = typing.cast(tuple, total)
             programs.update(gradients, decay)
-        numbers = keras.ops.convert_to_numpy(terms).tolist()
-        return dict(zip(objective.names[active], numbers, strict=True))
+        numbers = typing.cast(np.ndarray, keras.ops.convert_to_numpy(terms)).tolist()
+        return dict(zip(stacked.names[active], numbers, strict=True))
 
     return step
 
 
 class StackedTerms:
-    """An objective whose terms leave the program as one tensor, which is one transfer instead of some twenty.
+    """Objective that returns its terms as one tensor, so that one transfer from the device replaces about twenty.
 
     Args:
         objective: The losses.
 
     Attributes:
-        names: The terms' names for each set of active losses, in order.
-        seed: The objective's source of randomness.
+        names: Names of the terms in order, for each set of active groups of losses.
+        seed: Random seed generator of the objective.
     """
 
     def __init__(self, objective: Objective):
         self._objective, self.seed = objective, objective.seed
         self.names: dict[frozenset[str], tuple[str, ...]] = {}
 
-    def __call__(self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]):
-        """As `Objective` does, with the terms as a (T,) tensor."""
+    def __call__(
+        self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]
+    ) -> tuple[typing.Any, typing.Any, typing.Any]:
+        """Computes the losses of a batch like `Objective`, but returns the terms as a (T,) tensor."""
         generator_loss, discriminator_loss, terms = self._objective(batch, weights, active=active)
         self.names[active] = tuple(terms)
         return generator_loss, discriminator_loss, keras.ops.stack(list(terms.values()))
 
 
 def resolve_xla(asked: Xla) -> bool:
-    """Says whether XLA compiles the step on this backend and machine.
+    """Decides whether XLA compiles the step on this backend and machine.
 
     Args:
-        asked: As in `build_step`.
+        asked: The argument `xla` of `build_step`.
 
     Raises:
-        InputError: If the backend cannot do what was asked.
+        InputError: If the backend does not support the requested value.
     """
     name = keras.backend.backend()
     if name == "jax" and asked == "off":
@@ -139,18 +144,18 @@ def resolve_xla(asked: Xla) -> bool:
 
 
 def device_count() -> int:
-    """How many devices one training can use here: all that JAX sees, 1 on the other backends."""
+    """Counts the devices that one training can use: all devices of JAX, 1 on the other backends."""
     return len(keras.distribution.list_devices()) if keras.backend.backend() == "jax" else 1
 
 
 def distribute(devices: int) -> None:
-    """Lets everything built from now on live on several devices, each of which takes its share of every batch.
+    """Enables data parallelism over several devices for all networks that are built afterwards.
 
     Args:
-        devices: How many; 1 undoes it.
+        devices: Number of devices; 1 disables data parallelism.
 
     Raises:
-        InputError: If there are not as many, or this backend trains on one only.
+        InputError: If there are fewer devices, or this backend supports only one device.
     """
     name = keras.backend.backend()
     if devices < 1:

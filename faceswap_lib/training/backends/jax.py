@@ -1,26 +1,29 @@
-"""The training step on JAX: pure functions of all variables, compiled.
+"""The training step on JAX: compiled pure functions of all variables.
 
-A batch that is taken whole is one program, which changes the variables where they lie: on a GPU 11 ms a step instead of
-19. A batch in parts is two, one for the gradients of each part and one that applies their mean.
+A batch without gradient accumulation uses one program, which updates the variables in place: 11 ms per step on a GPU
+instead of 19. With gradient accumulation there are two programs: one computes the gradients of each part of the batch,
+one applies their mean.
 
-With a `keras.distribution.DataParallel` in force every device takes its share of the batch, and the compiler adds up
-their gradients.
+With a `keras.distribution.DataParallel`, every device processes a part of the batch, and the compiler sums the
+gradients.
 """
 
 import functools
 import typing
 
 import jax
+import jax.core
 import keras
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.training.backends import StackedTerms
 from faceswap_lib.training.backends.variables import Programs, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
-from faceswap_lib.training.loss_model import Batch, Objective
+from faceswap_lib.training.loss_model import Batch
 
 
-def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> Programs:
-    """See `faceswap_lib.training.backends`; `xla` is always true."""
+def build_programs(objective: StackedTerms, state: TrainingState, *, xla: bool) -> Programs:
+    """Builds the programs of a step, see `faceswap_lib.training.backends`; `xla` is always true."""
     variables = StepVariables.of(state)
     gradients = _Gradients(objective, variables)
     return Programs(
@@ -31,29 +34,29 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
 
 
 class _Gradients:
-    """Gradients of both players' losses as a pure function of all variables that the objective reads.
+    """Gradients of the generators' and the discriminators' loss as a pure function of all variables.
 
     Attributes:
         drifting: The variables that the objective itself changes.
     """
 
-    def __init__(self, objective: Objective, variables: StepVariables):
+    def __init__(self, objective: StackedTerms, variables: StepVariables):
         self._objective = objective
         self.drifting = [*variables.statistics, objective.seed.state]
         self._known = [*(weight for player in variables.players for weight in player.weights), *self.drifting]
 
     def __call__(self, trained, drifting, batch, weights, active):
-        """Takes gradients.
+        """Computes gradients.
 
         Args:
-            trained: Values of the generators' weights, and of the discriminators'.
-            drifting: Values of `drifting`.
+            trained: Values of the generators' weights, and of the discriminators' weights.
+            drifting: Values of the variables `drifting`.
             batch: Arguments of `Batch`.
-            weights: What each scheduled loss weighs.
-            active: Groups of losses that take part.
+            weights: Weight of each scheduled loss.
+            active: Active groups of losses.
 
         Returns:
-            Gradients of each player that takes part, terms, new values of `drifting`.
+            Gradients of each active optimizer group (generators, discriminators), loss terms, new values of `drifting`.
         """
 
         def losses(generators, discriminators):
@@ -64,8 +67,8 @@ class _Gradients:
             return found, (terms, [scope.get_current_value(variable) for variable in self.drifting])
 
         found, pull_back, (terms, drifted) = jax.vjp(losses, *trained, has_aux=True)
-        # Of what a player's loss says about all weights only the part about its own is used; the compiler drops the
-        # rest.
+        # Each loss has gradients for all weights, but only those of its own optimizer group are used; the compiler
+        # removes the computation of the rest.
         choices = jax.numpy.eye(len(found), dtype=found[0].dtype)
         gradients = [pull_back(list(choice))[player] for player, choice in enumerate(choices)]
         return gradients, terms, drifted
@@ -120,7 +123,8 @@ def _gradient_program(gradients: _Gradients, variables: StepVariables) -> typing
 def _update_program(variables: StepVariables) -> typing.Callable:
     @functools.partial(jax.jit, donate_argnums=0)
     def program(changing, gradients, decay):
-        return _apply(variables, *changing, gradients, decay)
+        pairs, averages = changing
+        return _apply(variables, pairs, averages, gradients, decay)
 
     def update(gradients, decay):
         players = variables.players[: len(gradients)]
@@ -133,7 +137,7 @@ def _update_program(variables: StepVariables) -> typing.Callable:
 
 
 def _apply(variables: StepVariables, pairs, averages, gradients, decay):
-    """New weights and optimizer values of each player, new averages."""
+    """Computes the new weights and optimizer values of each optimizer group, and the new averages."""
     changed = [
         player.optimizer.stateless_apply(optimizer_values, found, weights)
         for player, (weights, optimizer_values), found in zip(variables.players, pairs, gradients, strict=False)
@@ -143,14 +147,14 @@ def _apply(variables: StepVariables, pairs, averages, gradients, decay):
 
 
 def _compile(function: typing.Callable, arguments: tuple, *, donated: bool) -> typing.Callable:
-    """Compiles a function for arguments of these shapes, with the arrays that it closes over as inputs.
+    """Compiles a function for arguments of given shapes; arrays of its closure become inputs of the program.
 
-    As constants of the program, some hundred megabytes of crops would cost ten seconds and their size several times.
+    As constants of the program, some hundred megabytes of crops would need ten seconds and several times their size.
 
     Args:
-        function: Pure.
-        arguments: To call it with.
-        donated: Whether the first argument's memory is used for results.
+        function: A pure function.
+        arguments: Arguments with the shapes of later calls.
+        donated: Whether the memory of the first argument is reused for the results.
     """
     traced, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
     structure = jax.tree.structure(shapes)
@@ -168,9 +172,10 @@ def _values(variables: typing.Iterable[keras.Variable]) -> list[jax.Array]:
 
 
 def _assign(variables: typing.Iterable[keras.Variable], values: typing.Iterable[jax.Array]) -> None:
-    """Gives variables values of their own shape and type, without the checks of `Variable.assign`.
+    """Assigns values of the right shape and dtype to variables, without the checks of `Variable.assign`.
 
-    These take 20 microseconds a variable: for the 1,600 that a step changes, longer than the step on a fast GPU.
+    The checks take 20 microseconds per variable. For the 1,600 variables that a step changes this is longer than the
+    step itself on a fast GPU.
     """
     for variable, value in zip(variables, values, strict=True):
         variable._direct_assign(value)
@@ -189,7 +194,7 @@ def _follow(variables: StepVariables) -> None:
 
 
 def _apart(values):
-    """Copies arrays that two variables share since one was assigned the other; they cannot be donated twice."""
+    """Copies arrays that two variables share after an assignment, because the same array cannot be donated twice."""
     leaves, structure = jax.tree.flatten(values)
     if len({id(leaf) for leaf in leaves}) == len(leaves):
         return values

@@ -1,22 +1,24 @@
 """The training step on TensorFlow.
 
-TensorFlow sums three or more gradients of one tensor in whatever order their memory becomes free, and so gives last
-digits that differ from run to run. Summed in pairs, and with the optimizer that would merge the pairs again switched
-off, the same step gives the same bytes, which exact resume rests on.
+TensorFlow sums three or more gradients of one tensor in an order that depends on memory allocation, so the last digits
+differ from run to run. Here gradients are summed in pairs, and the graph optimization that would merge the pairs again
+is disabled. Then the same step produces the same bytes, which is necessary for an exact resume.
 """
 
 import functools
+import typing
 
 import keras
 import tensorflow as tf
 
+from faceswap_lib.training.backends import StackedTerms
 from faceswap_lib.training.backends.variables import OptimizerGroup, Programs, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
-from faceswap_lib.training.loss_model import Batch, Objective
+from faceswap_lib.training.loss_model import Batch
 
 
-def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> Programs:
-    """See `faceswap_lib.training.backends`."""
+def build_programs(objective: StackedTerms, state: TrainingState, *, xla: bool) -> Programs:
+    """Builds the programs of a step, see `faceswap_lib.training.backends`."""
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     variables = StepVariables.of(state)
     generators, discriminators = variables.players
@@ -53,23 +55,32 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
         return compiled(step_once, active)(*_tensors([batch.index_a, batch.index_b, weights, decay]))
 
     update = tf.function(apply, autograph=False, jit_compile=xla)
-    # Half as many programs for XLA to compile. Without it one program is no faster, and two give the same bytes.
+    # The combined program halves the number of programs that XLA compiles. Without XLA it is not faster, and two
+    # programs produce the same bytes.
     return Programs(
         take_gradients, lambda gradients, decay: update(gradients, tf.constant(decay)), step if xla else None
     )
 
 
 def apply_gradients(player: OptimizerGroup, gradients) -> None:
-    """Lets the optimizer change the weights; Adam by TensorFlow's own kernel, one pass over memory instead of ten."""
-    adam = player.optimizer
-    if type(adam) is not keras.optimizers.Adam or adam.amsgrad or adam.weight_decay or adam.use_ema:
-        adam.apply(gradients, player.weights)
+    """Applies gradients with the optimizer of a group.
+
+    Adam uses the kernel of TensorFlow, which needs one pass over memory instead of ten.
+
+    Args:
+        player: The weights and their optimizer.
+        gradients: One gradient per weight.
+    """
+    optimizer = player.optimizer
+    if type(optimizer) is not keras.optimizers.Adam or optimizer.amsgrad or optimizer.weight_decay or optimizer.use_ema:
+        optimizer.apply(gradients, player.weights)
         return
+    adam = typing.cast(typing.Any, optimizer)  # Keras declares no types for its variables
     if adam.global_clipnorm:
         gradients, _ = tf.clip_by_global_norm(gradients, adam.global_clipnorm)
     adam.iterations.assign_add(1)
     count = tf.cast(adam.iterations.value, tf.float32)
-    moments = adam.variables[2:]  # behind the step's number and the learning rate, two per weight
+    moments = adam.variables[2:]  # after the step number and the learning rate, two variables per weight
     for weight, first, second, gradient in zip(player.weights, moments[::2], moments[1::2], gradients, strict=True):
         tf.raw_ops.ResourceApplyAdam(
             var=weight.value.handle,
@@ -86,7 +97,7 @@ def apply_gradients(player: OptimizerGroup, gradients) -> None:
 
 
 def _tensors(arguments: list) -> list:
-    """Arrays, numbers, and dicts of numbers as tensors: Python numbers would each be compiled for."""
+    """Converts arrays, numbers, and dicts of numbers to tensors, because each Python number would cause a compilation."""
     return tf.nest.map_structure(tf.constant, arguments)
 
 

@@ -1,18 +1,19 @@
 """The training step on PyTorch.
 
-Without `torch.compile`: on a CPU, version 2.13 fails on the gradients of these networks.
+It does not use `torch.compile`, because version 2.13 fails to compile the gradients of these networks on a CPU.
 """
 
 import keras
 import torch
 
+from faceswap_lib.training.backends import StackedTerms
 from faceswap_lib.training.backends.variables import Programs, StepVariables
 from faceswap_lib.training.checkpoint import TrainingState
-from faceswap_lib.training.loss_model import Batch, Objective
+from faceswap_lib.training.loss_model import Batch
 
 
-def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> Programs:
-    """See `faceswap_lib.training.backends`; `xla` is always false."""
+def build_programs(objective: StackedTerms, state: TrainingState, *, xla: bool) -> Programs:
+    """Builds the programs of a step, see `faceswap_lib.training.backends`; `xla` is always false."""
     variables = StepVariables.of(state)
     generators, discriminators = variables.players
 
@@ -21,9 +22,9 @@ def build_programs(objective: Objective, state: TrainingState, *, xla: bool) -> 
         weights = {name: keras.ops.convert_to_tensor(value) for name, value in weights.items()}
         batch = Batch(index_a=index_a, index_b=index_b)
         generator_loss, discriminator_loss, terms = objective(batch, weights, active=active)
-        contested = discriminator_loss is not None
-        gradients = [_gradients(generator_loss, generators.weights, retain_graph=contested)]
-        if contested:
+        has_discriminators = discriminator_loss is not None
+        gradients = [_gradients(generator_loss, generators.weights, retain_graph=has_discriminators)]
+        if has_discriminators:
             gradients.append(_gradients(discriminator_loss, discriminators.weights))
         return gradients, terms.detach()
 

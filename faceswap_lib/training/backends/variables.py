@@ -1,4 +1,4 @@
-"""Which variables a step changes."""
+"""The variables that a training step changes."""
 
 import dataclasses
 import typing
@@ -9,12 +9,14 @@ from faceswap_lib.training.checkpoint import TrainingState
 
 
 class Programs(typing.NamedTuple):
-    """The programs of a step, as a backend's `build_programs` gives them.
+    """Programs of a step, from `build_programs` of a backend.
 
     Attributes:
-        take_gradients: (batch, weights, active) to gradients of each player that takes part, and terms.
-        update: (gradients, decay) changes weights, optimizers and averages.
-        step: (batch, weights, decay, active) to terms; both in one where that is faster, None where it is not.
+        take_gradients: Computes the gradients of each active optimizer group, and the loss terms, from (batch, weights,
+            active).
+        update: Changes weights, optimizers and averages with (gradients, decay).
+        step: Does both and returns the loss terms, from (batch, weights, decay, active); None if it would not be
+            faster.
     """
 
     take_gradients: typing.Callable
@@ -23,7 +25,7 @@ class Programs(typing.NamedTuple):
 
 
 class OptimizerGroup(typing.NamedTuple):
-    """Weights that one loss trains, and the optimizer that does it."""
+    """Weights that one loss trains, and their optimizer."""
 
     optimizer: keras.Optimizer
     weights: list[keras.Variable]
@@ -31,13 +33,14 @@ class OptimizerGroup(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class StepVariables:
-    """The variables of a training, sorted by how a step changes them.
+    """Variables of a training, grouped by how a step changes them.
 
     Attributes:
-        players: The generators, then the discriminators.
+        players: The optimizer groups: the generators, then the discriminators.
         averages: Moving averages of the generators' weights, in the same order.
-        statistics: What the networks change themselves while they are used, such as means of batch normalization.
-        copies: Pairs of one of the generators' statistics and the variable of the averaged networks that follows it.
+        statistics: Variables that the networks change in a forward pass, such as means of batch normalization.
+        copies: Pairs of a non-trainable weight of the generators and the weight of the averaged networks that is a copy
+            of it.
     """
 
     players: tuple[OptimizerGroup, OptimizerGroup]
@@ -47,7 +50,7 @@ class StepVariables:
 
     @classmethod
     def of(cls, state: TrainingState) -> "StepVariables":
-        """Collects those of a training."""
+        """Collects the variables of a training state."""
         generators, averaged = state.networks.generators, state.averaged.generators
         discriminators = state.networks.discriminators
         sources = [v for network in generators for v in network.non_trainable_weights]
