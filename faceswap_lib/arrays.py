@@ -102,7 +102,7 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
             raise ArrayFileError(f"{entry.filename!r:.80} has the shape {shape}")
         size = math.prod(shape) * dtype.itemsize
         if size != entry.file_size - stream.tell():
-            raise ArrayFileError(f"{entry.filename!r:.80} has not the {size:,} bytes that its header says")
+            raise ArrayFileError(f"{entry.filename!r:.80} does not have the {size:,} bytes that its header states")
         data = np.empty(size, np.uint8)
         at = 0
         while block := stream.read(BLOCK):  # up to the end of the entry, where zipfile compares the checksum

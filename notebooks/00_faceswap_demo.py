@@ -87,8 +87,7 @@ print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(devic
 
 # %%
 from faceswap_lib.demo.fixtures import make_clips
-from faceswap_lib.facesets import Workspace
-from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.facesets import Workspace, require_consent
 from faceswap_lib.media import count_frames, read_frames
 
 workspace = Workspace(WORKSPACE)
@@ -144,8 +143,7 @@ show.plot_images([frame, show.draw_face(frame, face)], captions=["a frame", "box
 # file is known to its end, the same is then done backwards, which takes away the filter's delay.
 
 # %%
-from faceswap_lib.faces import TrackConfig, track_faces
-from faceswap_lib.faces.keyframe_detection import detect_keyframes
+from faceswap_lib.faces import TrackConfig, detect_keyframes, track_faces
 
 sightings = list(detect_keyframes(read_frames(video_a, stop=length), detector))  # what every frame shows
 raw_track = track_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # the first face to follow
@@ -172,7 +170,7 @@ plt.show()
 # Five points give ten such equations. No face fits all ten exactly; least squares finds the best compromise.
 
 # %%
-from faceswap_lib.faces.alignment import CROP_SIZE, template_points
+from faceswap_lib.faces import CROP_SIZE, template_points
 
 seen_faces = dict(track.items())  # by the number of the frame
 indices = np.array(list(seen_faces))[np.linspace(0, len(seen_faces) - 1, 6).astype(int)]
@@ -192,7 +190,7 @@ print(by_hand)
 # best $m$ is a fraction one can write down. This is the code that runs:
 
 # %%
-from faceswap_lib.faces.alignment import similarity_transform
+from faceswap_lib.faces import similarity_transform
 
 show.show_source(similarity_transform)
 
@@ -282,7 +280,7 @@ show.plot_images([view, ((by_hand + 1) * 127.5).astype("uint8")], captions=["vie
 # out, the *tone*: the new face gets the tone of the old one again, and so has the light of the video it goes into.
 
 # %%
-from faceswap_lib.networks.preprocessing import preprocess_views
+from faceswap_lib.networks import preprocess_views
 
 seen, tones = preprocess_views(view[None], view_face[None])
 assert np.allclose(by_hand, seen[0], atol=1e-3)
@@ -318,8 +316,7 @@ show.plot_images([*arrays_a.images[spread[0]], *arrays_b.images[spread[1]]], col
 # the same crop first.
 
 # %%
-from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import random_warp_grid, sample, to_device
+from faceswap_lib.training import TrainConfig, random_warp_grid, sample, to_device
 
 faces_b = to_device(arrays_b)
 ruled = arrays_b.images.copy()
@@ -371,7 +368,7 @@ for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
 # Here is what they write before they have learned anything:
 
 # %%
-from faceswap_lib.networks.preprocessing import postprocess_faces
+from faceswap_lib.networks import postprocess_faces
 
 mask, raw = (keras.ops.convert_to_numpy(output)[0] for output in networks.generate(seen, "a2b"))
 raw_face = postprocess_faces(raw[None], tones)[0]
@@ -449,9 +446,7 @@ show.plot_images([practised, swapped], columns=1)
 # and what is compiled rounds in other places.
 
 # %%
-from faceswap_lib.conversion import ConvertConfig, KerasSwapper
-from faceswap_lib.conversion.latent.mapping import LatentShift
-from faceswap_lib.conversion.latent.mean_shift import measure_shift
+from faceswap_lib.conversion import ConvertConfig, KerasSwapper, LatentShift, measure_shift
 from faceswap_lib.training import load_run
 
 trained, _ = load_run(workspace)
@@ -469,7 +464,7 @@ assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)
 # came from, with the matrix of section 4 turned round.
 
 # %%
-from faceswap_lib.conversion.compositor import Compositor, SwappedFace
+from faceswap_lib.conversion import Compositor, SwappedFace
 
 swapped_face = SwappedFace(
     target=view,

@@ -60,8 +60,7 @@ import numpy as np
 
 from faceswap_lib import show
 from faceswap_lib.demo.fixtures import make_clips
-from faceswap_lib.facesets import Workspace
-from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.facesets import Workspace, require_consent
 from faceswap_lib.media import count_frames, probe_video, read_frames
 
 logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
@@ -153,7 +152,7 @@ print(f"{len(boxes)} boxes, the surest: {boxes[0]}")
 # for boxes that do not touch.
 
 # %%
-from faceswap_lib.faces.boxes import box_iou
+from faceswap_lib.faces import box_iou
 
 
 def overlap(a, b):
@@ -240,7 +239,7 @@ for min_face_size in (0.05, 0.1, 0.2, 0.4, 0.8):
 # Now every frame. `detect_keyframes` runs the detector on a video; a *sighting* is what one frame shows.
 
 # %%
-from faceswap_lib.faces.keyframe_detection import detect_keyframes
+from faceswap_lib.faces import detect_keyframes
 
 sightings = list(detect_keyframes(read_frames(video, stop=length), detector))
 seen = [sighting.faces[0] for sighting in sightings if sighting.faces]  # with one person there is one face
@@ -430,7 +429,7 @@ print("weight of the sighting:", gain[[0, 1, 4, 9, len(z) - 2]])
 # filter, since neither $P$ nor $K$ depends on what is seen.
 
 # %%
-from faceswap_lib.faces.smoothing import CoordinateFilter
+from faceswap_lib.faces import CoordinateFilter
 
 show.show_source(CoordinateFilter)
 
@@ -511,7 +510,7 @@ show.plot_series({"as detected": z, "forward": xs[:, 0], "and backward": smooth[
 # the face was lost. `TrackConfig` chooses how:
 
 # %%
-from faceswap_lib.faces.smoothing import smooth_faces
+from faceswap_lib.faces import smooth_faces
 
 show.show_source(smooth_faces)
 
@@ -520,7 +519,7 @@ show.show_source(smooth_faces)
 # far it lies behind, as a share of the speed. All ten numbers of the five points together:
 
 # %%
-from faceswap_lib.faces.smoothing import SmoothConfig
+from faceswap_lib.faces import SmoothConfig
 
 
 def positions(smoothing, **options):
@@ -607,7 +606,7 @@ show.plot_images([faces[index] for faces in (raw, aligned) for index in some], c
 # from these pictures has the same problem as the average.
 
 # %%
-from faceswap_lib.facesets.crop_writer import measure_sharpness
+from faceswap_lib.facesets import measure_sharpness
 
 for name, faces in (("raw", raw), ("aligned", aligned)):
     average = np.mean(faces, axis=0).astype("uint8")

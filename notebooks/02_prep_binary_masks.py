@@ -78,7 +78,7 @@ show.plot_images([crops[index].image for crops in (crops_a, crops_b) for index i
 # years agreed on. Three of them can be used here; which of them works on this machine, and if not, what is missing:
 
 # %%
-from faceswap_lib.faces.landmarks import available_landmarks, open_landmark_detector
+from faceswap_lib.faces import available_landmarks, open_landmark_detector
 
 for name, lack in available_landmarks().items():
     print(f"{name:15}", lack or "works here")
@@ -94,7 +94,7 @@ for name, lack in available_landmarks().items():
 # blink, and what is measured in section 4 then means nothing. The next cell says which it is.
 
 # %%
-from faceswap_lib.faces.mean_face import place_mean_face
+from faceswap_lib.faces import place_mean_face
 
 finder = open_landmark_detector()  # the first that works
 found_a, found_b = finder.detect(crops_a), finder.detect(crops_b)
@@ -339,7 +339,7 @@ captions = ["face of A", "face mask", "eyes", "mouth", f"weight, up to {weights.
 show.plot_images([images[index], *maps], captions=captions)
 
 # %%
-from faceswap_lib.faces.color_normalization import color_statistics, normalize_color
+from faceswap_lib.faces import color_statistics, normalize_color
 from faceswap_lib.training import losses
 
 tone = color_statistics(images[index], arrays.face[index, view, view])

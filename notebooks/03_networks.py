@@ -66,7 +66,7 @@ print(f"networks trained for {step} steps, faces of {networks.config.resolution}
 # section 5).
 
 # %%
-from faceswap_lib.networks.preprocessing import preprocess_views
+from faceswap_lib.networks import preprocess_views
 
 resolution, size = networks.config.resolution, networks.config.stored_size
 samples = [Faceset.open(workspace, side).sample(200) for side in ("src", "dst")]
@@ -128,7 +128,7 @@ show.plot_images([gray / 255, np.abs(whole) / 40], captions=captions, width=6)
 # These are channels of the trained encoder after one, two and three layers, those that vary most:
 
 # %%
-from faceswap_lib.networks.cost import count_layers
+from faceswap_lib.networks import count_layers
 
 layers = count_layers(networks.encoder)
 deep = [layer.name for layer in layers if layer.kind == "LeakyReLU"][:3]
@@ -220,7 +220,7 @@ print(f"{height} x {width} places, {channels} channels, {kernel_side} x {kernel_
 # told: where the tip of the nose lies between the eyes.
 
 # %%
-from faceswap_lib.facesets.appearance import describe_pose
+from faceswap_lib.facesets import describe_pose
 
 read_code = keras.Model(networks.encoder.input, networks.encoder.get_layer("code").output)
 codes_a, codes_b = (keras.ops.convert_to_numpy(read_code(seen)) for seen in (seen_a, seen_b))
@@ -259,7 +259,7 @@ plt.show()
 # decoder B draws the same way.
 
 # %%
-from faceswap_lib.networks.preprocessing import postprocess_faces
+from faceswap_lib.networks import postprocess_faces
 
 pairs = zip(arrays[0].images, arrays[0].mouth, strict=True)
 brightness = [image[mouth > 127].mean() for image, mouth in pairs]
@@ -370,7 +370,7 @@ show.plot_images(shown, captions=captions, columns=3, width=6)
 # a map of two by two places:
 
 # %%
-from faceswap_lib.networks.upsampling import PixelShuffle
+from faceswap_lib.networks import PixelShuffle
 
 small_map = np.arange(16).reshape(2, 2, 4)  # two by two places of four channels
 by_hand = np.zeros((4, 4), int)
@@ -416,7 +416,7 @@ assert np.array_equal(back, small_map)
 # *Softmax* makes positive numbers of each row that add up to 1. On six places of two channels:
 
 # %%
-from faceswap_lib.networks.attention import SelfAttention
+from faceswap_lib.networks import SelfAttention
 
 keras.utils.set_random_seed(1)
 x = np.random.default_rng(1).normal(size=(1, 2, 3, 2)).astype("float32")
@@ -539,9 +539,8 @@ print(f"the mask changes by {moved.mean():.3f} on average, {moved.max():.2f} at 
 # discriminator B's frames three times: as filmed, blurred, and written by decoder B.
 
 # %%
-from faceswap_lib.faces.color_normalization import normalize_color
-from faceswap_lib.training.checkpoint import read_checkpoint
-from faceswap_lib.training.run_metadata import stored_networks, stored_training
+from faceswap_lib.faces import normalize_color
+from faceswap_lib.training import read_checkpoint, stored_networks, stored_training
 from faceswap_lib.training.train_step import build_state
 
 folder = workspace.run(RUN)

@@ -74,8 +74,7 @@ everything = train_variant(arrays, config, name="everything")
 # the next cell; what counts is what it leaves: `sample`, `fake`, `mask`. From now on we look at one face.
 
 # %%
-from faceswap_lib.training import losses
-from faceswap_lib.training.augmentation import to_device
+from faceswap_lib.training import losses, to_device
 from faceswap_lib.training.loss_model import Objective
 
 seed = keras.random.SeedGenerator(3)
@@ -238,7 +237,7 @@ show.show_source(losses.edge_loss)
 # rows are too coarse for us to read:
 
 # %%
-from faceswap_lib.faces.color_normalization import denormalize_color
+from faceswap_lib.faces import denormalize_color
 
 judge = objective.perceptual_loss
 pictures = [denormalize_color(picture, sample.tones) for picture in (fake, sample.real)]  # 0 to 255

@@ -117,7 +117,7 @@ eighth = np.sort(distances, axis=1)[:, neighbors - 1]
 by_hand = eighth / eighth.mean()  # 1 is ordinary
 
 # %%
-from faceswap_lib.facesets.faceset import measure_rarity
+from faceswap_lib.facesets import measure_rarity
 
 show.show_source(measure_rarity)
 
@@ -166,12 +166,12 @@ plt.show()
 # of pictures in two dimensions, on the GPU where there is one:
 
 # %%
-from faceswap_lib.training.augmentation import grid_sample
+from faceswap_lib.training import grid_sample
 
 show.show_source(grid_sample)
 
 # %%
-from faceswap_lib.training.augmentation import sample, to_device
+from faceswap_lib.training import sample, to_device
 
 device_a, device_b = (to_device(array) for array in arrays)
 grid = np.stack(np.meshgrid(at, places), axis=-1)[None].astype("float32")  # x from our map, y as it is
@@ -193,8 +193,7 @@ show.plot_images(pair, captions=["crop", "all rows warped"], width=4)
 # section 5.)
 
 # %%
-from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.augmentation import random_warp_grid
+from faceswap_lib.training import TrainConfig, random_warp_grid
 from faceswap_lib.training.train_step import draw_batch, sampling_probabilities
 
 config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
@@ -292,7 +291,7 @@ print(f"it moves by {by_hand_2 - by_hand:+.5f}: both gradients nearly cancel in 
 
 # %%
 from faceswap_lib.media import read_image
-from faceswap_lib.training.schedule_plot import draw_plan, plan_table, plan_training
+from faceswap_lib.training import draw_plan, plan_table, plan_training
 
 plan = plan_training(config)
 print(plan_table(plan))
@@ -304,7 +303,7 @@ show.plot_images([read_image(workspace.root / "plan.png")])
 # `mask_hinge`. The learning rate of a step is that of its phase, times the warm-up. By hand, and as the library has it:
 
 # %%
-from faceswap_lib.training.schedule import learning_rate_factor
+from faceswap_lib.training import learning_rate_factor
 
 steps = np.arange(config.steps)
 rates = config.learning_rate * np.minimum(1, (steps + 1) / config.warmup_steps)
@@ -324,8 +323,7 @@ show.show_source(learning_rate_factor)
 # takes half a minute, since each kind of step is compiled first, and writes nothing.
 
 # %%
-from faceswap_lib.training import LoopConfig
-from faceswap_lib.training.cost_estimate import estimate_training
+from faceswap_lib.training import LoopConfig, estimate_training
 
 estimate = estimate_training(workspace, PRESETS[PRESET], config, LoopConfig())
 print(estimate.to_text())
@@ -360,8 +358,7 @@ print(f"{seconds / 3600:.1f} hours here, and that is what GPUs are for")
 # %%
 import itertools
 
-from faceswap_lib.training import train
-from faceswap_lib.training.checkpoint import checkpoint_progress
+from faceswap_lib.training import checkpoint_progress, train
 from faceswap_lib.widgets import TrainingDashboard
 
 finished = checkpoint_progress(workspace.run(RUN) / "checkpoints")[1] >= STEPS
@@ -388,7 +385,7 @@ print(f"stopped after step {report.step} of {report.steps}")
 # follow from its number, so nothing else must be remembered.
 
 # %%
-from faceswap_lib.training.checkpoint import list_checkpoints, read_arrays
+from faceswap_lib.training import list_checkpoints, read_arrays
 
 newest = list_checkpoints(report.folder / "checkpoints")[0]
 print(f"{newest.name}, {newest.stat().st_size / 1e6:.0f} MB:")
@@ -446,8 +443,7 @@ show.show_source(average_decay)
 
 # %%
 from faceswap_lib.course.ablation import write_views
-from faceswap_lib.training.checkpoint import read_checkpoint
-from faceswap_lib.training.preview import Preview
+from faceswap_lib.training import Preview, read_checkpoint
 from faceswap_lib.training.train_step import build_state
 
 state = build_state(PRESETS[PRESET], config)

@@ -72,7 +72,7 @@ workspace = make_run(WORKSPACE, run=RUN, preset=PRESET, steps=STEPS, batch_size=
 video = pathlib.Path(VIDEO or workspace.root / "clips" / "hopper.mp4")
 
 # %%
-from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.facesets import require_consent
 
 if VIDEO:
     require_consent(workspace, CONSENT, [video])  # an error, unless somebody agreed, now or before
@@ -112,12 +112,23 @@ show.plot_images([frame, show.draw_face(frame, face)], captions=[f"frame {number
 # where the forehead itself ends, at the hair, is looked for in some of A's crops and then the same in all frames.
 
 # %%
-from faceswap_lib.conversion.latent.mean_shift import measure_shift
-from faceswap_lib.faces import CROP_SIZE, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
-from faceswap_lib.faces.alignment import invert_affine, map_points, resize_matrix
-from faceswap_lib.faces.region import measure_hairline, open_outline_detector, region_mask
+from faceswap_lib.conversion import measure_shift
+from faceswap_lib.faces import (
+    CROP_SIZE,
+    align_face,
+    crop_from_frame,
+    invert_affine,
+    map_points,
+    measure_hairline,
+    open_outline_detector,
+    points_in_crop,
+    region_mask,
+    resize_matrix,
+    view_matrix,
+    warp_frame,
+)
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
+from faceswap_lib.networks import postprocess_faces, preprocess_views
 from faceswap_lib.pipeline.load_swapper import HAIRLINE_SAMPLE
 from faceswap_lib.training import load_run
 
@@ -148,9 +159,7 @@ show.plot_images(pictures, captions=["view of A", "what is read", "mask", f"B's 
 # are compiled, round in other places than ours.
 
 # %%
-from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.job import ConversionJob
-from faceswap_lib.conversion.stages.swap import swap_faces
+from faceswap_lib.conversion import ConversionJob, ConvertConfig, swap_faces
 from faceswap_lib.pipeline import open_swapper
 
 swapper = open_swapper(networks, workspace, ConvertConfig(latent_shift=SHIFT, contrast=0))  # contrast: section 3
@@ -172,8 +181,8 @@ assert np.allclose(swapped.swapped, new, atol=levels) and np.allclose(swapped.ma
 # view:
 
 # %%
+from faceswap_lib.conversion import draw_region_mask
 from faceswap_lib.conversion.compositor import BORDER, PAINT_SIZE
-from faceswap_lib.conversion.region_masks import draw_region_mask
 
 swapped = dataclasses.replace(swapped, outline=None)  # the ellipse, whatever the run was trained with
 plain = ConvertConfig(color_transfer="none", sharpen=0, detail_transfer="none")
@@ -204,8 +213,8 @@ show.plot_images([frame, placed.astype("uint8"), w[..., 0], by_hand], captions=c
 # In the library the mixing is `mix`, and `Compositor.paint` does all of it for a frame.
 
 # %%
+from faceswap_lib.conversion import Compositor
 from faceswap_lib.conversion.blending import alpha_blend
-from faceswap_lib.conversion.compositor import Compositor
 
 show.show_source(alpha_blend)
 
@@ -295,7 +304,7 @@ show.plot_images([light.astype("uint8"), bent, detailed, big], captions=captions
 # beginning or an end.
 
 # %%
-from faceswap_lib.conversion.detail.transfer import DetailTransfer
+from faceswap_lib.conversion import DetailTransfer
 
 show.show_source(DetailTransfer.transfer)
 
@@ -425,7 +434,8 @@ assert np.allclose(apply_reinhard(blueish, fitted), by_hand, atol=0.1)
 # | `sot` | how often each *color* occurs: sliced optimal transport, thousands of pixels sorted along many directions |
 
 # %%
-from faceswap_lib.conversion.color_transfer.registry import MATCHES, augment_colors
+from faceswap_lib.conversion import transfer_color
+from faceswap_lib.conversion.color_transfer.registry import MATCHES
 
 painted = [close_up(paint(cold, color=name).frame) for name in MATCHES]
 show.plot_images(painted, captions=list(MATCHES), columns=4)
@@ -442,7 +452,7 @@ show.plot_images(painted, captions=list(MATCHES), columns=4)
 # old skin's slant on purpose.
 
 # %%
-clouds = {name: augment_colors(name, sample.new, sample.old, sample.weights) for name in MATCHES}
+clouds = {name: transfer_color(name, sample.new, sample.old, sample.weights) for name in MATCHES}
 is_skin = sample.skin > 0.5
 show.plot_color_clusters({name: picture[is_skin] for name, picture in clouds.items()}, sample.old[is_skin])
 
@@ -462,7 +472,7 @@ show.plot_images(
 # @title Solution
 means = [(picture * counted[..., None]).sum(axis=(0, 1)) for picture in (sample.new, sample.old)]
 only_mean = (blueish + means[1] - means[0]).clip(0, 255).astype("uint8")
-both = augment_colors("adain", blueish, view, cv2.resize(sample.weights, (side, side)))
+both = transfer_color("adain", blueish, view, cv2.resize(sample.weights, (side, side)))
 # The skin is right, but weak light has little contrast, and moving the mean gives none back: black has become brown.
 show.plot_images([blueish, only_mean, both, view], captions=["new", "mean only", "adain", "old"])
 
@@ -481,7 +491,7 @@ show.plot_images([blueish, only_mean, both, view], captions=["new", "mean only",
 
 # %%
 from faceswap_lib.conversion.contrast import MIDDLE, SAMPLED, fit_contrast
-from faceswap_lib.faces.masks import middle_of_face
+from faceswap_lib.faces import middle_of_face
 
 filmed = [Faceset.open(workspace, name) for name in ("src", "dst")]
 
@@ -667,7 +677,7 @@ show.plot_images(painted, captions=[f"erode {value}" for value in values])
 # are ellipses. Colors are still matched on the whole face.
 
 # %%
-from faceswap_lib.faces.landmarks import open_landmark_detector
+from faceswap_lib.faces import open_landmark_detector
 
 finder = open_landmark_detector()
 (with_parts,) = swap_faces([(frame, face)], swapper, finder)
@@ -694,8 +704,7 @@ show.plot_images(weights + shown, captions=[" + ".join(parts) for parts in choic
 import shutil
 
 from faceswap_lib.faces import Part
-from faceswap_lib.facesets import Faceset, Workspace
-from faceswap_lib.facesets.part_swap import swap_parts
+from faceswap_lib.facesets import Faceset, Workspace, swap_parts
 from faceswap_lib.media import read_image
 
 some_a, some_b = (Faceset.open(workspace, one).sample(30) for one in ("src", "dst"))
@@ -737,7 +746,7 @@ from_mean = np.linalg.norm((people["src"] - people["src"].mean(axis=0)).reshape(
 print(f"the way is {np.linalg.norm(by_hand):.0f} long; A's codes lie {from_mean.mean():.0f} from their own average")
 
 # %%
-from faceswap_lib.conversion.latent.mean_shift import mean_code_difference
+from faceswap_lib.conversion import mean_code_difference
 
 show.show_source(mean_code_difference)
 
@@ -763,8 +772,8 @@ print(f"the library's way differs from ours, which knows of 40 faces each and no
 # mouths, above all where A's is open: more and more they are B's smile.
 
 # %%
-from faceswap_lib.conversion.latent.mapping import LatentShift
-from faceswap_lib.evaluation.landmark_metrics import landmark_error
+from faceswap_lib.conversion import LatentShift
+from faceswap_lib.evaluation import landmark_error
 
 shares = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -792,8 +801,8 @@ show.plot_images([align_face(picture, faces[index]).image for row in rows for in
 # lists that lie close together. It needs the extra `dlib`; [07](07_evaluation.ipynb) explains both.
 
 # %%
-from faceswap_lib.conversion.latent.identities import IdentityPair
-from faceswap_lib.faces.recognition import DlibEmbedder
+from faceswap_lib.conversion import IdentityPair
+from faceswap_lib.faces import DlibEmbedder
 
 detector = MTCNN()
 
@@ -859,7 +868,7 @@ show.plot_images([one.swapped for one in news], captions=[f"share {share}" for s
 # each other. Training showed the networks every crop mirrored, too, so the mirrored ones count.
 
 # %%
-from faceswap_lib.conversion.latent.samples import sample_codes
+from faceswap_lib.conversion import sample_codes
 from faceswap_lib.conversion.swap_check.measures import open_quick_finder
 
 finder = open_quick_finder()  # of 68 landmarks; None where neither the extra mesh nor dlib is installed
@@ -878,7 +887,7 @@ print(f"and {(inside**2).sum() / ((read - middle) ** 2).sum():.0%} of what tells
 # components, and along each of them go no further than B does, say two standard deviations. That is a **projection**.
 
 # %%
-from faceswap_lib.conversion.latent.mapping import fit_alignment, fit_projection
+from faceswap_lib.conversion import fit_alignment, fit_projection
 
 reach = 2 * lengths[:count] / np.sqrt(len(known))
 projected = middle + np.clip(inside, -reach, reach) @ components[:count]
@@ -969,7 +978,7 @@ show.plot_images([slit.repeat(3, axis=0).repeat(3, axis=1) for slit in slits], c
 # frame to the next ([01](01_video_face_detection_alignment.ipynb), section 4), here in shares of the eyes' distance:
 
 # %%
-from faceswap_lib.evaluation.temporal_metrics import jitter
+from faceswap_lib.evaluation import jitter
 
 for smoothing in ("none", "ema", "kalman", "rts"):  # a moving average, a Kalman filter, and that one back again
     followed = track_video(video, detector, track_config=TrackConfig(smoothing=smoothing), stop=LOOK_AT).tracks[0]

@@ -59,7 +59,7 @@ import numpy as np
 from faceswap_lib import show
 from faceswap_lib.demo.fixtures import make_run
 from faceswap_lib.devices import has_accelerator
-from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.facesets import require_consent
 from faceswap_lib.pipeline import convert
 
 np.set_printoptions(precision=3, suppress=True)
@@ -83,9 +83,8 @@ if not swap.exists():
 # - one **single picture of B**, pasted onto A's face in every frame, with its border taken out by Poisson cloning.
 
 # %%
-from faceswap_lib.evaluation.baselines import paste_nearest
-from faceswap_lib.faces import MTCNN
-from faceswap_lib.faces.landmarks import open_landmark_detector
+from faceswap_lib.evaluation import paste_nearest
+from faceswap_lib.faces import MTCNN, open_landmark_detector
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
@@ -178,8 +177,8 @@ show.plot_images([before, after, difference], captions=["before", "after", "diff
 # and the report measures identity by the likeness of section 3.6 instead.
 
 # %%
-from faceswap_lib.conversion.latent.identities import IdentityPair
-from faceswap_lib.faces.recognition import DlibEmbedder
+from faceswap_lib.conversion import IdentityPair
+from faceswap_lib.faces import DlibEmbedder
 
 lack = DlibEmbedder.unavailable_reason()
 embedder = None if lack else DlibEmbedder()
@@ -204,7 +203,7 @@ print(lack or f"the network's makers take two faces closer than {embedder.same_p
 # never asked whose they are. If it told people apart, A would be nearer to another moment of A than to B.
 
 # %%
-from faceswap_lib.evaluation.lpips_like import open_perceptual
+from faceswap_lib.evaluation import open_perceptual
 
 meter = open_perceptual("onet")
 other_before = align_face(next(read_frames(video, start=seen[-1])), faces[seen[-1]]).image
@@ -223,7 +222,7 @@ for name, other in pairs_of_crops.items():
 # measured in the distance between the eyes, so that it does not matter how large the face is?
 
 # %%
-from faceswap_lib.evaluation.landmark_metrics import landmark_error
+from faceswap_lib.evaluation import landmark_error
 
 (found,), (real,) = detector.refine([swapped, frame], [[face]] * 2)
 found = found or real  # after a few steps of training there may be nothing that it takes for a face
@@ -251,8 +250,7 @@ show.plot_images([warp_frame(one, matrix, CROP_SIZE) for one in drawn], captions
 # $$\text{PSNR} = 10 \log_{10} \frac{255^2}{\text{mean of } (x - y)^2}$$
 
 # %%
-from faceswap_lib.evaluation.blend_metrics import label_area
-from faceswap_lib.evaluation.image_metrics import psnr
+from faceswap_lib.evaluation import label_area, psnr
 
 away = ~label_area(info.width, info.height)  # without the label in the corner
 around = face.box_xyxy + 0.3 * face.size * np.array([-1, -1, 1, 1])
@@ -281,7 +279,7 @@ show.show_source(psnr)
 # It is 1 for the same picture. The small constants keep it from dividing by 0 where a window is flat.
 
 # %%
-from faceswap_lib.evaluation.image_metrics import ssim
+from faceswap_lib.evaluation import ssim
 
 
 def window_mean(values):
@@ -312,7 +310,7 @@ show.plot_images([before, after, likeness.clip(0, 1)], captions=["before", "afte
 # measures sharpness, on a gray crop of 128 pixels, compared with the original's.
 
 # %%
-from faceswap_lib.evaluation.image_metrics import sharpness
+from faceswap_lib.evaluation import sharpness
 from faceswap_lib.faces import Part, part_mask
 
 
@@ -359,8 +357,9 @@ show.plot_images([before, after, cheated], captions=["before", "after", "sharper
 # above. How alike two real frames of B are, bent like that, is the unit: **1 is as real as a frame that was left out.**
 
 # %%
-from faceswap_lib.evaluation.own_faces import collect_own_faces
-from faceswap_lib.faces.likeness import REGIONS, LikenessGallery
+from faceswap_lib.evaluation import collect_own_faces
+from faceswap_lib.faces import LikenessGallery
+from faceswap_lib.faces.likeness import REGIONS
 
 own = collect_own_faces(identity, track_video(identity, detector), finder)
 gallery = LikenessGallery.of(own.crops, own.landmarks, times=own.times)
@@ -384,7 +383,7 @@ show.show_source(LikenessGallery.measure)
 # over the points, in eye distances, is the jitter.
 
 # %%
-from faceswap_lib.evaluation.temporal_metrics import jitter
+from faceswap_lib.evaluation import jitter
 
 nowhere = np.full((5, 2), np.nan)
 path = np.array([one.landmarks if one else nowhere for one in faces])  # (frames, 5, 2)
@@ -433,7 +432,7 @@ show.tabulate_metrics({"the swap": report.values})
 # another. (A part that is nearly 0 leaves a rest: the root of 0.01 is a tenth.)
 
 # %%
-from faceswap_lib.evaluation.score import summarize
+from faceswap_lib.evaluation import summarize
 
 parts = report.summary.parts
 print("\n".join(f"{name:12} {part:.2f}" for name, part in parts.items()))
@@ -517,7 +516,7 @@ show.plot_worst_frames(report, both, [name for name in wanted if report.values[n
 # frames each value occurs. With the portraits, look for the valleys that the blinks cut.
 
 # %%
-from faceswap_lib.evaluation.charts import draw_series
+from faceswap_lib.evaluation import draw_series
 
 curves = {"sharpness": report.series["sharpness"]}
 show.plot_images([draw_series(curves, report.fps, title="sharpness over time", unit="original = 1")], width=7)

@@ -124,7 +124,7 @@ assert file_digest(video_a) == by_hand
 # public domain settles who may copy a picture, not what may be done with a person. The file should say what is true:
 
 # %%
-from faceswap_lib.facesets.consent import read_consent, record_consent
+from faceswap_lib.facesets import read_consent, record_consent
 
 STATEMENT = "Nobody was asked: two portraits in the public domain, animated, to teach how swaps are made."
 record_consent(workspace, STATEMENT, [video_a, video_b])
@@ -187,7 +187,7 @@ show.plot_images([frames_swap[index] for index in some[::2]], columns=3)
 # with $o = 0.62$ and $g = 16$, nearly black. By hand, on one pixel of the plate on which there is no letter:
 
 # %%
-from faceswap_lib.provenance.visible_label import Label
+from faceswap_lib.provenance import Label
 
 label = Label(frames_a[0].shape[1], frames_a[0].shape[0])
 left, top, right, bottom = label.box_xyxy
@@ -258,7 +258,7 @@ show.show_credentials(swap)
 # its fingerprint, which is the one we computed by hand in section 2. Then come the run, the options and the consent.
 
 # %%
-from faceswap_lib.provenance.provenance import verify
+from faceswap_lib.provenance import verify
 
 verdict = verify(swap)
 assert verdict.intact and verdict.ours
@@ -309,7 +309,7 @@ show.show_command("verify", sent)
 # pixel exactly (FFV1 in Matroska), and the facts of our swap stated once more.
 
 # %%
-from faceswap_lib.provenance.provenance import ProvenanceClaims, write_provenance
+from faceswap_lib.provenance import ProvenanceClaims, write_provenance
 
 exact = folder / "swap.mkv"
 reencode(swap, exact)
@@ -512,7 +512,7 @@ assert np.allclose(detector.weights, weights, atol=0.01) and np.isclose(detector
 # That can be counted:
 
 # %%
-from faceswap_lib.evaluation.roc import auc
+from faceswap_lib.evaluation import auc
 
 truth = np.repeat([0, 1], len(judged))
 scores = detector.score(np.concatenate([features["real A"][judged], features["swapped A"][judged]]))

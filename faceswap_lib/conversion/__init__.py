@@ -1,17 +1,5 @@
 """Conversion: a trained run swaps the faces of a video, an image or a folder of images."""
 
-from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.job import ConversionJob, ConversionReport
-from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.conversion.swapper import KerasSwapper, ViewSwapper
-from faceswap_lib.conversion.video_conversion import convert_video
+import lazy_loader
 
-__all__ = [
-    "ConversionJob",
-    "ConversionReport",
-    "ConvertConfig",
-    "KerasSwapper",
-    "OutputConfig",
-    "ViewSwapper",
-    "convert_video",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

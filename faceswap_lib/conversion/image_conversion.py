@@ -71,8 +71,8 @@ def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetec
         task, alpha = converter.convert(index, picture, outputs.names[path].picture)
         with outputs.writing(path) as unfinished:
             write_image(unfinished.picture, task.written, alpha)
-            if unfinished.mask is not None and task.mask is not None:
-                write_image(unfinished.mask, task.mask)
+            if unfinished.mask is not None:
+                write_image(unfinished.mask, task.written_mask)
             if job.on_written is not None:
                 job.on_written(unfinished.picture)
         stats.add(task.stats)

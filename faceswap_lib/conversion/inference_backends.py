@@ -1,14 +1,15 @@
-"""What a generator runs on: Keras or ONNX Runtime, whichever is faster here.
+"""Inference backends of the generator: Keras or ONNX Runtime, the faster one by default.
 
-Both give the same pixels. Which is faster depends on the processor, the backend of Keras, the networks and how many
-faces come at a time, so it is measured. On processors and devices made for it, Keras in bfloat16 is tried as well; it
-is at most 1 of 100 away from float32 where the new face shows.
+Both compute the same pixels. Which one is faster depends on the CPU, the backend of Keras, the networks and the batch
+size, so it is measured. On hardware that supports it, Keras in bfloat16 is measured as well; where the swapped face is
+shown, its pixels differ from float32 by at most 1 of 100.
 """
 
 import logging
 import statistics
 import time
 import typing
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,13 +20,13 @@ from faceswap_lib.errors import InputError
 logger = logging.getLogger(__name__)
 
 InferenceBackend = typing.Literal["auto", "keras", "onnx"]
-"""What runs the generator; `auto` is the fastest one on this machine."""
+"""Backend that runs the generator; `auto` is the fastest one on this machine."""
 
 MEASURED_CALLS = 7
-"""Calls of each backend that are timed, unless the time runs out."""
+"""Maximum number of timed calls of each backend."""
 
 MEASURED_SECONDS = 1.2
-"""After this no further round of calls begins."""
+"""Seconds after which no further round of calls starts."""
 
 
 def open_backend(
@@ -36,17 +37,17 @@ def open_backend(
     batch_size: int = 8,
     note: BackendNote | None = None,
 ) -> GeneratorSwapper:
-    """Opens a run's generator in one direction.
+    """Opens the generator of a run in one direction with an inference backend.
 
     Args:
-        networks: The run's `faceswap_lib.networks.Networks`, in float32.
+        networks: Networks of the run in float32, a `faceswap_lib.networks.Networks`.
         direction: "a2b" or "b2a".
-        backend: What runs it: `keras`, `onnx`, or `auto` for the fastest of them, which it logs with all times.
-        batch_size: How many faces will come at a time; what `auto` measures with.
-        note: Remembers what `auto` chose for a conversion that is resumed.
+        backend: `keras`, `onnx`, or `auto` for the fastest one; `auto` logs its choice and all measured times.
+        batch_size: Number of faces per batch, with which `auto` measures as well.
+        note: Stores the choice of `auto`, so that a resumed conversion uses the same backend.
 
     Returns:
-        The swapper, without a latent map.
+        The generator, without a latent map.
 
     Raises:
         InputError: If the backend is unknown, or is `onnx` and the extra `export` is not installed.
@@ -66,22 +67,22 @@ def open_backend(
         return swappers[remembered]
     times = measure_swappers(swappers, batch_size)
     fastest = min(times, key=lambda name: times[name])
-    told = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in times.items())
+    measured = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in times.items())
     if note is not None:
         note.write(fastest)
-    logger.info("faces are swapped by %s, the fastest here (milliseconds a face: %s)", fastest, told)
+    logger.info("faces are swapped by %s, the fastest here (milliseconds a face: %s)", fastest, measured)
     return swappers[fastest]
 
 
-def measure_swappers(swappers: dict[str, ViewSwapper], batch_size: int) -> dict[str, float]:
-    """Times swappers in turn, so that what else the machine does meets all of them alike.
+def measure_swappers(swappers: Mapping[str, ViewSwapper], batch_size: int) -> dict[str, float]:
+    """Measures the speed of swappers; their calls alternate, so that other load on the machine affects all equally.
 
     Args:
-        swappers: By name, all of one resolution.
-        batch_size: Faces at a time.
+        swappers: Swappers of the same resolution, by name.
+        batch_size: Number of faces per call.
 
     Returns:
-        Median seconds per face of each.
+        Median seconds per face, by name.
     """
     size = next(iter(swappers.values())).resolution
     views = np.random.default_rng(0).integers(0, 256, (batch_size, size, size, 3), np.uint8)
@@ -89,34 +90,34 @@ def measure_swappers(swappers: dict[str, ViewSwapper], batch_size: int) -> dict[
     for swapper in swappers.values():
         swapper.swap(views, faces)  # Keras compiles at the first call
     times: dict[str, list[float]] = {name: [] for name in swappers}
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for _ in range(MEASURED_CALLS):
         for name, swapper in swappers.items():
             before = time.perf_counter()
             swapper.swap(views, faces)
             times[name].append((time.perf_counter() - before) / batch_size)
-        if time.perf_counter() - begun > MEASURED_SECONDS:
+        if time.perf_counter() - started > MEASURED_SECONDS:
             break
     return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
 def _open_all(networks, direction: str, batch_size: int) -> dict[str, GeneratorSwapper]:
-    """Opens every backend that works here, by the name it is logged under."""
+    """Opens every backend that works on this machine, by its name in the log."""
     from faceswap_lib.devices import list_devices
     from faceswap_lib.networks.precision import resolve_precision
 
     swappers: dict[str, GeneratorSwapper] = {"Keras": KerasSwapper(networks, direction, batch_size=batch_size)}
     if resolve_precision("auto", list_devices()) == "bfloat16":
         swappers["Keras in bfloat16"] = KerasSwapper(_in_bfloat16(networks), direction, batch_size=batch_size)
-    if lack := OnnxSwapper.unavailable_reason():
-        logger.info("faces are swapped by Keras: %s", lack)
+    if reason := OnnxSwapper.unavailable_reason():
+        logger.info("faces are swapped by Keras: %s", reason)
     else:
         swappers["ONNX Runtime"] = OnnxSwapper(networks, direction)
     return swappers
 
 
 def _in_bfloat16(networks):
-    """The same networks, computing in bfloat16; their discriminators are fresh."""
+    """Builds a copy of networks that computes in bfloat16; its discriminators are not trained."""
     from faceswap_lib.networks import build_networks
     from faceswap_lib.networks.precision import compute_in
 

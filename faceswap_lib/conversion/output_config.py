@@ -1,4 +1,4 @@
-"""What comes out of a conversion: its options, beside those of how faces are swapped."""
+"""Options of the output of a conversion."""
 
 import dataclasses
 import pathlib
@@ -10,22 +10,25 @@ from faceswap_lib.errors import InputError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OutputConfig:
-    """What is written, of which stretch of the input, and by which engine."""
+    """Options of the output: layout, mask, time range, quality, label and inference backend."""
 
     layout: Annotated[
         Literal["result", "pair", "triple"],
-        Doc("the result alone, the input and the result side by side, or these and the mask"),
+        Doc("the result alone (result), input and result side by side (pair), or input, result and mask (triple)"),
     ] = "result"
     mask_path: Annotated[
-        pathlib.Path | None, Doc("also write where the new face shows, white on black: a video, or a folder for PNG")
+        pathlib.Path | None,
+        Doc("also write the mask, white where the new face is shown: a video, or a folder for PNG files"),
     ] = None
-    start: Annotated[float, Doc("seconds of the input from which it is converted")] = 0.0
-    end: Annotated[float | None, Doc("seconds up to which it is converted; to its end unless given")] = None
-    crf: Annotated[int, Doc("of H.264: 0 exact and large, 18 like the original, 28 small")] = 18
-    label: Annotated[bool, Doc("write on every picture that it was made by a machine")] = True
+    start: Annotated[float, Doc("start of the converted time range, in seconds of the input")] = 0.0
+    end: Annotated[
+        float | None, Doc("end of the converted time range, in seconds of the input; the end of the video unless given")
+    ] = None
+    crf: Annotated[int, Doc("constant rate factor of H.264: 0 lossless and large, 18 like the input, 28 small")] = 18
+    label: Annotated[bool, Doc("draw a visible label on every image, which says that it was made by a machine")] = True
     inference_backend: Annotated[
         Literal["auto", "keras", "onnx"],
-        Doc("what runs the network; auto measures both and takes the faster one (onnx needs the extra export)"),
+        Doc("runtime of the networks; auto measures both and uses the faster one (onnx needs the extra export)"),
     ] = "auto"
 
     def __post_init__(self):

@@ -1,7 +1,8 @@
-"""What can be known to fail is looked for before hours of work, and before Keras is loaded: in the first second."""
+"""Checks before a conversion: everything that can be known to fail is checked before Keras is loaded."""
 
 import os
 import pathlib
+import typing
 from collections.abc import Sequence
 
 from faceswap_lib.conversion.output_config import OutputConfig
@@ -27,21 +28,21 @@ def check_conversion(
     who: str,
     overwrite: bool,
 ) -> None:
-    """Refuses a conversion whose run is missing, whose outputs cannot be written, or who would replace what it reads.
+    """Checks that the run exists, and that the outputs can be written and do not replace what is read.
 
     Args:
-        source: The video, picture or folder of pictures; or the number of a webcam.
-        stills: The pictures, if it is one or a folder of them.
-        workspace: Holds the run, the facesets and the consents, none of which an output may replace.
-        out: The output.
+        source: The video, image or folder of images; or the number of a webcam.
+        stills: The images, if the source is an image or a folder of images.
+        workspace: Contains the run, the facesets and the consents; no output may replace these.
+        out: The output path.
         run: Name of the run.
-        output_config: Says where masks go.
-        who: Whose face; may be the path of a picture.
-        overwrite: Replace what is there already.
+        output_config: Its mask path is checked as well.
+        who: Which person is swapped: a rule, or the path of an image.
+        overwrite: Whether existing outputs are replaced.
 
     Raises:
-        InputError: With what to do.
-        FaceswapError: If the key that outputs are signed with cannot be read or kept.
+        InputError: If an output cannot be written; the message says what to do.
+        FaceswapError: If the run is missing, or the signing key cannot be read or stored.
     """
     if not (workspace.run(run) / "config.json").is_file():
         raise WorkspaceError(f"no run '{run}' in {workspace.root}; run 'faceswap train' first")
@@ -63,7 +64,8 @@ def check_conversion(
         outs["the mask"] = output_config.mask_path
     if stills:
         check_paths(outs, read)
-        may_replace = overwrite or pathlib.Path(source).is_dir()  # there, what was written before is compared later
+        source = typing.cast(pathlib.Path, source)  # a webcam has no stills
+        may_replace = overwrite or pathlib.Path(source).is_dir()  # in a folder, existing outputs are compared later
         StillOutputs(source, stills, out, output_config.mask_path, overwrite=may_replace)
     elif isinstance(source, int):
         recording = recording_path(out)
@@ -76,5 +78,5 @@ def check_conversion(
 
 
 def recording_path(out: pathlib.Path) -> pathlib.Path:
-    """Where a webcam is recorded: beside the output, so that what was recorded can be converted again."""
+    """Returns the path of a webcam recording: beside the output, so that it can be converted again."""
     return out.with_name(f"{out.stem}.webcam.mp4")

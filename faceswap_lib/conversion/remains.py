@@ -1,12 +1,12 @@
-"""What is left of the original's face beside the new one, brows and rims of glasses: skin is drawn over it.
+"""Remains of the target face beside the swapped face (brows, rims of glasses) are covered with skin.
 
-Raised brows stand higher than the new face's, and where the wanted person's forehead or temples are under hair there is
-nothing of them to show there. The original's brows would look out above the new ones, a face with four, and glasses
-would end in the middle of the rims.
+Raised brows are higher than the brows of the swapped face. Where hair covers the wanted person's forehead or temples,
+the swapped face is not shown at all. So the brows of the target face would stay visible above the new ones, a face with
+four brows, and the rims of glasses would end abruptly.
 
-Both are narrow things with skin around them, which morphology takes away: a closing fills what is darker than its
-surroundings on both sides, an opening what is brighter. Hair, dark all over, stays. The mesh only says where to look;
-raised brows stand above its own.
+Brows and rims are narrow and have skin around them, so morphology removes them: a closing removes structures that are
+darker than their surroundings, an opening those that are brighter. Hair is dark in a large area and stays. The mesh only
+tells where to look; raised brows are above the brows of the mesh.
 """
 
 import dataclasses
@@ -20,21 +20,22 @@ from faceswap_lib.faces.masks import disk
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Remain:
-    """A kind of narrow thing; all lengths but `size` are in eye distances.
+    """Kind of narrow structure to cover; all lengths except `size` are in eye distances.
 
     Attributes:
-        size: Side in pixels of the pictures in which it is looked for.
-        darker: Width of the widest dark thing that is taken away.
-        brighter: Width of the widest bright one, 0 for none.
-        band: From how far above the mesh's brows to how far below them it is looked for.
-        along_brows: Whether only above and below the brows themselves, or all over the face at their height.
-        differs: By which share of the skin's brightness a pixel must differ to begin to count, and to count in full.
-        like_skin: Between which shares of the face's own median color the skin that is drawn lies in every channel;
-            else it is hair.
-        inset: How far from the outline it is let be: there hair begins.
-        grown: How far around it skin is drawn.
-        softness: How softly that ends.
-        smooth: Standard deviation by which the skin is smoothed.
+        size: Side in pixels of the images in which the structure is detected.
+        darker: Width of the widest dark structure that is removed.
+        brighter: Width of the widest bright structure that is removed; 0 removes none.
+        band: How far above and how far below the brows of the mesh the structure is searched.
+        along_brows: Whether it is searched only above and below the brows, or over the whole face at that height.
+        differs: Relative differences from the brightness of the skin at which a pixel starts to count, and from which it
+            counts fully.
+        like_skin: Range of the ratio between the drawn skin and the median color of the face, in every channel; outside
+            this range it is hair.
+        inset: Distance from the outline within which nothing is covered, because hair starts there.
+        grown: How far around the structure skin is drawn.
+        softness: Standard deviation of the soft border of the drawn skin.
+        smooth: Standard deviation of the blur of the skin.
     """
 
     size: int
@@ -63,7 +64,7 @@ BROW = Remain(
     softness=0.04,
     smooth=0.06,
 )
-"""Eyebrows: none is wider."""
+"""Eyebrows; no brow is wider."""
 
 RIM = Remain(
     size=128,
@@ -78,71 +79,73 @@ RIM = Remain(
     softness=0.03,
     smooth=0.03,
 )
-"""Rims of glasses: looked for twice as wide, sideburns went, too."""
+"""Rims of glasses; with twice this width, sideburns were removed as well."""
 
 
 def cover_remains(
-    old: np.ndarray, brows: np.ndarray, outline: np.ndarray, coverage: float
+    target: np.ndarray, brows: np.ndarray, outline: np.ndarray, coverage: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws skin over the brows of a face and over rims of glasses; over rims also those in front of the eyes.
+    """Computes skin that covers the brows of a face and the rims of glasses, including rims in front of the eyes.
 
     Args:
-        old: (R, R, 3) uint8 RGB view of the face.
-        brows: (2, N, 2) x, y in pixels of the view, a line along either brow.
-        outline: (N, 2) like them, the face's outline.
-        coverage: Side of the view as a share of the crop's.
+        target: (R, R, 3) uint8 RGB view of the target face.
+        brows: (2, N, 2) x, y in pixels of the view, a line along each brow.
+        outline: (N, 2) x, y in pixels of the view, the outline of the face.
+        coverage: Side of the view as a fraction of the crop's side.
 
     Returns:
-        (S, S, 3) float32 RGB in [0, 255] with S the `size` of `RIM`, the skin, and (S, S) float32 in [0, 1], where it
-        is wanted.
+        The skin, (S, S, 3) float32 RGB in [0, 255], and its alpha, (S, S) float32 in [0, 1]; S is the `size` of `RIM`.
     """
-    parts = [part for kind in (BROW, RIM) for part in cover(old, kind, brows, outline, coverage)]
+    parts = [part for kind in (BROW, RIM) for part in cover(target, kind, brows, outline, coverage)]
     brow_skin, brow, rim_skin, rim = (cv2.resize(part, (RIM.size, RIM.size)) for part in parts)
     zone = np.maximum(brow, rim)
-    share = (brow / np.maximum(zone, 1e-6))[..., None]
-    return rim_skin + share * (brow_skin.astype(np.float32) - rim_skin), zone
+    ratio = (brow / np.maximum(zone, 1e-6))[..., None]
+    return rim_skin + ratio * (brow_skin.astype(np.float32) - rim_skin), zone
 
 
 def cover(
-    old: np.ndarray, kind: Remain, brows: np.ndarray, outline: np.ndarray, coverage: float
+    target: np.ndarray, kind: Remain, brows: np.ndarray, outline: np.ndarray, coverage: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws skin over one kind of things.
+    """Computes skin that covers one kind of narrow structure.
 
     Args:
-        old, brows, outline, coverage: As in `cover_remains`.
-        kind: What to look for.
+        target: (R, R, 3) uint8 RGB view of the target face.
+        kind: The kind of structure.
+        brows: (2, N, 2) x, y in pixels of the view, a line along each brow.
+        outline: (N, 2) x, y in pixels of the view, the outline of the face.
+        coverage: Side of the view as a fraction of the crop's side.
 
     Returns:
-        (S, S, 3) uint8 RGB with S the kind's `size`, the skin, and (S, S) float32 in [0, 1], where it is wanted.
+        The skin, (S, S, 3) uint8 RGB, and its alpha, (S, S) float32 in [0, 1]; S is the `size` of the kind.
     """
     size = kind.size
     unit = EYE_DISTANCE * size / coverage
-    picture = cv2.resize(old, (size, size), interpolation=cv2.INTER_AREA)
-    lines, border = ((points + 0.5) * (size / len(old)) - 0.5 for points in (brows, outline))
-    # 1. What there would be without it, and how far the picture is from that.
-    skin = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, disk(round(kind.darker * unit / 2)))
+    image = cv2.resize(target, (size, size), interpolation=cv2.INTER_AREA)
+    lines, border = ((points + 0.5) * (size / len(target)) - 0.5 for points in (brows, outline))
+    # 1. The skin without the structure, and how much the image differs from it.
+    skin = cv2.morphologyEx(image, cv2.MORPH_CLOSE, disk(round(kind.darker * unit / 2)))
     if kind.brighter > 0:
         skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, disk(round(kind.brighter * unit / 2)))
-    without, there = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in (skin, picture))
+    without, present = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in (skin, image))
     least, most = kind.differs
-    found = np.clip((np.abs(1 - there / np.maximum(without, 1)) - least) / (most - least), 0, 1)
-    # 2. At the height where it may be, inside the face, and only where the color is that of the skin.
+    found = np.clip((np.abs(1 - present / np.maximum(without, 1)) - least) / (most - least), 0, 1)
+    # 2. Only in its band, inside the face, and where the result has the color of skin.
     inside = _fill(size, border)
     inside = cv2.erode(inside, disk(round(kind.inset * unit)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    plain = picture[(inside > 0) & (np.arange(size)[:, None] > lines[..., 1].mean())]
+    plain = image[(inside > 0) & (np.arange(size)[:, None] > lines[..., 1].mean())]
     if not len(plain):
         return skin, np.zeros((size, size), np.float32)
     ratio = skin / np.maximum(np.median(plain, axis=0), 1).astype(np.float32)
     is_skin = ((ratio > kind.like_skin[0]) & (ratio < kind.like_skin[1])).all(axis=-1)
     found *= _band(kind, lines, unit) & inside & is_skin
-    # 3. Softly.
+    # 3. Dilation and soft borders.
     zone = cv2.dilate(found, disk(round(kind.grown * unit)))
     return cv2.GaussianBlur(skin, (0, 0), kind.smooth * unit), cv2.GaussianBlur(zone, (0, 0), kind.softness * unit)
 
 
 def _band(kind: Remain, lines: np.ndarray, unit: float) -> np.ndarray:
-    """(S, S) uint8, 1 where a kind of things is looked for; `lines` and `unit` in pixels of its pictures."""
-    above, below = (share * unit for share in kind.band)
+    """Draws where a structure is searched, (S, S) uint8, 1 inside; `lines` and `unit` are in pixels of that image."""
+    above, below = (distance * unit for distance in kind.band)
     if kind.along_brows:
         parts = [np.concatenate([line + [0, below], line[::-1] - [0, above]]) for line in lines]
         return _fill(kind.size, *parts)
@@ -151,8 +154,8 @@ def _band(kind: Remain, lines: np.ndarray, unit: float) -> np.ndarray:
 
 
 def _fill(size: int, *polygons: np.ndarray) -> np.ndarray:
-    """(S, S) uint8, 1 inside of any of the polygons."""
-    picture = np.zeros((size, size), np.uint8)
+    """Fills polygons, (S, S) uint8, 1 inside any of them."""
+    filled = np.zeros((size, size), np.uint8)
     for polygon in polygons:
-        cv2.fillPoly(picture, [np.round(polygon).astype(np.int32)], 1)
-    return picture
+        cv2.fillPoly(filled, [np.round(polygon).astype(np.int32)], 1)
+    return filled

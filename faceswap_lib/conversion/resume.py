@@ -1,8 +1,9 @@
-"""A conversion kept in pieces until it is whole, so that it goes on where it was killed.
+"""Chunks of a conversion, stored until the output is complete, so that a killed conversion can be resumed.
 
-The pieces lie in a hidden folder beside the output: `plan.json` says what they are pieces of; each has its pictures as
-a video, its mask as another where one is wanted, and, written last, `NNNNNN.npz` with what is known about it and what
-the next one needs to go on. Another input, run or option makes another fingerprint, and the old pieces are thrown away.
+The chunks are stored in a hidden folder beside the output. `plan.json` contains the fingerprint of the conversion. Each
+chunk has its frames as a video and, if a mask is written, its mask as another video. `NNNNNN.npz` is written last; it
+contains the statistics of the chunk and the state from which the next chunk is converted. Another input, run or option
+gives another fingerprint; then the old chunks are removed.
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ import logging
 import os
 import pathlib
 import re
+import typing
 
 import numpy as np
 
@@ -23,12 +25,12 @@ from faceswap_lib.upgrades import upgrade_json
 logger = logging.getLogger(__name__)
 
 CHUNK_FRAMES = 240
-"""Frames of a chunk; the encoder starts a new group of pictures about as often, so chunks cost almost nothing."""
+"""Frames per chunk; the encoder starts a new group of pictures about as often, so chunks cost almost nothing."""
 
 FINGERPRINT = "plan.json"
 
 OUTPUTS = "outputs.json"
-"""Digests of the outputs that were made of the pieces and may have got their names."""
+"""Digests of the outputs that were joined from the chunks and may already have their final names."""
 
 BACKEND = "backend.json"
 
@@ -36,21 +38,21 @@ _OURS = re.compile(
     r"plan\.json|outputs\.json|backend\.json|tracks\.npz|\d{6}\.npz|(picture|mask)-\d{6}\.\w+"
     r"|\.(plan|outputs|backend)\.partial\.json|\.(tracks|\d{6})\.partial\.npz|\.(picture|mask)-\d{6}\.partial\.\w+"
 )
-"""Names of the files that are written here, the temporary ones too."""
+"""Names of all files that are written to the folder, including temporary files."""
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class ChunkStats:
-    """What is known about a stretch of a conversion.
+    """Statistics of a chunk of frames.
 
     Attributes:
-        frames: How many it has.
-        swapped: How many of them show a new face.
-        masks: Mean attention mask of every new face, 0 to 1.
-        samples: Faces before and after, as aligned crops (2, S, S, 3) uint8 RGB, of a few frames.
+        frames: Number of frames.
+        swapped: Number of frames that show a swapped face.
+        masks: Mean attention mask of every swapped face, 0 to 1.
+        samples: Aligned crops before and after the swap, (2, S, S, 3) uint8 RGB, of a few frames.
         points: Their five landmarks, (5, 2) x, y in pixels of the crop.
-        seconds: When each of them is shown, from the first picture of the file.
-        state: What colors were like at its end; see `Compositor.state`.
+        seconds: Their times in seconds from the first frame of the file.
+        state: State of the compositor after the last frame; see `Compositor.state`.
     """
 
     frames: int = 0
@@ -62,7 +64,7 @@ class ChunkStats:
     state: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def add(self, other: "ChunkStats") -> None:
-        """Appends what is known about the stretch that follows."""
+        """Appends the statistics of the frames that follow."""
         self.frames += other.frames
         self.swapped += other.swapped
         self.masks += other.masks
@@ -73,22 +75,22 @@ class ChunkStats:
 
 
 class ChunkStore:
-    """The pieces of one output; a context manager.
+    """Chunks of one output; a context manager.
 
-    After an error they stay for the next call, unless that could not tell whose they are, or none was finished and the
-    input was to blame.
+    After an error the chunks are kept for the next call. They are removed if there is no fingerprint to identify them,
+    or if the input caused the error before any chunk was finished.
 
     Attributes:
-        folder: Where they lie.
-        done: What is known about the finished ones, in order.
+        folder: Folder of the chunks.
+        done: Statistics of the finished chunks, in order.
     """
 
     def __init__(self, out: pathlib.Path, fingerprint: dict | None):
-        """Takes up the pieces of the same fingerprint, or begins anew.
+        """Loads the chunks of the same fingerprint, or removes the chunks of another one.
 
         Args:
-            out: The output.
-            fingerprint: Plain JSON that tells this conversion from all others; None keeps nothing for another time.
+            out: The output path.
+            fingerprint: Plain JSON that identifies this conversion; None keeps no chunks for a later call.
         """
         self.folder = parts_folder(out)
         self._is_kept = fingerprint is not None
@@ -98,56 +100,56 @@ class ChunkStore:
         write_json(self.folder / FINGERPRINT, fingerprint or {})
         self.done: list[ChunkStats] = []
         present = set(os.listdir(self.folder))
-        while (notes := self._read(len(self.done), present)) is not None:
-            self.done.append(notes)
+        while (stats := self._read(len(self.done), present)) is not None:
+            self.done.append(stats)
 
     def __enter__(self) -> "ChunkStore":
         return self
 
     def __exit__(self, error_type: type | None, error: BaseException | None, traceback: object) -> None:
-        would_fail_again = isinstance(error, InputError) and not self.done  # a full disk fails as VideoError, too
+        would_fail_again = isinstance(error, InputError) and not self.done  # a full disk also raises VideoError
         if error is not None and (not self._is_kept or would_fail_again):
             self.remove()
 
     @property
     def frames(self) -> int:
-        """Frames that are finished."""
-        return sum(notes.frames for notes in self.done)
+        """Number of finished frames."""
+        return sum(stats.frames for stats in self.done)
 
     def path(self, kind: str, number: int, suffix: str) -> pathlib.Path:
-        """Where the video of a piece lies; `kind` is "picture" or "mask"."""
+        """Returns the path of the video of a chunk; `kind` is "picture" or "mask"."""
         return self.folder / f"{kind}-{number:06d}{suffix}"
 
-    def finish(self, notes: ChunkStats) -> None:
-        """Declares the next piece finished; its videos are there."""
-        with replacing(self._notes_path(len(self.done))) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                frames=notes.frames,
-                swapped=notes.swapped,
-                masks=np.array(notes.masks, np.float64),
-                samples=np.array(notes.samples, np.uint8),
-                points=np.array(notes.points, np.float64),
-                seconds=np.array(notes.seconds, np.float64),
-                **{f"state/{name}": array for name, array in notes.state.items()},
-            )
-        self.done.append(dataclasses.replace(notes))
+    def finish(self, stats: ChunkStats) -> None:
+        """Marks the next chunk as finished; its videos must be complete."""
+        arrays: dict[str, typing.Any] = {
+            "frames": stats.frames,
+            "swapped": stats.swapped,
+            "masks": np.array(stats.masks, np.float64),
+            "samples": np.array(stats.samples, np.uint8),
+            "points": np.array(stats.points, np.float64),
+            "seconds": np.array(stats.seconds, np.float64),
+        }
+        arrays |= {f"state/{name}": array for name, array in stats.state.items()}
+        with replacing(self._stats_path(len(self.done))) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
+        self.done.append(dataclasses.replace(stats))
 
     def note_output(self, kind: str, finished: pathlib.Path) -> None:
-        """Notes a whole output right before it gets its name, so that the next call knows it as this one's."""
+        """Stores the digest of a complete output right before it gets its name, so that the next call recognizes it."""
         path = self.folder / OUTPUTS
         known = read_json(path) if path.is_file() else {}
         write_json(path, known | {kind: content_digest(finished)})
 
     def has_output(self, kind: str, path: pathlib.Path) -> bool:
-        """Whether an output was made of these pieces and is there, as it was made."""
+        """Returns whether an output exists that was joined from these chunks and is unchanged since."""
         return _is_noted(self.folder, kind, path)
 
     def remove(self) -> None:
-        """Removes all pieces; what else lies in their folder stays, and is named."""
+        """Removes all chunks; other files in the folder are kept, and a warning names them."""
         if not self.folder.is_dir():
             return
-        (self.folder / FINGERPRINT).unlink(missing_ok=True)  # first: what a kill leaves is then nobody's
+        (self.folder / FINGERPRINT).unlink(missing_ok=True)  # first, so that chunks left by a kill match no fingerprint
         others = []
         for path in sorted(self.folder.iterdir()):
             if _OURS.fullmatch(path.name) and not path.is_dir():
@@ -159,12 +161,12 @@ class ChunkStore:
         else:
             self.folder.rmdir()
 
-    def _notes_path(self, number: int) -> pathlib.Path:
+    def _stats_path(self, number: int) -> pathlib.Path:
         return self.folder / f"{number:06d}.npz"
 
     def _read(self, number: int, present: set[str]) -> ChunkStats | None:
-        """Reads what is known about a piece; None if it is not whole, which is said where it should be."""
-        path = self._notes_path(number)
+        """Reads the statistics of a chunk; None if it does not exist, or if it is damaged, which is logged."""
+        path = self._stats_path(number)
         if path.name not in present:
             return None
         try:
@@ -186,15 +188,15 @@ class ChunkStore:
 
 
 def parts_folder(out: pathlib.Path) -> pathlib.Path:
-    """Where the pieces of an output lie."""
+    """Returns the folder of the chunks of an output."""
     return out.with_name(f".{out.name}.parts")
 
 
 class BackendNote:
-    """Remembers which inference backend a conversion runs on, so that a resumed one does not change it half-way.
+    """Stored name of the inference backend of a conversion, so that a resumed conversion uses the same one.
 
     Args:
-        out: The conversion's output; the note is kept beside its chunks, and removed with them.
+        out: The output path; the note is stored beside the chunks, and removed with them.
     """
 
     def __init__(self, out: pathlib.Path):
@@ -209,19 +211,19 @@ class BackendNote:
         return name if isinstance(name, str) else None
 
     def write(self, name: str) -> None:
-        """Notes the backend, where chunks are kept."""
+        """Stores the name of the backend, if the folder of the chunks exists."""
         if self._path.parent.is_dir():
             write_json(self._path, {"name": name})
 
 
 def is_interrupted(out: pathlib.Path, kind: str, path: pathlib.Path, fingerprint: dict | None = None) -> bool:
-    """Whether an output that is there was made by a conversion which was stopped before it had made all of them.
+    """Returns whether a conversion that was stopped before it had written all its outputs wrote an existing output.
 
     Args:
-        out: The output beside which the pieces lie.
+        out: The output path beside which the chunks are stored.
         kind: "picture" or "mask".
-        path: The output that is there.
-        fingerprint: Of the conversion that asks; None if that is not known yet.
+        path: The existing output.
+        fingerprint: Fingerprint of the current conversion; None if it is not known yet.
     """
     folder = parts_folder(out)
     return (fingerprint is None or _has_fingerprint(folder, fingerprint)) and _is_noted(folder, kind, path)
@@ -230,12 +232,12 @@ def is_interrupted(out: pathlib.Path, kind: str, path: pathlib.Path, fingerprint
 def _has_fingerprint(folder: pathlib.Path, fingerprint: dict | None) -> bool:
     try:
         return fingerprint is not None and upgrade_json(read_json(folder / FINGERPRINT)) == fingerprint
-    except WorkspaceError:  # none there, or cut off while it was written
+    except WorkspaceError:  # missing, or cut off while it was written
         return False
 
 
 def _is_noted(folder: pathlib.Path, kind: str, path: pathlib.Path) -> bool:
     try:
         return path.exists() and read_json(folder / OUTPUTS).get(kind) == content_digest(path)
-    except WorkspaceError:  # none there
+    except WorkspaceError:  # missing
         return False

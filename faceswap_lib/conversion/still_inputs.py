@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures to convert, and what is said of the others."""
+"""Input images: lists which files of a folder are images to convert, and describes the other files."""
 
 import dataclasses
 import os
@@ -7,27 +7,27 @@ import pathlib
 from faceswap_lib.media.picture_decoding import SUFFIXES
 
 VIDEO_SUFFIXES = (".gif",)
-"""A file of this kind that is named by itself is converted as a video, in a folder of pictures its first picture."""
+"""A single file of this kind is converted as a video; in a folder of images only its first frame is converted."""
 
 SHOWN_NAMES = 5
-"""Names of files that a message lists."""
+"""Maximum number of file names in a message."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StillInputs:
-    """What a folder holds.
+    """Images and other files of a folder.
 
     Attributes:
-        stills: The pictures, sorted by name.
-        others: Names of what is passed over: other kinds of files, folders, files that cannot be opened. Hidden files,
-            unless they are named like pictures, are not among them.
+        stills: The images, sorted by name.
+        others: Names of skipped entries: other kinds of files, folders, and files that cannot be opened. Hidden files
+            are listed only if they have the name of an image.
     """
 
     stills: tuple[pathlib.Path, ...]
     others: tuple[str, ...]
 
     def describe_others(self) -> str:
-        """Counts and names what is passed over, for a message; empty if there is nothing."""
+        """Describes the skipped entries for a message; returns an empty string if there are none."""
         if not self.others:
             return ""
         shown = ", ".join(name.encode("utf-8", "replace").decode() for name in self.others[:SHOWN_NAMES])
@@ -38,7 +38,7 @@ class StillInputs:
 
 
 def find_stills(source: pathlib.Path) -> list[pathlib.Path]:
-    """Lists the pictures that a path names: itself, or those in it by name; none if it is neither."""
+    """Lists the images of a path: the path itself, or the images in a folder; empty for other files such as videos."""
     if source.is_dir():
         return list(list_folder(source).stills)
     suffix = source.suffix.lower()
@@ -46,15 +46,15 @@ def find_stills(source: pathlib.Path) -> list[pathlib.Path]:
 
 
 def list_folder(folder: pathlib.Path) -> StillInputs:
-    """Sorts a folder's files into pictures, by what their names end in, and others.
+    """Lists the files of a folder, separated into images and others by their suffixes.
 
     Args:
-        folder: The folder; what lies in folders inside it is not looked at.
+        folder: The folder; its subfolders are not searched.
     """
     stills, others = [], []
     for path in sorted(folder.iterdir()):
         has_suffix = path.suffix.lower() in SUFFIXES
-        if path.name.startswith("."):  # what systems keep beside files, as ._a.jpg on drives that Macs have written to
+        if path.name.startswith("."):  # metadata of operating systems, such as ._a.jpg on drives used by macOS
             if has_suffix:
                 others.append(path.name)
         elif has_suffix and _is_readable_file(path):
@@ -67,5 +67,5 @@ def list_folder(folder: pathlib.Path) -> StillInputs:
 def _is_readable_file(path: pathlib.Path) -> bool:
     try:
         return path.is_file() and os.access(path, os.R_OK)
-    except OSError:  # a link into a folder that nobody may look into
+    except OSError:  # a link into a folder without read permission
         return False

@@ -1,19 +1,19 @@
-"""Where converted pictures go: each under its own name, finished ones told from unfinished and from other people's.
+"""Outputs of converted images: their names, and which of them an earlier conversion has finished.
 
-How `conversion/image_conversion.py` uses it:
+How `conversion/image_conversion.py` uses this module:
 
-    outputs = StillOutputs(source, stills, out, mask_path, plan=plan, overwrite=overwrite)   # refuses, before any work
-    for still in outputs.todo:                                                              # those not finished yet
+    outputs = StillOutputs(source, stills, out, mask_path, fingerprint=fingerprint)  # raises InputError before any work
+    for still in outputs.todo:                                                      # images that are not finished
         ...
         with outputs.writing(still) as unfinished:
-            write_image(unfinished.picture, shot.shown)
+            write_image(unfinished.picture, task.output)
             if unfinished.mask is not None:
-                write_image(unfinished.mask, shot.mask)
-            if finish is not None:
-                finish(unfinished.picture)                                                  # signs it
+                write_image(unfinished.mask, task.mask)
+            if job.on_written is not None:
+                job.on_written(unfinished.picture)                                  # signs the image
 
-The files get their names when that block ends without an error, so a picture under its final name is whole and signed.
-What a picture was made of (its bytes, the run and its step, the options) is kept in a list; see `written.WrittenFiles`.
+The files get their final names when that block ends without an error, so an image under its final name is complete and
+signed. The list `written.WrittenFiles` stores from what an image was made: its bytes, the run and its step, the options.
 """
 
 import collections
@@ -32,29 +32,29 @@ from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.upgrades import downgrade_json
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-"""What can be written."""
+"""Suffixes of images that can be written."""
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".gif")
-"""No folder of pictures is named like this by intent."""
+"""Suffixes that are refused as names of a folder of images, since they are most likely a mistake."""
 
 MARK = ".unfinished"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StillNames:
-    """What is written for one picture; `mask` is None if nobody asked for it."""
+    """Output paths of one image; `mask` is None if no mask is written."""
 
     picture: pathlib.Path
     mask: pathlib.Path | None
 
 
 class StillOutputs:
-    """The outputs of a conversion of one picture, or of a folder of them.
+    """Outputs of the conversion of an image or of a folder of images.
 
     Attributes:
-        names: What is written for each picture.
-        todo: The pictures that are to be converted, in order.
-        finished: Those that an earlier call has finished, from the same bytes and by the same plan.
+        names: Output paths of each image.
+        todo: Images that must be converted, in order.
+        finished: Images that an earlier call has finished from the same bytes with the same fingerprint.
     """
 
     def __init__(
@@ -64,27 +64,28 @@ class StillOutputs:
         out: pathlib.Path,
         mask_path: pathlib.Path | None = None,
         *,
-        plan: dict | None = None,
+        fingerprint: dict | None = None,
         overwrite: bool = False,
     ):
-        """Names the outputs, and refuses those that cannot be written or would replace what was not written here.
+        """Chooses the names of the outputs, and checks that they can be written and replace no other files.
 
-        For a folder of pictures, `out` and `mask_path` are folders: also names such as `out.v2`, whose suffix is no
-        picture's or video's. Pictures in them that no conversion wrote, or that were changed since, are never replaced.
+        For a folder of images, `out` and `mask_path` are folders. They may have a suffix, for example `out.v2`, that is
+        not the suffix of an image or video. Images in them that no conversion wrote, or that were changed since, are
+        never replaced.
 
         Args:
-            source: The picture, or the folder.
-            stills: The pictures: `source` itself, or those in it.
-            out: Where to.
-            mask_path: Where to write masks; None for none.
-            plan: Plain JSON that tells this conversion from all others, the picture itself left out.
-            overwrite: Replace pictures that an earlier conversion wrote; of a single picture, any file.
+            source: The image, or the folder of images.
+            stills: The images: `source` itself, or those in the folder.
+            out: Output path.
+            mask_path: Output path of the masks; None if no masks are written.
+            fingerprint: Plain JSON that identifies this conversion, without the image itself.
+            overwrite: Whether images of an earlier conversion are replaced; for a single image, any file.
 
         Raises:
-            InputError: With what to do.
+            InputError: If an output cannot be written; the message says what to do.
         """
         self._folders = [folder for folder in (out, mask_path) if folder is not None] if source.is_dir() else []
-        self._plan, self._is_folder = plan, source.is_dir()
+        self._fingerprint, self._is_folder = fingerprint, source.is_dir()
         self.names = _name_folder(stills, out, mask_path) if self._is_folder else _name_one(source, out, mask_path)
         self._check_places(source, out, mask_path)
         self._lists = {folder: WrittenFiles(folder) for folder in self._folders}
@@ -98,43 +99,42 @@ class StillOutputs:
 
     @contextlib.contextmanager
     def writing(self, still: pathlib.Path) -> typing.Iterator[StillNames]:
-        """Gives unfinished names for the outputs of a picture; they get their own when the block ends without an error.
+        """Yields temporary output paths of an image; the files get their final names if the block ends without an error.
 
-        After an error, what was written under the unfinished names is removed.
+        After an error, the temporary files are removed.
         """
         final = self.names[still]
         unfinished = dataclasses.replace(
             final, picture=unfinished_path(final.picture), mask=final.mask and unfinished_path(final.mask)
         )
-        pairs = [(unfinished.mask, final.mask), (unfinished.picture, final.picture)]  # the picture says all is there
+        # The image is last, because its presence means that everything is complete.
+        named = [(unfinished.mask, final.mask), (unfinished.picture, final.picture)]
+        pairs = [(path, target) for path, target in named if path is not None and target is not None]
         try:
             for path, target in pairs:
-                if target is not None:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    path.unlink(missing_ok=True)  # left by a kill, or a link
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.unlink(missing_ok=True)  # left by a kill, or a link
             yield unfinished
             for path, target in pairs:
-                if target is not None and target.parent in self._lists:
+                if target.parent in self._lists:
                     self._lists[target.parent].add(path, target.name, self._made_of(still))
             for path, target in pairs:
-                if target is not None:
-                    path.replace(target)
+                path.replace(target)
         finally:
             for path, _ in pairs:
-                if path is not None:
-                    path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _made_of(self, still: pathlib.Path) -> str:
         if still not in self._digests:
-            self._digests[still] = digest_of([file_digest(still), self._plan])
+            self._digests[still] = digest_of([file_digest(still), self._fingerprint])
         return self._digests[still]
 
     def _is_made_of(self, path: pathlib.Path, still: pathlib.Path) -> bool:
-        """Whether an output is this conversion's, also if the version before wrote it."""
+        """Returns whether this conversion wrote an output, also if the version before wrote it."""
         written = self._lists[path.parent]
         if written.is_made_of(path, self._made_of(still)):
             return True
-        return written.is_made_of(path, digest_of([file_digest(still), downgrade_json(self._plan)]))
+        return written.is_made_of(path, digest_of([file_digest(still), downgrade_json(self._fingerprint)]))
 
     def _outputs(self, still: pathlib.Path) -> list[pathlib.Path]:
         names = self.names[still]
@@ -172,9 +172,9 @@ class StillOutputs:
                 raise InputError(f"{path} is already there; pass --overwrite or name another file")
 
     def _check_present(self, overwrite: bool) -> None:
-        """Refuses where another file has the name of an output, and where earlier results would be replaced unasked.
+        """Refuses outputs whose names other files have, and earlier results unless they may be replaced.
 
-        A mask that is this conversion's own got its name before a kill, and its picture did not.
+        A mask of this same conversion is no conflict: it got its name before a kill, and its image did not.
         """
         present = [
             path
@@ -195,12 +195,12 @@ class StillOutputs:
 
 
 def unfinished_path(path: pathlib.Path) -> pathlib.Path:
-    """Names an output while it is not finished; the suffix stays."""
+    """Returns the name of an output while it is not finished; the suffix stays the same."""
     return path.with_name(f".{path.stem}{MARK}{path.suffix}")
 
 
 def finished_name(path: pathlib.Path) -> str:
-    """Gives the name that an output will have; that of a finished one is its own."""
+    """Returns the final name of an output, from its temporary or its final path."""
     stem = path.stem
     return f"{stem[1:].removesuffix(MARK)}{path.suffix}" if stem.startswith(".") and stem.endswith(MARK) else path.name
 
@@ -209,10 +209,9 @@ def _name_folder(
     stills: Sequence[pathlib.Path], out: pathlib.Path, mask_path: pathlib.Path | None
 ) -> dict[pathlib.Path, StillNames]:
     for folder in (out, mask_path):
-        is_file = folder is not None and (
-            os.path.lexists(folder) or folder.suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
-        )
-        if is_file and not os.path.isdir(folder):
+        if folder is None or os.path.isdir(folder):
+            continue
+        if os.path.lexists(folder) or folder.suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES):
             raise InputError(f"expected a folder to write pictures to, got {folder}; name a folder")
     names = {still: still.name if still.suffix.lower() in PICTURE_SUFFIXES else f"{still.name}.png" for still in stills}
     stems = collections.Counter(pathlib.PurePath(name).stem.casefold() for name in names.values())

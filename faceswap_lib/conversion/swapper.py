@@ -1,4 +1,4 @@
-"""Running a trained generator on views: one protocol, so that conversion can be tested without Keras or ONNX."""
+"""Inference with a trained generator: a protocol, so that conversion is tested without Keras, and two backends."""
 
 import abc
 import copy
@@ -18,47 +18,47 @@ from faceswap_lib.faces.region import Hairline, settle_region
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
-"""Where ONNX Runtime runs networks, the best first."""
+"""Execution providers of ONNX Runtime, the fastest first."""
 
 
 class ViewSwapper(typing.Protocol):
-    """Anything that writes new faces for views.
+    """Generator of swapped faces for views.
 
     Attributes:
         resolution: Side R of the views in pixels.
-        coverage: Side of the views as a share of the crop's.
-        face_region: What is inside the face; the ellipse for a swapper without this attribute.
-        placement: Where the faces it writes are shown in their views; a swapper without this attribute, or with None,
-            writes them where they belong.
-        hairline: Where the original's forehead ends, where outlines are the region; a swapper without this attribute,
-            or with None, looks in every frame.
-        detail: The wanted person's crops, from which the new faces take detail; none for a swapper without this
-            attribute.
+        coverage: Side of the view as a fraction of the crop's side.
+        face_region: Region inside the face; a swapper without this attribute uses the ellipse.
+        placement: Where its faces are shown in their views; without this attribute, or with None, they are shown where
+            the network generates them.
+        hairline: Upper end of the original person's forehead, used if the region is the outline; without this
+            attribute, or with None, it is detected in every frame.
+        detail: The wanted person's crops, from which swapped faces take detail; without this attribute there is no
+            detail transfer.
     """
 
     resolution: int
     coverage: float
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Writes new faces.
+        """Generates swapped faces.
 
         Args:
             views: (B, R, R, 3) uint8 RGB.
             faces: (B, R, R) uint8, 255 inside the face of each view.
 
         Returns:
-            Masks (B, R, R) float32 in [0, 1] and faces (B, R, R, 3) uint8 RGB.
+            Attention masks (B, R, R) float32 in [0, 1], and faces (B, R, R, 3) uint8 RGB.
         """
         ...
 
 
 class GeneratorSwapper(abc.ABC):
-    """A run's generator in one direction, on whichever engine.
+    """Generator of a run in one direction; subclasses run it with an inference backend.
 
     Args:
-        networks: The run's `faceswap_lib.networks.Networks`.
+        networks: Networks of the run, a `faceswap_lib.networks.Networks`.
         direction: "a2b" or "b2a".
-        latent_map: What is done to every latent code between encoder and decoder; None for nothing.
+        latent_map: Applied to the latent codes between encoder and decoder; None leaves them unchanged.
     """
 
     def __init__(self, networks, direction: str, latent_map: LatentMap | None = None):
@@ -73,77 +73,78 @@ class GeneratorSwapper(abc.ABC):
         self._contrast = 1.0
 
     def with_latent_map(self, latent_map: LatentMap | None) -> Self:
-        """Gives the same generator with another map of its latent codes; no network is built again."""
+        """Returns a copy with another latent map; the networks are shared."""
         other = copy.copy(self)
         other._latent_map = latent_map
         return other
 
     def with_placement(self, placement: Placement | None) -> Self:
-        """Gives the same generator, whose faces are shown elsewhere; see `ViewSwapper`."""
+        """Returns a copy whose faces have another placement; see `ViewSwapper`."""
         other = copy.copy(self)
         other.placement = placement
         return other
 
     def with_hairline(self, hairline: Hairline | None) -> Self:
-        """Gives the same generator for a person whose forehead ends there; see `ViewSwapper`."""
+        """Returns a copy for a person with this hairline; see `ViewSwapper`."""
         other = copy.copy(self)
         other.hairline = hairline
         return other
 
     def with_contrast(self, factor: float) -> Self:
-        """Gives the same generator, whose faces have that many times the contrast of the tone they are written in.
+        """Returns a copy whose faces have the contrast of their tone multiplied by a factor.
 
-        Networks that see the whole picture write their own tones, and are left as they are.
+        Networks whose input is the whole image generate their own tones; their contrast is not changed.
         """
         other = copy.copy(self)
         other._contrast = factor if self._input_mode == "masked" else 1.0
         return other
 
     def with_detail(self, detail: DetailSources | None) -> Self:
-        """Gives the same generator, whose faces take detail from these crops; see `ViewSwapper`."""
+        """Returns a copy whose faces take detail from these crops; see `ViewSwapper`."""
         other = copy.copy(self)
         other.detail = detail
         return other
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Writes new faces; see `ViewSwapper.swap`."""
+        """Generates swapped faces; see `ViewSwapper.swap`."""
         codes, tones = self.encode(views, faces)
         return self.decode(codes, tones)
 
     def encode(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Encodes views.
+        """Encodes views into latent codes.
 
         Args:
             views: (B, R, R, 3) uint8 RGB.
             faces: (B, R, R) uint8, 255 inside the face of each view.
 
         Returns:
-            Latent codes (B, H, W, C) float32, before any latent map, and tones (B, 2, 3), which `decode` wants.
+            Latent codes (B, H, W, C) float32 before any latent map, and tones (B, 2, 3), which `decode` needs.
         """
         seen, tones = preprocess_views(views, faces, self._input_mode)
         return self._encode(seen).astype(np.float32, copy=False), tones
 
     def decode(self, codes: np.ndarray, tones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Decodes latent codes, after the latent map; returns masks and faces as `ViewSwapper.swap`."""
+        """Applies the latent map to latent codes and decodes them; returns masks and faces as `ViewSwapper.swap` does."""
         mapped = codes if self._latent_map is None else self._latent_map(codes)
         masks, raw = self._decode(mapped)
         return masks, postprocess_faces(raw, tones * np.array([[1.0], [self._contrast]], np.float32))
 
     @abc.abstractmethod
     def _encode(self, seen: np.ndarray) -> np.ndarray:
-        """Gives the codes (B, H, W, C) of what the encoder reads."""
+        """Runs the encoder on preprocessed views; returns latent codes (B, H, W, C)."""
 
     @abc.abstractmethod
     def _decode(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gives the masks (B, R, R) and raw faces (B, R, R, 3) of codes."""
+        """Runs the decoder on latent codes; returns masks (B, R, R) and raw faces (B, R, R, 3)."""
 
 
 class KerasSwapper(GeneratorSwapper):
-    """A generator run by Keras, in the precision the networks were built for.
+    """Generator that is run by Keras, in the precision for which the networks were built.
 
     Args:
         networks, direction, latent_map: As in `GeneratorSwapper`.
-        batch_size: Faces at a time where XLA compiles, which takes seconds for every other number of them.
+        batch_size: Fixed batch size if XLA compiles the networks, because compilation for each new batch size takes
+            seconds.
     """
 
     def __init__(self, networks, direction: str, latent_map: LatentMap | None = None, *, batch_size: int = 8):
@@ -166,7 +167,8 @@ class KerasSwapper(GeneratorSwapper):
     def _predict(self, network: typing.Callable, values: np.ndarray) -> list[np.ndarray]:
         """Runs a network in batches.
 
-        Batches of every size would each be traced; filled up to powers of two there are few, to one size just one.
+        Keras traces a network again for every new batch size. So batches are padded to the fixed batch size if XLA is
+        used, and to a power of two otherwise.
         """
         size = self._batch_size or 1 << (len(values) - 1).bit_length()
         parts = []
@@ -178,7 +180,7 @@ class KerasSwapper(GeneratorSwapper):
 
 
 class OnnxSwapper(GeneratorSwapper):
-    """A generator run by ONNX Runtime in float32, on a CUDA device where it can, else on the processor.
+    """Generator that is run by ONNX Runtime in float32, on a CUDA device if possible, otherwise on the CPU.
 
     Args:
         networks, direction, latent_map: As in `GeneratorSwapper`.
@@ -189,8 +191,8 @@ class OnnxSwapper(GeneratorSwapper):
 
     def __init__(self, networks, direction: str, latent_map: LatentMap | None = None):
         super().__init__(networks, direction, latent_map)
-        if lack := self.unavailable_reason():
-            raise InputError(lack)
+        if reason := self.unavailable_reason():
+            raise InputError(reason)
         from faceswap_lib.export.onnx_model import decoder_to_onnx, encoder_to_onnx
 
         self._encoder = _open_session(encoder_to_onnx(networks.encoder))
@@ -198,7 +200,7 @@ class OnnxSwapper(GeneratorSwapper):
 
     @staticmethod
     def unavailable_reason() -> str | None:
-        """What it lacks on this machine, and what to do; None where it works."""
+        """Returns why ONNX Runtime cannot be used on this machine and what to do; None if it can be used."""
         try:
             import onnx  # noqa: F401
 
@@ -217,12 +219,12 @@ class OnnxSwapper(GeneratorSwapper):
 
 
 def _open_session(model):
-    """Opens an ONNX model with threads that leave the processor to others while they wait."""
+    """Opens an inference session for an ONNX model, with threads that do not use the CPU while they wait."""
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = _usable_processors()
-    # Threads without work give the processor back at once: decoding and encoding go on beside.
+    # Idle threads must not spin: video decoding and encoding run at the same time.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = [name for name in PROVIDERS if name in onnxruntime.get_available_providers()]
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
@@ -233,5 +235,5 @@ def _decoder(networks, direction: str):
 
 
 def _usable_processors() -> int:
-    """Processors this process may run on."""
+    """Returns the number of CPU cores on which this process may run."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The part of a video that is converted, and when each of its frames is shown."""
+"""Time range: the part of a video that is converted, and the time of each of its frames."""
 
 import dataclasses
 import fractions
@@ -12,20 +12,20 @@ from faceswap_lib.media import VideoInfo, probe_video, read_schedule
 from faceswap_lib.media.writer import TICKS
 
 UNEVEN = 0.25
-"""How far a picture may be from where an even rate has it, in periods; from there on the rate counts as varying."""
+"""Largest deviation of a frame's time from a constant frame rate, in frame periods; above it the rate is variable."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class TimeRange:
-    """The part of a video that is converted.
+    """Part of a video that is converted.
 
     Attributes:
-        info: What the video says about itself.
-        start: Index of its first frame.
-        seconds: (N,) when each of its frames is shown, from the first picture of the file.
-        end: When its last frame ends, on the same clock.
-        is_vfr: Whether the rate varies, so that frames must be written with their times.
-        is_whole: Whether it is all of the video.
+        info: Size, frame rate and other properties of the video.
+        start: Index of the first frame of the range.
+        seconds: (N,) time of each frame of the range, in seconds from the first frame of the file.
+        end: End of the last frame of the range, on the same clock.
+        is_vfr: Whether the frame rate is variable, so that frames must be written with their times.
+        is_whole: Whether the range is the whole video.
     """
 
     info: VideoInfo
@@ -37,11 +37,11 @@ class TimeRange:
 
     @classmethod
     def of(cls, video: pathlib.Path, config: OutputConfig) -> "TimeRange":
-        """Finds the frames between `config.start` and `config.end`.
+        """Returns the range of the frames between `config.start` and `config.end`.
 
         Raises:
-            VideoError: If the file is no video.
-            InputError: If there are none.
+            VideoError: If the file is not a video.
+            InputError: If the range contains no frame.
         """
         info = probe_video(video)
         times, end = read_schedule(video)
@@ -50,7 +50,7 @@ class TimeRange:
         if first >= stop:
             raise InputError(f"start: expected less than the video's {times[-1]:.2f} s, got {config.start:g}")
         period = 1 / float(info.fps)
-        even = np.arange(len(times)) * period
+        constant = np.arange(len(times)) * period
         is_late = abs(end - len(times) * period) > (1 + UNEVEN) * period  # containers round the end
         last_edge = end if stop == len(times) else times[stop]
         return cls(
@@ -58,13 +58,13 @@ class TimeRange:
             start=first,
             seconds=times[first:stop],
             end=float(last_edge if config.end is None else min(last_edge, max(config.end, times[stop - 1] + 1e-3))),
-            is_vfr=bool(is_late or np.abs(times - even).max() > UNEVEN * period),
+            is_vfr=bool(is_late or np.abs(times - constant).max() > UNEVEN * period),
             is_whole=stop - first == len(times),
         )
 
     @property
     def length(self) -> float:
-        """Seconds from its first frame to the end of its last."""
+        """Duration in seconds, from the first frame to the end of the last frame."""
         return self.end - float(self.seconds[0]) if self.is_vfr else len(self.seconds) / float(self.info.fps)
 
     @property
@@ -73,7 +73,7 @@ class TimeRange:
         return [float(self.start_of(index)) for index in range(len(self.seconds))] if self.is_vfr else None
 
     def start_of(self, index: int) -> fractions.Fraction:
-        """When a frame of the stretch is shown in the output, in seconds."""
+        """Returns the time in seconds at which a frame of the range is shown in the output."""
         if not self.is_vfr:
             return index / self.info.fps
         return fractions.Fraction(round((self.seconds[index] - self.seconds[0]) * TICKS), TICKS)

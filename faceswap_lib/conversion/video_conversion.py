@@ -142,7 +142,7 @@ def _convert_chunks(
             bar.update(len(write.process(batch)))
             if stop.is_asked and store.frames < length:
                 stop.saved = f"{store.frames} of {length} frames are kept; the same command goes on there"
-                raise Stopped(stop.number, stop.saved)
+                raise Stopped(typing.cast(int, stop.number), stop.saved)
     if store.frames < length:
         raise VideoError(f"{job.source}: expected {length} frames, could not read all of them; is the file complete?")
 

@@ -1,8 +1,8 @@
-"""The list of what a conversion wrote into an output folder: only what is on it, and still as written, is replaced.
+"""List of the files that a conversion wrote into an output folder; only listed and unchanged files are ever replaced.
 
-`.faceswap-written.jsonl` in the folder has a line per file: its name, its size, its SHA-256, and what it was made of. A
-line is written before its file gets its name, so a file of ours is never taken for somebody else's; a line whose file
-is not there says nothing.
+`.faceswap-written.jsonl` in the folder has one line per file: its name, its size, its SHA-256, and a digest of what it
+was made from. A line is written before its file gets its final name, so a file of a conversion is never mistaken for a
+file of someone else. A line whose file does not exist is ignored.
 """
 
 import hashlib
@@ -17,21 +17,22 @@ from faceswap_lib.limits import TEXT_BYTES
 LIST = ".faceswap-written.jsonl"
 
 MOST_IN_LINE = 10_000
-"""Bytes of a line that is read; a name has 255."""
+"""Maximum bytes of a line that is read; a file name has at most 255."""
 
 Line = tuple[int, str, str]
-"""Size in bytes, SHA-256, and digest of what a file was made of; empty where nothing is said of that."""
+"""Size in bytes, SHA-256, and digest of what a file was made from; the digest is empty if that is not known."""
 
 
 class WrittenFiles:
-    """The list of one output folder.
+    """List of the files that conversions wrote into one output folder.
+
+    Lines of another format are skipped; their files count as files of someone else.
 
     Args:
-        folder: The output folder; it need not be there yet.
+        folder: The output folder; it may not exist yet.
 
     Raises:
-        WorkspaceError: If the list is a link or no file, or cannot be read. Lines of another form are passed over:
-            their files count as somebody else's.
+        WorkspaceError: If the list is a link or not a file, or cannot be read.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -45,7 +46,7 @@ class WrittenFiles:
             self._read()
 
     def is_ours(self, path: pathlib.Path) -> bool:
-        """Whether a file of the folder is one that was written here, and still as it was written."""
+        """Returns whether a conversion wrote a file of the folder, and it is unchanged since."""
         if path == self.path:
             return True
         lines = self._lines.get(path.name, [])
@@ -54,24 +55,24 @@ class WrittenFiles:
         return self._digest(path) in [digest for _, digest, _ in lines]
 
     def is_made_of(self, path: pathlib.Path, made_of: str) -> bool:
-        """Whether a file is one that was written here, is as it was written, and was made of just this."""
+        """Returns whether a conversion wrote a file from exactly this input, and it is unchanged since."""
         return self.is_ours(path) and any(
             digest == self._digest(path) and origin == made_of for _, digest, origin in self._lines[path.name]
         )
 
     def foreign(self) -> list[pathlib.Path]:
-        """What lies in the folder and was not written here, or was changed since; sorted by name."""
+        """Lists the files of the folder that no conversion wrote, or that were changed since, sorted by name."""
         return (
             sorted(path for path in self._folder.iterdir() if not self.is_ours(path)) if self._folder.is_dir() else []
         )
 
     def add(self, file: pathlib.Path, name: str, made_of: str = "") -> None:
-        """Notes a file before it gets its name.
+        """Adds a file to the list before it gets its final name.
 
         Args:
-            file: The whole file, under whatever name it has now.
-            name: The name it will have in the folder.
-            made_of: Digest of what it was made of; see `digest_of`.
+            file: The complete file, under its temporary name.
+            name: Its final name in the folder.
+            made_of: Digest of what it was made from; see `digest_of`.
         """
         line = (file.stat().st_size, file_digest(file), made_of)
         with self.path.open("a", encoding="utf-8", newline="\n") as opened:
@@ -80,7 +81,7 @@ class WrittenFiles:
         self._lines.setdefault(name, []).append(line)
 
     def write(self) -> None:
-        """Lists all files of the folder anew, as whole."""
+        """Replaces the list by one of all files that are in the folder now."""
         lines = {
             path.name: (path.stat().st_size, file_digest(path), "")
             for path in sorted(self._folder.iterdir())
@@ -111,12 +112,12 @@ class WrittenFiles:
 
 
 def digest_of(made_of: object) -> str:
-    """Computes the SHA-256 of plain JSON that says what a file was made of."""
+    """Computes the SHA-256 of plain JSON that describes what a file was made from."""
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
 def name_some(paths: list[pathlib.Path]) -> str:
-    """Names the first of several files, and says how many more there are."""
+    """Returns the name of the first of several files, and how many more there are, for a message."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"{reprlib.repr(paths[0].name)[1:-1]}{more}"
 

@@ -5,7 +5,7 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.conversion.color_transfer.registry import augment_colors
+from faceswap_lib.conversion.color_transfer.registry import transfer_color
 from faceswap_lib.faces import CROP_SIZE, Face, Part, align_face, crop_from_frame, part_mask
 from faceswap_lib.faces.alignment import invert_affine
 from faceswap_lib.faces.landmarks import LandmarkDetector
@@ -30,7 +30,7 @@ def transfer_colors(frame: np.ndarray, face: Face, finder: LandmarkDetector, cro
     own = align_face(frame, face)
     (landmarks,) = finder.detect([own])
     inside = part_mask(landmarks, CROP_SIZE, Part.FACE).astype(np.float32) / 255
-    return _blend(frame, augment_colors("adain", own.image, _nearest(landmarks, crops), inside), inside, face)
+    return _blend(frame, transfer_color("adain", own.image, _nearest(landmarks, crops), inside), inside, face)
 
 
 def paste_nearest(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: Crops) -> np.ndarray:

@@ -16,9 +16,7 @@ class EvaluateConfig:
         Literal["auto", "dlib", "vggface", "onnx", "none"],
         Doc("face recognition network; auto uses the first one that works here, none skips the identity metrics"),
     ] = "auto"
-    embedder_file: Annotated[str, Doc("file of the network, for onnx and vggface; empty: search the usual folders")] = (
-        ""
-    )
+    embedder_file: Annotated[str, Doc("file of the network, for onnx and vggface; empty: the usual folders")] = ""
     gallery: Annotated[
         tuple[str, ...],
         Doc("other people for ID retrieval: videos that show one person each, or folders of crops with a manifest"),

@@ -100,5 +100,5 @@ def _read_note(root: pathlib.Path) -> dict:
     except WorkspaceError as error:
         if isinstance(error.__cause__, OSError):  # the file may be intact
             raise error.__cause__ from None
-        logger.warning("%s; what was kept before counts as somebody's other work, which stays", error)
+        logger.warning("%s; earlier backups now count as other work and are not replaced", error)
         return {}

@@ -109,45 +109,69 @@ def extract_faces(
             file that no extraction wrote has a name that is needed, masks were drawn by hand, a folder is a link, or
             another process extracts to the folder.
     """
-    config = config or ExtractConfig()
-    info = probe_video(video)
-    source = {
-        "video": info.path.name,
-        "sha256": file_digest(info.path),
-        "detect": options_to_dict(detect_config or DetectConfig()),
-        "extract": options_to_dict(config),
-        "track": options_to_dict(track_config or TrackConfig()),
-    }
+    job = ExtractionJob(
+        info=probe_video(video),
+        workspace=workspace,
+        side=side,
+        config=config or ExtractConfig(),
+        detect_config=detect_config or DetectConfig(),
+        track_config=track_config or TrackConfig(),
+        overwrite=overwrite,
+        progress=progress,
+    )
+    source = job.describe_source()
     folder = workspace.faces(side)
     check_writable(folder)
     is_new = not workspace.root.exists()
     try:
         with hold(folder, what=f"the extraction to {folder}"):
-            return _extract(
-                info, workspace, side, detector, config, detect_config, track_config, source, overwrite, progress
-            )
+            return _extract(job, source, detector)
     finally:
         if is_new:
             with contextlib.suppress(OSError):  # not empty after a successful extraction
                 workspace.root.rmdir()
 
 
-def _extract(
-    info: VideoInfo,
-    workspace: Workspace,
-    side: Side,
-    detector: FaceDetector,
-    config: ExtractConfig,
-    detect_config: DetectConfig | None,
-    track_config: TrackConfig | None,
-    source: dict,
-    overwrite: bool,
-    progress: bool,
-) -> ExtractReport:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractionJob:
+    """One extraction: its video, the faceset it writes, and all options.
+
+    Attributes:
+        info: The video.
+        workspace, side: The faceset to write.
+        config: Which faces are kept.
+        detect_config: How faces are detected.
+        track_config: How faces are tracked, and which person's are kept.
+        overwrite: Whether the faces of another video or of other options are replaced.
+        progress: Whether progress bars are shown.
+    """
+
+    info: VideoInfo
+    workspace: Workspace
+    side: Side
+    config: ExtractConfig
+    detect_config: DetectConfig
+    track_config: TrackConfig
+    overwrite: bool
+    progress: bool
+
+    def describe_source(self) -> dict:
+        """Describes the video and the options as they are stored in `source.json`."""
+        return {
+            "video": self.info.path.name,
+            "sha256": file_digest(self.info.path),
+            "detect": options_to_dict(self.detect_config),
+            "extract": options_to_dict(self.config),
+            "track": options_to_dict(self.track_config),
+        }
+
+
+def _extract(job: ExtractionJob, source: dict, detector: FaceDetector) -> ExtractReport:
     """Extracts into folders that this process has locked."""
-    folder, saves, video = workspace.faces(side), config.save_faces, info.path
+    workspace, side, config, video = job.workspace, job.side, job.config, job.info.path
+    folder, saves = workspace.faces(side), config.save_faces
     check_places(workspace, side, saves=saves)
-    is_same = _is_same(folder, source, overwrite=overwrite)
+    is_same = _is_same(folder, source, overwrite=job.overwrite)
     if is_same and (folder / MANIFEST).is_file():
         (folder / LOG).unlink(missing_ok=True)  # left by a kill right after the manifest was written
         report = _read_report(folder, written=0)
@@ -155,7 +179,7 @@ def _extract(
         return report
     put_masks_aside(workspace, side)
     check_foreign(workspace, side, saves=saves)
-    crops = (info.frame_count or 0) * LEAST_SHOWN / config.frame_stride
+    crops = (job.info.frame_count or 0) * LEAST_SHOWN / config.frame_stride
     check_room(
         folder, CROP_BYTES * min(crops, config.max_crops or crops), "the extraction", "keep fewer faces (--max-crops)"
     )
@@ -163,10 +187,16 @@ def _extract(
     if is_same and (folder / TRACKS).is_file():
         tracks = read_tracks(folder)
     else:
-        kept_masks = not overwrite and _has_same_crops(folder, source)
+        kept_masks = not job.overwrite and _has_same_crops(folder, source)
         if not kept_masks:
             check_drawn(workspace, side)
-        tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
+        tracks = track_video(
+            video,
+            detector,
+            detect_config=job.detect_config,
+            track_config=job.track_config,
+            progress=job.progress,
+        )
         _check_enough(len(_select(tracks, config)[0]), video, tracks, config)
         check_foreign(workspace, side, saves=saves)  # again, since the tracking may have taken hours
         remove_extraction(workspace, side, masks=not kept_masks, saves=saves)
@@ -176,7 +206,7 @@ def _extract(
     size = config.crop_size or natural_crop_size([face for frame in tracks.faces for face in frame.values()])
     cutter = CropCutter(folder, finder, min_sharpness=config.min_sharpness, size=size, single_video=single_video)
     log = ExtractionLog(folder)
-    written = _cut_faces(video, tracks, config, cutter, log, progress=progress)
+    written = _cut_faces(video, tracks, config, cutter, log, progress=job.progress)
     _finish(workspace, side, log, video, tracks, config)
     report = _read_report(folder, written=written)
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(report.dropped.items())) or "none"

@@ -248,21 +248,21 @@ def _mirror(poses: np.ndarray) -> np.ndarray:
 def _format_gap(gap: PoseGap, of: str, by: str) -> str:
     """Formats a gap as one sentence with advice."""
     measure, low = gap.measure, gap.kind == "low"
-    told = measure.tell(gap.first, gap.last) + (f", most at {gap.time:.1f} s" if gap.crop else "")
+    values = measure.tell(gap.first, gap.last) + (f", most at {gap.time:.1f} s" if gap.crop else "")
     share, nearest = f"{gap.share:.0%} of {of}'s faces", measure.tell(gap.limit)
     if gap.is_mirrored:
         return (
-            f"{share} turn the head to a side ({told}) that {by} shows only in mirrored pictures (as filmed, its "
+            f"{share} turn the head to a side ({values}) that {by} shows only in mirrored pictures (as filmed, its "
             f"nearest is {nearest}): light, hair parting and other asymmetries of the face may appear on the wrong "
             f"side; add a clip of {by} that {measure.wanted[gap.first + gap.last > 0]}"
         )
     if gap.kind == "between":
         return (
-            f"{share} have a {measure.name} ({told}) between those that {by} shows (nearest: {nearest}): there "
+            f"{share} have a {measure.name} ({values}) between those that {by} shows (nearest: {nearest}): there "
             f"the new face is guessed; add a clip of {by} that shows this, too"
         )
     verb, wanted = (measure.low, measure.wanted[0]) if low else (measure.high, measure.wanted[1])
     return (
-        f"{share} {verb} ({told}) than {by} ever does (nearest: {nearest}): there the new face is guessed; add a "
+        f"{share} {verb} ({values}) than {by} ever does (nearest: {nearest}): there the new face is guessed; add a "
         f"clip of {by} that {wanted}"
     )

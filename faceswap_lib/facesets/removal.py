@@ -94,7 +94,7 @@ def put_masks_aside(workspace: Workspace, side: Side) -> None:
     while os.path.lexists(aside := masks.with_name(f"{masks.name}.earlier-{number}")):
         number += 1
     masks.rename(aside)
-    logger.warning("%s: masks of faces that are no longer here; they lie in %s now", masks, aside)
+    logger.warning("%s: these masks have no faceset; the folder is renamed to %s", masks, aside)
 
 
 def check_drawn(workspace: Workspace, side: Side) -> None:

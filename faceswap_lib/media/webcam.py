@@ -31,7 +31,7 @@ def record_webcam(index: int, path: pathlib.Path, *, seconds: float | None = Non
     try:
         is_read, frame = camera.read() if camera.isOpened() else (False, None)
         if not is_read or frame is None:
-            raise VideoError(f"expected a webcam number {index}, found none that gives pictures; check it in a viewer")
+            raise VideoError(f"expected a webcam number {index}, found none that returns frames; check it in a viewer")
         height, width = frame.shape[:2]
         rate = camera.get(cv2.CAP_PROP_FPS)
         fps = fractions.Fraction(rate if 1 <= rate <= 240 else 30).limit_denominator(1001)

@@ -1,4 +1,9 @@
+from .attention import SelfAttention as SelfAttention
 from .config import PRESETS as PRESETS
 from .config import NetworkConfig as NetworkConfig
+from .cost import count_layers as count_layers
 from .models import Networks as Networks
 from .models import build_networks as build_networks
+from .preprocessing import postprocess_faces as postprocess_faces
+from .preprocessing import preprocess_views as preprocess_views
+from .upsampling import PixelShuffle as PixelShuffle

@@ -31,7 +31,7 @@ class NetworkConfig:
         Attention,
         Doc(
             "self-attention over positions (self), over positions and channels (dual), or none. Architecture skip has "
-            "it at 16x16 positions in the encoder and the decoders, faceswap-gan in the same layers as faceswap-GAN v2.2"
+            "it at 16x16 positions in the encoder and the decoders, faceswap-gan in the layers of faceswap-GAN v2.2"
         ),
     ] = "self"
     norm: Annotated[
@@ -57,9 +57,7 @@ class NetworkConfig:
     ] = "skip"
     input_mode: Annotated[
         InputMode,
-        Doc(
-            "input of the encoder: masked: only the face, with normalized colors; full: the whole view in its own colors"
-        ),
+        Doc("input of the encoder: masked: only the face, with normalized colors; full: the whole view in its colors"),
     ] = "masked"
     face_region: Annotated[
         RegionChoice,
@@ -128,5 +126,5 @@ PRESETS: dict[str, NetworkConfig] = {
         face_region="ellipse",
     ),
 }
-"""Configurations by name: `tiny` for tests and first experiments, `lite` for results on a CPU or a small GPU, `standard`
-for a large GPU, `faceswap-gan` for the results of faceswap-GAN v2.2."""
+"""Configurations by name: `tiny` for tests and first experiments, `lite` for results on a CPU or a small GPU,
+`standard` for a large GPU, `faceswap-gan` for the results of faceswap-GAN v2.2."""

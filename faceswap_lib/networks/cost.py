@@ -49,15 +49,15 @@ def count_layers(network: keras.Model) -> list[LayerCost]:
         LayerCost(
             name=layer.name,
             kind=type(layer).__name__,
-            shape=tuple(_first_output(layer.output).shape[1:]),
+            shape=tuple(_first_tensor(layer.output).shape[1:]),
             weights=layer.count_params(),
-            macs=_multiply(layer, layer.input.shape) if isinstance(layer, COUNTED) else 0,
+            macs=_multiply(layer, _first_tensor(layer.input).shape) if isinstance(layer, COUNTED) else 0,
         )
         for layer in network.layers
     ]
 
 
-def _first_output(tensors: typing.Any) -> typing.Any:
+def _first_tensor(tensors: typing.Any) -> typing.Any:
     return tensors[0] if isinstance(tensors, list | tuple) else tensors
 
 

@@ -57,6 +57,7 @@ class IcnrInitializer(keras.initializers.Initializer):
         self.seed = seed
 
     def __call__(self, shape, dtype=None):
+        """Creates a kernel of a shape (height, width, input channels, output channels)."""
         height, width, channels_in, channels_out = shape
         blocks = self.factor**2
         kernel = self._he((height, width, channels_in, channels_out // blocks), dtype)

@@ -1,10 +1,5 @@
 """From two videos to a swapped one: every room in order."""
 
-from faceswap_lib.pipeline.converting import Conversion, convert
-from faceswap_lib.pipeline.extracting import extract
-from faceswap_lib.pipeline.frame_swapper import FaceSwapper
-from faceswap_lib.pipeline.load_swapper import open_swapper
-from faceswap_lib.pipeline.report import RunReport
-from faceswap_lib.pipeline.running import run_all
+import lazy_loader
 
-__all__ = ["Conversion", "FaceSwapper", "RunReport", "convert", "extract", "open_swapper", "run_all"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,5 +2,5 @@
 
 import lazy_loader
 
-# Imports are lazy because the help of the command line reads only the configurations and must not import Keras.
+# The command line reads configurations for its help, and should not have to wait for Keras.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

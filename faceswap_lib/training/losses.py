@@ -1,7 +1,7 @@
 """Loss functions, each a pure function of images, masks or scores; `training/loss_model.py` combines them.
 
-Images are (B, R, R, 3) in [-1, 1], masks are (B, R, R, 1) in [0, 1]. Reconstruction losses have almost no weight outside
-the face, because networks that must also learn two backgrounds have less capacity for expressions.
+Images are (B, R, R, 3) in [-1, 1], masks are (B, R, R, 1) in [0, 1]. Reconstruction losses have almost no weight
+outside the face, because networks that must also learn two backgrounds have less capacity for expressions.
 
 The code splits tensors and never slices them, because on a CPU the gradient of a slice costs several times as much.
 """

@@ -44,7 +44,8 @@ class LoopConfig:
     xla: Annotated[
         Xla,
         Doc(
-            "whether XLA compiles the training step; auto: with TensorFlow on a GPU, always with JAX, never with PyTorch"
+            "whether XLA compiles the training step; auto: with TensorFlow on a GPU, always with JAX, never with "
+            "PyTorch"
         ),
     ] = "auto"
     max_time: Annotated[str, Doc("maximum duration, for example 45s, 90m, 2h or 1h30m; empty for no limit")] = ""

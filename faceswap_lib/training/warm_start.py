@@ -1,8 +1,8 @@
 """Warm start: a new run is initialized with the pretrained networks of another run instead of random weights.
 
 The averaged weights of the encoder and both decoders are copied. Discriminators and optimizers start from scratch,
-because their state is specific to the faces of the other run. The people in the other run influence the result, so their
-videos are stored as sources of the new run.
+because their state is specific to the faces of the other run. The people in the other run influence the result, so
+their videos are stored as sources of the new run.
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ import scipy.linalg
 import skimage.color
 
 from faceswap_lib.conversion.color_transfer.affine import XYZ_FROM_RGB
-from faceswap_lib.conversion.color_transfer.registry import MATCHES, augment_colors, find_match
+from faceswap_lib.conversion.color_transfer.registry import MATCHES, find_match, transfer_color
 from faceswap_lib.errors import InputError
 
 CHANGING = [mode for mode in MATCHES if mode != "none"]
@@ -46,12 +46,12 @@ def test_adain_by_hand():
     matrix = find_match("adain").fit(new, old, np.ones((2, 2), np.float32))
     gain = 21 / 11
     assert matrix == pytest.approx(np.hstack([gain * np.eye(3), np.full((3, 1), 70 - gain * 110)]), rel=1e-5, abs=1e-4)
-    matched = augment_colors("adain", new, old, np.ones((2, 2), np.float32))
+    matched = transfer_color("adain", new, old, np.ones((2, 2), np.float32))
     assert matched[0, :, 0].tolist() == [round(70 - 10 * gain), round(70 + 10 * gain)]
 
 
 def test_adain_gives_mean_and_spread_of_every_channel(pair):
-    new, old, matched = (inside(picture) for picture in (*pair[:2], augment_colors("adain", *pair)))
+    new, old, matched = (inside(picture) for picture in (*pair[:2], transfer_color("adain", *pair)))
     assert matched.mean(axis=0) == pytest.approx(old.mean(axis=0), abs=0.5)
     gain = (old.std(axis=0) + 1) / (new.std(axis=0) + 1)
     assert matched.std(axis=0) == pytest.approx(gain * new.std(axis=0), rel=0.01)
@@ -87,7 +87,7 @@ def test_linear_and_mkl_give_mean_and_covariance(pair, mode):
     assert matched.mean(axis=0) == pytest.approx(inside(old).mean(axis=0), abs=0.1)
     floor = matrix[:, :3] @ matrix[:, :3].T  # variances of both count one more, which the map carries along
     assert np.cov(matched.T) + floor == pytest.approx(np.cov(inside(old).T) + np.eye(3), abs=1.5)
-    adain = np.cov(inside(augment_colors("adain", *pair)).T)
+    adain = np.cov(inside(transfer_color("adain", *pair)).T)
     assert np.abs(adain - np.cov(inside(old).T)).max() > 30  # which it leaves as they are, the correlations of new
 
 
@@ -101,12 +101,12 @@ def test_linear_and_mkl_are_the_maps_of_their_papers(pair):
     mkl = find_match("mkl").fit(new, old, mask)[:, :3]
     assert mkl == pytest.approx(np.linalg.inv(new_root) @ middle @ np.linalg.inv(new_root), abs=1e-3)
     assert mkl == pytest.approx(mkl.T, abs=1e-5) and np.linalg.eigvalsh(mkl.astype(float)).min() > 0
-    away = [np.square(inside(augment_colors(mode, *pair)) - inside(new)).sum(1).mean() for mode in ("linear", "mkl")]
+    away = [np.square(inside(transfer_color(mode, *pair)) - inside(new)).sum(1).mean() for mode in ("linear", "mkl")]
     assert away[1] < away[0]
 
 
 def test_histogram_gives_the_distribution_of_every_channel(pair):
-    matched = inside(augment_colors("histogram", *pair))
+    matched = inside(transfer_color("histogram", *pair))
     for share in (5, 25, 50, 75, 95):
         wanted = np.percentile(inside(pair[1]), share, axis=0)
         assert np.percentile(matched, share, axis=0) == pytest.approx(wanted, abs=3)
@@ -131,7 +131,7 @@ def test_sliced_transport_gives_the_joint_distribution():
     weights = np.ones((64, 64), np.float32)
     wrong = {}
     for mode in ("none", "mkl", "sot"):
-        colors = augment_colors(mode, new, old, weights).reshape(-1, 3).astype(float)
+        colors = transfer_color(mode, new, old, weights).reshape(-1, 3).astype(float)
         directions = rng.normal(size=(3, 50))
         directions /= np.linalg.norm(directions, axis=0)
         sides = (np.sort(x @ directions, axis=0) for x in (colors, old.reshape(-1, 3).astype(float)))
@@ -140,7 +140,7 @@ def test_sliced_transport_gives_the_joint_distribution():
 
 
 def test_none_keeps(pair):
-    assert np.array_equal(augment_colors("none", *pair), pair[0])
+    assert np.array_equal(transfer_color("none", *pair), pair[0])
 
 
 # What all share --------------------------------------------------------------------------------------------------
@@ -174,14 +174,14 @@ def test_a_face_matched_to_itself_stays_as_it_is(mode, low):
     """Dark and bright pixels, too."""
     face = np.random.default_rng(2).integers(low, low + 12, (32, 32, 3)).astype(np.uint8)
     weights = np.random.default_rng(3).uniform(0, 1, (32, 32)).astype(np.float32)
-    assert np.abs(augment_colors(mode, face, face, weights).astype(int) - face).max() <= 1
+    assert np.abs(transfer_color(mode, face, face, weights).astype(int) - face).max() <= 1
 
 
 @pytest.mark.parametrize("mode", MATCHES)
 def test_no_weight_and_flat_pictures_do_no_harm(mode):
     flat, other = np.full((16, 16, 3), 80, np.uint8), np.full((16, 16, 3), 120, np.uint8)
-    assert np.array_equal(augment_colors(mode, flat, other, np.zeros((16, 16), np.float32)), flat)
-    matched = augment_colors(mode, flat, other, np.ones((16, 16), np.float32)).astype(int)
+    assert np.array_equal(transfer_color(mode, flat, other, np.zeros((16, 16), np.float32)), flat)
+    matched = transfer_color(mode, flat, other, np.ones((16, 16), np.float32)).astype(int)
     assert np.abs(matched - (80 if mode == "none" else 120)).max() <= 1
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.conversion.color_transfer.registry import augment_colors
+from faceswap_lib.conversion.color_transfer.registry import transfer_color
 from faceswap_lib.demo.animate import animate_portrait
 from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation import frame_metrics
@@ -61,7 +61,7 @@ class Stage:
         for index, (frame, face) in enumerate(zip(self.hopper, self.faces, strict=True)):
             crop = self.crops[0 if still else index]
             own = align_face(frame, face).image
-            crop = augment_colors("adain", crop, own, np.ones((CROP_SIZE, CROP_SIZE), np.float32))
+            crop = transfer_color("adain", crop, own, np.ones((CROP_SIZE, CROP_SIZE), np.float32))
             if change:
                 crop = change(crop, index)
             moved = Face(box_xyxy=face.box_xyxy + shift, score=face.score, landmarks=face.landmarks + shift)

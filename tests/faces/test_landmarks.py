@@ -253,7 +253,7 @@ def test_2d_fan_without_its_file_and_without_a_network_says_what_to_do(empty_hom
     assert caught.value.exit_code == 2
     with caplog.at_level(logging.DEBUG):
         assert open_landmark_detector("auto").name == "dlib"
-    assert "passed over face-alignment" in caplog.text
+    assert "skipped face-alignment" in caplog.text
     assert FAN_FILE in available_landmarks()["face-alignment"]
     assert files_below(empty_home) == []
 
@@ -298,13 +298,13 @@ def test_without_any_package_the_five_are_taken(monkeypatch, caplog):
         assert open_landmark_detector().name == open_landmark_detector().name == "five"
     passed_over = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
     assert [text.partition(": ")[2].partition(": ")[0] for text in passed_over] == [
-        "passed over face-alignment",
-        "passed over dlib",
-        "passed over mesh",
+        "skipped face-alignment",
+        "skipped dlib",
+        "skipped mesh",
     ] * 2
     assert all("pip install" in text for text in passed_over)
     (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]  # once a process
-    assert "five points" in told and "pip install ai-edge-litert" in told
+    assert "five landmarks" in told and "pip install ai-edge-litert" in told
     lacks = available_landmarks()
     assert list(lacks) == ["face-alignment", "dlib", "mesh", "five"] and lacks["five"] is None
     assert all("pip install" in lacks[name] for name in ("face-alignment", "dlib", "mesh"))

@@ -87,7 +87,7 @@ def test_a_file_that_was_exchanged_after_its_first_use_is_refused(weights, monke
     monkeypatch.setattr("faceswap_lib.faces.landmarks_fan.sum_in_name", lambda name: "")
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"other")
-    with pytest.raises(InputError, match=r"cannot be loaded \(unexpected end of file\); remove it and fetch"):
+    with pytest.raises(InputError, match=r"cannot be loaded \(unexpected end of file\); remove it and run"):
         open_landmark_detector("face-alignment")
     weights.write_bytes(b"weights")
     with pytest.raises(InputError, match=f"expected SHA-256 {hashlib.sha256(b'other').hexdigest()}, got"):

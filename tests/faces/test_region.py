@@ -90,7 +90,7 @@ def test_an_ellipse_needs_nothing_and_a_missing_mesh_is_said(monkeypatch):
     monkeypatch.setattr(
         region.MeshLandmarkDetector, "unavailable_reason", staticmethod(lambda: "pip install ai-edge-litert")
     )
-    with pytest.raises(InputError, match=r"face_region outline: these networks read .*ai-edge-litert"):
+    with pytest.raises(InputError, match=r"face_region outline: these networks need .*ai-edge-litert"):
         open_outline_detector("outline")
 
 

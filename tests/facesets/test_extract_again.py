@@ -37,7 +37,7 @@ class FailingFinder(FivePointDetector):
     def __init__(self, at: int):
         self._left = at
 
-    def find(self, crops: typing.Sequence) -> list[np.ndarray]:
+    def detect(self, crops: typing.Sequence) -> list[np.ndarray]:
         self._left -= 1
         if self._left < 1:
             raise RuntimeError("the finder broke")

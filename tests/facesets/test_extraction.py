@@ -308,7 +308,7 @@ def test_without_a_landmark_network_none_are_recorded(small_workspace):
 
 @pytest.mark.skipif(DlibLandmarkDetector.unavailable_reason() is not None, reason="dlib is not installed")
 def test_with_dlib_68_landmarks_are_recorded_and_the_eyes_drawn_from_them(portrait_clips, workspace, detector):
-    config = with_options(landmarks="dlib", every=4, save_faces=True)
+    config = with_options(landmarks="dlib", frame_stride=4, save_faces=True)
     extract_faces(portrait_clips[1], workspace, "dst", detector, config=config)
     records = read_manifest(workspace.faces("dst"))
     assert len(records) == write_eye_masks(workspace, "dst") == 10

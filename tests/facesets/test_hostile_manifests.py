@@ -859,7 +859,9 @@ def test_tracks_that_claim_more_than_their_file_holds_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "tracks.npz", "w") as file:
         for name, data in members.items():
             file.writestr(name, data)
-    with pytest.raises(WorkspaceError, match=r"score\.npy' has not the 80,000,000,000,000 bytes that its header says"):
+    with pytest.raises(
+        WorkspaceError, match=r"score\.npy' does not have the 80,000,000,000,000 bytes that its header states"
+    ):
         read_tracks(tmp_path)
 
 

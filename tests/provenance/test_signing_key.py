@@ -59,7 +59,7 @@ def test_the_certificate_has_what_the_profile_asks():
 
 
 def test_processes_that_start_together_end_with_one_key(home):
-    program = "from faceswap_lib.conversion import certificate as c; print(c.read_or_make_key().public_key.hex())"
+    program = "from faceswap_lib.provenance import signing_key as c; print(c.read_or_make_key().public_key.hex())"
     environment = {**os.environ, "FACESWAP_HOME": str(home)}
     command = [sys.executable, "-c", program]
     runs = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) for _ in range(4)]

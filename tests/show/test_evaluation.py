@@ -38,7 +38,7 @@ def test_the_table_has_a_column_per_result_and_its_best_is_bold():
         "b <b>": {"jitter": 1.1, "ssim": 0.8, "detection_rate": None},
     }
     head, jitter, ssim = read_rows(show.tabulate_metrics(results, ["jitter", "ssim"])._repr_html_())
-    assert head == ["", "a", "b &lt;b&gt;", "better", "what it says"]
+    assert head == ["", "a", "b &lt;b&gt;", "better", "description"]
     assert jitter[:4] == ["<code>jitter</code>", "0.500", "<b>1.10</b>", "near 1"]
     assert "<b>" not in "".join(ssim) and ssim[3] == "neither"
 

@@ -17,7 +17,7 @@
 
 # %%
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.pipeline.backup import restore_workspace
+from faceswap_lib.pipeline import restore_workspace
 
 kept_name = WORKSPACE.strip("/").replace("/", "-")
 KEEP = my_drive / kept_name if has_drive else pathlib.Path(f"{kept_name}-kept")

@@ -17,7 +17,7 @@
 # finished.
 
 # %%
-from faceswap_lib.pipeline.backup import backup_workspace
+from faceswap_lib.pipeline import backup_workspace
 
 print(f"{WORKSPACE} -> {KEEP}\n{backup_workspace(Workspace(WORKSPACE), KEEP).to_text()}")
 
@@ -30,7 +30,7 @@ print(f"{WORKSPACE} -> {KEEP}\n{backup_workspace(Workspace(WORKSPACE), KEEP).to_
 # @title Download { display-mode: "form" }
 import shutil
 
-from faceswap_lib.pipeline.backup import list_results
+from faceswap_lib.pipeline import list_results
 
 DOWNLOAD = False  # @param {type:"boolean"}
 

@@ -18,7 +18,7 @@
 
 # %%
 # @title A video of your own { display-mode: "form" }
-from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.facesets import require_consent
 
 UPLOAD = False  # @param {type:"boolean"}
 PATH = ""  # @param {type:"string"}

@@ -17,7 +17,7 @@
 
 # %%
 # @title Videos of your own { display-mode: "form" }
-from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.facesets import require_consent
 
 UPLOAD = False  # @param {type:"boolean"}
 PATH_A = ""  # @param {type:"string"}

@@ -62,7 +62,7 @@ def find_match(mode: str) -> ColorMatch:
     return MATCHES[mode]
 
 
-def augment_colors(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def transfer_color(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Gives one picture the colors of another.
 
     Args:

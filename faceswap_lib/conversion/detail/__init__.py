@@ -1,1 +1,1 @@
-"""Detail transfer: fine structure that networks cannot draw, taken from filmed crops of the wanted person."""
+"""Detail transfer: fine structure that networks cannot generate is taken from filmed crops of the wanted person."""

@@ -1,4 +1,4 @@
-"""The wanted person's crops, made ready to take detail from."""
+"""Sources of detail: the wanted person's crops, prepared for detail transfer."""
 
 import dataclasses
 import functools
@@ -34,29 +34,29 @@ if typing.TYPE_CHECKING:
     from faceswap_lib.conversion.swapper import GeneratorSwapper
 
 CONTRASTS = (0.7, 1.4)
-"""Contrasts that a crop may be given when the most similar one is looked up."""
+"""Range of the contrast factor that a crop may be given when it is compared."""
 
 MOUTH_WEIGHTS = np.array([2.0, 0.5, 0.5])
-"""What share of a crop's cost is added for each squared unit by which its lips are apart further or less, and either
-corner of its mouth lies higher or lower."""
+"""Relative increase of a crop's cost per squared difference of the gap of the lips, and of the height of each corner of
+the mouth."""
 
 HAIRLINE_STEP = 5
-"""Of every so many-th crop the end of the forehead is looked at."""
+"""Interval of the crops in which the upper end of the forehead is measured."""
 
 BARE_INSETS = (4, 1)
-"""Pixels at `FLOW_SIZE` by which a face ends before hair and backdrop, which networks blur into it: down to the tip of
-the nose, and from the mouth on."""
+"""Pixels at `FLOW_SIZE` by which the mask of the bare face is eroded, because networks blur hair and background into it:
+above the tip of the nose, and below the mouth."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RegionThumbnails:
-    """What of M thumbnails lies in one region.
+    """Pixels of M thumbnails in one region.
 
     Attributes:
-        index: (K,) which of their numbers lie there.
-        weights: (K,) float32, how much each of them counts; sum 1.
-        values: (M, K) float32.
-        mean, variance: (M,) float32, weighted, of each.
+        index: (K,) indices of the numbers of a thumbnail that are in the region.
+        weights: (K,) float32, weight of each number; sum 1.
+        values: (M, K) float32, the numbers.
+        mean, variance: (M,) float32, weighted mean and variance of each thumbnail.
     """
 
     index: np.ndarray
@@ -67,41 +67,44 @@ class RegionThumbnails:
 
     @classmethod
     def cut(cls, thumbnails: np.ndarray, weights: np.ndarray) -> "RegionThumbnails":
-        """Cuts a region out of thumbnails, (M, THUMBNAIL * THUMBNAIL * 3); weights as `cost_weights` gives them."""
+        """Extracts a region from thumbnails, (M, THUMBNAIL * THUMBNAIL * 3), with a row of `cost_weights`."""
         index = np.flatnonzero(weights)
         weights, values = weights[index], thumbnails[:, index]
         mean = values @ weights
         return cls(index, weights, values, mean, np.maximum(values**2 @ weights - mean**2, 1e-6))
 
     def compare(self, thumbnail: np.ndarray) -> np.ndarray:
-        """Says what of a face each thumbnail does not explain, (M,) float32 in variances of a face.
+        """Computes the squared difference of a face to each thumbnail, (M,) float32 in variances of a face.
 
-        Up to brightness, and a contrast within `CONTRASTS`: a gaping mouth changes both for the rest of the face.
+        Brightness, and contrast within `CONTRASTS`, are fitted first, because an open mouth changes both for the rest
+        of the face.
         """
         face = thumbnail[self.index]
         weighted = self.weights * face
         mean = weighted.sum()
-        # einsum: the threads of a matrix product of this size wait for each other while others compute
+        # einsum, because a matrix product of this size would use threads, which wait for each other on a busy machine
         covariance = np.einsum("k,mk->m", weighted, self.values) - mean * self.mean
         contrast = np.clip(covariance / self.variance, *CONTRASTS)
-        rest = weighted @ face - mean**2 - 2 * contrast * covariance + contrast**2 * self.variance
-        return np.maximum(rest, 1e-6)
+        residual = weighted @ face - mean**2 - 2 * contrast * covariance + contrast**2 * self.variance
+        return np.maximum(residual, 1e-6)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DetailSources:
-    """A person's crops, ready to take detail from; N filmed, then the same mirrored.
+    """Crops of a person, prepared for detail transfer: N filmed crops, then the same crops mirrored.
 
     Attributes:
-        soft: (2 N, FLOW_SIZE, FLOW_SIZE) uint8, what the network makes of each crop, gray and in a standard tone.
-        thumbnails: (2 N, THUMBNAIL * THUMBNAIL * 3) float32, the same small and in color.
-        detail: (N, S, S, 3) uint8, of each crop's view, pixel for pixel, what is finer than the network draws, in gray
-            levels from 128.
-        bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 255 on the face, 0 behind and on hair before it; None without outlines.
-        mouths: (2 N, 3) what the mouth of each does, see `expression.describe_mouth`; None where that is not known.
-        spreads: (N, 3) float32, standard deviation of the channels of each face, to which its detail belongs.
-        coverage: Side of the networks' view as a share of the crop's.
-        detail_from_flow: (2, 3) matrix from pixels of a view at `FLOW_SIZE` to those of `detail`.
+        soft: (2 N, FLOW_SIZE, FLOW_SIZE) uint8, the network's reconstruction of each crop, gray, in a standard tone.
+        thumbnails: (2 N, THUMBNAIL * THUMBNAIL * 3) float32, the reconstructions as small color images.
+        detail: (N, S, S, 3) uint8, detail of each crop's view that is finer than the network can generate, in gray
+            levels, 128 for no detail.
+        spreads: (N, 3) float32, standard deviation of the channels of each face, to which the strength of its detail is
+            proportional.
+        coverage: Side of the networks' view as a fraction of the crop's side.
+        detail_from_flow: (2, 3) matrix from pixels of a view at `FLOW_SIZE` to pixels of `detail`.
+        bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 255 on the bare face, 0 on hair in front of it and on the background;
+            None without outlines.
+        mouths: (2 N, 3) opening and corners of each mouth, see `expression.describe_mouth`; None if not known.
     """
 
     soft: np.ndarray
@@ -115,17 +118,18 @@ class DetailSources:
 
     @functools.cached_property
     def regions(self) -> tuple["RegionThumbnails", ...]:
-        """The thumbnails' eyes, mouths and the rest."""
+        """Regions of the thumbnails: eyes, mouth and the rest."""
         return tuple(RegionThumbnails.cut(self.thumbnails, weights) for weights in cost_weights(self.coverage))
 
     def compare(self, thumbnail: np.ndarray, mouth: np.ndarray | None = None) -> np.ndarray:
-        """Says what of a face each soft picture does not explain, and more where the crop's mouth does something else.
+        """Computes the costs of all crops for a face; a crop with another pose of the mouth costs more.
 
-        Softly drawn, lips that are shut and a row of teeth between lips look alike.
+        The mouth must be compared separately, because closed lips and a row of teeth look alike in soft images.
 
         Args:
-            thumbnail: The face's, as `to_thumbnail` gives it.
-            mouth: (3,) what its mouth shall do; what the person never does counts as the most that person does.
+            thumbnail: Thumbnail of the face, from `to_thumbnail`.
+            mouth: (3,) wanted opening and corners of the mouth, clipped to the range that the person shows; None
+                compares thumbnails alone.
 
         Returns:
             (3, 2 N) float32 for eyes, mouth and the rest, in variances of a face.
@@ -137,20 +141,20 @@ class DetailSources:
         return costs
 
     def find_bare(self, source: int) -> np.ndarray:
-        """Gives the bare face that belongs to a soft picture, mirrored where that is."""
-        count = len(self.detail)
-        return self.bare[source] if source < count else cv2.flip(self.bare[source - count], 1)
+        """Returns the mask of the bare face of a soft image, mirrored if the soft image is; needs `bare`."""
+        count, bare = len(self.detail), typing.cast(np.ndarray, self.bare)
+        return bare[source] if source < count else cv2.flip(bare[source - count], 1)
 
     def find_detail(self, source: int, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Finds the detail that belongs to a soft picture.
+        """Returns the detail of a soft image, and where each pixel of a face is in it.
 
         Args:
-            source: Index of the soft picture.
-            flow: (FLOW_SIZE, FLOW_SIZE, 2) from a face to the soft picture.
+            source: Index of the soft image.
+            flow: (FLOW_SIZE, FLOW_SIZE, 2) optical flow from a face to the soft image.
 
         Returns:
-            (S, S, 3) uint8, the crop's detail, and (FLOW_SIZE, FLOW_SIZE, 2) float32, x, y in it, the place of each
-            pixel of the face.
+            Detail of the crop, (S, S, 3) uint8, and the position x, y in it of each pixel of the face,
+            (FLOW_SIZE, FLOW_SIZE, 2) float32.
         """
         scale, shift = self.detail_from_flow[0, 0], self.detail_from_flow[:, 2]
         x, y = pixel_grid(FLOW_SIZE)
@@ -162,24 +166,24 @@ class DetailSources:
 
 
 def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailSources:
-    """Prepares a person's crops.
+    """Prepares a person's crops for detail transfer.
 
     Args:
-        swapper: Its decoder is that person's; its latent map is not used.
-        sample: The person's crops, with the codes that the swapper's encoder gives them.
+        swapper: A swapper with that person's decoder; its latent map is not used.
+        sample: Crops of the person, with their latent codes from the swapper's encoder.
 
     Returns:
-        What to take detail from.
+        The sources of detail.
     """
     plain, coverage = swapper.with_latent_map(None), swapper.coverage
-    _, written = plain.decode(sample.codes, np.repeat(NEUTRAL_TONE[None], len(sample.codes), axis=0))
-    soft = [standardize(picture, coverage)[0] for picture in written]
+    _, reconstructed = plain.decode(sample.codes, np.repeat(NEUTRAL_TONE[None], len(sample.codes), axis=0))
+    soft = [standardize(image, coverage)[0] for image in reconstructed]
     stored = sample.crops.read_crops(stored_size=True)
     views, detail_from_flow = _cut_views([crop.image for crop in stored], coverage)
-    has_outlines = settle_region(swapper.face_region) == "outline"
+    has_outlines = swapper.face_region == "outline"  # settled when the swapper was made
     return DetailSources(
-        soft=np.stack([to_gray(picture) for picture in soft]),
-        thumbnails=np.stack([to_thumbnail(picture) for picture in soft]),
+        soft=np.stack([to_gray(image) for image in soft]),
+        thumbnails=np.stack([to_thumbnail(image) for image in soft]),
         detail=np.stack([_fine(view) for view in views]),
         spreads=np.stack([view_tone(view, coverage)[1] for view in views]),
         coverage=coverage,
@@ -190,10 +194,10 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailS
 
 
 def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
-    """What of each crop's view is face and no hair before it; see `DetailSources`."""
+    """Computes the mask of the bare face, without hair in front of it, in the view of each crop; see `DetailSources`."""
     meshes = MeshLandmarkDetector().find_meshes(crops, eyes=False)
-    hairline = median_hairline(crops[::HAIRLINE_STEP], meshes[::HAIRLINE_STEP])
-    hairline = None if hairline is None else np.array(hairline)
+    measured = median_hairline(crops[::HAIRLINE_STEP], meshes[::HAIRLINE_STEP])
+    hairline = None if measured is None else np.array(measured)
     bare = []
     for crop, mesh in zip(crops, meshes, strict=True):
         size = len(crop.image)
@@ -207,27 +211,27 @@ def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
 
 
 def _shrink_face(bare: np.ndarray, coverage: float) -> np.ndarray:
-    """Ends a face before hair and backdrop, which are beside and above it, and hardly before the neck."""
+    """Erodes the mask of a face: strongly beside and above it, where hair and background are, and little at the neck."""
     points = average_points(FLOW_SIZE, coverage)
     nose, mouth = points[2, 1], points[3:, 1].mean()
-    share = np.clip((mouth - np.arange(FLOW_SIZE)) / (mouth - nose), 0, 1)[:, None]
+    ratio = np.clip((mouth - np.arange(FLOW_SIZE)) / (mouth - nose), 0, 1)[:, None]
     above, below = (cv2.erode(bare, np.ones((2 * inset + 1,) * 2, np.uint8)) for inset in BARE_INSETS)
-    return np.round(share * above + (1 - share) * below).astype(np.uint8)
+    return np.round(ratio * above + (1 - ratio) * below).astype(np.uint8)
 
 
 def _cut_views(crops: Sequence[np.ndarray], coverage: float) -> tuple[list[np.ndarray], np.ndarray]:
-    """The networks' view of crops pixel for pixel, all as large as that of the largest crop, and `detail_from_flow`."""
+    """Cuts the networks' view out of crops, resized to the size of the largest crop; also returns `detail_from_flow`."""
     side = max(len(crop) for crop in crops)
     margin = int((1 - coverage) / 2 * side)
     inside = slice(margin, side - margin)
     views = [_resize(crop, side)[inside, inside] for crop in crops]
     detail_from_flow = resize_matrix(np.eye(2, 3), coverage * side / FLOW_SIZE)
-    detail_from_flow[:, 2] += (1 - coverage) / 2 * side - margin  # what whole pixels leave of the margin
+    detail_from_flow[:, 2] += (1 - coverage) / 2 * side - margin  # `margin` is rounded to whole pixels
     return views, detail_from_flow
 
 
 def _cut_view(crop: np.ndarray, size: int, coverage: float) -> np.ndarray:
-    """The networks' view of a crop at another size."""
+    """Warps the networks' view out of a crop, at another size."""
     return warp_frame(crop, view_matrix(np.eye(2, 3), len(crop), size, coverage), size)
 
 
@@ -239,5 +243,5 @@ def _resize(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def _fine(picture: np.ndarray) -> np.ndarray:
-    """What is finer than a network draws, (S, S, 3) uint8 in gray levels from 128."""
+    """Computes the detail that is finer than a network can generate, (S, S, 3) uint8, 128 for no detail."""
     return np.clip(np.round(128 + (picture - keep_large(picture))), 0, 255).astype(np.uint8)

@@ -38,8 +38,13 @@ class FrameTask:
 
     @property
     def written(self) -> np.ndarray:
-        """The image to write, `output`, once the annotate stage has set it."""
+        """`output`, after the annotate stage has set it."""
         return typing.cast(np.ndarray, self.output)
+
+    @property
+    def written_mask(self) -> np.ndarray:
+        """`mask`, after the composite stage has set it because a mask is written."""
+        return typing.cast(np.ndarray, self.mask)
 
 
 Batch = list[FrameTask]

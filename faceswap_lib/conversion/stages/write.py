@@ -71,8 +71,8 @@ class WriteStage:
         if time_range.is_vfr:
             seconds = float(time_range.start_of(task.index) - time_range.start_of(self._store.frames))
         self._writers["picture"].write(task.written, seconds)
-        if "mask" in self._writers and task.mask is not None:
-            self._writers["mask"].write(np.repeat(task.mask[..., None], 3, axis=2), seconds)
+        if "mask" in self._writers:
+            self._writers["mask"].write(np.repeat(task.written_mask[..., None], 3, axis=2), seconds)
         self._stats.add(task.stats)
 
     def _close_chunk(self) -> None:

@@ -90,7 +90,7 @@ def _member(group: typing.Any, name: str) -> typing.Any:
             raise ValueError(f"cut short or damaged ({found.name!r:.80} has no {part!r:.80})")
         if not isinstance(link, h5py.HardLink):
             raise ValueError(f"{name!r:.80} is a link to another place, which weight files do not need")
-        found = found[part]
+        found = typing.cast(typing.Any, found)[part]
     return found
 
 

@@ -97,7 +97,7 @@ def apply_gradients(player: OptimizerGroup, gradients) -> None:
 
 
 def _tensors(arguments: list) -> list:
-    """Converts arrays, numbers, and dicts of numbers to tensors, because each Python number would cause a compilation."""
+    """Converts arrays, numbers, and dicts of numbers to tensors: every new Python number would cause a compilation."""
     return tf.nest.map_structure(tf.constant, arguments)
 
 

@@ -1,0 +1,10 @@
+from .backup import backup_workspace as backup_workspace
+from .backup import list_results as list_results
+from .backup import restore_workspace as restore_workspace
+from .converting import Conversion as Conversion
+from .converting import convert as convert
+from .extracting import extract as extract
+from .frame_swapper import FaceSwapper as FaceSwapper
+from .load_swapper import open_swapper as open_swapper
+from .report import RunReport as RunReport
+from .running import run_all as run_all
