@@ -44,7 +44,7 @@ from faceswap_lib.facesets import ExtractConfig, Workspace
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 from faceswap_lib.networks import PRESETS, build_networks
 from faceswap_lib.pipeline import extract, open_swapper
-from faceswap_lib.prefetch import ahead
+from faceswap_lib.prefetch import prefetch
 
 LARGE = (1280, 720)
 REPEATS = (1, 8)
@@ -96,7 +96,7 @@ def time_parts(clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, f
                 writer.write(frame)
 
     _, parts["encode"] = clocked(lambda: write(painted))
-    _, floor = clocked(lambda: write(ahead(read_frames(clip, stop=frames), 8)))
+    _, floor = clocked(lambda: write(prefetch(read_frames(clip, stop=frames), 8)))
     parts = {name: seconds / len(pictures) for name, seconds in parts.items()}
     return parts | {"floor": max(floor / len(pictures), parts["network"])}
 

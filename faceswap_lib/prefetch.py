@@ -24,7 +24,7 @@ class _Failure:
         return True
 
 
-def ahead(items: typing.Iterable[Item], depth: int = 1) -> typing.Generator[Item, None, None]:
+def prefetch(items: typing.Iterable[Item], depth: int = 1) -> typing.Generator[Item, None, None]:
     """Yields items in order while another thread prepares the next ones.
 
     An error of the producer is raised in place of its item. Closing the generator, also after an error of the consumer,

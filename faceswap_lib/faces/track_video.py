@@ -10,7 +10,7 @@ from faceswap_lib.faces.selection import RULES, check_who, choose_by_rule, choos
 from faceswap_lib.faces.tracking import TrackConfig, track_faces
 from faceswap_lib.faces.types import VideoTracks
 from faceswap_lib.media import count_frames, probe_video, read_frames
-from faceswap_lib.prefetch import ahead
+from faceswap_lib.prefetch import prefetch
 from faceswap_lib.progress import show_progress
 
 DECODED_AHEAD = 8
@@ -52,7 +52,7 @@ def track_video(
     info = probe_video(video)
     total = len(range(count_frames(video))[start:stop])
     # Frames are decoded while the detector processes earlier ones.
-    decoded = ahead(read_frames(video, start=start, stop=stop), DECODED_AHEAD)
+    decoded = prefetch(read_frames(video, start=start, stop=stop), DECODED_AHEAD)
     frames = show_progress(decoded, "find faces", total, disable=not progress)
     tracks = track_faces(detect_keyframes(frames, detector, detect_config.detect_every), track_config)
     if embedder is not None:

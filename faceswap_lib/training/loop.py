@@ -41,7 +41,7 @@ class Loop:
         with self.reporter:
             try:
                 self._run(stop)
-            except KeyboardInterrupt:  # raised by a callback, or by a signal handler of another program
+            except KeyboardInterrupt:  # raised by a callback, or by a signal handler of the host program
                 if not stop.is_asked and not self.stepper.is_stepping:
                     self._save()
                 raise

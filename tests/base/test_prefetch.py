@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from faceswap_lib.prefetch import ahead
+from faceswap_lib.prefetch import prefetch
 
 
 def test_items_come_in_order_and_end():
-    assert list(ahead(iter(range(50)), 3)) == list(range(50))
-    assert list(ahead([])) == []
+    assert list(prefetch(iter(range(50)), 3)) == list(range(50))
+    assert list(prefetch([])) == []
 
 
 def test_the_producer_works_in_another_thread_and_no_further_than_allowed():
@@ -23,7 +23,7 @@ def test_the_producer_works_in_another_thread_and_no_further_than_allowed():
             threads.add(threading.get_ident())
             yield number
 
-    for number in ahead(produce(), 2):
+    for number in prefetch(produce(), 2):
         time.sleep(0.01)
         assert len(made) - 1 - number <= 4  # two wait, one is in hand, and one is being put
     assert threads and threading.get_ident() not in threads
@@ -36,7 +36,7 @@ def test_both_work_at_the_same_time():
             yield number
 
     began = time.monotonic()
-    for _ in ahead(produce()):
+    for _ in prefetch(produce()):
         time.sleep(0.03)
     assert time.monotonic() - began < 0.5  # one after the other takes 0.6
 
@@ -49,7 +49,7 @@ def test_an_error_is_raised_where_the_item_was_due():
 
     found = []
     with pytest.raises(KeyError, match="broken"):
-        for number in ahead(produce(), 5):
+        for number in prefetch(produce(), 5):
             found.append(number)
     assert found == [1, 2]
 
@@ -64,7 +64,7 @@ def test_closing_stops_and_closes_the_producer():
             closed.set()
 
     before = threading.active_count()
-    items = ahead(produce())
+    items = prefetch(produce())
     assert next(items) == 0
     items.close()
     assert closed.is_set() and threading.active_count() == before
@@ -72,11 +72,11 @@ def test_closing_stops_and_closes_the_producer():
 
 def test_nothing_starts_before_the_first_item_is_asked_for():
     before = threading.active_count()
-    items = ahead(itertools.count())
+    items = prefetch(itertools.count())
     assert threading.active_count() == before
     items.close()
 
 
 def test_a_depth_below_one_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
-        next(ahead([1], 0))
+        next(prefetch([1], 0))

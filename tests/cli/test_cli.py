@@ -420,7 +420,7 @@ def test_a_plan_is_drawn_on_a_picture_only(refused, tmp_path, name):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "plan.docx").write_text("a thesis")
     message = refused("train", "--workspace", tmp_path / "w", "--schedule-picture", tmp_path / name)
-    assert f"expected a picture named .png or .svg to draw the plan on, got {tmp_path / name}" in message
+    assert f"expected an image file .png or .svg for the chart of the schedule, got {tmp_path / name}" in message
 
 
 def test_a_run_that_goes_on_keeps_its_options_unless_told_otherwise(tmp_path):

@@ -123,13 +123,13 @@ CASES = {
         ),
         "a link",
     ),
-    "virtual": (replace(virtual), "put together from other datasets"),
-    "external storage": (replace(external), "lies in another file"),
-    "unknown filter": (replace(unknown_filter), "packed by filter 32001"),
+    "virtual": (replace(virtual), "is a virtual dataset"),
+    "external storage": (replace(external), "is stored in another file"),
+    "unknown filter": (replace(unknown_filter), "compressed by filter 32001"),
     "never written": (replace(unwritten), "claims 432 bytes and has 0"),
     "vast": (replace(vast), "claims 4,398,046,511,104 bytes"),
     "chunks larger than the array": (replace(wide_chunk), "chunks that are larger"),
-    "a group": (replace(circle), "is no array"),
+    "a group": (replace(circle), "is not an array"),
     "integers": (replace(lambda file: file.__setitem__(NAME, KERNEL.astype(np.int32))), "expected floats"),
     "texts": (replace(lambda file: file.__setitem__(NAME, ["a", "b"])), "expected floats"),
     "complex": (replace(lambda file: file.__setitem__(NAME, KERNEL.astype(np.complex64))), "expected floats"),
@@ -140,8 +140,8 @@ CASES = {
     "a name like a path": (set_names("weight_names", [b"/etc/passwd"], "conv1"), "has no 'etc'"),
     "numbers for names": (set_names("layer_names", [1, 2]), "expected names"),
     "names of nothing": (set_names("layer_names", h5py.Empty("S4")), ""),
-    "long names": (set_names("layer_names", [b"x" * 2000]), "longer names"),
-    "long texts": (set_names("layer_names", np.array(["x" * 2000], h5py.string_dtype())), "longer names"),
+    "long names": (set_names("layer_names", [b"x" * 2000]), "a name that is too long"),
+    "long texts": (set_names("layer_names", np.array(["x" * 2000], h5py.string_dtype())), "a name that is too long"),
     "many names": (set_names("layer_names", np.zeros(30_000, "S2")), "expected names"),
     "no names": (lambda file: file.attrs.pop("layer_names"), "no attribute layer_names"),
     "bad text": (set_names("layer_names", [b"\xff\xfe"]), "cut short or damaged"),
@@ -184,7 +184,7 @@ def test_a_link_to_another_file_is_refused_where_users_name_a_file(tmp_path):
     """The whole way, in a process of its own."""
     with_secret(tmp_path)
     path = write(tmp_path / "a.h5", CASES["external link"][0])
-    with pytest.raises(CheckpointError, match=r"a\.h5: .* is a link to another place.*remove it and fetch it anew"):
+    with pytest.raises(CheckpointError, match=r"a\.h5: .* is a link to another place.*remove it and download it again"):
         read_weights(path)
 
 
@@ -194,7 +194,7 @@ def test_plugins_are_not_loaded(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("HDF5_PLUGIN_PATH", str(folder))
     path = write(tmp_path / "a.h5", CASES["unknown filter"][0])
-    with pytest.raises(CheckpointError, match="packed by filter 32001"):
+    with pytest.raises(CheckpointError, match="compressed by filter 32001"):
         read_weights(path)
     seen = run_child(child_functions.tell_plugins, path, {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_PLUGIN_PATH": ""}, "-")
     assert json.loads(seen["seen"]) == ["::", "", str(folder) not in sys.path]

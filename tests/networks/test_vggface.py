@@ -193,7 +193,7 @@ def test_an_unknown_layer_or_network_is_named(networks):
 
 
 def test_a_file_of_another_network_is_refused(networks, weight_files):
-    with pytest.raises(CheckpointError, match=r"expected the weights of vggface_vgg16; it lacks the layers conv1_1, "):
+    with pytest.raises(CheckpointError, match=r"expected the weights of vggface_vgg16; the layers conv1_1, "):
         load_weights(networks["vgg16"], weight_files["resnet50"])
 
 
@@ -246,8 +246,8 @@ def test_what_does_not_fit_is_named_and_changes_nothing(toy, toy_file, tmp_path)
         set_kernel(np.zeros((5, 5, 3, 4), np.float32)),
     )
     check("kernel: expected finite numbers", set_kernel(np.full((3, 3, 3, 4), np.nan, np.float32)))
-    check("it lacks the layers conv1_7x7_s2_bn", set_names(["conv1/7x7_s2"]))
-    check("expected the weights of toy alone, got also classifier", add_layer)
+    check("the layers conv1_7x7_s2_bn are missing", set_names(["conv1/7x7_s2"]))
+    check("expected only the weights of toy, also got classifier", add_layer)
     check("changed.h5: cut short or damaged .*kernel", drop_kernel)
     check("changed.h5: cut short or damaged .*no_such_layer", set_names(["conv1/7x7_s2", "no_such_layer"]))
     check("expected the weights of a Keras network, got an HDF5 file without layers", set_names(["input_1"]))
@@ -265,7 +265,7 @@ def test_damaged_files_are_refused(toy, toy_file, tmp_path):
     data = toy_file.read_bytes()
     for share in (0.3, 0.7, 0.99):
         (tmp_path / "cut.h5").write_bytes(data[: int(len(data) * share)])
-        with pytest.raises(CheckpointError, match=r"cut\.h5: cut short or damaged .*remove it and fetch it anew"):
+        with pytest.raises(CheckpointError, match=r"cut\.h5: cut short or damaged .*remove it and download it again"):
             load_weights(toy, tmp_path / "cut.h5")
     for other in (b"<!DOCTYPE html>", b"", b"version https://git-lfs.github.com/spec/v1\n"):
         (tmp_path / "page.h5").write_bytes(other)
@@ -338,7 +338,7 @@ def test_without_a_network_the_message_says_what_to_do(homes, dead_network, tmp_
     with pytest.raises(InputError) as caught:
         find_weights("resnet50", fetch=True)
     message = str(caught.value)
-    assert message.startswith(f"{FILES['resnet50']} cannot be fetched (")
+    assert message.startswith(f"{FILES['resnet50']} cannot be downloaded (")
     assert f"download {RELEASE}/{FILES['resnet50']} elsewhere and pass it" in message
     assert message.endswith("faceswap weights fetch vggface-resnet50 --from FILE")
     assert caught.value.exit_code == 2 and files_below(tmp_path) == []

@@ -67,7 +67,7 @@ def test_every_file_is_listed_with_what_is_known_of_it(capsys, homes):
     for word in ("for:", "terms:", "size:", "SHA-256:", "from:", "here:"):
         assert text.count(f"  {word}") == len(list_weights())
     assert all(digest in text for digest in DIGESTS.values())
-    assert "begins with cd938726ad; that of the first file here is noted" in text
+    assert "first digits, cd938726ad; the SHA-256 of the first file on this machine is stored" in text
     assert not homes.exists()
 
 
@@ -145,7 +145,7 @@ def test_what_is_no_file_or_cannot_be_put_there(entry, tmp_path):
         fetch_weights(entry, tmp_path / "gone")
     (tmp_path / "a").write_bytes(DATA)
     (tmp_path / "here").write_text("a file in the way of the folder")
-    with pytest.raises(InputError, match="toy.bin cannot be fetched"):
+    with pytest.raises(InputError, match="toy.bin cannot be downloaded"):
         fetch_weights(entry, tmp_path / "a")
 
 
@@ -255,9 +255,9 @@ def test_a_file_is_fetched_when_asked_for(server, entry, path):
     [
         ("missing", "HTTP Error 404"),
         ("cut", "expected 350,000 bytes, got 300,000|cut short"),
-        ("huge", "it has 1,000,000,000,000,000 bytes, more than the 375,000"),
-        ("endless", "more than the 375,000 bytes that it may have came"),
-        ("odd", "states the length"),
+        ("huge", "it has 1,000,000,000,000,000 bytes, more than the allowed 375,000"),
+        ("endless", "sent more than the allowed 375,000 bytes"),
+        ("odd", "an invalid Content-Length"),
         ("to-http", "begins with https, got 'http://localhost:1/whole'"),
         ("to-file", "file:///etc/passwd' is not allowed"),
     ],
@@ -270,7 +270,7 @@ def test_what_goes_wrong_leaves_nothing(server, entry, tmp_path, path, words):
 
 def test_a_server_whose_certificate_nobody_knows_is_not_believed(server, entry, monkeypatch, tmp_path):
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(InputError, match="toy.bin cannot be fetched .*certificate.*--from FILE"):
+    with pytest.raises(InputError, match="toy.bin cannot be downloaded .*certificate.*--from FILE"):
         fetch_weights(changed(entry, url=f"{server}/whole"))
     assert files_below(tmp_path) == []
 
@@ -284,7 +284,7 @@ def test_a_slow_server_is_given_up(server, entry, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("url", ["http://localhost/a", "file:///etc/passwd", "ftp://localhost/a", "data:,a"])
 def test_other_ways_than_https_are_refused(entry, url):
-    with pytest.raises(InputError, match="expected an address that begins with https"):
+    with pytest.raises(InputError, match="expected a URL that begins with https"):
         fetch_weights(changed(entry, url=url))
     assert all(entry.url.startswith("https://") for entry in list_weights() if entry.url)
 

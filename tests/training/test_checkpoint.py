@@ -166,10 +166,10 @@ def test_with_no_whole_checkpoint_nothing_is_changed(folder, state):
         damage(path)
     other = make_state(9)
     before = values(other)
-    with pytest.raises(CheckpointError, match="none of step-00000005.npz, step-00000003.npz is whole"):
+    with pytest.raises(CheckpointError, match="none of step-00000005.npz, step-00000003.npz is intact"):
         read_checkpoint(folder, other)
     assert equal(values(other), before) and other.step == 9
-    with pytest.raises(CheckpointError, match="is whole"):
+    with pytest.raises(CheckpointError, match="is intact"):
         load_ema(folder, CONFIG)
 
 

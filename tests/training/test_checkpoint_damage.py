@@ -174,7 +174,7 @@ def test_what_is_no_file_is_passed_over(folder):
 def test_one_that_knows_of_more_history_than_there_is_comes_after_those_that_do_not(folder, caplog):
     assert choose_checkpoint(folder, SHAPES, history_bytes=105).counters["step"] == 5
     assert choose_checkpoint(folder, SHAPES, history_bytes=104).counters["step"] == 3
-    assert "knows of 105 bytes of history, there are 104" in caplog.text
+    assert "expects 105 bytes of history, there are 104" in caplog.text
     assert choose_checkpoint(folder, SHAPES, history_bytes=0).counters["step"] == 5  # better than nothing
     assert choose_checkpoint(folder, SHAPES).counters["step"] == 5
 

@@ -78,13 +78,16 @@ def test_the_same_video_and_the_same_pictures_are_noticed(facesets, arrays):
     mixed = np.concatenate([noisy[:19].astype(np.uint8), arrays[1].images[:19]])
     assert share_alike(mixed, arrays[0].images) == 0.5
     concerns = check_facesets([many(f) for f in facesets], [arrays[0], dataclasses.replace(arrays[0], images=mixed)])
-    assert any("share pictures" in concern and "extract one of them again" in concern for concern in concerns)
+    assert any("share images" in concern and "extract one of them again" in concern for concern in concerns)
 
 
 def test_one_person_twice_is_told_by_distance(facesets, arrays):
     two = [many(f) for f in facesets]
     (concern,) = check_facesets(two, arrays, ListedEmbedder(0.0, 0.35))
-    assert "the same person (their averages are 0.35 apart to listed, those of two people more than 0.45)" in concern
+    assert (
+        "the same person (the distance of their mean embeddings by listed is 0.35, of two people it is above 0.45)"
+        in concern
+    )
 
 
 @pytest.mark.skipif(DlibEmbedder.unavailable_reason() is not None, reason="dlib is not installed")
@@ -92,7 +95,9 @@ def test_dlib_tells_the_portraits_apart_and_halves_of_one_not(facesets, arrays):
     assert check_facesets([many(f) for f in facesets], arrays) == []
     for faceset in facesets:
         halves = [dataclasses.replace(faceset, records=faceset.records[half]) for half in (slice(19), slice(19, 38))]
-        assert "seem to show the same person (their averages are 0." in say_same_person(halves, DlibEmbedder())
+        assert "seem to show the same person (the distance of their mean embeddings by dlib is 0." in say_same_person(
+            halves, DlibEmbedder()
+        )
 
 
 def test_without_a_recognition_network_only_the_files_are_judged(facesets, arrays, monkeypatch):

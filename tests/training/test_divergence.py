@@ -137,10 +137,10 @@ def test_dead_outputs_are_told_from_young_ones():
     numbers = np.random.default_rng(0)
     inputs = numbers.uniform(-1, 1, (4, 8, 8, 3))
     faces = np.repeat(numbers.uniform(-1, 1, (1, 8, 8, 3)), 4, axis=0)
-    assert say_dead(np.ones((4, 8, 8, 3)), inputs) == "the networks write a single color"
+    assert say_dead(np.ones((4, 8, 8, 3)), inputs) == "the networks output a single color"
     extremes = np.sign(faces) + numbers.normal(0, 1e-5, faces.shape)
-    assert say_dead(np.clip(extremes, -1, 1), inputs) == "the networks write nothing but extremes"
-    assert say_dead(faces, inputs) == "the networks write the same picture whatever they read"
+    assert say_dead(np.clip(extremes, -1, 1), inputs) == "the networks output only extreme values"
+    assert say_dead(faces, inputs) == "the networks output the same image for every input"
     assert say_dead(faces + numbers.normal(0, 0.003, faces.shape), inputs) is None
     assert say_dead(faces, np.repeat(inputs[:1], 4, axis=0)) is None  # a faceset of one picture
 

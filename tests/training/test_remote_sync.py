@@ -205,7 +205,7 @@ def test_a_folder_that_vanishes_and_comes_back(run, there, caplog):
         copier.update()
         copier._thread.join()
     assert copier.failures == 2 and not there.exists()
-    assert len(caplog.records) == 1 and "is not there; training goes on" in caplog.text
+    assert len(caplog.records) == 1 and "is not there; training continues" in caplog.text
     away.rename(there)
     copier.update()
     copier.close()
@@ -224,7 +224,7 @@ def test_a_full_or_read_only_folder_is_told_once_and_counted(run, there, caplog,
     copier.close()
     assert copier.failures == 2  # and once more at the end
     assert sum(reason in record.message for record in caplog.records) == 1
-    assert "lacks the newest checkpoint" in caplog.text
+    assert "the newest checkpoint is missing in the mirror" in caplog.text
     assert contents(there / "run") == {}
 
 
@@ -242,7 +242,10 @@ def test_a_slow_folder_keeps_nobody_waiting(run, there, caplog, monkeypatch):
     assert copier.failures == 0 and caplog.text == ""
     copier.close()
     assert copier.copies == 0 and copier.failures == 1
-    assert "the last copy took more than 0 s" in caplog.text and "lacks the newest checkpoint" in caplog.text
+    assert (
+        "the last copy took more than 0 s" in caplog.text
+        and "the newest checkpoint is missing in the mirror" in caplog.text
+    )
     blocked.set()
     copier._thread.join()
     assert steps_of(there / "run") == [20]

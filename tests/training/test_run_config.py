@@ -23,14 +23,14 @@ def test_a_time_is_read(text, seconds):
 
 @pytest.mark.parametrize("text", ["soon", "2", "h", "2 h", "-1h", "0s", "2h later"])
 def test_what_is_no_time_is_refused(text):
-    with pytest.raises(InputError, match="expected a time as in 45s, 90m, 2h or 1h30m, got"):
+    with pytest.raises(InputError, match="expected a duration such as 45s, 90m, 2h or 1h30m, got"):
         LoopConfig(max_time=text)
 
 
 @pytest.mark.parametrize("name", ["checkpoint_interval", "preview_interval", "sync_interval"])
 def test_an_interval_is_a_time_and_the_message_has_its_name(name):
     assert getattr(LoopConfig(**{name: "90s"}), name) == "90s"
-    with pytest.raises(InputError, match=f"{name}: expected a time as in 45s, 90m, 2h or 1h30m, got '250'"):
+    with pytest.raises(InputError, match=f"{name}: expected a duration such as 45s, 90m, 2h or 1h30m, got '250'"):
         LoopConfig(**{name: "250"})
 
 

@@ -211,7 +211,7 @@ def test_with_no_whole_checkpoint_training_stops_before_it_writes(run_copy):
     for path in (run_copy.folder / "checkpoints").iterdir():
         os.truncate(path, 1000)
     before = snapshot(run_copy.folder)
-    with pytest.raises(CheckpointError, match="none of .* is whole"):
+    with pytest.raises(CheckpointError, match="none of .* is intact"):
         train(run_copy.workspace, config=TrainConfig(steps=50, batch_size=2))
     assert snapshot(run_copy.folder) == before
 

@@ -4,7 +4,7 @@ import contextlib
 import typing
 
 from faceswap_lib.conversion.stages.frame_task import Batch
-from faceswap_lib.prefetch import ahead
+from faceswap_lib.prefetch import prefetch
 
 
 class Stage(typing.Protocol):
@@ -30,9 +30,9 @@ def run_stages(
     Yields:
         Finished batches in order.
     """
-    finished = ahead(batches)
+    finished = prefetch(batches)
     for stages in threads:
-        finished = ahead(_process(finished, stages))
+        finished = prefetch(_process(finished, stages))
     with contextlib.closing(finished):
         yield from finished
 
