@@ -11,56 +11,59 @@
 # %% [markdown]
 # # A face swap, step by step
 #
-# Two short videos go in: **A**, whose video it is, and **B**, whose face A is to get. One video comes out: everything
-# A does, done by B's face. In between, three neural networks learn both faces from nothing but these two videos.
+# The input is two short videos: **A**, the video that we change, and **B**, which shows the person whose face A gets.
+# The output is one video: B's face does everything that A does. In between, three neural networks learn both faces.
+# They learn from these two videos only.
 #
-# This notebook does what the command `faceswap demo` does, one step per section, with small networks so that you need
-# not wait long. You need to know Python and a little NumPy; you need no network connection and no GPU.
+# This notebook does what the command `faceswap demo` does, one step per section. Its networks are small, so that you do
+# not have to wait long. You need to know Python and a little NumPy. You do not need a network connection or a GPU.
 #
 # | | |
 # |---|---|
-# | **You will have at the end** | a swapped video of a few seconds, and an idea of what each step is for |
+# | **You will have at the end** | a swapped video of a few seconds, and an idea of the purpose of each step |
 # | **Time on two CPU cores** | about 6 minutes, 4 of them for the training |
 # | **After** | [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb) |
 #
-# How to read it: run a cell, look at what it shows, then read on. Where a step rests on a small piece of mathematics
-# we first do it by hand on one picture, then look at the library's code, and check that both agree. There are two
-# exercises; a solution is folded away below each.
+# How to read it: run a cell, look at its output, then read on. Some steps use a small piece of mathematics. There we
+# first compute the result by hand on one image, then look at the library's code, and check that both results are equal.
+# There are two exercises. Each has a solution in a collapsed cell below it.
 
 # %% [markdown] tags=["local"]
-# If the cells below say that `faceswap_lib` is missing: `pip install '.[notebooks]'` in the project's folder, then
+# If the cells below say that `faceswap_lib` is missing, run `pip install '.[notebooks]'` in the project's folder. Then
 # restart the kernel.
 
 # %% [markdown]
-# ## 0. What we choose
+# ## 0. Choose the parameters
 #
-# Everything is written to one folder, the *workspace*, which the other notebooks of the course use as well. If it
-# already holds a half-finished training, the training goes on from there. Change `STEPS` to train longer; after
-# changing anything else, name another workspace.
+# The notebook writes everything to one folder, the *workspace*. The other notebooks of the course use it too. If the
+# workspace already contains an unfinished training, the training resumes from there. Change `STEPS` to train longer. If
+# you change any other parameter, choose another workspace.
 #
-# **Videos of your own?** Set `VIDEO_A` and `VIDEO_B` to their paths, name another workspace, and say in `CONSENT` who
-# agreed to the swap, in your own words. Without that the notebook stops: a swap is a claim about two people. What you
-# write is kept in the workspace and stated in the output, for everybody to read.
+# **Do you want to use your own videos?** Set `VIDEO_A` and `VIDEO_B` to their paths and choose another workspace. Write
+# in `CONSENT`, in your own words, who agreed to the swap. Without this statement the notebook stops, because a swap is
+# a claim about two people. Your statement is stored in the workspace and written into the output, where everybody can
+# read it.
 
 # %% tags=["parameters"]
 WORKSPACE = "faceswap-course"
-VIDEO_A = None  # whose video it is; None takes the demo's
-VIDEO_B = None  # whose face it gets; None takes the demo's
-CONSENT = None  # who agreed to what; needed with videos of your own
-SECONDS = 6.0  # length of the demo's clips, at 25 frames a second
-SIZE = 320  # side of their frames in pixels
-PRESET = "lite"  # which networks: lite reads and writes faces of 128 pixels, tiny of 64, in a quarter of the time
-STEPS = 600  # how long to train
+VIDEO_A = None  # the video that is changed; None: the demo's clip
+VIDEO_B = None  # the video of the person whose face A gets; None: the demo's clip
+CONSENT = None  # who agreed to what; required for your own videos
+SECONDS = 6.0  # length of the demo's clips, at 25 frames per second
+SIZE = 320  # width and height of their frames in pixels
+PRESET = "lite"  # the networks: lite reads and writes faces of 128 pixels; tiny of 64 pixels, in a quarter of the time
+STEPS = 600  # length of the training
 BATCH_SIZE = 8  # faces of each person per step
-MIRROR = None  # a folder that gets a copy of the newest checkpoint, on a drive that outlives this machine
+MIRROR = None  # a folder on a permanent drive that gets a copy of the newest checkpoint
 
 # %% [markdown]
-# The next cell loads the packages. TensorFlow may say something about oneDNN or missing GPU drivers; that is no error.
+# The next cell loads the packages. TensorFlow may print a message about oneDNN or missing GPU drivers. This is not an
+# error.
 
 # %%
 import os
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
 
 import dataclasses
 import logging
@@ -73,17 +76,20 @@ import numpy as np
 from faceswap_lib import show
 from faceswap_lib.devices import has_accelerator, list_devices
 
-logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
+logging.getLogger("tensorflow").setLevel("ERROR")  # without its warnings about images of new sizes
 np.set_printoptions(precision=3, suppress=True)
 print(f"Keras {keras.__version__} on {keras.backend.backend()}, {', '.join(device.name for device in list_devices())}")
 
 # %% [markdown]
-# ## 1. Two clips
+# ## 1. Make two clips
 #
-# Unless you named your own, A is Grace Hopper and B is Eileen Collins. Both pictures are official portraits in the
-# public domain that Python packages carry as sample data. A single picture is not enough to learn from: the networks
-# must see the same face turn, talk and blink. So the portraits are animated into two clips. With videos of your own,
-# this is the step that is left out.
+# This step makes the two input videos. If you chose your own videos, they are used instead.
+#
+# By default, A is Grace Hopper and B is Eileen Collins. Both images are official portraits in the public domain, which
+# Python packages contain as sample data. One image is not enough for learning: the networks must see the same face
+# turn, talk and blink. Therefore the portraits are animated, which gives two clips.
+#
+# The output shows six frames of each clip: A in the first row, B in the second.
 
 # %%
 from faceswap_lib.demo.fixtures import make_clips
@@ -96,11 +102,11 @@ if own:
     require_consent(workspace, CONSENT, own)
 portrait_a, portrait_b = make_clips(workspace.root / "clips", seconds=SECONDS, size=SIZE)
 video_a, video_b = pathlib.Path(VIDEO_A or portrait_a), pathlib.Path(VIDEO_B or portrait_b)
-length = min(150, count_frames(video_a), count_frames(video_b))  # frames to look at, the first ones
+length = min(150, count_frames(video_a), count_frames(video_b))  # the number of frames that we look at, from the first one
 
 
 def keep_frames(video, numbers):
-    """The frames with these numbers, by number. The others are read past: a frame of a large video is 25 MB."""
+    """Returns the frames with these numbers, by number. Others are not kept: one large frame takes 25 MB."""
     return {at: frame for at, frame in enumerate(read_frames(video, stop=max(numbers) + 1)) if at in numbers}
 
 
@@ -109,75 +115,90 @@ kept = [keep_frames(video, some) for video in (video_a, video_b)]
 show.plot_images([frames[index] for frames in kept for index in some], columns=6)
 
 # %% [markdown]
-# A picture is an array of shape (height, width, 3): red, green and blue, 0 to 255. This is A's clip as a video. The
-# demo's has sound, a hum that follows the mouth.
+# An image is an array of shape (height, width, 3). The three channels are red, green and blue, from 0 to 255. The next
+# cell plays A's clip as a video. The demo's clip has sound, a hum that follows the movement of the mouth.
 
 # %%
 show.embed_video(video_a)
 
 # %% [markdown]
-# ## 2. Find the face
+# ## 2. Detect the face
 #
-# MTCNN is a detector made of three small networks in a row. The first looks at thousands of squares, in the picture at
-# many scales, and proposes those that might hold a face. The second looks closer and throws most of them away. The
-# third keeps the good ones, corrects their borders, and marks five points: both eyes, the tip of the nose, both
-# corners of the mouth.
+# This step finds the face in a frame. The *detector* is MTCNN, which consists of three small networks in sequence:
+#
+# - The first network scans thousands of squares, at many scales of the image. It proposes the squares that may contain
+#   a face.
+# - The second network examines the proposals more closely and rejects most of them.
+# - The third network keeps the good ones, corrects their borders, and marks five *landmarks*: both eyes, the tip of the
+#   nose, and both corners of the mouth.
+#
+# The output shows the frame on the left. On the right, it shows the bounding box and the five landmarks.
 
 # %%
 from faceswap_lib.faces import MTCNN
 
 detector = MTCNN()
 frame = next(read_frames(video_a, start=length // 3))
-faces = detector.detect([frame])[0]  # it takes several frames and gives the faces of each
+faces = detector.detect([frame])[0]  # takes several frames, returns the faces of each
 face = faces[0]
 print(f"{len(faces)} face, certainty {face.score:.3f}, box {face.box_xyxy.round(1)}")
 show.plot_images([frame, show.draw_face(frame, face)], captions=["a frame", "box and five points"], width=7)
 
 # %% [markdown]
-# ## 3. Follow it, and take the shake out
+# ## 3. Track the face and remove the jitter
 #
-# The detector sees each frame for the first time, so its points tremble by a fraction of a pixel or more even where
-# the head is still. A swapped face would tremble with them. A *Kalman filter* knows two things the detector does not:
-# where the face was a moment ago, and that heads do not jump. It carries a position and a speed for every point,
-# predicts the next frame, and moves its prediction only part of the way towards what the detector says. Since the
-# file is known to its end, the same is then done backwards, which takes away the filter's delay.
+# This step follows the face through all frames, which is called *tracking*, and smooths its positions over time.
+#
+# Smoothing is necessary because the detector reads every frame independently. Its landmarks *jitter* by a fraction of a
+# pixel or more, even where the head is still. A swapped face would jitter with them. A *Kalman filter* uses two facts
+# that the detector does not know: where the face was a moment ago, and that heads do not jump. The filter stores a
+# position and a speed for every landmark. It predicts the next frame, and then moves its prediction only part of the
+# way towards the detector's measurement. We have the whole file, so the same is then done backward in time. This
+# removes the delay of the filter.
+#
+# The plot shows the x coordinate of the tip of the nose with and without smoothing. The legend gives the jitter as
+# *shake*: how much the speed changes from one frame to the next. It is smaller after smoothing.
 
 # %%
 from faceswap_lib.faces import TrackConfig, detect_keyframes, track_faces
 
-sightings = list(detect_keyframes(read_frames(video_a, stop=length), detector))  # what every frame shows
-raw_track = track_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # the first face to follow
+sightings = list(detect_keyframes(read_frames(video_a, stop=length), detector))  # the detections of every frame
+raw_track = track_faces(sightings, TrackConfig(smoothing="none")).tracks[0]  # the first track
 track = track_faces(sightings).tracks[0]
 curves = {"as detected": raw_track, "smoothed": track}
 figure, axes = plt.subplots(figsize=(9, 2.8))
 for name, followed in curves.items():
     nose_x = np.array([face.landmarks[2, 0] for _, face in followed.items()])
-    shake = np.abs(np.diff(nose_x, 2)).mean()  # how much its speed changes from one frame to the next
+    shake = np.abs(np.diff(nose_x, 2)).mean()  # mean change of the speed from frame to frame
     axes.plot(nose_x, lw=1.2, label=f"{name}, shake {shake:.2f} pixels")
 axes.set(xlabel="frame", ylabel="tip of the nose, x in pixels")
 axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# ## 4. Align it
+# ## 4. Align the face
 #
-# The networks should spend their effort on what a face *does*, not on where it is, how large, or how tilted. So every
-# face is turned, scaled and moved until its five points lie as close as they can to five standard places. A turn, a
-# scale and a shift together are a *similarity transform*. It has four unknown numbers, $p, q, s, t$:
+# This step rotates, scales and shifts every face until its five landmarks are as close as possible to five standard
+# positions. This is called *alignment*.
+#
+# The reason: the networks should learn what a face *does*. They should not spend capacity on its position, its size, or
+# its tilt. A rotation, a scale and a shift together are a *similarity transform*. It has four unknown numbers,
+# $p, q, s, t$:
 #
 # $$x' = p\,x - q\,y + s \qquad\qquad y' = q\,x + p\,y + t$$
 #
-# Five points give ten such equations. No face fits all ten exactly; least squares finds the best compromise.
+# Five landmarks give ten such equations. No face satisfies all ten exactly. The *least squares* method finds the best
+# compromise. The output is the matrix of the transform.
 
 # %%
 from faceswap_lib.faces import CROP_SIZE, template_points
 
-seen_faces = dict(track.items())  # by the number of the frame
+seen_faces = dict(track.items())  # by frame number
 indices = np.array(list(seen_faces))[np.linspace(0, len(seen_faces) - 1, 6).astype(int)]
 frames_a = keep_frames(video_a, indices)
 index = indices[4]  # the head is tilted here
 frame, face = frames_a[index], seen_faces[index]
-target = template_points(CROP_SIZE)  # the standard places in a square crop
+target = template_points(CROP_SIZE)  # the standard positions in a square crop
 x, y = face.landmarks.T
 one, zero = np.ones(5), np.zeros(5)
 equations = np.concatenate([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)])
@@ -186,8 +207,8 @@ by_hand = np.array([[p, -q, s], [q, p, t]])
 print(by_hand)
 
 # %% [markdown]
-# The library does it with complex numbers. Turning and scaling is then one multiplication, $z' = m z + t$, and the
-# best $m$ is a fraction one can write down. This is the code that runs:
+# The library solves the same problem with complex numbers. Rotation and scaling are then one multiplication,
+# $z' = m z + t$, and there is a formula for the best $m$, which is a fraction. This is the library's code:
 
 # %%
 from faceswap_lib.faces import similarity_transform
@@ -198,9 +219,10 @@ show.show_source(similarity_transform)
 assert np.allclose(by_hand, similarity_transform(face.landmarks, target))
 
 # %% [markdown]
-# Both agree, so from here on we use the library. `align_face` cuts the crop out of the frame with this matrix. On the
-# left below are the standard places (red), those of an average face; on the right a face that was laid on them. Its own
-# points (green) come near, never quite there.
+# Both results are equal, so from now on we use the library. The function `align_face` uses this matrix to cut the crop
+# out of the frame. The left image below shows the standard positions (red), which are those of an average face. The
+# right image shows a face that was aligned to them. Its own landmarks (green) come close to the standard positions but
+# never reach all of them exactly.
 
 # %%
 from faceswap_lib.faces import align_face
@@ -221,10 +243,11 @@ plt.show()
 show.plot_images([*(frames_a[index] for index in indices), *crops], columns=6)
 
 # %% [markdown]
-# Above the frames, below the crops: the eyes now stay where they are, whatever the head does.
+# The upper row shows the frames, the lower row the crops. In the crops the eyes stay in the same place, even if the
+# head moves.
 #
-# **Exercise 1.** The matrix knows how the head was tilted and how large the face was. From $p$ and $q$ compute the
-# angle by which the crop was turned, in degrees, and how many pixels of the crop one pixel of the frame became.
+# **Exercise 1.** The matrix contains the tilt of the head and the size of the face. Compute from $p$ and $q$ the angle
+# of the rotation, in degrees, and the scale: how many pixels of the crop correspond to one pixel of the frame.
 # (`np.arctan2` and `np.hypot` help.)
 
 # %%
@@ -236,16 +259,20 @@ angle, scale = np.degrees(np.arctan2(q, p)), np.hypot(p, q)
 print(f"turned by {angle:.1f} degrees; one pixel of the frame became {scale:.2f} of the crop")
 
 # %% [markdown]
-# The eyes are level in the crop, so the angle is how far they were from level in the frame. Where the scale is above 1
-# the crop shows no more than the frame did, only larger.
+# The eyes are level in the crop. So the angle says how far they were from level in the frame. Where the scale is above
+# 1, the crop is larger than the face in the frame but contains no additional detail.
 #
 # ## 5. What the networks see
 #
-# A crop has some room around the face. The networks get its central part, the *view*, from forehead to chin. Three
-# masks go with it, drawn from the five points. They tell the training where the face is (almost nothing outside
-# counts), and where the eyes and the mouth are (errors there count more, because people look there). The face is an
-# ellipse here, which five points are enough for; where MediaPipe's mesh runs, the training below takes its true
-# outline, up to the hair.
+# This step prepares the input of the networks. The crop has some margin around the face. The networks get only its
+# central part, the *view*, from forehead to chin. Three *masks* are computed for the view from the five landmarks.
+#
+# The masks are for the training. They say where the face is (errors outside it have almost no weight), and where the
+# eyes and the mouth are (errors there have a larger weight, because people look there). The face mask is an ellipse
+# here, because five landmarks are enough for an ellipse. If MediaPipe's mesh is available, the training below uses the
+# true outline of the face, up to the hair.
+#
+# The output shows the crop, the view and the three masks.
 
 # %%
 from faceswap_lib.faces import eye_mask, face_mask, mouth_mask, view_matrix, warp_frame
@@ -261,9 +288,10 @@ captions = [f"crop, {CROP_SIZE} pixels", f"view, {resolution} pixels", "face mas
 show.plot_images([crop.image, view, *masks], captions=captions)
 
 # %% [markdown]
-# Two more things are taken out before a network reads the view: everything that is not face, and the light. A was
-# filmed in warmer light than B, and that is the first thing a network would notice, and the last thing we want it to
-# spend its effort on. So each color channel is brought to the same mean and the same spread inside the face, by hand:
+# Before a network reads the view, two more things are removed: all pixels outside the face, and the color of the light.
+# The second step is called *color normalization*. A was filmed in warmer light than B. A network would learn this
+# difference first, although it is the least useful one to learn. Therefore each color channel is brought to the same
+# mean and the same standard deviation inside the face. By hand:
 
 # %%
 from faceswap_lib.faces import points_in_crop
@@ -271,13 +299,14 @@ from faceswap_lib.faces.color_normalization import SPREAD
 
 view_face = face_mask(points_in_crop(face, matrix), resolution, coverage=VIEW_COVERAGE)
 inside = view[view_face > 127]  # the pixels of the face, (N, 3)
-standard = (view - inside.mean(axis=0)) / inside.std(axis=0) * SPREAD  # now mean 0, mostly between -1 and 1
+standard = (view - inside.mean(axis=0)) / inside.std(axis=0) * SPREAD  # now the mean is 0 and most values are between -1 and 1
 by_hand = standard.clip(-1, 1) * (view_face[..., None] / 255)
 show.plot_images([view, ((by_hand + 1) * 127.5).astype("uint8")], captions=["view", "what the network reads"], width=4)
 
 # %% [markdown]
-# The library's `preprocess_views` does this for many views at once. It also returns the mean and the spread it took
-# out, the *tone*: the new face gets the tone of the old one again, and so has the light of the video it goes into.
+# The library's function `preprocess_views` does this for many views at once. It also returns the *tone*: the mean and
+# the standard deviation that it removed. Later the new face gets the tone of the old face back. So its colors fit the
+# light of the video.
 
 # %%
 from faceswap_lib.networks import preprocess_views
@@ -288,9 +317,14 @@ assert np.allclose(by_hand, seen[0], atol=1e-3)
 # %% [markdown]
 # ## 6. Extract both facesets
 #
-# Now the same for every frame of both clips. `extract` detects, follows, aligns and writes: crops to `face_src` (A)
-# and `face_dst` (B), eye masks beside them, and a manifest that says which frame each crop came from. A folder of one
-# person's crops is a *faceset*. An extraction that is already there is not done again.
+# This step does the same for every frame of both clips. It is called *extraction*. A folder of one person's crops is a
+# *faceset*.
+#
+# The function `extract` detects, tracks and aligns the faces, and then writes files. It writes the crops to `face_src`
+# (A) and `face_dst` (B), and eye masks next to them. It also writes a manifest, which says from which frame each crop
+# comes. If an extraction already exists, it is not repeated.
+#
+# The output shows six crops of A in the first row and six of B in the second.
 
 # %%
 from faceswap_lib.facesets import Faceset
@@ -305,15 +339,19 @@ spread = [np.linspace(0, len(arrays.images) - 1, 6).astype(int) for arrays in (a
 show.plot_images([*arrays_a.images[spread[0]], *arrays_b.images[spread[1]]], columns=6)
 
 # %% [markdown]
-# ## 7. Make a hundred pictures into many more
+# ## 7. Make more training images from a hundred crops
 #
-# A network with millions of numbers would simply learn a hundred pictures by heart. So it never sees the same one
-# twice: each time a crop is used it is turned, zoomed, shifted, mirrored and a little changed in shape, at random.
+# This step is called *data augmentation*. Each time a crop is used, it is rotated, zoomed, shifted, mirrored and
+# slightly deformed, at random. The reason is *overfitting*: a network with millions of weights would simply memorize a
+# hundred images. With augmentation it never sees the same image twice.
 #
-# There is a second trick. From each crop *two* views are made: the **real** one, and a **warped** one that is bent some
-# more, on a finer grid, as if printed on rubber. The networks read the warped view and must write the real one. Copying
-# does not help; they have to know what this person looks like. To see what is done, on the right lines were drawn on
-# the same crop first.
+# There is a second method, *warping*. *Two* views are made from each crop: the **real** view, and a **warped** view.
+# The warped view has an additional deformation on a finer grid, as if it were printed on rubber. The networks read the
+# warped view and must write the real view. Copying the input does not help. The networks must know the appearance of
+# this person.
+#
+# The output shows the same crop three times with different random changes. The last three columns show the same changes
+# on a crop with a grid of lines, so that the deformation is visible.
 
 # %%
 from faceswap_lib.training import TrainConfig, random_warp_grid, sample, to_device
@@ -322,7 +360,7 @@ faces_b = to_device(arrays_b)
 ruled = arrays_b.images.copy()
 ruled[:, ::16] = ruled[:, :, ::16] = 255
 lined_b = to_device(dataclasses.replace(arrays_b, images=ruled))
-index = np.full(3, len(arrays_b.images) // 2, "int32")  # three times the same crop
+index = np.full(3, len(arrays_b.images) // 2, "int32")  # the same crop three times
 seed = keras.random.SeedGenerator(4)
 shown, captions = [], []
 maps = random_warp_grid(TrainConfig(batch_size=3), resolution, faces_b.size, seed)
@@ -333,20 +371,25 @@ for name, at in zip(("real", "warped"), maps, strict=True):
 show.plot_images(shown, captions=captions, columns=6)
 
 # %% [markdown]
-# ## 8. The networks
+# ## 8. Build the networks
 #
 #     practice   face of A --> encoder --> code --> decoder A --> face of A
 #                face of B --> encoder --> code --> decoder B --> face of B
 #
 #     the swap   face of A --> encoder --> code --> decoder B --> face of B, doing what A does
 #
-# The **encoder** squeezes a face into a compact *code*. A **decoder** makes a face out of a code. There is one encoder
-# for both people but a decoder for each. That is the whole idea of the swap: since the encoder must serve both
-# decoders, its code comes to say what A and B can share (where they look, how far the mouth is open, how the head is
-# turned), and each decoder comes to know one face. After training we feed *A's* face to the encoder and give the code
-# to *decoder B*. Out comes B's face with A's expression, although nobody ever showed the networks such a pair.
+# This step builds an *autoencoder* with two decoders. The **encoder** compresses a face into a compact *latent code*,
+# in short *code*. A **decoder** makes a face from a code. There is one encoder for both people, but one decoder for
+# each person.
 #
-# Two **discriminators** are there for training only. They look at pictures and judge whether they are real.
+# This is the central idea of the swap. The encoder must serve both decoders. So its code learns to describe what A and
+# B have in common: where they look, how far the mouth is open, how the head is turned. Each decoder learns one face.
+# After the training we give *A's* face to the encoder and the code to *decoder B*. The result is B's face with A's
+# expression, although the networks never saw such a pair.
+#
+# Two **discriminators** are used in training only. They look at images and judge whether they are real.
+#
+# The output lists three of the networks with the shapes of their inputs and outputs and the number of their weights.
 
 # %%
 from faceswap_lib.networks import build_networks
@@ -358,14 +401,14 @@ for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
     print(f"{network.name:16} {network.input_shape[1:]} -> {outputs}, {network.count_params():,} numbers to learn")
 
 # %% [markdown]
-# (What more there is, a third output and six channels for a discriminator, [03](03_networks.ipynb) explains.) A decoder
-# writes two things. One is the **mask**, a number from 0 to 1 for every pixel. The other is the **raw face**. The mask
-# says how much of the raw face to take at each pixel; the rest stays the input's. What comes of it is the
-# **composite**:
+# (The list shows a third output of the decoder and six input channels of the discriminator. [03](03_networks.ipynb)
+# explains them.) A decoder writes two things. One is the **mask**, a number from 0 to 1 for every pixel. The other is
+# the **raw face**. At each pixel, the mask says how much of the raw face to use. The rest comes from the input. The
+# result is the **composite**, and the method is called *alpha blending*:
 #
 # $$\text{composite} = \text{mask} \cdot \text{raw} + (1 - \text{mask}) \cdot \text{input}$$
 #
-# Here is what they write before they have learned anything:
+# The next cell shows the outputs of the networks before they have learned anything:
 
 # %%
 from faceswap_lib.networks import postprocess_faces
@@ -379,26 +422,28 @@ show.plot_images([view, mask[..., 0], raw_face, composite], captions=captions, w
 # %% [markdown]
 # ## 9. Train
 #
-# A training step takes a few faces of A and of B, lets the networks write them, and measures by how much they are
-# wrong. From that follows, for each of the millions of numbers, whether a little more or a little less would have
-# been better; all are moved that way by a tiny amount. "Wrong" is a sum of several measures, the *losses*:
+# A *training step* takes a few faces of A and of B, runs the networks on them, and measures the errors of the output.
+# From these errors it computes the *gradient*: for each of the millions of weights, whether a slightly higher or a
+# slightly lower value would reduce the error. Then all weights change in that direction by a tiny amount. The error is
+# a sum of several measures, the *losses*:
 #
-# | name | what it asks | why |
+# | name | what it measures | why |
 # |---|---|---|
 # | `reconstruction` | is each pixel right? | the basis; alone it gives blurred faces |
 # | `dssim`, `edges` | are contrasts and outlines right? | detail |
-# | `mask_prior`, `mask_hinge` | does the mask cover the face? | else giving back the input would be cheapest |
-# | `composite` | is the blended picture right? | late in the training, and quietly |
+# | `mask_prior`, `mask_hinge` | does the mask cover the face? | otherwise returning the input would give the lowest loss |
+# | `composite` | is the blended image right? | late in the training, with a small weight |
 # | `adversarial`, `discriminator` | does it look real? | sharpness, in long trainings; see below |
 #
-# (Some curves below are not in this table; notebook [04](04_losses.ipynb) takes all of them apart.)
+# (Some curves below are not in this table. Notebook [04](04_losses.ipynb) explains all of them.)
 #
-# The last pair is a contest. The discriminator is trained to tell real pictures from written ones; the generator, that
-# is encoder and decoders, is trained to fool it. That is a *GAN*, a generative adversarial network. Neither ever wins,
-# so their curves need not fall. The contest begins only when the faces are roughly right.
+# The last two losses belong to a contest. The discriminator is trained to distinguish real images from generated ones.
+# The *generator*, which is the encoder and the decoders, is trained to fool it. This is a *GAN*, a generative
+# adversarial network. Neither side ever wins, so their curves do not have to fall. The contest starts only when the
+# faces are roughly right.
 #
-# `mask_mean` is no loss but a reading to watch: how much of the face is taken from the decoder. Near 1 is a swap,
-# near 0 gives A back unchanged.
+# `mask_mean` is not a loss but a value to watch. It says how much of the face comes from the decoder. A value near 1 is
+# a swap. A value near 0 returns A unchanged.
 
 # %%
 from faceswap_lib.training import LoopConfig, train
@@ -411,9 +456,9 @@ report = train(
 )
 
 # %% [markdown]
-# A training that stops half-way, here or when the machine goes away, is not lost: run the notebook again and it goes on
-# from its last checkpoint; it writes one every three minutes and at the end. What was logged is in the run's
-# `history.jsonl`, so the curves of all terms can be drawn at any time:
+# A training that stops early, because you interrupt it or because the machine is shut down, is not lost. Run the
+# notebook again, and the training resumes from its last *checkpoint*. It writes a checkpoint every three minutes and at
+# the end. The losses are logged in the run's file `history.jsonl`, so you can plot the curves of all terms at any time:
 
 # %%
 from faceswap_lib.training import read_history
@@ -422,9 +467,9 @@ print(f"{report.step} steps, {report.step - report.resumed_at} of them now in {r
 show.plot_losses(read_history(report.folder / "history.jsonl"))
 
 # %% [markdown]
-# The numbers of a loss say little by themselves. Look at pictures. The *preview grid* has four directions: `a2a`
-# reads A and writes A (this is what was practised), `b2b` the same for B, and `a2b` and `b2a` are the swaps, which
-# were never practised. In each: input, mask, raw face, composite.
+# The values of a loss alone say little. Look at images. The *preview grid* has four directions. `a2a` reads A and
+# writes A, which is what was trained. `b2b` is the same for B. `a2b` and `b2a` are the swaps, which were never trained.
+# Each direction shows the input, the mask, the raw face and the composite.
 
 # %%
 from faceswap_lib.media import read_image
@@ -436,14 +481,17 @@ show.plot_images([practised, swapped], columns=1)
 # %% [markdown]
 # ## 10. Convert
 #
-# First one frame by hand: the trained encoder reads A's view, decoder B writes. After so few steps there is a problem.
-# The codes of A and of B have not come to mean quite the same yet: decoder B was only ever given codes that came from
-# pictures of B. So we move the code part of the way, by the difference between the average codes of both people. How
-# far is a trade: the further, the more it is B, and the less it does what A does.
+# This step applies the trained networks to A's video. It is called *conversion*, or *inference*.
 #
-# `KerasSwapper` does the same for many pictures at once, from pixels to pixels. Both must agree to a gray level of 255.
-# On a GPU single pixels may be off by a few levels: of the factors of a product it keeps about three digits ("TF32"),
-# and what is compiled rounds in other places.
+# We first convert one frame by hand: the trained encoder reads A's view, and decoder B writes a face. After so few
+# steps there is a problem. The codes of A and of B do not yet have quite the same meaning, because decoder B was only
+# ever given codes of B's images. Therefore we shift the code by a part of the difference between the average codes of
+# both people. This is called a *latent shift*. Its size is a compromise: with a larger shift, the face looks more like
+# B, but it follows A's expression less.
+#
+# `KerasSwapper` does the same for many images at once, from pixels to pixels. Both results must agree within one gray
+# level of 255. On a GPU, single pixels may differ by a few levels, for two reasons. A GPU rounds the factors of a
+# product to about three digits ("TF32"), and compiled code rounds at other places.
 
 # %%
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper, LatentShift, measure_shift
@@ -460,8 +508,8 @@ new_masks, new_faces = swapper.swap(view[None], view_face[None])
 assert np.allclose(moved, new_faces, atol=4 if has_accelerator() else 1)
 
 # %% [markdown]
-# The `Compositor` does the rest: it fits the colors once more, ends the new face softly, and puts it back where it
-# came from, with the matrix of section 4 turned round.
+# The `Compositor` does the rest. It fits the colors once more, makes the border of the new face soft, and puts the face
+# back into the frame. For this it uses the inverse of the matrix of section 4.
 
 # %%
 from faceswap_lib.conversion import Compositor, SwappedFace
@@ -478,14 +526,16 @@ captions = ["view of A", "decoder B, code as it is", "code moved", "mask", "back
 show.plot_images([view, as_read[0], new_faces[0], new_masks[0], painted.frame], captions=captions)
 
 # %% [markdown]
-# Then the whole clip. Two things are added that make it much better, and that would be too much for a first notebook:
-# codes of A are brought to codes of B with the same pose and expression, and what the networks are too small to draw,
-# lashes, pores, the edge of an iris, comes from B's own crops. Every option is taken apart in
-# [06 Video conversion](06_video_conversion.ipynb).
+# Now we convert the whole clip. Two methods are added here. They improve the result a lot, but they are too much for a
+# first notebook. First, each code of A is mapped to the code that B has at the same pose and expression. Second,
+# details that the networks are too small to draw, such as lashes, pores and the edge of an iris, come from B's own
+# crops. [06 Video conversion](06_video_conversion.ipynb) explains every option.
 #
-# Size, frame rate and sound stay as they were. Every frame says in its corner that a machine made it, and the file
-# carries a signed note of how; `faceswap verify` reads it. At the end the program looks at what it did: how much of the
-# view the mask took from the new face (of the whole view, so about a half is right), and how far that changed it.
+# Size, frame rate and sound stay as they were. A label in the corner of every frame says that a machine made it. The
+# file also contains a signed note of how it was made, which `faceswap verify` reads.
+#
+# At the end the program checks its output. It prints how much of the view the mask took from the new face, and by how
+# much this changed the view. The first value refers to the whole view, so about a half is right.
 
 # %%
 from faceswap_lib.pipeline import convert
@@ -495,9 +545,9 @@ conversion = convert(video_a, workspace, swap, overwrite=True, consent=CONSENT, 
 print(f"{conversion.report.swapped} of {conversion.report.frames} frames swapped; {conversion.check.to_text()}")
 
 # %% [markdown]
-# ## 11. Watch
+# ## 11. Watch the result
 #
-# A, B, and A with B's face, side by side.
+# The next cell shows A, B, and A with B's face, side by side.
 
 # %%
 from faceswap_lib.media import write_side_by_side
@@ -507,8 +557,8 @@ write_side_by_side([video_a, video_b, swap], beside, labels=["A, the input", "B,
 show.embed_video(beside)
 
 # %% [markdown]
-# Videos hide what single frames show. Drag the border to and fro, choose the frame with the slider below, and watch one
-# place at a time: an eye, the corner of the mouth, the line where the new face ends.
+# A moving video hides errors that single frames show. Move the border to the left and right, and choose the frame with
+# the slider below. Watch one place at a time: an eye, a corner of the mouth, the border of the new face.
 
 # %%
 from faceswap_lib.widgets import compare_before_after
@@ -521,9 +571,9 @@ compare_before_after(before, after, labels=("A", "A with B's face"))
 show.plot_images([*before, *after], columns=6)
 
 # %% [markdown]
-# **Exercise 2.** The same run can do the other direction: B's video with A's face. Convert the first second of
-# `video_b` (`OutputConfig(end=1.0)`) with `direction="b2a"` and look at a few frames. What does decoder A do with B's
-# smile?
+# **Exercise 2.** The same run can also convert in the other direction: B's video with A's face. Convert the first
+# second of `video_b` (`OutputConfig(end=1.0)`) with `direction="b2a"` and look at a few frames. What does decoder A do
+# with B's smile?
 
 # %%
 from faceswap_lib.conversion import OutputConfig
@@ -538,41 +588,43 @@ other_swap = pathlib.Path(WORKSPACE) / "other_swap.mp4"
 second = OutputConfig(end=1.0)
 convert(video_b, workspace, other_swap, config=other_way, output_config=second, overwrite=True, consent=CONSENT)
 few = np.linspace(0, count_frames(other_swap) - 1, 4).astype(int)
-# It shuts her mouth: A hardly smiles in her clip, so decoder A has no smile to draw. And it brings the glasses along.
+# Decoder A closes B's mouth: A hardly smiles in her clip, so decoder A cannot draw a smile. It also draws A's glasses.
 kept = [keep_frames(video, few) for video in (video_b, other_swap)]
 show.plot_images([frames[index] for frames in kept for index in few], columns=4)
 
 # %% [markdown]
 # ## 12. What to look at, what to try
 #
-# This is what the demo's clips show; with your own, ask the same questions.
+# The answers below are for the demo's clips. Ask the same questions about your own clips.
 #
-# - **Whose face is it?** Cover cap and hair with your hands. Eyes, nose and teeth are Collins's. Of the glasses only
-#   the ends are left, outside the mask: decoder B never saw any. The other way round they come along:
-#   decoder A knows no face without them.
-# - **Does it do what A does?** The head's turns, yes, and something of the mouth. A's frown, no: B smiles all through
-#   her clip, so a smile is all that decoder B knows.
-# - **Is it sharp?** Yes, but not by what was learnt in 600 steps: lashes, teeth and skin are B's own crops, bent to
-#   where the network drew them softly. With `detail_transfer="none"` you see what it draws alone.
+# - **Whose face is it?** Cover the cap and the hair with your hands. Eyes, nose and teeth are Collins's. Only the ends
+#   of the glasses are left, outside the mask, because decoder B never saw glasses. In the other direction the glasses
+#   appear, because decoder A knows no face without them.
+# - **Does it do what A does?** It follows the turns of the head and, in part, the mouth. It does not follow A's frown:
+#   B smiles in her whole clip, so decoder B knows only smiles.
+# - **Is it sharp?** Yes, but the networks did not learn this in 600 steps. Lashes, teeth and skin come from B's own
+#   crops, which are warped to the positions where the network drew them softly. With `detail_transfer="none"` you see
+#   what the network draws alone.
 # - **Where does it end?** Look along the jaw and under the cap. The shape of the head, the ears and the hair stay A's.
-# - Convert once more with other options: `detail_transfer="none"`, `color="none"`, `latent_map="none"` (06 explains
-#   them).
-# - Train longer: `STEPS = 3000` and another `WORKSPACE`, over lunch. Or put your own two clips in: half a minute of one
-#   person each, well lit, from several sides, with the same range of expressions.
+# - Convert again with other options: `detail_transfer="none"`, `color="none"`, `latent_map="none"` (06 explains them).
+# - Train longer: set `STEPS = 3000` and another `WORKSPACE`, and let it run over lunch. Or use your own two clips: half
+#   a minute of one person each, well lit, from several sides, with the same range of expressions.
 #
 # ## Responsible use
 #
-# A swapped video is a claim that somebody did something, so make one only of people who have agreed to it, and say with
-# the video that it is made up. That it can be done in minutes does not make it harmless: many places have laws against
-# passing off such a video as real, and the two people in this one said and did nothing of what it shows.
-# [08 Responsible use](08_responsible_use.ipynb) reads back what the file says about itself, and tries to tell it from a
-# recording.
+# A swapped video claims that somebody did something. So make one only of people who have agreed to it, and say with the
+# video that it is not real. A swap takes only minutes, but this does not make it harmless. Many places have laws
+# against presenting such a video as real, and the two people in this video neither said nor did what it shows. [08
+# Responsible use](08_responsible_use.ipynb) reads what the file says about itself, and tries to distinguish the video
+# from a recording.
 #
 # ## What you know now
 #
-# - Find, follow, align, mask: every face becomes a crop in which eyes and mouth lie in the same place.
-# - One encoder for both people, a decoder for each: A's code through decoder B is the swap, which was never practised.
-# - The new face goes back through the same matrix, with its border softened, its colors fitted and its label on.
+# - Detect, track, align, mask: every face becomes a crop in which eyes and mouth are in the same place.
+# - There is one encoder for both people and one decoder for each. A's code through decoder B is the swap, which was
+#   never trained.
+# - The new face returns to the frame through the inverse of the same matrix, with a soft border, fitted colors and a
+#   label.
 #
-# Next: [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb), the first of these steps in
-# slow motion.
+# Next: [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb) explains the first of these
+# steps in detail.

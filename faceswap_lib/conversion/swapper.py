@@ -14,7 +14,7 @@ from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.export.onnx_runtime import import_onnxruntime
-from faceswap_lib.faces.region import Hairline, settle_region
+from faceswap_lib.faces.region import FaceRegion, Hairline, settle_region
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -65,7 +65,8 @@ class GeneratorSwapper(abc.ABC):
         if direction not in ("a2b", "b2a"):
             raise ValueError(f"expected direction a2b or b2a, got {direction}")
         self.resolution, self.coverage = networks.config.resolution, networks.config.view_coverage
-        self.face_region, self._input_mode = settle_region(networks.config.face_region), networks.config.input_mode
+        self.face_region: FaceRegion = settle_region(networks.config.face_region)
+        self._input_mode = networks.config.input_mode
         self._latent_map = latent_map
         self.placement: Placement | None = None
         self.hairline: Hairline | None = None

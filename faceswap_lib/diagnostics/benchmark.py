@@ -147,7 +147,7 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     Returns:
         Frames per second, seconds and MB, by the names of the attributes of `BenchmarkReport`.
     """
-    from faceswap_lib.conversion import ConvertConfig, convert_video
+    from faceswap_lib.conversion import ConversionJob, ConvertConfig, convert_video
     from faceswap_lib.conversion.inference_backends import open_backend
     from faceswap_lib.demo.fixtures import make_clips
     from faceswap_lib.faces import MTCNN
@@ -169,7 +169,8 @@ def time_passes(folder: pathlib.Path) -> dict[str, float]:
     size = path.stat().st_size
     swapper, detector = open_backend(state.averaged, "a2b", batch_size=config.swap_batch_size), MTCNN()
     convert_video(ConversionJob(source=clips[1], out=folder / "first.mp4", config=config), swapper, detector)  # warm-up
-    conversion, _ = _time(convert_video, clips[0], folder / "swap.mp4", swapper, detector, config=config)
+    job = ConversionJob(source=clips[0], out=folder / "swap.mp4", config=config)
+    conversion, _ = _time(convert_video, job, swapper, detector)
     return {
         "extraction_fps": frames / extraction,
         "conversion_fps": frames / conversion,

@@ -12,7 +12,7 @@ import numpy as np
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.mesh import PRESENT, FaceMesh, find_mesh
 from faceswap_lib.faces.mesh_landmarks import correct_68
-from faceswap_lib.faces.mesh_network import MeshNetworks, find_lack
+from faceswap_lib.faces.mesh_network import MeshNetworks, unavailable_reason
 from faceswap_lib.faces.types import FaceCrop
 
 
@@ -34,7 +34,7 @@ class MeshLandmarkDetector:
     @staticmethod
     def unavailable_reason() -> str | None:
         """Returns what is missing on this machine and how to install it; None if the backend works."""
-        return find_lack()
+        return unavailable_reason()
 
     def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
         """Detects the (68, 2) landmarks of each crop; see `LandmarkDetector.detect`.

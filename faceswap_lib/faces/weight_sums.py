@@ -74,9 +74,8 @@ def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "",
     digest = file_digest(path)
     known = sha256 or read_note(path)
     if known is not None and digest != known:
-        noted = (
-            "" if sha256 else f" (the first is noted in {note_path(path).name}; remove it too if you replaced the file)"
-        )
+        note = note_path(path).name
+        noted = "" if sha256 else f" (the expected one is noted in {note}; remove it too if you replaced the file)"
         raise CheckpointError(
             f"{path}: expected SHA-256 {known}, got {digest}{noted}; remove the file and fetch it again"
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from faceswap_lib.show.notebook import in_notebook
 from faceswap_lib.training.run_config import say_duration
-from faceswap_lib.widgets.dashboard_page import DashboardPage, find_lack
+from faceswap_lib.widgets.dashboard_page import DashboardPage, unavailable_reason
 from faceswap_lib.widgets.kernel_events import answer_clicks
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class TrainingDashboard:
         self.history: list[dict[str, float]] = []
         self.newest: np.ndarray | None = None
         self._every, self._terms, self._steps = every, terms, steps
-        problem = find_lack() if in_notebook() else "this is not a notebook"
+        problem = unavailable_reason() if in_notebook() else "this is not a notebook"
         if problem:
             logger.warning("the training dashboard shows nothing: %s; it only collects losses and previews", problem)
         self._can_show = not problem

@@ -19,7 +19,7 @@ WIDE = 2.5
 """Aspect ratio (width over height) above which a preview is split into two halves, one below the other."""
 
 
-def find_lack() -> str | None:
+def unavailable_reason() -> str | None:
     """Describes which required packages are missing and how to install them; returns None if none is missing."""
     missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
     if not missing:

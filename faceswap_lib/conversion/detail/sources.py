@@ -180,7 +180,7 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailS
     soft = [standardize(image, coverage)[0] for image in reconstructed]
     stored = sample.crops.read_crops(stored_size=True)
     views, detail_from_flow = _cut_views([crop.image for crop in stored], coverage)
-    has_outlines = swapper.face_region == "outline"  # settled when the swapper was made
+    has_outlines = settle_region(swapper.face_region) == "outline"
     return DetailSources(
         soft=np.stack([to_gray(image) for image in soft]),
         thumbnails=np.stack([to_thumbnail(image) for image in soft]),

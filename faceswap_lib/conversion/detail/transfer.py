@@ -8,8 +8,6 @@ the person was never filmed with that expression, and the swapped face keeps its
 Source: optical flow of Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016, in OpenCV.
 """
 
-import typing
-
 import cv2
 import numpy as np
 
@@ -58,16 +56,15 @@ HAIR_SIGMA = 2.0
 """Sigma in pixels, at `FLOW_SIZE`, of the soft border between the face and hair in front of it."""
 
 
-NO_FLOW = typing.cast(np.ndarray, None)
-"""Initial flow of `DISOpticalFlow.calc`, which is optional although OpenCV's stubs say otherwise."""
-
 
 class DetailTransfer:
     """Transfer of the wanted person's detail to swapped faces; frames must come in their order."""
 
     def __init__(self):
         self._tracks: dict[int, np.ndarray] = {}
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = cv2.DISOpticalFlow_create(  # pyright: ignore[reportAttributeAccessIssue]  # OpenCV's stubs omit it
+            cv2.DISOPTICAL_FLOW_PRESET_FAST
+        )
 
     def transfer(
         self,
@@ -157,7 +154,7 @@ class DetailTransfer:
         soft = sources.soft[source]
         contrast, addend = _fit_contrast(soft, gray, sources.coverage)
         soft = cv2.addWeighted(soft, contrast, soft, 0, addend)  # optical flow assumes constant brightness
-        flow = cv2.GaussianBlur(self._flow.calc(gray, soft, NO_FLOW), (0, 0), FLOW_SIGMA)
+        flow = cv2.GaussianBlur(self._flow.calc(gray, soft, None), (0, 0), FLOW_SIGMA)
         difference = cv2.subtract(_warp(soft, flow), gray, dtype=cv2.CV_32F)
         difference = np.abs(cv2.GaussianBlur(difference, (0, 0), LARGE_SIGMA)) / GRAY_SPREAD
         difference = cv2.GaussianBlur(difference, (0, 0), DIFFERENCE_SIGMA)

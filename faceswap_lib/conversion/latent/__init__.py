@@ -1,1 +1,1 @@
-"""Latent codes: brought from what one person does to what the other person's decoder knows."""
+"""Latent maps: latent codes of the original person are mapped to codes that the wanted person's decoder knows."""

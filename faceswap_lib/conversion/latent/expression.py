@@ -1,4 +1,4 @@
-"""What a face does, in a few numbers that depend little on whose face it is."""
+"""Head pose and expression of faces, as a few numbers that depend little on the person."""
 
 import numpy as np
 
@@ -10,27 +10,27 @@ LIDS = ((37, 41), (38, 40)), ((43, 47), (44, 46))
 OUTER_LIPS, INNER_LIPS, CORNERS = (51, 57), (62, 66), (48, 54)
 
 NEAR = 0.5
-"""Share of the tolerance of `facesets.pose_measures` that counts 1 in `describe_motion`."""
+"""Unit of the numbers of `describe_motion`, as a fraction of the tolerances of `facesets.pose_measures`."""
 
 LIFTED, DROPPED = 0.04, 0.06
-"""The same for the corners of the mouth and for the chin and the lips, in eye distances."""
+"""Units for the corners of the mouth, and for the chin and the lips, in eye distances."""
 
 LID_NUMBERS, LID_UNIT = [3, 4], NEAR * EYES_OPEN.tolerance
-"""Which numbers of `describe_motion` say how open the eyes are, and what part of open eyes their unit is."""
+"""Indices in `describe_motion` of the openness of the eyes, and their unit as a fraction of fully open eyes."""
 
 MOUTH_NUMBERS = [2, 8, 9]
-"""Which numbers of `describe_motion` describe the mouth of a face by itself."""
+"""Indices in `describe_motion` of the numbers that describe the mouth without the person's other faces."""
 
 OPEN_EYES = 80
-"""Percentile of the lids' distance at which a person's eyes count as open; in a clip they may be half shut, or frown,
-half of the time."""
+"""Percentile of the distance between the eyelids at which a person's eyes count as open; in a clip they may be half
+closed half of the time."""
 
 GAZE = 0.08
-"""The same for where the eyes look, in half eye widths."""
+"""Unit for the gaze, in half eye widths."""
 
 RESTING_WIDTH = (0.74, 0.84)
-"""Widths in eye distances between which mouths at rest are taken to lie, of eight clips without their smiles; whoever
-has a wider one all the time smiles."""
+"""Range of the widths of mouths at rest, in eye distances, measured on eight clips without their smiles; a person whose
+mouth is always wider smiles all the time."""
 
 
 def describe_expression(landmarks: np.ndarray) -> np.ndarray:
@@ -40,9 +40,9 @@ def describe_expression(landmarks: np.ndarray) -> np.ndarray:
         landmarks: (N, 68, 2) x, y of upright faces, in the usual order of 68 landmarks.
 
     Returns:
-        (N, 8): how far the mouth is open (inner lips, outer lips), its width, how far the eyes are open, the turn of
-        the head (logarithm of the nose's distances to both sides), the length of the nose, how high the brows are, how
-        far the corners of the mouth hang; all but the turn in eye distances.
+        (N, 8): opening of the mouth (inner lips, outer lips), width of the mouth, opening of the eyes, turn of the head
+        (logarithm of the ratio of the nose's distances to both sides), length of the nose, height of the brows above
+        the eyes, height of the corners of the mouth below its center; all except the turn in eye distances.
     """
     left, right = landmarks[:, LEFT_EYE].mean(axis=1), landmarks[:, RIGHT_EYE].mean(axis=1)
     unit = np.linalg.norm(right - left, axis=1)
@@ -68,11 +68,11 @@ def describe_expression(landmarks: np.ndarray) -> np.ndarray:
 
 
 def describe_motion(landmarks: np.ndarray) -> np.ndarray:
-    """Describes head pose and expression of one person's faces in numbers that mean the same for two people.
+    """Describes head pose and expression of one person's faces by numbers that are comparable between two people.
 
-    How far the head is turned, the lips are apart and the corners of the mouth are up is taken as it is. How high brows
-    and chin are is taken against the person's own median, which takes the person out of it, how wide the mouth is
-    against it too, within what mouths have at rest, and how open either eye is against the person's open eyes.
+    The turn of the head, the gap of the lips and the height of the corners of the mouth are absolute. The heights of
+    brows and chin are relative to the person's own median. The width of the mouth is relative to the median as well,
+    clipped to `RESTING_WIDTH`. The openness of each eye is relative to the person's open eyes.
 
     Args:
         landmarks: (N, 68, 2) x, y of one person's faces in pixels of aligned crops.
@@ -80,7 +80,7 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
     Returns:
         (N, 12): yaw, pitch, gap of the lips, openness of the left and the right eye, width of the mouth, height of the
         left and the right brow, height of the left and the right corner of the mouth, chin below the nose, height of
-        the mouth over its outer lips; each in units in which 1 is hardly seen.
+        the mouth over its outer lips; each in units in which a difference of 1 is hardly visible.
     """
     poses = measure_poses(landmarks)
     left, right = landmarks[:, LEFT_EYE].mean(axis=1), landmarks[:, RIGHT_EYE].mean(axis=1)
@@ -117,7 +117,7 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
 
 
 def measure_lids(landmarks: np.ndarray) -> np.ndarray:
-    """Measures how far the lids of either eye are apart, (N, 2) in eye distances as if the head were not turned.
+    """Measures the distance between the eyelids of each eye, (N, 2), in eye distances corrected for yaw.
 
     Args:
         landmarks: (N, 68, 2) x, y in pixels of aligned crops.
@@ -126,56 +126,58 @@ def measure_lids(landmarks: np.ndarray) -> np.ndarray:
 
 
 def open_lids(lids: np.ndarray) -> np.ndarray:
-    """Says how far one person's lids, (N, 2), are apart in open eyes, (2,)."""
+    """Computes the eyelid distance of open eyes, (2,), from one person's eyelid distances, (N, 2)."""
     return np.percentile(lids, OPEN_EYES, axis=0)
 
 
 def _lid_gaps(landmarks: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """(N, 2) how far the lids of either eye are apart."""
+    """Measures the distance between the eyelids of each eye, (N, 2), in units of `unit`."""
     gaps = [[np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1) for a, b in pairs] for pairs in LIDS]
     return np.mean(gaps, axis=1).T / unit[:, None]
 
 
 def _mouth_numbers(landmarks: np.ndarray, poses: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """(N, 3) what `describe_mouth` gives."""
+    """Computes the (N, 3) numbers of `describe_mouth`."""
     y = landmarks[..., 1] / unit[:, None]
     corners = [(y[:, corner] - y[:, INNER_LIPS].mean(axis=1)) / LIFTED for corner in CORNERS]
     return np.stack([poses[:, 2] / (NEAR * MOUTH.tolerance), *corners], axis=1)
 
 
 def _straight_unit(landmarks: np.ndarray, poses: np.ndarray) -> np.ndarray:
-    """(N,) the eye distance in pixels, as if the head were not turned."""
+    """Computes the eye distance in pixels, (N,), corrected for yaw."""
     left, right = landmarks[:, LEFT_EYE].mean(axis=1), landmarks[:, RIGHT_EYE].mean(axis=1)
     return np.linalg.norm(right - left, axis=1) / np.cos(np.radians(poses[:, 0]))
 
 
 def describe_mouth(landmarks: np.ndarray) -> np.ndarray:
-    """Describes mouths by what of `describe_motion` does not need the person's other faces.
+    """Describes mouths by those numbers of `describe_motion` that do not need the person's other faces.
 
     Args:
         landmarks: (N, 68, 2) x, y in pixels of aligned crops.
 
     Returns:
-        (N, 3): gap of the lips, height of the left and of the right corner of the mouth, in its units.
+        (N, 3): gap of the lips, height of the left and of the right corner of the mouth, in units of `describe_motion`.
     """
     poses = measure_poses(landmarks)
     return _mouth_numbers(landmarks, poses, _straight_unit(landmarks, poses))
 
 
 def describe_gaze(gaze: np.ndarray) -> np.ndarray:
-    """Describes where one person's eyes look, as `describe_motion` does the rest.
+    """Describes the gaze of one person's faces, in addition to `describe_motion`.
 
-    Aside is taken as it is, up and down against the person's own median: lids are cut differently.
+    The horizontal gaze is absolute. The vertical gaze is relative to the person's own median, because eyelids have
+    different shapes.
 
     Args:
-        gaze: (N, 2, 2) of each eye, as `faces.mesh_measures.measure_gaze` gives it; NaN for a shut one.
+        gaze: (N, 2, 2) gaze of each eye from `faces.mesh_measures.measure_gaze`; NaN for a closed eye.
 
     Returns:
-        (N, 2): to the right and down, mean of the open eyes, in units in which 1 is hardly seen; 0 where both are shut.
+        (N, 2): gaze to the right and down, mean of the open eyes, in units in which a difference of 1 is hardly
+        visible; 0 if both eyes are closed.
     """
-    is_open = np.isfinite(gaze).all(axis=2)
+    is_open: np.ndarray = np.isfinite(gaze).all(axis=2)
     count = is_open.sum(axis=1)
-    looks = np.where(is_open[..., None], gaze, 0).sum(axis=1) / np.maximum(count, 1)[:, None]
+    directions = np.where(is_open[..., None], gaze, 0).sum(axis=1) / np.maximum(count, 1)[:, None]
     if (count > 0).any():
-        looks[:, 1] -= np.median(looks[count > 0, 1])
-    return np.where(count[:, None] > 0, looks, 0) / GAZE
+        directions[:, 1] -= np.median(directions[count > 0, 1])
+    return np.where(count[:, None] > 0, directions, 0) / GAZE

@@ -1,10 +1,11 @@
-"""Eye openness: how wide open eyes must be asked for, so that those of the new face are as open as the original's.
+"""Calibration of eye openness, so that the eyes of swapped faces are as open as those of the original faces.
 
-An aligned code is a mean of the wanted person's codes, and a mean of open and half shut eyes is half shut. How much
-that takes off is measured on a sample of new faces, and more is asked for by as much.
+An aligned latent code is a mean of the wanted person's codes, and the mean of open and half-closed eyes is half closed.
+The loss is measured on a sample of swapped faces, and the requested openness is increased accordingly.
 """
 
 import dataclasses
+import typing
 from collections.abc import Callable
 
 import numpy as np
@@ -21,13 +22,13 @@ from faceswap_lib.faces.mesh_landmarks import correct_68
 from faceswap_lib.facesets.faceset import spread_evenly
 
 SAMPLED = 24
-"""Crops of the original that are swapped to look at their eyes."""
+"""Crops of the original person that are swapped to measure their eyes."""
 
 ROUNDS = 2
-"""How often what is asked for is corrected."""
+"""Number of corrections of the requested openness."""
 
 LEAST, MOST = 0.85, 1.35
-"""Factors that are believed."""
+"""Range to which the factor is clipped."""
 
 
 def calibrate_eye_openness(
@@ -37,30 +38,32 @@ def calibrate_eye_openness(
     wanted: LatentSample,
     config: ConvertConfig,
 ) -> float:
-    """Calibrates the eye openness that an alignment asks for, in a closed loop.
+    """Calibrates the factor of eye openness of an alignment, in a closed loop.
 
     Args:
-        align: Gives the alignment that asks for eyes so many times as open as the original's.
-        swapper: Its latent map is not used.
-        original, wanted: Both people's codes, with what their faces do.
+        align: Returns the alignment for a factor of eye openness, relative to the original face.
+        swapper: The swapper; its latent map is not used.
+        original: Latent codes of the original person, with the motion of the faces.
+        wanted: Latent codes of the wanted person, with the motion of the faces.
         config: How faces are swapped.
 
     Returns:
-        The factor, `LEAST` to `MOST`; 1 where the mesh does not run.
+        The factor, `LEAST` to `MOST`; 1 if the mesh detector is not available on this machine.
     """
     if MeshLandmarkDetector.unavailable_reason() is not None or wanted.open_lids is None:
         return 1.0
+    motion, wanted_motion = (typing.cast(np.ndarray, sample.motion) for sample in (original, wanted))
     config = dataclasses.replace(config, detail_transfer="none")
     chosen = spread_evenly(len(original.crops), SAMPLED)
     crops = original.crops.sample(SAMPLED).read_crops()
-    reach = np.percentile(wanted.motion[:, LID_NUMBERS], REACHED, axis=0)
-    asked = np.clip(original.motion[chosen][:, LID_NUMBERS], *reach).mean() * LID_UNIT
-    factor, finder = 1.0, MeshLandmarkDetector()
+    low, high = np.percentile(wanted_motion[:, LID_NUMBERS], REACHED, axis=0)
+    expected = np.clip(motion[chosen][:, LID_NUMBERS], low, high).mean() * LID_UNIT
+    factor, detector = 1.0, MeshLandmarkDetector()
     for _ in range(ROUNDS):
-        meshes = finder.find_meshes(swap_crops(crops, swapper.with_latent_map(align(factor)), config))
+        meshes = detector.find_meshes(swap_crops(crops, swapper.with_latent_map(align(factor)), config))
         points = [correct_68(mesh.points) for mesh in meshes if mesh.presence >= PRESENT]
         if not points:
             return 1.0
-        came = (measure_lids(np.stack(points)) / wanted.open_lids).mean()
-        factor = float(np.clip(factor * asked / max(came, 1e-6), LEAST, MOST))
+        measured = (measure_lids(np.stack(points)) / wanted.open_lids).mean()
+        factor = float(np.clip(factor * expected / max(measured, 1e-6), LEAST, MOST))
     return factor

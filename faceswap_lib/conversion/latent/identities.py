@@ -1,4 +1,4 @@
-"""The two people of a workspace as a network that tells people apart sees them."""
+"""Identity embeddings of the two people of a workspace."""
 
 import dataclasses
 
@@ -9,18 +9,18 @@ from faceswap_lib.faces.recognition import FaceEmbedder
 from faceswap_lib.facesets import Faceset, Workspace
 
 SAMPLED = 60
-"""Crops of each person that are looked at, spread evenly over the faceset."""
+"""Crops of each person that are embedded, spread evenly over the faceset."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class IdentityPair:
-    """Whom a conversion replaces, and by whom.
+    """Identities of the original person and of the wanted person.
 
     Attributes:
-        embedder: The network.
+        embedder: Face recognition network that computes embeddings.
         crops: Some faces of the original person.
-        original: (D,) mean of their embeddings.
-        wanted: (D,) mean of the wanted person's.
+        original: (D,) mean embedding of the original person.
+        wanted: (D,) mean embedding of the wanted person.
     """
 
     embedder: FaceEmbedder
@@ -30,10 +30,15 @@ class IdentityPair:
 
     @classmethod
     def measure(cls, workspace: Workspace, direction: str, embedder: FaceEmbedder) -> "IdentityPair":
-        """Looks at both facesets.
+        """Computes the mean embeddings of both facesets.
+
+        Args:
+            workspace: Contains both facesets.
+            direction: "a2b" or "b2a".
+            embedder: Face recognition network that computes embeddings.
 
         Raises:
-            WorkspaceError: If one is missing.
+            WorkspaceError: If a faceset is missing.
         """
         sides = ("src", "dst") if direction == "a2b" else ("dst", "src")
         crops, others = (Faceset.open(workspace, side).sample(SAMPLED).read_crops() for side in sides)
@@ -42,11 +47,12 @@ class IdentityPair:
 
     @property
     def distance(self) -> float:
-        """How far the two people are from each other."""
+        """Distance between the embeddings of the two people."""
         return float(np.linalg.norm(self.wanted - self.original))
 
     def distances(self, crops: list[FaceCrop]) -> tuple[np.ndarray, np.ndarray]:
-        """How far faces are from the original person and from the wanted one, (N,) each."""
-        found = self.embedder.embed(crops)
-        to_original, to_wanted = (np.linalg.norm(found - person, axis=1) for person in (self.original, self.wanted))
+        """Computes the distances of faces from the original person and from the wanted person, (N,) each."""
+        embeddings = self.embedder.embed(crops)
+        people = (self.original, self.wanted)
+        to_original, to_wanted = (np.linalg.norm(embeddings - person, axis=1) for person in people)
         return to_original, to_wanted

@@ -1,14 +1,14 @@
-"""Bringing the latent codes of one person to what the other person's decoder knows.
+"""Latent maps: map the latent codes of one person to codes that the other person's decoder knows.
 
-A decoder has only ever met its own person's codes. What it makes of others is not defined by anything it learned: it
-may be a good face, or a plaid of colors. And an encoder that is shared still says the same thing about two people in
-two ways: the direction in which the codes of one move as the head turns need not be that of the other.
+A decoder was trained only on the codes of its own person. Its output for other codes is not defined by training: it may
+be a good face or a pattern of colors. And even a shared encoder describes two people differently: the direction in which
+the codes of one person move as the head turns may not be that of the other person.
 
-So a code is brought among the codes that the decoder knows before it is decoded. `LatentAlignment` does it by what the
-faces do: the code becomes the one that the wanted person's codes have at the same head pose and expression.
-`LatentProjection` takes only away what the wanted person's codes never do. Both lay the code into the first principal
-components of that person's codes and, along each of them, no further out than these reach. `LatentShift` only adds the
-difference of two averages; see `shift`.
+So a code is mapped to the codes that the decoder knows before it is decoded. `LatentAlignment` does this by head pose
+and expression: the code becomes the one that the wanted person's codes have at the same head pose and expression.
+`LatentProjection` only removes what does not occur in the wanted person's codes. Both project the code onto the first
+principal components of that person's codes and limit each coordinate to their range. `LatentShift` only adds the
+difference of two means; see `mean_shift`.
 """
 
 import dataclasses
@@ -20,40 +20,40 @@ import numpy as np
 from faceswap_lib.conversion.latent.expression import LID_NUMBERS
 
 COMPONENTS = 40
-"""Principal components onto which codes are projected: they hold 99.9 % of the variance of one person's codes."""
+"""Number of principal components onto which codes are projected: 99.9 % of the variance of one person's codes."""
 
 LIMIT = 2.0
-"""Standard deviations that a code may be away from the mean along each of them."""
+"""Largest distance of a code from the mean along each component, in standard deviations."""
 
 KERNEL_WIDTH = 3.0
-"""Difference of what two faces do, root mean square over its numbers, at which they still count as alike."""
+"""Standard deviation of the kernel: root mean square difference of two descriptions of motion."""
 
 KERNEL_RIDGE, RIDGE = 0.3, 0.02
-"""Regularization of both regressions."""
+"""Regularization of the kernel ridge regression and of the ridge regression."""
 
 REACHED = (1.0, 99.0)
-"""Percentiles between which a person is taken to do something; half a unit more is asked of her."""
+"""Percentiles of a person's motion that limit what is requested of that person, plus half a unit."""
 
 PULL = 0.5
-"""How far an aligned code is shifted towards the wanted person's own codes around it."""
+"""How far an aligned code is shifted toward the wanted person's own codes around it, 0 to 1."""
 
 NEIGHBORS, NEIGHBOR_SHARE = 5, 0.1
-"""Which neighbor's squared distance, and what share of it, makes an own code count little."""
+"""Kernel width of the mean shift: rank of the neighbor, and the fraction of its squared distance that is used."""
 
 PRODUCTS = 2**17
-"""Multiplications of one matrix product, so few that linear algebra libraries use one thread for them. While others
-keep all cores busy, the threads of a product wait for each other up to a hundred times longer than they work."""
+"""Maximum number of multiplications of one matrix product, so that linear algebra libraries use one thread for it. On a
+busy machine, the threads of a product wait for each other up to a hundred times longer than they work."""
 
 LatentMap = typing.Callable[[np.ndarray], np.ndarray]
-"""What is done to latent codes, (B, H, W, C) float32, between encoder and decoder; gives codes of the same shape."""
+"""Function that is applied to latent codes, (B, H, W, C) float32, between encoder and decoder; keeps their shape."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LatentShift:
-    """Adds a constant to every latent code.
+    """Latent map that adds a constant to every latent code.
 
     Attributes:
-        shift: (H, W, C) float32.
+        shift: (H, W, C) float32, the constant.
     """
 
     shift: np.ndarray
@@ -65,13 +65,13 @@ class LatentShift:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LatentProjection:
-    """Projects latent codes onto the principal components of one person's codes, and limits each coordinate.
+    """Latent map that projects codes onto the principal components of one person's codes, and limits each coordinate.
 
     Attributes:
         mean: (D,) float32 mean of that person's codes, flattened.
-        components: (K, D) float32 principal components, orthonormal, the one of the largest variance first.
-        deviations: (K,) float32 standard deviation of that person's codes along each.
-        limit: How far from the mean a code may lie along each component, in standard deviations.
+        components: (K, D) float32 principal components, orthonormal, in order of decreasing variance.
+        deviations: (K,) float32 standard deviation of that person's codes along each component.
+        limit: Largest distance of a code from the mean along each component, in standard deviations.
 
     Source: principal component analysis, Pearson, "On Lines and Planes of Closest Fit to Systems of Points in Space",
     1901.
@@ -87,27 +87,27 @@ class LatentProjection:
         return self.place(self.coordinates(codes)).reshape(codes.shape)
 
     def coordinates(self, codes: np.ndarray) -> np.ndarray:
-        """Gives the coordinates of codes, (B, H, W, C), along the components, (B, K), without a limit."""
+        """Computes the coordinates of codes, (B, H, W, C), along the components, (B, K), without a limit."""
         return _reduce(codes.reshape(len(codes), -1) - self.mean, self.components)
 
     def place(self, coordinates: np.ndarray) -> np.ndarray:
-        """Gives the flattened codes, (B, D), at coordinates (B, K) that are limited before."""
+        """Limits coordinates, (B, K), and returns the flattened codes at them, (B, D)."""
         reach = self.limit * self.deviations
         return self.mean + _expand(np.clip(coordinates, -reach, reach), self.components)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LatentAlignment:
-    """Maps one person's latent codes linearly to the other's codes of the same head pose and expression.
+    """Latent map to the wanted person's codes of the same head pose and expression: linear, then a step of mean shift.
 
     Attributes:
-        mean: (D,) float32 mean of the read person's codes, flattened.
-        components: (K, D) float32 principal components of these, each over its standard deviation.
-        weights: (K, L) float32 from coordinates along them to coordinates of the wanted person.
-        offset: (L,) float32 added to these.
-        target: Projection onto the wanted person's L components, with its limit.
+        mean: (D,) float32 mean of the original person's codes, flattened.
+        components: (K, D) float32 principal components of these codes, each divided by its standard deviation.
+        weights: (K, L) float32 matrix from coordinates along them to coordinates of the wanted person.
+        offset: (L,) float32, added to the coordinates of the wanted person.
+        target: Projection onto the L components of the wanted person, with its limit.
         known: (P, L) float32 coordinates of the wanted person's own codes.
-        pull: How far coordinates are shifted towards the mean of the own codes around them, 0 to 1.
+        pull: How far coordinates are shifted toward the mean of the wanted person's codes around them, 0 to 1.
     """
 
     mean: np.ndarray
@@ -127,20 +127,22 @@ class LatentAlignment:
 
     @functools.cached_property
     def _scale(self) -> np.ndarray:
-        """(L,) by what coordinates are divided before they are compared: the root of the deviation lets large
-        components count more than small ones, but not alone.
+        """Divisors of coordinates before they are compared, (L,).
+
+        The square root of the standard deviation gives large components more weight than small ones, but not all of
+        it.
         """
         return np.sqrt(np.maximum(self.target.deviations, 1e-6))
 
     @functools.cached_property
     def _width(self) -> float:
-        """Squared distance at which an own code counts little: a share of that to the fifth nearest, in the median."""
+        """Squared kernel width: a fraction of the median squared distance to the fifth nearest neighbor."""
         scaled = self.known / self._scale
         squares = np.sort(_square_distances(scaled, scaled), axis=1)
         return NEIGHBOR_SHARE * max(float(np.median(squares[:, min(NEIGHBORS, len(squares) - 1)])), 1e-6)
 
     def _mean_of_neighbors(self, coordinates: np.ndarray) -> np.ndarray:
-        """The mean of the wanted person's own codes, weighted by how near they are: one step of mean shift."""
+        """Computes the mean of the wanted person's codes, weighted by their distance: one step of mean shift."""
         squares = _square_distances(coordinates / self._scale, self.known / self._scale)
         weights = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * self._width))
         return (weights / weights.sum(axis=1, keepdims=True)) @ self.known
@@ -151,7 +153,7 @@ def fit_projection(codes: np.ndarray, *, components: int = COMPONENTS, limit: fl
 
     Args:
         codes: (N, H, W, C) codes of that person.
-        components: How many components are kept, K; fewer where N is smaller.
+        components: Number K of components; at most N - 1 are kept.
         limit: As in `LatentProjection`.
 
     Returns:
@@ -159,7 +161,7 @@ def fit_projection(codes: np.ndarray, *, components: int = COMPONENTS, limit: fl
     """
     flat = codes.reshape(len(codes), -1).astype(np.float64)
     mean = flat.mean(axis=0)
-    # The N x N matrix of inner products has the same eigenvalues as the D x D covariance, and N is far below D.
+    # The N x N matrix of inner products has the same eigenvalues as the D x D covariance, and N is much smaller than D.
     values, vectors = np.linalg.eigh((flat - mean) @ (flat - mean).T)
     order = np.argsort(values)[::-1][: min(components, len(codes) - 1)]
     lengths = np.sqrt(np.maximum(values[order], 1e-12))
@@ -181,24 +183,24 @@ def fit_alignment(
     pull: float = PULL,
     openness: float = 1.0,
 ) -> LatentAlignment:
-    """Fits the alignment of two people's latent codes, by regression in two steps.
+    """Fits the alignment of two people's latent codes by two regressions.
 
-    First the wanted person's codes are predicted from what the face does, by kernel ridge regression; asked for what
-    the read person's faces do, it says which code each of them should have. What the wanted person never does is asked
-    for only as far as she goes. Then these codes are predicted from the read person's own, by ridge regression. That
-    one alone is needed afterwards, so no landmarks are looked for in the video.
+    First, kernel ridge regression predicts the wanted person's codes from motion (head pose and expression). Applied to
+    the motion of the original person's faces, it predicts which code each of them should have; motion is clipped to the
+    range of the wanted person. Second, ridge regression predicts these codes from the original person's own codes. Only
+    the second regression is used for conversion, so no landmarks are needed in the video.
 
-    A regression gives means, and the mean of two gazes is an eye without a pupil. So each code is then shifted some of
-    the way to the wanted person's own codes around it.
+    A regression predicts means, and the mean of two gazes is an eye without a pupil. So each code is then shifted part
+    of the way toward the wanted person's own codes around it.
 
     Args:
-        codes: (N, H, W, C) codes of the person who is read.
-        motion: (N, M) what each face does, as `expression.describe_motion` gives.
-        others: (P, H, W, C) codes of the person who is wanted.
-        other_motion: (P, M) what these do.
+        codes: (N, H, W, C) codes of the original person.
+        motion: (N, M) motion of each face, from `expression.describe_motion`.
+        others: (P, H, W, C) codes of the wanted person.
+        other_motion: (P, M) motion of these faces.
         limit: As in `LatentProjection`.
         pull: As in `LatentAlignment`.
-        openness: How many times as open as the read person's the eyes are asked to be; see `eye_openness`.
+        openness: Requested openness of the eyes, as a multiple of the original person's; see `eye_openness`.
 
     Returns:
         The alignment.
@@ -211,16 +213,16 @@ def fit_alignment(
     target = fit_projection(others, limit=limit)
     source = fit_projection(codes)
     places = target.coordinates(others)
-    # 1. From what a face does to the wanted person's code.
+    # 1. From motion to the wanted person's code.
     low, high = np.percentile(other_motion, REACHED, axis=0)
-    asked = np.clip(motion, low - 0.5, high + 0.5)
+    requested = np.clip(motion, low - 0.5, high + 0.5)
     if openness != 1:
-        asked[:, LID_NUMBERS] *= openness
-    middle = other_motion.mean(axis=0)
-    known = _kernel(other_motion - middle, other_motion - middle)
+        requested[:, LID_NUMBERS] *= openness
+    mean = other_motion.mean(axis=0)
+    known = _kernel(other_motion - mean, other_motion - mean)
     weights = np.linalg.solve(known + KERNEL_RIDGE * np.eye(len(known)), places)
-    wanted = _kernel(asked - middle, other_motion - middle) @ weights
-    # 2. From the read person's code to that one.
+    wanted = _kernel(requested - mean, other_motion - mean) @ weights
+    # 2. From the original person's code to that code.
     spread = np.maximum(source.deviations, 1e-6)
     read = source.coordinates(codes) / spread
     squares = read.T @ read + RIDGE * len(read) * np.eye(read.shape[1])
@@ -237,7 +239,7 @@ def fit_alignment(
 
 
 def _kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Similarity of what faces do: a Gaussian, and a linear part that goes on where no face is near."""
+    """Computes a kernel of motions: a Gaussian, plus a linear part for motions without similar faces."""
     scale = one.shape[1] * KERNEL_WIDTH**2
     products = one @ other.T
     return np.exp(-_square_distances(one, other) / (2 * scale)) + products / scale
@@ -248,22 +250,22 @@ def _square_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _reduce(codes: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Multiplies flat codes, (B, D), with components, (K, D): their coordinates, (B, K); a piece of D at a time."""
+    """Computes coordinates, (B, K), of flat codes, (B, D), along components, (K, D), in blocks of D."""
     total = np.zeros((len(codes), len(components)), np.result_type(codes, components))
-    for piece in _pieces(len(codes), components):
-        total += codes[:, piece] @ components[:, piece].T
+    for block in _blocks(len(codes), components):
+        total += codes[:, block] @ components[:, block].T
     return total
 
 
 def _expand(coordinates: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Multiplies coordinates, (B, K), with components, (K, D): flat codes, (B, D); a piece of D at a time."""
+    """Computes flat codes, (B, D), from coordinates, (B, K), along components, (K, D), in blocks of D."""
     codes = np.empty((len(coordinates), components.shape[1]), np.result_type(coordinates, components))
-    for piece in _pieces(len(coordinates), components):
-        np.matmul(coordinates, components[:, piece], out=codes[:, piece])
+    for block in _blocks(len(coordinates), components):
+        np.matmul(coordinates, components[:, block], out=codes[:, block])
     return codes
 
 
-def _pieces(rows: int, components: np.ndarray) -> list[slice]:
-    """Splits the numbers of a code so that no product of so many rows has more than `PRODUCTS` multiplications."""
+def _blocks(rows: int, components: np.ndarray) -> list[slice]:
+    """Splits the dimension D so that no product with `rows` rows has more than `PRODUCTS` multiplications."""
     step = max(1, PRODUCTS // max(1, rows * len(components)))
     return [slice(start, start + step) for start in range(0, components.shape[1], step)]

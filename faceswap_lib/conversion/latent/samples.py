@@ -1,4 +1,4 @@
-"""Latent codes of both people's crops, mirrored ones too, with what the faces in them do."""
+"""Samples of latent codes: codes of a person's crops, also mirrored, with the motion of the faces in them."""
 
 import dataclasses
 import logging
@@ -17,10 +17,10 @@ from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks.preprocessing import preprocess_views
 
 SAMPLED_CROPS = 240
-"""Crops per person whose codes are looked at, spread evenly over the faceset."""
+"""Crops per person that are encoded, spread evenly over the faceset."""
 
 KNOWN = 0.5
-"""Share of the crops whose landmarks must be known, for the rest to be left out."""
+"""Minimum fraction of crops with landmarks; with fewer, landmarks are not used at all."""
 
 BATCH = 16
 
@@ -29,15 +29,14 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class LatentSample:
-    """Latent codes of one person.
+    """Sample of one person's latent codes.
 
     Attributes:
-        codes: (2 N, H, W, C) float32 codes of N crops, then of the same crops mirrored. Training shows networks both.
-        motion: (2 N, 12) what each face does, see `expression.describe_motion`, or (2 N, 14) with where it looks, see
-            `describe_gaze`, where the mesh runs. None if no 68 landmarks are known.
+        codes: (2 N, H, W, C) float32 codes of N crops, then of the same crops mirrored; training uses both.
+        motion: (2 N, 12) motion of each face, see `expression.describe_motion`. With the mesh detector (2 N, 14), since
+            the gaze is added, see `describe_gaze`. None if 68 landmarks are not known.
         crops: The N crops.
-        open_lids: (2,) how far the lids of either eye are apart in open eyes, see `expression.open_lids`; None where
-            motion is.
+        open_lids: (2,) eyelid distance of each eye when open, see `expression.open_lids`; None if `motion` is None.
     """
 
     codes: np.ndarray
@@ -47,21 +46,21 @@ class LatentSample:
 
     @property
     def filmed(self) -> np.ndarray:
-        """(N, H, W, C) the codes of the crops as they were filmed."""
+        """Codes of the crops that are not mirrored, (N, H, W, C)."""
         return self.codes[: len(self.codes) // 2]
 
 
 def sample_codes(networks, faceset: Faceset, finder: LandmarkDetector | None = None) -> LatentSample:
-    """Encodes a person's crops.
+    """Encodes a sample of a person's crops, and describes the motion of their faces.
 
     Args:
-        networks: The run's `faceswap_lib.networks.Networks`.
-        faceset: The person's.
-        finder: Finds 68 landmarks where the mesh does not run and the faceset has none; None leaves what the faces do
-            unknown then.
+        networks: Networks of the run, a `faceswap_lib.networks.Networks`.
+        faceset: Faces of the person.
+        finder: Detector of 68 landmarks, used if the mesh detector is not available and the faceset has none; with
+            None, motion is not known in this case.
 
     Returns:
-        The codes.
+        The sample.
     """
     sampled, points, gaze = _find_landmarks(faceset.sample(SAMPLED_CROPS), finder)
     codes = encode_crops(networks, sampled, mirrored=True)
@@ -70,8 +69,8 @@ def sample_codes(networks, faceset: Faceset, finder: LandmarkDetector | None = N
     both = np.concatenate([points, mirror_landmarks(points, CROP_SIZE)])
     motion = describe_motion(both)
     if gaze is not None:
-        looks = describe_gaze(gaze)
-        motion = np.hstack([motion, np.concatenate([looks, looks * [-1, 1]])])
+        directions = describe_gaze(gaze)
+        motion = np.hstack([motion, np.concatenate([directions, directions * [-1, 1]])])
     return LatentSample(codes=codes, motion=motion, crops=sampled, open_lids=open_lids(measure_lids(both)))
 
 
@@ -79,9 +78,9 @@ def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
     """Encodes all crops of a faceset.
 
     Args:
-        networks: The run's `faceswap_lib.networks.Networks`.
+        networks: Networks of the run, a `faceswap_lib.networks.Networks`.
         faceset: N crops.
-        mirrored: Also encode each one mirrored, behind the others.
+        mirrored: Whether the mirrored crops are encoded as well, after the others.
 
     Returns:
         (N, H, W, C) or (2 N, H, W, C) float32 codes.
@@ -98,10 +97,10 @@ def encode_crops(networks, faceset: Faceset, *, mirrored: bool) -> np.ndarray:
 def _find_landmarks(
     faceset: Faceset, finder: LandmarkDetector | None
 ) -> tuple[Faceset, np.ndarray | None, np.ndarray | None]:
-    """The crops with their (N, 68, 2) landmarks and (N, 2, 2) gaze; by the mesh, which sees lids, lips and gaze best.
+    """Detects (N, 68, 2) landmarks and (N, 2, 2) gaze by the mesh, which is best for eyelids, lips and gaze.
 
-    Where it does not run, any 68 landmarks are taken, and gaze is None. Crops in which nothing is found are left out;
-    if these are more than half, all are kept and both are None.
+    Without the mesh detector, other 68 landmarks are used, and gaze is None. Crops without landmarks are removed; if
+    these are more than half, all crops are kept, and landmarks and gaze are None.
     """
     points = [record.landmarks_in_crop() for record in faceset.records]
     gaze = None

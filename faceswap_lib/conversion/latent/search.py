@@ -1,8 +1,8 @@
-"""Which latent map gives the most plausible faces of the wanted person that do what the input does.
+"""Search for the latent map with the most plausible faces of the wanted person and the expressions of the input.
 
-Identity alone is easily bought with the picture, so likeness of eyes, mouth and skin to the wanted person's own faces,
-landmarks and identity count together: what ruins one cannot be made good by another. The faces are looked at without
-transferred detail, which would hide what the networks draw.
+Identity alone is a bad criterion, because bad images can have a high identity score. So the score is a product of
+likeness (of eyes, mouth and skin to the wanted person's own faces), landmarks and identity: a bad value of one cannot be
+compensated by another. Faces are compared without detail transfer, which would hide the output of the networks.
 """
 
 import dataclasses
@@ -29,24 +29,24 @@ SAMPLED = 24
 """Crops of the original person that are swapped to compare maps."""
 
 CLEARLY = 1.05
-"""How much better another map than the first must be: on so few faces less is chance."""
+"""Factor by which another map must be better than the first one; on so few faces, a smaller difference is chance."""
 
 WORST_DRIFT = 0.2
-"""Distance of the landmarks from the input's, in eye distances, at which a face is worth nothing."""
+"""Distance of the landmarks from those of the input, in eye distances, at which the score of a face is 0."""
 
 GOOD_LIKENESS, GOOD_DRIFT, GOOD_NEARER = 0.75, 0.07, 0.97
-"""With these a map is taken without trying others."""
+"""Limits within which a map is accepted without trying others."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MapQuality:
-    """How good the faces of a latent map are.
+    """Quality of the faces of a latent map.
 
     Attributes:
-        likeness: Likeness of eyes, mouth and skin to the wanted person's own faces, 1 as real as hers.
-        drift: Mean distance of the landmarks from the input's, in eye distances, once the face is placed.
-        nearer: Share of the faces that are nearer to the wanted person than to the original.
-        placement: Where the face lies in its view; None leaves it where the network wrote it.
+        likeness: Likeness of eyes, mouth and skin to the wanted person's own faces, 1 for faces as real as these.
+        drift: Mean distance of the landmarks from those of the input after placement, in eye distances.
+        nearer: Fraction of the faces whose identity is nearer to the wanted person than to the original person.
+        placement: Placement of the face in its view; None shows it where the network generated it.
     """
 
     likeness: tuple[float, float, float]
@@ -56,26 +56,27 @@ class MapQuality:
 
     @property
     def score(self) -> float:
-        """The product of all three, 0 to 1."""
+        """Product of the three measures, 0 to 1."""
         plausible = float(np.mean(np.clip(self.likeness, 0, 1)))
         return plausible * max(0.0, 1 - self.drift / WORST_DRIFT) * self.nearer
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing better needs to be looked for."""
+        """Whether the map is accepted without trying others."""
         return min(self.likeness) >= GOOD_LIKENESS and self.drift <= GOOD_DRIFT and self.nearer >= GOOD_NEARER
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class MapJudge:
-    """Judges swapped faces.
+    """Judge of the quality of latent maps, on a sample of faces.
 
     Attributes:
         crops: Faces of the original person.
         landmarks: Their landmarks, (68, 2) or (5, 2) each.
-        original, wanted: Either person's own faces.
-        finder: Finds landmarks in the swapped faces.
-        people: Tells the two people apart; None does it by whose own faces explain the new one better.
+        original: Faces of the original person for comparison.
+        wanted: Faces of the wanted person for comparison.
+        finder: Detects landmarks in the swapped faces.
+        people: Identity embeddings of the two people; None compares the likeness to both instead.
     """
 
     crops: tuple[FaceCrop, ...]
@@ -89,9 +90,19 @@ class MapJudge:
     def open(
         cls, original: Faceset, wanted: Faceset, finder: LandmarkDetector, people: IdentityPair | None
     ) -> typing.Optional["MapJudge"]:
-        """Looks at both facesets; None if one of them is too short to be compared with."""
-        galleries = [open_gallery(faceset, finder) for faceset in (original, wanted)]
-        if None in galleries:
+        """Opens the judge for two facesets.
+
+        Args:
+            original: Faces of the original person.
+            wanted: Faces of the wanted person.
+            finder: Detects landmarks.
+            people: Identity embeddings of the two people; None if no face recognition is available.
+
+        Returns:
+            The judge; None if one of the facesets has too few faces for a comparison.
+        """
+        galleries = [gallery for faceset in (original, wanted) if (gallery := open_gallery(faceset, finder)) is not None]
+        if len(galleries) < 2:
             return None
         crops = original.sample(SAMPLED).read_crops()
         return cls(
@@ -104,7 +115,7 @@ class MapJudge:
         )
 
     def judge(self, swapper: ViewSwapper, config: ConvertConfig) -> MapQuality:
-        """Swaps the faces and measures what comes out."""
+        """Swaps the faces and measures their quality."""
         swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, detail_transfer="none"))
         landmarks = self.finder.detect(swapped)
         likeness = self.wanted.measure(swapped, landmarks)
@@ -112,21 +123,22 @@ class MapJudge:
         if config.placement == "auto":
             options = (CROP_SIZE, swapper.coverage, config.proportions)
             placement = make_placement(self.landmarks, landmarks, *options)
-        apart = [
-            np.linalg.norm(_place(placement, new, swapper.coverage) - old, axis=1).mean()
-            if new.shape == old.shape
+        distances = [
+            np.linalg.norm(_place(placement, after, swapper.coverage) - before, axis=1).mean()
+            if after.shape == before.shape
             else np.nan
-            for new, old in zip(landmarks, self.landmarks, strict=True)
+            for after, before in zip(landmarks, self.landmarks, strict=True)
         ]
         if self.people is None:
             is_nearer = likeness.mean(axis=1) > self.original.measure(swapped, landmarks).mean(axis=1)
         else:
             to_original, to_wanted = self.people.distances(swapped)
             is_nearer = to_wanted < to_original
-        # a face in which no landmarks are found any more counts as far off
-        drift = np.nan_to_num(np.array(apart) / (EYE_DISTANCE * CROP_SIZE), nan=WORST_DRIFT)
+        # A face in which no landmarks are detected has the largest drift.
+        drift = np.nan_to_num(np.array(distances) / (EYE_DISTANCE * CROP_SIZE), nan=WORST_DRIFT)
+        eyes, mouth, skin = np.nan_to_num(np.nanmedian(likeness, axis=0)).tolist()
         return MapQuality(
-            likeness=tuple(float(value) for value in np.nan_to_num(np.nanmedian(likeness, axis=0))),
+            likeness=(eyes, mouth, skin),
             drift=float(np.mean(drift)),
             nearer=float(np.mean(is_nearer)),
             placement=placement,
@@ -136,15 +148,15 @@ class MapJudge:
 def choose_latent_map(
     maps: Mapping[str, LatentMap | None], judge: Callable[[LatentMap | None], MapQuality]
 ) -> tuple[str, dict[str, MapQuality]]:
-    """Finds the map with the best faces.
+    """Chooses the latent map with the best faces.
 
     Args:
-        maps: By name, the one that is most likely the best first, which another one replaces only if it is clearly
-            better; None leaves codes as they are.
-        judge: Measures the faces of a map.
+        maps: Maps by name; None leaves codes unchanged. The first one should be the most likely choice; another one is
+            chosen only if it is better by the factor `CLEARLY`.
+        judge: Measures the quality of a map.
 
     Returns:
-        The name of the best, and what was measured of those that were tried.
+        Name of the best map, and the quality of all maps that were tried.
     """
     tried: dict[str, MapQuality] = {}
     for name, latent_map in maps.items():
@@ -156,7 +168,7 @@ def choose_latent_map(
 
 
 def swap_crops(crops: typing.Sequence[FaceCrop], swapper: ViewSwapper, config: ConvertConfig) -> list[FaceCrop]:
-    """Puts the new face into crops."""
+    """Swaps the faces of aligned crops."""
     compositor = Compositor(config, swapper.coverage)
     faces = [(crop.image, _as_face(crop)) for crop in crops]
     return [
@@ -170,7 +182,7 @@ def swap_crops(crops: typing.Sequence[FaceCrop], swapper: ViewSwapper, config: C
 
 
 def _place(placement: Placement | None, points: np.ndarray, coverage: float) -> np.ndarray:
-    """Where (N, 2) points of a new face in a crop come to lie."""
+    """Maps (N, 2) points of a swapped face in a crop by its placement."""
     if placement is None:
         return points
     view_from_crop = sides_from_crop(CROP_SIZE, coverage)
@@ -178,6 +190,6 @@ def _place(placement: Placement | None, points: np.ndarray, coverage: float) -> 
 
 
 def _as_face(crop: FaceCrop) -> Face:
-    """The face of a crop, in pixels of the crop."""
+    """Returns the face of a crop, in pixels of the crop."""
     low, high = crop.landmarks.min(axis=0), crop.landmarks.max(axis=0)
-    return Face(box_xyxy=[*low, *high], score=1.0, landmarks=crop.landmarks)
+    return Face(box_xyxy=np.concatenate([low, high]), score=1.0, landmarks=crop.landmarks)
