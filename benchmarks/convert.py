@@ -122,7 +122,7 @@ def collect_faces(clips: list[pathlib.Path], workspace: Workspace) -> None:
 def open_untrained(preset: str, engine: str, workspace: Workspace) -> ViewSwapper:
     """Opens a swapper with untrained networks and all other steps of a conversion."""
     networks = build_networks(PRESETS[preset])
-    return open_swapper(networks, workspace, ConvertConfig(latent_map="project"), engine=engine)
+    return open_swapper(networks, workspace, ConvertConfig(latent_map="project"), inference_backend=engine)
 
 
 def measure_clip(name: str, clip: pathlib.Path, folder: pathlib.Path, swapper: ViewSwapper, options) -> dict:
@@ -157,14 +157,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         if options.memory_of:
-            swapper = open_untrained(options.preset, options.engine, Workspace(options.faces))
+            swapper = open_untrained(options.preset, options.inference_backend, Workspace(options.faces))
             convert_video(ConversionJob(source=options.memory_of, out=folder / "out.mp4"), swapper, MTCNN())
             print(own_peak_memory())
             return
         clips = find_clips(options.clips)
         workspace = Workspace(folder / "faces")
         collect_faces(clips, workspace)
-        swapper = open_untrained(options.preset, options.engine, workspace)
+        swapper = open_untrained(options.preset, options.inference_backend, workspace)
         matmul = time_matmul()
         rows = [measure_clip(clip.stem, clip, folder, swapper, options) for clip in clips]
         cut_clip(clips[0], folder / "large.mp4", options.frames, LARGE)

@@ -102,7 +102,7 @@ if own:
     require_consent(workspace, CONSENT, own)
 portrait_a, portrait_b = make_clips(workspace.root / "clips", seconds=SECONDS, size=SIZE)
 video_a, video_b = pathlib.Path(VIDEO_A or portrait_a), pathlib.Path(VIDEO_B or portrait_b)
-length = min(150, count_frames(video_a), count_frames(video_b))  # the number of frames that we look at, from the first one
+length = min(150, count_frames(video_a), count_frames(video_b))  # we look at this many frames, from the first one
 
 
 def keep_frames(video, numbers):
@@ -299,7 +299,7 @@ from faceswap_lib.faces.color_normalization import SPREAD
 
 view_face = face_mask(points_in_crop(face, matrix), resolution, coverage=VIEW_COVERAGE)
 inside = view[view_face > 127]  # the pixels of the face, (N, 3)
-standard = (view - inside.mean(axis=0)) / inside.std(axis=0) * SPREAD  # now the mean is 0 and most values are between -1 and 1
+standard = (view - inside.mean(axis=0)) / inside.std(axis=0) * SPREAD  # now mean 0, most values between -1 and 1
 by_hand = standard.clip(-1, 1) * (view_face[..., None] / 255)
 show.plot_images([view, ((by_hand + 1) * 127.5).astype("uint8")], captions=["view", "what the network reads"], width=4)
 
@@ -350,8 +350,8 @@ show.plot_images([*arrays_a.images[spread[0]], *arrays_b.images[spread[1]]], col
 # warped view and must write the real view. Copying the input does not help. The networks must know the appearance of
 # this person.
 #
-# The output shows the same crop three times with different random changes. The last three columns show the same changes
-# on a crop with a grid of lines, so that the deformation is visible.
+# The output shows the same crop three times with different random changes: the real views in the first row, the warped
+# views in the second. In the last three columns lines were drawn on the crop first, so that the deformation is visible.
 
 # %%
 from faceswap_lib.training import TrainConfig, random_warp_grid, sample, to_device
@@ -431,7 +431,7 @@ show.plot_images([view, mask[..., 0], raw_face, composite], captions=captions, w
 # |---|---|---|
 # | `reconstruction` | is each pixel right? | the basis; alone it gives blurred faces |
 # | `dssim`, `edges` | are contrasts and outlines right? | detail |
-# | `mask_prior`, `mask_hinge` | does the mask cover the face? | otherwise returning the input would give the lowest loss |
+# | `mask_prior`, `mask_hinge` | does the mask cover the face? | otherwise returning the input has the lowest loss |
 # | `composite` | is the blended image right? | late in the training, with a small weight |
 # | `adversarial`, `discriminator` | does it look real? | sharpness, in long trainings; see below |
 #
@@ -606,7 +606,8 @@ show.plot_images([frames[index] for frames in kept for index in few], columns=4)
 #   crops, which are warped to the positions where the network drew them softly. With `detail_transfer="none"` you see
 #   what the network draws alone.
 # - **Where does it end?** Look along the jaw and under the cap. The shape of the head, the ears and the hair stay A's.
-# - Convert again with other options: `detail_transfer="none"`, `color="none"`, `latent_map="none"` (06 explains them).
+# - Convert again with other options: `detail_transfer="none"`, `color_transfer="none"`, `latent_map="none"` (06
+#   explains them).
 # - Train longer: set `STEPS = 3000` and another `WORKSPACE`, and let it run over lunch. Or use your own two clips: half
 #   a minute of one person each, well lit, from several sides, with the same range of expressions.
 #

@@ -11,46 +11,49 @@
 # %% [markdown]
 # # Video face detection and alignment
 #
-# A video is a few thousand pictures of a room in which, somewhere, there is a face. The networks of a face swap want
-# something else: small pictures in which the eyes are always in the same place. This notebook goes the whole way from
-# one to the other, and looks at every step: how a detector finds the face, why what it says trembles, how a filter
-# takes the trembling out, and how a face is turned upright.
+# A video is a few thousand images of a room, with a face somewhere in it. The networks of a face swap need something
+# else: small images in which the eyes are always in the same place. This notebook goes the whole way from the video to
+# these images and examines every step: how a detector detects the face, why its results jitter, how a filter removes
+# the jitter, and how a face is rotated until it is upright.
 #
 # | | |
 # |---|---|
-# | **You will learn** | what MTCNN's three networks do, the Kalman filter by hand, what alignment is worth |
-# | **You will have at the end** | the faces of a video, as they were and aligned, their eye masks, and a faceset |
+# | **You will learn** | what MTCNN's three networks do, the Kalman filter by hand, what alignment improves |
+# | **You will have at the end** | the faces of a video, raw and aligned, their eye masks, and a faceset |
 # | **Time on two CPU cores** | 1 to 2 minutes |
 # | **Before, after** | [00 A face swap, step by step](00_faceswap_demo.ipynb), [02 Masks](02_prep_binary_masks.ipynb) |
 
 # %% [markdown] tags=["local"]
-# If the cells below say that `faceswap_lib` is missing: `pip install '.[notebooks]'` in the project's folder, then
+# If the cells below say that `faceswap_lib` is missing, run `pip install '.[notebooks]'` in the project's folder. Then
 # restart the kernel.
 
 # %% [markdown]
-# ## 0. What we choose
+# ## 0. Choose the parameters
 #
-# With `VIDEO = None` the notebook takes one of the demo's two clips: A, Grace Hopper, for `SIDE = "src"`, or B, Eileen
-# Collins, for `SIDE = "dst"`. For a video of your own write its path, say whose it is (`"src"`: the person who is to
-# get another face, `"dst"`: the person whose face that is), and say in `CONSENT` who agreed to what; without it the
-# notebook stops. The notebook looks at the first `SECONDS` of it, which must show one person; the extraction at the end
-# reads all of it.
+# With `VIDEO = None` the notebook uses one of the demo's two clips: A, Grace Hopper, for `SIDE = "src"`, or B, Eileen
+# Collins, for `SIDE = "dst"`.
+#
+# To use your own video, write its path into `VIDEO`. Write into `SIDE` which person it shows: `"src"` is the person who
+# gets another face, `"dst"` is the person whose face that is. Write into `CONSENT` who agreed to what. Without this
+# statement the notebook stops. The notebook examines the first `SECONDS` of the video, which must show one person. The
+# extraction at the end reads the whole video.
 
 # %% tags=["parameters"]
 WORKSPACE = "faceswap-course"
-SECONDS = 6.0  # length of the demo's clips, and how much of a video is looked at
-SIZE = 320  # side of the demo's pictures in pixels
-VIDEO = None  # your own video; None takes the demo's
-SIDE = "src"  # whose video it is: src is A, dst is B
+SECONDS = 6.0  # length of the demo's clips, and of the part of the video that is examined
+SIZE = 320  # width and height of the demo's frames in pixels
+VIDEO = None  # path of your own video; None: the demo's clip
+SIDE = "src"  # the person in the video: src is A, dst is B
 CONSENT = None  # for a video of your own: "Anna agreed on 3 May that ..."
 
 # %% [markdown]
-# The next cell loads the packages. TensorFlow may say something about oneDNN or missing GPU drivers; that is no error.
+# The next cell loads the packages and shows six frames of the video. TensorFlow may print a message about oneDNN or
+# missing GPU drivers. This is not an error.
 
 # %%
 import os
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
 
 import logging
 import pathlib
@@ -63,7 +66,7 @@ from faceswap_lib.demo.fixtures import make_clips
 from faceswap_lib.facesets import Workspace, require_consent
 from faceswap_lib.media import count_frames, probe_video, read_frames
 
-logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of pictures of new sizes
+logging.getLogger("tensorflow").setLevel("ERROR")  # without its warnings about images of new sizes
 np.set_printoptions(precision=3, suppress=True)
 workspace = Workspace(WORKSPACE)
 if VIDEO:
@@ -72,30 +75,35 @@ if VIDEO:
 else:
     video_a, video_b = make_clips(workspace.root / "clips", seconds=SECONDS, size=SIZE)
     video = video_a if SIDE == "src" else video_b
-length = min(round(SECONDS * probe_video(video).fps), count_frames(video))  # frames to look at
+length = min(round(SECONDS * probe_video(video).fps), count_frames(video))  # the number of frames that we look at
 some = np.linspace(0, length - 1, 6).astype(int)
 show.plot_images([frame for index, frame in enumerate(read_frames(video, stop=length)) if index in some])
 
 # %% [markdown]
-# A frame of a large video takes 25 MB of memory, and six seconds hold hundreds of them. So no cell of this notebook
-# keeps all frames: `read_frames` gives one after the other, and what is not shown is forgotten. We look closely at one
-# frame, a third of the way in:
+# One frame of a large video takes 25 MB of memory, and six seconds contain hundreds of frames. Therefore no cell of
+# this notebook keeps all frames. `read_frames` returns one frame after the other, and frames that are not shown are not
+# kept. We examine one frame closely. It is at one third of the part that we look at:
 
 # %%
 frame = next(read_frames(video, start=length // 3))
 show.plot_images([frame], width=3)
 
 # %% [markdown]
-# ## 1. Many sizes: the pyramid
+# ## 1. The image pyramid
 #
-# MTCNN is a detector made of three small networks. The first, **P-Net** (P for *proposal*), can only do one thing: say
-# of a square of 12 by 12 pixels whether it is a face. A face in a video is larger than that, and we do not know how
-# much larger. So P-Net gets the same picture in many sizes, a *pyramid*. Where the picture is small enough, the face
-# just fills 12 pixels. Why three networks? There are thousands of such squares and perhaps one face: a tiny network
-# looks at all of them and only has to miss none, and two better ones, too slow for all, look at what it left over.
+# This step makes copies of the frame in many sizes, an *image pyramid*.
 #
-# How many pictures are needed? The largest one is chosen so that the smallest face we care about fills the window. Each
-# further one has 0.709 of the side of the one before, which is half its area, until the picture itself is about as
+# The reason is the first network of the detector. MTCNN consists of three small networks. The first, **P-Net** (P for
+# *proposal*), can do only one thing: it says whether a square of 12 by 12 pixels is a face. A face in a video is larger
+# than that, and we do not know how much larger. So P-Net gets the same image in many sizes. In one of the smaller
+# images, the face fills just 12 pixels.
+#
+# Why are there three networks? The image contains thousands of such squares and perhaps one face. A tiny network
+# examines all squares, and its only task is to miss no face. Two better networks, which are too slow for all squares,
+# examine the remaining ones.
+#
+# How many images are needed? The size of the largest image is chosen so that the smallest face of interest fills the
+# window. Each further image has 0.709 of the side of the one before, which is half its area. The last image is about as
 # small as the window. By hand:
 
 # %%
@@ -112,7 +120,8 @@ while scale * short_side > P_NET_WINDOW:
 print(f"{len(scales)} pictures, scaled by", np.array(scales))
 
 # %% [markdown]
-# `detect_with_trace` runs the library's detector on one frame and gives what each network saw and said.
+# The method `detect_with_trace` runs the library's detector on one frame. It returns the inputs and outputs of each
+# network. The next cell shows P-Net's inputs in the upper row and its outputs in the lower row.
 
 # %%
 detector = MTCNN()
@@ -121,20 +130,22 @@ assert np.allclose(scales, stages.scales, rtol=0.02)  # sizes are whole pixels
 show.plot_image_pyramid(stages)
 
 # %% [markdown]
-# In the upper row the yellow square is 12 pixels wide in every picture. On the left it holds a bit of a nose, on the
-# right most of the picture.
+# In the upper row, the yellow square is 12 pixels wide in every image. In the leftmost image it contains a part of the
+# nose. In the rightmost image it contains most of the image.
 #
 # ## 2. P-Net proposes
 #
-# P-Net is made of convolutions only, so it can be run on a whole picture at once. It then answers for every second
-# pixel, across and down, how sure it is that the 12 by 12 pixels beginning there are a face: that is the lower row,
-# black is 0 and white is 1.
+# P-Net consists of convolutions only, so it can process a whole image at once. Its output is a *heat map* with a value
+# for every second pixel in both directions. The value is the probability that the 12 by 12 pixels that start there are
+# a face. The lower row above shows these maps: black is 0 and white is 1.
 #
-# The small pictures on the right have one bright spot: the face. The large ones on the left have many: what fills 12
-# pixels there may be an eye or an ear, and P-Net is easily fooled. It need not be right, it must only not miss a face.
+# The small images on the right have one bright spot, the face. The large images on the left have many. There, 12 pixels
+# may contain an eye or an ear, and P-Net makes many false detections. This is acceptable, because its only task is to
+# miss no face.
 #
-# Every place above 0.6 is a box in the frame. Row $r$ and column $c$ of a map stand for the square of 12 pixels at
-# $(2c, 2r)$; dividing by the scale gives pixels of the frame.
+# Every position with a value above 0.6 gives a bounding box in the frame. Row $r$ and column $c$ of a map stand for the
+# square of 12 pixels at $(2c, 2r)$. Division by the scale converts its corners to pixels of the frame. The next cell
+# computes all boxes and prints the one with the highest value.
 
 # %%
 boxes = []
@@ -147,9 +158,9 @@ boxes = np.array(sorted(boxes, key=lambda box: -box[4]))
 print(f"{len(boxes)} boxes, the surest: {boxes[0]}")
 
 # %% [markdown]
-# Many of them mean the same thing: a square and its neighbor, two pixels on. How much two boxes agree is measured by
-# the area they share, divided by the area they cover together: *intersection over union*, IoU, 1 for equal boxes, 0
-# for boxes that do not touch.
+# Many of these boxes show the same face: a square and its neighbor, which is two pixels away. *Intersection over
+# union*, IoU, measures how much two boxes agree. It is the area that they share, divided by the area that they cover
+# together. It is 1 for equal boxes and 0 for boxes that do not touch.
 
 # %%
 from faceswap_lib.faces import box_iou
@@ -166,8 +177,9 @@ assert np.allclose(by_hand, [box_iou(boxes[0, :4], box[:4]) for box in boxes])
 show.show_source(box_iou)
 
 # %% [markdown]
-# Then: take the surest box, drop all that overlap it by more than half, take the surest of those left, and so on. This
-# is *non-maximum suppression*; every detector ends with it.
+# The next step is *non-maximum suppression*, which is the last step of every detector. It takes the box with the
+# highest score and removes all boxes that overlap it by more than half. Then it takes the best of the remaining boxes,
+# and so on. The output shows the boxes before and after.
 
 # %%
 candidates, chosen = list(boxes), []
@@ -180,16 +192,19 @@ drawn = [show.draw_boxes(frame, np.array(some_boxes)) for some_boxes in (boxes, 
 show.plot_images(drawn, captions=[f"{len(boxes)} boxes above 0.6", f"{len(chosen)} left"], width=7)
 
 # %% [markdown]
-# Yellow boxes are sure ones. The package does this twice (in each picture of the pyramid, then over all of them), and
-# it first moves every box by four numbers that P-Net also gives, a guess of where the face really begins and ends. So
-# its number of proposals differs from ours.
+# Yellow boxes have high scores. The library does this twice: in each image of the pyramid, then over all images. Before
+# that, it moves every box by four numbers that P-Net also returns. They estimate where the face really begins and ends.
+# Therefore the library's number of proposals differs from ours.
 #
 # ## 3. R-Net keeps, O-Net locates
 #
-# **R-Net** (*refine*) looks at every proposal in 24 by 24 pixels, throws most of them away and corrects the rest.
-# **O-Net** (*output*) looks at what is left in 48 by 48 pixels, corrects once more, and also says where five points
-# lie: both eyes, tip of the nose, both corners of the mouth. This is what R-Net gets to see, P-Net's surest proposals
-# first:
+# This step refines the proposals with the other two networks. **R-Net** (*refine*) examines every proposal in 24 by 24
+# pixels. It rejects most proposals and corrects the others. **O-Net** (*output*) examines the remaining ones in 48 by
+# 48 pixels. It corrects them once more, and also returns five *landmarks*: both eyes, the tip of the nose, and both
+# corners of the mouth.
+#
+# The first output below shows what R-Net reads, with P-Net's best proposals first. The second output shows the results
+# of the three networks.
 
 # %%
 patches = []
@@ -209,15 +224,16 @@ steps = {
 show.plot_images(list(steps.values()), captions=list(steps))
 
 # %% [markdown]
-# In the last picture O-Net read the face twice more, once in a slightly larger square and once mirrored, and the
-# average was taken: two different looks scatter less than one. That is our library's addition; so is the choice of the
-# largest picture of the pyramid. Nearly all of MTCNN's time goes into its first network, and a pyramid that begins at
-# the full frame would look for faces of 12 pixels, which nobody can swap.
+# For the last image, O-Net read the face two more times, once in a slightly larger square and once mirrored, and the
+# two results were averaged. The average of two different readings has a smaller error than one reading. This is an
+# addition of our library. Another addition is the choice of the largest image of the pyramid. MTCNN spends nearly all
+# of its time in its first network. A pyramid that starts at the full frame would search for faces of 12 pixels, which
+# are too small for a swap.
 #
-# **Exercise 1.** How does the number of proposals depend on the smallest face we ask for? Make detectors with
-# `DetectConfig(min_face_size=...)` for 0.05, 0.1, 0.2, 0.4 and 0.8, and print for each how many pictures its pyramid
-# has, how many squares P-Net proposes, and how many faces come out. What happens when the face is smaller than asked
-# for?
+# **Exercise 1.** How does the number of proposals depend on the size of the smallest face that we search for? Make
+# detectors with `DetectConfig(min_face_size=...)` for 0.05, 0.1, 0.2, 0.4 and 0.8. Print for each the number of images
+# in its pyramid, the number of squares that P-Net proposes, and the number of detected faces. What happens when the
+# face is smaller than this size?
 
 # %%
 for min_face_size in (0.1,):
@@ -230,31 +246,36 @@ for min_face_size in (0.05, 0.1, 0.2, 0.4, 0.8):
     looked = MTCNN(DetectConfig(min_face_size=min_face_size)).detect_with_trace(frame)
     counts = f"{len(looked.pyramid)} pictures, {len(looked.proposed)} proposals"
     print(f"{min_face_size:4}: {counts}, {len(looked.faces)} faces")
-# Larger faces than asked for are always found: the pyramid goes all the way down. Smaller ones may be missed. In the
-# demo's clip the face takes 0.45 of the side and is found even at 0.8: a window with head and shoulders is enough.
+# Faces larger than this size are always detected, because the pyramid continues down to the smallest image. Smaller
+# faces may be missed. In the demo's clip, the face takes 0.45 of the side and is detected even at 0.8: a window with
+# head and shoulders is enough.
 
 # %% [markdown]
-# ## 4. The boxes tremble
+# ## 4. Measure the jitter of the boxes
 #
-# Now every frame. `detect_keyframes` runs the detector on a video; a *sighting* is what one frame shows.
+# This step runs the detector on every frame and measures how much its results *jitter*. The function `detect_keyframes`
+# runs the detector on a video. It returns one *sighting* per frame, which contains all detections in that frame.
+#
+# The output is an enlarged part of a frame with the corners of the boxes of 12 frames.
 
 # %%
 from faceswap_lib.faces import detect_keyframes
 
 sightings = list(detect_keyframes(read_frames(video, stop=length), detector))
-seen = [sighting.faces[0] for sighting in sightings if sighting.faces]  # with one person there is one face
+seen = [sighting.faces[0] for sighting in sightings if sighting.faces]  # one person, so one face
 width = float(np.median([face.size for face in seen]))
 drawn = show.zoom_box_corners(next(read_frames(video)), np.array([face.box_xyxy for face in seen[:12]]))
 show.plot_images([drawn], captions=["12 frames, 12 boxes: bottom left corner"], width=4)
 
 # %% [markdown]
-# Twelve frames are half a second. Some of that spread is the head's own movement, purple to yellow is its order. The
-# rest jumps to and fro: the detector sees each frame for the first time, and a pixel's difference in the light gives
-# another answer.
+# Twelve frames are half a second. A part of the spread is the movement of the head. The colors from purple to yellow
+# show the order of the frames. The rest is jitter. The detector reads each frame independently, and a small change of
+# the light in a few pixels gives a different answer.
 #
-# To measure it we need a number that ignores movement. A head that moves evenly changes its position by the same amount
-# in every frame, so the *difference of differences*, $z_{t+1} - 2 z_t + z_{t-1}$, is zero for it. What is left is
-# change of speed. Heads do not change speed much in 1/25 of a second; detectors do.
+# To measure the jitter we need a number that ignores movement. If a head moves evenly, its position changes by the same
+# amount in every frame. Then the *second difference*, $z_{t+1} - 2 z_t + z_{t-1}$, is zero. A nonzero value is a change
+# of speed. Heads do not change their speed much in 1/25 of a second, but the results of a detector do. The next cell
+# prints this number as *shake*.
 
 # %%
 names = ("box, left", "box, top", "box, right", "box, bottom", "eye, x", "eye, y")
@@ -266,22 +287,22 @@ for name, values in zip(names, readings.T, strict=True):
     print(f"{name:11} shake {np.abs(second).mean():.2f} pixels, scatter {sigma:.4f} face widths")
 
 # %% [markdown]
-# The last column turns it round. If every reading is the true place plus an independent error of standard deviation
-# $\sigma$, then $z_{t+1} - 2 z_t + z_{t-1}$ has the variance $(1 + 4 + 1)\,\sigma^2$. Dividing by $\sqrt 6$ gives
-# $\sigma$. In the demo's clip it is about 0.3 % of the
-# face's width for a point and 0.5 to 1 % for a border of the box; in truth a little less, since the head changed its
-# speed, too. The library reckons with 1 %; that this is more does no harm, since the filter below only compares it with
-# how much heads speed up, and that we choose.
+# The last column converts the shake to the error of one measurement. Assume that every measurement is the true position
+# plus an independent error of standard deviation $\sigma$. Then $z_{t+1} - 2 z_t + z_{t-1}$ has the variance
+# $(1 + 4 + 1)\,\sigma^2$. Division by $\sqrt 6$ gives $\sigma$. In the demo's clip, $\sigma$ is about 0.3 % of the
+# face's width for a landmark and 0.5 to 1 % for a side of the box. The true values are slightly smaller, because the
+# head also changed its speed. The library assumes 1 %. This is more than we measured, but it does no harm: the filter
+# below only compares $\sigma$ with the assumed acceleration of heads, which we choose.
 #
-# The box says where to look next; it is by the points that a face will be cut out, turned and put back. So it is their
-# tremble that would be seen in a swap. We measure in face widths, not in pixels, so that one number fits a face near
-# the camera and one far from it.
+# The box only says where to search next. The landmarks determine how a face is cut out, rotated and put back. So their
+# jitter would be visible in a swap. We measure in face widths instead of pixels. Then one number is valid for faces
+# near the camera and far from it.
 #
-# ## 5. Look where it must be: key frames
+# ## 5. Search only at key frames
 #
-# Searching every frame is a waste. A face is nearly always where it was a moment ago. So only every 8th frame, a *key
-# frame*, is searched by all three networks. In between, the place is guessed, and O-Net alone reads the face there. By
-# hand, for the frame in the middle of two key frames:
+# This step saves time: only every 8th frame, a *key frame*, is searched by all three networks. A search in every frame
+# is a waste, because a face is nearly always close to its previous position. Between key frames, the position is
+# interpolated, and O-Net alone reads the face there. By hand, for the frame in the middle of two key frames:
 
 # %%
 from faceswap_lib.faces import Face
@@ -294,9 +315,10 @@ off = np.abs(np.array([guess.landmarks, read.landmarks]) - seen[4].landmarks).me
 print(f"from the full search: the guess {off[0]:.2f} pixels, O-Net alone {off[1]:.2f}")
 
 # %% [markdown]
-# Half a pixel is about what the detector trembles by anyway. `detect_keyframes` does this for all frames. When a face
-# comes, goes, or is not where it was guessed, the stretch between two key frames is halved, down to every frame if need
-# be. It also notices a cut to another shot, over which nothing is guessed.
+# Half a pixel is about as much as the jitter of the detector. `detect_keyframes` does this for all frames. When a face
+# appears, disappears, or is not at the estimated position, the interval between two key frames is halved, if necessary
+# down to every frame. The function also detects cuts to another shot and does not interpolate across them. The next
+# cell compares the speed and the accuracy of both methods.
 
 # %%
 import time
@@ -304,19 +326,20 @@ import time
 for every in (1, 8):
     start = time.perf_counter()
     found = list(detect_keyframes(read_frames(video, stop=length), detector, detect_every=every))
-    rate = length / (time.perf_counter() - start)  # reading the video included
+    rate = length / (time.perf_counter() - start)  # includes reading the video
     both = [pair for pair in zip(found, sightings, strict=True) if pair[0].faces and pair[1].faces]
     off = np.mean([np.abs(a.faces[0].landmarks - b.faces[0].landmarks) for a, b in both])
     print(f"every {every}: {rate:4.0f} frames a second, points {off:.2f} pixels from the full search")
 show.show_source(detect_keyframes)
 
 # %% [markdown]
-# `track_faces` then makes *tracks* of the sightings: which face of this frame is which of the last. It predicts where
-# every known face must be now, and pairs predictions and faces by distance and by looks. In a video of one person there
-# is little to pair; a second person in the picture would otherwise take turns with the first.
+# Then `track_faces` connects the sightings to *tracks*. It decides which face in this frame is which face in the frame
+# before. For this, it predicts the current position of every known face. It matches predictions and faces by distance
+# and by appearance. In a video of one person the matching is simple. With two people in the image it is necessary.
+# Otherwise one track would jump between them.
 #
-# **Exercise 2.** Put each frame and its mirror image side by side (`np.hstack([frame, frame[:, ::-1]])`), scan the
-# first 24 of these wide frames, and follow the faces. How many tracks are there? Draw both faces of one frame.
+# **Exercise 2.** Put each frame and its mirror image side by side (`np.hstack([frame, frame[:, ::-1]])`). Detect the
+# faces in the first 24 of these wide frames, and track them. How many tracks are there? Draw both faces of one frame.
 
 # %%
 from faceswap_lib.faces import track_faces
@@ -336,17 +359,19 @@ show.plot_images([show.draw_face(both, *(track.faces[10] for track in pair))], w
 # %% [markdown]
 # ## 6. A Kalman filter by hand
 #
-# We want the position of the nose without the trembling. There are two opinions about it in every frame:
+# This step estimates the position of the nose without the jitter. The method is the *Kalman filter*. In every frame
+# there are two estimates of the position:
 #
-# - the **prediction**: where the nose was a moment ago, moved on by its speed;
-# - the **sighting** $z$: where the detector says it is.
+# - the **prediction**: the previous position of the nose, plus its speed;
+# - the **measurement** $z$: the position that the detector returns. The code and the plots call it *sighting*.
 #
-# Both are a little wrong. How wrong is a variance: $P$ for the prediction, $R$ for the sighting. The best mixture of
-# two uncertain numbers gives each a weight by how sure it is. The sighting gets the weight
+# Both have an error. Its size is given by a variance: $P$ for the prediction, $R$ for the measurement. The best mixture
+# of two uncertain numbers gives a larger weight to the more certain number. The weight of the measurement is
 #
 # $$K = \frac{P}{P + R}$$
 #
-# and the mixture is surer than either of them: its variance is $(1 - K)\,P$.
+# and the mixture is more certain than either of them: its variance is $(1 - K)\,P$. In the plot below, the curve of the
+# mixture is the narrowest.
 
 # %%
 prediction, P, sighting, R = 1.00, 0.02**2, 1.04, 0.01**2
@@ -356,23 +381,23 @@ named = {"prediction": (prediction, P), "sighting": (sighting, R), "mixture": (m
 show.plot_gaussians(named, unit="position in face widths", caption=f"K = {K:.2f}: mostly the sighting, which is surer")
 
 # %% [markdown]
-# The whole filter is this, frame after frame, with two additions. The *state* $x$ is not a position alone but a
-# position and a velocity, so $P$ is a matrix of 2 by 2. And between two frames the filter gets less sure, because the
-# head may have sped up meanwhile. In standard letters:
+# The whole filter repeats this for every frame, with two additions. First, the *state* $x$ contains a position and a
+# velocity, so $P$ is a matrix of 2 by 2. Second, the estimate becomes less certain from one frame to the next, because
+# the head may have changed its speed. In the standard notation:
 #
 # | | what it is | unit |
 # |---|---|---|
-# | $x = (\text{position}, \text{velocity})$ | what we believe | face widths, face widths per frame |
-# | $P$ | how unsure we are of it, a covariance | their squares and product |
-# | $F$ | one frame on: position += velocity | |
-# | $Q$ | how much a head may speed up within a frame | as $P$ |
-# | $H$ | what is seen of the state: the position | |
+# | $x = (\text{position}, \text{velocity})$ | the estimated state | face widths, face widths per frame |
+# | $P$ | the uncertainty of the state, a covariance | their squares and product |
+# | $F$ | the step to the next frame: position += velocity | |
+# | $Q$ | how much a head may change its speed within a frame | as $P$ |
+# | $H$ | the part of the state that is measured: the position | |
 # | $R$ | variance of the detector | face widths squared |
-# | $z$ | the sighting | face widths |
+# | $z$ | the measurement | face widths |
 #
-# $Q$ follows from one number. A push that changes the velocity by $a$ in a frame changes the position by $a/2$, so if
-# $a$ has the variance $q$, then $Q = q \begin{pmatrix} 1/4 & 1/2 \\ 1/2 & 1 \end{pmatrix}$. In the library $q$ is 0.03
-# times the **noise coefficient**, which is the one thing to choose.
+# One number determines $Q$. An acceleration that changes the velocity by $a$ in one frame changes the position by
+# $a/2$. So if $a$ has the variance $q$, then $Q = q \begin{pmatrix} 1/4 & 1/2 \\ 1/2 & 1 \end{pmatrix}$. In the
+# library, $q$ is 0.03 times the **noise coefficient**, which is the only parameter to choose.
 
 # %%
 from faceswap_lib.faces.smoothing import ACCELERATION, MEASUREMENT_SIGMA
@@ -391,15 +416,16 @@ def predict(x, P, Q):
 
 
 def update(x, P, z):
-    K = P @ H.T / (H @ P @ H.T + R)  # (2, 1): P / (P + R) as before for the position, and what the velocity gets
+    K = P @ H.T / (H @ P @ H.T + R)  # (2, 1): for the position P / (P + R) as before, and a gain for the velocity
     return x + K @ (z - H @ x), (np.eye(2) - K @ H) @ P
 
 
 # %% [markdown]
-# Let us watch two frames. First the prediction makes $P$ larger, then the sighting makes it smaller.
+# The next cell computes two frames. In each frame, the prediction makes $P$ larger, then the measurement makes it
+# smaller. The printed uncertainty is the square root of the variance of the position.
 
 # %%
-z = np.array([face.landmarks[2, 0] for face in seen]) / width  # the nose's x
+z = np.array([face.landmarks[2, 0] for face in seen]) / width  # x of the tip of the nose
 x, P = np.array([z[0], 0.0]), np.diag([MEASUREMENT_SIGMA**2, 0.05**2])
 for t in (1, 2):
     x, P = predict(x, P, push(1e-3))
@@ -420,13 +446,13 @@ def forward(z, noise_coefficient):
 
 
 xs, Ps = forward(z, 1e-3)
-gain = Ps[1:, 0, 0] / R[0, 0]  # an update leaves (1 - K) P, which is K R: divided by R it is the sighting's weight K
+gain = Ps[1:, 0, 0] / R[0, 0]  # P after an update is (1 - K) P = K R; divided by R it is the weight K
 print("weight of the sighting:", gain[[0, 1, 4, 9, len(z) - 2]])
 
 # %% [markdown]
-# The weight falls within a few frames to a constant, 0.645: from then on each new position is two parts sighting and
-# one part prediction. Now the library's filter. `filterpy` does its arithmetic; all coordinates of a face share one
-# filter, since neither $P$ nor $K$ depends on what is seen.
+# Within a few frames the weight falls to a constant, 0.645. From then on, each new position is two parts measurement
+# and one part prediction. The next cell shows the library's filter. The package `filterpy` does its arithmetic. All
+# coordinates of a face share one filter, because neither $P$ nor $K$ depends on the measured values.
 
 # %%
 from faceswap_lib.faces import CoordinateFilter
@@ -442,22 +468,24 @@ for number in range(1, len(z)):
 show.plot_series({"as detected": z, "filtered": xs[:, 0]}, unit="nose x, face widths")
 
 # %% [markdown]
-# Half of the shake is gone. But the filter knows only the past, so it notices a change of speed a little after it has
-# happened: it *lags*. Here it is an eighth of a frame, too little to see.
+# Half of the shake is gone. But the filter knows only the past, so it notices a change of speed a little after the
+# change has happened: it *lags*. Here the lag is an eighth of a frame, which is too little to see.
 #
-# ## 7. The noise coefficient
+# ## 7. Choose the noise coefficient
 #
-# A small coefficient says: heads hardly ever change speed, so trust the prediction. The curve is calm and late, and
-# where the head turns round it shoots past, since it believes in its speed. A large one says: anything may happen, so
-# trust the detector. The curve follows at once and shakes. Three values:
+# This step shows the effect of the *noise coefficient*, which sets the process noise $Q$. A small value assumes that
+# heads hardly ever change their speed, so the filter trusts its prediction. The curve is smooth but late. Where the
+# head reverses its direction, the curve overshoots, because the filter relies on its estimate of the speed. A large
+# value assumes that any movement is possible, so the filter trusts the detector. The curve follows at once but jitters.
+# Compare three values:
 
 # %%
 calm, usual, nervous = (forward(z, noise_coefficient)[0][:, 0] for noise_coefficient in (1e-6, 1e-3, 1.0))
 show.plot_series({"as detected": z, "0.000001": calm, "0.001": usual, "1": nervous}, unit="nose x, face widths")
 
 # %% [markdown]
-# Move the slider and find the value you like best. (On a page without a running notebook there is no slider; the
-# picture above shows three of its places.)
+# Move the slider and find the value that you like best. (On a page without a running notebook there is no slider. The
+# plot above shows three of its positions.)
 
 # %%
 from ipywidgets import FloatLogSlider, Image, VBox
@@ -477,18 +505,19 @@ slider.observe(redraw, "value")
 VBox([slider, picture])
 
 # %% [markdown]
-# ## 8. Backwards: no lag
+# ## 8. Filter backward to remove the lag
 #
-# There is no value that is both calm and on time. But we have a file: at frame 50 we also know frames 51, 52 and so on.
-# The **Rauch-Tung-Striebel smoother** (RTS) goes back over the states from the last frame to the first. At each frame
-# it asks: given where the face really went next, how wrong was my prediction of it? And it corrects the state by a
-# share
-# $C$ of that:
+# This step removes the lag with the **Rauch-Tung-Striebel smoother** (RTS).
+#
+# No value of the noise coefficient gives a curve that is both smooth and without lag. But we have the whole file: at
+# frame 50 we also know frames 51, 52 and so on. The smoother processes the states from the last frame back to the
+# first. At each frame it compares the prediction with the position that the face really had in the next frame. Then it
+# corrects the state by a share $C$ of the difference:
 #
 # $$x_k \leftarrow x_k + C\,(x_{k+1} - F x_k), \qquad C = P_k F^T (F P_k F^T + Q)^{-1}$$
 #
-# Forward, each state leans on the past and is late. Backward it leans on the future, which is early by as much.
-# Together neither.
+# The forward pass uses the past, so its result is late. The backward pass uses the future, so its result is early by
+# the same amount. Together they have no lag.
 
 
 # %%
@@ -505,9 +534,10 @@ assert np.allclose(smooth, kalman.run_back(xs[:, :, None], Ps)[:, :, 0])
 show.plot_series({"as detected": z, "forward": xs[:, 0], "and backward": smooth[:, 0]}, unit="nose x, face widths")
 
 # %% [markdown]
-# The red curve runs through the middle of the gray one, turns when it turns, and shakes less than the blue one, which
-# had the same coefficient. `smooth_faces` does this for box and points of a whole track and fills in frames in which
-# the face was lost. `TrackConfig` chooses how:
+# The red curve runs through the middle of the gray curve and turns at the same time. It has less shake than the blue
+# curve, which has the same coefficient. The function `smooth_faces` does this for the box and the landmarks of a whole
+# track. It also fills in frames in which the face was lost. `SmoothConfig` selects the method; `TrackConfig` has the
+# same options:
 
 # %%
 from faceswap_lib.faces import smooth_faces
@@ -515,8 +545,9 @@ from faceswap_lib.faces import smooth_faces
 show.show_source(smooth_faces)
 
 # %% [markdown]
-# To measure the lag: a curve that is late by $d$ frames lies $d$ times its speed behind the truth. So the lag is how
-# far it lies behind, as a share of the speed. All ten numbers of the five points together:
+# Next we measure the lag. A curve that is late by $d$ frames differs from the true curve by $d$ times the speed. So the
+# lag is the difference divided by the speed. The next cell computes the shake and the lag of four methods, over all ten
+# coordinates of the five landmarks together:
 
 # %%
 from faceswap_lib.faces import SmoothConfig
@@ -540,13 +571,13 @@ for smoothing in ("none", "ema", "kalman", "rts"):
     report_on(smoothing, positions(smoothing))
 
 # %% [markdown]
-# `ema` is the simplest filter there is, a *moving average*: 0.65 of the last result plus 0.35 of the sighting. It is
-# calm, but it trails behind the head by more than a frame, and a new face that trails behind its head slides about on
-# it. `kalman` is for a live camera, which has no future. For files, `rts` is the default.
+# `ema` is the simplest filter, an *exponential moving average*: 0.65 of the previous result plus 0.35 of the
+# measurement. It is smooth, but it lags behind the head by more than a frame. A new face that lags behind its head
+# slides around on it. `kalman` is for a live camera, where the future is unknown. For files, `rts` is the default.
 #
 # **Exercise 3.** The noise coefficient also exists for `rts`. Report on `positions("rts", noise_coefficient=...)` for
-# `1e-7`, `1e-5`, `1e-3` and `1e-1`. Is there a lag at any of them? What goes wrong with the smallest? Draw all over `z`
-# with `show.plot_series`; the nose's x is column 4.
+# `1e-7`, `1e-5`, `1e-3` and `1e-1`. Does any of them lag? What is wrong with the smallest one? Plot all of them
+# together with `z`, with `show.plot_series`. The x coordinate of the nose is column 4.
 
 # %%
 report_on("0.001", positions("rts", noise_coefficient=1e-3))
@@ -558,20 +589,22 @@ for noise_coefficient in (1e-7, 1e-5, 1e-3, 1e-1):
     curve = positions("rts", noise_coefficient=noise_coefficient)
     noses[f"{noise_coefficient:.0e}"] = curve[:, 4]
     report_on(f"{noise_coefficient:.0e}", curve)
-# No lag at three of them. The smallest cuts the corners, since it believes that heads hardly ever turn round; that lies
-# beside the truth on either side, and our number for lag takes it for one. Look at the curve.
+# Three of them have no lag. The smallest cuts the corners, because it assumes that heads hardly ever change direction.
+# It differs from the true curve on both sides, and our measure counts this as lag. Look at the curve.
 show.plot_series(noses, unit="nose x, face widths")
 
 # %% [markdown]
-# ## 9. Turned upright
+# ## 9. Align the faces
 #
-# [Notebook 00](00_faceswap_demo.ipynb) derives how five points are laid on five standard places by a *similarity
-# transform*: a turn, a scale and a shift, found by least squares. In short:
+# This step rotates each face upright and brings it to a standard position and size: *alignment*. [Notebook
+# 00](00_faceswap_demo.ipynb) explains how five landmarks are mapped to five standard positions by a *similarity
+# transform*: a rotation, a scale and a shift, computed with least squares. In short:
 #
 # $$\begin{pmatrix} x' \\ y' \end{pmatrix} = \begin{pmatrix} p & -q & s \\ q & p & t \end{pmatrix}
 #   \begin{pmatrix} x \\ y \\ 1 \end{pmatrix}$$
 #
-# What was turned and scaled can be read off the matrix: the scale is $\sqrt{p^2 + q^2}$, the angle is that of $(p, q)$.
+# The matrix contains the scale and the rotation: the scale is $\sqrt{p^2 + q^2}$, the angle is that of the vector
+# $(p, q)$. The next cell prints the range of both over the clip. The cell after it shows six faces, raw and aligned.
 
 # %%
 from faceswap_lib.faces import crop_from_frame
@@ -592,7 +625,7 @@ for index, picture in enumerate(read_frames(video, stop=length)):
         continue
     face = followed[index]
     low, high = face.box_xyxy[:2], face.box_xyxy[2:]
-    scale = 256 / (1.3 * (high - low).max())  # the detector's box with some margin, as it is
+    scale = 256 / (1.3 * (high - low).max())  # the detector's box with some margin, not rotated
     shift = 127.5 - scale * (low + high) / 2
     box_matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     raw.append(warp_frame(picture, box_matrix, 256))
@@ -601,9 +634,9 @@ some = np.linspace(0, len(raw) - 1, 6).astype(int)
 show.plot_images([faces[index] for faces in (raw, aligned) for index in some], columns=6)
 
 # %% [markdown]
-# Above the faces as they are, each in its box; below aligned. What is that worth? The *average* of all pictures shows
-# it: what is always in the same place stays sharp, what moves about is blurred. A network that is to learn the person
-# from these pictures has the same problem as the average.
+# The upper row shows the raw faces, each in its box. The lower row shows the aligned faces. What is the benefit? The
+# *average* of all images shows it: what is always in the same place stays sharp, and what moves becomes blurred. A
+# network that learns the person from these images has the same problem as the average.
 
 # %%
 from faceswap_lib.facesets import measure_sharpness
@@ -614,15 +647,17 @@ for name, faces in (("raw", raw), ("aligned", aligned)):
 show.plot_mean_std({"raw faces": raw, "aligned faces": aligned})
 
 # %% [markdown]
-# The lower row is dark where all pictures agree. Look inside the face: brow, cheeks and nose are nearly black when they
-# are aligned, and what is left are thin lines at rims, lids and lips, which is what a network should spend its effort
-# on. Cap, collar and background are as bright as before: when the face is held still, all else moves around it.
+# The lower row is dark where all images agree. Look inside the face: in the aligned images, the brow, the cheeks and
+# the nose are nearly black. Only thin lines remain, at the rims of the glasses, the eyelids and the lips. A network
+# should use its capacity for these. The cap, the collar and the background are as bright as before: when the face is
+# kept still, everything else moves around it.
 #
-# ## 10. Crude eye masks
+# ## 10. Simple eye masks from five landmarks
 #
-# Training wants to know where the eyes are, since errors there count more (notebook 02 says why). From five points one
-# can guess it: an ellipse around each eye. Its size is fixed, in *eye distances*: 0.33 to either side and 0.20 up and
-# down.
+# This step draws an *eye mask*, an image that is white on the eyes and black elsewhere. Training needs to know where
+# the eyes are, because errors there have a larger weight (notebook 02 explains why). From five landmarks the eye region
+# can only be estimated: as an ellipse around each eye. Its size is fixed, in *eye distances*: 0.33 to the left and
+# right, and 0.20 up and down. The output shows the crop, the mask, and the mask on top of the crop.
 
 # %%
 from faceswap_lib.faces import eye_mask
@@ -630,7 +665,7 @@ from faceswap_lib.faces.alignment import EYE_DISTANCE
 
 index, face = list(track.items())[track.found // 3]
 crop = align_face(next(read_frames(video, start=index)), face)
-unit = EYE_DISTANCE * 256  # the distance of an average face's eyes in a crop
+unit = EYE_DISTANCE * 256  # distance between the eyes of an average face in a crop
 y, x = np.mgrid[:256, :256]
 tilt = np.arctan2(*(crop.landmarks[1] - crop.landmarks[0])[::-1])
 by_hand = np.zeros((256, 256), "float32")
@@ -638,7 +673,7 @@ for eye_x, eye_y in crop.landmarks[:2]:
     along = (x - eye_x) * np.cos(tilt) + (y - eye_y) * np.sin(tilt)
     across = (y - eye_y) * np.cos(tilt) - (x - eye_x) * np.sin(tilt)
     by_hand[(along / 0.33) ** 2 + (across / 0.20) ** 2 < unit**2] = 255
-by_hand = cv2.GaussianBlur(by_hand, (0, 0), 0.08 * unit)  # a soft border
+by_hand = cv2.GaussianBlur(by_hand, (0, 0), 0.08 * unit)  # feather: a soft border
 
 library = eye_mask(crop.landmarks, 256)
 assert np.abs(by_hand - library).mean() < 1 and np.abs(by_hand - library).max() < 16
@@ -649,14 +684,16 @@ show.plot_images(images, captions=["crop", "mask", "both"], width=7)
 show.show_source(eye_mask)
 
 # %% [markdown]
-# It covers the eyes, but knows nothing of a blink or a squint. With 68 points one can do better, which is what
-# [notebook 02](02_prep_binary_masks.ipynb) is about.
+# The mask covers the eyes, but it does not change with a blink or a squint. Masks from 68 landmarks are better. They
+# are the subject of [notebook 02](02_prep_binary_masks.ipynb).
 #
 # ## 11. Extract
 #
-# Now the library, for the whole video: search at key frames, follow, smooth, align, and write. `save_faces=True` writes
-# the three folders of this video to look at: faces as they are in the video, aligned faces, and eye masks (drawn from
-# 68 points if a landmark network is installed here). The faceset, `face_src` or `face_dst`, is what training reads.
+# This step runs the library's *extraction* on the whole video: it searches at key frames, tracks, smooths, aligns, and
+# writes files. With `save_faces=True` it also writes three folders of images for you to look at: the faces as they are
+# in the video, the aligned faces, and the eye masks. The masks are drawn from 68 landmarks if a landmark network is
+# installed here. The faceset, `face_src` or `face_dst`, is what the training reads. The output shows six faces from
+# each of the three folders.
 
 # %%
 from faceswap_lib.facesets import ExtractConfig
@@ -669,19 +706,20 @@ images, some = [], np.linspace(0, report.crops - 1, 6).astype(int)
 for kind in ("raw_faces", "aligned_faces", "binary_masks_eyes"):
     files = sorted(workspace.single_video(kind).iterdir())
     print(workspace.single_video(kind), "holds", len(files), "files")
-    images += [cv2.resize(read_image(files[index]), (256, 256)) for index in some]  # raw faces differ in size
+    images += [cv2.resize(read_image(files[index]), (256, 256)) for index in some]  # the raw faces have different sizes
 show.plot_images(images, columns=6)
 
 # %% [markdown]
-# The folders under `faces/` hold the video that was extracted last. To get the other person's faceset, run the notebook
-# again with the other `SIDE`, or go on: the next notebooks make what is missing from the demo's clips.
+# The folders under `faces/` contain the video that was extracted last. To get the other person's faceset, run the
+# notebook again with the other `SIDE`. You can also continue without it: the next notebooks make missing facesets from
+# the demo's clips.
 #
 # ## What you know now
 #
-# - MTCNN proposes many squares cheaply, then looks ever closer at ever fewer of them.
-# - A detector's points tremble; a Kalman filter weighs prediction against sighting, and over a finished file its
-#   backward pass takes the lag away.
-# - Alignment puts every face in the same place, so that what varies is expression and not position.
+# - MTCNN first proposes many squares at low cost. Its next networks examine fewer and fewer squares, each more closely.
+# - The landmarks of a detector jitter. A Kalman filter computes a weighted mean of prediction and measurement. For a
+#   complete file, its backward pass removes the lag.
+# - Alignment puts every face in the same place. Then the images differ in expression and not in position.
 #
-# **To try:** a video of your own with `VIDEO`, `SIDE` and `CONSENT`. Look through `faces/aligned_faces`: is it one
-# person throughout? Are there blurred ones? **Next:** [02 Masks](02_prep_binary_masks.ipynb).
+# **To try:** your own video, with `VIDEO`, `SIDE` and `CONSENT`. Look through `faces/aligned_faces`. Do all images show
+# the same person? Are any of them blurred? **Next:** [02 Masks](02_prep_binary_masks.ipynb).

@@ -11,33 +11,35 @@
 # %% [markdown]
 # # 04 The losses
 #
-# A network does what it is paid for. A *loss* is a number that says how wrong a picture is; training moves every
-# weight a little to where the number gets smaller. So what comes out is decided here: by what we call wrong. This
-# notebook takes the losses that training uses unless told otherwise, says what each asks, works it out by hand on one
-# face, compares with the code that runs, and at the end leaves losses out to see what they were for.
+# A network learns to reduce its *loss*, a number that says how wrong an image is. Training changes every weight a
+# little in the direction that makes this number smaller. So the definition of the loss decides what the network
+# generates. This notebook explains the losses of the default training. For each loss it says what it measures, computes
+# it by hand on one face, and compares the result with the library's code. At the end it removes losses from the
+# training, to show what each of them does.
 #
 # | | |
 # |---|---|
-# | **You will have at the end** | what each loss is for, in one sentence and one picture |
+# | **You will have at the end** | the purpose of each loss, in one sentence and one image |
 # | **Time on two CPU cores** | about 4 minutes, nearly all of it five small trainings |
 # | **Before** | [03 The networks](03_networks.ipynb) |
 # | **After** | [05 Faceswap training](05_faceswap_train.ipynb) |
 
 # %% tags=["parameters"]
-WORKSPACE = "faceswap-course"  # its facesets are taken; without any, the demo's are made
-SECONDS = 6.0  # length of the demo's clips, if they must be made
-SIZE = 320  # side of their frames in pixels
+WORKSPACE = "faceswap-course"  # its facesets are used; if there are none, those of the demo are made
+SECONDS = 6.0  # length of the demo's clips, if they do not exist yet
+SIZE = 320  # width and height of their frames in pixels
 BATCH_SIZE = 8
 ABLATION_STEPS = 200  # of each small training
-VARIANTS = ("pixels", "+ structure, edges", "+ perceptual", "+ adversarial", "mask let go")  # what section 10 compares
+VARIANTS = ("pixels", "+ structure, edges", "+ perceptual", "+ adversarial", "mask let go")  # compared in section 10
 
 # %% [markdown]
-# The next cell loads the packages (what TensorFlow says about oneDNN or GPU drivers is no error) and both facesets.
+# The next cell loads the packages and both facesets. (A message of TensorFlow about oneDNN or GPU drivers is not an
+# error.)
 
 # %%
 import os
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
 
 import keras
 import matplotlib.pyplot as plt
@@ -55,9 +57,10 @@ arrays = [Faceset.open(workspace, side).load(tiny.stored_size) for side in ("src
 print(f"{len(arrays[0].images)} faces of A, {len(arrays[1].images)} of B")
 
 # %% [markdown]
-# ## 1. Something to judge
+# ## 1. Generate a face to measure
 #
-# To have a picture that is wrong in the way networks are wrong, we train small ones for a moment, with all losses.
+# This step trains small networks for a short time with all losses. We need an image with the typical errors of
+# networks.
 
 # %%
 from faceswap_lib.course.ablation import train_variant
@@ -67,11 +70,16 @@ config = TrainConfig(steps=ABLATION_STEPS, batch_size=BATCH_SIZE)
 everything = train_variant(arrays, config, name="everything")
 
 # %% [markdown]
-# Now we draw what a training step draws: a few faces of A, each as a **real** view (what the decoder must write) and a
-# **warped** one (bent a little; what is **seen** of it goes to the encoder). The decoder writes a raw face, the
-# **fake**, and a **mask**. Pictures are in [-1, 1] here and in the *standard tone*: colors brought to mean 0 and a
-# fixed spread; that is why skin looks bluish. The noise outside the face is what nobody asked for. You need not follow
-# the next cell; what counts is what it leaves: `sample`, `fake`, `mask`. From now on we look at one face.
+# The next cell draws a *batch*, as a training step does: a few faces of A. Each face has a **real** view, which the
+# decoder must write, and a **warped** view, which is slightly deformed. The encoder gets the warped view without the
+# pixels outside the face. The decoder writes a raw face, the **fake**, and a **mask**.
+#
+# The values of images are in [-1, 1] here. The colors are in the *standard tone*: they have mean 0 and a fixed standard
+# deviation, and therefore skin looks bluish. The noise outside the face is there because the losses have almost no
+# weight there.
+#
+# You do not have to understand the next cell. Only its results are important: `sample`, `fake`, `mask`. From now on we
+# look at one face.
 
 # %%
 from faceswap_lib.training import losses, to_device
@@ -87,25 +95,26 @@ sample = losses.LossInputs(**{name: keras.ops.convert_to_numpy(part)[:1] for nam
 
 
 def to_show(picture):
-    """A picture in [-1, 1], (1, R, R, 3), as it is shown."""
+    """Converts an image in [-1, 1], (1, R, R, 3), for display."""
     return ((np.clip(picture[0], -1, 1) + 1) * 127.5).astype("uint8")
 
 
 shown = [to_show(picture) for picture in (sample.warped, sample.encoder_input, sample.real, fake)]
-captions = ["warped", "seen by the encoder", "real: what is asked", "fake: what came", "mask"]
+captions = ["warped", "input of the encoder", "real: the target", "fake: the output", "mask"]
 show.plot_images([*shown, mask[0, ..., 0]], captions=captions)
 
 # %% [markdown]
 # ## 2. `reconstruction`: is each pixel right?
 #
-# The mean of $|\text{fake} - \text{real}|$ over the face. Eyes and mouth are small, but that is where people look, so
-# a pixel of an eye counts five times, one of the mouth three times. Outside the face nearly nothing counts.
+# This loss is the *mean absolute error*, $|\text{fake} - \text{real}|$, over the face. Eyes and mouth are small, but
+# people look at them. So a pixel of an eye has the weight five, and a pixel of the mouth the weight three. The weight
+# outside the face is close to zero. The output shows the error, the weight, and their product.
 
 # %%
 face, eyes, mouth = (part[0, ..., 0] for part in (sample.face, sample.eyes, sample.mouth))
 error = np.abs(fake - sample.real)[0].mean(axis=-1)
 weight = 0.02 + face * (1 - 0.02 + 4 * eyes + 2 * mouth)
-by_hand = (error * weight).sum() / (face.sum() + 1)  # + 1 so that an empty face divides by no zero
+by_hand = (error * weight).sum() / (face.sum() + 1)  # + 1 so that an empty face does not divide by zero
 captions = ["error", "weight, 0 to 5", "error times weight"]
 show.plot_images([error / 0.6, weight / 5, error * weight / 2], captions=captions, width=6)
 
@@ -122,9 +131,10 @@ assert np.isclose(float(losses.reconstruction(fake, sample, weights)), by_hand, 
 print(f"reconstruction {by_hand:.3f}")
 
 # %% [markdown]
-# **Alone it smooths away what it is not sure of.** Why? The network does not know exactly where a wrinkle will be: seen
-# are warped faces, and a code of a few numbers. Say a wrinkle two pixels wide lies at one of seven places, each as
-# likely. Which answer costs least on average: a sharp wrinkle in the middle, the average of all, or none at all?
+# **A network that is trained with this loss alone removes details whose position is uncertain.** Why? The network does
+# not know exactly where a wrinkle will be: its input is a warped face, compressed to a code of a few numbers. Assume
+# that a wrinkle is two pixels wide and that it can be at seven places with equal probability. Which output has the
+# lowest average loss: a sharp wrinkle in the middle, the average of all, or no wrinkle?
 
 # %%
 possible = np.zeros((7, 21))
@@ -141,14 +151,15 @@ for place, (name, answer) in zip(axes, answers.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# None at all! At every pixel the wrinkle is absent in at least five of seven cases, so skin is the safer bet; the blur
-# pays a little everywhere. A sharp wrinkle in the wrong place is wrong twice: where it is, and where it is not. So a
-# loss of pixels pays for smooth skin. It is right about what it was asked. We have to ask for something else as well.
+# The output without a wrinkle has the lowest loss. At every pixel the wrinkle is absent in at least five of seven
+# cases, so plain skin is the safer output. The blurred output has a small error everywhere. A sharp wrinkle in the
+# wrong place causes two errors: one where it is, and one where it should be. So a pixel loss favors smooth skin. The
+# loss does exactly what it was defined to do. We need additional losses.
 #
 # ## 3. `dssim`: are contrast and pattern right?
 #
-# Here are three ways to spoil a face: too bright, blurred, noisy. Each is made so strong that the mean pixel error
-# is the same.
+# This loss compares the *structure* of small windows. First we look at the problem: three ways to damage a face, too
+# bright, blurred, and noisy. The strength of each is chosen so that the mean pixel error is the same.
 
 # %%
 import cv2
@@ -166,18 +177,18 @@ captions = ["real", *(f"{name}: {cost:.3f}" for name, cost in zip(spoilt, costs,
 show.plot_images([to_show(picture) for picture in (sample.real, *spoilt.values())], captions=captions)
 
 # %% [markdown]
-# To `reconstruction` all three are the same. To us they are not: the pattern of light and dark is what a face is known
-# by. SSIM, *structural similarity*, compares small windows
-# by three things: the mean, the spread (contrast), and how the two go up and down together (covariance). $f$ is the
-# fake, $r$ the real one, $c_1$ and $c_2$ are small numbers that keep flat windows calm:
+# All three have the same `reconstruction` loss. For people they are different, because we recognize a face by its
+# pattern of light and dark. SSIM, *structural similarity*, compares small windows by three properties: the mean, the
+# standard deviation (contrast), and how the two images vary together (covariance). $f$ is the fake and $r$ the real
+# image. $c_1$ and $c_2$ are small constants that keep the result stable in uniform windows:
 #
 # $$\text{SSIM} = \frac{(2 \bar f \bar r + c_1)\,(2 \operatorname{cov}(f, r) + c_2)}
 # {(\bar f^2 + \bar r^2 + c_1)\,(\operatorname{var} f + \operatorname{var} r + c_2)}$$
 #
-# It is 1 for equal windows. On one window of 7 by 7 pixels, of which we take the red channel:
+# It is 1 for equal windows. The next cell computes it for one window of 7 by 7 pixels, in the red channel:
 
 # %%
-c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # 2 is the range from -1 to 1
+c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # 2 is the size of the range from -1 to 1
 top, left = 24, 18  # at an eye
 f, r = (picture[0, top : top + 7, left : left + 7, 0] for picture in (fake, sample.real))
 covariance = ((f - f.mean()) * (r - r.mean())).mean()
@@ -187,7 +198,8 @@ print(f"means {f.mean():.2f} {r.mean():.2f}, spreads {f.std():.2f} {r.std():.2f}
 show.plot_matrices([f, r], captions=["fake", "real"], decimals=1)
 
 # %% [markdown]
-# Now all windows of the face, every second pixel. The loss is $(1 - \text{SSIM}) / 2$, 0 where all is right.
+# The next cell computes SSIM for all windows of the face, at every second pixel. The loss is $(1 - \text{SSIM}) / 2$,
+# which is 0 for equal images. In the right image, bright areas have a high loss.
 
 # %%
 from numpy.lib.stride_tricks import sliding_window_view
@@ -214,8 +226,9 @@ assert np.isclose(float(losses.dssim(fake, sample)), by_hand, rtol=1e-2)
 # %% [markdown]
 # ## 4. `edges`: do neighbors differ as they should?
 #
-# An edge is a difference between neighbors. So take the error, and of it the differences along x and along y: 0 if
-# every edge is as strong as it should be, even where the face is too bright or too dark as a whole.
+# This loss compares the *image gradients*, which are the differences between neighboring pixels. An edge is such a
+# difference. The loss takes the error image and computes its differences along x and along y. It is 0 if every edge has
+# the right strength, even where the face as a whole is too bright or too dark. The output shows where edges are wrong.
 
 # %%
 wrong = (fake - sample.real)[0]
@@ -229,12 +242,15 @@ show.plot_images([across / 1.5, down / 1.5], captions=["edges missed along x", "
 show.show_source(losses.edge_loss)
 
 # %% [markdown]
-# ## 5. `perceptual`: does it look alike to a network that knows faces?
+# ## 5. `perceptual`: does it look the same to a network that knows faces?
 #
-# The detector's last network, O-Net, was trained on a great many faces. Its inner layers answer to outlines, eyes,
-# brows. So show it both pictures and compare not the pixels but its answers, the *features*. They come with the
-# detector, so nothing must be downloaded. First what it sees in the real face, four layers, six channels each; the last
-# rows are too coarse for us to read:
+# This loss compares the *features* of a pretrained network instead of pixels. The network here is O-Net, the last
+# network of the detector, which was trained on a large number of faces. Its inner layers respond to outlines, eyes and
+# brows. We give it both images and compare the outputs of these layers, the features. Its weights come with the
+# detector, so no download is necessary.
+#
+# The next cell shows the features of the real face, in four layers with six channels each. The resolution of the last
+# rows is too low for people to recognize anything:
 
 # %%
 from faceswap_lib.faces import denormalize_color
@@ -248,10 +264,12 @@ captions = [f"layer {1 + index // 6}, {len(channel)} pixels" for index, channel 
 show.plot_images(shown, captions=captions, columns=6)
 
 # %% [markdown]
-# Then both are brought to mean 0 and spread 1 per channel, so that the loudest channel does not drown the rest, and the
-# squares of the differences are averaged. Each layer counts a tenth. (Here we compare the bare fake. Training first
-# sets it into its frame, by a random mix of the face's shape and the decoder's mask. So this loss moves the mask, too;
-# section 8 comes back to that.)
+# Then the features of both images are normalized to mean 0 and standard deviation 1 per channel, so that the channel
+# with the largest values does not dominate the others. The loss is the mean of the squared differences. Each layer has
+# the weight one tenth.
+#
+# (Here we compare the fake alone. Training first blends it into its frame, with a random mixture of the face's shape
+# and the decoder's mask. So this loss also changes the mask. Section 8 explains the consequence.)
 
 # %%
 by_hand = 0
@@ -268,12 +286,12 @@ path = find_weights("resnet50", None, fetch=False)
 print(f"VGGFace's weights: {path or 'not on this machine'}; this notebook compares with {judge.name}")
 
 # %% [markdown]
-# VGGFace is the network that faceswap-GAN v2.2 asks. Its file has to be downloaded once
-# (`perceptual="vggface"`); it knows people, where O-Net knows only faces.
+# VGGFace is the network that faceswap-GAN v2.2 uses for this loss. Its file must be downloaded once
+# (`perceptual="vggface"`). VGGFace was trained to distinguish people. O-Net was only trained to detect faces.
 #
-# ## 6. Who sees what
+# ## 6. What each loss reacts to
 #
-# The three spoilt faces of section 3 again, all with the same pixel error, and all four losses:
+# This step computes all four losses for the three damaged faces of section 3, which all have the same pixel error:
 
 # %%
 measures = {
@@ -293,24 +311,24 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown]
-# This is the whole reason for having several: what costs nothing in one is expensive in another.
+# This is the reason for several losses: an error that one loss does not measure has a high value in another.
 #
-# - `reconstruction` sees no difference. So it was made.
-# - `dssim` minds the brightness most. Its first factor compares means, and in the standard tone they lie around 0,
-#   where a small shift is large in proportion. Nobody wanted that; it does no harm, since a wrong brightness is easily
-#   put right. What it is wanted for is the second factor: it minds blur more than noise.
-# - `edges` does not mind brightness at all, and noise most of all: every grain is an edge that should not be. It does
-#   not sharpen; it keeps clean, as section 10 will show.
-# - `perceptual` does not mind brightness either, and blur three times as much as noise. A face detector finds a face
-#   behind grain; what is blurred away it misses.
+# - `reconstruction` shows no difference. The three images were made so that it is equal.
+# - `dssim` is highest for the brightness. Its first factor compares means. In the standard tone the means are close to
+#   0, where a small shift is large in proportion. This is a side effect. It does no harm, because networks easily
+#   correct a wrong brightness. The useful part is the second factor: it is higher for blur than for noise.
+# - `edges` does not react to brightness, and it is highest for noise: every grain of noise is an edge that should not
+#   be there. This loss does not sharpen. It removes noise, as section 10 will show.
+# - `perceptual` does not react to brightness either. It is three times as high for blur as for noise. A face detector
+#   can detect a face in spite of noise, but it needs the details that blur removes.
 #
-# (The numbers are of the portraits' clip. With faces of your own they may differ.)
+# (These are the numbers of the portraits' clip. With your own faces they may differ.)
 #
-# **Exercise 1.** Shift the real face by one pixel (`np.roll(sample.real, 1, axis=2)`). You would hardly see it. Which
-# loss is hardest on it, compared with the blurred face?
+# **Exercise 1.** Shift the real face by one pixel (`np.roll(sample.real, 1, axis=2)`). You would hardly see the shift.
+# Which loss increases most, in comparison with the blurred face?
 
 # %%
-shifted = sample.real  # yours
+shifted = sample.real  # your solution
 print({name: round(float(measure(shifted)), 3) for name, measure in measures.items()})
 
 # %% tags=["solution"]
@@ -321,24 +339,26 @@ print({name: f"{ratio:.2f} times the blurred face" for name, ratio in ratios.ite
 print("hardest:", max(ratios, key=ratios.get), "- mildest:", min(ratios, key=ratios.get))
 
 # %% [markdown]
-# One pixel that nobody sees costs the losses that compare place by place nearly as much as the blur. `perceptual`
-# forgives it most, and that is why it stands beside them.
+# A shift by one pixel is invisible, but losses that compare position by position are nearly as high as for the blur.
+# `perceptual` increases least. This is why it is used together with them.
 
 # %% [markdown]
 # ## 7. `adversarial`: does it look real?
 #
-# All losses so far compare with one given picture. The last one does not: a second network, the **discriminator**, is
-# trained to tell filmed from written pictures, and its opinion is the loss. (A pair of networks that learn against each
-# other is a *GAN*, a generative adversarial network.) It gives scores (notebook 03); filmed
-# should get 1, written 0. Both players pay for the square of what they miss (*least squares*):
+# All losses so far compare an image with one given target. The last one does not. A second network, the
+# **discriminator**, is trained to distinguish filmed from generated images, and its output is the loss. (Two networks
+# that are trained against each other are a *GAN*, a generative adversarial network.) Its output is a score (notebook
+# 03). Filmed images should get 1, generated images 0. The loss of each network is the squared difference between the
+# score and the score that it wants (*least squares*):
 #
-# - the **generator** (encoder and decoder) pays $(\text{score} - 1)^2$: it wants its picture to be taken for real;
-# - the **discriminator** is shown *mixtures*, $\lambda \cdot \text{real} + (1 - \lambda) \cdot \text{fake}$, and pays
-#   $(\text{score} - \lambda)^2$: it must say how much of the picture is real (*mixup*). $\lambda$ is drawn at random,
-#   mostly near 0 or near 1 (a beta distribution with both numbers 0.2).
+# - The **generator** (encoder and decoder) has the loss $(\text{score} - 1)^2$: its image should be classified as real.
+# - The **discriminator** gets *mixtures*, $\lambda \cdot \text{real} + (1 - \lambda) \cdot \text{fake}$, and has the
+#   loss $(\text{score} - \lambda)^2$: it must say how much of the image is real (*mixup*). $\lambda$ is drawn at
+#   random, mostly close to 0 or close to 1 (a beta distribution with both parameters 0.2).
 #
-# A discriminator that only ever sees all or nothing learns to be sure of itself, and a judge who is sure says only
-# "no". One that has to say *how much* gives the generator a direction.
+# A discriminator that gets only completely real and completely generated images learns to be overconfident. Then its
+# output for every generated image is the same, "no". A discriminator that must say *how much* gives the generator a
+# direction.
 
 # %%
 shares = np.array([0.0, 0.3, 0.7, 1.0])
@@ -347,11 +367,11 @@ captions = [f"{share:.0%} real" for share in shares]
 show.plot_images([to_show(picture) for picture in mixtures], captions=captions, width=6)
 
 # %%
-scores = np.array([0.2, 0.4, 0.6, 0.7])  # what a discriminator might say of these four
-generator_pays = (scores[0] - 1) ** 2  # only its own picture, the first
+scores = np.array([0.2, 0.4, 0.6, 0.7])  # possible scores for these four images
+generator_pays = (scores[0] - 1) ** 2  # only for its own image, the first one
 discriminator_pays = ((scores - shares) ** 2).mean()
-print(f"for a score of {scores[0]} the generator pays {generator_pays:.2f}")
-print(f"for all four the discriminator pays {discriminator_pays:.3f}")
+print(f"for a score of {scores[0]} the loss of the generator is {generator_pays:.2f}")
+print(f"for all four scores the loss of the discriminator is {discriminator_pays:.3f}")
 assert np.isclose(float(losses.lsgan_generator_loss(scores[:1])), generator_pays)
 assert np.isclose(float(losses.mixup_discriminator_loss(scores, shares)), discriminator_pays)
 
@@ -362,31 +382,31 @@ show.show_source(losses.lsgan_generator_loss)
 show.show_source(losses.mixup_discriminator_loss)
 
 # %% [markdown]
-# The two curves pull one and the same score in opposite directions. The generator cannot change what the discriminator
-# thinks; it can only change the picture. It knows in which direction: the gradient of the score runs back through the
-# discriminator to every pixel, and from there to the decoder's weights. Both are trained in the same step, each by its
-# own sum. What is judged is never the bare fake: it is set into its frame, once by the mask and once by the shape of
-# the face.
+# The plot shows that the two losses pull the same score in opposite directions. The generator cannot change the
+# discriminator's judgment. It can only change the image. The *gradient* of the score tells it how: it runs back through
+# the discriminator to every pixel, and from there to the decoder's weights. Both networks are trained in the same step,
+# each with its own sum of losses. The discriminator never gets the fake alone. The fake is blended into its frame, once
+# with the mask and once with the shape of the face.
 
 # %%
 line = np.linspace(-0.2, 1.2, 50)
 figure, axes = plt.subplots(figsize=(5.5, 2.4))
-axes.plot(line, (line - 1) ** 2, label="generator pays for its picture")
-axes.plot(line, line**2, label="discriminator pays for the same picture")
-axes.set(xlabel="score of a written picture", ylabel="loss")
+axes.plot(line, (line - 1) ** 2, label="loss of the generator for its image")
+axes.plot(line, line**2, label="loss of the discriminator for the same image")
+axes.set(xlabel="score of a generated image", ylabel="loss")
 axes.legend(frameon=False, fontsize=8)
 axes.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %% [markdown]
-# It begins only at half of all steps, and it weighs little (0.1). Before the faces are roughly right every picture
-# is plainly written, and there is nothing to learn from hearing so.
+# This loss starts only at half of all steps, and its weight is small (0.1). Before the faces are roughly right, every
+# generated image is easy to recognize, and the generator cannot learn anything from that.
 #
-# **Exercise 2.** A discriminator that cannot tell gives every picture the same score $s$, filmed or written, half and
-# half. Which $s$ is cheapest for it, and what does it pay?
+# **Exercise 2.** A discriminator that cannot distinguish the images gives every image the same score $s$. Half of the
+# images are filmed and half are generated. Which $s$ has the lowest loss, and how high is the loss?
 
 # %%
-best = 0.0  # yours
+best = 0.0  # your solution
 print(best)
 
 # %% tags=["solution"]
@@ -395,37 +415,38 @@ line = np.linspace(0, 1, 101)
 pays = ((line - 1) ** 2 + line**2) / 2
 best = line[pays.argmin()]
 drawn_shares = np.random.default_rng(0).beta(0.2, 0.2, 100_000)
-print(f"{best} costs {pays.min()}; of mixtures as training draws them, {((drawn_shares - best) ** 2).mean():.2f}")
+print(f"score {best}: loss {pays.min()}; with mixtures as in training {((drawn_shares - best) ** 2).mean():.2f}")
 
 # %% [markdown]
 # ## 8. The mask: `composite`, `mask_prior`, `mask_hinge`, `mask_tv`
 #
-# What is looked at in the end is the composite, $m \cdot \text{fake} + (1 - m) \cdot \text{warped}$. So let us ask for
-# *its* pixels to be right, and the mask will learn by itself where the fake is better? No. Look where the warped
-# input is nearer to the real picture than the fake is:
+# These losses train the mask. The final image is the composite, $m \cdot \text{fake} + (1 - m) \cdot \text{warped}$.
+# Can we simply require that *its* pixels are right, so that the mask learns by itself where the fake is better? No.
+# Look where the warped input is closer to the real image than the fake is:
 
 # %%
 input_error = np.abs(sample.warped - sample.real)[0].mean(axis=-1)
 nearer = (input_error < error) & (face > 0.5)
 share = nearer.sum() / (face > 0.5).sum()
-print(f"in {share:.0%} of the face the input is nearer to the answer than the new face")
-captions = ["error of the input", "error of the new face", "input is nearer"]
+print(f"in {share:.0%} of the face the input is closer to the target than the new face")
+captions = ["error of the input", "error of the new face", "input is closer"]
 show.plot_images([input_error / 0.6, error / 0.6, nearer], captions=captions, width=6)
 
 # %% [markdown]
-# In training the input is the *same person*, and bent only a little. Giving it back, $m = 0$, costs less than most new
-# faces, and is no swap. Whatever judges a picture that is set in by the mask pulls the mask down: `perceptual` from the
-# first step, `adversarial` in the second half, and `composite`, which has a word only in the last 15 % of the steps and
-# moves the mask alone, never the face. Three terms hold it:
+# In training, the input shows the *same person* and is only slightly deformed. If the mask returns the input, $m = 0$,
+# the loss is lower than for most new faces, but there is no swap. Every loss that measures the composite pulls the mask
+# down: `perceptual` from the first step, `adversarial` in the second half, and `composite`. The last one is active only
+# in the last 15 % of the steps, and it changes only the mask, never the face. Three terms keep the mask up:
 #
-# - `mask_prior` asks that the mask be the shape of the face;
-# - `mask_hinge` forbids it to fall below a level (0.7) inside the face; above the level it costs nothing;
-# - `mask_tv` asks for few changes from pixel to pixel, so no holes and no dots.
+# - `mask_prior` requires that the mask has the shape of the face.
+# - `mask_hinge` is positive where the mask falls below a level (0.7) inside the face. Above the level it is 0.
+# - `mask_tv`, the *total variation*, requires small changes from pixel to pixel, so no holes and no dots.
 #
-# The prior knows only an oval. So at the end it is loosened from 1 to 0.3, that the mask may give way where the input
-# fits better, at the hair perhaps; the hinge stays as a floor. How much comes of it? Next to nothing. `composite`
-# weighs 0.3, as the prior does: at a pixel it wins only where the input is nearer by more than 1, half of the whole
-# range. Training without it, in 200 steps, left the mask where it was, at 0.92 of the face.
+# The prior knows only an oval. Therefore its weight is reduced at the end from 1 to 0.3. Then the mask can become lower
+# where the input fits better, for example at the hair. The hinge remains as a lower limit. How large is the effect?
+# Almost zero. `composite` has the weight 0.3, like the prior. At a pixel it is stronger only where the input is closer
+# by more than 1, which is half of the whole range of values. A training without it, in 200 steps, left the mask where
+# it was, at 0.92 of the face.
 
 # %%
 m = mask[0, ..., 0]
@@ -448,12 +469,12 @@ show.show_source(losses.mask_prior)
 show.show_source(losses.total_variation)
 
 # %% [markdown]
-# **Exercise 3.** Three masks: 0 everywhere, the shape of the face, 1 everywhere. What does each pay in `composite`
-# alone, and what in `composite` x 0.3 + `prior` x 0.3 + `hinge` x 1, as at the end of a training?
+# **Exercise 3.** Compare three masks: 0 everywhere, the shape of the face, and 1 everywhere. What is the loss of each
+# with `composite` alone? What is it with `composite` x 0.3 + `prior` x 0.3 + `hinge` x 1, as at the end of a training?
 
 # %%
 masks = {"0": np.zeros_like(mask), "face": sample.face, "1": np.ones_like(mask)}
-pays = {name: 0.0 for name in masks}  # yours
+pays = {name: 0.0 for name in masks}  # your solution
 print(pays)
 
 # %% tags=["solution"]
@@ -462,23 +483,24 @@ for name, tried in masks.items():
     alone = float(np.abs(losses.alpha_composite(tried, fake, sample.warped) - sample.real).mean())
     held = 0.3 * losses.mask_prior(tried, sample.face) + losses.mask_hinge(tried, sample.face, 0.7)
     pays[name] = (round(alone, 3), round(0.3 * alone + float(held), 3))
-print("composite alone, and held:", pays)
+print("loss with composite alone, and with prior and hinge:", pays)
 assert pays["0"][1] > pays["face"][1]
 
 # %% [markdown]
-# ## 9. The sum
+# ## 9. The sum of all losses
 #
-# A step adds all terms, each times its weight, for both people: `dssim` 3, `reconstruction`, `edges`, `perceptual`,
-# `mask_prior` and `mask_hinge` 1, `composite` 0.3, `adversarial` and `mask_tv` 0.1. In the last 15 %
-# `mask_prior` has only 0.3. These are the shares at the end of our small training, A's, each times its weight, as in
-# all curves of this library. The discriminators have a sum of their own. (Networks that write faces above 64 pixels
-# have one term more for each *coarse* picture that they write on the way, `coarse_64` for example: its mean error,
-# nothing else.)
+# A step adds all terms for both people. Each term is multiplied by its weight: `dssim` 3, `reconstruction`, `edges`,
+# `perceptual`, `mask_prior` and `mask_hinge` 1, `composite` 0.3, `adversarial` and `mask_tv` 0.1. In the last 15 % of
+# the steps, the weight of `mask_prior` is only 0.3. The plot shows the terms of A at the end of our small training,
+# each multiplied by its weight, as in all curves of this library. The discriminators have their own sum.
+#
+# (Networks that generate faces above 64 pixels have one additional term for each *coarse* image that they generate on
+# the way, for example `coarse_64`. It is the mean error of that image.)
 
 # %%
 last = everything.history[-1]
 terms = {name[:-2]: value for name, value in last.items() if name.endswith("_a")}
-no_part = ("discriminator", "mask_mean")  # the first is in the other sum, the second is only measured
+no_part = ("discriminator", "mask_mean")  # the first belongs to the other sum, the second is only a measurement
 paid = {name: value for name, value in terms.items() if value > 0 and name not in no_part}
 figure, axes = plt.subplots(figsize=(7, 2.6))
 axes.barh(list(paid), list(paid.values()))
@@ -488,14 +510,15 @@ axes.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %% [markdown]
-# A large bar does not mean a strong pull. What moves a weight is how fast the sum falls when it is moved, and a term
-# that cannot fall any more pulls at nothing.
+# A long bar does not mean a strong influence. A weight changes according to the gradient: how fast the sum falls when
+# the weight changes. A term that cannot fall any further has no influence.
 #
-# ## 10. Without
+# ## 10. Train without some of the losses
 #
-# Words are cheap. The same training four more times: same seed, same first weights, same batches, only the losses
-# differ. `pixels` has `reconstruction` and all terms of the mask. Each variant adds something to the one before; the
-# last one is `+ perceptual` once more, without the two terms that hold the mask.
+# This step is an *ablation study*: the same training four more times, with the same seed, the same initial weights and
+# the same batches. Only the losses differ. It shows what each loss really does. `pixels` has `reconstruction` and all
+# terms of the mask. Each variant adds losses to the one before. The last variant is `+ perceptual` again, without the
+# two terms that keep the mask up.
 
 # %%
 from faceswap_lib.course.ablation import PIXELS_ONLY, write_views
@@ -504,7 +527,7 @@ changes = {
     "pixels": PIXELS_ONLY,
     "+ structure, edges": {"perceptual": "none", "adversarial_weight": 0.0},
     "+ perceptual": {"adversarial_weight": 0.0},
-    "+ adversarial": {},  # this is everything, which we have
+    "+ adversarial": {},  # all losses: already trained in section 1
     "mask let go": {"adversarial_weight": 0.0, "mask_prior_weight": 0.0, "mask_hinge_weight": 0.0},
 }
 variants = {}
@@ -535,48 +558,49 @@ for name, result in results.items():
     print(f"{name:20} {errors} {sharp} {swap.mask_mean:18.2f}")
 
 # %% [markdown]
-# *Error* is the mean difference of the raw face from the frame, in gray levels of 255. *Sharpness* is the variance of
-# the Laplacian, a measure of fine contrast, as a share of the frame's. What we saw with 200 steps, and what we did not:
+# *Error* is the mean difference between the raw face and the frame, in gray levels of 255. *Sharpness* is the variance
+# of the Laplacian, a measure of fine contrast, as a percentage of the frame's sharpness. This is what we saw with 200
+# steps, and what we did not see:
 #
-# - **Pixels alone** is the softest: sharpness 25 and 24 %. A's glasses are a shadow.
-# - **Structure and edges** give contrast, at the eyes above all: 29 and 27 %. The error falls too, though nothing more
-#   was said about pixels. What does which? We left each out of `+ perceptual` alone. Without `dssim` the faces were
-#   softer (29 and 28 % instead of 32 and 30) and the errors larger (14.3 and 10.2 instead of 13.8 and 10.1). Without
-#   `edges` the errors were the same, and sharpness rose to 37 and 37 %: eyes and teeth were drawn harder, with a grain
-#   of single pixels on the skin. So `dssim` draws, and `edges` keeps clean, which costs some of the drawing. Like
-#   `reconstruction` it prefers nothing to an edge in the wrong place.
-# - **The perceptual loss** adds a little: 32 and 30 %, A's error is down from 14.2 to 13.8, and there is a hint of the
-#   glasses' rims.
-# - **The adversarial loss** changes nothing that you could see. It had 100 steps, with weight 0.1. What makes the
-#   faces of large GANs sharp needs larger networks and many thousand steps.
-# - **Eyes and mouth that count more** were left out once, too: A's eyes were wrong by 18.6 instead of 16.7 levels, B's
-#   by 20.5 instead of 19.5. It is a small thing, and it is what was asked for.
-# - **The mask let go** is the lesson. Its raw faces have the same error and are a little softer, and the composite is
-#   A. With 0.05 of the mask left, nothing is swapped. Two cheap terms about a single channel decide whether there is a
-#   swap at all.
+# - **Pixels alone** is the softest: the sharpness is 25 and 24 %. A's glasses are only a shadow.
+# - **Structure and edges** add contrast, mainly at the eyes: 29 and 27 %. The error falls too, although the pixel loss
+#   did not change. Which of the two causes what? We removed each of them from `+ perceptual` alone. Without `dssim` the
+#   faces were softer (29 and 28 % instead of 32 and 30) and the errors larger (14.3 and 10.2 instead of 13.8 and 10.1).
+#   Without `edges` the errors were the same, and the sharpness rose to 37 and 37 %: eyes and teeth had stronger
+#   contrast, and the skin had noise of single pixels. So `dssim` adds detail. `edges` removes noise, and some of the
+#   detail with it. Like `reconstruction`, it prefers no edge to an edge in the wrong place.
+# - **The perceptual loss** adds a little: 32 and 30 %. A's error falls from 14.2 to 13.8, and the rims of the glasses
+#   are faintly visible.
+# - **The adversarial loss** changes nothing that you can see. It had 100 steps, with weight 0.1. The sharp faces of
+#   large GANs need larger networks and many thousand steps.
+# - **The larger weight of eyes and mouth** was also removed once. The error of A's eyes was 18.6 instead of 16.7
+#   levels, that of B's eyes 20.5 instead of 19.5. It is a small effect, and it is the intended one.
+# - **The mask let go** is the most important result. Its raw faces have the same error and are a little softer, and the
+#   composite is A. The mask falls to 0.05, so nothing is swapped. Two simple terms for a single channel decide whether
+#   there is a swap at all.
 #
-# It is one training each. A difference of one in a hundred may be chance; another seed tells.
+# Each variant was trained only once. A difference of one percent may be chance. Train with another seed to find out.
 
 # %% [markdown]
 # ## What each loss is for
 #
-# | term | it asks | what we saw without it |
+# | term | what it measures | what we saw without it |
 # |---|---|---|
-# | `reconstruction` | is each pixel right, eyes and mouth above all? | not tried: it has no switch |
+# | `reconstruction` | is each pixel right, especially of eyes and mouth? | not tried: it cannot be turned off |
 # | `dssim` | are mean, contrast and pattern of every small window right? | softer, larger errors |
-# | `edges` | do neighbors differ as they should? | sharper, with a grain |
+# | `edges` | do neighbors differ as they should? | sharper, with noise |
 # | `perceptual` | does a network that knows faces see the same? | a little softer, slightly larger errors |
-# | `adversarial` | does it look filmed? | no difference that could be seen, in a short training |
-# | `mask_prior`, `mask_hinge` | is the mask there, and in the shape of a face? | no swap: the input comes back |
-# | `mask_tv` | is it smooth? | no difference: the prior is smooth already |
-# | `composite` | is the blended picture right? | no difference |
-# | `coarse_64`, `coarse_128` | is the small extra picture right? | not tried; only above 64 pixels |
+# | `adversarial` | does it look filmed? | no visible difference, in a short training |
+# | `mask_prior`, `mask_hinge` | is the mask present, and in the shape of a face? | no swap: the input is returned |
+# | `mask_tv` | is the mask smooth? | no difference: the prior is already smooth |
+# | `composite` | is the blended image right? | no difference |
+# | `coarse_64`, `coarse_128` | is the small extra image right? | not tried; only above 64 pixels |
 #
-# Off unless asked for: `landmarks` (are O-Net's five points where they should be?), `cycle` (does A come back after
-# being B?), `weight_decay` (are the weights small?), `mask_l1` (is the mask small? faceswap-GAN has it). Weights and
-# what was measured about them are in [docs/learning.md](../docs/learning.md).
+# These losses are off by default: `landmarks` (are O-Net's five landmarks in the right place?), `cycle` (is A returned
+# after A was changed to B and back?), `weight_decay` (are the weights small?), `mask_l1` (is the mask small?
+# faceswap-GAN has it). [docs/learning.md](../docs/learning.md) contains the weights and the measurements.
 #
-# **To try:** `PIXELS_ONLY` with `eye_weight=0.0`; look at the eyes. `adversarial_weight=1.0` and more steps. A mask
-# held by `mask_hinge` alone.
+# **To try:** `PIXELS_ONLY` with `eye_weight=0.0`, and look at the eyes. `adversarial_weight=1.0` and more steps. A mask
+# that is kept up by `mask_hinge` alone.
 #
-# Next: [05 Faceswap training](05_faceswap_train.ipynb), where all of this runs for as long as it needs.
+# Next: [05 Faceswap training](05_faceswap_train.ipynb) runs all of this for as long as it needs.

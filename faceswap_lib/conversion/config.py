@@ -40,9 +40,13 @@ class ConvertConfig:
     ] = "attention"
     erode: Annotated[
         float,
-        Doc("how far the shown region is eroded before its border is softened, in eye distances; below 0 it is dilated"),
+        Doc(
+            "how far the shown region is eroded before its border is softened, in eye distances; below 0 it is dilated"
+        ),
     ] = 0.0
-    face_scale: Annotated[float, Doc("size of the new face relative to the original face, scaled about its center")] = 1.0
+    face_scale: Annotated[float, Doc("size relative to the original face; the new face is scaled about its center")] = (
+        1.0
+    )
     latent_map: Annotated[
         Literal["auto", "align", "project", "shift", "none"],
         Doc(

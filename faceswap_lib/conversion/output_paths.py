@@ -1,8 +1,8 @@
 """Checks of output paths: every path that a command will write is compared with every path that it reads.
 
-The checks run before any work. Two paths are equal if they lead to the same file: through symbolic links, through a hard
-link, or through another letter case on a file system that ignores case. A path that does not exist yet is compared by
-its nearest existing folder.
+The checks run before any work. Two paths are equal if they lead to the same file: through symbolic links, through a
+hard link, or through another letter case on a file system that ignores case. A path that does not exist yet is compared
+by its nearest existing folder.
 
 A symbolic link is refused as an output, because users expect neither that the link is replaced nor that the file behind
 it is. The folders above an output may be links.

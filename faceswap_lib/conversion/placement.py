@@ -54,8 +54,8 @@ class Placement:
     """Shift, scale and smooth warp of a swapped face in its view; all lengths are in sides of the view.
 
     Attributes:
-        view_from_new: (2, 3) matrix from positions in the generated face to positions in the view; the upper left corner
-            is at 0, 0.
+        view_from_new: (2, 3) matrix from positions in the generated face to positions in the view; the upper left
+            corner is at 0, 0.
         bend: (GRID, GRID, 2) float32 offsets by which the content at each position of the view was moved; None for no
             warp.
     """

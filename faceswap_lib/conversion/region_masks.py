@@ -25,8 +25,8 @@ FOREHEAD_FROM, FOREHEAD_TO = 0.25, 0.65
 """Heights above the eyes, in eye distances, between which one softness changes into the other."""
 
 OUTLINE_INSET = 1.0
-"""How far the mask is eroded inside the outline before it is softened, as a multiple of its softness: beyond the outline
-there is no face."""
+"""How far the mask is eroded inside the outline before it is softened, as a multiple of its softness: beyond the
+outline there is no face."""
 
 SMOOTH = 3.0
 """Softness in pixels from which a mask may be drawn small and enlarged: its border is then linear between pixels."""

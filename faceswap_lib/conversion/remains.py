@@ -5,8 +5,8 @@ the swapped face is not shown at all. So the brows of the target face would stay
 four brows, and the rims of glasses would end abruptly.
 
 Brows and rims are narrow and have skin around them, so morphology removes them: a closing removes structures that are
-darker than their surroundings, an opening those that are brighter. Hair is dark in a large area and stays. The mesh only
-tells where to look; raised brows are above the brows of the mesh.
+darker than their surroundings, an opening those that are brighter. Hair is dark in a large area and stays. The mesh
+only tells where to look; raised brows are above the brows of the mesh.
 """
 
 import dataclasses
@@ -28,8 +28,8 @@ class Remain:
         brighter: Width of the widest bright structure that is removed; 0 removes none.
         band: How far above and how far below the brows of the mesh the structure is searched.
         along_brows: Whether it is searched only above and below the brows, or over the whole face at that height.
-        differs: Relative differences from the brightness of the skin at which a pixel starts to count, and from which it
-            counts fully.
+        differs: Relative differences from the brightness of the skin at which a pixel starts to count, and from which
+            it counts fully.
         like_skin: Range of the ratio between the drawn skin and the median color of the face, in every channel; outside
             this range it is hair.
         inset: Distance from the outline within which nothing is covered, because hair starts there.

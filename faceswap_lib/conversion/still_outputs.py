@@ -13,7 +13,8 @@ How `conversion/image_conversion.py` uses this module:
                 job.on_written(unfinished.picture)                                  # signs the image
 
 The files get their final names when that block ends without an error, so an image under its final name is complete and
-signed. The list `written.WrittenFiles` stores from what an image was made: its bytes, the run and its step, the options.
+signed. The list `written.WrittenFiles` stores from what an image was made: its bytes, the run and its step, the
+options.
 """
 
 import collections
@@ -99,7 +100,7 @@ class StillOutputs:
 
     @contextlib.contextmanager
     def writing(self, still: pathlib.Path) -> typing.Iterator[StillNames]:
-        """Yields temporary output paths of an image; the files get their final names if the block ends without an error.
+        """Yields temporary output paths of an image; the files get their final names if the block raises no error.
 
         After an error, the temporary files are removed.
         """

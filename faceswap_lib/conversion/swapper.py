@@ -125,7 +125,7 @@ class GeneratorSwapper(abc.ABC):
         return self._encode(seen).astype(np.float32, copy=False), tones
 
     def decode(self, codes: np.ndarray, tones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Applies the latent map to latent codes and decodes them; returns masks and faces as `ViewSwapper.swap` does."""
+        """Applies the latent map to latent codes and decodes them; returns the same as `ViewSwapper.swap`."""
         mapped = codes if self._latent_map is None else self._latent_map(codes)
         masks, raw = self._decode(mapped)
         return masks, postprocess_faces(raw, tones * np.array([[1.0], [self._contrast]], np.float32))

@@ -9,13 +9,14 @@ import os
 import pathlib
 import socket
 import stat
+import sys
 import threading
 import time
 import uuid
 
 from faceswap_lib.errors import WorkspaceError
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
@@ -108,7 +109,7 @@ def take_system_lock(file: int) -> bool | None:
     """Requests the system's lock: True if locked, False if held by another, None if the file system has no locks."""
     for _ in range(5):  # a newcomer that only tests the lock holds it for a moment
         try:
-            if os.name == "nt":
+            if sys.platform == "win32":
                 os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
                 msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
             else:

@@ -1,4 +1,4 @@
-"""From two videos to a swapped one: every room in order."""
+"""Pipeline: from two videos to a swapped video, with extraction, training and conversion."""
 
 import lazy_loader
 

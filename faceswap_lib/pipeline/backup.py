@@ -1,13 +1,14 @@
-"""Work that outlives its machine: a whole workspace kept in a folder, and fetched from it on the next machine.
+"""Backup of a whole workspace to a folder, and restoring it on another machine.
 
-    restore_workspace(folder, workspace)   at the beginning: what an earlier session left
-    backup_workspace(workspace, folder)    at the end
+    restore_workspace(folder, workspace)   at the start of a session: restores the work of earlier sessions
+    backup_workspace(workspace, folder)    at the end of a session
 
-Facesets go as archives (`facesets.backup`), runs as a training's mirror has them in `folder`/models, so that
-`LoopConfig.sync_dir` may be that folder; videos and results as they are.
+Facesets are stored as archives (`facesets.backup`). Runs are stored in `folder`/models in the format of
+`training.remote_sync`, so that `LoopConfig.sync_dir` may be that folder. Videos and results are copied unchanged.
 
-What lies there under the same name and is another project's, by a run's id or by the workspace's `kept_note`, is
-renamed; what a workspace has is never replaced by another project's.
+A file or run of another project under the same name in the folder is renamed. It is recognized by the id of the run, or
+by the note of `facesets.backup_note` in the workspace. Files of a workspace are never replaced by those of another
+project.
 """
 
 import pathlib
@@ -35,24 +36,24 @@ from faceswap_lib.training.run_metadata import CONFIG
 
 MODELS = "models"
 VIDEOS = ("clips", "videos")
-"""Folders of videos: the demo's, and the user's own."""
+"""Folders of videos: those of the demo, and those of the user."""
 
 RESULTS = ("*.mp4", "*.mkv", "*.gif", "*.html", "*.provenance.json")
-"""What a notebook leaves at the top of its workspace for people to look at; kept, not fetched."""
+"""Patterns of results at the top of a workspace; they are backed up but not restored."""
 
 SIDECAR = ".provenance.json"
-"""What a result's name gets for the file that says where it comes from."""
+"""Suffix added to the name of a result for its provenance file."""
 
 
 def backup_workspace(workspace: Workspace, folder: pathlib.Path | str) -> SyncReport:
-    """Brings a folder up to what a workspace has: facesets, consents, runs, videos, results.
+    """Copies everything new in a workspace to a folder: facesets, consents, runs, videos and results.
 
     Args:
-        workspace: Stays as it is, whatever happens to the folder.
-        folder: May be missing if the folder it lies in is there.
+        workspace: The workspace; it is not changed.
+        folder: The backup folder; it is created if its parent folder exists.
 
     Returns:
-        What was written; what failed is in it, not raised.
+        Which items were copied and which failed; failures are not raised.
 
     Raises:
         InputError: If `folder` is the workspace itself.
@@ -75,14 +76,14 @@ def backup_workspace(workspace: Workspace, folder: pathlib.Path | str) -> SyncRe
 
 
 def restore_workspace(folder: pathlib.Path | str, workspace: Workspace) -> SyncReport:
-    """Gives a workspace what it lacks of what a folder keeps: facesets, consents, runs that are further, videos.
+    """Copies everything that is missing in a workspace from a backup: facesets, consents, runs with more steps, videos.
 
     Args:
-        folder: What `backup_workspace` wrote; it may be missing if the folder it lies in is there.
-        workspace: Where to.
+        folder: The backup folder, written by `backup_workspace`; it is created if its parent folder exists.
+        workspace: The workspace to restore.
 
     Returns:
-        What was fetched; what failed is in it, not raised.
+        Which items were copied and which failed; failures are not raised.
     """
     folder = pathlib.Path(folder)
     if (opened := attempt("folder", lambda: open_folder(folder))).failed:
@@ -106,18 +107,18 @@ def restore_workspace(folder: pathlib.Path | str, workspace: Workspace) -> SyncR
 
 
 def list_results(workspace: Workspace) -> list[pathlib.Path]:
-    """The videos and pages at the top of a workspace."""
+    """Lists the videos, pages and provenance files at the top of a workspace."""
     return sorted(path for pattern in RESULTS for path in workspace.root.glob(pattern) if path.is_file())
 
 
 def _list_runs(models: pathlib.Path) -> list[str]:
-    """The runs in a folder, without those that were set aside there."""
+    """Lists the runs in a folder, without renamed runs of other projects."""
     names = sorted(path.parent.name for path in models.glob(f"*/{CONFIG}"))
     return [name for name in names if not name.startswith(".") and not EARLIER.search(name)]
 
 
 def _keep_run(name: str, workspace: Workspace, folder: pathlib.Path) -> SyncReport:
-    """Copies a run unless its copy is further; another run's copy is set aside, and its own brought back from there."""
+    """Copies a run to the backup unless its copy has more steps; another run under its name is renamed first."""
     run, place, left = workspace.run(name), folder / MODELS / name, ()
     own = find_copy(place.parent, run)
     if place.exists() and (own != place or (has_run(place) and not is_same_run(run, place))):
@@ -130,7 +131,7 @@ def _keep_run(name: str, workspace: Workspace, folder: pathlib.Path) -> SyncRepo
 
 
 def _fetch_run(name: str, folder: pathlib.Path, workspace: Workspace) -> SyncReport:
-    """Copies a run that this workspace lacks or is behind of, unless it is another one or of other people's faces."""
+    """Copies a run from the backup if it has more steps, unless it is another run or was trained on other people."""
     title, run, copy = f"{MODELS}/{name}", workspace.run(name), folder / MODELS / name
     if has_run(run):
         copy = find_copy(copy.parent, run)
@@ -142,7 +143,7 @@ def _fetch_run(name: str, folder: pathlib.Path, workspace: Workspace) -> SyncRep
 
 
 def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> SyncReport:
-    """Copies a run unless the other place is further; a run that was not there comes whole or not at all."""
+    """Copies a run unless the target has more steps; a run that is new in the target is copied as a whole or not."""
     title = f"{MODELS}/{name}"
     check_readable(source, target)
     ours, theirs = (checkpoint_progress(place / "checkpoints") for place in (source, target))
@@ -164,7 +165,7 @@ def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> SyncRep
 
 
 def _keep_files(workspace: Workspace, folder: pathlib.Path, patterns: typing.Iterable[str]) -> SyncReport:
-    """Copies files whose copies are not there or differ; those that are not this workspace's own are renamed first."""
+    """Copies files whose copies are missing or differ; copies of another project are renamed first."""
     report = SyncReport()
     for path in _list_files(workspace.root, patterns):
         name = path.relative_to(workspace.root).as_posix()
@@ -173,6 +174,7 @@ def _keep_files(workspace: Workspace, folder: pathlib.Path, patterns: typing.Ite
 
 
 def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, name: str) -> SyncReport:
+    """Copies one file to the backup, unless its copy is equal; a copy of another project is renamed first."""
     digest, left = digest_ends(path), ()
     if is_copy(path, copy):
         note_kept(workspace.root, name, digest)
@@ -187,7 +189,7 @@ def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, nam
             _rename_sidecar(copy, earlier)
         left = (f"{name.removesuffix(path.name)}{earlier.name} (another file, which lay there)",)
     note_kept(workspace.root, name, digest)
-    if own is not None and not copy.exists() and is_copy(path, own):  # written before, then renamed for another project
+    if own is not None and not copy.exists() and is_copy(path, own):  # an earlier copy, which another project renamed
         own.rename(copy)
         _rename_sidecar(own, copy)
         flush_folder(copy.parent)
@@ -197,14 +199,14 @@ def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, nam
 
 
 def _rename_sidecar(before: pathlib.Path, after: pathlib.Path) -> None:
-    """Renames what says where a result comes from as the result was; nothing is replaced."""
+    """Renames the provenance file of a renamed result; an existing file is not replaced."""
     sidecar, renamed = (path.with_name(path.name + SIDECAR) for path in (before, after))
     if sidecar.is_file() and not renamed.exists():
         sidecar.rename(renamed)
 
 
 def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> SyncReport:
-    """Copies the files that a workspace lacks; each whole or not at all."""
+    """Copies the files that are missing in a workspace; each is copied completely or not at all."""
     carried, unchanged, left = [], [], []
     for path in _list_files(folder, (f"{name}/*",)):
         title = path.relative_to(folder).as_posix()
@@ -224,16 +226,18 @@ def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> SyncR
 
 
 def _adopt_results(workspace: Workspace, folder: pathlib.Path) -> SyncReport:
-    """Notes the results in a folder as this workspace's own: its faces and runs are, so it goes on with that work."""
+    """Notes the results in a backup as this workspace's own, after its facesets and runs were restored from there."""
     for path in _list_files(folder, RESULTS):
         note_kept(workspace.root, path.name, digest_ends(path))
     return SyncReport()
 
 
 def _list_files(root: pathlib.Path, patterns: typing.Iterable[str]) -> list[pathlib.Path]:
+    """Lists the files of some patterns, without hidden files; JSON files are last."""
     found = sorted((path for pattern in patterns for path in root.glob(pattern)), key=_notes_last)
     return [path for path in found if path.is_file() and not path.name.startswith(".")]
 
 
 def _notes_last(path: pathlib.Path) -> tuple[bool, str]:
+    """Returns a sorting key with which JSON files are last."""
     return path.suffix == ".json", path.name

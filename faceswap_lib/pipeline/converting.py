@@ -1,4 +1,4 @@
-"""A trained run and whatever shows a face: a video, pictures, a webcam."""
+"""Conversion of a video, of images or of a webcam with a trained run, with consent, provenance and a check."""
 
 import contextlib
 import dataclasses
@@ -32,12 +32,12 @@ from faceswap_lib.training.run_metadata import learnt_videos, run_id
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What a conversion did, and whether it is a swap.
+    """Result of a conversion, and whether it is a swap.
 
     Attributes:
-        report: What was done.
+        report: What the conversion did.
         check: Whether the output is a swap.
-        people: How many people the input shows, and how many were swapped; None if no picture was left to convert.
+        people: Numbers of people in the input and of swapped people; None if all images were already converted.
     """
 
     report: ConversionReport
@@ -60,34 +60,34 @@ def convert(
     consent: str | None = None,
     progress: bool = False,
 ) -> Conversion:
-    """Converts a video, a picture, a folder of pictures or a webcam's with a trained run.
+    """Converts a video, an image, a folder of images or a webcam recording with a trained run.
 
-    A video that was interrupted goes on where it was, if the same call is made again. The output says of itself that it
-    is a swap; see `provenance.provenance`. Of the recorded consents it states those that are for the input and the
-    facesets' videos, and none if the input is not covered; nothing is asked.
+    The conversion of a video that was interrupted is resumed if the same call is made again. The output states that it
+    is a swap; see `provenance.provenance`. It also states the recorded consents for the input and for the videos of the
+    facesets; if no consent covers the input, it states none. The user is not asked for consent.
 
     Args:
-        source: A file, a folder of pictures, or the number of a webcam, which is recorded beside `out` first.
-        workspace: Holds the run and both facesets.
-        out: What to write; see `conversion.convert_video` and `conversion.image_conversion.convert_images`.
+        source: A file, a folder of images, or the number of a webcam, which is recorded beside `out` first.
+        workspace: Contains the run and both facesets.
+        out: Output path; see `conversion.convert_video` and `conversion.image_conversion.convert_images`.
         run: Name of the run.
         config: How faces are swapped.
         output_config: What is written.
-        detect_config: How faces are found.
-        track_config: How they are followed, and whose.
-        tracks: The faces' tracks in the whole video, if they are known already.
-        overwrite: Replace what is there already.
-        consent: Who agreed to the swap, in the input and in the facesets' videos; kept in the workspace, and stated in
-            the output.
-        progress: Show progress bars.
+        detect_config: How faces are detected.
+        track_config: How faces are tracked, and which person is swapped.
+        tracks: Face tracks of the whole video, if they are known already.
+        overwrite: Whether existing outputs are replaced.
+        consent: Who in the input and in the videos of the facesets agreed to the swap; recorded in the workspace, and
+            stated in the output.
+        progress: Whether progress bars are shown.
 
     Returns:
         What was done, and whether it is a swap.
 
     Raises:
-        FaceswapError: If the source, the run or the output is none, or the consent says nothing; if the output would
-            replace what is read, or cannot be written or signed; if another process converts to it. All of that is
-            looked at before any work.
+        FaceswapError: If the source or the run is missing or invalid, the consent is empty, the output would replace
+            what is read, cannot be written or cannot be signed, or another process converts to it. All of this is
+            checked before any work.
     """
     if consent is not None:
         check_statement(consent)
@@ -136,7 +136,7 @@ def _convert_held(
     loaded: tuple[Networks, int],
     consent: str | None,
 ) -> Conversion:
-    """Converts to outputs that are checked, and held by this process."""
+    """Converts to outputs that are already checked and locked by this process."""
     (networks, step), config = loaded, job.config
     identities = functools.cache(lambda: load_identities(workspace, config.direction))
     swapper = LazySwapper(
@@ -160,7 +160,7 @@ def _convert_held(
         def sign_image(path: pathlib.Path) -> None:
             write_provenance(path, dataclasses.replace(claims, people=counter.count()), name=finished_name(path))
 
-        del fingerprint["video"]  # the bytes of every image are compared anyway
+        del fingerprint["video"]  # every image is compared by its bytes instead
         report = convert_images(
             dataclasses.replace(job, fingerprint=fingerprint, on_written=sign_image), counter, counter
         )
@@ -190,7 +190,7 @@ def _convert_held(
 
 
 def _agreed_videos(workspace: Workspace, inputs: tuple[ConsentVideo, ...], run: str) -> tuple[ConsentVideo, ...]:
-    """Lists what a statement given for a conversion is for: its input, and what else of it no consent covers yet."""
+    """Lists the videos that a consent given for a conversion covers: its input, and videos without any consent yet."""
     learnt = [video for video in (*faceset_videos(workspace), *learnt_videos(workspace.run(run))) if video.sha256]
     uncovered = cover_videos(workspace, learnt).uncovered
     return tuple({video.sha256: video for video in (*uncovered, *inputs)}.values())
@@ -204,7 +204,7 @@ def _state_claims(
     step: int,
     consent: str | None,
 ) -> ProvenanceClaims:
-    """Collects what the output states about itself."""
+    """Collects the provenance claims that the output states about itself."""
     options = options_to_dict(job.config) | options_to_dict(dataclasses.replace(job.output_config, mask_path=None))
     statements, uncovered = _state_consent(workspace, inputs, run, consent)
     learnt_from: dict = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
@@ -227,10 +227,10 @@ def _state_claims(
 def _state_consent(
     workspace: Workspace, inputs: tuple[ConsentVideo, ...], run: str, consent: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Gives the statements that cover a swap, and the names of what none covers.
+    """Returns the statements of consent that cover a swap, and the names of videos that no statement covers.
 
-    If the input is not covered, there are no statements: beside the picture of people who were not asked, what others
-    agreed to would read as their consent.
+    If the input is not covered, no statements are returned: in an output that shows people who were not asked, the
+    consent of others would look like theirs.
     """
     found = cover_videos(workspace, [*inputs, *faceset_videos(workspace), *learnt_videos(workspace.run(run))])
     if consent is not None:

@@ -1,4 +1,4 @@
-"""One person's faces out of a video, ready for training."""
+"""Extraction of one person's faces from a video for training."""
 
 import logging
 import pathlib
@@ -27,20 +27,24 @@ def extract(
     """Extracts one person's faces and their eye masks, and records a consent; see `facesets.extract_faces`.
 
     Args:
-        video: The person's video.
-        workspace: Gets the faceset.
-        person: "a", whose video is changed, or "b", whose face is shown; or the faceset's side, "src" or "dst".
-        config: Which faces are taken.
+        video: Video of the person.
+        workspace: Workspace to which the faceset is written.
+        person: "a", in whose video the face is replaced, or "b", whose face is shown; or the side of the faceset, "src"
+            or "dst".
+        config: Which faces are extracted.
         detect_config: How faces are detected.
-        track_config: How they are tracked, and whose.
-        overwrite: Replace a faceset of another video or with other options.
-        consent: Who agreed to the swap; kept in the workspace.
-        progress: Show progress bars.
+        track_config: How faces are tracked, and which person is extracted.
+        overwrite: Whether a faceset of another video or with other options is replaced.
+        consent: Who agreed to the swap; recorded in the workspace.
+        progress: Whether progress bars are shown.
+
+    Returns:
+        What was extracted.
 
     Raises:
-        InputError: If `person` is neither, or the consent says nothing.
+        InputError: If `person` is unknown, or the consent is empty.
         VideoError: If the video cannot be read.
-        WorkspaceError: If there is a faceset of another video or with other options.
+        WorkspaceError: If the workspace contains a faceset of another video or with other options.
     """
     video, side = pathlib.Path(video), side_of(person)
     if consent is not None:  # before hours of work
@@ -66,7 +70,7 @@ def extract(
 
 
 def log_people(video: pathlib.Path, tracks: VideoTracks, who: str) -> None:
-    """Says how many people a video shows if there are several, whose face was taken, and how to choose another."""
+    """Logs, for a video of several people, how many there are, who was extracted, and how to choose another person."""
     if who == "all" or tracks.seen is None or tracks.seen[0] < 2:
         return
     taken = {"largest": "the largest one", "center": "the one nearest to the center"}.get(who, f"the one on {who}")

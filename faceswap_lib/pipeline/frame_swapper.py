@@ -1,4 +1,4 @@
-"""A trained run that swaps one face in one frame."""
+"""Swapping of single faces in single frames with a trained run."""
 
 import dataclasses
 
@@ -16,10 +16,10 @@ from faceswap_lib.training import load_run
 
 
 class FaceSwapper:
-    """Swaps faces in frames, one at a time.
+    """Swapper of single faces in frames.
 
     Args:
-        generator: Writes new faces for views.
+        generator: Generates swapped faces for views.
         config: How faces are swapped.
 
     Example:
@@ -41,18 +41,21 @@ class FaceSwapper:
         config: ConvertConfig | None = None,
         inference_backend: InferenceBackend = "keras",
     ) -> Self:
-        """Loads a trained run; this takes about half a minute, for which both facesets are looked at.
+        """Loads a trained run; takes about half a minute, because both facesets are analyzed.
 
         Args:
-            workspace: Holds the run and both facesets.
+            workspace: Contains the run and both facesets.
             run: Name of the run.
-            direction: "a2b" shows B's face in A's video, "b2a" the other way round.
+            direction: "a2b" shows B's face in A's video, "b2a" shows A's face in B's video.
             config: How faces are swapped; its own direction is not used.
-            inference_backend: What runs the networks.
+            inference_backend: Backend that runs the networks.
+
+        Returns:
+            The swapper.
 
         Raises:
             WorkspaceError: If the run or a faceset is missing.
-            CheckpointError: If none of the run's checkpoints is whole.
+            CheckpointError: If no checkpoint of the run is complete.
         """
         config = dataclasses.replace(config or ConvertConfig(), direction=direction)
         networks, _ = load_run(workspace, run)
@@ -62,16 +65,16 @@ class FaceSwapper:
         )
 
     def swap(self, frame: np.ndarray, face: Face, *, track: int | None = None) -> np.ndarray:
-        """Swaps one face.
+        """Swaps one face in a frame.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
             face: The face to replace, in pixels of the frame.
-            track: A number for the person, where frames come in their order: colors and detail are then kept steady.
-                None for a frame by itself.
+            track: Number of the person if frames are passed in their order; then colors and detail are smoothed over
+                time. None for a single frame.
 
         Returns:
-            (H, W, 3) uint8 RGB, a new array, without the label that `convert` draws.
+            (H, W, 3) uint8 RGB, a new array, without the visible label that `convert` draws.
         """
         (swapped,) = swap_faces([(frame, face)], self._generator)
         return self._compositor.composite(frame, swapped, track=track).frame

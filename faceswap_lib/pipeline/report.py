@@ -1,4 +1,4 @@
-"""What a whole run leaves to look at: both videos and the result side by side, and a page about them."""
+"""Report of a whole pipeline run: a video of both inputs and the result side by side, and an HTML page."""
 
 import dataclasses
 import pathlib
@@ -16,10 +16,10 @@ from faceswap_lib.pipeline.converting import Conversion
 from faceswap_lib.training import TrainReport, read_history
 
 SHOWN_FRAMES = 5
-"""Frames the page shows."""
+"""Number of frames on the page."""
 
 COMPARED_EVERY = 5
-"""Every so manieth frame is compared with the input's."""
+"""Interval of the frames that are compared with the input."""
 
 SIDE_BY_SIDE = "side_by_side.mp4"
 PAGE = "report.html"
@@ -39,17 +39,18 @@ WORST = "The face that came out worst: input, result, and the wanted person in a
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunReport:
-    """What a whole run did.
+    """Result of a whole pipeline run.
 
     Attributes:
-        videos: Of A and of B.
-        direction: "a2b", where A gets B's face, or "b2a".
-        tracks: The faces of the video that was converted.
+        videos: Videos of A and of B.
+        direction: "a2b" shows B's face in A's video, "b2a" shows A's face in B's video.
+        tracks: Face tracks of the video that was converted.
         training: What the training did.
         conversion: What the conversion did, and whether it is a swap.
-        side_by_side: Input, wanted face and output in one video; None where the output shows the input itself.
-        page: The report.
-        difference: How the output differs from its input; None where the output shows the input itself.
+        side_by_side: Video of the input, the wanted face and the output; None if the layout of the output already
+            contains the input.
+        page: The HTML page.
+        difference: How the output differs from its input; None if the layout of the output already contains the input.
     """
 
     videos: tuple[pathlib.Path, pathlib.Path]
@@ -63,12 +64,12 @@ class RunReport:
 
     @property
     def video(self) -> pathlib.Path:
-        """The output."""
+        """Output video."""
         return self.conversion.report.out
 
     @property
     def original(self) -> pathlib.Path:
-        """The video that was converted."""
+        """Video that was converted."""
         return self.videos[self.direction == "b2a"]
 
 
@@ -82,16 +83,19 @@ def write_report(
     training: TrainReport,
     conversion: Conversion,
 ) -> RunReport:
-    """Writes both videos and the output side by side, and a page that says what was done.
+    """Writes a video of both inputs and the output side by side, and an HTML page that describes the run.
 
     Args:
-        folder: Where to.
-        videos: Of A and of B.
-        direction: Which of them was converted.
-        output_config: What of it was written.
-        tracks: The faces of the video that was converted, by its frames.
+        folder: Folder to which both are written.
+        videos: Videos of A and of B.
+        direction: Direction of the conversion, which determines the converted video.
+        output_config: Time range and layout of the output.
+        tracks: Face tracks of the video that was converted, by its frames.
         training: What the training did.
         conversion: What the conversion did.
+
+    Returns:
+        The report.
     """
     beside, difference = None, None
     original, wanted = videos if direction == "a2b" else videos[::-1]
@@ -118,12 +122,12 @@ def write_report(
 
 
 def write_page(report: RunReport, title: str, about: str, *, start: int = 0) -> None:
-    """Writes the page of a whole run.
+    """Writes the HTML page of a whole pipeline run.
 
     Args:
-        report: What is told.
-        title: Of the page.
-        about: Its first paragraph.
+        report: Result of the run.
+        title: Title of the page.
+        about: First paragraph of the page.
         start: Index of the first frame that was converted.
     """
     training, conversion, check = report.training, report.conversion.report, report.conversion.check
@@ -155,6 +159,7 @@ def write_page(report: RunReport, title: str, about: str, *, start: int = 0) -> 
 
 
 def _facts(report: RunReport) -> dict[str, str]:
+    """Lists the rows of the table of a page."""
     training, conversion, difference = report.training, report.conversion.report, report.difference
     facts = {
         "training steps": str(training.step),
@@ -171,13 +176,13 @@ def _facts(report: RunReport) -> dict[str, str]:
 
 
 def _frame_pairs(original: pathlib.Path, converted: pathlib.Path, frames: int, start: int) -> np.ndarray:
-    """A few frames of both videos, the original's above the converted one's."""
+    """Tiles some frames of both videos, those of the original above those of the converted video."""
     chosen = np.linspace(0, frames - 1, min(SHOWN_FRAMES, frames) + 2).round().astype(int)[1:-1]
     return np.concatenate([_frames_at(original, chosen + start), _frames_at(converted, chosen)])
 
 
 def _frames_at(video: pathlib.Path, indices: np.ndarray) -> np.ndarray:
-    """Frames of a video beside each other, of which only these are held."""
+    """Reads some frames of a video and tiles them side by side; only these frames are kept in memory."""
     wanted = indices.tolist()
     found = {index: frame for index, frame in enumerate(read_frames(video, stop=wanted[-1] + 1)) if index in wanted}
     return np.concatenate([found[index] for index in wanted], axis=1)

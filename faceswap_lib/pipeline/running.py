@@ -1,4 +1,4 @@
-"""From two videos to a swapped one; what was extracted and trained before is not done again."""
+"""The whole pipeline from two videos to a swapped video; finished extraction and training are not repeated."""
 
 import dataclasses
 import logging
@@ -50,50 +50,51 @@ def run_all(
     progress: bool = False,
     init_from: str | None = None,
 ) -> RunReport:
-    """Extracts both people, trains, and converts the first video (`a2b`) or the second (`b2a`).
+    """Extracts both people's faces, trains, and converts the first video (`a2b`) or the second (`b2a`).
 
-    Stopped at any moment and called again, it goes on: finished extractions stay, training resumes at its last
-    checkpoint, and the output appears only when it is whole.
+    The pipeline may be stopped at any time and called again: finished extractions are kept, training resumes at its
+    last checkpoint, and the output appears only when it is complete.
 
     Args:
-        video_a: The video of A.
-        video_b: The video of B.
-        workspace: Everything is written here: the result is `swap.mp4` in it, `side_by_side.mp4` and `report.html` are
-            there to judge it by.
+        video_a: Video of A.
+        video_b: Video of B.
+        workspace: Workspace to which everything is written: the result `swap.mp4`, and `side_by_side.mp4` and
+            `report.html` to judge it.
         run: Name of the training run.
-        network_config: Which networks.
-        train_config: How they are trained.
-        run_config: How the training run is kept and watched; if its time is up before all steps are done, the video is
-            converted with what was learnt so far.
-        convert_config: How the video is converted.
+        network_config: Options of the networks.
+        train_config: Options of the training.
+        run_config: Options of the training loop, such as checkpoints and logs. If its time limit ends the training
+            early, the video is converted with the networks trained so far.
+        convert_config: How faces are swapped.
         output_config: What is written.
-        extract_config: Which faces are learnt from.
-        detect_config: How faces are found.
-        track_config: How they are followed, and whose; for both videos.
-        subject_a, subject_b: Whose face in one of the videos, instead of `track_config.subject`.
-        overwrite: Replace faces that were extracted from another video or with other options.
+        extract_config: Which faces are extracted for training.
+        detect_config: How faces are detected.
+        track_config: How faces are tracked, and which person is used; for both videos.
+        subject_a: Which person is used in A's video, instead of `track_config.subject`.
+        subject_b: Which person is used in B's video, instead of `track_config.subject`.
+        overwrite: Whether faces that were extracted from another video or with other options are replaced.
         on_log: Called with every logged training step.
         on_preview: Called with every preview of the training.
-        consent: Who agreed to the swap; kept in the workspace and stated in the output.
-        progress: Show progress bars.
-        init_from: Whose networks a new training run begins with; see `training.train`.
+        consent: Who agreed to the swap; recorded in the workspace and stated in the output.
+        progress: Whether progress bars are shown.
+        init_from: Networks with which a new training run starts; see `training.train`.
 
     Returns:
         What was done.
 
     Raises:
-        FaceswapError: As the single steps do.
+        FaceswapError: If extraction, training or conversion raises it.
     """
     convert_config, output_config = convert_config or ConvertConfig(), output_config or OutputConfig()
-    followed = track_config or TrackConfig()
-    followed_as: dict[Side, TrackConfig] = {
-        "src": dataclasses.replace(followed, subject=subject_a or followed.subject),
-        "dst": dataclasses.replace(followed, subject=subject_b or followed.subject),
+    tracking = track_config or TrackConfig()
+    tracking_of: dict[Side, TrackConfig] = {
+        "src": dataclasses.replace(tracking, subject=subject_a or tracking.subject),
+        "dst": dataclasses.replace(tracking, subject=subject_b or tracking.subject),
     }
     videos = video_a, video_b = pathlib.Path(video_a), pathlib.Path(video_b)
-    for video, tracking in zip(videos, followed_as.values(), strict=True):
+    for video, options in zip(videos, tracking_of.values(), strict=True):
         probe_video(video)
-        check_who(tracking.subject)
+        check_who(options.subject)
     _check_writing(workspace, {"A's video": video_a, "B's video": video_b})
     resolve_network_config(workspace.run(run), network_config)
     if init_from is not None:
@@ -107,7 +108,7 @@ def run_all(
             side,
             config=extract_config,
             detect_config=detect_config,
-            track_config=followed_as[side],
+            track_config=tracking_of[side],
             overwrite=overwrite,
             consent=consent,
             progress=progress,
@@ -138,7 +139,7 @@ def run_all(
         config=convert_config,
         output_config=output_config,
         detect_config=detect_config,
-        track_config=followed_as[side],
+        track_config=tracking_of[side],
         tracks=tracks,
         overwrite=True,
         progress=progress,
@@ -156,7 +157,7 @@ def run_all(
 
 
 def _check_writing(workspace: Workspace, read: dict[str, pathlib.Path]) -> None:
-    """Refuses a run whose results cannot be written or signed, or would replace what is read; before hours of work."""
+    """Checks, before hours of work, that the results can be written and signed and do not replace what is read."""
     written = {
         "the result": workspace.root / OUTPUT,
         "the videos side by side": workspace.root / SIDE_BY_SIDE,

@@ -118,7 +118,7 @@ def test_products_in_pieces_are_the_whole_ones(products, rows, monkeypatch):
 
 def cut(rows: int, components: np.ndarray) -> list[range]:
     """Which numbers of a code each piece of a product takes."""
-    pieces = latent_map._pieces(rows, components)
+    pieces = latent_map._blocks(rows, components)
     return [range(components.shape[1])[piece] for piece in pieces]
 
 

@@ -22,8 +22,9 @@ def shown_in(path: pathlib.Path) -> list[typing.Any]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             imported |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "show.show_source"]
-    return [resolve(ast.unparse(call.args[0]), imported, path) for call in calls]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    shown = [call for call in calls if ast.unparse(call.func) == "show.show_source"]
+    return [resolve(ast.unparse(call.args[0]), imported, path) for call in shown]
 
 
 def resolve(expression: str, imported: dict[str, tuple[str, str]], path: pathlib.Path) -> typing.Any:

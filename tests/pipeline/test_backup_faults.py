@@ -316,6 +316,6 @@ def test_what_is_not_readable_for_a_moment_is_not_taken_for_damaged(project, tmp
     opened = pathlib.Path.open
     with monkeypatch.context() as patch:
         patch.setattr(pathlib.Path, "open", withhold)
-        with pytest.raises(InputError, match="cannot be taken over .*Input/output error"):
+        with pytest.raises(InputError, match="cannot restore .*Input/output error"):
             CheckpointSync(run, tmp_path / "drive").fetch()
     assert contents(tmp_path) == before and checkpoint_progress(run / "checkpoints") == (0, 20)

@@ -91,7 +91,7 @@ def test_an_estimate_adds_up_the_kinds_of_steps_and_writes_nothing(timed, small_
     assert len(timed) == 2 * (1 + TIMED)
     assert estimate.disk == estimate.checkpoint * 4 and estimate.checkpoint > 4e6 and estimate.memory > 1e8
     text = estimate.to_text()
-    assert "33 min 40 s in all" in text and ("made up" in text) is not real
+    assert "33 min 40 s in total" in text and ("artificial" in text) is not real
     assert (snapshot(workspace.root) if real else {}) == before and workspace.root.exists() == real
 
 

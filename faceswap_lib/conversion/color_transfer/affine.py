@@ -1,8 +1,8 @@
 """Color transfer by an affine map of RGB: mean and standard deviation, PCA, optimal transport between two Gaussians.
 
 Parameters are a (3, 4) float32 matrix that maps (r, g, b, 1), 0 to 255, to the matched color. If the brightness of both
-images changes by the same factor, the first three columns stay the same and the fourth is scaled by it. If it changes by
-the same addend, the first three columns stay the same as well.
+images changes by the same factor, the first three columns stay the same and the fourth is scaled by it. If it changes
+by the same addend, the first three columns stay the same as well.
 """
 
 import cv2
@@ -14,8 +14,8 @@ XYZ_FROM_RGB = np.array(
 """CIE XYZ of the sRGB primaries and D65. It is applied to the stored, gamma-encoded values, as OpenCV does."""
 
 FLOOR = 1.0
-"""Gray levels added to every standard deviation (squared: to every variance), so that flat images cause no division by a
-small number."""
+"""Gray levels added to every standard deviation (squared: to every variance), so that flat images cause no division by
+a small number."""
 
 
 def fit_adain(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -55,8 +55,8 @@ def apply_histogram(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
 def fit_sot(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Fits `new` to the color distribution of `old` by sliced optimal transport: along many directions, one by one.
 
-    Arguments are those of `registry.ColorMatch.fit`; parameters are (`ROTATIONS`, 3, `KNOTS`) float32, the shift in gray
-    levels along each direction of a color whose projection is at each knot.
+    Arguments are those of `registry.ColorMatch.fit`; parameters are (`ROTATIONS`, 3, `KNOTS`) float32, the shift in
+    gray levels along each direction of a color whose projection is at each knot.
     Source: Pitie et al., "N-Dimensional Probability Density Function Transfer and its Application to Color Transfer",
     2005; Bonneel et al., "Sliced and Radon Wasserstein Barycenters of Measures", 2015.
     """

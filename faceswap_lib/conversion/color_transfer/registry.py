@@ -21,9 +21,9 @@ class ColorMatch:
     """One method of color transfer.
 
     Attributes:
-        fit: Takes `new` (the swapped face) and `old` (the target face), (S, S, 3) uint8 RGB images of the same view, and
-            weights of the pixels, (S, S) float32, not negative. Returns float32 parameters, whose shape does not depend
-            on the images.
+        fit: Takes `new` (the swapped face) and `old` (the target face), (S, S, 3) uint8 RGB images of the same view,
+            and weights of the pixels, (S, S) float32, not negative. Returns float32 parameters, whose shape does not
+            depend on the images.
         apply: Takes an image, (S, S, 3) uint8 RGB, and these parameters. Returns the matched image, float32 and not
             clipped to 0 to 255.
     """

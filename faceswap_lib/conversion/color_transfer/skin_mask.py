@@ -1,13 +1,13 @@
 """Skin mask: which pixels of a face are skin, so that hair, glasses and hands do not influence color transfer.
 
-The only assumption about skin is that most of the face is skin. So the reference is the median color of the face itself,
-and a pixel is weighted by its distance from the median, relative to the spread of the face's own pixels. So no skin is
-too dark or too light. The chroma of a pixel is compared with that of skin of the same brightness, because shaded skin
-keeps its hue.
+The only assumption about skin is that most of the face is skin. So the reference is the median color of the face
+itself, and a pixel is weighted by its distance from the median, relative to the spread of the face's own pixels. So no
+skin is too dark or too light. The chroma of a pixel is compared with that of skin of the same brightness, because
+shaded skin keeps its hue.
 
 Only the light on the skin is compared, not its detail, because a generated face is smoother than a filmed one. Eyes,
-brows, lips and objects in front of the face are replaced by those of the swapped face in the light of the target's skin.
-Without them, the match of the skin would be extrapolated to colors that the fit has never seen.
+brows, lips and objects in front of the face are replaced by those of the swapped face in the light of the target's
+skin. Without them, the match of the skin would be extrapolated to colors that the fit has never seen.
 """
 
 import dataclasses
@@ -26,14 +26,14 @@ SKIN_SIZE = 64
 """Side in pixels of the images in which skin is detected and compared."""
 
 LIGHT_SIGMA = 2.0
-"""Sigma in pixels of the blur that keeps light and removes detail, at `SKIN_SIZE`; 0.09 eye distances of a usual view."""
+"""Sigma of the blur that keeps light and removes detail, in pixels at `SKIN_SIZE`; 0.09 eye distances in a usual view."""
 
 NEAR, FAR = 3.0, 5.0
 """Distances, in robust standard deviations, up to which a pixel has full weight, and from which it has none."""
 
 NARROWEST, ROUNDING = 0.01, 0.5
-"""Values added to a robust standard deviation, so that noise in a flat face is not mistaken for an object: a fraction of
-the face's median brightness, and the rounding error of gray levels."""
+"""Values added to a robust standard deviation, so that noise in a flat face is not mistaken for an object: a fraction
+of the face's median brightness, and the rounding error of gray levels."""
 
 WIDEST_BRIGHTNESS, WIDEST_COLOR = 0.15, 0.06
 """Upper limits of robust standard deviations, as fractions of the face's median brightness. Larger values come from
@@ -60,8 +60,8 @@ class SkinSample:
             the target's skin.
         weights: (S, S) float32 in [0, 1], weights of the pixels.
         skin: (S, S) float32, 0 to `weights`, the weights of pixels where both faces show skin.
-        foreign: (S, S) float32, distance of the color of each pixel of the swapped face from that of its skin, in robust
-            standard deviations.
+        foreign: (S, S) float32, distance of the color of each pixel of the swapped face from that of its skin, in
+            robust standard deviations.
     """
 
     new: np.ndarray

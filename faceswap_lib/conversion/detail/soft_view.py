@@ -20,7 +20,7 @@ GRAY_SPREAD = 40.0
 """Standard deviation of a face, in gray levels, in the images between which optical flow is computed."""
 
 DETAIL_SIGMA = 0.047
-"""Sigma of the blur that keeps what a network can generate, in sides of the view: 6 pixels of 128, 0.14 eye distances."""
+"""Sigma of the blur that keeps what networks can generate, in sides of the view: 6 pixels of 128, 0.14 eye distances."""
 
 EYES_BELOW, EYES_HALF_AXES = -0.12, (1.0, 0.42)
 """Region of the eyes: distance of its center below the center of the eyes, and its half axes, in eye distances."""
@@ -109,7 +109,7 @@ def average_points(size: int, coverage: float) -> np.ndarray:
 
 @functools.cache
 def cost_weights(coverage: float) -> np.ndarray:
-    """Computes the weight of each number of a thumbnail in each region: (3, THUMBNAIL * THUMBNAIL * 3), rows of sum 1."""
+    """Computes the weight of each number of a thumbnail in each region: (3, THUMBNAIL * THUMBNAIL * 3), row sums 1."""
     inside = average_face(FLOW_SIZE, coverage) / np.float32(255)
     regions = region_weights(FLOW_SIZE, coverage) * np.stack([np.ones_like(inside), np.ones_like(inside), inside])
     rows = np.stack([to_thumbnail(cv2.merge([region] * 3)) for region in regions])

@@ -44,8 +44,8 @@ HAIRLINE_STEP = 5
 """Interval of the crops in which the upper end of the forehead is measured."""
 
 BARE_INSETS = (4, 1)
-"""Pixels at `FLOW_SIZE` by which the mask of the bare face is eroded, because networks blur hair and background into it:
-above the tip of the nose, and below the mouth."""
+"""Pixels at `FLOW_SIZE` by which the mask of the bare face is eroded, because networks blur hair and background into
+it: above the tip of the nose, and below the mouth."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,8 +153,8 @@ class DetailSources:
             flow: (FLOW_SIZE, FLOW_SIZE, 2) optical flow from a face to the soft image.
 
         Returns:
-            Detail of the crop, (S, S, 3) uint8, and the position x, y in it of each pixel of the face,
-            (FLOW_SIZE, FLOW_SIZE, 2) float32.
+            Detail of the crop, (S, S, 3) uint8, and the position x, y in it of each pixel of the face, (FLOW_SIZE,
+            FLOW_SIZE, 2) float32.
         """
         scale, shift = self.detail_from_flow[0, 0], self.detail_from_flow[:, 2]
         x, y = pixel_grid(FLOW_SIZE)
@@ -194,7 +194,7 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailS
 
 
 def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
-    """Computes the mask of the bare face, without hair in front of it, in the view of each crop; see `DetailSources`."""
+    """Computes the mask of the bare face, without hair in front of it, in each crop's view; see `DetailSources`."""
     meshes = MeshLandmarkDetector().find_meshes(crops, eyes=False)
     measured = median_hairline(crops[::HAIRLINE_STEP], meshes[::HAIRLINE_STEP])
     hairline = None if measured is None else np.array(measured)
@@ -211,7 +211,7 @@ def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
 
 
 def _shrink_face(bare: np.ndarray, coverage: float) -> np.ndarray:
-    """Erodes the mask of a face: strongly beside and above it, where hair and background are, and little at the neck."""
+    """Erodes the mask of a face: strongly beside and above it, where hair and background are, little at the neck."""
     points = average_points(FLOW_SIZE, coverage)
     nose, mouth = points[2, 1], points[3:, 1].mean()
     ratio = np.clip((mouth - np.arange(FLOW_SIZE)) / (mouth - nose), 0, 1)[:, None]
@@ -220,7 +220,7 @@ def _shrink_face(bare: np.ndarray, coverage: float) -> np.ndarray:
 
 
 def _cut_views(crops: Sequence[np.ndarray], coverage: float) -> tuple[list[np.ndarray], np.ndarray]:
-    """Cuts the networks' view out of crops, resized to the size of the largest crop; also returns `detail_from_flow`."""
+    """Cuts the networks' view out of crops, resized to the size of the largest one; also returns `detail_from_flow`."""
     side = max(len(crop) for crop in crops)
     margin = int((1 - coverage) / 2 * side)
     inside = slice(margin, side - margin)

@@ -2,9 +2,9 @@
 
 A generated face is soft, but the same network's reconstruction of a crop is soft in the same way. So for the eyes, the
 mouth and the rest of a swapped face, the crop with the most similar reconstruction is selected. Dense optical flow
-between the two soft images tells how to warp the crop, and all detail finer than the network can generate comes from the
-warped crop. Light, color, pose and expression of the swapped face do not change. Where the two soft images still differ,
-the person was never filmed with that expression, and the swapped face keeps its own detail.
+between the two soft images tells how to warp the crop, and all detail finer than the network can generate comes from
+the warped crop. Light, color, pose and expression of the swapped face do not change. Where the two soft images still
+differ, the person was never filmed with that expression, and the swapped face keeps its own detail.
 Source: optical flow of Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016, in OpenCV.
 """
 
@@ -54,7 +54,6 @@ standard deviations of a face, and the range of the factor."""
 
 HAIR_SIGMA = 2.0
 """Sigma in pixels, at `FLOW_SIZE`, of the soft border between the face and hair in front of it."""
-
 
 
 class DetailTransfer:
@@ -129,7 +128,7 @@ class DetailTransfer:
         if chosen is None:  # columns: current crop, previous crop, number of frames since the change
             chosen = np.stack([best, best, np.full(len(best), FADE)], axis=1)
         else:
-            chosen = chosen + [0, 0, 1]
+            chosen = chosen + np.array([0, 0, 1])
             is_new = costs[rows, best] < BETTER * costs[rows, chosen[:, 0]]
             fresh = np.stack([best, chosen[:, 0], np.ones(len(best), int)], axis=1)
             chosen = np.where(is_new[:, None], fresh, chosen)

@@ -175,7 +175,7 @@ def describe_gaze(gaze: np.ndarray) -> np.ndarray:
         (N, 2): gaze to the right and down, mean of the open eyes, in units in which a difference of 1 is hardly
         visible; 0 if both eyes are closed.
     """
-    is_open: np.ndarray = np.isfinite(gaze).all(axis=2)
+    is_open = np.asarray(np.isfinite(gaze).all(axis=2))
     count = is_open.sum(axis=1)
     directions = np.where(is_open[..., None], gaze, 0).sum(axis=1) / np.maximum(count, 1)[:, None]
     if (count > 0).any():

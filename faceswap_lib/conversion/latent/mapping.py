@@ -1,8 +1,8 @@
 """Latent maps: map the latent codes of one person to codes that the other person's decoder knows.
 
 A decoder was trained only on the codes of its own person. Its output for other codes is not defined by training: it may
-be a good face or a pattern of colors. And even a shared encoder describes two people differently: the direction in which
-the codes of one person move as the head turns may not be that of the other person.
+be a good face or a pattern of colors. And even a shared encoder describes two people differently: the direction in
+which the codes of one person move as the head turns may not be that of the other person.
 
 So a code is mapped to the codes that the decoder knows before it is decoded. `LatentAlignment` does this by head pose
 and expression: the code becomes the one that the wanted person's codes have at the same head pose and expression.
@@ -129,8 +129,7 @@ class LatentAlignment:
     def _scale(self) -> np.ndarray:
         """Divisors of coordinates before they are compared, (L,).
 
-        The square root of the standard deviation gives large components more weight than small ones, but not all of
-        it.
+        The square root of the standard deviation gives large components more weight than small ones, but not all of it.
         """
         return np.sqrt(np.maximum(self.target.deviations, 1e-6))
 

@@ -1,8 +1,8 @@
 """Search for the latent map with the most plausible faces of the wanted person and the expressions of the input.
 
 Identity alone is a bad criterion, because bad images can have a high identity score. So the score is a product of
-likeness (of eyes, mouth and skin to the wanted person's own faces), landmarks and identity: a bad value of one cannot be
-compensated by another. Faces are compared without detail transfer, which would hide the output of the networks.
+likeness (of eyes, mouth and skin to the wanted person's own faces), landmarks and identity: a bad value of one cannot
+be compensated by another. Faces are compared without detail transfer, which would hide the output of the networks.
 """
 
 import dataclasses
@@ -101,15 +101,15 @@ class MapJudge:
         Returns:
             The judge; None if one of the facesets has too few faces for a comparison.
         """
-        galleries = [gallery for faceset in (original, wanted) if (gallery := open_gallery(faceset, finder)) is not None]
-        if len(galleries) < 2:
+        original_gallery, wanted_gallery = (open_gallery(faceset, finder) for faceset in (original, wanted))
+        if original_gallery is None or wanted_gallery is None:
             return None
         crops = original.sample(SAMPLED).read_crops()
         return cls(
             crops=tuple(crops),
             landmarks=tuple(finder.detect(crops)),
-            original=galleries[0],
-            wanted=galleries[1],
+            original=original_gallery,
+            wanted=wanted_gallery,
             finder=finder,
             people=people,
         )

@@ -1,1 +1,1 @@
-"""Checks of a finished swap: whether new faces are plausible, and if not, why."""
+"""Check of a finished swap: whether the swapped faces are plausible, and if not, why."""

@@ -1,4 +1,4 @@
-"""Whether a conversion swapped anything and what it shows is a face; if not, why that happens and what to do."""
+"""Check whether a conversion swapped faces and whether these are plausible; if not, why, and what to do."""
 
 import dataclasses
 import logging
@@ -20,47 +20,50 @@ from faceswap_lib.facesets import Faceset, Workspace
 logger = logging.getLogger(__name__)
 
 COLLAPSED = 0.05
-"""Mean attention mask below which the network leaves the picture to the input; a face fills half of its view."""
+"""Mean attention mask below which the network only copies the input; a face fills half of its view."""
 
 UNCHANGED = 3.0
-"""Mean change of a face, of 255, below which it is the input's; another person's face differs by 10 to 30."""
+"""Mean change of a face, of 255, below which it is unchanged; another person's face differs by 10 to 30."""
 
 NEARER = 0.5
-"""Share of the looked-at faces that must be nearer to the wanted person."""
+"""Minimum fraction of the sampled faces that must be nearer to the wanted person."""
 
 MOST_FAILED = 0.5
-"""Share of the looked-at faces from which the output as a whole has failed; fewer are told, but it is a swap."""
+"""Fraction of failed faces above which the whole output has failed; fewer are reported, but the output is a swap."""
 
 TOLD_FAILED = 0.05
-"""Share from which they are told."""
+"""Fraction of failed faces from which they are reported."""
 
 LEAST_FOLLOWING = 0.15
-"""Share of the input's motion below which the new face does not follow it; stills pasted over four clips have at most
-0.06, the stiffest swap that was looked at 0.3."""
+"""Fraction of the input's motion below which the swapped face does not follow it; still images pasted over four clips
+reach at most 0.06, the stiffest swap that was measured 0.3."""
 
 CHECKS = "checks"
-"""Folder of the workspace in which the worst face of a conversion is kept."""
+"""Folder of the workspace in which the worst face of a conversion is stored."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SwapCheck:
-    """What the faces of an output say.
+    """Result of the check of an output's faces.
 
     Attributes:
-        looked_at: How many faces were.
+        looked_at: Number of sampled faces.
         mask_mean: Mean attention mask, 0 to 1.
         change: Mean absolute difference from the input in the middle of the face, 0 to 255.
-        to_original: Mean distance of their embeddings from the original person, None without the network for it.
-        to_wanted: The same from the wanted person.
-        nearer: Share of them that is nearer to the wanted person.
-        trouble: Why it is no swap and what to do; None if it is one.
-        likeness: Median likeness of eyes, mouth and skin to the wanted person's own faces, 1 as real as hers, 0 unlike;
-            None where there was nothing to compare with.
-        following: How much of the input's motion the new face makes, 1 all of it; None where the input hardly moves.
-        failed: Share of the faces that are unlike the wanted person in some region, that the detector hardly finds any
-            more, or whose landmarks are far from the input's; None where none of it was measured.
-        note: What part of it failed and why, where it is a swap all the same.
-        picture: The worst face: input, output and the wanted person in about this pose; None if none failed.
+        to_original: Mean distance of their embeddings from the original person; None without a face recognition
+            network.
+        to_wanted: Mean distance of their embeddings from the wanted person; None without a face recognition network.
+        nearer: Fraction of the faces that are nearer to the wanted person; None without a face recognition network.
+        trouble: Why the output is not a swap, and what to do; None if it is one.
+        likeness: Median likeness of eyes, mouth and skin to the wanted person's own faces, 1 for faces as real as
+            these, 0 for no likeness; None if there was nothing to compare with.
+        following: Fraction of the input's motion that the swapped face makes, 1 for all of it; None if the input hardly
+            moves.
+        failed: Fraction of the faces that are unlike the wanted person in some region, that the detector hardly
+            detects, or whose landmarks are far from those of the input; None if nothing was measured.
+        note: Which part of the faces failed and why, if the output is a swap nevertheless; None otherwise.
+        picture: Path of an image of the worst face: input, output, and the wanted person in a similar pose; None if no
+            face failed.
     """
 
     looked_at: int
@@ -77,12 +80,12 @@ class SwapCheck:
     picture: pathlib.Path | None = None
 
     def to_text(self) -> str:
-        """Says in one plain sentence what the faces show; a person who knows no numbers of ours can read it."""
+        """Describes the result in one plain sentence, for users who do not know the measures."""
         if not self.looked_at:
             return "no face was looked at"
         plausible = None if self.failed is None or self.likeness is None else 1 - self.failed
-        real = None if plausible is None else f"{plausible:.0%} look like real pictures of that person"
-        if self.nearer is None and real is None:
+        real = "" if plausible is None else f"{plausible:.0%} look like real pictures of that person"
+        if self.nearer is None and not real:
             return (
                 "whether the new face looks like the wanted person was not measured "
                 "(pip install 'faceswap_lib[dlib]' measures it): look at it"
@@ -93,7 +96,7 @@ class SwapCheck:
             f"{self.nearer:.0%} of {self.looked_at} faces looked at are more like the wanted person than like the "
             "original"
         )
-        return nearer if real is None else f"{nearer}, and {real}"
+        return f"{nearer}, and {real}" if real else nearer
 
 
 def check_swap(
@@ -108,26 +111,26 @@ def check_swap(
     finder: LandmarkDetector | None = None,
     picture: pathlib.Path | None = None,
 ) -> SwapCheck:
-    """Looks at the faces that a conversion kept, before and after.
+    """Checks the faces that a conversion sampled before and after the swap.
 
     Args:
-        report: Of the conversion.
-        people: Who the two are; None where nothing tells people apart.
+        report: Report of the conversion.
+        people: Identity embeddings of the two people; None without a face recognition network.
         direction: "a2b" or "b2a".
-        step: How many steps the run was trained.
-        latent_shift: How far codes were told to move; None if they moved as far as it helps.
-        wanted: The faceset of the person whose face is put in; None looks at pixels and people alone.
-        detector: Reads faces where they must be.
-        finder: Finds 68 landmarks; None takes what is quick here.
-        picture: Where the worst face is written if some failed; None writes none.
+        step: Number of training steps of the run.
+        latent_shift: Requested shift of latent codes; None if the shift was chosen automatically.
+        wanted: Faceset of the wanted person; None checks only pixels and identities.
+        detector: Detects a face at a known position.
+        finder: Detects 68 landmarks; None uses a fast detector of this machine.
+        picture: Where an image of the worst face is written if faces failed; None writes no image.
 
     Returns:
-        The numbers, and what is wrong if the output is no swap.
+        The measures, and what is wrong if the output is not a swap.
     """
     change = np.mean([_change(*sample) for sample in report.samples]) if report.samples else float("nan")
     check = SwapCheck(looked_at=len(report.samples), mask_mean=report.mask_mean, change=float(change))
     if not report.samples:
-        return dataclasses.replace(check, trouble=_trouble(check, False, direction, step, latent_shift))
+        return dataclasses.replace(check, trouble=_find_trouble(check, False, direction, step, latent_shift))
     before, after = (
         [
             FaceCrop(image=sample[which], landmarks=points, crop_from_frame=np.eye(2, 3))
@@ -146,28 +149,28 @@ def check_swap(
             to_wanted=float(to_wanted.mean()),
             nearer=float(np.mean(to_wanted < to_original)),
         )
-    trouble = _trouble(check, was_wanted, direction, step, latent_shift)
+    trouble = _find_trouble(check, was_wanted, direction, step, latent_shift)
     if trouble is not None or wanted is None:
         return dataclasses.replace(check, trouble=trouble)
     measures = measure_faces(before, after, wanted=wanted, detector=detector, finder=finder)
-    return _look_closer(check, measures, before, after, wanted, step, picture, report.seconds)
+    return _judge_faces(check, measures, before, after, wanted, step, picture, report.seconds)
 
 
 def find_wanted(workspace: Workspace, direction: str) -> Faceset | None:
-    """Opens the faceset of the person whose face a conversion puts in; None, which is said, if that is not possible."""
+    """Opens the faceset of the wanted person; logs a warning and returns None if that is not possible."""
     try:
         return Faceset.open(workspace, "dst" if direction == "a2b" else "src")
-    except WorkspaceError as error:  # the output is written already, and stays
+    except WorkspaceError as error:  # the output is already written, and is kept
         logger.warning("the new faces are not compared with the wanted person's own: %s", error)
         return None
 
 
 def worst_path(workspace: Workspace, out: pathlib.Path) -> pathlib.Path:
-    """Says where the worst face of an output is kept: in the workspace, under the output's name."""
+    """Returns where the image of an output's worst face is stored: in the workspace, under the output's name."""
     return workspace.root / CHECKS / f"{out.name}.worst.png"
 
 
-def _look_closer(
+def _judge_faces(
     check: SwapCheck,
     measures: FaceMeasures,
     before: list[FaceCrop],
@@ -177,7 +180,7 @@ def _look_closer(
     picture: pathlib.Path | None,
     seconds: tuple[float, ...],
 ) -> SwapCheck:
-    """Judges whether the new faces are plausible and move with the input, and where not, why."""
+    """Judges whether the swapped faces are plausible and move with the input, and if not, why."""
     faults = find_faults(measures)
     failed = np.any(list(faults.values()), axis=0)
     likeness = None
@@ -185,7 +188,8 @@ def _look_closer(
         columns = [column[np.isfinite(column)] for column in measures.likeness.T]
         likeness = tuple(float(np.median(column)) if len(column) else float("nan") for column in columns)
     check = dataclasses.replace(check, likeness=likeness, following=measures.following, failed=float(failed.mean()))
-    is_still = measures.following is not None and measures.following < LEAST_FOLLOWING
+    following = 1.0 if measures.following is None else measures.following  # an input that hardly moves is no failure
+    is_still = following < LEAST_FOLLOWING
     if not is_still and failed.mean() < TOLD_FAILED:
         return check
     worst = int(np.argmax(rank_faults(measures)))
@@ -193,27 +197,28 @@ def _look_closer(
         try:
             write_worst(picture, before[worst], after[worst], wanted)
             check = dataclasses.replace(check, picture=picture)
-        except (OSError, FaceswapError) as error:  # the output is written already, and stays
+        except (OSError, FaceswapError) as error:  # the output is already written, and is kept
             logger.warning("no picture of the worst face: %s", error)
     if is_still and failed.mean() <= MOST_FAILED:
         return dataclasses.replace(
             check,
-            trouble=f"the new face does not move with the input (it makes {max(0.0, measures.following):.0%} of its "
+            trouble=f"the new face does not move with the input (it makes {max(0.0, following):.0%} of its "
             "motion): a picture pasted over it would look like this; train on, and look at the previews",
         )
-    kinds = [f"{said} in {flags.mean():.0%}" for said, flags in faults.items() if flags.mean() >= TOLD_FAILED]
+    kinds = [f"{fault} in {flags.mean():.0%}" for fault, flags in faults.items() if flags.mean() >= TOLD_FAILED]
     reasons = find_reasons(Suspicion(before=before, points=measures.points, failed=failed, wanted=wanted, step=step))
-    said = f"{failed.mean():.0%} of {len(failed)} faces looked at are no plausible face of the wanted person: " + (
-        f"{', '.join(kinds)}. " + _say_reasons(reasons)
+    text = f"{failed.mean():.0%} of {len(failed)} faces looked at are no plausible face of the wanted person: " + (
+        f"{', '.join(kinds)}. " + _format_reasons(reasons)
     )
     if seconds:
-        said += f". The worst is at {seconds[worst]:.1f} seconds"
+        text += f". The worst is at {seconds[worst]:.1f} seconds"
     if is_still:
-        said += f". It also makes only {max(0.0, measures.following):.0%} of the input's motion"
-    return dataclasses.replace(check, **{"trouble" if failed.mean() > MOST_FAILED else "note": said})
+        text += f". It also makes only {max(0.0, following):.0%} of the input's motion"
+    return dataclasses.replace(check, **{"trouble" if failed.mean() > MOST_FAILED else "note": text})
 
 
-def _say_reasons(reasons: list[str]) -> str:
+def _format_reasons(reasons: list[str]) -> str:
+    """Formats the three most likely reasons as one sentence."""
     if not reasons:
         return (
             "Nothing that is counted explains it (head pose, mouth, eyes and brows, crops, steps, light, size); a "
@@ -224,7 +229,10 @@ def _say_reasons(reasons: list[str]) -> str:
     return f"Most likely because {first}" + "".join(f"; also, {other}" for other in others)
 
 
-def _trouble(check: SwapCheck, was_wanted: bool, direction: str, step: int, latent_shift: float | None) -> str | None:
+def _find_trouble(
+    check: SwapCheck, was_wanted: bool, direction: str, step: int, latent_shift: float | None
+) -> str | None:
+    """Returns why an output is not a swap, by mask, pixels and identity; None if these are in order."""
     other = "b2a" if direction == "a2b" else "a2b"
     if was_wanted:
         return (
@@ -252,6 +260,7 @@ def _trouble(check: SwapCheck, was_wanted: bool, direction: str, step: int, late
 
 
 def _change(before: np.ndarray, after: np.ndarray) -> float:
+    """Computes the mean absolute difference in the middle of two crops."""
     side = len(before)
     middle = slice(side // 4, side - side // 4)
     return float(np.abs(after[middle, middle].astype(np.float32) - before[middle, middle]).mean())

@@ -1,4 +1,4 @@
-"""Limits beyond which a swapped face is no plausible face of the wanted person."""
+"""Limits beyond which a swapped face is not a plausible face of the wanted person."""
 
 import numpy as np
 
@@ -6,15 +6,16 @@ from faceswap_lib.conversion.swap_check.measures import FaceMeasures
 from faceswap_lib.faces.likeness import LEAST_LIKENESS, REGIONS
 
 MOST_DRIFT = 0.16
-"""Distance of a face's landmarks from the input's, in eye distances, from which it is another expression or no face."""
+"""Distance of a face's landmarks from those of the input, in eye distances, above which the face has failed: it has
+another expression, or is not a face."""
 
 LOST_SCORE = 0.03
-"""Fall of the detector's confidence, of 1, from which it sees no clear face any more: it is sure of blurred faces and
-of eyes without pupils, and loses 0.01 to 0.17 where a face dissolves into colored pixels."""
+"""Decrease of the detector's score, of 1, above which the face has failed. The score stays high for blurred faces and
+for eyes without pupils; it decreases by 0.01 to 0.17 if a face dissolves into colored pixels."""
 
 
 def find_faults(measures: FaceMeasures) -> dict[str, np.ndarray]:
-    """Finds which faces fail, (N,) bool each, by how that is said."""
+    """Determines which faces fail: (N,) bool for each fault, by the description of the fault."""
     faults = {}
     if measures.likeness is not None:
         for region, column, least in zip(REGIONS, measures.likeness.T, LEAST_LIKENESS, strict=True):
@@ -26,9 +27,9 @@ def find_faults(measures: FaceMeasures) -> dict[str, np.ndarray]:
 
 
 def rank_faults(measures: FaceMeasures) -> np.ndarray:
-    """Measures how far each face is beyond the limits, (N,); the largest is the worst."""
-    bad = np.nan_to_num(measures.drift) / MOST_DRIFT
+    """Scores how bad each face is relative to the limits, (N,); the largest score is the worst face."""
+    badness = np.nan_to_num(measures.drift) / MOST_DRIFT
     if measures.likeness is not None:
-        short = 1 - np.nan_to_num(measures.likeness, nan=1.0) / np.array(LEAST_LIKENESS)
-        bad = bad + short.max(axis=1)
-    return bad
+        missing = 1 - np.nan_to_num(measures.likeness, nan=1.0) / np.array(LEAST_LIKENESS)
+        badness = badness + missing.max(axis=1)
+    return badness

@@ -1,7 +1,7 @@
-"""Measures on the looked-at faces of a conversion, before and after: likeness, landmarks, detector and motion.
+"""Measures on the sampled faces of a conversion, before and after the swap: likeness, landmarks, score and motion.
 
-None of them needs a network that tells people apart. Likeness alone is fooled by a photograph, motion and landmarks
-alone by the untouched input, the detector by both; what is no plausible swap fails one of them.
+None of them needs a face recognition network. Each measure alone can be fooled: likeness by a pasted photograph, motion
+and landmarks by the unchanged input, the detector's score by both. An implausible swap fails at least one of them.
 """
 
 import dataclasses
@@ -11,37 +11,43 @@ import numpy as np
 
 from faceswap_lib.faces import Face, FaceCrop, FaceRefiner
 from faceswap_lib.faces.alignment import EYE_DISTANCE
-from faceswap_lib.faces.landmarks import LandmarkDetector, available_landmarks, open_landmark_detector
+from faceswap_lib.faces.landmarks import (
+    LandmarkBackend,
+    LandmarkDetector,
+    available_landmarks,
+    open_landmark_detector,
+)
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset
 
-QUICK_FINDERS = ("dlib", "mesh")
-"""Finders of 68 landmarks that take milliseconds a face on a processor, the best first."""
+QUICK_FINDERS: tuple[LandmarkBackend, ...] = ("dlib", "mesh")
+"""Detectors of 68 landmarks that need milliseconds per face on a CPU, the best first."""
 
 GALLERY = 90
-"""Faces of the wanted person that are compared with."""
+"""Faces of the wanted person that are used for comparison."""
 
 BOX = np.array([-1.0, -1.05, 1.0, 2.0])
-"""Left, top, right, bottom of the square in which the detector reads a crop's face, from the middle of the eyes, in eye
-distances; MTCNN's own boxes on the eight clips have 1.7 to 2.2 by 2.2 to 2.7 eye distances about there."""
+"""Left, top, right, bottom of the box in which the detector evaluates the face of a crop, relative to the center of the
+eyes, in eye distances; MTCNN's own boxes on the eight clips have 1.7 to 2.2 by 2.2 to 2.7 eye distances around
+there."""
 
 STEADY_MOTION = 0.03
-"""Root mean square motion of the input's landmarks inside their crops, in eye distances, below which nothing can be
-said about whether the new face follows it: landmarks tremble by half of that."""
+"""Root mean square motion of the input's landmarks inside their crops, in eye distances, below which `following` is not
+measured: the jitter of landmarks is half of that."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FaceMeasures:
-    """What was measured of N faces.
+    """Measures of N faces.
 
     Attributes:
-        likeness: (N, 3) of eyes, mouth and skin to the wanted person's own faces, from `faces.likeness`; None without
-            her faces.
-        scores: (N, 2) the detector's confidence before and after, 0 where it finds no face; None without a detector.
-        drift: (N,) mean distance of the landmarks after from those before, in eye distances; NaN where none were found.
-        following: How much of the input's motion inside the crop the new face makes: 1 as much, 0 none or another one;
-            None where the input hardly moves.
-        points: (N, P, 2) the input's landmarks in its crops.
+        likeness: (N, 3) likeness of eyes, mouth and skin to the wanted person's own faces, see `faces.likeness`; None
+            without these faces.
+        scores: (N, 2) detection score before and after, 0 if no face is detected; None without a detector.
+        drift: (N,) mean distance between the landmarks before and after, in eye distances; NaN without landmarks.
+        following: Fraction of the input's motion inside the crop that the swapped face makes: 1 for all of it, 0 for
+            none or another motion; None if the input hardly moves.
+        points: (N, P, 2) landmarks of the input in its crops.
     """
 
     likeness: np.ndarray | None
@@ -59,18 +65,20 @@ def measure_faces(
     detector: FaceRefiner | None,
     finder: LandmarkDetector | None = None,
 ) -> FaceMeasures:
-    """Measures faces before and after.
+    """Measures faces before and after the swap.
 
     Args:
         before: Aligned crops of the input.
-        after: The same places of the output.
-        wanted: The faceset of the person whose face is put in.
-        detector: Reads a face where it must be.
-        finder: Finds 68 landmarks; None takes what is quick here, and else the detector's five.
+        after: The same crops of the output.
+        wanted: Faceset of the wanted person; None does not measure likeness.
+        detector: Detects a face at a known position; None does not measure scores.
+        finder: Detects 68 landmarks; None uses a fast detector of this machine, or else the five landmarks of
+            `detector`.
 
     Returns:
         The measures.
     """
+    points: list[typing.Sequence[np.ndarray | None]]
     found = [_read_faces(crops, detector) for crops in (before, after)] if detector is not None else None
     finder = finder or open_quick_finder()
     if finder is not None:
@@ -80,34 +88,34 @@ def measure_faces(
     else:
         points = [[crop.landmarks for crop in before], [None] * len(after)]
     own = [crop.landmarks if one is None else one for crop, one in zip(before, points[0], strict=True)]
-    if len({len(one) for one in own}) > 1:  # the finder saw no face in some of them
+    if len({len(one) for one in own}) > 1:  # the landmark detector failed for some of them
         own = [crop.landmarks for crop in before]
-    drift = np.array([_drift(*pair, crop) for *pair, crop in zip(*points, before, strict=True)])
+    drift = np.array([_drift(old, new, crop) for old, new, crop in zip(points[0], points[1], before, strict=True)])
     return FaceMeasures(
         likeness=measure_likeness(after, points[1], wanted, finder) if wanted is not None else None,
         scores=np.array([[face.score if face else 0.0 for face in faces] for faces in found]).T if found else None,
         drift=drift,
-        following=measure_following(*points, unit=EYE_DISTANCE * len(before[0].image)) if before else None,
+        following=measure_following(points[0], points[1], unit=EYE_DISTANCE * len(before[0].image)) if before else None,
         points=np.stack(own) if own else np.zeros((0, 5, 2)),
     )
 
 
 def open_quick_finder() -> LandmarkDetector | None:
-    """Opens a finder of 68 landmarks that costs no minutes, or None where there is none."""
-    lacks = available_landmarks()
-    name = next((name for name in QUICK_FINDERS if lacks.get(name, "unknown") is None), None)
+    """Opens a fast detector of 68 landmarks; returns None if none is available on this machine."""
+    reasons = available_landmarks()
+    name = next((name for name in QUICK_FINDERS if reasons.get(name, "unknown") is None), None)
     return open_landmark_detector(name) if name is not None else None
 
 
 def open_gallery(faceset: Faceset, finder: LandmarkDetector | None) -> LikenessGallery | None:
-    """Opens a person's faceset to compare faces with.
+    """Opens a gallery of a person's faces for comparison.
 
     Args:
-        faceset: The person's faces.
-        finder: Finds 68 landmarks where the faceset lacks them; None compares by the five of every crop.
+        faceset: Faces of the person.
+        finder: Detects 68 landmarks if the faceset has none; None uses the five landmarks of every crop.
 
     Returns:
-        The gallery, or None if the faceset is too short to be compared with.
+        The gallery; None if the faceset has too few faces for a comparison.
     """
     sample = faceset.sample(GALLERY)
     crops = sample.read_crops()
@@ -125,37 +133,39 @@ def measure_likeness(
     wanted: Faceset,
     finder: LandmarkDetector | None,
 ) -> np.ndarray | None:
-    """Measures how much eyes, mouth and skin are like a person's own; see `faces.likeness`.
+    """Measures the likeness of eyes, mouth and skin to a person's own faces; see `faces.likeness`.
 
     Args:
         crops: The faces.
-        points: Their landmarks, (68, 2) or (5, 2); if any face has none, all are compared by the five of their crops.
-        wanted: The person's faceset.
-        finder: Finds 68 landmarks where the faceset lacks them.
+        points: Their landmarks, (68, 2) or (5, 2). If any face has not 68 landmarks, all are compared by the five
+            landmarks of their crops.
+        wanted: Faceset of the person.
+        finder: Detects 68 landmarks if the faceset has none.
 
     Returns:
-        (N, 3), or None if the faceset is too short to be compared with.
+        (N, 3); None if the faceset has too few faces for a comparison.
     """
-    is_dense = finder is not None and all(face is not None and len(face) == 68 for face in points)
+    dense = [face for face in points if face is not None and len(face) == 68]
+    is_dense = finder is not None and len(dense) == len(points)
     gallery = open_gallery(wanted, finder if is_dense else None)
     if gallery is None:
         return None
-    return gallery.measure(crops, points if is_dense else [crop.landmarks for crop in crops])
+    return gallery.measure(crops, dense if is_dense else [crop.landmarks for crop in crops])
 
 
 def measure_following(
     before: typing.Sequence[np.ndarray | None], after: typing.Sequence[np.ndarray | None], *, unit: float
 ) -> float | None:
-    """Measures how much of the input's motion the output makes: the slope of its landmarks over the input's.
+    """Measures how much of the input's motion the output makes: the regression slope of its landmarks on the input's.
 
     Args:
-        before: Landmarks of each face in its crop, which takes shift, size and roll out of them.
-        after: The same of the output.
-        unit: Pixels of an eye distance.
+        before: Landmarks of each face in its aligned crop, so without shift, scale and roll; None if not detected.
+        after: The same for the output.
+        unit: Eye distance in pixels.
 
     Returns:
-        1 if it moves as the input does, 0 if it does not or moves otherwise; None where the input hardly moves, or
-        fewer than eight faces were found.
+        1 if the output moves as the input does, 0 if it does not move or moves differently; None if the input hardly
+        moves, or fewer than eight faces were detected.
     """
     pairs = [
         (one, other)
@@ -173,6 +183,7 @@ def measure_following(
 
 
 def _read_faces(crops: typing.Sequence[FaceCrop], detector: FaceRefiner) -> list[Face | None]:
+    """Detects the face of each crop at its known position."""
     guesses = []
     for crop in crops:
         unit = EYE_DISTANCE * len(crop.image)
@@ -182,6 +193,7 @@ def _read_faces(crops: typing.Sequence[FaceCrop], detector: FaceRefiner) -> list
 
 
 def _drift(old: np.ndarray | None, new: np.ndarray | None, crop: FaceCrop) -> float:
+    """Computes the mean distance between landmarks before and after, in eye distances; NaN without landmarks."""
     if old is None or new is None or len(old) != len(new):
         return float("nan")
     return float(np.linalg.norm(new - old, axis=1).mean() / (EYE_DISTANCE * len(crop.image)))

@@ -1,4 +1,4 @@
-"""The picture of a conversion's worst face: input, output, and the wanted person in about this pose."""
+"""Image of the worst face of a conversion: input, output, and the wanted person in a similar pose."""
 
 import pathlib
 
@@ -15,17 +15,17 @@ SIDE = 384
 
 
 def write_worst(path: pathlib.Path, before: FaceCrop, after: FaceCrop, wanted: Faceset) -> None:
-    """Writes the input's face, the output's, and the wanted person's face with the most similar landmarks.
+    """Writes an image of the input face, the output face, and the wanted person's face with the most similar landmarks.
 
     Args:
-        path: The PNG; its folder is made, and an earlier one is replaced.
-        before: The input's face.
-        after: The output's.
-        wanted: The faceset of the person whose face was put in.
+        path: Path of the PNG file; its folder is created, and an earlier file is replaced.
+        before: Face of the input.
+        after: Face of the output.
+        wanted: Faceset of the wanted person.
     """
-    picture = draw_worst(before, after, wanted)
+    image = draw_worst(before, after, wanted)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, picture)
+    write_image(path, image)
 
 
 def draw_worst(before: FaceCrop, after: FaceCrop, wanted: Faceset) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Why a swap came out badly, from what can be measured: poses, expressions, crops, steps, light, size of faces."""
+"""Reasons of a bad swap that can be measured: poses, expressions, crops, training steps, light, size of faces."""
 
 import dataclasses
 import typing
@@ -13,33 +13,33 @@ from faceswap_lib.facesets.pose_coverage import FEW_CROPS, FacesetPoses, PoseCov
 from faceswap_lib.facesets.pose_measures import EXPRESSION, POSE, measure_poses
 
 FEW_STEPS = 1500
-"""Steps of a training that names no other number; with fewer, eyes and mouths are not drawn yet."""
+"""Default number of training steps; with fewer, networks do not generate eyes and mouths yet."""
 
 OTHER_LIGHT = 1.0
-"""Difference of the slopes of brightness over two faces, in deviations of a face's brightness per eye distance, from
-which the light falls from another side. Between any two of seven clips it is at most 0.92; an eighth, lit from one side
-only, is 1.1 to 2.0 away from all of them."""
+"""Difference between the brightness slopes of two faces, in standard deviations of a face's brightness per eye
+distance, above which the light comes from another side. Between any two of seven clips it is at most 0.92; an eighth
+clip, lit from one side only, differs by 1.1 to 2.0 from all of them."""
 
 SMALL_EYES = 35.0
-"""Pixels between the eyes in the video below which a face has less detail than the smallest networks draw."""
+"""Pixels between the eyes in the video below which a face has less detail than the smallest networks generate."""
 
 LIT = 24
-"""Faces of each person whose light is measured."""
+"""Faces of each person on which light is measured."""
 
 EXPLAINED = 0.2
-"""Share of the failed faces that must have a cause for it to be named."""
+"""Minimum fraction of the failed faces that must have a cause for the cause to be reported."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Suspicion:
-    """What is looked at to find a reason.
+    """Data in which the reasons of a bad swap are searched.
 
     Attributes:
-        before: The input's crops.
-        points: (N, P, 2) their landmarks.
-        failed: (N,) bool, which of them came out badly.
-        wanted: The faceset of the person whose face is put in.
-        step: How many steps the run was trained.
+        before: Crops of the input.
+        points: (N, P, 2) landmarks of the crops.
+        failed: (N,) bool, which of the swapped faces have failed.
+        wanted: Faceset of the wanted person.
+        step: Number of training steps of the run.
     """
 
     before: typing.Sequence[FaceCrop]
@@ -50,13 +50,13 @@ class Suspicion:
 
 
 def find_reasons(suspicion: Suspicion) -> list[str]:
-    """Finds what is known to spoil a swap and was measured here, the likeliest first.
+    """Searches for known reasons of a bad swap.
 
     Args:
-        suspicion: What is looked at.
+        suspicion: Data in which reasons are searched.
 
     Returns:
-        Plain clauses, each with its numbers and what to do; empty if nothing of it was found.
+        Reasons as plain clauses, the most likely first, each with its numbers and what to do; empty if there are none.
     """
     wanted, reasons = suspicion.wanted, []
     if suspicion.step < FEW_STEPS:
@@ -81,14 +81,14 @@ def find_reasons(suspicion: Suspicion) -> list[str]:
 
 
 def _find_uncovered(suspicion: Suspicion) -> list[str]:
-    """Sentences on poses and expressions that the wanted person never shows, where failed faces have them."""
+    """Describes poses and expressions of failed faces that the wanted person's faceset does not cover."""
     shown = FacesetPoses.of(suspicion.wanted)
     has_expression = suspicion.points.shape[1] == 68 and shown.poses.shape[1] > len(POSE)
     points = suspicion.points if has_expression else np.stack([crop.landmarks for crop in suspicion.before])
     poses, others = measure_poses(points), shown.poses if has_expression else shown.poses_5
     missing = is_uncovered(poses, others)[suspicion.failed]
     names = [measure.name for measure in (POSE + EXPRESSION)[: poses.shape[1]]]
-    explained = {name for name, share in zip(names, missing.mean(axis=0), strict=True) if share >= EXPLAINED}
+    explained = {name for name, ratio in zip(names, missing.mean(axis=0), strict=True) if ratio >= EXPLAINED}
     gaps = [gap for gap in find_gaps(poses, others) if gap.measure.name in explained or gap.is_mirrored]
     coverage = PoseCoverage(
         of="the input",
@@ -102,7 +102,7 @@ def _find_uncovered(suspicion: Suspicion) -> list[str]:
 
 
 def measure_light(crops: typing.Sequence[FaceCrop]) -> np.ndarray:
-    """Measures from where faces are lit: the plane that fits the brightness of each best, the median over the faces.
+    """Measures the direction of light: slopes of a plane fitted to the brightness of each face, median over the faces.
 
     Args:
         crops: Aligned faces.
@@ -122,6 +122,6 @@ def measure_light(crops: typing.Sequence[FaceCrop]) -> np.ndarray:
 
 
 def measure_eye_distance(faceset: Faceset) -> float:
-    """Measures how large a person's face is in the video: the median of the pixels between the eyes."""
+    """Measures the size of a person's face in the video: the median eye distance in pixels."""
     eyes = np.array([record.landmarks[:2] for record in faceset.records])
     return float(np.median(np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)))
