@@ -136,7 +136,12 @@ def _fits(value: typing.Any, kind: typing.Any) -> bool:
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """Returns `; did you mean 'x'?` for the most similar known word, or the list of known words if none is similar."""
+    """Returns `; did you mean 'x'?` for the most similar known word, or the list of known words if none is similar.
+
+    Example:
+        >>> nearest("sharpn", ["sharpen", "feather"])
+        "; did you mean 'sharpen'?"
+    """
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"

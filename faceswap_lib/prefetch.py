@@ -39,6 +39,10 @@ def prefetch(items: typing.Iterable[Item], depth: int = 1) -> typing.Generator[I
 
     Raises:
         ValueError: If `depth` is below 1 (when the first item is requested).
+
+    Example:
+        >>> list(prefetch(range(3)))
+        [0, 1, 2]
     """
     if depth < 1:
         raise ValueError(f"expected a depth of at least 1, got {depth}")

@@ -142,7 +142,12 @@ def _translate(values: object, tables: dict[str, dict[str, str]]) -> object:
 
 
 def upgrade_term(name: str) -> str:
-    """Renames a loss term of an earlier version, for example `structure_a` to `dssim_a`."""
+    """Renames a loss term of an earlier version, for example `structure_a` to `dssim_a`.
+
+    Example:
+        >>> upgrade_term("structure_a")
+        'dssim_a'
+    """
     stem, underscore, person = name.rpartition("_")
     return f"{TERMS[stem]}_{person}" if underscore and stem in TERMS else TERMS.get(name, name)
 

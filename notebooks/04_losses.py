@@ -146,7 +146,7 @@ figure, axes = plt.subplots(1, 3, figsize=(9, 1.6), sharey=True)
 for place, (name, answer) in zip(axes, answers.items(), strict=True):
     cost = np.abs(possible - answer).sum(axis=1).mean()
     place.step(range(21), answer, where="mid")
-    place.set_title(f"{name}: costs {cost:.2f}", fontsize=9)
+    place.set_title(f"{name}: loss {cost:.2f}", fontsize=9)
     place.set_axis_off()
 plt.show()
 

@@ -75,13 +75,23 @@ def similarity_transform(points_a: np.ndarray, points_b: np.ndarray) -> np.ndarr
 
 
 def invert_affine(b_from_a: np.ndarray) -> np.ndarray:
-    """Inverts an affine transform: `b_from_a` becomes `a_from_b`, both (2, 3)."""
+    """Inverts an affine transform: `b_from_a` becomes `a_from_b`, both (2, 3).
+
+    Example:
+        >>> invert_affine(np.array([[2.0, 0.0, 1.0], [0.0, 2.0, 1.0]])).tolist()
+        [[0.5, 0.0, -0.5], [0.0, 0.5, -0.5]]
+    """
     linear = np.linalg.inv(b_from_a[:, :2])
     return np.concatenate([linear, -linear @ b_from_a[:, 2:]], axis=1)
 
 
 def map_points(b_from_a: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Maps (N, 2) points of `a` to `b`."""
+    """Maps (N, 2) points of `a` to `b`.
+
+    Example:
+        >>> map_points(np.array([[2.0, 0.0, 1.0], [0.0, 2.0, 1.0]]), np.array([[1.0, 3.0]]))
+        array([[3., 7.]])
+    """
     return points @ b_from_a[:, :2].T + b_from_a[:, 2]
 
 

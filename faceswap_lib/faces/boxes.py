@@ -11,6 +11,10 @@ from faceswap_lib.faces.types import Face
 def box_iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
     """Computes the intersection over union (IoU) of two boxes, 0 to 1.
 
+    Example:
+        >>> box_iou(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2]))
+        0.3333333333333333
+
     Taught in notebooks/01_video_face_detection_alignment.
     """
     intersection = _intersection_area(a_xyxy, b_xyxy)
@@ -19,7 +23,12 @@ def box_iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
 
 
 def intersection_over_area(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
-    """Computes the fraction of box `a` that is inside box `b`, 0 to 1."""
+    """Computes the fraction of box `a` that is inside box `b`, 0 to 1.
+
+    Example:
+        >>> intersection_over_area(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2]))
+        0.5
+    """
     return float(_intersection_area(a_xyxy, b_xyxy) / np.prod(a_xyxy[2:] - a_xyxy[:2]))
 
 

@@ -87,6 +87,10 @@ def parse_parts(text: str) -> Part:
 
     Raises:
         InputError: If a name is unknown; the message suggests the most similar name.
+
+    Example:
+        >>> parse_parts("eyes+mouth") == Part.EYES | Part.MOUTH
+        True
     """
     known = {name.lower(): part for name, part in Part.__members__.items()}
     parts = Part(0)

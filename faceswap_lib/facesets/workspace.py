@@ -23,6 +23,10 @@ def side_of(person: Person | Side) -> Side:
 
     Raises:
         InputError: If the value is neither a person nor a side.
+
+    Example:
+        >>> side_of("a"), side_of("b")
+        ('src', 'dst')
     """
     if person in SIDES.values():
         return typing.cast(Side, person)

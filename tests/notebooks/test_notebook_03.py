@@ -18,4 +18,6 @@ def test_the_networks_notebook_runs_from_top_to_bottom(kernel: str, course_works
     assert "32 x 32 places, 32 channels, 5 x 5 x 3 numbers each" in text
     assert "faceswap-gan together" in text and "42.8%" in text
     shown = str([cell.get("outputs", "") for cell in notebook.cells])
-    assert all(f"{name}</span>" in shown for name in ("build_encoder", "PixelShuffle", "SelfAttention", "compose"))
+    assert all(
+        f"{name}</span>" in shown for name in ("build_encoder", "PixelShuffle", "SelfAttention", "alpha_composite")
+    )

@@ -13,7 +13,7 @@ TAUGHT = (
         "region_weights",
         "reconstruction",
         "dssim",
-        "edges",
+        "edge_loss",
         "feature_distance",
         "lsgan_generator_loss",
         "mixup_discriminator_loss",

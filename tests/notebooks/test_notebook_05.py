@@ -19,8 +19,8 @@ def test_the_training_notebook_runs_from_top_to_bottom(
     notebook = run_notebook("05_faceswap_train", kernel, tmp_path, parameters)
     said = printed(notebook)
     assert "stopped after step 1 of 3" in said
-    assert "went on from step 1, now at 3\n" in said
-    assert "a new machine went on from step 5 to 9" in said
+    assert "resumed from step 1, now at step 3\n" in said
+    assert "a new machine resumed from step 5 and trained to step 9" in said
     assert "largest difference between the weights: 0.0\n" in said
     # The run of an earlier notebook is left alone, another is trained beside it.
     assert finished.read_bytes() == before

@@ -69,7 +69,7 @@ def test_a_run_that_another_began_meanwhile_is_left_alone_and_said_once(one, dri
         copier.update()
         copier.close()
     assert contents(drive) == before and copier.is_behind
-    assert caplog.text.count("holds run bbbbbbbb, this is run aaaaaaaa; move that one away") == 1
+    assert caplog.text.count("holds run bbbbbbbb, this is run aaaaaaaa; move the other run away") == 1
 
 
 def test_a_new_machine_takes_its_own_run_from_the_mirror(one, drive, tmp_path):

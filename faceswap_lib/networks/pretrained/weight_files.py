@@ -116,7 +116,7 @@ def _compare(layer: "keras.Layer", stored: list[tuple[str, np.ndarray]]) -> str 
         if array.shape != tuple(weight.shape):
             return f"{weight.name}: expected shape {tuple(weight.shape)}, got {array.shape}"
         if array.dtype.kind != "f" or not np.isfinite(array).all():
-            return f"{weight.name}: expected finite floats, got {array.dtype} or NaN or infinity"
+            return f"{weight.name}: expected finite numbers, got NaN or infinity, or no floats ({array.dtype})"
     return None
 
 
