@@ -368,7 +368,7 @@ def standard(picture):
 
 
 real = standard(images[index])
-batch = {"real": real, "warped": real, "seen": real, "face": f[None], "eyes": e[None], "mouth": m[None]}
+batch = {"real": real, "warped": real, "encoder_input": real, "face": f[None], "eyes": e[None], "mouth": m[None]}
 sample = losses.LossInputs(**batch, tones=tone[None])
 wanted = {"eyes": config.eye_weight, "mouth": config.mouth_weight, "surroundings": config.background_weight}
 assert np.allclose(weights, losses.region_weights(sample, **wanted)[0], atol=1e-6)

@@ -18,7 +18,7 @@
 #
 # | | |
 # |---|---|
-# | **You will learn** | every step from a frame to a swapped frame: colors, borders, latent shift, smoothing over time |
+# | **You will learn** | every step from a frame to a swapped frame: colors, borders, latent shift, smoothing |
 # | **You will have at the end** | a whole converted clip with its sound, and an idea of what every option does |
 # | **Time on two CPU cores** | about 2 minutes; 4 more if there is no trained run in the workspace yet |
 # | **Before** | [05 Training](05_faceswap_train.ipynb) |
@@ -593,7 +593,7 @@ plt.show()
 
 # %%
 feathers = (0.01, 0.05, 0.15, 0.4)
-painted = [close_up(paint(cold, color="none", feather=feather).frame) for feather in feathers]
+painted = [close_up(paint(cold, color_transfer="none", feather=feather).frame) for feather in feathers]
 show.plot_images(painted, captions=[f"feather {feather}" for feather in feathers])
 
 # %% [markdown]
@@ -660,7 +660,7 @@ def lab_picture(**options):
     return show.plot_images([close_up(show.draw_weight(frame, result)), close_up(result.frame)], width=6)
 
 
-lab_picture(blend="attention", color="adain", erode=0.2, feather=0.15, face_scale=1.0, sharpen=3.0)
+lab_picture(blend="attention", color_transfer="adain", erode=0.2, feather=0.15, face_scale=1.0, sharpen=3.0)
 
 # %%
 from ipywidgets import Dropdown, FloatSlider, Image, VBox

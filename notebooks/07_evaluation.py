@@ -11,8 +11,8 @@
 # %% [markdown]
 # # Is it any good?
 #
-# You have a swapped video. Is it good? Better than yesterday's? This notebook measures it, shows what every number is
-# made of, and then fools most of the numbers on purpose, so that you know what they cannot see.
+# You have a swapped video. Is it good? Is it better than yesterday's? This notebook measures it and shows how every
+# metric is computed. Then it fools most of the metrics on purpose, so that you know what they cannot measure.
 #
 # | | |
 # |---|---|
@@ -23,31 +23,31 @@
 # | **Next** | [08 Responsible use](08_responsible_use.ipynb) |
 
 # %% [markdown]
-# ## 0. What we choose
+# ## 0. Choose the parameters
 #
-# The swap that is judged is `swap.mp4` of the workspace, as [06](06_video_conversion.ipynb) made it; if it is not
-# there, it is made. For videos of your own name A's as `VIDEO` and B's as `IDENTITY`. Take short ones: of every frame
-# two small pictures are kept in memory, a quarter of a megabyte. (`faceswap evaluate` keeps none.) TensorFlow may say
-# something in red as it starts; that is no error.
+# This notebook evaluates the file `swap.mp4` of the workspace, which [06](06_video_conversion.ipynb) made. If it does
+# not exist, the next cell makes it. To evaluate your own videos, set `VIDEO` to A's video and `IDENTITY` to B's. Use
+# short videos: two small images of every frame are kept in memory, a quarter of a megabyte. (`faceswap evaluate` keeps
+# no images.) TensorFlow may print red messages when it starts. They are not errors.
 
 # %% tags=["parameters"]
 WORKSPACE = "faceswap-course"
 RUN = "default"  # name of the training run
-SECONDS = 6.0  # length of the demo's clips, if they must be made
-SIZE = 320  # side of their pictures in pixels
-PRESET = "lite"  # which networks, if they must be trained
-STEPS = 600  # how long, if they must be trained
+SECONDS = 6.0  # length of the demo's clips, if they do not exist yet
+SIZE = 320  # width and height of their frames in pixels
+PRESET = "lite"  # the networks, if they must be trained first
+STEPS = 600  # number of training steps, if they must be trained first
 BATCH_SIZE = 8  # faces of each person per step
-VIDEO = None  # your own video of A; None takes the demo's
-IDENTITY = None  # your own video of B; None takes the demo's
+VIDEO = None  # your own video of A; None uses the demo's
+IDENTITY = None  # your own video of B; None uses the demo's
 CONSENT = None  # for your own videos: who agreed to what
-BASELINE_FRAMES = 30  # frames on which results that need no training are measured too
-LOOK_AT = 60  # frames of the rivals of section 1
+BASELINE_FRAMES = 30  # number of frames on which the report measures its baselines
+LOOK_AT = 60  # number of frames of the videos in section 1
 
 # %%
 import os
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow says less as it starts
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
 
 import logging
 import pathlib
@@ -63,7 +63,7 @@ from faceswap_lib.facesets import require_consent
 from faceswap_lib.pipeline import convert
 
 np.set_printoptions(precision=3, suppress=True)
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice about retracing is meant for training loops
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # hides its advice about retracing, which is for training loops
 workspace = make_run(WORKSPACE, run=RUN, preset=PRESET, steps=STEPS, batch_size=BATCH_SIZE, seconds=SECONDS, size=SIZE)
 video = pathlib.Path(VIDEO or workspace.root / "clips" / "hopper.mp4")
 identity = pathlib.Path(IDENTITY or workspace.root / "clips" / "collins.mp4")
@@ -76,11 +76,13 @@ if not swap.exists():
 # %% [markdown]
 # ## 1. Why looking is not enough
 #
-# To judge our swap we need rivals. Here are three that need no training at all:
+# To judge our swap, we need *baselines*: other results to compare it with. Here are three that need no training:
 #
 # - the **input** itself, with nothing swapped;
 # - our swap, **blurred** inside the face;
-# - one **single picture of B**, pasted onto A's face in every frame, with its border taken out by Poisson cloning.
+# - a single **image of B**, pasted onto A's face in every frame. *Poisson cloning* hides its border.
+#
+# The next two cells write these three videos.
 
 # %%
 from faceswap_lib.evaluation import paste_nearest
@@ -90,7 +92,7 @@ from faceswap_lib.facesets import Faceset
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 
 detector, finder, info = MTCNN(), open_landmark_detector(), probe_video(video)
-faces = [next(iter(found.values()), None) for found in track_video(video, detector).faces]  # None: no face there
+faces = [next(iter(found.values()), None) for found in track_video(video, detector).faces]  # None: no face in this frame
 (one_crop,) = Faceset.open(workspace, "dst").sample(1).read_crops()
 one_of_b = [(one_crop.image, finder.detect([one_crop])[0])]
 
@@ -118,14 +120,15 @@ for name, path in paths.items():
             writer.write(rivals[name](before, after, face))
 
 # %% [markdown]
-# Two moments of each, in an order that is not told. Which is the best swap, which the worst? Decide, then read on.
+# The next cell shows two moments of each result, in an order that you do not know. Which one is the best swap, and
+# which one is the worst? Decide first, then read on.
 
 # %%
 from faceswap_lib.faces import align_face
 
 
 def keep_frames(video, numbers):
-    """The frames with these numbers, by number. The others are read past: a frame of a large video is 25 MB."""
+    """Returns the frames with these numbers, by number. It keeps no others: a frame of a large video has 25 MB."""
     return {at: frame for at, frame in enumerate(read_frames(video, stop=max(numbers) + 1)) if at in numbers}
 
 
@@ -137,19 +140,20 @@ hidden = [align_face(drawn[name][index], faces[index]).image for index in moment
 show.plot_images(hidden, captions=["1", "2", "3", "4"] * len(moments), columns=4)
 
 # %% [markdown]
-# In still pictures the pasted one may well win: it is sharp, and it is B. Played, it is a mask on a stick: the head
-# moves and the face does not. Looking at a few pictures, and all the more at the few that somebody chose for you, says
-# nothing about that. Looking has more weaknesses: you get used to a face you have seen for an hour, you cannot see
-# whether this training is 3 % better than the last one, and nobody can look at a thousand videos.
+# In still images, the pasted image may look best: it is sharp, and it shows B. In the video, it looks like a mask on a
+# stick: the head moves, but the face does not. A few images do not show this, especially if somebody selected them for
+# you. Looking has other weaknesses, too. You get used to a face after an hour. You cannot see whether this training is
+# 3 % better than the last one. And nobody can look at a thousand videos.
 #
-# So we measure. **But a number is not enough either**, because each measures one thing, and a bad result can have any
-# one of them perfect. Section 7 does it.
+# So we measure. **But a single number is not enough either.** Each metric measures only one property, and a bad result
+# can be perfect in any one of them. Section 7 shows this.
 
 # %% [markdown]
 # ## 2. One frame, two crops
 #
-# All metrics start alike. A's face is followed in the original. Both frames, before and after, are cut by the *same*
-# matrix, so that a point of one crop means the same place in the other.
+# This step makes the input of all metrics: two crops of the same frame, before and after the swap. A's face is tracked
+# in the original video. Both frames are cropped with the *same* matrix, so a point in one crop is the same position in
+# the other crop. The output shows both crops and their difference.
 
 # %%
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, crop_from_frame, points_in_crop, warp_frame
@@ -167,14 +171,16 @@ show.plot_images([before, after, difference], captions=["before", "after", "diff
 #
 # ### 3.1 Whose face is it? Identity
 #
-# A *recognition network* turns a face into a list of numbers, the **embedding**. It was trained on millions of
-# pictures until embeddings of one person lay close together and those of two people far apart, whatever the light and
-# the expression. How far, is the usual distance between two points, only in 128 dimensions:
+# This metric compares *face embeddings*. A *face recognition network* maps a face to a list of numbers, the
+# **embedding**. It was trained on millions of images, until the embeddings of one person were close together and the
+# embeddings of two people were far apart, independent of the light and the expression. The distance is the usual
+# Euclidean distance between two points, but in 128 dimensions:
 #
 # $$d(a, b) = \sqrt{(a_1 - b_1)^2 + (a_2 - b_2)^2 + \dots + (a_{128} - b_{128})^2}$$
 #
-# The network is in the extra `dlib` (`pip install 'faceswap_lib[dlib]'`, offline). Without it the cells below say so,
-# and the report measures identity by the likeness of section 3.6 instead.
+# The network is in the extra `dlib` (`pip install 'faceswap_lib[dlib]'`, offline). If it is not installed, the cells
+# below say so, and the report measures the identity with the likeness of section 3.6. The output shows the distances
+# before and after the swap.
 
 # %%
 from faceswap_lib.conversion import IdentityPair
@@ -184,7 +190,7 @@ lack = DlibEmbedder.unavailable_reason()
 embedder = None if lack else DlibEmbedder()
 crops = [FaceCrop(image=one, landmarks=points_in_crop(face, matrix), crop_from_frame=matrix) for one in (before, after)]
 if embedder:
-    people = IdentityPair.measure(workspace, "a2b", embedder)  # averages of A's and B's embeddings
+    people = IdentityPair.measure(workspace, "a2b", embedder)  # mean embeddings of A and B
     embedding_before, embedding_after = embedder.embed(crops)
     distances = {
         "A here, to A's average": np.sqrt(((embedding_before - people.original) ** 2).sum()),
@@ -192,15 +198,16 @@ if embedder:
         "swapped, to A's average": np.sqrt(((embedding_after - people.original) ** 2).sum()),
         "swapped, to B's average": np.sqrt(((embedding_after - people.wanted) ** 2).sum()),
     }
-    nearly = {"rtol": 1e-2 if has_accelerator() else 1e-5}  # of what it multiplies a GPU keeps three digits
+    nearly = {"rtol": 1e-2 if has_accelerator() else 1e-5}  # a GPU multiplies with about three digits
     assert np.allclose([*distances.values()][2:], np.ravel(people.distances(crops[1:])), **nearly)
     print("\n".join(f"{name:24} {distance:.2f}" for name, distance in distances.items()))
-print(lack or f"the network's makers take two faces closer than {embedder.same_person} for one person")
+print(lack or f"the network's authors treat two faces closer than {embedder.same_person} as the same person")
 
 # %% [markdown]
-# Why not simply compare pixels, or the features of any other network? Because light, pose and hair then count as much
-# as the face. A test that needs no extra: the features of MTCNN's last network, which was trained to find faces and
-# never asked whose they are. If it told people apart, A would be nearer to another moment of A than to B.
+# Why do we not simply compare pixels, or the features of another network? Because then light, pose and hair count as
+# much as the face. Here is a test that needs no extra. It uses the features of MTCNN's last network. This network was
+# trained to detect faces, and never to recognize people. If its features described the identity, A would be nearer to
+# another moment of A than to B.
 
 # %%
 from faceswap_lib.evaluation import open_perceptual
@@ -212,24 +219,26 @@ for name, other in pairs_of_crops.items():
     print(f"{name:24} {meter.measure(before[None], other[None]).distances[0]:.3f}")
 
 # %% [markdown]
-# It does find A and B far apart: other hair, other light, another background. But look at the last line. The swap,
-# whose face is B's, is taken for nearly as near to A as A herself at another moment, for everything around the face is
-# the same. Such a *perceptual distance* says how different two pictures look, not whose they are.
+# The distance between A and B is indeed large, because their hair, light and background are different. But look at the
+# last line. The swap, which shows B's face, is almost as near to A as A is at another moment, because everything around
+# the face is the same. Such a *perceptual distance* says how different two images look. It does not say whose face they
+# show.
 #
-# ### 3.2 Does it do what A does? Landmarks
+# ### 3.2 Does it move like A? Landmarks
 #
-# The detector looks at the result and marks its five points, then at the original. How far apart are they, on average,
-# measured in the distance between the eyes, so that it does not matter how large the face is?
+# This metric is the *normalized mean error* (NME) of the landmarks. The detector detects five landmarks in the result,
+# and then in the original. The metric is the mean distance between them, divided by the distance between the eyes, so
+# the size of the face does not matter. The output shows both sets of landmarks.
 
 # %%
 from faceswap_lib.evaluation import landmark_error
 
 (found,), (real,) = detector.refine([swapped, frame], [[face]] * 2)
-found = found or real  # after a few steps of training there may be nothing that it takes for a face
+found = found or real  # after a few training steps, it may not detect a face in the result
 eye_distance = np.sqrt(((real.landmarks[1] - real.landmarks[0]) ** 2).sum())
 off = np.sqrt(((found.landmarks - real.landmarks) ** 2).sum(axis=1))
 by_hand = off.mean() / eye_distance
-print(f"off by {off} pixels; the eyes are {eye_distance:.1f} apart: {100 * by_hand:.1f} %")
+print(f"errors of {off} pixels; the eye distance is {eye_distance:.1f} pixels: {100 * by_hand:.1f} %")
 show.show_source(landmark_error)
 
 # %%
@@ -238,14 +247,16 @@ drawn = [show.draw_face(frame, real), show.draw_face(swapped, found)]
 show.plot_images([warp_frame(one, matrix, CROP_SIZE) for one in drawn], captions=["before", "after"], width=6)
 
 # %% [markdown]
-# 0 is not the goal! Two people's faces are built differently: B's mouth *is* wider, and her landmarks should lie
-# elsewhere. A few percent are right, and only the input itself has 0. With 68 landmarks the report also measures
-# **expressions over time**: does the mouth open when A's does? That is a correlation, and builds do not matter in it.
+# The goal is not 0! Two faces have different proportions. For example, B's mouth *is* wider, so her landmarks should be
+# at other positions. A few percent are right. Only the input itself has 0. With 68 landmarks, the report also measures
+# **expressions over time**: does the mouth open when A's mouth opens? This is a correlation, so proportions do not
+# matter.
 #
-# ### 3.3 Was anything else changed? PSNR
+# ### 3.3 Did anything else change? PSNR
 #
-# Away from the face the picture should be the input's own. The **mean squared error** over all pixels there, set
-# against the largest possible one (255²), on a logarithmic scale, is the *peak signal-to-noise ratio* in decibels:
+# This metric is the *peak signal-to-noise ratio* (PSNR) of the background. Away from the face, the result should be
+# equal to the input. We compute the **mean squared error** over all pixels there. The PSNR is the ratio between the
+# largest possible squared error (255²) and this mean, on a logarithmic scale, in decibels:
 #
 # $$\text{PSNR} = 10 \log_{10} \frac{255^2}{\text{mean of } (x - y)^2}$$
 
@@ -263,27 +274,28 @@ print(f"away from the face {by_hand:.1f} dB; of the whole frame {psnr(swapped, f
 show.show_source(psnr)
 
 # %% [markdown]
-# What is lost away from the face is lost to the video codec: about 40 dB is what one encoding leaves and nobody sees.
-# 30 dB can be seen, 20 dB is plainly another picture.
+# Away from the face, the only loss comes from the video codec. One encoding leaves about 40 dB, and nobody sees the
+# difference. At 30 dB the difference is visible. At 20 dB the image is clearly different.
 #
-# ### 3.4 How alike are two pictures? SSIM
+# ### 3.4 How similar are two images? SSIM
 #
-# Mean squared error does not care *what* is wrong: a face one level brighter everywhere and a face with a scratch may
-# have the same. The **structural similarity** compares small windows instead. In each it asks: are the means alike? Do
-# the values rise and fall together, and as strongly? For windows $x$ and $y$ with means $\mu$, variances $\sigma^2$
-# and covariance $\sigma_{xy}$:
+# This metric is the **structural similarity** (SSIM). The mean squared error does not depend on the *kind* of error: a
+# face that is one gray level brighter everywhere and a face with a scratch may have the same error. SSIM compares small
+# windows instead. For each window it measures two things: are the means equal? Do the values rise and fall together,
+# and by the same amount? For windows $x$ and $y$ with means $\mu$, variances $\sigma^2$ and covariance $\sigma_{xy}$:
 #
 # $$\text{SSIM} = \frac{2\mu_x\mu_y + c_1}{\mu_x^2 + \mu_y^2 + c_1} \cdot
 # \frac{2\sigma_{xy} + c_2}{\sigma_x^2 + \sigma_y^2 + c_2}$$
 #
-# It is 1 for the same picture. The small constants keep it from dividing by 0 where a window is flat.
+# It is 1 for two equal images. The small constants prevent a division by 0 in windows without contrast. The output
+# shows a map of the similarity.
 
 # %%
 from faceswap_lib.evaluation import ssim
 
 
 def window_mean(values):
-    """The Gaussian mean around every pixel whose window of 11 x 11 lies inside the picture."""
+    """Returns the Gaussian mean around every pixel whose window of 11 x 11 is inside the image."""
     return cv2.GaussianBlur(values, (11, 11), 1.5)[5:-5, 5:-5]
 
 
@@ -297,17 +309,18 @@ patterns = (2 * covariance + c2) / (variance_x + variance_y + c2)
 assert np.isclose((means * patterns).mean(), ssim(before, after), atol=1e-4)
 likeness = (means * patterns).mean(axis=2)
 print(f"SSIM {likeness.mean():.3f}")
-show.plot_images([before, after, likeness.clip(0, 1)], captions=["before", "after", "likeness, 1 is white"], width=7)
+show.plot_images([before, after, likeness.clip(0, 1)], captions=["before", "after", "similarity, 1 is white"], width=7)
 
 # %% [markdown]
-# Now the important question: **is a high SSIM good?** Of the background, yes. Of the face, no! The swap is meant to
-# differ, and whoever swaps nothing gets 1.
+# Now the important question: **is a high SSIM good?** For the background, yes. For the face, no! The swapped face
+# should differ from the input. If nothing is swapped, the SSIM is 1.
 #
 # ### 3.5 Is it sharp? The Laplacian
 #
-# The Laplacian of a pixel is the sum of its four neighbors less four times itself: 0 where gray values rise evenly,
-# large at edges and fine detail. In a blurred picture it is small everywhere. So its **variance** inside the face
-# measures sharpness, on a gray crop of 128 pixels, compared with the original's.
+# This metric is the **variance** of the *Laplacian*. The Laplacian of a pixel is the sum of its four neighbors minus
+# four times the pixel itself. It is 0 where the gray values rise evenly, and large at edges and fine detail. In a
+# blurred image it is small everywhere. So its variance inside the face measures sharpness. It is computed on a gray
+# crop of 128 pixels and compared with the original's value.
 
 # %%
 from faceswap_lib.evaluation import sharpness
@@ -333,7 +346,7 @@ show.show_source(sharpness)
 # %% [markdown]
 # ### Exercise 1: cheat
 #
-# Make the swapped crop *sharper than the original* by this number, without touching its content. One line is enough.
+# Make the swapped crop *sharper than the original* by this metric, without changing its content. One line is enough.
 
 # %%
 cheated = after  # change it
@@ -347,14 +360,15 @@ print(f"{sharpness(cheated, inside) / sharpness(before, inside):.2f} of the orig
 show.plot_images([before, after, cheated], captions=["before", "after", "sharper?"], width=7)
 
 # %% [markdown]
-# That is why the report says "near 1 is better", not "higher".
+# This is why the report says "near 1 is better" and not "higher is better".
 #
 # ### 3.6 Is it real? Likeness to B's own faces
 #
-# A smear inside a face may be as sharp as skin, as steady as the input, and B to a recognition network. What it is not
-# is *explained by any real face of B*. So every region of the new face, eyes, mouth and skin, is held against B's own
-# frames: the most similar ones are found, bent by *optical flow* until their expression fits, and compared by SSIM as
-# above. How alike two real frames of B are, bent like that, is the unit: **1 is as real as a frame that was left out.**
+# This metric detects artifacts. A smeared area inside a face may be as sharp as skin and as stable as the input, and
+# the face recognition network may still accept the face as B. But no *real face of B* looks like it. So we compare each
+# region of the new face (eyes, mouth and skin) with B's own frames. We search for the most similar frames, warp them by
+# *optical flow* until their expression fits, and compare them by SSIM as above. The unit is the similarity of two real
+# frames of B, warped in the same way. So **1 means: as real as a held-out frame of B.**
 
 # %%
 from faceswap_lib.evaluation import collect_own_faces
@@ -370,17 +384,19 @@ as_crops = [FaceCrop(image=one, landmarks=crops[0].landmarks, crop_from_frame=ma
 likeness = gallery.measure(as_crops, points)
 by_region = [" ".join(f"{name} {value:.2f}" for name, value in zip(REGIONS, row, strict=True)) for row in likeness]
 show.plot_images(list(looked_at.values()), captions=by_region, columns=4)
-assert likeness[-1].min() > likeness[0].max()  # B is more like B than A is, in every region
+assert likeness[-1].min() > likeness[0].max()  # B is more similar to B than A is, in every region
 show.show_source(LikenessGallery.measure)
 
 # %% [markdown]
-# What would fool it? A photograph of B, pasted: it is real. So likeness stands beside what happens over time.
+# What would fool this metric? A pasted photograph of B, because it is real. So likeness must be combined with metrics
+# over time.
 #
-# ### 3.7 Is it steady? Second differences
+# ### 3.7 Is it stable? Second differences
 #
-# A position has a *first difference* from frame to frame: its speed. The difference of the differences, the **second**
-# one, is how suddenly the speed changes. A head that turns evenly has none; trembling is nothing else. Its mean length
-# over the points, in eye distances, is the jitter.
+# This metric is the *jitter*. The *first difference* of a position from frame to frame is its speed. The difference of
+# these differences, the **second difference**, says how suddenly the speed changes. It is zero for a head that turns
+# evenly, and large for a head that shakes. The jitter is its mean length over the landmarks, in eye distances. The plot
+# shows a position, its speed, and the change of the speed.
 
 # %%
 from faceswap_lib.evaluation import jitter
@@ -391,12 +407,12 @@ speed = path[1:] - path[:-1]
 change = speed[1:] - speed[:-1]
 by_hand = np.nanmean(np.sqrt((change**2).sum(axis=2))) / eye_distance
 assert np.isclose(by_hand, jitter(path, eye_distance))
-print(f"A's own points change their speed by {100 * by_hand:.2f} % of the eyes' distance per frame")
+print(f"the speed of A's own landmarks changes by {100 * by_hand:.2f} % of the eye distance per frame")
 show.show_source(jitter)
 
 # %%
 figure, axes = plt.subplots(3, 1, figsize=(9, 4), sharex=True)
-for one, values, name in zip(axes, (path, speed, change), ("place", "speed", "its change"), strict=True):
+for one, values, name in zip(axes, (path, speed, change), ("position", "speed", "its change"), strict=True):
     one.plot(values[:, 2, 0], lw=1)
     one.set_ylabel(name)
 axes[-1].set_xlabel("frame; tip of the nose, x in pixels")
@@ -405,9 +421,9 @@ plt.show()
 # %% [markdown]
 # ## 4. The whole video
 #
-# `evaluate_video` does all this for every frame, finds the landmarks of the result in the result itself, and makes one
-# number of each metric. `evaluate_to_page` also writes it down, as `report.json` for programs and `report.html` for
-# people.
+# `evaluate_video` computes all these metrics for every frame. It detects the landmarks of the result in the result
+# itself, and combines the values of each metric into one number. `evaluate_to_page` also writes two files:
+# `report.json` for programs and `report.html` for people. The output shows the verdict and all metrics.
 
 # %%
 from faceswap_lib.evaluation import EvaluateConfig, evaluate_to_page
@@ -420,16 +436,17 @@ print("\n".join(f"left out: {name}: {why}" for name, why in report.skipped.items
 show.tabulate_metrics({"the swap": report.values})
 
 # %% [markdown]
-# Metrics marked "near 1" are ratios to the original's own value: a jitter of 1 trembles as much as A's own face. A
-# limit for such a ratio (Exercise 3) is a least value where it lies below 1, and a most where it lies above.
+# Metrics marked "near 1" are ratios to the original's own value. For example, a jitter of 1 means as much jitter as A's
+# own face. If the limit for such a ratio (Exercise 3) is below 1, it is a minimum; if it is above 1, it is a maximum.
 #
 # ### One number: the score
 #
-# For those who want only one number there is a score. Each of seven parts is brought to 0 to 1, anchored at what the
-# two input videos themselves give (for identity: 0 is as far from B as the input is, 1 as near as B's own video). The
-# score is the root of their **product**. Why a product? With a mean, a result that is perfect in six parts and
-# worthless in one would get 86 of 100. In a product one 0 is the end: what ruins one part cannot be bought back by
-# another. (A part that is nearly 0 leaves a rest: the root of 0.01 is a tenth.)
+# The *score* combines all metrics, for everyone who wants only one number. It has seven parts, each scaled to 0 to 1.
+# The values of the two input videos define the scale. For identity, 0 is as far from B as the input is, and 1 is as
+# near as B's own video. The score is the square root of the **product** of the parts. Why a product? With a mean, a
+# result that is perfect in six parts and worthless in one would still get 86 of 100. With a product, one part of 0
+# makes the score 0, so other parts cannot compensate for it. (A part that is nearly 0 leaves a small score: the root of
+# 0.01 is a tenth.)
 
 # %%
 from faceswap_lib.evaluation import summarize
@@ -439,14 +456,14 @@ print("\n".join(f"{name:12} {part:.2f}" for name, part in parts.items()))
 by_hand = 100 * np.sqrt(np.prod(list(parts.values())))
 assert np.isclose(by_hand, report.summary.score)
 print(f"score {by_hand:.1f} of 100; the plain mean would be {100 * np.mean(list(parts.values())):.1f}")
-print(f"whose face it is was measured by {report.networks['identity']}")
+print(f"identity was measured by {report.networks['identity']}")
 show.show_source(summarize)
 
 # %% [markdown]
 # ## 5. Every number needs a baseline
 #
-# "Landmarks 5 % off": is that much? You cannot know, unless you see what the same measurement gives for something you
-# understand. So the report measures three results that need no training, on the same frames:
+# "Landmarks 5 % off": is that a lot? You can only know if you see the same measure for a result that you understand. So
+# the report also measures three *baselines*, results that need no training, on the same frames:
 
 # %%
 from faceswap_lib.evaluation.baselines import BASELINES
@@ -470,21 +487,21 @@ measured = [name for name in names if report.values[name] is not None]
 show.tabulate_metrics(report.baselines, measured)
 
 # %% [markdown]
-# Read it row by row, and look where the bold numbers are. **The input copied wins most rows.** It has no landmark
-# error, it is as sharp and as steady as itself. A metric that is won by doing nothing says nothing alone; it needs
-# identity beside it. (These are some frames of the clip only, so numbers differ a little from those above.) The
-# **pasted crop** is B, nearer to her than our swap is, but it flickers, and its expressions are whatever B's nearest
-# crop happens to do. **Colors only** changes the colors of A's face to B's; watch how much `flicker` and `sharpness`
-# such a small thing moves.
+# Read the table row by row, and look at the bold numbers, which are the best. **The copied input wins most rows.** It
+# has no landmark error, and it is as sharp and as stable as itself. If a metric is best when nothing is swapped, it
+# says nothing alone. It must be read together with identity. (The table uses only some frames of the clip, so its
+# numbers differ a little from those above.) The **pasted crop** is B, and nearer to her than our swap is. But it
+# flickers, and its expressions are those of B's nearest crop. **Colors only** changes the colors of A's face to B's.
+# Look how much this small change affects `flicker` and `sharpness`.
 #
-# A swap is good where it lies between: much nearer to B than the input, and truer to A's motion than the paste. Ours,
-# after a short training, is not *much* truer: compare `landmark_error` and `expression_agreement`.
+# A good swap is between the baselines: much nearer to B than the input, and more similar to A's motion than the pasted
+# crop. Ours, after a short training, is not *much* more similar: compare `landmark_error` and `expression_agreement`.
 
 # %% [markdown]
 # ## 6. The failure gallery
 #
-# A mean hides the worst frame, and the worst frame is what people notice. Here are the three worst by each metric,
-# before and after, with their numbers.
+# A mean hides the worst frame, but people notice the worst frame. The next cell shows the three worst frames of each
+# metric, before and after the swap, with their values.
 
 # %%
 both = [
@@ -495,25 +512,26 @@ wanted = ("identity_distance", "landmark_error", "sharpness", "face_score", "sea
 show.plot_worst_frames(report, both, [name for name in wanted if report.values[name] is not None])
 
 # %% [markdown]
-# What went wrong? Ask it of every row. With the portraits and a short training, this is what there is to see:
+# What went wrong? Answer this for every row. With the two portraits and a short training, you see the following:
 #
-# - `identity_distance` (only with `dlib`): the frames in which the face is least B's. The mouth stands open, or the
-#   head is turned; of these decoder B saw least.
-# - `landmark_error`: A's mouth is shut or purses, and the new face smiles. B smiles in all her frames, so decoder B
-#   knows no shut mouth. No option of conversion can mend that; other pictures of B can.
-# - `sharpness`: all faces are soft, since networks of 128 pixels that trained for minutes write no pores. But look
-#   which frames are the softest: those in which A *blinks*. The new eyes are neither open nor shut, but smeared. The
-#   number knows nothing about eyes; it found them all the same.
-# - `face_score`: how sure the detector is that this is a face, against the original. Near 1 is no failure: this row is
-#   then a row of ordinary frames, as every ranking has a last place.
-# - `seam`: the border of what was changed shows. Look under the cap and along the jaw.
+# - `identity_distance` (only with `dlib`): the frames in which the face is least similar to B. The mouth is open, or
+#   the head is turned. Decoder B saw few such faces.
+# - `landmark_error`: A's mouth is closed or its lips are pursed, and the new face smiles. B smiles in all her frames,
+#   so decoder B never learned a closed mouth. No option of conversion can correct this, but other images of B can.
+# - `sharpness`: all faces are soft, because networks of 128 pixels that were trained for minutes draw no pores. But
+#   look which frames are the softest: those in which A *blinks*. The new eyes are neither open nor closed, but smeared.
+#   The metric knows nothing about eyes, but it found these frames.
+# - `face_score`: the detector's score for this face, relative to the original. A value near 1 is no failure. Then this
+#   row shows ordinary frames, because every ranking has a last place.
+# - `seam`: the border of the changed area is visible. Look under the cap and along the jaw.
 #
-# Numbers rank; reasons you only find by looking. Do both, in this order.
+# Numbers rank the frames, but only looking at them tells you the reasons. Do both, in this order.
 #
 # ### Over time
 #
-# A single bad frame sticks out, a bad stretch is a hill or, where more is better, a valley. At the right: in how many
-# frames each value occurs. With the portraits, look for the valleys that the blinks cut.
+# The next plot shows a metric over time. A single bad frame is a spike. A longer bad part is a hill or, if higher is
+# better, a valley. The histogram on the right shows in how many frames each value occurs. With the two portraits, look
+# for the valleys at the blinks.
 
 # %%
 from faceswap_lib.evaluation import draw_series
@@ -522,10 +540,11 @@ curves = {"sharpness": report.series["sharpness"]}
 show.plot_images([draw_series(curves, report.fps, title="sharpness over time", unit="original = 1")], width=7)
 
 # %% [markdown]
-# ### Exercise 2: late by three frames
+# ### Exercise 2: three frames late
 #
-# Suppose a bug makes the result lag: frame $n$ shows the face of frame $n - 3$. Which metric would notice? Compute the
-# landmark error of A's own points `path` against the same points three frames earlier, and compare it with the swap's.
+# Suppose a bug makes the result late: frame $n$ shows the face of frame $n - 3$. Which metric would detect it? Compute
+# the landmark error of A's own landmarks `path` against the same landmarks three frames earlier, and compare it with
+# the error of the swap.
 
 # %%
 late = 3
@@ -538,15 +557,17 @@ errors = [landmark_error(path[n - late], path[n]) for n in range(late, len(path)
 print(f"late: {100 * np.mean(errors):.1f} % on average, {100 * np.max(errors):.1f} % at worst")
 if report.values["landmark_error"] is not None:
     print(f"the swap: {100 * report.values['landmark_error']:.1f} % on average")
-# This one hardly would. On average the lag is even better than the swap, whose points are off because B's face is built
-# differently, and only the quickest moments come near it. (The swap's points may be 68, so compare roughly.) To find a
-# lag one must look for one, as notebook 01 did: how far behind is a curve, as a share of its speed?
+# The landmark error would hardly detect it. On average, the late result is even better than the swap, whose landmarks
+# are off because B's face has other proportions. Only the fastest moments come near the swap's error. (The swap may
+# have 68 landmarks, so compare only roughly.) To detect a lag, measure it directly, as notebook 01 did: how far is a
+# curve behind, as a fraction of its speed?
 
 # %% [markdown]
-# ## 7. Fooling the numbers
+# ## 7. Fool the metrics
 #
-# Back to the rivals of section 1. You have seen them: the input is no swap at all, one is blurred, one is a still mask.
-# We hand each to `evaluate_video` as if it were a swap: the first frames only, to be quick.
+# Now we evaluate the baselines of section 1. You know them: the input is no swap at all, one video is blurred, and one
+# shows a face that does not move. We give each to `evaluate_video` as if it were a swap. Only the first frames are
+# used, to save time.
 
 # %%
 from faceswap_lib.evaluation import evaluate_video
@@ -564,29 +585,33 @@ for name, one in reports.items():
     print(" " * 12, ", ".join(f"{part} {value:.2f}" for part, value in one.summary.parts.items()))
 
 # %% [markdown]
-# - **Nothing swapped** is perfect in everything but identity. Whoever reports landmark error, SSIM or steadiness
-#   without identity reports how little was done. The verdict notices it by another way: no pixel of the face changed.
-# - **Blurred** has no features left. And yet, with 68 landmarks, its expressions may *agree better* with A's than the
-#   swap's do: where the landmark network sees nothing, it puts the points where they usually are in a face so turned.
-#   Sharpness tells at once, and the score, which multiplies by it.
-# - **One picture** is B in every frame, more surely than the swap, and without a seam. Only what happens over time
-#   tells that it is dead: its expressions do not go with A's, which takes 68 landmarks to see, and it flickers.
+# - **Nothing swapped** is perfect in everything except identity. If somebody reports landmark error, SSIM or stability
+#   without identity, the report only says how little was changed. The verdict detects it in another way: no pixel of
+#   the face changed.
+# - **Blurred** has no features left. But with 68 landmarks, its expressions may *agree better* with A's expressions
+#   than those of the swap. If the landmark network sees no features, it puts the landmarks at the usual positions for a
+#   face in this pose. Sharpness detects it at once, and so does the score, because sharpness is one of its factors.
+# - **One image** is B in every frame, with more certainty than the swap, and without a seam. Only metrics over time
+#   detect that the face does not move: its expressions do not correlate with A's (this needs 68 landmarks), and it
+#   flickers.
 #
-# Read the verdicts as well. Each rival is called what it is: the input, a face without features that no real face of B
-# explains, a picture that does not move. Until likeness was measured, the verdict let the last two pass as swaps. A
-# sentence is a number, too, only with fewer digits: it has limits (`docs/evaluation.md` says how they were chosen), and
-# a short training may not reach them either. Then it says which region fails, and in which frame to look.
+# Read the verdicts as well. Each verdict is correct: it calls the first one the input, the second one a face without
+# features that is unlike every real face of B, and the third one an image that does not move. Before likeness was
+# measured, the verdict accepted the last two as swaps. A verdict is also just a number, with fewer digits: it has
+# limits (`docs/evaluation.md` says how they were chosen), and the result of a short training may fail them too. Then
+# the verdict says which region fails, and in which frame to look.
 #
-# Each of them beats our swap in some row: who chooses the number chooses the winner. And the opposite exists, too: a
-# face smeared in a few frames that you see at once and that no mean shows. So the rule for reading any swapping paper,
-# and your own results: **identity, expression and steadiness together, against a baseline, with the worst frames
-# shown.**
+# Each baseline is better than our swap in some row. So the choice of the metric decides which result is best. The
+# opposite also exists: a face that is smeared in a few frames. You see it at once, but no mean shows it. So here is the
+# rule for reading any paper on face swapping, and your own results: **look at identity, expression and stability
+# together, compare with a baseline, and show the worst frames.**
 
 # %% [markdown]
-# ### Exercise 3: draw the line
+# ### Exercise 3: set the limits
 #
-# `check_limits(values, limits)` says which metrics are worse than you allow, as `faceswap evaluate --fail-under` does.
-# Find limits that your swap passes and that all three rivals fail. How many metrics do you need?
+# `check_limits(values, limits)` returns the metrics that are worse than their limits, as
+# `faceswap evaluate --fail-under` does. Find limits that your swap passes and that all three baselines fail. How many
+# metrics do you need?
 
 # %%
 from faceswap_lib.evaluation import check_limits
@@ -598,19 +623,19 @@ for name, one in reports.items():
 # %% tags=["solution"]
 # @title Solution
 ours = reports["the swap"].values
-limits = {"sharpness": 0.7 * ours["sharpness"], "flicker": 1.25}  # for the blurred one, and the still one
+limits = {"sharpness": 0.7 * ours["sharpness"], "flicker": 1.25}  # fail the blurred video and the still image
 if embedder:
-    limits |= {"identity_distance": (ours["before"] + ours["identity_distance"]) / 2}  # for the input
+    limits |= {"identity_distance": (ours["before"] + ours["identity_distance"]) / 2}  # fails the input
 if ours["expression_agreement"] is not None:
-    limits |= {"expression_agreement": 0.7 * ours["expression_agreement"]}  # for the still one, again
+    limits |= {"expression_agreement": 0.7 * ours["expression_agreement"]}  # also fails the still image
 for name, one in reports.items():
     print(f"{name:12} {check_limits(one.values, limits) or 'passes'}")
-# One metric per rival. Without identity nothing stops the input: it is the only one that nothing was done to.
+# One metric per baseline. Without identity, the input passes all limits, because it is equal to the original.
 
 # %% [markdown]
-# ## 8. Reading `report.html`
+# ## 8. Read `report.html`
 #
-# Open it in a browser; it is one file with its pictures inside, and needs no network.
+# Open it in a browser. It is one file that contains its images, and it needs no network connection.
 
 # %%
 from IPython.display import FileLink, display
@@ -618,31 +643,32 @@ from IPython.display import FileLink, display
 display(FileLink(os.path.relpath(page)))
 
 # %% [markdown]
-# From top to bottom:
+# From top to bottom, it contains:
 #
-# 1. the **verdict**, one sentence that names what fails and the frame to look at, and the **score** with its parts:
-#    which part is lowest? That is where to work;
-# 2. the **best, a typical and the worst frame** by landmarks: look at the worst first;
-# 3. **all metrics** beside the baselines, the best of these bold: read the identity rows first;
-# 4. **curves over time**: a spike is a moment to look up in the video, a slope something that drifts;
-# 5. the same **by yaw and by brightness**: often a swap is good from the front and bad from the side, and the mean of
-#    both says nothing about either;
-# 6. **what was left out, and why**, and which networks measured. Distances of different networks do not compare.
+# 1. The **verdict**: one sentence that names what fails and the frame to look at. The **score** with its parts: which
+#    part is the lowest? Improve that one.
+# 2. The **best, a typical and the worst frame** by landmarks: look at the worst one first.
+# 3. **All metrics** beside the baselines, with the best one in bold: read the identity rows first.
+# 4. **Curves over time**: a spike is a moment to look at in the video. A slope is a gradual change (*drift*).
+# 5. The same **by yaw and by brightness**: often a swap is good from the front and bad from the side, and the mean of
+#    both describes neither.
+# 6. **What was not measured, and why**, and which networks measured. Distances of different networks are not
+#    comparable.
 #
-# On the command line: `faceswap evaluate SWAP.mp4 --original A.mp4 --identity B.mp4 --out report.html`, and
-# `faceswap compare one/report.json two/report.json --out comparison.html` for several results side by side.
+# On the command line, use `faceswap evaluate SWAP.mp4 --original A.mp4 --identity B.mp4 --out report.html`. To compare
+# several results side by side, use `faceswap compare one/report.json two/report.json --out comparison.html`.
 #
-# ## What you have learnt
+# ## What you know now
 #
-# - Every metric is a few lines of arithmetic on two crops, and sees exactly one thing.
-# - **Doing nothing** wins most of them, a still picture wins identity, and even a smear can win expression: hence
-#   baselines, and a product instead of a sum.
-# - A mean hides the worst frames. Rank by numbers, then look.
+# - Every metric is a few lines of arithmetic on two crops, and measures exactly one property.
+# - **Doing nothing** wins most metrics, a still image wins identity, and even a blurred face can win expression. This
+#   is why baselines are necessary, and why the score is a product and not a sum.
+# - A mean hides the worst frames. First rank by numbers, then look.
 #
 # ## What to try
 #
 # - Convert again in [06](06_video_conversion.ipynb) with another `SHIFT` and compare the two reports.
-# - Train twice as long and see which numbers move, and whether you would have seen it.
-# - Find a frame that you think is bad and no metric does. What would measure it?
+# - Train twice as long. Which numbers change, and would you have seen the difference?
+# - Find a frame that looks bad to you, but not to any metric. Which metric could measure it?
 #
-# Next: [08 Responsible use](08_responsible_use.ipynb). A better swap is a better lie, if it is told as one.
+# Next: [08 Responsible use](08_responsible_use.ipynb). A better swap is also a better lie, if somebody uses it as one.
