@@ -92,7 +92,7 @@ from faceswap_lib.facesets import Faceset
 from faceswap_lib.media import VideoWriter, probe_video, read_frames
 
 detector, finder, info = MTCNN(), open_landmark_detector(), probe_video(video)
-faces = [next(iter(found.values()), None) for found in track_video(video, detector).faces]  # None: no face in this frame
+faces = [next(iter(found.values()), None) for found in track_video(video, detector).faces]  # None: no face
 (one_crop,) = Faceset.open(workspace, "dst").sample(1).read_crops()
 one_of_b = [(one_crop.image, finder.detect([one_crop])[0])]
 

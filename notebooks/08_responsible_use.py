@@ -22,7 +22,7 @@
 #
 # | | |
 # |---|---|
-# | **You will have at the end** | a swap with its consent and credentials, a detector, and reasons not to trust them blindly |
+# | **You will have at the end** | a swap with consent and credentials, a detector, and reasons to trust neither |
 # | **Time on two CPU cores** | about 3 minutes after the other notebooks; alone about 5 more, for the training |
 # | **Before** | [07 Is it any good?](07_evaluation.ipynb) |
 # | **After** | the end of the course; [00 A face swap, step by step](00_faceswap_demo.ipynb) is its beginning |
@@ -298,8 +298,8 @@ swap.write_bytes(as_signed)
 show.show_command("verify", swap)
 
 # %% [markdown]
-# Credentials work only if nobody removes them. Here is the clip that was "sent on" in section 3. It is a new file with
-# the same scene in smaller images:
+# Credentials help only if everyone who passes the file on keeps them. Here is the clip that was "sent on" in section 3.
+# It is a new file with the same scene in smaller images:
 
 # %%
 show.show_command("verify", sent)
@@ -311,7 +311,7 @@ show.show_command("verify", sent)
 # | credentials are | this proves | this does not prove |
 # |---|---|---|
 # | intact, made here | no signed byte has changed since this computer signed | that what they state is true |
-# | intact, made elsewhere | the same, for an unknown key | whose key it is, when it was signed, whether anybody agreed |
+# | intact, made elsewhere | the same, for an unknown key | whose key it is, when it signed, whether anybody agreed |
 # | altered | something changed after signing | what changed, or who changed it |
 # | missing | nothing at all | that the video is genuine |
 #
@@ -336,10 +336,10 @@ show.show_credentials(exact)
 #
 # ## 5. Rules of hosts, and the law
 #
-# Computers of other owners have rules. Google's hosted Colab has listed *creating deepfakes* among the activities that
-# are not allowed since May 2022. Its [current rules](https://research.google.com/colaboratory/faq.html) apply. The same
-# notebooks run in Jupyter on your own computer, or on a host whose rules allow it. Nothing here hides from a host what
-# it does.
+# Computers of other owners have rules. Since May 2022, Google's hosted Colab has listed *creating deepfakes* among the
+# activities that are not allowed there. Its [current rules](https://research.google.com/colaboratory/faq.html) apply.
+# The same notebooks run in Jupyter on your own computer, or on a host whose rules allow it. Nothing here hides from a
+# host what it does.
 #
 # Laws differ between countries, and they change. Many protect a person's likeness and data. Several require that
 # synthetic media are labeled. Intimate swaps without consent, and swaps that are made to deceive or to harm, are crimes
@@ -350,9 +350,9 @@ show.show_credentials(exact)
 # ## 6. Can a program detect a swap?
 #
 # This section trains a *deepfake detector*. Credentials can be lost, so perhaps a program can decide from the images
-# alone. We have everything to train it: real clips, swaps of them, and certain labels for both. For this purpose, we
-# convert without the visible label, in both directions. These files are only for the detector. They stay on this disk,
-# and they contain their credentials.
+# alone. We have everything to train it: real clips and swaps of them, and we know for certain which is which. For this
+# purpose, we convert without the visible label, in both directions. These files are only for the detector. They stay on
+# this disk, and they contain their credentials.
 
 # %%
 from faceswap_lib.conversion import OutputConfig
@@ -618,8 +618,8 @@ share = reported_rightly / (reported_rightly + reported_wrongly)
 print(f"{reported_rightly + reported_wrongly:,.0f} reported, {reported_rightly:.0f} of them swaps: {share:.0%}")
 
 # %% [markdown]
-# Of fifty people that it accuses, forty-nine are innocent. This is the *base rate fallacy*: if swaps are rare, most
-# reports are wrong, even those of a good detector.
+# Of fifty people that it accuses, forty-nine are innocent. This is the effect of a low *base rate*: if swaps are rare,
+# most reports are wrong, even those of a good detector.
 #
 # ### Train a network
 #

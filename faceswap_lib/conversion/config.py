@@ -44,9 +44,7 @@ class ConvertConfig:
             "how far the shown region is eroded before its border is softened, in eye distances; below 0 it is dilated"
         ),
     ] = 0.0
-    face_scale: Annotated[float, Doc("size relative to the original face; the new face is scaled about its center")] = (
-        1.0
-    )
+    face_scale: Annotated[float, Doc("size relative to the original face; scales the new face about its center")] = 1.0
     latent_map: Annotated[
         Literal["auto", "align", "project", "shift", "none"],
         Doc(
@@ -98,7 +96,7 @@ class ConvertConfig:
     detail_transfer: Annotated[
         Literal["none", "original", "wanted"],
         Doc(
-            "source of the fine detail that the networks are too small to generate: wanted (the wanted person's crops), "
+            "source of fine detail that the networks are too small to generate: wanted (the wanted person's crops), "
             "original (detail of the frame that is finer than the networks' pixels, where both faces look alike), none"
         ),
     ] = "wanted"

@@ -38,13 +38,18 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
     for axes, (term, meaning) in zip(figure.subplots(2, 2).ravel(), PANELS, strict=True):
         for side, color in (("a", "tab:blue"), ("b", "tab:orange")):
             points = [(line["step"], line[f"{term}_{side}"]) for line in history if f"{term}_{side}" in line]
+            if not points:  # a loss of weight 0 is not computed
+                continue
             steps, values = zip(*points, strict=True)
             axes.plot(steps, values, color=color, alpha=0.3, linewidth=0.8)
             axes.plot(steps, _smooth(values), color=color, label=side.upper())
         axes.set_title(f"{term}: {meaning}", fontsize=9)
         axes.set_ylim(0, 1.05 if term == "mask_mean" else None)
         axes.tick_params(labelsize=8)
-        axes.legend(fontsize=8, frameon=False)
+        if axes.lines:
+            axes.legend(fontsize=8, frameon=False)
+        else:
+            axes.text(0.5, 0.5, "not computed", ha="center", va="center", transform=axes.transAxes)
     return _to_image(figure)
 
 

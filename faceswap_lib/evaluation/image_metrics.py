@@ -68,6 +68,13 @@ def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None) -> float:
     Raises:
         ValueError: If a shape or dtype is wrong.
 
+    Example:
+        >>> black, white = np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8)
+        >>> psnr(black, white)
+        0.0
+        >>> psnr(black, black)
+        100.0
+
     Taught in notebooks/07_evaluation.
     """
     check_pictures(a, b)
@@ -95,6 +102,11 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
 
     Raises:
         ValueError: If a shape or dtype is wrong, or the images are too small.
+
+    Example:
+        >>> gray = np.full((64, 64, 3), 128, np.uint8)
+        >>> round(ssim(gray, gray), 3)
+        1.0
     """
     _check_size(a, b)
     similarity = structural_similarity(

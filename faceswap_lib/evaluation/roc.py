@@ -38,6 +38,10 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     Raises:
         ValueError: As `roc_curve` does.
 
+    Example:
+        >>> auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.6, 0.9]))
+        1.0
+
     Taught in notebooks/08_responsible_use.
     """
     false_positive_rate, true_positive_rate = roc_curve(labels, scores)

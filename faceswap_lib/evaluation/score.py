@@ -39,13 +39,13 @@ class Summary:
 
 
 def summarize(
-    values: typing.Mapping[str, float | None], plot_worst_frames: typing.Mapping[str, int] | None = None
+    values: typing.Mapping[str, float | None], worst_frames: typing.Mapping[str, int] | None = None
 ) -> Summary:
     """Computes the score, its parts and the verdict of a swap.
 
     Args:
         values: Metrics by name, as in `METRICS`; None where one could not be measured.
-        plot_worst_frames: Index of the worst frame by metric, for the verdict.
+        worst_frames: Index of the worst frame by metric, for the verdict.
 
     Returns:
         The summary. Each part uses the first of its formulas for which all metrics were measured.
@@ -58,7 +58,7 @@ def summarize(
         if name not in parts and all(number is not None for number in numbers):
             parts[name] = float(min(1.0, max(0.0, measure(*numbers))))
     score = 100 * math.sqrt(math.prod(parts.values())) if "identity" in parts else None
-    return Summary(score=score, parts=parts, verdict=describe_verdict(values, parts, plot_worst_frames))
+    return Summary(score=score, parts=parts, verdict=describe_verdict(values, parts, worst_frames))
 
 
 def _identity(identity_distance: float, before: float, within: float) -> float:

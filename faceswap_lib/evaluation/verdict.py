@@ -46,14 +46,14 @@ _PARTS = {
 def describe_verdict(
     values: typing.Mapping[str, float | None],
     parts: typing.Mapping[str, float],
-    plot_worst_frames: typing.Mapping[str, int] | None = None,
+    worst_frames: typing.Mapping[str, int] | None = None,
 ) -> str:
     """Describes in one sentence whether a result is a swap.
 
     Args:
         values: Metrics by name, as in `METRICS`; None where one could not be measured.
         parts: Parts of the score, by name.
-        plot_worst_frames: Index of the worst frame by metric.
+        worst_frames: Index of the worst frame by metric.
 
     Returns:
         The sentence; it begins with "A swap", "Not a swap", "Nothing was swapped" or "Something was swapped".
@@ -61,7 +61,7 @@ def describe_verdict(
     coverage = values.get("coverage")
     if coverage is not None and coverage < 1:
         return "Nothing was swapped: the result is the input."
-    faults = find_faults(values, parts, plot_worst_frames or {})
+    faults = find_faults(values, parts, worst_frames or {})
     if faults:
         return f"Not a swap: {'; '.join(faults)}."
     if "identity" not in parts:
@@ -72,14 +72,14 @@ def describe_verdict(
 def find_faults(
     values: typing.Mapping[str, float | None],
     parts: typing.Mapping[str, float],
-    plot_worst_frames: typing.Mapping[str, int],
+    worst_frames: typing.Mapping[str, int],
 ) -> list[str]:
     """Lists the faults that keep a result from being a swap.
 
     Args:
         values: As in `describe_verdict`.
         parts: As in `describe_verdict`.
-        plot_worst_frames: As in `describe_verdict`.
+        worst_frames: As in `describe_verdict`.
 
     Returns:
         One text per fault; empty if there is none.
@@ -88,7 +88,7 @@ def find_faults(
     for name, text in _REGIONS.items():
         value = values.get(name)
         if value is not None and value < LEAST[name]:
-            where = f", least in frame {plot_worst_frames[name]}" if name in plot_worst_frames else ""
+            where = f", least in frame {worst_frames[name]}" if name in worst_frames else ""
             faults.append(f"{text} ({value:.2f} of 1, at least {LEAST[name]:.2f}{where})")
     plausible = values.get("plausible")
     if not faults and plausible is not None and plausible < LEAST_PLAUSIBLE:

@@ -100,6 +100,10 @@ def pick_worst(numbers: np.ndarray, better: str, count: int, apart: int) -> list
 
     Returns:
         Frame indices, the worst first.
+
+    Example:
+        >>> pick_worst(np.array([0.1, 0.9, 0.8, 0.2]), "lower", 2, 1)
+        [1, 2]
     """
     cost = {"lower": numbers, "higher": -numbers, "one": np.abs(np.log(np.maximum(numbers, 1e-6)))}[better]
     order = [int(index) for index in np.argsort(-cost, kind="stable") if np.isfinite(cost[index])]

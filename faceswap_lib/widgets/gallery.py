@@ -57,7 +57,7 @@ class FacesetGallery:
         self._undoable: list[list[str]] = []
         self._message = ""
         self._open()
-        self._view = GalleryPage(self, per_page=per_page, columns=columns)
+        self._view = GalleryPage(self, orders=ORDERS, per_page=per_page, columns=columns)
         self._view.draw()
 
     def __len__(self) -> int:

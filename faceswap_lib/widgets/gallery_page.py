@@ -50,6 +50,7 @@ class GalleryPage:
 
     Args:
         gallery: The gallery that is shown and that handles the clicks.
+        orders: Names of the sort orders to choose from.
         per_page: Thumbnails per page.
         columns: Thumbnails per row.
 
@@ -57,9 +58,7 @@ class GalleryPage:
         box: The widget.
     """
 
-    def __init__(self, gallery: "FacesetGallery", *, per_page: int, columns: int):
-        from faceswap_lib.widgets.gallery import ORDERS
-
+    def __init__(self, gallery: "FacesetGallery", *, orders: typing.Sequence[str], per_page: int, columns: int):
         widgets = import_widgets()
         self._gallery = gallery
         self._drawing = False
@@ -70,7 +69,7 @@ class GalleryPage:
             thumbnail.add_class("faceswap-crop")
             thumbnail.add_class(f"faceswap-crop-{place}")
             thumbnail.observe(self._handle_click, "value")
-        self._order = widgets.Dropdown(options=ORDERS, description="sort by", layout={"width": "190px"})
+        self._order = widgets.Dropdown(options=orders, description="sort by", layout={"width": "190px"})
         self._order.observe(self._handle_order, "value")
         self._page = widgets.BoundedIntText(value=1, min=1, description="page", layout={"width": "150px"})
         self._page.observe(self._handle_page, "value")

@@ -85,6 +85,12 @@ def test_the_chart_shows_the_curves():
     assert {tuple(color) for color in falling.reshape(-1, 3)} >= {(31, 119, 180), (255, 127, 14)}
 
 
+def test_a_loss_of_weight_0_has_no_curve():
+    lines = [{name: value for name, value in line.items() if not name.startswith("dssim")} for line in history(20)]
+    without, both = draw_losses(lines), draw_losses(history(20))
+    assert without.shape == both.shape and (without != both).any()
+
+
 def test_an_empty_history_is_refused():
     with pytest.raises(ValueError, match="at least one line"):
         draw_losses([])

@@ -35,8 +35,8 @@ def values_of(**changes) -> dict[str, float | None]:
     return {name: None for name in METRICS} | GOOD | changes
 
 
-def verdict_of(plot_worst_frames=None, **changes) -> str:
-    return summarize(values_of(**changes), plot_worst_frames).verdict
+def verdict_of(worst_frames=None, **changes) -> str:
+    return summarize(values_of(**changes), worst_frames).verdict
 
 
 @pytest.mark.parametrize("lacking", [{}, WITHOUT_NETWORKS], ids=["networks", "no networks"])

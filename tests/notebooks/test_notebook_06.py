@@ -19,9 +19,9 @@ def test_the_conversion_notebook_runs_from_top_to_bottom(
     notebook = run_notebook("06_video_conversion", kernel, tmp_path, parameters)
     text = printed(notebook)
     video, swap = course_workspace / "clips" / "hopper.mp4", course_workspace / "swap.mp4"
-    [interrupted] = re.findall(r"swap.mp4 is there: (\w+); beside it: (.*)", text)
+    [interrupted] = re.findall(r"swap.mp4 exists: (\w+); hidden folder: (.*)", text)
     assert interrupted[0] == "False" and "'plan.json', 'tracks.npz'" in interrupted[1]  # a piece may have been begun
-    assert "the folder is gone: True" in text and "sound kept: True" in text
+    assert "the hidden folder was removed: True" in text and "sound kept: True" in text
     assert (count_frames(swap), probe_video(swap).has_audio) == (count_frames(video), True)
     assert probe_video(course_workspace / "triple.mp4").width == 3 * SMOKE["SIZE"]
     assert probe_video(course_workspace / "side_by_side.mp4").width == 2 * SMOKE["SIZE"]

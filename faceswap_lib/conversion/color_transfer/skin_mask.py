@@ -26,7 +26,7 @@ SKIN_SIZE = 64
 """Side in pixels of the images in which skin is detected and compared."""
 
 LIGHT_SIGMA = 2.0
-"""Sigma of the blur that keeps light and removes detail, in pixels at `SKIN_SIZE`; 0.09 eye distances in a usual view."""
+"""Sigma in pixels of the blur that keeps light and removes detail; 0.09 eye distances in a usual view."""
 
 NEAR, FAR = 3.0, 5.0
 """Distances, in robust standard deviations, up to which a pixel has full weight, and from which it has none."""

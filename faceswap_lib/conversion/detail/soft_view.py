@@ -20,7 +20,7 @@ GRAY_SPREAD = 40.0
 """Standard deviation of a face, in gray levels, in the images between which optical flow is computed."""
 
 DETAIL_SIGMA = 0.047
-"""Sigma of the blur that keeps what networks can generate, in sides of the view: 6 pixels of 128, 0.14 eye distances."""
+"""Sigma of the blur that keeps what networks generate, in sides of the view: 6 pixels of 128, 0.14 eye distances."""
 
 EYES_BELOW, EYES_HALF_AXES = -0.12, (1.0, 0.42)
 """Region of the eyes: distance of its center below the center of the eyes, and its half axes, in eye distances."""

@@ -103,7 +103,7 @@ def measure_faces(
 def open_quick_finder() -> LandmarkDetector | None:
     """Opens a fast detector of 68 landmarks; returns None if none is available on this machine."""
     reasons = available_landmarks()
-    name = next((name for name in QUICK_FINDERS if reasons.get(name, "unknown") is None), None)
+    name: LandmarkBackend | None = next((name for name in QUICK_FINDERS if reasons.get(name, "unknown") is None), None)
     return open_landmark_detector(name) if name is not None else None
 
 
