@@ -22,7 +22,7 @@
 # | **You will have at the end** | the purpose of each loss, in one sentence and one image |
 # | **Time on two CPU cores** | about 4 minutes, nearly all of it five small trainings |
 # | **Before** | [03 The networks](03_networks.ipynb) |
-# | **After** | [05 Faceswap training](05_faceswap_train.ipynb) |
+# | **After** | [05 Training](05_faceswap_train.ipynb) |
 
 # %% tags=["parameters"]
 WORKSPACE = "faceswap-course"  # its facesets are used; if there are none, those of the demo are made
@@ -603,4 +603,4 @@ for name, result in results.items():
 # **To try:** `PIXELS_ONLY` with `eye_weight=0.0`, and look at the eyes. `adversarial_weight=1.0` and more steps. A mask
 # that is kept up by `mask_hinge` alone.
 #
-# Next: [05 Faceswap training](05_faceswap_train.ipynb) runs all of this for as long as it needs.
+# Next: [05 Training](05_faceswap_train.ipynb) runs all of this for as long as it needs.

@@ -377,9 +377,9 @@ show.plot_images([close_up(picture) for picture in results], captions=list(steps
 import dataclasses
 
 blueish = np.round(swapped.swapped * [0.62, 0.8, 1.0]).astype("uint8")
-cold = dataclasses.replace(swapped, new=blueish)
+cold = dataclasses.replace(swapped, swapped=blueish)
 captions = ["new face", "by a window", "without color transfer", "with color transfer"]
-unmatched, matched = (close_up(paint(cold, color=color).frame) for color in ("none", "adain"))
+unmatched, matched = (close_up(paint(cold, color_transfer=color).frame) for color in ("none", "adain"))
 show.plot_images([swapped.swapped, blueish, unmatched, matched], captions=captions)
 
 # %% [markdown]
@@ -460,7 +460,7 @@ assert np.allclose(apply_reinhard(blueish, fitted), by_hand, atol=0.1)
 from faceswap_lib.conversion import transfer_color
 from faceswap_lib.conversion.color_transfer.registry import MATCHES
 
-painted = [close_up(paint(cold, color=name).frame) for name in MATCHES]
+painted = [close_up(paint(cold, color_transfer=name).frame) for name in MATCHES]
 show.plot_images(painted, captions=list(MATCHES), columns=4)
 
 # %% [markdown]

@@ -64,7 +64,7 @@ def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetec
             if not job.source.is_dir():
                 raise
             broken += 1
-            logger.warning("passed over: %s", error)
+            logger.warning("skipped: %s", error)
             continue
         for note in picture.notes:
             logger.warning("%s: %s", path.name, note)

@@ -117,7 +117,7 @@ def _check_present(out: pathlib.Path, may_replace: bool) -> None:
             raise InputError(f"{out} is already there; pass --overwrite or name another file")
         return
     if os.path.lexists(out) and not out.is_dir():
-        raise InputError(f"{out} is no folder; name a folder for PNG files, or a video with its suffix")
+        raise InputError(f"{out} is not a folder; name a folder for PNG files, or a video with its suffix")
     clear_unfinished(out)
     if out.is_dir() and any(out.iterdir()):
         if not may_replace:

@@ -157,7 +157,7 @@ class ChunkStore:
             else:
                 others.append(path)
         if others:
-            logger.warning("%s stays: it holds %s, which no conversion wrote", self.folder, name_some(others))
+            logger.warning("%s is kept: it contains %s, which no conversion wrote", self.folder, name_some(others))
         else:
             self.folder.rmdir()
 
@@ -172,7 +172,7 @@ class ChunkStore:
         try:
             arrays = read_arrays(path)
             if not any(name.startswith(f"picture-{number:06d}.") for name in present):
-                raise ArrayFileError("its pictures are missing")
+                raise ArrayFileError("its video is missing")
             return ChunkStats(
                 frames=int(arrays["frames"]),
                 swapped=int(arrays["swapped"]),
@@ -183,7 +183,7 @@ class ChunkStore:
                 state={name.removeprefix("state/"): each for name, each in arrays.items() if name.startswith("state/")},
             )
         except (ArrayFileError, KeyError, TypeError, ValueError) as error:
-            logger.warning("%s is damaged (%s): the conversion goes on before it", path, error)
+            logger.warning("%s is damaged (%s): this chunk and later ones are converted again", path, error)
             return None
 
 

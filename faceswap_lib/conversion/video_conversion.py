@@ -77,7 +77,7 @@ def convert_video(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetect
         try:
             store.remove()
         except OSError as error:  # the outputs are complete, so this is no failure
-            logger.warning("%s stays (%s); it can be removed", store.folder, error.strerror)
+            logger.warning("%s could not be removed (%s); you can remove it", store.folder, error.strerror)
     return ConversionReport(
         out=job.out,
         frames=stats.frames,

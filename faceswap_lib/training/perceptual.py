@@ -9,7 +9,8 @@ import numpy as np
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks.pretrained import onet, vggface
-from faceswap_lib.networks.pretrained.vggface_files import Architecture, explain_missing, find_weights
+from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
+from faceswap_lib.networks.pretrained.vggface_release import Architecture
 from faceswap_lib.training import losses
 from faceswap_lib.training.config import TrainConfig
 

@@ -12,7 +12,7 @@ import pytest
 
 from faceswap_lib import environment as module
 from faceswap_lib.environment import TENSORFLOW_CACHE_FLAG, cache_folder, machine_fingerprint, prepare_environment
-from faceswap_lib.networks.pretrained.vggface_files import keras_homes
+from faceswap_lib.networks.pretrained.vggface_release import keras_homes
 from tests.conftest import ROOT
 
 

@@ -85,7 +85,7 @@ REFUSED = {
     "a file of the sidecar's name": ("a.mp4 --out own.mkv", "own.mkv.provenance.json is there already"),
     "a folder where a file is to be": ("a.mp4 --out dir.mp4 --overwrite", "dir.mp4 is a folder"),
     "a folder where a picture is to be": ("a.png --out dir.png --overwrite", "dir.png is a folder"),
-    "a file where a folder is to be": ("a.mp4 --out plain --overwrite", "plain is no folder"),
+    "a file where a folder is to be": ("a.mp4 --out plain --overwrite", "plain is not a folder"),
     "a file above the output": ("a.mp4 --out a.png/new.mp4", "a.png is no folder"),
     "one's own numbered picture": ("a.mp4 --out other --overwrite", "000000.png, which no conversion wrote"),
     "one's own pictures of the same names": (

@@ -12,7 +12,7 @@ import pytest
 
 from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces.weight_sums import note_path
-from faceswap_lib.networks.pretrained import downloads, vggface_files
+from faceswap_lib.networks.pretrained import downloads, vggface_release
 from faceswap_lib.networks.pretrained.vggface import (
     FEATURE_LAYERS,
     build_feature_extractor,
@@ -20,7 +20,8 @@ from faceswap_lib.networks.pretrained.vggface import (
     open_vggface,
     preprocess,
 )
-from faceswap_lib.networks.pretrained.vggface_files import FILES, RELEASE, find_weights, keras_homes
+from faceswap_lib.networks.pretrained.vggface_files import find_weights
+from faceswap_lib.networks.pretrained.vggface_release import FILES, RELEASE, keras_homes
 from faceswap_lib.networks.pretrained.weight_files import load_weights, read_weights
 from tests.weight_files import randomize, resnet50_layers, vgg16_layers, write_weights
 
@@ -316,7 +317,7 @@ def test_kerass_own_folder_is_the_one_meant(monkeypatch):
 
 def test_weights_are_fetched_when_asked_for(homes, weight_files, monkeypatch, tmp_path):
     monkeypatch.setattr(downloads, "SCHEMES", ("file",))
-    monkeypatch.setattr(vggface_files, "RELEASE", weight_files["vgg16"].parent.as_uri())
+    monkeypatch.setattr(vggface_release, "RELEASE", weight_files["vgg16"].parent.as_uri())
     assert find_weights("vgg16", fetch=True) == homes[1] / FILES["vgg16"]
     assert sorted(files_below(tmp_path)) == [homes[1] / FILES["vgg16"], note_path(homes[1] / FILES["vgg16"])]
     assert (homes[1] / FILES["vgg16"]).read_bytes() == weight_files["vgg16"].read_bytes()
@@ -328,7 +329,7 @@ def test_what_arrives_damaged_does_not_stay(homes, toy_file, monkeypatch, tmp_pa
     (source / FILES["resnet50"]).write_bytes(toy_file.read_bytes()[:3000])
     toy_file.unlink()
     monkeypatch.setattr(downloads, "SCHEMES", ("file",))
-    monkeypatch.setattr(vggface_files, "RELEASE", source.as_uri())
+    monkeypatch.setattr(vggface_release, "RELEASE", source.as_uri())
     with pytest.raises(InputError, match=r"resnet50\.h5 is not what was expected \(.*cut short or damaged"):
         find_weights("resnet50", fetch=True)
     assert files_below(tmp_path) == [source / FILES["resnet50"]]

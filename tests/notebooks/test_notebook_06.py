@@ -30,5 +30,5 @@ def test_the_conversion_notebook_runs_from_top_to_bottom(
     assert count_shown(notebook, "image/png") >= 20
     assert count_shown(notebook, "application/vnd.jupyter.widget-view+json") >= 1
     shown = "".join(str(cell.get("outputs", "")) for cell in notebook.cells)
-    assert "<video" in shown and all(f"{name}</span>" in shown for name in ("mix", "fit_reinhard"))
+    assert "<video" in shown and all(f"{name}</span>" in shown for name in ("alpha_blend", "fit_reinhard"))
     assert verify(swap).intact

@@ -72,6 +72,52 @@ def test_rooms_import_only_from_rooms_before_them(path):
         assert (room, other) != ("conversion", "training"), f"conversion imports {name}"
 
 
+def stub_of(package: str) -> dict[str, str]:
+    """Which module of a lazy package has each of its names."""
+    folder = ROOT.joinpath(*package.split("."))
+    source = folder / "__init__.pyi" if (folder / "__init__.pyi").exists() else folder / "__init__.py"
+    names = {}
+    for node in parse(source).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = f"{package}.{node.module}" if node.level else node.module
+            names |= {alias.asname or alias.name: module for alias in node.names}
+    return names
+
+
+def imported_modules(path: pathlib.Path) -> set[str]:
+    """The modules of this package that a module imports at any time, but not those for type checkers alone."""
+    tree = parse(path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("faceswap_lib"):
+            for alias in node.names:
+                module = node.module
+                while module and ROOT.joinpath(*module.split(".")).is_dir():
+                    below = ROOT.joinpath(*module.split("."), alias.name)
+                    if below.with_suffix(".py").exists() or below.is_dir():
+                        module = f"{module}.{alias.name}"
+                        break
+                    module = stub_of(module).get(alias.name, "")
+                found.add(module)
+    return found
+
+
+def test_modules_import_each_other_in_no_circle():
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): imported_modules(path)
+        for path in MODULES
+        if path.name != "__init__.py"
+    }
+    assert sum(map(len, graph.values())) > 800
+    while leaves := [name for name, needed in graph.items() if not needed & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    assert not graph, f"one circle at least among {sorted(graph)}"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_backends_import_a_backend(path):
     frameworks = {name.partition(".")[0] for name in imported_names(path)} & {"tensorflow", "jax", "torch"}

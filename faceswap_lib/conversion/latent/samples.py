@@ -119,7 +119,7 @@ def _find_landmarks(
         return faceset, None, None
     if len(known) < len(points):
         logger.info(
-            "%d of %d crops say nothing about codes: no face is found in them", len(points) - len(known), len(points)
+            "%d of %d crops are not used for latent maps: no face was detected", len(points) - len(known), len(points)
         )
         faceset = dataclasses.replace(faceset, records=tuple(faceset.records[index] for index in known))
     return faceset, np.stack([points[index] for index in known]), None if gaze is None else gaze[known]

@@ -88,7 +88,7 @@ def swap_faces(
 
 
 def region_of(swapper: ViewSwapper) -> FaceRegion:
-    """Returns which face region a swapper reads: the ellipse, unless it says otherwise."""
+    """Returns the face region of a swapper; the ellipse if it has no such attribute."""
     return getattr(swapper, "face_region", "ellipse")
 
 

@@ -18,7 +18,8 @@ import keras
 from keras import layers
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.networks.pretrained.vggface_files import Architecture, explain_missing, find_weights
+from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
+from faceswap_lib.networks.pretrained.vggface_release import Architecture
 from faceswap_lib.networks.pretrained.weight_files import load_weights
 
 if typing.TYPE_CHECKING:

@@ -4,46 +4,18 @@ Nothing is downloaded unless the caller requests it. The weights are from the Un
 keras-vggface. For the terms of use see https://www.robots.ox.ac.uk/~vgg/data/vgg_face2/.
 """
 
-import contextlib
 import logging
-import os
 import pathlib
-import tempfile
 import typing
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.weight_sums import check_sum
+from faceswap_lib.networks.pretrained import vggface_release
+from faceswap_lib.networks.pretrained.vggface_release import FILES, Architecture, keras_homes, usual_places
+from faceswap_lib.networks.pretrained.weights_catalog import find_entry
+from faceswap_lib.networks.pretrained.weights_fetching import fetch_weights
 
 LOG = logging.getLogger(__name__)
-
-Architecture = typing.Literal["resnet50", "vgg16"]
-
-FILES: dict[str, str] = {
-    "resnet50": "rcmalli_vggface_tf_notop_resnet50.h5",
-    "vgg16": "rcmalli_vggface_tf_notop_vgg16.h5",
-}
-"""Weight files of keras-vggface 0.6 without the classification layers, by architecture."""
-
-RELEASE = "https://github.com/rcmalli/keras-vggface/releases/download/v2.0"
-"""URL of the folder that contains the weight files."""
-
-
-def keras_homes() -> list[pathlib.Path]:
-    """Returns the folders in which Keras stores downloads: the default folder, then the folder of `KERAS_HOME`.
-
-    If the user has no home folder, this is the folder that Keras uses in this case, inside the temporary folder.
-    """
-    homes = []
-    for text in ("~/.keras", os.environ.get("KERAS_HOME")):
-        with contextlib.suppress(RuntimeError):  # some containers run as a user without an entry in the user database
-            homes += [pathlib.Path(text).expanduser()] if text else []
-    return homes or [pathlib.Path(tempfile.gettempdir()) / ".keras"]
-
-
-def usual_places(architecture: Architecture) -> list[pathlib.Path]:
-    """Lists the paths where a weight file is searched; it is downloaded to the last one."""
-    return [home / "models" / "vggface" / FILES[architecture] for home in keras_homes()]
-
 
 def find_weights(
     architecture: Architecture, path: pathlib.Path | None = None, fetch: bool = False
@@ -81,15 +53,12 @@ def explain_missing(architecture: Architecture) -> str:
     folders = " or ".join(str(home / "models" / "vggface") for home in keras_homes())
     return (
         f"{name} is not in {folders}; fetch it: faceswap weights fetch vggface-{architecture}; or download "
-        f"{RELEASE}/{name} and put it there"
+        f"{vggface_release.RELEASE}/{name} and put it there"
     )
 
 
 def _fetch(architecture: Architecture) -> pathlib.Path:
     """Downloads a weight file; an incomplete or wrong file is not kept."""
-    from faceswap_lib.networks.pretrained.weights_catalog import find_entry
-    from faceswap_lib.networks.pretrained.weights_fetching import fetch_weights
-
     entry = find_entry(f"vggface-{architecture}")
     LOG.info("downloading %s", entry.url)
     return typing.cast(pathlib.Path, fetch_weights(entry).path)  # never None for a file that was downloaded

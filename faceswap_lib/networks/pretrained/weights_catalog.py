@@ -14,8 +14,8 @@ from faceswap_lib.faces.mesh_weights import DIGESTS as MESH_DIGESTS
 from faceswap_lib.faces.mesh_weights import find_mesh_file
 from faceswap_lib.faces.mtcnn_weights import DIGESTS, PACKAGE
 from faceswap_lib.faces.weight_sums import sum_in_name
-from faceswap_lib.networks.pretrained import vggface_files
-from faceswap_lib.networks.pretrained.vggface_files import keras_homes
+from faceswap_lib.networks.pretrained import vggface_release
+from faceswap_lib.networks.pretrained.vggface_release import keras_homes
 
 VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 """File that `keras.applications.VGG16(include_top=False)` downloads to the Keras folder."""
@@ -143,7 +143,7 @@ def _packaged() -> list[WeightsFile]:
 
 def _fetchable() -> list[WeightsFile]:
     oxford = "non-commercial research, Creative Commons Attribution: https://www.robots.ox.ac.uk/~vgg/data/vgg_face2/"
-    networks: tuple[tuple[vggface_files.Architecture, int, str], ...] = (
+    networks: tuple[tuple[vggface_release.Architecture, int, str], ...] = (
         ("resnet50", 94_700_000, "recognizes faces (--embedder vggface); perceptual loss and distance"),
         ("vgg16", 58_900_000, "perceptual loss (--perceptual vggface-vgg16) and distance"),
     )
@@ -153,8 +153,8 @@ def _fetchable() -> list[WeightsFile]:
             purpose=purpose,
             terms=oxford,
             size=size,
-            url=f"{vggface_files.RELEASE}/{vggface_files.FILES[architecture]}",
-            find=lambda architecture=architecture: vggface_files.usual_places(architecture),
+            url=f"{vggface_release.RELEASE}/{vggface_release.FILES[architecture]}",
+            find=lambda architecture=architecture: vggface_release.usual_places(architecture),
         )
         for architecture, size, purpose in networks
     ]
