@@ -17,6 +17,7 @@ from faceswap_lib.networks.pretrained.weights_fetching import fetch_weights
 
 LOG = logging.getLogger(__name__)
 
+
 def find_weights(
     architecture: Architecture, path: pathlib.Path | None = None, fetch: bool = False
 ) -> pathlib.Path | None:
