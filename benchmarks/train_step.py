@@ -140,10 +140,12 @@ def build_training(name: str, precision: str):
     )
     if perceptual == ["perceptual"]:
         from faceswap_lib.networks.pretrained.vggface import build_vggface
-        from faceswap_lib.training.perceptual import judge_by_vggface
+        from faceswap_lib.training.perceptual import vggface_perceptual_loss
 
         network = build_vggface("resnet50", config.perceptual_resolution)
-        object.__setattr__(objective, "judge", judge_by_vggface(network, "resnet50"))  # no weights file is needed
+        object.__setattr__(
+            objective, "perceptual_loss", vggface_perceptual_loss(network, "resnet50")
+        )  # no weights file is needed
     return objective, build_step(objective, state), config
 
 

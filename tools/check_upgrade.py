@@ -191,7 +191,8 @@ def compare_workspaces(old: pathlib.Path, new: pathlib.Path) -> list[str]:
         failures.append("converted videos differ")
     print(f"compared {len(frames[0])} frames of the converted videos")
     reports = [Report.read(root / "report.json") for root in (old, new)]
-    if reports[0].values != reports[1].values or reports[0].summary != reports[1].summary:
+    scores = [(report.summary.score, report.summary.parts) for report in reports]  # the words of the verdict may change
+    if reports[0].values != reports[1].values or scores[0] != scores[1]:
         failures.append("reports differ")
     print(f"compared {len(reports[0].values)} metrics of the reports")
     if "going on after frame 240" not in (new / "convert.txt").read_text():

@@ -58,7 +58,7 @@ class SwapParts:
             parse_parts("+".join(self.parts)),
             Workspace(self.out),
             side,
-            share=self.fraction,
+            fraction=self.fraction,
             keep=self.keep,
             seed=self.seed,
             progress=True,

@@ -54,10 +54,10 @@ def write_report_page(report: Report, path: pathlib.Path, frames: typing.Sequenc
     """
     page = Page(f"How good is this swap? {report.inputs.get('swapped', '')}".strip())
     page.add_text(report.summary.verdict)
-    page.add_large(say_number(report.summary.score, 1), "of 100")
+    page.add_large(format_number(report.summary.score, 1), "of 100")
     page.add_text("The score is the square root of the product of its parts:")
     parts = ((name, report.summary.parts[name], text) for name, text in PARTS.items() if name in report.summary.parts)
-    page.add_bars([(name, value, say_number(value, 2), text) for name, value, text in parts])
+    page.add_bars([(name, value, format_number(value, 2), text) for name, value, text in parts])
     if "identity" in report.networks:
         page.add_text(f"How identity was measured: {report.networks['identity']}.")
     if missing := [name for name in PARTS if name not in report.summary.parts]:
@@ -98,7 +98,7 @@ def write_comparison_page(reports: dict[str, Report], path: pathlib.Path) -> Non
     page = Page("Swaps compared")
     scores = {name: report.summary.score for name, report in reports.items()}
     page.add_heading("Score, 0 to 100")
-    page.add_bars([(name, (score or 0) / 100, say_number(score, 1), "") for name, score in scores.items()])
+    page.add_bars([(name, (score or 0) / 100, format_number(score, 1), "") for name, score in scores.items()])
     for name, report in reports.items():
         page.add_text(f"{name}: {report.summary.verdict}")
     page.add_heading("Score, parts and metrics")
@@ -114,7 +114,7 @@ def write_comparison_page(reports: dict[str, Report], path: pathlib.Path) -> Non
     page.write(path)
 
 
-def say_number(value: float | None, decimals: int | None = None) -> str:
+def format_number(value: float | None, decimals: int | None = None) -> str:
     """Formats a number for a page.
 
     Args:
@@ -137,14 +137,14 @@ def mark_best(values: typing.Sequence[float | None], better: str, decimals: int 
     Args:
         values: The numbers; None where a value was not measured.
         better: As in `Metric`; for ratios 0.5 is as bad as 2.
-        decimals: As in `say_number`.
+        decimals: As in `format_number`.
 
     Returns:
         One cell per value. All cells with the same text as the best one are bold; none is bold if all texts are equal.
     """
-    texts = ((say_number(value, decimals), value) for value in values)
+    texts = ((format_number(value, decimals), value) for value in values)
     known = {text: value for text, value in texts if value is not None and text != MISSING}
-    cells = [say_number(value, decimals) for value in values]
+    cells = [format_number(value, decimals) for value in values]
     if better == "none" or len(known) < 2:
         return cells
     best = min(known, key=lambda text: _cost(known[text], better))
@@ -189,13 +189,13 @@ def _add_metrics(page: Page, report: Report) -> None:
     headers = ["metric", "value", "unit", "better", *report.baselines, "description"]
     rows, missing = [], {}
     for group, names in _group_metrics().items():
-        measured = [name for name in names if say_number(report.values.get(name)) != MISSING]
+        measured = [name for name in names if format_number(report.values.get(name)) != MISSING]
         for name in set(names) - set(measured):
             reason = report.skipped.get(name) or report.skipped.get(group) or "no reason noted"
             missing.setdefault(reason, []).append(name)
         rows += [[Bold(group)]] if measured else []
         for name in measured:
-            metric, value, text = METRICS[name], say_number(report.values.get(name)), METRICS[name].text
+            metric, value, text = METRICS[name], format_number(report.values.get(name)), METRICS[name].text
             beside = mark_best([baseline.get(name) for baseline in report.baselines.values()], metric.better)
             rows.append([name, value, metric.unit, BETTER[metric.better], *beside, text])
     page.add_grid(headers, rows)
@@ -244,7 +244,7 @@ def _add_classes(page: Page, name: str, classes: dict[str, dict[str, float | Non
     columns = [column for column in next(iter(classes.values())) if column != "frames"]
     headers = [f"{column} ({METRICS[column].unit})" if METRICS[column].unit else column for column in columns]
     rows = [
-        [label, say_number(row.get("frames"), 0), *(say_number(row.get(column)) for column in columns)]
+        [label, format_number(row.get("frames"), 0), *(format_number(row.get(column)) for column in columns)]
         for label, row in classes.items()
     ]
     page.add_grid((name, "frames", *headers), rows)

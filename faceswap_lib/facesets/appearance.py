@@ -19,7 +19,7 @@ from faceswap_lib.facesets.manifest import CropRecord
 from faceswap_lib.media import read_image
 from faceswap_lib.progress import show_progress
 
-PICTURE_SIDE = 12
+THUMBNAIL_SIDE = 12
 """Side in pixels of the small gray image of the parts. It shows gaze, teeth and light."""
 
 LIPS = (62, 66)
@@ -31,7 +31,9 @@ GAPS = {
 """Per part, pairs of the 68 landmarks whose distances measure it: lids, brows over eyes, lips, mouth width."""
 
 
-def describe_looks(facesets: typing.Sequence[Faceset], parts: Part, *, progress: bool = False) -> list[np.ndarray]:
+def describe_appearances(
+    facesets: typing.Sequence[Faceset], parts: Part, *, progress: bool = False
+) -> list[np.ndarray]:
     """Computes feature vectors of the crops of several people in one space; a small distance means a similar look.
 
     Pose, expression (if all crops have 68 landmarks) and the small image have equal weight: each has a variance of 1
@@ -91,7 +93,7 @@ def describe_expression(points: np.ndarray, parts: Part) -> np.ndarray:
     return lengths * np.array([LIPS in pairs, *[True] * (len(lengths) - 1)])
 
 
-def small_picture(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndarray:
+def make_thumbnail(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndarray:
     """Cuts out the square around the parts, shrinks it, and normalizes it to mean 0 and variance 1.
 
     Args:
@@ -100,22 +102,22 @@ def small_picture(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndar
         parts: The parts to show.
 
     Returns:
-        (PICTURE_SIDE**2,) float64 gray levels. The variance is smaller than 1 if the image is almost uniform.
+        (THUMBNAIL_SIDE**2,) float64 gray levels. The variance is smaller than 1 if the image is almost uniform.
     """
     ends = np.concatenate(part_outlines(points, len(image), parts))
     middle, side = (ends.min(axis=0) + ends.max(axis=0)) / 2, np.ptp(ends, axis=0).max()
     low, high = (np.clip(np.round(middle + sign * side / 2).astype(int), 0, len(image)) for sign in (-1, 1))
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[low[1] : high[1] + 1, low[0] : high[0] + 1]
-    small = cv2.resize(gray.astype(np.float64), (PICTURE_SIDE, PICTURE_SIDE), interpolation=cv2.INTER_AREA).ravel()
+    small = cv2.resize(gray.astype(np.float64), (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA).ravel()
     return (small - small.mean()) / max(small.std(), 1.0)
 
 
 def _small_images(faceset: Faceset, parts: Part, progress: bool) -> np.ndarray:
-    """Computes `small_picture` for all crops of a faceset, (N, PICTURE_SIDE**2) float64."""
+    """Computes `make_thumbnail` for all crops of a faceset, (N, THUMBNAIL_SIDE**2) float64."""
 
     def read(record: CropRecord) -> np.ndarray:
         image = read_image(faceset.folder / record.crop)
-        return small_picture(image, scale_points(record.landmarks_in_crop(), len(image) / CROP_SIZE), parts)
+        return make_thumbnail(image, scale_points(record.landmarks_in_crop(), len(image) / CROP_SIZE), parts)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         read_all = pool.map(read, faceset.records)

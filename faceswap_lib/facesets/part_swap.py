@@ -36,7 +36,7 @@ from faceswap_lib.faces.alignment import (
     similarity_transform,
 )
 from faceswap_lib.faces.masks import disk
-from faceswap_lib.facesets.appearance import describe_looks
+from faceswap_lib.facesets.appearance import describe_appearances
 from faceswap_lib.facesets.crop_writer import measure_sharpness
 from faceswap_lib.facesets.eye_masks import write_eye_masks
 from faceswap_lib.facesets.faceset import Faceset
@@ -113,7 +113,7 @@ def swap_parts(
     out: Workspace,
     side: Side,
     *,
-    share: float = 1.0,
+    fraction: float = 1.0,
     keep: bool = True,
     seed: int = 0,
     progress: bool = False,
@@ -129,7 +129,7 @@ def swap_parts(
         parts: The parts to swap: any of eyes, eyebrows, nose and mouth.
         out: The workspace for the new faceset. It must differ from the workspaces of the facesets that are read.
         side: The side of the new faceset in `out`.
-        share: Fraction of the crops that get new parts, 0 to 1. They are chosen at random.
+        fraction: Fraction of the crops that get new parts, 0 to 1. They are chosen at random.
         keep: Whether the new faceset also contains every crop unchanged.
         seed: Seed of the random choice.
         progress: Show progress bars.
@@ -138,23 +138,23 @@ def swap_parts(
         The counts of crops and the median distance.
 
     Raises:
-        InputError: If no part is named, or the whole face; if the share is not in 0 to 1, or selects no crop.
+        InputError: If no part is named, or the whole face; if the fraction is not in 0 to 1, or selects no crop.
         WorkspaceError: If a faceset already exists, another file has the name of a crop or mask, or a folder is a link.
     """
     if not parts or Part.FACE in parts:
         known = " and ".join(str(part.name).lower() for part in POINTS)
         raise InputError(f"expected parts, of {known}, got {'the whole face' if parts else 'none'}")
-    check_range("share", share, 0, 1)
+    check_range("fraction", fraction, 0, 1)
     folder = out.faces(side)
     check_places(out, side, saves=False)
     if (folder / MANIFEST).exists():
         raise WorkspaceError(f"{folder} holds a faceset already; name another workspace")
-    chosen = np.random.default_rng(seed).permutation(len(source))[: round(share * len(source))]
+    chosen = np.random.default_rng(seed).permutation(len(source))[: round(fraction * len(source))]
     if not len(chosen) and not keep:
-        raise InputError(f"share: {share} of {len(source)} crops is none; raise it")
+        raise InputError(f"fraction: {fraction} of {len(source)} crops is none; raise it")
     names = [record.crop for record in source.records] if keep else []
     _check_foreign(out, side, [*names, *(_swapped_name(source.records[index], parts) for index in chosen)])
-    looks, others = describe_looks([source, other], parts, progress=progress)
+    looks, others = describe_appearances([source, other], parts, progress=progress)
     distances, nearest = cKDTree(others).query(looks)
     origins = [CropOrigin(crop=record.crop, source=record.crop) for record in source.records] if keep else []
     for index in sorted(chosen.tolist()):

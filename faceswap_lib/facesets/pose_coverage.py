@@ -19,10 +19,10 @@ from faceswap_lib.facesets.source import read_source
 FEW_CROPS = 200
 """A faceset with fewer crops than this is small. One short clip of a talking head has about as many."""
 
-TOLD_SHARE = 0.03
+REPORTED_FRACTION = 0.03
 """Minimum fraction of faces in a gap that is reported. Two halves of the same clip have smaller gaps."""
 
-TOLD_MIRRORED = 0.5
+REPORTED_MIRRORED_FRACTION = 0.5
 """The same for gaps that mirrored images fill: training mirrors images, so only a person's usual pose is reported."""
 
 MEASURED = 1500
@@ -182,8 +182,8 @@ def find_gaps(poses: np.ndarray, others: np.ndarray, *, mirrored: bool = True) -
         mirrored: Whether mirrored images of the other person count.
 
     Returns:
-        The gaps with at least `TOLD_SHARE` of the faces, the largest first, without the names of their crops. The gaps
-        that mirrored images fill follow, if at least `TOLD_MIRRORED` of the faces are in them.
+        The gaps with at least `REPORTED_FRACTION` of the faces, the largest first, without the names of their crops. The gaps
+        that mirrored images fill follow, if at least `REPORTED_MIRRORED_FRACTION` of the faces are in them.
     """
     missing = is_uncovered(poses, others, mirrored=mirrored)
     gaps = []
@@ -209,7 +209,7 @@ def _gaps_of(
     gaps = []
     for kind, inside in sides.items():
         (numbers,) = inside.nonzero()
-        if len(numbers) < max(1, (TOLD_MIRRORED if is_mirrored else TOLD_SHARE) * len(values)):
+        if len(numbers) < max(1, (REPORTED_MIRRORED_FRACTION if is_mirrored else REPORTED_FRACTION) * len(values)):
             continue
         distances = np.abs(values[numbers, None] - known[None]).min(axis=1)
         farthest = int(numbers[distances.argmax()])
@@ -248,8 +248,8 @@ def _mirror(poses: np.ndarray) -> np.ndarray:
 def _format_gap(gap: PoseGap, of: str, by: str) -> str:
     """Formats a gap as one sentence with advice."""
     measure, low = gap.measure, gap.kind == "low"
-    values = measure.tell(gap.first, gap.last) + (f", most at {gap.time:.1f} s" if gap.crop else "")
-    share, nearest = f"{gap.share:.0%} of {of}'s faces", measure.tell(gap.limit)
+    values = measure.describe(gap.first, gap.last) + (f", most at {gap.time:.1f} s" if gap.crop else "")
+    share, nearest = f"{gap.share:.0%} of {of}'s faces", measure.describe(gap.limit)
     if gap.is_mirrored:
         return (
             f"{share} turn the head to a side ({values}) that {by} shows only in mirrored pictures (as filmed, its "

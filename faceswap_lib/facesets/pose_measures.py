@@ -35,7 +35,7 @@ class PoseMeasure:
         low: Verb phrase for a face whose value is lower than all others.
         high: Verb phrase for a face whose value is higher than all others.
         wanted: Verb phrases for a clip that shows low values, and for one that shows high values.
-        told_as: Format string for a value or a range.
+        template: Format string for a value or a range.
         factor: Factor by which values are multiplied before they are formatted.
         sides: Words that follow negative and positive values, if the sign is a direction.
     """
@@ -45,20 +45,20 @@ class PoseMeasure:
     low: str
     high: str
     wanted: tuple[str, str]
-    told_as: str
+    template: str
     factor: float = 1.0
     sides: tuple[str, str] | None = None
 
-    def tell(self, first: float, last: float | None = None) -> str:
+    def describe(self, first: float, last: float | None = None) -> str:
         """Formats a value, or a range of values, in words."""
         numbers = [round(value * self.factor) for value in (first, first if last is None else last)]
         if self.sides is None:
-            return self.told_as.format(_join(*numbers))
+            return self.template.format(_join(*numbers))
         words = [self.sides[value > 0] for value in numbers]
         if words[0] == words[1]:
             near, far = sorted(abs(number) for number in numbers)
-            return f"{self.told_as.format(_join(near, far))} {words[0]}"
-        return f"{self.told_as.format(abs(numbers[0]))} {words[0]} to {abs(numbers[1])} {words[1]}"
+            return f"{self.template.format(_join(near, far))} {words[0]}"
+        return f"{self.template.format(abs(numbers[0]))} {words[0]} to {abs(numbers[1])} {words[1]}"
 
 
 def _join(first: int, last: int) -> str:
@@ -72,7 +72,7 @@ YAW = PoseMeasure(
     low="turn the head further left",
     high="turn the head further right",
     wanted=("looks left", "looks right"),
-    told_as="{} degrees",
+    template="{} degrees",
     sides=("left", "right"),
 )
 PITCH = PoseMeasure(
@@ -81,7 +81,7 @@ PITCH = PoseMeasure(
     low="bend the head further down",
     high="lift the head further up",
     wanted=("looks down", "looks up"),
-    told_as="{} degrees",
+    template="{} degrees",
     sides=("down", "up"),
 )
 MOUTH = PoseMeasure(
@@ -90,7 +90,7 @@ MOUTH = PoseMeasure(
     low="close the mouth further",
     high="open the mouth wider",
     wanted=("closes the mouth", "opens the mouth wide"),
-    told_as="lips {} % of the eye distance apart",
+    template="lips {} % of the eye distance apart",
     factor=100,
 )
 EYES_OPEN = PoseMeasure(
@@ -99,7 +99,7 @@ EYES_OPEN = PoseMeasure(
     low="close the eyes further",
     high="open the eyes wider",
     wanted=("closes the eyes", "opens the eyes wide"),
-    told_as="{} % of how far they usually are open",
+    template="{} % of how far they usually are open",
     factor=100,
 )
 SMILE = PoseMeasure(
@@ -108,7 +108,7 @@ SMILE = PoseMeasure(
     low="purse the mouth more",
     high="draw the mouth wider, as in a smile",
     wanted=("purses the mouth", "smiles"),
-    told_as="{} % of its usual width",
+    template="{} % of its usual width",
     factor=100,
 )
 BROWS_UP = PoseMeasure(
@@ -117,7 +117,7 @@ BROWS_UP = PoseMeasure(
     low="lower the brows further",
     high="raise the brows higher",
     wanted=("frowns", "raises the brows"),
-    told_as="{} % of the eye distance",
+    template="{} % of the eye distance",
     factor=100,
     sides=("below their usual place", "above their usual place"),
 )

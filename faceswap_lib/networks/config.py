@@ -20,7 +20,12 @@ InputMode = Literal["masked", "full"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """Configuration of the networks; a checkpoint fits only networks that were built from the same configuration."""
+    """Configuration of the networks; a checkpoint fits only networks that were built from the same configuration.
+
+    Example:
+        >>> NetworkConfig(capacity="lite", resolution=128).stored_size
+        160
+    """
 
     resolution: Annotated[Literal[64, 128, 256], Doc("side of the networks' input and output in pixels")] = 128
     coverage: Annotated[

@@ -6,7 +6,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.config_fields import nearest
-from faceswap_lib.evaluation.html_report import BETTER, mark_best, say_number
+from faceswap_lib.evaluation.html_report import BETTER, format_number, mark_best
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report import Report
 from faceswap_lib.show.images import Picture, plot_images
@@ -84,7 +84,7 @@ def plot_worst_frames(
             raise ValueError(f"expected measured metrics with a better direction, got '{name}'")
         worst = pick_worst(numbers, METRICS[name].better, count, max(1, round(APART * report.fps)))
         chosen += [shown[index] for index in worst] + [np.full_like(shown[0], 255)] * (count - len(worst))
-        captions += [f"{name} {say_number(numbers[index])}, frame {index}" for index in worst]
+        captions += [f"{name} {format_number(numbers[index])}, frame {index}" for index in worst]
         captions += [""] * (count - len(worst))
     return plot_images(chosen, captions=captions, columns=count)
 

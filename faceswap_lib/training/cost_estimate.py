@@ -17,7 +17,7 @@ from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.checkpoint import KEPT, TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.memory_budget import check_memory
-from faceswap_lib.training.run_config import LoopConfig, parse_duration, say_duration
+from faceswap_lib.training.run_config import LoopConfig, format_duration, parse_duration
 from faceswap_lib.training.schedule_plot import PlannedPhase, plan_training
 from faceswap_lib.training.train_step import TrainStepper, build_state
 from faceswap_lib.training.trainer import load_person, open_facesets
@@ -58,7 +58,7 @@ class Estimate:
         """Formats the estimate as a few lines of text."""
         kinds = "; ".join(f"{steps} steps of {seconds:.3g} s" for steps, seconds in self.seconds_per_step)
         lines = [
-            ("time", f"{say_duration(self.seconds)} in total: {kinds}; {self.compile_seconds:.0f} s to compile"),
+            ("time", f"{format_duration(self.seconds)} in total: {kinds}; {self.compile_seconds:.0f} s to compile"),
             ("memory", f"{self.memory / 1e9:.1f} GB peak memory of this process"),
             ("disk", f"{self.checkpoint / 1e6:.0f} MB per checkpoint, {self.disk / 1e6:.0f} MB for all that are kept"),
         ]

@@ -65,9 +65,9 @@ def check_facesets(
         return [*concerns, same]
     if embedder is None and DlibEmbedder.unavailable_reason() is None:
         embedder = DlibEmbedder()
-    if embedder is not None and (same := say_same_person(facesets, embedder)):
+    if embedder is not None and (same := describe_same_person(facesets, embedder)):
         concerns.append(same)
-    return [*concerns, *say_uncovered(facesets)]
+    return [*concerns, *describe_uncovered(facesets)]
 
 
 def _check_count(faceset: Faceset) -> str | None:
@@ -109,7 +109,7 @@ def measure_turn(landmarks: np.ndarray) -> float:
     return float((high - low).max())
 
 
-def say_uncovered(facesets: typing.Sequence[Faceset]) -> list[str]:
+def describe_uncovered(facesets: typing.Sequence[Faceset]) -> list[str]:
     """Describes poses and expressions of A that the faceset of B does not contain, and vice versa.
 
     Mirrored crops of B count too, because training mirrors half of the crops.
@@ -162,7 +162,7 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     )
 
 
-def say_same_person(facesets: typing.Sequence[Faceset], embedder: FaceEmbedder) -> str | None:
+def describe_same_person(facesets: typing.Sequence[Faceset], embedder: FaceEmbedder) -> str | None:
     """Checks whether two facesets seem to show the same person, by the distance between their mean embeddings.
 
     Args:

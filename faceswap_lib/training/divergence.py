@@ -119,7 +119,7 @@ def find_broken(terms: typing.Mapping[str, float]) -> list[str]:
     return [name for name, value in terms.items() if not np.isfinite(value)]
 
 
-def say_dead(outputs: np.ndarray, inputs: np.ndarray) -> str | None:
+def describe_dead_output(outputs: np.ndarray, inputs: np.ndarray) -> str | None:
     """Checks whether the outputs of the networks are degenerate.
 
     Args:

@@ -184,6 +184,10 @@ def weight_decay(kernels: typing.Sequence):
 def total_variation(mask):
     """Computes the total variation of a mask: the mean absolute first differences along x and y.
 
+    Example:
+        >>> float(total_variation(np.zeros((1, 8, 8, 1), np.float32)))
+        0.0
+
     Taught in notebooks/04_losses.
     """
     return sum(ops.mean(ops.abs(first_difference(mask, axis))) for axis in (1, 2))
@@ -222,6 +226,11 @@ def lsgan_generator_loss(score):
     """Computes the least-squares GAN loss of a generator: the mean squared distance of the score from 1.
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", 2017.
+
+    Example:
+        >>> float(lsgan_generator_loss(np.zeros((1, 4, 4, 1), np.float32)))
+        1.0
+
     Taught in notebooks/04_losses.
     """
     return ops.mean(ops.square(score - 1.0))

@@ -89,7 +89,7 @@ def open_perceptual_loss(config: TrainConfig, resolution: int) -> PerceptualLoss
             raise InputError(explain_missing(architecture))
         if path is not None:
             network = vggface.open_vggface(architecture, path, input_size=config.perceptual_resolution)
-            return judge_by_vggface(network, architecture)
+            return vggface_perceptual_loss(network, architecture)
         logger.warning("perceptual loss: O-Net instead of VGGFace; %s", explain_missing(architecture))
     side = min(ONET_SIDE, resolution)
     return PerceptualLoss(
@@ -101,7 +101,7 @@ def open_perceptual_loss(config: TrainConfig, resolution: int) -> PerceptualLoss
     )
 
 
-def judge_by_vggface(network: keras.Model, architecture: str) -> PerceptualLoss:
+def vggface_perceptual_loss(network: keras.Model, architecture: str) -> PerceptualLoss:
     """Builds a perceptual loss from a VGGFace network of `vggface.open_vggface`; the weights are frozen."""
     model = vggface.build_feature_extractor(network, VGGFACE_LAYERS[architecture])
     model.trainable = False

@@ -9,7 +9,7 @@ import numpy as np
 from faceswap_lib.facesets import FacesetArrays
 from faceswap_lib.networks import Networks
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
-from faceswap_lib.training.divergence import say_dead
+from faceswap_lib.training.divergence import describe_dead_output
 
 HEADER = 18
 """Height of the captions in pixels."""
@@ -50,12 +50,12 @@ class Preview:
         return preview_grid(networks, self.views_a, self.views_b)
 
     def find_damage(self, networks: Networks) -> str | None:
-        """Describes the first direction in which the output is degenerate, see `say_dead`; None if there is none."""
+        """Describes the first direction in which the output is degenerate, see `describe_dead_output`; None if there is none."""
         seen = [preprocess_views(*views, networks.config.input_mode)[0] for views in (self.views_a, self.views_b)]
         written = _write_both(networks, *seen)
         for direction in DIRECTIONS:
             _, raw = written[direction]
-            if trouble := say_dead(raw, np.asarray(seen["ab".index(direction[0])])):
+            if trouble := describe_dead_output(raw, np.asarray(seen["ab".index(direction[0])])):
                 return f"{direction}: {trouble}"
         return None
 

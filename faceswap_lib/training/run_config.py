@@ -75,6 +75,10 @@ def parse_duration(text: str, name: str = "max_time") -> float:
 
     Raises:
         InputError: If the text has another format, or the duration is 0.
+
+    Example:
+        >>> parse_duration("1h30m")
+        5400.0
     """
     if not text:
         return float("inf")
@@ -85,7 +89,7 @@ def parse_duration(text: str, name: str = "max_time") -> float:
     return seconds
 
 
-def say_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Formats a duration in its two largest units, for example `1 h 30 min`."""
     seconds = round(seconds)
     for unit, smaller, size, part in (("d", "h", 86400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):

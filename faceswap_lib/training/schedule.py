@@ -117,7 +117,14 @@ SCHEDULES: dict[str, Schedule] = {"default": _default(), "faceswap-gan": _facesw
 
 
 def phase_at(step: int, steps: int, schedule: Schedule) -> Phase:
-    """Returns the phase of a schedule at a step, counted from 0, in a training of `steps` steps."""
+    """Returns the phase of a schedule at a step, counted from 0, in a training of `steps` steps.
+
+    Example:
+        >>> phase_at(0, 2000, SCHEDULES["default"]).name
+        'faces'
+        >>> phase_at(1000, 2000, SCHEDULES["default"]).name
+        'sharpness'
+    """
     return max((phase for phase in schedule if phase.start * steps <= step), key=lambda phase: phase.start)
 
 

@@ -8,7 +8,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.show.notebook import in_notebook
-from faceswap_lib.training.run_config import say_duration
+from faceswap_lib.training.run_config import format_duration
 from faceswap_lib.widgets.dashboard_page import DashboardPage, unavailable_reason
 from faceswap_lib.widgets.kernel_events import answer_clicks
 
@@ -62,7 +62,7 @@ class TrainingDashboard:
         self.history.append({"step": step, **terms})
         self._times.append((step, time.monotonic()))
         if page:
-            page.tell(self._format_progress())
+            page.show_text(self._format_progress())
             if len(self.history) % self._every == 0:
                 page.draw_losses(self.history)
 
@@ -96,7 +96,7 @@ class TrainingDashboard:
         self._used = self._stopping = False
         if self._can_show:
             self._page = DashboardPage(terms=self._terms, on_stop=self.stop, on_end=self._end)
-            self._page.tell("the networks are being built and compiled")
+            self._page.show_text("the networks are being built and compiled")
 
     def _touch(self) -> DashboardPage | None:
         """Returns the page; opens a new one if the page of the last cell was closed."""
@@ -110,7 +110,7 @@ class TrainingDashboard:
         if not self._used or self._page is None:
             return
         state = "stopped; a checkpoint is written, run the cell again to resume" if self._stopping else "ended"
-        parts = [self._format_step(), state, f"after {say_duration(time.monotonic() - self._begun)}"]
+        parts = [self._format_step(), state, f"after {format_duration(time.monotonic() - self._begun)}"]
         self._page.close(" &middot; ".join(part for part in parts if part), self.history)
         self._page = None
 
@@ -129,6 +129,6 @@ class TrainingDashboard:
             seconds = (now - began) / (last - first)
             parts.append(f"{seconds:.1f} s per step" if seconds >= 1 else f"{1 / seconds:.1f} steps per second")
             if self._steps:
-                parts.append(f"about {say_duration(seconds * max(self._steps - step, 0))} left")
+                parts.append(f"about {format_duration(seconds * max(self._steps - step, 0))} left")
         bar = f'<progress value="{step}" max="{self._steps}"></progress> ' if self._steps else ""
         return bar + " &middot; ".join(parts)

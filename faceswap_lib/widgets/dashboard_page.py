@@ -63,7 +63,7 @@ class DashboardPage:
         self._events = get_ipython().events
         self._events.register("post_run_cell", self._handle_cell_end)
 
-    def tell(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         """Shows a line of text in HTML format."""
         self._text.value = f'<span style="margin-left: 8px">{text}</span>'
 

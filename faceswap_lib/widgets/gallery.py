@@ -165,7 +165,7 @@ class FacesetGallery:
         self._reload(f"{len(restored):,} are back")
         return len(restored)
 
-    def say(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         """Shows a message beside the number of crops."""
         self._message = text
         self._view.draw_marks()

@@ -147,4 +147,4 @@ class GalleryPage:
         try:
             self._gallery.exclude()
         except WorkspaceError as error:  # a notebook does not show exceptions of click handlers
-            self._gallery.say(str(error))
+            self._gallery.show_text(str(error))

@@ -230,7 +230,7 @@ class SlowSwapper(IdentitySwapper):
 def test_an_engine_can_be_named(tiny, onnx):
     assert isinstance(open_backend(tiny, "a2b", "keras"), KerasSwapper)
     assert isinstance(open_backend(tiny, "a2b", "onnx"), OnnxSwapper)
-    with pytest.raises(InputError, match="engine must be one of auto, keras, onnx, got tensorrt"):
+    with pytest.raises(InputError, match="inference_backend must be one of auto, keras, onnx, got tensorrt"):
         open_backend(tiny, "a2b", "tensorrt")
     for engine in ("auto", "keras", "onnx"):
         with pytest.raises(ValueError, match="expected direction a2b or b2a, got a2c"):

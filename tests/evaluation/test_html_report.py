@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from faceswap_lib.evaluation.charts import draw_series
-from faceswap_lib.evaluation.html_report import PARTS, mark_best, say_number, write_comparison_page, write_report_page
+from faceswap_lib.evaluation.html_report import (
+    PARTS,
+    format_number,
+    mark_best,
+    write_comparison_page,
+    write_report_page,
+)
 from faceswap_lib.evaluation.metrics import METRICS
 from faceswap_lib.evaluation.report import Report
 from faceswap_lib.evaluation.score import Summary, summarize
@@ -63,7 +69,7 @@ def test_a_page_says_all_that_the_report_knows(tmp_path):
     assert "A swap: it is." in page and re.search(r'class="large">61.7 ', page)
     for name in METRICS:
         value, unit, better, *_ = row_of(page, name)
-        assert value == say_number(VALUES[name]) and unit == METRICS[name].unit and better
+        assert value == format_number(VALUES[name]) and unit == METRICS[name].unit and better
     assert all(f"<span>{name}</span>" in page for name in PARTS) and page.count("<span>0.92</span>") == len(PARTS)
     assert "best, frame 7" in page and page.count("data:image/jpeg") == 2 and page.count("data:image/png") == 7
     assert row_of(page, "frontal") == ["50", "71.2"] and "No frame has a brightness." in page
@@ -131,7 +137,7 @@ def test_a_series_without_numbers_is_refused():
 
 def test_numbers_are_short():
     numbers = (None, np.nan, np.inf, 0.0, -0.0001, 0.0342, 1.0, 33.333, 99.97, 1234.5)
-    assert [say_number(number) for number in numbers] == [
+    assert [format_number(number) for number in numbers] == [
         *("-", "-", "-", "0.000", "0.000", "0.034", "1.00", "33.3", "100.0", "1234")
     ]
 

@@ -11,7 +11,7 @@ from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import Part, eye_mask, part_mask
 from faceswap_lib.faces.alignment import five_points
 from faceswap_lib.facesets import CropRecord, Faceset, Workspace, part_swap, write_eye_masks, write_manifest
-from faceswap_lib.facesets.appearance import describe_expression, describe_looks, describe_pose, small_picture
+from faceswap_lib.facesets.appearance import describe_appearances, describe_expression, describe_pose, make_thumbnail
 from faceswap_lib.facesets.part_swap import paste_parts, swap_parts
 from faceswap_lib.media import read_image, read_mask, write_image
 from tests.faces68 import MEAN_FACE_68, template_points_68
@@ -105,14 +105,14 @@ def test_an_expression_is_the_gaps_of_the_parts_asked_for():
 
 def test_a_small_picture_knows_no_brightness_or_contrast():
     image = np.random.default_rng(0).integers(0, 100, (SIZE, SIZE, 1), np.uint8).repeat(3, axis=2)
-    plain, brighter = (small_picture(given, face_points(), Part.EYES) for given in (image, 2 * image + 20))
+    plain, brighter = (make_thumbnail(given, face_points(), Part.EYES) for given in (image, 2 * image + 20))
     assert plain.mean() == pytest.approx(0) and plain.std() == pytest.approx(1)
     np.testing.assert_allclose(plain, brighter, atol=0.1)
-    assert np.abs(small_picture(np.full_like(image, 9), face_points(), Part.MOUTH)).max() < 1e-3
+    assert np.abs(make_thumbnail(np.full_like(image, 9), face_points(), Part.MOUTH)).max() < 1e-3
 
 
 def test_pose_expression_and_picture_count_alike(person, other):
-    looks = describe_looks([person, other], Part.MOUTH)
+    looks = describe_appearances([person, other], Part.MOUTH)
     assert [look.shape for look in looks] == [(5, 3 + 3 + 144)] * 2
     for block in (slice(3, 6), slice(6, None)):  # nobody here turns the head
         spread = np.mean([look[:, block].var(axis=0).sum() for look in looks])
@@ -133,7 +133,7 @@ def test_the_look_alike_does_the_same_whoever_it_is(person, other, tmp_path):
 
 def test_training_can_read_it_and_every_crop_says_where_it_is_from(person, other, tmp_path):
     out = Workspace(tmp_path / "out")
-    report = swap_parts(person, other, Part.EYES | Part.MOUTH, out, "dst", share=0.6, seed=1)
+    report = swap_parts(person, other, Part.EYES | Part.MOUTH, out, "dst", fraction=0.6, seed=1)
     made = Faceset.open(out, "dst")
     assert report.folder == out.faces("dst")
     assert (report.swapped, report.kept, len(made)) == (3, 5, 8)
@@ -158,7 +158,7 @@ def test_the_seed_says_which_crops_get_parts(person, other, tmp_path):
     drawn = []
     for number, seed in enumerate((0, 0, 1, 2)):
         out = Workspace(tmp_path / f"out{number}")
-        swap_parts(person, other, Part.NOSE, out, "src", share=0.4, keep=False, seed=seed)
+        swap_parts(person, other, Part.NOSE, out, "src", fraction=0.4, keep=False, seed=seed)
         drawn.append([origin["source"] for origin in read_origins(out.faces("src"))])
     assert all(len(sources) == 2 for sources in drawn)
     assert drawn[0] == drawn[1] and len(set(map(tuple, drawn))) > 1
@@ -196,9 +196,9 @@ def test_what_cannot_be_done_is_said(person, other, tmp_path):
     with pytest.raises(InputError, match="got the whole face"):
         swap_parts(person, other, Part.FACE | Part.EYES, out, "src")
     with pytest.raises(InputError, match="share must be between 0 and 1, got 1.5"):
-        swap_parts(person, other, Part.EYES, out, "src", share=1.5)
+        swap_parts(person, other, Part.EYES, out, "src", fraction=1.5)
     with pytest.raises(InputError, match="share: 0.05 of 5 crops is none; raise it"):
-        swap_parts(person, other, Part.EYES, out, "src", share=0.05, keep=False)
+        swap_parts(person, other, Part.EYES, out, "src", fraction=0.05, keep=False)
     assert not out.root.exists()
 
 

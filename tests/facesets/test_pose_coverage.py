@@ -19,7 +19,7 @@ from faceswap_lib.facesets.pose_coverage import (
     is_uncovered,
 )
 from faceswap_lib.facesets.pose_measures import EXPRESSION, OWN_PITCH, PITCH, POSE, YAW, measure_poses
-from faceswap_lib.training.dataset_checks import say_uncovered
+from faceswap_lib.training.dataset_checks import describe_uncovered
 from tests.fakes import make_record
 
 UNIT = EYE_DISTANCE * 256
@@ -137,9 +137,9 @@ def test_a_blink_of_a_few_frames_is_no_gap():
 
 
 def test_numbers_are_told_with_their_side():
-    assert YAW.tell(-23.4, -14.6) == "15 to 23 degrees left" and YAW.tell(12.1) == "12 degrees right"
-    assert YAW.tell(-2, 5) == "2 degrees left to 5 right" and PITCH.tell(12) == "12 degrees up"
-    assert EXPRESSION[0].tell(0.19, 0.25) == "lips 19 to 25 % of the eye distance apart"
+    assert YAW.describe(-23.4, -14.6) == "15 to 23 degrees left" and YAW.describe(12.1) == "12 degrees right"
+    assert YAW.describe(-2, 5) == "2 degrees left to 5 right" and PITCH.describe(12) == "12 degrees up"
+    assert EXPRESSION[0].describe(0.19, 0.25) == "lips 19 to 25 % of the eye distance apart"
 
 
 def faceset_of(faces: np.ndarray, folder: pathlib.Path) -> Faceset:
@@ -184,6 +184,6 @@ def test_two_heads_turned_to_different_sides_are_told_before_training(real_clips
     for name, side in (("s32", "src"), ("s18", "dst")):
         extract_faces(real_clips / f"{name}.mp4", workspace, side, detector, config=config)
     folders = [workspace.faces("src"), workspace.faces("dst")]
-    said = say_uncovered([Faceset(folder=one, masks=one, records=tuple(read_manifest(one))) for one in folders])
+    said = describe_uncovered([Faceset(folder=one, masks=one, records=tuple(read_manifest(one))) for one in folders])
     assert any("s32.mp4's faces turn the head" in one and "left" in one for one in said)
     assert any(one.startswith("if you convert b2a: ") and "s18.mp4's faces turn the head" in one for one in said)

@@ -11,8 +11,8 @@ from faceswap_lib.training.dataset_checks import (
     FEW,
     LITTLE_TURN,
     check_facesets,
+    describe_same_person,
     measure_turn,
-    say_same_person,
     share_alike,
 )
 
@@ -95,8 +95,9 @@ def test_dlib_tells_the_portraits_apart_and_halves_of_one_not(facesets, arrays):
     assert check_facesets([many(f) for f in facesets], arrays) == []
     for faceset in facesets:
         halves = [dataclasses.replace(faceset, records=faceset.records[half]) for half in (slice(19), slice(19, 38))]
-        assert "seem to show the same person (the distance of their mean embeddings by dlib is 0." in say_same_person(
-            halves, DlibEmbedder()
+        assert (
+            "seem to show the same person (the distance of their mean embeddings by dlib is 0."
+            in describe_same_person(halves, DlibEmbedder())
         )
 
 

@@ -18,9 +18,9 @@ from faceswap_lib.training.divergence import (
     FAST,
     RISE_STEPS,
     DivergenceDetector,
+    describe_dead_output,
     find_broken,
     new_memory,
-    say_dead,
 )
 from faceswap_lib.training.train_step import TrainStepper
 from tests.conftest import TinyRun, read_arrays
@@ -137,12 +137,12 @@ def test_dead_outputs_are_told_from_young_ones():
     numbers = np.random.default_rng(0)
     inputs = numbers.uniform(-1, 1, (4, 8, 8, 3))
     faces = np.repeat(numbers.uniform(-1, 1, (1, 8, 8, 3)), 4, axis=0)
-    assert say_dead(np.ones((4, 8, 8, 3)), inputs) == "the networks output a single color"
+    assert describe_dead_output(np.ones((4, 8, 8, 3)), inputs) == "the networks output a single color"
     extremes = np.sign(faces) + numbers.normal(0, 1e-5, faces.shape)
-    assert say_dead(np.clip(extremes, -1, 1), inputs) == "the networks output only extreme values"
-    assert say_dead(faces, inputs) == "the networks output the same image for every input"
-    assert say_dead(faces + numbers.normal(0, 0.003, faces.shape), inputs) is None
-    assert say_dead(faces, np.repeat(inputs[:1], 4, axis=0)) is None  # a faceset of one picture
+    assert describe_dead_output(np.clip(extremes, -1, 1), inputs) == "the networks output only extreme values"
+    assert describe_dead_output(faces, inputs) == "the networks output the same image for every input"
+    assert describe_dead_output(faces + numbers.normal(0, 0.003, faces.shape), inputs) is None
+    assert describe_dead_output(faces, np.repeat(inputs[:1], 4, axis=0)) is None  # a faceset of one picture
 
 
 # Trainings ---------------------------------------------------------------------------------------------------------

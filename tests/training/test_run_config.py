@@ -9,7 +9,7 @@ from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.errors import InputError
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training import LoopConfig, TrainConfig, train
-from faceswap_lib.training.run_config import parse_duration, say_duration
+from faceswap_lib.training.run_config import format_duration, parse_duration
 from tests.conftest import read_arrays
 
 
@@ -39,7 +39,7 @@ def test_an_interval_is_a_time_and_the_message_has_its_name(name):
     [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (5400, "1 h 30 min"), (172800 + 3600, "2 d 1 h")],
 )
 def test_a_time_is_said(seconds, text):
-    assert say_duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_numbers_out_of_range_are_refused():
