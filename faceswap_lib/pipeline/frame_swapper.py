@@ -22,9 +22,10 @@ class FaceSwapper:
         generator: Generates swapped faces for views.
         config: How faces are swapped.
 
-    Example:
-        >>> swapper = fs.FaceSwapper.from_run(fs.Workspace("demo"), direction="a2b")  # doctest: +SKIP
-        >>> swapped = swapper.swap(frame, fs.MTCNN().detect(frame)[0])  # doctest: +SKIP
+    Example::
+
+        swapper = fs.FaceSwapper.from_run(fs.Workspace("demo"), direction="a2b")
+        swapped_frame = swapper.swap(frame, fs.MTCNN().detect(frame)[0])
     """
 
     def __init__(self, generator: ViewSwapper, config: ConvertConfig | None = None):

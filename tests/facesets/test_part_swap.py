@@ -195,9 +195,9 @@ def test_what_cannot_be_done_is_said(person, other, tmp_path):
         swap_parts(person, other, Part(0), out, "src")
     with pytest.raises(InputError, match="got the whole face"):
         swap_parts(person, other, Part.FACE | Part.EYES, out, "src")
-    with pytest.raises(InputError, match="share must be between 0 and 1, got 1.5"):
+    with pytest.raises(InputError, match="fraction must be between 0 and 1, got 1.5"):
         swap_parts(person, other, Part.EYES, out, "src", fraction=1.5)
-    with pytest.raises(InputError, match="share: 0.05 of 5 crops is none; raise it"):
+    with pytest.raises(InputError, match="fraction: 0.05 of 5 crops is none; raise it"):
         swap_parts(person, other, Part.EYES, out, "src", fraction=0.05, keep=False)
     assert not out.root.exists()
 
