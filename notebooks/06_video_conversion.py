@@ -911,9 +911,9 @@ show.plot_images([one.swapped for one in news], captions=[f"share {share}" for s
 
 # %%
 from faceswap_lib.conversion import sample_codes
-from faceswap_lib.conversion.swap_check.measures import open_quick_finder
+from faceswap_lib.conversion.swap_check.measures import open_fast_landmark_detector
 
-finder = open_quick_finder()  # for 68 landmarks; None if neither the extra mesh nor dlib is installed
+finder = open_fast_landmark_detector()  # for 68 landmarks; None if neither the extra mesh nor dlib is installed
 samples = {person: sample_codes(networks, Faceset.open(workspace, person), finder) for person in ("src", "dst")}
 read, known = (samples[person].codes.reshape(len(samples[person].codes), -1) for person in ("src", "dst"))
 middle = known.mean(axis=0)

@@ -27,7 +27,7 @@ from faceswap_lib.cli.arguments import (
 from faceswap_lib.cli.messages import print_conversion, print_run, print_schedule, print_training
 from faceswap_lib.config_fields import Doc
 from faceswap_lib.conversion.config import ConvertConfig
-from faceswap_lib.conversion.image_conversion import find_stills
+from faceswap_lib.conversion.image_conversion import find_images
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.preflight import check_conversion
 from faceswap_lib.faces.detector import DetectConfig
@@ -246,7 +246,7 @@ class Convert:
         _check_swap_consent(workspace, self.consent, path, self.run)
         check_conversion(
             source,
-            [] if path is None else find_stills(path),
+            [] if path is None else find_images(path),
             workspace,
             self.out,
             run=self.run,
@@ -287,7 +287,7 @@ def _check_swap_consent(workspace: Workspace, statement: str | None, source: pat
     """Checks that the source and the videos of the training have a consent; None as the source means a webcam."""
     inputs = None
     if source is not None:
-        inputs = find_stills(source)
+        inputs = find_images(source)
         if not inputs:
             probe_video(source)
             inputs = [source]

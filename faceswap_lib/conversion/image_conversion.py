@@ -7,14 +7,14 @@ import numpy as np
 
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion.compositor import Compositor
+from faceswap_lib.conversion.image_inputs import ImageInputs, find_images, list_folder
+from faceswap_lib.conversion.image_outputs import ImageOutputs
 from faceswap_lib.conversion.job import ConversionJob, ConversionReport
 from faceswap_lib.conversion.resume import ChunkStats
 from faceswap_lib.conversion.stages.annotate import AnnotateStage
 from faceswap_lib.conversion.stages.composite import CompositeStage
 from faceswap_lib.conversion.stages.frame_task import FrameTask
 from faceswap_lib.conversion.stages.swap import SwapStage
-from faceswap_lib.conversion.still_inputs import StillInputs, find_stills, list_folder
-from faceswap_lib.conversion.still_outputs import StillOutputs
 from faceswap_lib.conversion.swapper import ViewSwapper
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import FaceDetector
@@ -47,7 +47,7 @@ def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetec
     """
     images = _find_inputs(job.source)
     options = [options_to_dict(one) for one in (job.config, job.output_config, job.track_config)]
-    outputs = StillOutputs(
+    outputs = ImageOutputs(
         job.source,
         images,
         job.out,
@@ -130,7 +130,7 @@ class _ImageConverter:
 
 def _find_inputs(source: pathlib.Path) -> list[pathlib.Path]:
     """Lists the images of the source, and logs which files are skipped."""
-    found = list_folder(source) if source.is_dir() else StillInputs(stills=tuple(find_stills(source)), others=())
+    found = list_folder(source) if source.is_dir() else ImageInputs(stills=tuple(find_images(source)), others=())
     others = found.describe_others()
     if not found.stills:
         raise InputError(

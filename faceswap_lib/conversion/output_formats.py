@@ -1,6 +1,6 @@
 """Output formats of a video, by the name of the output: H.264 or lossless video, GIF, or a folder of PNG files.
 
-Images and folders of images are written by `still_outputs`.
+Images and folders of images are written by `image_outputs`.
 """
 
 import fractions

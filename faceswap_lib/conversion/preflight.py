@@ -5,10 +5,10 @@ import pathlib
 import typing
 from collections.abc import Sequence
 
+from faceswap_lib.conversion.image_outputs import ImageOutputs
 from faceswap_lib.conversion.output_config import OutputConfig
 from faceswap_lib.conversion.output_formats import check_outputs
 from faceswap_lib.conversion.output_paths import check_paths
-from faceswap_lib.conversion.still_outputs import StillOutputs
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.selection import RULES
 from faceswap_lib.facesets import Workspace
@@ -66,7 +66,7 @@ def check_conversion(
         check_paths(outs, read)
         source = typing.cast(pathlib.Path, source)  # a webcam has no stills
         may_replace = overwrite or pathlib.Path(source).is_dir()  # in a folder, existing outputs are compared later
-        StillOutputs(source, stills, out, output_config.mask_path, overwrite=may_replace)
+        ImageOutputs(source, stills, out, output_config.mask_path, overwrite=may_replace)
     elif isinstance(source, int):
         recording = recording_path(out)
         check_outputs(out, output_config.mask_path, read, overwrite=overwrite, also={"the recording": recording})

@@ -182,8 +182,8 @@ def find_gaps(poses: np.ndarray, others: np.ndarray, *, mirrored: bool = True) -
         mirrored: Whether mirrored images of the other person count.
 
     Returns:
-        The gaps with at least `REPORTED_FRACTION` of the faces, the largest first, without the names of their crops. The gaps
-        that mirrored images fill follow, if at least `REPORTED_MIRRORED_FRACTION` of the faces are in them.
+        The gaps with at least `REPORTED_FRACTION` of the faces, the largest first, without the names of their crops.
+        The gaps that mirrored images fill follow, if at least `REPORTED_MIRRORED_FRACTION` of the faces are in them.
     """
     missing = is_uncovered(poses, others, mirrored=mirrored)
     gaps = []

@@ -8,11 +8,11 @@ import pathlib
 from faceswap_lib import __version__
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion import ConversionReport, ConvertConfig, OutputConfig, convert_video
-from faceswap_lib.conversion.image_conversion import convert_images, find_stills
+from faceswap_lib.conversion.image_conversion import convert_images, find_images
+from faceswap_lib.conversion.image_outputs import finished_name
 from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.conversion.preflight import check_conversion, recording_path
 from faceswap_lib.conversion.resume import BackendNote
-from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.conversion.swap_check.check import SwapCheck, check_swap, find_wanted, worst_path
 from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig, VideoTracks
 from faceswap_lib.facesets import Workspace
@@ -103,7 +103,7 @@ def convert(
         progress=progress,
     )
     webcam = source if isinstance(source, int) else None
-    images = [] if webcam is not None else find_stills(job.source)
+    images = [] if webcam is not None else find_images(job.source)
     if not images and webcam is None:
         probe_video(job.source)
     check_conversion(

@@ -18,7 +18,7 @@ from faceswap_lib.conversion.latent.samples import LatentSample, sample_codes
 from faceswap_lib.conversion.latent.search import MapJudge, MapQuality, choose_latent_map
 from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.conversion.resume import BackendNote
-from faceswap_lib.conversion.swap_check.measures import open_quick_finder
+from faceswap_lib.conversion.swap_check.measures import open_fast_landmark_detector
 from faceswap_lib.conversion.swapper import GeneratorSwapper
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.landmarks import FivePointDetector
@@ -148,7 +148,7 @@ def _fit_to_people(
         The generator, and the latent codes of the wanted person's crops.
     """
     original, wanted = _open_people(workspace, config.direction)
-    landmark_detector = open_quick_finder()
+    landmark_detector = open_fast_landmark_detector()
     codes, others = (sample_codes(networks, faceset, landmark_detector) for faceset in (original, wanted))
     maps = _fit_maps(codes, others, config, swapper)
     judge = MapJudge.open(original, wanted, landmark_detector or FivePointDetector(), people)

@@ -50,7 +50,10 @@ class Preview:
         return preview_grid(networks, self.views_a, self.views_b)
 
     def find_damage(self, networks: Networks) -> str | None:
-        """Describes the first direction in which the output is degenerate, see `describe_dead_output`; None if there is none."""
+        """Describes the first direction with a degenerate output; None if there is none.
+
+        See `describe_dead_output`.
+        """
         seen = [preprocess_views(*views, networks.config.input_mode)[0] for views in (self.views_a, self.views_b)]
         written = _write_both(networks, *seen)
         for direction in DIRECTIONS:

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, features
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig
-from faceswap_lib.conversion.image_conversion import convert_images, find_stills
+from faceswap_lib.conversion.image_conversion import convert_images, find_images
+from faceswap_lib.conversion.image_outputs import finished_name
 from faceswap_lib.conversion.job import ConversionJob
-from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.errors import InputError, VideoError
 from faceswap_lib.faces import TrackConfig
 from faceswap_lib.media import read_image, read_times
@@ -153,7 +153,7 @@ def test_more_kinds_of_pictures(tmp_path):
     ).swapped == len(kinds)
     for kind in kinds:
         assert is_green(read_image(tmp_path / "out" / f"a.{kind}.png"), LEFT)
-    assert find_stills(tmp_path / "in" / "a.gif") == []
+    assert find_images(tmp_path / "in" / "a.gif") == []
 
 
 def test_one_giant_picture_does_not_stop_a_folder(folder, tmp_path, caplog):
@@ -275,7 +275,7 @@ def test_what_is_refused(folder, tmp_path):
         convert_images(
             ConversionJob(source=folder / "a.png", out=tmp_path / "o.png", **OPTIONS), GREEN, ListedDetector([()])
         )
-    assert find_stills(tmp_path / "film.mp4") == []
+    assert find_images(tmp_path / "film.mp4") == []
 
 
 # A webcam ----------------------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def test_frame_to_crop_and_back_is_where_it_was():
     assert map_points(invert_affine(matrix), map_points(matrix, points)) == pytest.approx(points)
 
 
-def test_the_template_is_upright_centerd_and_has_its_eye_distance():
+def test_the_template_is_upright_centered_and_has_its_eye_distance():
     points = template_points(256)
     assert points[0, 1] == points[1, 1]
     assert points[1, 0] - points[0, 0] == pytest.approx(EYE_DISTANCE * 256)

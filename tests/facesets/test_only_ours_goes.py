@@ -10,9 +10,9 @@ import pytest
 
 from faceswap_lib.conversion import ConvertConfig, OutputConfig, convert_video
 from faceswap_lib.conversion.image_conversion import convert_images
+from faceswap_lib.conversion.image_outputs import ImageOutputs, finished_name
 from faceswap_lib.conversion.job import ConversionJob
 from faceswap_lib.conversion.resume import CHUNK_FRAMES
-from faceswap_lib.conversion.still_outputs import StillOutputs, finished_name
 from faceswap_lib.conversion.written import LIST, WrittenFiles
 from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
 from faceswap_lib.faces import FaceTrack, VideoTracks
@@ -260,7 +260,7 @@ def test_two_pictures_are_never_written_as_one(pictures, tmp_path):
     for name in ("c.bmp", "c.bmp.png"):
         shutil.copy(pictures / "a.png", pictures / name)
     with pytest.raises(InputError, match=r"c.bmp.png is the picture of c.bmp; name another place"):
-        StillOutputs(pictures, sorted(pictures.iterdir()), tmp_path / "out")
+        ImageOutputs(pictures, sorted(pictures.iterdir()), tmp_path / "out")
 
 
 # Facesets ----------------------------------------------------------------------------------------------------------

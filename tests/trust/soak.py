@@ -24,8 +24,8 @@ import psutil
 
 from faceswap_lib.conversion import OutputConfig, convert_video
 from faceswap_lib.conversion.image_conversion import convert_images
+from faceswap_lib.conversion.image_outputs import finished_name
 from faceswap_lib.conversion.job import ConversionJob
-from faceswap_lib.conversion.still_outputs import finished_name
 from faceswap_lib.faces import FaceTrack, VideoTracks
 from faceswap_lib.media import VideoWriter, write_image
 from faceswap_lib.provenance.provenance import ProvenanceClaims, verify, write_provenance

@@ -77,6 +77,11 @@ def transfer_color(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndar
 
     Raises:
         InputError: If the mode is unknown.
+
+    Example:
+        >>> new, old = np.full((8, 8, 3), 90, np.uint8), np.full((8, 8, 3), 120, np.uint8)
+        >>> transfer_color("adain", new, old, np.ones((8, 8), np.float32))[0, 0].tolist()
+        [120, 120, 120]
     """
     match = find_match(mode)
     return to_picture(match.apply(new, match.fit(new, old, weights))) if weights.any() else new

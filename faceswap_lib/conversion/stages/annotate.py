@@ -59,7 +59,12 @@ def tile_panels(original: np.ndarray, result: np.ndarray, mask: np.ndarray | Non
 
 
 def num_panels(layout: str) -> int:
-    """Returns the number of images side by side."""
+    """Returns the number of images side by side.
+
+    Example:
+        >>> num_panels("triple")
+        3
+    """
     return {"result": 1, "pair": 2, "triple": 3}[layout]
 
 

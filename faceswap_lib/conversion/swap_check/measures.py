@@ -20,7 +20,7 @@ from faceswap_lib.faces.landmarks import (
 from faceswap_lib.faces.likeness import LikenessGallery
 from faceswap_lib.facesets import Faceset
 
-QUICK_FINDERS: tuple[LandmarkBackend, ...] = ("dlib", "mesh")
+FAST_DETECTORS: tuple[LandmarkBackend, ...] = ("dlib", "mesh")
 """Detectors of 68 landmarks that need milliseconds per face on a CPU, the best first."""
 
 GALLERY = 90
@@ -80,7 +80,7 @@ def measure_faces(
     """
     points: list[typing.Sequence[np.ndarray | None]]
     found = [_read_faces(crops, detector) for crops in (before, after)] if detector is not None else None
-    finder = finder or open_quick_finder()
+    finder = finder or open_fast_landmark_detector()
     if finder is not None:
         points = [finder.detect(crops) for crops in (before, after)]
     elif found is not None:
@@ -100,10 +100,10 @@ def measure_faces(
     )
 
 
-def open_quick_finder() -> LandmarkDetector | None:
+def open_fast_landmark_detector() -> LandmarkDetector | None:
     """Opens a fast detector of 68 landmarks; returns None if none is available on this machine."""
     reasons = available_landmarks()
-    name: LandmarkBackend | None = next((name for name in QUICK_FINDERS if reasons.get(name, "unknown") is None), None)
+    name: LandmarkBackend | None = next((name for name in FAST_DETECTORS if reasons.get(name, "unknown") is None), None)
     return open_landmark_detector(name) if name is not None else None
 
 

@@ -2,7 +2,7 @@
 
 How `conversion/image_conversion.py` uses this module:
 
-    outputs = StillOutputs(source, stills, out, mask_path, fingerprint=fingerprint)  # raises InputError before any work
+    outputs = ImageOutputs(source, stills, out, mask_path, fingerprint=fingerprint)  # raises InputError before any work
     for still in outputs.todo:                                                      # images that are not finished
         ...
         with outputs.writing(still) as unfinished:
@@ -42,14 +42,14 @@ MARK = ".unfinished"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StillNames:
+class ImageNames:
     """Output paths of one image; `mask` is None if no mask is written."""
 
     picture: pathlib.Path
     mask: pathlib.Path | None
 
 
-class StillOutputs:
+class ImageOutputs:
     """Outputs of the conversion of an image or of a folder of images.
 
     Attributes:
@@ -99,7 +99,7 @@ class StillOutputs:
             self._check_present(overwrite)
 
     @contextlib.contextmanager
-    def writing(self, still: pathlib.Path) -> typing.Iterator[StillNames]:
+    def writing(self, still: pathlib.Path) -> typing.Iterator[ImageNames]:
         """Yields temporary output paths of an image; the files get their final names if the block raises no error.
 
         After an error, the temporary files are removed.
@@ -208,7 +208,7 @@ def finished_name(path: pathlib.Path) -> str:
 
 def _name_folder(
     stills: Sequence[pathlib.Path], out: pathlib.Path, mask_path: pathlib.Path | None
-) -> dict[pathlib.Path, StillNames]:
+) -> dict[pathlib.Path, ImageNames]:
     for folder in (out, mask_path):
         if folder is None or os.path.isdir(folder):
             continue
@@ -222,15 +222,15 @@ def _name_folder(
         return f"{stem if stems[stem.casefold()] == 1 else name}.png"
 
     return {
-        still: StillNames(picture=out / name, mask=None if mask_path is None else mask_path / mask_name(name))
+        still: ImageNames(picture=out / name, mask=None if mask_path is None else mask_path / mask_name(name))
         for still, name in names.items()
     }
 
 
 def _name_one(
     source: pathlib.Path, out: pathlib.Path, mask_path: pathlib.Path | None
-) -> dict[pathlib.Path, StillNames]:
+) -> dict[pathlib.Path, ImageNames]:
     for path in (out, mask_path):
         if path is not None and path.suffix.lower() not in PICTURE_SUFFIXES:
             raise InputError(f"expected an output named {', '.join(PICTURE_SUFFIXES)}, got {path}")
-    return {source: StillNames(picture=out, mask=mask_path)}
+    return {source: ImageNames(picture=out, mask=mask_path)}

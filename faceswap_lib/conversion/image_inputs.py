@@ -14,7 +14,7 @@ SHOWN_NAMES = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StillInputs:
+class ImageInputs:
     """Images and other files of a folder.
 
     Attributes:
@@ -37,7 +37,7 @@ class StillInputs:
         return f"{len(self.others)} passed over, since they are no pictures that can be read: {shown}{more}{advice}"
 
 
-def find_stills(source: pathlib.Path) -> list[pathlib.Path]:
+def find_images(source: pathlib.Path) -> list[pathlib.Path]:
     """Lists the images of a path: the path itself, or the images in a folder; empty for other files such as videos."""
     if source.is_dir():
         return list(list_folder(source).stills)
@@ -45,7 +45,7 @@ def find_stills(source: pathlib.Path) -> list[pathlib.Path]:
     return [source] if suffix in SUFFIXES and suffix not in VIDEO_SUFFIXES else []
 
 
-def list_folder(folder: pathlib.Path) -> StillInputs:
+def list_folder(folder: pathlib.Path) -> ImageInputs:
     """Lists the files of a folder, separated into images and others by their suffixes.
 
     Args:
@@ -61,7 +61,7 @@ def list_folder(folder: pathlib.Path) -> StillInputs:
             stills.append(path)
         else:
             others.append(path.name)
-    return StillInputs(stills=tuple(stills), others=tuple(others))
+    return ImageInputs(stills=tuple(stills), others=tuple(others))
 
 
 def _is_readable_file(path: pathlib.Path) -> bool:
