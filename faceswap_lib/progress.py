@@ -49,7 +49,7 @@ class QuietFile:
         return False
 
     def fileno(self) -> int:
-        """Returns the descriptor of the file; raises `OSError` without a file."""
+        """Returns the file descriptor; raises `OSError` if there is no file."""
         if self._file is None:
             raise OSError("no file")
         return self._file.fileno()

@@ -65,7 +65,7 @@ FLAGS: dict[str, dict[str, str]] = {
     "Train": {"plan": "show_schedule", "plan_picture": "schedule_picture"},
     "SwapParts": {"as": "person", "share": "fraction"},
 }
-"""Old to current names of options that only the command line has, by the class of the verb."""
+"""Old to current names of options that only the command line has, by the class of the subcommand."""
 
 VALUES: dict[str, dict[str, str]] = {
     "architecture": {"direct": "skip", "reference": "faceswap-gan"},

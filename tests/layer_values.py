@@ -14,19 +14,10 @@ import numpy as np
 from keras import ops
 
 from faceswap_lib.networks import NetworkConfig, build_networks
-from faceswap_lib.networks.layers import (
-    ChannelAttention,
-    DualAttention,
-    GroupNorm,
-    HybridNorm,
-    IcnrInitializer,
-    InstanceNorm,
-    PixelShuffle,
-    ReflectPad,
-    SelfAttention,
-    Spade,
-    SpadeResidual,
-)
+from faceswap_lib.networks.attention import ChannelAttention, DualAttention, SelfAttention
+from faceswap_lib.networks.norms import GroupNorm, HybridNorm, InstanceNorm
+from faceswap_lib.networks.spade import Spade, SpadeResidual
+from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle, ReflectPad
 
 BACKENDS = ("tensorflow", "jax", "torch")
 

@@ -1,4 +1,4 @@
-"""Command line: one verb per step of the work; each verb is a dataclass whose fields are its options."""
+"""Command line: one subcommand per step of the work; each is a dataclass whose fields are its options."""
 
 import contextlib
 import dataclasses
@@ -32,7 +32,7 @@ VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Verify, S
 
 
 def main(arguments: typing.Sequence[str] | None = None) -> int:
-    """Runs one verb.
+    """Runs one subcommand.
 
     Args:
         arguments: Command-line arguments without the program's name; None means those of the shell.
@@ -59,7 +59,7 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    """Runs the verb and turns expected errors into one line on standard error and an exit code."""
+    """Runs the subcommand and turns expected errors into one line on standard error and an exit code."""
     try:
         with catch_signals():
             _parse(arguments)()
@@ -82,7 +82,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> typing.Callable[[], None]:
-    """Parses a command line into an instance of its verb's dataclass.
+    """Parses a command line into an instance of its subcommand's dataclass.
 
     Raises:
         InputError: If the command line is invalid.
@@ -109,12 +109,12 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
 
 
 def name_of(verb: type) -> str:
-    """Returns the name of a verb on the command line: SwapParts becomes swap-parts."""
+    """Returns the name of a subcommand on the command line: SwapParts becomes swap-parts."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", verb.__name__).lower()
 
 
 def _subcommand(verb: type, arguments: list[str]):
-    """Builds the subcommand of a verb; the preset or the existing run sets the defaults of the training options."""
+    """Builds tyro's subcommand; the preset or the existing run sets the defaults of the training options."""
     name = name_of(verb)
     if verb not in (Run, Train):
         return tyro.conf.subcommand(name)

@@ -1,4 +1,4 @@
-"""Options and helper functions that several verbs of the command line share."""
+"""Options and helper functions that several subcommands share."""
 
 import dataclasses
 import logging
@@ -52,7 +52,7 @@ Consent = Annotated[
 def networks_of(
     folder: pathlib.Path, preset: Preset | None, coverage: float | None, face_region: RegionChoice | None
 ) -> NetworkConfig | None:
-    """Builds the network configuration from the options of a verb.
+    """Builds the network configuration from the options of a subcommand.
 
     Args:
         folder: Folder of the run. Without a preset, values that are not given are those of this run.

@@ -1,4 +1,4 @@
-"""Verbs for existing facesets."""
+"""Subcommands for existing facesets."""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,4 @@
-"""Verbs that measure and check: a swapped video, several reports, the credentials of a file, this machine."""
+"""Subcommands that measure and check: a swapped video, several reports, the credentials of a file, this machine."""
 
 import dataclasses
 import json

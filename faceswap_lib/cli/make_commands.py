@@ -1,4 +1,4 @@
-"""Verbs of the pipeline, from two videos to a swapped one: all steps at once, or one step at a time."""
+"""Subcommands of the pipeline, from two videos to a swapped one: all steps at once, or one step at a time."""
 
 import dataclasses
 import logging

@@ -1,4 +1,4 @@
-"""Messages that the verbs of the pipeline print when they are done: the result, and what to do next."""
+"""Messages that the subcommands of the pipeline print when they are done: the result, and what to do next."""
 
 import logging
 import pathlib

@@ -13,8 +13,8 @@ def upgrade_arguments(verb: type, arguments: typing.Sequence[str]) -> list[str]:
     """Renames options and option values of the previous version, and logs one warning for each.
 
     Args:
-        verb: The dataclass of the verb.
-        arguments: Command-line arguments after the verb.
+        verb: The dataclass of the subcommand.
+        arguments: Command-line arguments after the subcommand.
 
     Returns:
         The same arguments with the names of this version.
@@ -47,7 +47,7 @@ def _upgrade_value(option: str, value: str, values: dict[str, dict[str, str]]) -
 
 
 def _old_names(verb: type) -> dict[str, str]:
-    """Maps the old names of a verb's options, and of the option classes that it contains, to the new names."""
+    """Maps the old names of a subcommand's options to the new names, including those of its option classes."""
     names = dict(FLAGS.get(verb.__name__, {}))
     for field in dataclasses.fields(verb):
         names |= OPTIONS.get(type(field.default).__name__, {})

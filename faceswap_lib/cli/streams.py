@@ -15,7 +15,7 @@ class QuietRaw(io.RawIOBase):
     """Raw file that discards all data after the first failed write.
 
     Attributes:
-        failure: The error of that write; None if there was none, or if only the reader is gone.
+        failure: The error of that write; None if there was none, or if it was a broken pipe or a closed terminal.
     """
 
     def __init__(self, raw: typing.BinaryIO):
@@ -53,8 +53,8 @@ def quiet_streams() -> typing.Iterator[typing.Callable[[], OSError | None]]:
     is opened later could get its number, and would receive what libraries write to that descriptor.
 
     Yields:
-        A function that flushes standard output and returns its write error; None if there was none, or if only the
-        reader is gone.
+        A function that flushes standard output and returns its write error; None if there was none, or if it was a
+        broken pipe or a closed terminal.
     """
     for number in (0, 1, 2):
         try:

@@ -1,4 +1,4 @@
-"""The verb `weights`: lists the files of pretrained weights, and downloads one."""
+"""The subcommand `weights`: lists the files of pretrained weights, and downloads one."""
 
 import dataclasses
 import pathlib

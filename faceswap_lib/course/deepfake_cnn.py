@@ -18,7 +18,7 @@ def train_detector_network(
         progress: Whether to show a progress bar.
 
     Returns:
-        A Keras model from (N, S, S, 3), 0 to 255, to log-odds (N, 1); above 0 means swap.
+        A Keras model that maps crops (N, S, S, 3), 0 to 255, to log-odds (N, 1); above 0 means swap.
 
     Raises:
         ValueError: If the shapes do not match.
@@ -42,14 +42,14 @@ def train_detector_network(
 
 
 def build_detector_network(side: int, *, seed: int = 0) -> typing.Any:
-    """Builds the network: three convolutions with stride 2, global average pooling and one output.
+    """Builds the detector network: three convolutions with stride 2, global average pooling and one output.
 
     Args:
         side: Side of the crops in pixels.
         seed: Seed of the initial weights.
 
     Returns:
-        An untrained Keras model.
+        An untrained Keras model that maps RGB images (N, side, side, 3), 0 to 255, to log-odds (N, 1).
 
     Taught in notebooks/08_responsible_use.
     """
@@ -96,7 +96,8 @@ def occlusion_map(score: typing.Callable[[np.ndarray], np.ndarray], crop: np.nda
         cells: Number of cells per row and per column. A patch covers a cell and its neighbors, so patches overlap.
 
     Returns:
-        (cells, cells) score of the crop minus its score with that patch filled with its own mean color.
+        (cells, cells), for each cell: the score of the crop minus the score of a copy in which the patch around this
+        cell is filled with the mean color of the patch.
 
     Raises:
         ValueError: If the crop has fewer than 2 pixels per cell.

@@ -56,7 +56,7 @@ def read_crops(video: pathlib.Path, tracks: VideoTracks) -> np.ndarray:
             crops.
 
     Returns:
-        (N, CROP_SIDE, CROP_SIDE, 3) uint8 RGB, aligned; in frames with several faces that of the first track.
+        (N, CROP_SIDE, CROP_SIDE, 3) uint8 RGB, aligned; if a frame shows several faces, the face of the first track.
 
     Raises:
         ValueError: If the tracks have another length than the clip, or show no face.
@@ -73,12 +73,12 @@ def read_crops(video: pathlib.Path, tracks: VideoTracks) -> np.ndarray:
 
 
 def swap_features(crops: np.ndarray) -> np.ndarray:
-    """Computes features that swaps often change: they are too smooth inside, and have a visible border.
+    """Computes features in which swaps often differ from recordings: less detail in the face, and a visible outline.
 
-    Detail is the logarithm of the variance of the Laplacian inside the face; the second feature subtracts the same
-    value of a ring around the face. The edge is the logarithm of the ratio of the mean gradient along the face's
-    outline to that inside the face. The finest waves are the logarithm of the fraction of the spectrum's energy above a
-    quarter cycle per pixel, in the middle of the face.
+    The first feature is the logarithm of the variance of the Laplacian inside the face. The second one is the first one
+    minus the same value for a ring around the face. The third one is the logarithm of the ratio of the mean gradient
+    along the outline of the face to the mean gradient inside the face. The fourth one measures high frequencies: it is
+    the logarithm of the fraction of the spectrum's energy above a quarter cycle per pixel, in the middle of the face.
 
     Args:
         crops: (N, S, S, 3) uint8 RGB, aligned; S at least 32.
@@ -186,7 +186,10 @@ def split_by_time(count: int, *, share: float = 0.6, gap: float = 0.1) -> tuple[
 
 
 def _high_frequency_ratio(gray: np.ndarray) -> float:
-    """Computes the fraction of the spectrum's energy at `_FINEST` or more cycles per pixel, in the central half."""
+    """Computes the fraction of the spectrum's energy at `_FINEST` or more cycles per pixel.
+
+    The spectrum is that of the middle of the (S, S) image, half as wide and half as high as the image.
+    """
     side = gray.shape[0]
     middle = gray[side // 4 : side - side // 4, side // 4 : side - side // 4]
     window = np.hanning(len(middle))

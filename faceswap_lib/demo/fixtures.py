@@ -91,7 +91,7 @@ def make_run(
         root: The workspace.
         run: Name of the run. An existing run that is configured for more than `steps` steps is not trained further,
             finished or not.
-        preset: Name of the networks, if they must be trained.
+        preset: Name of the preset of the networks, if they must be trained.
         steps: Number of training steps, if they must be trained.
         batch_size: Number of faces of each person per step.
         seconds: Length of the clips, if they must be created.

@@ -68,7 +68,7 @@ class HeadMover:
         return self._pixels_x + fine[..., 0], self._pixels_y + fine[..., 1]
 
     def _shifts(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
-        """Computes the shift of every grid node by yaw, pitch, roll, zoom and translation; pixels right and down."""
+        """Computes how many pixels yaw, pitch, roll, zoom and translation shift every grid node to the right and down."""
         (cx, cy), (nx, ny) = self._portrait.head_center, self._portrait.neck_base
         x, y, z = self._nodes_x - cx, self._nodes_y - cy, self._depth
         x, z = x * np.cos(pose.yaw) + z * np.sin(pose.yaw), z * np.cos(pose.yaw) - x * np.sin(pose.yaw)
@@ -120,7 +120,8 @@ def _mirrored(image: np.ndarray, hidden: np.ndarray, reach: float, falls: np.nda
         image: (H, W, 3) image.
         hidden: (H, W) bool, True for pixels to fill.
         reach: Largest distance in pixels, to the left of the edge, of the pixels that are copied.
-        falls: (H, 1) pixels by which the source row is lower per pixel of distance, so that slopes continue.
+        falls: (H, 1) slope for each row: for every pixel of distance from the edge, the source pixel is this many rows
+            lower, so that slanted lines such as shoulders continue.
 
     Returns:
         The image with its hidden region filled, and the (H, W) distance of every pixel to the edge on its left.
@@ -162,7 +163,7 @@ def _outline_mask(portrait: Portrait) -> np.ndarray:
 
 
 def _depth(portrait: Portrait, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Computes the depth of a rounded head with a nose: pixels towards the viewer, 0 at its outline and beyond."""
+    """Computes the depth of a rounded head with a nose, in pixels towards the viewer; 0 at its outline and beyond."""
     unit, (cx, cy), (rx, ry) = portrait.eye_distance, portrait.head_center, portrait.head_radii
     across = np.clip(1 - ((x - cx) / rx) ** 2, 0, 1)
     along = np.clip(1 - np.abs((y - cy) / ry) ** 3, 0, 1)

@@ -18,11 +18,11 @@ class Pose:
         shift_y: Vertical shift in eye distances, positive downwards.
         zoom: Scale of the head, near 1.
         breath: Rise of the shoulders in [-1, 1].
-        lids: Eyelids, 0 open to 1 closed.
+        lids: Closing of the eyelids, from 0 (open) to 1 (closed).
         gaze_x: Horizontal gaze in [-1, 1], positive to the right of the image.
         gaze_y: Vertical gaze in [-1, 1], positive downwards.
-        mouth: Mouth, 0 closed to 1 wide open.
-        smile: Widening of the mouth in [-1, 1].
+        mouth: Opening of the mouth, from 0 (closed) to 1 (wide open).
+        smile: Widening of the mouth in [-1, 1]; negative values make it narrower.
         brows: Raise of the brows in [0, 1].
         gain: Brightness factor, near 1.
     """
@@ -84,7 +84,7 @@ def talking_poses(frame_count: int, fps: fractions.Fraction, seed: int) -> list[
 
 
 def _drift(seconds: np.ndarray, rng: np.random.Generator, hertz: float) -> np.ndarray:
-    """Sums three sine waves without a common period; (T,) in [-1, 1]."""
+    """Generates a slow irregular signal, the sum of three sine waves without a common period; (T,) in [-1, 1]."""
     phases = rng.random(3)
     rates = hertz * np.array([1.0, 1.71, 2.93]) * rng.uniform(0.9, 1.1, 3)
     waves = np.sin(2 * np.pi * (np.outer(seconds, rates) + phases))
@@ -92,7 +92,7 @@ def _drift(seconds: np.ndarray, rng: np.random.Generator, hertz: float) -> np.nd
 
 
 def _blinks(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Closes the lids for about a quarter of a second every two to four seconds; (T,) in [0, 1]."""
+    """Generates blinks of about a quarter of a second, one every two to four seconds; (T,) in [0, 1], 1 is closed."""
     lids = np.zeros_like(seconds)
     end = seconds[-1] if len(seconds) else 0.0
     start = rng.uniform(0.5, 1.5)
@@ -106,7 +106,7 @@ def _blinks(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _glances(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Holds the gaze for a while, then moves it within a tenth of a second; (T,) in [-1, 1]."""
+    """Generates a gaze that rests for a while, then moves within a tenth of a second; (T,) in [-1, 1]."""
     gaze = np.zeros_like(seconds)
     end = seconds[-1] if len(seconds) else 0.0
     start, level = rng.uniform(0.3, 1.0), 0.0
@@ -119,7 +119,7 @@ def _glances(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _speech(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Opens the mouth for about three syllables per second, with pauses between phrases; (T,) in [0, 1]."""
+    """Generates mouth openings of about three syllables per second, with pauses between phrases; (T,) in [0, 1]."""
     phase = 2 * np.pi * (2.9 * seconds + rng.random()) + 2.0 * _drift(seconds, rng, 0.6)
     syllables = (0.5 - 0.5 * np.cos(phase)) ** 1.3
     loudness = 0.65 + 0.35 * _drift(seconds, rng, 0.9)

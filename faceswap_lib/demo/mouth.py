@@ -44,11 +44,11 @@ class MouthAnimator:
         """Renders the lower face.
 
         Args:
-            opening: Mouth, 0 closed to 1 wide open.
-            smile: Widening of the mouth in [-1, 1].
+            opening: Opening of the mouth, from 0 (closed) to 1 (wide open).
+            smile: Widening of the mouth in [-1, 1]; negative values make it narrower.
 
         Returns:
-            (h, w, 3) RGB uint8 for `area`.
+            (h, w, 3) RGB uint8, the new pixels of `area`.
         """
         smile = smile - 0.9 * opening
         x = self._grid_x - smile * self._smile_x
@@ -102,7 +102,7 @@ class MouthAnimator:
 
 
 def _smile_fields(portrait: Portrait, xs: np.ndarray, ys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Computes the x and y displacement of a smile: corners outwards and up, cheeks a little; (h, w) each, pixels."""
+    """Computes the x and y displacement of a smile in pixels, (h, w) each: corners outwards and up, cheeks a little."""
     unit, curve = portrait.eye_distance, portrait.mouth.outer_upper
     field_x = field_y = 0.0
     for (x, y), side in ((curve[0], -1), (curve[-1], 1)):

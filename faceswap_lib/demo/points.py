@@ -122,7 +122,7 @@ def resize_portrait(portrait: Portrait, size: int) -> Portrait:
 
 
 def _scaled(part: _Part, scale: float) -> _Part:
-    """Scales every number of a part of a portrait; for points, pixel centers are at whole numbers."""
+    """Scales the points and lengths of a part of a portrait; the centers of pixels have integer coordinates."""
     changes = {f.name: _scaled_value(getattr(part, f.name), scale, f.name) for f in dataclasses.fields(part)}
     return dataclasses.replace(part, **changes)
 

@@ -73,7 +73,7 @@ def examine(keras_trouble: str | None = None) -> list[Finding]:
 
 
 def find_duplicates() -> dict[str, list[str]]:
-    """Finds distributions that are installed more than once; returns their versions by name, in the path's order."""
+    """Finds distributions that are installed more than once; returns their versions by name, in `sys.path` order."""
     found: dict[str, list[str]] = {}
     for distribution in importlib.metadata.distributions():
         if distribution.name:

@@ -59,10 +59,11 @@ def time_steps(
         preset: Name of the preset of networks and options.
         precision: "auto", "float32" or "bfloat16".
         xla: "auto", "on" or "off".
-        steps: Number of steps timed for each kind of phase, after one step that compiles.
+        steps: Number of steps timed for each kind of phase, after one step that compiles. Phases with the same active
+            losses are of one kind.
         batch_size: Number of faces of each person per step.
         crops: Number of synthetic crops of each person.
-        processors: Number of processors that this process may use (only on Linux); None for all.
+        processors: Number of logical CPUs that this process may use (only on Linux); None for all.
         whole_only: Whether to time only the steps in which every loss of the schedule takes part.
         seconds: Time limit for each kind of phase; at least two steps are taken.
 

@@ -109,10 +109,10 @@ def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> floa
 
     The geometric mean of the gradient is computed on rings of equal distance from the border. The prominence of a ring
     is its gradient divided by the gradient a little further inside and outside (`INNER_RINGS`, `OUTER_RINGS`). The
-    result is the maximum over `SEAM_RINGS` of the swapped frame's prominence divided by the original's. On real clips a
-    face that is 15 gray levels brighter has 2.2 to 2.6 with a hard border, and 1.0 to 1.1 with a border blended over 8
-    pixels. The idea is that of blocking measures, for instance Wang, Sheikh and Bovik, "No-reference perceptual quality
-    assessment of JPEG compressed images", 2002.
+    result is the maximum over `SEAM_RINGS` of the swapped frame's prominence divided by the original's. On real clips,
+    the result for a face that is 15 gray levels brighter is 2.2 to 2.6 with a hard border, and 1.0 to 1.1 with a border
+    blended over 8 pixels. The idea is that of blocking measures, for instance Wang, Sheikh and Bovik, "No-reference
+    perceptual quality assessment of JPEG compressed images", 2002.
 
     Args:
         swapped: (H, W, 3) uint8.
@@ -120,8 +120,9 @@ def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> floa
         changed: (H, W) mask from `changed_area`.
 
     Returns:
-        Ratio, from 0: 0.9 to 1.2 means no visible seam, a hard edge is clearly higher; lower is better. NaN if nothing
-        was changed, or if the area is too small or too near to the border of the frame for rings on both sides.
+        Ratio of 0 or more; lower is better. 0.9 to 1.2 means no visible seam, and a hard edge has a clearly higher
+        ratio. NaN if nothing was changed, or if the area is too small or too near the border of the frame for rings on
+        both sides.
 
     Raises:
         ValueError: If a shape or dtype is wrong.
@@ -173,7 +174,7 @@ def _distance(area: np.ndarray) -> np.ndarray:
 
 
 def _prominence(image: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """Computes the gradient of each of `SEAM_RINGS` over that of the reference rings; NaN for rings without pixels."""
+    """Computes the prominence of each of `SEAM_RINGS`, as explained in `seam`; NaN for rings without pixels."""
     values = image.astype(np.float32)
     across, down = (cv2.Sobel(values, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
     gradient = cv2.magnitude(across.reshape(-1), down.reshape(-1)).reshape(-1, 3).mean(axis=1)

@@ -183,7 +183,7 @@ def _add_others(
     embedder: FaceEmbedder,
     networks: dict[str, str],
 ) -> IdentityStats:
-    """Adds further people to the gallery of ID retrieval, and its members to `networks`.
+    """Adds further people to the gallery of ID retrieval, and a list of everyone in the gallery to `networks`.
 
     A person within the same-person distance of the original or the wanted person is not added again.
     """

@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 
-EYES = (slice(36, 42), slice(42, 48))
+from faceswap_lib.faces.landmarks_68 import LEFT_EYE, RIGHT_EYE
+
+EYES = (LEFT_EYE, RIGHT_EYE)
 """The landmarks of each eye, the eye on the left of the image first."""
 
 CLOSED_EYE = 0.18

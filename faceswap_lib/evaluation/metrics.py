@@ -10,7 +10,8 @@ class Metric:
 
     Attributes:
         text: Description in one line.
-        better: Better direction: "one" for ratios to the original, which should be near 1; "none" if neither is better.
+        better: Direction that is better: "higher" or "lower"; "one" for ratios to the original, which should be near 1;
+            "none" if no direction is better.
         unit: Unit; empty for plain numbers.
         group: Heading under which the report shows the metric.
     """

@@ -1,9 +1,10 @@
 """Score and verdict of a swap: one number for its quality, and one sentence that says whether it is a swap.
 
 Every part of the score is between 0 and 1. It is normalized by values of the two input videos, so a number means the
-same for any pair of videos. The score is the square root of the product of the parts, so a good part cannot compensate
-a failed one. Noise is far from the original person, but it is not nearer to the wanted person and is not a face. A
-still image of the wanted person has the right identity, but it does not move with the original.
+same for any pair of videos. The score is 100 times the square root of the product of the parts, so a good part cannot
+compensate for a failed one. For example, noise is far from the original person, but it is no nearer to the wanted
+person, and the detector finds no face in it. A still image of the wanted person has the right identity, but it does not
+move with the original.
 """
 
 import dataclasses
@@ -96,7 +97,7 @@ def _steadiness(jitter: float, flicker: float) -> float:
 
 
 def _untouched(background: float) -> float:
-    """Scales the background PSNR from `SPOILT_BACKGROUND` to `CLEAN_BACKGROUND` linearly to 0 to 1."""
+    """Maps the background PSNR linearly: `SPOILT_BACKGROUND` to 0, `CLEAN_BACKGROUND` to 1."""
     return (background - SPOILT_BACKGROUND) / (CLEAN_BACKGROUND - SPOILT_BACKGROUND)
 
 

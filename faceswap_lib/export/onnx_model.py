@@ -1,7 +1,7 @@
 """Conversion of encoder and decoder to ONNX models, layer by layer and independent of the Keras backend.
 
 ONNX uses the layout (B, C, H, W). The input is transposed to it in the first step and the output back in the last. All
-computations are in float32, also if the networks were built for another precision.
+computations are in float32, even if the networks were built for another precision.
 """
 
 import typing
@@ -22,7 +22,7 @@ def encoder_to_onnx(encoder: keras.Model) -> onnx.ModelProto:
     """Converts an encoder to an ONNX model.
 
     Args:
-        encoder: Keras model from (B, R, R, 3) to (B, H, W, C).
+        encoder: Keras model from (B, R, R, 3) in [-1, 1] to (B, H, W, C).
 
     Returns:
         A model for any batch size B, from `views` (B, R, R, 3) to `codes` (B, H, W, C), float32.
@@ -41,7 +41,8 @@ def decoder_to_onnx(decoder: keras.Model) -> onnx.ModelProto:
     """Converts a decoder to an ONNX model.
 
     Args:
-        decoder: Keras model from (B, H, W, C) to mask (B, R, R, 1) and face (B, R, R, 3); further outputs are omitted.
+        decoder: Keras model from (B, H, W, C) to mask (B, R, R, 1) in [0, 1] and face (B, R, R, 3) in [-1, 1]; further
+            outputs are omitted.
 
     Returns:
         A model for any batch size B, from `codes` (B, H, W, C) to `masks` (B, R, R) and `faces` (B, R, R, 3), float32.

@@ -15,7 +15,7 @@ TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
 
 
 def import_onnxruntime() -> types.ModuleType:
-    """Imports ONNX Runtime with its telemetry switched off, also if the environment variable had another value.
+    """Imports ONNX Runtime with its telemetry switched off, even if the environment variable had another value.
 
     Returns:
         The module `onnxruntime`.

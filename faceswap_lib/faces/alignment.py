@@ -11,6 +11,7 @@ read and write the view, both in training and in conversion.
 import cv2
 import numpy as np
 
+from faceswap_lib.faces.landmarks_68 import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
 from faceswap_lib.faces.types import Face, FaceCrop
 
 CROP_SIZE = 256
@@ -104,8 +105,8 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
     """Reduces 68 landmarks to the five landmarks used for alignment; returns five landmarks unchanged."""
     if len(landmarks) == 5:
         return landmarks
-    eyes = [landmarks[36:42].mean(0), landmarks[42:48].mean(0)]
-    return np.array([*eyes, landmarks[30], landmarks[48], landmarks[54]])
+    eyes = [landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)]
+    return np.array([*eyes, landmarks[NOSE_TIP], *landmarks[list(MOUTH_CORNERS)]])
 
 
 def crop_from_frame(face: Face, size: int = CROP_SIZE) -> np.ndarray:

@@ -2,6 +2,28 @@
 
 import numpy as np
 
+OUTLINE = slice(0, 17)
+BROWS = slice(17, 27)
+NOSE = slice(27, 36)
+EYES = slice(36, 48)
+MOUTH = slice(48, 68)
+
+LEFT_EYE = slice(36, 42)
+RIGHT_EYE = slice(42, 48)
+"""Left and right in the image."""
+
+LEFT_BROW = slice(17, 22)
+RIGHT_BROW = slice(22, 27)
+
+EYELIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
+"""Pairs of the upper and the lower eyelid, two per eye."""
+
+NOSE_TIP = 30
+MOUTH_CORNERS = (48, 54)
+OUTER_LIPS = (51, 57)
+INNER_LIPS = (62, 66)
+"""Middle of the upper lip and of the lower lip."""
+
 MIRRORED = np.array(
     [
         *range(16, -1, -1),  # outline

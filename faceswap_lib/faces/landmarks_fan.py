@@ -91,7 +91,7 @@ class FanDetector:
         return landmarks
 
     def _heat_maps(self, views: np.ndarray) -> np.ndarray:
-        """Computes the heat maps of (N, S, S, 3) uint8 images, (N, 68, S / 4, S / 4) float32."""
+        """Computes the heat maps, (N, 68, S / 4, S / 4) float32, of (N, S, S, 3) uint8 RGB images."""
         pixels = np.ascontiguousarray(views.transpose(0, 3, 1, 2), np.float32) / 255
         with self._torch.inference_mode():
             batch = self._torch.from_numpy(pixels).to(self._device)

@@ -189,16 +189,16 @@ class LikenessGallery:
         return cls.of(crops, landmarks, times=times)
 
     def measure(self, crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None = None) -> np.ndarray:
-        """Measures the likeness of faces' regions to the person.
+        """Measures the likeness of each face's regions to the person.
 
         Args:
-            crops: Faces of any person, of any side.
+            crops: N faces of any person, each of any size.
             landmarks: As in `of`.
 
         Returns:
-            (N, 3) likeness of eyes, mouth and skin. 1 is as similar as a face of the person that is not in the gallery,
-            0 is not similar; a face that is in the gallery may have up to about 1.3. NaN for a region outside the
-            image.
+            (N, 3) likeness of eyes, mouth and skin. 1 means as similar as a face of the person that is not in the
+            gallery, 0 means not similar. A face that is in the gallery can reach about 1.3. NaN for a region outside
+            the image.
 
         Raises:
             ValueError: If the number of landmarks is not the number of crops.
@@ -285,9 +285,9 @@ def _points_of(crops: Sequence[FaceCrop], landmarks: Sequence[np.ndarray] | None
 
 
 def _even_step(count: int) -> float:
-    """Computes the seconds between crops of unknown times.
+    """Computes the time in seconds that is assumed between consecutive crops if their times are unknown.
 
-    `APART` is then `APART_SHARE` of the crops, and at least one crop.
+    With this step, `APART` seconds span the fraction `APART_SHARE` of all crops, and at least one crop.
     """
     return APART / max(1.0, round(APART_SHARE * count))
 

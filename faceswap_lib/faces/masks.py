@@ -92,7 +92,7 @@ def mouth_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0) -> np
 
 
 def face_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0, softness: float = 0.15) -> np.ndarray:
-    """Draws the mask of the whole face, from forehead to chin, with a soft border.
+    """Draws the mask of the whole face, from forehead to chin: an ellipse with a soft border.
 
     The center of the ellipse is below the midpoint of the eyes. When the head turns, the center moves away from the
     nose, because the side of the face that is turned towards the camera is wider.
@@ -101,7 +101,7 @@ def face_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0, softne
         landmarks: (5, 2) or (68, 2) x, y in pixels of the image; 68 are reduced to five.
         size: Side of the image in pixels.
         coverage: As in `eye_mask`.
-        softness: Standard deviation of the border in eye distances.
+        softness: Standard deviation of the Gaussian blur of the border, in eye distances.
 
     Returns:
         (size, size) uint8, 255 inside the face.

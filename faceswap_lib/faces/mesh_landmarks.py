@@ -68,12 +68,26 @@ def face_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mouth_gap(points: np.ndarray) -> np.ndarray:
-    """Measures the gap between the inner lips of meshes, (...) in eye distances; 0 for a closed mouth."""
+    """Measures the gap between the inner lips of meshes.
+
+    Args:
+        points: (..., 478, 3) as in `FaceMesh.points`.
+
+    Returns:
+        (...) in eye distances; 0 for a closed mouth.
+    """
     return np.linalg.norm(points[..., 13, :] - points[..., 14, :], axis=-1) / face_axes(points)[1]
 
 
 def nearest_68(points: np.ndarray) -> np.ndarray:
-    """Selects the vertices nearest to the 68 landmarks, (..., 68, 2) x, y, without correction."""
+    """Selects the vertices nearest to the 68 landmarks, without correction.
+
+    Args:
+        points: (..., 478, 3) as in `FaceMesh.points`.
+
+    Returns:
+        (..., 68, 2) x, y in the same pixels.
+    """
     return points[..., IBUG_68, :2].mean(-2)
 
 

@@ -40,12 +40,12 @@ def window_boxes(offsets: np.ndarray, scores: np.ndarray, threshold: float) -> n
     """Generates a box from each sliding window of P-Net with a score above a threshold.
 
     Args:
-        offsets: (B, rows, columns, 4) offsets of left, top, right and bottom from those of the window, in windows.
+        offsets: (B, rows, columns, 4) offsets of left, top, right and bottom as fractions of the window's side.
         scores: (B, rows, columns) face probabilities.
         threshold: Score that must be exceeded.
 
     Returns:
-        (N, 6) rows in pixels of that image of the pyramid, best first.
+        (N, 6) rows [image, left, top, right, bottom, score] in pixels of this pyramid level, best first.
     """
     picture, row, column = np.nonzero(scores > threshold)
     corner = P_NET_STRIDE * np.stack([column, row], axis=1) + 1.0  # windows begin at pixel 1, as in the authors' code
@@ -59,7 +59,7 @@ def regress_boxes(rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
     Args:
         rows: (N, 6 or more) boxes.
-        offsets: (N, 4) offsets of left, top, right and bottom, in widths and heights of the box.
+        offsets: (N, 4) offsets of left, top, right and bottom as fractions of the box's width and height.
 
     Returns:
         The rows with corrected boxes.

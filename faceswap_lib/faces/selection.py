@@ -191,7 +191,7 @@ def embed_samples(
 
 
 def _median_distance(embeddings: np.ndarray, wanted: np.ndarray) -> float:
-    """Computes the median distance of embeddings from the wanted one."""
+    """Computes the median Euclidean distance of (N, D) embeddings from that of the wanted person, (D,)."""
     return float(np.median(np.linalg.norm(embeddings - wanted, axis=1)))
 
 

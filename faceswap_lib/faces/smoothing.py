@@ -181,7 +181,7 @@ def _kalman(zs: typing.Sequence[np.ndarray | None], noise_coefficient: float, *,
 
 
 def _to_face(coordinates: np.ndarray, score: float) -> Face | None:
-    """Converts (C,) coordinates in pixels to a face; None if a long prediction has shrunk its box to nothing."""
+    """Converts (14,) coordinates in pixels to a face; None if its box has no area after a long prediction."""
     left, top, right, bottom = coordinates[:4]
     if right <= left or bottom <= top:
         return None

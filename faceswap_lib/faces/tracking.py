@@ -1,4 +1,4 @@
-"""Multi-face tracking: one track per person and shot, also if people appear, leave or cross.
+"""Multi-face tracking: one track per person and shot, even if people appear, leave or cross.
 
 Every open tracklet predicts the position of its face in the next frame. Faces and tracklets are paired by the distance
 of their boxes and the difference of their appearance (`scipy` solves the assignment problem). A tracklet ends when its

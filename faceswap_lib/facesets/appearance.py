@@ -13,6 +13,7 @@ import numpy as np
 
 from faceswap_lib.faces import Part
 from faceswap_lib.faces.alignment import CROP_SIZE, five_points, scale_points
+from faceswap_lib.faces.landmarks_68 import EYELIDS, INNER_LIPS, MOUTH_CORNERS, OUTER_LIPS
 from faceswap_lib.faces.parts import part_outlines
 from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.facesets.manifest import CropRecord
@@ -22,11 +23,10 @@ from faceswap_lib.progress import show_progress
 THUMBNAIL_SIDE = 12
 """Side in pixels of the small gray image of the parts. It shows gaze, teeth and light."""
 
-LIPS = (62, 66)
 GAPS = {
-    Part.EYES: ((37, 41), (38, 40), (43, 47), (44, 46)),
+    Part.EYES: EYELIDS,
     Part.EYEBROWS: ((19, 37), (24, 44)),
-    Part.MOUTH: (LIPS, (51, 57), (48, 54)),
+    Part.MOUTH: (INNER_LIPS, OUTER_LIPS, MOUTH_CORNERS),
 }
 """Per part, pairs of the 68 landmarks whose distances measure it: lids, brows over eyes, lips, mouth width."""
 
@@ -87,10 +87,10 @@ def describe_expression(points: np.ndarray, parts: Part) -> np.ndarray:
         other lengths of `GAPS`.
     """
     pairs = [pair for part, pairs in GAPS.items() if part in parts or Part.FACE in parts for pair in pairs]
-    ends = points[np.array([LIPS, *(pair for pair in pairs if pair != LIPS)])]
+    ends = points[np.array([INNER_LIPS, *(pair for pair in pairs if pair != INNER_LIPS)])]
     left, right = five_points(points)[:2]
     lengths = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) / np.linalg.norm(right - left)
-    return lengths * np.array([LIPS in pairs, *[True] * (len(lengths) - 1)])
+    return lengths * np.array([INNER_LIPS in pairs, *[True] * (len(lengths) - 1)])
 
 
 def make_thumbnail(image: np.ndarray, points: np.ndarray, parts: Part) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Safety checks of an archive's directory before any file is unpacked. Archives may come from untrusted sources."""
+"""Safety checks of an archive's central directory before any file is unpacked.
+
+Archives may come from untrusted sources.
+"""
 
 import errno
 import pathlib
@@ -29,10 +32,10 @@ HEADER = 30
 """Minimum length in bytes of the header before each file. The file's name follows."""
 
 DIRECTORY_ENTRY = b"PK\x01\x02"
-"""Signature of a directory entry."""
+"""Signature of an entry of the central directory."""
 
 LONG_ENTRY = 400
-"""Maximum average length of a directory entry in bytes."""
+"""Maximum average length of an entry of the central directory in bytes."""
 
 END, WIDE_END, WIDE_LOCATOR_BYTES = struct.Struct("<10xHI6x"), struct.Struct("<32xQQ8x"), 20
 """End-of-central-directory records: number of files and length of the directory. The wide ones are ZIP64."""
@@ -42,7 +45,7 @@ MOST_END_BYTES = (1 << 16) + END.size + WIDE_LOCATOR_BYTES + WIDE_END.size
 
 
 def check_count(archive: pathlib.Path) -> int:
-    """Counts the files of an archive in the bytes of its directory, before `ZipFile` creates an object for each.
+    """Counts the files in the bytes of an archive's central directory, before `ZipFile` creates an object for each.
 
     Returns:
         The number of files that the archive states. It can differ from the counted number.

@@ -2,8 +2,8 @@
 
 The folder may become unavailable at any time. `keep_facesets` builds one archive per faceset locally and copies it in
 one piece. `fetch_facesets` unpacks the facesets that are missing in a workspace. An error in the folder never changes
-the workspace: it is logged and reported, and the caller continues. If this workspace has neither written nor fetched an
-archive (see `backup_note`), it belongs to other work. Such an archive is renamed, not replaced.
+the workspace: it is logged and reported, and the caller continues. An archive that this workspace has neither written
+nor fetched (see `backup_note`) belongs to other work: it is renamed, not replaced.
 """
 
 import dataclasses

@@ -30,7 +30,7 @@ class CropCutter:
     Args:
         folder: The folder of the faceset.
         finder: Detects landmarks in crops.
-        min_sharpness: Crops with a lower sharpness are dropped.
+        min_sharpness: Minimum sharpness of a crop, in the unit of `measure_sharpness`; blurrier crops are dropped.
         size: Side in pixels at which crops are stored.
         single_video: The workspace that also gets raw faces, aligned faces and eye masks; None saves none.
     """

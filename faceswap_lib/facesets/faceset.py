@@ -49,7 +49,9 @@ class FacesetArrays:
         )
 
     def views(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the central view of every crop that the networks use, for arrays of the networks' `stored_size`.
+        """Returns the view of every crop: its central part, which is the input of the networks.
+
+        The side S of the arrays must be the `stored_size` of the networks.
 
         Args:
             resolution: Side R of the views in pixels, at most S.

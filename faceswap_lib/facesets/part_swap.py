@@ -35,6 +35,7 @@ from faceswap_lib.faces.alignment import (
     scale_points,
     similarity_transform,
 )
+from faceswap_lib.faces.landmarks_68 import BROWS, EYES, MOUTH, NOSE
 from faceswap_lib.faces.masks import disk
 from faceswap_lib.facesets.appearance import describe_appearances
 from faceswap_lib.facesets.crop_writer import measure_sharpness
@@ -47,10 +48,10 @@ from faceswap_lib.media import read_image, write_image
 from faceswap_lib.progress import show_progress
 
 POINTS = {
-    Part.EYES: slice(36, 48),
-    Part.EYEBROWS: slice(17, 27),
-    Part.NOSE: slice(27, 36),
-    Part.MOUTH: slice(48, 68),
+    Part.EYES: EYES,
+    Part.EYEBROWS: BROWS,
+    Part.NOSE: NOSE,
+    Part.MOUTH: MOUTH,
 }
 """Indices of each part in the 68 landmarks. The whole face is not a part: there is no skin around it to match."""
 

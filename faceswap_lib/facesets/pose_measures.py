@@ -12,16 +12,13 @@ import numpy as np
 
 from faceswap_lib.faces.alignment import CROP_SIZE, five_points
 from faceswap_lib.faces.head_pose import HEAD_5, head_pose
+from faceswap_lib.faces.landmarks_68 import BROWS, EYELIDS, EYES, INNER_LIPS, MOUTH_CORNERS
 
 OWN_PITCH = 9.0
 """Maximum difference in degrees of the measured pitch of two people who look into the camera; see `faces.head_pose`."""
 
 NOSE_BELOW, NOSE_BEFORE = float(HEAD_5[2, 1]), float(-HEAD_5[2, 2])
 """Distance of the tip of an average nose below the eyes and in front of them, in eye distances."""
-
-LIPS, MOUTH_CORNERS = (62, 66), (48, 54)
-EYELIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
-EYES, BROWS = slice(36, 48), slice(17, 27)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -152,12 +149,12 @@ def measure_poses(points: np.ndarray) -> np.ndarray:
 
 
 def _pose_by_head(points: np.ndarray) -> np.ndarray:
-    """Estimates yaw and pitch from 68 landmarks, (N, 2) in degrees."""
+    """Estimates yaw and pitch, (N, 2) in degrees, from (N, 68, 2) landmarks in pixels of aligned crops."""
     return np.array([head_pose(face, CROP_SIZE)[:2] for face in points]).reshape(-1, 2)
 
 
 def _pose_by_nose(points: np.ndarray) -> np.ndarray:
-    """Estimates yaw and pitch from eyes and nose of five landmarks, (N, 2) in degrees."""
+    """Estimates yaw and pitch, (N, 2) in degrees, from the eyes and the nose of (N, 5, 2) landmarks."""
     left, right, nose = points[:, 0], points[:, 1], points[:, 2]
     eyes = right - left
     across = eyes / np.maximum(np.sum(eyes**2, axis=1, keepdims=True), 1e-9)
@@ -170,7 +167,15 @@ def _pose_by_nose(points: np.ndarray) -> np.ndarray:
 
 
 def _measure_expression(points: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-    """Measures the expression by lengths relative to the eye distance that the head would have at yaw 0."""
+    """Measures the expression by lengths relative to the eye distance that the head would have at yaw 0.
+
+    Args:
+        points: (N, 68, 2) x, y in pixels of aligned crops.
+        yaw: (N,) in degrees.
+
+    Returns:
+        (N, 4) in the order of `EXPRESSION`.
+    """
     eyes = np.array([five_points(face)[:2] for face in points])
     seen = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
     straight = seen / np.cos(np.radians(yaw))
@@ -178,7 +183,7 @@ def _measure_expression(points: np.ndarray, yaw: np.ndarray) -> np.ndarray:
     def gap(pair: tuple[int, int]) -> np.ndarray:
         return np.linalg.norm(points[:, pair[0]] - points[:, pair[1]], axis=1)
 
-    lips = gap(LIPS) / straight
+    lips = gap(INNER_LIPS) / straight
     lids = np.mean([gap(pair) for pair in EYELIDS], axis=0) / straight
     width = gap(MOUTH_CORNERS) / seen  # yaw shortens both by the same factor
     brows = (points[:, EYES, 1].mean(axis=1) - points[:, BROWS, 1].mean(axis=1)) / straight

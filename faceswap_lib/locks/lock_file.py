@@ -106,7 +106,7 @@ def open_lock_file(place: pathlib.Path) -> tuple[int, bool]:
 
 
 def take_system_lock(file: int) -> bool | None:
-    """Requests the system's lock: True if locked, False if held by another, None if the file system has no locks."""
+    """Tries to lock a file: True if locked, False if the lock is already held, None if the file system has no locks."""
     for _ in range(5):  # a newcomer that only tests the lock holds it for a moment
         try:
             if sys.platform == "win32":

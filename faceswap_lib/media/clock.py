@@ -1,8 +1,8 @@
-"""Correction of timestamps for the video and the audio of a recording whose clock jumps.
+"""Correction of timestamp discontinuities ("jumps of the clock") in the video and the audio of a recording.
 
-In transport streams that were joined byte by byte the time restarts at every join. The video is the reference: after a
-jump its time continues where it ended, and the audio of that part is shifted by the same offset, so that both stay in
-sync.
+In transport streams that were concatenated byte by byte, the timestamps restart at every join. The video is the
+reference: after a jump its timestamps continue where it ended, and the audio of that part is shifted by the same
+offset, so that both stay in sync.
 """
 
 import fractions
@@ -22,7 +22,10 @@ _ZERO = fractions.Fraction(0)
 
 
 def may_jump(container: av.container.InputContainer) -> bool:
-    """Checks whether the clock of a container may jump, also forward (FFmpeg's AVFMT_TS_DISCONT)."""
+    """Checks whether a container's format allows timestamp discontinuities (FFmpeg's AVFMT_TS_DISCONT).
+
+    Only then does a long gap between packets count as a jump forward.
+    """
     return bool(container.format.flags & 0x0200)
 
 

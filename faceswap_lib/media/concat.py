@@ -64,7 +64,7 @@ def join_videos(
 def _packets(
     pieces: typing.Sequence[tuple[pathlib.Path, fractions.Fraction]], stream: av.VideoStream
 ) -> typing.Iterator[av.Packet]:
-    """Yields the packets of all pieces, shifted to their times; decoding times are made strictly increasing."""
+    """Yields all packets, each shifted by the start of its piece; the decoding timestamps (DTS) increase strictly."""
     last = None
     for path, start in pieces:
         with open_container(path) as piece:

@@ -95,7 +95,7 @@ class VideoDecoder:
         return typing.cast(fractions.Fraction, self.stream.time_base)  # None only before a file is opened
 
     def packets(self) -> typing.Iterator[av.Packet]:
-        """Yields the packets of the stream with corrected times, and last an empty one that flushes the decoder.
+        """Yields the packets of the stream with corrected timestamps, then an empty packet that flushes the decoder.
 
         Raises:
             VideoError: If there are more packets than `limits.VIDEO_FRAMES`.

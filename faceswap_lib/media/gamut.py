@@ -3,8 +3,8 @@
 Convention. All images are processed and written with the primaries of BT.709, which are those of sRGB. A video that
 states other primaries (BT.601, Display P3, BT.2020) is converted in linear light; colors outside of BT.709 are clipped.
 The curves of ordinary displays (BT.709, BT.601, BT.2020, sRGB, gamma 2.2) look alike on a display and are treated as
-equal. High dynamic range (PQ of SMPTE ST 2084, HLG of ITU-R BT.2100) is tone-mapped: reference white, 203 cd/m2,
-becomes 0.82 of linear white; values below half of it are unchanged, brighter ones are compressed.
+equal. High dynamic range (PQ of SMPTE ST 2084, HLG of ITU-R BT.2100) is tone-mapped: values up to half of reference
+white (203 cd/m2) are unchanged. Brighter values are compressed, so that reference white becomes 0.82 of linear white.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Orientation of frames: the rotation and mirroring that makes a stored frame upright.
+"""Orientation of frames: the rotation and mirroring that make a stored frame upright.
 
 Convention. The display matrix of a file maps a stored pixel (x, y) to a displayed one: x' = a x + c y, y' = b x + d y.
 Eight matrices are combinations of rotations by multiples of 90 degrees and mirroring; the nearest of them is used.

@@ -226,7 +226,7 @@ class VideoWriter:
         return tick
 
     def _to_video_frame(self, frame: np.ndarray) -> av.VideoFrame:
-        """Converts an RGB array to a frame in the pixel format of the encoder."""
+        """Converts a frame, (height, width, 3) uint8 RGB, to the pixel format of the encoder."""
         if self._lossless:
             return av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=_EXACT_PIXELS)
         return self._to_yuv(frame)

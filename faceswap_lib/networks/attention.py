@@ -14,12 +14,11 @@ class SelfAttention(keras.layers.Layer):
 
     The output is multiplied by a learned scalar, which starts at 0, and added to the input. N positions need N * N
     numbers per image: 0.3 MB at 16x16 and 67 MB at 64x64 in float32. The gradient needs the same amount again.
-    Source: Zhang et al., "Self-Attention Generative Adversarial Networks", 2018. Queries and keys have an eighth of
-    the channels.
+    Source: Zhang et al., "Self-Attention Generative Adversarial Networks", 2018.
     Taught in notebooks/03_networks.
 
     Args:
-        squeeze: Queries and keys have C // squeeze channels, at least 1.
+        squeeze: Queries and keys have C // squeeze channels, at least 1; the source uses 8.
         use_bias: Whether the projections have a bias.
         **kwargs: Arguments of `keras.layers.Layer`.
     """

@@ -1,4 +1,4 @@
-"""Computational cost of networks: trainable parameters, and multiplications for one image."""
+"""Computational cost of networks: parameters, and multiply-accumulate operations (MACs) for one image."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ from faceswap_lib.networks.attention import ChannelAttention, DualAttention, Sel
 from faceswap_lib.networks.norms import HybridNorm
 
 COUNTED = (layers.Conv2D, layers.Dense, HybridNorm, SelfAttention, ChannelAttention, DualAttention)
-"""Layers that need more than one multiplication per input or output number."""
+"""Layers that need more than one multiplication per input or output element."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class LayerCost:
         kind: Name of its class.
         shape: Shape of its output without the batch axis; shape of the first output if there are several.
         weights: Number of parameters.
-        macs: Number of multiplications (multiply-accumulate operations) for one image.
+        macs: Number of multiply-accumulate operations (MACs) for one image.
     """
 
     name: str
@@ -34,10 +34,10 @@ class LayerCost:
 
 
 def count_layers(network: keras.Model) -> list[LayerCost]:
-    """Counts the parameters and multiplications of every layer.
+    """Counts the parameters and the multiply-accumulate operations (MACs) of every layer.
 
-    Counts the multiplications of convolutions, dense layers and attention, also when they are part of other layers.
-    Does not count operations that are done once per number, such as normalization and activations.
+    Counts the MACs of convolutions, dense layers and attention, even if they are part of other layers. Does not count
+    element-wise operations, such as normalization and activations.
 
     Args:
         network: A functional model with a fixed input size.
@@ -62,7 +62,7 @@ def _first_tensor(tensors: typing.Any) -> typing.Any:
 
 
 def _multiply(layer: layers.Layer, shape: tuple) -> int:
-    """Computes the multiplications of a layer of `COUNTED` for one image of shape (B, ..., C)."""
+    """Counts the MACs for one image in a layer of `COUNTED`, whose input has the shape (B, ..., C)."""
     if isinstance(layer, layers.Conv2D | layers.Dense):
         positions = math.prod(layer.compute_output_shape(shape)[1:-1])
         return positions * math.prod(layer.kernel.shape)  # the kernel is applied once at every position

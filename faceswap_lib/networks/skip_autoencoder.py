@@ -1,4 +1,7 @@
-"""The direct layout: an autoencoder with a narrow skip connection around the bottleneck; the heads upsample last."""
+"""The architecture `skip`, or direct layout: an autoencoder with a narrow skip connection around the bottleneck.
+
+Only the output heads run at full resolution.
+"""
 
 import typing
 
@@ -18,8 +21,9 @@ else:
 def build_encoder(config: NetworkConfig) -> keras.Model:
     """Builds the encoder: strided convolutions down to 4x4, a narrow bottleneck, upsampling to 8x8.
 
-    The bottleneck makes the swap possible, but a flat code learns the positions of eyes and mouth slowly. Therefore a
-    few channels at 8x8, which carry positions directly, skip the bottleneck.
+    The bottleneck makes the swap possible, but through it the positions of eyes and mouth are learned slowly. Therefore
+    a few channels at 8x8, which carry positions directly, skip the bottleneck. Shapes and ranges as in
+    `models.Networks`.
     Taught in notebooks/03_networks.
     """
     widths = config.widths
@@ -43,7 +47,8 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
 def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str) -> keras.Model:
     """Builds a decoder: upsampling from 8x8 to half of the resolution, then one more upsampling for mask and face.
 
-    The heads do the last upsampling, so that no layer with many channels runs at full resolution.
+    The heads do the last upsampling, so that no layer with many channels runs at full resolution. Shapes and ranges as
+    in `models.Networks`.
     """
     widths = config.widths
     code = keras.Input(code_shape, name="code")
@@ -69,7 +74,7 @@ def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str)
 
 
 def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
-    """Builds a patch discriminator, whose input is the image and the warped encoder input."""
+    """Builds a patch discriminator, whose input is the image and the warped encoder input; shapes as in `Networks`."""
     pair = keras.Input((config.resolution, config.resolution, 6), name="picture_and_warped")
     x = pair
     for index, channels in enumerate(config.widths.discriminator):

@@ -1,4 +1,6 @@
-"""Creates a signing key, and a certificate for it from a local authority whose private key is discarded at once.
+"""Creates a signing key, and a certificate for it from a local certificate authority.
+
+The authority's private key is discarded at once.
 
 Source: C2PA Technical Specification 2.x, "Certificate Profiles": X.509 version 3, not signed by itself, a key usage of
 digital signatures alone, an extended key usage of which e-mail protection is one that is allowed, both key identifiers.
@@ -45,7 +47,7 @@ def issue_certificate() -> tuple[bytes, bytes, bytes]:
 
 
 def _start(subject: str, public: typing.Any, issuer: typing.Any) -> typing.Any:
-    """Creates a certificate builder for the public key `public`, to be signed by the authority with key `issuer`."""
+    """Creates the builder of a certificate for the public key `public`; `issuer` is the public key of the authority."""
     from cryptography import x509
 
     start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)  # clocks differ

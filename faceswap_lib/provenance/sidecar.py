@@ -134,7 +134,11 @@ def _read_text(place: pathlib.Path) -> str:
 
 
 def _reject_duplicates(pairs: list[tuple[str, object]]) -> dict:
-    """Builds an object without duplicate names: different parsers would read different values of such a name."""
+    """Builds a dictionary from the pairs of a JSON object.
+
+    Raises:
+        _SidecarError: If a name is not unique, because different parsers would then read different values.
+    """
     if len({name for name, _ in pairs}) < len(pairs):
         raise _SidecarError("a name appears in it twice")
     return dict(pairs)

@@ -1,8 +1,8 @@
 """Manages the key with which this computer signs its swaps, and its certificate.
 
-Both are created on first use and stored in one file. A local authority signs the certificate. Its private key is never
-stored, so nobody can issue a second certificate in its name. The certificate contains no name of the computer or its
-user.
+Both are created on first use and stored in one file. A local certificate authority signs the certificate. The
+authority's private key is never stored, so nobody can issue a second certificate in its name. The certificate contains
+no name of the computer or its user.
 """
 
 import contextlib

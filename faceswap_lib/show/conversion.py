@@ -96,7 +96,10 @@ def _places(colors: np.ndarray) -> np.ndarray:
 
 
 def _ring(places: np.ndarray) -> np.ndarray:
-    """Computes a closed (73, 2) ellipse around points, `RING_DEVIATIONS` from their mean along their principal axes."""
+    """Computes an ellipse around (N, 2) points, as a closed curve of (73, 2) points.
+
+    The half axes are `RING_DEVIATIONS` standard deviations of the points along their principal axes.
+    """
     values, vectors = np.linalg.eigh(np.cov(places.T))
     angles = np.linspace(0, 2 * np.pi, 73)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)

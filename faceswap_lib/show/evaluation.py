@@ -25,14 +25,14 @@ _STYLE = (
 def tabulate_metrics(
     results: typing.Mapping[str, typing.Mapping[str, float | None]], names: typing.Sequence[str] | None = None
 ) -> typing.Any:
-    """Builds a table of metrics of several results; the best value of a row is bold if one direction is better.
+    """Builds a table of metrics, one column per result; the best value of a metric is bold.
 
     Args:
         results: Metrics of a report or of a baseline, by the name of the result.
         names: Metrics in the order of the rows; None shows all metrics that any result has.
 
     Returns:
-        A table that a notebook shows.
+        A table that a notebook shows. No value is bold for a metric of which no direction is better.
 
     Raises:
         ImportError: If IPython is missing.
@@ -64,7 +64,7 @@ def plot_worst_frames(
     Args:
         report: The report, with values per frame for each metric.
         shown: One image for every frame of the report, for instance the face before and after side by side.
-        names: Metrics for which one direction is better.
+        names: Metrics that have a better direction.
         count: Number of frames per metric, the worst first, at least `APART` seconds apart.
 
     Returns:

@@ -74,7 +74,7 @@ def _manifest_rows(manifest: dict) -> list[tuple[str, str]]:
 
 
 def _option_rows(facts: dict) -> list[tuple[str, str]]:
-    """Builds the row of the options of the swap that `describe_facts` does not describe."""
+    """Builds one row with those options of the swap that have no row of their own; returns no row without options."""
     options = facts.get("options")
     if not isinstance(options, dict):
         return []

@@ -1,4 +1,4 @@
-"""Checkpoints: the complete state of a training in one file, so that a resumed training gives the same result.
+"""Checkpoints: the complete state of a training run in one file, so that a resumed run gives the same result.
 
 A file is written with a temporary name, flushed to disk, and renamed. The newest two checkpoints are kept, and the
 requested number of backups. A damaged file is detected, see `training.checkpoint_file`, and the previous checkpoint is
@@ -34,7 +34,7 @@ OPEN_FILES_STAY = os.name == "nt"
 
 @dataclasses.dataclass(eq=False)
 class TrainingState:
-    """State of a training: everything that changes from step to step.
+    """State of a training run: everything that changes from step to step.
 
     Attributes:
         networks: The networks that are trained.

@@ -1,4 +1,4 @@
-"""The checkpoint manager: writes checkpoints and backups, updates the mirror, and rolls a diverged training back."""
+"""The checkpoint manager: writes checkpoints and backups, updates the mirror, and rolls a diverged run back."""
 
 import logging
 import pathlib

@@ -1,4 +1,4 @@
-"""Options of a training, and their presets."""
+"""Options of a training run, and their presets."""
 
 import dataclasses
 import pathlib
@@ -14,7 +14,7 @@ Perceptual = Literal["none", "auto", "onet", "vggface", "vggface-vgg16"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Options of a training."""
+    """Options of a training run."""
 
     steps: Annotated[int, Doc("total number of steps; the schedule scales with it")] = 1500
     schedule: Annotated[

@@ -207,7 +207,12 @@ def mask_prior(mask, face):
 
 
 def mask_hinge(mask, face, level):
-    """Computes the hinge loss of the mask below a level inside the face; it is 0 where the mask is above the level.
+    """Computes the hinge loss of a mask that is too low inside the face; it is 0 where the mask is above `level`.
+
+    Args:
+        mask: (B, R, R, 1) attention mask in [0, 1].
+        face: (B, R, R, 1) face mask in [0, 1].
+        level: Required minimum of the attention mask, 0 to 1.
 
     Taught in notebooks/04_losses.
     """

@@ -94,7 +94,11 @@ def _default() -> Schedule:
 
 
 def _faceswap_gan() -> Schedule:
-    """Builds the schedule of faceswap-GAN v2.2, 40,000 steps; its triggers fire 150 steps before a display."""
+    """Builds the schedule of faceswap-GAN v2.2 for 40,000 steps.
+
+    As in its code, each later phase begins half of the display interval (150 steps) before a simple fraction of the
+    steps, for example at 7,850 instead of 8,000.
+    """
 
     def at(step: int, name: str, **changes) -> Phase:
         return Phase(start=step / 40_000, name=name, adversarial=1, cycle=1, **changes)
@@ -117,7 +121,7 @@ SCHEDULES: dict[str, Schedule] = {"default": _default(), "faceswap-gan": _facesw
 
 
 def phase_at(step: int, steps: int, schedule: Schedule) -> Phase:
-    """Returns the phase of a schedule at a step, counted from 0, in a training of `steps` steps.
+    """Returns the phase of a schedule at a step, counted from 0, in a training run of `steps` steps.
 
     Example:
         >>> phase_at(0, 2000, SCHEDULES["default"]).name

@@ -132,7 +132,7 @@ def _image_tag(image: np.ndarray, width: int, index: int) -> str:
 
 
 def _check_images(before: typing.Any, after: typing.Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Converts both to lists of images and checks that all images have the same size."""
+    """Converts `before` and `after` to lists of images and checks that all images have the same size."""
     both = [
         [images] if isinstance(images, np.ndarray) and images.ndim < 4 else list(images) for images in (before, after)
     ]

@@ -57,7 +57,7 @@ class TrainingDashboard:
         self._begin()
 
     def log(self, step: int, terms: dict[str, float]) -> None:
-        """Adds one logged step; the `on_log` of `train`."""
+        """Adds one logged step; pass this method to `train` as `on_log`."""
         page = self._touch()
         self.history.append({"step": step, **terms})
         self._times.append((step, time.monotonic()))
@@ -67,7 +67,7 @@ class TrainingDashboard:
                 page.draw_losses(self.history)
 
     def preview(self, step: int, picture: np.ndarray) -> None:
-        """Stores and shows one preview; the `on_preview` of `train`.
+        """Stores and shows one preview; pass this method to `train` as `on_preview`.
 
         Args:
             step: Step of the preview.
@@ -78,7 +78,7 @@ class TrainingDashboard:
             page.show_preview(step, picture)
 
     def should_stop(self) -> bool:
-        """Returns whether the button was pressed; the `should_stop` of `train`."""
+        """Returns whether the stop button was pressed; pass this method to `train` as `should_stop`."""
         page = self._touch()
         if page and not self._stopping and time.monotonic() - self._polled >= POLL_EVERY:
             answer_clicks()
@@ -86,7 +86,7 @@ class TrainingDashboard:
         return self._stopping
 
     def stop(self) -> None:
-        """Requests a stop, like the button."""
+        """Requests a stop, like the stop button."""
         self._stopping = True
 
     def _begin(self) -> None:

@@ -32,8 +32,8 @@ class DashboardPage:
 
     Args:
         terms: As in `show.plot_losses`.
-        on_stop: Function that is called when the button is pressed.
-        on_end: Function that is called when a cell has ended.
+        on_stop: Function that is called when the stop button is pressed.
+        on_end: Function that is called at the end of every cell.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class DashboardPage:
             self._preview_on_page.update(shown)
 
     def close(self, text: str, history: list[dict[str, float]]) -> None:
-        """Draws the losses for the last time and replaces the button by a line of text in HTML format."""
+        """Draws the losses for the last time and replaces the stop button by a line of text in HTML format."""
         self._events.unregister("post_run_cell", self._handle_cell_end)
         if history:
             self.draw_losses(history)

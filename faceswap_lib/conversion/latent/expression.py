@@ -2,12 +2,20 @@
 
 import numpy as np
 
+from faceswap_lib.faces.landmarks_68 import (
+    BROWS,
+    EYELIDS,
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    MOUTH_CORNERS,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 from faceswap_lib.facesets.pose_measures import BROWS_UP, EYES_OPEN, MOUTH, PITCH, SMILE, YAW, measure_poses
 
-EYE_HEIGHT = ((37, 41), (38, 40), (43, 47), (44, 46))
-LEFT_EYE, RIGHT_EYE, BROWS = slice(36, 42), slice(42, 48), slice(17, 27)
-LIDS = ((37, 41), (38, 40)), ((43, 47), (44, 46))
-OUTER_LIPS, INNER_LIPS, CORNERS = (51, 57), (62, 66), (48, 54)
+LIDS = EYELIDS[:2], EYELIDS[2:]
 
 NEAR = 0.5
 """Unit of the numbers of `describe_motion`, as a fraction of the tolerances of `facesets.pose_measures`."""
@@ -51,13 +59,13 @@ def describe_expression(landmarks: np.ndarray) -> np.ndarray:
         return np.linalg.norm(landmarks[:, a] - landmarks[:, b], axis=1) / unit
 
     y = landmarks[..., 1]
-    corners, middle = y[:, [48, 54]].mean(axis=1), y[:, [62, 66]].mean(axis=1)
+    corners, middle = y[:, list(MOUTH_CORNERS)].mean(axis=1), y[:, list(INNER_LIPS)].mean(axis=1)
     return np.stack(
         [
-            between(62, 66),
-            between(51, 57),
-            between(48, 54),
-            np.mean([between(*pair) for pair in EYE_HEIGHT], axis=0),
+            between(*INNER_LIPS),
+            between(*OUTER_LIPS),
+            between(*MOUTH_CORNERS),
+            np.mean([between(*pair) for pair in EYELIDS], axis=0),
             np.log(between(30, 2) / between(30, 14)),
             between(27, 33),
             ((left + right)[:, 1] / 2 - y[:, BROWS].mean(axis=1)) / unit,
@@ -94,7 +102,7 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
         return values - np.median(values)
 
     lids = _lid_gaps(landmarks, unit)
-    brows = [left[:, 1] / unit - y[:, 17:22].mean(axis=1), right[:, 1] / unit - y[:, 22:27].mean(axis=1)]
+    brows = [left[:, 1] / unit - y[:, LEFT_BROW].mean(axis=1), right[:, 1] / unit - y[:, RIGHT_BROW].mean(axis=1)]
     mouth = _mouth_numbers(landmarks, poses, unit)
     chin = against_median(y[:, 8] - y[:, 33])
     width = np.linalg.norm(landmarks[:, 48] - landmarks[:, 54], axis=1) / np.linalg.norm(right - left, axis=1)
@@ -139,7 +147,7 @@ def _lid_gaps(landmarks: np.ndarray, unit: np.ndarray) -> np.ndarray:
 def _mouth_numbers(landmarks: np.ndarray, poses: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """Computes the (N, 3) numbers of `describe_mouth`."""
     y = landmarks[..., 1] / unit[:, None]
-    corners = [(y[:, corner] - y[:, INNER_LIPS].mean(axis=1)) / LIFTED for corner in CORNERS]
+    corners = [(y[:, corner] - y[:, INNER_LIPS].mean(axis=1)) / LIFTED for corner in MOUTH_CORNERS]
     return np.stack([poses[:, 2] / (NEAR * MOUTH.tolerance), *corners], axis=1)
 
 

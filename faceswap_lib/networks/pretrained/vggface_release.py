@@ -31,5 +31,5 @@ def keras_homes() -> list[pathlib.Path]:
 
 
 def usual_places(architecture: Architecture) -> list[pathlib.Path]:
-    """Lists the paths where a weight file is searched; it is downloaded to the last one."""
+    """Lists the paths where a weight file is searched for; a download goes to the last one."""
     return [home / "models" / "vggface" / FILES[architecture] for home in keras_homes()]
