@@ -68,7 +68,7 @@ class HeadMover:
         return self._pixels_x + fine[..., 0], self._pixels_y + fine[..., 1]
 
     def _shifts(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
-        """Computes how many pixels yaw, pitch, roll, zoom and translation shift every grid node to the right and down."""
+        """Computes the shift of every grid node by yaw, pitch, roll, zoom and translation, in pixels (right, down)."""
         (cx, cy), (nx, ny) = self._portrait.head_center, self._portrait.neck_base
         x, y, z = self._nodes_x - cx, self._nodes_y - cy, self._depth
         x, z = x * np.cos(pose.yaw) + z * np.sin(pose.yaw), z * np.cos(pose.yaw) - x * np.sin(pose.yaw)

@@ -32,7 +32,7 @@ def tabulate_metrics(
         names: Metrics in the order of the rows; None shows all metrics that any result has.
 
     Returns:
-        A table that a notebook shows. No value is bold for a metric of which no direction is better.
+        A table that a notebook shows. A metric whose `Metric.better` is "none" has no bold value.
 
     Raises:
         ImportError: If IPython is missing.
