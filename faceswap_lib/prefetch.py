@@ -27,7 +27,7 @@ class _Failure:
 def prefetch(items: typing.Iterable[Item], depth: int = 1) -> typing.Generator[Item, None, None]:
     """Yields items in order while another thread prepares the next ones.
 
-    An error of the producer is raised in place of its item. Closing the generator, also after an error of the consumer,
+    An error of the producer is raised in place of its item. Closing the generator, even after an error of the consumer,
     stops the producer and closes `items`.
 
     Args:

@@ -131,7 +131,7 @@ class ImageOutputs:
         return self._digests[still]
 
     def _is_made_of(self, path: pathlib.Path, still: pathlib.Path) -> bool:
-        """Returns whether this conversion wrote an output, also if the version before wrote it."""
+        """Returns whether this conversion wrote an output, even if it ran in the previous version of this library."""
         written = self._lists[path.parent]
         if written.is_made_of(path, self._made_of(still)):
             return True

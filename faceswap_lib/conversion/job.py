@@ -1,4 +1,4 @@
-"""What a conversion has to do, and what it did."""
+"""Job description of a conversion, and the report of its result."""
 
 import dataclasses
 import pathlib
@@ -53,7 +53,7 @@ class ConversionJob:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ConversionReport:
-    """What a conversion did.
+    """Report of a finished conversion.
 
     Attributes:
         out: The written video, image or folder.

@@ -1,8 +1,8 @@
 """Remains of the target face beside the swapped face (brows, rims of glasses) are covered with skin.
 
 Raised brows are higher than the brows of the swapped face. Where hair covers the wanted person's forehead or temples,
-the swapped face is not shown at all. So the brows of the target face would stay visible above the new ones, a face with
-four brows, and the rims of glasses would end abruptly.
+the swapped face is not shown at all. Without a cover, the brows of the target face would stay visible above those of
+the swapped face, so there would be four brows, and the rims of glasses would end abruptly.
 
 Brows and rims are narrow and have skin around them, so morphology removes them: a closing removes structures that are
 darker than their surroundings, an opening those that are brighter. Hair is dark in a large area and stays. The mesh
@@ -26,8 +26,9 @@ class Remain:
         size: Side in pixels of the images in which the structure is detected.
         darker: Width of the widest dark structure that is removed.
         brighter: Width of the widest bright structure that is removed; 0 removes none.
-        band: How far above and how far below the brows of the mesh the structure is searched.
-        along_brows: Whether it is searched only above and below the brows, or over the whole face at that height.
+        band: How far above and how far below the brows of the mesh the structure is searched for.
+        along_brows: Whether it is searched for only directly above and below the brows; otherwise over the whole width
+            of the face at that height.
         differs: Relative differences from the brightness of the skin at which a pixel starts to count, and from which
             it counts fully.
         like_skin: Range of the ratio between the drawn skin and the median color of the face, in every channel; outside
@@ -144,7 +145,13 @@ def cover(
 
 
 def _band(kind: Remain, lines: np.ndarray, unit: float) -> np.ndarray:
-    """Draws where a structure is searched, (S, S) uint8, 1 inside; `lines` and `unit` are in pixels of that image."""
+    """Draws the area in which a structure is searched for, (S, S) uint8, 1 inside.
+
+    Args:
+        kind: The kind of structure.
+        lines: (2, N, 2) x, y in pixels of an image of side S, a line along each brow.
+        unit: The eye distance in pixels of that image.
+    """
     above, below = (distance * unit for distance in kind.band)
     if kind.along_brows:
         parts = [np.concatenate([line + [0, below], line[::-1] - [0, above]]) for line in lines]

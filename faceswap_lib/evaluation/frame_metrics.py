@@ -19,7 +19,7 @@ from faceswap_lib.faces.likeness import REGIONS, LikenessGallery, expression_vie
 from faceswap_lib.faces.recognition import FaceEmbedder
 
 REACH = 1.5
-"""Half the side of the square around a face in which changed pixels are searched, in sides of the crop."""
+"""Half the side of the square around a face in which changed pixels are searched for, in sides of the crop."""
 
 COLUMNS = (
     *("psnr", "ssim", "ms_ssim", "perceptual", "sharpness", "detection_rate", "face_score", "brightness"),

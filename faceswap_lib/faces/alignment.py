@@ -102,7 +102,7 @@ def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
 
 
 def five_points(landmarks: np.ndarray) -> np.ndarray:
-    """Reduces 68 landmarks to the five landmarks used for alignment; returns five landmarks unchanged."""
+    """Reduces (68, 2) landmarks to the (5, 2) landmarks used for alignment; returns (5, 2) landmarks unchanged."""
     if len(landmarks) == 5:
         return landmarks
     eyes = [landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)]

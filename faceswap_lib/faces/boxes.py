@@ -59,8 +59,8 @@ def upright_angle(face: Face, nearly_level: float) -> float:
 def nms_faces(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
     """Applies non-maximum suppression (NMS) to detections that overlap.
 
-    The detector can also report a wide open mouth as a face on its side, and an ear as a small face. After these are
-    read upright, their scores are lower than the score of the real face.
+    The detector can also report a wide open mouth as a face rotated by 90 degrees, and an ear as a small face. After
+    refinement in an upright crop, the scores of these false positives are lower than the score of the real face.
 
     Args:
         faces: In any order.

@@ -28,7 +28,11 @@ def pyramid_scales(height: int, width: int) -> np.ndarray:
 
 
 def build_pyramid(pictures: np.ndarray, scales: np.ndarray) -> list[np.ndarray]:
-    """Builds the image pyramid of (B, h, w, 3) float32 images, each pixel the mean of the area it covers."""
+    """Builds the image pyramid of (B, h, w, 3) float32 images, each pixel the mean of the area it covers.
+
+    Returns:
+        One array per scale, (B, h * scale, w * scale, 3) float32, rounded down to whole pixels.
+    """
     height, width = pictures.shape[1:3]
     sizes = [(int(width * scale), int(height * scale)) for scale in scales]
     return [
@@ -70,13 +74,21 @@ def regress_boxes(rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def place_landmarks(rows: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Converts (N, 10) landmarks, x then y as fractions of each box, to pixels of the image."""
+    """Converts landmarks from fractions of their boxes to pixels of the image.
+
+    Args:
+        rows: (N, 6 or more) boxes.
+        landmarks: (N, 10), five x and then five y, as fractions of the box's width and height.
+
+    Returns:
+        (N, 10) in the same order, in pixels.
+    """
     sizes, corners = _sizes(rows), rows[:, 1:3] - 1
     return landmarks * np.repeat(sizes, 5, axis=1) + np.repeat(corners, 5, axis=1)
 
 
 def square_boxes(rows: np.ndarray) -> np.ndarray:
-    """Extends each box around its center to a square of its longer side."""
+    """Extends each box of (N, 6 or more) rows around its center to a square of its longer side."""
     low, high = rows[:, 1:3], rows[:, 3:5]
     side = (high - low).max(axis=1, keepdims=True)
     corner = (low + high - side) / 2
@@ -84,7 +96,7 @@ def square_boxes(rows: np.ndarray) -> np.ndarray:
 
 
 def sort_by_score(rows: np.ndarray) -> np.ndarray:
-    """Sorts rows by their score, best first.
+    """Sorts (N, 6 or more) rows by their score, best first.
 
     Several scores of P-Net can be exactly 1. Their order then depends on NumPy's sort, as in the package.
     """

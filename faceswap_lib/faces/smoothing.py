@@ -138,7 +138,11 @@ def smooth_faces(faces: typing.Sequence[Face | None], config: SmoothConfig) -> l
 
 
 def _split_at_gaps(faces: typing.Sequence[Face | None], max_gap: int) -> list[tuple[int, int]]:
-    """Splits a track at its long gaps; every segment begins and ends with a face."""
+    """Splits a track at gaps of more than `max_gap` frames; every segment begins and ends with a face.
+
+    Returns:
+        Index of the first frame of each segment, and index after its last frame.
+    """
     segments: list[tuple[int, int]] = []
     for index in (index for index, face in enumerate(faces) if face is not None):
         if segments and index - segments[-1][1] <= max_gap:

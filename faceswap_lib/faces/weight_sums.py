@@ -89,13 +89,15 @@ def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "",
 
 
 def read_known(path: pathlib.Path, sha256: str, *, not_done: str, remedy: str) -> bytes:
-    """Reads a complete file and checks the bytes that were read, so that the file cannot be replaced between the two.
+    """Reads a complete file and verifies its SHA-256.
+
+    The file is read only once, so it cannot be replaced between the verification and the use of its bytes.
 
     Args:
         path: The file.
-        sha256: Its checksum.
-        not_done: What was not done with a wrong file, for the message.
-        remedy: What to do in that case, for the message.
+        sha256: The expected SHA-256, in hexadecimal.
+        not_done: Part of the error message: what was not done with a wrong file, for example "it was not used".
+        remedy: Part of the error message: what the user can do.
 
     Returns:
         The bytes of the file.

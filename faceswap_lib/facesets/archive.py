@@ -134,8 +134,8 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable
     Raises:
         WorkspaceError: If a file is outside the allowed subfolders, is a link, appears twice, or has a name that some
             operating systems do not allow; if there are too many files, or they exceed the size limits or the free
-            disk space. Nothing is written in these cases. Also if the archive is damaged or contains more than it
-            states.
+            disk space. Nothing is written in these cases. The error is also raised if the archive is damaged or
+            contains more than it states.
     """
     try:
         with _open_counted(archive) as opened:

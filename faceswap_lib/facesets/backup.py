@@ -192,7 +192,16 @@ def _is_same(path: pathlib.Path, other: pathlib.Path) -> bool:
 
 
 def _check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
-    """Reads the records of an unpacked faceset, so that no invalid name or value gets into a workspace."""
+    """Validates the records of an unpacked faceset, so that no invalid name or value gets into a workspace.
+
+    Args:
+        archive: Name of the archive, for the message.
+        folder: The unpacked folder of the faceset.
+        held: Names of the files in the archive.
+
+    Raises:
+        WorkspaceError: If the manifest is missing, or a record is invalid.
+    """
     name = folder.name
     if f"{name}/{MANIFEST}" not in held:
         raise WorkspaceError(f"{archive} holds no {name}/{MANIFEST}; delete it and keep the faces again")

@@ -110,7 +110,7 @@ class FacesetPoses:
 
     @classmethod
     def of(cls, faceset: Faceset) -> "FacesetPoses":
-        """Measures a faceset. Uses at most `MEASURED` crops, evenly spaced."""
+        """Measures the head poses and expressions of a faceset in at most `MEASURED` crops, evenly spaced."""
         records = faceset.sample(MEASURED).records
         poses_5 = measure_poses(np.stack([record.points_in_crop() for record in records]))
         points = [record.landmarks_in_crop() for record in records]
@@ -127,8 +127,8 @@ def compare_poses(of: FacesetPoses, by: FacesetPoses, *, mirrored: bool = True) 
     """Compares the head poses and expressions of two people.
 
     Args:
-        of: Poses of the person whose face is replaced.
-        by: Poses of the person whose face is put in.
+        of: Poses of the original person, whose face is replaced.
+        by: Poses of the wanted person, whose face is shown.
         mirrored: Whether mirrored images count, as in training.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Locks: only one process at a time may use a folder or an output, also if several machines share the folder.
+"""Locks: only one process at a time may use a folder or an output, even if several machines share the folder.
 
 A hidden lock file beside it, `.NAME.faceswap-lock`, names the holder. On one machine the operating system's lock on
 this file decides; it is released when the process ends for any reason. For a lock of another machine, or on a file

@@ -138,7 +138,10 @@ class VideoDecoder:
         self.finished = True
 
     def counts_by_packets(self) -> bool:
-        """Checks, after all packets were read, whether each contains one frame, so that none must be decoded."""
+        """Checks whether each packet contains exactly one frame, so that frames can be counted without decoding.
+
+        Must be called after all packets were read.
+        """
         context = self.stream.codec_context
         is_intact = self._first_is_key and not self._has_leading and self.damage() is None
         has_fields = context.field_order != _PROGRESSIVE and self.container.format.name not in _WHOLE_PICTURES

@@ -141,14 +141,15 @@ def count_frames(path: pathlib.Path | str) -> int:
 
 
 def first_picture_time(path: pathlib.Path | str) -> tuple[fractions.Fraction, int, fractions.Fraction]:
-    """Determines the time of the first decodable frame, the number of undecodable frames before it, and the period.
+    """Determines the time of the first decodable frame, the number of frames lost before it, and the frame period.
 
     Args:
         path: A video file.
 
     Returns:
-        The time of the first decodable frame in seconds on the corrected clock of the packets, the number of frames
-        before it that cannot be decoded, and the average period in seconds.
+        The presentation time of the first decodable frame in seconds, from timestamps that are corrected as in
+        `media.clock`; the number of frames before it that cannot be decoded; and the average duration of a frame in
+        seconds.
 
     Raises:
         VideoError: If the file is missing or not a video.
@@ -183,7 +184,7 @@ def _without_times(
 def _timed_frames(
     decoder: VideoDecoder, start: int, stop: int | None, step: int
 ) -> typing.Generator[tuple[float, np.ndarray], None, None]:
-    """Yields the times and the converted frames, and logs damage at the end; closes the decoder."""
+    """Yields times and frames as `read_timed_frames` does, and logs damage at the end; closes the decoder."""
     with decoder:
         to_rgb = RgbConverter(decoder.path)
         for seconds, frame in itertools.islice(_with_times(decoder), start, stop, step):
@@ -228,7 +229,7 @@ def _end_of(decoder: VideoDecoder, last: float, first: fractions.Fraction | None
     Args:
         decoder: The decoder after all packets were read.
         last: Time of the last frame in seconds after the first one.
-        first: Time of the first frame on the clock of the file; None if it is unknown.
+        first: Presentation time of the first frame in seconds, as stored in the file; None if it is unknown.
     """
     period = float(_period_of(decoder))
     end = decoder.end()

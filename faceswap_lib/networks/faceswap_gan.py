@@ -20,6 +20,12 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
     """Builds the encoder: a 5x5 convolution, strided convolutions down to 4x4, two dense layers, upsampling to 8x8.
 
     Attention follows the second and the third strided convolution: 16x16 and 8x8 positions for an input of 64 pixels.
+
+    Args:
+        config: The configuration; R is its resolution, 64, 128 or 256.
+
+    Returns:
+        Model from the warped face, (B, R, R, 3) in [-1, 1], to the code, (B, 8, 8, C), C = `widths.decoder[0]`.
     """
     widths = config.widths
     image = keras.Input((config.resolution, config.resolution, 3), name="warped")
@@ -38,9 +44,20 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
 
 
 def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str) -> keras.Model:
-    """Builds a decoder: upsampling from 8x8 to 64x64, a residual block, attention over 64x64 positions, output heads.
+    """Builds a decoder: upsampling from 8x8 to R, a residual block at 64x64, output heads.
 
-    Before every upsampling above 64 pixels, a side output predicts the face at the current resolution.
+    Attention runs over 32x32 and 64x64 positions. Before every upsampling above 64 pixels, a side output predicts the
+    face at the current resolution.
+
+    Args:
+        config: The configuration; R is its resolution, 64, 128 or 256.
+        code_shape: (8, 8, C), the output shape of the encoder without the batch axis.
+        name: Name of the model.
+
+    Returns:
+        Model from the code, (B, 8, 8, C), to a list of float32 outputs: the mask, (B, R, R, 1) in [0, 1]; the face,
+        (B, R, R, 3) in [-1, 1]; and for R above 64 the side outputs in [-1, 1], (B, 64, 64, 3) and, for R = 256,
+        (B, 128, 128, 3).
     """
     widths = config.widths
     code = keras.Input(code_shape, name="code")
@@ -59,7 +76,16 @@ def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str)
 
 
 def build_discriminator(config: NetworkConfig, name: str) -> keras.Model:
-    """Builds a discriminator of 8x8 patches, whose input is the image and the warped encoder input."""
+    """Builds a patch discriminator, whose input is the image and the warped encoder input.
+
+    Args:
+        config: The configuration; R is its resolution, 64, 128 or 256.
+        name: Name of the model.
+
+    Returns:
+        Model from both images, concatenated to (B, R, R, 6) in [-1, 1], to one unbounded score per patch, (B, 8, 8, 1)
+        float32.
+    """
     pair = keras.Input((config.resolution, config.resolution, 6), name="picture_and_warped")
     x = pair
     for index, channels in enumerate(config.widths.discriminator):

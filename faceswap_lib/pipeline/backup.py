@@ -226,14 +226,17 @@ def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> SyncR
 
 
 def _adopt_results(workspace: Workspace, folder: pathlib.Path) -> SyncReport:
-    """Notes the results in a backup as this workspace's own, after its facesets and runs were restored from there."""
+    """Records that the results in a backup belong to this workspace, so that a later backup may replace them.
+
+    Called after all facesets and runs of the workspace were restored from this backup.
+    """
     for path in _list_files(folder, RESULTS):
         note_kept(workspace.root, path.name, digest_ends(path))
     return SyncReport()
 
 
 def _list_files(root: pathlib.Path, patterns: typing.Iterable[str]) -> list[pathlib.Path]:
-    """Lists the files of some patterns, without hidden files; JSON files are last."""
+    """Lists the files that match any of the patterns, except hidden files; JSON files are last."""
     found = sorted((path for pattern in patterns for path in root.glob(pattern)), key=_notes_last)
     return [path for path in found if path.is_file() and not path.name.startswith(".")]
 

@@ -240,7 +240,7 @@ def _state_consent(
 
 
 def _fingerprint(job: ConversionJob, workspace: Workspace, run: str, step: int) -> dict:
-    """Identifies a conversion by its input, its run and all options, as plain JSON."""
+    """Builds the fingerprint of a conversion from its input, its run and all options, as plain JSON."""
     stat = job.source.stat()
     options = (job.config, job.output_config, job.detect_config, job.track_config)
     return {

@@ -98,7 +98,7 @@ def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
 def _add_contrast(
     networks: Networks, workspace: Workspace, config: ConvertConfig, swapper: GeneratorSwapper
 ) -> GeneratorSwapper:
-    """Sets the contrast of the generator between those of the two people; without a faceset, logs a warning instead."""
+    """Sets the generator's contrast between those of both people; logs a warning instead if a faceset is missing."""
     try:
         original, wanted = _open_people(workspace, config.direction)
     except WorkspaceError as error:
@@ -124,7 +124,7 @@ def _add_detail(
     swapper: GeneratorSwapper,
     sample: LatentSample | None,
 ) -> GeneratorSwapper:
-    """Adds the wanted person's crops as detail sources; without that faceset, logs a warning instead."""
+    """Adds the wanted person's crops as detail sources; logs a warning instead if that person's faceset is missing."""
     if sample is None:
         try:
             wanted = Faceset.open(workspace, "dst" if config.direction == "a2b" else "src")

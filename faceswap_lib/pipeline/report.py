@@ -176,13 +176,20 @@ def _facts(report: RunReport) -> dict[str, str]:
 
 
 def _frame_pairs(original: pathlib.Path, converted: pathlib.Path, frames: int, start: int) -> np.ndarray:
-    """Tiles some frames of both videos, those of the original above those of the converted video."""
+    """Tiles n frames of both videos, the original above the converted video: (2 H, n W, 3) uint8 RGB.
+
+    Args:
+        original: The input video.
+        converted: The converted video.
+        frames: Number of frames of the converted video.
+        start: Index in the original of the first frame that was converted.
+    """
     chosen = np.linspace(0, frames - 1, min(SHOWN_FRAMES, frames) + 2).round().astype(int)[1:-1]
     return np.concatenate([_frames_at(original, chosen + start), _frames_at(converted, chosen)])
 
 
 def _frames_at(video: pathlib.Path, indices: np.ndarray) -> np.ndarray:
-    """Reads some frames of a video and tiles them side by side; only these frames are kept in memory."""
+    """Reads n frames of a video and tiles them to (H, n W, 3) uint8 RGB; only these frames are kept in memory."""
     wanted = indices.tolist()
     found = {index: frame for index, frame in enumerate(read_frames(video, stop=wanted[-1] + 1)) if index in wanted}
     return np.concatenate([found[index] for index in wanted], axis=1)

@@ -74,7 +74,7 @@ def describe_people(facts: object) -> str:
 
 
 def _read_range(value: object) -> Range | None:
-    """Reads a range from a file: two whole numbers, the second not smaller; None for any other value."""
+    """Parses a range, two integers with 0 <= `at_least` <= `at_most`; returns None for any other value."""
     fewest, most = (value.get(key) if isinstance(value, dict) else None for key in ("at_least", "at_most"))
     return (fewest, most) if _is_whole(fewest) and _is_whole(most) and 0 <= fewest <= most else None
 

@@ -137,7 +137,7 @@ def _reject_duplicates(pairs: list[tuple[str, object]]) -> dict:
     """Builds a dictionary from the pairs of a JSON object.
 
     Raises:
-        _SidecarError: If a name is not unique, because different parsers would then read different values.
+        _SidecarError: If a key is not unique, because different parsers would then read different values.
     """
     if len({name for name, _ in pairs}) < len(pairs):
         raise _SidecarError("a name appears in it twice")
@@ -169,7 +169,11 @@ def _measure(path: pathlib.Path) -> dict[str, str]:
 
 
 def _measure_as(content: dict, path: pathlib.Path) -> bool:
-    """Returns whether a sidecar describes a file or folder, by the rules of the sidecar's schema."""
+    """Checks whether the digest in a sidecar matches a file or folder, by the rules of the sidecar's schema.
+
+    Raises:
+        InputError: If the file looks like a list of files that a sidecar of schema 1 can confuse with a folder.
+    """
     if content["schema"] == 2:
         return all(content[key] == value for key, value in _measure(path).items())
     if path.is_dir():
@@ -180,7 +184,7 @@ def _measure_as(content: dict, path: pathlib.Path) -> bool:
 
 
 def _canonical(content: dict) -> bytes:
-    """Builds the bytes to sign: the name of the format, then JSON with sorted names and no spaces."""
+    """Builds the bytes to sign: the name of the format, then UTF-8 JSON with sorted keys and no whitespace."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return _CONTEXT[content["schema"]] + text.encode()
 

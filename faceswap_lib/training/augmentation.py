@@ -42,7 +42,7 @@ BETA_TABLE = 4096
 """Number of intervals in the table of quantiles of the beta distribution."""
 
 INDEX_TYPE = {"tensorflow": "int64", "jax": "int32", "torch": "int64"}
-"""Dtype of pixel indices by backend. Without XLA, TensorFlow runs int32 operations on the CPU, also if it has a GPU."""
+"""Dtype of pixel indices by backend. Without XLA, TensorFlow runs int32 operations on the CPU even if it has a GPU."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -135,19 +135,20 @@ def random_warp_grid(config: TrainConfig, resolution: int, size: int, seed: kera
 
 
 def augment_colors(tones, config: TrainConfig, index, count: int, seed: keras.random.SeedGenerator):
-    """Draws the target tones of the images in a batch.
+    """Draws the target color statistics (tones) of the images in a batch.
 
-    With a probability, an image gets the tones of a random crop of the same person; otherwise it keeps its own tones.
+    With probability `color_augmentation_prob`, an image gets the tones of a random crop of the same person; otherwise
+    it keeps its own tones.
 
     Args:
-        tones: (N, 2, 3) tones of all crops.
-        config: `color_augmentation_prob` is the probability.
-        index: (B,) indices of the crops in the batch.
+        tones: (N, 2, 3) float32, mean and standard deviation of the colors of each crop, 0 to 255.
+        config: The batch size B, and `color_augmentation_prob`.
+        index: (B,) int32, indices of the crops in the batch.
         count: N, the number of crops.
         seed: Random seed generator.
 
     Returns:
-        (B, 2, 3) tones.
+        (B, 2, 3) float32 tones.
     """
     batch = config.batch_size
     other = ops.cast(keras.random.uniform((batch,), 0, count, seed=seed), "int32")

@@ -42,8 +42,8 @@ class TrainingState:
         generator_optimizer, discriminator_optimizer: Optimizers of these networks.
         step: Number of steps that are done.
         history_bytes: Length of `history.jsonl` in bytes at this step.
-        rollbacks: Number of rollbacks; affects the learning rates and the random numbers.
-        strikes: Number of rollbacks since the last checkpoint after the step `trouble`.
+        rollbacks: Number of rollbacks; affects the learning rates and the random seed.
+        strikes: Number of consecutive rollbacks; reset to 0 when a checkpoint is written at a step after `trouble`.
         trouble: The step at which divergence was last detected.
         swapped: Whether the decoders are swapped.
         seconds: Duration of all steps in all sessions.

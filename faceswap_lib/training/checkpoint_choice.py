@@ -56,7 +56,12 @@ def checkpoint_progress(folder: pathlib.Path, *, thorough: bool = True) -> tuple
 
 
 def read_progress(path: pathlib.Path, *, thorough: bool = True) -> tuple[int, int] | None:
-    """Reads the number of rollbacks and the step of a checkpoint; logs a warning and returns None if it is damaged."""
+    """Reads the number of rollbacks and the step of a checkpoint; logs a warning and returns None if it is damaged.
+
+    Args:
+        path: The checkpoint.
+        thorough: As in `checkpoint_progress`.
+    """
     try:
         counters = read_file(path).counters if thorough else read_counters(path)
     except (DamageError, OSError) as error:

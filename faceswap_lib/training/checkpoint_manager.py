@@ -76,16 +76,16 @@ class CheckpointManager:
         self._saved_at = self._clock()
 
     def roll_back(self, reason: str) -> None:
-        """Restores the last good checkpoint, halves the learning rates and changes the random numbers.
+        """Restores the last good checkpoint, halves the learning rates and changes the random seed.
 
-        If the training has not passed the place of the last rollback, it goes back one checkpoint further, if there is
-        one.
+        If no checkpoint was written after the step of the last divergence, the training goes back one checkpoint
+        further, if there is one.
 
         Args:
             reason: Description of the divergence.
 
         Raises:
-            TrainingError: If there were already `TRIES` rollbacks at this place.
+            TrainingError: If there were already `TRIES` rollbacks without a checkpoint after the step of a divergence.
         """
         state, step, seconds = self._state, self._state.step, self._state.seconds
         rollbacks, strikes = state.rollbacks + 1, state.strikes + 1

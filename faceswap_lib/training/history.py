@@ -1,6 +1,6 @@
 """The training history `history.jsonl`: one JSON object per logged step.
 
-Step numbers are strictly increasing, also after kills and rollbacks. `rollbacks.jsonl` in the same folder has one line
+Step numbers are strictly increasing, even after kills and rollbacks. `rollbacks.jsonl` in the same folder has one line
 per rollback.
 """
 

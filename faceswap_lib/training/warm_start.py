@@ -30,7 +30,7 @@ def find_run(workspace: Workspace, name: str) -> pathlib.Path:
     """Finds the run for a warm start.
 
     Args:
-        workspace: The workspace in which a name of a run is searched.
+        workspace: The workspace in which the run is searched for by its name.
         name: The folder of a run, the folder of a workspace (for its run `default`), or the name of a run in
             `workspace`.
 

@@ -136,7 +136,7 @@ def test_the_reference_has_the_weights_v2_2_has():
     assert networks.discriminator_a.count_params() == 16 * (6 * 16 + 16 * 32 + 32 * 64) + 16 * 64
 
 
-def test_the_reference_normalises_before_the_shuffle_and_after_the_strides():
+def test_the_reference_normalizes_before_the_shuffle_and_after_the_strides():
     config = NetworkConfig(
         architecture="faceswap-gan", capacity="tiny", resolution=64, attention="none", norm="instance"
     )

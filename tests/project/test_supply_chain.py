@@ -1,4 +1,4 @@
-"""What this library stands on: licences of all packages that it needs, digests of weights, and the page about it."""
+"""What this library stands on: licenses of all packages that it needs, digests of weights, and the page about it."""
 
 import hashlib
 import importlib.metadata
@@ -17,7 +17,7 @@ ALLOWED = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU"),
     *("MPL-2.0", "PSF-2.0", "Unlicense", "Zlib"),
 }
-"""Licences under which anybody may use, change and pass on a package; MPL-2.0 asks for its own files' source."""
+"""Licenses under which anybody may use, change and pass on a package; MPL-2.0 asks for its own files' source."""
 
 CLASSIFIERS = {
     "Apache Software License": "Apache-2.0",
@@ -85,7 +85,7 @@ def closure() -> dict[str, importlib.metadata.Distribution]:
     return {name: distribution for (name, _), distribution in found.items()}
 
 
-def read_licence(metadata: importlib.metadata.PackageMetadata) -> str:
+def read_license(metadata: importlib.metadata.PackageMetadata) -> str:
     """The license as an expression; empty where the package does not say it in a way that is known."""
     if expression := metadata.get("License-Expression"):
         return expression
@@ -102,12 +102,12 @@ def is_allowed(expression: str) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems need other packages, which nobody has looked at")
-def test_every_package_has_a_licence_that_allows_its_use():
+def test_every_package_has_a_license_that_allows_its_use():
     packages = closure()
     assert len(packages) > 60 and {"keras", "tensorflow", "av", "pillow", "requests"} <= set(packages)
     refused = {}
     for name, distribution in packages.items():
-        license = read_licence(distribution.metadata)
+        license = read_license(distribution.metadata)
         if not (license and is_allowed(license)) and name not in EXCEPTIONS and not name.startswith(ON_GPUS):
             refused[name] = license or distribution.metadata.get("License", "")[:80] or "none named"
     assert not refused, "look at the package's own license; allow it, or list it in EXCEPTIONS with the reason"
@@ -117,7 +117,7 @@ def test_exceptions_are_still_needed_and_true():
     packages = closure()
     for name in EXCEPTIONS:
         if name in packages:
-            assert not read_licence(packages[name].metadata), f"{name} names its license now; take it off the list"
+            assert not read_license(packages[name].metadata), f"{name} names its license now; take it off the list"
     if "namex" in packages:
         (path,) = (file for file in packages["namex"].files if file.name == "LICENSE")
         assert "Apache License" in path.read_text()[:200]

@@ -1,4 +1,4 @@
-"""Signals at random moments, again and again; the long version is `benchmarks/kill.py`."""
+"""Signals at random moments, again and again; the long version is `benchmarks/crash_recovery.py`."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 def disturb(*options: str) -> dict:
     """Runs the benchmark; gives what it found."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "kill.py"), *options, "--quick", "--json"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "crash_recovery.py"), *options, "--quick", "--json"]
     result = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=1800
     )

@@ -2,7 +2,7 @@
 
 Usage: python -m tests.trust.soak FOLDER [--steps 20000] [--counted-steps 20000] [--conversions 100]
 
-Steps are those of the narrow networks of `benchmarks/kill.py`, trained as every run is; counted steps compute nothing,
+Steps are those of the narrow networks of `benchmarks/crash_recovery.py`, trained as every run is; counted steps compute nothing,
 so that no backend is needed, and write history, checkpoints, backups and previews alike. Conversions go by turns to an
 MP4 with masks, a GIF, an exact video, a folder of PNG, and from pictures to pictures; all of them are signed and
 verified. The last line is one JSON object.
@@ -103,7 +103,7 @@ def count_steps(folder: pathlib.Path, temporary: pathlib.Path, steps: int) -> di
 
 def take_steps(folder: pathlib.Path, temporary: pathlib.Path, steps: int) -> dict[str, typing.Any]:
     """A training of the narrow networks."""
-    from benchmarks.kill import CONFIG, NARROW, NETWORKS, WIDTHS, make_workspace
+    from benchmarks.crash_recovery import CONFIG, NARROW, NETWORKS, WIDTHS, make_workspace
     from faceswap_lib.training import train as train_networks
 
     WIDTHS["tiny", 64] = dataclasses.replace(WIDTHS["tiny", 64], **NARROW)

@@ -168,7 +168,7 @@ def main(folder: pathlib.Path, traps: pathlib.Path, is_quick: bool) -> None:
     notes = Notes([path for path in traps.rglob("*") if path.is_file()])
     os.chdir(traps / "current")
     import faceswap_lib.demo.demo as demo
-    from benchmarks.kill import NARROW, WIDTHS
+    from benchmarks.crash_recovery import NARROW, WIDTHS
     from faceswap_lib.cli import VERBS, name_of
     from faceswap_lib.cli import main as run_verb
     from faceswap_lib.demo.animate import write_demo_clips

@@ -53,9 +53,9 @@ class RegionThumbnails:
     """Pixels of M thumbnails in one region.
 
     Attributes:
-        index: (K,) indices of the numbers of a thumbnail that are in the region.
-        weights: (K,) float32, weight of each number; sum 1.
-        values: (M, K) float32, the numbers.
+        index: (K,) indices into a flattened thumbnail: the channel values of the region's pixels.
+        weights: (K,) float32, weight of each value; sum 1.
+        values: (M, K) float32, the values of each thumbnail.
         mean, variance: (M,) float32, weighted mean and variance of each thumbnail.
     """
 
@@ -194,7 +194,7 @@ def collect_detail(swapper: "GeneratorSwapper", sample: LatentSample) -> DetailS
 
 
 def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
-    """Computes the mask of the bare face, without hair in front of it, in each crop's view; see `DetailSources`."""
+    """Computes masks of the bare face, without hair in front of it: (N, FLOW_SIZE, FLOW_SIZE), see `DetailSources`."""
     meshes = MeshLandmarkDetector().find_meshes(crops, eyes=False)
     measured = median_hairline(crops[::HAIRLINE_STEP], meshes[::HAIRLINE_STEP])
     hairline = None if measured is None else np.array(measured)

@@ -47,11 +47,18 @@ class IdentityPair:
 
     @property
     def distance(self) -> float:
-        """Distance between the embeddings of the two people."""
+        """Euclidean distance between the mean embeddings of the two people."""
         return float(np.linalg.norm(self.wanted - self.original))
 
     def distances(self, crops: list[FaceCrop]) -> tuple[np.ndarray, np.ndarray]:
-        """Computes the distances of faces from the original person and from the wanted person, (N,) each."""
+        """Computes the distances of faces from the original person and from the wanted person.
+
+        Args:
+            crops: N aligned faces.
+
+        Returns:
+            Euclidean distances of the N embeddings from `original` and from `wanted`, (N,) each.
+        """
         embeddings = self.embedder.embed(crops)
         people = (self.original, self.wanted)
         to_original, to_wanted = (np.linalg.norm(embeddings - person, axis=1) for person in people)

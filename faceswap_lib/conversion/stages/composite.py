@@ -1,4 +1,4 @@
-"""Third stage: the new faces are blended into their frames."""
+"""Third stage: the swapped faces are blended into their frames."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from faceswap_lib.conversion.stages.frame_task import Batch
 
 
 class CompositeStage:
-    """Blends new faces into frames, one face after the other.
+    """Blends swapped faces into frames, one face after the other.
 
     Args:
         compositor: Blends one face; keeps a state along each track.
@@ -20,7 +20,11 @@ class CompositeStage:
         self._needs_mask = config.mask_path is not None or config.layout == "triple"
 
     def process(self, batch: Batch) -> Batch:
-        """Sets `result`, `mask` and statistics of every frame, and the compositor's state in the last one's."""
+        """Sets `result`, `mask` and the statistics of every frame.
+
+        The statistics of the last frame also contain the compositor's state, from which an interrupted conversion
+        continues.
+        """
         for task in batch:
             result, composites = task.frame, []
             for track, swapped in task.swapped.items():
@@ -38,7 +42,7 @@ class CompositeStage:
 
 
 def _merge_masks(shape: tuple[int, int], composites: list[CompositeResult]) -> np.ndarray:
-    """Merges the weights of all new faces of a frame into one (H, W) uint8 mask."""
+    """Merges the weights of all swapped faces of a frame into one (H, W) uint8 mask."""
     mask = np.zeros(shape, np.uint8)
     for one in composites:
         (x, y), (height, width) = one.corner, one.weight.shape

@@ -1,4 +1,4 @@
-"""Second stage: the networks generate the new faces."""
+"""Second stage: the networks generate the swapped faces."""
 
 import typing
 
@@ -16,10 +16,10 @@ from faceswap_lib.faces.region import Contours, FaceRegion, open_outline_detecto
 
 
 class SwapStage:
-    """Generates the new faces of a batch, all in one call of the networks.
+    """Generates the swapped faces of a batch, all in one call of the networks.
 
     Args:
-        swapper: Generates new faces.
+        swapper: Generates the swapped faces.
         config: Its `parts` say whether 68 landmarks are needed.
     """
 
@@ -43,15 +43,15 @@ def swap_faces(
     swapper: ViewSwapper,
     landmark_detector: LandmarkDetector | None = None,
 ) -> list[SwappedFace]:
-    """Generates new faces for faces in frames.
+    """Generates a swapped face for each face in a frame.
 
     Args:
         faces: Frames, (H, W, 3) uint8 RGB, each with one face in it to swap.
-        swapper: Generates new faces.
+        swapper: Generates the swapped faces.
         landmark_detector: Detects 68 landmarks; needed where only parts of the face are shown.
 
     Returns:
-        The new faces, in the same order.
+        The swapped faces, in the same order.
     """
     if not faces:
         return []

@@ -32,7 +32,7 @@ EXPLAINED = 0.2
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Suspicion:
-    """Data in which the reasons of a bad swap are searched.
+    """Data in which the reasons of a bad swap are searched for.
 
     Attributes:
         before: Crops of the input.
@@ -53,7 +53,7 @@ def find_reasons(suspicion: Suspicion) -> list[str]:
     """Searches for known reasons of a bad swap.
 
     Args:
-        suspicion: Data in which reasons are searched.
+        suspicion: Data in which reasons are searched for.
 
     Returns:
         Reasons as plain clauses, the most likely first, each with its numbers and what to do; empty if there are none.

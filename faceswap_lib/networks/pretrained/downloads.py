@@ -10,7 +10,7 @@ import urllib.request
 from faceswap_lib.errors import InputError
 
 SCHEMES = ("https",)
-"""Allowed URL schemes, also for redirects."""
+"""Allowed URL schemes, including those of redirects."""
 
 PATIENCE = 20.0
 """Seconds without data after which the download is aborted."""

@@ -105,7 +105,7 @@ def open_vggface(
     fetch: bool = False,
     input_size: int = INPUT_SIZE,
 ) -> keras.Model:
-    """Builds a VGGFace network and loads the published weights; `find_weights` describes where they are searched.
+    """Builds a VGGFace network and loads the published weights; for their location see `find_weights`.
 
     Args:
         architecture: `resnet50` or `vgg16`.

@@ -1,6 +1,6 @@
 """Weight files of Keras 2, the format in which keras.applications and keras-vggface publish their networks.
 
-The format is HDF5 with one group per layer, also for layers without weights. Layers are identified by name:
+The format is HDF5 with one group per layer, even for layers without weights. Layers are identified by name:
 
     /                                     attribute layer_names
     /conv1/7x7_s2                         attribute weight_names, in the order of the layer's weights

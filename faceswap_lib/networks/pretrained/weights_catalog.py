@@ -41,8 +41,8 @@ class WeightsFile:
         terms: Its license, or what is known about its terms of use.
         size: Size in bytes.
         is_exact: Whether `size` is exact; otherwise it is approximate.
-        find: Returns the paths where the file is searched; a download goes to the last one. Empty if the package that
-            contains or uses the file is not installed.
+        find: Returns the paths where the file is searched for; a download goes to the last one. Empty if the package
+            that contains or uses the file is not installed.
         url: Download URL; empty for a file that is part of a package.
         package: Package to install for the file; empty if none is needed.
         sha256: SHA-256 of the file; empty if the author does not publish it.

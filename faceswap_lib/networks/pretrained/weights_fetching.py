@@ -47,7 +47,7 @@ def examine_weights(entry: WeightsFile) -> WeightsState:
 
 
 def fetch_weights(entry: WeightsFile, file: pathlib.Path | None = None) -> WeightsState:
-    """Downloads a weight file to the path where it is searched, or copies it there.
+    """Downloads a weight file to the path where it is searched for, or copies it there.
 
     The file has a temporary name until its size, its checksum and, for HDF5, its structure are verified.
 

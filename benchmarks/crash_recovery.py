@@ -1,6 +1,6 @@
 """Kills or stops a short training repeatedly, resumes it each time, and compares it with an uninterrupted training.
 
-Usage: python benchmarks/kill.py [--kills 50] [--signals KILL,INT,TERM,HUP] [--seed 0] [--quick] [--json]
+Usage: python benchmarks/crash_recovery.py [--kills 50] [--signals KILL,INT,TERM,HUP] [--seed 0] [--quick] [--json]
 
 The networks are narrow and the crops synthetic, because only files and resuming are tested. Each process is forked from
 one that has imported everything but has not computed anything yet. It gets a signal at a random time between its first
