@@ -83,7 +83,7 @@ class TrainConfig:
     )
     perceptual_resolution: Annotated[int, Doc("side in pixels of the input of VGGFace, at most 224")] = 112
     vggface: Annotated[
-        pathlib.Path | None, Doc("weight file of VGGFace; if not given, it is searched in the Keras folder")
+        pathlib.Path | None, Doc("weight file of VGGFace; if not given, it is searched for in the Keras folder")
     ] = None
     landmarks_weight: Annotated[
         float, Doc("weight of the landmark loss, the distance of the five landmarks that O-Net predicts")
