@@ -2,10 +2,10 @@
 
 Usage: python -m tests.trust.soak FOLDER [--steps 20000] [--counted-steps 20000] [--conversions 100]
 
-Steps are those of the narrow networks of `benchmarks/crash_recovery.py`, trained as every run is; counted steps compute
-nothing, so that no backend is needed, and write history, checkpoints, backups and previews alike. Conversions go by turns to
-an MP4 with masks, a GIF, an exact video, a folder of PNG, and from pictures to pictures; all of them are signed and
-verified. The last line is one JSON object.
+Steps are those of the narrow networks of `benchmarks/crash_recovery.py`, trained as every run is; counted steps
+compute nothing, so that no backend is needed, and write history, checkpoints, backups and previews alike. Conversions
+go by turns to an MP4 with masks, a GIF, an exact video, a folder of PNG, and from pictures to pictures; all of them
+are signed and verified. The last line is one JSON object.
 """
 
 import argparse
