@@ -235,7 +235,7 @@ def test_a_conversion_opens_the_wanted_persons_crops(tiny_run, tmp_path, caplog)
         config = dataclasses.replace(plain, detail_transfer=other)
         assert open_swapper(networks, tiny_run.workspace, config).detail is None
     assert open_swapper(networks, Workspace(tmp_path), plain).detail is None
-    assert "without detail" in caplog.text
+    assert "has no detail transfer" in caplog.text
 
 
 def test_detail_is_as_fine_as_the_crops_are_stored(crops, views):

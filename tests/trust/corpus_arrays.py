@@ -238,7 +238,7 @@ def checkpoints() -> list[Case]:
 
     good = seal()
     made = [Case(name, pack(seal(**changes)), BEFORE) for name, changes in IMPLAUSIBLE.items()]
-    made += [Case(f"schema {value}", pack(seal(value)), BEFORE) for value in (0, 2, -1, 10**9, 1.0, [1], True, "1", [])]
+    made += [Case(f"schema {value}", pack(seal(value)), BEFORE) for value in (0, 3, -1, 10**9, 1.0, [1], True, "1", [])]
     made += [
         Case(f"without {name}", pack({other: each for other, each in good.items() if other != name}), BEFORE)
         for name in good

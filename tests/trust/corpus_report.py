@@ -133,7 +133,7 @@ def sidecars() -> list[Case]:
 def reports() -> list[Case]:
     good = plain_report()
     wrong: dict[str, tuple[object, ...]] = {
-        "schema": (None, 0, 2, "1", True, [1], {}),
+        "schema": (None, 0, 3, "1", True, [1], {}),
         "inputs": (None, 3, "x", [], ["a"], {"original": [1]}, {"original": {"a": 1}}, {"original": None}),
         "networks": (None, 3, "x", [1], {"landmarks": [1]}, {"landmarks": None}),
         "frames": (None, "3", [3], {}, 2.5, True, -1, 10**400),
