@@ -157,7 +157,7 @@ def convert_once(place: pathlib.Path, clip: pathlib.Path, pictures: pathlib.Path
         "config": PAINT,
         "output_config": OutputConfig(mask_path=mask),
         "fingerprint": {"which": name},
-        "finish": sign,
+        "on_written": sign,
     }
     paint = PaintSwapper((0, 255, 0))
     if name == "pictures":
