@@ -156,7 +156,7 @@ def compile_views(objective):
 
     def views(index_a, index_b):
         samples = (objective.view(objective.faces_a, index_a), objective.view(objective.faces_b, index_b))
-        return sum(ops.sum(part) for sample in samples for part in (sample.seen, sample.real, sample.face))
+        return sum(ops.sum(part) for sample in samples for part in (sample.encoder_input, sample.real, sample.face))
 
     backend = keras.backend.backend()
     if backend == "tensorflow":
