@@ -26,6 +26,7 @@ def upgrade_arguments(verb: type, arguments: typing.Sequence[str]) -> list[str]:
     for argument in arguments:
         if not argument.startswith("--"):
             upgraded.append(_upgrade_value(option, argument, values))
+            option = ""  # the options with old values take one word; what follows is not theirs
             continue
         typed, equals, value = argument.partition("=")
         negation = "--no-" if typed.startswith("--no-") else "--"

@@ -69,7 +69,7 @@ class FivePointDetector:
         return [crop.landmarks.copy() for crop in crops]
 
 
-FINDERS = {
+LANDMARK_DETECTORS = {
     finder.name: finder for finder in (FanDetector, DlibLandmarkDetector, MeshLandmarkDetector, FivePointDetector)
 }
 """The backends by name, best first."""
@@ -88,11 +88,11 @@ def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetecto
         InputError: If the requested backend does not work here; the message says what is missing and what to do.
     """
     if backend != "auto":
-        if backend not in FINDERS:
-            raise InputError(f"unknown landmark backend '{backend}'{nearest(backend, ['auto', *FINDERS])}")
-        return FINDERS[backend]()
+        if backend not in LANDMARK_DETECTORS:
+            raise InputError(f"unknown landmark backend '{backend}'{nearest(backend, ['auto', *LANDMARK_DETECTORS])}")
+        return LANDMARK_DETECTORS[backend]()
     opened: LandmarkDetector = FivePointDetector()
-    for finder in FINDERS.values():
+    for finder in LANDMARK_DETECTORS.values():
         try:
             opened = finder()
         except InputError as error:
@@ -121,4 +121,4 @@ def available_landmarks() -> dict[str, str | None]:
         >>> available_landmarks()["five"] is None  # nothing is missing
         True
     """
-    return {name: finder.unavailable_reason() for name, finder in FINDERS.items()}
+    return {name: finder.unavailable_reason() for name, finder in LANDMARK_DETECTORS.items()}

@@ -7,14 +7,9 @@
 Batch normalization comes from Keras. Statistics are always computed in float32, independent of the dtype policy.
 """
 
-import typing
-
 import keras
 
-if typing.TYPE_CHECKING:
-    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
-else:
-    from keras import ops
+from faceswap_lib.networks.keras_ops import ops
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")

@@ -10,12 +10,8 @@ from keras import layers
 
 from faceswap_lib.networks.blocks import apply_attention, normalize, to_mask, to_picture, upsample_nearest
 from faceswap_lib.networks.config import NetworkConfig
+from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
-
-if typing.TYPE_CHECKING:
-    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
-else:
-    from keras import ops
 
 
 def build_encoder(config: NetworkConfig) -> keras.Model:

@@ -3,16 +3,10 @@
 Source: Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization", 2019.
 """
 
-import typing
-
 import keras
 
+from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.networks.norms import standardize, to_float32
-
-if typing.TYPE_CHECKING:
-    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
-else:
-    from keras import ops
 
 
 @keras.saving.register_keras_serializable("faceswap_lib")

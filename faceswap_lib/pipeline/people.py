@@ -11,6 +11,7 @@ import numpy as np
 from faceswap_lib.atomic_io import read_json, write_json
 from faceswap_lib.conversion import ViewSwapper
 from faceswap_lib.conversion.job import ConversionJob
+from faceswap_lib.conversion.resume import FINGERPRINT
 from faceswap_lib.conversion.stages.swap import region_of
 from faceswap_lib.conversion.time_range import TimeRange
 from faceswap_lib.errors import InputError, WorkspaceError
@@ -21,8 +22,6 @@ from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
 from faceswap_lib.provenance.people_count import PeopleCount, count_people, relate_counts
 from faceswap_lib.upgrades import upgrade_json
-
-FINGERPRINT = "plan.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -19,12 +19,8 @@ import scipy.special
 from faceswap_lib import devices
 from faceswap_lib.faces.color_normalization import color_statistics
 from faceswap_lib.facesets import FacesetArrays
+from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.training.config import TrainConfig
-
-if typing.TYPE_CHECKING:
-    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
-else:
-    from keras import ops
 
 GRID = 5
 """Control points of the warp along each side."""

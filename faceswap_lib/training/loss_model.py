@@ -11,6 +11,7 @@ import keras
 
 from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, denormalize_color, normalize_color
 from faceswap_lib.networks import Networks
+from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.training import losses
 from faceswap_lib.training.augmentation import (
     DeviceFaceset,
@@ -22,11 +23,6 @@ from faceswap_lib.training.augmentation import (
 )
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.perceptual import LandmarkLoss, PerceptualLoss, open_landmark_loss, open_perceptual_loss
-
-if typing.TYPE_CHECKING:
-    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
-else:
-    from keras import ops
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

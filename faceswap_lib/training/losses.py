@@ -11,10 +11,7 @@ import typing
 
 import numpy as np
 
-if typing.TYPE_CHECKING:
-    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
-else:
-    from keras import ops
+from faceswap_lib.networks.keras_ops import ops
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,16 +8,12 @@ import keras
 import numpy as np
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.networks.pretrained import onet, vggface
 from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
 from faceswap_lib.networks.pretrained.vggface_release import Architecture
 from faceswap_lib.training import losses
 from faceswap_lib.training.config import TrainConfig
-
-if typing.TYPE_CHECKING:
-    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
-else:
-    from keras import ops
 
 logger = logging.getLogger(__name__)
 

@@ -46,6 +46,12 @@ def test_values_that_look_like_options_of_another_verb_are_left_alone(caplog):
     assert upgrade_arguments(BY_NAME["convert"], arguments) == arguments and not caplog.messages
 
 
+def test_only_the_word_behind_an_option_is_its_value():
+    """A video may have a name that is an old value of the option before it."""
+    arguments = ["--as", "src", "src", "--workspace", "W"]
+    assert upgrade_arguments(BY_NAME["extract"], arguments) == ["--person", "a", "src", "--workspace", "W"]
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=name_of)
 def test_no_old_option_hides_one_of_now(verb, capsys):
     """An old name must not be the name of another option of the same verb."""

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.conversion import ConvertConfig
-from faceswap_lib.conversion.latent import mapping as latent_map
-from faceswap_lib.conversion.latent import samples as latent_samples
+from faceswap_lib.conversion.latent import mapping, samples
 from faceswap_lib.conversion.latent.expression import describe_gaze, describe_motion
 from faceswap_lib.conversion.latent.mapping import LatentShift, fit_alignment, fit_projection
 from faceswap_lib.conversion.latent.samples import sample_codes
@@ -104,7 +103,7 @@ def test_projection_keeps_the_persons_own_codes_and_takes_the_rest_away():
 @pytest.mark.parametrize(("products", "rows"), [(2**17, 3), (1000, 7), (1, 2)])
 def test_products_in_pieces_are_the_whole_ones(products, rows, monkeypatch):
     """No piece so large that the threads of a matrix product would wait for each other."""
-    monkeypatch.setattr(latent_map, "PRODUCTS", products)
+    monkeypatch.setattr(mapping, "PRODUCTS", products)
     own = np.random.default_rng(8).normal(size=(40, 2, 3, 173)).astype(np.float32)
     projection, codes = fit_projection(own, limit=1), own[:rows]
     coordinates = (codes.reshape(rows, -1) - projection.mean) @ projection.components.T
@@ -118,7 +117,7 @@ def test_products_in_pieces_are_the_whole_ones(products, rows, monkeypatch):
 
 def cut(rows: int, components: np.ndarray) -> list[range]:
     """Which numbers of a code each piece of a product takes."""
-    pieces = latent_map._blocks(rows, components)
+    pieces = mapping._blocks(rows, components)
     return [range(components.shape[1])[piece] for piece in pieces]
 
 
@@ -182,7 +181,7 @@ class MeshesOfTemplates:
 @pytest.mark.parametrize(("empty", "left"), [({}, 1), ({0, 3}, 2), (range(1000), None)])
 def test_crops_without_a_face_do_not_take_the_motion_of_the_others(tiny_run, monkeypatch, caplog, empty, left):
     networks, _ = load_run(tiny_run.workspace)
-    monkeypatch.setattr(latent_samples, "MeshLandmarkDetector", MeshesOfTemplates(set(empty)))
+    monkeypatch.setattr(samples, "MeshLandmarkDetector", MeshesOfTemplates(set(empty)))
     faceset = Faceset.open(tiny_run.workspace, "src")
     five = tuple(dataclasses.replace(record, landmarks_68=None) for record in faceset.records)
     faceset = dataclasses.replace(faceset, records=five)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from faceswap_lib.cli.messages import print_conversion
-from faceswap_lib.conversion.swap_check import check as swap_check
-from faceswap_lib.conversion.swap_check.check import check_swap, find_wanted, worst_path
+from faceswap_lib.conversion.swap_check.check import SwapCheck, check_swap, find_wanted, worst_path
 from faceswap_lib.conversion.swap_check.measures import FaceMeasures, measure_faces, measure_following
 from faceswap_lib.conversion.swap_check.picture import SIDE
 from faceswap_lib.conversion.swap_check.reasons import (
@@ -140,7 +139,9 @@ def measured(count: int = 20, **values) -> FaceMeasures:
 )
 def test_each_fault_is_named(values, said, crops, sides, monkeypatch):
     before, wanted = crops
-    monkeypatch.setattr(swap_check, "measure_faces", lambda *args, **options: measured(**values))
+    monkeypatch.setattr(
+        "faceswap_lib.conversion.swap_check.check.measure_faces", lambda *args, **options: measured(**values)
+    )
     before, wanted = [*before, *before[:2]], [*wanted, *wanted[:2]]
     assert said in look(report_of(before, [crop.image for crop in wanted]), sides[1]).trouble
 
@@ -148,7 +149,9 @@ def test_each_fault_is_named(values, said, crops, sides, monkeypatch):
 def test_what_cannot_be_measured_accuses_nobody(crops, sides, monkeypatch):
     before, wanted = crops
     nothing = {"likeness": None, "scores": None, "drift": np.full(20, np.nan), "following": None}
-    monkeypatch.setattr(swap_check, "measure_faces", lambda *args, **options: measured(**nothing))
+    monkeypatch.setattr(
+        "faceswap_lib.conversion.swap_check.check.measure_faces", lambda *args, **options: measured(**nothing)
+    )
     check = look(report_of(before, [crop.image for crop in wanted]), sides[1])
     assert (check.trouble, check.note, check.likeness, check.following, check.failed) == (None, None, None, None, 0)
 
@@ -229,7 +232,7 @@ def test_the_wanted_person_is_the_other_side_and_may_be_gone(small_workspace, tm
 def test_the_final_lines_say_what_failed_and_where_the_picture_is(failed, crops, capsys, caplog, tmp_path):
     before, wanted = crops
     said = {"trouble" if failed > 0.5 else "note": "so many faces are no plausible face of the wanted person"}
-    check = swap_check.SwapCheck(
+    check = SwapCheck(
         looked_at=18,
         mask_mean=0.5,
         change=20.0,

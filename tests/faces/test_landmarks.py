@@ -14,7 +14,12 @@ import pytest
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import FaceCrop, align_face, landmarks
 from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
-from faceswap_lib.faces.landmarks import FINDERS, LandmarkDetector, available_landmarks, open_landmark_detector
+from faceswap_lib.faces.landmarks import (
+    LANDMARK_DETECTORS,
+    LandmarkDetector,
+    available_landmarks,
+    open_landmark_detector,
+)
 from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
 from faceswap_lib.faces.landmarks_fan import VIEW_OF_CROP, FanDetector, read_peaks
 from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
@@ -107,7 +112,7 @@ def mesh_finder() -> MeshLandmarkDetector:
     return MeshLandmarkDetector()
 
 
-@pytest.fixture(params=FINDERS)
+@pytest.fixture(params=LANDMARK_DETECTORS)
 def finder_and_crops(request, portrait_crops) -> tuple[LandmarkDetector, list[FaceCrop]]:
     """Each backend and crops in which it finds a face."""
     if request.param == "face-alignment":

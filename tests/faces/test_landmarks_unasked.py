@@ -8,7 +8,7 @@ import types
 import pytest
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.landmarks import FINDERS, available_landmarks, open_landmark_detector
+from faceswap_lib.faces.landmarks import LANDMARK_DETECTORS, available_landmarks, open_landmark_detector
 from faceswap_lib.faces.weight_sums import note_path, read_note
 
 BEGIN = hashlib.sha256(b"weights").hexdigest()[:10]
@@ -69,7 +69,7 @@ def test_without_its_file_it_is_unavailable_and_says_how_to_get_it(weights, tmp_
     with pytest.raises(InputError) as caught:
         open_landmark_detector("face-alignment")
     assert str(caught.value) == reason
-    assert open_landmark_detector("auto").name in set(FINDERS) - {"face-alignment"}
+    assert open_landmark_detector("auto").name in set(LANDMARK_DETECTORS) - {"face-alignment"}
     assert not list(tmp_path.iterdir())
 
 

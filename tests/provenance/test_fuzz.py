@@ -1,7 +1,6 @@
 """Random damage to signed swaps and sidecars: never a traceback, and never "made here" for other pictures or words."""
 
 import json
-import pathlib
 import random
 
 import numpy as np
@@ -15,11 +14,7 @@ from tests.swaps import decoded, make_facts, make_inputs, write_kind
 EXTREMES = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"{", b"[", b'"', b"\\u0000", b"9" * 9)
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> pathlib.Path:
-    """A configuration folder of the test's own."""
-    monkeypatch.setenv("FACESWAP_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def damage(content: bytes, dice: random.Random) -> bytes:

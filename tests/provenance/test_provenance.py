@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import pathlib
 
 import av
 import numpy as np
@@ -11,27 +10,12 @@ import pytest
 from faceswap_lib import __version__
 from faceswap_lib.errors import FaceswapError
 from faceswap_lib.media import write_image
-from faceswap_lib.provenance import signing_key as certificate
+from faceswap_lib.provenance import signing_key
 from faceswap_lib.provenance.provenance import ProvenanceClaims, verify, write_provenance
-from tests.swaps import another_computer, check_facts, decoded, flip, make_facts, make_inputs, write_kind, write_mp4
+from tests.swaps import another_computer, check_facts, decoded, flip, write_kind, write_mp4
 from tests.videos import pattern_frame
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> pathlib.Path:
-    """A configuration folder of the test's own."""
-    monkeypatch.setenv("FACESWAP_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def inputs(tmp_path) -> tuple[pathlib.Path, ...]:
-    return make_inputs(tmp_path)
-
-
-@pytest.fixture
-def facts(inputs) -> ProvenanceClaims:
-    return make_facts(inputs)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +136,7 @@ def test_another_computer_sees_that_it_is_intact_and_does_not_know_whose(tmp_pat
         assert verdict.summary[0] == "intact; signed by an unknown computer"
         check_facts(dict(verdict.facts), facts, "swap.mp4")
         assert (home / "signing-key.pem").exists() == has_key
-        certificate.read_or_make_key()  # a key of its own, of the same names, changes nothing
+        signing_key.read_or_make_key()  # a key of its own, of the same names, changes nothing
 
 
 def test_a_swap_of_a_swap_keeps_the_first_ones_credentials(tmp_path, c2pa, inputs, facts):
@@ -171,7 +155,7 @@ def test_a_swap_of_a_swap_keeps_the_first_ones_credentials(tmp_path, c2pa, input
 def test_credentials_of_another_program_are_not_ours(tmp_path, c2pa, inputs, facts):
     first = write_kind(tmp_path / "first.png", inputs[0])
     write_provenance(first, facts)
-    key = certificate.read_or_make_key()
+    key = signing_key.read_or_make_key()
     info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ED25519, key.certificate, key.private_key, None)
     manifest = {"claim_generator_info": [{"name": "other\nintact; signed by this computer", "version": "1"}]}
     with c2pa.Builder(manifest) as builder, c2pa.Signer.from_info(info) as signer:

@@ -10,28 +10,12 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.media import write_image
-from faceswap_lib.provenance import provenance
-from faceswap_lib.provenance import signing_key as certificate
+from faceswap_lib.provenance import provenance, signing_key
 from faceswap_lib.provenance.provenance import ProvenanceClaims, verify, write_provenance
-from tests.swaps import another_computer, check_facts, flip, make_facts, make_inputs, write_kind, write_mp4
+from tests.swaps import another_computer, check_facts, flip, write_kind, write_mp4
 from tests.videos import pattern_frame
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> pathlib.Path:
-    """A configuration folder of the test's own."""
-    monkeypatch.setenv("FACESWAP_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def inputs(tmp_path) -> tuple[pathlib.Path, ...]:
-    return make_inputs(tmp_path)
-
-
-@pytest.fixture
-def facts(inputs) -> ProvenanceClaims:
-    return make_facts(inputs)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +68,7 @@ def test_signed_where_cryptography_is(home, monkeypatch, out, facts):
     another_computer(home)
     assert (verify(out).ours, verify(out).intact) == (False, True)
     assert verify(out).summary[0] == "intact; signed by an unknown computer"
-    certificate.read_or_make_key()
+    signing_key.read_or_make_key()
     assert verify(out).summary[0] == "intact; signed by an unknown computer"
 
 

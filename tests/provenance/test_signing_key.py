@@ -9,15 +9,10 @@ import sys
 import pytest
 
 from faceswap_lib.errors import FaceswapError
-from faceswap_lib.provenance import signing_key as certificate
+from faceswap_lib.provenance import signing_key
 from tests.conftest import ROOT
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> pathlib.Path:
-    """A configuration folder of the test's own."""
-    monkeypatch.setenv("FACESWAP_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +22,7 @@ def cryptography():
 
 def test_it_is_made_once_told_once_and_read_by_its_owner_alone(home, caplog):
     with caplog.at_level(logging.INFO, "faceswap_lib"):
-        first, second = certificate.read_or_make_key(), certificate.read_or_make_key()
+        first, second = signing_key.read_or_make_key(), signing_key.read_or_make_key()
     assert first == second and "private" not in repr(first).lower()
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert str(home / "signing-key.pem") in caplog.text
@@ -40,7 +35,7 @@ def test_the_certificate_has_what_the_profile_asks():
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    key = certificate.read_or_make_key()
+    key = signing_key.read_or_make_key()
     leaf, authority = map(x509.load_pem_x509_certificate, (key.certificate, key.authority))
     leaf.verify_directly_issued_by(authority)
     assert leaf.version is x509.Version.v3 and leaf.subject != leaf.issuer == authority.subject
@@ -69,12 +64,12 @@ def test_processes_that_start_together_end_with_one_key(home):
 
 
 def test_the_loser_of_a_race_takes_the_winners_key(monkeypatch, caplog):
-    winner = certificate.read_or_make_key()
+    winner = signing_key.read_or_make_key()
     answers = iter([None, winner])
-    monkeypatch.setattr(certificate, "read_key", lambda: next(answers))
+    monkeypatch.setattr(signing_key, "read_key", lambda: next(answers))
     caplog.clear()
     with caplog.at_level(logging.INFO, "faceswap_lib"):
-        assert certificate.read_or_make_key() == winner
+        assert signing_key.read_or_make_key() == winner
     assert not caplog.records
     monkeypatch.undo()
 
@@ -83,19 +78,19 @@ def test_a_damaged_key_is_an_error_that_says_what_to_do(home):
     home.mkdir()
     (home / "signing-key.pem").write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
     with pytest.raises(FaceswapError, match="signing-key.pem: expected a private key and two certificates"):
-        certificate.read_or_make_key()
+        signing_key.read_or_make_key()
     assert (home / "signing-key.pem").read_bytes() == b"-----BEGIN PRIVATE KEY-----\n"
 
 
 def test_where_it_is_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("FACESWAP_HOME", "~/keys")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert certificate.config_folder() == tmp_path / "keys"
+    assert signing_key.config_folder() == tmp_path / "keys"
     monkeypatch.delenv("FACESWAP_HOME")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-    assert certificate.config_folder() == tmp_path / "xdg" / "faceswap_lib"
+    assert signing_key.config_folder() == tmp_path / "xdg" / "faceswap_lib"
     monkeypatch.delenv("XDG_CONFIG_HOME")
-    assert certificate.config_folder() == tmp_path / ".config" / "faceswap_lib"
+    assert signing_key.config_folder() == tmp_path / ".config" / "faceswap_lib"
 
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such bits")
@@ -107,7 +102,7 @@ def test_no_umask_opens_or_locks_the_key(home, umask):
     home.parent.mkdir(exist_ok=True)
     before = os.umask(umask)
     try:
-        certificate.check_signing_key()
+        signing_key.check_signing_key()
     finally:
         os.umask(before)
     assert (home / "signing-key.pem").stat().st_mode & 0o777 == 0o600 and home.stat().st_mode & 0o777 == 0o700
@@ -115,9 +110,9 @@ def test_no_umask_opens_or_locks_the_key(home, umask):
 
 @posix_only
 def test_a_key_that_others_could_read_is_closed_to_them_once_and_said(home, caplog):
-    first = certificate.read_or_make_key()
+    first = signing_key.read_or_make_key()
     (home / "signing-key.pem").chmod(0o644)
-    assert certificate.read_or_make_key() == first == certificate.read_or_make_key()
+    assert signing_key.read_or_make_key() == first == signing_key.read_or_make_key()
     assert (home / "signing-key.pem").stat().st_mode & 0o777 == 0o600
     assert [record.levelname for record in caplog.records if "others could read" in record.message] == ["WARNING"]
 
@@ -125,7 +120,7 @@ def test_a_key_that_others_could_read_is_closed_to_them_once_and_said(home, capl
 @posix_only
 def test_a_folder_that_the_user_made_stays_as_it_is(home):
     home.mkdir(mode=0o755)
-    certificate.check_signing_key()
+    signing_key.check_signing_key()
     assert home.stat().st_mode & 0o777 == 0o755
 
 
@@ -134,18 +129,18 @@ def test_where_no_second_name_can_be_given_the_key_is_kept_all_the_same(home, mo
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    first = certificate.read_or_make_key()
-    assert certificate.read_or_make_key() == first and [path.name for path in home.iterdir()] == ["signing-key.pem"]
-    assert not certificate._write_first(home / "signing-key.pem", b"another")
-    assert certificate.read_key() == first
+    first = signing_key.read_or_make_key()
+    assert signing_key.read_or_make_key() == first and [path.name for path in home.iterdir()] == ["signing-key.pem"]
+    assert not signing_key._write_first(home / "signing-key.pem", b"another")
+    assert signing_key.read_key() == first
 
 
 def damage(home: pathlib.Path, kind: str) -> None:
     """Puts something wrong in the place of the key."""
-    first = certificate.read_or_make_key()
+    first = signing_key.read_or_make_key()
     path = home / "signing-key.pem"
     path.rename(home / "old.pem")
-    second = certificate.read_or_make_key()
+    second = signing_key.read_or_make_key()
     path.unlink()
     if kind == "folder":
         path.mkdir()
@@ -178,7 +173,7 @@ def rsa_key() -> bytes:
 def test_what_is_no_key_is_noticed_before_the_work(home, kind):
     damage(home, kind)
     with pytest.raises(FaceswapError, match="signing-key.pem: expected a private key and two certificates, got"):
-        certificate.check_signing_key()
+        signing_key.check_signing_key()
 
 
 @posix_only
@@ -187,24 +182,24 @@ def test_a_folder_that_cannot_be_written_is_noticed_before_the_work(tmp_path, mo
     (tmp_path / "locked").mkdir(mode=0o500)
     monkeypatch.setenv("FACESWAP_HOME", str(tmp_path / "locked" / "home"))
     with pytest.raises(FaceswapError, match="cannot keep a signing key in .*set FACESWAP_HOME to a folder"):
-        certificate.check_signing_key()
+        signing_key.check_signing_key()
 
 
 def test_a_drive_that_takes_no_writes_is_noticed_before_the_work(home, monkeypatch):
     def refuse(*_, **__):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(certificate.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(signing_key.tempfile, "mkstemp", refuse)
     with pytest.raises(FaceswapError, match=r"cannot keep a signing key .*Read-only file system.*set FACESWAP_HOME"):
-        certificate.check_signing_key()
+        signing_key.check_signing_key()
 
 
 def test_a_file_in_the_place_of_the_folder_is_noticed_and_no_key_is_read(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("FACESWAP_HOME", str(tmp_path / "file" / "home"))
-    assert certificate.read_key() is None
+    assert signing_key.read_key() is None
     with pytest.raises(FaceswapError, match="cannot keep a signing key in .*set FACESWAP_HOME to a folder"):
-        certificate.check_signing_key()
+        signing_key.check_signing_key()
 
 
 def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch):
@@ -212,7 +207,7 @@ def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pathlib.Path, "home", lambda: pathlib.Path("~nobody-of-this-name").expanduser())
     with pytest.raises(FaceswapError, match="expected a home folder .*set FACESWAP_HOME to a folder"):
-        certificate.check_signing_key()
+        signing_key.check_signing_key()
 
 
 def test_a_relative_configuration_folder_does_not_count(tmp_path, monkeypatch):
@@ -220,25 +215,25 @@ def test_a_relative_configuration_folder_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", "here")
-    assert certificate.config_folder() == tmp_path / ".config" / "faceswap_lib"
+    assert signing_key.config_folder() == tmp_path / ".config" / "faceswap_lib"
 
 
 def test_a_clock_before_the_certificate_is_noticed_before_the_work(monkeypatch):
-    certificate.check_signing_key()
-    early = certificate.datetime.datetime.now(certificate.datetime.timezone.utc) - certificate.datetime.timedelta(9)
+    signing_key.check_signing_key()
+    early = signing_key.datetime.datetime.now(signing_key.datetime.timezone.utc) - signing_key.datetime.timedelta(9)
 
-    class Clock(certificate.datetime.datetime):
+    class Clock(signing_key.datetime.datetime):
         @classmethod
         def now(cls, tz=None):
             return early
 
-    monkeypatch.setattr(certificate.datetime, "datetime", Clock)
-    assert certificate.read_key() is not None
+    monkeypatch.setattr(signing_key.datetime, "datetime", Clock)
+    assert signing_key.read_key() is not None
     with pytest.raises(FaceswapError, match="this computer's clock says .*set the clock right"):
-        certificate.check_signing_key()
+        signing_key.check_signing_key()
 
 
 def test_without_cryptography_there_is_nothing_to_check(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    certificate.check_signing_key()
+    signing_key.check_signing_key()
     assert not home.exists()

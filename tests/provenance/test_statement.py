@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import os
-import pathlib
 import sys
 
 import pytest
@@ -19,11 +18,7 @@ from tests.swaps import make_facts, make_inputs, write_kind
 posix = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> pathlib.Path:
-    """A configuration folder of the test's own."""
-    monkeypatch.setenv("FACESWAP_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

@@ -18,14 +18,10 @@ import keras
 from keras import layers
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
 from faceswap_lib.networks.pretrained.vggface_release import Architecture
 from faceswap_lib.networks.pretrained.weight_files import load_weights
-
-if typing.TYPE_CHECKING:
-    ops: typing.Any  # Keras has no type stubs; pyright infers None as a possible result of most operations
-else:
-    from keras import ops
 
 INPUT_SIZE = 224
 """Side in pixels of the images that the networks were trained on."""
