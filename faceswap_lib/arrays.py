@@ -16,10 +16,10 @@ from faceswap_lib.limits import ARCHIVE_RATIO, ARRAY_BYTES
 SUFFIX = ".npy"
 
 SMALL = 1 << 20
-"""Bytes up to which the compression ratio is not limited: an array of zeros compresses to almost nothing."""
+"""Size in bytes up to which the compression ratio is not limited; a small array of zeros shrinks to almost nothing."""
 
 BLOCK = 1 << 18
-"""Bytes read at a time: they stay in the CPU cache until their checksum is computed and they are copied."""
+"""Number of bytes read at a time, so few that they stay in the CPU cache until they are checksummed and copied."""
 
 MOST_ARRAYS = 100_000
 
@@ -49,7 +49,8 @@ def read_arrays(path: pathlib.Path, names: typing.Collection[str] | None = None)
 
     Raises:
         ArrayFileError: If the file is damaged, one of `names` is missing, an array is stored twice, an array contains
-            Python objects, or the size of an array differs from its header.
+            Python objects, the size of an array differs from its header, or an array is compressed more strongly than
+            `limits.ARCHIVE_RATIO`.
         InputError: If the arrays together are larger than `limits.ARRAY_BYTES`.
         OSError: If the file cannot be opened or read.
     """

@@ -17,7 +17,7 @@ TEMPORARIES = 100
 """Maximum number of processes and threads that may write one file at the same time."""
 
 ENDS = 1 << 18
-"""Bytes that are always compared at both ends of a file; an archive stores its checksums at the end."""
+"""Number of bytes at each end of a file that are always compared; an archive stores its checksums at the end."""
 
 OWN_SUMS = (".npz", ".zip")
 """Suffixes of files that store the checksums of all their contents at the end."""

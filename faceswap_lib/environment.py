@@ -89,7 +89,7 @@ def has_drawing_backend(name: str) -> bool:
 
 
 def _tell_jax(option: str, value: str) -> None:
-    """Sets an option of JAX if it is already imported, for example by Keras, and so has read the environment before."""
+    """Sets an option in JAX itself if JAX is already imported, for example by Keras, and has read the environment."""
     jax = sys.modules.get("jax")
     if jax is not None and hasattr(jax, "config"):
         jax.config.update(option, float(value) if option.endswith("secs") else value)

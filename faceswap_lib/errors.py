@@ -18,7 +18,7 @@ class VideoError(InputError):
 
 
 class WorkspaceError(InputError):
-    """Workspace in which something that the step needs is missing, or was made by another step in a different way."""
+    """Workspace in which something that the step needs is missing, damaged, in use, or made with other options."""
 
 
 class CheckpointError(InputError):

@@ -25,7 +25,7 @@ NOTICE = "faceswap: stopping at the next safe point; a second signal ends the pr
 
 
 class Stopped(KeyboardInterrupt):
-    """Raised when a signal stopped the work.
+    """Interruption of the work by a signal.
 
     Attributes:
         number: Number of the signal.
@@ -165,7 +165,10 @@ def _handle(number: int, _: types.FrameType | None) -> None:
 
 
 def _watch(signals: socket.socket, stop: Stop) -> None:
-    """Prints a notice at the first signal and ends the process at the second, even while the main thread is busy."""
+    """Ends the process at the second signal, even while the main thread is busy.
+
+    At the first signal a notice is printed if the stop is deferred.
+    """
     first = None
     while received := signals.recv(1):
         number = received[0]

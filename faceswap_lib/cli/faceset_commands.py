@@ -18,7 +18,7 @@ class Masks:
     workspace: Project
 
     def __call__(self) -> None:
-        """Draws the missing eye masks of both facesets and prints how many there are."""
+        """Draws the missing eye masks of both facesets and prints how many were drawn."""
         from faceswap_lib.facesets import write_eye_masks
         from faceswap_lib.facesets.manifest import MANIFEST
 

@@ -140,7 +140,7 @@ class Doctor:
         trouble = None
         try:
             load_keras()
-        except InputError as error:  # this verb reports the problem, so it does not stop here
+        except InputError as error:  # this subcommand reports the problem, so it does not stop here
             trouble = str(error)
         from faceswap_lib.diagnostics.inventory import examine
 

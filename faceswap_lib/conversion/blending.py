@@ -8,13 +8,13 @@ import numpy as np
 from faceswap_lib.faces.alignment import map_points, resize_matrix
 
 TEXTURE_LIMIT = 20
-"""Largest difference, of 255, that counts as texture: skin and grain stay below it, edges of a face do not."""
+"""Largest difference in gray levels that counts as texture: skin and grain stay below it, edges of a face do not."""
 
 SHARE_SIZE, SHARE_SIGMA = 64, 1.5
 """Side of the images in which faces are compared for texture, and sigma of the blur of their difference, in pixels."""
 
 ALIKE, UNLIKE = 10.0, 30.0
-"""Differences, of 255, up to which two faces share all their detail at a pixel, and from which they share none."""
+"""Differences in gray levels up to which faces share all their detail at a pixel, and from which they share none."""
 
 DETAIL_SIGMAS = (1 / 320, 1 / 102.4)
 """Sigmas of the two blurs whose difference is amplified, in sides of the view: 0.8 and 2.5 pixels of 256."""
@@ -91,7 +91,7 @@ class Region:
 
 
 def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
-    """Sharpens an enlarged image by a difference of Gaussians; uint8 in and out.
+    """Sharpens an enlarged image, (S, S, 3) uint8, by a difference of Gaussians; returns the same shape and dtype.
 
     Adds `amount` times the difference of two blurs. This amplifies the middle frequencies, which are weak after the
     small output of a network is enlarged. A plain unsharp mask would also amplify the pixel grid of the enlarged image.

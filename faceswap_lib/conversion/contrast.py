@@ -2,9 +2,9 @@
 
 Networks generate faces in a standard tone, and the tone of the target face is applied to them. A target face with pale
 brows has a low contrast; applied to a person with dark lashes, it makes the eyes look milky. Contrast comes partly from
-the person (brows, complexion) and partly from the light, and one image does not show which. So by default the contrast
-of swapped faces is the geometric mean of the contrasts with which the two people were filmed. The same factor also
-corrects the contrast that the networks lose.
+the person (brows, complexion) and partly from the light, and one image does not show how much comes from each. So by
+default the contrast of swapped faces is the geometric mean of the contrasts with which the two people were filmed. The
+same factor also corrects the contrast that the networks lose.
 """
 
 import typing

@@ -76,10 +76,12 @@ def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetec
             if job.on_written is not None:
                 job.on_written(unfinished.picture)
         stats.add(task.stats)
-    if outputs.todo and not stats.swapped:
-        raise InputError(f"{job.source}: no face in any of {len(outputs.todo)} pictures; nothing was swapped")
     if broken:
         logger.warning("%d of %d pictures could not be read", broken, len(images))
+    if outputs.todo and broken == len(outputs.todo):
+        raise InputError(f"{job.source}: none of {broken} pictures could be read; nothing was swapped")
+    if outputs.todo and not stats.swapped:
+        raise InputError(f"{job.source}: no face in any of {len(outputs.todo) - broken} pictures; nothing was swapped")
     return ConversionReport(
         out=job.out,
         frames=stats.frames,
@@ -92,7 +94,7 @@ def convert_images(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetec
 
 
 class _ImageConverter:
-    """Passes single images through the stages swap, composite and annotate."""
+    """Converter of single images, by the stages swap, composite and annotate."""
 
     def __init__(self, job: ConversionJob, swapper: ViewSwapper, detector: FaceDetector, *, length: int):
         self._job, self._length, self._coverage = job, length, swapper.coverage

@@ -20,7 +20,7 @@ class ImageInputs:
     Attributes:
         stills: The images, sorted by name.
         others: Names of skipped entries: other kinds of files, folders, and files that cannot be opened. Hidden files
-            are listed only if they have the name of an image.
+            are listed only if they have the suffix of an image.
     """
 
     stills: tuple[pathlib.Path, ...]

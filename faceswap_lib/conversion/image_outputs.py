@@ -13,8 +13,8 @@ How `conversion/image_conversion.py` uses this module:
                 job.on_written(unfinished.picture)                                  # signs the image
 
 The files get their final names when that block ends without an error, so an image under its final name is complete and
-signed. The list `written.WrittenFiles` stores from what an image was made: its bytes, the run and its step, the
-options.
+signed. The list `written.WrittenFiles` stores what each image was made from: the bytes of the input, the run and its
+step, and the options.
 """
 
 import collections
@@ -173,9 +173,10 @@ class ImageOutputs:
                 raise InputError(f"{path} is already there; pass --overwrite or name another file")
 
     def _check_present(self, overwrite: bool) -> None:
-        """Refuses outputs whose names other files have, and earlier results unless they may be replaced.
+        """Refuses outputs whose names are taken by other files, and earlier results unless they may be replaced.
 
-        A mask of this same conversion is no conflict: it got its name before a kill, and its image did not.
+        A mask that this same conversion wrote is not a conflict: the process was killed after the mask got its final
+        name and before the image did.
         """
         present = [
             path

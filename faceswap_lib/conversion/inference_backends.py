@@ -2,7 +2,7 @@
 
 Both compute the same pixels. Which one is faster depends on the CPU, the backend of Keras, the networks and the batch
 size, so it is measured. On hardware that supports it, Keras in bfloat16 is measured as well; where the swapped face is
-shown, its pixels differ from float32 by at most 1 of 100.
+shown, its values differ from float32 by at most 0.01 of their range.
 """
 
 import logging
@@ -26,7 +26,7 @@ MEASURED_CALLS = 7
 """Maximum number of timed calls of each backend."""
 
 MEASURED_SECONDS = 1.2
-"""Seconds after which no further round of calls starts."""
+"""Time in seconds after which no further round of calls starts."""
 
 
 def open_backend(

@@ -109,7 +109,10 @@ def _hidden(out: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _check_present(out: pathlib.Path, may_replace: bool) -> None:
-    """Refuses an existing output, unless it may be replaced and has the same kind; in folders only files of ours."""
+    """Refuses an existing output, unless it may be replaced and is of the same kind.
+
+    In a folder, only files that a conversion wrote may be replaced.
+    """
     if not is_folder_name(out):
         if os.path.isdir(out):
             raise InputError(f"{out} is a folder; name the file to write")
@@ -158,7 +161,7 @@ def write_output(
         out: Output path of the file or folder.
         chunks: Videos whose suffix is `chunk_suffix` of the output.
         time_range: The converted part of the video.
-        with_sound: Whether the sound of the video is copied, if the output format can have sound.
+        with_sound: Whether the sound of the video is copied, if the output format can contain sound.
         audio_stop: Time in seconds at which the sound ends; None for the end of the video.
         on_written: Called with the complete file or folder before it gets its final name.
         progress: Whether a progress bar is shown.

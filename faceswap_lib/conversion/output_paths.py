@@ -4,8 +4,8 @@ The checks run before any work. Two paths are equal if they lead to the same fil
 hard link, or through another letter case on a file system that ignores case. A path that does not exist yet is compared
 by its nearest existing folder.
 
-A symbolic link is refused as an output, because users expect neither that the link is replaced nor that the file behind
-it is. The folders above an output may be links.
+A symbolic link is refused as an output, because users do not expect that the link, or the file behind it, is replaced.
+The folders above an output may be links.
 """
 
 import os
@@ -25,7 +25,9 @@ Key = tuple[tuple[int, int], tuple[str, ...]]
 
 
 def check_paths(written: Mapping[str, pathlib.Path], read: Mapping[str, pathlib.Path]) -> None:
-    """Refuses to write a path that is read, to write a path twice, and to write inside a path that is used otherwise.
+    """Refuses to write a path that is also read, or to write a path twice.
+
+    A path inside another one is refused as well if at least one of the two is written.
 
     Args:
         written: Every path that will be written, removed or replaced, by its description, for example "the mask".
@@ -94,7 +96,7 @@ def check_names(folder: pathlib.Path, names: typing.Iterable[str]) -> None:
 
 
 class _Keys:
-    """Keys that are equal for paths to the same file; queries about folders are cached."""
+    """Cache of the keys of paths; paths to the same file have equal keys."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Key, bool]] = {}

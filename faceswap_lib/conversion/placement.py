@@ -6,9 +6,9 @@ swapped face is shifted by a small amount, which is the same in every frame. Thi
 removed.
 
 The remaining offsets, again as medians over the sample, are the difference between the proportions of the two people:
-the distance between the eyes, the length of the face. The head is still that of the original person. Eyes from a wider
-face would reach its temples, and a chin that ends above its chin would leave a second jaw visible. So the swapped face
-is warped smoothly, part of the way, to the proportions of the target face.
+the distance between the eyes, the length of the face. The head is still that of the original person. Eyes of a wider
+face would reach the temples of this head, and a chin above the original chin would leave a second jaw visible. So the
+swapped face is warped smoothly, part of the way, to the proportions of the target face.
 """
 
 import dataclasses

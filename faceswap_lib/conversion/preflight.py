@@ -1,4 +1,4 @@
-"""Checks before a conversion: everything that can be known to fail is checked before Keras is loaded."""
+"""Checks before a conversion: all errors that can be detected in advance are detected before Keras is loaded."""
 
 import os
 import pathlib

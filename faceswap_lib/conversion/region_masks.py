@@ -19,17 +19,17 @@ OUTLINE_FEATHER = 0.5
 """Softness of the border of an outline as a fraction of that of the ellipse, which only approximates the face."""
 
 FOREHEAD_FEATHER = 4 / 3
-"""The same fraction above the brows: foreheads differ most in their lighting, and no hair hides the border."""
+"""The same fraction above the brows; larger, since foreheads differ most in lighting and no hair hides the border."""
 
 FOREHEAD_FROM, FOREHEAD_TO = 0.25, 0.65
-"""Heights above the eyes, in eye distances, between which one softness changes into the other."""
+"""Heights above the eyes, in eye distances, between which the softness changes from the lower to the upper one."""
 
 OUTLINE_INSET = 1.0
 """How far the mask is eroded inside the outline before it is softened, as a multiple of its softness: beyond the
 outline there is no face."""
 
 SMOOTH = 3.0
-"""Softness in pixels from which a mask may be drawn small and enlarged: its border is then linear between pixels."""
+"""Minimum softness in pixels of a mask that is drawn small and then enlarged; its border is linear between pixels."""
 
 HARD = 1e-3
 """Softness of a hard border, in eye distances."""

@@ -6,7 +6,7 @@ the swapped face, so there would be four brows, and the rims of glasses would en
 
 Brows and rims are narrow and have skin around them, so morphology removes them: a closing removes structures that are
 darker than their surroundings, an opening those that are brighter. Hair is dark in a large area and stays. The mesh
-only tells where to look; raised brows are above the brows of the mesh.
+only shows where to search; raised brows are above the brows of the mesh.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Replacement of a folder of images: files that a conversion wrote are replaced, files of other people are kept."""
+"""Replacement of a folder of images: files that a conversion wrote are replaced, all other files are kept."""
 
 import logging
 import os
@@ -47,12 +47,12 @@ def clear_unfinished(out: pathlib.Path) -> None:
 
 
 def replace_folder(unfinished: pathlib.Path, out: pathlib.Path) -> None:
-    """Replaces an earlier folder of images by a finished one.
+    """Replaces an earlier folder of images with a finished one.
 
     Files that someone added to the earlier folder during the conversion are kept.
 
     Raises:
-        FaceswapError: If such a file has the name of an image; then nothing is replaced.
+        FaceswapError: If such a file has the name of a new image; then nothing is replaced.
     """
     replaced = replaced_folder(out)
     with defer_stop():

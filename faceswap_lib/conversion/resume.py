@@ -136,7 +136,7 @@ class ChunkStore:
         self.done.append(dataclasses.replace(stats))
 
     def note_output(self, kind: str, finished: pathlib.Path) -> None:
-        """Stores the digest of a complete output right before it gets its name, so that the next call recognizes it."""
+        """Stores the digest of a complete output before it gets its final name, so that the next call recognizes it."""
         path = self.folder / OUTPUTS
         known = read_json(path) if path.is_file() else {}
         write_json(path, known | {kind: content_digest(finished)})
@@ -217,7 +217,7 @@ class BackendNote:
 
 
 def is_interrupted(out: pathlib.Path, kind: str, path: pathlib.Path, fingerprint: dict | None = None) -> bool:
-    """Returns whether a conversion that was stopped before it had written all its outputs wrote an existing output.
+    """Returns whether an output was written by a conversion that was stopped before all its outputs were complete.
 
     Args:
         out: The output path beside which the chunks are stored.

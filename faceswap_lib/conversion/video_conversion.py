@@ -35,7 +35,7 @@ FacesOfFrames = typing.Sequence[dict[int, Face]]
 
 
 def convert_video(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetector) -> ConversionReport:
-    """Writes a video with new faces, and with the sound, size and frame times of the input.
+    """Swaps the faces of a video; the output has the sound, frame size and frame times of the input.
 
     The output appears under its name only when it is complete.
 
@@ -76,7 +76,7 @@ def convert_video(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetect
             stats.add(chunk)
         try:
             store.remove()
-        except OSError as error:  # the outputs are complete, so this is no failure
+        except OSError as error:  # the outputs are complete, so this is not a failure
             logger.warning("%s could not be removed (%s); you can remove it", store.folder, error.strerror)
     return ConversionReport(
         out=job.out,
@@ -120,7 +120,8 @@ def _convert_chunks(
     """Passes all frames that are not converted yet through the five stages.
 
     Raises:
-        Stopped: If a signal asked for it; the unfinished chunk is converted again by the next call.
+        Stopped: If a signal requested a stop; the unfinished chunk is converted again by the next call.
+        VideoError: If the video has fewer readable frames than expected.
     """
     info, length = time_range.info, len(faces)
     compositor = Compositor(job.config, swapper.coverage)
@@ -148,7 +149,7 @@ def _convert_chunks(
 
 
 def _join_chunks(job: ConversionJob, time_range: TimeRange, store: ChunkStore) -> None:
-    """Makes each output of its chunks, unless an earlier call has done so."""
+    """Joins the chunks of each output, unless an earlier call has done so."""
     starts = np.cumsum([0, *(chunk.frames for chunk in store.done)])[:-1].tolist()
     for kind, path in job.outputs.items():
         if store.has_output(kind, path):

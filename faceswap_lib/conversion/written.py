@@ -2,7 +2,7 @@
 
 `.faceswap-written.jsonl` in the folder has one line per file: its name, its size, its SHA-256, and a digest of what it
 was made from. A line is written before its file gets its final name, so a file of a conversion is never mistaken for a
-file of someone else. A line whose file does not exist is ignored.
+file of another origin. A line whose file does not exist is ignored.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ Line = tuple[int, str, str]
 class WrittenFiles:
     """List of the files that conversions wrote into one output folder.
 
-    Lines of another format are skipped; their files count as files of someone else.
+    Lines of another format are skipped; their files count as files of another origin.
 
     Args:
         folder: The output folder; it may not exist yet.
@@ -81,7 +81,7 @@ class WrittenFiles:
         self._lines.setdefault(name, []).append(line)
 
     def write(self) -> None:
-        """Replaces the list by one of all files that are in the folder now."""
+        """Replaces the list with a list of all files that are in the folder now."""
         lines = {
             path.name: (path.stat().st_size, file_digest(path), "")
             for path in sorted(self._folder.iterdir())

@@ -26,7 +26,7 @@ PIXELS_ONLY = {
     "perceptual": "none",
     "adversarial_weight": 0.0,
 }
-"""Options of `TrainConfig` that keep only the pixel loss of the terms that compare a face with its target."""
+"""Options of `TrainConfig` that switch off every term that compares a face with its target, except the pixel loss."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +54,7 @@ class Written:
         masks: (N, R, R) float32 in [0, 1].
         faces: (N, R, R, 3) uint8 RGB, the raw faces.
         composites: (N, R, R, 3) uint8 RGB.
-        error: Mean absolute error inside the face, 0 to 255; meaningful if a person is reconstructed.
+        error: Mean absolute error inside the face, 0 to 255; meaningful only if a person is reconstructed.
         sharpness: Median ratio of the raw faces' sharpness to the views' sharpness, inside the face.
         mask_mean: Mean of the mask inside the face.
     """

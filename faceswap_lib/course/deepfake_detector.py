@@ -165,8 +165,8 @@ def fit_detector(features: np.ndarray, labels: np.ndarray, *, strength: float = 
 def split_by_time(count: int, *, share: float = 0.6, gap: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """Splits the frames of a clip by time: the first frames for training, the last frames for testing.
 
-    Neighboring frames are almost identical. A random split would put a near copy of every test frame into the training
-    set, so the frames between the two sets are left out.
+    Neighboring frames are almost identical, so a random split would put a near copy of every test frame into the
+    training set. For the same reason the frames between the two sets are left out.
 
     Args:
         count: Number of frames, at least 4.
@@ -174,7 +174,7 @@ def split_by_time(count: int, *, share: float = 0.6, gap: float = 0.1) -> tuple[
         gap: Fraction of the frames that is left out; `share + gap` must be below 1.
 
     Returns:
-        Indices of the training frames and of the test frames, at least one each.
+        Indices of the training frames (N,) and of the test frames (M,), both int, at least one each.
 
     Raises:
         ValueError: If a number is out of range.

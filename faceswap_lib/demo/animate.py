@@ -94,7 +94,7 @@ def write_demo_clips(
 
     Args:
         folder: Output folder; created if it does not exist.
-        seconds: Length of each clip, above 0.
+        seconds: Length of each clip in seconds, above 0.
         fps: Frames per second.
         size: Side of the square frames in pixels, even, at least 64.
         seed: Seed of the motion and the noise in both clips.

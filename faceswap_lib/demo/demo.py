@@ -31,7 +31,7 @@ def run_demo(
     Args:
         folder: The workspace.
         steps: Number of training steps.
-        seconds: Length of each of the two clips.
+        seconds: Length of each of the two clips in seconds.
         network_config: Configuration of the networks; None means the default networks.
         progress: Whether to show progress bars.
 

@@ -29,7 +29,7 @@ def make_clips(
 
     Args:
         folder: Folder of the clips.
-        seconds: Length of each clip, at 25 frames per second.
+        seconds: Length of each clip in seconds, at 25 frames per second.
         size: Side of the square frames in pixels.
 
     Returns:
@@ -51,7 +51,7 @@ def make_facesets(
 
     Args:
         root: The workspace.
-        seconds: Length of the clips, if they must be created.
+        seconds: Length of the clips in seconds, if they must be created.
         size: Side of their frames in pixels, if they must be created.
         progress: Whether to show progress bars.
 
@@ -94,7 +94,7 @@ def make_run(
         preset: Name of the preset of the networks, if they must be trained.
         steps: Number of training steps, if they must be trained.
         batch_size: Number of faces of each person per step.
-        seconds: Length of the clips, if they must be created.
+        seconds: Length of the clips in seconds, if they must be created.
         size: Side of their frames in pixels, if they must be created.
         progress: Whether to show progress bars.
 

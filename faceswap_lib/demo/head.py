@@ -1,7 +1,8 @@
-"""Rotates a portrait's head in front of the static background, as if both had depth.
+"""Rotates a portrait's head in front of its background, as if the head had depth.
 
 The image is split into two layers along the annotated outline: the head, and the background. The area of the background
-behind the head is filled from its surroundings. Only the head layer moves, so the background is not distorted.
+behind the head is filled from its surroundings. Only the head layer rotates, so the background is not distorted; only
+its lower part, with the shoulders, rises and falls with the breath.
 """
 
 import cv2
@@ -163,7 +164,7 @@ def _outline_mask(portrait: Portrait) -> np.ndarray:
 
 
 def _depth(portrait: Portrait, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Computes the depth of a rounded head with a nose, in pixels towards the viewer; 0 at its outline and beyond."""
+    """Computes the depth of a rounded head with a nose, in pixels toward the viewer; 0 at its outline and beyond."""
     unit, (cx, cy), (rx, ry) = portrait.eye_distance, portrait.head_center, portrait.head_radii
     across = np.clip(1 - ((x - cx) / rx) ** 2, 0, 1)
     along = np.clip(1 - np.abs((y - cy) / ry) ** 3, 0, 1)

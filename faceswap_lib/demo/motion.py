@@ -128,6 +128,6 @@ def _speech(seconds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def smooth_step(x: np.ndarray) -> np.ndarray:
-    """Computes the smoothstep function, which rises smoothly from 0 for x <= 0 to 1 for x >= 1."""
+    """Computes the smoothstep function of each element; it rises smoothly from 0 for x <= 0 to 1 for x >= 1."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)

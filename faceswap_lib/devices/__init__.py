@@ -91,7 +91,7 @@ def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
         model: The model; with JAX `model.compile` must have been called.
 
     Returns:
-        A function from a float32 batch to the list of outputs.
+        A function from a float32 batch (B, ...) to the list of outputs, each (B, ...).
     """
     return _backend().open_predictor(model)
 

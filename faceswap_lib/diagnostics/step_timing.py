@@ -65,7 +65,7 @@ def time_steps(
         crops: Number of synthetic crops of each person.
         processors: Number of logical CPUs that this process may use (only on Linux); None for all.
         whole_only: Whether to time only the steps in which every loss of the schedule takes part.
-        seconds: Time limit for each kind of phase; at least two steps are taken.
+        seconds: Time limit in seconds for each kind of phase; at least two steps are taken.
 
     Returns:
         The timing.

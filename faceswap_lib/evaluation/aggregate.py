@@ -64,7 +64,7 @@ def collect_values(
     if people is not None and found:
         values |= _measure_identity(np.array(found), people)
         changes = [embedding_change(side) for side in (measurer.own_embeddings, measurer.embeddings)]
-        values["identity_steadiness"] = changes[1] / changes[0]
+        values["identity_steadiness"] = _ratio(changes[1], changes[0])
     return {name: values[name] if np.isfinite(values.get(name, np.nan)) else None for name in METRICS}
 
 
@@ -76,11 +76,16 @@ def _measure_motion(measurer: FrameMetrics) -> dict[str, float]:
     flickers = [mean_of_known(np.array(measurer.series[f"flicker_{side}"])) for side in SIDES]
     expressions = {side: np.array(measurer.expressions[side]) for side in SIDES}
     return {
-        "jitter": jitters[1] / jitters[0],
-        "flicker": flickers[1] / flickers[0],
+        "jitter": _ratio(jitters[1], jitters[0]),
+        "flicker": _ratio(flickers[1], flickers[0]),
         "expression_agreement": landmark_metrics.expression_agreement(expressions["swapped"], expressions["original"]),
         "motion_agreement": _measure_motion_agreement(measurer),
     }
+
+
+def _ratio(swapped: float, original: float) -> float:
+    """Divides a value of the swapped video by that of the original; NaN if that is 0, as in a still original."""
+    return swapped / original if original else float("nan")
 
 
 def _measure_motion_agreement(measurer: FrameMetrics) -> float:
@@ -90,7 +95,7 @@ def _measure_motion_agreement(measurer: FrameMetrics) -> float:
 
 
 def _measure_likeness(measurer: FrameMetrics) -> dict[str, float]:
-    """Computes the percentage of frames in which no region fails, and the likeness margin between the two people."""
+    """Computes `plausible`, `likeness_margin` and `more_like_wanted`, as `METRICS` describes them."""
     regions = np.array([measurer.series[name] for name in LEAST]).T
     regions = regions[np.isfinite(regions).all(axis=1)]
     wanted, original = (np.array(measurer.series[f"likeness_to_{who}"]) for who in ("wanted", "original"))
@@ -156,7 +161,7 @@ def collect_series(measurer: FrameMetrics, people: IdentityStats | None) -> dict
         people: Embeddings of the people in the input videos; None skips the identity distances.
 
     Returns:
-        One value per frame by metric; NaN where a frame has no value.
+        Values (T,) float64 per frame, by metric; NaN where a frame has no value.
     """
     series = {name: np.array(numbers) for name, numbers in measurer.series.items()}
     if people is not None:

@@ -14,19 +14,20 @@ Crops = list[tuple[np.ndarray, np.ndarray]]
 """Crops of the wanted person, (S, S, 3) uint8 RGB, each with its (N, 2) landmarks in pixels of the crop."""
 
 Baseline = typing.Callable[[np.ndarray, Face, LandmarkDetector, Crops], np.ndarray]
-"""Maps a frame, its face, a landmark detector and the wanted person's crops to a result frame."""
+"""Maps a frame (H, W, 3) uint8 RGB, its face, a landmark detector and the wanted person's crops to a result frame of
+the same shape and dtype."""
 
 MARGIN = 2
 """Minimum distance in pixels between a pasted face and the border of the frame."""
 
 
 def copy_input(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: Crops) -> np.ndarray:
-    """Returns the input frame unchanged, like a failed training."""
+    """Returns the input frame unchanged, like a failed training; see `Baseline`."""
     return frame
 
 
 def transfer_colors(frame: np.ndarray, face: Face, finder: LandmarkDetector, crops: Crops) -> np.ndarray:
-    """Transfers the wanted person's colors to the original face, like color matching without a swap."""
+    """Transfers the wanted person's colors to the original face, like color matching without a swap; see `Baseline`."""
     own = align_face(frame, face)
     (landmarks,) = finder.detect([own])
     inside = part_mask(landmarks, CROP_SIZE, Part.FACE).astype(np.float32) / 255

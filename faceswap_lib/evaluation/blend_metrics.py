@@ -16,9 +16,10 @@ CHANGE_SIGMA = 2.0
 """Standard deviation in pixels of the blur that is applied to the difference of two frames."""
 
 CHANGE_THRESHOLD = 6.0
-"""Gray levels above which a blurred difference counts as a change. When four real clips are encoded again by H.264, the
-pixels above it that remain after the opening are at most 0.001 % at CRF 18, 0.004 to 0.4 % at CRF 23, and 0.5 to 5.6 %
-at CRF 28. Fine gold on blue changes even at CRF 18, because the codec stores color at half the resolution."""
+"""Gray levels above which a blurred difference counts as a change. When four real clips are encoded again with H.264,
+after the opening at most 0.001 % of the pixels count as changed at CRF 18, 0.004 to 0.4 % at CRF 23, and 0.5 to 5.6 %
+at CRF 28. A fine gold pattern on blue counts as changed even at CRF 18, because the codec stores color at half the
+resolution."""
 
 OPENING_RADIUS = 3
 """Radius of the morphological opening in pixels; changes narrower than twice this value come from the codec."""
@@ -29,7 +30,7 @@ new skin has the same color as the old skin: the swap changed those pixels too."
 
 SEAM_RINGS = range(-5, 2)
 """Distances in pixels from the border of the changed area (negative inside) that contain the edge of the pasted area.
-The blur moves the detected border outwards by 0 to 4 pixels, further for a larger step."""
+The blur moves the detected border outwards by 0 to 4 pixels, further for a larger difference of the two frames."""
 
 INNER_RINGS, OUTER_RINGS = range(-16, -8), range(5, 11)
 """Distances at which the reference gradient is measured, inside and outside."""
@@ -142,7 +143,7 @@ def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> floa
 
 
 def background_psnr(swapped: np.ndarray, original: np.ndarray, face_hull_dilated: np.ndarray) -> float:
-    """Computes the peak signal-to-noise ratio (PSNR) of the background, which changes by mistake or by the codec.
+    """Computes the peak signal-to-noise ratio (PSNR) of the background, which only mistakes and the codec change.
 
     Args:
         swapped: (H, W, 3) uint8.

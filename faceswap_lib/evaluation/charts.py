@@ -14,7 +14,7 @@ PANELS = (
 """Loss terms that `draw_losses` draws, with their description."""
 
 COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
-"""Colors of the series of a chart, in order; a chart has at most this number of series."""
+"""Colors of the series of a chart, in order; further series are not drawn."""
 
 LEVEL_COLORS = ("tab:gray", "black")
 """Colors of the dashed reference lines."""
@@ -59,7 +59,7 @@ def draw_series(
     """Draws values over time, with a histogram beside the curves.
 
     Args:
-        series: One value per frame by name; NaN where a frame has no value. Each series needs at least one value.
+        series: Values (T,) per frame, by name; NaN where a frame has no value. Each series needs at least one value.
         fps: Frames per second.
         title: Title above the chart.
         unit: Label of the y-axis.

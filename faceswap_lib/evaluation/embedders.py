@@ -25,7 +25,7 @@ from hair to chin and a little more. Source of the crops: github.com/ox-vgg/vgg_
 """
 
 SQUARE_BELOW_EYES = 0.29
-"""Distance of the center of those crops below the eyes, in eye distances (median of the same 21, spread 0.06)."""
+"""Distance of the center of VGGFace2's example crops below the eyes, in eye distances (median of 21, spread 0.06)."""
 
 
 class VggFaceEmbedder:
@@ -92,8 +92,7 @@ def open_identity(
 ) -> FaceEmbedder:
     """Opens a face recognition network.
 
-    Distances of different networks are not comparable. `name` is the name of the network, `same_person` its distance
-    threshold for the same person.
+    Distances of different networks are not comparable.
 
     Args:
         backend: `dlib`, `vggface`, `onnx`, or `auto`: the network whose file is passed, otherwise dlib, otherwise
@@ -102,7 +101,7 @@ def open_identity(
         vggface: VGGFace's weight file; None searches the usual folders.
 
     Returns:
-        The network.
+        The network, with its `name` and `same_person`, its distance threshold for the same person.
 
     Raises:
         InputError: If the network does not work here. The message says why (for `auto`: why each network does not work)

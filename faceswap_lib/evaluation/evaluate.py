@@ -56,8 +56,8 @@ def evaluate_video(
         The report.
 
     Raises:
-        InputError: If a video cannot be read or shows no face, or the size or number of frames of the result does not
-            match the original.
+        InputError: If a video cannot be read or shows no face, the size or number of frames of the result does not
+            match the original, or the requested recognition network or landmark detector does not work here.
     """
     swapped, original, identity = (pathlib.Path(video) for video in (swapped, original, identity))
     config = config or EvaluateConfig()
@@ -199,7 +199,7 @@ def _add_others(
 
 
 def _compare_inputs(tools: MetricModels, own: OwnFaces, wanted: OwnFaces, skipped: dict[str, str]) -> dict[str, float]:
-    """Computes the likeness margin of each person's own faces, which are the ends of the scale of likeness.
+    """Computes the likeness margin of each person's own faces: the two ends of the scale for a swap's margin.
 
     Returns:
         `likeness_before` (original person) and `likeness_within` (wanted person); empty if a gallery is missing.
@@ -217,7 +217,7 @@ def _compare_inputs(tools: MetricModels, own: OwnFaces, wanted: OwnFaces, skippe
 
 
 def _find_worst(series: dict[str, np.ndarray]) -> dict[str, int]:
-    """Finds the frame with the lowest value of each metric that should be high."""
+    """Finds the frame with the lowest value of each metric for which higher is better."""
     return {
         name: int(np.nanargmin(numbers))
         for name, numbers in series.items()

@@ -106,7 +106,7 @@ def _open_vgg16(path: pathlib.Path | None) -> FeatureNetwork | None:
 
 
 def _open_vggface(path: pathlib.Path | None) -> FeatureNetwork | None:
-    """Opens VGGFace (ResNet50, or VGG16 if its weights are missing); returns None if neither file is found."""
+    """Opens VGGFace: ResNet50, or VGG16 if ResNet50's weights are missing; returns None if neither file is found."""
     architecture = "resnet50"
     found = find_weights(architecture, path)
     if found is None:

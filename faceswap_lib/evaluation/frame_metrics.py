@@ -28,7 +28,7 @@ COLUMNS = (
     *("flicker_original", "flicker_swapped"),
     *("eyes_likeness", "mouth_likeness", "skin_likeness", "likeness_to_wanted", "likeness_to_original"),
 )
-"""The values that are measured for every frame."""
+"""Names of the values per frame."""
 
 SIDES = ("original", "swapped")
 """The two videos that are compared."""
@@ -42,10 +42,10 @@ class MetricModels:
         refiner: Detects a face again near its expected position.
         finder: Detects landmarks.
         embedder: Computes face embeddings; None skips the identity metrics.
-        perceptual: Computes the perceptual distance of two crops; None skips it.
+        perceptual: Computes the perceptual distance of two crops (S, S, 3) uint8 RGB; None skips it.
         wanted: The wanted person's own faces; None skips the likeness to them.
         original: The original person's own faces; None skips the likeness to them.
-        every: Identity, likeness and perceptual distance are measured in every n-th frame.
+        every: Interval of the frames in which identity, likeness and perceptual distance are measured.
     """
 
     refiner: FaceRefiner
@@ -73,7 +73,7 @@ class FrameObservation:
 
 
 def _pair(before: FrameObservation, after: FrameObservation) -> tuple[FrameObservation, FrameObservation]:
-    """Drops five landmarks if the other face has 68.
+    """Removes the landmarks of a face that has five if the other face has 68.
 
     A detector of 68 landmarks returns the crop's own five points if it does not detect a face.
     """
@@ -86,7 +86,7 @@ def _pair(before: FrameObservation, after: FrameObservation) -> tuple[FrameObser
 
 
 class FrameMetrics:
-    """Measures the frames of both videos in order and stores the results.
+    """Measurements of the frames of both videos, which are added in temporal order.
 
     Args:
         tools: The models.
@@ -95,7 +95,8 @@ class FrameMetrics:
         series: One value per frame, by name as in `COLUMNS`.
         embeddings: Embedding (D,) of the swapped face per frame; None where identity was not measured.
         own_embeddings: Embedding (D,) of the original face per frame; None where identity was not measured.
-        views: Eyes and mouth of every n-th frame that shows a face, from `expression_view`, by side.
+        views: Images (H, W) of eyes and mouth from `expression_view`, by side: one per measured frame with a face, at
+            the interval `MetricModels.every`.
         paths: The detector's five points (5, 2) per frame, by side; NaN without a face.
         expressions: Expression (K,) per frame, by side; NaN without a face or without 68 landmarks.
     """
@@ -115,7 +116,7 @@ class FrameMetrics:
 
         Args:
             original: (H, W, 3) uint8 RGB.
-            swapped: The same frame of the result.
+            swapped: (H, W, 3) uint8 RGB, the same frame of the result.
             face: The original's face, in pixels of the frame; None if the frame shows no face.
         """
         values: dict[str, float] = {}
@@ -258,7 +259,7 @@ def _compare_points(before: FrameObservation, after: FrameObservation, frame_siz
 
 
 def mean_of_known(numbers: np.ndarray) -> float:
-    """Computes the mean of the finite numbers; NaN if there are none."""
+    """Computes the mean of the finite numbers of an array of any shape; NaN if there are none."""
     known = numbers[np.isfinite(numbers)]
     return float(known.mean()) if len(known) else float("nan")
 

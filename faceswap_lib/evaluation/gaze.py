@@ -51,10 +51,10 @@ def eye_openness(landmarks: np.ndarray) -> np.ndarray:
 def gaze_offset(crop: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Estimates the position of each iris between its eye corners, as the centroid of the dark pixels.
 
-    It is our own proxy for the gaze direction and does not return an angle. The visible part of the iris biases it,
-    because the eyelids can cover the rest. Only pixels that are darker than the mean between the eyelids count, with
-    the difference as their weight. On four clips x of the two eyes has a correlation of 0.9 where the gaze moves, and
-    the jitter from frame to frame is 0.015.
+    It is our own proxy for the gaze direction and does not return an angle. It is biased where the eyelids cover a part
+    of the iris. Only pixels that are darker than the mean between the eyelids count, with the difference as their
+    weight. On four clips the correlation between the x of the two eyes is 0.9 where the gaze moves, and the jitter from
+    frame to frame is 0.015.
 
     Args:
         crop: (H, W, 3) uint8 RGB.

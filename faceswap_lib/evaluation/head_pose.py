@@ -31,7 +31,7 @@ __all__ = [
 def pose_error(swapped: HeadPose, original: HeadPose) -> float:
     """Computes the mean absolute difference of yaw, pitch and roll; each difference is wrapped to -180 to 180 degrees.
 
-    The pose error of Zhang et al., "One-shot Face Reenactment", 2019, and of most reenactment papers since.
+    Source: Zhang et al., "One-shot Face Reenactment", 2019, and most reenactment papers since.
 
     Args:
         swapped: Pose of the swapped head, from `head_pose`.

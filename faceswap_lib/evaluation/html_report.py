@@ -225,7 +225,9 @@ def _add_charts(page: Page, report: Report) -> None:
 def _axis_label(name: str) -> str:
     """Returns the label of the y-axis for a metric."""
     metric = METRICS[name]
-    return metric.unit or ("original = 1" if metric.better == "one" else "distance")
+    if metric.unit:
+        return metric.unit
+    return "original = 1" if metric.better == "one" else name.rpartition("_")[2]
 
 
 def _levels(report: Report, names: typing.Sequence[str]) -> dict[str, float]:

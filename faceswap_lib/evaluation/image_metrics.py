@@ -169,8 +169,8 @@ def sharpness(crop: np.ndarray, mask: np.ndarray) -> float:
         mask: (S, S) bool or uint8.
 
     Returns:
-        Squared gray levels per squared pixel, from 0 (flat); higher is sharper. NaN if no pixel of the mask remains at
-        128 pixels.
+        (Gray levels per squared pixel)², from 0 (flat); higher is sharper. NaN if no pixel of the mask remains at 128
+        pixels.
 
     Raises:
         ValueError: If a shape or dtype is wrong.
@@ -193,7 +193,7 @@ def _check_size(a: np.ndarray, b: np.ndarray) -> None:
 
 
 def _compare_windows(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Computes SSIM's luminance term and its contrast-structure term, per pixel whose window is inside the image."""
+    """Computes SSIM's luminance term and its contrast-structure term for each pixel whose window is in the image."""
     side = 2 * SSIM_RADIUS + 1
     inner = slice(SSIM_RADIUS, -SSIM_RADIUS)
     local = [cv2.GaussianBlur(x, (side, side), SSIM_SIGMA)[inner, inner] for x in (a, b, a * a + b * b, a * b)]

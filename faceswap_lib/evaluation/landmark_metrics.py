@@ -65,8 +65,8 @@ def landmark_error(swapped: np.ndarray, original: np.ndarray) -> float:
     of the eyes, 1.4 times ours.
 
     Args:
-        swapped: (68, 2) or (5, 2).
-        original: Same shape as `swapped`.
+        swapped: Landmarks of the swapped face, (68, 2) or (5, 2) x, y in pixels.
+        original: Landmarks of the original face, of the same shape and in the same coordinates.
 
     Returns:
         Error, 0 for identical landmarks; lower is better. NaN if the original's eyes coincide.
@@ -86,7 +86,7 @@ def mouth_openness(landmarks: np.ndarray) -> float:
     """Computes the mouth aspect ratio: mean distance of the inner lips over the distance of the mouth corners.
 
     Args:
-        landmarks: (68, 2).
+        landmarks: (68, 2) x, y.
 
     Returns:
         0 (closed) to about 1 (wide open). NaN if the corners coincide.
@@ -100,13 +100,13 @@ def mouth_openness(landmarks: np.ndarray) -> float:
 
 
 def expression(landmarks: np.ndarray) -> Expression:
-    """Measures an expression. It is invariant to position, scale and roll, but yaw and pitch foreshorten it.
+    """Measures an expression, independent of position, scale and roll; yaw and pitch foreshorten the distances.
 
     Args:
-        landmarks: (68, 2).
+        landmarks: (68, 2) x, y.
 
     Returns:
-        Ten distances; all NaN if the eyes coincide.
+        Ten distances in inter-ocular distances; all NaN if the eyes coincide.
 
     Raises:
         ValueError: If there are not 68 landmarks.
@@ -161,9 +161,9 @@ def expression_agreement(
     """Computes how well the swapped face moves with the original: the weighted mean correlation of the parts over time.
 
     The weight of a part is its standard deviation in the original, and 0 if that is below `MOVES`. The standard
-    deviation of a swapped part is at least `MOVES`, so landmark jitter does not count as motion. The amplitude and the
-    offset of a motion do not matter. After the action-unit consistency of Zhang et al., "One-shot Face Reenactment",
-    2019.
+    deviation of a swapped part counts as at least `MOVES`, so landmark jitter does not count as motion. The amplitude
+    and the offset of a motion do not matter. Source of the idea: the action-unit consistency of Zhang et al., "One-shot
+    Face Reenactment", 2019.
 
     Args:
         swapped: (T, 10) expressions of the swapped face. Frames with NaN in either series are skipped.

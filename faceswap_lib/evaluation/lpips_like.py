@@ -1,8 +1,8 @@
 """Perceptual distance of two images: the distance of their features in a trained network, not of their pixels.
 
 Source: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018 (LPIPS), without
-the weights per channel that they learned from people's answers: the features of each position are scaled to length 1,
-and the squared difference is averaged over positions and layers.
+its channel weights, which were learned from people's answers: the features of each position are scaled to length 1, and
+the squared difference is averaged over positions and layers.
 """
 
 import dataclasses
@@ -30,8 +30,8 @@ class PerceptualResult:
 
     Attributes:
         network: Name of the feature network; distances of different networks are not comparable.
-        distances: (N,) float64, 0 for identical images, larger for less similar ones; at most 2 for networks that end
-            in ReLU (`onet`: 4).
+        distances: (N,) float64, 0 for identical images, larger for less similar ones; at most 2 for networks whose
+            features come from a ReLU (`onet`: 4).
     """
 
     network: str
@@ -98,7 +98,8 @@ def open_perceptual(network: PerceptualNetwork = "auto", path: pathlib.Path | No
         The meter; its results name the network.
 
     Raises:
-        InputError: If the requested weights are missing.
+        InputError: If the requested weights are missing, the network is unknown, or a path is passed for `auto` or
+            `onet`.
         CheckpointError: If a weight file is damaged or belongs to another network.
     """
     return PerceptualMeter(feature_networks.open_features(network, path))

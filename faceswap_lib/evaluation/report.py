@@ -31,7 +31,7 @@ class Report:
         summary: Score, parts of the score and verdict.
         values: Value of every metric in `METRICS`; None where it could not be measured.
         skipped: Reason why a metric was not measured, by metric or group.
-        series: Values per frame, by metric; NaN where a frame has no value.
+        series: Values (T,) float64 per frame, by metric; NaN where a frame has no value.
         baselines: Metrics of baselines that need no training, by baseline, measured on a part of the video; the entry
             `swap` contains the metrics of the result itself on that part.
         breakdown: Mean metrics by property ("yaw", "brightness") and class of frames.
@@ -92,8 +92,8 @@ def check_limits(values: dict[str, float | None], limits: dict[str, float]) -> l
 
     Args:
         values: Metrics of a report, by name.
-        limits: The worst allowed value, by metric or for `score`. For metrics that should be near 1, a limit below 1 is
-            a minimum and a limit of 1 or more is a maximum.
+        limits: Worst allowed value by name of the metric, or by `score`. For metrics that should be near 1, a limit
+            below 1 is a minimum and a limit of 1 or more is a maximum.
 
     Returns:
         One line per metric that fails. A metric that was not measured fails.

@@ -34,7 +34,7 @@ PORTRAIT_POINTS = {
 
 
 def cosine_similarity(embeddings: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Computes the cosine similarity of every row with every other row.
+    """Computes the cosine similarity of every row of one array with every row of another.
 
     Args:
         embeddings: (N, D).
@@ -85,8 +85,8 @@ def embed_others(paths: typing.Sequence[str], detector: MTCNN, embedder: FaceEmb
         embedder: Computes the embeddings.
 
     Returns:
-        Mean embedding (D,) by path, and by name those of the two portraits that are part of this package's
-        dependencies.
+        Mean embedding (D,) of each person, by path. The people of the two portraits that come with this package's
+        dependencies are added by name.
 
     Raises:
         InputError: If a video or folder has no face.

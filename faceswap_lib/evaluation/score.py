@@ -17,8 +17,8 @@ WORST_LANDMARK_ERROR = 0.20
 """Landmark error, in inter-ocular distances, at which the part for pose and expression is 0."""
 
 CLEAN_BACKGROUND, SPOILT_BACKGROUND = 36.0, 16.0
-"""PSNR away from the face, in dB, at which the part for the background is 1 and 0: the PSNR after a good video codec,
-and that of a clearly different image."""
+"""PSNR of the background in dB at which the part for the background is 1 and 0: the PSNR after a good video codec, and
+that of a clearly different image."""
 
 NO_LIKENESS = 0.3
 """Likeness of a region at which its contribution is 0; other people's faces have 0.1 to 0.6."""

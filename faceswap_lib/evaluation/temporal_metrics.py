@@ -1,6 +1,6 @@
 """Temporal metrics: jitter, flicker and agreement of motion.
 
-For jitter and flicker compare the ratio of the result's value to the original's.
+Reports contain jitter and flicker as the ratio of the result's value to the original's.
 """
 
 import typing
@@ -16,8 +16,8 @@ FLICKER_SIZE = 64
 
 FLICKER_SIGMA = 2.0
 """Standard deviation of the blur in pixels at `FLICKER_SIZE`, 0.11 inter-ocular distances of an aligned crop. On four
-clips talking has a flicker of 0.3 to 1.5 gray levels. A still face whose crop jitters by half a pixel of 256 has 0.08;
-without motion compensation it has 0.7 to 1.3."""
+clips, talking faces have a flicker of 0.3 to 1.5 gray levels. A still face whose crop jitters by half a pixel (of 256)
+has 0.08; without motion compensation it would have 0.7 to 1.3."""
 
 LEAST_MOMENTS, MOST_MOMENTS = 8, 300
 """Minimum and maximum number of frames for `motion_agreement`; longer series are sampled evenly."""
@@ -58,8 +58,8 @@ def flicker(previous: np.ndarray, current: np.ndarray, mask: np.ndarray) -> floa
     The alignment compensates the motion of the head. This function also compensates the remaining motion and the jitter
     of the alignment: it blurs both crops with `FLICKER_SIGMA` and subtracts the part of the change that a small
     translation, rotation or scaling of the whole crop explains. That part is fitted by least squares over the mask,
-    together with a constant per channel that is not subtracted. The rest is changes of brightness and color, and
-    expressions. The original has expressions too, so divide by its mean over the same frames. Source: ours.
+    together with a constant per channel that is not subtracted. Changes of brightness, color and expression remain. The
+    expression of the original changes too, so divide by the original's mean flicker over the same frames. Source: ours.
 
     Args:
         previous: (S, S, 3) uint8.

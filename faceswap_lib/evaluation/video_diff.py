@@ -13,7 +13,7 @@ from faceswap_lib.media import read_frames
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SwapDifference:
-    """How a converted video differs from its input.
+    """Difference of a converted video and its input.
 
     Attributes:
         frames: Number of compared frames; frames without a face are skipped.
@@ -37,7 +37,7 @@ def compare_videos(
         original: The input video.
         converted: The output video, of the same frame size; it ends at the same frame as the input or earlier.
         tracks: Tracks of the swapped faces, by frame of the input.
-        every: Compare every n-th frame.
+        every: Interval of the compared frames; 1 is used instead if the interval misses every face.
         start: Index of the input frame that is the first frame of the output.
 
     Returns:

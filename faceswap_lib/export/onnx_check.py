@@ -20,7 +20,7 @@ DEEPEST = 8
 """Maximum nesting depth of graphs (branches of control flow); real networks have at most two or three levels."""
 
 MOST_PARTS = 1_000_000
-"""Maximum number of nodes, attributes and weights together."""
+"""Maximum number of protocol-buffer fields that are read from a file."""
 
 MODEL_GRAPH, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 20, 25
 NODE_OF_GRAPH, NODE_OF_FUNCTION, ATTRIBUTE = 1, 7, 5

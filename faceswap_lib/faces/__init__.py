@@ -1,4 +1,4 @@
-"""Faces in frames: detection, tracking, alignment, landmarks and masks. Does not train networks or import Keras."""
+"""Faces in frames: detection, tracking, alignment, landmarks and masks. Trains no networks; only MTCNN needs Keras."""
 
 import lazy_loader
 

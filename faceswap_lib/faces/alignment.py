@@ -115,7 +115,7 @@ def crop_from_frame(face: Face, size: int = CROP_SIZE) -> np.ndarray:
 
 
 def stored_size(resolution: int, coverage: float) -> int:
-    """Computes the side of a crop that contains a view of side `resolution` at the same pixel scale.
+    """Computes the side, in pixels, of a crop that contains a view of side `resolution` at the same pixel scale.
 
     The margin is a whole number of pixels on each side, so the view can be cut out without resampling.
 
@@ -149,7 +149,7 @@ def points_in_crop(face: Face, matrix: np.ndarray) -> np.ndarray:
 
 
 def resize_matrix(b_from_a: np.ndarray, factor: float) -> np.ndarray:
-    """Computes the matrix to `b` resized by `factor`; pixel centers stay half a pixel inside the border."""
+    """Computes the (2, 3) matrix from `a` to `b` resized by `factor`, in the pixel convention of this module."""
     shift = (factor - 1) / 2
     return factor * b_from_a + np.array([[0, 0, shift], [0, 0, shift]])
 

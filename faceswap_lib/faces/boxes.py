@@ -9,7 +9,7 @@ from faceswap_lib.faces.types import Face
 
 
 def box_iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
-    """Computes the intersection over union (IoU) of two boxes, 0 to 1.
+    """Computes the intersection over union (IoU), 0 to 1, of two boxes, (4,) left, top, right, bottom each.
 
     Example:
         >>> box_iou(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2]))
@@ -23,7 +23,7 @@ def box_iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
 
 
 def intersection_over_area(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
-    """Computes the fraction of box `a` that is inside box `b`, 0 to 1.
+    """Computes the fraction of box `a` that is inside box `b`, 0 to 1; both are (4,) left, top, right, bottom.
 
     Example:
         >>> intersection_over_area(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2]))
@@ -40,7 +40,7 @@ def _intersection_area(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> float:
 
 
 def quarter_turns(face: Face) -> int:
-    """Computes how many counter-clockwise quarter turns make a face upright, 0 to 3."""
+    """Computes the number of counter-clockwise quarter turns that make a face upright, 0 to 3."""
     return round(_roll(face)) % 4
 
 
@@ -49,7 +49,7 @@ def upright_angle(face: Face, nearly_level: float) -> float:
 
     Args:
         face: The face.
-        nearly_level: Tolerance in radians; an angle this close to a quarter turn is rounded to that quarter turn.
+        nearly_level: Tolerance in radians; an angle this close to a multiple of a quarter turn is rounded to it.
     """
     angle = _roll(face) * np.pi / 2
     level = round(_roll(face)) * np.pi / 2

@@ -26,6 +26,7 @@ def color_statistics(image: np.ndarray, face: np.ndarray) -> np.ndarray:
 
     Returns:
         (2, 3) float32: mean and standard deviation of each channel, 0 to 255; the standard deviation is at least 1.
+        They are 127.5 and 64 if the mask is empty.
     """
     inside = image[face > 127].astype(np.float32)
     if not len(inside):

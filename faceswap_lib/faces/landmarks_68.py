@@ -16,7 +16,7 @@ LEFT_BROW = slice(17, 22)
 RIGHT_BROW = slice(22, 27)
 
 EYELIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
-"""Pairs of the upper and the lower eyelid, two per eye."""
+"""Pairs of opposite landmarks on the upper and the lower eyelid, two pairs per eye."""
 
 NOSE_TIP = 30
 MOUTH_CORNERS = (48, 54)

@@ -53,11 +53,11 @@ HELD_OUT = 40
 """Number of the person's faces that are compared with the person's other faces."""
 
 APART = 0.5
-"""Seconds between two faces of one clip from which they count as different images, or half of the clip if it is
-shorter."""
+"""Time between two faces of one clip, in seconds, from which they count as different images; at most half of the
+clip's duration."""
 
 APART_SHARE = 1 / 24
-"""The same as a fraction of the number of faces, used if their times are unknown."""
+"""The same interval counted in faces, as a fraction of their number; used if their times are unknown."""
 
 LEAST_SPAN = 0.5
 """Shortest time span of the person's faces in seconds; in a shorter span all faces are nearly the same image."""
@@ -78,8 +78,8 @@ BROW_HEIGHT = 0.42
 """Height above the eyes, in eye distances, at which skin ends: hair, a cap or a hand may cover the forehead."""
 
 MIDDLE = (0.75, 1.1, 1.3)
-"""Half axes of the middle of the face; see `masks.middle_of_face`. Further out, hair may cover the face, or may be
-missing there in the swap."""
+"""Half axes of the middle of the face, in eye distances; see `masks.middle_of_face`. Further out, hair may cover the
+face, or may be missing in the swap."""
 
 ELLIPSE_SHARE = 0.85
 """Scale of the face's ellipse for the skin region if only five landmarks are known, because a turned head does not fill
@@ -87,7 +87,7 @@ the ellipse."""
 
 
 class Likeness(typing.NamedTuple):
-    """One number per region.
+    """Similarity of one face to a person, for each region.
 
     Attributes:
         eyes: Both eyes.
@@ -237,14 +237,15 @@ def name_worst(likeness: np.ndarray) -> Worst | None:
 
 
 def expression_view(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Renders only eyes and mouth, small and at standard brightness, so that their change over time can be compared.
+    """Renders a thumbnail of only eyes and mouth in normalized gray, so that their change over time can be compared.
 
     Args:
         image: (S, S, 3) uint8 RGB, a face.
         landmarks: (5, 2) or (68, 2) x, y in pixels of the image; the face is aligned by five of them.
 
     Returns:
-        (THUMBNAIL, THUMBNAIL) float32, 0 outside fixed ellipses around eyes and mouth.
+        (THUMBNAIL, THUMBNAIL) float32, normalized like `LikenessGallery.pictures`; 0 outside fixed ellipses around eyes
+        and mouth.
     """
     gray, _ = _view(image, five_points(landmarks))
     outlines = part_outlines(template_points(SIDE), SIDE, Part.EYES | Part.MOUTH)

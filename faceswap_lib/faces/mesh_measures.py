@@ -12,7 +12,8 @@ from faceswap_lib.faces.mesh_landmarks import mouth_gap
 from faceswap_lib.faces.mesh_topology import IRIS_LEFT, IRIS_RIGHT
 
 EYES = (((33, 133), (160, 144), (158, 153), IRIS_LEFT), ((362, 263), (385, 380), (387, 373), IRIS_RIGHT))
-"""Per eye, the left of the image first: the vertices of its corners, of two pairs of opposite lids, and of its iris."""
+"""Per eye, the left of the image first: the vertices of its corners, of two pairs of opposite points of the lids, and
+of its iris."""
 
 CLOSED_EYE = 0.15
 """Openness below which an eye has no gaze: the lids then cover most of the iris, and the network guesses its position.

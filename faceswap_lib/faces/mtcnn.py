@@ -63,8 +63,9 @@ without rotation."""
 class MTCNN:
     """Face detector that runs each stage of MTCNN at the smallest sufficient scale.
 
-    P-Net searches a frame that is shrunk until the smallest face to detect is `P_NET_FACE` pixels. R-Net filters its
-    proposals on an image in which that face still has `O_NET_SIDE` pixels. O-Net reads the face from the full frame.
+    P-Net searches a frame that is shrunk until the smallest face to detect is `P_NET_FACE` pixels. R-Net and O-Net
+    filter and correct its proposals on an image in which that face still has `O_NET_SIDE` pixels. O-Net then reads
+    every face again from the full frame.
 
     All networks run on the processor, with every backend of Keras.
 

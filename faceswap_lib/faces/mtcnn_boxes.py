@@ -28,7 +28,11 @@ def pyramid_scales(height: int, width: int) -> np.ndarray:
 
 
 def build_pyramid(pictures: np.ndarray, scales: np.ndarray) -> list[np.ndarray]:
-    """Builds the image pyramid of (B, h, w, 3) float32 images, each pixel the mean of the area it covers.
+    """Builds the image pyramid; each pixel is the mean of the area that it covers.
+
+    Args:
+        pictures: (B, h, w, 3) float32.
+        scales: (N,) from `pyramid_scales`.
 
     Returns:
         One array per scale, (B, h * scale, w * scale, 3) float32, rounded down to whole pixels.
@@ -88,7 +92,7 @@ def place_landmarks(rows: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
 
 def square_boxes(rows: np.ndarray) -> np.ndarray:
-    """Extends each box of (N, 6 or more) rows around its center to a square of its longer side."""
+    """Extends each box of (N, 6 or more) rows around its center to a square whose side is the box's longer side."""
     low, high = rows[:, 1:3], rows[:, 3:5]
     side = (high - low).max(axis=1, keepdims=True)
     corner = (low + high - side) / 2
@@ -139,8 +143,9 @@ def pairwise_overlaps(boxes: np.ndarray, overlap: str) -> np.ndarray:
 def crop_and_resize(pictures: np.ndarray, rows: np.ndarray, side: int) -> np.ndarray:
     """Crops boxes out of images and resizes them with bilinear interpolation.
 
-    The corner samples of a crop are at the corners of the box, where 0 and the full width stand for the centers of the
-    first and the last pixel. Samples outside the image are 0, which is gray for the networks.
+    The corner samples of a crop are at the corners of the box. Coordinates 0 and `w` of a box are the centers of the
+    image's first and last column, and 0 and `h` those of its first and last row. Samples outside the image are 0, which
+    is gray for the networks.
 
     Args:
         pictures: (B, h, w, 3) float32.

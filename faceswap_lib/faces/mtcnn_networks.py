@@ -28,7 +28,7 @@ O_NET_SIDE = 48
 DEVICE = "cpu"
 
 LEAST_PADDED = 8
-"""Smallest padded batch: two views of two faces in two frames."""
+"""Size of the smallest padded batch: two views of two faces in two frames."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ O_NET = (
 
 
 def preprocess(pictures):
-    """Normalizes RGB, 0 to 255, to the range that the networks read, about -1 to 1."""
+    """Normalizes (..., 3) RGB, 0 to 255, to the range that the networks read, about -1 to 1."""
     return (pictures - 127.5) / 128.0
 
 
@@ -141,7 +141,7 @@ def build_onet(dtype: str | None = None) -> "keras.Model":
 
 
 def convolve(x, convolutions: typing.Sequence[Convolution], dtype: str | None = None) -> list:
-    """Applies convolution blocks in sequence; returns the feature map of each before its pooling."""
+    """Applies convolution blocks in sequence to (B, h, w, 3); returns the feature map of each before its pooling."""
     from keras import layers
 
     outputs = []

@@ -3,8 +3,8 @@
 The mesh's border ends in the middle of the forehead. From there, rays go up in a fan. Each ray ends where the color no
 longer matches the forehead below it: at hair, a cap or a fringe. The length of a ray has anatomical limits, and
 neighboring rays are smoothed, so on an unusual image the outline stays that of an average forehead. Therefore a fringe
-or a cap over the forehead is completely outside the outline. Glasses, below the mesh's border, are completely inside,
-except where they extend past the temples.
+or a cap over the forehead is completely outside the outline. Glasses are below the mesh's border and so completely
+inside, except where they extend past the temples.
 """
 
 import cv2
@@ -22,7 +22,7 @@ LOWEST, HIGHEST, USUAL = 0.0, 0.42, 0.16
 """Smallest, largest and default height of the forehead above the middle of the mesh's border, in eye distances. The
 default is used where no end of the forehead is detected; towards the temples all three fall to 0.
 
-The middle of the border is 0.9 eye distances above the eyes. Hairlines of the eight clips are 0.0 to 0.4 higher."""
+The middle of the border is 0.9 eye distances above the eyes. In eight clips, hairlines are 0.0 to 0.4 higher."""
 
 CHEEKS = (50, 101, 116, 117, 118, 123, 147, 187, 205, 207, 280, 330, 345, 346, 347, 352, 376, 411, 425, 427)
 """Vertices of the cheeks. On the far side of a turned head, the cheeks, the nose or the brow are further out than the
@@ -100,7 +100,7 @@ def find_hairline(image: np.ndarray, mesh: FaceMesh) -> np.ndarray:
 
 
 def outline_mask(outline: np.ndarray, size: int, *, coverage: float = 1.0, softness: float = 0.06) -> np.ndarray:
-    """Draws the mask of an outline with a soft border; the mask is half at the outline.
+    """Draws the mask of an outline with a soft border; at the outline the mask has half of its maximum.
 
     Args:
         outline: (N, 2) x, y in pixels of the image, for example from `face_outline`.

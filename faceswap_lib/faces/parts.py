@@ -151,7 +151,7 @@ def part_masks(
         feather: Standard deviation of the border in eye distances.
 
     Returns:
-        (N, size, size) uint8.
+        (N, size, size) uint8, 255 inside.
     """
     masks = np.empty((len(landmarks), size, size), np.uint8)
     for mask, points in zip(masks, landmarks, strict=True):

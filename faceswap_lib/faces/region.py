@@ -27,7 +27,7 @@ RegionChoice = Literal["auto", "ellipse", "outline"]
 
 
 Hairline = tuple[float, ...]
-"""Heights of a forehead; see `faces.outline.find_hairline`."""
+"""The 15 heights of a forehead in eye distances; see `faces.outline.find_hairline`."""
 
 
 class Contours(typing.NamedTuple):

@@ -14,7 +14,7 @@ from faceswap_lib.faces.types import Face, FaceTrack, VideoTracks
 from faceswap_lib.media import read_frames, read_image
 
 RULES = ("largest", "center", "all")
-"""Rules that are allowed as subject; the alternative is the path of an image."""
+"""Rules that the option `subject` can name; otherwise it is the path of an image."""
 
 SHORTEST = 5
 """Tracks with fewer frames may be false detections; they never replace a longer track."""
@@ -191,7 +191,12 @@ def embed_samples(
 
 
 def _median_distance(embeddings: np.ndarray, wanted: np.ndarray) -> float:
-    """Computes the median Euclidean distance of (N, D) embeddings from that of the wanted person, (D,)."""
+    """Computes the median Euclidean distance of (N, D) embeddings from that of the wanted person, (D,).
+
+    A track of which no face could be embedded is infinitely far away.
+    """
+    if not len(embeddings):
+        return float("inf")
     return float(np.median(np.linalg.norm(embeddings - wanted, axis=1)))
 
 

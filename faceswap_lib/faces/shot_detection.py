@@ -10,7 +10,7 @@ THUMBNAIL = 16
 """Side in pixels of the thumbnails that are compared; small, so that movement within a shot changes little."""
 
 DIFFERENCE = 0.2
-"""One minus the correlation of two neighboring frames above which they may belong to different shots."""
+"""Difference of two neighboring frames (one minus their correlation) above which they may be of different shots."""
 
 SUDDENNESS = 2.0
 """Smallest ratio of that difference to the differences before and after; in fast movement every frame differs."""

@@ -33,7 +33,7 @@ MEASUREMENT_SIGMA = 0.01
 """Standard deviation of the detector's points around the truth, in face widths."""
 
 ACCELERATION = 0.03
-"""Variance of the change of velocity for a noise coefficient of 1, in face widths per frame squared."""
+"""Variance of the acceleration for a noise coefficient of 1, in (face widths / frame²)²."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class SmoothConfig:
 
 
 class CoordinateFilter:
-    """The forward filter, one step per frame; all coordinates are in face widths.
+    """Forward Kalman filter of a face's coordinates, one step per frame; all coordinates are in face widths.
 
     Args:
         z: (C,) the first measurement.

@@ -27,7 +27,7 @@ def track_video(
     stop: int | None = None,
     progress: bool = False,
 ) -> VideoTracks:
-    """Reads a video once and tracks the selected faces.
+    """Tracks the selected faces of a video; reads its frames once, or twice if `subject` is the path of an image.
 
     Args:
         video: The file.

@@ -35,8 +35,8 @@ MAX_APPEARANCE_DISTANCE = 0.15
 """Appearance distance from which a face does not match the face of the frame before, even at the same position."""
 
 SAME_APPEARANCE_DISTANCE = 0.06
-"""Largest distance between the most similar appearance descriptors of two tracklets of one track. Measured on real
-clips over one second: two frames of the same person differ by at most 0.05; the most similar frames of two people
+"""Largest distance between the most similar appearance descriptors of two tracklets that are joined. Measured on
+real clips over one second: two frames of the same person differ by at most 0.05; the most similar frames of two people
 differ by at least 0.07."""
 
 DESCRIPTORS_KEPT = 15
@@ -134,11 +134,11 @@ class _Tracklet:
         self._filter.step(None)
 
     def distance(self, face: Face, frames: int) -> float:
-        """Computes the distance of a face from this one, in face widths; infinite if it is too large.
+        """Computes the distance of a face from the tracklet in face widths; infinite if too far or of another size.
 
         Args:
             face: The face.
-            frames: Number of frames between the last detection of this face and the frame of the other one.
+            frames: Number of frames between the last detection of the tracklet and the frame of the face.
         """
         if not 1 / MAX_SCALE_RATIO < face.size / self.last.size < MAX_SCALE_RATIO:
             return np.inf

@@ -17,7 +17,7 @@ SUFFIX = ".sha256"
 LINE = re.compile(r"([0-9a-f]{64})(\s|$)")
 
 LONGEST = 1_000
-"""Number of bytes that are read from a checksum file."""
+"""Largest number of bytes that are read from a checksum file."""
 
 IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
 """Pattern of the first digits of the SHA-256 in a file's name, as PyTorch's hub writes them."""
@@ -29,7 +29,7 @@ def note_path(path: pathlib.Path) -> pathlib.Path:
 
 
 def read_note(path: pathlib.Path) -> str | None:
-    """Reads the SHA-256 that was recorded for a file; None if none was.
+    """Reads the SHA-256 that was recorded for a file; returns None if there is none.
 
     Raises:
         CheckpointError: If the checksum file is damaged.
@@ -56,7 +56,7 @@ def write_note(path: pathlib.Path, digest: str) -> bool:
 def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "", notes: bool = True) -> str:
     """Compares the SHA-256 of a file with the known value.
 
-    If none is known, the recorded value is used. If none is recorded, this one is recorded.
+    If none is known, the recorded value is used. If none is recorded either, the SHA-256 of this file is recorded.
 
     Args:
         path: The file.
@@ -68,7 +68,7 @@ def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "",
         The file's SHA-256.
 
     Raises:
-        CheckpointError: If it is another file.
+        CheckpointError: If the SHA-256 differs.
         OSError: If it cannot be read.
     """
     digest = file_digest(path)
@@ -103,7 +103,7 @@ def read_known(path: pathlib.Path, sha256: str, *, not_done: str, remedy: str) -
         The bytes of the file.
 
     Raises:
-        CheckpointError: If it cannot be read or is another file.
+        CheckpointError: If the file cannot be read, or its SHA-256 differs.
     """
     try:
         data = path.read_bytes()

@@ -21,23 +21,23 @@ from faceswap_lib.media import read_image
 from faceswap_lib.progress import show_progress
 
 THUMBNAIL_SIDE = 12
-"""Side in pixels of the small gray image of the parts. It shows gaze, teeth and light."""
+"""Side in pixels of the gray thumbnail of the parts, which shows gaze, teeth and lighting."""
 
 GAPS = {
     Part.EYES: EYELIDS,
     Part.EYEBROWS: ((19, 37), (24, 44)),
     Part.MOUTH: (INNER_LIPS, OUTER_LIPS, MOUTH_CORNERS),
 }
-"""Per part, pairs of the 68 landmarks whose distances measure it: lids, brows over eyes, lips, mouth width."""
+"""Per part, the pairs of the 68 landmarks whose distance is measured: eyelids, eyebrow to eye, lips, mouth width."""
 
 
 def describe_appearances(
     facesets: typing.Sequence[Faceset], parts: Part, *, progress: bool = False
 ) -> list[np.ndarray]:
-    """Computes feature vectors of the crops of several people in one space; a small distance means a similar look.
+    """Computes comparable feature vectors for the crops of several people; a small distance means a similar look.
 
-    Pose, expression (if all crops have 68 landmarks) and the small image have equal weight: each has a variance of 1
-    within a person.
+    Pose, expression (if all crops have 68 landmarks) and thumbnail have equal weight: each has a variance of 1 within a
+    person.
 
     Args:
         facesets: One faceset per person.
@@ -45,10 +45,10 @@ def describe_appearances(
         progress: Show progress bars.
 
     Returns:
-        One (N, D) float64 array per faceset.
+        One (N, D) float64 array per faceset, with one row per crop.
     """
     points = [[record.landmarks_in_crop() for record in faceset.records] for faceset in facesets]
-    # The first value of pose and of expression has the same meaning for all people, so its median stays.
+    # The first value of pose and of expression is comparable between people, so its median is not subtracted.
     blocks = [[_subtract_median(np.array([describe_pose(face) for face in faces]), 1) for faces in points]]
     if all(len(face) == 68 for faces in points for face in faces):
         gaps = [np.array([describe_expression(face, parts) for face in faces]) for faces in points]
@@ -62,11 +62,11 @@ def describe_pose(points: np.ndarray) -> np.ndarray:
     """Measures the head pose by the positions of nose and mouth relative to the eyes.
 
     Args:
-        points: (68, 2) or (5, 2) x, y of one face.
+        points: (68, 2) or (5, 2) x, y of the landmarks of one face, in any unit.
 
     Returns:
-        (3,) offsets from the midpoint of the eyes, in eye distances: nose tip to the right, nose tip downward, mean of
-        the mouth corners downward.
+        (3,) float64 offsets from the midpoint of the eyes, in eye distances: nose tip to the right, nose tip downward,
+        mean of the mouth corners downward.
     """
     left, right, nose, *corners = five_points(points)
     across = (right - left) / np.sum((right - left) ** 2)  # projects one eye distance to the right onto 1
@@ -79,12 +79,12 @@ def describe_expression(points: np.ndarray, parts: Part) -> np.ndarray:
     """Measures the expression of parts of one face.
 
     Args:
-        points: (68, 2) x, y.
+        points: (68, 2) x, y of the landmarks, in any unit.
         parts: The parts to measure.
 
     Returns:
-        (K,) lengths in eye distances: first the gap between the lips (0 if the mouth is not one of the parts), then the
-        other lengths of `GAPS`.
+        (K,) float64 lengths in eye distances: first the gap between the lips (0 if the mouth is not one of the parts),
+        then the other lengths of `GAPS`.
     """
     pairs = [pair for part, pairs in GAPS.items() if part in parts or Part.FACE in parts for pair in pairs]
     ends = points[np.array([INNER_LIPS, *(pair for pair in pairs if pair != INNER_LIPS)])]
@@ -98,7 +98,7 @@ def make_thumbnail(image: np.ndarray, points: np.ndarray, parts: Part) -> np.nda
 
     Args:
         image: (S, S, 3) uint8 RGB.
-        points: (68, 2) or (5, 2) x, y in pixels of the image.
+        points: (68, 2) or (5, 2) x, y of the landmarks in pixels of the image.
         parts: The parts to show.
 
     Returns:
@@ -132,5 +132,5 @@ def _subtract_median(group: np.ndarray, first: int = 0) -> np.ndarray:
 
 
 def _pooled_deviation(groups: typing.Sequence[np.ndarray]) -> float:
-    """Computes the root of the total within-person variance: summed over the features, averaged over the people."""
+    """Computes the square root of the within-person variance, summed over the features, averaged over the people."""
     return max(float(np.sqrt(np.mean([group.var(axis=0).sum() for group in groups]))), 1e-6)

@@ -22,13 +22,14 @@ SQUEEZED = (".jsonl", ".json")
 """Suffixes of files that are compressed in an archive. Images and tracks are already compressed."""
 
 SPARE = 100_000_000
-"""Bytes of a disk that must stay free."""
+"""Number of bytes that must remain free on a disk."""
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, OverflowError, RuntimeError, ValueError)
-"""Errors that a damaged or unusual archive raises: empty or non-Unicode names, unknown versions, passwords."""
+"""Errors that a damaged or unusual archive can raise, for example one with empty or non-Unicode names, an unknown
+version, or a password."""
 
 Contents = dict[str, tuple[int, int]]
-"""Size and CRC-32 of each file. The key is the path in the workspace."""
+"""Size in bytes and CRC-32 of each file. The key is the path in the workspace."""
 
 
 def read_contents(root: pathlib.Path, folders: typing.Iterable[str]) -> Contents:
@@ -58,7 +59,7 @@ def read_contents(root: pathlib.Path, folders: typing.Iterable[str]) -> Contents
 
 
 def read_directory(archive: pathlib.Path) -> Contents | None:
-    """Reads the contents that the directory of an archive states.
+    """Reads sizes and CRC-32 of the files of an archive from its central directory, without unpacking them.
 
     Returns:
         The contents. Empty if the archive does not exist; None if it is damaged or contains too many files.
@@ -81,7 +82,7 @@ def digest_of(contents: Contents) -> str:
 
 
 def pack(root: pathlib.Path, contents: Contents, archive: pathlib.Path) -> pathlib.Path:
-    """Writes an archive of files of a workspace, under their paths in the workspace.
+    """Packs files of a workspace into an archive, in which they have the same paths as in the workspace.
 
     The archive stores the read and write permissions of each file. The archive itself can be read only by users who may
     read all of the files.
@@ -121,7 +122,7 @@ def pack(root: pathlib.Path, contents: Contents, archive: pathlib.Path) -> pathl
 def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable[str]) -> set[str]:
     """Unpacks an archive. Checks all names and sizes first, and the bytes and checksums during unpacking.
 
-    A file gets the permissions that the user's umask allows, minus those that it did not have when it was packed.
+    A file gets the permissions that the user's umask allows, except those that it did not have when it was packed.
 
     Args:
         archive: The archive.
@@ -171,7 +172,7 @@ def check_room(folder: pathlib.Path, size: int, what: str) -> None:
 
 
 def _open_counted(archive: pathlib.Path) -> zipfile.ZipFile:
-    """Opens an archive after its files have been counted."""
+    """Opens an archive, after a check that it has no more files than allowed, and as many as it states."""
     stated = check_count(archive)
     opened = zipfile.ZipFile(archive)
     if len(opened.filelist) == stated:
@@ -181,7 +182,7 @@ def _open_counted(archive: pathlib.Path) -> zipfile.ZipFile:
 
 
 def _list_files(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Lists the files of an archive. Skips entries of folders, which have no bytes of their own."""
+    """Lists the files of an archive. Skips folder entries, unless they contain bytes, which no folder should have."""
     return [entry for entry in opened.infolist() if not entry.is_dir() or entry.file_size or entry.compress_size]
 
 
@@ -197,7 +198,7 @@ def _size_and_crc(path: pathlib.Path) -> tuple[int, int]:
 def _effective_mode(path: pathlib.Path, root: pathlib.Path) -> int:
     """Computes the effective read and write permissions of a file.
 
-    Group and others keep theirs only if they may enter every folder from `root` down to the file.
+    The group and other users keep their permissions only if they may enter every folder from `root` down to the file.
     """
     mode = path.stat().st_mode & 0o666
     for folder in path.parents:
@@ -214,7 +215,7 @@ def _open_new(path: pathlib.Path, mode: int) -> typing.BinaryIO:
 
 
 def _choose_method(name: str, source: typing.BinaryIO) -> int:
-    """Chooses the compression method: deflate for text, except where the ratio would look like a zip bomb."""
+    """Chooses the compression method: deflate for text, unless its compression ratio would look like a zip bomb."""
     begin = source.read(SMALL_FILE) if name.endswith(SQUEEZED) else b""
     source.seek(0)
     is_squeezed = begin and len(zlib.compress(begin)) * ARCHIVE_RATIO.value > 2 * len(begin)
@@ -222,7 +223,7 @@ def _choose_method(name: str, source: typing.BinaryIO) -> int:
 
 
 def _unpack_file(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: pathlib.Path) -> None:
-    """Unpacks one file and counts its bytes. Requests one byte more than stated, which must not exist."""
+    """Unpacks one file. Tries to read one byte more than the stated size, in order to detect a larger file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     asked, written = copy.copy(entry), 0
     asked.file_size += 1

@@ -23,7 +23,8 @@ MOST_PATH_BYTES = 1000
 """Maximum length of a path in UTF-8 bytes. Operating systems allow 4,096 for the full path, some of them fewer."""
 
 SMALL_FILE = 1_000_000
-"""Files of up to this many bytes are exempt from the limit on the compression ratio: a file of zeros is no attack."""
+"""Files of up to this many bytes are exempt from the limit on the compression ratio: a small file of zeros is not an
+attack."""
 
 SMALL_ARCHIVE = 100_000_000
 """Archives of up to this many unpacked bytes are exempt from the limit on the compression ratio."""
@@ -38,14 +39,15 @@ LONG_ENTRY = 400
 """Maximum average length of an entry of the central directory in bytes."""
 
 END, WIDE_END, WIDE_LOCATOR_BYTES = struct.Struct("<10xHI6x"), struct.Struct("<32xQQ8x"), 20
-"""End-of-central-directory records: number of files and length of the directory. The wide ones are ZIP64."""
+"""Formats of the end-of-central-directory record and its ZIP64 variant: number of files and length of the directory in
+bytes; length of the ZIP64 locator in bytes."""
 
 MOST_END_BYTES = (1 << 16) + END.size + WIDE_LOCATOR_BYTES + WIDE_END.size
 """Maximum length of these records, including the longest possible comment."""
 
 
 def check_count(archive: pathlib.Path) -> int:
-    """Counts the files in the bytes of an archive's central directory, before `ZipFile` creates an object for each.
+    """Checks the number of files in the raw central directory, before `ZipFile` creates an object for each file.
 
     Returns:
         The number of files that the archive states. It can differ from the counted number.
@@ -146,7 +148,7 @@ def _check_ratio(size: int, packed: int, harmless: int, what: str) -> None:
 
 
 def find_wrong_part(name: str) -> str:
-    """Describes what is wrong with a path of plain names and single slashes; empty if it is valid."""
+    """Checks a path, which must consist of plain names and single slashes; returns the error, empty if it is valid."""
     parts = name.split("/")
     try:
         for part in parts:

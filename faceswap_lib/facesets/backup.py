@@ -35,7 +35,7 @@ BUNDLES = {
     "face_dst": ("binary_masks/face_dst_eyes", "face_dst"),
     "faces": ("faces",),
 }
-"""The archives and the folders in each. The last folder is the one that makes it a faceset."""
+"""Workspace folders in each archive, by archive name. If the last folder contains files, the bundle is present."""
 
 
 def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> SyncReport:
@@ -115,7 +115,7 @@ def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> SyncR
         check_room(folder, archive.stat().st_size, target.name)
         with replacing(target, mode=archive.stat().st_mode) as temporary:
             shutil.copyfile(archive, temporary)
-            left = _rename_foreign(workspace, name, target)  # only now: another machine may have written it
+            left = _rename_foreign(workspace, name, target)  # late, since another machine may have written it by now
             # Noted before the archive is in place: after a kill in between, it is still known as ours.
             note_kept(workspace.root, name, digest_of(here))
     return SyncReport(carried=(name,), left=left)

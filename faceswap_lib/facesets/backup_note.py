@@ -1,8 +1,8 @@
-"""`kept.json` in a workspace: which files of a backup folder are this workspace's own, so that no others are replaced.
+"""Reads and writes `kept.json`, which records the files in backup folders that this workspace may replace.
 
 It contains a few digests of every archive, video and result that this workspace has written to a backup folder or
-fetched from it. A file there with the same name but another digest belongs to other work. It is renamed to
-"NAME.earlier-...".
+fetched from it. A file in the backup folder with the same name but another digest belongs to other work. It is not
+replaced but renamed to "NAME.earlier-...".
 """
 
 import hashlib
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 NOTE = "kept.json"
 
 REMEMBERED = 20
-"""Number of digests per name, the newest ones: a workspace may have more than one backup folder."""
+"""Number of newest digests that are stored per name: a workspace may have more than one backup folder."""
 
 EARLIER = re.compile(r"\.earlier-[0-9A-Za-z]{1,8}(-\d+)?(?=\.|$)")
-"""The mark that is inserted into the name of other work, before its suffix."""
+"""The mark that `rename_earlier` inserts into the name of a file or folder, before its suffix."""
 
 
 def is_noted(root: pathlib.Path, name: str, digest: str) -> bool:
@@ -40,7 +40,7 @@ def note_kept(root: pathlib.Path, name: str, digest: str) -> None:
 
 
 def digest_ends(path: pathlib.Path) -> str:
-    """Computes the SHA-256 of a file's size, first and last 256 KiB. Reading the whole file may be slow there."""
+    """Computes the SHA-256 of a file's size and its first and last 256 KiB; reading a large file whole may be slow."""
     size = path.stat().st_size
     digest = hashlib.sha256(f"{size} ".encode())
     with path.open("rb") as file:
@@ -78,7 +78,7 @@ def rename_earlier(path: pathlib.Path, mark: str) -> pathlib.Path:
 
 
 def _earlier(path: pathlib.Path, mark: str, number: int, suffix: str) -> pathlib.Path:
-    """Builds the path of renamed work."""
+    """Builds the new path of a file or folder that is renamed."""
     short = re.sub("[^0-9A-Za-z]", "", mark)[:8] or "unknown"
     count = f"-{number}" if number > 1 else ""
     return path.with_name(f"{path.name.removesuffix(suffix)}.earlier-{short}{count}{suffix}")

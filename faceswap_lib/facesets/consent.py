@@ -108,8 +108,8 @@ def require_consent(workspace: Workspace, statement: str | None, videos: Sequenc
         videos: The files to check, or those that the statement is for. Without videos, any recorded consent is enough.
 
     Raises:
-        InputError: If a video has no consent, neither now nor from before; or, without videos, if the workspace has
-            none.
+        InputError: If no statement is given and a video has no recorded consent; if, without videos, the workspace has
+            no consent; if the statement is empty; or if a video is not a file.
         WorkspaceError: If the existing file of consents cannot be read.
     """
     if statement is not None:

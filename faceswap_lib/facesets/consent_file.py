@@ -48,7 +48,7 @@ class ConsentVideo:
 
     @classmethod
     def of(cls, path: pathlib.Path) -> "ConsentVideo":
-        """Computes the SHA-256 of a file.
+        """Creates the entry of a file from its name and its SHA-256.
 
         Raises:
             InputError: If the file does not exist or cannot be read.

@@ -96,7 +96,10 @@ def _save_extra_images(workspace: Workspace, record: CropRecord, raw: np.ndarray
 
 
 def natural_crop_size(faces: Sequence[Face]) -> int:
-    """Computes the crop side at which most faces keep their resolution, from `CROP_SIZE` to `LARGEST_CROP` pixels."""
+    """Computes the crop side at which at least half of the faces keep their resolution.
+
+    It is a multiple of `CROP_STEP` from `CROP_SIZE` to `LARGEST_CROP` pixels.
+    """
     scales = [np.linalg.norm(crop_from_frame(face)[:, 0]) for face in faces]
     wanted = CROP_SIZE / np.median(scales) if scales else CROP_SIZE
     return int(np.clip(CROP_STEP * np.ceil(wanted / CROP_STEP), CROP_SIZE, LARGEST_CROP))
@@ -105,13 +108,13 @@ def natural_crop_size(faces: Sequence[Face]) -> int:
 def measure_sharpness(crop: np.ndarray) -> float:
     """Computes the variance of the Laplacian in the central face region of a crop.
 
-    Faces in focus have a few hundred, at usual camera noise. A face blurred over a tenth of the crop has 50.
+    At usual camera noise, faces in focus have a few hundred, and a face blurred over a tenth of the crop has 50.
 
     Args:
         crop: (S, S, 3) uint8 RGB, aligned.
 
     Returns:
-        The variance in squared gray levels per squared pixel of a 128-pixel crop.
+        The variance in squared gray levels, computed after the crop is resized to 128 x 128 pixels.
     """
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(gray, (SHARPNESS_SIZE, SHARPNESS_SIZE), interpolation=cv2.INTER_AREA)

@@ -1,10 +1,10 @@
 """Excludes crops from training without deleting them, and restores them.
 
-Excluded crops are stored in a subfolder `set_aside` of the faceset, their masks in one of the masks' folder, and their
-records in a manifest there. The faceset's own manifest defines which crops belong to it, and it is written atomically.
-Therefore a kill at any moment leaves a valid faceset. First, crops are copied to their new place. Then both manifests
-are written: the faceset's manifest last when a crop is excluded, and first when it is restored. The old copies are
-removed at the end.
+Excluded crops are stored in a subfolder `set_aside` of the faceset, together with a manifest of their records. Their
+masks are stored in a subfolder of the same name in the folder of the masks. The faceset's own manifest defines which
+crops belong to it, and it is written atomically. Therefore a kill at any moment leaves a valid faceset. First, crops
+are copied to their new place. Then both manifests are written: the faceset's manifest last when a crop is excluded, and
+first when it is restored. The old copies are removed at the end.
 
 A file is removed only if an identical copy exists. Nothing is written or removed if a link leads out of the workspace.
 """

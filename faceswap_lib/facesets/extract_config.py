@@ -15,14 +15,15 @@ class ExtractConfig:
     max_crops: Annotated[int, Doc("keep at most this many faces, spread evenly over the clip; 0 for all")] = 0
     min_size: Annotated[int, Doc("drop faces whose box has a shorter side below this many pixels")] = 40
     min_sharpness: Annotated[
-        float, Doc("drop faces with a lower sharpness; faces in focus have a few hundred, blurred ones about 50")
+        float, Doc("drop faces with a lower sharpness; faces in focus have a few hundred, faces blurred over a tenth of the crop about 50")
     ] = 40.0
     min_crops: Annotated[int, Doc("stop with an error if the whole video has fewer faces than this")] = 8
     crop_size: Annotated[
         int,
         Doc(
             "side in pixels of the stored crops, 256 to 1024; 0 chooses it by the size of the faces in the video, "
-            "between 256 and 512. The new face takes its detail from the crops; networks of 256 pixels read 320"
+            "between 256 and 512. The new face takes its detail from the crops; networks of resolution 256 use crops "
+            "of 320 pixels"
         ),
     ] = 0
     landmarks: Annotated[

@@ -237,7 +237,7 @@ def _is_same(folder: pathlib.Path, source: dict, *, overwrite: bool) -> bool:
 
 
 def _read_source(folder: pathlib.Path, source: dict) -> dict:
-    """Reads video and options of a folder's faces. Options that did not exist then get their values from `source`."""
+    """Reads `source.json` of a folder. If the file has no option `crop_size` yet, the value comes from `source`."""
     before = typing.cast(dict, upgrade_json(read_json(folder / SOURCE)))
     if isinstance(options := before.get("extract"), dict):
         before["extract"] = {name: value for name, value in source["extract"].items() if name == "crop_size"} | options

@@ -20,7 +20,8 @@ from faceswap_lib.media import read_image, read_mask
 from faceswap_lib.progress import show_progress
 
 NEIGHBORS = 8
-"""The k-th nearest neighbor whose distance measures how rare a crop is; k is larger in facesets of more than 400."""
+"""Number k: the distance to the k-th nearest neighbor measures how rare a crop is. In facesets of more than 400 crops k
+is larger."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -175,7 +176,7 @@ class Faceset:
 
 
 def spread_evenly(length: int, count: int) -> np.ndarray:
-    """Chooses `count` evenly spaced indices below `length`, with the first and the last; all if there are fewer."""
+    """Chooses `count` evenly spaced indices from 0 to `length - 1` inclusive, (count,) int64; all if fewer exist."""
     return np.linspace(0, length - 1, min(count, length)).round().astype(int)
 
 
@@ -183,7 +184,7 @@ def measure_rarity(points: np.ndarray) -> np.ndarray:
     """Measures how rare the pose and expression of each crop are by the distance to its k-th nearest neighbor.
 
     Args:
-        points: (N, K, 2) landmarks in aligned crops, where only pose and expression move them.
+        points: (N, K, 2) x, y of the landmarks in aligned crops, so that only pose and expression move them.
 
     Returns:
         (N,) float64 distances divided by their mean, so 1 on average; 1 for all crops if all are equal.
@@ -198,7 +199,7 @@ def measure_rarity(points: np.ndarray) -> np.ndarray:
 
 
 def _shrink(image: np.ndarray, size: int) -> np.ndarray:
-    """Resizes a square image by area interpolation, unless it has this size."""
+    """Resizes a square image by area interpolation, unless it already has this size."""
     return image if len(image) == size else cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
 
 

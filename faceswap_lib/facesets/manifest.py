@@ -22,10 +22,10 @@ PICTURES = (".jpg", ".jpeg", ".png")
 """Allowed suffixes of crops, so that no record can name a manifest or another document."""
 
 MOST = 1e9
-"""Maximum of an index, a time or a coordinate in a frame. Products of two such values are still exact enough."""
+"""Largest allowed index, time or coordinate in a frame. Products of two such values are still exact enough."""
 
 MOST_IN_CROP = 10_000.0
-"""Maximum distance of a landmark from the crop's corner, in pixels of the crop: an aligned face fills its crop."""
+"""Largest allowed absolute coordinate of a landmark, in pixels of the crop: an aligned face fills its crop."""
 
 PARTS_68 = ((17, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 """Half-open index ranges of the 68 landmarks: both eyebrows, the nose, each eye and the mouth."""
@@ -48,7 +48,7 @@ class CropRecord:
         crop_from_frame: (2, 3) matrix from the frame to a crop of side `CROP_SIZE`, row by row. The stored crop may be
             larger; pixels of the crop always refer to the side `CROP_SIZE`.
         score: Confidence of the detector, 0 to 1; 0 where the tracker filled a gap.
-        sharpness: Variance of the Laplacian inside the gray face, in a crop of 128 pixels; higher is sharper.
+        sharpness: Variance of the Laplacian in the center of the gray crop at 128 pixels; higher is sharper.
         track: Index of the track in `tracks.npz`.
         landmarks_68: 68 x, y in pixels of the frame; None if no landmark network was available.
 
@@ -98,7 +98,7 @@ class CropRecord:
         return pathlib.PurePath(self.crop).with_suffix(".png").name
 
     def points_in_crop(self) -> np.ndarray:
-        """Returns the five landmarks as (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
+        """Returns the five landmarks as (5, 2) float64 x, y in pixels of a crop of side `CROP_SIZE`."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks))
 
     def to_crop(self, image: np.ndarray) -> FaceCrop:
@@ -114,7 +114,7 @@ class CropRecord:
         return FaceCrop(image=image, landmarks=map_points(matrix, np.array(self.landmarks)), crop_from_frame=matrix)
 
     def landmarks_in_crop(self) -> np.ndarray:
-        """Returns all available landmarks, (68, 2) or (5, 2) x, y in pixels of a crop of side `CROP_SIZE`."""
+        """Returns all available landmarks, (68, 2) or (5, 2) float64 x, y in pixels of a crop of side `CROP_SIZE`."""
         return map_points(np.array(self.crop_from_frame), np.array(self.landmarks_68 or self.landmarks))
 
 

@@ -4,7 +4,7 @@ A run that is trained on such crops learns to swap only these parts. It also lea
 These artifacts were seen on real crops and on the portraits:
 
 - Gaze or mouth shape differ from the original, where the other person has no similar crop.
-- Rests of a longer eyebrow or a wider smile remain next to the new part.
+- The ends of a longer eyebrow or a wider smile remain visible next to the new part.
 - Gray or bright smears appear where a part touches hair or glasses, whose brightness is mistaken for that of the skin.
 - Glasses are cut by a pasted nose, or are copied together with it.
 - Highlights come from the lighting of the other person.
@@ -119,7 +119,7 @@ def swap_parts(
     seed: int = 0,
     progress: bool = False,
 ) -> PartSwapReport:
-    """Creates a faceset in which face parts of one person are replaced by those of another person's most similar crop.
+    """Creates a faceset in which face parts are replaced by those of the most similar crop of another person.
 
     The new faceset has a manifest and eye masks like any other, and also `origins.jsonl`. It is complete when its
     manifest exists. After a kill, the same call can be repeated.
@@ -200,7 +200,8 @@ def paste_parts(
         parts: The parts to paste.
 
     Returns:
-        (S, S, 3) uint8 image, and its new landmarks. With 68 landmarks, those of the pasted parts come from `other`.
+        (S, S, 3) uint8 RGB image, and its landmarks in pixels, shaped like `points`. With 68 landmarks, those of the
+        pasted parts come from `other`.
     """
     size, now = len(image), points.copy()
     for part in (part for part in POINTS if part in parts):

@@ -23,7 +23,8 @@ REPORTED_FRACTION = 0.03
 """Minimum fraction of faces in a gap that is reported. Two halves of the same clip have smaller gaps."""
 
 REPORTED_MIRRORED_FRACTION = 0.5
-"""The same for gaps that mirrored images fill: training mirrors images, so only a person's usual pose is reported."""
+"""The same minimum for gaps that mirrored images fill. It is high, because training mirrors images: such a gap matters
+only if it is the usual pose of the person."""
 
 MEASURED = 1500
 """Maximum number of crops of a faceset that are measured; takes about a second."""
@@ -43,10 +44,10 @@ class PoseGap:
         kind: Whether the range is below the other person's lowest value ("low"), above the highest ("high"), or in
             between.
         share: Fraction of the first person's faces in the range, 0 to 1.
-        first: Lower end of the range.
-        last: Upper end of the range.
+        first: Lower end of the range (2nd percentile), in the unit of the measure.
+        last: Upper end of the range (98th percentile).
         limit: The other person's nearest value.
-        is_mirrored: Whether mirrored images of the other person are in the range.
+        is_mirrored: Whether mirrored images of the other person cover the range.
         index: Index of the face that is farthest from the other person's values.
         crop: File name of the crop of that face.
         frame: Index of the frame of that face.
@@ -74,8 +75,8 @@ class PoseCoverage:
         of: Name of the person whose poses have to be covered.
         by: Name of the person whose faceset has to cover them.
         looked_at: Number of compared faces of the first person.
-        uncovered: Fraction of these faces that the other person does not cover in at least one measure, neither as
-            filmed nor mirrored.
+        uncovered: Fraction of these faces, 0 to 1, that the other person does not cover in at least one measure,
+            neither as filmed nor, if mirrored images count, mirrored.
         has_expression: Whether mouth, eyes and eyebrows were compared as well, which needs 68 landmarks of both people.
         gaps: The missing ranges, the largest fraction first. Gaps that mirrored images fill are last.
     """
@@ -99,8 +100,8 @@ class FacesetPoses:
     Attributes:
         name: Name of the source video, or of the folder if the video is not known.
         records: The crops that were measured.
-        poses: (N, K) measures from `measure_poses`; from 68 landmarks if all crops have them, else from five.
-        poses_5: (N, 2) measures from five landmarks.
+        poses: (N, K) float64 measures from `measure_poses`; from 68 landmarks if all crops have them, else from five.
+        poses_5: (N, 2) float64 measures from five landmarks, in degrees.
     """
 
     name: str
@@ -230,7 +231,7 @@ def _gaps_of(
 
 
 def _steps_to_nearest(poses: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Computes the (N, K) distances of each value to the other person's nearest value, in tolerances."""
+    """Computes the (N, K) distances of each value to the other person's nearest value, in units of the tolerance."""
     steps = np.empty(poses.shape)
     for column, measure in enumerate((POSE + EXPRESSION)[: poses.shape[1]]):
         known = np.sort(others[:, column])

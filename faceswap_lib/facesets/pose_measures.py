@@ -137,8 +137,9 @@ def measure_poses(points: np.ndarray) -> np.ndarray:
         points: (N, 68, 2) or (N, 5, 2) x, y in pixels of aligned crops.
 
     Returns:
-        (N, 6), or (N, 2) with five landmarks: the values of `POSE` and `EXPRESSION` in this order, in the unit of each
-        measure's `tolerance`.
+        (N, 6) float64, or (N, 2) with five landmarks: the values of `POSE` and `EXPRESSION` in this order. Yaw and
+        pitch are in degrees, mouth opening and brow height in eye distances; eye opening and mouth width are ratios to
+        the person's median.
     """
     poses = _pose_by_nose(points) if points.shape[1] == 5 else _pose_by_head(points)
     pitch = poses[:, 1]

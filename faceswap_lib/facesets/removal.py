@@ -1,4 +1,4 @@
-"""Removes the files of an extraction, which its manifest and its log name, and no other files.
+"""Removes the files of an extraction that its manifest and its log name, and no other files.
 
 Without a valid manifest, the names of the files follow from the tracks. Nothing is removed or written if a folder of
 the workspace is a link.
@@ -64,7 +64,7 @@ def check_places(workspace: Workspace, side: Side, *, saves: bool) -> None:
 
 
 def check_foreign(workspace: Workspace, side: Side, *, saves: bool) -> None:
-    """Checks that no file that the extraction did not write has a name that the extraction needs.
+    """Checks that an extraction will not overwrite files that it did not write.
 
     Args:
         workspace: The workspace of the extraction.
@@ -72,7 +72,7 @@ def check_foreign(workspace: Workspace, side: Side, *, saves: bool) -> None:
         saves: Whether the extraction also saves faces and masks for viewing.
 
     Raises:
-        WorkspaceError: If there are such files. The message names the first one.
+        WorkspaceError: If other files have names that the extraction needs. The message names the first one.
     """
     ours = set(_list_ours(workspace, side, saves=saves))
     for folder in _folders(workspace, side, saves=saves):
@@ -98,7 +98,7 @@ def put_masks_aside(workspace: Workspace, side: Side) -> None:
 
 
 def check_drawn(workspace: Workspace, side: Side) -> None:
-    """Checks that no eye mask was drawn by hand, that is, differs from the mask of the crop's landmarks.
+    """Checks that no eye mask was drawn by hand: each must equal the mask of the crop's landmarks up to rounding.
 
     Raises:
         WorkspaceError: If there are such masks. The message names the first one.
@@ -121,7 +121,7 @@ def check_drawn(workspace: Workspace, side: Side) -> None:
 def remove_extraction(workspace: Workspace, side: Side, *, masks: bool, saves: bool) -> None:
     """Removes the files of an extraction in an order that is safe against a kill. Other files stay, and are counted.
 
-    First the manifest is renamed: the remaining files are then no faceset, but their names are still known. Next the
+    First the manifest is renamed: the other files are then not a faceset, but their names are still known. Next the
     log is removed, so that no removed crop counts as done. `source.json` is removed last, so that the remaining files
     are still known as those of an extraction.
 

@@ -109,5 +109,5 @@ def _lock_of(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _machine() -> str:
-    """Computes an identifier of this machine since its last start, eight hexadecimal digits."""
+    """Computes an identifier of this machine, eight hexadecimal digits; on Linux it changes at every boot."""
     return hashlib.sha256(f"{host_name()} {machine_id()}".encode()).hexdigest()[:8]

@@ -104,6 +104,9 @@ def attempt(name: str, carry: typing.Callable[[], SyncReport]) -> SyncReport:
 def open_folder(folder: pathlib.Path) -> SyncReport:
     """Creates a folder if it does not exist, but not its parents: a missing parent means that the drive is not mounted.
 
+    Returns:
+        An empty report, as `attempt` expects it.
+
     Raises:
         OSError: If the parent folder does not exist.
     """

@@ -9,7 +9,7 @@ MOST_IN_LINE = 1_000_000
 """Maximum number of characters in a line. A record of a face has about 4,000."""
 
 MOST_LINES = 10_000_000
-"""Maximum number of lines in a file, as many as frames of a video. Even an empty line takes memory."""
+"""Maximum number of lines in a file, the same as for the frames of a video. Even an empty line takes memory."""
 
 _ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 """Characters that end a line in Python's `str.splitlines`."""

@@ -1,9 +1,9 @@
 """Locks: only one process at a time may use a folder or an output, even if several machines share the folder.
 
-A hidden lock file beside it, `.NAME.faceswap-lock`, names the holder. On one machine the operating system's lock on
-this file decides; it is released when the process ends for any reason. For a lock of another machine, or on a file
-system without locks, a heartbeat decides: the holder increments a counter in the file every few seconds, and a newcomer
-watches whether the counter changes. The clocks of two machines are never compared.
+A hidden lock file beside the folder or output, `.NAME.faceswap-lock`, names the holder. On one machine the operating
+system's lock on this file decides; it is released when the process ends for any reason. For a lock of another machine,
+or on a file system without locks, a heartbeat decides: the holder increments a counter in the file every few seconds,
+and a newcomer watches whether the counter changes. The clocks of two machines are never compared.
 """
 
 import contextlib

@@ -34,7 +34,7 @@ def open_track(
     rate: int,
     channels: int,
 ) -> "CopiedTrack | EncodedTrack":
-    """Adds a stream for an audio stream of a source to the output.
+    """Adds a stream to the output for one audio stream of the source.
 
     Args:
         output: MP4 or Matroska container opened for writing, before its header is written.
@@ -129,6 +129,7 @@ class EncodedTrack:
         for frame in decoded:
             self._append(frame)
         if not packet.size:
+            self._drain()
             self._write(is_last=True)
             self._output.mux(self.target.encode(None))
 
@@ -138,6 +139,7 @@ class EncodedTrack:
         start = None if frame.pts is None else frame.pts * time_base - self._video_start
         input_format = frame.format.name, frame.sample_rate, frame.layout.name
         if self._resampler is None or input_format != self._input_format:
+            self._drain()
             self._resampler = av.AudioResampler(format="fltp", layout=self.target.layout, rate=self._rate)
             self._input_format = input_format
         frame.pts = None
@@ -149,6 +151,13 @@ class EncodedTrack:
             wave = self._align(wave, round(start * self._rate))
         self._waiting = np.concatenate([self._waiting, wave], axis=1)
         self._write()
+
+    def _drain(self) -> None:
+        """Appends the samples that the resampler still holds; it cannot be used afterwards."""
+        if self._resampler is not None:
+            rest = [piece.to_ndarray() for piece in self._resampler.resample(None)]
+            self._waiting = np.concatenate([self._waiting, *rest], axis=1)
+            self._resampler = None
 
     def _align(self, wave: np.ndarray, begin: int) -> np.ndarray:
         """Aligns samples with their time: restarts at `begin` after a gap, and cuts off an overlap."""

@@ -86,7 +86,7 @@ class SoundClock:
     """
 
     def __init__(self, video: VideoClock):
-        """Creates the corrector for the clock of the video, which must get the packets of the same demuxer."""
+        """Creates the corrector; `video` must get the video packets of the same demuxer."""
         self.dropped = 0
         self._video = video
         self._part: int | None = None
@@ -137,7 +137,10 @@ class SoundClock:
         return [self._place(packet, time, part) for packet, time in waiting]
 
     def _release(self) -> list[av.Packet]:
-        """Places the waiting packets without the video: a gap stays a gap, a step back continues at the end."""
+        """Returns the waiting packets even if the video has not jumped.
+
+        In that case a gap is kept, and after a step back the times continue after the last packet.
+        """
         if self._part is None or not self._waiting:
             return []
         current = len(self._video.offsets) - 1

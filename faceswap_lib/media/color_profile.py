@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 LARGEST_STEP = 1
-"""Difference in levels of 255 between existing sRGB profiles; no conversion is done if no color differs by more."""
+"""Largest difference between existing sRGB profiles, in levels of 0 to 255. A profile that changes no color by more
+counts as sRGB, so nothing is converted."""
 
 LEVELS = (0, 51, 102, 153, 204, 255)
 """Values of each channel that are converted to test whether a profile is sRGB."""

@@ -1,5 +1,6 @@
 """Concatenation of video files without encoding them again."""
 
+import contextlib
 import fractions
 import pathlib
 import typing
@@ -37,17 +38,20 @@ def join_videos(
 
     Raises:
         ValueError: If there are no pieces.
-        VideoError: If a piece cannot be read, or `out` cannot be written.
+        VideoError: If a piece or `audio_from` cannot be read, or `out` cannot be written.
     """
     if not pieces:
         raise ValueError("expected at least one piece, got none")
     try:
-        with replacing(out) as temporary, open_output(temporary) as container:
+        with contextlib.ExitStack() as opened:
+            temporary = opened.enter_context(replacing(out))
+            container = opened.enter_context(open_output(temporary))
             with open_container(pieces[0][0]) as first:
                 stream = container.add_stream_from_template(first.streams.video[0])
             sound = None
             if audio_from is not None:
                 sound = SourceTracks(audio_from, container, start=audio_start, stop=audio_stop)
+                opened.callback(sound.close)
             container.start_encoding()
             for packet in _with_length(_packets(pieces, stream), length):
                 container.mux(packet)
@@ -55,7 +59,6 @@ def join_videos(
                     sound.advance(typing.cast(int, packet.dts) * packet.time_base)
             if sound is not None:
                 sound.finish()
-                sound.close()
     except av.error.FFmpegError as error:
         reason = error.strerror or type(error).__name__
         raise VideoError(f"expected to write {out}, got: {reason}; check the free space") from error

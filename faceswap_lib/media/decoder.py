@@ -21,7 +21,7 @@ ONE_PICTURE_PER_PACKET = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", 
 """Codecs with exactly one shown frame per packet, so that the number of packets is the number of frames."""
 
 _MISSING_SECONDS = 0.5  # seconds that may be missing at the end of an undamaged file (headers are rounded)
-_JOIN_PACKETS = 4  # maximum distance from the packet that looks damaged because of a join to the jump of the clock
+_JOIN_PACKETS = 4  # at a join, a packet may look damaged up to this many packets before the clock jumps
 _USUAL_RATE = 1000
 _LARGE_FRAME = 9_000_000
 _PROGRESSIVE = 1
@@ -117,7 +117,8 @@ class VideoDecoder:
         """Yields every frame that can be decoded.
 
         Raises:
-            VideoError: If a frame is larger than `limits.FRAME_PIXELS`.
+            VideoError: If a frame is larger than `limits.FRAME_PIXELS`, or there are more packets than
+                `limits.VIDEO_FRAMES`.
         """
         for packet in self.packets():
             if self.frame_count == 0 and packet.pts is not None and not packet.is_discard:

@@ -35,23 +35,27 @@ def write_gif(
     length: float | None = None,
     loop: bool = True,
 ) -> int:
-    """Writes an animated GIF with an own palette of 256 colors for each frame.
+    """Writes an animated GIF with a separate palette of 256 colors for each frame.
 
     Args:
         frames: (H, W, 3) uint8 RGB, all of the same size.
         path: File to write; it appears only when it is complete.
         fps: Frames per second; above `FASTEST`, frames are dropped.
         times: Presentation time of each frame in seconds, increasing; None for a constant rate.
-        length: End of the last frame in seconds; None if it is shown as long as the one before.
+        length: End of the last frame in seconds after the start of the first one; needs `times`. None if it
+            is shown as long as the one before.
         loop: Whether the animation repeats.
 
     Returns:
         Number of frames written.
 
     Raises:
+        ValueError: If there is a `length` without `times`.
         VideoError: If there are no frames, or the file cannot be written.
     """
     fps, written, last = fractions.Fraction(fps), 0, None
+    if length is not None and times is None:
+        raise ValueError("expected times with length, got length alone")
     options = {"loop": "0" if loop else "-1"}
     if times is not None and length is not None and len(times):
         options["final_delay"] = str(_last_delay(times, length, path))

@@ -14,13 +14,13 @@ _MOST_BOXES = 2_000_000
 
 
 class _TooManyBoxes(Exception):
-    """Raised for a file with more than `_MOST_BOXES` boxes."""
+    """Error for a file with more than `_MOST_BOXES` boxes."""
 
 
 def check_tables(path: pathlib.Path) -> None:
     """Rejects an MP4 or QuickTime file whose tables claim more samples than its size allows.
 
-    Files of other formats are accepted. The result is cached for as long as the size and the date of the file stay.
+    Files of other formats are accepted. The result is cached until the size or the date of the file changes.
 
     Args:
         path: A regular file.

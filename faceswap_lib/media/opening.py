@@ -105,7 +105,7 @@ def demux(
 ) -> typing.Iterator[av.Packet]:
     """Yields the packets of streams in file order, and at the end an empty packet of each, which flushes its decoder.
 
-    Streams that appear after the file was opened, as those of another program in a transport stream, are ignored.
+    Streams that appear after the file was opened, such as those of another program in a transport stream, are ignored.
 
     Args:
         container: The open file.

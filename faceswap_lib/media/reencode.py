@@ -18,7 +18,7 @@ def reencode(video: pathlib.Path, out: pathlib.Path, *, crf: int = 18, scale: fl
         video: The clip, with a constant frame rate.
         out: File to write, ending in .mp4, .m4v or .mov; an existing file is replaced.
         crf: Quality of x264, 0 (lossless, large) to 51 (poor, small); 18 looks like the original.
-        scale: Scale factor of the frames, above 0 and at most 1; width and height are rounded to even numbers.
+        scale: Scale factor of the frames, above 0 and at most 1; below 1, width and height are rounded to even numbers.
 
     Raises:
         ValueError: If the scale or the quality is out of range.

@@ -1,4 +1,4 @@
-"""Reads untrusted files with native code in a child process, because a damaged file can crash it or exhaust memory.
+"""Reads untrusted files in a child process, because a damaged file can crash native code or exhaust the memory.
 
 The child process uses the module search path of this process. It has no standard input, an empty temporary folder for
 its output, and limits on time and memory. The caller must check the output like any other file.
@@ -104,6 +104,6 @@ def _explain(done: subprocess.CompletedProcess) -> str:
 
 
 def to_line(text: str) -> str:
-    """Converts an error message of a library, which may quote the file, to one printable line of up to 300 letters."""
+    """Converts an error message of a library, which may quote the file, to a line of up to 300 printable characters."""
     line = " ".join(text.split())[:300]
     return "".join(letter if letter.isprintable() else "?" for letter in line)

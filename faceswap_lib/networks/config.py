@@ -84,7 +84,7 @@ class NetworkConfig:
 
     @property
     def stored_size(self) -> int:
-        """Side in pixels of the crops in training, so that a pixel of the view has the size of a pixel of the crop."""
+        """Side in pixels of the crops in training, at which the view of a crop has a side of `resolution` pixels."""
         return stored_size(self.resolution, self.coverage)
 
     @property

@@ -1,4 +1,4 @@
-"""`keras.ops` without types: Keras has no type stubs, and a checker infers None as a result of most operations."""
+"""`keras.ops` without types: Keras has no type stubs, and type checkers infer None as the result of most operations."""
 
 import typing
 

@@ -56,11 +56,11 @@ class Networks:
         """Generates faces in one direction.
 
         Args:
-            faces: (B, R, R, 3) in [-1, 1].
+            faces: (B, R, R, 3) float32 in [-1, 1].
             direction: The person of the input and the person of the output; "a2b" encodes A and decodes with B.
 
         Returns:
-            Mask (B, R, R, 1) and raw face (B, R, R, 3).
+            Mask (B, R, R, 1) in [0, 1] and raw face (B, R, R, 3) in [-1, 1], float32 tensors.
         """
         decoder = self.decoder_a if direction.endswith("a") else self.decoder_b
         return decoder(self.encoder(faces))[:2]
@@ -74,7 +74,8 @@ class Networks:
             faces: (B, R, R, 3) in [-1, 1]; a new B or R causes a new compilation.
 
         Returns:
-            Mask (B, R, R, 1) and raw face (B, R, R, 3) of decoder "a" and of decoder "b", as float32 arrays.
+            Mask (B, R, R, 1) in [0, 1] and raw face (B, R, R, 3) in [-1, 1] of decoder "a" and of decoder "b", as
+            float32 arrays.
         """
         return self._predictor.predict_on_batch(np.asarray(faces, np.float32))
 

@@ -18,8 +18,8 @@ def preprocess_views(
             view with its own colors.
 
     Returns:
-        (B, R, R, 3) float32 in [-1, 1], and the tones (B, 2, 3), the color mean and standard deviation, which
-        `postprocess_faces` needs to restore the colors.
+        (B, R, R, 3) float32 in [-1, 1], and the tones (B, 2, 3) float32, 0 to 255: the color mean and standard
+        deviation, which `postprocess_faces` needs to restore the colors.
     """
     if input_mode == "full":
         tones = np.repeat(NEUTRAL_TONE[None], len(views), axis=0)
@@ -30,5 +30,13 @@ def preprocess_views(
 
 
 def postprocess_faces(raw: np.ndarray, tones: np.ndarray) -> np.ndarray:
-    """Converts the output of a decoder, (B, R, R, 3) in [-1, 1], to uint8 RGB with the tones of the input views."""
+    """Converts the output of a decoder to images with the colors of the input views.
+
+    Args:
+        raw: (B, R, R, 3) float32 in [-1, 1], output of a decoder.
+        tones: (B, 2, 3) float32, from `preprocess_views`.
+
+    Returns:
+        (B, R, R, 3) uint8 RGB.
+    """
     return np.clip(np.round(denormalize_color(raw, tones)), 0, 255).astype(np.uint8)

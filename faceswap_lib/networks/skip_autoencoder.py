@@ -17,8 +17,8 @@ from faceswap_lib.networks.upsampling import IcnrInitializer, PixelShuffle
 def build_encoder(config: NetworkConfig) -> keras.Model:
     """Builds the encoder: strided convolutions down to 4x4, a narrow bottleneck, upsampling to 8x8.
 
-    The bottleneck makes the swap possible, but through it the positions of eyes and mouth are learned slowly. Therefore
-    a few channels at 8x8, which carry positions directly, skip the bottleneck. Shapes and ranges as in
+    The bottleneck makes the swap possible, but the positions of eyes and mouth are learned only slowly through it.
+    Therefore a few channels at 8x8, which carry positions directly, skip the bottleneck. Shapes and ranges are as in
     `models.Networks`.
     Taught in notebooks/03_networks.
     """
@@ -43,8 +43,8 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
 def build_decoder(config: NetworkConfig, code_shape: tuple[int, ...], name: str) -> keras.Model:
     """Builds a decoder: upsampling from 8x8 to half of the resolution, then one more upsampling for mask and face.
 
-    The heads do the last upsampling, so that no layer with many channels runs at full resolution. Shapes and ranges as
-    in `models.Networks`.
+    The heads do the last upsampling, so that no layer with many channels runs at full resolution. Shapes and ranges are
+    as in `models.Networks`.
     """
     widths = config.widths
     code = keras.Input(code_shape, name="code")

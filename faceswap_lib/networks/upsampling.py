@@ -9,7 +9,7 @@ class PixelShuffle(keras.layers.Layer):
     """Pixel shuffle (sub-pixel convolution): rearranges (B, H, W, C * f * f) to (B, H * f, W * f, C).
 
     Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
-    Neural Network", 2016. Channel (i * f + j) * C + c goes to row i, column j of its block.
+    Neural Network", 2016. Channel (i * f + j) * C + c goes to row i, column j of its block, channel c.
     Taught in notebooks/03_networks.
 
     Args:

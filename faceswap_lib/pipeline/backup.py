@@ -6,9 +6,9 @@
 Facesets are stored as archives (`facesets.backup`). Runs are stored in `folder`/models in the format of
 `training.remote_sync`, so that `LoopConfig.sync_dir` may be that folder. Videos and results are copied unchanged.
 
-A file or run of another project under the same name in the folder is renamed. It is recognized by the id of the run, or
-by the note of `facesets.backup_note` in the workspace. Files of a workspace are never replaced by those of another
-project.
+A file or run in the folder that has the same name but belongs to another project is renamed. A run is recognized by its
+id, a file by the note of `facesets.backup_note` in the workspace. Files of a workspace are never replaced by those of
+another project.
 """
 
 import pathlib
@@ -143,7 +143,7 @@ def _fetch_run(name: str, folder: pathlib.Path, workspace: Workspace) -> SyncRep
 
 
 def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> SyncReport:
-    """Copies a run unless the target has more steps; a run that is new in the target is copied as a whole or not."""
+    """Copies a run unless the target has more steps; a run that is new there is copied completely or not at all."""
     title = f"{MODELS}/{name}"
     check_readable(source, target)
     ours, theirs = (checkpoint_progress(place / "checkpoints") for place in (source, target))

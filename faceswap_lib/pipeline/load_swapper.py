@@ -30,10 +30,10 @@ from faceswap_lib.networks import NetworkConfig, Networks
 logger = logging.getLogger(__name__)
 
 HAIRLINE_SAMPLE = 48
-"""Crops of the original person in which the hairline is measured."""
+"""Number of crops of the original person in which the hairline is measured."""
 
 HALF_WAY = 0.5
-"""Default shift of latent codes toward the wanted person's mean."""
+"""Default shift of latent codes toward the wanted person's mean, as a fraction of the distance of the two means."""
 
 
 def open_swapper(
@@ -53,13 +53,13 @@ def open_swapper(
         config: How faces are swapped.
         people: Identity embeddings of the two people; None without a face recognition network.
         inference_backend: Backend that runs the networks.
-        backend_note: Stores the choice of "auto".
+        backend_note: Stores which backend "auto" chose; None stores nothing.
 
     Returns:
         The swapper.
 
     Raises:
-        InputError: If codes must be aligned and the faces have no 68 landmarks.
+        InputError: If `config.latent_map` is "align" and 68 landmarks are not available for both facesets.
         WorkspaceError: If a faceset is missing.
     """
     if inference_backend == "auto" and config.blend == "face":

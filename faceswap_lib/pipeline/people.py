@@ -122,9 +122,9 @@ class PictureCounter:
         return PeopleCount(seen=(self._seen, self._seen), swapped=(self._swapped, self._swapped))
 
     def total(self) -> PeopleCount | None:
-        """Returns the numbers of people in all images, as ranges; None if there was no image.
+        """Returns the numbers of people in all images; None if there was no image.
 
-        The ranges are due to people who may be in several images.
+        The numbers are ranges, because one person may be in several images.
         """
         if not self._counts:
             return None

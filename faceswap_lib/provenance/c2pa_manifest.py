@@ -131,9 +131,11 @@ def read_manifest(path: pathlib.Path) -> dict:
     """Reads the manifest inside a file in C2PA's JSON form, without verifying it; see `verify` for that.
 
     Returns:
-        The active manifest as plain JSON; empty if there is none, it cannot be read, or the format cannot contain one.
+        The active manifest as plain JSON; empty if there is none, it is damaged, or the format cannot contain one.
 
     Raises:
+        OSError: If the file cannot be read.
+        InputError: If its credentials are larger than `limits` allow.
         FaceswapError: If this computer's own key cannot be read.
     """
     import c2pa
@@ -172,9 +174,9 @@ def _evaluate(store: dict, key: SigningKey | None) -> Embedded:
     state = store.get("validation_state")
     results = store.get("validation_results") or {}
     failures = (results.get("activeManifest") or {}).get("failure") or []
-    problems = [failure["code"] for failure in failures if failure["code"] != _UNTRUSTED]
+    problems = [code for code in map(_code, failures) if code != _UNTRUSTED]
     if not problems and (state not in ("Valid", "Trusted") or not active):
-        problems = [status["code"] for status in store.get("validation_status") or []] or ["damaged"]
+        problems = [_code(status) for status in store.get("validation_status") or []] or ["damaged"]
     others = (manifest for name, manifest in manifests.items() if name != label)
     facts = _facts_in(active)
     serial = active.get("signature_info", {}).get("cert_serial_number")
@@ -185,6 +187,11 @@ def _evaluate(store: dict, key: SigningKey | None) -> Embedded:
         earlier={} if facts else next(filter(None, map(_facts_in, others)), {}),
         generator=_generator(active),
     )
+
+
+def _code(status: dict) -> str:
+    """Returns the code of a result of c2pa's checks; "damaged" if it has none."""
+    return status.get("code") or "damaged"
 
 
 def _manifest(facts: dict, kind: str) -> dict:

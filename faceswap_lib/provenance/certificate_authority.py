@@ -2,8 +2,8 @@
 
 The authority's private key is discarded at once.
 
-Source: C2PA Technical Specification 2.x, "Certificate Profiles": X.509 version 3, not signed by itself, a key usage of
-digital signatures alone, an extended key usage of which e-mail protection is one that is allowed, both key identifiers.
+Source: C2PA Technical Specification 2.x, "Certificate Profiles": X.509 version 3, not self-signed, digital signature as
+the only key usage, one of the permitted extended key usages (here e-mail protection), and both key identifiers.
 """
 
 import datetime

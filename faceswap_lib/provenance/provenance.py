@@ -1,7 +1,7 @@
 """Writes and verifies the provenance of a swap: Content Credentials inside the file, or a signed sidecar next to it.
 
-This needs no network: the certificate is this computer's own, there is no time-stamping service, and the verification
-looks nothing up.
+This needs no network: the certificate is this computer's own, no time-stamping service is used, and the verification
+queries no server.
 
 Source: C2PA Technical Specification 2.x; IPTC Digital Source Type vocabulary.
 """

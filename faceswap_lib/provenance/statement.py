@@ -1,4 +1,4 @@
-"""Formats the facts that a swap states: as plain JSON before they are signed, and as safe text when they are read.
+"""Formats the facts about a swap: as plain JSON before they are signed, and as safe text when they are read.
 
 A file may come from an untrusted source. Therefore its facts must not be able to add lines to the output, control the
 terminal, change the direction of the surrounding text, or fill the screen.

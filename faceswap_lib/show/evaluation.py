@@ -63,7 +63,8 @@ def plot_worst_frames(
 
     Args:
         report: The report, with values per frame for each metric.
-        shown: One image for every frame of the report, for instance the face before and after side by side.
+        shown: One (H, W, 3) uint8 RGB image for every frame of the report, for instance the face before and after side
+            by side.
         names: Metrics that have a better direction.
         count: Number of frames per metric, the worst first, at least `APART` seconds apart.
 
@@ -93,7 +94,7 @@ def pick_worst(numbers: np.ndarray, better: str, count: int, apart: int) -> list
     """Selects the worst frames that have a minimum distance from each other.
 
     Args:
-        numbers: One value per frame; NaN where a frame has no value.
+        numbers: (T,) values per frame; NaN where a frame has no value.
         better: As in `evaluation.metrics.Metric`, but not "none".
         count: Maximum number of frames.
         apart: Minimum distance of two frames, in frames.

@@ -97,7 +97,7 @@ def overlay_heatmap(picture: np.ndarray, values: np.ndarray, *, place: tuple[int
         place: Row and column of a cell of the map to outline; None outlines no cell.
 
     Returns:
-        uint8 RGB image, enlarged by an integer factor to a height of at least 256 pixels.
+        (n H, n W, 3) uint8 RGB, enlarged by the smallest integer n for a height of at least 256 pixels.
 
     Raises:
         ValueError: If a value is negative.

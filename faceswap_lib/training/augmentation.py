@@ -23,10 +23,10 @@ from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.training.config import TrainConfig
 
 GRID = 5
-"""Control points of the warp along each side."""
+"""Number of control points of the warp along each side."""
 
 SHAPE_GRID = 4
-"""Control points of the elastic deformation along each side."""
+"""Number of control points of the elastic deformation along each side."""
 
 BLUR_LENGTHS = (5, 7, 9, 11)
 """Lengths of motion blur in pixels at a resolution of 64, as in faceswap-GAN v2.2; longer at higher resolutions."""
@@ -154,7 +154,7 @@ def augment_colors(tones, config: TrainConfig, index, count: int, seed: keras.ra
 
 
 def motion_blur(pictures, config: TrainConfig, seed: keras.random.SeedGenerator):
-    """Applies motion blur of a random length along x or y to a random part of the images.
+    """Applies motion blur of a random length along x or y to randomly chosen images of a batch.
 
     Args:
         pictures: (B, R, R, C) float32.

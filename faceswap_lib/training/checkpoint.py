@@ -29,7 +29,8 @@ HISTORY = "history.jsonl"
 """History file next to the folder of checkpoints; every checkpoint stores its length."""
 
 OPEN_FILES_STAY = os.name == "nt"
-"""Whether the system cannot remove an open file, like Windows while the thread of the mirror copies a checkpoint."""
+"""Whether the operating system cannot remove open files. This is so on Windows, where the thread of the mirror may be
+copying a checkpoint that has to be removed."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -46,7 +47,7 @@ class TrainingState:
         strikes: Number of consecutive rollbacks; reset to 0 when a checkpoint is written at a step after `trouble`.
         trouble: The step at which divergence was last detected.
         swapped: Whether the decoders are swapped.
-        seconds: Duration of all steps in all sessions.
+        seconds: Duration in seconds of all steps in all sessions.
         watched: State of the divergence guard, see `training.divergence`.
     """
 
@@ -83,8 +84,8 @@ class TrainingState:
 def write_checkpoint(folder: pathlib.Path, state: TrainingState) -> pathlib.Path:
     """Writes a checkpoint and removes obsolete files.
 
-    These are checkpoints of later steps, which remain after a rollback, all checkpoints except the newest `KEPT`, and
-    incomplete files of killed processes.
+    Obsolete files are checkpoints of later steps, which remain after a rollback, all checkpoints except the newest
+    `KEPT`, and incomplete files of killed processes.
 
     Args:
         folder: The folder of the checkpoints.
@@ -151,7 +152,7 @@ def _collect(state: TrainingState) -> dict[str, np.ndarray]:
 def read_checkpoint(folder: pathlib.Path, state: TrainingState, *, skip: int = 0) -> bool:
     """Loads the newest intact checkpoint into a state; if there is none, the newest intact backup.
 
-    A checkpoint that expects a longer history than there is comes after those that do not.
+    A checkpoint that expects a longer history file than exists is used only if all intact checkpoints do.
 
     Args:
         folder: The folder of the checkpoints.

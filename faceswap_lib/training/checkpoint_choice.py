@@ -91,7 +91,7 @@ def choose_checkpoint(
 ) -> StoredCheckpoint | None:
     """Chooses the newest checkpoint that is intact and fits the networks; if there is none, the newest such backup.
 
-    A checkpoint that expects a longer history than there is comes after those that do not.
+    A checkpoint that expects a longer history file than exists is used only if all intact checkpoints do.
 
     Args:
         folder: The folder of the checkpoints.

@@ -57,7 +57,7 @@ class StoredCheckpoint:
     Attributes:
         arrays: All arrays by name: the variables as `group/000` and so on, `position`, `seconds` and `watched`.
         counters: The counters of `COUNTERS` by name.
-        seconds: Duration of all steps so far.
+        seconds: Duration in seconds of all steps so far.
         watched: State of the divergence guard.
         has_digest: Whether the file has a digest, which was verified.
     """

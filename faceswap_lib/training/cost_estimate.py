@@ -92,7 +92,7 @@ def time_phases(
     Args:
         stepper: Takes the steps.
         timed: Number of timed steps of each kind, after one step that compiles.
-        seconds: Time limit of each kind: no further step starts after it, except the first two.
+        seconds: Time limit in seconds of each kind: no further step starts after it, except the first two.
         whole_only: Whether to time only the kind with the most active losses.
 
     Returns:

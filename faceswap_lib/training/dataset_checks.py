@@ -7,12 +7,11 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.atomic_io import read_json
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.faces.recognition import DlibEmbedder, FaceEmbedder
 from faceswap_lib.facesets import Faceset, FacesetArrays
 from faceswap_lib.facesets.pose_coverage import FEW_CROPS, FacesetPoses, compare_poses
-from faceswap_lib.facesets.source import SOURCE
+from faceswap_lib.facesets.source import read_source
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +92,7 @@ def measure_turn(landmarks: np.ndarray) -> float:
     """Measures how much a head turns and nods.
 
     Args:
-        landmarks: (N, 5, 2) x, y.
+        landmarks: (N, 5, 2) x, y in any unit.
 
     Returns:
         The spread of the position of the nose relative to the eyes, in eye distances: the range from the 5th to the
@@ -112,7 +111,7 @@ def measure_turn(landmarks: np.ndarray) -> float:
 def describe_uncovered(facesets: typing.Sequence[Faceset]) -> list[str]:
     """Describes poses and expressions of A that the faceset of B does not contain, and vice versa.
 
-    Mirrored crops of B count too, because training mirrors half of the crops.
+    Mirrored crops count too, because training mirrors half of the crops.
     """
     a, b = (FacesetPoses.of(faceset) for faceset in facesets)
     for_b2a = [f"if you convert b2a: {sentence}" for sentence in compare_poses(b, a).sentences()[:MOST_GAPS]]
@@ -133,21 +132,21 @@ def _check_same_images(facesets: typing.Sequence[Faceset], arrays: typing.Sequen
 def _read_source(folder: pathlib.Path) -> str | None:
     """Reads the SHA-256 of the source video of a faceset; None if the extraction did not store it."""
     try:
-        return read_json(folder / SOURCE).get("sha256")
+        return read_source(folder).get("sha256")
     except WorkspaceError as error:
         logger.debug("%s", error)
         return None
 
 
 def share_alike(images: np.ndarray, others: np.ndarray) -> float:
-    """Computes the fraction of images that are also in another set, apart from differences of the encoding.
+    """Computes the fraction of images that are also in another set; small differences of the encoding are ignored.
 
     Args:
-        images: (N, S, S, 3) uint8.
-        others: (M, S, S, 3) uint8.
+        images: (N, S, S, 3) uint8 RGB.
+        others: (M, S, S, 3) uint8 RGB.
 
     Returns:
-        0 to 1, computed from at most 300 evenly spaced images of each set.
+        The fraction, 0 to 1, computed from at most 300 evenly spaced images of each set.
     """
     small, other = (_thumbnails(pictures) for pictures in (images, others))
     nearest = [np.abs(other - thumbnail).mean(axis=1).min() for thumbnail in small]

@@ -35,7 +35,7 @@ EMPTY, FILLED, EMPTY_STEPS, EMPTY_FROM = 0.02, 0.2, 100, 1000
 divergence, and number of steps after the start of a phase before which masks are not checked."""
 
 FLAT = 0.01
-"""Standard deviation over the pixels of an output in [-1, 1] below which it is a single color: one of 255 levels."""
+"""Standard deviation over the pixels of an output in [-1, 1] below which it is a single color: about 1 gray level."""
 
 DEAF = 0.0005
 """Standard deviation over the inputs below which outputs do not depend on the input; untrained networks have 0.03."""
@@ -77,7 +77,8 @@ class DivergenceDetector:
 
         Args:
             terms: The loss terms by name.
-            phase: Start of the current phase; a new phase resets the state of the mask terms.
+            phase: Start of the current phase, as a fraction of all steps; a new phase resets the state of the mask
+                terms.
             swapped: Whether the decoders are swapped; a change resets the state of all terms.
 
         Returns:
@@ -123,8 +124,8 @@ def describe_dead_output(outputs: np.ndarray, inputs: np.ndarray) -> str | None:
     """Checks whether the outputs of the networks are degenerate.
 
     Args:
-        outputs: (N, H, W, 3) in [-1, 1], outputs of the networks.
-        inputs: (N, H, W, 3) in [-1, 1], inputs of the networks.
+        outputs: (N, H, W, 3) float32 in [-1, 1], outputs of the networks.
+        inputs: (N, H, W, 3) float32 in [-1, 1], inputs of the networks.
 
     Returns:
         A description of the problem, or None.

@@ -125,7 +125,7 @@ def _is_finite(value: object) -> bool:
 
 
 def note_rollback(path: pathlib.Path, number: int, **facts: object) -> None:
-    """Appends a line to `rollbacks.jsonl`; replaces an existing line with the same number.
+    """Appends a line to `rollbacks.jsonl`; removes existing lines with this or a higher number first.
 
     Args:
         path: The file.

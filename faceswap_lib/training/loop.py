@@ -34,7 +34,7 @@ class Loop:
     is_over: typing.Callable[[], bool]
 
     def run(self, stop: Stop) -> None:
-        """Takes steps until the last step, until `is_over` returns True, or until it is stopped.
+        """Takes steps until the last step, until `is_over` returns True, or until a stop is requested.
 
         The last step that was taken is then in a checkpoint.
         """

@@ -126,7 +126,7 @@ class Objective:
             tones = augment_colors(faces.tones, config, index, faces.count, self.seed)
 
         def view(coordinates):
-            """Samples the image, in the colors of the networks, and the masks of eyes, mouth and face."""
+            """Samples the image, with colors as the networks expect them, and the masks of eyes, mouth and face."""
             picture, eyes, mouth, face = ops.split(grid_sample(crops, coordinates), [3, 4, 5], axis=-1)
             picture = normalize_color(picture, crop_tones)
             if network_config.input_mode == "full":

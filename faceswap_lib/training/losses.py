@@ -51,7 +51,7 @@ def region_weights(sample: LossInputs, *, eyes: float, mouth: float, surrounding
 
 
 def weighted_mean(error, weights, face):
-    """Computes the weighted sum of an error, divided by the area of the face.
+    """Computes the weighted sum of an error, divided by the area of the face, as a scalar.
 
     With this divisor, weights above 1 on eyes and mouth increase the total loss and do not reduce the loss of other
     pixels.
@@ -67,6 +67,11 @@ def weighted_mean(error, weights, face):
 def reconstruction(fake, sample: LossInputs, weights):
     """Computes the mean absolute error per pixel of the face.
 
+    Args:
+        fake: (B, R, R, 3) output of the decoder in [-1, 1].
+        sample: Target and face mask.
+        weights: (B, R, R, 1) weight of each pixel, from `region_weights`.
+
     Taught in notebooks/04_losses.
     """
     return weighted_mean(ops.abs(fake - sample.real), weights, sample.face)
@@ -74,6 +79,11 @@ def reconstruction(fake, sample: LossInputs, weights):
 
 def edge_loss(fake, sample: LossInputs, weights):
     """Computes the mean absolute error of the first differences along x and y, per pixel of the face.
+
+    Args:
+        fake: (B, R, R, 3) output of the decoder in [-1, 1].
+        sample: Target and face mask.
+        weights: (B, R, R, 1) weight of each pixel, from `region_weights`.
 
     Taught in notebooks/04_losses.
     """
@@ -95,7 +105,7 @@ def dssim(fake, sample: LossInputs, window: int = 7, stride: int = 2):
     """Computes the structural dissimilarity (1 - SSIM) / 2 in the face, with a uniform window and data range 2.
 
     Args:
-        fake: Output of the decoder.
+        fake: (B, R, R, 3) output of the decoder in [-1, 1].
         sample: Target and face mask.
         window: Side of the window in pixels.
         stride: Distance of neighboring windows in pixels.
@@ -116,9 +126,15 @@ def dssim(fake, sample: LossInputs, window: int = 7, stride: int = 2):
 
 
 def window_means(x, window: int, stride: int):
-    """Computes the means over windows inside (B, R, R, C) with two matrix products: (B, S, S, C).
+    """Computes the means of `x`, (B, R, R, C), in windows that lie inside it: (B, S, S, C).
 
-    This is faster than average pooling, whose gradient costs a fifth as much as all convolutions on a CPU.
+    Uses two matrix products, which are faster than average pooling: on a CPU, the gradient of average pooling costs a
+    fifth as much as all convolutions.
+
+    Args:
+        x: (B, R, R, C).
+        window: Side of the windows in pixels.
+        stride: Distance of neighboring windows in pixels.
     """
     side, channels = x.shape[1], x.shape[3]
     starts = np.arange(0, side - window + 1, stride)[:, None]
@@ -164,9 +180,9 @@ def cycle_consistency(back, real, mask):
     """Computes the cycle consistency loss: 10 times the mean absolute error plus 0.1 times the mean of the mask.
 
     Args:
-        back: The image after the translation to the other person and back.
-        real: The original image.
-        mask: The attention mask of the translation back.
+        back: (B, R, R, 3) image after the translation to the other person and back.
+        real: (B, R, R, 3) original image.
+        mask: (B, R, R, 1) attention mask of the translation back.
 
     Source: Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", 2017.
     """
@@ -179,7 +195,7 @@ def weight_decay(kernels: typing.Sequence):
 
 
 def total_variation(mask):
-    """Computes the total variation of a mask: the mean absolute first differences along x and y.
+    """Computes the total variation of a mask (B, R, R, 1): the mean absolute first differences along x and y.
 
     Example:
         >>> float(total_variation(np.zeros((1, 8, 8, 1), np.float32)))
@@ -191,12 +207,12 @@ def total_variation(mask):
 
 
 def mask_l1(mask):
-    """Computes the mean absolute value of the mask (L1)."""
+    """Computes the mean absolute value of a mask (B, R, R, 1), the L1 loss of the mask."""
     return ops.mean(ops.abs(mask))
 
 
 def mask_prior(mask, face):
-    """Computes the mean absolute difference between the attention mask and the face region.
+    """Computes the mean absolute difference between attention mask and face mask, both (B, R, R, 1) in [0, 1].
 
     Taught in notebooks/04_losses.
     """
@@ -219,13 +235,18 @@ def mask_hinge(mask, face, level):
 def alpha_composite(mask, raw, warped):
     """Composites the raw face over the input image with the mask as alpha.
 
+    Args:
+        mask: (B, R, R, 1) in [0, 1].
+        raw: (B, R, R, 3) raw face in [-1, 1].
+        warped: (B, R, R, 3) input image in [-1, 1].
+
     Taught in notebooks/03_networks.
     """
     return mask * raw + (1 - mask) * warped
 
 
 def lsgan_generator_loss(score):
-    """Computes the least-squares GAN loss of a generator: the mean squared distance of the score from 1.
+    """Computes the least-squares GAN loss of a generator: the mean squared distance of scores (B, h, w, 1) from 1.
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", 2017.
 

@@ -37,7 +37,7 @@ class Preview:
 
     @classmethod
     def pick(cls, arrays: typing.Sequence[FacesetArrays], resolution: int) -> "Preview":
-        """Selects the faces from the arrays of A and of B."""
+        """Selects faces from the arrays of A and of B; their views have a side of `resolution` pixels."""
         picked = []
         for array in arrays:
             index = np.linspace(0, len(array.images) - 1, FACES).round().astype(int)
@@ -46,7 +46,7 @@ class Preview:
         return cls(views_a=picked[0], views_b=picked[1])
 
     def draw(self, networks: Networks) -> np.ndarray:
-        """Draws the grid; see `preview_grid`."""
+        """Draws the grid, (H, W, 3) uint8 RGB; see `preview_grid`."""
         return preview_grid(networks, self.views_a, self.views_b)
 
     def find_damage(self, networks: Networks) -> str | None:

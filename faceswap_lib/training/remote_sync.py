@@ -143,7 +143,9 @@ class CheckpointSync:
             logger.warning("the newest checkpoint is missing in the mirror %s; copy %s there", self._root, self._folder)
 
     def _check_takeover(self, copy: pathlib.Path, progress: tuple[int, int]) -> None:
-        """Checks that a run that is only in the mirror shows the people of this workspace and has a whole checkpoint.
+        """Checks that a run that is only in the mirror shows the people of this workspace and is not damaged.
+
+        A run without checkpoints is accepted; a run whose checkpoints are all damaged is not.
 
         Raises:
             InputError: If it does not.
@@ -218,16 +220,15 @@ class CheckpointSync:
 def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool = False) -> bool:
     """Copies a run to another folder: options, histories, checkpoints, newest previews.
 
-    At any moment every file in the copy is either complete or absent. Outdated checkpoints in the copy are removed last
-    and are truncated first, see `remove_emptied`. Checkpoints that are ahead of all checkpoints of `source`, or cannot
-    be read, are kept.
+    At any moment every file in the copy is either complete or absent. Outdated checkpoints in the copy are removed at
+    the end; each is truncated before it is removed, see `remove_emptied`. Checkpoints that are ahead of all checkpoints
+    of `source`, or cannot be read, are kept.
 
     Args:
         source: The folder of the run.
         target: The folder of the copy. The caller must check that it is not a copy of another run.
-        newest_alone: Copy only the newest checkpoint. Earlier checkpoints of the same progress that are in `target`
-            already are kept, up to the number that a run keeps. Otherwise `target` gets all checkpoints of `source`
-            and no others.
+        newest_alone: Copy only the newest checkpoint. Earlier checkpoints in `target` that led to it are kept, up to
+            the number that a run keeps. Otherwise `target` gets all checkpoints of `source` and no others.
 
     Returns:
         Whether any file was copied.
@@ -235,7 +236,7 @@ def copy_run(source: pathlib.Path, target: pathlib.Path, *, newest_alone: bool =
     Raises:
         OSError: If a file cannot be read or written.
     """
-    # Listed before the histories are copied, so that these reach at least as far.
+    # Listed before the histories are copied, so that the histories reach at least as far as the checkpoints.
     checkpoints = list_checkpoints(source / "checkpoints")[: 1 if newest_alone else None]
     previews = sorted((source / "previews").glob("step-*.png"))[-PREVIEWS_KEPT:]
     is_changed = False

@@ -62,7 +62,7 @@ def is_same_run(one: pathlib.Path, other: pathlib.Path) -> bool:
 def check_readable(*runs: pathlib.Path) -> None:
     """Checks that the newest checkpoint of each run can be read, by reading its beginning and end.
 
-    This separates a drive that is temporarily unavailable from a damaged checkpoint.
+    This distinguishes a drive that is temporarily unavailable from a damaged checkpoint.
 
     Raises:
         OSError: If a checkpoint cannot be read.

@@ -116,7 +116,10 @@ def learnt_videos(folder: pathlib.Path) -> tuple[ConsentVideo, ...]:
     """Lists every video whose faces a run was trained on, also videos that its facesets no longer come from.
 
     Args:
-        folder: The folder of the run. The list is empty for runs of versions that did not store their videos.
+        folder: The folder of the run.
+
+    Returns:
+        The videos; empty for runs of versions that did not store them.
 
     Raises:
         WorkspaceError: If `config.json` is damaged.

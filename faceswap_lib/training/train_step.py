@@ -165,6 +165,9 @@ def draw_batch(
         shares_a: Sampling probabilities of the crops of A, (N,) float64.
         shares_b: Sampling probabilities of the crops of B, (N,) float64.
         rollbacks: Number of rollbacks so far.
+
+    Returns:
+        `batch_size * gradient_accumulation_steps` indices of each person, int64.
     """
     random = np.random.default_rng((config.seed, step, rollbacks))
     count = config.batch_size * config.gradient_accumulation_steps

@@ -52,8 +52,8 @@ class TrainReport:
         resumed_at: The step from which the training resumed; 0 for a new run.
         step: Number of steps that are done.
         steps: Number of steps that were requested; more than `step` if the training was stopped early.
-        seconds: Duration of this call.
-        seconds_in_all: Duration of the steps of all calls.
+        seconds: Duration of this call in seconds.
+        seconds_in_all: Duration of the steps of all calls in seconds.
         rollbacks: Number of rollbacks in this run.
         mirror_failures: Number of failed copies to the mirror in this call.
     """

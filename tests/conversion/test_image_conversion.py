@@ -278,6 +278,15 @@ def test_what_is_refused(folder, tmp_path):
     assert find_images(tmp_path / "film.mp4") == []
 
 
+def test_a_folder_of_unreadable_pictures_is_not_said_to_have_no_faces(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(b"no picture")
+    with pytest.raises(InputError, match="none of 2 pictures could be read"):
+        convert_images(ConversionJob(source=folder, out=tmp_path / "o", **OPTIONS), GREEN, ListedDetector([]))
+
+
 # A webcam ----------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from faceswap_lib.evaluation import Page, compare_videos, draw_losses
+from faceswap_lib.evaluation.aggregate import _ratio
+from faceswap_lib.evaluation.html_report import _axis_label
 from faceswap_lib.faces import Face, FaceTrack, VideoTracks
 
 FACE = Face(box_xyxy=[60, 40, 140, 150], score=0.99, landmarks=[[85, 80], [115, 80], [100, 98], [88, 115], [112, 115]])
@@ -108,3 +110,16 @@ def test_a_page_holds_its_pictures_and_escapes_its_text(tmp_path):
     assert "A &lt; B" in text and "<script>" not in text and "Numbers &amp; such" in text
     assert re.search(r'<img src="data:image/jpeg;base64,[\w+/=]{100,}" alt="black" width="9" height="8">', text)
     assert '<video src="swap.mp4" controls' in text and not re.findall(r'(?:src|href)="https?:', text)
+
+
+def test_a_still_original_has_no_ratio():
+    assert _ratio(3.0, 2.0) == 1.5
+    assert np.isnan(_ratio(3.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [("identity_distance", "distance"), ("eyes_likeness", "likeness"), ("sharpness", "original = 1")],
+)
+def test_the_axis_of_a_chart_says_what_it_shows(metric, label):
+    assert _axis_label(metric) == label

@@ -10,7 +10,7 @@ import pytest
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import FaceTrack, TrackConfig, VideoTracks
 from faceswap_lib.faces.recognition import DlibEmbedder
-from faceswap_lib.faces.selection import choose_by_rule
+from faceswap_lib.faces.selection import _median_distance, choose_by_rule
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.media import VideoWriter, read_frames, write_image
 from tests.fakes import make_face
@@ -115,3 +115,8 @@ def test_without_dlib_a_picture_asks_for_it(pair, portraits, detector, tmp_path,
     write_image(tmp_path / "who.png", portraits[0].image)
     with pytest.raises(InputError, match=r"pip install 'faceswap_lib\[dlib\]'"):
         track_video(pair, detector, track_config=TrackConfig(subject=str(tmp_path / "who.png")))
+
+
+def test_a_track_without_an_embedding_is_nobody():
+    assert _median_distance(np.empty((0,)), np.zeros(128)) == np.inf
+    assert _median_distance(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 1.0]]), np.zeros(2)) == 1

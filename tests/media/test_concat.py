@@ -10,6 +10,7 @@ import pytest
 from faceswap_lib.errors import VideoError
 from faceswap_lib.media import (
     VideoWriter,
+    concat,
     count_frames,
     join_videos,
     probe_video,
@@ -156,3 +157,18 @@ def test_a_gif_of_crowded_times_leaves_pictures_out_and_lasts_as_long(tmp_path):
 def test_a_picture_that_stays_too_long_for_a_gif_is_said(tmp_path, caplog):
     write_gif([pattern_frame(0), pattern_frame(1)], tmp_path / "a.gif", fps=FPS, times=[0, 1], length=5000)
     assert "a picture of a GIF stays for 655 s at most" in caplog.text
+
+
+def test_the_length_of_a_gif_needs_times(tmp_path):
+    with pytest.raises(ValueError, match="expected times with length"):
+        write_gif([pattern_frame(0)], tmp_path / "a.gif", fps=FPS, length=2.0)
+
+
+def test_the_source_of_the_sound_is_closed_after_an_error(tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(concat.SourceTracks, "close", lambda self: closed.append(self._source.close()))
+    piece = make_video(tmp_path / "p.mp4", frames=5, fps=FPS)
+    with pytest.raises(VideoError, match="q.mp4"):
+        pieces = [(piece, fractions.Fraction(0)), (tmp_path / "q.mp4", 5 / FPS)]
+        join_videos(pieces, tmp_path / "out.mp4", audio_from=piece)
+    assert len(closed) == 1

@@ -167,3 +167,23 @@ def test_a_name_that_is_no_utf8_is_read_written_and_joined(tmp_path):
     make_flashes(source).rename(odd)
     out = write_from(odd, tmp_path / "out\udce9.mp4")
     assert probe_video(out).has_audio and len(list(read_frames(out))) == 60
+
+
+def test_the_last_samples_of_resampled_sound_are_kept(tmp_path):
+    """6,000 samples per second are no rate of AAC; the resampler holds the last of them until it is drained."""
+    source, out = tmp_path / "in.mkv", tmp_path / "out.mp4"
+    with av.open(str(source), "w") as film:
+        video, sound = film.add_stream("libx264", rate=30), film.add_stream("pcm_s16le", rate=6000, layout="mono")
+        video.width, video.height = 64, 48
+        wave = np.zeros((1, 6000), np.int16)
+        wave[0, -12:] = 30_000
+        clip = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
+        clip.sample_rate, clip.pts = 6000, 0
+        for index in range(30):
+            film.mux(video.encode(av.VideoFrame.from_ndarray(pattern_frame(index)[:48, :64], format="rgb24")))
+        for stream, frame in ((sound, clip), (sound, None), (video, None)):
+            film.mux(stream.encode(frame))
+    write_from(source, out)
+    with av.open(str(out)) as film:
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in film.decode(audio=0)])
+    assert np.sum(np.abs(heard[47_000:]) > 0.3) == pytest.approx(12 * 8, abs=16)

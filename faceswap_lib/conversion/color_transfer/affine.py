@@ -11,7 +11,8 @@ import numpy as np
 XYZ_FROM_RGB = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
-"""CIE XYZ of the sRGB primaries and D65. It is applied to the stored, gamma-encoded values, as OpenCV does."""
+"""Matrix from RGB to CIE XYZ, for the sRGB primaries and D65. It is applied to the stored, gamma-encoded values, as
+OpenCV does."""
 
 FLOOR = 1.0
 """Gray levels added to every standard deviation (squared: to every variance), so that flat images cause no division by
@@ -29,14 +30,15 @@ def fit_adain(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarr
 
 
 def fit_adain_xyz(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Fits as `fit_adain` does, in the channels X, Y and Z of CIE XYZ."""
+    """Fits X, Y and Z of CIE XYZ to their mean and standard deviation in `old`; see `fit_adain`."""
     return _adain(new, old, weights, XYZ_FROM_RGB)
 
 
 def fit_linear(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Fits a map that whitens `new` along its principal components and scales it along those of `old`.
 
-    Both matrix square roots are symmetric, so order and sign of the components have no influence.
+    Both matrix square roots are symmetric, so order and sign of the components have no influence. Arguments and result
+    are those of `registry.ColorMatch.fit`.
     Source: Hertzmann et al., "Image Analogies", 2001, section 3.4.
     """
     (new_mean, new_spread), (old_mean, old_spread) = (_moments(image, weights) for image in (new, old))
@@ -46,6 +48,7 @@ def fit_linear(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndar
 def fit_mkl(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Fits `new` to the mean and covariance of `old` by the linear map that changes colors least.
 
+    Arguments and result are those of `registry.ColorMatch.fit`.
     Source: Pitie and Kokaram, "The Linear Monge-Kantorovitch Linear Color Mapping for Example-Based Color Transfer",
     2007.
     """
@@ -55,7 +58,7 @@ def fit_mkl(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray
 
 
 def apply_affine(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-    """Applies the affine map to an RGB uint8 image; returns float32, neither rounded nor clipped."""
+    """Applies the affine map to an image, (S, S, 3) uint8 RGB; returns float32, neither rounded nor clipped."""
     return cv2.transform(new.astype(np.float32), parameters)
 
 

@@ -48,7 +48,7 @@ def fit_histogram(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.n
 
 
 def apply_histogram(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-    """Applies the table of each channel to an RGB uint8 image; returns float32."""
+    """Applies the table of each channel to an image, (S, S, 3) uint8 RGB; returns float32, not rounded."""
     return cv2.LUT(new, np.ascontiguousarray(parameters.T)[:, None])
 
 
@@ -78,7 +78,7 @@ def fit_sot(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.ndarray
 
 
 def apply_sot(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-    """Applies the shifts along all directions to an RGB uint8 image; returns float32, neither rounded nor clipped."""
+    """Applies the shifts of all directions to an image, (S, S, 3) uint8 RGB; returns unrounded, unclipped float32."""
     pixels = _centered(new)
     for directions, table in zip(_directions(), parameters, strict=True):
         pixels = _move(pixels, directions, table)

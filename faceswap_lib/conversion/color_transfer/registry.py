@@ -53,7 +53,7 @@ MATCHES = {
 
 
 def find_match(mode: str) -> ColorMatch:
-    """Returns the color transfer method of a name.
+    """Returns the color transfer method with the given name.
 
     Raises:
         InputError: If the name is unknown; the message suggests the most similar one.
@@ -88,5 +88,5 @@ def transfer_color(mode: str, new: np.ndarray, old: np.ndarray, weights: np.ndar
 
 
 def to_picture(values: np.ndarray) -> np.ndarray:
-    """Rounds values, clips them to 0 to 255, and converts them to uint8."""
+    """Rounds values, an array of any shape, clips them to 0 to 255, and converts them to uint8."""
     return np.clip(np.round(values), 0, 255).astype(np.uint8)

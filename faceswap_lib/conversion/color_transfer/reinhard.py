@@ -30,7 +30,7 @@ def fit_reinhard(new: np.ndarray, old: np.ndarray, weights: np.ndarray) -> np.nd
 
 
 def apply_reinhard(new: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-    """Applies gain and offset in CIELAB to an RGB uint8 image; returns float32, not rounded."""
+    """Applies gain and offset in CIELAB to an image, (S, S, 3) uint8 RGB; returns float32, not rounded."""
     gain, offset = parameters
     return cv2.cvtColor(_lab(new) * gain + offset, cv2.COLOR_Lab2RGB) * np.float32(255)
 

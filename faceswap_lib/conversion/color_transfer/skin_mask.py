@@ -1,13 +1,13 @@
 """Skin mask: which pixels of a face are skin, so that hair, glasses and hands do not influence color transfer.
 
 The only assumption about skin is that most of the face is skin. So the reference is the median color of the face
-itself, and a pixel is weighted by its distance from the median, relative to the spread of the face's own pixels. So no
-skin is too dark or too light. The chroma of a pixel is compared with that of skin of the same brightness, because
-shaded skin keeps its hue.
+itself, and a pixel is weighted by its distance from the median, relative to the spread of the face's own pixels.
+Therefore no skin is too dark or too light. The chroma of a pixel is compared with that of skin of the same brightness,
+because shaded skin keeps its hue.
 
 Only the light on the skin is compared, not its detail, because a generated face is smoother than a filmed one. Eyes,
-brows, lips and objects in front of the face are replaced by those of the swapped face in the light of the target's
-skin. Without them, the match of the skin would be extrapolated to colors that the fit has never seen.
+brows, lips and objects in front of the face are replaced with those of the swapped face in the light of the target's
+skin. Without these pixels, the match of the skin would be extrapolated to colors that do not occur in the fit.
 """
 
 import dataclasses

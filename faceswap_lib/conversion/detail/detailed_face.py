@@ -14,7 +14,7 @@ from faceswap_lib.conversion.placement import NO_MAP, Placement
 from faceswap_lib.faces.alignment import scale_points
 
 COARSEST_STEP = 1.5
-"""Pixels of a crop per pixel of the frame above which the crop is halved first: aliasing would flicker like grain."""
+"""Pixels of a crop per pixel of the frame above which the crop is halved first, because aliasing would flicker."""
 
 
 GRAY = typing.cast(np.ndarray, (128, 128, 128, 0))

@@ -33,7 +33,7 @@ SOFTNESS = 0.35
 
 
 def view_tone(picture: np.ndarray, coverage: float) -> np.ndarray:
-    """Measures the tone of the face in a view: (2, 3) float32, mean and standard deviation of its channels."""
+    """Measures the tone of a face in a view, (S, S, 3): mean and standard deviation of its channels, (2, 3) float32."""
     small = cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     return color_statistics(small, average_face(THUMBNAIL, coverage))
 
@@ -56,18 +56,18 @@ def standardize(picture: np.ndarray, coverage: float) -> tuple[np.ndarray, np.nd
 
 
 def to_gray(standard: np.ndarray) -> np.ndarray:
-    """Converts a standardized view to gray, uint8 with mean 128, as optical flow needs it."""
+    """Converts a standardized view, (S, S, 3) float32, to gray, (S, S) uint8 with mean 128, for optical flow."""
     gray = cv2.cvtColor(standard, cv2.COLOR_RGB2GRAY)
     return np.clip(np.round(128 + GRAY_SPREAD * gray), 0, 255).astype(np.uint8)
 
 
 def to_thumbnail(standard: np.ndarray) -> np.ndarray:
-    """Shrinks a standardized view: (THUMBNAIL * THUMBNAIL * 3,) float32."""
+    """Shrinks a standardized view, (S, S, 3) float32, to a flat thumbnail, (THUMBNAIL * THUMBNAIL * 3,) float32."""
     return cv2.resize(standard, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).reshape(-1)
 
 
 def keep_large(picture: np.ndarray) -> np.ndarray:
-    """Removes all detail that is finer than a network can generate; returns (S, S, 3) float32."""
+    """Removes all detail of an image, (S, S, 3), that is finer than a network can generate; returns it as float32."""
     sigma = DETAIL_SIGMA * FLOW_SIZE / 2  # at half of `FLOW_SIZE`, which is large enough for this blur
     small = cv2.resize(picture, (FLOW_SIZE // 2, FLOW_SIZE // 2), interpolation=cv2.INTER_AREA).astype(np.float32)
     size = (len(picture), len(picture))
@@ -89,7 +89,7 @@ def average_face(size: int, coverage: float) -> np.ndarray:
 
 @functools.cache
 def region_weights(size: int, coverage: float) -> np.ndarray:
-    """Computes the weights of eyes with brows, mouth, and the rest at each pixel of a view: (3, size, size), sum 1."""
+    """Computes the weights of eyes with brows, mouth, and rest at each pixel: (3, size, size) float32, sum 1."""
     points, unit = average_points(size, coverage), EYE_DISTANCE * size / coverage
     x, y = pixel_grid(size)
     eyes, mouth = (
@@ -109,7 +109,7 @@ def average_points(size: int, coverage: float) -> np.ndarray:
 
 @functools.cache
 def cost_weights(coverage: float) -> np.ndarray:
-    """Computes the weight of each number of a thumbnail in each region: (3, THUMBNAIL * THUMBNAIL * 3), row sums 1."""
+    """Computes the weight of each value of a thumbnail in each region: (3, THUMBNAIL * THUMBNAIL * 3), row sums 1."""
     inside = average_face(FLOW_SIZE, coverage) / np.float32(255)
     regions = region_weights(FLOW_SIZE, coverage) * np.stack([np.ones_like(inside), np.ones_like(inside), inside])
     rows = np.stack([to_thumbnail(cv2.merge([region] * 3)) for region in regions])

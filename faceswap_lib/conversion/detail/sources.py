@@ -34,7 +34,7 @@ if typing.TYPE_CHECKING:
     from faceswap_lib.conversion.swapper import GeneratorSwapper
 
 CONTRASTS = (0.7, 1.4)
-"""Range of the contrast factor that a crop may be given when it is compared."""
+"""Range of the factor by which the contrast of a crop may be changed before it is compared."""
 
 MOUTH_WEIGHTS = np.array([2.0, 0.5, 0.5])
 """Relative increase of a crop's cost per squared difference of the gap of the lips, and of the height of each corner of
@@ -74,7 +74,7 @@ class RegionThumbnails:
         return cls(index, weights, values, mean, np.maximum(values**2 @ weights - mean**2, 1e-6))
 
     def compare(self, thumbnail: np.ndarray) -> np.ndarray:
-        """Computes the squared difference of a face to each thumbnail, (M,) float32 in variances of a face.
+        """Computes the squared difference between a face and each thumbnail, (M,) float32 in variances of a face.
 
         Brightness, and contrast within `CONTRASTS`, are fitted first, because an open mouth changes both for the rest
         of the face.
@@ -98,8 +98,8 @@ class DetailSources:
         thumbnails: (2 N, THUMBNAIL * THUMBNAIL * 3) float32, the reconstructions as small color images.
         detail: (N, S, S, 3) uint8, detail of each crop's view that is finer than the network can generate, in gray
             levels, 128 for no detail.
-        spreads: (N, 3) float32, standard deviation of the channels of each face, to which the strength of its detail is
-            proportional.
+        spreads: (N, 3) float32, standard deviation of the channels of each face, by which the strength of its detail is
+            normalized.
         coverage: Side of the networks' view as a fraction of the crop's side.
         detail_from_flow: (2, 3) matrix from pixels of a view at `FLOW_SIZE` to pixels of `detail`.
         bare: (N, FLOW_SIZE, FLOW_SIZE) uint8, 255 on the bare face, 0 on hair in front of it and on the background;
@@ -141,16 +141,23 @@ class DetailSources:
         return costs
 
     def find_bare(self, source: int) -> np.ndarray:
-        """Returns the mask of the bare face of a soft image, mirrored if the soft image is; needs `bare`."""
+        """Returns the mask of the bare face of a soft image, mirrored if that image is mirrored; needs `bare`.
+
+        Args:
+            source: Index of the soft image.
+
+        Returns:
+            (FLOW_SIZE, FLOW_SIZE) uint8, 255 on the bare face.
+        """
         count, bare = len(self.detail), typing.cast(np.ndarray, self.bare)
         return bare[source] if source < count else cv2.flip(bare[source - count], 1)
 
     def find_detail(self, source: int, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the detail of a soft image, and where each pixel of a face is in it.
+        """Returns the detail of a soft image, and the position in it of each pixel of a face.
 
         Args:
             source: Index of the soft image.
-            flow: (FLOW_SIZE, FLOW_SIZE, 2) optical flow from a face to the soft image.
+            flow: (FLOW_SIZE, FLOW_SIZE, 2) float32 optical flow in pixels from a face to the soft image.
 
         Returns:
             Detail of the crop, (S, S, 3) uint8, and the position x, y in it of each pixel of the face, (FLOW_SIZE,

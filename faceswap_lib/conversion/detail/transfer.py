@@ -2,9 +2,9 @@
 
 A generated face is soft, but the same network's reconstruction of a crop is soft in the same way. So for the eyes, the
 mouth and the rest of a swapped face, the crop with the most similar reconstruction is selected. Dense optical flow
-between the two soft images tells how to warp the crop, and all detail finer than the network can generate comes from
-the warped crop. Light, color, pose and expression of the swapped face do not change. Where the two soft images still
-differ, the person was never filmed with that expression, and the swapped face keeps its own detail.
+between the two soft images determines how the crop is warped, and all detail finer than the network can generate comes
+from the warped crop. Light, color, pose and expression of the swapped face do not change. Where the two soft images
+still differ, the person was never filmed with that expression, and the swapped face keeps its own detail.
 Source: optical flow of Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016, in OpenCV.
 """
 
@@ -57,7 +57,7 @@ HAIR_SIGMA = 2.0
 
 
 class DetailTransfer:
-    """Transfer of the wanted person's detail to swapped faces; frames must come in their order."""
+    """Transfer of the wanted person's detail to swapped faces; frames must come in order."""
 
     def __init__(self):
         self._tracks: dict[int, np.ndarray] = {}

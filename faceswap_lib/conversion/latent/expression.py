@@ -27,11 +27,11 @@ LID_NUMBERS, LID_UNIT = [3, 4], NEAR * EYES_OPEN.tolerance
 """Indices in `describe_motion` of the openness of the eyes, and their unit as a fraction of fully open eyes."""
 
 MOUTH_NUMBERS = [2, 8, 9]
-"""Indices in `describe_motion` of the numbers that describe the mouth without the person's other faces."""
+"""Indices in `describe_motion` of the numbers of the mouth that do not depend on the person's other faces."""
 
 OPEN_EYES = 80
-"""Percentile of the distance between the eyelids at which a person's eyes count as open; in a clip they may be half
-closed half of the time."""
+"""Percentile of the distance between the eyelids at which a person's eyes count as open, because in a clip they may be
+half closed for half of the time."""
 
 GAZE = 0.08
 """Unit for the gaze, in half eye widths."""
@@ -87,8 +87,8 @@ def describe_motion(landmarks: np.ndarray) -> np.ndarray:
 
     Returns:
         (N, 12): yaw, pitch, gap of the lips, openness of the left and the right eye, width of the mouth, height of the
-        left and the right brow, height of the left and the right corner of the mouth, chin below the nose, height of
-        the mouth over its outer lips; each in units in which a difference of 1 is hardly visible.
+        left and the right brow, height of the left and the right corner of the mouth, chin below the nose, gap of the
+        outer lips minus the median thickness of the lips; each in units in which a difference of 1 is hardly visible.
     """
     poses = measure_poses(landmarks)
     left, right = landmarks[:, LEFT_EYE].mean(axis=1), landmarks[:, RIGHT_EYE].mean(axis=1)

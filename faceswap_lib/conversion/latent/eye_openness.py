@@ -1,7 +1,7 @@
 """Calibration of eye openness, so that the eyes of swapped faces are as open as those of the original faces.
 
 An aligned latent code is a mean of the wanted person's codes, and the mean of open and half-closed eyes is half closed.
-The loss is measured on a sample of swapped faces, and the requested openness is increased accordingly.
+The openness of swapped eyes is measured on a sample, and the requested openness is corrected accordingly.
 """
 
 import dataclasses
@@ -48,7 +48,8 @@ def calibrate_eye_openness(
         config: How faces are swapped.
 
     Returns:
-        The factor, `LEAST` to `MOST`; 1 if the mesh detector is not available on this machine.
+        The factor, `LEAST` to `MOST`; 1 if openness cannot be measured, because the mesh detector is not available on
+        this machine, the motion of the wanted person is not known, or no swapped face is detected.
     """
     if MeshLandmarkDetector.unavailable_reason() is not None or wanted.open_lids is None:
         return 1.0

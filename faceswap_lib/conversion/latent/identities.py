@@ -14,7 +14,7 @@ SAMPLED = 60
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class IdentityPair:
-    """Identities of the original person and of the wanted person.
+    """Identity embeddings of the original person and of the wanted person.
 
     Attributes:
         embedder: Face recognition network that computes embeddings.

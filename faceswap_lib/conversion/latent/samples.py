@@ -36,7 +36,8 @@ class LatentSample:
         motion: (2 N, 12) motion of each face, see `expression.describe_motion`. With the mesh detector (2 N, 14), since
             the gaze is added, see `describe_gaze`. None if 68 landmarks are not known.
         crops: The N crops.
-        open_lids: (2,) eyelid distance of each eye when open, see `expression.open_lids`; None if `motion` is None.
+        open_lids: (2,) distance between the lids of each open eye, in eye distances, see `expression.open_lids`; None
+            if `motion` is None.
     """
 
     codes: np.ndarray

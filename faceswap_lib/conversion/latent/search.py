@@ -68,7 +68,7 @@ class MapQuality:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class MapJudge:
-    """Judge of the quality of latent maps, on a sample of faces.
+    """Judge of the quality of latent maps on a sample of faces.
 
     Attributes:
         crops: Faces of the original person.
@@ -99,7 +99,7 @@ class MapJudge:
             people: Identity embeddings of the two people; None if no face recognition is available.
 
         Returns:
-            The judge; None if one of the facesets has too few faces for a comparison.
+            The judge; None if one of the facesets is too short for a comparison, see `measures.open_gallery`.
         """
         original_gallery, wanted_gallery = (open_gallery(faceset, finder) for faceset in (original, wanted))
         if original_gallery is None or wanted_gallery is None:
@@ -115,7 +115,7 @@ class MapJudge:
         )
 
     def judge(self, swapper: ViewSwapper, config: ConvertConfig) -> MapQuality:
-        """Swaps the faces and measures their quality."""
+        """Swaps the faces and measures their quality; the swapper contains the latent map."""
         swapped = swap_crops(self.crops, swapper, dataclasses.replace(config, detail_transfer="none"))
         landmarks = self.finder.detect(swapped)
         likeness = self.wanted.measure(swapped, landmarks)
@@ -148,7 +148,7 @@ class MapJudge:
 def choose_latent_map(
     maps: Mapping[str, LatentMap | None], judge: Callable[[LatentMap | None], MapQuality]
 ) -> tuple[str, dict[str, MapQuality]]:
-    """Chooses the latent map with the best faces.
+    """Chooses the first latent map that is good enough, or otherwise the one with the best faces.
 
     Args:
         maps: Maps by name; None leaves codes unchanged. The first one should be the most likely choice; another one is
@@ -156,7 +156,7 @@ def choose_latent_map(
         judge: Measures the quality of a map.
 
     Returns:
-        Name of the best map, and the quality of all maps that were tried.
+        Name of the chosen map, and the quality of all maps that were tried, by name.
     """
     tried: dict[str, MapQuality] = {}
     for name, latent_map in maps.items():
@@ -182,7 +182,7 @@ def swap_crops(crops: typing.Sequence[FaceCrop], swapper: ViewSwapper, config: C
 
 
 def _place(placement: Placement | None, points: np.ndarray, coverage: float) -> np.ndarray:
-    """Maps (N, 2) points of a swapped face in a crop by its placement."""
+    """Applies a placement to points of a swapped face, (N, 2) x, y in pixels of its crop."""
     if placement is None:
         return points
     view_from_crop = sides_from_crop(CROP_SIZE, coverage)

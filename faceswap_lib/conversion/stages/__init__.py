@@ -1,5 +1,6 @@
 """The five stages of a conversion, in order: read, swap, composite, annotate, write.
 
-A batch of frames (a list of `FrameTask`) passes through them once. Each stage is a small object whose `process` takes a
-batch and returns it with more filled in. `pipeline.run_stages` lets them work at the same time in threads.
+A batch of frames (a list of `FrameTask`) passes through them once. The read stage yields batches. Each of the other
+stages has a method `process`, which takes a batch, sets more fields of its frames, and returns the batch.
+`pipeline.run_stages` runs the stages at the same time, in threads.
 """

@@ -1,4 +1,4 @@
-"""Fourth stage: samples for the report, the visible label, images side by side."""
+"""Fourth stage: sampled faces for the report, the visible label, and images side by side."""
 
 import numpy as np
 
@@ -12,12 +12,12 @@ SAMPLES = 48
 
 
 class AnnotateStage:
-    """Samples faces, draws the visible label, and tiles what is written.
+    """Stage that samples faces, draws the visible label, and tiles the images that are written.
 
     Args:
         config: Which images are shown, and whether they are labeled.
         width, height: Size of the frames in pixels.
-        length: Number of frames of the whole conversion; from it follows how many are sampled.
+        length: Number of frames of the whole conversion, which determines the sampling interval.
     """
 
     def __init__(self, config: OutputConfig, *, width: int, height: int, length: int):
@@ -43,7 +43,7 @@ def tile_panels(original: np.ndarray, result: np.ndarray, mask: np.ndarray | Non
 
     Args:
         original: (H, W, 3) uint8 RGB.
-        result: (H, W, 3) uint8 RGB, the same with the new face.
+        result: (H, W, 3) uint8 RGB, the same frame with the new face.
         mask: (H, W) uint8; needed for "triple".
         layout: As in `OutputConfig`.
 
@@ -59,7 +59,7 @@ def tile_panels(original: np.ndarray, result: np.ndarray, mask: np.ndarray | Non
 
 
 def num_panels(layout: str) -> int:
-    """Returns the number of images side by side.
+    """Returns the number of images side by side in a layout.
 
     Example:
         >>> num_panels("triple")
@@ -69,7 +69,7 @@ def num_panels(layout: str) -> int:
 
 
 def _sample_face(task: FrameTask, result: np.ndarray) -> None:
-    """Adds the first face of a frame, before and after the swap, to its statistics."""
+    """Adds the first face of a frame, before and after the swap, to the statistics of the frame."""
     face = next(iter(task.faces.values()))
     before, after = align_face(task.frame, face), align_face(result, face)
     task.stats.samples = [np.stack([before.image, after.image])]

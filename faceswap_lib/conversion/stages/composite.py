@@ -8,7 +8,7 @@ from faceswap_lib.conversion.stages.frame_task import Batch
 
 
 class CompositeStage:
-    """Blends swapped faces into frames, one face after the other.
+    """Stage that blends swapped faces into frames, one face after the other.
 
     Args:
         compositor: Blends one face; keeps a state along each track.
@@ -42,7 +42,7 @@ class CompositeStage:
 
 
 def _merge_masks(shape: tuple[int, int], composites: list[CompositeResult]) -> np.ndarray:
-    """Merges the weights of all swapped faces of a frame into one (H, W) uint8 mask."""
+    """Merges the alphas of all swapped faces of a frame into one mask, (H, W) uint8, by their maximum."""
     mask = np.zeros(shape, np.uint8)
     for one in composites:
         (x, y), (height, width) = one.corner, one.weight.shape

@@ -1,4 +1,4 @@
-"""A frame on its way through the stages."""
+"""Frame that passes through the stages, with their results."""
 
 import dataclasses
 import typing
@@ -12,17 +12,18 @@ from faceswap_lib.faces import Face
 
 @dataclasses.dataclass(eq=False)
 class FrameTask:
-    """A frame and what the stages have made of it so far.
+    """A frame and the results of the stages so far.
 
     Attributes:
         index: Frame number, from 0 at the start of the converted time range.
-        seconds: Time of the frame, from the first frame of the file.
+        seconds: Time of the frame, in seconds from the first frame of the file.
         frame: (H, W, 3) uint8 RGB, set by the read stage.
         faces: Faces to swap, by track number, set by the read stage.
         swapped: New faces by track number, set by the swap stage and removed by the composite stage.
         result: (H, W, 3) uint8 RGB, the frame with its new faces, set by the composite stage.
-        mask: (H, W) uint8, 255 where only the new face shows, set by the composite stage; None if it is not needed.
-        output: (H, W', 3) uint8 RGB, what is written, set by the annotate stage.
+        mask: (H, W) uint8, 255 where only the new face is visible, set by the composite stage; None if it is not
+            needed.
+        output: (H, W', 3) uint8 RGB, the image that is written, set by the annotate stage.
         stats: Statistics of this frame, set by the composite and annotate stages.
     """
 

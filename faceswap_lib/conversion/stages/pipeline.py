@@ -11,7 +11,7 @@ class Stage(typing.Protocol):
     """One step of a conversion."""
 
     def process(self, batch: Batch) -> Batch:
-        """Fills in what this stage knows about each frame of a batch, and returns the batch."""
+        """Sets the fields that this stage computes for each frame of a batch, and returns the batch."""
         ...
 
 
@@ -20,8 +20,8 @@ def run_stages(
 ) -> typing.Generator[Batch, None, None]:
     """Passes batches through stages in order; the groups of stages work at the same time.
 
-    A fixed number of batches is on its way, so memory does not grow with the length of the video. Closing the generator
-    stops all threads.
+    The number of batches in progress is limited, so memory use does not grow with the length of the video. Closing the
+    generator stops all threads.
 
     Args:
         batches: From the read stage; read in a thread of its own.

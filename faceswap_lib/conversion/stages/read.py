@@ -9,13 +9,13 @@ from faceswap_lib.faces import Face
 from faceswap_lib.media import read_timed_frames
 
 MEMORY = 2**26
-"""Maximum bytes of frames in a batch; batches of large frames are smaller."""
+"""Maximum bytes of all frames in a batch; batches of large frames contain fewer frames."""
 
 
 class ReadStage:
-    """Reads the frames that are not converted yet, with the faces to swap in each.
+    """Stage that reads the frames that are not converted yet, with the faces to swap in each.
 
-    A batch never crosses the border between two chunks.
+    A batch never contains frames of two chunks.
 
     Args:
         video: The video file.

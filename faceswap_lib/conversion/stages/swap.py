@@ -16,7 +16,7 @@ from faceswap_lib.faces.region import Contours, FaceRegion, open_outline_detecto
 
 
 class SwapStage:
-    """Generates the swapped faces of a batch, all in one call of the networks.
+    """Stage that generates the swapped faces of a batch, all in one call of the networks.
 
     Args:
         swapper: Generates the swapped faces.
@@ -43,7 +43,7 @@ def swap_faces(
     swapper: ViewSwapper,
     landmark_detector: LandmarkDetector | None = None,
 ) -> list[SwappedFace]:
-    """Generates a swapped face for each face in a frame.
+    """Generates a swapped face for each of the given faces.
 
     Args:
         faces: Frames, (H, W, 3) uint8 RGB, each with one face in it to swap.
@@ -108,7 +108,7 @@ def _detect_68(
 def _detect_contours(
     faces: typing.Sequence[tuple[np.ndarray, Face]], matrices: list[np.ndarray], swapper: ViewSwapper
 ) -> list[Contours | None]:
-    """Detects the contours of each face in pixels of its view; None where the region is the ellipse."""
+    """Detects the contours of each face in pixels of its view; None if not detected or the region is the ellipse."""
     detector = open_outline_detector(region_of(swapper), getattr(swapper, "hairline", None))
     if detector is None:
         return [None] * len(faces)

@@ -15,10 +15,10 @@ from faceswap_lib.media import VideoWriter
 
 
 class WriteStage:
-    """Encodes frames into the videos of chunks; a context manager.
+    """Stage that encodes frames into the videos of chunks; a context manager.
 
-    A chunk becomes part of the store when all its frames are encoded. What an error or a stop leaves of a chunk is
-    encoded again by the next call.
+    A chunk becomes part of the store when all its frames are encoded. A chunk that an error or a stop leaves unfinished
+    is encoded again by the next call.
 
     Args:
         job: What to convert.

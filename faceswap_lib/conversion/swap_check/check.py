@@ -1,4 +1,4 @@
-"""Check whether a conversion swapped faces and whether these are plausible; if not, why, and what to do."""
+"""Check of whether a conversion swapped faces and whether these are plausible; if not, why, and what to do."""
 
 import dataclasses
 import logging
@@ -23,7 +23,7 @@ COLLAPSED = 0.05
 """Mean attention mask below which the network only copies the input; a face fills half of its view."""
 
 UNCHANGED = 3.0
-"""Mean change of a face, of 255, below which it is unchanged; another person's face differs by 10 to 30."""
+"""Mean change of a face in gray levels below which it is unchanged; another person's face differs by 10 to 30."""
 
 NEARER = 0.5
 """Minimum fraction of the sampled faces that must be nearer to the wanted person."""
@@ -50,17 +50,17 @@ class SwapCheck:
         looked_at: Number of sampled faces.
         mask_mean: Mean attention mask, 0 to 1.
         change: Mean absolute difference from the input in the middle of the face, 0 to 255.
-        to_original: Mean distance of their embeddings from the original person; None without a face recognition
-            network.
-        to_wanted: Mean distance of their embeddings from the wanted person; None without a face recognition network.
+        to_original: Mean Euclidean distance of the embeddings of the swapped faces from that of the original person;
+            None without a face recognition network.
+        to_wanted: The same distance from the wanted person.
         nearer: Fraction of the faces that are nearer to the wanted person; None without a face recognition network.
         trouble: Why the output is not a swap, and what to do; None if it is one.
         likeness: Median likeness of eyes, mouth and skin to the wanted person's own faces, 1 for faces as real as
             these, 0 for no likeness; None if there was nothing to compare with.
         following: Fraction of the input's motion that the swapped face makes, 1 for all of it; None if the input hardly
             moves.
-        failed: Fraction of the faces that are unlike the wanted person in some region, that the detector hardly
-            detects, or whose landmarks are far from those of the input; None if nothing was measured.
+        failed: Fraction of the faces that are unlike the wanted person in some region, whose detection score is lower
+            than in the input, or whose landmarks are far from those of the input; None if nothing was measured.
         note: Which part of the faces failed and why, if the output is a swap nevertheless; None otherwise.
         picture: Path of an image of the worst face: input, output, and the wanted person in a similar pose; None if no
             face failed.
@@ -188,7 +188,7 @@ def _judge_faces(
         columns = [column[np.isfinite(column)] for column in measures.likeness.T]
         likeness = tuple(float(np.median(column)) if len(column) else float("nan") for column in columns)
     check = dataclasses.replace(check, likeness=likeness, following=measures.following, failed=float(failed.mean()))
-    following = 1.0 if measures.following is None else measures.following  # an input that hardly moves is no failure
+    following = 1.0 if measures.following is None else measures.following  # an input that hardly moves is not a failure
     is_still = following < LEAST_FOLLOWING
     if not is_still and failed.mean() < TOLD_FAILED:
         return check
@@ -260,7 +260,7 @@ def _find_trouble(
 
 
 def _change(before: np.ndarray, after: np.ndarray) -> float:
-    """Computes the mean absolute difference in the middle of two crops."""
+    """Computes the mean absolute difference in the middle of two crops, 0 to 255."""
     side = len(before)
     middle = slice(side // 4, side - side // 4)
     return float(np.abs(after[middle, middle].astype(np.float32) - before[middle, middle]).mean())

@@ -10,12 +10,12 @@ MOST_DRIFT = 0.16
 another expression, or is not a face."""
 
 LOST_SCORE = 0.03
-"""Decrease of the detector's score, of 1, above which the face has failed. The score stays high for blurred faces and
+"""Decrease of the detector's score (0 to 1) above which the face has failed. The score stays high for blurred faces and
 for eyes without pupils; it decreases by 0.01 to 0.17 if a face dissolves into colored pixels."""
 
 
 def find_faults(measures: FaceMeasures) -> dict[str, np.ndarray]:
-    """Determines which faces fail: (N,) bool for each fault, by the description of the fault."""
+    """Determines which faces fail: returns (N,) bool for each fault, by the description of the fault."""
     faults = {}
     if measures.likeness is not None:
         for region, column, least in zip(REGIONS, measures.likeness.T, LEAST_LIKENESS, strict=True):

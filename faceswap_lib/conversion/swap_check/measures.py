@@ -24,12 +24,12 @@ FAST_DETECTORS: tuple[LandmarkBackend, ...] = ("dlib", "mesh")
 """Detectors of 68 landmarks that need milliseconds per face on a CPU, the best first."""
 
 GALLERY = 90
-"""Faces of the wanted person that are used for comparison."""
+"""Number of faces of the wanted person that are used for comparison."""
 
 BOX = np.array([-1.0, -1.05, 1.0, 2.0])
 """Left, top, right, bottom of the box in which the detector evaluates the face of a crop, relative to the center of the
-eyes, in eye distances; MTCNN's own boxes on the eight clips have 1.7 to 2.2 by 2.2 to 2.7 eye distances around
-there."""
+eyes, in eye distances; MTCNN's own boxes on the eight clips are 1.7 to 2.2 eye distances wide and 2.2 to 2.7 high, at
+about this position."""
 
 STEADY_MOTION = 0.03
 """Root mean square motion of the input's landmarks inside their crops, in eye distances, below which `following` is not
@@ -43,7 +43,7 @@ class FaceMeasures:
     Attributes:
         likeness: (N, 3) likeness of eyes, mouth and skin to the wanted person's own faces, see `faces.likeness`; None
             without these faces.
-        scores: (N, 2) detection score before and after, 0 if no face is detected; None without a detector.
+        scores: (N, 2) detection score before and after, 0 to 1, 0 if no face is detected; None without a detector.
         drift: (N,) mean distance between the landmarks before and after, in eye distances; NaN without landmarks.
         following: Fraction of the input's motion inside the crop that the swapped face makes: 1 for all of it, 0 for
             none or another motion; None if the input hardly moves.
@@ -115,7 +115,7 @@ def open_gallery(faceset: Faceset, finder: LandmarkDetector | None) -> LikenessG
         finder: Detects 68 landmarks if the faceset has none; None uses the five landmarks of every crop.
 
     Returns:
-        The gallery; None if the faceset has too few faces for a comparison.
+        The gallery; None if the faces span too short a time for a comparison, see `LikenessGallery.open`.
     """
     sample = faceset.sample(GALLERY)
     crops = sample.read_crops()
@@ -137,13 +137,13 @@ def measure_likeness(
 
     Args:
         crops: The faces.
-        points: Their landmarks, (68, 2) or (5, 2). If any face has not 68 landmarks, all are compared by the five
+        points: Their landmarks, (68, 2) or (5, 2). If any face does not have 68 landmarks, all are compared by the five
             landmarks of their crops.
         wanted: Faceset of the person.
         finder: Detects 68 landmarks if the faceset has none.
 
     Returns:
-        (N, 3); None if the faceset has too few faces for a comparison.
+        (N, 3), see `FaceMeasures`; None if the faceset is too short for a comparison, see `open_gallery`.
     """
     dense = [face for face in points if face is not None and len(face) == 68]
     is_dense = finder is not None and len(dense) == len(points)
@@ -156,10 +156,13 @@ def measure_likeness(
 def measure_following(
     before: typing.Sequence[np.ndarray | None], after: typing.Sequence[np.ndarray | None], *, unit: float
 ) -> float | None:
-    """Measures how much of the input's motion the output makes: the regression slope of its landmarks on the input's.
+    """Measures which fraction of the input's motion the output makes.
+
+    This is the slope of the regression of the output's landmarks on those of the input.
 
     Args:
-        before: Landmarks of each face in its aligned crop, so without shift, scale and roll; None if not detected.
+        before: Landmarks of each face, (P, 2) x, y in pixels of its aligned crop, so without shift, scale and roll;
+            None if not detected.
         after: The same for the output.
         unit: Eye distance in pixels.
 

@@ -29,7 +29,7 @@ def write_worst(path: pathlib.Path, before: FaceCrop, after: FaceCrop, wanted: F
 
 
 def draw_worst(before: FaceCrop, after: FaceCrop, wanted: Faceset) -> np.ndarray:
-    """Draws three panels side by side, with the visible label of a swap; (SIDE, 3 SIDE, 3) uint8 RGB."""
+    """Draws three panels side by side, the output with the visible label; returns (SIDE, 3 SIDE, 3) uint8 RGB."""
     distances = [np.abs(record.points_in_crop() - before.landmarks).sum() for record in wanted.records]
     nearest = read_image(wanted.folder / wanted.records[int(np.argmin(distances))].crop)
     panels = [_resize(image) for image in (before.image, after.image, nearest)]

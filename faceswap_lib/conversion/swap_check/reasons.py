@@ -1,4 +1,4 @@
-"""Reasons of a bad swap that can be measured: poses, expressions, crops, training steps, light, size of faces."""
+"""Reasons for a bad swap that can be measured: poses, expressions, crops, training steps, light, size of faces."""
 
 import dataclasses
 import typing
@@ -13,7 +13,7 @@ from faceswap_lib.facesets.pose_coverage import FEW_CROPS, FacesetPoses, PoseCov
 from faceswap_lib.facesets.pose_measures import EXPRESSION, POSE, measure_poses
 
 FEW_STEPS = 1500
-"""Default number of training steps; with fewer, networks do not generate eyes and mouths yet."""
+"""Default number of training steps; after fewer, networks do not generate eyes and mouths yet."""
 
 OTHER_LIGHT = 1.0
 """Difference between the brightness slopes of two faces, in standard deviations of a face's brightness per eye
@@ -24,7 +24,7 @@ SMALL_EYES = 35.0
 """Pixels between the eyes in the video below which a face has less detail than the smallest networks generate."""
 
 LIT = 24
-"""Faces of each person on which light is measured."""
+"""Number of faces of the wanted person on which light is measured."""
 
 EXPLAINED = 0.2
 """Minimum fraction of the failed faces that must have a cause for the cause to be reported."""
@@ -32,7 +32,7 @@ EXPLAINED = 0.2
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Suspicion:
-    """Data in which the reasons of a bad swap are searched for.
+    """Data that the search for the reasons for a bad swap needs.
 
     Attributes:
         before: Crops of the input.
@@ -50,13 +50,13 @@ class Suspicion:
 
 
 def find_reasons(suspicion: Suspicion) -> list[str]:
-    """Searches for known reasons of a bad swap.
+    """Searches for known reasons for a bad swap.
 
     Args:
-        suspicion: Data in which reasons are searched for.
+        suspicion: The swapped faces, and data about the run and the wanted person.
 
     Returns:
-        Reasons as plain clauses, the most likely first, each with its numbers and what to do; empty if there are none.
+        Reasons as plain clauses, the most likely first, each with its numbers and what to do; empty if none is found.
     """
     wanted, reasons = suspicion.wanted, []
     if suspicion.step < FEW_STEPS:

@@ -21,7 +21,7 @@ RELEASE = "https://github.com/rcmalli/keras-vggface/releases/download/v2.0"
 def keras_homes() -> list[pathlib.Path]:
     """Returns the folders in which Keras stores downloads: the default folder, then the folder of `KERAS_HOME`.
 
-    If the user has no home folder, this is the folder that Keras uses in this case, inside the temporary folder.
+    If neither is known, returns the folder that Keras then uses, inside the temporary folder.
     """
     homes = []
     for text in ("~/.keras", os.environ.get("KERAS_HOME")):

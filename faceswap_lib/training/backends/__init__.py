@@ -36,7 +36,7 @@ class Step(typing.Protocol):
         """Updates networks, averaged weights and optimizers once.
 
         Args:
-            batch: Indices of the crops, (B,) of each person.
+            batch: Indices of the crops, (B,) int32 for each person.
             weights: Weight of each scheduled loss. They are inputs of the compiled program, so new values cause no
                 compilation.
             decay: Decay of the averaged weights, 0 to 1.
@@ -57,7 +57,7 @@ def build_step(objective: Objective, state: TrainingState, *, micro_batches: int
 
     Args:
         objective: The losses.
-        state: Every step changes its networks, averaged weights and optimizers.
+        state: The state; every step changes its networks, averaged weights and optimizers.
         micro_batches: Number of equal parts of a batch, which are processed one after the other with the memory of one
             part. The mean of their gradients is applied. It equals the gradient of the whole batch if losses are means
             over images and nothing normalizes over the batch.

@@ -149,7 +149,8 @@ def _apply(variables: StepVariables, pairs, averages, gradients, decay):
 def _compile(function: typing.Callable, arguments: tuple, *, donated: bool) -> typing.Callable:
     """Compiles a function for arguments of given shapes; arrays of its closure become inputs of the program.
 
-    As constants of the program, some hundred megabytes of crops would need ten seconds and several times their size.
+    If the crops were constants of the program, some hundred megabytes would take ten seconds to compile, and several
+    times their size in memory.
 
     Args:
         function: A pure function.
