@@ -50,7 +50,7 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
             axes.legend(fontsize=8, frameon=False)
         else:
             axes.text(0.5, 0.5, "not computed", ha="center", va="center", transform=axes.transAxes)
-    return _to_image(figure)
+    return render_figure(figure)
 
 
 def draw_series(
@@ -96,10 +96,10 @@ def draw_series(
     curves.ticklabel_format(useOffset=False)
     if len(series) + len(levels or {}) > 1:
         figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=4)
-    return _to_image(figure)
+    return render_figure(figure)
 
 
-def _to_image(figure: matplotlib.figure.Figure) -> np.ndarray:
+def render_figure(figure: matplotlib.figure.Figure) -> np.ndarray:
     """Renders a figure as an (H, W, 3) uint8 RGB image."""
     canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     canvas.draw()

@@ -86,17 +86,21 @@ class Page:
         """Adds one large number."""
         self._parts.append(f'<p class="large">{html.escape(number)} <small>{html.escape(unit)}</small></p>')
 
-    def add_bars(self, bars: typing.Sequence[tuple[str, float | None, str, str]]) -> None:
+    def add_bars(
+        self, bars: typing.Sequence[tuple[str, float | None, str, str]], colors: typing.Sequence[str] | None = None
+    ) -> None:
         """Adds a bar chart.
 
         Args:
             bars: For each bar its name, its length (0 to 1; None draws no bar), the number shown after it, and a note
                 shown below it, which may be empty.
+            colors: CSS color of each bar; None for the page's blue.
         """
         cells = []
-        for name, length, number, note in bars:
+        for index, (name, length, number, note) in enumerate(bars):
             width = 100 * min(1.0, max(0.0, length or 0.0))
-            cells.append(f'<span>{html.escape(name)}</span><i><b style="width:{width:.1f}%"></b></i>')
+            color = f";background:{html.escape(colors[index])}" if colors else ""
+            cells.append(f'<span>{html.escape(name)}</span><i><b style="width:{width:.1f}%{color}"></b></i>')
             cells.append(
                 f"<span>{html.escape(number)}</span>" + (f"<small>{html.escape(note)}</small>" if note else "")
             )

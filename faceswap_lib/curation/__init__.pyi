@@ -1,0 +1,15 @@
+from .audit import FacesetAudit as FacesetAudit
+from .audit import apply_rejects as apply_rejects
+from .audit import audit_faceset as audit_faceset
+from .audit_page import write_audit_page as write_audit_page
+from .contact_sheets import copy_sorted as copy_sorted
+from .contact_sheets import draw_contact_sheet as draw_contact_sheet
+from .contact_sheets import write_contact_sheets as write_contact_sheets
+from .duplicates import find_duplicates as find_duplicates
+from .pose_map import draw_pose_map as draw_pose_map
+from .rejects import RejectLimits as RejectLimits
+from .rejects import propose_rejects as propose_rejects
+from .sharpness import measure_cpbd as measure_cpbd
+from .sorting import SortedFaceset as SortedFaceset
+from .sorting import sort_faceset as sort_faceset
+from .tone import measure_hue as measure_hue
