@@ -37,6 +37,7 @@ from .media import write_image as write_image
 from .networks import NetworkConfig as NetworkConfig
 from .pipeline import FaceSwapper as FaceSwapper
 from .pipeline import convert as convert
+from .pipeline import export_model as export_model
 from .pipeline import extract as extract
 from .pipeline import run_all as run_all
 from .training import LoopConfig as LoopConfig

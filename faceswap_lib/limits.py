@@ -57,6 +57,9 @@ class Limit:
 
 PICTURE_PIXELS = Limit("FACESWAP_MAX_PICTURE_PIXELS", 100_000_000, "pixels of one picture")
 PICTURE_BYTES = Limit("FACESWAP_MAX_PICTURE_BYTES", 1_000_000_000, "bytes of one picture file")
+FACE_PIXELS = Limit("FACESWAP_MAX_FACE_PIXELS", 20_000_000, "pixels of a face in a foreign faceset")
+"""DeepFaceLab writes faces of up to 2048 x 2048, which are 4 million pixels."""
+
 FRAME_PIXELS = Limit("FACESWAP_MAX_FRAME_PIXELS", 36_000_000, "pixels of a frame")
 """An 8K frame has 33 million pixels."""
 
@@ -82,9 +85,11 @@ SIDECAR_BYTES = Limit("FACESWAP_MAX_SIDECAR_BYTES", 8_000_000, "bytes of a sidec
 
 CREDENTIALS_BYTES = Limit("FACESWAP_MAX_CREDENTIALS_BYTES", 32_000_000, "bytes of credentials")
 MODEL_BYTES = Limit("FACESWAP_MAX_MODEL_BYTES", 4_000_000_000, "bytes of weights")
+PACK_INDEX_BYTES = Limit("FACESWAP_MAX_PACK_INDEX_BYTES", 1_000_000_000, "bytes of the index of a packed faceset")
+"""The entry of a face has about 2,000 bytes, with a mask up to 50,000."""
 
 ALL = (
-    *(PICTURE_PIXELS, PICTURE_BYTES, FRAME_PIXELS, VIDEO_FRAMES, STREAMS, SEARCH_SECONDS),
+    *(PICTURE_PIXELS, PICTURE_BYTES, FACE_PIXELS, FRAME_PIXELS, VIDEO_FRAMES, STREAMS, SEARCH_SECONDS),
     *(TEXT_BYTES, JSON_BYTES, ARRAY_BYTES, ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO),
-    *(SIDECAR_BYTES, CREDENTIALS_BYTES, MODEL_BYTES),
+    *(SIDECAR_BYTES, CREDENTIALS_BYTES, MODEL_BYTES, PACK_INDEX_BYTES),
 )

@@ -15,6 +15,7 @@ from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.networks.config import PRESETS, NetworkConfig
+from faceswap_lib.occlusion.config import OcclusionConfig
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import LoopConfig
 
@@ -26,6 +27,7 @@ SECTIONS = (
     ("Extraction", ExtractConfig, "For `extract`; `faceswap_lib.facesets.ExtractConfig`"),
     ("Networks", NetworkConfig, "Chosen by `--preset`; `faceswap_lib.networks.NetworkConfig`"),
     ("Training", TrainConfig, "For `train` and `run`; `faceswap_lib.training.TrainConfig`"),
+    ("Occlusion", OcclusionConfig, "For `mask --train`; `faceswap_lib.occlusion.config.OcclusionConfig`"),
     ("Runs", LoopConfig, "For `train` and `run`; `faceswap_lib.training.LoopConfig`"),
     ("Conversion", ConvertConfig, "For `convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
     ("Output", OutputConfig, "For `convert` and `run`; `faceswap_lib.conversion.OutputConfig`"),

@@ -15,12 +15,18 @@ from typing import Annotated
 
 import tyro
 
+from faceswap_lib.cli.curation_commands import Audit, Sort
+from faceswap_lib.cli.export_commands import Export
 from faceswap_lib.cli.faceset_commands import Masks, SwapParts
 from faceswap_lib.cli.judge_commands import Compare, Doctor, Evaluate, Verify
 from faceswap_lib.cli.make_commands import Convert, Demo, Extract, Run, Train
+from faceswap_lib.cli.mask_commands import Mask
 from faceswap_lib.cli.old_options import upgrade_arguments
+from faceswap_lib.cli.pack_commands import Pack, Unpack
+from faceswap_lib.cli.repair_commands import Repair
 from faceswap_lib.cli.streams import quiet_streams
 from faceswap_lib.cli.weights import Weights
+from faceswap_lib.cli.workspace_commands import Workspace as WorkspaceVerb
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks.config import Preset
@@ -28,7 +34,28 @@ from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.run_metadata import stored_training
 
-VERBS = (Demo, Run, Extract, Masks, Train, Convert, Evaluate, Compare, Verify, SwapParts, Weights, Doctor)
+VERBS = (
+    Demo,
+    Run,
+    Extract,
+    Masks,
+    Sort,
+    Audit,
+    Mask,
+    Repair,
+    Train,
+    Convert,
+    Export,
+    Evaluate,
+    Compare,
+    Verify,
+    SwapParts,
+    Pack,
+    Unpack,
+    WorkspaceVerb,
+    Weights,
+    Doctor,
+)
 
 
 def main(arguments: typing.Sequence[str] | None = None) -> int:

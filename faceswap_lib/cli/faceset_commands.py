@@ -13,7 +13,7 @@ from faceswap_lib.facesets.workspace import SIDES, Person, Side, side_of
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Masks:
-    """Draw eye masks for all extracted faces that do not have one yet."""
+    """Draw eye masks for all extracted faces that do not have one yet; 'faceswap mask' masks what covers a face."""
 
     workspace: Project
 

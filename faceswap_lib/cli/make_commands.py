@@ -36,6 +36,7 @@ from faceswap_lib.facesets import ExtractConfig, Workspace
 from faceswap_lib.facesets.consent import check_statement, require_consent, require_swap_consent
 from faceswap_lib.facesets.workspace import Person, side_of
 from faceswap_lib.media import probe_video
+from faceswap_lib.pipeline.export_preflight import require_export_consent
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import LoopConfig
 from faceswap_lib.training.run_metadata import learnt_videos
@@ -189,6 +190,8 @@ class Train:
         folder = workspace.run(self.run)
         if self.show_schedule or self.schedule_picture:
             return print_schedule(self.training, self.schedule_picture or folder / "plan.png")
+        if self.keeping.export_every:
+            require_export_consent(workspace, None, self.run)
         load_keras()
         network_config = networks_of(folder, self.preset, self.coverage, self.face_region)
         if self.estimate:
@@ -203,6 +206,11 @@ class Train:
             return None
         from faceswap_lib.training import train
 
+        write_model = None
+        if self.keeping.export_every:
+            from faceswap_lib.pipeline.exporting import model_writer
+
+            write_model = model_writer(workspace, self.run, direction=self.keeping.export_direction)
         report = train(
             workspace,
             run=self.run,
@@ -211,6 +219,7 @@ class Train:
             run_config=self.keeping,
             progress=True,
             init_from=self.init_from,
+            write_model=write_model,
         )
         return print_training(report)
 

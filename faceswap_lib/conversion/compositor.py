@@ -55,6 +55,8 @@ class SwappedFace:
         mouth: (3,) opening and corners of the target's mouth, see `expression.describe_mouth`; None if not detected.
         placement: Where the swapped face is shown in the view; None shows it where the network generated it.
         detail: The wanted person's crops to take detail from; None without detail transfer.
+        visible: (S, S) float32 in [0, 1] with side `PAINT_SIZE`, 0 where something covers the face in the view, which
+            stays in the frame; None if the whole face may be replaced.
     """
 
     target: np.ndarray
@@ -68,6 +70,7 @@ class SwappedFace:
     mouth: np.ndarray | None = None
     placement: Placement | None = None
     detail: DetailSources | None = None
+    visible: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ class CompositeResult:
     Attributes:
         frame: (H, W, 3) uint8 RGB, a new array.
         weight: (h, w) float32 in [0, 1], alpha of the swapped face in the region that was changed.
-        corner: x, y of the region's first pixel in the frame.
+        corner: x, y of the region's upper left pixel in the frame.
     """
 
     frame: np.ndarray
@@ -86,7 +89,7 @@ class CompositeResult:
 
 
 class Compositor:
-    """Blends swapped faces into frames; frames must come in their order.
+    """Compositor that blends swapped faces into frames; frames must come in order.
 
     Args:
         config: How faces are swapped.
@@ -104,7 +107,9 @@ class Compositor:
         self._colors = TemporalColorTransfer(find_match(config.color_transfer), config.color_smoothing)
         unit = EYE_DISTANCE * PAINT_SIZE / coverage
         overlay = config.blend == "overlay"
-        self._window = _window(max(BORDER, 3 * config.feather * unit * overlay), max(0, config.erode * unit * overlay))
+        self._window = border_window(
+            max(BORDER, 3 * config.feather * unit * overlay), max(0, config.erode * unit * overlay)
+        )
 
     def composite(self, frame: np.ndarray, face: SwappedFace, *, track: int | None = None) -> CompositeResult:
         """Blends a swapped face over its target face.
@@ -164,10 +169,15 @@ class Compositor:
         if remains is not None:
             zone = remains[1]
             alpha = region.warp(weight + zone * (1 - weight), outside=cv2.BORDER_CONSTANT)
+        # 4. What covers the face stays as it was.
+        if face.visible is not None:
+            visible = region.warp(face.visible, frame_from_view=frame_from_paint, outside=cv2.BORDER_REPLICATE)
+            after[...] = alpha_blend(before, after, visible)
+            alpha = alpha * visible
         return CompositeResult(frame=result, weight=alpha, corner=(region.left, region.top))
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns the state that earlier frames left, from which another compositor can resume."""
+        """Returns the smoothed parameters and selected crops of all tracks, to resume with another compositor."""
         return self._colors.state() | self._detail.state()
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
@@ -194,7 +204,10 @@ class Compositor:
         return skin, zone * self._window
 
     def _masks(self, face: SwappedFace, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the network's mask and the mask of the region that may be shown, (S, S) float32 at `PAINT_SIZE`."""
+        """Returns the network's mask and the mask of the region that may be shown, (S, S) float32 at `PAINT_SIZE`.
+
+        With the blend "face" all values of the first mask are 1.
+        """
         if self._config.blend == "face":
             wanted = np.ones((PAINT_SIZE, PAINT_SIZE), np.float32)
         else:
@@ -215,10 +228,12 @@ class Compositor:
         swapped = face.swapped
         if face.placement is not None:
             swapped = face.placement.move(swapped)
+        if face.visible is not None:  # colors of a hand or a cup are not those of the face
+            wanted = wanted * face.visible
         return sample_skin(swapped, face.target, wanted, face.landmarks, self._coverage, outline=face.outline)
 
     def _border_mask(self, face: SwappedFace, sample: SkinSample, outline: np.ndarray) -> np.ndarray:
-        """Computes where the swapped face may be shown near the outline, (S, S) float32 at `PAINT_SIZE`."""
+        """Computes where the swapped face may be shown near the outline, a mask, (S, S) float32 at `PAINT_SIZE`."""
         points, outline = ((p + 0.5) * (SKIN_SIZE / len(face.swapped)) - 0.5 for p in (face.landmarks, outline))
         return _enlarge(border_share(sample, points, outline, self._coverage), cv2.INTER_LINEAR)
 
@@ -244,8 +259,11 @@ def _scale_about(frame_from_view: np.ndarray, center: np.ndarray, factor: float)
     return frame_from_view @ np.array([[factor, 0, shift[0]], [0, factor, shift[1]], [0, 0, 1]])
 
 
-def _window(border: float, inset: float) -> np.ndarray:
-    """Computes a window, (S, S) float32, that fades to 0 at the border, so that the square view is never visible."""
+def border_window(border: float, inset: float) -> np.ndarray:
+    """Computes a window, (S, S) float32 in [0, 1], so that the edges of the square view are never visible.
+
+    It is 0 up to `inset` pixels from the edges, and then rises to 1 over `border` pixels.
+    """
     ramp = np.clip((np.arange(PAINT_SIZE) + 0.5 - inset) / border, 0, 1)
     ramp = np.minimum(ramp, ramp[::-1]).astype(np.float32)
     return ramp[:, None] * ramp

@@ -8,12 +8,15 @@ from faceswap_lib.errors import InputError
 
 PartName = Literal["face", "eyes", "eyebrows", "nose", "mouth"]
 
+OCCLUSION_CHOICES = ("auto", "none", "network")
+"""Values of the option `occlusion` that are no path."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConvertConfig:
     """Options of how faces are swapped: color transfer, blending, latent map, placement and detail transfer."""
 
-    direction: Annotated[Literal["a2b", "b2a"], Doc("a2b: A's video gets B's face; b2a: the other way round")] = "a2b"
+    direction: Annotated[Literal["a2b", "b2a"], Doc("a2b: A's video gets B's face; b2a: the reverse")] = "a2b"
     parts: Annotated[
         tuple[PartName, ...],
         Doc("which parts of the new face are shown: face (forehead to chin), or any of eyes, eyebrows, nose and mouth"),
@@ -100,6 +103,14 @@ class ConvertConfig:
             "original (detail of the frame that is finer than the networks' pixels, where both faces look alike), none"
         ),
     ] = "wanted"
+    occlusion: Annotated[
+        str,
+        Doc(
+            "which network finds what covers a face, such as a hand, so that it stays in the picture: none; network "
+            "(the workspace's, see 'faceswap mask --train'); auto: that network if there is one; or the path of an "
+            "ONNX file, for example an XSeg model"
+        ),
+    ] = "auto"
     swap_batch_size: Annotated[int, Doc("number of frames whose faces are swapped in one batch")] = 16
 
     def __post_init__(self):
@@ -118,3 +129,6 @@ class ConvertConfig:
         check_range("feather", self.feather, 0.01, 1)
         check_range("sharpen", self.sharpen, 0, 5)
         check_range("swap_batch_size", self.swap_batch_size, 1, 1024)
+        if self.occlusion not in OCCLUSION_CHOICES and not self.occlusion.lower().endswith(".onnx"):
+            choices = ", ".join(OCCLUSION_CHOICES)
+            raise InputError(f"occlusion: expected {choices} or the path of an .onnx file, got {self.occlusion!r:.200}")

@@ -1,4 +1,4 @@
-"""Inference with a trained generator: a protocol, so that conversion is tested without Keras, and two backends."""
+"""Inference with a trained generator: a protocol, so that conversion can be tested without Keras, and two backends."""
 
 import abc
 import copy
@@ -16,6 +16,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.export.onnx_runtime import import_onnxruntime
 from faceswap_lib.faces.region import FaceRegion, Hairline, settle_region
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
+from faceswap_lib.occlusion.network import OcclusionPredictor
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 """Execution providers of ONNX Runtime, the fastest first."""
@@ -34,6 +35,8 @@ class ViewSwapper(typing.Protocol):
             attribute, or with None, it is detected in every frame.
         detail: The wanted person's crops, from which swapped faces take detail; without this attribute there is no
             detail transfer.
+        occlusion: Finds what covers a face and stays in the picture; without this attribute, or with None, all is
+            painted over.
     """
 
     resolution: int
@@ -59,6 +62,9 @@ class GeneratorSwapper(abc.ABC):
         networks: Networks of the run, a `faceswap_lib.networks.Networks`.
         direction: "a2b" or "b2a".
         latent_map: Applied to the latent codes between encoder and decoder; None leaves them unchanged.
+
+    Raises:
+        ValueError: If the direction is unknown.
     """
 
     def __init__(self, networks, direction: str, latent_map: LatentMap | None = None):
@@ -71,7 +77,18 @@ class GeneratorSwapper(abc.ABC):
         self.placement: Placement | None = None
         self.hairline: Hairline | None = None
         self.detail: DetailSources | None = None
+        self.occlusion: OcclusionPredictor | None = None
         self._contrast = 1.0
+
+    @property
+    def latent_map(self) -> LatentMap | None:
+        """Latent map between encoder and decoder; None leaves latent codes unchanged."""
+        return self._latent_map
+
+    @property
+    def contrast(self) -> float:
+        """Factor of the contrast of swapped faces; see `with_contrast`."""
+        return self._contrast
 
     def with_latent_map(self, latent_map: LatentMap | None) -> Self:
         """Returns a copy with another latent map; the networks are shared."""
@@ -92,7 +109,7 @@ class GeneratorSwapper(abc.ABC):
         return other
 
     def with_contrast(self, factor: float) -> Self:
-        """Returns a copy whose faces have the contrast of their tone multiplied by a factor.
+        """Returns a copy that multiplies the contrast of its faces by a factor.
 
         Networks whose input is the whole image generate their own tones; their contrast is not changed.
         """
@@ -104,6 +121,12 @@ class GeneratorSwapper(abc.ABC):
         """Returns a copy whose faces take detail from these crops; see `ViewSwapper`."""
         other = copy.copy(self)
         other.detail = detail
+        return other
+
+    def with_occlusion(self, network: OcclusionPredictor | None) -> Self:
+        """Returns a copy with a network that finds what covers a face; see `ViewSwapper`."""
+        other = copy.copy(self)
+        other.occlusion = network
         return other
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +148,15 @@ class GeneratorSwapper(abc.ABC):
         return self._encode(seen).astype(np.float32, copy=False), tones
 
     def decode(self, codes: np.ndarray, tones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Applies the latent map to latent codes and decodes them; returns the same as `ViewSwapper.swap`."""
+        """Applies the latent map to latent codes and decodes them.
+
+        Args:
+            codes: (B, H, W, C) float32 latent codes from `encode`.
+            tones: (B, 2, 3) tones from `encode`.
+
+        Returns:
+            The same as `ViewSwapper.swap`.
+        """
         mapped = codes if self._latent_map is None else self._latent_map(codes)
         masks, raw = self._decode(mapped)
         return masks, postprocess_faces(raw, tones * np.array([[1.0], [self._contrast]], np.float32))

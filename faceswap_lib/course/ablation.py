@@ -69,8 +69,12 @@ class Written:
 
 def join_arrays(arrays: collections.abc.Sequence[FacesetArrays]) -> FacesetArrays:
     """Concatenates the crops of several facesets, as if they showed one person."""
-    names = [field.name for field in dataclasses.fields(FacesetArrays)]
-    return FacesetArrays(**{name: np.concatenate([getattr(array, name) for array in arrays]) for name in names})
+    names = [field.name for field in dataclasses.fields(FacesetArrays) if field.name != "visible"]
+    joined = {name: np.concatenate([getattr(array, name) for array in arrays]) for name in names}
+    if any(array.visible is not None for array in arrays):
+        seen = [np.full_like(array.face, 255) if array.visible is None else array.visible for array in arrays]
+        joined["visible"] = np.concatenate(seen)
+    return FacesetArrays(**joined)
 
 
 def train_variant(

@@ -11,7 +11,6 @@ from faceswap_lib.curation.contact_sheets import draw_contact_sheet
 from faceswap_lib.curation.pose_map import draw_pose_map
 from faceswap_lib.curation.rejects import KEEP_COLOR, KINDS
 from faceswap_lib.evaluation.html import Page
-from faceswap_lib.media import read_image
 
 SHOWN = 60
 """Maximum number of crops of each kind on the page, the worst first."""
@@ -81,7 +80,7 @@ def _add_rejects(page: Page, audit: FacesetAudit, name: str) -> None:
     shown = order[: SHOWN // 2 if name == "duplicate" else SHOWN]
     if name == "duplicate":
         shown = np.stack([audit.copies[shown], shown], axis=1).ravel()
-    images = [read_image(audit.faceset.folder / audit.faceset.records[index].crop) for index in shown]
+    images = [audit.faceset.crop_files.read_image(audit.faceset.records[index].crop) for index in shown]
     captions = [f"{audit.faceset.records[index].frame}: {values[index]:.2f}" for index in shown]
     colors = [kind.color if audit.kinds[index] == name else KEEP_COLOR for index in shown]
     sheet = draw_contact_sheet(images, captions, columns=PER_ROW, colors=colors)

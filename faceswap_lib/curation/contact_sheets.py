@@ -6,11 +6,11 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.atomic_io import copy_whole
+from faceswap_lib.atomic_io import replacing
 from faceswap_lib.curation.columns import COLUMNS
 from faceswap_lib.curation.sorting import MODES, SortedFaceset
 from faceswap_lib.errors import InputError
-from faceswap_lib.media import read_image, write_image
+from faceswap_lib.media import write_image
 from faceswap_lib.progress import show_progress
 
 TILE = 96
@@ -106,7 +106,8 @@ def copy_sorted(ordered: SortedFaceset, folder: pathlib.Path, *, progress: bool 
     names = ordered.names if ordered.selected is None else ordered.names[: ordered.selected]
     digits = max(5, len(str(len(names))))
     for place, name in enumerate(show_progress(names, f"copy to {folder.name}", disable=not progress), 1):
-        copy_whole(ordered.faceset.folder / name, folder / f"{place:0{digits}d}_{name}")
+        with replacing(folder / f"{place:0{digits}d}_{name}") as temporary:
+            temporary.write_bytes(ordered.faceset.crop_files.read_bytes(name))
     return len(names)
 
 
@@ -118,7 +119,7 @@ def to_rgb(color: str) -> tuple[int, int, int]:
 
 def _read_tile(ordered: SortedFaceset, index: int) -> np.ndarray:
     """Reads a crop and resizes it to (TILE, TILE, 3)."""
-    image = read_image(ordered.faceset.folder / ordered.faceset.records[index].crop)
+    image = ordered.faceset.crop_files.read_image(ordered.faceset.records[index].crop)
     return cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_AREA)
 
 

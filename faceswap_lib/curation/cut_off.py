@@ -59,7 +59,9 @@ def _repeated_columns(gray: np.ndarray, face: np.ndarray, known: np.ndarray) -> 
     counted = known[inside, 1:] & known[inside, :-1]
     differing = np.count_nonzero((steps > EQUAL) & counted, axis=0)
     equal = differing <= (1 - EQUAL_FRACTION) * np.count_nonzero(counted, axis=0)
-    depth = len(equal) if equal.all() else int(np.argmin(equal))
+    if equal.all():  # nothing is visible at all: too dark or too bright, and not cut off
+        return 0
+    depth = int(np.argmin(equal))
     first = int(np.flatnonzero(face.any(axis=0))[0])
     return depth if depth > first else 0
 

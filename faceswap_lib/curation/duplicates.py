@@ -16,7 +16,7 @@ def nearest_distances(signatures: np.ndarray) -> np.ndarray:
     """Computes the distance of each crop from the most similar other crop.
 
     Args:
-        signatures: (N, S, S) uint8 gray.
+        signatures: (N, S, S) gray levels, uint8 or float.
 
     Returns:
         (N,) float64 in gray levels; NaN if there is no other crop.
@@ -37,7 +37,7 @@ def find_duplicates(signatures: np.ndarray, quality: np.ndarray, limit: float) -
     face that moves slowly is not dropped as a whole: each kept crop replaces only those within the limit.
 
     Args:
-        signatures: (N, S, S) uint8 gray.
+        signatures: (N, S, S) gray levels, uint8 or float.
         quality: (N,), higher is better; NaN is the lowest.
         limit: Largest distance of duplicates, in gray levels.
 

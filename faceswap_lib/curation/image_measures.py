@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import dataclasses
-import pathlib
 import typing
 from collections.abc import Collection
 
@@ -12,9 +11,9 @@ import numpy as np
 from faceswap_lib.curation import cut_off, sharpness, tone
 from faceswap_lib.curation.histograms import color_histogram, face_histogram
 from faceswap_lib.curation.hull import face_hull
+from faceswap_lib.curation.scores import FILE_STATE
 from faceswap_lib.faces import CROP_SIZE
 from faceswap_lib.facesets import CropRecord, Faceset
-from faceswap_lib.media import read_image
 from faceswap_lib.progress import show_progress
 
 IMAGE_COLUMNS = (
@@ -41,16 +40,14 @@ class ImageMeasures:
     Attributes:
         columns: By name of `IMAGE_COLUMNS`, (N,) float64; NaN where a measure is undefined.
         descriptors: By name. "color_histogram" (N, 3, 256) float32 and "face_histogram" (N, 256) float32 are square
-            roots of normalized histograms; "small_image" is (N, 64, 64, 3) uint8 RGB; "signature" (N, 32, 32) uint8
-            gray.
-        sizes: (N,) int64, sizes of the files in bytes.
-        times: (N,) int64, modification times of the files in nanoseconds.
+            roots of normalized histograms; "small_image" is (N, 64, 64, 3) uint8 RGB; "signature" (N, 32, 32) float32
+            gray levels, not rounded.
+        states: N texts that change with the files of the crops; see `facesets.crop_files.CropFiles.state`.
     """
 
     columns: dict[str, np.ndarray]
     descriptors: dict[str, np.ndarray]
-    sizes: np.ndarray
-    times: np.ndarray
+    states: list[str]
 
 
 def measure_images(
@@ -75,19 +72,16 @@ def measure_images(
     count, records = len(faceset), faceset.records
     columns = {name: np.full(count, np.nan) for name in IMAGE_COLUMNS}
     arrays = {
-        name: np.empty((count, *DESCRIPTOR_SHAPES[name]), np.float32 if "histogram" in name else np.uint8)
+        name: np.empty((count, *DESCRIPTOR_SHAPES[name]), np.uint8 if name == "small_image" else np.float32)
         for name in descriptors
     }
-    sizes, times = np.zeros((2, count), np.int64)
+    states = [faceset.crop_files.state(record.crop) for record in records]
 
     def measure(index: int) -> None:
         record = records[index]
-        path = faceset.folder / record.crop
-        status = path.stat()
-        sizes[index], times[index] = status.st_size, status.st_mtime_ns
-        values = _still_valid((known or {}).get(record.crop), int(sizes[index]), int(times[index]))
+        values = _still_valid((known or {}).get(record.crop), states[index])
         if values is None or arrays:
-            crop = _Crop.read(path, record)
+            crop = _Crop.read(faceset, record)
             values = crop.columns() if values is None else values
             for name, array in arrays.items():
                 array[index] = crop.descriptor(name)
@@ -98,12 +92,12 @@ def measure_images(
         done = pool.map(measure, range(count))
         for _ in show_progress(done, f"measure {faceset.folder.name}", count, disable=not progress):
             pass
-    return ImageMeasures(columns=columns, descriptors=arrays, sizes=sizes, times=times)
+    return ImageMeasures(columns=columns, descriptors=arrays, states=states)
 
 
-def _still_valid(stored: dict | None, size: int, time: int) -> dict[str, float] | None:
+def _still_valid(stored: dict | None, state: str) -> dict[str, float] | None:
     """Returns the stored columns of a crop if its file has not changed and none is missing; else None."""
-    if stored is None or stored.get("bytes") != size or stored.get("modified_ns") != time:
+    if stored is None or stored.get(FILE_STATE) != state:
         return None
     if any(name not in stored for name in IMAGE_COLUMNS):
         return None
@@ -129,9 +123,9 @@ class _Crop:
     crop_from_frame: np.ndarray
 
     @classmethod
-    def read(cls, path: pathlib.Path, record: CropRecord) -> "_Crop":
+    def read(cls, faceset: Faceset, record: CropRecord) -> "_Crop":
         """Reads and resizes a crop."""
-        stored = read_image(path)
+        stored = faceset.crop_files.read_image(record.crop)
         image = cv2.resize(stored, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         return cls(
@@ -163,5 +157,5 @@ class _Crop:
         if name == "face_histogram":
             return face_histogram(self.gray, face_hull(self.landmarks, CROP_SIZE))
         side = DESCRIPTOR_SHAPES[name][0]
-        source = self.gray if name == "signature" else self.image
+        source = self.gray.astype(np.float32) if name == "signature" else self.image
         return cv2.resize(source, (side, side), interpolation=cv2.INTER_AREA)

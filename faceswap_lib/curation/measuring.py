@@ -62,7 +62,7 @@ def measure_faceset(
     wanted: set[Descriptor] = {*descriptors, *(DESCRIPTORS_OF[name] for name in columns if name in DESCRIPTORS_OF)}
     values: dict[str, np.ndarray] = {}
     found: dict[str, np.ndarray] = {}
-    files = None
+    states = None
     if set(columns) & set(RECORD_COLUMNS):
         values |= measure_records(faceset)
     if "occluded" in columns:
@@ -70,12 +70,12 @@ def measure_faceset(
     if wanted or set(columns) & set(IMAGE_COLUMNS):
         known = read_scores(faceset.folder)
         images = measure_images(faceset, descriptors=sorted(wanted), known=known, progress=progress)
-        values, found, files = values | images.columns, images.descriptors, (images.sizes, images.times)
+        values, found, states = values | images.columns, images.descriptors, images.states
     if "histogram_difference" in columns:
         values["histogram_difference"] = histogram_differences(found["face_histogram"])
     if "duplicate_distance" in columns:
         values["duplicate_distance"] = nearest_distances(found["signature"])
     if "embedding_distance" in columns and embedder is not None:
         values["embedding_distance"] = embedding_distances(embed_faceset(faceset, embedder, progress=progress))
-    write_scores(faceset.folder, [record.crop for record in faceset.records], values, files)
+    write_scores(faceset.folder, [record.crop for record in faceset.records], values, states)
     return FacesetMeasures(columns=values, descriptors=found)

@@ -5,7 +5,6 @@ import numpy as np
 
 from faceswap_lib.curation.contact_sheets import to_rgb
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.media import read_image
 
 YAW_STEP, PITCH_STEP = 10, 10
 """Sides of a cell in degrees."""
@@ -74,7 +73,7 @@ def _to_cells(poses: np.ndarray) -> np.ndarray:
 def _draw_cell(target: np.ndarray, faceset: Faceset, inside: np.ndarray, quality: np.ndarray) -> None:
     """Draws the best crop of a cell into it, with the number of crops."""
     best = inside[np.argmax(np.nan_to_num(quality[inside], nan=-np.inf))]
-    crop = read_image(faceset.folder / faceset.records[best].crop)
+    crop = faceset.crop_files.read_image(faceset.records[best].crop)
     target[1:-1, 1:-1] = cv2.resize(crop, (CELL - 2, CELL - 2), interpolation=cv2.INTER_AREA)
     text = f"{len(inside):,}"
     for color, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):

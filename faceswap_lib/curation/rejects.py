@@ -94,7 +94,7 @@ class RejectLimits:
     bright: float = 0.2
     contrast: float = 35.0
     blur: float = 0.15
-    duplicate: float = 0.65
+    duplicate: float = 0.7
 
 
 SPREAD = 4.0

@@ -18,11 +18,11 @@ from faceswap_lib.facesets import text_files
 
 SCORES = "scores.jsonl"
 
-FILE_FIELDS = ("bytes", "modified_ns")
-"""Size and modification time of the crop's file when its pixels were measured."""
+FILE_STATE = "file"
+"""Key of the state of a crop's file when its pixels were measured; see `facesets.crop_files.CropFiles.state`."""
 
 
-def read_scores(folder: pathlib.Path) -> dict[str, dict[str, float | int | None]]:
+def read_scores(folder: pathlib.Path) -> dict[str, dict[str, float | str | None]]:
     """Reads the stored columns of a faceset.
 
     A line that is not valid is left out, because the table can be computed again.
@@ -31,7 +31,7 @@ def read_scores(folder: pathlib.Path) -> dict[str, dict[str, float | int | None]
         folder: Folder of the faceset.
 
     Returns:
-        By name of the crop, its stored values by column, and `FILE_FIELDS`. Empty if there is no table.
+        By name of the crop, its stored values by column, and `FILE_STATE`. Empty if there is no table.
 
     Raises:
         WorkspaceError: If the file cannot be read, or is longer than `limits` allow.
@@ -54,7 +54,7 @@ def write_scores(
     folder: pathlib.Path,
     crops: typing.Sequence[str],
     columns: dict[str, np.ndarray],
-    files: tuple[np.ndarray, np.ndarray] | None = None,
+    states: typing.Sequence[str] | None = None,
 ) -> None:
     """Writes the columns of a faceset; columns of earlier sorts and lines of excluded crops are kept.
 
@@ -62,8 +62,7 @@ def write_scores(
         folder: Folder of the faceset.
         crops: Names of the N crops.
         columns: By name, (N,) values; NaN is stored as null.
-        files: (N,) sizes in bytes and (N,) modification times in nanoseconds of the crops' files, if their pixels were
-            measured.
+        states: States of the N crops' files, if their pixels were measured.
 
     Raises:
         ValueError: If a column is unknown.
@@ -75,20 +74,22 @@ def write_scores(
     except WorkspaceError:  # a table that cannot be read is replaced
         table = {}
     for index, crop in enumerate(crops):
-        values: dict[str, float | int | None] = {name: _to_number(column[index]) for name, column in columns.items()}
-        if files is not None:
-            values |= {name: int(numbers[index]) for name, numbers in zip(FILE_FIELDS, files, strict=True)}
+        values: dict[str, float | str | None] = {name: _to_number(column[index]) for name, column in columns.items()}
+        if states is not None:
+            values[FILE_STATE] = states[index]
         table[crop] = table.get(crop, {}) | values
     lines = (json.dumps({"crop": crop} | values) + "\n" for crop, values in sorted(table.items()))
     write_text(folder / SCORES, "".join(lines))
 
 
 def _is_valid(name: str, value: object) -> bool:
-    """Checks that a stored value is a finite number or null."""
-    if name not in COLUMNS and name not in FILE_FIELDS:
+    """Checks that a stored value is a finite number or null, or the state of a file."""
+    if name == FILE_STATE:
+        return isinstance(value, str)
+    if name not in COLUMNS:
         return False
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return is_number or (value is None and name in COLUMNS)
+    return is_number or value is None
 
 
 def _to_number(value: float) -> float | None:

@@ -45,6 +45,8 @@ def measure_hue(image: np.ndarray) -> float:
 
     Returns:
         The hue in degrees, 0 to below 360: 0 is red, 120 green, 240 blue. NaN if all pixels are gray.
+
+    Taught in notebooks/09_facesets.
     """
     hue, saturation, _ = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
     weights = np.bincount(hue.ravel(), saturation.ravel(), HUES)

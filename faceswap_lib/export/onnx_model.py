@@ -32,7 +32,7 @@ def encoder_to_onnx(encoder: keras.Model) -> onnx.ModelProto:
     """
     graph = GraphWriter()
     views = _declare("views", encoder.inputs[0].shape)
-    (code,) = _walk(graph, encoder.input, encoder.outputs, graph.channels_first("views"))
+    (code,) = write_network(graph, encoder.input, encoder.outputs, graph.channels_first("views"))
     graph.add("Transpose", [code], "codes", perm=[0, 2, 3, 1])
     return _make_model(graph, "encoder", [views], [_declare("codes", encoder.outputs[0].shape)])
 
@@ -52,7 +52,7 @@ def decoder_to_onnx(decoder: keras.Model) -> onnx.ModelProto:
     """
     graph = GraphWriter()
     codes = _declare("codes", decoder.inputs[0].shape)
-    mask, face = _walk(graph, decoder.input, decoder.outputs[:2], graph.channels_first("codes"))
+    mask, face = write_network(graph, decoder.input, decoder.outputs[:2], graph.channels_first("codes"))
     graph.add("Squeeze", [mask, graph.integers([1])], "masks")
     graph.add("Transpose", [face], "faces", perm=[0, 2, 3, 1])
     masks = _declare("masks", decoder.outputs[0].shape[:3])
@@ -68,7 +68,7 @@ def _make_model(
     return onnx.helper.make_model(made, opset_imports=[opset], ir_version=FORMAT, producer_name="faceswap_lib")
 
 
-def _walk(graph: GraphWriter, start, ends: typing.Sequence, name: str) -> list[str]:
+def write_network(graph: GraphWriter, start, ends: typing.Sequence, name: str) -> list[str]:
     """Converts the layers between two tensors of a network; returns the names of the last values."""
     names = {id(start): name}
     for layer in keras.Model(start, list(ends)).operations:

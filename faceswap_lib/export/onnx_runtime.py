@@ -29,3 +29,13 @@ def import_onnxruntime() -> types.ModuleType:
     # Another module may have imported it before the variable was set. The tracing of Windows ignores the variable.
     onnxruntime.disable_telemetry_events()
     return onnxruntime
+
+
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """Returns the exceptions that ONNX Runtime may raise for a model: it has one class per failure, without a base."""
+    import_onnxruntime()
+    # The module is compiled and has no type stub.
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # pyright: ignore[reportAttributeAccessIssue]
+
+    own = tuple(value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
+    return (*own, RuntimeError, ValueError, MemoryError)

@@ -16,7 +16,10 @@ from .faceset import measure_rarity as measure_rarity
 from .manifest import CropRecord as CropRecord
 from .manifest import read_manifest as read_manifest
 from .manifest import write_manifest as write_manifest
+from .pack import PackReport as PackReport
+from .pack import pack_faceset as pack_faceset
 from .part_swap import PartSwapReport as PartSwapReport
 from .part_swap import swap_parts as swap_parts
+from .unpack import unpack_faceset as unpack_faceset
 from .workspace import Side as Side
 from .workspace import Workspace as Workspace

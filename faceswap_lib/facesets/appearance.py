@@ -17,7 +17,6 @@ from faceswap_lib.faces.landmarks_68 import EYELIDS, INNER_LIPS, MOUTH_CORNERS, 
 from faceswap_lib.faces.parts import part_outlines
 from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.facesets.manifest import CropRecord
-from faceswap_lib.media import read_image
 from faceswap_lib.progress import show_progress
 
 THUMBNAIL_SIDE = 12
@@ -116,7 +115,7 @@ def _small_images(faceset: Faceset, parts: Part, progress: bool) -> np.ndarray:
     """Computes `make_thumbnail` for all crops of a faceset, (N, THUMBNAIL_SIDE**2) float64."""
 
     def read(record: CropRecord) -> np.ndarray:
-        image = read_image(faceset.folder / record.crop)
+        image = faceset.crop_files.read_image(record.crop)
         return make_thumbnail(image, scale_points(record.landmarks_in_crop(), len(image) / CROP_SIZE), parts)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:

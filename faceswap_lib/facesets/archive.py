@@ -70,8 +70,8 @@ def read_directory(archive: pathlib.Path) -> Contents | None:
     if not archive.exists():
         return {}
     try:
-        with _open_counted(archive) as opened:
-            return {entry.filename: (entry.file_size, entry.CRC) for entry in _list_files(opened)}
+        with open_counted(archive) as opened:
+            return {entry.filename: (entry.file_size, entry.CRC) for entry in list_files(opened)}
     except (*DAMAGED, WorkspaceError):
         return None
 
@@ -104,9 +104,9 @@ def pack(root: pathlib.Path, contents: Contents, archive: pathlib.Path) -> pathl
     ARCHIVE_FILES.check(len(contents), archive.name, WorkspaceError)
     ARCHIVE_BYTES.check(total, archive.name, WorkspaceError)
     check_room(archive.parent, total, archive.name)
-    modes = {name: _effective_mode(root / name, root) for name in contents}
+    modes = {name: effective_mode(root / name, root) for name in contents}
     shared = functools.reduce(operator.and_, modes.values(), 0o666)
-    with _open_new(archive, shared) as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as opened:
+    with open_new(archive, shared) as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as opened:
         for name, mode in modes.items():
             entry = zipfile.ZipInfo.from_file(root / name, name, strict_timestamps=False)
             entry.external_attr = (stat.S_IFREG | mode) << 16
@@ -139,8 +139,8 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable
             contains more than it states.
     """
     try:
-        with _open_counted(archive) as opened:
-            entries = _list_files(opened)
+        with open_counted(archive) as opened:
+            entries = list_files(opened)
             check_entries(entries, archive.name, tuple(folders))
             check_sizes(entries, archive, opened.start_dir)
             check_room(folder, sum(entry.file_size for entry in entries), archive.name)
@@ -171,7 +171,7 @@ def check_room(folder: pathlib.Path, size: int, what: str) -> None:
         )
 
 
-def _open_counted(archive: pathlib.Path) -> zipfile.ZipFile:
+def open_counted(archive: pathlib.Path) -> zipfile.ZipFile:
     """Opens an archive, after a check that it has no more files than allowed, and as many as it states."""
     stated = check_count(archive)
     opened = zipfile.ZipFile(archive)
@@ -181,7 +181,7 @@ def _open_counted(archive: pathlib.Path) -> zipfile.ZipFile:
     raise zipfile.BadZipFile(f"it states {stated:,} files and lists {len(opened.filelist):,}")
 
 
-def _list_files(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+def list_files(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Lists the files of an archive. Skips folder entries, unless they contain bytes, which no folder should have."""
     return [entry for entry in opened.infolist() if not entry.is_dir() or entry.file_size or entry.compress_size]
 
@@ -195,7 +195,7 @@ def _size_and_crc(path: pathlib.Path) -> tuple[int, int]:
     return size, total
 
 
-def _effective_mode(path: pathlib.Path, root: pathlib.Path) -> int:
+def effective_mode(path: pathlib.Path, root: pathlib.Path) -> int:
     """Computes the effective read and write permissions of a file.
 
     The group and other users keep their permissions only if they may enter every folder from `root` down to the file.
@@ -209,7 +209,7 @@ def _effective_mode(path: pathlib.Path, root: pathlib.Path) -> int:
     return mode | 0o600
 
 
-def _open_new(path: pathlib.Path, mode: int) -> typing.BinaryIO:
+def open_new(path: pathlib.Path, mode: int) -> typing.BinaryIO:
     """Creates a file with the given permissions, minus those that the umask removes."""
     return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600 | mode))
 
@@ -228,7 +228,7 @@ def _unpack_file(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: pathlib.
     asked, written = copy.copy(entry), 0
     asked.file_size += 1
     allowed = stat.S_IMODE(entry.external_attr >> 16) or 0o666
-    with opened.open(asked) as source, _open_new(path, allowed & 0o666) as target:
+    with opened.open(asked) as source, open_new(path, allowed & 0o666) as target:
         while block := source.read(1 << 20):
             written += len(block)
             if written > entry.file_size:

@@ -31,8 +31,8 @@ from faceswap_lib.facesets.sync_report import SyncReport, attempt, open_folder, 
 from faceswap_lib.facesets.workspace import Workspace
 
 BUNDLES = {
-    "face_src": ("binary_masks/face_src_eyes", "face_src"),
-    "face_dst": ("binary_masks/face_dst_eyes", "face_dst"),
+    "face_src": ("binary_masks/face_src_eyes", "occlusion_masks/face_src", "face_src"),
+    "face_dst": ("binary_masks/face_dst_eyes", "occlusion_masks/face_dst", "face_dst"),
     "faces": ("faces",),
 }
 """Workspace folders in each archive, by archive name. If the last folder contains files, the bundle is present."""
@@ -62,7 +62,7 @@ def keep_facesets(workspace: Workspace, folder: pathlib.Path | str) -> SyncRepor
         report = SyncReport()
         for name in BUNDLES:
             report += attempt(name, lambda name=name: _keep_bundle(workspace, folder, name))
-        return report + attempt(CONSENT, lambda: _add_consents(workspace, Workspace(folder)))
+        return report + attempt(CONSENT, lambda: add_consents(workspace, Workspace(folder)))
 
     return while_held(carry, workspace.root, folder)
 
@@ -86,7 +86,7 @@ def fetch_facesets(folder: pathlib.Path | str, workspace: Workspace) -> SyncRepo
         report = SyncReport()
         for name in BUNDLES:
             report += attempt(name, lambda name=name: _fetch_bundle(folder, workspace, name))
-        return report + attempt(CONSENT, lambda: _add_consents(Workspace(folder), workspace))
+        return report + attempt(CONSENT, lambda: add_consents(Workspace(folder), workspace))
 
     return while_held(carry, workspace.root)
 
@@ -151,7 +151,7 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Sync
         unpacked = scratch / "unpacked"
         held = unpack(copy, unpacked, BUNDLES[name])
         if name != "faces":
-            _check_faceset(copy.name, unpacked / name, held)
+            check_faceset(copy.name, unpacked / name, held)
         for part in BUNDLES[name]:
             check_inside(workspace.root / part, workspace.root)
         note_kept(workspace.root, name, digest_of(read_directory(copy) or {}))
@@ -191,7 +191,7 @@ def _is_same(path: pathlib.Path, other: pathlib.Path) -> bool:
     return is_plain and filecmp.cmp(path, other, shallow=False)
 
 
-def _check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
+def check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
     """Validates the records of an unpacked faceset, so that no invalid name or value gets into a workspace.
 
     Args:
@@ -220,7 +220,7 @@ def _list_files(workspace: Workspace, name: str) -> list[pathlib.Path]:
     return [path for path in (workspace.root / BUNDLES[name][-1]).rglob("*") if path.is_file()]
 
 
-def _add_consents(source: Workspace, target: Workspace) -> SyncReport:
+def add_consents(source: Workspace, target: Workspace) -> SyncReport:
     """Adds the consents of `source` that are missing in `target`. The existing text of the file stays unchanged."""
     known = read_consent(target)
     added = [consent for consent in read_consent(source) if consent not in known]

@@ -16,6 +16,7 @@ import typing
 
 from faceswap_lib.atomic_io import copy_whole
 from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets.crop_files import check_unpacked
 from faceswap_lib.facesets.file_names import check_inside
 from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, check_distinct, read_manifest, write_manifest
 from faceswap_lib.facesets.workspace import Side, Workspace
@@ -39,11 +40,34 @@ def exclude_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str])
         WorkspaceError: If there is no faceset, a crop is not in it, or no crop would remain; or if a link leads out of
             the workspace. Nothing is changed then.
     """
+    return replace_crops(workspace, side, crops, ())
+
+
+def replace_crops(
+    workspace: Workspace, side: Side, crops: typing.Iterable[str], added: typing.Iterable[CropRecord]
+) -> int:
+    """Excludes crops and adds others in their place with one write of the manifest.
+
+    Args:
+        workspace: The workspace with the faceset.
+        side: Which person's faceset.
+        crops: File names of the crops to exclude, as in the manifest.
+        added: Records of the new crops. Their files and masks must exist, under names that no other crop has.
+
+    Returns:
+        The total number of excluded crops.
+
+    Raises:
+        WorkspaceError: As `exclude_crops`, or if a new crop has the name of another one. Nothing is changed then.
+    """
     folder = workspace.faces(side)
-    records, wanted = read_manifest(folder), set(crops)
+    records, wanted, new = read_manifest(folder), set(crops), list(added)
+    check_unpacked(workspace, side, records)
     aside = _read_aside(workspace, side, records)
     _check_known(wanted, records, folder)
+    check_distinct([*records, *aside, *new], folder / MANIFEST)
     kept, leaving = ([r for r in records if (r.crop in wanted) == leaves] for leaves in (False, True))
+    kept = _sort_records([*kept, *new]) if new else kept
     if records and not kept:
         raise WorkspaceError(f"all {len(records)} crops of {folder} would be set aside; leave some")
     places = [place for record in leaving for place in _places(workspace, side, record)]
@@ -54,7 +78,7 @@ def exclude_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str])
     together = _sort_records([*aside, *leaving])
     if together:
         write_manifest(folder / SET_ASIDE, together)
-    if leaving:
+    if leaving or new:
         write_manifest(folder, kept)
     _remove_old_copies(workspace, side, kept, together)
     return len(together)
@@ -77,6 +101,7 @@ def restore_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str] 
     """
     folder = workspace.faces(side)
     records = read_manifest(folder)
+    check_unpacked(workspace, side, records)
     aside = _read_aside(workspace, side, records)
     wanted = {record.crop for record in aside} if crops is None else set(crops)
     _check_known(wanted, aside, folder / SET_ASIDE)

@@ -15,7 +15,10 @@ class ExtractConfig:
     max_crops: Annotated[int, Doc("keep at most this many faces, spread evenly over the clip; 0 for all")] = 0
     min_size: Annotated[int, Doc("drop faces whose box has a shorter side below this many pixels")] = 40
     min_sharpness: Annotated[
-        float, Doc("drop faces with a lower sharpness; faces in focus have a few hundred, faces blurred over a tenth of the crop about 50")
+        float,
+        Doc(
+            "drop faces with a lower sharpness; in focus they have a few hundred, blurred over a tenth of the crop about 50"
+        ),
     ] = 40.0
     min_crops: Annotated[int, Doc("stop with an error if the whole video has fewer faces than this")] = 8
     crop_size: Annotated[

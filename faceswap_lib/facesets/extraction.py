@@ -19,7 +19,7 @@ from faceswap_lib.faces.landmarks import open_landmark_detector
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.crop_writer import CropCutter, natural_crop_size
 from faceswap_lib.facesets.extract_config import ExtractConfig
-from faceswap_lib.facesets.extraction_log import DROPPED, LOG, DroppedFace, ExtractionLog, read_dropped
+from faceswap_lib.facesets.extraction_log import DROPPED, DroppedFace, ExtractionLog, read_dropped
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest, write_manifest
 from faceswap_lib.facesets.removal import (
     check_drawn,
@@ -31,6 +31,7 @@ from faceswap_lib.facesets.removal import (
 )
 from faceswap_lib.facesets.source import SOURCE
 from faceswap_lib.facesets.track_io import TRACKS, read_tracks, write_tracks
+from faceswap_lib.facesets.unfinished_repair import remove_unfinished
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.facesets.writable import check_room, check_writable
 from faceswap_lib.locks import hold
@@ -173,7 +174,7 @@ def _extract(job: ExtractionJob, source: dict, detector: FaceDetector) -> Extrac
     check_places(workspace, side, saves=saves)
     is_same = _is_same(folder, source, overwrite=job.overwrite)
     if is_same and (folder / MANIFEST).is_file():
-        (folder / LOG).unlink(missing_ok=True)  # left by a kill right after the manifest was written
+        remove_unfinished(workspace, side)  # left by a kill right after the manifest was written, or by a repair
         report = _read_report(folder, written=0)
         logger.info("%s: %d crops of this video are already there", folder, report.crops)
         return report

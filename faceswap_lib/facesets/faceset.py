@@ -3,20 +3,21 @@
 import concurrent.futures
 import dataclasses
 import pathlib
-import threading
+import typing
 
-import cv2
 import numpy as np
 import scipy.spatial
 
 from faceswap_lib.devices import empty_aligned
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.faces import CROP_SIZE, FaceCrop, mouth_mask
-from faceswap_lib.faces.alignment import scale_points
-from faceswap_lib.faces.region import RegionChoice, open_outline_detector, region_mask
-from faceswap_lib.facesets.manifest import ADVICE, CropRecord, read_manifest
+from faceswap_lib.faces import FaceCrop
+from faceswap_lib.faces.region import RegionChoice
+from faceswap_lib.facesets.crop_files import CropFiles, open_own_pack
+from faceswap_lib.facesets.crop_loading import CropLoader, check_square, shrink_to_crop
+from faceswap_lib.facesets.manifest import CropRecord, read_manifest
+from faceswap_lib.facesets.occlusion_masks import OcclusionMasks
+from faceswap_lib.facesets.pack_reader import PackReader
 from faceswap_lib.facesets.workspace import Side, Workspace
-from faceswap_lib.media import read_image, read_mask
 from faceswap_lib.progress import show_progress
 
 NEIGHBORS = 8
@@ -32,8 +33,10 @@ class FacesetArrays:
         images: (N, S, S, 3) uint8 RGB.
         eyes: (N, S, S) uint8, 255 on the eyes.
         mouth: (N, S, S) uint8, 255 on the mouth.
-        face: (N, S, S) uint8, 255 inside the face.
+        face: (N, S, S) uint8, 255 inside the face, where an occlusion mask does not say that it is covered.
         rarity: (N,) float64, 1 on average: distance of each crop's pose and expression from those of other crops.
+        visible: (N, S, S) uint8, 0 where an occlusion mask says that the face is covered, 255 elsewhere; None without
+            occlusion masks.
     """
 
     images: np.ndarray
@@ -41,13 +44,17 @@ class FacesetArrays:
     mouth: np.ndarray
     face: np.ndarray
     rarity: np.ndarray
+    visible: np.ndarray | None = None
 
     def sample(self, count: int) -> "FacesetArrays":
         """Copies `count` crops, evenly spaced in the faceset; all crops if there are fewer."""
         chosen = spread_evenly(len(self.images), count)
-        return FacesetArrays(
-            **{field.name: getattr(self, field.name)[chosen] for field in dataclasses.fields(FacesetArrays)}
-        )
+        arrays: dict[str, typing.Any] = {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(FacesetArrays)
+        }
+        for name, array in arrays.items():
+            arrays[name] = None if array is None else array[chosen]
+        return FacesetArrays(**arrays)
 
     def views(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns the view of every crop: its central part, which is the input of the networks.
@@ -73,33 +80,70 @@ class Faceset:
         folder: Folder of the crops.
         masks: Folder of the eye masks.
         records: One record per crop.
+        occlusion: The occlusion masks, which do not have to exist; None if they are not known.
+        pack: The pack that contains the crops and masks that are not in these folders; None if all are in the folders.
     """
 
     folder: pathlib.Path
     masks: pathlib.Path
     records: tuple[CropRecord, ...]
+    occlusion: OcclusionMasks | None = None
+    pack: PackReader | None = None
 
     @classmethod
     def open(cls, workspace: Workspace, side: Side) -> "Faceset":
-        """Opens one person's faceset.
+        """Opens one person's faceset. Crops and masks that are not in their folders are read from the pack beside them.
 
         Raises:
-            WorkspaceError: If there are no crops, or some of them or of their eye masks are missing.
+            WorkspaceError: If there are no crops, or some of them or of their eye masks are missing; or if they are in
+                a pack that is damaged or of another faceset.
         """
         folder, masks = workspace.faces(side), workspace.eye_masks(side)
         records = tuple(read_manifest(folder))
         if not records:
             raise WorkspaceError(f"no faces in {folder} (its manifest is empty); extract from another video")
-        lost = sum(not (folder / record.crop).is_file() for record in records)
-        if lost:
+        faceset = cls(
+            folder=folder,
+            masks=masks,
+            records=records,
+            occlusion=OcclusionMasks(folder=workspace.occlusion_masks(side), crops=folder),
+        )
+        if faceset._count_lost() and (pack := open_own_pack(workspace, side)) is not None:
+            occlusion = OcclusionMasks(folder=workspace.occlusion_masks(side), crops=folder, pack=pack)
+            faceset = dataclasses.replace(faceset, pack=pack, occlusion=occlusion)
+        if lost := faceset._count_lost():
             raise WorkspaceError(f"{lost} of {len(records)} crops are not in {folder}; extract again with --overwrite")
-        missing = sum(not (masks / record.mask).is_file() for record in records)
-        if missing:
+        if missing := sum(not faceset.eye_mask_files.exists(record.mask) for record in records):
             raise WorkspaceError(f"{missing} of {len(records)} eye masks are not in {masks}; run 'faceswap masks'")
-        return cls(folder=folder, masks=masks, records=records)
+        return faceset
 
     def __len__(self) -> int:
         return len(self.records)
+
+    @property
+    def crop_files(self) -> CropFiles:
+        """The files of the crops."""
+        return CropFiles(folder=self.folder, kind="faces", pack=self.pack)
+
+    @property
+    def eye_mask_files(self) -> CropFiles:
+        """The files of the eye masks."""
+        return CropFiles(folder=self.masks, kind="eye_masks", pack=self.pack)
+
+    def require_files(self) -> None:
+        """Checks that the crops are in their folder, for work that needs the files themselves.
+
+        Raises:
+            WorkspaceError: If they are in a pack.
+        """
+        if self.pack is not None:
+            raise WorkspaceError(
+                f"the crops of {self.folder} are only in {self.pack.path.name}; unpack it first: faceswap unpack"
+            )
+
+    def _count_lost(self) -> int:
+        """Counts the crops without a file."""
+        return sum(not self.crop_files.exists(record.crop) for record in self.records)
 
     def sample(self, count: int) -> "Faceset":
         """Returns a faceset with `count` of the crops, evenly spaced; all crops if there are fewer."""
@@ -117,62 +161,67 @@ class Faceset:
         """
 
         def read(record: CropRecord) -> FaceCrop:
-            path = self.folder / record.crop
-            image = _check_square(read_image(path), path)
-            return record.to_crop(image if stored_size else _shrink_to_crop(image))
+            image = check_square(self.crop_files.read_image(record.crop), self.folder / record.crop)
+            return record.to_crop(image if stored_size else shrink_to_crop(image))
 
         return [read(record) for record in self.records]
 
-    def load(self, size: int, *, face_region: RegionChoice = "ellipse", progress: bool = False) -> FacesetArrays:
+    @property
+    def has_occlusion_masks(self) -> bool:
+        """Whether there is at least one occlusion mask."""
+        return self.occlusion is not None and self.occlusion.exist()
+
+    def load(
+        self,
+        size: int,
+        *,
+        face_region: RegionChoice = "ellipse",
+        use_occlusion_masks: bool | None = None,
+        progress: bool = False,
+    ) -> FacesetArrays:
         """Reads all crops and masks, resized to one size.
 
         Args:
             size: Side S of the arrays in pixels.
             face_region: How the face region is determined.
+            use_occlusion_masks: Whether covered pixels are removed from the face region; None if there are occlusion
+                masks.
             progress: Show a progress bar.
 
         Returns:
-            The arrays; N x S x S x 6 bytes.
+            The arrays; N x S x S x 6 bytes, 7 with occlusion masks.
 
         Raises:
             WorkspaceError: If a crop or a mask is not square.
             InputError: If face outlines cannot be detected on this computer.
         """
-        count, outlines = len(self), open_outline_detector(face_region)
+        loader = CropLoader(self, size, face_region=face_region, use_occlusion_masks=use_occlusion_masks)
+        count = len(self)
         arrays = FacesetArrays(
             images=empty_aligned((count, size, size, 3)),
             eyes=empty_aligned((count, size, size)),
             mouth=empty_aligned((count, size, size)),
             face=empty_aligned((count, size, size)),
-            rarity=measure_rarity(np.stack([record.points_in_crop() for record in self.records])),
+            rarity=self.measure_rarity(),
+            visible=empty_aligned((count, size, size)) if loader.is_masked else None,
         )
 
-        one_at_a_time = threading.Lock()
-
         def load_one(index: int) -> None:
-            record = self.records[index]
-            image = _check_square(read_image(self.folder / record.crop), self.folder / record.crop)
-            mask = _check_square(read_mask(self.masks / record.mask), self.masks / record.mask)
-            points, best_points = (
-                scale_points(points, size / CROP_SIZE)
-                for points in (record.points_in_crop(), record.landmarks_in_crop())
-            )
-            arrays.images[index] = _shrink(image, size)
-            arrays.eyes[index] = _shrink(mask, size)
-            arrays.mouth[index] = mouth_mask(best_points, size)
-            outline = None
-            if outlines is not None:
-                crop = record.to_crop(_shrink_to_crop(image))  # at the size that the conversion uses
-                with one_at_a_time:  # the networks of the face mesh are not thread-safe
-                    (outline,) = outlines.detect([crop])
-                outline = outline if outline is None else scale_points(outline, size / len(crop.image))
-            arrays.face[index] = region_mask(points, outline, size)  # from the five points, as in the conversion
+            crop = loader(index)
+            arrays.images[index], arrays.eyes[index] = crop.image, crop.eyes
+            arrays.mouth[index], arrays.face[index] = crop.mouth, crop.face
+            if arrays.visible is not None and crop.visible is not None:
+                arrays.visible[index] = crop.visible
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             loaded = pool.map(load_one, range(count))
             for _ in show_progress(loaded, f"read {self.folder.name}", count, disable=not progress):
                 pass
         return arrays
+
+    def measure_rarity(self) -> np.ndarray:
+        """Measures how rare the pose and expression of each crop are; see `measure_rarity`."""
+        return measure_rarity(np.stack([record.points_in_crop() for record in self.records]))
 
 
 def spread_evenly(length: int, count: int) -> np.ndarray:
@@ -194,23 +243,5 @@ def measure_rarity(points: np.ndarray) -> np.ndarray:
     rows = points.reshape(len(points), -1)
     neighbors = min(len(rows), max(NEIGHBORS, len(rows) // 50))
     tree = scipy.spatial.cKDTree(rows)  # pyright: ignore[reportAttributeAccessIssue]  (compiled module without stubs)
-    distances = tree.query(rows, k=[neighbors])[0][:, 0]
+    distances = tree.query(rows, k=[neighbors], workers=-1)[0][:, 0]
     return distances / distances.mean() if distances.any() else np.ones(len(rows))
-
-
-def _shrink(image: np.ndarray, size: int) -> np.ndarray:
-    """Resizes a square image by area interpolation, unless it already has this size."""
-    return image if len(image) == size else cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-
-
-def _shrink_to_crop(image: np.ndarray) -> np.ndarray:
-    """Resizes a square image to `CROP_SIZE` if it is larger."""
-    return image if len(image) < CROP_SIZE else _shrink(image, CROP_SIZE)
-
-
-def _check_square(image: np.ndarray, path: pathlib.Path) -> np.ndarray:
-    """Checks that an image is square, and returns it."""
-    height, width = image.shape[:2]
-    if height != width:
-        raise WorkspaceError(f"{path}: expected a square picture, got {width} x {height}; {ADVICE}")
-    return image

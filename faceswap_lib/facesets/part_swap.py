@@ -44,7 +44,7 @@ from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.facesets.manifest import MANIFEST, CropRecord, parse_object, read_lines, write_manifest
 from faceswap_lib.facesets.removal import ORIGINS, check_places
 from faceswap_lib.facesets.workspace import Side, Workspace
-from faceswap_lib.media import read_image, write_image
+from faceswap_lib.media import write_image
 from faceswap_lib.progress import show_progress
 
 POINTS = {
@@ -164,6 +164,7 @@ def swap_parts(
             crop=_swapped_name(record, parts), source=record.crop, other=match.crop, parts=_names(parts)
         )
         origins.append(dataclasses.replace(origin, distance=round(float(distances[index]), 4)))
+    source.require_files()
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / ORIGINS, "".join(json.dumps(dataclasses.asdict(origin)) + "\n" for origin in origins))
     records = list(source.records) if keep else []
@@ -271,7 +272,7 @@ def _swap_one(
     points, match_points = record.landmarks_in_crop(), match.landmarks_in_crop()
     if len(points) != len(match_points):
         points, match_points = five_points(points), five_points(match_points)
-    images = read_image(source.folder / record.crop), read_image(other.folder / match.crop)
+    images = source.crop_files.read_image(record.crop), other.crop_files.read_image(match.crop)
     scales = [len(image) / CROP_SIZE for image in images]
     points, match_points = map(scale_points, (points, match_points), scales)
     image, now = paste_parts(images[0], points, images[1], match_points, parts)

@@ -74,7 +74,7 @@ def check_foreign(workspace: Workspace, side: Side, *, saves: bool) -> None:
     Raises:
         WorkspaceError: If other files have names that the extraction needs. The message names the first one.
     """
-    ours = set(_list_ours(workspace, side, saves=saves))
+    ours = set(list_extracted(workspace, side, saves=saves))
     for folder in _folders(workspace, side, saves=saves):
         needed = [path for path in folder.iterdir() if _is_needed(path)] if folder.is_dir() else []
         if foreign := sorted(set(needed) - ours):
@@ -132,7 +132,7 @@ def remove_extraction(workspace: Workspace, side: Side, *, masks: bool, saves: b
         saves: Whether to remove the faces and masks that were saved for viewing, too.
     """
     folder = workspace.faces(side)
-    files = _list_ours(workspace, side, saves=saves)
+    files = list_extracted(workspace, side, saves=saves)
     kept = set() if masks else set(_list_files(workspace.eye_masks(side)))
     last = [folder / name for name in (DROPPED, ORIGINS, TRACKS, REMOVED, SOURCE)]
     if (folder / MANIFEST).is_file():
@@ -155,8 +155,14 @@ def _folders(workspace: Workspace, side: Side, *, saves: bool) -> list[pathlib.P
     return [workspace.faces(side), workspace.eye_masks(side), *saved]
 
 
-def _list_ours(workspace: Workspace, side: Side, *, saves: bool) -> list[pathlib.Path]:
-    """Lists the existing files that an extraction wrote, including partially written ones."""
+def list_extracted(workspace: Workspace, side: Side, *, saves: bool) -> list[pathlib.Path]:
+    """Lists the existing files that an extraction wrote, including partially written ones.
+
+    Args:
+        workspace: The workspace of the extraction.
+        side: Which person's faceset.
+        saves: Whether to list the faces and masks that were saved for viewing, too.
+    """
     folder, masks = workspace.faces(side), workspace.eye_masks(side)
     names = _read_names(folder)
     paths = [place / name for name in names for place in (folder, folder / SET_ASIDE)]

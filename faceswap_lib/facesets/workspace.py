@@ -58,6 +58,19 @@ class Workspace:
         """Returns the folder of one person's eye masks: one PNG per crop, with the same stem."""
         return self.root / "binary_masks" / f"face_{side}_eyes"
 
+    def occlusion_masks(self, side: Side) -> pathlib.Path:
+        """Returns the folder of one person's occlusion masks: one PNG per crop, with the same stem."""
+        return self.root / "occlusion_masks" / f"face_{side}"
+
+    def pack(self, side: Side) -> pathlib.Path:
+        """Returns the path of one person's pack: the faceset in one file, see `facesets.pack`."""
+        return self.root / f"face_{side}.fspack"
+
+    @property
+    def occlusion_network(self) -> pathlib.Path:
+        """Path of the occlusion network that was trained in this workspace."""
+        return self.root / "occlusion_masks" / "network.npz"
+
     def single_video(self, kind: SavedFaces) -> pathlib.Path:
         """Returns a folder of images that an extraction saves for viewing: raw faces, aligned faces, or eye masks."""
         return self.root / "faces" / kind

@@ -61,7 +61,18 @@ def read_mask(path: pathlib.Path | str) -> np.ndarray:
     Raises:
         VideoError: As `read_picture`.
     """
-    image = decode_picture(pathlib.Path(path)).image
+    return to_gray(decode_picture(pathlib.Path(path)).image)
+
+
+def to_gray(image: np.ndarray) -> np.ndarray:
+    """Converts an image to one channel; gray values stay as they are.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (H, W) uint8, C-contiguous.
+    """
     is_gray = np.array_equal(image[..., 0], image[..., 1]) and np.array_equal(image[..., 0], image[..., 2])
     return np.ascontiguousarray(image[..., 0]) if is_gray else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 

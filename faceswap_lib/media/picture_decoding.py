@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import io
 import pathlib
 import stat
 import struct
@@ -14,12 +15,12 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from faceswap_lib.errors import VideoError
-from faceswap_lib.limits import PICTURE_BYTES, PICTURE_PIXELS
+from faceswap_lib.limits import PICTURE_BYTES, PICTURE_PIXELS, Limit
 from faceswap_lib.media.color_profile import to_srgb
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "GIF", "JPEG2000", "PPM")
-"""Formats that are read, by their Pillow names; the suffix of a file is ignored. Other formats run programs (EPS), or
-have no header that distinguishes them from text (TGA)."""
+"""Formats that are read, by their Pillow names; the suffix of a file is ignored. Some other formats run programs
+(EPS), or have no header that distinguishes them from text (TGA)."""
 
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
@@ -98,10 +99,39 @@ def decode_picture(path: pathlib.Path) -> Picture:
     except PermissionError as error:
         raise VideoError(f"expected a readable picture, got {error.strerror}: {path}; check its permissions") from error
     except _TROUBLES as error:
-        reason = "" if isinstance(error, Image.UnidentifiedImageError) else f" ({' '.join(str(error).split())[:200]})"
-        raise VideoError(
-            f"expected a picture, got a file that cannot be decoded{reason}: {path}; open it in a viewer to check"
-        ) from error
+        raise _undecodable_error(error, path) from error
+
+
+def decode_picture_bytes(data: bytes, origin: object, *, limit: Limit = PICTURE_PIXELS) -> Picture:
+    """Decodes an image in memory, such as one inside a larger file.
+
+    Args:
+        data: The bytes of an image file in PNG or JPEG format.
+        origin: Where the bytes come from, for the message.
+        limit: Limit on the number of pixels.
+
+    Returns:
+        The image.
+
+    Raises:
+        VideoError: If the image has more pixels than the limit allows, or cannot be decoded.
+    """
+    try:
+        with _open(io.BytesIO(data)) as opened:
+            if opened.format not in ("PNG", "JPEG", "MPO"):
+                raise ValueError(f"expected PNG or JPEG, got {opened.format}")
+            limit.check(opened.size[0] * opened.size[1], origin, VideoError)
+            return _to_picture(opened)
+    except _TROUBLES as error:
+        raise _undecodable_error(error, origin) from error
+
+
+def _undecodable_error(error: BaseException, origin: object) -> VideoError:
+    """Builds the error for an image that Pillow cannot decode."""
+    reason = "" if isinstance(error, Image.UnidentifiedImageError) else f" ({' '.join(str(error).split())[:200]})"
+    return VideoError(
+        f"expected a picture, got a file that cannot be decoded{reason}: {origin}; open it in a viewer to check"
+    )
 
 
 def _check_file(path: pathlib.Path) -> None:

@@ -3,6 +3,9 @@ from .backup import list_results as list_results
 from .backup import restore_workspace as restore_workspace
 from .converting import Conversion as Conversion
 from .converting import convert as convert
+from .exporting import ModelExport as ModelExport
+from .exporting import export_model as export_model
+from .exporting import model_writer as model_writer
 from .extracting import extract as extract
 from .frame_swapper import FaceSwapper as FaceSwapper
 from .load_swapper import open_swapper as open_swapper

@@ -38,6 +38,9 @@ MODELS = "models"
 VIDEOS = ("clips", "videos")
 """Folders of videos: those of the demo, and those of the user."""
 
+PACKS = "face_*.fspack"
+"""Pattern of packs at the top of a workspace, which contain the crops of facesets that are used from there."""
+
 RESULTS = ("*.mp4", "*.mkv", "*.gif", "*.html", "*.provenance.json")
 """Patterns of results at the top of a workspace; they are backed up but not restored."""
 
@@ -68,8 +71,9 @@ def backup_workspace(workspace: Workspace, folder: pathlib.Path | str) -> SyncRe
         remove_left_scratch(folder / MODELS)
         for name in _list_runs(workspace.root / MODELS):
             report += attempt(f"{MODELS}/{name}", lambda name=name: _keep_run(name, workspace, folder))
-        for name in VIDEOS:
-            report += attempt(name, lambda name=name: _keep_files(workspace, folder, (f"{name}/*",)))
+        for name, pattern in ((name, f"{name}/*") for name in VIDEOS):
+            report += attempt(name, lambda pattern=pattern: _keep_files(workspace, folder, (pattern,)))
+        report += attempt("packs", lambda: _keep_files(workspace, folder, (PACKS,)))
         return report + attempt("results", lambda: _keep_files(workspace, folder, RESULTS))
 
     return report + while_held(carry, workspace.root, folder) if workspace.root.is_dir() else report
@@ -99,8 +103,8 @@ def restore_workspace(folder: pathlib.Path | str, workspace: Workspace) -> SyncR
         everything = report + fetched
         if (everything.carried or everything.unchanged) and not (everything.left or everything.failed):
             fetched += attempt("results", lambda: _adopt_results(workspace, folder))
-        for name in VIDEOS:
-            fetched += attempt(name, lambda name=name: _fetch_files(folder, workspace, name))
+        for name, pattern in (("packs", PACKS), *((name, f"{name}/*") for name in VIDEOS)):
+            fetched += attempt(name, lambda pattern=pattern: _fetch_files(folder, workspace, pattern))
         return fetched
 
     return report + while_held(carry, workspace.root)
@@ -205,10 +209,10 @@ def _rename_sidecar(before: pathlib.Path, after: pathlib.Path) -> None:
         sidecar.rename(renamed)
 
 
-def _fetch_files(folder: pathlib.Path, workspace: Workspace, name: str) -> SyncReport:
+def _fetch_files(folder: pathlib.Path, workspace: Workspace, pattern: str) -> SyncReport:
     """Copies the files that are missing in a workspace; each is copied completely or not at all."""
     carried, unchanged, left = [], [], []
-    for path in _list_files(folder, (f"{name}/*",)):
+    for path in _list_files(folder, (pattern,)):
         title = path.relative_to(folder).as_posix()
         if EARLIER.search(path.name):
             continue

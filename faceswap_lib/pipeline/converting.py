@@ -22,6 +22,7 @@ from faceswap_lib.locks import hold
 from faceswap_lib.media import probe_video
 from faceswap_lib.media.webcam import record_webcam
 from faceswap_lib.networks import Networks
+from faceswap_lib.occlusion.choice import digest_occlusion_network, find_occlusion_network
 from faceswap_lib.pipeline.load_swapper import LazySwapper, load_identities, open_swapper
 from faceswap_lib.pipeline.people import PictureCounter, people_of_job
 from faceswap_lib.provenance.people_count import PeopleCount
@@ -117,6 +118,7 @@ def convert(
         overwrite=overwrite,
     )
     with contextlib.ExitStack() as held:
+        find_occlusion_network(workspace, job.config.occlusion)  # a missing file is reported before any work
         for path in job.outputs.values():
             held.enter_context(hold(path, what=f"the conversion to {path}"))
         loaded = load_run(workspace, run)
@@ -243,9 +245,10 @@ def _fingerprint(job: ConversionJob, workspace: Workspace, run: str, step: int) 
     """Builds the fingerprint of a conversion from its input, its run and all options, as plain JSON."""
     stat = job.source.stat()
     options = (job.config, job.output_config, job.detect_config, job.track_config)
+    occlusion = digest_occlusion_network(workspace, job.config.occlusion)
     return {
         "version": __version__,
         "video": [str(job.source.resolve()), stat.st_size, stat.st_mtime_ns],
         "run": [str(workspace.run(run).resolve()), run_id(workspace.run(run)), step],
         "options": [options_to_dict(one) for one in options],
-    }
+    } | ({"occlusion": occlusion} if occlusion else {})

@@ -26,6 +26,8 @@ from faceswap_lib.faces.recognition import DlibEmbedder, open_embedder
 from faceswap_lib.faces.region import Hairline, measure_hairline
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.networks import NetworkConfig, Networks
+from faceswap_lib.occlusion.choice import find_occlusion_network, open_occlusion_network
+from faceswap_lib.occlusion.network import OcclusionPredictor
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +84,18 @@ def open_swapper(
         swapper = _add_contrast(networks, workspace, config, swapper)
     if config.detail_transfer == "wanted":
         swapper = _add_detail(networks, workspace, config, swapper, sample)
-    return swapper
+    return swapper.with_occlusion(_open_occlusion(workspace, config))
+
+
+def _open_occlusion(workspace: Workspace, config: ConvertConfig) -> OcclusionPredictor | None:
+    """Opens the occlusion network of a conversion, and logs which one it is; None without one."""
+    path = find_occlusion_network(workspace, config.occlusion)
+    if path is None:
+        reason = "--occlusion none" if config.occlusion == "none" else "no network from 'faceswap mask --train'"
+        logger.info("a hand or an object before a face is painted over: %s", reason)
+        return None
+    logger.info("a hand or an object before a face stays in the picture: found by %s", path)
+    return open_occlusion_network(path)
 
 
 def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
@@ -235,6 +248,11 @@ class LazySwapper:
     def hairline(self) -> Hairline | None:
         """Upper end of the original person's forehead; see `ViewSwapper`."""
         return getattr(self._open(), "hairline", None)
+
+    @property
+    def occlusion(self) -> OcclusionPredictor | None:
+        """Network that finds what covers a face; see `ViewSwapper`."""
+        return getattr(self._open(), "occlusion", None)
 
     def swap(self, views: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Generates swapped faces; see `ViewSwapper.swap`."""

@@ -96,12 +96,15 @@ class PictureCounter:
         resolution: Side of the views in pixels, as in `ViewSwapper`.
         coverage: Side of the view as a fraction of the crop's side.
         face_region: Region inside the face, as in `ViewSwapper`.
+        placement: As in `ViewSwapper`; so are `hairline`, `detail` and `occlusion`.
     """
 
     def __init__(self, detector: FaceDetector, swapper: ViewSwapper):
         self._detector, self._swapper = detector, swapper
         self.resolution, self.coverage = swapper.resolution, swapper.coverage
         self.face_region = region_of(swapper)
+        for name in ("placement", "hairline", "detail", "occlusion"):
+            setattr(self, name, getattr(swapper, name, None))
         self._seen = self._swapped = 0
         self._counts: list[tuple[int, int]] = []
 

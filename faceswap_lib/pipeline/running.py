@@ -14,6 +14,7 @@ from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.media import probe_video
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.pipeline.converting import convert
+from faceswap_lib.pipeline.exporting import model_writer
 from faceswap_lib.pipeline.extracting import extract
 from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_report
 from faceswap_lib.provenance.signing_key import check_signing_key
@@ -117,6 +118,9 @@ def run_all(
     extractions = {"a2b": extract_side(1, "src", "A", video_a), "b2a": extract_side(2, "dst", "B", video_b)}
     tracks = extractions[convert_config.direction].tracks
     steps = (train_config or TrainConfig()).steps
+    write_model = None
+    if run_config is not None and run_config.export_every:
+        write_model = model_writer(workspace, run, direction=run_config.export_direction)
     logger.info("3 of 5: learn both faces, in %d steps; you can stop at any time and go on later", steps)
     training = train(
         workspace,
@@ -128,6 +132,7 @@ def run_all(
         on_preview=on_preview,
         progress=progress,
         init_from=init_from,
+        write_model=write_model,
     )
     source, side, (old, new) = (video_a, "src", "AB") if convert_config.direction == "a2b" else (video_b, "dst", "BA")
     logger.info("4 of 5: replace %s's face in %s by %s's", old, source.name, new)

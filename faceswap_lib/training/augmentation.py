@@ -19,6 +19,7 @@ import scipy.special
 from faceswap_lib import devices
 from faceswap_lib.faces.color_normalization import color_statistics
 from faceswap_lib.facesets import FacesetArrays
+from faceswap_lib.facesets.crop_cache import CropRows
 from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.training.config import TrainConfig
 
@@ -47,11 +48,13 @@ class DeviceFaceset:
 
     Attributes:
         images: (N, S, S, 3) uint8 tensor, RGB.
-        masks: Three (N, S, S) uint8 tensors: eyes, mouth, face.
+        masks: Three (N, S, S) uint8 tensors: eyes, mouth, face; with occlusion masks a fourth, visible.
         tones: (N, 2, 3) float32 tensor: mean and standard deviation of the colors inside the face, 0 to 255.
         rarity: (N,) float64 array in main memory, mean 1: rarity of the pose and expression of each crop.
         size: S, the side of the stored crops in pixels.
         count: N, the number of crops.
+        rows: The crops in a file, if they are not on the device; `images` and `masks` are then empty, and every batch
+            contains its crops.
     """
 
     images: typing.Any
@@ -60,6 +63,7 @@ class DeviceFaceset:
     rarity: np.ndarray
     size: int
     count: int
+    rows: CropRows | None = None
 
     def take(self, index):
         """Gathers the crops of a batch.
@@ -68,7 +72,7 @@ class DeviceFaceset:
             index: (B,) int32, indices of the crops.
 
         Returns:
-            (B, S, S, 6) uint8: red, green, blue, eyes, mouth, face.
+            (B, S, S, 6) uint8: red, green, blue, eyes, mouth, face; with occlusion masks (B, S, S, 7): visible.
         """
         masks = [ops.take(mask, index, axis=0)[..., None] for mask in self.masks]
         return ops.concatenate([ops.take(self.images, index, axis=0), *masks], axis=-1)
@@ -83,11 +87,28 @@ def to_device(arrays: FacesetArrays) -> DeviceFaceset:
     tones = [color_statistics(image, face) for image, face in zip(arrays.images, arrays.face, strict=True)]
     return DeviceFaceset(
         images=devices.to_device(arrays.images),
-        masks=tuple(devices.to_device(mask) for mask in (arrays.eyes, arrays.mouth, arrays.face)),
+        masks=tuple(
+            devices.to_device(mask)
+            for mask in (arrays.eyes, arrays.mouth, arrays.face, arrays.visible)
+            if mask is not None
+        ),
         tones=ops.convert_to_tensor(np.stack(tones)),
         rarity=arrays.rarity,
         size=size,
         count=count,
+    )
+
+
+def to_streamed(rows: CropRows) -> DeviceFaceset:
+    """Builds the faceset of a training step whose crops stay in a file; only their tones are on the device."""
+    return DeviceFaceset(
+        images=None,
+        masks=(),
+        tones=ops.convert_to_tensor(rows.tones),
+        rarity=rows.rarity,
+        size=rows.shape[0],
+        count=len(rows),
+        rows=rows,
     )
 
 
@@ -231,7 +252,7 @@ def sample(faces: DeviceFaceset, index, coordinates):
         coordinates: (B, R, R, 2) float32 x, y in pixels of the crop.
 
     Returns:
-        (B, R, R, 6) float32, 0 to 255: red, green, blue, eyes, mouth, face.
+        (B, R, R, 6) float32, 0 to 255: red, green, blue, eyes, mouth, face; with occlusion masks 7.
     """
     return grid_sample(faces.take(index), coordinates)
 

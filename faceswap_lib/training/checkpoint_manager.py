@@ -10,6 +10,7 @@ from faceswap_lib.training.checkpoint import TrainingState, read_checkpoint, wri
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.divergence import TRIES
 from faceswap_lib.training.history import note_rollback
+from faceswap_lib.training.periodic_export import PeriodicExport
 from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import LoopConfig, parse_duration
 from faceswap_lib.training.train_step import reset_state
@@ -26,6 +27,7 @@ class CheckpointManager:
         config: Options of the training.
         run_config: Intervals of checkpoints and backups.
         mirror: Mirror of the run, which is updated after every checkpoint; None for no mirror.
+        exporter: Exports models after their checkpoints; None for no exports.
         check: Called before a checkpoint is written; raises an error if another process now owns the run.
         clock: Returns seconds since any fixed moment.
     """
@@ -38,10 +40,11 @@ class CheckpointManager:
         run_config: LoopConfig,
         mirror: CheckpointSync | None,
         *,
+        exporter: PeriodicExport | None = None,
         check: typing.Callable[[], None] = lambda: None,
         clock: typing.Callable[[], float] = time.monotonic,
     ):
-        self._check = check
+        self._check, self._exporter = check, exporter
         self._checkpoints, self._rollbacks = folder / "checkpoints", folder / "rollbacks.jsonl"
         self._state, self._config, self._run_config, self._mirror = state, config, run_config, mirror
         self._interval, self._clock = parse_duration(run_config.checkpoint_interval), clock
@@ -55,14 +58,16 @@ class CheckpointManager:
         by_time = self._clock() - self._saved_at >= self._interval
         self._due |= by_time or _is_multiple(step, options.checkpoint_every) or step == self._config.steps
         self._backup_due |= _is_multiple(step, options.backup_every)
+        if self._exporter is not None:
+            self._exporter.note_step(step)
 
     @property
     def is_due(self) -> bool:
-        """Whether a checkpoint or a backup must be written."""
-        return self._due or self._backup_due
+        """Whether a checkpoint, a backup or an export must be written."""
+        return self._due or self._backup_due or (self._exporter is not None and self._exporter.is_due)
 
     def save(self) -> None:
-        """Writes a checkpoint, writes a backup if one is due, and updates the mirror."""
+        """Writes a checkpoint, writes a backup if one is due, updates the mirror, and exports a model if one is due."""
         self._check()
         state = self._state
         if state.step > state.trouble:
@@ -73,6 +78,8 @@ class CheckpointManager:
         if self._mirror is not None:
             self._mirror.update()
         self._due = self._backup_due = False
+        if self._exporter is not None:
+            self._exporter.run_if_due(state.averaged, state.step)
         self._saved_at = self._clock()
 
     def roll_back(self, reason: str) -> None:
@@ -99,6 +106,8 @@ class CheckpointManager:
             reset_state(state, self._config)
         state.rollbacks, state.strikes, state.trouble, state.seconds = rollbacks, strikes, step, seconds
         self._due = self._backup_due = False
+        if self._exporter is not None:
+            self._exporter.cancel()
         factor = state.learning_rate_factor
         note_rollback(
             self._rollbacks, rollbacks, step=step, reason=reason, back_to=state.step, learning_rate_factor=factor

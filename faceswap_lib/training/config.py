@@ -61,6 +61,13 @@ class TrainConfig:
     motion_blur_prob: Annotated[float, Doc("probability that a warped image is blurred along x or y")] = 0.0
     eye_weight: Annotated[float, Doc("extra weight of the eyes in the reconstruction and edge losses")] = 4.0
     mouth_weight: Annotated[float, Doc("extra weight of the mouth in the reconstruction and edge losses")] = 2.0
+    use_occlusion_masks: Annotated[
+        Literal["auto", "on", "off"],
+        Doc(
+            "whether covered pixels are left out of all reconstruction losses: needs occlusion masks, see 'faceswap "
+            "mask'; auto: as the run was begun, and for a new run if there are masks"
+        ),
+    ] = "auto"
     background_weight: Annotated[float, Doc("weight of pixels outside the face; pixels inside have weight 1")] = 0.02
     dssim_weight: Annotated[float, Doc("weight of the structural dissimilarity (DSSIM)")] = 3.0
     edge_weight: Annotated[float, Doc("weight of the edge loss")] = 1.0
@@ -129,6 +136,8 @@ class TrainConfig:
             check_range(name, getattr(self, name), 0, 0.3)
         check_range("perceptual_resolution", self.perceptual_resolution, 32, 224)
         check_range("seed", self.seed, 0, 2**31 - 1)
+        if self.use_occlusion_masks not in ("auto", "on", "off"):
+            raise InputError(f"use_occlusion_masks: expected auto, on or off, got {self.use_occlusion_masks!r:.40}")
         if self.schedule not in SCHEDULES:
             raise InputError(f"schedule: expected {' or '.join(SCHEDULES)}, got {self.schedule!r}")
 

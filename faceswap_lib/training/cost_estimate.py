@@ -16,7 +16,7 @@ from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.checkpoint import KEPT, TrainingState
 from faceswap_lib.training.config import TrainConfig
-from faceswap_lib.training.memory_budget import check_memory
+from faceswap_lib.training.memory_budget import choose_streamed
 from faceswap_lib.training.run_config import LoopConfig, format_duration, parse_duration
 from faceswap_lib.training.schedule_plot import PlannedPhase, plan_training
 from faceswap_lib.training.train_step import TrainStepper, build_state
@@ -144,7 +144,12 @@ def estimate_training(
         facesets, real = [], False
     size = network_config.stored_size
     if real:
-        people = [load_person(faceset, network_config)[0] for faceset in check_memory(facesets, size)]
+        streamed = choose_streamed(facesets, size, run_config.faceset_memory * 1e9)
+        few = [
+            faceset.sample(MADE_UP) if is_streamed else faceset
+            for faceset, is_streamed in zip(facesets, streamed, strict=True)
+        ]
+        people = [load_person(faceset, network_config)[0] for faceset in few]
     else:
         people = [to_device(make_arrays(size, seed)) for seed in (0, 1)]
     state = build_state(network_config, config)

@@ -27,14 +27,22 @@ from faceswap_lib.training.perceptual import LandmarkLoss, PerceptualLoss, open_
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Indices of the crops in one batch.
+    """Indices of the crops in one batch, and the crops themselves if they are not on the device.
 
     Attributes:
         index_a, index_b: (B,) int32, indices of the crops of A and of B.
+        crops_a, crops_b: (B, S, S, 6 or 7) uint8, as `DeviceFaceset.take` returns them; None if they are on the device.
     """
 
     index_a: typing.Any
     index_b: typing.Any
+    crops_a: typing.Any = None
+    crops_b: typing.Any = None
+
+    def arrays(self) -> dict[str, typing.Any]:
+        """Returns the arrays by name, without those that are None."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,8 +86,8 @@ class Objective:
             and a dict of all loss terms by name.
         """
         networks, count = self.networks, self.config.batch_size
-        sample_a = self.view(self.faces_a, batch.index_a)
-        sample_b = self.view(self.faces_b, batch.index_b)
+        sample_a = self.view(self.faces_a, batch.index_a, batch.crops_a)
+        sample_b = self.view(self.faces_b, batch.index_b, batch.crops_b)
         codes = networks.encoder(ops.concatenate([sample_a.encoder_input, sample_b.encoder_input]), training=True)
         code_a, code_b = ops.split(codes, [count])
         sides = (
@@ -89,6 +97,7 @@ class Objective:
         generator_loss, discriminator_loss, terms = 0.0, 0.0, {}
         for name, real, code, decoder, other, discriminator in sides:
             mask, raw, *coarse = _floats(decoder(code, training=True))
+            raw, *coarse = (losses.replace_covered(picture, real) for picture in (raw, *coarse))
             side_terms = self._reconstruction_losses(real, raw, coarse)
             side_terms |= self._mask_losses(real, mask, raw, weights)
             side_terms |= self._perceptual_losses(real, mask, raw, weights, active)
@@ -108,40 +117,53 @@ class Objective:
             discriminator_loss += self._decay(networks.discriminators)
         return generator_loss, discriminator_loss if "adversarial" in active else None, terms
 
-    def view(self, faces: DeviceFaceset, index) -> losses.LossInputs:
+    def view(self, faces: DeviceFaceset, index, crops=None) -> losses.LossInputs:
         """Draws the augmented views of one person in a batch.
 
         Args:
             faces: The crops of the person.
             index: (B,) int32, indices of the crops.
+            crops: The crops, see `Batch`; None if they are on the device.
 
         Returns:
             The plain and the warped view of each crop, with masks and tones.
         """
         config, network_config = self.config, self.networks.config
         plain_map, warped_map = random_warp_grid(config, network_config.resolution, faces.size, self.seed)
-        crops, crop_tones = faces.take(index), ops.take(faces.tones, index, axis=0)
+        crops = faces.take(index) if crops is None else crops
+        crop_tones = ops.take(faces.tones, index, axis=0)
         tones = crop_tones
         if config.color_augmentation_prob:
             tones = augment_colors(faces.tones, config, index, faces.count, self.seed)
 
         def view(coordinates):
             """Samples the image, with colors as the networks expect them, and the masks of eyes, mouth and face."""
-            picture, eyes, mouth, face = ops.split(grid_sample(crops, coordinates), [3, 4, 5], axis=-1)
+            sampled = grid_sample(crops, coordinates)
+            picture, eyes, mouth, face, *visible = ops.split(sampled, [3, 4, 5, 6][: sampled.shape[-1] - 3], axis=-1)
             picture = normalize_color(picture, crop_tones)
             if network_config.input_mode == "full":
                 picture = denormalize_color(picture, tones) / 127.5 - 1
                 face = ops.ones_like(face) * 255
-            return ops.clip(picture, -1.0, 1.0), eyes / 255, mouth / 255, face / 255
+            seen = visible[0] / 255 if visible else None
+            return ops.clip(picture, -1.0, 1.0), eyes / 255, mouth / 255, face / 255, seen
 
-        real, eyes, mouth, face = view(plain_map)
-        warped, _, _, warped_face = view(warped_map)
+        real, eyes, mouth, face, visible = view(plain_map)
+        warped, _, _, warped_face, _ = view(warped_map)
+        if network_config.input_mode == "full" and visible is not None:
+            face = face * visible  # the encoder still reads the whole view, as in the conversion
         if config.motion_blur_prob:
             warped = motion_blur(warped, config, self.seed)
         if network_config.input_mode == "full":
             tones = ops.broadcast_to(ops.convert_to_tensor(NEUTRAL_TONE), (config.batch_size, 2, 3))
         return losses.LossInputs(
-            warped=warped, encoder_input=warped * warped_face, real=real, eyes=eyes, mouth=mouth, face=face, tones=tones
+            warped=warped,
+            encoder_input=warped * warped_face,
+            real=real,
+            eyes=eyes,
+            mouth=mouth,
+            face=face,
+            tones=tones,
+            visible=visible,
         )
 
     def _reconstruction_losses(self, real: losses.LossInputs, raw, coarse) -> dict:
@@ -164,9 +186,10 @@ class Objective:
     def _mask_losses(self, real: losses.LossInputs, mask, raw, weights) -> dict:
         # The composite loss must train only the mask; its gradient must not change the raw face.
         composite = losses.alpha_composite(mask, ops.stop_gradient(raw), real.warped)
+        composite = losses.replace_covered(composite, real)
         return {
             "composite": weights["composite"] * ops.mean(ops.abs(composite - real.real)),
-            "mask_prior": weights["mask_prior"] * losses.mask_prior(mask, real.face),
+            "mask_prior": weights["mask_prior"] * losses.mask_prior(mask, real.face, real.visible),
             "mask_l1": weights["mask_l1"] * losses.mask_l1(mask),
             "mask_hinge": weights["mask_hinge"] * losses.mask_hinge(mask, real.face, weights["mask_level"]),
             "mask_tv": self.config.mask_tv_weight * losses.total_variation(mask),

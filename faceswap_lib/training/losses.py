@@ -25,6 +25,7 @@ class LossInputs:
         eyes, mouth: Masks of eyes and mouth in `real`.
         face: Mask of the pixels that must be reconstructed: the face, or all of `real` with input mode "full".
         tones: (B, 2, 3) mean and standard deviation of the colors, 0 to 255, that restore the colors of the images.
+        visible: Mask of the pixels in `real` that nothing covers; None without occlusion masks.
     """
 
     warped: typing.Any
@@ -34,6 +35,27 @@ class LossInputs:
     mouth: typing.Any
     face: typing.Any
     tones: typing.Any
+    visible: typing.Any = None
+
+
+def replace_covered(picture, sample: LossInputs):
+    """Replaces the covered pixels of a generated image by those of the target, so that they have no error.
+
+    No reconstruction loss then depends on what was generated there, also not a loss that compares windows or edges.
+
+    Args:
+        picture: (B, r, r, 3), of the same or a lower resolution than the target.
+        sample: The target, and its visible pixels.
+
+    Returns:
+        The image; unchanged without occlusion masks.
+    """
+    if sample.visible is None:
+        return picture
+    factor, real, visible = sample.real.shape[1] // picture.shape[1], sample.real, sample.visible
+    if factor > 1:  # the strides are explicit because Keras 3.15 fails on JAX without them
+        real, visible = (ops.average_pool(value, factor, factor) for value in (real, visible))
+    return real + visible * (picture - real)
 
 
 def region_weights(sample: LossInputs, *, eyes: float, mouth: float, surroundings: float):
@@ -211,12 +233,18 @@ def mask_l1(mask):
     return ops.mean(ops.abs(mask))
 
 
-def mask_prior(mask, face):
-    """Computes the mean absolute difference between attention mask and face mask, both (B, R, R, 1) in [0, 1].
+def mask_prior(mask, face, visible=None):
+    """Computes the mean absolute difference between attention mask and face mask, all (B, R, R, 1) in [0, 1].
+
+    Args:
+        mask: Attention mask.
+        face: Face mask.
+        visible: Mask of the pixels that count; None for all.
 
     Taught in notebooks/04_losses.
     """
-    return ops.mean(ops.abs(mask - face))
+    error = ops.abs(mask - face)
+    return ops.mean(error if visible is None else error * visible)
 
 
 def mask_hinge(mask, face, level):

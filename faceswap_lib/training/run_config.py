@@ -40,6 +40,16 @@ class LoopConfig:
         int, Doc("steps between backups, which are kept when newer checkpoints replace older ones; 0 for no backups")
     ] = 0
     backups: Annotated[int, Doc("number of backups to keep; older ones are deleted")] = 5
+    export_every: Annotated[
+        int,
+        Doc(
+            "steps between exports of the run as a .dfm model for live programs, in the run's folder exports; the "
+            "newest three are kept; 0 for no exports"
+        ),
+    ] = 0
+    export_direction: Annotated[
+        Literal["a2b", "b2a"], Doc("direction of these exports: a2b: A gets B's face; b2a: the other way round")
+    ] = "a2b"
     devices: Annotated[int, Doc("number of devices that share each batch; more than 1 needs Keras on jax")] = 1
     xla: Annotated[
         Xla,
@@ -48,6 +58,13 @@ class LoopConfig:
             "PyTorch"
         ),
     ] = "auto"
+    faceset_memory: Annotated[
+        float,
+        Doc(
+            "GB of memory for the decoded crops of both people; crops that do not fit are read from a file in the "
+            "run's folder; 0 for half of the memory that is available, on a CPU at most 1.5"
+        ),
+    ] = 0.0
     max_time: Annotated[str, Doc("maximum duration, for example 45s, 90m, 2h or 1h30m; empty for no limit")] = ""
     tensorboard: Annotated[bool, Doc("also write loss terms and previews for TensorBoard")] = False
     divergence_guard: Annotated[bool, Doc("return to the last good checkpoint when the training diverges")] = True
@@ -57,8 +74,9 @@ class LoopConfig:
             check_range(name, getattr(self, name), 1, 100_000_000)
         if self.xla not in get_args(Xla):
             raise InputError(f"xla: expected {', '.join(get_args(Xla))}, got {self.xla!r}")
-        for name in ("checkpoint_every", "preview_every", "backup_every"):
+        for name in ("checkpoint_every", "preview_every", "backup_every", "export_every"):
             check_range(name, getattr(self, name), 0, 100_000_000)
+        check_range("faceset_memory", self.faceset_memory, 0.0, 1_000_000.0)
         for name in ("checkpoint_interval", "preview_interval", "sync_interval", "max_time"):
             parse_duration(getattr(self, name), name)
 

@@ -172,6 +172,7 @@ def write_config(
     facesets: list[Faceset],
     *,
     init_from: dict[str, typing.Any] | None = None,
+    occlusion_digests: typing.Sequence[str] = (),
 ) -> None:
     """Writes `config.json`; warns if a resumed run has other options or facesets than before.
 
@@ -181,13 +182,16 @@ def write_config(
         config: Options of the training.
         facesets: The facesets of A and of B.
         init_from: The result of `warm_start.warm_start`, if the run starts from another run.
+        occlusion_digests: Digests of the occlusion masks of A and of B; empty if they are not used.
     """
     import keras
 
     faces = {faceset.folder.name: _describe(faceset) for faceset in facesets}
+    for faceset, digest in zip(facesets, occlusion_digests, strict=False):
+        faces[faceset.folder.name]["occlusion_masks_sha256"] = digest
     options = options_to_dict(config)
     if before := read_config(folder):
-        _compare_options(folder.name, before.get("training", {}), options)
+        _compare_options(folder.name, {"use_occlusion_masks": "off"} | before.get("training", {}), options)
         _compare_faces(folder.name, before.get("facesets", {}), faces)
     learnt, origin = _read_learnt(folder), before.get(INIT_FROM)
     if init_from is not None:

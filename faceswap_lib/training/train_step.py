@@ -12,6 +12,7 @@ from faceswap_lib.networks import NetworkConfig, build_networks
 from faceswap_lib.networks.precision import compute_in, resolve_precision
 from faceswap_lib.training.augmentation import DeviceFaceset
 from faceswap_lib.training.backends import Step, build_step
+from faceswap_lib.training.batch_source import BatchSource
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.loss_model import Batch, Objective
@@ -73,6 +74,7 @@ class TrainStepper:
         shares: Sampling probabilities of the crops of A and of B, each (N,) float64 with sum 1.
         seed: Random seed generator on the device.
         run: The compiled step.
+        batches: Source of the batches.
         is_stepping: Whether a step is running, or was ended by an error; the state is then between two steps and must
             not be saved.
     """
@@ -82,6 +84,7 @@ class TrainStepper:
     shares: tuple[np.ndarray, np.ndarray]
     seed: keras.random.SeedGenerator
     run: Step
+    batches: BatchSource
     is_stepping: bool = False
 
     @classmethod
@@ -102,7 +105,12 @@ class TrainStepper:
         run = build_step(objective, state, micro_batches=config.gradient_accumulation_steps, xla=xla)
         shares_a = sampling_probabilities(faces_a.rarity, config.rarity_exponent)
         shares_b = sampling_probabilities(faces_b.rarity, config.rarity_exponent)
-        return cls(state=state, config=config, shares=(shares_a, shares_b), seed=seed, run=run)
+
+        def draw(step: int, rollbacks: int) -> Batch:
+            return draw_batch(config, step, shares_a, shares_b, rollbacks=rollbacks)
+
+        batches = BatchSource(people, draw)
+        return cls(state=state, config=config, shares=(shares_a, shares_b), seed=seed, run=run, batches=batches)
 
     def phase(self) -> Phase:
         """Returns the current phase of the schedule."""
@@ -119,7 +127,7 @@ class TrainStepper:
         state.discriminator_optimizer.learning_rate.assign(config.discriminator_learning_rate * factor)
         if has_swapped(state.step, config) != state.swapped:
             swap_decoders(state)
-        batch = draw_batch(config, state.step, *self.shares, rollbacks=state.rollbacks)
+        batch = self.batches.take(state.step, state.rollbacks)
         decay = average_decay(state.step, config)
         terms = self.run(batch, phase.weights(config), decay, active=phase.active(config))
         state.step += 1

@@ -14,18 +14,21 @@ import typing
 from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.facesets import Faceset, FacesetArrays, Workspace
+from faceswap_lib.facesets.crop_cache import CROP_CACHE, open_crop_rows, remove_crop_rows
 from faceswap_lib.locks import Lock, hold
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
 from faceswap_lib.networks.config import Preset
 from faceswap_lib.signals import defer_stop
-from faceswap_lib.training.augmentation import DeviceFaceset, to_device
+from faceswap_lib.training.augmentation import DeviceFaceset, to_device, to_streamed
 from faceswap_lib.training.backends import distribute
 from faceswap_lib.training.checkpoint import TrainingState, load_ema, read_checkpoint, write_checkpoint
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.config import TRAINING_PRESETS, TrainConfig
 from faceswap_lib.training.dataset_checks import COMPARED, check_facesets
 from faceswap_lib.training.loop import Loop
-from faceswap_lib.training.memory_budget import check_memory
+from faceswap_lib.training.memory_budget import choose_streamed
+from faceswap_lib.training.occlusion_choice import digest_occlusion_masks, settle_occlusion_masks
+from faceswap_lib.training.periodic_export import PeriodicExport, WriteModel
 from faceswap_lib.training.preview import Preview
 from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import LoopConfig, parse_duration
@@ -82,6 +85,7 @@ def train(
     should_stop: typing.Callable[[], bool] | None = None,
     progress: bool = False,
     init_from: str | None = None,
+    write_model: WriteModel | None = None,
 ) -> TrainReport:
     """Trains a run up to its number of steps; resumes from its last checkpoint if there is one.
 
@@ -99,6 +103,7 @@ def train(
         should_stop: Called after every step; if it returns True, a checkpoint is written and the training ends.
         progress: Whether to show progress bars.
         init_from: The run whose networks initialize a new run, see `warm_start.find_run`; None uses random weights.
+        write_model: Writes the exports of `run_config.export_every`; `pipeline.exporting.model_writer` returns it.
 
     Returns:
         A summary of the training.
@@ -125,10 +130,18 @@ def train(
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
     facesets = open_facesets(workspace)
+    config = settle_occlusion_masks(config, folder, facesets)
     apart = parse_duration(run_config.sync_interval)
     mirror = CheckpointSync(folder, run_config.sync_dir, interval=apart) if run_config.sync_dir else None
     other = None if init_from is None else find_run(workspace, init_from)
-    session = _Session(folder, facesets, config, run_config, mirror, on_log, on_preview, should_stop, progress, other)
+    exporter = None
+    if run_config.export_every:
+        if write_model is None:
+            raise InputError("export_every: expected a function that writes models; pass write_model, or set it to 0")
+        exporter = PeriodicExport(folder, run_config.export_every, write_model)
+    session = _Session(
+        folder, facesets, config, run_config, mirror, on_log, on_preview, should_stop, progress, other, exporter
+    )
     with hold(folder, what=f"run '{run}'") as lock:
         return session.train(network_config, lock)
 
@@ -147,6 +160,7 @@ class _Session:
     should_stop: typing.Callable[[], bool] | None
     progress: bool
     other: pathlib.Path | None
+    exporter: PeriodicExport | None
     began: float = dataclasses.field(default_factory=time.monotonic)
 
     def train(self, network_config: NetworkConfig | None, lock: Lock) -> TrainReport:
@@ -173,6 +187,7 @@ class _Session:
                 if mirror is not None:
                     at_the_end.callback(mirror.close)
                 if loop is not None:
+                    at_the_end.callback(self._close_crops, state, loop)
                     loop.run(stop)
             stop.saved = f"step {state.step} of {self.config.steps} is saved in {self.folder}"
         return TrainReport(
@@ -186,20 +201,42 @@ class _Session:
             mirror_failures=mirror.failures if mirror else 0,
         )
 
+    def _close_crops(self, state: TrainingState, loop: Loop) -> None:
+        """Closes the files of decoded crops; removes them if the training has reached its last step."""
+        loop.stepper.batches.close()
+        if state.step >= self.config.steps:
+            remove_crop_rows(self.folder / CROP_CACHE)
+
     def _prepare(
         self, state: TrainingState, network_config: NetworkConfig, lock: Lock, begun: dict[str, object] | None
     ) -> Loop:
         """Loads the crops and builds the training loop."""
         config, run_config, size = self.config, self.run_config, network_config.stored_size
-        check_memory(self.facesets, size)
-        write_config(self.folder, network_config, config, self.facesets, init_from=begun)
+        streamed = choose_streamed(self.facesets, size, run_config.faceset_memory * 1e9)
+        is_masked = config.use_occlusion_masks == "on"
+        digests = [digest_occlusion_masks(faceset) for faceset in self.facesets] if is_masked else []
+        write_config(self.folder, network_config, config, self.facesets, init_from=begun, occlusion_digests=digests)
         if begun is not None:  # the source videos of these weights are stored by now, so the weights may be saved
             write_checkpoint(self.folder / "checkpoints", state)
-        loaded = [load_person(faceset, network_config, progress=self.progress) for faceset in self.facesets]
+        loaded = [
+            load_person(
+                faceset,
+                network_config,
+                use_occlusion_masks=is_masked and faceset.has_occlusion_masks,
+                progress=self.progress,
+                rows=self.folder / CROP_CACHE if is_streamed else None,
+            )
+            for faceset, is_streamed in zip(self.facesets, streamed, strict=True)
+        ]
+        for faceset, is_streamed in zip(self.facesets, streamed, strict=True):
+            if not is_streamed:
+                remove_crop_rows(self.folder / CROP_CACHE, faceset.folder.name)
         people, samples = zip(*loaded, strict=True)
         for concern in check_facesets(self.facesets, samples) if state.step == 0 else ():
             logger.warning("%s", concern)
-        keeper = CheckpointManager(self.folder, state, config, run_config, self.mirror, check=lock.check)
+        keeper = CheckpointManager(
+            self.folder, state, config, run_config, self.mirror, exporter=self.exporter, check=lock.check
+        )
         stepper = TrainStepper.build(state, people, config, xla=run_config.xla)
         preview = Preview.pick(samples, network_config.resolution)
         reporter = TrainingLogger(
@@ -227,22 +264,34 @@ def open_facesets(workspace: Workspace) -> list[Faceset]:
 
 
 def load_person(
-    faceset: Faceset, network_config: NetworkConfig, *, progress: bool = False
+    faceset: Faceset,
+    network_config: NetworkConfig,
+    *,
+    use_occlusion_masks: bool | None = None,
+    progress: bool = False,
+    rows: pathlib.Path | None = None,
 ) -> tuple[DeviceFaceset, FacesetArrays]:
-    """Loads the crops of one person to the device.
+    """Loads the crops of one person to the device, or writes them to a file from which every batch is read.
 
     With a GPU, only a small sample of the crops stays in main memory.
 
     Args:
         faceset: The faceset of the person.
         network_config: Determines the size of the crops and the face region.
+        use_occlusion_masks: As in `Faceset.load`.
         progress: Whether to show a progress bar.
+        rows: The folder of the file; None loads the crops to the device.
 
     Returns:
-        All crops on the device, and a sample of at most `COMPARED` crops in main memory.
+        All crops on the device or in the file, and a sample of at most `COMPARED` crops in main memory.
     """
     size, region = network_config.stored_size, network_config.face_region
-    arrays = faceset.load(size, face_region=region, progress=progress)
+    if rows is not None:
+        opened = open_crop_rows(
+            faceset, rows, size, face_region=region, use_occlusion_masks=use_occlusion_masks, progress=progress
+        )
+        return to_streamed(opened), opened.sample(COMPARED)
+    arrays = faceset.load(size, face_region=region, use_occlusion_masks=use_occlusion_masks, progress=progress)
     return to_device(arrays), arrays.sample(COMPARED)
 
 

@@ -1,4 +1,4 @@
-"""Interactive notebook widgets: before-after comparison, training dashboard and faceset gallery.
+"""Interactive notebook widgets: comparison, training dashboard, and gallery, repair and labels of a faceset.
 
 All widgets work in Jupyter and in Colab and without network access. Several widgets on one page do not interfere.
 """
@@ -6,5 +6,14 @@ All widgets work in Jupyter and in Colab and without network access. Several wid
 from faceswap_lib.widgets.comparison import Comparison, compare_before_after
 from faceswap_lib.widgets.dashboard import TrainingDashboard
 from faceswap_lib.widgets.gallery import FacesetGallery
+from faceswap_lib.widgets.label_editor import LabelEditor
+from faceswap_lib.widgets.repair_editor import RepairEditor
 
-__all__ = ["Comparison", "FacesetGallery", "TrainingDashboard", "compare_before_after"]
+__all__ = [
+    "Comparison",
+    "FacesetGallery",
+    "LabelEditor",
+    "RepairEditor",
+    "TrainingDashboard",
+    "compare_before_after",
+]

@@ -2,14 +2,19 @@
 
 import typing
 
-from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.errors import FaceswapError
 from faceswap_lib.widgets.comparison import jpeg_data
+from faceswap_lib.widgets.gallery_controls import GalleryControls
+from faceswap_lib.widgets.gallery_filter import KEEP, KIND_COLORS
 
 if typing.TYPE_CHECKING:
     from faceswap_lib.widgets.gallery import FacesetGallery
 
 SIDE = 96
 """Side of a thumbnail on the page in pixels."""
+
+GAP = 4
+"""Distance between thumbnails in pixels."""
 
 QUALITY = 80
 """JPEG quality of a thumbnail."""
@@ -69,8 +74,11 @@ class GalleryPage:
             thumbnail.add_class("faceswap-crop")
             thumbnail.add_class(f"faceswap-crop-{place}")
             thumbnail.observe(self._handle_click, "value")
-        self._order = widgets.Dropdown(options=orders, description="sort by", layout={"width": "190px"})
+        self._order = widgets.Dropdown(options=orders, description="sort by", layout={"width": "240px"})
         self._order.observe(self._handle_order, "value")
+        self._reversed = widgets.Checkbox(description="reversed", indent=False, layout={"width": "90px"})
+        self._reversed.observe(self._handle_order, "value")
+        self._controls = GalleryControls(gallery, widgets)
         self._page = widgets.BoundedIntText(value=1, min=1, description="page", layout={"width": "150px"})
         self._page.observe(self._handle_page, "value")
         self._pages = widgets.Label()
@@ -78,15 +86,26 @@ class GalleryPage:
         self._back.on_click(lambda _: gallery.turn_to(gallery.page - 1))
         self._forth.on_click(lambda _: gallery.turn_to(gallery.page + 1))
         self._aside = widgets.Button(button_style="danger", layout={"width": "190px"})
-        self._aside.on_click(lambda _: self._set_aside())
+        self._aside.on_click(lambda _: self._try(gallery.exclude))
         self._undo = widgets.Button(description="undo", icon="undo", layout={"width": "140px"})
-        self._undo.on_click(lambda _: gallery.undo())
+        self._undo.on_click(lambda _: self._try(gallery.undo))
         self._title = widgets.Label()
-        places = [self._order, self._back, self._page, self._pages, self._forth]
+        places = [self._order, self._reversed, self._back, self._page, self._pages, self._forth]
         grid = widgets.GridBox(
-            self._thumbnails, layout={"grid_template_columns": f"repeat({columns}, {SIDE}px)", "grid_gap": "4px"}
+            self._thumbnails,
+            layout={
+                "grid_template_columns": f"repeat(auto-fill, {SIDE}px)",  # fewer columns on a narrow page
+                "grid_gap": f"{GAP}px",
+                "max_width": f"{columns * (SIDE + GAP)}px",
+            },
         )
-        rows = [widgets.HBox(places), widgets.HBox([self._aside, self._undo, self._title]), grid]
+        flow = {"flex_flow": "row wrap"}
+        rows = [
+            widgets.Box(places, layout=flow),
+            *self._controls.rows,
+            widgets.Box([self._aside, self._undo, self._title], layout=flow),
+            grid,
+        ]
         self.box = widgets.VBox([self._style, *rows])
         self.box.add_class("faceswap-gallery")
         self.box.add_class(self._class)
@@ -99,18 +118,24 @@ class GalleryPage:
             f"{{background-image:url({jpeg_data(gallery.read_thumbnail(crop), quality=QUALITY)})}}"
             for place, crop in enumerate(crops)
         ]
+        kinds = [gallery.kind(crop) for crop in crops]
+        rules += [self._kind_rule(place, kind) for place, kind in enumerate(kinds) if gallery.kinds]
         self._style.value = f"<style>{STYLE}{''.join(rules)}</style>"
         for place, thumbnail in enumerate(self._thumbnails):
-            thumbnail.layout.display = None if place < len(crops) else "none"
-            thumbnail.description = gallery.caption(crops[place]) if place < len(crops) else ""
-            thumbnail.tooltip = crops[place] if place < len(crops) else ""
+            is_used = place < len(crops)
+            thumbnail.layout.display = None if is_used else "none"
+            thumbnail.description = gallery.caption(crops[place]) if is_used else ""
+            thumbnail.tooltip = crops[place] if is_used else ""
+            if is_used and kinds[place] != KEEP:
+                thumbnail.tooltip = f"{crops[place]}: {kinds[place]}"
         self._drawing = True
-        self._order.value = gallery.order
+        self._order.value, self._reversed.value = gallery.order, gallery.is_reversed
         self._page.max = gallery.pages
         self._page.value = gallery.page + 1
         self._drawing = False
         self._pages.value = f"of {gallery.pages}"
         self._back.disabled, self._forth.disabled = gallery.page == 0, gallery.page == gallery.pages - 1
+        self._controls.draw()
         self.draw_marks()
 
     def draw_marks(self) -> None:
@@ -123,28 +148,40 @@ class GalleryPage:
         self._aside.description = f"set {len(gallery.marked):,} marked aside"
         self._aside.disabled = not gallery.marked
         self._undo.disabled = not gallery.undoable
-        self._undo.description = f"bring {gallery.undoable:,} back" if gallery.undoable else "undo"
+        self._undo.description = gallery.undo_text or "undo"
+        self._controls.draw_counts()
         self._title.value = gallery.title
 
     def _handle_click(self, change: typing.Any) -> None:
         """Handles a click on a thumbnail."""
         if not self._drawing:
             place = self._thumbnails.index(change.owner)
-            self._gallery.mark(self._gallery.crops()[place], marked=change.new)
+            self._gallery.mark_step([self._gallery.crops()[place]], marked=change.new)
 
-    def _handle_order(self, change: typing.Any) -> None:
+    def _kind_rule(self, place: int, kind: str) -> str:
+        """Builds the CSS of a thumbnail's frame in the color of its kind; a mark is drawn inside this frame."""
+        button = f".{self._class} .jupyter-button.faceswap-crop-{place}"
+        return (
+            f"{button}{{box-shadow:inset 0 0 0 4px {KIND_COLORS[kind]};padding-bottom:5px}}"
+            f"{button}.faceswap-crop.mod-active{{outline-offset:-8px;padding-bottom:9px}}"
+        )
+
+    def _handle_order(self, _: typing.Any) -> None:
         """Handles a change of the sort order."""
         if not self._drawing:
-            self._gallery.sort_by(change.new)
+            self._try(lambda: self._gallery.sort_by(self._order.value, is_reversed=self._reversed.value))
 
     def _handle_page(self, change: typing.Any) -> None:
         """Handles a change of the page number."""
         if not self._drawing:
             self._gallery.turn_to(change.new - 1)
 
-    def _set_aside(self) -> None:
-        """Handles a click on the button that excludes the marked crops."""
+    def _try(self, action: typing.Callable[[], object]) -> None:
+        """Runs an action; shows its error, because a notebook shows no exception of a handler."""
         try:
-            self._gallery.exclude()
-        except WorkspaceError as error:  # a notebook does not show exceptions of click handlers
+            action()
+        except FaceswapError as error:
             self._gallery.show_text(str(error))
+            self._drawing = True
+            self._order.value, self._reversed.value = self._gallery.order, self._gallery.is_reversed
+            self._drawing = False

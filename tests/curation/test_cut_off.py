@@ -70,3 +70,8 @@ def test_a_black_rest_counts(cut):
     expected = outside(face, matrix, part)
     assert measure_cut_off(black, face, matrix) == pytest.approx(expected, abs=0.06) and expected > 0.3
     assert measure_cut_off(crop, np.zeros_like(face), matrix) == 0
+
+
+def test_a_black_crop_is_not_cut_off(cut):
+    crop, face, matrix, _ = cut(0, "", 0)
+    assert measure_cut_off(crop // 100, face, matrix) == 0

@@ -101,7 +101,7 @@ def watching() -> Disturber:
 @pytest.fixture
 def disturber(watching: Disturber, monkeypatch: pytest.MonkeyPatch) -> Disturber:
     """Also counts what no audit event tells: writing and flushing, which is left out: no power is cut here."""
-    copyfile, write_text, open_new = shutil.copyfile, pathlib.Path.write_text, archive._open_new
+    copyfile, write_text, open_new = shutil.copyfile, pathlib.Path.write_text, archive.open_new
 
     def flush(descriptor: int) -> None:
         if watching.count(os.readlink(f"/proc/self/fd/{descriptor}") if watching.folder else ""):
@@ -124,7 +124,7 @@ def disturber(watching: Disturber, monkeypatch: pytest.MonkeyPatch) -> Disturber
     monkeypatch.setattr(os, "sync", lambda: None)
     monkeypatch.setattr(shutil, "copyfile", copy)
     monkeypatch.setattr(pathlib.Path, "write_text", write)
-    monkeypatch.setattr(archive, "_open_new", lambda path, mode: Half(open_new(path, mode), path, watching))
+    monkeypatch.setattr(archive, "open_new", lambda path, mode: Half(open_new(path, mode), path, watching))
     return watching
 
 

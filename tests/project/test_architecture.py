@@ -13,8 +13,9 @@ PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
     *("errors", "environment", "limits", "locks", "signals", "progress"),
     *("upgrades", "devices", "config_fields", "atomic_io", "arrays", "memory", "prefetch"),
-    *("media", "faces", "facesets", "provenance", "networks", "training", "export", "conversion"),
-    *("evaluation", "course", "show", "widgets", "pipeline", "demo", "diagnostics", "cli"),
+    *("media", "faces", "facesets", "provenance", "networks", "training", "export"),
+    *("occlusion", "conversion"),
+    *("evaluation", "curation", "course", "show", "widgets", "pipeline", "demo", "diagnostics", "cli"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 BACKENDS = (PACKAGE / "devices", PACKAGE / "training" / "backends")

@@ -32,7 +32,10 @@ DISTRIBUTIONS = {
 """Modules whose distribution has another name."""
 
 OF_A_BACKEND = {"jax", "tensorflow", "torch"}
-OF_AN_EXTRA = {"faceswap_lib/export/onnx_layers.py": "onnx", "faceswap_lib/export/onnx_model.py": "onnx"}
+OF_AN_EXTRA = {
+    f"faceswap_lib/export/{name}.py": "onnx"
+    for name in ("dfm", "generator_graph", "graph_parts", "onnx_layers", "onnx_model", "onnx_swap")
+}
 """Modules that are imported only where the extra is asked for, and that need it as they are read."""
 
 

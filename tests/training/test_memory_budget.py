@@ -1,4 +1,4 @@
-"""Crops that cannot fit into memory are refused before they are loaded; those that fit are there once."""
+"""Crops that do not fit into memory are read from a file; those that fit are in memory once."""
 
 import dataclasses
 
@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from faceswap_lib.devices import Device
-from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks import NetworkConfig
-from faceswap_lib.training import TrainConfig, memory_budget, train, trainer
-from faceswap_lib.training.memory_budget import check_memory
+from faceswap_lib.training import memory_budget, trainer
+from faceswap_lib.training.memory_budget import choose_streamed
 
 CPU = Device(name="cpu:0")
 SIZE = 320
@@ -44,36 +43,50 @@ def gpu(memory: int | None) -> Device:
 
 
 @pytest.mark.parametrize(
-    ("device", "available"),
-    [(CPU, 160 * CROP), (gpu(160 * CROP), 100 * CROP), (gpu(None), 100 * CROP)],
-    ids=["both people in main memory", "one person after the other, both on the device", "a device that does not say"],
-)
-def test_what_just_fits_is_taken(facesets, machine, device, available):
-    machine(device, available)
-    assert check_memory(facesets, SIZE) is facesets
-
-
-@pytest.mark.parametrize(
-    ("device", "available", "said"),
+    ("device", "available", "streamed"),
     [
-        (CPU, 159 * CROP, "need 0.1 GB at 320 pixels, and 0.1 GB of main memory are available"),
-        (gpu(10**12), 99 * CROP, "of main memory are available"),
-        (gpu(159 * CROP), 10**12, "of memory of Tesla T4 are available"),
+        (CPU, 2 * 160 * CROP, (False, False)),
+        (CPU, 2 * 159 * CROP, (True, False)),
+        (CPU, 2 * 60 * CROP, (True, False)),
+        (CPU, 2 * 59 * CROP, (True, True)),
+        (gpu(2 * 160 * CROP), 2 * 100 * CROP, (False, False)),
+        (gpu(2 * 159 * CROP), 10**12, (True, False)),
+        (gpu(10**12), 2 * 99 * CROP, (True, False)),
+        (gpu(None), 2 * 100 * CROP, (False, False)),
+        (gpu(None), 2 * 59 * CROP, (True, True)),
     ],
 )
-def test_one_crop_more_is_refused_and_what_to_do_is_said(facesets, machine, device, available, said):
+def test_crops_take_half_of_the_memory_and_the_largest_faceset_goes_to_a_file_first(
+    facesets, machine, device, available, streamed
+):
     machine(device, available)
-    with pytest.raises(InputError, match="100 crops in face_src and 60 crops in face_dst need") as refusal:
-        check_memory(facesets, SIZE)
-    assert said in str(refusal.value) and "extract fewer of them (--max-crops)" in str(refusal.value)
+    assert choose_streamed(facesets, SIZE) == streamed
 
 
-def test_a_training_that_cannot_fit_loads_nothing_and_writes_nothing(small_workspace, monkeypatch):
-    monkeypatch.setattr(memory_budget, "available_memory", lambda: 1000)
-    monkeypatch.setattr(Faceset, "load", lambda *arguments, **options: pytest.fail("loaded"))
-    with pytest.raises(InputError, match="crops in face_src and 38 crops in face_dst need"):
-        train(small_workspace, run="too-large", config=TrainConfig(steps=1))
-    assert not small_workspace.run("too-large").exists()
+@pytest.mark.parametrize("device", [CPU, gpu(10**12)])
+def test_a_limit_of_ones_own_replaces_half_of_the_memory(facesets, machine, device):
+    machine(device, 10**12)
+    assert choose_streamed(facesets, SIZE, 160 * CROP) == (False, False)
+    assert choose_streamed(facesets, SIZE, 160 * CROP - 1) == (True, False)
+
+
+def test_on_a_cpu_crops_take_a_limited_part_of_a_large_memory(facesets, machine, monkeypatch):
+    machine(CPU, 10**12)
+    monkeypatch.setattr(memory_budget, "MOST_ON_CPU", 160 * CROP - 1)
+    assert choose_streamed(facesets, SIZE) == (True, False)
+    machine(gpu(10**12), 10**12)
+    assert choose_streamed(facesets, SIZE) == (False, False)
+
+
+def test_occlusion_masks_count(facesets, machine, monkeypatch):
+    machine(CPU, 2 * 160 * CROP)
+    monkeypatch.setattr(Faceset, "has_occlusion_masks", property(lambda self: self.folder.name == "face_dst"))
+    assert choose_streamed(facesets, SIZE) == (True, False)
+
+
+def test_equal_facesets_are_told_apart(facesets, machine):
+    machine(CPU, 2 * 100 * CROP)
+    assert choose_streamed([facesets[0], facesets[0]], SIZE) == (True, False)
 
 
 def test_of_a_person_on_a_device_only_a_sample_stays(small_workspace, monkeypatch):

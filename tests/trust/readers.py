@@ -157,6 +157,58 @@ def read_archive(folder: pathlib.Path) -> object:
     return sorted(read_contents(place, ("face_src",)).items())
 
 
+def prepare_pack(folder: pathlib.Path) -> None:
+    from tests.trust.corpus_deepfacelab import write_pack
+
+    write_pack(folder / "faceset.pak")
+
+
+def read_pack(folder: pathlib.Path) -> object:
+    """Imports it, and reads all that is read of a face."""
+    from faceswap_lib.facesets.deepfacelab.pak import PackedFaceset
+
+    with PackedFaceset(folder / "faceset.pak") as pack:
+        labels = [face.label for face in pack.faces]
+    return [*import_faces(folder, "faceset.pak"), labels]
+
+
+def prepare_face(folder: pathlib.Path) -> None:
+    from tests.trust.corpus_deepfacelab import write_face
+
+    write_face(folder / "aligned" / "00017_0.jpg")
+
+
+def read_face(folder: pathlib.Path) -> object:
+    from faceswap_lib.facesets.deepfacelab.jpeg_metadata import decode_mask, read_face_file, read_metadata
+
+    path = folder / "aligned" / "00017_0.jpg"
+    imported = import_faces(folder, "aligned")
+    metadata = read_metadata(read_face_file(path), path)
+    mask = None if metadata is None else decode_mask(metadata, path)
+    return [*imported, None if mask is None else digest(mask)]
+
+
+def import_faces(folder: pathlib.Path, name: str) -> list:
+    """Imports a faceset of DeepFaceLab into a new workspace, without the lock, which asks for the computer's name."""
+    from faceswap_lib.facesets import Faceset, Workspace, write_eye_masks
+    from faceswap_lib.facesets.deepfacelab.import_target import ImportTarget
+    from faceswap_lib.facesets.deepfacelab.source_faces import choose_person, open_source
+    from faceswap_lib.facesets.deepfacelab.survey import survey_faces
+
+    workspace = Workspace(folder / "out" / "workspace")
+    with open_source(folder / name) as source:
+        survey = survey_faces(source, choose_person(source, None), skip_damaged=False, progress=False)
+        target = ImportTarget(
+            workspace=workspace, side="dst", source={"video": "a", "sha256": "ab" * 32}, crop_size=256, fps=25
+        )
+        assert not target.prepare(overwrite=False)
+        target.write_crops(source, survey.faces, skip_damaged=False, progress=False)
+    write_eye_masks(workspace, "dst")
+    faceset = Faceset.open(workspace, "dst")
+    faceset.read_crops()
+    return [len(faceset), survey.count_types(), [record.frame for record in faceset.records]]
+
+
 # Runs -----------------------------------------------------------------------------------------------------------------
 
 
@@ -420,6 +472,24 @@ _ALL = (
         corpus="corpus_archive",
         form="zip",
         share=1000,
+        others=(".other",),
+    ),
+    Reader(
+        name="packed faceset",
+        file="faceset.pak",
+        prepare=prepare_pack,
+        read=read_pack,
+        corpus="corpus_deepfacelab",
+        share=500,
+        others=(".other",),
+    ),
+    Reader(
+        name="aligned face",
+        file="aligned/00017_0.jpg",
+        prepare=prepare_face,
+        read=read_face,
+        corpus="corpus_deepfacelab",
+        share=500,
         others=(".other",),
     ),
     Reader(

@@ -118,6 +118,7 @@ def list_commands(folder: pathlib.Path, clips: tuple[pathlib.Path, pathlib.Path]
         ["run", *clips, "--workspace", workspace, "--consent", "both agreed", *small],
         ["extract", clips[0], "--workspace", other, "--person", "a", "--consent", "both agreed"],
         ["masks", "--workspace", workspace],
+        ["repair", clips[0], "--workspace", other, "--person", "a"],
         ["swap-parts", "--workspace", workspace, "--person", "a", "--parts", "mouth", "--out", folder / "parts"],
         ["train", "--workspace", workspace, "--show-schedule"],
         ["train", "--workspace", workspace, *small, "--steps", STEPS + 1],
@@ -159,6 +160,7 @@ def list_quick(folder: pathlib.Path, clips: tuple[pathlib.Path, pathlib.Path]) -
             for clip, side in zip(clips, ("src", "dst"), strict=True)
         ),
         ["masks", "--workspace", workspace],
+        ["repair", clips[0], "--workspace", workspace, "--person", "a"],
         ["swap-parts", "--workspace", workspace, "--person", "a", "--parts", "mouth", "--out", folder / "parts"],
         ["train", "--workspace", workspace, "--show-schedule"],
     ]

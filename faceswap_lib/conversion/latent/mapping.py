@@ -32,7 +32,8 @@ KERNEL_RIDGE, RIDGE = 0.3, 0.02
 """Regularization of the kernel ridge regression and of the ridge regression."""
 
 REACHED = (1.0, 99.0)
-"""Percentiles of a person's motion that limit what is requested of that person, plus half a unit."""
+"""Percentiles of the wanted person's motion to which requested motion is clipped; `fit_alignment` adds half a unit on
+both sides."""
 
 PULL = 0.5
 """How far an aligned code is shifted toward the wanted person's own codes around it, 0 to 1."""
@@ -103,7 +104,7 @@ class LatentAlignment:
     Attributes:
         mean: (D,) float32 mean of the original person's codes, flattened.
         components: (K, D) float32 principal components of these codes, each divided by its standard deviation.
-        weights: (K, L) float32 matrix from coordinates along them to coordinates of the wanted person.
+        weights: (K, L) float32 matrix from coordinates along these components to coordinates of the wanted person.
         offset: (L,) float32, added to the coordinates of the wanted person.
         target: Projection onto the L components of the wanted person, with its limit.
         known: (P, L) float32 coordinates of the wanted person's own codes.
@@ -126,7 +127,7 @@ class LatentAlignment:
         return self.target.place(shifted).reshape(codes.shape)
 
     @functools.cached_property
-    def _scale(self) -> np.ndarray:
+    def neighbor_scale(self) -> np.ndarray:
         """Divisors of coordinates before they are compared, (L,).
 
         The square root of the standard deviation gives large components more weight than small ones, but not all of it.
@@ -134,16 +135,16 @@ class LatentAlignment:
         return np.sqrt(np.maximum(self.target.deviations, 1e-6))
 
     @functools.cached_property
-    def _width(self) -> float:
+    def kernel_width(self) -> float:
         """Squared kernel width: a fraction of the median squared distance to the fifth nearest neighbor."""
-        scaled = self.known / self._scale
+        scaled = self.known / self.neighbor_scale
         squares = np.sort(_square_distances(scaled, scaled), axis=1)
         return NEIGHBOR_SHARE * max(float(np.median(squares[:, min(NEIGHBORS, len(squares) - 1)])), 1e-6)
 
     def _mean_of_neighbors(self, coordinates: np.ndarray) -> np.ndarray:
         """Computes the mean of the wanted person's codes, weighted by their distance: one step of mean shift."""
-        squares = _square_distances(coordinates / self._scale, self.known / self._scale)
-        weights = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * self._width))
+        squares = _square_distances(coordinates / self.neighbor_scale, self.known / self.neighbor_scale)
+        weights = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * self.kernel_width))
         return (weights / weights.sum(axis=1, keepdims=True)) @ self.known
 
 
@@ -187,7 +188,7 @@ def fit_alignment(
     First, kernel ridge regression predicts the wanted person's codes from motion (head pose and expression). Applied to
     the motion of the original person's faces, it predicts which code each of them should have; motion is clipped to the
     range of the wanted person. Second, ridge regression predicts these codes from the original person's own codes. Only
-    the second regression is used for conversion, so no landmarks are needed in the video.
+    the second regression is used for conversion, so no landmarks are needed in the converted video.
 
     A regression predicts means, and the mean of two gazes is an eye without a pupil. So each code is then shifted part
     of the way toward the wanted person's own codes around it.
@@ -238,7 +239,7 @@ def fit_alignment(
 
 
 def _kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Computes a kernel of motions: a Gaussian, plus a linear part for motions without similar faces."""
+    """Computes the kernel matrix of two sets of motions: a Gaussian, plus a linear part for unusual motions."""
     scale = one.shape[1] * KERNEL_WIDTH**2
     products = one @ other.T
     return np.exp(-_square_distances(one, other) / (2 * scale)) + products / scale

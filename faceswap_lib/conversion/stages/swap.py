@@ -9,6 +9,7 @@ from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.latent.expression import describe_mouth
 from faceswap_lib.conversion.stages.frame_task import Batch
 from faceswap_lib.conversion.swapper import ViewSwapper
+from faceswap_lib.conversion.visibility import find_visible, hide_covered
 from faceswap_lib.faces import CROP_SIZE, Face, align_face, crop_from_frame, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.alignment import invert_affine, map_points
 from faceswap_lib.faces.landmarks import LandmarkDetector, open_landmark_detector
@@ -62,13 +63,16 @@ def swap_faces(
     contours = _detect_contours(faces, matrices, swapper)
     outlines = [None if found is None else found.outline for found in contours]
     regions = [region_mask(*one, size, coverage=coverage) for one in zip(points, outlines, strict=True)]
+    visible = find_visible(faces, getattr(swapper, "occlusion", None), coverage)
+    regions = [hide_covered(*one) for one in zip(regions, visible, strict=True)]
     masks, new = swapper.swap(views, np.stack(regions))
     dense = [
         _detect_68(frame, face, matrix, landmark_detector)
         for (frame, face), matrix in zip(faces, matrices, strict=True)
     ]
     placement, detail = getattr(swapper, "placement", None), getattr(swapper, "detail", None)
-    rows = zip(views, new, masks, points, matrices, dense, contours, _describe_mouths(contours), strict=True)
+    mouths = _describe_mouths(contours)
+    rows = zip(views, new, masks, points, matrices, dense, contours, mouths, visible, strict=True)
     return [
         SwappedFace(
             target=view,
@@ -82,8 +86,9 @@ def swap_faces(
             mouth=mouth,
             placement=placement,
             detail=detail,
+            visible=seen,
         )
-        for view, face, mask, five, matrix, points_68, found, mouth in rows
+        for view, face, mask, five, matrix, points_68, found, mouth, seen in rows
     ]
 
 

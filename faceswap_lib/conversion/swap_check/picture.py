@@ -7,7 +7,7 @@ import numpy as np
 
 from faceswap_lib.faces import FaceCrop
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.media import read_image, write_image
+from faceswap_lib.media import write_image
 from faceswap_lib.provenance.visible_label import Label
 
 SIDE = 384
@@ -31,7 +31,7 @@ def write_worst(path: pathlib.Path, before: FaceCrop, after: FaceCrop, wanted: F
 def draw_worst(before: FaceCrop, after: FaceCrop, wanted: Faceset) -> np.ndarray:
     """Draws three panels side by side, the output with the visible label; returns (SIDE, 3 SIDE, 3) uint8 RGB."""
     distances = [np.abs(record.points_in_crop() - before.landmarks).sum() for record in wanted.records]
-    nearest = read_image(wanted.folder / wanted.records[int(np.argmin(distances))].crop)
+    nearest = wanted.crop_files.read_image(wanted.records[int(np.argmin(distances))].crop)
     panels = [_resize(image) for image in (before.image, after.image, nearest)]
     Label(SIDE, SIDE).draw(panels[1])
     return np.hstack(panels)

@@ -169,8 +169,8 @@ def distribute(devices: int) -> None:
 
 
 def _divide(batch: Batch, parts: int) -> list[Batch]:
-    index_a, index_b = (np.asarray(index, np.int32) for index in (batch.index_a, batch.index_b))
-    if len(index_a) % parts or len(index_b) % parts:
-        raise InputError(f"a batch of {len(index_a)} cannot be taken in {parts} equal parts; choose a divisor")
-    pairs = zip(np.split(index_a, parts), np.split(index_b, parts), strict=True)
-    return [Batch(index_a=part_a, index_b=part_b) for part_a, part_b in pairs]
+    indices = {name: np.asarray(getattr(batch, name), np.int32) for name in ("index_a", "index_b")}
+    if any(len(index) % parts for index in indices.values()):
+        raise InputError(f"a batch of {len(batch.index_a)} cannot be taken in {parts} equal parts; choose a divisor")
+    split = {name: np.split(array, parts) for name, array in (batch.arrays() | indices).items()}
+    return [Batch(**{name: pieces[part] for name, pieces in split.items()}) for part in range(parts)]

@@ -89,7 +89,7 @@ def _step_program(gradients: _Gradients, variables: StepVariables) -> typing.Cal
         pairs = [(_values(player.weights), _values(player.optimizer.variables)) for player in players]
         changing = _apart((pairs, _values(variables.averages)))
         others = [_values(player.weights) for player in idle], _values(gradients.drifting)
-        index = {"index_a": _shard(batch.index_a), "index_b": _shard(batch.index_b)}
+        index = {name: _shard(array) for name, array in batch.arrays().items()}
         arguments = changing, others, index, weights, decay
         key = active, len(batch.index_a), len(batch.index_b)
         if key not in programs:
@@ -107,7 +107,7 @@ def _gradient_program(gradients: _Gradients, variables: StepVariables) -> typing
     programs = {}
 
     def take_gradients(batch, weights, active):
-        index = {"index_a": _shard(batch.index_a), "index_b": _shard(batch.index_b)}
+        index = {name: _shard(array) for name, array in batch.arrays().items()}
         trained = [_values(player.weights) for player in variables.players]
         arguments = trained, _values(gradients.drifting), index, weights
         key = active, len(batch.index_a), len(batch.index_b)

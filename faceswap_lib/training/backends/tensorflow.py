@@ -23,9 +23,8 @@ def build_programs(objective: StackedTerms, state: TrainingState, *, xla: bool) 
     variables = StepVariables.of(state)
     generators, discriminators = variables.players
 
-    def differentiate(index_a, index_b, weights, active):
-        batch = Batch(index_a=index_a, index_b=index_b)
-        generator_loss, discriminator_loss, terms = objective(batch, weights, active=active)
+    def differentiate(batch, weights, active):
+        generator_loss, discriminator_loss, terms = objective(Batch(**batch), weights, active=active)
         gradients = [_gradients(generator_loss, generators.weights)]
         if discriminator_loss is not None:
             gradients.append(_gradients(discriminator_loss, discriminators.weights))
@@ -39,8 +38,8 @@ def build_programs(objective: StackedTerms, state: TrainingState, *, xla: bool) 
         for source, follower in variables.copies:
             follower.assign(source)
 
-    def step_once(index_a, index_b, weights, decay, active):
-        gradients, terms = differentiate(index_a, index_b, weights, active)
+    def step_once(batch, weights, decay, active):
+        gradients, terms = differentiate(batch, weights, active)
         apply(gradients, decay)
         return terms
 
@@ -49,10 +48,10 @@ def build_programs(objective: StackedTerms, state: TrainingState, *, xla: bool) 
         return tf.function(functools.partial(function, active=active), autograph=False, jit_compile=xla)
 
     def take_gradients(batch, weights, active):
-        return compiled(differentiate, active)(*_tensors([batch.index_a, batch.index_b, weights]))
+        return compiled(differentiate, active)(*_tensors([batch.arrays(), weights]))
 
     def step(batch, weights, decay, active):
-        return compiled(step_once, active)(*_tensors([batch.index_a, batch.index_b, weights, decay]))
+        return compiled(step_once, active)(*_tensors([batch.arrays(), weights, decay]))
 
     update = tf.function(apply, autograph=False, jit_compile=xla)
     # The combined program halves the number of programs that XLA compiles. Without XLA it is not faster, and two

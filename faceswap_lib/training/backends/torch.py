@@ -18,9 +18,8 @@ def build_programs(objective: StackedTerms, state: TrainingState, *, xla: bool) 
     generators, discriminators = variables.players
 
     def take_gradients(batch, weights, active):
-        index_a, index_b = (keras.ops.convert_to_tensor(index) for index in (batch.index_a, batch.index_b))
+        batch = Batch(**{name: keras.ops.convert_to_tensor(array) for name, array in batch.arrays().items()})
         weights = {name: keras.ops.convert_to_tensor(value) for name, value in weights.items()}
-        batch = Batch(index_a=index_a, index_b=index_b)
         generator_loss, discriminator_loss, terms = objective(batch, weights, active=active)
         has_discriminators = discriminator_loss is not None
         gradients = [_gradients(generator_loss, generators.weights, retain_graph=has_discriminators)]

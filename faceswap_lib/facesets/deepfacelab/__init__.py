@@ -1,0 +1,5 @@
+"""Facesets in the files of DeepFaceLab: reads foreign ones without running code from them, and writes them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
