@@ -16,9 +16,7 @@ class ExtractConfig:
     min_size: Annotated[int, Doc("drop faces whose box has a shorter side below this many pixels")] = 40
     min_sharpness: Annotated[
         float,
-        Doc(
-            "drop faces with a lower sharpness; in focus they have a few hundred, blurred over a tenth of the crop about 50"
-        ),
+        Doc("drop faces with a lower sharpness; it is a few hundred in focus, and about 50 with a blur of a tenth"),
     ] = 40.0
     min_crops: Annotated[int, Doc("stop with an error if the whole video has fewer faces than this")] = 8
     crop_size: Annotated[
