@@ -24,6 +24,7 @@ from harness import print_json, print_table
 
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.training import TRAINING_PRESETS, LoopConfig, TrainConfig, checkpoint_manager
+from faceswap_lib.training.augmentation import to_device
 from faceswap_lib.training.checkpoint import TrainingState, read_arrays, write_checkpoint
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.cost_estimate import make_arrays
@@ -91,7 +92,7 @@ def train_some(preset: str, steps: int) -> TrainingState:
     """Trains for `steps` steps in the first phase of every kind."""
     config = TRAINING_PRESETS[preset]
     state = build_state(PRESETS[preset], config)
-    crops = [make_arrays(PRESETS[preset].stored_size, seed) for seed in (0, 1)]
+    crops = [to_device(make_arrays(PRESETS[preset].stored_size, seed)) for seed in (0, 1)]
     stepper = TrainStepper.build(state, crops, config)
     for first in {phase.active: phase.first for phase in reversed(plan_training(config))}.values():
         state.step = first - 1

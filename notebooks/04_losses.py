@@ -91,7 +91,8 @@ objective = Objective(networks=everything.networks, faces_a=faces_a, faces_b=fac
 drawn = objective.view(faces_a, np.linspace(0, faces_a.count - 1, BATCH_SIZE).astype("int32"))
 outputs = everything.networks.decoder_a(everything.networks.encoder(drawn.encoder_input))
 mask, fake = (keras.ops.convert_to_numpy(output)[:1] for output in outputs[:2])
-sample = losses.LossInputs(**{name: keras.ops.convert_to_numpy(part)[:1] for name, part in vars(drawn).items()})
+parts = {name: part for name, part in vars(drawn).items() if part is not None}  # without what nobody asked for
+sample = losses.LossInputs(**{name: keras.ops.convert_to_numpy(part)[:1] for name, part in parts.items()})
 
 
 def to_show(picture):

@@ -31,6 +31,7 @@ COLAB = {
     "02_prep_binary_masks": "prep_binary_masks",
     "05_faceswap_train": "faceswap_train",
     "06_video_conversion": "faceswap_video_conversion",
+    "09_facesets": "faceset_curation",
 }
 """Notebooks that are also built for Colab, and their names there."""
 

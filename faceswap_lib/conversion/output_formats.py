@@ -184,7 +184,8 @@ def write_output(
     frames = show_progress(frames, "write", disable=not progress)
     if suffix == GIF_SUFFIX:
         with replacing(out) as unfinished:
-            write_gif(frames, unfinished, fps=time_range.info.fps, times=time_range.times, length=time_range.length)
+            length = None if time_range.times is None else time_range.length  # frames of a constant rate say it all
+            write_gif(frames, unfinished, fps=time_range.info.fps, times=time_range.times, length=length)
             on_written(unfinished)
         return
     clear_unfinished(out)
