@@ -46,7 +46,7 @@ def find_images(source: pathlib.Path) -> list[pathlib.Path]:
 
 
 def list_folder(folder: pathlib.Path) -> ImageInputs:
-    """Lists the files of a folder, separated into images and others by their suffixes.
+    """Lists the images and the other files of a folder; an image is a readable file with the suffix of an image.
 
     Args:
         folder: The folder; its subfolders are not searched.

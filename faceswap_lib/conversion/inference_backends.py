@@ -102,7 +102,7 @@ def measure_swappers(swappers: Mapping[str, ViewSwapper], batch_size: int) -> di
 
 
 def _open_all(networks, direction: str, batch_size: int) -> dict[str, GeneratorSwapper]:
-    """Opens every backend that works on this machine; returns the swappers by the name of their backend in the log."""
+    """Opens every backend that works on this machine; returns the swappers by the backend names that the log shows."""
     from faceswap_lib.devices import list_devices
     from faceswap_lib.networks.precision import resolve_precision
 

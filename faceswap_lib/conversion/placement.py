@@ -84,7 +84,7 @@ class Placement:
         return cv2.remap(image, *self._maps[size], interpolation, borderMode=cv2.BORDER_REPLICATE)
 
     def map_points(self, points: np.ndarray) -> np.ndarray:
-        """Maps (N, 2) positions in the generated face to positions in the view."""
+        """Maps points of the generated face to the view; both are (N, 2) x, y as fractions of the side."""
         places = moved = map_points(self.view_from_new, points)
         if self.bend is not None:
             for _ in range(4):  # fixed-point iteration: the offset is stored at the position to which it leads

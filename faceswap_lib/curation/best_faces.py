@@ -18,15 +18,15 @@ def select_best(
 ) -> np.ndarray:
     """Selects faces evenly over yaw and pitch.
 
-    Each yaw bin has the same quota; what bins with too few faces lack is shared among the others. Of each bin, the
-    `CANDIDATES` best times the quota remain. They are divided into bins of the pitch, and the faces that differ most
-    from all others are taken from these bins in turn.
+    Each yaw bin has the same quota. If a bin has fewer faces, the rest of its quota is shared among the other bins. In
+    each yaw bin, the faces of highest quality are the candidates, `CANDIDATES` times as many as the quota. They are
+    divided into bins of the pitch, and the faces that differ most from all others are taken from these bins in turn.
 
     Args:
-        yaw: (N,) in degrees; NaN counts as 0.
-        pitch: (N,) in degrees; NaN counts as 0.
-        quality: (N,), higher is better: the sharpness, or the size of the face; NaN is the lowest.
-        difference: (N,) sums of distances to all other faces, higher is more different.
+        yaw: (N,) float, in degrees; NaN counts as 0.
+        pitch: (N,) float, in degrees; NaN counts as 0.
+        quality: (N,) float, higher is better: the sharpness, or the size of the face; NaN is the lowest.
+        difference: (N,) float, sums of distances to all other faces, higher is more different.
         count: Number of faces to select.
 
     Returns:

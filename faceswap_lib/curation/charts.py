@@ -16,11 +16,11 @@ def draw_histogram(column: Column, values: np.ndarray, kinds: np.ndarray) -> np.
 
     Args:
         column: The column.
-        values: (N,); NaN is left out.
+        values: (N,) float; NaN is left out.
         kinds: (N,) names of `rejects.KINDS`, "" for crops to keep.
 
     Returns:
-        (H, W, 3) uint8 RGB with two pixels per point.
+        (H, W, 3) uint8 RGB with two image pixels per page pixel, so that it is sharp on any screen.
 
     Raises:
         ValueError: If all values are NaN.

@@ -87,7 +87,7 @@ def write_contact_sheets(ordered: SortedFaceset, folder: pathlib.Path) -> list[p
 def copy_sorted(ordered: SortedFaceset, folder: pathlib.Path, *, progress: bool = False) -> int:
     """Copies crops to a folder, with names that begin with their place in the sort order.
 
-    Modes that select crops copy only these.
+    If the mode selects crops, only the selected ones are copied.
 
     Args:
         ordered: The sort order.

@@ -1,7 +1,7 @@
 """Near-duplicates among crops: the same image again, re-encoded or slightly brighter, or a hardly moving face.
 
 Crops are compared by small gray signatures without their mean, so a change of brightness does not count. The distance
-is the root mean square of the difference, in gray levels, which one matrix product gives for many pairs.
+is the root mean square of the difference, in gray levels. One matrix product gives the distances of many pairs.
 """
 
 from collections.abc import Iterator

@@ -42,7 +42,7 @@ def measure_faceset(
 ) -> FacesetMeasures:
     """Measures a faceset, and stores the columns in `scores.jsonl`.
 
-    Columns of pixels are read from there if the file of the crop has not changed.
+    Stored values that depend on pixels are reused if the file of the crop has not changed.
 
     Args:
         faceset: The faceset.

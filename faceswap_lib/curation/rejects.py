@@ -1,4 +1,4 @@
-"""Proposed rejects of a faceset: which crops harm a training, and why.
+"""Proposed rejects of a faceset: which crops harm training, and why.
 
 Kinds and colors follow the chart with which DeepFaceLab's users teach the curation of facesets, as described in the
 mission document of Neu-Face; duplicates are ours.
@@ -82,7 +82,7 @@ class RejectLimits:
         dark: Largest underexposed fraction of the face.
         bright: Largest overexposed fraction of the face.
         contrast: Smallest range of gray levels.
-        blur: Smallest log10 of the variance of the Laplacian, relative to the faceset's median.
+        blur: Largest distance of log10 of the variance of the Laplacian below the faceset's median; see `find_blurred`.
         duplicate: Largest distance of duplicates, in gray levels.
     """
 
@@ -110,7 +110,7 @@ def propose_rejects(
 ) -> np.ndarray:
     """Proposes which crops to reject.
 
-    A blurred crop is kept if no crop that is neither blurred nor otherwise rejected has about the same yaw and pitch.
+    A blurred crop is kept if no sharp crop that is kept has about the same yaw and pitch.
 
     Args:
         columns: By name, (N,) values; columns that are missing or NaN reject nothing.
@@ -144,11 +144,12 @@ def propose_rejects(
 
 
 def find_blurred(motion_blur: np.ndarray, limit: float) -> np.ndarray:
-    """Finds blurred crops: their Laplacian is far below that of the faceset.
+    """Finds blurred crops: the variance of their Laplacian is far below the median of the faceset.
 
     Args:
         motion_blur: (N,) log10 of the variance of the Laplacian.
-        limit: Smallest distance below the median.
+        limit: Largest distance below the median, in the unit of `motion_blur`; `SPREAD` robust standard deviations if
+            they are more.
 
     Returns:
         (N,) bool.

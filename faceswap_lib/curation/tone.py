@@ -71,7 +71,7 @@ def hue_offsets(hues: np.ndarray) -> np.ndarray:
 
 
 def count_black(image: np.ndarray) -> int:
-    """Counts the values of an (H, W, 3) uint8 image that are exactly 0, of all three channels."""
+    """Counts the zeros in all three channels of an (H, W, 3) uint8 image."""
     return int(image.size - np.count_nonzero(image))
 
 

@@ -42,7 +42,7 @@ class IdentityStats:
 def collect_values(
     measurer: FrameMetrics, people: IdentityStats | None, likeness_ends: dict[str, float] | None = None
 ) -> dict[str, float | None]:
-    """Aggregates the values per frame to one number per metric.
+    """Aggregates the per-frame values into one number per metric.
 
     Args:
         measurer: The metrics of all frames.
@@ -84,7 +84,7 @@ def _measure_motion(measurer: FrameMetrics) -> dict[str, float]:
 
 
 def _ratio(swapped: float, original: float) -> float:
-    """Divides a value of the swapped video by that of the original; NaN if that is 0, as in a still original."""
+    """Divides a value of the swapped video by that of the original; NaN if the divisor is 0, as in a still video."""
     return swapped / original if original else float("nan")
 
 

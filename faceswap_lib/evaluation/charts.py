@@ -66,7 +66,7 @@ def draw_series(
         levels: Reference values by name, drawn as dashed lines.
 
     Returns:
-        (H, W, 3) uint8 RGB image with two pixels per point, so that it is sharp on any screen.
+        (H, W, 3) uint8 RGB with two image pixels per page pixel, so that it is sharp on any screen.
 
     Raises:
         ValueError: If there is no series, or a series has no value.

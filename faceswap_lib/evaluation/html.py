@@ -111,8 +111,8 @@ class Page:
 
         Args:
             pictures: For each image its caption and the (H, W, 3) uint8 RGB pixels.
-            charts: Whether the images are charts with two pixels per point. Charts are stored losslessly, and their
-                captions are not visible.
+            charts: Whether the images are charts with two image pixels per page pixel. Charts are stored losslessly,
+                and their captions are not visible.
         """
         figures = []
         for caption, image in pictures:

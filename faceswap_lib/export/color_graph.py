@@ -1,7 +1,7 @@
 """Color transfer as ONNX operators: mean and standard deviation of the new face become those of the face in the frame.
 
-As in `conversion.color_transfer`, light is compared and not detail: skin is blurred, and the eyes and the mouth of the
-frame are replaced by those of the new face in the light of the frame. Where they are is constant.
+As in `conversion.color_transfer`, the statistics compare light, not detail: skin is blurred, and the eyes and the mouth
+of the frame are replaced by those of the new face in the light of the frame. The masks of these regions are constants.
 
 Source: Huang and Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", 2017, on
 pixels instead of features.
@@ -40,14 +40,14 @@ class ColorTransfer:
 def write_color_transfer(
     graph: GraphWriter, transfer: ColorTransfer, resolution: int, views: str, masks: str, faces: str
 ) -> str:
-    """Writes the color transfer.
+    """Writes the color transfer from the views to the swapped faces; all values are float32.
 
     Args:
         graph: The graph.
         transfer: The constants.
         resolution: Side R of the view in pixels.
         views: Name of the views, (B, 3, R, R) RGB, 0 to 255.
-        masks: Name of the attention masks, (B, 1, R, R).
+        masks: Name of the attention masks, (B, 1, R, R), 0 to 1.
         faces: Name of the swapped faces, (B, 3, R, R) RGB, 0 to 255.
 
     Returns:

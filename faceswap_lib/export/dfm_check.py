@@ -70,7 +70,7 @@ class RuleResult:
 
     @property
     def expected(self) -> str:
-        """What the rule expects."""
+        """Requirement of the rule, as text."""
         return RULES[self.rule]
 
 

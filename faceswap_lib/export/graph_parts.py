@@ -30,7 +30,7 @@ def clip(graph: GraphWriter, value: str, low: float, high: float) -> str:
 def make_model(
     graph: GraphWriter, name: str, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
 ) -> onnx.ModelProto:
-    """Builds the ONNX model of a finished graph, for old versions of ONNX Runtime.
+    """Builds the ONNX model of a finished graph, which old versions of ONNX Runtime can read, too.
 
     Args:
         graph: The graph.

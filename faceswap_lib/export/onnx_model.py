@@ -86,5 +86,5 @@ def write_network(graph: GraphWriter, start, ends: typing.Sequence, name: str) -
 
 
 def _declare(name: str, shape: typing.Sequence[int | None]) -> onnx.ValueInfoProto:
-    """Declares an input or output of any batch size, float32."""
+    """Declares a float32 input or output of any batch size."""
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape[1:]])

@@ -26,9 +26,9 @@ def build_onnx_swap(generator: Generator, coverage: float, facts: typing.Mapping
         facts: More entries of the metadata, such as the name of the run.
 
     Returns:
-        The model, float32, for any batch size: from `views`, (N, R, R, 3) RGB from 0 to 1, and `regions`, (N, R, R)
-        from 0 to 1, which is 1 inside the face region, to the attention masks `masks`, (N, R, R), and the swapped faces
-        `faces`, (N, R, R, 3) RGB from 0 to 1. The metadata describe the crop.
+        The model, for any batch size; inputs and outputs are float32 in [0, 1]. Inputs: `views`, (N, R, R, 3) RGB, and
+        `regions`, (N, R, R), 1 inside the face region. Outputs: `masks`, (N, R, R), the attention masks, and `faces`,
+        (N, R, R, 3) RGB, the swapped faces. The metadata describe the crop.
 
     Raises:
         ValueError: If a network contains a layer that cannot be exported.

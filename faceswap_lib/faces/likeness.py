@@ -87,7 +87,7 @@ the ellipse."""
 
 
 class Likeness(typing.NamedTuple):
-    """Similarity of one face to a person, for each region.
+    """SSIM of the regions of a face, at most 1.
 
     Attributes:
         eyes: Both eyes.
@@ -119,8 +119,8 @@ class LikenessGallery:
     """A person's own faces, with which regions of other faces are compared.
 
     Attributes:
-        own: Median similarity of the person's faces to the person's other faces, per region, as plain SSIM.
-        pictures: (M, SIDE, SIDE) float32 gray faces of mean 0 and variance 1, every second one mirrored.
+        own: Median SSIM of each region between one face of the person and the most similar of the others.
+        pictures: (M, SIDE, SIDE) float32 gray faces of mean 0 and variance 1; each is followed by its mirror image.
     """
 
     own: Likeness

@@ -95,7 +95,7 @@ def face_mask(landmarks: np.ndarray, size: int, *, coverage: float = 1.0, softne
     """Draws the mask of the whole face, from forehead to chin: an ellipse with a soft border.
 
     The center of the ellipse is below the midpoint of the eyes. When the head turns, the center moves away from the
-    nose, because the side of the face that is turned towards the camera is wider.
+    nose, because the side of the face that is turned toward the camera is wider.
 
     Args:
         landmarks: (5, 2) or (68, 2) x, y in pixels of the image; 68 are reduced to five.

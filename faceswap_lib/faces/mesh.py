@@ -39,7 +39,7 @@ class FaceMesh:
     """The dense mesh of one aligned face.
 
     Attributes:
-        points: (478, 3) float64: x, y in pixels of the crop, z in the same unit, smaller towards the camera. The first
+        points: (478, 3) float64: x, y in pixels of the crop, z in the same unit, smaller toward the camera. The first
             468 are the vertices of MediaPipe's canonical face model. They are followed by five points of the iris of
             the eye on the left of the image, the center first, and five of the other iris; see `faces.mesh_topology`.
         presence: Probability that the crop shows a face, 0 to 1.

@@ -55,7 +55,7 @@ class MeshNetworks:
             picture: (192, 192, 3) uint8 RGB.
 
         Returns:
-            (468, 3) float64 x, y in pixels of the image and z in the same unit, smaller towards the camera; and the
+            (468, 3) float64 x, y in pixels of the image and z in the same unit, smaller toward the camera; and the
             probability that the image shows a face, 0 to 1.
         """
         with self._lock:

@@ -80,8 +80,8 @@ def build_pnet(dtype: str | None = None) -> "keras.Model":
         dtype: Compute type of the layers; None takes Keras's default.
 
     Returns:
-        A model from (B, h, w, 3) to box offsets (B, rows, columns, 4) and probabilities of no face and face (B, rows,
-        columns, 2); not trainable.
+        A model from images (B, h, w, 3), normalized by `preprocess`, to box offsets (B, rows, columns, 4) and
+        probabilities of no face and face (B, rows, columns, 2); not trainable.
     """
     import keras
     from keras import layers
@@ -102,7 +102,8 @@ def build_rnet(dtype: str | None = None) -> "keras.Model":
         dtype: Compute type of the layers; None takes Keras's default.
 
     Returns:
-        A model from (B, 24, 24, 3) to box offsets (B, 4) and probabilities of no face and face (B, 2); not trainable.
+        A model from images (B, 24, 24, 3), normalized by `preprocess`, to box offsets (B, 4) and probabilities of no
+        face and face (B, 2); not trainable.
     """
     import keras
     from keras import layers
@@ -123,9 +124,9 @@ def build_onet(dtype: str | None = None) -> "keras.Model":
         dtype: Compute type of the layers; None takes Keras's default.
 
     Returns:
-        A model from (B, 48, 48, 3) to box offsets (B, 4), landmarks (B, 10) (x of left eye, right eye, nose, left and
-        right mouth corner, then their y, as fractions of the side), and probabilities of no face and face (B, 2); not
-        trainable.
+        A model from images (B, 48, 48, 3), normalized by `preprocess`, to box offsets (B, 4), landmarks (B, 10) (x of
+        left eye, right eye, nose, left and right mouth corner, then their y, as fractions of the side), and
+        probabilities of no face and face (B, 2); not trainable.
     """
     import keras
     from keras import layers

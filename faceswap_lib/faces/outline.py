@@ -20,7 +20,7 @@ TOP = (127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356)
 
 LOWEST, HIGHEST, USUAL = 0.0, 0.42, 0.16
 """Smallest, largest and default height of the forehead above the middle of the mesh's border, in eye distances. The
-default is used where no end of the forehead is detected; towards the temples all three fall to 0.
+default is used where no end of the forehead is detected; toward the temples all three fall to 0.
 
 The middle of the border is 0.9 eye distances above the eyes. In eight clips, hairlines are 0.0 to 0.4 higher."""
 

@@ -219,7 +219,7 @@ def _write_rows(
 
 
 def _load_in_order(loader: CropLoader, count: int) -> typing.Iterator[LoadedCrop]:
-    """Yields all crops in order, decoded by several threads, and not more than `AHEAD` before they are needed."""
+    """Yields all crops in order, decoded by several threads, at most `AHEAD` crops in advance."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         waiting: collections.deque[concurrent.futures.Future[LoadedCrop]] = collections.deque()
         indices = iter(range(count))

@@ -52,7 +52,7 @@ class CropFiles:
 
         Raises:
             VideoError: If it is missing or cannot be decoded.
-            WorkspaceError: If the pack is damaged there.
+            WorkspaceError: If its part of the pack is damaged.
         """
         packed = self._packed(name)
         return read_image(self.folder / name) if packed is None else packed.read_image(self._path(name))
@@ -62,7 +62,7 @@ class CropFiles:
 
         Raises:
             VideoError: If it is missing or cannot be decoded.
-            WorkspaceError: If the pack is damaged there.
+            WorkspaceError: If its part of the pack is damaged.
         """
         packed = self._packed(name)
         return read_mask(self.folder / name) if packed is None else packed.read_mask(self._path(name))
@@ -72,7 +72,7 @@ class CropFiles:
 
         Raises:
             OSError: If it is missing.
-            WorkspaceError: If the pack is damaged there.
+            WorkspaceError: If its part of the pack is damaged.
         """
         packed = self._packed(name)
         return (self.folder / name).read_bytes() if packed is None else packed.read(self._path(name))

@@ -47,7 +47,8 @@ class CropLoader:
         faceset: The faceset.
         size: Side S of the loaded crops in pixels.
         face_region: How the face region is determined.
-        use_occlusion_masks: Whether covered pixels are removed from the face region; None if there are occlusion masks.
+        use_occlusion_masks: Whether covered pixels are removed from the face region; None removes them if there are
+            occlusion masks.
 
     Attributes:
         is_masked: Whether occlusion masks are used.

@@ -35,7 +35,7 @@ def check_room(folder: pathlib.Path, size: float, work: str, advice: str) -> Non
         advice: An alternative for the message, such as "convert a part".
 
     Raises:
-        InputError: If the space is too small. The message contains the needed and the free space.
+        InputError: If there is less free space. The message states the needed and the free space.
     """
     ground = nearest_folder(folder)
     if size > (free := shutil.disk_usage(ground).free):

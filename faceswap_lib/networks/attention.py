@@ -47,7 +47,7 @@ class SelfAttention(keras.layers.Layer):
         return x + self.scale * ops.reshape(attended, (-1, height, width, channels))
 
     def look(self, positions):
-        """Computes the attention weights of positions (B, N, C): (B, N, N), each row sums to 1."""
+        """Computes the attention weights of positions (B, N, C): (B, N, N), where each row sums to 1."""
         scores = ops.matmul(self.query(positions), ops.transpose(self.key(positions), (0, 2, 1)))  # (B, N, N)
         return ops.softmax(scores, axis=-1)
 

@@ -69,7 +69,7 @@ class OcclusionDataset:
 
 
 def draw_example(random: np.random.Generator, scene: Scene, kinds: Sequence[Kind]) -> Example:
-    """Draws occluders over a face, often before another background, and augments both."""
+    """Draws occluders over a face, often after replacing its background, and augments the image and its mask."""
     if random.random() < BACKGROUND:
         crop = replace_background(random, scene.crop, scene.region)
         scene = dataclasses.replace(scene, crop=crop)
@@ -104,10 +104,10 @@ def read_scenes(
 
 
 def check_side(crop: FaceCrop) -> FaceCrop:
-    """Checks that a crop has the side of 256 pixels, and returns it.
+    """Checks that the side of a crop is 256 pixels, and returns the crop.
 
     Raises:
-        WorkspaceError: If it has another side.
+        WorkspaceError: If the side is different.
     """
     if len(crop.image) != SIDE:
         raise WorkspaceError(f"expected crops of {SIDE} pixels, got {len(crop.image)}; extract again with --overwrite")

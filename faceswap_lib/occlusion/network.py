@@ -62,7 +62,7 @@ def build_occlusion_network(channels: tuple[int, ...] = CHANNELS, *, seed: int =
         return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
 
     def neck(x: typing.Any) -> typing.Any:
-        """Describes the whole crop, and spreads the description over the coarsest scale."""
+        """Adds global context: encodes the coarsest feature map as a vector, and decodes it to a map of that size."""
         _, height, width, _ = x.shape
         starts = [typing.cast(typing.Any, keras.initializers.HeNormal(seed=next(seeds))) for _ in range(2)]
         x = layers.Flatten()(convolve(x, NECK, side=1))

@@ -35,16 +35,16 @@ class Scene:
 
     @property
     def eyes(self) -> np.ndarray:
-        """(2,) x, y of the point between the eyes."""
+        """Midpoint of the eyes, (2,) x, y in pixels of the crop."""
         return self.landmarks[:2].mean(axis=0)
 
     @property
     def mouth(self) -> np.ndarray:
-        """(2,) x, y of the point between the corners of the mouth."""
+        """Midpoint of the mouth corners, (2,) x, y in pixels of the crop."""
         return self.landmarks[3:].mean(axis=0)
 
     def pick_target(self, random: np.random.Generator) -> np.ndarray:
-        """Draws a point that an occluder covers, (2,) x, y: any point of the face, more often one below the eyes."""
+        """Samples a point for an occluder to cover, (2,) x, y in pixels: on the face, mostly below the eyes."""
         across, down = random.uniform(-1.0, 1.0), random.triangular(-0.9, 0.9, 1.7)
         return self.eyes + np.array([across, down]) * self.unit
 

@@ -59,7 +59,7 @@ def pixel_grid(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fill_polygon(points: np.ndarray, size: int) -> np.ndarray:
-    """Draws a filled polygon; points (N, 2); returns (S, S) float32 in [0, 1] with an antialiased border."""
+    """Draws a filled polygon with (N, 2) corners in pixels; returns an antialiased mask, (S, S) float32 in [0, 1]."""
     canvas = np.zeros((size, size), np.uint8)
     corners = np.round(np.clip(points, -8 * size, 8 * size) * 2**BITS).astype(np.int32)
     cv2.fillPoly(canvas, [corners], 255, cv2.LINE_AA, BITS)
@@ -83,14 +83,14 @@ def ellipse_points(
     """Computes points on a superellipse.
 
     Args:
-        center: (2,) x, y.
-        half_axes: Half the width and half the height.
+        center: (2,) x, y in pixels.
+        half_axes: Half the width and half the height in pixels.
         angle: Rotation in radians.
         power: 2 for an ellipse; larger values approach a rectangle.
         count: Number N of points.
 
     Returns:
-        (N, 2) x, y.
+        (N, 2) float64 x, y in pixels.
     """
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
     cos, sin = np.cos(turn), np.sin(turn)

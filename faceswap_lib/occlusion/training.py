@@ -84,7 +84,7 @@ def train_occlusion(
         facesets: Facesets of one or both people. Most of their faces should not be covered; see `find_uncovered`.
         path: File to write, `.npz`.
         config: Options of the training.
-        labeled: Crops with labels, for example from `polygons.read_examples`.
+        labeled: Crops with labels, for example from `labeled_crops.read_labeled_crops`.
         progress: Whether to show progress bars.
 
     Returns:
@@ -147,7 +147,8 @@ def fit(
 def find_uncovered(network: OcclusionPredictor, scenes: Sequence[Scene]) -> tuple[Scene, ...]:
     """Finds the faces that nothing covers, so that a hand in the crops is not learned as a part of the face.
 
-    A face counts as covered if its covered share is far above that of most faces, which is the error of the network.
+    A face counts as covered if the share of it that the network takes for covered is far above the median. The median
+    itself shows how often the network is wrong, because most faces are not covered.
 
     Args:
         network: A network that is trained halfway.

@@ -22,13 +22,13 @@ def audit_to_page(
     limits: RejectLimits | None = None,
     progress: bool = False,
 ) -> FacesetAudit:
-    """Audits one person's faceset and writes the page.
+    """Audits one person's faceset and writes the result as an HTML page.
 
     Args:
         workspace: The workspace.
         side: The person's side.
         out: The .html file to write.
-        embedder: Recognition network; without it, other people are not searched.
+        embedder: Recognition network; None skips the search for faces of other people.
         limits: Limits of the rejects; None for the defaults.
         progress: Show progress bars.
 

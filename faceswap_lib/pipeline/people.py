@@ -96,7 +96,7 @@ class PictureCounter:
         resolution: Side of the views in pixels, as in `ViewSwapper`.
         coverage: Side of the view as a fraction of the crop's side.
         face_region: Region inside the face, as in `ViewSwapper`.
-        placement: As in `ViewSwapper`; so are `hairline`, `detail` and `occlusion`.
+        placement, hairline, detail, occlusion: As in `ViewSwapper`; None if the swapper does not have them.
     """
 
     def __init__(self, detector: FaceDetector, swapper: ViewSwapper):

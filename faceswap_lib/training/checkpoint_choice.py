@@ -45,7 +45,7 @@ def remove_unfinished(folder: pathlib.Path) -> None:
 def checkpoint_progress(folder: pathlib.Path, *, thorough: bool = True) -> tuple[int, int]:
     """Returns the progress of the newest intact checkpoint: number of rollbacks and step; (-1, 0) if there is none.
 
-    Compare the numbers in this order: a run with more rollbacks is ahead of a run with fewer, independent of the step.
+    Compare the numbers in this order: a run with more rollbacks is ahead of a run with fewer, regardless of the step.
 
     Args:
         folder: The folder of the checkpoints.

@@ -53,7 +53,7 @@ class CheckpointManager:
         self._backup_due = False
 
     def note_step(self) -> None:
-        """Records whether a checkpoint or a backup is due after this step."""
+        """Records whether a checkpoint, a backup or an export is due after this step."""
         step, options = self._state.step, self._run_config
         by_time = self._clock() - self._saved_at >= self._interval
         self._due |= by_time or _is_multiple(step, options.checkpoint_every) or step == self._config.steps

@@ -39,12 +39,12 @@ class LossInputs:
 
 
 def replace_covered(picture, sample: LossInputs):
-    """Replaces the covered pixels of a generated image by those of the target, so that they have no error.
+    """Replaces the covered pixels of a generated image with those of the target, so that they have no error.
 
-    No reconstruction loss then depends on what was generated there, also not a loss that compares windows or edges.
+    No reconstruction loss then depends on what was generated there, not even one that compares windows or edges.
 
     Args:
-        picture: (B, r, r, 3), of the same or a lower resolution than the target.
+        picture: (B, r, r, 3) in [-1, 1], of the same resolution as the target or a lower one.
         sample: The target, and its visible pixels.
 
     Returns:

@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainReport:
-    """Summary of a training.
+    """Summary of one call of `train`.
 
     Attributes:
         folder: The folder of the run.

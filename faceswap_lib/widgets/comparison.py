@@ -49,7 +49,7 @@ CHOOSE_FRAME = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two images with a movable border; a notebook shows it when it is the last line of a cell.
+    """Before-after slider of two images; a notebook shows it if it is the value of a cell's last line.
 
     Attributes:
         html: The complete HTML, which can be placed on any page.

@@ -68,12 +68,12 @@ class DashboardPage:
         self._text.value = f'<span style="margin-left: 8px">{text}</span>'
 
     def draw_losses(self, history: list[dict[str, float]]) -> None:
-        """Draws the loss charts and replaces the last ones."""
+        """Draws the loss charts in place of the previous ones."""
         self._board.history = history
         self._board.draw()
 
     def show_preview(self, step: int, picture: np.ndarray) -> None:
-        """Shows a preview, (H, W, 3) uint8 RGB, and replaces the last one."""
+        """Shows a preview, (H, W, 3) uint8 RGB, in place of the previous one."""
         if picture.shape[1] > WIDE * picture.shape[0]:
             picture = np.concatenate(np.array_split(picture[:, : picture.shape[1] // 2 * 2], 2, axis=1))
         display = ipython_display()

@@ -75,13 +75,13 @@ STOP = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class StageChange:
-    """What a user did on a stage.
+    """Change that a user made on a stage.
 
     Attributes:
         changed: Whether a point was dragged, a box was drawn, or an empty place was clicked.
         points: (N, 2) float64 x, y of all points in pixels of the image.
-        box_xyxy: (4,) left, top, right, bottom of the box.
-        at: (2,) x, y of the pointer.
+        box_xyxy: (4,) float64 left, top, right, bottom of the box in pixels of the image.
+        at: (2,) float64 x, y of the pointer in pixels of the image.
     """
 
     changed: typing.Literal["points", "box", "click"]
@@ -144,11 +144,11 @@ class DragStage:
         self.box.add_class(self._class)
 
     def show_image(self, image: np.ndarray, view_xyxy: Sequence[float] | np.ndarray | None = None) -> None:
-        """Shows an image, or a part of it; points keep counting from the corner of the whole image.
+        """Shows an image or a part of it; all coordinates remain pixels of the whole image.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            view_xyxy: Left, top, right, bottom of the part in pixels, cut to whole pixels; None for all.
+            view_xyxy: Left, top, right, bottom of the part in pixels, enlarged to whole pixels; None for all.
         """
         height, width = image.shape[:2]
         left, top, right, bottom = (0, 0, width, height) if view_xyxy is None else view_xyxy

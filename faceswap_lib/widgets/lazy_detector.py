@@ -1,4 +1,4 @@
-"""MTCNN that is loaded when it is first asked, so that a page is there at once."""
+"""MTCNN that is loaded at the first call, so that a page appears without delay."""
 
 import typing
 

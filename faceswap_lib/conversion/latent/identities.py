@@ -57,7 +57,7 @@ class IdentityPair:
             crops: N aligned faces.
 
         Returns:
-            Euclidean distances of the N embeddings from `original` and from `wanted`, (N,) each.
+            Euclidean distances of the N embeddings from `original` and from `wanted`, (N,) float64 each.
         """
         embeddings = self.embedder.embed(crops)
         people = (self.original, self.wanted)

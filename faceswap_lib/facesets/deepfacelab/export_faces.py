@@ -95,7 +95,7 @@ def natural_face_size(record: CropRecord, crop_side: int, face_type: FaceType) -
 
 
 def _scale_of(matrix: np.ndarray) -> float:
-    """Returns the scale of a similarity."""
+    """Returns the scale of a similarity transform."""
     return float(np.linalg.norm(matrix[:, 0]))
 
 

@@ -33,7 +33,8 @@ def find_weights(
 
     Raises:
         InputError: If `path` is not a file, or the file cannot be downloaded.
-        CheckpointError: If the file differs from the one that was used first; see `faces.weight_sums`.
+        CheckpointError: If the checksum of a file that was found or downloaded is wrong; see `faces.weight_sums`.
+            A file passed as `path` is not checked.
     """
     if path is not None:
         path = pathlib.Path(path)
