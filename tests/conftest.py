@@ -10,6 +10,7 @@ import json
 import logging
 import pathlib
 import shutil
+import signal
 import sys
 import typing
 
@@ -86,6 +87,15 @@ def own_home(tmp_path_factory) -> typing.Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACESWAP_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signals_of_a_terminal() -> None:
+    """Signals do what they do in a terminal, also where `nohup` or a shell's background ignores them for the tests."""
+    for name, usual in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(autouse=True)
