@@ -5,17 +5,14 @@ range of the pixels, which most networks since have kept.
 """
 
 import pathlib
-import typing
 from collections.abc import Sequence
 
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.export.onnx_check import check_onnx_file
-from faceswap_lib.export.onnx_runtime import import_onnxruntime
+from faceswap_lib.export.onnx_image_network import OnnxImageNetwork, try_open
 from faceswap_lib.faces.alignment import similarity_transform, warp_frame
 from faceswap_lib.faces.types import FaceCrop
-from faceswap_lib.networks.child_process import run_child, to_line
 
 ARCFACE_SIDE = 112
 """Input side of ArcFace in pixels."""
@@ -29,17 +26,8 @@ ARCFACE_SAME_PERSON = 1.2
 """Maximum Euclidean distance of two faces of one person: sqrt(2 - 2 * 0.28), for the cosine similarity of 0.28 above
 which insightface's example says that two faces "ARE the same person"."""
 
-MOST_PIXELS = 50_000_000
-"""Maximum number of input pixels per batch; ArcFace reads 12,544 per face."""
-
 MOST_NUMBERS = 100_000
 """Maximum length of an embedding; most networks return 512 numbers."""
-
-ADVICE = "name another network, or export it again"
-"""Advice in messages about a network that cannot be read."""
-
-NUMBER_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-"""Accepted input types and their dtypes."""
 
 
 class OnnxEmbedder:
@@ -77,57 +65,35 @@ class OnnxEmbedder:
         path = pathlib.Path(path)
         self.name = f"onnx:{path.name}"
         self.same_person = same_person
-        self._path, self._mean, self._scale = path, mean, scale
-        _import_runtime()  # first, so that a missing onnxruntime is not reported as a problem of the file
-        if not path.is_file():
-            raise InputError(f"{path}: expected a recognition network in ONNX, got no file there")
-        check_onnx_file(path)
-        if is_tried:
-            run_child(try_network, path, {}, ADVICE)
-        self._session, self._errors = _open_session(path)
-        try:
-            inputs = [(entry.name, entry.type, entry.shape) for entry in self._session.get_inputs()]
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: expected names in UTF-8, got others ({error}); {ADVICE}") from error
-        if len(inputs) != 1 or inputs[0][1] not in NUMBER_TYPES:
-            got = to_line(", ".join(f"{name} {kind}" for name, kind, _ in inputs))
-            raise InputError(f"{path}: expected one input of floats, got {got}")
-        self._input, self._type = inputs[0][0], NUMBER_TYPES[inputs[0][1]]
-        self._batch, self._side, self._channels_first = _read_layout(inputs[0][2], path)
-        self._length = self._run(np.full((1, self._side, self._side, 3), 128, np.uint8)).shape[1]
+        self._path = path
+        self._network = OnnxImageNetwork(
+            path,
+            what="a recognition network",
+            default_side=ARCFACE_SIDE,
+            mean=mean,
+            scale=scale,
+            trial=try_network if is_tried else None,
+        )
+        side = self._network.side
+        self._length = self._run(np.full((1, side, side, 3), 128, np.uint8)).shape[1]
 
     def embed(self, crops: Sequence[FaceCrop]) -> np.ndarray:
         """Computes embeddings (N, D) float64; see `FaceEmbedder.embed`."""
         if not crops:
             return np.empty((0, self._length))
-        return unit_rows(self._run(np.stack([align_like_arcface(crop, self._side) for crop in crops])))
+        return unit_rows(self._run(np.stack([align_like_arcface(crop, self._network.side) for crop in crops])))
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         """Runs the network on images (N, S, S, 3) uint8 and returns its outputs (N, D)."""
-        step = self._batch or 32
         rows = []
-        for start in range(0, len(images), step):
-            batch = images[start : start + step]
-            count = len(batch)
-            if self._batch:
-                batch = np.concatenate([batch, np.repeat(batch[-1:], self._batch - count, axis=0)])
-            values = ((batch.astype(np.float32) - self._mean) / self._scale).astype(self._type)
-            if self._channels_first:
-                values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
-            try:
-                answer = self._session.run(None, {self._input: values})[0]
-            except self._errors as error:
-                raise InputError(f"{self._path}: the network fails on a face ({_short(error)})") from error
-            if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f" or answer.ndim == 0:
-                got = f"{answer.dtype} {answer.shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
-                raise InputError(f"{self._path}: expected an array of numbers for each face, got {got}")
-            if answer.size > MOST_NUMBERS * len(batch):
+        for answer, size, count in self._network.run(images):
+            if answer.size > MOST_NUMBERS * size:
                 raise InputError(
                     f"{self._path}: expected at most {MOST_NUMBERS} numbers for a face, got {answer.shape}"
                 )
-            if len(answer) != len(batch) or not np.isfinite(answer).all():
-                raise InputError(f"{self._path}: expected finite numbers for {len(batch)} faces, got {answer.shape}")
-            rows.append(answer.reshape(len(batch), -1)[:count])
+            if len(answer) != size or not np.isfinite(answer).all():
+                raise InputError(f"{self._path}: expected finite numbers for {size} faces, got {answer.shape}")
+            rows.append(answer.reshape(size, -1)[:count])
         return np.concatenate(rows)
 
 
@@ -152,63 +118,5 @@ def unit_rows(values: np.ndarray) -> np.ndarray:
 
 
 def try_network(file: pathlib.Path, folder: pathlib.Path) -> None:
-    """Opens a network and runs it once; for `child_process.run_child`.
-
-    Args:
-        file: The ONNX file.
-        folder: Not used.
-
-    Raises:
-        ValueError: If the file is not a valid network, or the network fails.
-    """
-    try:
-        OnnxEmbedder(file, is_tried=False)
-    except InputError as error:
-        raise ValueError(str(error).removeprefix(f"{file}: ")) from error
-
-
-def _import_runtime() -> typing.Any:
-    """Imports onnxruntime; raises `InputError` if it is not installed."""
-    try:
-        return import_onnxruntime()
-    except ImportError as error:
-        raise InputError(f"onnxruntime cannot be imported ({error}); pip install 'faceswap_lib[onnx]'") from error
-
-
-def _open_session(path: pathlib.Path) -> tuple[typing.Any, tuple[type[Exception], ...]]:
-    """Opens a network; also returns the exception types that onnxruntime may raise."""
-    onnxruntime = _import_runtime()
-    # The module is compiled and has no type stub.
-    from onnxruntime.capi import onnxruntime_pybind11_state as state  # pyright: ignore[reportAttributeAccessIssue]
-
-    # onnxruntime has one exception class per kind of failure, without a common base class.
-    own = tuple(value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
-    errors = (*own, RuntimeError, ValueError, MemoryError)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except errors as error:
-        raise InputError(
-            f"{path}: expected a recognition network in ONNX; it cannot be read ({_short(error)})"
-        ) from error
-    return session, errors
-
-
-def _short(error: Exception) -> str:
-    """Formats an exception as one line."""
-    return to_line(str(error)) or type(error).__name__
-
-
-def _read_layout(shape: Sequence[int | str | None], path: pathlib.Path) -> tuple[int | None, int, bool]:
-    """Reads the shape of an input: the fixed batch size or None, the image side, and whether channels come first."""
-    sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
-    if len(sizes) == 4 and 3 in (sizes[1], sizes[3]):
-        channels_first = sizes[1] == 3
-        height, width = sizes[2:] if channels_first else sizes[1:3]
-        side = height or width or ARCFACE_SIDE
-        if (height or side) == (width or side):
-            if (sizes[0] or 1) * side * side > MOST_PIXELS:
-                raise InputError(f"{path}: expected an input of at most {MOST_PIXELS:,} pixels, got {tuple(shape)}")
-            return sizes[0], side, channels_first
-    raise InputError(f"{path}: expected an input (N, 3, S, S) or (N, S, S, 3), got {tuple(shape)}")
+    """Opens a recognition network and runs it once; for `child_process.run_child`. `folder` is not used."""
+    try_open(OnnxEmbedder, file)

@@ -11,6 +11,7 @@ import pytest
 from faceswap_lib.errors import CheckpointError, FaceswapError, InputError
 from faceswap_lib.evaluation.onnx_embedder import OnnxEmbedder
 from faceswap_lib.export.onnx_check import check_onnx_file
+from faceswap_lib.export.onnx_image_network import OnnxImageNetwork
 from faceswap_lib.limits import MODEL_BYTES
 from faceswap_lib.networks import child_process
 
@@ -187,8 +188,9 @@ def test_an_unknown_operator_is_refused_and_nobodys_library_loaded(folder):
     network = model(helper.make_node("Evil", ["picture"], ["answer"], domain="own.ops"), domain="own.ops")
     with pytest.raises(CheckpointError, match=r"net\.onnx: .*cannot be read"):
         OnnxEmbedder(save(folder, network))
-    source = pathlib.Path(sys.modules[OnnxEmbedder.__module__].__file__).read_text(encoding="utf-8")
-    assert "register_custom_ops_library" not in source
+    for opener in (OnnxEmbedder, OnnxImageNetwork):
+        source = pathlib.Path(sys.modules[opener.__module__].__file__).read_text(encoding="utf-8")
+        assert "register_custom_ops_library" not in source
 
 
 def texts() -> "onnx.ModelProto":
