@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -11,15 +11,14 @@ from faceswap_lib.config_fields import Doc
 from faceswap_lib.curation.rejects import KINDS
 from faceswap_lib.curation.sorting import MODES, TARGET, SortMode
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.recognition import FaceEmbedder
+from faceswap_lib.evaluation.config import EmbedderChoice, EmbedderFile
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.workspace import Person, side_of
 
 Embedder = Annotated[
-    Literal["auto", "dlib", "vggface", "onnx", "none"],
+    EmbedderChoice,
     Doc("face recognition network that finds other people; auto: the first that works on this machine, or none"),
 ]
-EmbedderFile = Annotated[str, Doc("file of the network, for onnx and vggface; empty: the usual folders")]
 CuratedPerson = Annotated[Person, Doc("person whose crops are examined: a or b")]
 
 
@@ -47,10 +46,15 @@ class Sort:
     def __call__(self) -> None:
         """Sorts the faceset, writes the contact sheets and prints what is first and last."""
         from faceswap_lib.curation import copy_sorted, sort_faceset, write_contact_sheets
+        from faceswap_lib.evaluation.embedders import open_by_option
 
         workspace, side = Workspace(self.workspace), side_of(self.person)
         faceset = Faceset.open(workspace, side)
-        embedder = open_embedder(self.embedder, self.embedder_file) if self.by == "embedding" else None
+        embedder = None
+        if self.by == "embedding":
+            embedder, reason = open_by_option(self.embedder, self.embedder_file)
+            if embedder is None:
+                raise InputError(f"embedding: expected a face recognition network, got none: {reason}")
         ordered = sort_faceset(faceset, self.by, embedder=embedder, target=self.target, progress=True)
         folder = self.sheets or workspace.root / "sorted" / f"face_{side}" / self.by
         sheets = write_contact_sheets(ordered, folder)
@@ -82,6 +86,7 @@ class Audit:
 
     def __call__(self) -> None:
         """Audits the faceset and writes the page; sets rejects aside or restores them if asked."""
+        from faceswap_lib.evaluation.embedders import open_by_option
         from faceswap_lib.facesets import restore_crops
         from faceswap_lib.pipeline.auditing import audit_to_page
 
@@ -96,8 +101,8 @@ class Audit:
         out = self.out or workspace.root / f"audit_{self.person}.html"
         if out.suffix != ".html":
             raise InputError(f"out: expected a name ending in .html, got {out}")
-        embedder = open_embedder(self.embedder, self.embedder_file)
-        audit = audit_to_page(workspace, side, out, embedder=embedder, progress=True)
+        embedder, reason = open_by_option(self.embedder, self.embedder_file)
+        audit = audit_to_page(workspace, side, out, embedder=embedder, without_embedder=reason, progress=True)
         for name, count in audit.counts().items():
             if count:
                 print(f"{count:6} {name}: {KINDS[name].text}")
@@ -110,35 +115,3 @@ class Audit:
 
             excluded = apply_rejects(workspace, side, audit, *self.kinds)
             print(f"{excluded} crops set aside; 'faceswap audit --restore' brings them back")
-
-
-def open_embedder(name: str, file: str) -> FaceEmbedder | None:
-    """Opens the face recognition network of the options `--embedder` and `--embedder-file`.
-
-    Args:
-        name: "auto", "dlib", "vggface", "onnx" or "none".
-        file: Path of the network's file; empty for the usual folders.
-
-    Returns:
-        The network; None for "none", and for "auto" if no network works on this machine.
-
-    Raises:
-        InputError: If the network does not work on this machine, or a file is given without its network.
-    """
-    from faceswap_lib.evaluation.embedders import open_identity
-
-    if file and name not in ("onnx", "vggface"):
-        raise InputError(f"embedder_file is for the embedders onnx and vggface, got {name}")
-    if name == "none":
-        return None
-    path = pathlib.Path(file) if file else None
-    if name == "onnx":
-        return open_identity("onnx", onnx=path)
-    if name == "vggface":
-        return open_identity("vggface", vggface=path)
-    try:
-        return open_identity("dlib" if name == "dlib" else "auto")
-    except InputError:
-        if name == "dlib":
-            raise
-        return None  # the audit states what was not measured

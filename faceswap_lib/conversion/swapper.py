@@ -13,7 +13,7 @@ from faceswap_lib.conversion.latent.mapping import LatentMap
 from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
-from faceswap_lib.export.onnx_runtime import import_onnxruntime
+from faceswap_lib.export.onnx_runtime import import_onnxruntime, unavailable_reason
 from faceswap_lib.faces.region import FaceRegion, Hairline, settle_region
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.occlusion.network import OcclusionPredictor
@@ -233,13 +233,7 @@ class OnnxSwapper(GeneratorSwapper):
     @staticmethod
     def unavailable_reason() -> str | None:
         """Returns why ONNX Runtime cannot be used on this machine and what to do; None if it can be used."""
-        try:
-            import onnx  # noqa: F401
-
-            import_onnxruntime()
-        except ImportError as error:
-            return f"ONNX Runtime cannot be used ({error}); pip install 'faceswap_lib[export]'"
-        return None
+        return unavailable_reason()
 
     def _encode(self, seen: np.ndarray) -> np.ndarray:
         (codes,) = self._encoder.run(["codes"], {"views": seen.astype(np.float32, copy=False)})

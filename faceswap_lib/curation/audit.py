@@ -13,6 +13,9 @@ from faceswap_lib.faces.recognition import FaceEmbedder
 from faceswap_lib.facesets import Faceset, Side, Workspace, exclude_crops
 from faceswap_lib.facesets.pose_coverage import FacesetPoses, PoseCoverage, compare_poses
 
+NO_EMBEDDER = "no face recognition network; pip install 'faceswap_lib[dlib]', or pass one"
+"""Why embeddings were not measured, if no other reason is given."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FacesetAudit:
@@ -24,6 +27,8 @@ class FacesetAudit:
         kinds: (N,) names of `rejects.KINDS`; "" for crops to keep.
         copies: (N,) int, the index of the crop that each duplicate duplicates; -1 for others.
         skipped: What could not be measured, with the reason, by name of the column.
+        poses: (N, 2) float64, yaw and pitch in degrees, comparable between people; see `facesets.pose_measures`.
+        other_poses: (M, 2) float64, the same of the other person; None without another faceset.
         coverage: What the other person shows and this one does not; None without another faceset.
     """
 
@@ -32,6 +37,8 @@ class FacesetAudit:
     kinds: np.ndarray
     copies: np.ndarray
     skipped: dict[str, str]
+    poses: np.ndarray
+    other_poses: np.ndarray | None = None
     coverage: PoseCoverage | None = None
 
     def rejects(self, *kinds: str) -> list[str]:
@@ -49,6 +56,7 @@ def audit_faceset(
     *,
     other: Faceset | None = None,
     embedder: FaceEmbedder | None = None,
+    without_embedder: str = NO_EMBEDDER,
     limits: RejectLimits | None = None,
     progress: bool = False,
 ) -> FacesetAudit:
@@ -57,7 +65,8 @@ def audit_faceset(
     Args:
         faceset: The faceset.
         other: The other person's faceset, to compare head poses and expressions.
-        embedder: Recognition network; without it, other people are not searched.
+        embedder: Recognition network; without it, faces of other people are not detected.
+        without_embedder: Why there is none; stated in the result.
         limits: Limits of the rejects; None for the defaults.
         progress: Show progress bars.
 
@@ -66,7 +75,7 @@ def audit_faceset(
     """
     skipped = {}
     if embedder is None:
-        skipped["embedding_distance"] = "no face recognition network; pip install 'faceswap_lib[dlib]', or pass one"
+        skipped["embedding_distance"] = without_embedder
     if not faceset.has_occlusion_masks:
         skipped["occluded"] = "no occlusion masks; run 'faceswap mask'"
     measures = measure_faceset(
@@ -88,8 +97,15 @@ def audit_faceset(
         kinds=propose_rejects(columns, copies, same_person, limits),
         copies=copies,
         skipped=skipped,
+        poses=_measure_poses(faceset),
+        other_poses=None if other is None else _measure_poses(other),
         coverage=None if other is None else compare_poses(FacesetPoses.of(other), FacesetPoses.of(faceset)),
     )
+
+
+def _measure_poses(faceset: Faceset) -> np.ndarray:
+    """Measures yaw and pitch of all crops, (N, 2) float64 in degrees, comparable between people."""
+    return FacesetPoses.of(faceset, most=None).poses[:, :2]
 
 
 def apply_rejects(workspace: Workspace, side: Side, audit: FacesetAudit, *kinds: str) -> int:

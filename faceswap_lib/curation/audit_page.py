@@ -18,13 +18,12 @@ SHOWN = 60
 PER_ROW = 10
 
 
-def write_audit_page(audit: FacesetAudit, path: pathlib.Path, *, other_poses: np.ndarray | None = None) -> None:
+def write_audit_page(audit: FacesetAudit, path: pathlib.Path) -> None:
     """Writes an audit as one self-contained HTML file.
 
     Args:
         audit: The audit.
         path: The file to write.
-        other_poses: (M, 2) yaw and pitch of the other person's crops in degrees, for the pose map.
     """
     count, rejected = len(audit.faceset), sum(audit.counts().values())
     page = Page(f"Audit of {audit.faceset.folder.name}")
@@ -42,10 +41,14 @@ def write_audit_page(audit: FacesetAudit, path: pathlib.Path, *, other_poses: np
     page.add_text(
         "Yaw from left to right and pitch from bottom to top, in degrees. Each cell shows its sharpest crop and its "
         "number of crops."
-        + (" Cells in red: the other person has crops there, this one has none." if other_poses is not None else "")
+        + (
+            " Cells in red: the other person has crops there, this one has none."
+            if audit.other_poses is not None
+            else ""
+        )
     )
     page.add_picture(
-        draw_pose_map(audit.faceset, _poses(audit), audit.columns["blur"], other_poses=other_poses), "", wide=True
+        draw_pose_map(audit.faceset, _poses(audit), audit.columns["blur"], other_poses=audit.other_poses), "", wide=True
     )
     _add_coverage(page, audit)
     page.add_heading("All columns")
@@ -107,6 +110,4 @@ def _add_coverage(page: Page, audit: FacesetAudit) -> None:
 
 def _poses(audit: FacesetAudit) -> np.ndarray:
     """Returns yaw and pitch of all crops that are kept, (N, 2); NaN for rejects."""
-    poses = np.stack([audit.columns["yaw"], audit.columns["pitch"]], axis=1)
-    poses[audit.kinds != ""] = np.nan
-    return poses
+    return np.where((audit.kinds == "")[:, None], audit.poses, np.nan)

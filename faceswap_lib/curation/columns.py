@@ -86,3 +86,9 @@ _COLUMNS = (
 
 COLUMNS: dict[str, Column] = {column.name: column for column in _COLUMNS}
 """All columns by name."""
+
+RECORD_COLUMNS = tuple(column.name for column in _COLUMNS if column.kind == "record")
+"""Names of the columns from the manifest and the tracks; see `record_measures.measure_records`."""
+
+IMAGE_COLUMNS = tuple(column.name for column in _COLUMNS if column.kind == "image")
+"""Names of the columns from the pixels of one crop; see `image_measures.measure_images`."""

@@ -9,18 +9,13 @@ import cv2
 import numpy as np
 
 from faceswap_lib.curation import cut_off, sharpness, tone
+from faceswap_lib.curation.columns import IMAGE_COLUMNS
 from faceswap_lib.curation.histograms import color_histogram, face_histogram
 from faceswap_lib.curation.hull import face_hull
 from faceswap_lib.curation.scores import FILE_STATE
 from faceswap_lib.faces import CROP_SIZE
 from faceswap_lib.facesets import CropRecord, Faceset
 from faceswap_lib.progress import show_progress
-
-IMAGE_COLUMNS = (
-    *("blur", "motion_blur", "brightness", "hue", "black_pixels"),
-    *("dark", "bright", "level", "contrast", "cut_off"),
-)
-"""Columns that `measure_images` computes, in the order of `ImageMeasures.columns`."""
 
 DESCRIPTOR_SHAPES = {
     "color_histogram": (3, 256),

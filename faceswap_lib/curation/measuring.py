@@ -5,11 +5,12 @@ from collections.abc import Collection
 
 import numpy as np
 
+from faceswap_lib.curation.columns import IMAGE_COLUMNS, RECORD_COLUMNS
 from faceswap_lib.curation.comparisons import embed_faceset, embedding_distances, histogram_differences
 from faceswap_lib.curation.duplicates import nearest_distances
-from faceswap_lib.curation.image_measures import IMAGE_COLUMNS, Descriptor, measure_images
+from faceswap_lib.curation.image_measures import Descriptor, measure_images
 from faceswap_lib.curation.occluded import measure_occluded
-from faceswap_lib.curation.record_measures import RECORD_COLUMNS, measure_records
+from faceswap_lib.curation.record_measures import measure_records
 from faceswap_lib.curation.scores import read_scores, write_scores
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.recognition import FaceEmbedder

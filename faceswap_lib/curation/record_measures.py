@@ -11,12 +11,6 @@ from faceswap_lib.faces.landmarks_68 import EYELIDS, INNER_LIPS
 from faceswap_lib.facesets import CropRecord, Faceset
 from faceswap_lib.facesets.track_io import TRACKS, read_tracks
 
-RECORD_COLUMNS = (
-    *("frame", "yaw", "pitch", "roll", "face_area", "faces_in_frame"),
-    *("eyes_open", "mouth_open", "misalignment"),
-)
-"""Columns that `measure_records` computes."""
-
 
 def measure_records(faceset: Faceset) -> dict[str, np.ndarray]:
     """Measures every crop of a faceset by its record.
@@ -25,7 +19,7 @@ def measure_records(faceset: Faceset) -> dict[str, np.ndarray]:
         faceset: The faceset.
 
     Returns:
-        By name of `RECORD_COLUMNS`, (N,) float64. Expressions and misalignment are NaN without 68 landmarks.
+        By name of `columns.RECORD_COLUMNS`, (N,) float64. Expressions and misalignment are NaN without 68 landmarks.
     """
     rows = [_measure_record(record) for record in faceset.records]
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}

@@ -7,16 +7,31 @@ from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.landmarks import LandmarkBackend
 
+EmbedderChoice = Literal["auto", "dlib", "vggface", "onnx", "none"]
+"""Names of the face recognition networks that an option can select."""
+
+EmbedderFile = Annotated[str, Doc("file of the network, for onnx and vggface; empty: the usual folders")]
+
+
+def check_embedder_file(name: EmbedderChoice, file: str) -> None:
+    """Checks that a file is only given for a network that is read from one.
+
+    Raises:
+        InputError: If it is given for another network.
+    """
+    if file and name not in ("onnx", "vggface"):
+        raise InputError(f"embedder_file is for the embedders onnx and vggface, got {name}")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
     """Options of the evaluation."""
 
     embedder: Annotated[
-        Literal["auto", "dlib", "vggface", "onnx", "none"],
+        EmbedderChoice,
         Doc("face recognition network; auto uses the first one that works here, none skips the identity metrics"),
     ] = "auto"
-    embedder_file: Annotated[str, Doc("file of the network, for onnx and vggface; empty: the usual folders")] = ""
+    embedder_file: EmbedderFile = ""
     gallery: Annotated[
         tuple[str, ...],
         Doc("other people for ID retrieval: videos that show one person each, or folders of crops with a manifest"),
@@ -28,7 +43,6 @@ class EvaluateConfig:
     ] = 60
 
     def __post_init__(self):
-        if self.embedder_file and self.embedder not in ("onnx", "vggface"):
-            raise InputError(f"embedder_file is for recognition onnx or vggface, got {self.embedder}")
+        check_embedder_file(self.embedder, self.embedder_file)
         check_range("identity_stride", self.identity_stride, 1, 10_000)
         check_range("baseline_frames", self.baseline_frames, 0, 100_000)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.evaluation.config import EmbedderChoice, check_embedder_file
 from faceswap_lib.evaluation.onnx_embedder import OnnxEmbedder, unit_rows
 from faceswap_lib.faces.alignment import EYE_DISTANCE, template_points, warp_frame
 from faceswap_lib.faces.recognition import DlibEmbedder, FaceEmbedder
@@ -122,6 +123,33 @@ def open_identity(
     if backend not in openers:
         raise InputError(f"identity: expected auto, dlib, vggface or onnx, got {backend!r}")
     return openers[backend]()
+
+
+def open_by_option(name: EmbedderChoice, file: str) -> tuple[FaceEmbedder | None, str]:
+    """Opens the face recognition network of the options `--embedder` and `--embedder-file`.
+
+    Args:
+        name: "auto", "dlib", "vggface", "onnx" or "none".
+        file: Path of the network's file, for "onnx" and "vggface"; empty for the usual folders.
+
+    Returns:
+        The network and ""; or None and the reason, for "none", and for "auto" if no network works on this machine.
+
+    Raises:
+        InputError: If a network that was asked for does not work on this machine, or a file is given without its
+            network.
+    """
+    check_embedder_file(name, file)
+    if name == "none":
+        return None, "left out by --embedder none"
+    path = pathlib.Path(file) if file else None
+    files = {name: path} if name in ("onnx", "vggface") else {}
+    try:
+        return open_identity(name, **files), ""
+    except InputError as error:
+        if name != "auto":
+            raise
+        return None, str(error)
 
 
 def _open_first() -> FaceEmbedder:

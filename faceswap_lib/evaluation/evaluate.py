@@ -10,7 +10,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation.aggregate import IdentityStats, break_down, collect_series, collect_values
 from faceswap_lib.evaluation.baselines import BASELINES, Crops
 from faceswap_lib.evaluation.config import EvaluateConfig
-from faceswap_lib.evaluation.embedders import open_identity
+from faceswap_lib.evaluation.embedders import open_by_option
 from faceswap_lib.evaluation.frame_metrics import FrameMetrics, MetricModels
 from faceswap_lib.evaluation.html_report import write_report_page
 from faceswap_lib.evaluation.lpips_like import open_perceptual
@@ -131,18 +131,9 @@ def _open_tools(
     finder = open_landmark_detector(config.landmarks)
     if finder.name == "five":
         skipped["expression"] = "needs 68 landmarks; pip install 'faceswap_lib[dlib]'"
-    embedder = None
-    if config.embedder == "none":
-        skipped["identity"] = "left out by --embedder none"
-    else:
-        path = pathlib.Path(config.embedder_file) if config.embedder_file else None
-        files = {config.embedder: path} if config.embedder in ("onnx", "vggface") else {}
-        try:
-            embedder = open_identity(config.embedder, **files)
-        except InputError as error:
-            if config.embedder != "auto":
-                raise
-            skipped["identity"] = str(error)
+    embedder, reason = open_by_option(config.embedder, config.embedder_file)
+    if embedder is None:
+        skipped["identity"] = reason
     meter = open_perceptual()
     tools = MetricModels(
         refiner=detector,

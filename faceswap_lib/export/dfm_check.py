@@ -13,6 +13,7 @@ import numpy as np
 
 from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.export.onnx_check import check_onnx_file
+from faceswap_lib.export.onnx_runtime import import_onnxruntime, runtime_errors, unavailable_reason
 from faceswap_lib.networks.child_process import run_child, to_line
 
 if typing.TYPE_CHECKING:
@@ -101,19 +102,6 @@ def check_dfm(path: pathlib.Path | str) -> list[RuleResult]:
     except CheckpointError as error:
         found.append(RuleResult(rule="valid", passed=False, found=_without_path(error, path)))
     return _fill(found)
-
-
-def unavailable_reason() -> str | None:
-    """Returns why files cannot be checked on this machine and what to do; None if they can."""
-    from faceswap_lib.export.onnx_runtime import import_onnxruntime
-
-    try:
-        import onnx  # noqa: F401
-
-        import_onnxruntime()
-    except ImportError as error:
-        return f"ONNX models cannot be read here ({error}); pip install 'faceswap_lib[export]'"
-    return None
 
 
 def _read_results(written: dict[str, bytes]) -> list[RuleResult]:
@@ -215,7 +203,6 @@ def _format_shape(shape: list[int | None] | None) -> str:
 def _check_run(file: pathlib.Path, model: "onnx.ModelProto") -> list[tuple[str, bool, str]]:
     """Opens the model and runs it on one gray and colored crop, once with each program's morph value."""
     from faceswap_lib.export.dfm_readers import FUSION_MORPH, LIVE_MORPH, feed_model
-    from faceswap_lib.export.onnx_runtime import import_onnxruntime, runtime_errors
 
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()

@@ -39,3 +39,14 @@ def runtime_errors() -> tuple[type[Exception], ...]:
 
     own = tuple(value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception))
     return (*own, RuntimeError, ValueError, MemoryError)
+
+
+def unavailable_reason() -> str | None:
+    """Returns why ONNX models cannot be built and run on this machine and what to do; None if they can."""
+    try:
+        import onnx  # noqa: F401
+
+        import_onnxruntime()
+    except ImportError as error:
+        return f"ONNX Runtime cannot be used ({error}); pip install 'faceswap_lib[export]'"
+    return None

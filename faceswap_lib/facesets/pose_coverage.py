@@ -110,9 +110,9 @@ class FacesetPoses:
     poses_5: np.ndarray
 
     @classmethod
-    def of(cls, faceset: Faceset) -> "FacesetPoses":
-        """Measures the head poses and expressions of a faceset in at most `MEASURED` crops, evenly spaced."""
-        records = faceset.sample(MEASURED).records
+    def of(cls, faceset: Faceset, most: int | None = MEASURED) -> "FacesetPoses":
+        """Measures the head poses and expressions of a faceset in at most `most` crops, evenly spaced; None for all."""
+        records = faceset.sample(len(faceset) if most is None else most).records
         poses_5 = measure_poses(np.stack([record.points_in_crop() for record in records]))
         points = [record.landmarks_in_crop() for record in records]
         has_68 = all(len(face) == 68 for face in points)

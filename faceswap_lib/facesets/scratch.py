@@ -32,6 +32,19 @@ DAY = 24 * 3600.0
 
 
 @contextlib.contextmanager
+def created_folder(folder: pathlib.Path) -> typing.Iterator[None]:
+    """Creates a folder, and removes a new one when the block ends, if nothing was written to it."""
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+@contextlib.contextmanager
 def scratch_folder(place: pathlib.Path, kind: Kind) -> typing.Iterator[pathlib.Path]:
     """Creates a temporary folder that only this user may enter, and removes it when the block ends.
 

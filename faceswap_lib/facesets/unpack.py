@@ -1,11 +1,9 @@
 """Unpacks a pack into a workspace: completely or not at all, and never over other files; see `pack`."""
 
-import contextlib
 import hashlib
 import os
 import pathlib
 import secrets
-import typing
 
 from faceswap_lib.atomic_io import file_digest, flush_folder
 from faceswap_lib.errors import WorkspaceError
@@ -18,7 +16,7 @@ from faceswap_lib.facesets.pack import NOTE_SUFFIXES, PackReport, attach_pack
 from faceswap_lib.facesets.pack_consents import take_consents
 from faceswap_lib.facesets.pack_format import CONSENTS, FACES, FOLDERS, NOTES, folders_of
 from faceswap_lib.facesets.pack_reader import PackReader
-from faceswap_lib.facesets.scratch import scratch_folder
+from faceswap_lib.facesets.scratch import created_folder, scratch_folder
 from faceswap_lib.facesets.workspace import Person, Side, Workspace, side_of
 from faceswap_lib.locks import hold
 from faceswap_lib.progress import show_progress
@@ -60,7 +58,7 @@ def unpack_faceset(
             raise WorkspaceError(f"{file} holds no {FACES}/{MANIFEST}; pack the faceset again")
         folders = folders_of(workspace, side)
         with (
-            _created(workspace.root),
+            created_folder(workspace.root),
             hold(workspace.faces(side), what=f"the faceset {workspace.faces(side)}"),
             scratch_folder(workspace.root, "fetch") as scratch,
         ):
@@ -91,19 +89,6 @@ def unpack_faceset(
         consents=consents,
         renamed=tuple(renamed),
     )
-
-
-@contextlib.contextmanager
-def _created(root: pathlib.Path) -> typing.Iterator[None]:
-    """Creates the folder of a workspace, and removes a new one again if nothing was written to it."""
-    is_new = not root.exists()
-    root.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    finally:
-        if is_new:
-            with contextlib.suppress(OSError):  # it is not empty
-                root.rmdir()
 
 
 def _place(folders: dict[str, pathlib.Path], name: str) -> pathlib.Path:

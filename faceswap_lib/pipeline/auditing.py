@@ -2,11 +2,8 @@
 
 import pathlib
 
-import numpy as np
-
-from faceswap_lib.curation.audit import FacesetAudit, audit_faceset
+from faceswap_lib.curation.audit import NO_EMBEDDER, FacesetAudit, audit_faceset
 from faceswap_lib.curation.audit_page import write_audit_page
-from faceswap_lib.curation.record_measures import measure_records
 from faceswap_lib.curation.rejects import RejectLimits
 from faceswap_lib.faces.recognition import FaceEmbedder
 from faceswap_lib.facesets import Faceset, Side, Workspace
@@ -19,6 +16,7 @@ def audit_to_page(
     out: pathlib.Path,
     *,
     embedder: FaceEmbedder | None = None,
+    without_embedder: str = NO_EMBEDDER,
     limits: RejectLimits | None = None,
     progress: bool = False,
 ) -> FacesetAudit:
@@ -29,6 +27,7 @@ def audit_to_page(
         side: The person's side.
         out: The .html file to write.
         embedder: Recognition network; None skips the search for faces of other people.
+        without_embedder: Why there is none; stated in the result.
         limits: Limits of the rejects; None for the defaults.
         progress: Show progress bars.
 
@@ -42,10 +41,13 @@ def audit_to_page(
     other_side: Side = "dst" if side == "src" else "src"
     has_other = (workspace.faces(other_side) / MANIFEST).is_file()
     other = Faceset.open(workspace, other_side) if has_other else None
-    audit = audit_faceset(faceset, other=other, embedder=embedder, limits=limits, progress=progress)
-    poses = None
-    if other is not None:
-        records = measure_records(other)
-        poses = np.stack([records["yaw"], records["pitch"]], axis=1)
-    write_audit_page(audit, out, other_poses=poses)
+    audit = audit_faceset(
+        faceset,
+        other=other,
+        embedder=embedder,
+        without_embedder=without_embedder,
+        limits=limits,
+        progress=progress,
+    )
+    write_audit_page(audit, out)
     return audit

@@ -5,7 +5,7 @@ import typing
 
 from faceswap_lib.conversion.output_paths import check_names, check_no_link, check_paths
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.export.dfm_check import unavailable_reason
+from faceswap_lib.export.onnx_runtime import unavailable_reason
 from faceswap_lib.export.whole_face import check_size
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import CONSENT, require_swap_consent

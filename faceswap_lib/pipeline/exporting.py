@@ -9,7 +9,8 @@ from faceswap_lib.atomic_io import replacing
 from faceswap_lib.conversion import ConvertConfig
 from faceswap_lib.conversion.swapper import GeneratorSwapper
 from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
-from faceswap_lib.export.dfm_check import check_dfm, unavailable_reason
+from faceswap_lib.export.dfm_check import check_dfm
+from faceswap_lib.export.onnx_runtime import unavailable_reason
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.consent import (
     ConsentVideo,

@@ -30,6 +30,7 @@ from faceswap_lib.faces.recognition import DlibEmbedder
 from faceswap_lib.facesets import Faceset, Workspace, extract_faces, list_excluded, restore_crops, write_eye_masks
 from faceswap_lib.facesets.crop_files import CropFiles
 from faceswap_lib.facesets.pack import pack_faceset, remove_packed
+from faceswap_lib.facesets.pose_measures import measure_poses
 from faceswap_lib.media import read_image
 from tests.conftest import EXTRACT, contents
 from tests.curation.facesets import open_faceset
@@ -168,7 +169,7 @@ def test_a_damaged_table_is_computed_again(audit: FacesetAudit, line):
 
 
 def test_the_page_shows_kinds_poses_and_columns_without_other_files(audit: FacesetAudit, tmp_path):
-    write_audit_page(audit, tmp_path / "audit.html", other_poses=np.array([[30.0, 0.0]]))
+    write_audit_page(audit, tmp_path / "audit.html")
     text = (tmp_path / "audit.html").read_text()
     assert all(f"{kind.name}" in text and kind.color in text for kind in KINDS.values())
     assert "Proposed to be set aside: 3 (8%)" in text and "Cells in red" in text
@@ -223,3 +224,11 @@ def test_a_packed_faceset_is_sorted_audited_and_copied_like_its_files(workspace_
     assert audit_faceset(faceset).kinds.tolist() == audited.kinds.tolist()
     assert len(write_contact_sheets(packed, tmp_path / "sheets")) == 1
     assert copy_sorted(packed, tmp_path / "copies") == len(faceset)
+
+
+def test_poses_are_comparable_between_people(audit: FacesetAudit):
+    """A person whose measured pitch is always a few degrees too low lacks no pose that others have."""
+    points = np.stack([record.points_in_crop() for record in audit.faceset.records])
+    assert audit.poses == pytest.approx(measure_poses(points)[:, :2])
+    assert abs(np.median(audit.poses[:, 1])) <= abs(np.median(audit.columns["pitch"]))
+    assert audit.other_poses is not None and audit.other_poses.shape[1] == 2

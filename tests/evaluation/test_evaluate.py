@@ -262,7 +262,7 @@ def test_of_panels_side_by_side_the_last_one_counts(stage):
 
 
 def test_a_recognition_file_without_its_network_is_refused():
-    with pytest.raises(InputError, match="embedder_file is for recognition onnx or vggface, got auto"):
+    with pytest.raises(InputError, match="embedder_file is for the embedders onnx and vggface, got auto"):
         EvaluateConfig(embedder_file="net.onnx")
 
 

@@ -1,6 +1,6 @@
 """Setting crops aside: out of the faceset, back again byte by byte, and a faceset that opens after any kill."""
 
-import itertools
+import functools
 import pathlib
 import shutil
 import typing
@@ -18,10 +18,7 @@ from faceswap_lib.facesets import (
     write_manifest,
 )
 from tests.conftest import contents
-
-
-class Killed(BaseException):
-    """Stands for a kill."""
+from tests.kills import Killed, kill_at_change
 
 
 def crops_of(workspace: Workspace) -> list[str]:
@@ -31,28 +28,7 @@ def crops_of(workspace: Workspace) -> list[str]:
 @pytest.fixture
 def kill_at(monkeypatch: pytest.MonkeyPatch) -> typing.Callable[[int], None]:
     """Lets the n-th change to a disk, counted from 0, and all after it fail."""
-
-    def arm(number: int) -> None:
-        count = itertools.count()
-
-        def fragile(change: typing.Callable) -> typing.Callable:
-            def changed(*arguments, **options):
-                if next(count) >= number:
-                    raise Killed
-                return change(*arguments, **options)
-
-            return changed
-
-        for owner, name in ((pathlib.Path, "replace"), (pathlib.Path, "rmdir"), (shutil, "copyfile")):
-            monkeypatch.setattr(owner, name, fragile(getattr(owner, name)))
-        unlink = fragile(pathlib.Path.unlink)
-        monkeypatch.setattr(
-            pathlib.Path,
-            "unlink",  # of a file that is there; `replacing` clears up after itself, which a kill would not
-            lambda path, missing_ok=False: unlink(path) if path.exists() and ".partial" not in path.name else None,
-        )
-
-    return arm
+    return functools.partial(kill_at_change, monkeypatch)
 
 
 def test_set_aside_crops_leave_and_come_back_as_they_were(workspace_copy: Workspace):

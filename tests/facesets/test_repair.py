@@ -32,7 +32,7 @@ from faceswap_lib.facesets.repair import FacesetRepair, repair_crop
 from faceswap_lib.facesets.track_io import read_tracks, write_tracks
 from faceswap_lib.media import read_image, read_mask
 from tests.conftest import EXTRACT, contents
-from tests.facesets.test_exclusion import Killed
+from tests.kills import Killed, kill_at_change
 
 Clips = tuple[pathlib.Path, pathlib.Path]
 
@@ -164,7 +164,7 @@ def test_a_kill_at_any_moment_leaves_a_faceset_and_the_next_repair_clears_up(
     for number in itertools.count():
         workspace = Workspace(shutil.copytree(small_workspace.root, tmp_path / str(number)))
         with pytest.MonkeyPatch.context() as patch:
-            arm_kill(patch, number)
+            kill_at_change(patch, number)
             try:
                 FacesetRepair(workspace, "src", portrait_clips[0], landmarks="five").take(
                     old.frame, np.array(old.landmarks) + 2, replace=old.crop
@@ -188,28 +188,6 @@ def test_a_kill_at_any_moment_leaves_a_faceset_and_the_next_repair_clears_up(
         assert not (workspace.faces("src") / LOG).exists()
         shutil.rmtree(workspace.root)
     assert number > 8
-
-
-def arm_kill(patch: pytest.MonkeyPatch, number: int) -> None:
-    """Lets the n-th change to a disk, counted from 0, and all after it fail."""
-    count = itertools.count()
-
-    def fragile(change: typing.Callable) -> typing.Callable:
-        def changed(*arguments, **options):
-            if next(count) >= number:
-                raise Killed
-            return change(*arguments, **options)
-
-        return changed
-
-    for owner, name in ((pathlib.Path, "replace"), (shutil, "copyfile")):
-        patch.setattr(owner, name, fragile(getattr(owner, name)))
-    unlink = fragile(pathlib.Path.unlink)
-    patch.setattr(
-        pathlib.Path,
-        "unlink",
-        lambda path, missing_ok=False: unlink(path) if path.exists() and not path.name.startswith(".") else None,
-    )
 
 
 def test_what_cannot_be_repaired_is_refused_and_changes_nothing(

@@ -33,7 +33,14 @@ def gallery(workspace_copy: Workspace) -> FacesetGallery:
     """A gallery with known proposals."""
     faceset = Faceset.open(workspace_copy, "src")
     kinds = np.array([REJECTS.get(index, "") for index in range(len(faceset))], object)
-    audit = FacesetAudit(faceset=faceset, columns={}, kinds=kinds, copies=np.full(len(faceset), -1), skipped={})
+    audit = FacesetAudit(
+        faceset=faceset,
+        columns={},
+        kinds=kinds,
+        copies=np.full(len(faceset), -1),
+        skipped={},
+        poses=np.zeros((len(faceset), 2)),
+    )
     return FacesetGallery(workspace_copy, "src", per_page=10, columns=5, audit=audit)
 
 

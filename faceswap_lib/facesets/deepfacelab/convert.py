@@ -4,7 +4,6 @@ import collections
 import contextlib
 import dataclasses
 import pathlib
-import typing
 
 from faceswap_lib.atomic_io import replacing
 from faceswap_lib.config_fields import check_range
@@ -31,6 +30,7 @@ from faceswap_lib.facesets.deepfacelab.source_faces import choose_person, open_s
 from faceswap_lib.facesets.deepfacelab.survey import DAMAGED, survey_faces
 from faceswap_lib.facesets.eye_masks import write_eye_masks
 from faceswap_lib.facesets.manifest import read_manifest
+from faceswap_lib.facesets.scratch import created_folder
 from faceswap_lib.facesets.workspace import Person, Side, Workspace, side_of
 from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.locks import hold
@@ -150,7 +150,7 @@ def import_faceset(
             with_masks=masks,
         )
         skipped, written = collections.Counter(survey.skipped), 0
-        with _removing_empty(workspace.root), hold(folder, what=f"the import to {folder}"):
+        with created_folder(workspace.root), hold(folder, what=f"the import to {folder}"):
             if not target.prepare(overwrite=overwrite):
                 written, damaged = target.write_crops(
                     source, survey.faces, skip_damaged=skip_damaged, progress=progress
@@ -171,18 +171,6 @@ def import_faceset(
         masks=masked if masks else 0,
         source=origin,
     )
-
-
-@contextlib.contextmanager
-def _removing_empty(root: pathlib.Path) -> typing.Iterator[None]:
-    """Removes a new workspace again if nothing was written to it."""
-    is_new = not root.exists()
-    try:
-        yield
-    finally:
-        if is_new:
-            with contextlib.suppress(OSError):  # it is not empty
-                root.rmdir()
 
 
 def _plain_name(path: pathlib.Path) -> str:
