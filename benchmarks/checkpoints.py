@@ -31,7 +31,7 @@ from faceswap_lib.training.cost_estimate import make_arrays
 from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import parse_duration
 from faceswap_lib.training.schedule_plot import plan_training
-from faceswap_lib.training.train_step import TrainStepper, build_state
+from faceswap_lib.training.train_step import TrainStepper, build_state, reset_state
 
 BY_STEPS = LoopConfig(checkpoint_interval="", checkpoint_every=250, sync_interval="1s")
 """The earlier behavior: checkpoints at fixed numbers of steps."""
@@ -173,7 +173,9 @@ def count_writes(state: TrainingState, run_config: LoopConfig, rate: float, hour
         apart = parse_duration(run_config.sync_interval)
         mirror = CountingMirror(root / "run", root / "drive", interval=apart, clock=lambda: now)
         config = dataclasses.replace(TrainConfig(), steps=10 * steps)
-        keeper = CheckpointManager(root / "run", state, config, run_config, mirror, clock=lambda: now)
+        keeper = CheckpointManager(
+            root / "run", state, config, run_config, mirror, reset=lambda: reset_state(state, config), clock=lambda: now
+        )
         write, checkpoint_manager.write_checkpoint = checkpoint_manager.write_checkpoint, lambda *_: written.append(now)
         try:
             for step in range(1, steps + 1):

@@ -16,6 +16,7 @@ from faceswap_lib.facesets.crop_files import CropFiles, open_own_pack
 from faceswap_lib.facesets.crop_loading import CropLoader, check_square, shrink_to_crop
 from faceswap_lib.facesets.manifest import CropRecord, read_manifest
 from faceswap_lib.facesets.occlusion_masks import OcclusionMasks
+from faceswap_lib.facesets.pack_format import unpack_command
 from faceswap_lib.facesets.pack_reader import PackReader
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.progress import show_progress
@@ -137,8 +138,10 @@ class Faceset:
             WorkspaceError: If they are in a pack.
         """
         if self.pack is not None:
+            side = "src" if self.folder.name == "face_src" else "dst"
             raise WorkspaceError(
-                f"the crops of {self.folder} are only in {self.pack.path.name}; unpack it first: faceswap unpack"
+                f"the crops of {self.folder} are only in {self.pack.path.name}; unpack it first: "
+                f"{unpack_command(self.pack.path, self.folder.parent, side)}"
             )
 
     def _count_lost(self) -> int:
@@ -149,6 +152,10 @@ class Faceset:
         """Returns a faceset with `count` of the crops, evenly spaced; all crops if there are fewer."""
         chosen = spread_evenly(len(self), count)
         return dataclasses.replace(self, records=tuple(self.records[index] for index in chosen))
+
+    def part(self, start: int, stop: int) -> "Faceset":
+        """Returns a faceset with the crops from index `start` to `stop - 1`."""
+        return dataclasses.replace(self, records=self.records[start:stop])
 
     def read_crops(self, *, stored_size: bool = False) -> list[FaceCrop]:
         """Reads all crops.

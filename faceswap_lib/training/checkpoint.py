@@ -33,8 +33,25 @@ OPEN_FILES_STAY = os.name == "nt"
 copying a checkpoint that has to be removed."""
 
 
+class TrainedNetworks(typing.Protocol):
+    """Protocol of the networks of a training, in the two groups that a step changes."""
+
+    @property
+    def generators(self) -> tuple[keras.Model, ...]:
+        """Networks that the first optimizer trains; their weights are averaged."""
+        ...
+
+    @property
+    def discriminators(self) -> tuple[keras.Model, ...]:
+        """Networks that the second optimizer trains."""
+        ...
+
+
+AnyNetworks = typing.TypeVar("AnyNetworks", bound=TrainedNetworks)
+
+
 @dataclasses.dataclass(eq=False)
-class TrainingState:
+class TrainingState(typing.Generic[AnyNetworks]):
     """State of a training run: everything that changes from step to step.
 
     Attributes:
@@ -51,8 +68,8 @@ class TrainingState:
         watched: State of the divergence guard, see `training.divergence`.
     """
 
-    networks: Networks
-    averaged: Networks
+    networks: AnyNetworks
+    averaged: AnyNetworks
     generator_optimizer: keras.Optimizer
     discriminator_optimizer: keras.Optimizer
     step: int = 0
@@ -194,6 +211,22 @@ def load_ema(folder: pathlib.Path, config: NetworkConfig) -> tuple[Networks, int
         CheckpointError: If there is no intact checkpoint, or it belongs to other networks.
     """
     networks = build_networks(config)
+    return networks, load_averaged(folder, networks)
+
+
+def load_averaged(folder: pathlib.Path, networks: TrainedNetworks) -> int:
+    """Loads the averaged weights of the newest intact checkpoint into networks.
+
+    Args:
+        folder: The folder of the checkpoints.
+        networks: Changed: the generators get the averaged weights.
+
+    Returns:
+        The step of the checkpoint.
+
+    Raises:
+        CheckpointError: If there is no intact checkpoint, or it belongs to other networks.
+    """
     groups = {f"averaged_{network.name}": network.weights for network in networks.generators}
     shapes = {group: [tuple(variable.shape) for variable in variables] for group, variables in groups.items()}
     stored = choose_checkpoint(folder, shapes)
@@ -201,7 +234,7 @@ def load_ema(folder: pathlib.Path, config: NetworkConfig) -> tuple[Networks, int
         raise CheckpointError(f"no checkpoint in {folder}; run 'faceswap train' first")
     for group, variables in groups.items():
         _assign(stored, group, variables)
-    return networks, stored.counters["step"]
+    return stored.counters["step"]
 
 
 def _assign(stored: StoredCheckpoint, group: str, variables: typing.Sequence[keras.Variable]) -> None:

@@ -7,15 +7,27 @@ import typing
 
 from faceswap_lib.errors import TrainingError
 from faceswap_lib.training.checkpoint import TrainingState, read_checkpoint, write_backup, write_checkpoint
-from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.divergence import TRIES
 from faceswap_lib.training.history import note_rollback
 from faceswap_lib.training.periodic_export import PeriodicExport
 from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import LoopConfig, parse_duration
-from faceswap_lib.training.train_step import reset_state
 
 logger = logging.getLogger(__name__)
+
+
+class LengthAndRate(typing.Protocol):
+    """Protocol of the training options that the manager reads."""
+
+    @property
+    def steps(self) -> int:
+        """Total number of steps."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the generators."""
+        ...
 
 
 class CheckpointManager:
@@ -27,6 +39,7 @@ class CheckpointManager:
         config: Options of the training.
         run_config: Intervals of checkpoints and backups.
         mirror: Mirror of the run, which is updated after every checkpoint; None for no mirror.
+        reset: Resets the state to the state before the first step.
         exporter: Exports models after their checkpoints; None for no exports.
         check: Called before a checkpoint is written; raises an error if another process now owns the run.
         clock: Returns seconds since any fixed moment.
@@ -36,15 +49,16 @@ class CheckpointManager:
         self,
         folder: pathlib.Path,
         state: TrainingState,
-        config: TrainConfig,
+        config: LengthAndRate,
         run_config: LoopConfig,
         mirror: CheckpointSync | None,
         *,
+        reset: typing.Callable[[], None],
         exporter: PeriodicExport | None = None,
         check: typing.Callable[[], None] = lambda: None,
         clock: typing.Callable[[], float] = time.monotonic,
     ):
-        self._check, self._exporter = check, exporter
+        self._check, self._exporter, self._reset = check, exporter, reset
         self._checkpoints, self._rollbacks = folder / "checkpoints", folder / "rollbacks.jsonl"
         self._state, self._config, self._run_config, self._mirror = state, config, run_config, mirror
         self._interval, self._clock = parse_duration(run_config.checkpoint_interval), clock
@@ -103,7 +117,7 @@ class CheckpointManager:
                 "--precision float32, and if this does not help, begin another --run"
             )
         if not read_checkpoint(self._checkpoints, state, skip=strikes - 1):
-            reset_state(state, self._config)
+            self._reset()
         state.rollbacks, state.strikes, state.trouble, state.seconds = rollbacks, strikes, step, seconds
         self._due = self._backup_due = False
         if self._exporter is not None:

@@ -62,10 +62,11 @@ class DivergenceDetector:
 
     Args:
         memory: (4, 6) float64 from `new_memory` or a checkpoint; changed in place by every step.
+        watched: Names of the loss terms that are watched, at most four.
     """
 
-    def __init__(self, memory: np.ndarray):
-        self._memory = memory
+    def __init__(self, memory: np.ndarray, watched: tuple[str, ...] = WATCHED):
+        self._memory, self._watched = memory, watched
 
     @property
     def calm(self) -> bool:
@@ -92,7 +93,7 @@ class DivergenceDetector:
         self._memory[:, _SINCE] = since
         troubles = [
             self._watch_term(name, row, terms[name])
-            for name, row in zip(WATCHED, self._memory, strict=True)
+            for name, row in zip(self._watched, self._memory, strict=False)
             if name in terms
         ]
         return next((trouble for trouble in troubles if trouble), None)

@@ -7,10 +7,46 @@ from faceswap_lib.errors import TrainingError
 from faceswap_lib.signals import Stop
 from faceswap_lib.training.checkpoint import TrainingState, broken_weights
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
-from faceswap_lib.training.divergence import DivergenceDetector, find_broken
-from faceswap_lib.training.preview import Preview
-from faceswap_lib.training.train_step import TrainStepper
+from faceswap_lib.training.divergence import WATCHED, DivergenceDetector, find_broken
 from faceswap_lib.training.training_logger import TrainingLogger
+
+
+class Stepper(typing.Protocol):
+    """Protocol of an executor of training steps.
+
+    Attributes:
+        state: The state of the training; every step changes it.
+        is_stepping: Whether a step is running, or was ended by an error; the state is then between two steps.
+    """
+
+    state: TrainingState
+    is_stepping: bool
+
+    @property
+    def steps(self) -> int:
+        """Total number of steps."""
+        ...
+
+    @property
+    def phase_start(self) -> float:
+        """Start of the current phase of the schedule, as a fraction of all steps."""
+        ...
+
+    def step(self) -> dict[str, float]:
+        """Takes the next step; returns its loss terms by name."""
+        ...
+
+    def close(self) -> None:
+        """Closes the files from which the steps read."""
+        ...
+
+
+class DamageFinder(typing.Protocol):
+    """Protocol of a preview whose faces show whether the networks still work."""
+
+    def find_damage(self, networks: typing.Any) -> str | None:
+        """Describes a degenerate output of the networks; None if there is none."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,14 +60,16 @@ class Loop:
         preview: Faces on which degenerate outputs are detected.
         is_guarded: Whether the divergence guard is on.
         is_over: Called after every step; returns True to end the training early.
+        watched: Names of the loss terms that the divergence guard watches.
     """
 
-    stepper: TrainStepper
+    stepper: Stepper
     keeper: CheckpointManager
     reporter: TrainingLogger
-    preview: Preview
+    preview: DamageFinder
     is_guarded: bool
     is_over: typing.Callable[[], bool]
+    watched: tuple[str, ...] = WATCHED
 
     def run(self, stop: Stop) -> None:
         """Takes steps until the last step, until `is_over` returns True, or until a stop is requested.
@@ -48,9 +86,9 @@ class Loop:
 
     def _run(self, stop: Stop) -> None:
         stepper, keeper, state = self.stepper, self.keeper, self.stepper.state
-        steps, guard = stepper.config.steps, DivergenceDetector(state.watched)
+        steps, guard = stepper.steps, DivergenceDetector(state.watched, self.watched)
         while state.step < steps:
-            phase = stepper.phase().start
+            phase = stepper.phase_start
             terms = stepper.step()
             if self.is_guarded:
                 trouble = guard.update(terms, phase=phase, swapped=state.swapped)
@@ -70,7 +108,7 @@ class Loop:
             if trouble is not None:
                 keeper.roll_back(trouble)
                 self.reporter.go_back(state.step, state.history_bytes)
-                guard = DivergenceDetector(state.watched)
+                guard = DivergenceDetector(state.watched, self.watched)
                 if stop.is_asked:
                     return
 
@@ -79,7 +117,7 @@ class Loop:
         self.keeper.save()
 
 
-def _find_damage(state: TrainingState, preview: Preview) -> str | None:
+def _find_damage(state: TrainingState, preview: DamageFinder) -> str | None:
     """Describes why a state must not be saved as a checkpoint; None if it is valid."""
     if broken := broken_weights(state):
         return f"{', '.join(broken)} contains NaN or infinity"

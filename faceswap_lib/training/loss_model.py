@@ -45,6 +45,21 @@ class Batch:
         return {name: value for name, value in values.items() if value is not None}
 
 
+class AnyObjective(typing.Protocol):
+    """Protocol of the losses that a training step takes: those of a face swap or of a reenactment."""
+
+    @property
+    def seed(self) -> keras.random.SeedGenerator:
+        """Random seed generator on the device."""
+        ...
+
+    def __call__(
+        self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]
+    ) -> tuple[typing.Any, typing.Any, dict[str, typing.Any]]:
+        """Computes the losses of one batch; see `Objective`."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Objective:
     """Computation of the losses; contains everything that they depend on except the batch.

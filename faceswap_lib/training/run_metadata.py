@@ -26,6 +26,9 @@ CONFIG = "config.json"
 SCHEMA = 2
 """Version of the file format; version 1 had other names for some options, see `upgrades`."""
 
+SYSTEM = "system"
+"""Key of the reenactment system in `config.json`; the run of a face swap has none."""
+
 INIT_FROM = "init_from"
 """Key of the run that initialized this run; in `learnt_from`, key of the videos of that run."""
 
@@ -71,7 +74,13 @@ def match_networks(stored: NetworkConfig, asked: NetworkConfig | None, whose: st
 def stored_networks(folder: pathlib.Path) -> NetworkConfig:
     """Reads the network configuration from `config.json`; without an entry the face region is "ellipse"."""
     path = folder / CONFIG
-    options = {"face_region": "ellipse"} | read_json(path).get("networks", {})
+    stored = read_json(path)
+    if system := stored.get(SYSTEM):
+        raise WorkspaceError(
+            f"run '{folder.name}' is a reenactment ({system!s:.40}), not a face swap; choose another --run, or use it "
+            "with 'faceswap reenact'"
+        )
+    options = {"face_region": "ellipse"} | stored.get("networks", {})
     return options_from_dict(NetworkConfig, options, origin=str(path))
 
 
@@ -98,6 +107,8 @@ def read_config(folder: pathlib.Path) -> dict:
     for group in ("networks", "training", INIT_FROM):
         if not isinstance(stored.get(group, {}), dict):
             raise WorkspaceError(f"{path}: {group}: expected options by name, got {stored[group]!r:.60}")
+    if SYSTEM in stored:
+        return stored
     for group, options_class in (("networks", NetworkConfig), ("training", TrainConfig)):
         stored[group] = upgrade_options(options_class, stored.get(group, {}))
     return stored

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 
 from faceswap_lib.devices import list_devices
-from faceswap_lib.networks import NetworkConfig, build_networks
+from faceswap_lib.networks import NetworkConfig, Networks, build_networks
 from faceswap_lib.networks.precision import compute_in, resolve_precision
 from faceswap_lib.training.augmentation import DeviceFaceset
 from faceswap_lib.training.backends import Step, build_step
 from faceswap_lib.training.batch_source import BatchSource
-from faceswap_lib.training.checkpoint import TrainingState
+from faceswap_lib.training.checkpoint import AnyNetworks, TrainingState
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.loss_model import Batch, Objective
 from faceswap_lib.training.run_config import Xla
@@ -26,12 +26,56 @@ STREAMS = 1_000_003
 """Distance between the seeds before and after a rollback, so that other random numbers are drawn."""
 
 
-def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingState:
+class OptimizerConfig(typing.Protocol):
+    """Protocol of the options that a state depends on; `TrainConfig` has them."""
+
+    @property
+    def seed(self) -> int:
+        """Random seed of the weights."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """Precision of the computations, or "auto"."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the generators."""
+        ...
+
+    @property
+    def discriminator_learning_rate(self) -> float:
+        """Learning rate of the discriminators."""
+        ...
+
+    @property
+    def beta_1(self) -> float:
+        """Decay of the first moment of the generators' optimizer."""
+        ...
+
+    @property
+    def global_clipnorm(self) -> float:
+        """Largest norm of a gradient; 0 for no clipping."""
+        ...
+
+
+def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingState[Networks]:
     """Builds the networks and optimizers in their state before the first step; the same seed gives the same state."""
+    return new_state(lambda: build_networks(network_config), config)
+
+
+def new_state(build: typing.Callable[[], AnyNetworks], config: OptimizerConfig) -> TrainingState[AnyNetworks]:
+    """Builds a state before the first step from any networks.
+
+    Args:
+        build: Builds the networks; called twice, also for the averaged ones, which are in float32 as in conversion.
+        config: Options of the optimizers.
+    """
     keras.utils.set_random_seed(config.seed)
     with compute_in(resolve_precision(config.precision, list_devices())):
-        networks = build_networks(network_config)
-    averaged = build_networks(network_config)  # in float32, as in conversion
+        networks = build()
+    averaged = build()
 
     def build_adam(learning_rate: float, momentum: float) -> keras.Optimizer:
         return keras.optimizers.Adam(
@@ -56,7 +100,11 @@ def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingS
 
 def reset_state(state: TrainingState, config: TrainConfig) -> None:
     """Resets a state to the state before the first step."""
-    fresh = build_state(state.networks.config, config)
+    copy_state(build_state(state.networks.config, config), state)
+
+
+def copy_state(fresh: TrainingState, state: TrainingState) -> None:
+    """Copies the variables and counters of a new state to a state."""
     for group, variables in state.groups().items():
         for variable, first in zip(variables, fresh.groups()[group], strict=True):
             variable.assign(first)
@@ -111,6 +159,20 @@ class TrainStepper:
 
         batches = BatchSource(people, draw)
         return cls(state=state, config=config, shares=(shares_a, shares_b), seed=seed, run=run, batches=batches)
+
+    @property
+    def steps(self) -> int:
+        """Total number of steps."""
+        return self.config.steps
+
+    @property
+    def phase_start(self) -> float:
+        """Start of the current phase, as a fraction of all steps."""
+        return self.phase().start
+
+    def close(self) -> None:
+        """Closes the files of crops."""
+        self.batches.close()
 
     def phase(self) -> Phase:
         """Returns the current phase of the schedule."""

@@ -39,7 +39,7 @@ from faceswap_lib.training.run_metadata import (
     stored_training,
     write_config,
 )
-from faceswap_lib.training.train_step import TrainStepper, build_state
+from faceswap_lib.training.train_step import TrainStepper, build_state, reset_state
 from faceswap_lib.training.training_logger import PreviewCallback, StepCallback, TrainingLogger
 from faceswap_lib.training.warm_start import agree_with, check_begun_from, find_run, warm_start
 
@@ -203,7 +203,7 @@ class _Session:
 
     def _close_crops(self, state: TrainingState, loop: Loop) -> None:
         """Closes the files of decoded crops; removes them if the training has reached its last step."""
-        loop.stepper.batches.close()
+        loop.stepper.close()
         if state.step >= self.config.steps:
             remove_crop_rows(self.folder / CROP_CACHE)
 
@@ -235,7 +235,14 @@ class _Session:
         for concern in check_facesets(self.facesets, samples) if state.step == 0 else ():
             logger.warning("%s", concern)
         keeper = CheckpointManager(
-            self.folder, state, config, run_config, self.mirror, exporter=self.exporter, check=lock.check
+            self.folder,
+            state,
+            config,
+            run_config,
+            self.mirror,
+            reset=lambda: reset_state(state, config),
+            exporter=self.exporter,
+            check=lock.check,
         )
         stepper = TrainStepper.build(state, people, config, xla=run_config.xla)
         preview = Preview.pick(samples, network_config.resolution)

@@ -13,7 +13,7 @@ from faceswap_lib.training.history import HistoryWriter
 from faceswap_lib.training.run_config import LoopConfig, parse_duration
 from faceswap_lib.training.tensorboard_writer import TensorBoardWriter
 
-SHOWN = {"reconstruction_a": "error_A", "reconstruction_b": "error_B"}
+SHOWN = {"reconstruction_a": "error_A", "reconstruction_b": "error_B", "reconstruction": "error"}
 """Loss terms that the progress bar shows, and their labels."""
 
 

@@ -13,6 +13,7 @@ from faceswap_lib.training.checkpoint import BACKUPS, list_checkpoints
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import parse_duration
+from faceswap_lib.training.train_step import reset_state
 from faceswap_lib.training.training_logger import TrainingLogger
 from tests.training.test_checkpoint import NARROW, make_state
 
@@ -39,7 +40,15 @@ class Training:
         apart = parse_duration(run_config.sync_interval)
         self.mirror = CheckpointSync(self.folder, drive, interval=apart, clock=self.clock)
         config = TrainConfig(steps=steps)
-        self.keeper = CheckpointManager(self.folder, self.state, config, run_config, self.mirror, clock=self.clock)
+        self.keeper = CheckpointManager(
+            self.folder,
+            self.state,
+            config,
+            run_config,
+            self.mirror,
+            reset=lambda: reset_state(self.state, config),
+            clock=self.clock,
+        )
 
     def clock(self) -> float:
         return self.step / RATE

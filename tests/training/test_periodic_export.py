@@ -42,7 +42,9 @@ def state(monkeypatch):
 def run(folder: pathlib.Path, state, writer: Writer, *, every: int = 10, steps: int = 60) -> CheckpointManager:
     """A simulated training without steps: a real checkpoint manager that is told of each."""
     exporter = PeriodicExport(folder, every, writer)
-    keeper = CheckpointManager(folder, state, TrainConfig(steps=1000), SPARSE, None, exporter=exporter)
+    keeper = CheckpointManager(
+        folder, state, TrainConfig(steps=1000), SPARSE, None, reset=lambda: None, exporter=exporter
+    )
     for step in range(1, steps + 1):
         state.step = step
         keeper.note_step()

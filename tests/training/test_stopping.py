@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import types
 
 import pytest
 
@@ -20,6 +19,7 @@ from faceswap_lib.training import LoopConfig, TrainConfig, read_history, train
 from faceswap_lib.training.checkpoint import checkpoint_progress, list_checkpoints
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.loop import Loop
+from faceswap_lib.training.train_step import reset_state
 from faceswap_lib.training.training_logger import TrainingLogger
 from tests.conftest import read_arrays
 from tests.training.test_checkpoint import NARROW, make_state
@@ -33,11 +33,8 @@ class FakeStepper:
     """Takes steps that only count; `during` is called in the middle of each."""
 
     def __init__(self, state, steps: int):
-        self.state, self.config, self.is_stepping = state, types.SimpleNamespace(steps=steps), False
+        self.state, self.steps, self.phase_start, self.is_stepping = state, steps, 0.0, False
         self.during = lambda step: None
-
-    def phase(self):
-        return types.SimpleNamespace(start=0.0)
 
     def step(self) -> dict[str, float]:
         self.is_stepping = True
@@ -61,7 +58,9 @@ def loop(narrow_state, tmp_path):
     state, run_config = narrow_state, LoopConfig(log_every=1, checkpoint_interval="", preview_interval="")
     state.step = state.history_bytes = 0
     config = TrainConfig(steps=20)
-    keeper = CheckpointManager(tmp_path / "run", state, config, run_config, None)
+    keeper = CheckpointManager(
+        tmp_path / "run", state, config, run_config, None, reset=lambda: reset_state(state, config)
+    )
     reporter = TrainingLogger(tmp_path / "run", run_config, step=0, steps=21, history_bytes=0, draw=lambda: None)
     return Loop(FakeStepper(state, 20), keeper, reporter, None, False, lambda: False)
 

@@ -11,7 +11,6 @@ import os
 import pathlib
 import re
 import shutil
-import types
 import typing
 
 import numpy as np
@@ -44,6 +43,7 @@ from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.divergence import new_memory
 from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.run_metadata import write_config
+from faceswap_lib.training.train_step import reset_state
 from faceswap_lib.training.training_logger import TrainingLogger
 from tests import disturbed
 from tests.facesets.test_part_swap import MOUTHS, face_points, write_faceset
@@ -274,10 +274,7 @@ class CountingStepper:
     is_stepping = False
 
     def __init__(self, state: CountingState, steps: int):
-        self.state, self.config = state, types.SimpleNamespace(steps=steps)
-
-    def phase(self) -> types.SimpleNamespace:
-        return types.SimpleNamespace(start=0.0)
+        self.state, self.steps, self.phase_start = state, steps, 0.0
 
     def step(self) -> dict[str, float]:
         self.state.step += 1
@@ -315,7 +312,9 @@ def train(root: pathlib.Path, steps: int = STEPS, keeping: LoopConfig = KEEPING)
         if state.step == steps:
             return
         note_options(Workspace(root), steps)
-        keeper = CheckpointManager(folder, state, config, keeping, None, check=lock.check)
+        keeper = CheckpointManager(
+            folder, state, config, keeping, None, reset=lambda: reset_state(state, config), check=lock.check
+        )
         reporter = TrainingLogger(
             folder,
             keeping,

@@ -18,7 +18,7 @@ import numpy as np
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.training.checkpoint import TrainingState
-from faceswap_lib.training.loss_model import Batch, Objective
+from faceswap_lib.training.loss_model import AnyObjective, Batch
 from faceswap_lib.training.run_config import Xla
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Step(typing.Protocol):
         ...
 
 
-def build_step(objective: Objective, state: TrainingState, *, micro_batches: int = 1, xla: Xla = "auto") -> Step:
+def build_step(objective: AnyObjective, state: TrainingState, *, micro_batches: int = 1, xla: Xla = "auto") -> Step:
     """Builds a training step for the current Keras backend.
 
     Args:
@@ -113,7 +113,7 @@ class StackedTerms:
         seed: Random seed generator of the objective.
     """
 
-    def __init__(self, objective: Objective):
+    def __init__(self, objective: AnyObjective):
         self._objective, self.seed = objective, objective.seed
         self.names: dict[frozenset[str], tuple[str, ...]] = {}
 

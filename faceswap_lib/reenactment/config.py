@@ -1,0 +1,150 @@
+"""Options of a reenactment system: its networks and its training."""
+
+import dataclasses
+import pathlib
+from typing import Annotated, Literal, get_args
+
+from faceswap_lib.config_fields import Doc, check_range
+from faceswap_lib.errors import InputError
+from faceswap_lib.training.config import Perceptual
+
+SystemName = Literal["landmark-gan", "one-shot", "avatar"]
+"""Name of a system: documents 001, 004 and 000 of the mission."""
+
+Capacity = Literal["tiny", "lite", "paper"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReenactmentNetworkConfig:
+    """Configuration of the networks; a checkpoint fits only networks that were built from the same configuration."""
+
+    system: Annotated[
+        SystemName,
+        Doc(
+            "landmark-gan: a generator that reads the photo and a picture of the keypoints; one-shot: appearance and "
+            "shape apart, joined in a decoder with SPADE; avatar: a coarse picture and a texture that is moved"
+        ),
+    ] = "one-shot"
+    resolution: Annotated[Literal[64, 128, 256], Doc("side of the networks' input and output in pixels")] = 128
+    capacity: Annotated[
+        Capacity, Doc("how many channels the networks have; paper: as the authors of the system, for a GPU")
+    ] = "lite"
+
+    def __post_init__(self):
+        for name, kind in (("system", SystemName), ("capacity", Capacity)):
+            if getattr(self, name) not in get_args(kind):
+                raise InputError(f"{name}: expected {', '.join(get_args(kind))}, got {getattr(self, name)!r}")
+        if self.resolution not in (64, 128, 256):
+            raise InputError(f"resolution: expected 64, 128 or 256, got {self.resolution!r}")
+
+    @property
+    def stored_size(self) -> int:
+        """Side of the crops in memory in pixels; larger than the resolution, so that rotated views stay sharp."""
+        return self.resolution * 5 // 4
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReenactmentTrainConfig:
+    """Options of the training of a reenactment system."""
+
+    steps: Annotated[int, Doc("total number of steps")] = 2000
+    batch_size: Annotated[int, Doc("pairs of source and target per batch")] = 8
+    gradient_accumulation_steps: Annotated[
+        int, Doc("number of batches whose gradients are averaged for one step; more pairs per step in the same memory")
+    ] = 1
+    seed: Annotated[int, Doc("random seed; the same seed on the same machine produces the same weights")] = 0
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Doc("precision of the computations; auto uses bfloat16 if the device is faster with it"),
+    ] = "auto"
+    learning_rate: Annotated[float, Doc("learning rate of the generators (Adam)")] = 4e-4
+    discriminator_learning_rate: Annotated[float, Doc("learning rate of the discriminators (Adam)")] = 2e-4
+    beta_1: Annotated[float, Doc("decay of the first moment in both Adam optimizers")] = 0.5
+    global_clipnorm: Annotated[
+        float,
+        Doc("largest norm of the gradient of all generators, and of all discriminators; 0 for no gradient clipping"),
+    ] = 1.0
+    warmup_steps: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
+    decay_from: Annotated[
+        float, Doc("fraction of the steps after which both learning rates fall linearly to a tenth")
+    ] = 0.5
+    ema_decay: Annotated[
+        float,
+        Doc("decay of the exponential moving average of the weights, for previews and results; 0 for no average"),
+    ] = 0.99
+    rarity_exponent: Annotated[
+        float, Doc("how strongly sampling prefers rare shapes as targets; 0 for uniform sampling")
+    ] = 0.5
+    rotation_range: Annotated[
+        float, Doc("largest random rotation in degrees, in both directions; the same for source and target")
+    ] = 5.0
+    zoom_range: Annotated[float, Doc("largest random zoom as a fraction, the same for source and target")] = 0.03
+    shift_range: Annotated[
+        float, Doc("largest random shift as a fraction of the side, the same for source and target")
+    ] = 0.02
+    perceptual: Annotated[
+        Perceptual,
+        Doc("network of the perceptual loss: VGGFace or O-Net of MTCNN; auto uses VGGFace if its weight file exists"),
+    ] = "onet"
+    perceptual_resolution: Annotated[int, Doc("side in pixels of the input of VGGFace, at most 224")] = 112
+    vggface: Annotated[
+        pathlib.Path | None, Doc("weight file of VGGFace; if not given, it is searched for in the Keras folder")
+    ] = None
+    loss_weights: Annotated[
+        str,
+        Doc(
+            "weights of losses that differ from the system's own, for example 'keypoints=0 identity=0.5'; 0 switches a "
+            "loss off"
+        ),
+    ] = ""
+    hold_out: Annotated[
+        float, Doc("share of the crops at the end of every video that are not trained on, for an honest evaluation")
+    ] = 0.0
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "gradient_accumulation_steps", "warmup_steps"):
+            check_range(name, getattr(self, name), 1, 100_000_000)
+        for name in ("learning_rate", "discriminator_learning_rate", "decay_from"):
+            check_range(name, getattr(self, name), 0, 1)
+        for name in ("ema_decay", "beta_1"):
+            check_range(name, getattr(self, name), 0, 0.999999)
+        check_range("global_clipnorm", self.global_clipnorm, 0, 1e6)
+        check_range("rarity_exponent", self.rarity_exponent, 0, 4)
+        check_range("rotation_range", self.rotation_range, 0, 180)
+        for name in ("zoom_range", "shift_range"):
+            check_range(name, getattr(self, name), 0, 0.3)
+        check_range("hold_out", self.hold_out, 0, 0.9)
+        check_range("perceptual_resolution", self.perceptual_resolution, 32, 224)
+        check_range("seed", self.seed, 0, 2**31 - 1)
+        parse_weights(self.loss_weights, None)
+
+
+def parse_weights(text: str, defaults: dict[str, float] | None) -> dict[str, float]:
+    """Parses weights of losses.
+
+    Args:
+        text: Pairs `name=number`, separated by spaces or commas.
+        defaults: The weights of a system by name; None accepts any name.
+
+    Returns:
+        The weights of the system with the given changes; for None only the changes.
+
+    Raises:
+        InputError: If a pair has another format, a name is unknown, or a weight is not from 0 to 1000.
+
+    Example:
+        >>> parse_weights("keypoints=0", {"l1": 4.0, "keypoints": 100.0})
+        {'l1': 4.0, 'keypoints': 0.0}
+    """
+    weights = dict(defaults or {})
+    for pair in text.replace(",", " ").split():
+        name, _, number = pair.partition("=")
+        try:
+            value = float(number)
+        except ValueError as error:
+            raise InputError(f"loss_weights: expected name=number such as keypoints=0, got {pair!r:.60}") from error
+        if defaults is not None and name not in defaults:
+            raise InputError(f"loss_weights: this system has {', '.join(defaults)}, got {name!r:.60}")
+        check_range(f"loss_weights {name}", value, 0, 1000)
+        weights[name] = value
+    return weights

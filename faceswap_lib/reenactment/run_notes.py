@@ -1,0 +1,106 @@
+"""`config.json` of a reenactment run: system, networks, options, and the people it was trained on."""
+
+import dataclasses
+import pathlib
+import uuid
+
+import keras
+
+from faceswap_lib import __version__
+from faceswap_lib.atomic_io import write_json
+from faceswap_lib.config_fields import options_from_dict, options_to_dict
+from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets.faceset import Faceset
+from faceswap_lib.facesets.source import read_source
+from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig
+from faceswap_lib.training.run_metadata import CONFIG, SCHEMA, SYSTEM, digest_records, read_config
+
+
+def read_networks(folder: pathlib.Path) -> ReenactmentNetworkConfig:
+    """Reads the configuration of the networks of a reenactment run.
+
+    Raises:
+        WorkspaceError: If there is no run, it is the run of a face swap, or `config.json` is damaged.
+    """
+    stored = read_config(folder)
+    if not stored:
+        raise WorkspaceError(f"no run '{folder.name}' in {folder.parent}; run 'faceswap train --system' first")
+    if not stored.get(SYSTEM):
+        raise WorkspaceError(f"run '{folder.name}' is of a face swap, not of a reenactment; choose another --run")
+    return options_from_dict(ReenactmentNetworkConfig, stored["networks"], origin=str(folder / CONFIG))
+
+
+def resolve_networks(folder: pathlib.Path, asked: ReenactmentNetworkConfig | None) -> ReenactmentNetworkConfig:
+    """Determines the configuration of an existing or new run.
+
+    Args:
+        folder: The folder of the run.
+        asked: The requested configuration; None uses that of the run, or the default for a new run.
+
+    Raises:
+        WorkspaceError: If the run has another configuration than requested, or is of a face swap.
+    """
+    if not (folder / CONFIG).is_file():
+        return asked or ReenactmentNetworkConfig()
+    stored = read_networks(folder)
+    if asked is not None and asked != stored:
+        before, now = dataclasses.asdict(stored), dataclasses.asdict(asked)
+        name = next(name for name in before if before[name] != now[name])
+        raise WorkspaceError(
+            f"run '{folder.name}' was trained with {name} {before[name]}, asked for {now[name]}; choose another --run "
+            "or leave the option out"
+        )
+    return stored
+
+
+def read_training(folder: pathlib.Path) -> ReenactmentTrainConfig | None:
+    """Reads the options of the last training of a run; None if there is no run.
+
+    Raises:
+        InputError: If an option is unknown or out of range.
+        WorkspaceError: If the run is of a face swap, or `config.json` is damaged.
+    """
+    if not (folder / CONFIG).is_file():
+        return None
+    read_networks(folder)
+    return options_from_dict(ReenactmentTrainConfig, read_config(folder)["training"], origin=str(folder / CONFIG))
+
+
+def write_notes(
+    folder: pathlib.Path,
+    networks: ReenactmentNetworkConfig,
+    config: ReenactmentTrainConfig,
+    people: dict[str, Faceset],
+) -> None:
+    """Writes `config.json`; videos that a run learned from earlier stay in it.
+
+    Args:
+        folder: The folder of the run.
+        networks: Configuration of the networks.
+        config: Options of the training.
+        people: The facesets by name.
+    """
+    before = read_config(folder)
+    learned = dict(before.get("learnt_from", {}))
+    for name, faceset in people.items():
+        source = read_source(faceset.folder)
+        video = {"name": str(source.get("video", name)), "sha256": str(source.get("sha256", ""))}
+        if video["sha256"] and video not in learned.setdefault(name, []):
+            learned[name].append(video)
+    write_json(
+        folder / CONFIG,
+        {
+            "schema": SCHEMA,
+            SYSTEM: networks.system,
+            "id": before.get("id") or uuid.uuid4().hex,
+            "version": __version__,
+            "backend": keras.backend.backend(),
+            "networks": options_to_dict(networks),
+            "training": options_to_dict(config),
+            "facesets": {
+                name: {"crops": len(faceset), "manifest_sha256": digest_records(faceset.records)}
+                for name, faceset in people.items()
+            },
+            "learnt_from": learned,
+        },
+    )

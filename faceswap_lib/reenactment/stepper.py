@@ -1,0 +1,92 @@
+"""One training step of a reenactment system; its number determines the pairs, the random numbers and the rates."""
+
+import time
+
+import keras
+
+from faceswap_lib.reenactment.config import ReenactmentTrainConfig, parse_weights
+from faceswap_lib.reenactment.networks import ReenactmentNetworks
+from faceswap_lib.reenactment.pair_views import to_device
+from faceswap_lib.reenactment.people import People, draw_pairs
+from faceswap_lib.reenactment.system import System
+from faceswap_lib.training.backends import build_step
+from faceswap_lib.training.checkpoint import TrainingState
+from faceswap_lib.training.loss_model import Batch
+from faceswap_lib.training.run_config import Xla
+from faceswap_lib.training.train_step import DRAWS_PER_STEP, STREAMS
+
+LAST_FACTOR = 0.1
+"""Factor of both learning rates at the last step."""
+
+
+class PairStepper:
+    """Executor of training steps; see `training.loop.Stepper`.
+
+    Args:
+        state: The state of the training; every step changes it.
+        system: The system of the networks.
+        people: The crops to train on.
+        config: Options of the training.
+        xla: Whether XLA compiles the step.
+
+    Attributes:
+        state: The state of the training.
+        is_stepping: Whether a step is running, or was ended by an error.
+        phase_start: Always 0; these trainings have one phase.
+    """
+
+    def __init__(
+        self,
+        state: TrainingState[ReenactmentNetworks],
+        system: System,
+        people: People,
+        config: ReenactmentTrainConfig,
+        *,
+        xla: Xla = "auto",
+    ):
+        self.state, self.is_stepping, self.phase_start = state, False, 0.0
+        self._people, self._config = people, config
+        self._weights = parse_weights(config.loss_weights, system.loss_weights)
+        has_critics = any(self._weights[name] for name in system.critical_losses)
+        self._active = frozenset({"adversarial"} if has_critics else ())
+        self._seed = keras.random.SeedGenerator(config.seed)
+        objective = system.build_objective(state.networks, to_device(people), config, self._seed)
+        self._run = build_step(objective, state, micro_batches=config.gradient_accumulation_steps, xla=xla)
+
+    @property
+    def steps(self) -> int:
+        """Total number of steps."""
+        return self._config.steps
+
+    def step(self) -> dict[str, float]:
+        """Takes the next step; returns its loss terms by name."""
+        self.is_stepping = True
+        state, config, began = self.state, self._config, time.monotonic()
+        self._seed.state.assign(
+            [(config.seed + STREAMS * state.rollbacks) % 2**31, state.step * DRAWS_PER_STEP % 2**32]
+        )
+        factor = learning_rate_factor(state.step, config) * state.learning_rate_factor
+        state.generator_optimizer.learning_rate.assign(config.learning_rate * factor)
+        state.discriminator_optimizer.learning_rate.assign(config.discriminator_learning_rate * factor)
+        sources, targets = draw_pairs(
+            self._people,
+            config.batch_size * config.gradient_accumulation_steps,
+            rarity_exponent=config.rarity_exponent,
+            seed=(config.seed, state.step, state.rollbacks),
+        )
+        decay = min(config.ema_decay, (1 + state.step) / (10 + state.step))
+        terms = self._run(Batch(index_a=sources, index_b=targets), self._weights, decay, active=self._active)
+        state.step += 1
+        state.seconds += time.monotonic() - began
+        self.is_stepping = False
+        return terms
+
+    def close(self) -> None:
+        """Does nothing: all crops are in memory."""
+
+
+def learning_rate_factor(step: int, config: ReenactmentTrainConfig) -> float:
+    """Computes the factor of both learning rates at a step, counted from 0: a linear warm-up and a linear decay."""
+    begin = config.decay_from * config.steps
+    passed = max(0.0, (step - begin) / max(1.0, config.steps - begin))
+    return min(1.0, (step + 1) / config.warmup_steps) * (1 - (1 - LAST_FACTOR) * passed)

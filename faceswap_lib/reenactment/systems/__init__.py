@@ -1,0 +1,1 @@
+"""The three systems; each module defines `SYSTEM`."""
