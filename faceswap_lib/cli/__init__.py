@@ -23,6 +23,7 @@ from faceswap_lib.cli.make_commands import Convert, Demo, Extract, Run, Train
 from faceswap_lib.cli.mask_commands import Mask
 from faceswap_lib.cli.old_options import upgrade_arguments
 from faceswap_lib.cli.pack_commands import Pack, Unpack
+from faceswap_lib.cli.reenactment_commands import Reenact, TrainReenactment
 from faceswap_lib.cli.repair_commands import Repair
 from faceswap_lib.cli.streams import quiet_streams
 from faceswap_lib.cli.weights import Weights
@@ -44,7 +45,9 @@ VERBS = (
     Mask,
     Repair,
     Train,
+    TrainReenactment,
     Convert,
+    Reenact,
     Export,
     Evaluate,
     Compare,
@@ -115,6 +118,8 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
         InputError: If the command line is invalid.
         SystemExit: After `--help`.
     """
+    if arguments[:1] == ["train"] and any(re.match("--system(=|$)", word) for word in arguments):
+        arguments = [name_of(TrainReenactment), *arguments[1:]]
     if arguments and (verb := {name_of(verb): verb for verb in VERBS}.get(arguments[0])):
         arguments = [arguments[0], *upgrade_arguments(verb, arguments[1:])]
     verbs = tuple(Annotated[verb, _subcommand(verb, arguments)] for verb in VERBS)

@@ -119,6 +119,66 @@ class ReenactmentTrainConfig:
         parse_weights(self.loss_weights, None)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RetargetConfig:
+    """Options of the transfer of a motion."""
+
+    motion: Annotated[
+        Literal["relative", "absolute"],
+        Doc("relative: only the changes of the driver's face are transferred; absolute: its landmarks themselves"),
+    ] = "relative"
+    reference: Annotated[
+        int,
+        Doc(
+            "frame of the driver that corresponds to the photo, for relative motion; -1 chooses the frame whose shape "
+            "is nearest to the photo's"
+        ),
+    ] = -1
+    eyes_ratio: Annotated[float, Doc("factor of the opening of the eyes; 1 as the driver")] = 1.0
+    lips_ratio: Annotated[float, Doc("factor of the opening of the lips; 1 as the driver")] = 1.0
+    head_motion: Annotated[
+        float, Doc("how far the head is moved and turned in the frame as the driver's: 0 not at all, 1 completely")
+    ] = 1.0
+
+    def __post_init__(self):
+        if self.motion not in ("relative", "absolute"):
+            raise InputError(f"motion: expected relative or absolute, got {self.motion!r:.40}")
+        check_range("reference", self.reference, -1, 100_000_000)
+        for name in ("eyes_ratio", "lips_ratio"):
+            check_range(name, getattr(self, name), 0, 3)
+        check_range("head_motion", self.head_motion, 0, 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameConfig:
+    """Options of the frames of a reenacted photo."""
+
+    fusion: Annotated[
+        Literal["classical", "none"],
+        Doc(
+            "classical: skin comes from the photo, eyes, inner mouth and turned parts come from the networks; none: "
+            "everything comes from the networks"
+        ),
+    ] = "classical"
+    background: Annotated[
+        Literal["move", "keep", "crop"],
+        Doc(
+            "move: the whole photo moves with the head, and its edges are continued; keep: only the person moves, and "
+            "the place behind is filled; crop: only the aligned face is written"
+        ),
+    ] = "move"
+    copy_below: Annotated[
+        float,
+        Doc("mean distance of the landmarks, in percent of the eye distance, below which the photo itself is shown"),
+    ] = 0.0
+
+    def __post_init__(self):
+        for name, known in (("fusion", ("classical", "none")), ("background", ("move", "keep", "crop"))):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name}: expected {', '.join(known)}, got {getattr(self, name)!r:.40}")
+        check_range("copy_below", self.copy_below, 0, 100)
+
+
 def parse_weights(text: str, defaults: dict[str, float] | None) -> dict[str, float]:
     """Parses weights of losses.
 

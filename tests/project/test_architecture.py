@@ -14,7 +14,7 @@ ORDER = (
     *("errors", "environment", "limits", "locks", "signals", "progress"),
     *("upgrades", "devices", "config_fields", "atomic_io", "arrays", "memory", "prefetch"),
     *("media", "faces", "facesets", "provenance", "networks", "training", "export"),
-    *("occlusion", "conversion"),
+    *("occlusion", "conversion", "reenactment"),
     *("evaluation", "curation", "course", "show", "widgets", "pipeline", "demo", "diagnostics", "cli"),
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

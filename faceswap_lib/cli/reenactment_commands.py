@@ -1,0 +1,112 @@
+"""Subcommands of reenactment: train a system, and move a photo like a driver."""
+
+import dataclasses
+import pathlib
+from typing import Annotated
+
+import tyro
+
+from faceswap_lib.cli.arguments import Consent, Flat, Overwrite, Project, load_keras
+from faceswap_lib.cli.messages import print_training
+from faceswap_lib.config_fields import Doc
+from faceswap_lib.faces.detector import DetectConfig
+from faceswap_lib.faces.tracking import TrackConfig
+from faceswap_lib.facesets import Workspace
+from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.reenactment.config import (
+    FrameConfig,
+    ReenactmentNetworkConfig,
+    ReenactmentTrainConfig,
+    RetargetConfig,
+)
+from faceswap_lib.training.run_config import LoopConfig
+
+RunName = Annotated[str, Doc("name of the reenactment run")]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainReenactment:
+    """Train a reenactment system (faceswap train --system NAME) on the people of workspaces; continues a run."""
+
+    workspace: Project
+    people: Annotated[
+        tuple[pathlib.Path, ...], Doc("more workspaces whose people are trained on; the run is written to --workspace")
+    ] = ()
+    run: RunName = "reenactment"
+    networks: Flat[ReenactmentNetworkConfig] = ReenactmentNetworkConfig()
+    training: Flat[ReenactmentTrainConfig] = ReenactmentTrainConfig()
+    keeping: Flat[LoopConfig] = LoopConfig()
+
+    def __call__(self) -> None:
+        """Trains and prints the result."""
+        load_keras()
+        from faceswap_lib.reenactment.training import train_reenactment
+
+        report = train_reenactment(
+            [Workspace(folder) for folder in (self.workspace, *self.people)],
+            run=self.run,
+            network_config=self.networks,
+            config=self.training,
+            run_config=self.keeping,
+            progress=True,
+        )
+        print_training(report)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reenact:
+    """Make a video in which the person of a photo moves like the face in another video."""
+
+    photo: Annotated[
+        tyro.conf.Positional[pathlib.Path], Doc("the photo, with one face"), tyro.conf.arg(metavar="PHOTO")
+    ]
+    driver: Annotated[pathlib.Path, Doc("the video whose motion is used, or a motion that --save-motion wrote (.npz)")]
+    workspace: Project
+    out: Annotated[pathlib.Path, Doc("output video, of the photo's size: .mp4 or .mov, or .mkv (lossless)")]
+    run: RunName = "reenactment"
+    without_network: Annotated[
+        bool, Doc("use no trained run: the photo is only warped, and the inner mouth is dark")
+    ] = False
+    save_motion: Annotated[
+        pathlib.Path | None, Doc("also write the driver's motion to this .npz file, which contains no picture")
+    ] = None
+    largest: Annotated[bool, Doc("take the largest of several faces in the photo")] = False
+    transfer: Flat[RetargetConfig] = RetargetConfig()
+    frames: Flat[FrameConfig] = FrameConfig()
+    detection: Flat[DetectConfig] = DetectConfig()
+    tracking: Flat[TrackConfig] = TrackConfig()
+    label: Annotated[bool, Doc("draw a visible label on every frame, which says that it was made by a machine")] = True
+    crf: Annotated[int, Doc("constant rate factor of H.264: 0 lossless and large, 18 good, 28 small")] = 18
+    consent: Consent = None
+    overwrite: Overwrite = False
+
+    def __call__(self) -> None:
+        """Makes the video and prints what was done."""
+        workspace = Workspace(self.workspace)
+        require_consent(workspace, self.consent, [self.photo, self.driver])
+        load_keras()
+        from faceswap_lib.pipeline.reenacting import reenact
+
+        report = reenact(
+            self.photo,
+            self.driver,
+            workspace,
+            self.out,
+            run=None if self.without_network else self.run,
+            retarget_config=self.transfer,
+            frame_config=self.frames,
+            detect_config=self.detection,
+            track_config=self.tracking,
+            save_motion=self.save_motion,
+            largest=self.largest,
+            label=self.label,
+            crf=self.crf,
+            overwrite=self.overwrite,
+            consent=self.consent,
+            progress=True,
+        )
+        print(f"{report.out}: {report.frames} frames, photo as frame {report.reference} of the driver")
+        if report.held:
+            print(f"{report.held} frames without the driver's face repeat the frame before them")
+        if report.copied:
+            print(f"{report.copied} frames show the photo itself (--copy-below {self.frames.copy_below:g})")
