@@ -74,7 +74,8 @@ print(f"{len(faceset_a)} crops of A, {len(faceset_b)} of B")
 # $$P = 1 - e^{-(w / 3)^{3.6}}$$
 #
 # At $w = 3$ it is 63 %. **CPBD**, the *cumulative probability of blur detection*, is the share of the edges with at
-# most this chance: 1 if all edges are sharp, 0 if none is. We compute it for one edge, and the library must agree.
+# most this chance: 1 if all edges are sharp, 0 if none is. We compute it for images with a single edge, and the library
+# must agree. In its code, `noticeable` is the width of 3 pixels; where the contrast is low, it is 5.
 
 # %%
 from faceswap_lib.curation.sharpness import measure_cpbd
@@ -130,8 +131,10 @@ show.show_source(measure_hue)
 # %% [markdown]
 # ## 3. Sort
 #
-# A sort puts the crops in an order by a measure, or by similarity. It renames and moves nothing. The output shows both
-# ends of four orders.
+# A sort puts the crops in an order by a measure, or by similarity. It renames and moves nothing. The output shows the
+# first three and the last three crops of four orders. The number above a crop is the value that decides. `best` selects
+# sharp faces from all poses, here half of the crops, and puts them first. Its number is the sharpness of `blur`; its
+# last three crops are not selected.
 
 # %%
 from faceswap_lib.curation.sorting import MODES, sort_faceset
@@ -140,7 +143,7 @@ from faceswap_lib.curation.sorting import MODES, sort_faceset
 def show_ends(faceset, modes, count=3):
     images, captions = [], []
     for mode in modes:
-        found = sort_faceset(faceset, mode)
+        found = sort_faceset(faceset, mode, target=len(faceset) // 2)  # only `best` has a target
         for place, index in enumerate([*found.order[:count], *found.order[-count:]]):
             images.append(faceset.crop_files.read_image(faceset.records[index].crop))
             captions.append(f"{'' if place else mode} {found.values[index]:.2f}")
@@ -231,7 +234,8 @@ precision, recall = len(proposed & bad) / max(1, len(proposed)), len(proposed & 
 print(f"{len(proposed)} proposed, precision {precision:.2f}, recall {recall:.2f}", audit.counts())
 
 # %% [markdown]
-# By hand we used sets. The same numbers come from the table of all cases, which also shows what was taken for what:
+# By hand we used sets. The same numbers come from counting, crop by crop. The printed table is a *confusion matrix*.
+# Each line begins with what the crops really are; behind it is what the audit took them for, with the numbers of crops.
 
 # %%
 names = [record.crop for record in poisoned.records]
@@ -244,11 +248,12 @@ for kind in dict.fromkeys(truth.values()):
     print(f"{kind:13}", {name: found.count(name) for name in dict.fromkeys(found)})
 
 # %% [markdown]
-# On the demo both numbers are near 1, because we spoiled the crops thoroughly. On real clips they are lower; the page
-# "Facesets" of the documentation has the numbers. A crop can have the wrong kind and still be rightly proposed.
+# Both numbers are near 1, because we spoiled the crops thoroughly. The page "Facesets" of the documentation has the
+# numbers for eight real clips. A crop can have the wrong kind and still be rightly proposed: a face without a chin may
+# be taken for another person.
 #
-# **Exercise 2.** A limit trades precision against recall. Set `RejectLimits(duplicate=...)` to several values and plot
-# both. Where does it begin to call different frames equal?
+# **Exercise 2.** A limit trades precision against recall. Audit with `RejectLimits(duplicate=...)` for several values,
+# and plot precision over recall. From which value on does the audit take different frames for the same?
 
 # %%
 from faceswap_lib.curation.rejects import RejectLimits
@@ -265,14 +270,15 @@ for limit in (0.0, 0.7, 2.0, 4.0, 8.0):  # gray levels
 figure, axes = plt.subplots(figsize=(4, 2.4))
 axes.plot(*zip(*curve, strict=True), "o-")
 axes.set(xlabel="recall", ylabel="precision")
-plt.show()
+plt.show()  # the precision falls where different frames count as the same: on the demo, between 2 and 4 gray levels
 
 # %% [markdown]
 # ## 6. Look, and decide
 #
-# A proposal is not a decision. In the gallery, the frame of a crop has the color of its proposed kind. Sort by any
-# measure, show only one kind, click to mark. "mark all proposed" accepts the proposal, and every step can be undone.
-# Crops that are set aside are not deleted.
+# A proposal is not a decision. In the gallery, the border of a crop has the color of its proposed kind. Sort by any
+# measure, show only one kind, click to mark. "mark all proposed" accepts the proposal, "set ... marked aside" takes the
+# marked crops out of the training, and every step can be undone. Crops that are set aside are not deleted. The cell
+# after the gallery does both steps for you; skip it to decide yourself.
 
 # %%
 from faceswap_lib.widgets import FacesetGallery
@@ -304,7 +310,10 @@ from faceswap_lib.facesets import read_manifest
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.media import read_frames
 
-video = VIDEO_OF_A or next(pathlib.Path(WORKSPACE).rglob(read_source(workspace.faces("src"))["video"]))
+name = read_source(workspace.faces("src"))["video"]
+video = VIDEO_OF_A or next(pathlib.Path(WORKSPACE).rglob(name), None)
+if video is None:
+    raise FileNotFoundError(f"{name} is not in {WORKSPACE}: set VIDEO_OF_A, in the first cell, to its path")
 record = read_manifest(workspace.faces("src"))[len(faceset_a) // 2]
 frame = next(read_frames(video, start=record.frame))
 low, high = np.array(record.box_xyxy).reshape(2, 2)
@@ -415,5 +424,6 @@ else:
 # - Proposals have a precision and a recall. You decide, and nothing is deleted.
 # - A missed face needs one box; O-Net finds the points.
 #
-# **To try:** `FacesetGallery(Workspace("your workspace"), "src")` on your own faces: "propose rejects", then sort by
-# `misalignment`. **Next:** [05 Training](05_faceswap_train.ipynb).
+# **To try:** `FacesetGallery(Workspace("your workspace"), "src", embedder=embedder)` on your own faces: "propose
+# rejects", then sort by `misalignment` and tick "reversed", so that the worst come first.
+# **Next:** [05 Training](05_faceswap_train.ipynb).

@@ -2,16 +2,18 @@
 
 import dataclasses
 import pathlib
+import shlex
 from typing import Annotated
 
 import tyro
 
-from faceswap_lib.cli.arguments import Project
+from faceswap_lib.cli.arguments import Project, load_keras
 from faceswap_lib.config_fields import Doc
 from faceswap_lib.curation.rejects import KINDS
 from faceswap_lib.curation.sorting import MODES, TARGET, SortMode
 from faceswap_lib.errors import InputError
 from faceswap_lib.evaluation.config import EmbedderChoice, EmbedderFile
+from faceswap_lib.faces.recognition import FaceEmbedder
 from faceswap_lib.facesets import Faceset, Workspace
 from faceswap_lib.facesets.workspace import Person, side_of
 
@@ -46,13 +48,12 @@ class Sort:
     def __call__(self) -> None:
         """Sorts the faceset, writes the contact sheets and prints what is first and last."""
         from faceswap_lib.curation import copy_sorted, sort_faceset, write_contact_sheets
-        from faceswap_lib.evaluation.embedders import open_by_option
 
         workspace, side = Workspace(self.workspace), side_of(self.person)
         faceset = Faceset.open(workspace, side)
         embedder = None
         if self.by == "embedding":
-            embedder, reason = open_by_option(self.embedder, self.embedder_file)
+            embedder, reason = _open_embedder(self.embedder, self.embedder_file)
             if embedder is None:
                 raise InputError(f"embedding: expected a face recognition network, got none: {reason}")
         ordered = sort_faceset(faceset, self.by, embedder=embedder, target=self.target, progress=True)
@@ -60,7 +61,8 @@ class Sort:
         sheets = write_contact_sheets(ordered, folder)
         selected = "" if ordered.selected is None else f", {ordered.selected} of them selected"
         print(f"{len(faceset)} crops by {self.by}{selected}: {MODES[self.by].text}")
-        print(f"{len(sheets)} contact sheets in {folder}; first {ordered.names[0]}, last {ordered.names[-1]}")
+        pages = f"{len(sheets)} contact sheet{'' if len(sheets) == 1 else 's'}"
+        print(f"{pages} in {folder}; first {ordered.names[0]}, last {ordered.names[-1]}")
         if self.copy_to is not None:
             print(f"{copy_sorted(ordered, self.copy_to, progress=True)} copies in {self.copy_to}")
 
@@ -86,7 +88,6 @@ class Audit:
 
     def __call__(self) -> None:
         """Audits the faceset and writes the page; sets rejects aside or restores them if asked."""
-        from faceswap_lib.evaluation.embedders import open_by_option
         from faceswap_lib.facesets import restore_crops
         from faceswap_lib.pipeline.auditing import audit_to_page
 
@@ -101,7 +102,7 @@ class Audit:
         out = self.out or workspace.root / f"audit_{self.person}.html"
         if out.suffix != ".html":
             raise InputError(f"out: expected a name ending in .html, got {out}")
-        embedder, reason = open_by_option(self.embedder, self.embedder_file)
+        embedder, reason = _open_embedder(self.embedder, self.embedder_file)
         audit = audit_to_page(workspace, side, out, embedder=embedder, without_embedder=reason, progress=True)
         for name, count in audit.counts().items():
             if count:
@@ -114,4 +115,14 @@ class Audit:
             from faceswap_lib.curation import apply_rejects
 
             excluded = apply_rejects(workspace, side, audit, *self.kinds)
-            print(f"{excluded} crops set aside; 'faceswap audit --restore' brings them back")
+            back = f"faceswap audit --workspace {shlex.quote(str(workspace.root))} --person {self.person} --restore"
+            print(f"{excluded} crops set aside" + (f"; '{back}' brings them back" if excluded else ""))
+
+
+def _open_embedder(name: EmbedderChoice, file: str) -> tuple[FaceEmbedder | None, str]:
+    """Opens the network of `--embedder`, and Keras before it if the network may need it; see `open_by_option`."""
+    from faceswap_lib.evaluation.embedders import open_by_option
+
+    if name not in ("onnx", "none"):
+        load_keras()
+    return open_by_option(name, file)

@@ -11,7 +11,7 @@ from faceswap_lib.config_fields import Doc
 from faceswap_lib.errors import InputError
 from faceswap_lib.facesets import Workspace, pack_faceset, unpack_faceset
 from faceswap_lib.facesets.deepfacelab.face_types import FaceType
-from faceswap_lib.facesets.pack_format import SUFFIX
+from faceswap_lib.facesets.pack_format import SUFFIX, unpack_command
 from faceswap_lib.facesets.workspace import Person, side_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class Pack:
             print(f"with the consent: {statement}")
         if self.remove_originals:
             removed = remove_packed(workspace, self.person, report.path, progress=True)
-            print(f"{removed} files removed; 'faceswap unpack {report.path}' brings them back")
+            back = unpack_command(report.path, workspace.root, side_of(self.person))
+            print(f"{removed} files removed; '{back}' brings them back")
         return None
 
     def _export(self, workspace: Workspace) -> None:

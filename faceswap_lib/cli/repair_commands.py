@@ -48,7 +48,7 @@ class Repair:
             self._list()
             return
         if bool(self.points) == (self.box is not None):
-            raise InputError("expected either --points or --box, and not both")
+            raise InputError(f"expected --points or --box, got {'both' if self.points else 'neither'}")
         points = parse_points(self.points) if self.points else None
         from faceswap_lib.facesets.repair import repair_crop
 
@@ -86,7 +86,8 @@ class Repair:
             box = "" if face.guess is None else " ".join(f"{value:.0f}" for value in face.guess.box_xyxy)
             print(f"--frame {face.frame}{f' --box {box}' if box else ''}  ({face.reason})")
         if len(missed) > MOST_LISTED:
-            print(f"and {len(missed) - MOST_LISTED} more")
+            more = len(missed) - MOST_LISTED
+            print(f"and {more} more, up to frame {missed[-1].frame}; they are listed when some of these are repaired")
 
 
 def parse_points(texts: tuple[str, ...]) -> list[tuple[float, float]]:

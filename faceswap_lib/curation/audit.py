@@ -77,7 +77,7 @@ def audit_faceset(
     if embedder is None:
         skipped["embedding_distance"] = without_embedder
     if not faceset.has_occlusion_masks:
-        skipped["occluded"] = "no occlusion masks; run 'faceswap mask'"
+        skipped["occluded"] = "no occlusion masks; run 'faceswap mask --train'"
     measures = measure_faceset(
         faceset,
         [name for name in COLUMNS if name not in skipped],

@@ -27,7 +27,9 @@ def measure_occluded(faceset: Faceset) -> np.ndarray:
     """
     masks = faceset.occlusion
     if masks is None or not masks.exist():
-        raise InputError(f"occluded: expected occlusion masks of {faceset.folder}, got none; run 'faceswap mask' first")
+        raise InputError(
+            f"occluded: expected occlusion masks of {faceset.folder}, got none; run 'faceswap mask --train' first"
+        )
 
     def measure(index: int) -> float:
         record = faceset.records[index]

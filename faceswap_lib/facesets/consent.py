@@ -191,11 +191,13 @@ def _no_consent_error(workspace: Workspace, names: Sequence[str]) -> InputError:
     if not names:
         return InputError(
             "a swap needs the consent of the people it shows, and this workspace has no record of it\n"
-            f'say who agreed to what: --consent "...", or statement: ... in {path}'
+            f'say who agreed to what: with --consent "..." of extract, run, convert or export, or as statement: ... '
+            f"in {path}"
         )
     shown = ", ".join(dict.fromkeys(names[:SHOWN_NAMES]))
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     return InputError(
         f"a swap needs the consent of the people it shows, and there is no record of it for {shown}{more}\n"
-        f'say who agreed to what in it: --consent "...", or statement: ... with name and sha256 under videos: in {path}'
+        f'say who agreed to what in it: with --consent "..." of extract, run, convert or export, or as statement: ... '
+        f"in {path}, with name and sha256 of the video under videos:"
     )

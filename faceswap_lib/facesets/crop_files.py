@@ -11,7 +11,7 @@ import numpy as np
 from faceswap_lib.atomic_io import file_digest
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.manifest import MANIFEST, CropRecord
-from faceswap_lib.facesets.pack_format import FACES
+from faceswap_lib.facesets.pack_format import FACES, unpack_command
 from faceswap_lib.facesets.pack_reader import PackReader
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import read_image, read_mask
@@ -136,6 +136,23 @@ def open_own_pack(workspace: Workspace, side: Side) -> PackReader | None:
     return reader
 
 
+def open_crop_files(workspace: Workspace, side: Side, records: Sequence[CropRecord]) -> CropFiles:
+    """Opens the crops of a faceset; the pack in the workspace only if some of them are not in the folder.
+
+    Args:
+        workspace: The workspace with the faceset.
+        side: Which person's faceset.
+        records: The records of the faceset.
+
+    Raises:
+        WorkspaceError: If the pack is needed and cannot be read, or is of another faceset.
+    """
+    files = CropFiles(folder=workspace.faces(side), kind="faces")
+    if all(files.exists(record.crop) for record in records):
+        return files
+    return dataclasses.replace(files, pack=open_own_pack(workspace, side))
+
+
 def check_unpacked(workspace: Workspace, side: Side, records: Sequence[CropRecord]) -> None:
     """Checks that the crops of a faceset are not only in a pack, before they are changed.
 
@@ -150,6 +167,6 @@ def check_unpacked(workspace: Workspace, side: Side, records: Sequence[CropRecor
     folder, pack = workspace.faces(side), workspace.pack(side)
     if pack.is_file() and any(not (folder / record.crop).is_file() for record in records):
         raise WorkspaceError(
-            f"the crops of {folder} are only in {pack.name}; unpack it first: faceswap unpack {pack} --workspace "
-            f"{workspace.root} --person {'a' if side == 'src' else 'b'}"
+            f"the crops of {folder} are only in {pack.name}; unpack it first: "
+            f"{unpack_command(pack, workspace.root, side)}"
         )

@@ -15,6 +15,8 @@ from faceswap_lib.faces import FaceCrop
 from faceswap_lib.faces.alignment import CROP_SIZE, five_points, map_points, resize_matrix
 from faceswap_lib.facesets import text_files
 from faceswap_lib.facesets.file_names import check_file_name
+from faceswap_lib.facesets.pack_format import unpack_command
+from faceswap_lib.facesets.workspace import SIDES, Workspace
 
 MANIFEST = "manifest.jsonl"
 
@@ -138,13 +140,23 @@ def read_manifest(folder: pathlib.Path) -> list[CropRecord]:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise WorkspaceError(f"no faces in {folder} (no {MANIFEST}); run 'faceswap extract' first")
+        raise WorkspaceError(f"no faces in {folder} (no {MANIFEST}); {_how_to_get(folder)}")
     records = []
     for number, line in enumerate(read_lines(path), 1):
         origin = f"{path}:{number}"
         records.append(build_record(CropRecord, parse_object(line, origin), origin))
     check_distinct(records, path)
     return records
+
+
+def _how_to_get(folder: pathlib.Path) -> str:
+    """Says how to get the faces of a folder: out of the pack beside it, or by an extraction."""
+    workspace = Workspace(folder.parent)
+    for side in SIDES.values():
+        pack = workspace.pack(side)
+        if folder == workspace.faces(side) and pack.is_file():
+            return f"they are packed in {pack.name}: run '{unpack_command(pack, workspace.root, side)}' first"
+    return "run 'faceswap extract' first"
 
 
 def read_lines(path: pathlib.Path) -> list[str]:

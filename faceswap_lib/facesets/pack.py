@@ -29,6 +29,7 @@ from faceswap_lib.facesets.pack_format import (
     digest_index,
     folders_of,
     new_entry,
+    unpack_command,
 )
 from faceswap_lib.facesets.pack_reader import PackReader
 from faceswap_lib.facesets.scratch import scratch_folder
@@ -224,8 +225,9 @@ def _count_crops(workspace: Workspace, side: Side) -> PackHeader:
         records = read_manifest(place) if place == folder or (place / MANIFEST).is_file() else []
         missing = [record.crop for record in records if not (place / record.crop).is_file()]
         if missing:
-            is_packed = workspace.pack(side).is_file()
-            advice = "unpack the faceset first" if is_packed else "extract again with --overwrite"
+            pack = workspace.pack(side)
+            unpacked_by = f"unpack the faceset first: {unpack_command(pack, workspace.root, side)}"
+            advice = unpacked_by if pack.is_file() else "extract again with --overwrite"
             raise WorkspaceError(f"{len(missing)} of {len(records)} crops are not in {place}; {advice}")
         counts.append(len(records))
     if not counts[0]:

@@ -22,6 +22,7 @@ import hashlib
 import json
 import pathlib
 import reprlib
+import shlex
 import stat
 import zipfile
 from collections.abc import Iterable
@@ -121,6 +122,18 @@ def folders_of(workspace: Workspace, side: Side) -> dict[str, pathlib.Path]:
         EYE_MASKS: workspace.eye_masks(side),
         OCCLUSION_MASKS: workspace.occlusion_masks(side),
     }
+
+
+def unpack_command(pack: pathlib.Path, root: pathlib.Path, side: Side) -> str:
+    """Formats the command that unpacks a pack.
+
+    Args:
+        pack: The pack.
+        root: Root folder of the workspace to write to.
+        side: Which faceset it becomes.
+    """
+    person = "a" if side == "src" else "b"
+    return f"faceswap unpack {shlex.quote(str(pack))} --workspace {shlex.quote(str(root))} --person {person}"
 
 
 def new_entry(name: str, size: int, mode: int) -> zipfile.ZipInfo:

@@ -19,6 +19,7 @@ from faceswap_lib.locks import hold
 from faceswap_lib.media import VideoWriter, probe_video
 from faceswap_lib.progress import show_progress
 from faceswap_lib.provenance.provenance import ProvenanceClaims, write_provenance
+from faceswap_lib.provenance.statement import REENACTMENT
 from faceswap_lib.provenance.visible_label import Label
 from faceswap_lib.reenactment.config import FrameConfig, RetargetConfig, SystemName
 from faceswap_lib.reenactment.face_shape import open_shape_detector
@@ -133,9 +134,8 @@ def reenact(
         rate = fractions.Fraction(motion.fps).limit_denominator(1001) if info is None else info.fps
         frames = show_progress(maker.frames(moved), "reenact", len(motion), disable=not progress)
         _write(out, frames, rate, sound, crf=crf, label=label)
-        claims = _state_claims(
-            (photo, driver), workspace, run, step, consent, retarget_config or RetargetConfig(), maker.config
-        )
+        options = retarget_config or RetargetConfig(), maker.config
+        claims = _state_claims((photo, driver), workspace, run, step, consent, *options, label=label)
         write_provenance(out, claims)
     if consent is not None:
         record_consent(workspace, consent, [photo, driver])
@@ -199,6 +199,8 @@ def _state_claims(
     consent: str | None,
     retarget_config: RetargetConfig,
     frame_config: FrameConfig,
+    *,
+    label: bool,
 ) -> ProvenanceClaims:
     """Collects the provenance claims that the output states about itself."""
     own = [ConsentVideo.of(path) for path in inputs]
@@ -214,8 +216,10 @@ def _state_claims(
         run=run or "none (classical)",
         run_id="" if run is None else run_id(workspace.run(run)),
         steps=step,
-        direction="reenactment",
+        direction=REENACTMENT,
         consent=statements,
-        options=options_to_dict(retarget_config) | options_to_dict(frame_config),
+        options=options_to_dict(retarget_config)
+        | options_to_dict(frame_config)
+        | {"label": label, "learnt_from": {"people": [dataclasses.asdict(video) for video in learned]}},
         uncovered=uncovered,
     )

@@ -34,7 +34,7 @@ SCORES = "scores.jsonl"
 """Name of the measures of the crops, in a faceset."""
 
 RUN_FILES = {
-    "": re.compile(rf"{re.escape(CONFIG)}|history\.jsonl|rollbacks\.jsonl|schedule\.png|events\.out\..*"),
+    "": re.compile(rf"{re.escape(CONFIG)}|history\.jsonl|rollbacks\.jsonl|(schedule|plan)\.png|events\.out\..*"),
     "checkpoints": re.compile(r"\.?step-.*\.npz"),
     "checkpoints/backups": re.compile(r"\.?step-.*\.npz"),
     "previews": re.compile(r".*\.png"),

@@ -13,8 +13,9 @@ VIDEOS = "videos"
 """Folder for the videos of the user; it is backed up, and never cleared."""
 
 TEMPLATE = """\
-# Who agreed to the swap. A conversion of your own videos needs an entry here, or the option --consent.
-# Write each consent in this form, without the "#"; several are separated by a line "---".
+# Who agreed to the swap. Without an entry here, every command that reads a new video needs the option --consent.
+# Write each consent in this form, without the "#"; several are separated by a line "---". A statement without a list
+# of videos is for the two videos of this workspace.
 #
 # statement: Anna Example and Ben Example agreed on 3 May 2025 that Ben's face replaces Anna's in clip.mp4.
 """

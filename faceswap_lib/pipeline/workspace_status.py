@@ -8,6 +8,7 @@ from faceswap_lib.errors import FaceswapError
 from faceswap_lib.facesets import Workspace, list_excluded, read_consent, read_manifest
 from faceswap_lib.facesets.crop_files import CropFiles, open_own_pack
 from faceswap_lib.facesets.manifest import MANIFEST
+from faceswap_lib.facesets.pack_format import unpack_command
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.workspace import SIDES, Person, Side
 from faceswap_lib.pipeline.workspace_files import REPORTS, list_faceset_files, list_results, list_run_files, list_runs
@@ -143,6 +144,8 @@ def _describe_faceset(workspace: Workspace, person: str, side: Side) -> FacesetS
     folder, name = workspace.faces(side), "a" if person == "a" else "b"
     empty = FacesetStatus(person=name, folder=folder.name)
     if not (folder / MANIFEST).is_file():
+        if workspace.pack(side).is_file():
+            return dataclasses.replace(empty, is_packed=True, problem=f"only in {workspace.pack(side).name}")
         has_begun = folder.is_dir() and any(folder.iterdir())
         return dataclasses.replace(empty, problem="an extraction that is not finished") if has_begun else empty
     try:
@@ -185,6 +188,9 @@ def _next_command(
     """Chooses the next command."""
     place = f"--workspace {shlex.quote(str(root))}"
     for faces in facesets:
+        if faces.is_packed and not faces.crops and not faces.problem.startswith("damaged"):
+            side = SIDES[faces.person]
+            return unpack_command(Workspace(root).pack(side), root, side)
         if not faces.crops or faces.problem:
             again = " --overwrite" if faces.problem.startswith(("damaged", f"{faces.crops}")) else ""
             return f'faceswap extract VIDEO {place} --person {faces.person} --consent "who agreed to what"{again}'

@@ -19,7 +19,7 @@ from faceswap_lib.provenance.c2pa_manifest import EMBEDDED_FORMATS, Embedded, em
 from faceswap_lib.provenance.folder_digest import count_hidden
 from faceswap_lib.provenance.people_count import PeopleCount
 from faceswap_lib.provenance.sidecar import SidecarFinding, content_digest, read_sidecar, sidecar_path, write_sidecar
-from faceswap_lib.provenance.statement import describe_facts, to_line, to_plain, to_printable
+from faceswap_lib.provenance.statement import REENACTMENT, describe_facts, to_line, to_plain, to_printable
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class ProvenanceClaims:
         run: Name of the run whose networks generated the face.
         run_id: Unique identifier of the run, among all runs with this name.
         steps: Number of training steps.
-        direction: `a2b` or `b2a`.
+        direction: `a2b`, `b2a`, or "reenactment": the first input is then a photo, the second the driver of its motion.
         consent: The consent statements, word for word.
         options: Options of the conversion as plain JSON.
         uncovered: Names of the source videos and images for which no consent is recorded.
@@ -201,11 +201,12 @@ def _summarize_sidecar(found: SidecarFinding, path: pathlib.Path) -> Verificatio
 
 def _to_plain_facts(facts: ProvenanceClaims, title: str) -> dict:
     """Converts the facts to plain JSON, with the digests of the inputs. Bytes that are not UTF-8 are replaced."""
+    roles = ("photo", "driver") if facts.direction == REENACTMENT else ("changed", "face")
     inputs = [
         {
             "name": path.name,
             "sha256": _cached_digest(*_cache_key(path)),
-            "role": "changed" if index == 0 else "face",
+            "role": roles[min(index, 1)],
         }
         for index, path in enumerate(map(pathlib.Path, facts.inputs))
     ]

@@ -18,8 +18,14 @@ MOST = 20
 
 UNKNOWN = "?"
 
+REENACTMENT = "reenactment"
+"""Direction of a photo that was moved like a driver, instead of a swap."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SPOKEN = ("a face swap by", "face changed in", "new face from", "made from", "no consent is recorded for")
+_SPOKEN = (
+    *("a face swap by", "a face reenactment by", "face changed in", "new face from", "made from"),
+    *("face of the photo", "motion from", "no consent is recorded for"),
+)
 _SHOWN = {"pair": "the input and the result side by side", "triple": "the input, the result and the mask side by side"}
 _DETAIL = {"wanted": "filmed pictures of the person whose face is put in", "original": "the input"}
 _DIRECTIONS = {"a2b": "a2b (the face of B on A)", "b2a": "b2a (the face of A on B)"}
@@ -69,8 +75,10 @@ def describe_facts(facts: dict, name: str = "") -> list[tuple[str, str]]:
     options = facts.get("options")
     options = options if isinstance(options, dict) else {}
     direction = _DIRECTIONS.get(shown["direction"], shown["direction"])
+    is_swap = shown["direction"] != REENACTMENT
+    kind = "a face swap by" if is_swap else "a face reenactment by"
     rows = [
-        ("a face swap by", f"{shown['program']} {shown['version']}, written {shown['time']} (its own clock)"),
+        (kind, f"{shown['program']} {shown['version']}, written {shown['time']} (its own clock)"),
         ("run", f"{shown['run']} ({shown['run_id']}), {shown['steps']} steps, direction {direction}"),
     ]
     if name and shown["title"] not in (UNKNOWN, to_printable(to_plain(name))):
@@ -78,7 +86,8 @@ def describe_facts(facts: dict, name: str = "") -> list[tuple[str, str]]:
     rows += _describe_inputs(facts)
     rows += _describe_training(options.get("learnt_from"))
     rows += _describe_images(options)
-    rows.append(("in the input", describe_people(facts.get("people")) or "nobody counted the people"))
+    if is_swap:
+        rows.append(("in the input", describe_people(facts.get("people")) or "nobody counted the people"))
     return [*rows, *_describe_consent(facts)]
 
 
@@ -95,6 +104,7 @@ def _describe_inputs(facts: dict) -> list[tuple[str, str]]:
     """Lists the inputs of the swap."""
     entries = _entries(facts.get("inputs"), dict)
     verbs = {"changed": "face changed in", "face": "new face from"}
+    verbs |= {"photo": "face of the photo", "driver": "motion from"}
     rows = [(verbs.get(str(entry.get("role")), "made from"), _name_video(entry, "name")) for entry in entries[:MOST]]
     return [*rows, *_count_rest("made from", entries, "inputs")]
 
@@ -107,6 +117,9 @@ def _describe_training(learnt_from: object) -> list[tuple[str, str]]:
         for person, side in (("A", "src"), ("B", "dst"))
         if isinstance(sides.get(side), dict) and sides[side]
     ]
+    people = _entries(sides.get("people"), dict)
+    named += [_name_video(entry, "name") for entry in people[:MOST]]
+    named += [f"{len(people) - MOST:,} more videos, not shown"] if len(people) > MOST else []
     rows = [("trained on", ", ".join(named))] if named else []
     before = sides.get("before")
     return [*rows, ("trained before on", to_printable(before))] if isinstance(before, str) and before else rows

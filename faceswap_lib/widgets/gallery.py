@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.curation.audit import FacesetAudit, audit_faceset
-from faceswap_lib.curation.rejects import RejectLimits
+from faceswap_lib.curation.rejects import KINDS, RejectLimits
 from faceswap_lib.faces.recognition import FaceEmbedder
 from faceswap_lib.facesets import Faceset, Side, Workspace, exclude_crops, list_excluded, restore_crops
 from faceswap_lib.show.notebook import ipython_display
@@ -201,7 +201,9 @@ class FacesetGallery:
         self._take_audit(audit)
         counts = {kind: count for kind, count in audit.counts().items() if count}
         found = ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "none"
-        self._message = f"proposed to reject: {found}"
+        skipped = [name for name, kind in KINDS.items() if not audit.skipped.keys().isdisjoint(kind.columns)]
+        left_out = f"; not looked for: {', '.join(skipped)}" if skipped else ""
+        self._message = f"proposed to reject: {found}{left_out}"
         self._refresh()
         return audit.counts()
 

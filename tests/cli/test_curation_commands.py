@@ -1,5 +1,7 @@
 """`faceswap sort` and `faceswap audit`: what they write, print and refuse."""
 
+import shlex
+
 import pytest
 
 from faceswap_lib.cli import main
@@ -18,7 +20,7 @@ def test_sort_writes_sheets_and_copies_and_changes_no_crop(workspace_copy, tmp_p
     assert len(list((tmp_path / "best").iterdir())) == 7
     assert (workspace_copy.root / "sorted" / "face_src" / "best" / "sheet_001.jpg").is_file()
     out = capsys.readouterr().out
-    assert "38 crops by best, 7 of them selected" in out and "7 copies in" in out
+    assert "38 crops by best, 7 of them selected" in out and "7 copies in" in out and "\n1 contact sheet in" in out
     assert run(*base, "--by", "yaw", "--sheets", tmp_path / "sheets") == 0 and (tmp_path / "sheets").is_dir()
     after = contents(workspace_copy.faces("src"))
     assert {name: data for name, data in after.items() if name != "scores.jsonl"} == before
@@ -37,8 +39,10 @@ def test_audit_proposes_sets_aside_and_restores(workspace_copy, capsys):
     assert (workspace_copy.root / "audit_b.html").is_file() and len(read_manifest(folder)) == 38
     assert run(*base, "--embedder", "none", "--apply", "--kinds", "duplicate") == 0
     left = len(read_manifest(folder))
-    assert left < 38 and f"{38 - left} crops set aside" in capsys.readouterr().out
-    assert run(*base, "--restore") == 0
+    said = capsys.readouterr().out
+    back = f"faceswap audit --workspace {workspace_copy.root} --person b --restore"
+    assert left < 38 and f"{38 - left} crops set aside; '{back}' brings them back" in said
+    assert run(*shlex.split(back)[1:]) == 0
     assert f"{38 - left} crops are back" in capsys.readouterr().out
     after = contents(folder)
     assert {name: data for name, data in after.items() if name != "scores.jsonl"} == before

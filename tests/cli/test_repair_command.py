@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from faceswap_lib.cli import main
+from faceswap_lib.cli import main, repair_commands
 from faceswap_lib.facesets import Faceset, Workspace, list_excluded, read_manifest
 from tests.conftest import contents
 from tests.facesets.test_repair import forget, forget_frames, hide_track
@@ -19,7 +19,10 @@ def words(workspace: Workspace, clip: pathlib.Path, *more: object) -> list[str]:
 
 
 def test_missed_faces_are_listed_with_the_options_that_repair_them(
-    workspace_copy: Workspace, portrait_clips: Clips, capsys: pytest.CaptureFixture
+    workspace_copy: Workspace,
+    portrait_clips: Clips,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     assert main(words(workspace_copy, portrait_clips[0])) == 0
     assert capsys.readouterr().out == f"{workspace_copy.faces('src')}: faces without a crop: none\n"
@@ -28,6 +31,10 @@ def test_missed_faces_are_listed_with_the_options_that_repair_them(
     assert main(words(workspace_copy, portrait_clips[0])) == 0
     first, *listed = capsys.readouterr().out.splitlines()
     assert first.endswith("faces without a crop: 2 gap") and len(listed) == 2
+    monkeypatch.setattr(repair_commands, "MOST_LISTED", 1)
+    assert main(words(workspace_copy, portrait_clips[0])) == 0
+    *_, short, more = capsys.readouterr().out.splitlines()
+    assert short == listed[0] and more.startswith("and 1 more, up to frame 11;")
     options, reason = listed[0].split("  ")
     assert options.startswith("--frame 10 --box ") and reason == "(gap)"
     assert main(words(workspace_copy, portrait_clips[0], *options.split(), "--landmarks", "five")) == 0
@@ -53,8 +60,8 @@ def test_what_is_incomplete_is_refused(workspace_copy: Workspace, portrait_clips
     before = contents(workspace_copy.root)
     for more, message in (
         (("--points", "1,2"), "--frame: expected the index"),
-        (("--frame", 3), "either --points or --box"),
-        (("--frame", 3, "--points", "1,2", "--box", 1, 2, 3, 4), "either --points or --box"),
+        (("--frame", 3), "expected --points or --box, got neither"),
+        (("--frame", 3, "--points", "1,2", "--box", 1, 2, 3, 4), "expected --points or --box, got both"),
         (("--frame", 3, "--points", "1,2", "3,4"), "expected five points x,y, got 2"),
         (("--frame", 3, "--points", *["1;2"] * 5), "expected x,y, got '1;2'"),
         (("--frame", 3, "--points", *["12"] * 5), "expected x,y, got '12'"),

@@ -1,11 +1,14 @@
 """`faceswap workspace`, `pack` and `unpack` on the command line."""
 
 import pathlib
+import re
+import shlex
 import shutil
 
 import pytest
 
 from faceswap_lib.cli import main, workspace_commands
+from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import Faceset, Workspace, exclude_crops, read_consent
 from faceswap_lib.facesets.consent import faceset_videos
 from faceswap_lib.facesets.manifest import read_manifest
@@ -201,6 +204,26 @@ def test_options_for_the_other_format_are_refused(workspace_copy, tmp_path, caps
     assert folder.is_dir() and not (tmp_path / "other").exists()
     said = capsys.readouterr().err
     assert "--person-name and --skip-damaged are not for it" in said and "are for packs with the suffix" in said
+
+
+def test_whoever_misses_the_files_of_a_packed_faceset_is_told_how_to_unpack_it(workspace_copy, tmp_path, capsys):
+    root, pack = workspace_copy.root, workspace_copy.pack("src")
+    place = ["--workspace", root, "--person", "a"]
+    assert run("pack", *place, "--remove-originals") == 0
+    command = f"faceswap unpack {pack} --workspace {root} --person a"
+    assert f"'{command}' brings them back" in capsys.readouterr().out
+    assert run("pack", *place, "--out", tmp_path / "again.fspack") == 2
+    assert f"unpack the faceset first: {command}" in capsys.readouterr().err
+    with pytest.raises(WorkspaceError, match=re.escape(command)):
+        Faceset.open(workspace_copy, "src").require_files()
+    shutil.rmtree(workspace_copy.faces("src"))
+    for words in (["sort", *place, "--by", "yaw"], ["audit", *place, "--restore"]):
+        assert run(*words) == 2
+        assert f"they are packed in face_src.fspack: run '{command}' first" in capsys.readouterr().err
+    assert run("workspace", "status", "--workspace", root) == 0
+    said = capsys.readouterr().out
+    assert "only in face_src.fspack" in said and command in said
+    assert run(*shlex.split(command)[1:]) == 0 and run("sort", *place, "--by", "yaw") == 0
 
 
 def test_a_file_that_is_no_pack_is_refused(tmp_path, capsys):

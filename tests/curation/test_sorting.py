@@ -353,7 +353,7 @@ def test_every_mode_can_be_asked_for_and_changes_no_crop(varied):
         ("final-by-blur", {}, "by: expected blur, motion-blur"),
         ("best", {"target": 0}, "target: expected at least 1"),
         ("embedding", {}, "expected a face recognition network"),
-        ("occluded", {}, "run 'faceswap mask' first"),
+        ("occluded", {}, "run 'faceswap mask --train' first"),
     ],
 )
 def test_what_cannot_be_sorted_is_said(varied, mode, options, message):

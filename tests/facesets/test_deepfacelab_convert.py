@@ -17,6 +17,7 @@ from faceswap_lib.facesets import (
     Faceset,
     Workspace,
     exclude_crops,
+    pack_faceset,
     read_manifest,
     write_eye_masks,
     write_manifest,
@@ -24,6 +25,7 @@ from faceswap_lib.facesets import (
 from faceswap_lib.facesets.consent import read_consent, require_swap_consent
 from faceswap_lib.facesets.deepfacelab import FaceType, export_faceset, import_faceset, import_target
 from faceswap_lib.facesets.deepfacelab.placement import chain
+from faceswap_lib.facesets.pack import remove_packed
 from faceswap_lib.media import read_image, write_image
 from tests import deepfacelab_files as dfl
 from tests.conftest import contents
@@ -490,6 +492,25 @@ def test_masks_of_an_earlier_faceset_are_put_aside_and_those_of_a_failed_import_
     with pytest.raises(InputError, match=last.name):
         import_faceset(tmp_path / "aligned", Workspace(tmp_path / "failed"), "src")
     assert not (tmp_path / "failed").exists()
+
+
+@pytest.mark.parametrize("name", ["aligned", "faceset.pak"])
+def test_a_faceset_whose_images_are_only_in_its_pack_is_exported_as_from_its_folder(name, tmp_path):
+    ours = Workspace(tmp_path / "ours")
+    make_faceset(ours)
+    mask = np.full((256, 256), 255, np.uint8)
+    mask[150:] = 0
+    write_image(ours.occlusion_masks("src") / "000010.png", mask)
+    whole = export_faceset(ours, "a", tmp_path / "whole" / name)
+    remove_packed(ours, "a", pack_faceset(ours, "a").path)
+    assert not list(ours.faces("src").glob("*.jpg")) and not ours.occlusion_masks("src").exists()
+    packed = export_faceset(ours, "a", tmp_path / "packed" / name)
+    assert (whole.faces, whole.masks) == (packed.faces, packed.masks) == (4, 1)
+    assert contents(tmp_path / "packed") == contents(tmp_path / "whole")
+    ours.pack("src").unlink()
+    with pytest.raises(WorkspaceError, match=r"000000\.jpg is missing"):
+        export_faceset(ours, "a", tmp_path / "none" / name)
+    assert not (tmp_path / "none" / "faceset.pak").exists()
 
 
 @pytest.mark.clips

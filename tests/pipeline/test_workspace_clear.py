@@ -34,7 +34,13 @@ def workspace(workspace_copy) -> Workspace:
     pack_faceset(workspace_copy, "b")
     run = workspace_copy.run("default")
     for name in (
-        *("config.json", "history.jsonl", "checkpoints/step-00000020.npz", "checkpoints/backups/step-00000010.npz"),
+        *(
+            "config.json",
+            "history.jsonl",
+            "plan.png",
+            "checkpoints/step-00000020.npz",
+            "checkpoints/backups/step-00000010.npz",
+        ),
         *("previews/step-00000020.png", "exports/model_20.dfm", "crop_cache/face_dst.rows", "crop_cache/face_dst.npz"),
     ):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
@@ -179,6 +185,7 @@ def test_a_workspace_is_described(workspace):
     ("removed", "said"),
     [
         (["face_src"], "extract VIDEO --workspace {root} --person a"),
+        (["face_dst"], "faceswap unpack {root}/face_dst.fspack --workspace {root} --person b"),
         (["face_dst", "face_dst.fspack"], "extract VIDEO --workspace {root} --person b"),
         (["binary_masks/face_src_eyes/000003.png"], "faceswap masks --workspace {root}"),
         (["models"], "faceswap train --workspace {root} --preset lite"),

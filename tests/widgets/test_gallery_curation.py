@@ -130,6 +130,7 @@ def test_a_poisoned_faceset_gets_proposals(workspace_copy: Workspace):
     Panel(gallery).press("propose rejects")
     assert gallery.kind(crops[3]) == "blurred" and gallery.kind(crops[20]) == "exposure"
     assert "1 blurred" in Panel(gallery).title
+    assert "not looked for: covered, other person, misaligned" in Panel(gallery).title
     assert gallery.marked == set()
 
 

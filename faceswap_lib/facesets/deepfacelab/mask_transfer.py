@@ -19,6 +19,7 @@ from faceswap_lib.facesets.deepfacelab.jpeg_metadata import AlignedFace, decode_
 from faceswap_lib.facesets.deepfacelab.placement import Placement, chain
 from faceswap_lib.facesets.manifest import CropRecord
 from faceswap_lib.facesets.occlusion_masks import MaskNote, OcclusionMasks
+from faceswap_lib.facesets.pack_reader import PackReader
 from faceswap_lib.facesets.workspace import Side, Workspace
 
 logger = logging.getLogger(__name__)
@@ -27,9 +28,9 @@ MOST_SIDE = 512
 """Maximum side of an exported mask in pixels, so that it fits into the metadata of a JPEG file."""
 
 
-def open_masks(workspace: Workspace, side: Side) -> OcclusionMasks:
-    """Returns the occlusion masks of a faceset, which do not have to exist."""
-    return OcclusionMasks(folder=workspace.occlusion_masks(side), crops=workspace.faces(side))
+def open_masks(workspace: Workspace, side: Side, pack: PackReader | None = None) -> OcclusionMasks:
+    """Returns the occlusion masks of a faceset, which do not have to exist; also those in its pack."""
+    return OcclusionMasks(folder=workspace.occlusion_masks(side), crops=workspace.faces(side), pack=pack)
 
 
 def put_occlusion_masks_aside(masks: OcclusionMasks) -> None:

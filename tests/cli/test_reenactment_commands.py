@@ -1,0 +1,101 @@
+"""`faceswap reenact`: a photo moved by a driver, what the output says of itself, and inputs that are refused."""
+
+import cv2
+import numpy as np
+import pytest
+
+from faceswap_lib.cli import main
+from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
+from faceswap_lib.media import count_frames, probe_video, read_frames, write_image
+from faceswap_lib.provenance.provenance import verify
+
+pytestmark = pytest.mark.skipif(MeshLandmarkDetector.unavailable_reason() is not None, reason="no mesh networks")
+
+
+@pytest.fixture(scope="module")
+def photo(portrait_clips, tmp_path_factory):
+    """The first frame of the second person's clip, one row and column smaller: odd sides."""
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    write_image(path, next(iter(read_frames(portrait_clips[1])))[:-1, :-1])
+    return path
+
+
+def words(photo, driver, folder, *more) -> list[str]:
+    first = ["reenact", photo, "--driver", driver, "--workspace", folder / "w", "--out", folder / "out.mp4"]
+    return [str(word) for word in (*first, *more)]
+
+
+def test_a_photo_moves_like_the_driver_and_says_what_it_is(portrait_clips, photo, tmp_path, capsys):
+    motion = tmp_path / "motion.npz"
+    arguments = words(photo, portrait_clips[0], tmp_path, "--without-network", "--consent", "both agreed")
+    assert main([*arguments, "--save-motion", str(motion)]) == 0
+    out = tmp_path / "out.mp4"
+    info = probe_video(out)
+    assert (info.width, info.height) == (222, 222) and count_frames(out) == 38 and info.has_audio
+    assert info.fps == probe_video(portrait_clips[0]).fps
+    frames = list(read_frames(out))
+    inside = (slice(60, 170), slice(60, 170))
+    assert max(np.abs(frame[inside].astype(int) - frames[0][inside]).mean() for frame in frames) > 1, "it moves"
+    found = verify(out)
+    assert found.ours and found.intact
+    assert found.facts["direction"] == "reenactment"
+    assert [entry["role"] for entry in found.facts["inputs"]] == ["photo", "driver"]
+    said = "\n".join(found.summary)
+    assert "a face reenactment by" in said and "face of the photo photo.png" in said and "motion from" in said
+    assert "consent: both agreed" in said and "visible label: on every picture" in said and "people" not in said
+
+    again = tmp_path / "again.mp4"
+    arguments = words(photo, motion, tmp_path, "--without-network", "--consent", "both agreed")
+    assert main([*arguments[:-4], "--out", str(again), *arguments[-3:]]) == 0
+    assert count_frames(again) == 38 and not probe_video(again).has_audio
+    for one, other in zip(frames, read_frames(again), strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 1, "the stored motion is the same"
+    capsys.readouterr()
+
+
+def test_nothing_is_done_without_consent(portrait_clips, photo, tmp_path, capsys):
+    assert main(words(photo, portrait_clips[0], tmp_path, "--without-network")) == 2
+    assert "consent" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda image: np.full_like(image, 120), "no face is found"),
+        (lambda image: np.hstack([image, image]), "expected one face, found 2"),
+        (
+            lambda image: cv2.copyMakeBorder(cv2.resize(image, (64, 64)), *[80] * 4, cv2.BORDER_REPLICATE),
+            "pixels apart",
+        ),
+    ],
+)
+def test_photos_that_cannot_be_used_are_refused(portrait_clips, photo, tmp_path, capsys, draw, message):
+    path = tmp_path / "other.png"
+    write_image(path, draw(cv2.imread(str(photo))[..., ::-1].copy()))
+    assert main(words(path, portrait_clips[0], tmp_path, "--without-network", "--consent", "yes")) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_other_wrong_uses_are_refused(portrait_clips, photo, tmp_path, capsys):
+    consent = ("--consent", "yes")
+    for arguments, message in (
+        (words(tmp_path / "missing.png", portrait_clips[0], tmp_path, *consent), "missing.png"),
+        (words(photo, portrait_clips[0], tmp_path, *consent), "no run 'reenactment'"),
+        (words(photo, photo, tmp_path, "--without-network", *consent), "photo.png"),
+    ):
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"mine")
+    assert main(words(photo, portrait_clips[0], tmp_path, "--without-network", *consent)) == 2
+    assert "exists" in capsys.readouterr().err and out.read_bytes() == b"mine"
+
+
+def test_train_with_a_system_is_a_training_of_that_system(tmp_path, capsys):
+    assert main(["train", "--system", "avatar", "--workspace", str(tmp_path), "--steps", "1"]) == 2
+    assert "no faces in" in capsys.readouterr().err
+    assert main(["train", "--system", "other", "--workspace", str(tmp_path)]) == 2
+    assert "avatar" in capsys.readouterr().err
