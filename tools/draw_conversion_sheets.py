@@ -7,8 +7,8 @@ of compositing, not the quality of a trained network.
 Usage: python -m tools.draw_conversion_sheets [FOLDER]
 """
 
+import argparse
 import pathlib
-import sys
 
 import cv2
 import numpy as np
@@ -89,7 +89,9 @@ def draw_tile(title: str, picture: np.ndarray) -> np.ndarray:
 
 def main() -> int:
     """Draws all sheets."""
-    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", nargs="?", type=pathlib.Path, default=FOLDER, help="folder of the sheets")
+    folder = parser.parse_args().folder
     for name, options in SHEETS.items():
         write_image(folder / f"{name}.jpg", draw_sheet(options))
     return 0

@@ -55,7 +55,7 @@ def draw_kinds(run: DemoRun, network: OcclusionPredictor) -> np.ndarray:
         image = put_over(random, scene.crop, layer)
         (found,) = network.predict(image[None])
         truth = scene.region * (1 - layer.alpha)
-        tiles = (("", image), ("truth", tint(image, truth)), ("found", tint(image, clean_mask(found))))
+        tiles = (("", image), ("truth", tint(image, truth)), ("found", tint(image, scene.region * clean_mask(found))))
         columns.append(np.vstack([draw_tile(name or kind, tile) for name, tile in tiles]))
     half = len(columns) // 2
     return np.vstack([np.hstack(columns[:half]), np.hstack(columns[half:])])

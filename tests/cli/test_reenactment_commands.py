@@ -44,9 +44,9 @@ def test_a_photo_moves_like_the_driver_and_says_what_it_is(portrait_clips, photo
     assert "a face reenactment by" in said and "face of the photo photo.png" in said and "motion from" in said
     assert "consent: both agreed" in said and "visible label: on every picture" in said and "people" not in said
 
-    again = tmp_path / "again.mp4"
-    arguments = words(photo, motion, tmp_path, "--without-network", "--consent", "both agreed")
-    assert main([*arguments[:-4], "--out", str(again), *arguments[-3:]]) == 0
+    again = tmp_path / "again" / "out.mp4"
+    again.parent.mkdir()
+    assert main(words(photo, motion, again.parent, "--without-network", "--consent", "both agreed")) == 0
     assert count_frames(again) == 38 and not probe_video(again).has_audio
     for one, other in zip(frames, read_frames(again), strict=True):
         assert np.abs(one.astype(int) - other).mean() < 1, "the stored motion is the same"
@@ -84,7 +84,7 @@ def test_other_wrong_uses_are_refused(portrait_clips, photo, tmp_path, capsys):
     for arguments, message in (
         (words(tmp_path / "missing.png", portrait_clips[0], tmp_path, *consent), "missing.png"),
         (words(photo, portrait_clips[0], tmp_path, *consent), "no run 'reenactment'"),
-        (words(photo, photo, tmp_path, "--without-network", *consent), "photo.png"),
+        (words(photo, tmp_path / "w", tmp_path, "--without-network", *consent), "no such file"),
     ):
         assert main(arguments) == 2
         assert message in capsys.readouterr().err
