@@ -87,15 +87,14 @@ def draw_tile(title: str, picture: np.ndarray) -> np.ndarray:
     return cv2.putText(tile, title, (4, TITLE - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
 
 
-def main() -> int:
+def main() -> None:
     """Draws all sheets."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", nargs="?", type=pathlib.Path, default=FOLDER, help="folder of the sheets")
     folder = parser.parse_args().folder
     for name, options in SHEETS.items():
         write_image(folder / f"{name}.jpg", draw_sheet(options))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

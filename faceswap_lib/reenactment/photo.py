@@ -13,9 +13,9 @@ from faceswap_lib.faces.types import FaceCrop
 from faceswap_lib.media import read_image
 from faceswap_lib.reenactment.face_shape import FaceShape, ShapeDetector
 
-SMALLEST_EYE_DISTANCE = 16.0
+SMALLEST_EYE_DISTANCE = 20.0
 """Smallest distance of the eyes in a photo, in pixels: a face of about 40 pixels. A crop of side 128 then shows it
-enlarged to twice its size."""
+enlarged by 1.7."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

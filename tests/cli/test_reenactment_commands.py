@@ -73,7 +73,8 @@ def test_nothing_is_done_without_consent(portrait_clips, photo, tmp_path, capsys
 def test_photos_that_cannot_be_used_are_refused(portrait_clips, photo, tmp_path, capsys, draw, message):
     path = tmp_path / "other.png"
     write_image(path, draw(cv2.imread(str(photo))[..., ::-1].copy()))
-    assert main(words(path, portrait_clips[0], tmp_path, "--without-network", "--consent", "yes")) == 2
+    small = ("--min-face-area", "400")
+    assert main(words(path, portrait_clips[0], tmp_path, "--without-network", "--consent", "yes", *small)) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
     assert not (tmp_path / "out.mp4").exists()
