@@ -16,6 +16,12 @@ from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets.extract_config import ExtractConfig
 from faceswap_lib.networks.config import PRESETS, NetworkConfig
 from faceswap_lib.occlusion.config import OcclusionConfig
+from faceswap_lib.reenactment.config import (
+    FrameConfig,
+    ReenactmentNetworkConfig,
+    ReenactmentTrainConfig,
+    RetargetConfig,
+)
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import LoopConfig
 
@@ -31,6 +37,18 @@ SECTIONS = (
     ("Runs", LoopConfig, "For `train` and `run`; `faceswap_lib.training.LoopConfig`"),
     ("Conversion", ConvertConfig, "For `convert` and `run`; `faceswap_lib.conversion.ConvertConfig`"),
     ("Output", OutputConfig, "For `convert` and `run`; `faceswap_lib.conversion.OutputConfig`"),
+    (
+        "Reenactment networks",
+        ReenactmentNetworkConfig,
+        "For `train --system`; `faceswap_lib.reenactment.config.ReenactmentNetworkConfig`",
+    ),
+    (
+        "Reenactment training",
+        ReenactmentTrainConfig,
+        "For `train --system`; `faceswap_lib.reenactment.config.ReenactmentTrainConfig`",
+    ),
+    ("Motion transfer", RetargetConfig, "For `reenact`; `faceswap_lib.reenactment.config.RetargetConfig`"),
+    ("Reenacted frames", FrameConfig, "For `reenact`; `faceswap_lib.reenactment.config.FrameConfig`"),
     ("Evaluation", EvaluateConfig, "For `evaluate`; `faceswap_lib.evaluation.EvaluateConfig`"),
 )
 
