@@ -121,7 +121,7 @@ class CropLoader:
         faceset = self._faceset
         if faceset.occlusion is None or not faceset.occlusion.exist():
             folder = f" in {faceset.occlusion.folder}" if faceset.occlusion is not None else ""
-            raise WorkspaceError(f"expected occlusion masks{folder}, got none; run 'faceswap mask' first")
+            raise WorkspaceError(f"expected occlusion masks{folder}, got none; run 'faceswap mask --train' first")
         found = frozenset(index for index, record in enumerate(faceset.records) if faceset.occlusion.is_of(record))
         if missing := len(faceset) - len(found):
             logger.warning(
