@@ -82,7 +82,7 @@ def to_device(array: np.ndarray):
 
 
 def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
-    """Compiles a Keras model with one input and several outputs for prediction.
+    """Compiles a Keras model with one input and one or several outputs for prediction.
 
     With TensorFlow the model is compiled once for all batch sizes; `Model.predict_on_batch` would compile it again for
     every new shape, which cannot be avoided with JAX. With PyTorch nothing is compiled.

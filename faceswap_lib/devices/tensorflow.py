@@ -26,7 +26,7 @@ def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
     """Prepares a model for prediction; see `faceswap_lib.devices.open_predictor`."""
     signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)]
     predict = tf.function(lambda batch: model(batch, training=False), input_signature=signature, autograph=False)
-    return lambda batch: [output.numpy() for output in predict(tf.constant(batch, tf.float32))]
+    return lambda batch: [output.numpy() for output in tf.nest.flatten(predict(tf.constant(batch, tf.float32)))]
 
 
 def has_gpu() -> bool:

@@ -2,6 +2,7 @@
 
 import typing
 
+import keras
 import numpy as np
 import torch
 
@@ -23,7 +24,7 @@ def to_device(array: np.ndarray):
 
 def open_predictor(model) -> typing.Callable[[np.ndarray], list[np.ndarray]]:
     """Prepares a model for prediction; see `faceswap_lib.devices.open_predictor`."""
-    return lambda batch: [np.asarray(output) for output in model.predict_on_batch(batch)]
+    return lambda batch: [np.asarray(output) for output in keras.tree.flatten(model.predict_on_batch(batch))]
 
 
 def peak_device_memory() -> int | None:

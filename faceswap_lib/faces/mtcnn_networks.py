@@ -177,8 +177,9 @@ class CpuNetwork:
     """A network that always runs on the processor; TensorFlow's XLA never compiles it.
 
     JAX compiles a program for every shape, which takes 0.3 seconds each time. With JAX, batches are therefore padded to
-    powers of two, at least to `LEAST_PADDED`. With `singly`, images are processed one by one instead: P-Net's images
-    have many sizes and gain nothing from batches.
+    powers of two, at least to `LEAST_PADDED`. With `singly`, images are processed one by one instead, which is meant
+    for networks that gain little from batches: P-Net, whose images have many sizes, and the recognition network, which
+    takes seconds to compile.
 
     Args:
         build: Builds the network for a compute type.

@@ -33,7 +33,8 @@ def settle_occlusion_masks(config: TrainConfig, folder: pathlib.Path, facesets: 
         choice = "on" if has_masks else "off"
     if choice == "on" and not has_masks:
         raise WorkspaceError(
-            f"run '{folder.name}' leaves covered pixels out, and no faceset has occlusion masks; run 'faceswap mask --train', "
+            f"run '{folder.name}' leaves covered pixels out, and no faceset has occlusion masks; run 'faceswap mask "
+            "--train', "
             "or pass --use-occlusion-masks off"
         )
     return dataclasses.replace(config, use_occlusion_masks=choice)

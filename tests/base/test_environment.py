@@ -209,6 +209,13 @@ def test_doctor_runs_and_says_that_a_backend_is_unknown():
     assert_one_sentence(done, "KERAS_BACKEND: expected tensorflow, jax, torch, got 'theano'")
 
 
+@pytest.mark.parametrize("verb", [("sort", "--by", "embedding"), ("audit",)], ids=["sort", "audit"])
+def test_verbs_that_recognize_faces_say_that_a_backend_is_unknown(small_workspace, verb):
+    done = run_verb(*verb, "--workspace", str(small_workspace.root), "--person", "a", KERAS_BACKEND="theano")
+    assert done.returncode == 2
+    assert_one_sentence(done, "KERAS_BACKEND: expected tensorflow, jax, torch, got 'theano'")
+
+
 def test_the_order_of_axes_in_kerass_file_is_for_other_networks(tmp_path):
     """channels_first is what users of PyTorch write there; every network was built wrongly."""
     (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first", "floatx": "float64"}')

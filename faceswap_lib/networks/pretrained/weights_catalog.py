@@ -13,6 +13,9 @@ from faceswap_lib.faces.landmarks_dlib import find_model_file
 from faceswap_lib.faces.mesh_weights import DIGESTS as MESH_DIGESTS
 from faceswap_lib.faces.mesh_weights import find_mesh_file
 from faceswap_lib.faces.mtcnn_weights import DIGESTS, PACKAGE
+from faceswap_lib.faces.recognition_weights import BYTES as RECOGNITION_BYTES
+from faceswap_lib.faces.recognition_weights import DIGEST as RECOGNITION_DIGEST
+from faceswap_lib.faces.recognition_weights import NETWORK_FILE as RECOGNITION_FILE
 from faceswap_lib.faces.weight_sums import sum_in_name
 from faceswap_lib.networks.pretrained import vggface_release
 from faceswap_lib.networks.pretrained.vggface_release import keras_homes
@@ -115,11 +118,11 @@ def _packaged() -> list[WeightsFile]:
             name="dlib-recognition",
             purpose="recognizes faces (--subject, evaluation)",
             terms="public domain (CC0), according to its author",
-            size=22_466_066,
+            size=RECOGNITION_BYTES,
             is_exact=True,
             package="'faceswap_lib[dlib]'",
-            sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-            find=lambda: _dlib_file("dlib_face_recognition_resnet_model_v1.dat"),
+            sha256=RECOGNITION_DIGEST,
+            find=lambda: _dlib_file(RECOGNITION_FILE),
         ),
     ]
     mesh = [
