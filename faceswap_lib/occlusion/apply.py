@@ -7,12 +7,14 @@ import numpy as np
 
 from faceswap_lib.atomic_io import file_digest
 from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.faces.region import RegionChoice, open_outline_detector
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.facesets.file_names import check_inside
 from faceswap_lib.facesets.occlusion_masks import MaskNote, OcclusionMasks
 from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.media import write_image
 from faceswap_lib.occlusion.dataset import check_side
+from faceswap_lib.occlusion.face_region import widened_regions
 from faceswap_lib.occlusion.masks import clean_mask
 from faceswap_lib.occlusion.network import BATCH, SIDE, OcclusionPredictor
 from faceswap_lib.progress import show_progress
@@ -42,17 +44,20 @@ def write_occlusion_masks(
     network: OcclusionPredictor,
     *,
     overwrite: bool = False,
+    face_region: RegionChoice = "auto",
     progress: bool = False,
 ) -> ApplyReport:
     """Writes the occlusion masks of one person's crops: 255 where the face is visible.
 
-    Existing masks are replaced, except those that were changed by hand or come from another program.
+    A mask is 0 outside of the face: of its ellipse and its outline, both with a margin. Existing masks are replaced,
+    except those that were changed by hand or come from another program.
 
     Args:
         workspace: The workspace with the crops; the masks are written there, too.
         side: Which person's crops.
         network: The occlusion network.
         overwrite: Whether masks that were changed by hand are replaced, too.
+        face_region: How the region of the face is determined.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -67,7 +72,7 @@ def write_occlusion_masks(
     if masks is None:
         raise WorkspaceError(f"expected a place for occlusion masks of {faceset.folder}")
     check_inside(masks.folder, workspace.root)
-    notes, covered = dict(masks.notes), []
+    notes, covered, outlines = dict(masks.notes), [], open_outline_detector(face_region)
     todo = [record for record in faceset.records if overwrite or not _is_changed(masks, notes.get(record.crop), record)]
     bar = show_progress(title=f"masks of {faceset.folder.name}", total=len(todo), disable=not progress)
     try:
@@ -75,9 +80,10 @@ def write_occlusion_masks(
             for batch in _batched(todo):
                 crops = dataclasses.replace(faceset, records=tuple(batch)).read_crops()
                 found = network.predict(np.stack([check_side(crop).image for crop in crops]))
-                for record, mask in zip(batch, found, strict=True):
+                regions = np.maximum(widened_regions(crops, outlines), widened_regions(crops, None))
+                for record, mask, region in zip(batch, found, regions, strict=True):
                     covered.append(1 - float(mask[CENTER, CENTER].mean()))
-                    write_image(masks.path(record), np.round(255 * clean_mask(mask)).astype(np.uint8))
+                    write_image(masks.path(record), np.round(region * clean_mask(mask)).astype(np.uint8))
                     notes[record.crop] = MaskNote(
                         crop=record.crop,
                         crop_sha256=faceset.crop_files.sha256(record.crop),

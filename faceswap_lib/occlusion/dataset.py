@@ -4,6 +4,7 @@ import dataclasses
 import typing
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from faceswap_lib.errors import WorkspaceError
@@ -21,17 +22,25 @@ from faceswap_lib.progress import show_progress
 BACKGROUND = 0.5
 """Share of the faces before a random background."""
 
+OUTSIDE = 0.1
+"""Weight of a pixel outside of the face in the loss; it is 1 inside."""
+
+EDGE, EDGE_SIGMA = 2.0, 3.0
+"""Weight that is added at the edge of an occluder, and standard deviation in pixels of the blur that finds the edge."""
+
 
 class Example(typing.NamedTuple):
     """A face and its visible pixels.
 
     Attributes:
         image: (256, 256, 3) uint8 RGB.
-        visible: (256, 256) float32 in [0, 1].
+        visible: (256, 256) float32 in [0, 1], 1 where nothing covers the picture.
+        region: (256, 256) float32 in [0, 1], the region of the face, in which it matters what is visible.
     """
 
     image: np.ndarray
     visible: np.ndarray
+    region: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,12 +63,14 @@ class OcclusionDataset:
             step: Number of the step, from 0.
 
         Returns:
-            Images (B, 256, 256, 3) float32 RGB, 0 to 255, and masks (B, 256, 256, 1) float32, 1 where the face shows.
+            Images (B, 256, 256, 3) float32 RGB, 0 to 255, and (B, 256, 256, 2) float32: masks, 1 where nothing covers
+            the picture, and the weights of the pixels in the loss.
         """
         random = np.random.default_rng([config.seed, step])
         examples = [self._draw(random, config) for _ in range(config.batch_size)]
-        images, masks = (np.stack(values) for values in zip(*examples, strict=True))
-        return images.astype(np.float32), masks[..., None].astype(np.float32)
+        images = np.stack([example.image for example in examples]).astype(np.float32)
+        truths = [np.dstack([example.visible, pixel_weights(example)]) for example in examples]
+        return images, np.stack(truths).astype(np.float32)
 
     def _draw(self, random: np.random.Generator, config: OcclusionConfig) -> Example:
         if self.labeled and random.random() < config.label_fraction:
@@ -74,7 +85,13 @@ def draw_example(random: np.random.Generator, scene: Scene, kinds: Sequence[Kind
         crop = replace_background(random, scene.crop, scene.region)
         scene = dataclasses.replace(scene, crop=crop)
     occluded = occlude(random, scene, kinds)
-    return Example(*augment(random, occluded.image, occluded.visible))
+    return Example(*augment(random, occluded.image, occluded.visible, scene.region))
+
+
+def pixel_weights(example: Example) -> np.ndarray:
+    """Computes the weights of the pixels in the loss, (256, 256) float32: high in the face and at edges of objects."""
+    near = cv2.GaussianBlur(example.visible, (0, 0), EDGE_SIGMA)
+    return (OUTSIDE + (1 - OUTSIDE) * example.region) * (1 + EDGE * 4 * near * (1 - near))
 
 
 def read_scenes(

@@ -99,7 +99,7 @@ def export_labels(path: pathlib.Path, facesets: dict[Side, Faceset]) -> ExportRe
             skipped += left_out
             images.append(LabeledImage(crop=record.crop, side=side, size=(SIDE, SIDE), polygons=polygons))
     if not images:
-        raise WorkspaceError("expected occlusion masks to export, got none; run 'faceswap mask' first")
+        raise WorkspaceError("expected occlusion masks to export, got none; run 'faceswap mask --train' first")
     if path.suffix.lower() == ".json":
         write_coco(path, images)
     else:
@@ -113,4 +113,6 @@ def _make_example(faceset: Faceset, record: CropRecord, labels: LabeledImage, fa
     one: Sequence[CropRecord] = (record,)
     (crop,) = dataclasses.replace(faceset, records=tuple(one)).read_crops()
     scene = make_scene(crop, face_region)
-    return Example(image=scene.crop, visible=np.asarray(draw_mask(labels, SIDE, scene.region)))
+    visible = draw_mask(labels, SIDE, np.ones_like(scene.region))
+    region = np.maximum(scene.region, draw_mask(labels, SIDE, scene.region))
+    return Example(image=scene.crop, visible=visible, region=region)

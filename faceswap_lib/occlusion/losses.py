@@ -6,10 +6,10 @@ import numpy as np
 
 
 def occlusion_loss(truth: typing.Any, logits: typing.Any) -> typing.Any:
-    """Computes the binary cross-entropy plus the Dice loss, averaged over the batch.
+    """Computes the weighted binary cross-entropy plus the weighted Dice loss, averaged over the batch.
 
     Args:
-        truth: (B, H, W, 1) in [0, 1].
+        truth: (B, H, W, 2): masks in [0, 1], and the weight of each pixel.
         logits: (B, H, W, 1).
 
     Source: Milletari et al., "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation",
@@ -18,10 +18,12 @@ def occlusion_loss(truth: typing.Any, logits: typing.Any) -> typing.Any:
     from faceswap_lib.networks.keras_ops import ops
 
     logits = ops.cast(logits, "float32")
+    truth, weight = truth[..., :1], truth[..., 1:]
     entropy = ops.maximum(logits, 0.0) - logits * truth + ops.log(1.0 + ops.exp(-ops.abs(logits)))
     found = ops.sigmoid(logits)
-    both, either = (ops.sum(value, axis=(1, 2, 3)) for value in (found * truth, found * found + truth * truth))
-    return ops.mean(entropy) + ops.mean(1 - (2 * both + 1) / (either + 1))
+    both, either = (ops.sum(weight * value, axis=(1, 2, 3)) for value in (found * truth, found * found + truth * truth))
+    dice = ops.mean(1 - (2 * both + 1) / (either + 1))
+    return ops.sum(weight * entropy) / ops.sum(weight) + dice
 
 
 def mask_iou(found: np.ndarray, truth: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Occlusion network: a small U-Net that predicts which pixels of an aligned crop show the face.
+"""Occlusion network: a small U-Net that predicts which pixels of an aligned crop nothing covers.
 
 It reads crops of 256 x 256 pixels and computes at half that size, because the border of an object is smooth at this
 scale; the last step enlarges its output.
@@ -36,7 +36,8 @@ class OcclusionPredictor(typing.Protocol):
             images: (N, 256, 256, 3) uint8 RGB, aligned crops.
 
         Returns:
-            (N, 256, 256) float32 in [0, 1]: 1 where the face is visible, 0 where it is covered, and outside of it.
+            (N, 256, 256) float32 in [0, 1]: 1 where the face is visible, 0 where it is covered. Around the face it
+            depends on the network: the networks of this program say 1 where nothing covers the background, others 0.
         """
         ...
 

@@ -170,14 +170,17 @@ def draw_scarf(random: np.random.Generator, scene: Scene) -> Layer:
 
 def draw_shape(random: np.random.Generator, scene: Scene) -> Layer:
     """Draws a random smooth, cornered or branching shape with any texture, or the color of skin."""
-    alpha = _draw_branches(random, scene) if random.random() < 0.3 else _draw_outline(random, scene)
-    if random.random() < 0.4:
+    is_skin = random.random() < 0.5
+    if is_skin:
         noise = smooth_noise(random, scene.size, 6, octaves=2)[..., None] * 0.08
         color = random_skin(random, scene.crop, scene.landmarks) * (0.95 + noise)
     else:
         color = random_texture(random, scene.crop)
     if random.random() < 0.5:
         color = color * (1 + random.uniform(0, 0.5) * smooth_noise(random, scene.size, 3)[..., None])
+    if random.random() < 0.4:
+        return _draw_branches(random, scene, color)
+    alpha = _draw_outline(random, scene)
     if random.random() < 0.5:  # rounded: darker toward its border
         depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
         edge = 1 - np.clip(depth / (scene.unit * random.uniform(0.1, 0.4)), 0, 1)
@@ -201,13 +204,29 @@ def _draw_outline(random: np.random.Generator, scene: Scene) -> np.ndarray:
     return fill_polygon(points, scene.size)
 
 
-def _draw_branches(random: np.random.Generator, scene: Scene) -> np.ndarray:
-    """Draws two to seven thick lines that begin near one point, (S, S) float32 in [0, 1]."""
+def _draw_branches(random: np.random.Generator, scene: Scene, color: np.ndarray) -> Layer:
+    """Draws two to seven round, bent bodies that begin near one point and change their color toward their ends.
+
+    Args:
+        random: Random number generator.
+        scene: The face.
+        color: (S, S, 3) RGB, 0 to 255.
+    """
     root, layer = scene.pick_target(random), Layer.empty(scene.size)
+    light, roundness = random.uniform(-0.8, 0.8), random.uniform(0, 1)
+    end, bend, has_tips = random.normal(1, 0.12, 3).astype(np.float32), random.normal(0, 0.4), random.random() < 0.4
     for _ in range(int(random.integers(2, 8))):
         start, angle = root + random.normal(0, 0.3 * scene.unit, 2), random.uniform(0, 2 * np.pi)
-        stop = start + scene.unit * random.uniform(0.3, 1.8) * np.array([np.cos(angle), np.sin(angle)])
-        width = scene.unit * random.uniform(0.06, 0.3)
-        part = draw_capsule(start, stop, (width, width * random.uniform(0.6, 1.2)), scene.size)
-        layer.paint(np.zeros(3), part.alpha, part.box)
-    return layer.alpha
+        length, width = scene.unit * random.uniform(0.3, 1.8), scene.unit * random.uniform(0.06, 0.3)
+        narrow, tone, parts = random.uniform(0.75, 1.1), random.uniform(0.85, 1.15), int(random.integers(1, 4))
+        for number in range(parts):
+            stop = start + length / parts * np.array([np.cos(angle), np.sin(angle)])
+            part = draw_capsule(start, stop, (width, width * narrow), scene.size)
+            change = 1 + (end - 1) * ((number + part.along[..., None]) / parts)
+            bright = tone * (1 - roundness * (1 - shade_round(part.across, light)))
+            layer.paint(np.clip(color[part.box] * change * bright[..., None], 0, 255), part.alpha, part.box)
+            start, angle, width = stop, angle + bend, width * narrow
+        if has_tips:
+            tip = fill_polygon(ellipse_points(start, (width, 0.8 * width), angle), scene.size)
+            layer.paint(np.clip(color * random.normal(1.1, 0.2, 3).astype(np.float32), 0, 255), tip)
+    return layer

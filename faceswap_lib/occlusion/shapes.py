@@ -66,15 +66,22 @@ def fill_polygon(points: np.ndarray, size: int) -> np.ndarray:
     return canvas.astype(np.float32) / 255
 
 
-def draw_line(points: np.ndarray, width: float, size: int, *, closed: bool = False) -> np.ndarray:
-    """Draws an antialiased line through points (N, 2); returns (S, S) float32 in [0, 1].
+def draw_line(
+    points: np.ndarray,
+    width: float,
+    size: int,
+    *,
+    closed: bool = False,
+    box: tuple[slice, slice] = (slice(None), slice(None)),
+) -> np.ndarray:
+    """Draws an antialiased line through points (N, 2); returns the rows and columns of `box`, float32 in [0, 1].
 
     Lines of less than two pixels have a lower alpha, because OpenCV draws no thinner ones.
     """
     canvas = np.zeros((size, size), np.uint8)
     corners = np.round(np.clip(points, -8 * size, 8 * size) * 2**BITS).astype(np.int32)
     cv2.polylines(canvas, [corners], closed, 255, max(1, round(width)), cv2.LINE_AA, BITS)
-    return canvas.astype(np.float32) / 255 * min(1.0, max(width, 0.3))
+    return canvas[box].astype(np.float32) * (min(1.0, max(width, 0.3)) / 255)
 
 
 def ellipse_points(

@@ -49,6 +49,9 @@ DRAWERS: dict[str, Drawer] = {
 }
 """How each kind is drawn."""
 
+FREQUENT = {"hand": 2, "shape": 2}
+"""Kinds that are drawn more often than the others: the most frequent one in videos, and the most varied one."""
+
 CLEAN, TWO = 0.15, 0.25
 """Share of the faces without an occluder, and of those with two."""
 
@@ -65,7 +68,7 @@ class Occluded:
 
     Attributes:
         image: (S, S, 3) uint8 RGB.
-        visible: (S, S) float32 in [0, 1], 1 where the face is visible; 0 outside of it and where it is covered.
+        visible: (S, S) float32 in [0, 1], 1 where no occluder covers the picture, inside and outside of the face.
         kinds: The kinds of its occluders.
     """
 
@@ -96,11 +99,14 @@ def occlude(random: np.random.Generator, scene: Scene, kinds: typing.Sequence[Ki
         kinds: Kinds to choose from.
 
     Returns:
-        The face and its visible pixels.
+        The picture and its visible pixels.
     """
-    image, visible = scene.crop, scene.region
+    image, visible = scene.crop, np.ones((scene.size, scene.size), np.float32)
     count = int(random.choice(3, p=[CLEAN, 1 - CLEAN - TWO, TWO]))
-    used: tuple[Kind, ...] = tuple(kinds[int(random.integers(len(kinds)))] for _ in range(count))
+    shares = np.array([FREQUENT.get(kind, 1) for kind in kinds], float)
+    used: tuple[Kind, ...] = tuple(
+        kinds[int(index)] for index in random.choice(len(kinds), count, p=shares / shares.sum())
+    )
     for kind in used:
         layer = draw_occluder(random, dataclasses.replace(scene, crop=image), kind)
         image, visible = put_over(random, image, layer), visible * (1 - layer.alpha)
@@ -144,27 +150,31 @@ def put_over(random: np.random.Generator, image: np.ndarray, layer: Layer) -> np
         shift = np.array([[1, 0, random.normal(0, 0.04 * size)], [0, 1, random.normal(0, 0.04 * size)]])
         shadow = cv2.warpAffine(layer.alpha, shift, (size, size), borderMode=cv2.BORDER_REPLICATE)
         shadow = cv2.GaussianBlur(shadow, (0, 0), random.uniform(0.01, 0.06) * size)
-        below *= 1 - random.uniform(0.1, 0.6) * shadow[..., None]
-    return np.round(below + layer.alpha[..., None] * (layer.color - below)).astype(np.uint8)
+        below *= 1 - np.float32(random.uniform(0.1, 0.6)) * shadow[..., None]
+    below += layer.alpha[..., None] * (layer.color - below)
+    return np.round(below, out=below).astype(np.uint8)
 
 
 def _light(random: np.random.Generator, scene: Scene, layer: Layer) -> Layer:
     """Lights an occluder from a random direction, brings it near the brightness of the picture, and adds grain."""
     x, y = pixel_grid(scene.size)
     angle = random.uniform(0, 2 * np.pi)
-    across = (np.cos(angle) * x + np.sin(angle) * y) / scene.size
-    color = layer.color * (1 + random.uniform(0, 0.5) * (across - across.mean()))[..., None]
+    across = x * np.float32(np.cos(angle) / scene.size) + y * np.float32(np.sin(angle) / scene.size)
+    brightness = 1 + random.uniform(0, 0.5) * (across - across.mean())
     if random.random() < 0.5:
-        color = color * np.clip(scene.crop.mean() / 110, 0.4, 1.3)
-    grain = random.spawn(1)[0].normal(0, random.uniform(0, 5), (scene.size, scene.size, 1)).astype(np.float32)
-    return dataclasses.replace(layer, color=np.clip(color + grain, 0, 255).astype(np.float32))
+        brightness *= np.float32(np.clip(scene.crop.mean() / 110, 0.4, 1.3))
+    grain = random.spawn(1)[0].standard_normal((scene.size, scene.size), np.float32) * random.uniform(0, 5)
+    color = layer.color.astype(np.float32) * brightness[..., None] + grain[..., None]
+    return dataclasses.replace(layer, color=np.clip(color, 0, 255, out=color))
 
 
 def _blur(random: np.random.Generator, layer: Layer) -> Layer:
     """Blurs color and alpha of an occluder: always a little, sometimes out of focus, sometimes by motion."""
     size = len(layer.alpha)
     sigma = random.uniform(0.3, 1.0) if random.random() < 0.7 else random.uniform(1.0, 3.5)
-    painted = np.dstack([layer.color * layer.alpha[..., None], layer.alpha])
+    painted = np.empty((size, size, 4), np.float32)
+    np.multiply(layer.color, layer.alpha[..., None], out=painted[..., :3])
+    painted[..., 3] = layer.alpha
     painted = cv2.GaussianBlur(painted, (0, 0), sigma)
     if random.random() < 0.2:
         length = int(random.integers(3, size // 16)) | 1

@@ -76,11 +76,11 @@ def draw_hair(random: np.random.Generator, scene: Scene) -> Layer:
         bow = lean * unit * down**2 + curl * np.sin(down * random.uniform(3, 7) + random.uniform(0, 3))
         strand = start + np.stack([bow + random.normal(0, 0.15) * unit * down, down * length], axis=1)
         color = np.clip(base * random.uniform(0.6, 1.5), 0, 255)
-        alpha = draw_line(strand, random.uniform(0.6, 2.6), scene.size)
+        width = random.uniform(0.6, 2.6)
         (left, top), (right, bottom) = strand.min(axis=0) - 3, strand.max(axis=0) + 4
         rows, columns = (np.clip(ends, 0, scene.size).astype(int) for ends in ((top, bottom), (left, right)))
         box = (slice(rows[0], rows[1]), slice(columns[0], columns[1]))
-        layer.paint(color, alpha[box], box)
+        layer.paint(color, draw_line(strand, width, scene.size, box=box), box)
     return layer
 
 

@@ -198,6 +198,8 @@ def _run_steps(
 def measure_iou(network: OcclusionPredictor, scenes: Sequence[Scene], kinds: Sequence[Kind], *, seed: int = 0) -> float:
     """Measures the mean intersection over union of the visible face, with one occluder over each face.
 
+    What the network says outside of the region of the face does not count.
+
     Args:
         network: The network.
         scenes: Faces that it was not trained on, at least one.
@@ -213,4 +215,5 @@ def measure_iou(network: OcclusionPredictor, scenes: Sequence[Scene], kinds: Seq
         images.append(put_over(random, scene.crop, layer))
         truths.append(scene.region * (1 - layer.alpha))
     found = network.predict(np.stack(images))
-    return float(np.mean([mask_iou(one, truth) for one, truth in zip(found, truths, strict=True)]))
+    rows = zip(found, truths, scenes, strict=True)
+    return float(np.mean([mask_iou(one * scene.region, truth) for one, truth, scene in rows]))

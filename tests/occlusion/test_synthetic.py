@@ -49,15 +49,15 @@ def test_without_a_shadow_uncovered_pixels_are_unchanged_and_soft_ones_mixed():
     assert image[140, 120].tolist() == [round(0.75 * value + 10) for value in scene.crop[140, 120].tolist()]
 
 
-def test_the_visible_face_is_the_region_without_the_occluders():
+def test_visible_is_what_no_occluder_covers():
     scene = plain_scene()
     for seed in range(12):
         occluded = occlude(np.random.default_rng(seed), scene, ("ball",))
         changed = np.abs(occluded.image.astype(int) - scene.crop).max(axis=2) > 0
         assert len(occluded.kinds) <= 2
         if not occluded.kinds:
-            assert np.array_equal(occluded.visible, scene.region) and not changed.any()
-        lost = scene.region - occluded.visible
+            assert (occluded.visible == 1).all() and not changed.any()
+        lost = 1 - occluded.visible
         assert lost.min() >= 0 and bool(occluded.kinds) == (lost.max() > 0.5)
         assert changed[lost > 0.5].sum() >= 0.95 * (lost > 0.5).sum()
 
@@ -66,8 +66,8 @@ def test_a_batch_depends_only_on_seed_and_step():
     dataset, config = OcclusionDataset(scenes=(plain_scene(),)), OcclusionConfig(batch_size=3, seed=4)
     images, masks = dataset.draw_batch(config, 7)
     again, other = dataset.draw_batch(config, 7), dataset.draw_batch(config, 8)
-    assert images.shape == (3, 256, 256, 3) and masks.shape == (3, 256, 256, 1)
-    assert masks.min() >= 0 and masks.max() <= 1
+    assert images.shape == (3, 256, 256, 3) and masks.shape == (3, 256, 256, 2)
+    assert masks[..., 0].min() >= 0 and masks[..., 0].max() <= 1 and masks[..., 1].min() > 0
     assert np.array_equal(images, again[0]) and np.array_equal(masks, again[1])
     assert not np.array_equal(images, other[0])
 
