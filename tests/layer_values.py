@@ -58,6 +58,7 @@ LAYERS = {
     "dual_attention": layer_case(DualAttention, PLAIN, squeeze=4, use_bias=True),
     "spade": layer_case(Spade, PLAIN, PLAIN, (2, 8, 4, 3), hidden=8),
     "spade_larger_map": layer_case(Spade, PLAIN, PLAIN, (2, 16, 8, 3), hidden=8, epsilon=1e-3),
+    "spade_groups": layer_case(Spade, PLAIN, PLAIN, (2, 8, 4, 3), hidden=8, groups=4),
     "spade_residual": layer_case(SpadeResidual, PLAIN, PLAIN, (2, 16, 8, 3), hidden=8),
     "spade_residual_wider": layer_case(SpadeResidual, (2, 8, 4, 24), PLAIN, (2, 8, 4, 3), filters=24, hidden=8),
     "icnr_convolution": Case(icnr_convolution, ((2, 8, 4, 6),), (2, 8, 4, 8)),

@@ -9,8 +9,12 @@ from keras import layers
 
 from faceswap_lib.networks.attention import ChannelAttention, DualAttention, SelfAttention
 from faceswap_lib.networks.norms import HybridNorm
+from faceswap_lib.networks.spade import Spade, SpadeResidual
 
-COUNTED = (layers.Conv2D, layers.Dense, HybridNorm, SelfAttention, ChannelAttention, DualAttention)
+COUNTED = (
+    *(layers.Conv2D, layers.Dense, HybridNorm, SelfAttention, ChannelAttention, DualAttention),
+    *(Spade, SpadeResidual),
+)
 """Layers that need more than one multiplication per input or output element."""
 
 
@@ -67,6 +71,8 @@ def _multiply(layer: layers.Layer, shape: tuple) -> int:
         positions = math.prod(layer.compute_output_shape(shape)[1:-1])
         return positions * math.prod(layer.kernel.shape)  # the kernel is applied once at every position
     positions, channels = math.prod(shape[1:-1]), shape[-1]
+    if isinstance(layer, Spade | SpadeResidual):  # all convolutions are at the resolution of `x`
+        return positions * sum(math.prod(v.shape) for v in layer.trainable_weights if len(v.shape) == 4)
     if isinstance(layer, HybridNorm):
         return positions * math.prod(layer.mix.kernel.shape)
     if isinstance(layer, DualAttention):

@@ -103,7 +103,7 @@ def view_pairs(
 
     # The view's pixel v shows the crop's point center + (v - center - shift) @ turn / scale, in pixels of CROP_SIZE.
     grid = (np.arange(resolution, dtype=np.float32) + 0.5) * (CROP_SIZE / resolution) - 0.5 - center
-    places = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(1, -1, 2)
+    places = ops.convert_to_tensor(np.stack(np.meshgrid(grid, grid), axis=-1).reshape(1, -1, 2))
     seen = ops.matmul(places - shift[:, None], turn) / scale[:, None, None] + center
     stored = (seen + 0.5) * (people.size / CROP_SIZE) - 0.5
     coordinates = ops.reshape(stored, (count, resolution, resolution, 2))

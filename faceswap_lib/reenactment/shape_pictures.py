@@ -121,7 +121,7 @@ def keypoint_picture(shapes: ShapeBatch, size: int, *, ops: typing.Any = np) -> 
     """
     distance = _distance_to_points(_scale(shapes.points, size), size, ops)
     dots = ops.clip(DOT_RADIUS * size + 0.5 - distance, 0.0, 1.0)  # (B, 68, S, S)
-    turned = ops.abs(AZIMUTHS.astype(np.float32) + shapes.yaw[:, None]) < HIDDEN_FROM
+    turned = ops.abs(shapes.yaw[:, None] + _constant(AZIMUTHS, ops)) < HIDDEN_FROM
     visible = _to_float(turned, ops)[:, :, None, None]
     red, green = ops.max(dots * (1 - visible), axis=1), ops.max(dots * visible, axis=1)
     return ops.stack([red, green, ops.zeros_like(red)], axis=-1)
@@ -167,15 +167,21 @@ def stick_figure(shapes: ShapeBatch, size: int, *, ops: typing.Any = np) -> typi
         (B, S, S, 3) float32, 0 to 1; the lines are on black.
     """
     points, half = _scale(shapes.points, size), LINE_WIDTH * size / 2
-    picture = 0.0
+    picture = _constant(0.0, ops)
     for name, color in STICK_COLORS.items():
         squared = _squared_distance_to_lines(points, BOUNDARIES[name], size, ops)
         line = ops.clip(half + 0.5 - ops.sqrt(squared + 1e-6), 0.0, 1.0)[..., None]
-        picture = ops.maximum(picture, line * np.array(color, np.float32))
+        picture = ops.maximum(picture, line * _constant(color, ops))
     distance = _distance_to_points(_scale(shapes.irises[..., :2], size), size, ops)
     radius = (shapes.irises[..., 2] * (size / CROP_SIZE))[:, :, None, None]
     irises = ops.max(ops.clip(radius / 2 + 0.5 - distance, 0.0, 1.0) * ops.clip(radius, 0.0, 1.0), axis=1)[..., None]
-    return ops.maximum(picture, irises * np.array(IRIS_COLOR, np.float32))
+    return ops.maximum(picture, irises * _constant(IRIS_COLOR, ops))
+
+
+def _constant(values: typing.Any, ops: typing.Any) -> typing.Any:
+    """Converts numbers to float32 of NumPy or of the Keras backend; PyTorch does not compute with both."""
+    array = np.asarray(values, np.float32)
+    return array if ops is np else ops.convert_to_tensor(array)
 
 
 def _to_float(values: typing.Any, ops: typing.Any) -> typing.Any:
@@ -199,7 +205,7 @@ def _distance_to_points(points: typing.Any, size: int, ops: typing.Any) -> typin
     Returns:
         (B, N, S, S), in pixels.
     """
-    grid = np.arange(size, dtype=np.float32)
+    grid = _constant(np.arange(size), ops)
     across = (grid - points[..., 0:1]) ** 2  # (B, N, S)
     down = (grid - points[..., 1:2]) ** 2
     return ops.sqrt(across[:, :, None, :] + down[:, :, :, None] + 1e-6)
@@ -222,7 +228,7 @@ def _squared_distance_to_lines(points: typing.Any, lines: Lines, size: int, ops:
     start, end = ops.take(points, begins, axis=1), ops.take(points, ends, axis=1)  # (B, K, 2)
     along = end - start
     length = ops.sum(along**2, axis=-1) + 1e-6  # (B, K)
-    grid = np.arange(size, dtype=np.float32)
+    grid = _constant(np.arange(size), ops)
     across = (grid - start[..., 0:1])[:, :, None, :]  # (B, K, 1, S)
     down = (grid - start[..., 1:2])[:, :, :, None]  # (B, K, S, 1)
     x, y = along[..., 0][:, :, None, None], along[..., 1][:, :, None, None]

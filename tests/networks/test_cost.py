@@ -8,6 +8,7 @@ from faceswap_lib.networks import PRESETS, build_networks
 from faceswap_lib.networks.attention import ChannelAttention, DualAttention, SelfAttention
 from faceswap_lib.networks.cost import count_layers
 from faceswap_lib.networks.norms import HybridNorm
+from faceswap_lib.networks.spade import SpadeResidual
 
 
 def count_one(layer: layers.Layer, shape: tuple[int, ...]):
@@ -30,6 +31,14 @@ def test_a_layer_is_counted_as_by_hand(layer, weights: int, macs: int, shape: tu
     cost = count_one(layer, (8, 6, 4))
     assert (cost.weights, cost.macs, cost.shape) == (weights, macs, shape)
     assert cost.kind == type(layer).__name__
+
+
+def test_a_spade_residual_is_counted_as_its_convolutions():
+    """From 4 to 6 channels with 3 of the map and 2 hidden ones, at 8x6 positions."""
+    x, guide = keras.Input((8, 6, 4)), keras.Input((8, 6, 3))
+    cost = count_layers(keras.Model([x, guide], SpadeResidual(6, hidden=2)([x, guide])))[-1]
+    spade = 9 * 3 * 2 + 2 * 9 * 2 * 4  # from the map to the hidden layer, and to scale and offset of 4 channels
+    assert cost.macs == 48 * (3 * spade + 9 * 4 * 4 + 9 * 4 * 6 + 4 * 6)
 
 
 def test_dense_and_both_kinds_of_attention_together():

@@ -254,6 +254,19 @@ def test_spade_scales_and_shifts_as_the_map_says():
     assert to_numpy(again([x, larger])) == pytest.approx(expected, abs=1e-5)
 
 
+def test_spade_with_groups_keeps_what_a_channel_has_more_than_its_neighbor():
+    """Channels 0 and 1 share their statistics, so does the pair 2 and 3; a constant difference within a pair stays."""
+    x, guide = draw((1, 4, 4, 4), 19) + np.array([0, 3, 50, 50], np.float32), np.zeros((1, 4, 4, 1), np.float32)
+    layer = Spade(hidden=1, groups=2)
+    layer.build([x.shape, guide.shape])
+    expected = np.empty_like(x)
+    for pair in (slice(0, 2), slice(2, 4)):
+        expected[..., pair] = (x[..., pair] - x[..., pair].mean()) / np.sqrt(x[..., pair].var() + 1e-5)
+    assert to_numpy(layer([x, guide])) == pytest.approx(expected, abs=1e-3)
+    with pytest.raises(ValueError, match="expected channels that 3 groups divide, got 4"):
+        Spade(groups=3).build([x.shape, guide.shape])
+
+
 @pytest.mark.parametrize("sides", [(4, 4), (8, 12), (9, 9)])
 def test_a_map_of_another_shape_is_refused(sides):
     with pytest.raises(ValueError, match=f"expected a map of 8x8 or a whole multiple of it, got {sides[0]}x{sides[1]}"):
