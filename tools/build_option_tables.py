@@ -22,6 +22,7 @@ from faceswap_lib.reenactment.config import (
     ReenactmentTrainConfig,
     RetargetConfig,
 )
+from faceswap_lib.reenactment.expressions import Expression
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import LoopConfig
 
@@ -48,6 +49,7 @@ SECTIONS = (
         "For `train --system`; `faceswap_lib.reenactment.config.ReenactmentTrainConfig`",
     ),
     ("Motion transfer", RetargetConfig, "For `reenact`; `faceswap_lib.reenactment.config.RetargetConfig`"),
+    ("Expression", Expression, "For `express`; `faceswap_lib.reenactment.expressions.Expression`"),
     ("Reenacted frames", FrameConfig, "For `reenact`; `faceswap_lib.reenactment.config.FrameConfig`"),
     ("Evaluation", EvaluateConfig, "For `evaluate`; `faceswap_lib.evaluation.EvaluateConfig`"),
 )

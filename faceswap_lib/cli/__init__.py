@@ -23,7 +23,7 @@ from faceswap_lib.cli.make_commands import Convert, Demo, Extract, Run, Train
 from faceswap_lib.cli.mask_commands import Mask
 from faceswap_lib.cli.old_options import upgrade_arguments
 from faceswap_lib.cli.pack_commands import Pack, Unpack
-from faceswap_lib.cli.reenactment_commands import Reenact, TrainReenactment
+from faceswap_lib.cli.reenactment_commands import Express, Reenact, TrainReenactment
 from faceswap_lib.cli.repair_commands import Repair
 from faceswap_lib.cli.streams import quiet_streams
 from faceswap_lib.cli.weights import Weights
@@ -48,6 +48,7 @@ VERBS = (
     TrainReenactment,
     Convert,
     Reenact,
+    Express,
     Export,
     Evaluate,
     Compare,

@@ -8,7 +8,8 @@ import tyro
 
 from faceswap_lib.cli.arguments import Consent, Flat, Overwrite, Project, load_keras
 from faceswap_lib.cli.messages import print_training
-from faceswap_lib.config_fields import Doc
+from faceswap_lib.config_fields import Doc, check_range
+from faceswap_lib.conversion.image_conversion import find_images
 from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets import Workspace
@@ -19,6 +20,7 @@ from faceswap_lib.reenactment.config import (
     ReenactmentTrainConfig,
     RetargetConfig,
 )
+from faceswap_lib.reenactment.expressions import Expression
 from faceswap_lib.training.run_config import LoopConfig
 
 RunName = Annotated[str, Doc("name of the reenactment run")]
@@ -110,3 +112,57 @@ class Reenact:
             print(f"{report.held} frames without the driver's face repeat the frame before them")
         if report.copied:
             print(f"{report.copied} frames show the photo itself (--copy-below {self.frames.copy_below:g})")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Express:
+    """Give the faces of photos another expression; writes five images per photo."""
+
+    photos: Annotated[
+        tyro.conf.Positional[tuple[pathlib.Path, ...]],
+        Doc("photos, or folders of photos, with one face each"),
+        tyro.conf.arg(metavar="PHOTOS"),
+    ]
+    workspace: Project
+    out: Annotated[pathlib.Path, Doc("folder for the images: source, hf, target, pred and cropped of each photo")]
+    expression: Annotated[
+        str, Doc("neutral, smile, sliders (see the options below), or a photo of anybody who shows the expression")
+    ] = "smile"
+    sliders: Flat[Expression] = Expression()
+    strength: Annotated[float, Doc("share of the way from the photo's expression to the wanted one, 0 to 1")] = 1.0
+    run: RunName = "reenactment"
+    without_network: Annotated[
+        bool, Doc("use no trained run: the photo is only warped, and the inner mouth is dark")
+    ] = False
+    largest: Annotated[bool, Doc("take the largest of several faces in a photo")] = False
+    frames: Flat[FrameConfig] = FrameConfig()
+    label: Annotated[bool, Doc("draw a visible label, which says that the image was made by a machine")] = True
+    consent: Consent = None
+    overwrite: Overwrite = False
+
+    def __call__(self) -> None:
+        """Writes the images and prints what was done."""
+        workspace = Workspace(self.workspace)
+        photos = [image for path in self.photos for image in find_images(path) or [path]]
+        require_consent(workspace, self.consent, photos)
+        check_range("strength", self.strength, 0, 1)
+        load_keras()
+        from faceswap_lib.pipeline.expressing import express
+
+        report = express(
+            photos,
+            workspace,
+            self.out,
+            expression=self.sliders if self.expression == "sliders" else self.expression,
+            strength=self.strength,
+            run=None if self.without_network else self.run,
+            frame_config=self.frames,
+            largest=self.largest,
+            label=self.label,
+            overwrite=self.overwrite,
+            consent=self.consent,
+            progress=True,
+        )
+        print(f"{self.out}: {len(report.written)} photos with the expression {self.expression}")
+        if report.failed:
+            print(f"{len(report.failed)} photos could not be changed")

@@ -134,8 +134,8 @@ def reenact(
         rate = fractions.Fraction(motion.fps).limit_denominator(1001) if info is None else info.fps
         frames = show_progress(maker.frames(moved), "reenact", len(motion), disable=not progress)
         _write(out, frames, rate, sound, crf=crf, label=label)
-        options = retarget_config or RetargetConfig(), maker.config
-        claims = _state_claims((photo, driver), workspace, run, step, consent, *options, label=label)
+        options = options_to_dict(retarget_config or RetargetConfig()) | options_to_dict(maker.config)
+        claims = state_claims((photo, driver), workspace, run, step, consent, options, label=label)
         write_provenance(out, claims)
     if consent is not None:
         record_consent(workspace, consent, [photo, driver])
@@ -191,18 +191,27 @@ def _check_outputs(
             raise InputError(f"{path} exists; choose another name, or replace it with --overwrite")
 
 
-def _state_claims(
+def state_claims(
     inputs: tuple[pathlib.Path, ...],
     workspace: Workspace,
     run: str | None,
     step: int,
     consent: str | None,
-    retarget_config: RetargetConfig,
-    frame_config: FrameConfig,
+    options: dict,
     *,
     label: bool,
 ) -> ProvenanceClaims:
-    """Collects the provenance claims that the output states about itself."""
+    """Collects the provenance claims that an output states about itself.
+
+    Args:
+        inputs: The photo, and the driver if there is one.
+        workspace: Contains the run and the consents.
+        run: Name of the run; None for none.
+        step: Number of training steps.
+        consent: The statement for this output; None for those that are recorded.
+        options: Options as plain JSON.
+        label: Whether there is a visible label.
+    """
     own = [ConsentVideo.of(path) for path in inputs]
     learned = [] if run is None else [video for video in learnt_videos(workspace.run(run)) if video.sha256]
     found = cover_videos(workspace, [*own, *learned])
@@ -218,8 +227,6 @@ def _state_claims(
         steps=step,
         direction=REENACTMENT,
         consent=statements,
-        options=options_to_dict(retarget_config)
-        | options_to_dict(frame_config)
-        | {"label": label, "learnt_from": {"people": [dataclasses.asdict(video) for video in learned]}},
+        options=options | {"label": label, "learnt_from": {"people": [dataclasses.asdict(video) for video in learned]}},
         uncovered=uncovered,
     )

@@ -100,3 +100,54 @@ def test_train_with_a_system_is_a_training_of_that_system(tmp_path, capsys):
     assert "no faces in" in capsys.readouterr().err
     assert main(["train", "--system", "other", "--workspace", str(tmp_path)]) == 2
     assert "avatar" in capsys.readouterr().err
+
+
+def express(photo, folder, *more) -> list[str]:
+    first = ["express", photo, "--workspace", folder / "w", "--out", folder / "out", "--without-network"]
+    return [str(word) for word in (*first, *more)]
+
+
+def test_a_photo_gets_five_images_and_says_what_it_is(photo, portrait_clips, tmp_path, capsys):
+    assert main(express(photo, tmp_path, "--expression", "smile", "--consent", "she agreed")) == 0
+    assert "1 photos with the expression smile" in capsys.readouterr().out
+    names = ("source", "hf", "target", "pred", "cropped")
+    images = {name: cv2.imread(str(tmp_path / "out" / f"photo_{name}.png")) for name in names}
+    assert all(images[name].shape == (256, 256, 3) for name in names[:4])
+    assert min(images["cropped"].shape[:2]) > 100 and (images["target"] == 0).mean() > 0.8
+    mouth = (slice(150, 215), slice(85, 175))
+    moved = np.abs(images["pred"].astype(int) - images["source"])
+    assert moved[mouth].mean() > 2 * moved[20:60, 20:60].mean() and moved[mouth].mean() > 1
+    found = verify(tmp_path / "out" / "photo_cropped.png")
+    assert found.ours and found.intact and "consent: she agreed" in found.summary
+    assert found.facts["options"]["expression"] == "smile"
+    assert main(express(photo, tmp_path, "--consent", "she agreed")) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def test_a_neutral_expression_of_no_strength_leaves_the_face(photo, tmp_path):
+    more = ("--expression", "neutral", "--strength", "0", "--consent", "yes", "--no-label")
+    assert main(express(photo, tmp_path, *more)) == 0
+    source, made = (cv2.imread(str(tmp_path / "out" / f"photo_{name}.png")) for name in ("source", "pred"))
+    assert np.abs(source.astype(int) - made).mean() < 1
+
+
+def test_an_expression_can_come_from_another_photo(photo, portrait_clips, tmp_path):
+    other = tmp_path / "other.png"
+    write_image(other, list(read_frames(portrait_clips[0]))[20])
+    assert main(express(photo, tmp_path, "--expression", other, "--consent", "both agreed")) == 0
+    facts = verify(tmp_path / "out" / "photo_cropped.png").facts
+    assert [entry["role"] for entry in facts["inputs"]] == ["photo", "driver"]
+
+
+def test_photos_that_cannot_be_changed_are_counted(photo, tmp_path, capsys, caplog):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "good.png").write_bytes(photo.read_bytes())
+    write_image(folder / "empty.png", np.full((90, 90, 3), 100, np.uint8))
+    assert main(express(folder, tmp_path, "--consent", "yes")) == 0
+    said = capsys.readouterr().out
+    assert "1 photos with" in said and "1 photos could not be changed" in said and "no face" in caplog.text
+    (folder / "good.png").unlink()
+    assert main(express(folder, tmp_path, "--consent", "yes", "--overwrite")) == 2
+    assert main(express(photo, tmp_path, "--expression", "happy", "--consent", "yes", "--overwrite")) == 2
+    assert "happy" in capsys.readouterr().err

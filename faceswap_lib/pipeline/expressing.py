@@ -1,0 +1,231 @@
+"""Changes the expression of photos: five images per photo, with consent, label and provenance.
+
+Source: mission document 000, whose program writes the same five images.
+"""
+
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from faceswap_lib.config_fields import options_to_dict
+from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.faces import MTCNN, DetectConfig
+from faceswap_lib.faces.alignment import CROP_SIZE, invert_affine, map_points
+from faceswap_lib.faces.detector import FaceDetector
+from faceswap_lib.facesets.consent import check_statement, record_consent
+from faceswap_lib.facesets.workspace import Workspace
+from faceswap_lib.media import write_image
+from faceswap_lib.pipeline.reenacting import LABEL, state_claims
+from faceswap_lib.progress import show_progress
+from faceswap_lib.provenance.provenance import write_provenance
+from faceswap_lib.provenance.visible_label import Label
+from faceswap_lib.reenactment.background import soft_paste
+from faceswap_lib.reenactment.config import FrameConfig
+from faceswap_lib.reenactment.expressions import (
+    EXPRESSIONS,
+    Expression,
+    change_expression,
+    find_expression,
+    transfer_expression,
+)
+from faceswap_lib.reenactment.face_shape import FaceShape, ShapeDetector, open_shape_detector
+from faceswap_lib.reenactment.frames import FrameMaker
+from faceswap_lib.reenactment.networks import ReenactmentNetworks
+from faceswap_lib.reenactment.photo import Photo, read_photo
+from faceswap_lib.reenactment.shape_pictures import stack_shapes, stick_figure
+from faceswap_lib.reenactment.training import load_reenactment
+
+logger = logging.getLogger(__name__)
+
+IMAGES = ("source", "hf", "target", "pred", "cropped")
+"""The images of a photo, by the names of document 000: its crop, the fine structure of the crop, the wanted shape, the
+crop with the new expression, and the photo with it, cut to the part that the crop shows."""
+
+FINE_SIGMA = 3.0
+"""Standard deviation of the blur that separates coarse from fine structure, in pixels of the crop."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExpressionReport:
+    """Summary of changed photos.
+
+    Attributes:
+        written: Path of the final image of each photo.
+        failed: Why a photo could not be changed, by its path.
+    """
+
+    written: tuple[pathlib.Path, ...]
+    failed: dict[pathlib.Path, str]
+
+
+def express(
+    photos: Sequence[pathlib.Path],
+    workspace: Workspace,
+    out: pathlib.Path,
+    *,
+    expression: str | Expression | pathlib.Path = "smile",
+    strength: float = 1.0,
+    run: str | None = "reenactment",
+    frame_config: FrameConfig | None = None,
+    largest: bool = False,
+    label: bool = True,
+    overwrite: bool = False,
+    consent: str | None = None,
+    progress: bool = False,
+) -> ExpressionReport:
+    """Gives the faces of photos another expression.
+
+    Args:
+        photos: The image files.
+        workspace: Contains the trained run, and the consents.
+        out: Folder for the images `NAME_source.png` and so on, see `IMAGES`.
+        expression: Name of an expression, its sliders, or a photo that shows it.
+        strength: Share of the way from the photo's expression to the wanted one, 0 to 1.
+        run: Name of the run; None for the classical method alone, which needs no training.
+        frame_config: How the crop is made.
+        largest: Whether to take the largest of several faces.
+        label: Whether to draw a visible label on the generated images.
+        overwrite: Whether existing images are replaced.
+        consent: Who in the photos agreed; recorded in the workspace and stated in the output.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        What was written, and which photos could not be used.
+
+    Raises:
+        FaceswapError: If the run or the expression is not usable, an output exists, two photos have one name, or no
+            photo could be changed.
+    """
+    if consent is not None:
+        check_statement(consent)
+    _check_names(photos, out, overwrite=overwrite)
+    networks, step = (None, 0) if run is None else load_reenactment(workspace, run)
+    detector, shapes = MTCNN(DetectConfig()), open_shape_detector()
+    shown = _photo_of(expression)
+    wanted = _read_expression(expression, detector, shapes)
+    config, written, failed = frame_config or FrameConfig(), [], {}
+    for path in show_progress(photos, "express", len(photos), disable=not progress):
+        try:
+            photo = read_photo(path, detector, shapes, largest=largest)
+        except FaceswapError as error:
+            failed[path] = str(error)
+            continue
+        final = _write_images(photo, wanted, strength, networks, config, out, label=label)
+        stated = {"expression": _name(expression), "strength": strength} | options_to_dict(config)
+        inputs = (path, *shown)
+        write_provenance(final, state_claims(inputs, workspace, run, step, consent, stated, label=label))
+        written.append(final)
+    for reason in failed.values():
+        logger.warning("%s", reason)
+    if not written:
+        first = next(iter(failed.values()), "there are none")
+        raise InputError(f"none of {len(photos)} photos could be changed; {first}")
+    if consent is not None:
+        record_consent(workspace, consent, [*(path for path in photos if path not in failed), *shown])
+    return ExpressionReport(written=tuple(written), failed=failed)
+
+
+def _read_expression(
+    expression: str | Expression | pathlib.Path, detector: FaceDetector, shapes: ShapeDetector
+) -> Expression | FaceShape:
+    """Returns the sliders of an expression, or the shape of a photo that shows it."""
+    if isinstance(expression, Expression):
+        return expression
+    for path in _photo_of(expression):
+        return read_photo(path, detector, shapes).shape
+    return find_expression(str(expression))
+
+
+def _photo_of(expression: str | Expression | pathlib.Path) -> tuple[pathlib.Path, ...]:
+    """Returns the photo that shows an expression, if it is given by a photo."""
+    if isinstance(expression, Expression) or str(expression) in EXPRESSIONS:
+        return ()
+    path = pathlib.Path(expression)
+    return (path,) if path.is_file() else ()
+
+
+def _name(expression: str | Expression | pathlib.Path) -> str:
+    """Names an expression in the provenance; of a photo only the last part of the path."""
+    if isinstance(expression, Expression):
+        moved = {name: value for name, value in dataclasses.asdict(expression).items() if value}
+        return ", ".join(f"{name} {value:g}" for name, value in moved.items()) or "neutral"
+    return pathlib.Path(expression).name
+
+
+def _write_images(
+    photo: Photo,
+    wanted: Expression | FaceShape,
+    strength: float,
+    networks: ReenactmentNetworks | None,
+    config: FrameConfig,
+    out: pathlib.Path,
+    *,
+    label: bool,
+) -> pathlib.Path:
+    """Writes the five images of a photo; returns the path of the final one."""
+    change = change_expression if isinstance(wanted, Expression) else transfer_expression
+    target = change(photo.shape, wanted, strength=strength)  # pyright: ignore[reportArgumentType]
+    (made,) = FrameMaker(photo, networks, config).crops([target])
+    (figure,) = stick_figure(stack_shapes([target]), CROP_SIZE)
+    pasted = soft_paste(photo.image, made, photo.crop.crop_from_frame)
+    images = {
+        "source": photo.crop.image,
+        "hf": fine_structure(photo.crop.image),
+        "target": np.round(figure * 255).astype(np.uint8),
+        "pred": made,
+        "cropped": cut_shown(pasted, photo.crop.crop_from_frame),
+    }
+    for name in IMAGES:
+        image = np.ascontiguousarray(images[name]).copy()
+        if label and name in ("pred", "cropped"):
+            Label(image.shape[1], image.shape[0], LABEL).draw(image)
+        write_image(out / f"{photo.path.stem}_{name}.png", image)
+    return out / f"{photo.path.stem}_{IMAGES[-1]}.png"
+
+
+def fine_structure(image: np.ndarray) -> np.ndarray:
+    """Computes the difference of an image and its blurred copy around gray, (H, W, 3) uint8 RGB."""
+    wide = image.astype(np.float32)
+    return np.clip(np.round(wide - cv2.GaussianBlur(wide, (0, 0), FINE_SIGMA) + 128), 0, 255).astype(np.uint8)
+
+
+def cut_shown(photo: np.ndarray, crop_from_photo: np.ndarray) -> np.ndarray:
+    """Cuts the upright rectangle out of a photo that its crop shows; what is outside the photo is left out.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        crop_from_photo: (2, 3) matrix from the photo to the crop of side `CROP_SIZE`.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+    """
+    corners = np.array([[0, 0], [CROP_SIZE - 1, 0], [0, CROP_SIZE - 1], [CROP_SIZE - 1, CROP_SIZE - 1]], float)
+    places = map_points(invert_affine(crop_from_photo), corners)
+    height, width = photo.shape[:2]
+    left, top = np.floor(np.clip(places.min(axis=0), 0, [width - 1, height - 1])).astype(int)
+    right, bottom = np.ceil(np.clip(places.max(axis=0), [left + 1, top + 1], [width, height])).astype(int)
+    return photo[top:bottom, left:right]
+
+
+def _check_names(photos: Sequence[pathlib.Path], out: pathlib.Path, *, overwrite: bool) -> None:
+    """Checks that every photo has its own names of outputs, and that nothing is replaced unasked.
+
+    Raises:
+        InputError: If two photos have the same stem, an output exists, or an output is one of the photos.
+    """
+    stems: dict[str, pathlib.Path] = {}
+    own = {path.resolve() for path in photos}
+    for path in photos:
+        if path.stem.casefold() in stems:
+            raise InputError(f"{path} and {stems[path.stem.casefold()]} would be written under one name; rename one")
+        stems[path.stem.casefold()] = path
+        for name in IMAGES:
+            image = out / f"{path.stem}_{name}.png"
+            if image.resolve() in own:
+                raise InputError(f"{image} is one of the photos; choose another folder")
+            if image.exists() and not overwrite:
+                raise InputError(f"{image} exists; choose another folder, or replace it with --overwrite")
