@@ -8,6 +8,7 @@ The arrays keep their names and their layout in PyTorch: kernels of convolutions
 They are not mapped to networks of Keras; `list_arrays` shows what is there.
 """
 
+import contextlib
 import dataclasses
 import io
 import math
@@ -36,6 +37,8 @@ OLD_MAGIC = b"\x80\x02\x8a\n" + (0x1950A86A20F9469CFC6C).to_bytes(10, "little") 
 
 OLD_VERSION = 1001
 """Its second pickle."""
+
+ReadStorage = typing.Callable[[StorageRef], np.ndarray]
 
 _TROUBLES = (
     *(RestrictedPickleError, zipfile.BadZipFile, zlib.error, struct.error),
@@ -67,7 +70,7 @@ def list_arrays(path: pathlib.Path) -> dict[str, ArrayInfo]:
         InputError: If it has more bytes of arrays than `limits.MODEL_BYTES`.
         OSError: If it cannot be read.
     """
-    with _WeightsFile(path) as (tensors, _):
+    with _open(path) as (tensors, _):
         return {name: ArrayInfo(shape=ref.shape, dtype=ref.storage.dtype) for name, ref in tensors.items()}
 
 
@@ -86,7 +89,7 @@ def read_arrays(path: pathlib.Path, names: typing.Collection[str] | None = None)
         InputError: If it has more bytes of arrays than `limits.MODEL_BYTES`.
         OSError: If it cannot be read.
     """
-    with _WeightsFile(path) as (tensors, read_storage):
+    with _open(path) as (tensors, read_storage):
         wanted = set(tensors if names is None else names)
         if missing := sorted(wanted - set(tensors)):
             raise CheckpointError(f"{path}: expected an array {missing[0]!r}, the file has {', '.join(tensors)!r:.200}")
@@ -101,101 +104,86 @@ def read_arrays(path: pathlib.Path, names: typing.Collection[str] | None = None)
         return arrays
 
 
-class _WeightsFile:
-    """Context of an open file of weights: its tensors by name, and a function that reads a storage.
-
-    Every error about the content of the file becomes a `CheckpointError`.
+@contextlib.contextmanager
+def _open(path: pathlib.Path) -> Iterator[tuple[dict[str, TensorRef], ReadStorage]]:
+    """Opens a file of weights; every error about its content becomes a `CheckpointError`.
 
     Args:
         path: The file.
+
+    Yields:
+        The tensors by name, and a function that reads a storage.
     """
-
-    def __init__(self, path: pathlib.Path):
-        self._path = path
-
-    def __enter__(self) -> tuple[dict[str, TensorRef], typing.Callable[[StorageRef], np.ndarray]]:
-        self._file = self._path.open("rb")
+    with path.open("rb") as file:
         try:
-            is_old = self._file.read(len(OLD_MAGIC)) == OLD_MAGIC
-            content, read = self._open_old() if is_old else self._open_archive()
+            is_old = file.read(len(OLD_MAGIC)) == OLD_MAGIC
+            content, read = _open_old(file) if is_old else _open_archive(file)
             tensors = dict(_flatten(content))
             if not tensors:
                 raise RestrictedPickleError("it contains no arrays")
             sizes = {ref.storage.key: ref.storage.elements * ref.storage.dtype.itemsize for ref in tensors.values()}
-            MODEL_BYTES.check(sum(sizes.values()), self._path)
-            return tensors, read
-        except BaseException as error:
-            self._file.close()
-            self._convert(error)
-            raise
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._file.close()
-        if error is not None:
-            self._convert(error)
-
-    def _convert(self, error: BaseException) -> None:
-        if isinstance(error, _TROUBLES):
+            MODEL_BYTES.check(sum(sizes.values()), path)
+            yield tensors, read
+        except _TROUBLES as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise CheckpointError(
-                f"{self._path}: these are no weights of PyTorch that can be used: {reason}"
-            ) from error
+            raise CheckpointError(f"{path}: these are no weights of PyTorch that can be used: {reason}") from error
 
-    def _open_archive(self) -> tuple[object, typing.Callable[[StorageRef], np.ndarray]]:
-        """Opens an archive of PyTorch 1.6 or later."""
-        archive = zipfile.ZipFile(self._file)
-        infos = archive.infolist()
-        if len(infos) > MOST_ENTRIES or len({info.filename for info in infos}) != len(infos):
-            raise RestrictedPickleError(f"it has more than {MOST_ENTRIES:,} entries, or one twice")
-        entries = {info.filename.partition("/")[2]: info for info in infos}
-        if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
-            raise RestrictedPickleError("it is compressed, which PyTorch's files are not")
-        if entries["data.pkl"].file_size > MOST_PICKLE_BYTES:
-            raise RestrictedPickleError(f"its description has more than {MOST_PICKLE_BYTES:,} bytes")
-        order = entries.get("byteorder")
-        if order is not None and (order.file_size > 10 or archive.read(order) != b"little"):
-            raise RestrictedPickleError("its byte order is not 'little'")
 
-        def read(storage: StorageRef) -> np.ndarray:
-            info = entries[f"data/{storage.key}"]
-            size = storage.elements * storage.dtype.itemsize
-            if info.file_size != size:
-                raise RestrictedPickleError(
-                    f"storage {storage.key!r:.40} has {info.file_size:,} bytes, {size:,} are stated"
-                )
-            return np.frombuffer(archive.read(info), storage.dtype)
+def _open_archive(file: typing.BinaryIO) -> tuple[object, ReadStorage]:
+    """Opens an archive of PyTorch 1.6 or later; returns its content, and a function that reads a storage."""
+    archive = zipfile.ZipFile(file)
+    infos = archive.infolist()
+    if len(infos) > MOST_ENTRIES or len({info.filename for info in infos}) != len(infos):
+        raise RestrictedPickleError(f"it has more than {MOST_ENTRIES:,} entries, or one twice")
+    entries = {info.filename.partition("/")[2]: info for info in infos}
+    if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+        raise RestrictedPickleError("it is compressed, which PyTorch's files are not")
+    if entries["data.pkl"].file_size > MOST_PICKLE_BYTES:
+        raise RestrictedPickleError(f"its description has more than {MOST_PICKLE_BYTES:,} bytes")
+    order = entries.get("byteorder")
+    if order is not None and (order.file_size > 10 or archive.read(order) != b"little"):
+        raise RestrictedPickleError("its byte order is not 'little'")
 
-        return load_torch_pickle(archive.read(entries["data.pkl"])), read
+    def read(storage: StorageRef) -> np.ndarray:
+        info = entries[f"data/{storage.key}"]
+        size = storage.elements * storage.dtype.itemsize
+        if info.file_size != size:
+            raise RestrictedPickleError(
+                f"storage {storage.key!r:.40} has {info.file_size:,} bytes, {size:,} are stated"
+            )
+        return np.frombuffer(archive.read(info), storage.dtype)
 
-    def _open_old(self) -> tuple[object, typing.Callable[[StorageRef], np.ndarray]]:
-        """Opens a file before PyTorch 1.6, of which the first pickle is read: four pickles, then the storages."""
-        file = typing.cast(typing.BinaryIO, self._file)
-        version, system, content, keys = (load_torch_pickle(measure_pickle(file, MOST_PICKLE_BYTES)) for _ in range(4))
-        if version != OLD_VERSION or not (isinstance(system, dict) and system.get("little_endian") is True):
-            raise RestrictedPickleError("its version or its byte order is unknown")
-        if not isinstance(keys, list) or len(keys) > MOST_ENTRIES:
-            raise RestrictedPickleError("its list of storages is damaged")
-        refs = {ref.storage.key: ref.storage for _, ref in _flatten(content)}
-        position, places = file.tell(), {}
-        end = file.seek(0, io.SEEK_END)
-        for key in keys:
-            if not isinstance(key, str) or key not in refs or key in places:
-                raise RestrictedPickleError(f"its list of storages has {key!r:.40}, which no array uses, or twice")
-            file.seek(position)
-            (elements,) = struct.unpack("<q", file.read(8))
-            size = refs[key].elements * refs[key].dtype.itemsize
-            if elements != refs[key].elements or position + 8 + size > end:
-                raise RestrictedPickleError(f"storage {key!r:.40} has {elements:,} elements, or is cut off")
-            places[key] = position + 8
-            position += 8 + size
+    return load_torch_pickle(archive.read(entries["data.pkl"])), read
 
-        def read(storage: StorageRef) -> np.ndarray:
-            if refs[storage.key] != storage:
-                raise RestrictedPickleError(f"storage {storage.key!r:.40} is described in two ways")
-            file.seek(places[storage.key])
-            return np.frombuffer(file.read(storage.elements * storage.dtype.itemsize), storage.dtype)
 
-        return content, read
+def _open_old(file: typing.BinaryIO) -> tuple[object, ReadStorage]:
+    """Opens a file before PyTorch 1.6, whose first pickle has been read: four pickles, then the storages."""
+    version, system, content, keys = (load_torch_pickle(measure_pickle(file, MOST_PICKLE_BYTES)) for _ in range(4))
+    if version != OLD_VERSION or not (isinstance(system, dict) and system.get("little_endian") is True):
+        raise RestrictedPickleError("its version or its byte order is unknown")
+    if not isinstance(keys, list) or len(keys) > MOST_ENTRIES:
+        raise RestrictedPickleError("its list of storages is damaged")
+    refs = {ref.storage.key: ref.storage for _, ref in _flatten(content)}
+    position, places = file.tell(), {}
+    end = file.seek(0, io.SEEK_END)
+    for key in keys:
+        if not isinstance(key, str) or key not in refs or key in places:
+            raise RestrictedPickleError(f"its list of storages has {key!r:.40}, which no array uses, or twice")
+        file.seek(position)
+        (elements,) = struct.unpack("<q", file.read(8))
+        size = refs[key].elements * refs[key].dtype.itemsize
+        if elements != refs[key].elements or position + 8 + size > end:
+            raise RestrictedPickleError(f"storage {key!r:.40} has {elements:,} elements, or is cut off")
+        places[key] = position + 8
+        position += 8 + size
+
+    def read(storage: StorageRef) -> np.ndarray:
+        if refs[storage.key] != storage:
+            raise RestrictedPickleError(f"storage {storage.key!r:.40} is described in two ways")
+        file.seek(places[storage.key])
+        return np.frombuffer(file.read(storage.elements * storage.dtype.itemsize), storage.dtype)
+
+    return content, read
 
 
 def _flatten(content: object) -> Iterator[tuple[str, TensorRef]]:

@@ -81,7 +81,7 @@ def lose(networks, people: People, weights: dict[str, float], active=BOTH):
 
 
 def test_every_loss_responds_to_its_weight(networks, people):
-    names = LOSS_WEIGHTS.keys() - {"enhancer", "parts"}
+    names = LOSS_WEIGHTS.keys() - {"enhancer"}
     loss, critic, terms = lose(networks, people, LOSS_WEIGHTS)
     assert terms.keys() == names | {"discriminator"} and terms["discriminator"] == critic
     assert loss == pytest.approx(sum(LOSS_WEIGHTS[name] * terms[name] for name in names), rel=1e-5)
@@ -97,17 +97,6 @@ def test_without_the_enhancer_the_picture_has_no_detail_of_the_photo(networks, p
     assert without["reconstruction"] == pytest.approx(without["base"], rel=1e-5)
     assert without["base"] == pytest.approx(terms["base"], rel=1e-5)
     assert terms["reconstruction"] < 0.5 * terms["base"]
-
-
-def test_eyes_and_lips_weigh_more(networks, people):
-    _, _, terms = lose(networks, people, LOSS_WEIGHTS | {"parts": 0.0})
-    _, _, weighted = lose(networks, people, LOSS_WEIGHTS | {"parts": 3.0})
-    assert weighted["reconstruction"] != pytest.approx(terms["reconstruction"], rel=1e-3)
-    shapes = ShapeBatch(**{name: to_tensor(value) for name, value in vars(people.shapes).items()})
-    weights = to_numpy(avatar_losses.part_weights(shapes, 64, 3.0))
-    assert weights.shape == (6, 64, 64, 1) and weights.min() >= 1 and weights.max() <= 4
-    x, y = np.round(people.shapes.irises[0, 0, :2] / 4).astype(int)
-    assert weights[0, y, x, 0] > 3 and weights[0, :8].max() < 1.1
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="computes gradients with TensorFlow")

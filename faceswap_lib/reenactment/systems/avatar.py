@@ -7,7 +7,7 @@ where each pixel of the texture goes, and what shading it gets.
 
 Differences from the paper: the background is the photo's, not black; a pixel loss is added, and O-Net or VGGFace
 replaces VGG-19; the texture enhancer has no network (`avatar_texture.read_detail`); "tiny" and "lite" start from a map
-between landmarks and texture (`Widths.is_guided`); the crops have no segmentation network (`head_masks`).
+between landmarks and texture (`AvatarChannels.is_guided`); the crops have no segmentation network (`head_masks`).
 
 Source: mission document 000, which is built on Zakharov et al., "Fast Bi-layer Neural Synthesis of One-Shot Realistic
 Head Avatars", 2020.
@@ -40,11 +40,9 @@ LOSS_WEIGHTS = {
     "low_frequency": 10.0,
     "segmentation": 10.0,
     "enhancer": 1.0,
-    "parts": 1.0,
 }
 """Weights of the paper, except `reconstruction` and `base`, which are ours: the absolute error of the picture with and
-without the detail of the photo. Two are no losses: `enhancer` is the share of the photo's detail in the texture, and
-`parts` the additional weight of eyes and lips in the pixel losses."""
+without the detail of the photo. `enhancer` is no loss but the share of the photo's detail in the texture."""
 
 OUTSIDE = 0.2
 """Weight of the errors outside the head. It keeps the motion of neck and hair near the head's."""
@@ -83,7 +81,6 @@ class Objective:
         heads = ops.concatenate([pairs.source_heads, head])
         focus = OUTSIDE + (1 - OUTSIDE) * heads
         _, target_focus = ops.split(focus, 2)
-        target_focus = target_focus * avatar_losses.part_weights(pairs.target_shapes, resolution, weights["parts"])
         terms = {
             "reconstruction": avatar_losses.masked_l1(made, pairs.target, target_focus),
             "base": avatar_losses.masked_l1(base, pairs.target, target_focus),

@@ -5,18 +5,8 @@ Source: Zakharov et al., "Fast Bi-layer Neural Synthesis of One-Shot Realistic H
 
 import typing
 
-import numpy as np
-
 from faceswap_lib.networks.keras_ops import ops
-from faceswap_lib.reenactment.shape_pictures import BOUNDARIES, ShapeBatch, boundary_maps
 from faceswap_lib.training.perceptual import resize
-
-PART_CHANNELS = tuple(
-    index
-    for index, name in enumerate((*BOUNDARIES, "gaze"))
-    if name in ("eyes", "upper lip", "lower lip", "teeth", "gaze")
-)
-"""Channels of the boundary maps that show eyes and lips."""
 
 BLUR = 4
 """The low-frequency picture is compared with the target at 1 / BLUR of the side."""
@@ -70,24 +60,6 @@ def masked_l1(made: typing.Any, target: typing.Any, mask: typing.Any) -> typing.
     """Computes the mean absolute error inside a mask, (B, R, R, 1)."""
     error = ops.mean(ops.abs(made - target), axis=-1, keepdims=True)
     return ops.sum(error * mask) / (ops.sum(mask) + 1.0)
-
-
-def part_weights(shapes: ShapeBatch, size: int, extra: typing.Any) -> typing.Any:
-    """Computes the weight of each pixel for the pixel losses: 1, and more on eyes, irises and lips.
-
-    Ours: they are small, and an observer looks at them.
-
-    Args:
-        shapes: The shapes of the targets.
-        size: Side R of the pictures.
-        extra: Additional weight on the boundaries of these parts.
-
-    Returns:
-        (B, R, R, 1) float32.
-    """
-    maps = boundary_maps(shapes, size // 2, ops=ops)
-    chosen = ops.take(maps, np.array(PART_CHANNELS, np.int32), axis=-1)
-    return 1 + extra * resize(ops.max(chosen, axis=-1, keepdims=True), size)
 
 
 def cross_entropy(logits: typing.Any, mask: typing.Any) -> typing.Any:

@@ -34,7 +34,7 @@ GUIDE_CHANNELS = BOUNDARY_CHANNELS + 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Widths:
+class AvatarChannels:
     """Channels of the networks of one capacity; a pair is the channels at the finest side and the most at any side.
 
     Attributes:
@@ -63,7 +63,7 @@ class Widths:
 
 
 WIDTHS = {
-    "tiny": Widths(
+    "tiny": AvatarChannels(
         embedder=(8, 32),
         embedding=32,
         texture=(8, 32),
@@ -72,7 +72,7 @@ WIDTHS = {
         discriminator=(8, 32),
         discriminator_blocks=3,
     ),
-    "lite": Widths(
+    "lite": AvatarChannels(
         embedder=(24, 160),
         embedding=128,
         texture=(16, 128),
@@ -81,7 +81,7 @@ WIDTHS = {
         discriminator=(16, 128),
         discriminator_blocks=4,
     ),
-    "paper": Widths(
+    "paper": AvatarChannels(
         embedder=(64, 512),
         embedding=512,
         texture=(64, 512),
@@ -148,7 +148,7 @@ def _convolve(channels: int, kernel: int = 3, *, strides: int = 1) -> layers.Lay
     return layers.Conv2D(channels, kernel, strides=strides, padding="same", kernel_initializer="he_normal")
 
 
-def _embed(side: int, widths: Widths) -> keras.Model:
+def _embed(side: int, widths: AvatarChannels) -> keras.Model:
     """Builds the embedder: strided convolutions down to 8 x 8, and the mean features of the last three scales.
 
     Args:
@@ -216,7 +216,7 @@ class LearnedConstant(layers.Layer):
         return {**super().get_config(), "side": self.side, "channels": self.channels}
 
 
-def _texture(side: int, widths: Widths) -> keras.Model:
+def _texture(side: int, widths: AvatarChannels) -> keras.Model:
     """Builds the texture generator: a learned constant, residual blocks with adaptive normalization.
 
     Args:
@@ -235,7 +235,7 @@ def _texture(side: int, widths: Widths) -> keras.Model:
     return keras.Model(embedding, to_picture(_head(3, "texture_head", 0.1)(x)), name="texture")
 
 
-def _infer(side: int, widths: Widths) -> keras.Model:
+def _infer(side: int, widths: AvatarChannels) -> keras.Model:
     """Builds the inference generator: dense layers that read the landmarks, residual blocks, three heads.
 
     Args:
@@ -284,7 +284,7 @@ def _head(channels: int, name: str, scale: float) -> layers.Layer:
     return layers.Conv2D(channels, 3, padding="same", kernel_initializer=start, name=name, dtype="float32")
 
 
-def _discriminate(side: int, widths: Widths) -> keras.Model:
+def _discriminate(side: int, widths: AvatarChannels) -> keras.Model:
     """Builds the patch discriminator: residual blocks with spectral normalization.
 
     Args:

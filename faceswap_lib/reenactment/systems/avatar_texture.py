@@ -15,7 +15,7 @@ from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.reenactment.control_points import mean_points
 from faceswap_lib.reenactment.device_warp import warp_fields
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, boundary_maps
-from faceswap_lib.reenactment.systems.avatar_networks import Widths
+from faceswap_lib.reenactment.systems.avatar_networks import AvatarChannels
 from faceswap_lib.training.augmentation import INDEX_TYPE, grid_sample
 from faceswap_lib.training.perceptual import resize
 
@@ -56,7 +56,13 @@ def shape_numbers(shapes: ShapeBatch) -> typing.Any:
 
 
 def infer_layers(
-    network: typing.Any, widths: Widths, shapes: ShapeBatch, embedding: typing.Any, resolution: int, *, training: bool
+    network: typing.Any,
+    widths: AvatarChannels,
+    shapes: ShapeBatch,
+    embedding: typing.Any,
+    resolution: int,
+    *,
+    training: bool,
 ) -> Layers:
     """Runs the inference generator.
 
