@@ -28,7 +28,7 @@ from faceswap_lib.facesets import ExtractConfig, Workspace, extract_faces, write
 from faceswap_lib.facesets.crop_loading import shrink
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig
 from faceswap_lib.reenactment.face_shape import open_shape_detector
-from faceswap_lib.reenactment.people import People, hold_out, load_people, open_people
+from faceswap_lib.reenactment.people import ReenactmentDataset, hold_out, load_people, open_people
 from faceswap_lib.reenactment.system import MODULES, open_system
 from faceswap_lib.reenactment.training import load_reenactment, train_reenactment
 from faceswap_lib.training.run_config import LoopConfig
@@ -67,7 +67,7 @@ def extract(clips: list[pathlib.Path], folder: pathlib.Path) -> list[Workspace]:
     return workspaces
 
 
-def choose_tasks(trained: People, held: People) -> list[Task]:
+def choose_tasks(trained: ReenactmentDataset, held: ReenactmentDataset) -> list[Task]:
     """Chooses the photo of each person from the first people; the others drive it. Indices are those of both joined."""
     tasks = []
     for number, name in enumerate(trained.names):
@@ -78,7 +78,7 @@ def choose_tasks(trained: People, held: People) -> list[Task]:
     return tasks
 
 
-def join(one: People, other: People) -> People:
+def join(one: ReenactmentDataset, other: ReenactmentDataset) -> ReenactmentDataset:
     """Joins two selections of the same people."""
     return dataclasses.replace(
         one,
@@ -98,7 +98,7 @@ def resize_all(images: np.ndarray) -> np.ndarray:
     return np.stack([shrink(image, RESOLUTION) for image in images])
 
 
-def run_baseline(name: str, people: People, task: Task) -> np.ndarray:
+def run_baseline(name: str, people: ReenactmentDataset, task: Task) -> np.ndarray:
     """Makes the crops of a task without any training."""
     photo, shape = shrink(people.images[task.photo], RESOLUTION), people.shapes.shape(task.photo)
     return np.stack([BASELINES[name](photo, shape, people.shapes.shape(int(index))) for index in task.driver])
@@ -116,7 +116,9 @@ def train(system: str, workspaces: list[Workspace], steps: int, capacity: str) -
     return report.seconds_in_all
 
 
-def run_system(system: str, run: str, workspace: Workspace, people: People, task: Task) -> tuple[np.ndarray, float]:
+def run_system(
+    system: str, run: str, workspace: Workspace, people: ReenactmentDataset, task: Task
+) -> tuple[np.ndarray, float]:
     """Makes the crops of a task with a trained system; returns them and the frames per second."""
     networks, _ = load_reenactment(workspace, run)
     photo = shrink(people.images[task.photo], RESOLUTION)

@@ -12,7 +12,7 @@ import numpy as np
 
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig
 from faceswap_lib.reenactment.pair_views import to_device
-from faceswap_lib.reenactment.people import People
+from faceswap_lib.reenactment.people import ReenactmentDataset
 from faceswap_lib.reenactment.shape_pictures import stack_shapes
 from faceswap_lib.reenactment.system import MODULES, open_system
 from faceswap_lib.training.backends import build_step
@@ -25,7 +25,7 @@ from tests.step_values import EPSILON, fixed_draws
 CONFIG = ReenactmentTrainConfig(batch_size=2, perceptual="onet")
 
 
-def make_people(size: int) -> People:
+def make_people(size: int) -> ReenactmentDataset:
     """Six smooth pictures of two people, with average faces that look this way and that."""
     from faceswap_lib.reenactment.face_shape import FaceShape
 
@@ -37,7 +37,7 @@ def make_people(size: int) -> People:
         FaceShape(points=points + rng.normal(0, 3, points.shape), irises=irises, yaw=yaw)
         for yaw in (0, 5, -5, 20, -20, 3)
     ]
-    people = People(
+    people = ReenactmentDataset(
         names=("one", "other"),
         images=images,
         shapes=stack_shapes(shapes),
@@ -45,7 +45,7 @@ def make_people(size: int) -> People:
         frames=np.arange(6),
         rarity=np.ones(6),
     )
-    if any(field.name == "heads" for field in dataclasses.fields(People)):
+    if any(field.name == "heads" for field in dataclasses.fields(ReenactmentDataset)):
         heads = np.zeros((6, size, size), np.uint8)
         heads[:, size // 8 : -size // 8, size // 6 : -size // 6] = 255
         people = dataclasses.replace(people, heads=heads)

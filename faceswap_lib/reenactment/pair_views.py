@@ -10,13 +10,13 @@ from faceswap_lib import devices
 from faceswap_lib.faces.alignment import CROP_SIZE
 from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig
-from faceswap_lib.reenactment.people import People
+from faceswap_lib.reenactment.people import ReenactmentDataset
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch
 from faceswap_lib.training.augmentation import grid_sample
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class DevicePeople:
+class DeviceDataset:
     """Crops and shapes of several people on the device.
 
     Attributes:
@@ -38,9 +38,9 @@ class DevicePeople:
         return ops.take(self.images, index, axis=0), self.shapes.take(index, ops=ops)
 
 
-def to_device(people: People) -> DevicePeople:
+def to_device(people: ReenactmentDataset) -> DeviceDataset:
     """Copies crops and shapes to the device; on a CPU they may share the memory of the arrays."""
-    return DevicePeople(
+    return DeviceDataset(
         images=devices.to_device(people.images),
         shapes=ShapeBatch(**{name: ops.convert_to_tensor(value) for name, value in vars(people.shapes).items()}),
         person=ops.convert_to_tensor(people.person),
@@ -72,7 +72,7 @@ class PairViews:
 
 
 def view_pairs(
-    people: DevicePeople,
+    people: DeviceDataset,
     sources: typing.Any,
     targets: typing.Any,
     config: ReenactmentTrainConfig,

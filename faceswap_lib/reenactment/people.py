@@ -24,7 +24,7 @@ FEWEST = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class People:
+class ReenactmentDataset:
     """Crops of several people with their shapes.
 
     Attributes:
@@ -53,7 +53,7 @@ class People:
         """Side S of the crops in pixels."""
         return self.images.shape[1]
 
-    def select(self, index: np.ndarray) -> "People":
+    def select(self, index: np.ndarray) -> "ReenactmentDataset":
         """Returns only some crops; the people stay the same."""
         return dataclasses.replace(
             self,
@@ -91,7 +91,7 @@ def open_people(workspaces: Sequence[Workspace]) -> dict[str, Faceset]:
     return people
 
 
-def hold_out(people: People, share: float) -> tuple[People, People]:
+def hold_out(people: ReenactmentDataset, share: float) -> tuple[ReenactmentDataset, ReenactmentDataset]:
     """Divides crops in time: the end of every person's video is held out.
 
     Args:
@@ -121,7 +121,7 @@ def load_people(
     detector: ShapeDetector | None = None,
     heads: bool = False,
     progress: bool = False,
-) -> People:
+) -> ReenactmentDataset:
     """Reads the crops of facesets and their shapes; crops without a shape are left out and counted in the log.
 
     Args:
@@ -156,7 +156,7 @@ def load_people(
         person += [number] * len(kept)
         frames += [faceset.records[index].frame for index in kept]
         rarity.append(measure_rarity(np.stack([shape.points for shape in chosen])))
-    return People(
+    return ReenactmentDataset(
         names=tuple(facesets),
         images=np.concatenate(images),
         shapes=stack_shapes(shapes),
@@ -181,7 +181,7 @@ def _read_images(faceset: Faceset, kept: Sequence[int], size: int) -> np.ndarray
 
 
 def draw_pairs(
-    people: People, count: int, *, rarity_exponent: float, seed: tuple[int, ...]
+    people: ReenactmentDataset, count: int, *, rarity_exponent: float, seed: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws pairs of crops, each of one person: a source, whose appearance is kept, and a target, whose shape is asked.
 

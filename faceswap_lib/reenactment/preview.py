@@ -7,7 +7,7 @@ import numpy as np
 from faceswap_lib.facesets.crop_loading import shrink
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.people import People
+from faceswap_lib.reenactment.people import ReenactmentDataset
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, stick_figure
 from faceswap_lib.reenactment.system import System
 from faceswap_lib.training.divergence import describe_dead_output
@@ -35,7 +35,7 @@ class PairPreview:
     target_shapes: tuple[ShapeBatch, ...]
 
     @classmethod
-    def pick(cls, system: System, people: People, resolution: int) -> "PairPreview":
+    def pick(cls, system: System, people: ReenactmentDataset, resolution: int) -> "PairPreview":
         """Selects the most common shape of each person as photo, and shapes spread over the video as targets."""
         photos, photo_shapes, targets, target_shapes = [], [], [], []
         for number in range(len(people.names)):

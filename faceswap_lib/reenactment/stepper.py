@@ -7,7 +7,7 @@ import keras
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig, parse_weights
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
 from faceswap_lib.reenactment.pair_views import to_device
-from faceswap_lib.reenactment.people import People, draw_pairs
+from faceswap_lib.reenactment.people import ReenactmentDataset, draw_pairs
 from faceswap_lib.reenactment.system import System
 from faceswap_lib.training.backends import build_step
 from faceswap_lib.training.checkpoint import TrainingState
@@ -20,7 +20,7 @@ LAST_FACTOR = 0.1
 
 
 class PairStepper:
-    """Executor of training steps; see `training.loop.Stepper`.
+    """Executor of training steps; see `training.loop.AnyStepper`.
 
     Args:
         state: The state of the training; every step changes it.
@@ -39,7 +39,7 @@ class PairStepper:
         self,
         state: TrainingState[ReenactmentNetworks],
         system: System,
-        people: People,
+        people: ReenactmentDataset,
         config: ReenactmentTrainConfig,
         *,
         xla: Xla = "auto",

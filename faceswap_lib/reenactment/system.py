@@ -13,7 +13,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DevicePeople
+from faceswap_lib.reenactment.pair_views import DeviceDataset
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch
 from faceswap_lib.training.loss_model import AnyObjective
 
@@ -60,7 +60,7 @@ class System:
     critical_losses: frozenset[str]
     build_networks: Callable[[ReenactmentNetworkConfig], ReenactmentNetworks]
     build_objective: Callable[
-        [ReenactmentNetworks, DevicePeople, ReenactmentTrainConfig, keras.random.SeedGenerator], AnyObjective
+        [ReenactmentNetworks, DeviceDataset, ReenactmentTrainConfig, keras.random.SeedGenerator], AnyObjective
     ]
     build_renderer: Callable[[ReenactmentNetworks, np.ndarray, FaceShape], Renderer]
     needs_heads: bool = False

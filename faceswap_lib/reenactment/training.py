@@ -18,7 +18,7 @@ from faceswap_lib.reenactment.stepper import PairStepper
 from faceswap_lib.reenactment.system import open_system
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training.backends import distribute
-from faceswap_lib.training.checkpoint import load_averaged, read_checkpoint
+from faceswap_lib.training.checkpoint import load_ema_weights, read_checkpoint
 from faceswap_lib.training.checkpoint_manager import CheckpointManager
 from faceswap_lib.training.loop import Loop
 from faceswap_lib.training.remote_sync import CheckpointSync
@@ -146,7 +146,7 @@ def load_reenactment(workspace: Workspace, run: str = "reenactment") -> tuple[Re
     folder = workspace.run(run)
     config = read_networks(folder)
     networks = open_system(config.system).build_networks(config)
-    return networks, load_averaged(folder / "checkpoints", networks)
+    return networks, load_ema_weights(folder / "checkpoints", networks)
 
 
 def _open_mirror(folder: pathlib.Path, run_config: LoopConfig) -> CheckpointSync | None:

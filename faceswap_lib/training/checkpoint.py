@@ -211,10 +211,10 @@ def load_ema(folder: pathlib.Path, config: NetworkConfig) -> tuple[Networks, int
         CheckpointError: If there is no intact checkpoint, or it belongs to other networks.
     """
     networks = build_networks(config)
-    return networks, load_averaged(folder, networks)
+    return networks, load_ema_weights(folder, networks)
 
 
-def load_averaged(folder: pathlib.Path, networks: TrainedNetworks) -> int:
+def load_ema_weights(folder: pathlib.Path, networks: TrainedNetworks) -> int:
     """Loads the averaged weights of the newest intact checkpoint into networks.
 
     Args:

@@ -11,7 +11,7 @@ from faceswap_lib.training.divergence import WATCHED, DivergenceDetector, find_b
 from faceswap_lib.training.training_logger import TrainingLogger
 
 
-class Stepper(typing.Protocol):
+class AnyStepper(typing.Protocol):
     """Protocol of an executor of training steps.
 
     Attributes:
@@ -63,7 +63,7 @@ class Loop:
         watched: Names of the loss terms that the divergence guard watches.
     """
 
-    stepper: Stepper
+    stepper: AnyStepper
     keeper: CheckpointManager
     reporter: TrainingLogger
     preview: DamageFinder

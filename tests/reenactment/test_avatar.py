@@ -12,7 +12,7 @@ from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, Reenactmen
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.head_masks import segment_head
 from faceswap_lib.reenactment.pair_views import to_device
-from faceswap_lib.reenactment.people import People
+from faceswap_lib.reenactment.people import ReenactmentDataset
 from faceswap_lib.reenactment.rendering import to_float
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, stack_shapes
 from faceswap_lib.reenactment.systems import avatar_losses
@@ -44,7 +44,7 @@ to_numpy, to_tensor = keras.ops.convert_to_numpy, keras.ops.convert_to_tensor
 
 
 @pytest.fixture(scope="module")
-def people(portraits) -> People:
+def people(portraits) -> ReenactmentDataset:
     """Both portraits with mouths that are opened by a warp, three crops each."""
     images, shapes, heads = [], [], []
     for portrait in portraits:
@@ -54,7 +54,7 @@ def people(portraits) -> People:
             warped = warp_piecewise_affine(image, shape.points, shapes[-1].points).image
             images.append(shrink(warped, TINY.stored_size))
             heads.append(segment_head(images[-1], shapes[-1]))
-    return People(
+    return ReenactmentDataset(
         names=("one", "other"),
         images=np.stack(images),
         shapes=stack_shapes(shapes),
@@ -71,7 +71,7 @@ def networks():
     return SYSTEM.build_networks(TINY)
 
 
-def lose(networks, people: People, weights: dict[str, float], active=BOTH):
+def lose(networks, people: ReenactmentDataset, weights: dict[str, float], active=BOTH):
     """The losses of one pair of each person; the same random numbers every time."""
     objective = SYSTEM.build_objective(networks, to_device(people), CONFIG, keras.random.SeedGenerator(4))
     batch = Batch(index_a=np.array([0, 3], np.int32), index_b=np.array([2, 4], np.int32))

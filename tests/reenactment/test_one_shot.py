@@ -13,7 +13,7 @@ from faceswap_lib.reenactment.device_warp import warp_fields, warp_pictures
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.learned_fusion import compose
 from faceswap_lib.reenactment.pair_views import to_device, view_pairs
-from faceswap_lib.reenactment.people import People
+from faceswap_lib.reenactment.people import ReenactmentDataset
 from faceswap_lib.reenactment.preview import PairPreview
 from faceswap_lib.reenactment.rendering import to_float
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, stack_shapes
@@ -36,7 +36,7 @@ to_numpy = keras.ops.convert_to_numpy
 
 
 @pytest.fixture(scope="module")
-def people(portraits) -> People:
+def people(portraits) -> ReenactmentDataset:
     """Both portraits with mouths that are opened by a warp, three crops each; one of them has a wider face."""
     images, shapes = [], []
     for number, portrait in enumerate(portraits):
@@ -47,7 +47,7 @@ def people(portraits) -> People:
                 points = points + np.pad((points[:17] - 128) * [0.1, 0.0], ((0, 51), (0, 0)))
             images.append(shrink(warp_piecewise_affine(image, shape.points, points).image, TINY.stored_size))
             shapes.append(FaceShape(points=points, irises=shape.irises))
-    return People(
+    return ReenactmentDataset(
         names=("one", "other"),
         images=np.stack(images),
         shapes=stack_shapes(shapes),
@@ -63,7 +63,7 @@ def networks():
     return SYSTEM.build_networks(TINY)
 
 
-def lose(networks, people: People, weights: dict[str, float], active=BOTH, config=CONFIG):
+def lose(networks, people: ReenactmentDataset, weights: dict[str, float], active=BOTH, config=CONFIG):
     """The losses of one pair of each person; the same random numbers every time."""
     objective = SYSTEM.build_objective(networks, to_device(people), config, keras.random.SeedGenerator(4))
     batch = Batch(index_a=np.array([0, 3], np.int32), index_b=np.array([2, 4], np.int32))
@@ -152,7 +152,7 @@ def test_maps_of_all_scales_have_the_same_mean(people):
         assert own.mean(axis=(1, 2)) == pytest.approx(maps[-1].mean(axis=(1, 2)), abs=1e-5)
 
 
-def exchange(people: People, share: float):
+def exchange(people: ReenactmentDataset, share: float):
     device = to_device(people)
     config = dataclasses.replace(CONFIG, batch_size=4, zoom_range=0, shift_range=0)
     seed = keras.random.SeedGenerator(2)

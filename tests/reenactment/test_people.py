@@ -6,15 +6,15 @@ import pytest
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig
-from faceswap_lib.reenactment.people import People, draw_pairs, hold_out, load_people, open_people
+from faceswap_lib.reenactment.people import ReenactmentDataset, draw_pairs, hold_out, load_people, open_people
 from faceswap_lib.reenactment.shape_pictures import keypoint_picture, stack_shapes
 from tests.reenactment.test_shapes import CountingDetector, make_shape
 
 
-def make_people(counts: tuple[int, ...] = (6, 30), size: int = 40) -> People:
+def make_people(counts: tuple[int, ...] = (6, 30), size: int = 40) -> ReenactmentDataset:
     """Crops that show a number, of people with so many crops."""
     total = sum(counts)
-    return People(
+    return ReenactmentDataset(
         names=tuple(f"person {number}" for number in range(len(counts))),
         images=np.broadcast_to(np.arange(total, dtype=np.uint8)[:, None, None, None], (total, size, size, 3)).copy(),
         shapes=stack_shapes([make_shape()] * total),
@@ -80,7 +80,7 @@ def test_views_move_picture_and_points_together():
 
     people, size, resolution = make_people((6,), 160), 160, 128
     dots = keypoint_picture(people.shapes, size)
-    people = People(**(vars(people) | {"images": np.round(dots * 255).astype(np.uint8)}))
+    people = ReenactmentDataset(**(vars(people) | {"images": np.round(dots * 255).astype(np.uint8)}))
     config = ReenactmentTrainConfig(batch_size=4, rotation_range=25, zoom_range=0.1, shift_range=0.05)
     seed = keras.random.SeedGenerator(3)
     pairs = view_pairs(to_device(people), np.arange(4), np.arange(1, 5), config, resolution, seed)

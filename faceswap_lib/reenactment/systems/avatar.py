@@ -21,7 +21,7 @@ import keras
 from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DevicePeople, PairViews, view_pairs
+from faceswap_lib.reenactment.pair_views import DeviceDataset, PairViews, view_pairs
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, stick_figure
 from faceswap_lib.reenactment.system import System
 from faceswap_lib.reenactment.systems import avatar_losses
@@ -63,7 +63,7 @@ class Objective:
     """
 
     networks: ReenactmentNetworks
-    people: DevicePeople
+    people: DeviceDataset
     config: ReenactmentTrainConfig
     seed: keras.random.SeedGenerator
     perceptual: PerceptualLoss | None
@@ -134,7 +134,7 @@ class Objective:
 
 def build_objective(
     networks: ReenactmentNetworks,
-    people: DevicePeople,
+    people: DeviceDataset,
     config: ReenactmentTrainConfig,
     seed: keras.random.SeedGenerator,
 ) -> Objective:

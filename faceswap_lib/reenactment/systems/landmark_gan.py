@@ -18,7 +18,7 @@ from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DevicePeople, view_pairs
+from faceswap_lib.reenactment.pair_views import DeviceDataset, view_pairs
 from faceswap_lib.reenactment.rendering import compiled_call, shape_arrays, shapes_of, to_float, to_uint8
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, keypoint_picture
 from faceswap_lib.reenactment.system import System
@@ -53,7 +53,7 @@ class Objective:
     """
 
     networks: ReenactmentNetworks
-    people: DevicePeople
+    people: DeviceDataset
     config: ReenactmentTrainConfig
     seed: keras.random.SeedGenerator
     perceptual: PerceptualLoss | None
@@ -124,7 +124,7 @@ def _weighted(terms: dict, weights: typing.Mapping):
 
 def build_objective(
     networks: ReenactmentNetworks,
-    people: DevicePeople,
+    people: DeviceDataset,
     config: ReenactmentTrainConfig,
     seed: keras.random.SeedGenerator,
 ) -> Objective:

@@ -22,7 +22,7 @@ EMPTY = -4.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Widths:
+class LandmarkGanChannels:
     """Channels and depth of the networks of one capacity.
 
     Attributes:
@@ -43,9 +43,11 @@ class Widths:
 
 
 WIDTHS = {
-    "tiny": Widths(generator=8, generator_blocks=2, detector=4, detector_blocks=1, discriminator=8, deepest=4),
-    "lite": Widths(generator=24, generator_blocks=5, detector=8, detector_blocks=2, discriminator=16),
-    "paper": Widths(generator=64, generator_blocks=6, detector=64, detector_blocks=6, discriminator=64),
+    "tiny": LandmarkGanChannels(
+        generator=8, generator_blocks=2, detector=4, detector_blocks=1, discriminator=8, deepest=4
+    ),
+    "lite": LandmarkGanChannels(generator=24, generator_blocks=5, detector=8, detector_blocks=2, discriminator=16),
+    "paper": LandmarkGanChannels(generator=64, generator_blocks=6, detector=64, detector_blocks=6, discriminator=64),
 }
 """Networks by capacity; those of "paper" are the document's."""
 
@@ -114,7 +116,7 @@ def _activate(x):
     return layers.ReLU()(InstanceNorm()(x))
 
 
-def _discriminate(side: int, channels_in: int, widths: Widths, name: str) -> keras.Model:
+def _discriminate(side: int, channels_in: int, widths: LandmarkGanChannels, name: str) -> keras.Model:
     """Builds a discriminator: residual blocks with spectral normalization that halve the image, and a sum.
 
     Args:

@@ -16,13 +16,13 @@ import numpy as np
 from faceswap_lib.faces.landmarks_68 import OUTLINE
 from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.reenactment.device_warp import warp_fields, warp_pictures
-from faceswap_lib.reenactment.pair_views import DevicePeople, PairViews
+from faceswap_lib.reenactment.pair_views import DeviceDataset, PairViews
 
 LARGEST_STEP = 1.5
 """How far at most an outline is moved, relative to the distance to the outline of the other person."""
 
 
-def mean_outlines(people: DevicePeople) -> np.ndarray:
+def mean_outlines(people: DeviceDataset) -> np.ndarray:
     """Computes the mean outline of each person.
 
     The difference of two means has no pose and no expression. The outline of a single other crop would have both.

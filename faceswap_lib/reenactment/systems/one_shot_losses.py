@@ -18,7 +18,7 @@ from faceswap_lib.reenactment.config import ReenactmentTrainConfig
 from faceswap_lib.reenactment.device_warp import warp_fields, warp_pictures
 from faceswap_lib.reenactment.learned_fusion import compose
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DevicePeople, PairViews, view_pairs
+from faceswap_lib.reenactment.pair_views import DeviceDataset, PairViews, view_pairs
 from faceswap_lib.reenactment.shape_pictures import BOUNDARIES
 from faceswap_lib.reenactment.systems.one_shot_contours import exchange_contours, mean_outlines
 from faceswap_lib.reenactment.systems.one_shot_networks import DISCRIMINATORS, shape_maps
@@ -130,7 +130,7 @@ class Objective:
     """
 
     networks: ReenactmentNetworks
-    people: DevicePeople
+    people: DeviceDataset
     config: ReenactmentTrainConfig
     seed: keras.random.SeedGenerator
     outlines: typing.Any
@@ -148,7 +148,7 @@ class Objective:
         terms = self._compare(made.picture, pairs.target, part_weights(large))
         terms["appearance"] = ops.mean(ops.abs(made.rebuilt - pairs.source))
         fused = self._compare(made.fused, pairs.target, part_weights(large))
-        fused["dssim"] = dissimilarity(made.fused, pairs.target)
+        fused["dssim"] = picture_dssim(made.fused, pairs.target)
         critics = {}
         if "adversarial" in active:
             (own, of_fused), critics["discriminator"] = self._adversarial_losses(made, pairs.target, large)
@@ -231,7 +231,7 @@ def part_weights(maps: typing.Any) -> typing.Any:
     return ops.max(wide * ops.convert_to_tensor(values, "float32"), axis=-1, keepdims=True)
 
 
-def dissimilarity(picture: typing.Any, target: typing.Any) -> typing.Any:
+def picture_dssim(picture: typing.Any, target: typing.Any) -> typing.Any:
     """Computes the structural dissimilarity (1 - SSIM) / 2 of two batches (B, R, R, 3) in [-1, 1]."""
     whole = ops.ones_like(ops.max(target, axis=-1, keepdims=True))
     inputs = LossInputs(warped=None, encoder_input=None, real=target, eyes=None, mouth=None, face=whole, tones=None)
@@ -245,7 +245,7 @@ def weighted_error(error: typing.Any, weights: typing.Any) -> typing.Any:
 
 def build_objective(
     networks: ReenactmentNetworks,
-    people: DevicePeople,
+    people: DeviceDataset,
     config: ReenactmentTrainConfig,
     seed: keras.random.SeedGenerator,
 ) -> Objective:

@@ -39,7 +39,7 @@ DISCRIMINATORS = ("discriminator_full", "discriminator_half", "discriminator_qua
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Widths:
+class OneShotChannels:
     """Channels of the networks of one capacity; every tuple begins at the finest scale.
 
     Attributes:
@@ -64,7 +64,7 @@ class Widths:
 
 
 WIDTHS = {
-    "tiny": Widths(
+    "tiny": OneShotChannels(
         code=32,
         encoder=(8, 16, 16, 24),
         appearance=(8, 16, 16, 24),
@@ -74,7 +74,7 @@ WIDTHS = {
         discriminator=(8, 16),
         fusion=(8, 8, 8),
     ),
-    "lite": Widths(
+    "lite": OneShotChannels(
         code=256,
         encoder=(16, 32, 64, 96, 128, 192),
         appearance=(16, 32, 64, 96),
@@ -84,7 +84,7 @@ WIDTHS = {
         discriminator=(16, 32, 64),
         fusion=(16, 32, 32),
     ),
-    "paper": Widths(
+    "paper": OneShotChannels(
         code=1024,
         encoder=(64, 128, 256, 512, 1024),
         appearance=(128, 256, 512, 1024),
@@ -152,7 +152,7 @@ def _at_side(channels: tuple[int, ...], resolution: int, side: int) -> int:
     return channels[min(level, len(channels) - 1)]
 
 
-def _build_appearance_encoder(widths: Widths, resolution: int) -> keras.Model:
+def _build_appearance_encoder(widths: OneShotChannels, resolution: int) -> keras.Model:
     """Builds a model from photos (B, R, R, 3) in [-1, 1] to the means of their codes (B, N) float32."""
     photo = keras.Input((resolution, resolution, 3), name="photo")
     x, side = photo, resolution // 2
@@ -169,7 +169,7 @@ def _build_appearance_encoder(widths: Widths, resolution: int) -> keras.Model:
     return keras.Model(photo, code, name="appearance_encoder")
 
 
-def _build_appearance_decoder(widths: Widths, resolution: int) -> keras.Model:
+def _build_appearance_decoder(widths: OneShotChannels, resolution: int) -> keras.Model:
     """Builds a model from codes (B, N) to features at `joined_sides` (B, S, S, C) and the photos (B, R, R, 3)."""
     code = keras.Input((widths.code,), name="code")
     x, features = None, []
@@ -183,7 +183,7 @@ def _build_appearance_decoder(widths: Widths, resolution: int) -> keras.Model:
     return keras.Model(code, [*features, to_picture(photo)], name="appearance_decoder")
 
 
-def _build_decoder(widths: Widths, resolution: int) -> keras.Model:
+def _build_decoder(widths: OneShotChannels, resolution: int) -> keras.Model:
     """Builds a model from [code, features at `joined_sides`, maps at `decoder_sides`] to pictures (B, R, R, 3)."""
     code = keras.Input((widths.code,), name="code")
     features = {
@@ -218,7 +218,7 @@ def _to_pixels(x, channels: int):
     return PixelShuffle(2)(x)
 
 
-def _build_discriminator(widths: Widths, side: int, name: str) -> keras.Model:
+def _build_discriminator(widths: OneShotChannels, side: int, name: str) -> keras.Model:
     """Builds a PatchGAN from pictures and their boundary maps, (B, S, S, 3 + 9), to scores (B, P, P, 1) float32.
 
     Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017.
