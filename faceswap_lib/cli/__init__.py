@@ -31,6 +31,7 @@ from faceswap_lib.cli.workspace_commands import Workspace as WorkspaceVerb
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks.config import Preset
+from faceswap_lib.reenactment.run_notes import read_networks, read_training
 from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.run_metadata import stored_training
@@ -149,13 +150,21 @@ def name_of(verb: type) -> str:
 def _subcommand(verb: type, arguments: list[str]):
     """Builds tyro's subcommand; the preset or the existing run sets the defaults of the training options."""
     name = name_of(verb)
-    if verb not in (Run, Train):
+    if verb not in (Run, Train, TrainReenactment):
         return tyro.conf.subcommand(name)
     words = [part for argument in arguments for part in argument.split("=", 1)]
 
     def given(option: str) -> str | None:
         return next((word for before, word in itertools.pairwise(words) if before == option), None)
 
+    if verb is TrainReenactment:
+        folder = given("--workspace")
+        run = Workspace(pathlib.Path(folder)).run(given("--run") or "reenactment") if folder else None
+        options = None if run is None else read_training(run)
+        if run is None or options is None:
+            return tyro.conf.subcommand(name)
+        stored = TrainReenactment(workspace=tyro.MISSING, networks=read_networks(run), training=options)
+        return tyro.conf.subcommand(name, default=stored)
     training = TRAINING_PRESETS.get(typing.cast(Preset, given("--preset")))
     workspace = given("--workspace")
     if training is None and workspace:
@@ -164,7 +173,7 @@ def _subcommand(verb: type, arguments: list[str]):
         return tyro.conf.subcommand(name)
     required = [field.name for field in dataclasses.fields(verb) if field.default is dataclasses.MISSING]
     missing: dict[str, typing.Any] = dict.fromkeys(required, tyro.MISSING)
-    return tyro.conf.subcommand(name, default=verb(training=training, **missing))
+    return tyro.conf.subcommand(name, default=typing.cast(typing.Any, verb)(training=training, **missing))
 
 
 def _one_line(boxed: str) -> str:

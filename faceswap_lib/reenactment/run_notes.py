@@ -4,8 +4,6 @@ import dataclasses
 import pathlib
 import uuid
 
-import keras
-
 from faceswap_lib import __version__
 from faceswap_lib.atomic_io import write_json
 from faceswap_lib.config_fields import options_from_dict, options_to_dict
@@ -80,6 +78,8 @@ def write_notes(
         config: Options of the training.
         people: The facesets by name.
     """
+    import keras
+
     before = read_config(folder)
     learned = dict(before.get("learnt_from", {}))
     for name, faceset in people.items():

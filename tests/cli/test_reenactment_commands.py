@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from faceswap_lib.atomic_io import read_json
 from faceswap_lib.cli import main
 from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.media import count_frames, probe_video, read_frames, write_image
@@ -151,3 +152,16 @@ def test_photos_that_cannot_be_changed_are_counted(photo, tmp_path, capsys, capl
     assert main(express(folder, tmp_path, "--consent", "yes", "--overwrite")) == 2
     assert main(express(photo, tmp_path, "--expression", "happy", "--consent", "yes", "--overwrite")) == 2
     assert "happy" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_its_own_networks_and_options(workspace_copy, capsys):
+    first = ["train", "--system", "landmark-gan", "--workspace", str(workspace_copy.root)]
+    assert main([*first, "--resolution", "64", "--capacity", "tiny", "--batch-size", "2", "--steps", "1"]) == 0
+    assert main([*first, "--steps", "2"]) == 0
+    notes = read_json(workspace_copy.run("reenactment") / "config.json")
+    assert notes["networks"] == {"system": "landmark-gan", "resolution": 64, "capacity": "tiny"}
+    assert (
+        notes["training"]["batch_size"] == 2 and notes["training"]["steps"] == 2 and notes["system"] == "landmark-gan"
+    )
+    assert main([*first, "--resolution", "128", "--steps", "3"]) == 2
+    assert "resolution 64, asked for 128" in capsys.readouterr().err
