@@ -61,7 +61,7 @@ class PerceptualLoss:
         return losses.feature_distance(fakes, reals, self.layer_weights)
 
 
-class PerceptualConfig(typing.Protocol):
+class PerceptualOptions(typing.Protocol):
     """Protocol of the options of a perceptual loss; `TrainConfig` has them."""
 
     @property
@@ -80,7 +80,7 @@ class PerceptualConfig(typing.Protocol):
         ...
 
 
-def open_perceptual_loss(config: PerceptualConfig, resolution: int) -> PerceptualLoss | None:
+def open_perceptual_loss(config: PerceptualOptions, resolution: int) -> PerceptualLoss | None:
     """Opens the perceptual loss that `config.perceptual` names.
 
     The input side of VGGFace is `config.perceptual_resolution`, the input side of O-Net is at most `ONET_SIDE`.

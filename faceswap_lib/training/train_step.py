@@ -26,7 +26,7 @@ STREAMS = 1_000_003
 """Distance between the seeds before and after a rollback, so that other random numbers are drawn."""
 
 
-class OptimizerConfig(typing.Protocol):
+class OptimizerOptions(typing.Protocol):
     """Protocol of the options that a state depends on; `TrainConfig` has them."""
 
     @property
@@ -65,7 +65,7 @@ def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingS
     return new_state(lambda: build_networks(network_config), config)
 
 
-def new_state(build: typing.Callable[[], AnyNetworks], config: OptimizerConfig) -> TrainingState[AnyNetworks]:
+def new_state(build: typing.Callable[[], AnyNetworks], config: OptimizerOptions) -> TrainingState[AnyNetworks]:
     """Builds a state before the first step from any networks.
 
     Args:
