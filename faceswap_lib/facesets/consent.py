@@ -97,6 +97,30 @@ def cover_videos(workspace: Workspace, videos: Sequence[ConsentVideo]) -> Consen
     return _cover(read_consent(workspace), videos, lambda video: video.sha256 in facesets)
 
 
+def state_consent(
+    workspace: Workspace, inputs: Sequence[ConsentVideo], learned: Sequence[ConsentVideo], consent: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the statements of consent that an output states, and the names of videos that no statement covers.
+
+    If an input is not covered, no statements are returned: in an output that shows people who were not asked, the
+    consent of others would look like theirs.
+
+    Args:
+        workspace: The workspace with the consents.
+        inputs: The videos or images whose people the output shows.
+        learned: The videos that the networks learned from.
+        consent: A statement for all of them, given for this output; None for those that are recorded.
+
+    Raises:
+        WorkspaceError: If the file of consents cannot be read.
+    """
+    found = cover_videos(workspace, [*inputs, *learned])
+    if consent is not None:
+        return tuple(dict.fromkeys([*found.statements, consent.strip()])), ()
+    uncovered = tuple(dict.fromkeys(video.name for video in found.uncovered))
+    return () if set(inputs) & set(found.uncovered) else found.statements, uncovered
+
+
 def require_consent(workspace: Workspace, statement: str | None, videos: Sequence[pathlib.Path] = ()) -> None:
     """Records the given statement, or checks that every video has a consent if no statement is given.
 

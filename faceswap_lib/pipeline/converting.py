@@ -16,7 +16,14 @@ from faceswap_lib.conversion.resume import BackendNote
 from faceswap_lib.conversion.swap_check.check import SwapCheck, check_swap, find_wanted, worst_path
 from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig, VideoTracks
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.facesets.consent import ConsentVideo, check_statement, cover_videos, faceset_videos, record_consent
+from faceswap_lib.facesets.consent import (
+    ConsentVideo,
+    check_statement,
+    cover_videos,
+    faceset_videos,
+    record_consent,
+    state_consent,
+)
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.locks import hold
 from faceswap_lib.media import probe_video
@@ -208,7 +215,8 @@ def _state_claims(
 ) -> ProvenanceClaims:
     """Collects the provenance claims that the output states about itself."""
     options = options_to_dict(job.config) | options_to_dict(dataclasses.replace(job.output_config, mask_path=None))
-    statements, uncovered = _state_consent(workspace, inputs, run, consent)
+    learned = (*faceset_videos(workspace), *learnt_videos(workspace.run(run)))
+    statements, uncovered = state_consent(workspace, inputs, learned, consent)
     learnt_from: dict = {side: read_source(workspace.faces(side)) for side in ("src", "dst")}
     known = {source.get("sha256") for source in learnt_from.values()}
     before = [video.name for video in learnt_videos(workspace.run(run)) if video.sha256 not in known]
@@ -224,21 +232,6 @@ def _state_claims(
         options=options | {"learnt_from": learnt_from},
         uncovered=uncovered,
     )
-
-
-def _state_consent(
-    workspace: Workspace, inputs: tuple[ConsentVideo, ...], run: str, consent: str | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the statements of consent that cover a swap, and the names of videos that no statement covers.
-
-    If the input is not covered, no statements are returned: in an output that shows people who were not asked, the
-    consent of others would look like theirs.
-    """
-    found = cover_videos(workspace, [*inputs, *faceset_videos(workspace), *learnt_videos(workspace.run(run))])
-    if consent is not None:
-        return tuple(dict.fromkeys([*found.statements, consent.strip()])), ()
-    uncovered = tuple(dict.fromkeys(video.name for video in found.uncovered))
-    return () if set(inputs) & set(found.uncovered) else found.statements, uncovered
 
 
 def _fingerprint(job: ConversionJob, workspace: Workspace, run: str, step: int) -> dict:

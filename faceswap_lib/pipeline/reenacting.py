@@ -12,7 +12,7 @@ import numpy as np
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig
-from faceswap_lib.facesets.consent import check_statement, cover_videos, record_consent
+from faceswap_lib.facesets.consent import check_statement, record_consent, state_consent
 from faceswap_lib.facesets.consent_file import ConsentVideo
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.locks import hold
@@ -214,12 +214,7 @@ def state_claims(
     """
     own = [ConsentVideo.of(path) for path in inputs]
     learned = [] if run is None else [video for video in learnt_videos(workspace.run(run)) if video.sha256]
-    found = cover_videos(workspace, [*own, *learned])
-    statements, uncovered = found.statements, tuple(dict.fromkeys(video.name for video in found.uncovered))
-    if consent is not None:
-        statements, uncovered = tuple(dict.fromkeys([*found.statements, consent.strip()])), ()
-    elif set(own) & set(found.uncovered):
-        statements = ()
+    statements, uncovered = state_consent(workspace, own, learned, consent)
     return ProvenanceClaims(
         inputs=inputs,
         run=run or "none (classical)",
