@@ -18,6 +18,8 @@ RIGHT_BROW = slice(22, 27)
 EYELIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
 """Pairs of opposite landmarks on the upper and the lower eyelid, two pairs per eye."""
 
+UPPER_LIDS, LOWER_LIDS = (tuple(lids) for lids in zip(*EYELIDS, strict=True))
+
 NOSE_TIP = 30
 MOUTH_CORNERS = (48, 54)
 OUTER_LIPS = (51, 57)

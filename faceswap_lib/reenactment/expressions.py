@@ -11,7 +11,7 @@ import numpy as np
 
 from faceswap_lib.config_fields import Doc, check_range, nearest
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.landmarks_68 import LEFT_EYE, MIRRORED, RIGHT_EYE
+from faceswap_lib.faces.landmarks_68 import LEFT_EYE, LOWER_LIDS, MIRRORED, RIGHT_EYE, UPPER_LIDS
 from faceswap_lib.reenactment.face_shape import FaceShape
 
 
@@ -76,7 +76,6 @@ LIDS_FOLLOW = 0.35
 JAW_REACH = 0.12
 """How far the chin moves to the side, in eye distances."""
 
-UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)
 INNER_UPPER, INNER_LOWER = (61, 62, 63), (67, 66, 65)
 
 

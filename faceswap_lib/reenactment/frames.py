@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from faceswap_lib.faces.alignment import CROP_SIZE
+from faceswap_lib.faces.head_pose import eye_distance
 from faceswap_lib.facesets.crop_loading import shrink
 from faceswap_lib.reenactment.background import PhotoBackground, matting_and_fill, shift_and_scale
 from faceswap_lib.reenactment.config import FrameConfig
@@ -77,5 +78,4 @@ class FrameMaker:
 
 def _distance(shape: FaceShape, other: FaceShape) -> float:
     """Computes the mean distance of the landmarks of two shapes in percent of the eye distance of the second."""
-    eyes = other.points[36:42].mean(axis=0) - other.points[42:48].mean(axis=0)
-    return float(100 * np.linalg.norm(shape.points - other.points, axis=1).mean() / np.linalg.norm(eyes))
+    return float(100 * np.linalg.norm(shape.points - other.points, axis=1).mean() / eye_distance(other.points))

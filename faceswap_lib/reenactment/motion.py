@@ -1,7 +1,7 @@
 """The motion of a driver: face shapes and head positions over time, without any picture.
 
-A motion can be stored in a file, so that a driver's video need not be shared. It contains landmarks, from which nobody
-can be drawn, but a gait of the face may still be recognized: it is personal data.
+A motion can be stored in a file, so that a driver's video need not be shared. The file contains no picture, but people
+can be recognized by the way their faces move, so it is personal data.
 """
 
 import dataclasses

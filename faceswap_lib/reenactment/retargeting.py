@@ -9,7 +9,8 @@ import dataclasses
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.alignment import invert_affine
+from faceswap_lib.faces.alignment import CROP_SIZE, invert_affine
+from faceswap_lib.faces.landmarks_68 import LOWER_LIDS, UPPER_LIDS
 from faceswap_lib.reenactment.config import RetargetConfig
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.motion import Motion
@@ -17,7 +18,6 @@ from faceswap_lib.reenactment.motion import Motion
 MOST_YAW = 60.0
 """Largest yaw that is asked of a network, in degrees; its people hardly turn so far."""
 
-UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)
 UPPER_LIPS, LOWER_LIPS = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
 OUTER_UPPER, OUTER_LOWER = (49, 50, 51, 52, 53), (59, 58, 57, 56, 55)
 
@@ -96,7 +96,7 @@ def place_head(
     moved = start @ np.linalg.inv(frame)  # where a point of the crop is, in the crop of the reference frame
     scale = np.sqrt(abs(np.linalg.det(moved[:2, :2])))
     angle = np.arctan2(moved[1, 0], moved[0, 0])
-    center = np.array([127.5, 127.5])
+    center = np.full(2, (CROP_SIZE - 1) / 2)
     shift = moved[:2, :2] @ center + moved[:2, 2] - center
     cosine, sine = np.cos(share * angle), np.sin(share * angle)
     turn = scale**share * np.array([[cosine, -sine], [sine, cosine]])
@@ -132,15 +132,16 @@ def _move(photo: FaceShape, first: FaceShape, now: FaceShape, config: RetargetCo
 
 
 def _scale_openings(shape: FaceShape, config: RetargetConfig) -> FaceShape:
-    """Scales the openings of eyes and lips around their middles."""
+    """Scales the openings of eyes and lips around their middles; the outer lips move with the inner ones."""
     points = shape.points.copy()
-    for ratio, groups in (
-        (config.eyes_ratio, ((UPPER_LIDS, LOWER_LIDS),)),
-        (config.lips_ratio, ((UPPER_LIPS, LOWER_LIPS), (OUTER_UPPER, OUTER_LOWER))),
+    lids, lips = (UPPER_LIDS, LOWER_LIDS), (UPPER_LIPS, LOWER_LIPS)
+    for ratio, opening, moved in (
+        (config.eyes_ratio, lids, [lids]),
+        (config.lips_ratio, lips, [lips, (OUTER_UPPER, OUTER_LOWER)]),
     ):
-        gaps = [points[list(lower)] - points[list(upper)] for upper, lower in groups]
-        for (upper, lower), gap in zip(groups, gaps, strict=True):
-            change = (ratio - 1) / 2 * (gap if len(groups) == 1 else gaps[0])
-            points[list(upper)] -= change
-            points[list(lower)] += change
+        upper, lower = (shape.points[list(part)] for part in opening)
+        change = (ratio - 1) / 2 * (lower - upper)
+        for above, below in moved:
+            points[list(above)] -= change
+            points[list(below)] += change
     return dataclasses.replace(shape, points=points)

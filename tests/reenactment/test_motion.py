@@ -5,10 +5,11 @@ import pytest
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.alignment import invert_affine, map_points
+from faceswap_lib.faces.landmarks_68 import LOWER_LIDS, UPPER_LIDS
 from faceswap_lib.reenactment.config import RetargetConfig
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.motion import Motion, read_driver, read_motion, write_motion
-from faceswap_lib.reenactment.retargeting import LOWER_LIDS, UPPER_LIDS, place_head, retarget
+from faceswap_lib.reenactment.retargeting import place_head, retarget
 from tests.reenactment.test_shapes import CountingDetector, make_shape
 
 
