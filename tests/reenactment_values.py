@@ -63,7 +63,9 @@ def system_values(name: str) -> dict[str, np.ndarray]:
         adam.build([variable for network in players for variable in network.trainable_variables])
     state = TrainingState(networks, averaged, *adams)
     people = to_device(make_people(network_config.stored_size))
-    objective = system.build_objective(networks, people, CONFIG, keras.random.SeedGenerator(0))
+    objective = system.build_objective(
+        networks=networks, people=people, config=CONFIG, seed=keras.random.SeedGenerator(0)
+    )
     step = build_step(objective, state)
 
     def read() -> dict[str, np.ndarray]:

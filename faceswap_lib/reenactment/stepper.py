@@ -50,7 +50,9 @@ class PairStepper:
         has_critics = any(self._weights[name] for name in system.critical_losses)
         self._active = frozenset({"adversarial"} if has_critics else ())
         self._seed = keras.random.SeedGenerator(config.seed)
-        objective = system.build_objective(state.networks, to_device(people), config, self._seed)
+        objective = system.build_objective(
+            networks=state.networks, people=to_device(people), config=config, seed=self._seed
+        )
         self._run = build_step(objective, state, micro_batches=config.gradient_accumulation_steps, xla=xla)
 
     @property

@@ -5,15 +5,13 @@ import importlib
 import typing
 from collections.abc import Callable
 
-import keras
 import numpy as np
 
 from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError
-from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig
+from faceswap_lib.reenactment.config import ReenactmentNetworkConfig
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DeviceDataset
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch
 from faceswap_lib.training.loss_model import AnyObjective
 
@@ -47,9 +45,9 @@ class System:
         critical_losses: Names of the losses that need the second group of networks; if the weights of all of them are
             0, this group is not trained.
         build_networks: Builds the networks of a configuration.
-        build_objective: Builds the losses. In a batch, `index_a` are the indices of the sources and `index_b` those of
-            the targets; the weights are those of `loss_weights`. The terms are unweighted, and the term
-            "reconstruction" is watched for divergence.
+        build_objective: Builds the losses from the arguments of `PairObjective`. In a batch, `index_a` are the indices
+            of the sources and `index_b` those of the targets; the weights are those of `loss_weights`. The terms are
+            unweighted, and the term "reconstruction" is watched for divergence.
         build_renderer: Builds the renderer of a photo, (R, R, 3) uint8 RGB, with its shape.
         needs_heads: Whether the losses need the head mask of every crop.
     """
@@ -59,9 +57,7 @@ class System:
     loss_weights: dict[str, float]
     critical_losses: frozenset[str]
     build_networks: Callable[[ReenactmentNetworkConfig], ReenactmentNetworks]
-    build_objective: Callable[
-        [ReenactmentNetworks, DeviceDataset, ReenactmentTrainConfig, keras.random.SeedGenerator], AnyObjective
-    ]
+    build_objective: Callable[..., AnyObjective]
     build_renderer: Callable[[ReenactmentNetworks, np.ndarray, FaceShape], Renderer]
     needs_heads: bool = False
 

@@ -73,7 +73,9 @@ def networks():
 
 def lose(networks, people: ReenactmentDataset, weights: dict[str, float], active=BOTH):
     """The losses of one pair of each person; the same random numbers every time."""
-    objective = SYSTEM.build_objective(networks, to_device(people), CONFIG, keras.random.SeedGenerator(4))
+    objective = SYSTEM.build_objective(
+        networks=networks, people=to_device(people), config=CONFIG, seed=keras.random.SeedGenerator(4)
+    )
     batch = Batch(index_a=np.array([0, 3], np.int32), index_b=np.array([2, 4], np.int32))
     weights = {name: to_tensor(np.float32(value)) for name, value in weights.items()}
     loss, other, terms = objective(batch, weights, active=active)
@@ -105,7 +107,9 @@ def test_the_critic_teaches_itself_alone(networks, people):
 
     generators = [weight.value for network in networks.generators for weight in network.trainable_variables]
     critic = [weight.value for weight in networks["discriminator"].trainable_variables]
-    objective = SYSTEM.build_objective(networks, to_device(people), CONFIG, keras.random.SeedGenerator(4))
+    objective = SYSTEM.build_objective(
+        networks=networks, people=to_device(people), config=CONFIG, seed=keras.random.SeedGenerator(4)
+    )
     batch = Batch(index_a=np.array([0, 3], np.int32), index_b=np.array([2, 4], np.int32))
     weights = {name: tf.constant(1.0) for name in LOSS_WEIGHTS}
     with tf.GradientTape(persistent=True) as tape:

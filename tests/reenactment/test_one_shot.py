@@ -65,7 +65,9 @@ def networks():
 
 def lose(networks, people: ReenactmentDataset, weights: dict[str, float], active=BOTH, config=CONFIG):
     """The losses of one pair of each person; the same random numbers every time."""
-    objective = SYSTEM.build_objective(networks, to_device(people), config, keras.random.SeedGenerator(4))
+    objective = SYSTEM.build_objective(
+        networks=networks, people=to_device(people), config=config, seed=keras.random.SeedGenerator(4)
+    )
     batch = Batch(index_a=np.array([0, 3], np.int32), index_b=np.array([2, 4], np.int32))
     weights = {name: keras.ops.convert_to_tensor(np.float32(value)) for name, value in weights.items()}
     loss, other, terms = objective(batch, weights, active=active)
@@ -100,7 +102,9 @@ def test_code_noise_and_contour_exchange_can_be_switched_on(networks, people):
 def test_the_fusion_sees_strangers_where_the_decoder_made_its_picture_of_another_pair(networks, people):
     """Of four pairs, the first is shown with the appearance of the second; only the fused picture changes."""
     config = dataclasses.replace(CONFIG, batch_size=4)
-    objective = SYSTEM.build_objective(networks, to_device(people), config, keras.random.SeedGenerator(4))
+    objective = SYSTEM.build_objective(
+        networks=networks, people=to_device(people), config=config, seed=keras.random.SeedGenerator(4)
+    )
     codes = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=(4, 32)).astype(np.float32))
     *features, _ = networks["appearance_decoder"](codes)
     maps = shape_maps(people.shapes.take(np.arange(4)), 64)
@@ -126,7 +130,9 @@ def test_the_critics_do_not_teach_the_generators_and_the_fusion_does_not_teach_t
     decoder = [weight.value for weight in networks["decoder"].trainable_variables]
     critics = [w.value for name in DISCRIMINATORS for w in networks[name].trainable_variables]
     fusion = [weight.value for weight in networks["fusion"].trainable_variables]
-    objective = SYSTEM.build_objective(networks, to_device(people), CONFIG, keras.random.SeedGenerator(4))
+    objective = SYSTEM.build_objective(
+        networks=networks, people=to_device(people), config=CONFIG, seed=keras.random.SeedGenerator(4)
+    )
     batch = Batch(index_a=np.array([0, 3], np.int32), index_b=np.array([2, 4], np.int32))
     weights = {name: tf.constant(float(name == "fusion")) for name in LOSS_WEIGHTS}
     with tf.GradientTape(persistent=True) as tape:

@@ -16,12 +16,9 @@ Head Avatars", 2020.
 import dataclasses
 import typing
 
-import keras
-
 from faceswap_lib.networks.keras_ops import ops
-from faceswap_lib.reenactment.config import ReenactmentTrainConfig
-from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DeviceDataset, PairViews, view_pairs
+from faceswap_lib.reenactment.pair_objective import PairObjective
+from faceswap_lib.reenactment.pair_views import PairViews
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, stick_figure
 from faceswap_lib.reenactment.system import System
 from faceswap_lib.reenactment.systems import avatar_losses
@@ -29,7 +26,6 @@ from faceswap_lib.reenactment.systems.avatar_networks import WIDTHS, build_netwo
 from faceswap_lib.reenactment.systems.avatar_renderer import AvatarRenderer
 from faceswap_lib.reenactment.systems.avatar_texture import Layers, compose, infer_layers, read_detail
 from faceswap_lib.training.loss_model import Batch
-from faceswap_lib.training.perceptual import PerceptualLoss, open_perceptual_loss
 
 LOSS_WEIGHTS = {
     "reconstruction": 10.0,
@@ -51,27 +47,12 @@ CRITICAL = frozenset({"adversarial", "feature_matching"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Objective:
-    """Losses of the avatars.
-
-    Attributes:
-        networks: The networks.
-        people: The crops.
-        config: Options of the training.
-        seed: Random seed generator on the device.
-        perceptual: The perceptual loss; None for none.
-    """
-
-    networks: ReenactmentNetworks
-    people: DeviceDataset
-    config: ReenactmentTrainConfig
-    seed: keras.random.SeedGenerator
-    perceptual: PerceptualLoss | None
+class Objective(PairObjective):
+    """Losses of the avatars; see `PairObjective`."""
 
     def __call__(self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]):
         """Computes the losses of a batch; see `System.build_objective`."""
-        resolution = self.networks.config.resolution
-        pairs = view_pairs(self.people, batch.index_a, batch.index_b, self.config, resolution, self.seed)
+        pairs = self.view(batch)
         head, count = pairs.target_heads, self.config.batch_size
         texture, both = self._run(pairs)
         of_source, of_target = (Layers(*layers) for layers in zip(*(ops.split(x, [count]) for x in both), strict=True))
@@ -132,24 +113,13 @@ class Objective:
         return avatar_losses.relativistic_hinge(real, made), terms
 
 
-def build_objective(
-    networks: ReenactmentNetworks,
-    people: DeviceDataset,
-    config: ReenactmentTrainConfig,
-    seed: keras.random.SeedGenerator,
-) -> Objective:
-    """Builds the losses; networks cannot be built while a step is being compiled."""
-    perceptual = open_perceptual_loss(config, networks.config.resolution)
-    return Objective(networks=networks, people=people, config=config, seed=seed, perceptual=perceptual)
-
-
 SYSTEM = System(
     name="avatar",
     source="mission document 000",
     loss_weights=LOSS_WEIGHTS,
     critical_losses=CRITICAL,
     build_networks=build_networks,
-    build_objective=build_objective,
+    build_objective=Objective,
     build_renderer=AvatarRenderer,
     needs_heads=True,
 )

@@ -15,16 +15,14 @@ import keras
 import numpy as np
 
 from faceswap_lib.networks.keras_ops import ops
-from faceswap_lib.reenactment.config import ReenactmentTrainConfig
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DeviceDataset, view_pairs
+from faceswap_lib.reenactment.pair_objective import PairObjective
 from faceswap_lib.reenactment.rendering import compiled_call, shape_arrays, shapes_of, to_float, to_uint8
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, keypoint_picture
 from faceswap_lib.reenactment.system import System
 from faceswap_lib.reenactment.systems.landmark_gan_networks import build_networks
 from faceswap_lib.training.loss_model import Batch
-from faceswap_lib.training.perceptual import PerceptualLoss, open_perceptual_loss
 
 LOSS_WEIGHTS = {
     "reconstruction": 4.0,
@@ -41,27 +39,13 @@ CRITICAL = frozenset({"keypoints", "adversarial", "identity"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Objective:
-    """Losses of the landmark GAN.
-
-    Attributes:
-        networks: The networks.
-        people: The crops.
-        config: Options of the training.
-        seed: Random seed generator on the device.
-        perceptual: The perceptual loss; None for none.
-    """
-
-    networks: ReenactmentNetworks
-    people: DeviceDataset
-    config: ReenactmentTrainConfig
-    seed: keras.random.SeedGenerator
-    perceptual: PerceptualLoss | None
+class Objective(PairObjective):
+    """Losses of the landmark GAN; see `PairObjective`."""
 
     def __call__(self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]):
         """Computes the losses of a batch; see `System.build_objective`."""
         networks, resolution = self.networks, self.networks.config.resolution
-        pairs = view_pairs(self.people, batch.index_a, batch.index_b, self.config, resolution, self.seed)
+        pairs = self.view(batch)
         keypoints = keypoint_picture(pairs.target_shapes, resolution, ops=ops)
         made = _run(networks["generator"], ops.concatenate([pairs.source, keypoints], axis=-1))
         terms = {"reconstruction": ops.mean(ops.abs(made - pairs.target))}
@@ -122,17 +106,6 @@ def _weighted(terms: dict, weights: typing.Mapping):
     return sum(weights[name] * value for name, value in terms.items())
 
 
-def build_objective(
-    networks: ReenactmentNetworks,
-    people: DeviceDataset,
-    config: ReenactmentTrainConfig,
-    seed: keras.random.SeedGenerator,
-) -> Objective:
-    """Builds the losses; networks cannot be built while a step is being compiled."""
-    perceptual = open_perceptual_loss(config, networks.config.resolution)
-    return Objective(networks=networks, people=people, config=config, seed=seed, perceptual=perceptual)
-
-
 class LandmarkGanRenderer:
     """Renderer of one photo; see `system.Renderer`.
 
@@ -165,6 +138,6 @@ SYSTEM = System(
     loss_weights=LOSS_WEIGHTS,
     critical_losses=CRITICAL,
     build_networks=build_networks,
-    build_objective=build_objective,
+    build_objective=Objective,
     build_renderer=LandmarkGanRenderer,
 )

@@ -16,7 +16,7 @@ from faceswap_lib.reenactment.networks import ReenactmentNetworks
 from faceswap_lib.reenactment.rendering import compiled_call, shape_arrays, shapes_of, to_float, to_uint8
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch
 from faceswap_lib.reenactment.system import System
-from faceswap_lib.reenactment.systems.one_shot_losses import CRITICAL, LOSS_WEIGHTS, build_objective
+from faceswap_lib.reenactment.systems.one_shot_losses import CRITICAL, LOSS_WEIGHTS, Objective
 from faceswap_lib.reenactment.systems.one_shot_networks import build_networks, joined_sides, shape_maps
 
 
@@ -88,6 +88,6 @@ SYSTEM = System(
     loss_weights=LOSS_WEIGHTS,
     critical_losses=CRITICAL,
     build_networks=build_networks,
-    build_objective=build_objective,
+    build_objective=Objective,
     build_renderer=OneShotRenderer,
 )

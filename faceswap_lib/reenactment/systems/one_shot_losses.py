@@ -14,17 +14,16 @@ import keras
 
 from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.networks.pretrained import onet
-from faceswap_lib.reenactment.config import ReenactmentTrainConfig
 from faceswap_lib.reenactment.device_warp import warp_fields, warp_pictures
 from faceswap_lib.reenactment.learned_fusion import compose
-from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DeviceDataset, PairViews, view_pairs
+from faceswap_lib.reenactment.pair_objective import PairObjective
+from faceswap_lib.reenactment.pair_views import PairViews
 from faceswap_lib.reenactment.shape_pictures import BOUNDARIES
 from faceswap_lib.reenactment.systems.one_shot_contours import exchange_contours, mean_outlines
 from faceswap_lib.reenactment.systems.one_shot_networks import DISCRIMINATORS, shape_maps
 from faceswap_lib.training.loss_model import Batch
 from faceswap_lib.training.losses import LossInputs, dssim, lsgan_generator_loss
-from faceswap_lib.training.perceptual import PerceptualLoss, open_perceptual_loss, resize
+from faceswap_lib.training.perceptual import PerceptualLoss, resize
 
 LOSS_WEIGHTS = {
     "reconstruction": 25.0,
@@ -117,30 +116,27 @@ class IdentityLoss:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Objective:
-    """Losses of one-shot face reenactment.
+class Objective(PairObjective):
+    """Losses of one-shot face reenactment; see `PairObjective`.
 
     Attributes:
-        networks: The networks.
-        people: The crops.
-        config: Options of the training.
-        seed: Random seed generator on the device.
         outlines: (P, 17, 2) mean outline of each person.
-        perceptual, identity: Losses of pretrained networks; None if the options do not use them.
+        identity: The identity loss; None if there is no perceptual loss.
     """
 
-    networks: ReenactmentNetworks
-    people: DeviceDataset
-    config: ReenactmentTrainConfig
-    seed: keras.random.SeedGenerator
-    outlines: typing.Any
-    perceptual: PerceptualLoss | None
-    identity: IdentityLoss | None
+    outlines: typing.Any = dataclasses.field(init=False)
+    identity: IdentityLoss | None = dataclasses.field(init=False)
+
+    def __post_init__(self):
+        super().__post_init__()
+        identity = None if self.perceptual is None else open_identity_loss(self.perceptual)
+        object.__setattr__(self, "outlines", mean_outlines(self.people))
+        object.__setattr__(self, "identity", identity)
 
     def __call__(self, batch: Batch, weights: typing.Mapping, *, active: frozenset[str]):
         """Computes the losses of a batch; see `System.build_objective`."""
         resolution = self.networks.config.resolution
-        pairs = view_pairs(self.people, batch.index_a, batch.index_b, self.config, resolution, self.seed)
+        pairs = self.view(batch)
         pairs = exchange_contours(pairs, self.outlines, weights["contour_exchange"], self.seed)
         maps = shape_maps(pairs.target_shapes, resolution)
         made = self._make(pairs, maps, weights["code_noise"], weights["strangers"])
@@ -241,25 +237,6 @@ def picture_dssim(picture: typing.Any, target: typing.Any) -> typing.Any:
 def weighted_error(error: typing.Any, weights: typing.Any) -> typing.Any:
     """Computes the weighted mean of an error (B, R, R, 3) with the weights (B, R, R, 1)."""
     return ops.sum(ops.mean(error, axis=-1, keepdims=True) * weights) / (ops.sum(weights) + 1e-6)
-
-
-def build_objective(
-    networks: ReenactmentNetworks,
-    people: DeviceDataset,
-    config: ReenactmentTrainConfig,
-    seed: keras.random.SeedGenerator,
-) -> Objective:
-    """Builds the losses; networks cannot be built while a step is being compiled."""
-    perceptual = open_perceptual_loss(config, networks.config.resolution)
-    return Objective(
-        networks=networks,
-        people=people,
-        config=config,
-        seed=seed,
-        outlines=mean_outlines(people),
-        perceptual=perceptual,
-        identity=None if perceptual is None else open_identity_loss(perceptual),
-    )
 
 
 def open_identity_loss(perceptual: PerceptualLoss) -> IdentityLoss:
