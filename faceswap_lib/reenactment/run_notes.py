@@ -9,9 +9,16 @@ from faceswap_lib.atomic_io import write_json
 from faceswap_lib.config_fields import options_from_dict, options_to_dict
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.faceset import Faceset
-from faceswap_lib.facesets.source import read_source
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig
-from faceswap_lib.training.run_metadata import CONFIG, SCHEMA, SYSTEM, digest_records, read_config
+from faceswap_lib.training.run_metadata import (
+    CONFIG,
+    SCHEMA,
+    SYSTEM,
+    add_learnt,
+    describe_faceset,
+    read_config,
+    read_learnt,
+)
 
 
 def read_networks(folder: pathlib.Path) -> ReenactmentNetworkConfig:
@@ -81,12 +88,6 @@ def write_notes(
     import keras
 
     before = read_config(folder)
-    learned = dict(before.get("learnt_from", {}))
-    for name, faceset in people.items():
-        source = read_source(faceset.folder)
-        video = {"name": str(source.get("video", name)), "sha256": str(source.get("sha256", ""))}
-        if video["sha256"] and video not in learned.setdefault(name, []):
-            learned[name].append(video)
     write_json(
         folder / CONFIG,
         {
@@ -97,10 +98,7 @@ def write_notes(
             "backend": keras.backend.backend(),
             "networks": options_to_dict(networks),
             "training": options_to_dict(config),
-            "facesets": {
-                name: {"crops": len(faceset), "manifest_sha256": digest_records(faceset.records)}
-                for name, faceset in people.items()
-            },
-            "learnt_from": learned,
+            "facesets": {name: describe_faceset(faceset) for name, faceset in people.items()},
+            "learnt_from": add_learnt(read_learnt(folder), people),
         },
     )

@@ -135,10 +135,15 @@ def learnt_videos(folder: pathlib.Path) -> tuple[ConsentVideo, ...]:
     Raises:
         WorkspaceError: If `config.json` is damaged.
     """
-    return tuple(dict.fromkeys(video for videos in _read_learnt(folder).values() for video in videos))
+    return tuple(dict.fromkeys(video for videos in read_learnt(folder).values() for video in videos))
 
 
-def _read_learnt(folder: pathlib.Path) -> dict[str, list[ConsentVideo]]:
+def read_learnt(folder: pathlib.Path) -> dict[str, list[ConsentVideo]]:
+    """Reads the videos of earlier trainings of a run, by the name of the faceset.
+
+    Raises:
+        WorkspaceError: If `config.json` is damaged.
+    """
     noted = read_config(folder).get("learnt_from", {})
     try:
         return {
@@ -152,13 +157,23 @@ def _read_learnt(folder: pathlib.Path) -> dict[str, list[ConsentVideo]]:
         ) from error
 
 
-def _add_learnt(learnt: dict[str, list[ConsentVideo]], facesets: list[Faceset]) -> dict[str, list[dict[str, str]]]:
-    """Adds the source videos of the current facesets to the videos of earlier trainings."""
-    for faceset in facesets:
+def add_learnt(
+    learnt: dict[str, list[ConsentVideo]], facesets: typing.Mapping[str, Faceset]
+) -> dict[str, list[dict[str, str]]]:
+    """Adds the source videos of the current facesets to the videos of earlier trainings.
+
+    Args:
+        learnt: The videos of earlier trainings, by the name of the faceset; see `read_learnt`.
+        facesets: The current facesets by name.
+
+    Returns:
+        The same as plain JSON.
+    """
+    for name, faceset in facesets.items():
         source = read_source(faceset.folder)
         if source.get("sha256"):
-            videos = learnt.setdefault(faceset.folder.name, [])
-            video = ConsentVideo(name=str(source.get("video", faceset.folder.name)), sha256=source["sha256"])
+            videos = learnt.setdefault(name, [])
+            video = ConsentVideo(name=str(source.get("video", name)), sha256=source["sha256"])
             if video.sha256 not in [known.sha256 for known in videos]:
                 videos.append(video)
     return {name: [dataclasses.asdict(video) for video in videos] for name, videos in learnt.items()}
@@ -197,14 +212,14 @@ def write_config(
     """
     import keras
 
-    faces = {faceset.folder.name: _describe(faceset) for faceset in facesets}
+    faces = {faceset.folder.name: describe_faceset(faceset) for faceset in facesets}
     for faceset, digest in zip(facesets, occlusion_digests, strict=False):
         faces[faceset.folder.name]["occlusion_masks_sha256"] = digest
     options = options_to_dict(config)
     if before := read_config(folder):
         _compare_options(folder.name, {"use_occlusion_masks": "off"} | before.get("training", {}), options)
         _compare_faces(folder.name, before.get("facesets", {}), faces)
-    learnt, origin = _read_learnt(folder), before.get(INIT_FROM)
+    learnt, origin = read_learnt(folder), before.get(INIT_FROM)
     if init_from is not None:
         learnt[INIT_FROM] = [ConsentVideo(**video) for video in init_from["learnt_from"]]
         origin = {name: init_from[name] for name in ("id", "name", "step")}
@@ -218,7 +233,7 @@ def write_config(
             "networks": options_to_dict(network_config),
             "training": options,
             "facesets": faces,
-            "learnt_from": _add_learnt(learnt, facesets),
+            "learnt_from": add_learnt(learnt, {faceset.folder.name: faceset for faceset in facesets}),
         }
         | ({INIT_FROM: origin} if origin else {}),
     )
@@ -245,7 +260,7 @@ def _compare_faces(run: str, before: dict, now: dict) -> None:
         logger.warning("run '%s' continues with other faces in %s", run, " and ".join(changed))
 
 
-def _describe(faceset: Faceset) -> dict[str, object]:
+def describe_faceset(faceset: Faceset) -> dict[str, object]:
     """Describes a faceset: number of crops, SHA-256 of its manifest, and SHA-256 of its source video if known."""
     facts: dict[str, object] = {"crops": len(faceset), "manifest_sha256": digest_records(faceset.records)}
     video = read_source(faceset.folder).get("sha256")
