@@ -150,7 +150,7 @@ def name_of(verb: type) -> str:
 def _subcommand(verb: type, arguments: list[str]):
     """Builds tyro's subcommand; the preset or the existing run sets the defaults of the training options."""
     name = name_of(verb)
-    if verb not in (Run, Train, TrainReenactment):
+    if verb not in (Run, Train, TrainReenactment) or arguments[:1] != [name]:
         return tyro.conf.subcommand(name)
     words = [part for argument in arguments for part in argument.split("=", 1)]
 
