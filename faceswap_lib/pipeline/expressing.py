@@ -18,12 +18,13 @@ from faceswap_lib.faces.alignment import CROP_SIZE, invert_affine, map_points
 from faceswap_lib.faces.detector import FaceDetector
 from faceswap_lib.facesets.consent import check_statement, record_consent
 from faceswap_lib.facesets.workspace import Workspace
+from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.media import write_image
 from faceswap_lib.pipeline.reenacting import LABEL, state_claims
 from faceswap_lib.progress import show_progress
 from faceswap_lib.provenance.provenance import write_provenance
 from faceswap_lib.provenance.visible_label import Label
-from faceswap_lib.reenactment.background import soft_paste
+from faceswap_lib.reenactment.changed_photo import PhotoChanger
 from faceswap_lib.reenactment.config import FrameConfig
 from faceswap_lib.reenactment.expressions import (
     EXPRESSIONS,
@@ -33,7 +34,6 @@ from faceswap_lib.reenactment.expressions import (
     transfer_expression,
 )
 from faceswap_lib.reenactment.face_shape import FaceShape, ShapeDetector, open_shape_detector
-from faceswap_lib.reenactment.frames import FrameMaker
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
 from faceswap_lib.reenactment.photo import Photo, read_photo
 from faceswap_lib.reenactment.shape_pictures import stack_shapes, stick_figure
@@ -42,8 +42,8 @@ from faceswap_lib.reenactment.training import load_reenactment
 logger = logging.getLogger(__name__)
 
 IMAGES = ("source", "hf", "target", "pred", "cropped")
-"""The images of a photo, by the names of document 000: its crop, the fine structure of the crop, the wanted shape, the
-crop with the new expression, and the photo with it, cut to the part that the crop shows."""
+"""The images of a photo, by the names of document 000: its crop, the fine structure of the crop or the texture that the
+networks move, the wanted shape, the crop with the new expression, and the photo with it, cut to what the crop shows."""
 
 FINE_SIGMA = 3.0
 """Standard deviation of the blur that separates coarse from fine structure, in pixels of the crop."""
@@ -69,6 +69,7 @@ def express(
     *,
     expression: str | Expression | pathlib.Path = "smile",
     strength: float = 1.0,
+    same_person: bool = False,
     run: str | None = "reenactment",
     frame_config: FrameConfig | None = None,
     largest: bool = False,
@@ -85,6 +86,7 @@ def express(
         out: Folder for the images `NAME_source.png` and so on, see `IMAGES`.
         expression: Name of an expression, its sliders, or a photo that shows it.
         strength: Share of the way from the photo's expression to the wanted one, 0 to 1.
+        same_person: Whether the photo that shows the expression shows the same person as the others.
         run: Name of the run; None for the classical method alone, which needs no training.
         frame_config: How the crop is made.
         largest: Whether to take the largest of several faces.
@@ -97,8 +99,8 @@ def express(
         What was written, and which photos could not be used.
 
     Raises:
-        FaceswapError: If the run or the expression is not usable, an output exists, two photos have one name, or no
-            photo could be changed.
+        FaceswapError: If the run or the expression is not usable, `same_person` is given without a photo, an output
+            exists, two photos have one name, or no photo could be changed.
     """
     if consent is not None:
         check_statement(consent)
@@ -107,14 +109,17 @@ def express(
     detector, shapes = MTCNN(DetectConfig()), open_shape_detector()
     shown = _photo_of(expression)
     wanted = _read_expression(expression, detector, shapes)
-    config, written, failed = frame_config or FrameConfig(), [], {}
+    if same_person and isinstance(wanted, Expression):
+        raise InputError("same_person: expected a photo that shows the expression; sliders belong to nobody")
+    config, written, failed = frame_config or FrameConfig(fusion="photo"), [], {}
     for path in show_progress(photos, "express", len(photos), disable=not progress):
         try:
             photo = read_photo(path, detector, shapes, largest=largest)
         except FaceswapError as error:
             failed[path] = str(error)
             continue
-        final = _write_images(photo, wanted, strength, networks, config, out, label=label)
+        target = _find_target(photo.shape, wanted, strength, same_person=same_person)
+        final = _write_images(photo, target, networks, config, out, label=label)
         stated = {"expression": _name(expression), "strength": strength} | options_to_dict(config)
         inputs = (path, *shown)
         write_provenance(final, state_claims(inputs, workspace, run, step, consent, stated, label=label))
@@ -137,6 +142,8 @@ def _read_expression(
         return expression
     for path in _photo_of(expression):
         return read_photo(path, detector, shapes).shape
+    if pathlib.Path(expression).suffix:
+        raise InputError(f"{expression}: no such file; expected {', '.join(EXPRESSIONS)}, sliders or a photo")
     return find_expression(str(expression))
 
 
@@ -156,10 +163,16 @@ def _name(expression: str | Expression | pathlib.Path) -> str:
     return pathlib.Path(expression).name
 
 
+def _find_target(shape: FaceShape, wanted: Expression | FaceShape, strength: float, *, same_person: bool) -> FaceShape:
+    """Computes the wanted shape of a photo."""
+    if isinstance(wanted, Expression):
+        return change_expression(shape, wanted, strength=strength)
+    return transfer_expression(shape, wanted, same_person=same_person, strength=strength)
+
+
 def _write_images(
     photo: Photo,
-    wanted: Expression | FaceShape,
-    strength: float,
+    target: FaceShape,
     networks: ReenactmentNetworks | None,
     config: FrameConfig,
     out: pathlib.Path,
@@ -167,17 +180,15 @@ def _write_images(
     label: bool,
 ) -> pathlib.Path:
     """Writes the five images of a photo; returns the path of the final one."""
-    change = change_expression if isinstance(wanted, Expression) else transfer_expression
-    target = change(photo.shape, wanted, strength=strength)  # pyright: ignore[reportArgumentType]
-    (made,) = FrameMaker(photo, networks, config).crops([target])
+    changer = PhotoChanger(photo, networks, config)
+    changed = changer.change(target)
     (figure,) = stick_figure(stack_shapes([target]), CROP_SIZE)
-    pasted = soft_paste(photo.image, made, photo.crop.crop_from_frame)
     images = {
         "source": photo.crop.image,
-        "hf": fine_structure(photo.crop.image),
+        "hf": fine_structure(photo.crop.image) if changer.texture is None else changer.texture,
         "target": np.round(figure * 255).astype(np.uint8),
-        "pred": made,
-        "cropped": cut_shown(pasted, photo.crop.crop_from_frame),
+        "pred": changed.crop,
+        "cropped": cut_shown(changed.photo, photo.crop.crop_from_frame),
     }
     for name in IMAGES:
         image = np.ascontiguousarray(images[name]).copy()
@@ -215,8 +226,11 @@ def _check_names(photos: Sequence[pathlib.Path], out: pathlib.Path, *, overwrite
     """Checks that every photo has its own names of outputs, and that nothing is replaced unasked.
 
     Raises:
-        InputError: If two photos have the same stem, an output exists, or an output is one of the photos.
+        InputError: If two photos have the same stem, an output exists or is one of the photos, or the folder is a file.
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder for the images, got a file; name another place")
+    check_writable(out)
     stems: dict[str, pathlib.Path] = {}
     own = {path.resolve() for path in photos}
     for path in photos:

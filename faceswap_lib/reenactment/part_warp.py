@@ -11,7 +11,7 @@ import numpy as np
 from faceswap_lib.faces.alignment import CROP_SIZE, similarity_transform
 from faceswap_lib.faces.landmarks_68 import LEFT_BROW, LEFT_EYE, NOSE, RIGHT_BROW, RIGHT_EYE
 from faceswap_lib.reenactment.control_points import extend_points
-from faceswap_lib.reenactment.warping import apply_affine, pixel_grid, thin_plate_map
+from faceswap_lib.reenactment.warping import thin_plate_map
 
 PARTS = (
     *(tuple(range(68)[part]) for part in (LEFT_BROW, RIGHT_BROW, LEFT_EYE, RIGHT_EYE, NOSE)),
@@ -19,8 +19,6 @@ PARTS = (
     (48, *range(54, 61), *range(64, 68)),
 )
 """Indices of the landmarks of each part: both brows, both eyes, the nose, the upper lip and the lower lip."""
-
-LIPS = PARTS[-2:]
 
 RIDGE = 3.0
 """Spread of a part's landmarks, in pixels of `CROP_SIZE`, below which its affine map is drawn towards a similarity. A
@@ -70,11 +68,11 @@ def move_parts(
     """
     size = len(skin)
     shares, cover = _part_weights([target[list(part)] for part in parts], size)
-    grid = pixel_grid(size)
-    moved = np.zeros_like(skin)
-    for part, share in zip(parts, shares, strict=True):
-        matrix = fit_affine(target[list(part)], source[list(part)])
-        moved += share[..., None] * apply_affine(_to_size(matrix, size), grid)
+    maps = (_to_size(fit_affine(target[list(part)], source[list(part)]), size) for part in parts)
+    matrices = np.array([matrix.ravel() for matrix in maps], np.float32)  # (P, 6)
+    mixed = np.einsum("pyx,pm->myx", shares, matrices)  # the map of each pixel
+    columns, rows = np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32)[:, None]
+    moved = np.stack([mixed[row] * columns + mixed[row + 1] * rows + mixed[row + 2] for row in (0, 3)], axis=-1)
     return skin + cover[..., None] * (moved - skin)
 
 
