@@ -11,9 +11,9 @@ import numpy as np
 from faceswap_lib.curation import cut_off, sharpness, tone
 from faceswap_lib.curation.columns import IMAGE_COLUMNS
 from faceswap_lib.curation.histograms import color_histogram, face_histogram
-from faceswap_lib.curation.hull import face_hull
 from faceswap_lib.curation.scores import FILE_STATE
 from faceswap_lib.faces import CROP_SIZE
+from faceswap_lib.faces.hull import face_hull
 from faceswap_lib.facesets import CropRecord, Faceset
 from faceswap_lib.progress import show_progress
 

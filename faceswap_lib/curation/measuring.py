@@ -9,12 +9,12 @@ from faceswap_lib.curation.columns import IMAGE_COLUMNS, RECORD_COLUMNS
 from faceswap_lib.curation.comparisons import embed_faceset, embedding_distances, histogram_differences
 from faceswap_lib.curation.duplicates import nearest_distances
 from faceswap_lib.curation.image_measures import Descriptor, measure_images
-from faceswap_lib.curation.occluded import measure_occluded
 from faceswap_lib.curation.record_measures import measure_records
 from faceswap_lib.curation.scores import read_scores, write_scores
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.recognition import FaceEmbedder
 from faceswap_lib.facesets import Faceset
+from faceswap_lib.facesets.occlusion_measure import measure_occluded
 
 DESCRIPTORS_OF: dict[str, Descriptor] = {"histogram_difference": "face_histogram", "duplicate_distance": "signature"}
 """Descriptor from which a column is computed."""

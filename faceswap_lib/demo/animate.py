@@ -13,15 +13,24 @@ from faceswap_lib.demo.eyes import EyeAnimator
 from faceswap_lib.demo.head import HeadMover
 from faceswap_lib.demo.motion import Pose, smooth_step, talking_poses
 from faceswap_lib.demo.mouth import MouthAnimator
-from faceswap_lib.demo.points import Portrait, resize_portrait
+from faceswap_lib.demo.points import Portrait, resize_portrait, scale_mouth
 from faceswap_lib.demo.portraits import PORTRAIT_SIZE, load_portraits
 from faceswap_lib.media import VideoWriter
 
 _SAMPLE_RATE = 44100
 
+Motion = typing.Callable[[int, fractions.Fraction, int], list[Pose]]
+"""Generates the poses of a clip from its number of frames, its frames per second and a seed."""
+
 
 def animate_portrait(
-    portrait: Portrait, *, frame_count: int, fps: fractions.Fraction, seed: int, size: int = PORTRAIT_SIZE
+    portrait: Portrait,
+    *,
+    frame_count: int,
+    fps: fractions.Fraction,
+    seed: int,
+    size: int = PORTRAIT_SIZE,
+    motion: Motion = talking_poses,
 ) -> typing.Iterator[np.ndarray]:
     """Renders the frames of a clip in which the portrait talks, blinks and moves its head.
 
@@ -31,6 +40,7 @@ def animate_portrait(
         fps: Frames per second, above 0.
         seed: Seed of the motion and the noise; the same seed returns the same bytes on the same machine.
         size: Side of the square frames in pixels, at least 64.
+        motion: Generates the poses.
 
     Returns:
         An iterator over (size, size, 3) RGB uint8 frames.
@@ -38,7 +48,7 @@ def animate_portrait(
     Raises:
         ValueError: If `frame_count`, `fps` or `size` is out of range.
     """
-    poses = talking_poses(frame_count, fps, seed)
+    poses = motion(frame_count, fps, seed)
     return _frames(PortraitAnimator(resize_portrait(portrait, size)), poses, np.random.default_rng([seed, 1]))
 
 
@@ -89,6 +99,8 @@ def write_demo_clips(
     fps: fractions.Fraction = fractions.Fraction(25),
     size: int = PORTRAIT_SIZE,
     seed: int = 0,
+    motion: Motion = talking_poses,
+    mouth_scale: float = 1.0,
 ) -> tuple[pathlib.Path, pathlib.Path]:
     """Writes the two clips of the demo, `hopper.mp4` and `collins.mp4`, each with sound.
 
@@ -98,6 +110,8 @@ def write_demo_clips(
         fps: Frames per second.
         size: Side of the square frames in pixels, even, at least 64.
         seed: Seed of the motion and the noise in both clips.
+        motion: Generates the poses.
+        mouth_scale: Factor of how far the mouths open; above 2.5 they look unnatural.
 
     Returns:
         The paths of Hopper's clip and of Collins's clip.
@@ -110,16 +124,16 @@ def write_demo_clips(
         raise ValueError(f"seconds must give at least one frame, got {seconds} at {fps} frames per second")
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for index, portrait in enumerate(load_portraits()):
-        clip_seed = 2 * seed + index
+    for index, unscaled in enumerate(load_portraits()):
+        portrait, clip_seed = scale_mouth(unscaled, mouth_scale), 2 * seed + index
         path = folder / f"{portrait.name}.mp4"
         with tempfile.TemporaryDirectory() as scratch:
             sound = pathlib.Path(scratch) / "voice.wav"
-            _write_hum(
-                sound, [pose.mouth for pose in talking_poses(frame_count, fps, clip_seed)], fps, 150 + 45 * index
-            )
+            openings = [pose.mouth for pose in motion(frame_count, fps, clip_seed)]
+            _write_hum(sound, openings, fps, 150 + 45 * index)
             with VideoWriter(path, width=size, height=size, fps=fps, audio_from=sound) as writer:
-                for frame in animate_portrait(portrait, frame_count=frame_count, fps=fps, seed=clip_seed, size=size):
+                numbers = {"frame_count": frame_count, "fps": fps, "seed": clip_seed, "size": size}
+                for frame in animate_portrait(portrait, **numbers, motion=motion):
                     writer.write(frame)
         paths.append(path)
     return paths[0], paths[1]

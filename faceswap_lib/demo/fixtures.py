@@ -4,6 +4,7 @@ import pathlib
 
 from faceswap_lib.atomic_io import read_json, write_json
 from faceswap_lib.demo.animate import write_demo_clips
+from faceswap_lib.demo.motion import lively_poses, talking_poses
 from faceswap_lib.demo.portraits import PORTRAIT_SIZE
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import Workspace
@@ -23,7 +24,12 @@ STEPS = 600
 
 
 def make_clips(
-    folder: pathlib.Path | str, *, seconds: float = 6.0, size: int = PORTRAIT_SIZE
+    folder: pathlib.Path | str,
+    *,
+    seconds: float = 6.0,
+    size: int = PORTRAIT_SIZE,
+    lively: bool = False,
+    mouth_scale: float = 1.0,
 ) -> tuple[pathlib.Path, pathlib.Path]:
     """Creates the two clips of animated portraits, unless the same clips exist already.
 
@@ -31,21 +37,31 @@ def make_clips(
         folder: Folder of the clips.
         seconds: Length of each clip in seconds, at 25 frames per second.
         size: Side of the square frames in pixels.
+        lively: Whether the heads turn and the mouths open wide, as reenactment needs it.
+        mouth_scale: Factor of how far the mouths open, see `write_demo_clips`.
 
     Returns:
         The paths of A's clip (Grace Hopper) and B's clip (Eileen Collins).
     """
     folder = pathlib.Path(folder)
-    note, wanted = folder / "clips.json", {"seconds": seconds, "size": size}
+    note, wanted = folder / "clips.json", {"seconds": seconds, "size": size} | ({"lively": True} if lively else {})
+    wanted |= {} if mouth_scale == 1 else {"mouth_scale": mouth_scale}
     if not note.exists() or read_json(note) != wanted:  # the note is written last
-        write_demo_clips(folder, seconds=seconds, size=size)
+        motion = lively_poses if lively else talking_poses
+        write_demo_clips(folder, seconds=seconds, size=size, motion=motion, mouth_scale=mouth_scale)
         write_json(note, wanted)
     video_a, video_b = (folder / name for name in CLIPS)
     return video_a, video_b
 
 
 def make_facesets(
-    root: pathlib.Path | str, *, seconds: float = 6.0, size: int = PORTRAIT_SIZE, progress: bool = True
+    root: pathlib.Path | str,
+    *,
+    seconds: float = 6.0,
+    size: int = PORTRAIT_SIZE,
+    lively: bool = False,
+    mouth_scale: float = 1.0,
+    progress: bool = True,
 ) -> Workspace:
     """Opens a workspace with two facesets; missing facesets are extracted from the two portrait clips.
 
@@ -53,6 +69,8 @@ def make_facesets(
         root: The workspace.
         seconds: Length of the clips in seconds, if they must be created.
         size: Side of their frames in pixels, if they must be created.
+        lively: Whether the heads turn and the mouths open wide, if the clips must be created.
+        mouth_scale: Factor of how far the mouths open, if the clips must be created.
         progress: Whether to show progress bars.
 
     Returns:
@@ -67,7 +85,8 @@ def make_facesets(
         missing = "dst" if present == ["src"] else "src"
         raise WorkspaceError(f"{workspace.root} has face_{present[0]} only; extract face_{missing} from a video first")
     if len(present) < 2:
-        videos = make_clips(workspace.root / "clips", seconds=seconds, size=size)
+        folder = workspace.root / "clips"
+        videos = make_clips(folder, seconds=seconds, size=size, lively=lively, mouth_scale=mouth_scale)
         for video, side in zip(videos, ("src", "dst"), strict=True):
             if side not in present:
                 extract(video, workspace, side, progress=progress)

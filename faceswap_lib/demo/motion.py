@@ -83,6 +83,25 @@ def talking_poses(frame_count: int, fps: fractions.Fraction, seed: int) -> list[
     return [Pose(**{name: values[i] for name, values in columns.items()}) for i in range(frame_count)]
 
 
+def lively_poses(frame_count: int, fps: fractions.Fraction, seed: int) -> list[Pose]:
+    """Generates the same motion with larger movements, for reenactment: the head turns by up to 34 degrees.
+
+    The brightness is constant, because it does not follow from the shape of the face.
+    Arguments, result and errors are those of `talking_poses`.
+    """
+    return [
+        dataclasses.replace(
+            pose,
+            yaw=2.8 * pose.yaw,
+            pitch=1.3 * pose.pitch,
+            gaze_x=min(max(1.3 * pose.gaze_x, -1.0), 1.0),
+            mouth=min(1.3 * pose.mouth**0.8, 1.0),
+            gain=1.0,
+        )
+        for pose in talking_poses(frame_count, fps, seed)
+    ]
+
+
 def _drift(seconds: np.ndarray, rng: np.random.Generator, hertz: float) -> np.ndarray:
     """Generates a slow irregular signal, the sum of three sine waves without a common period; (T,) in [-1, 1]."""
     phases = rng.random(3)

@@ -138,3 +138,9 @@ def _scaled_value(value: typing.Any, scale: float, name: str) -> typing.Any:
             return value
         return value * scale if name == "head_radii" else (value + np.float32(0.5)) * scale - np.float32(0.5)
     return value * scale if isinstance(value, float) else value
+
+
+def scale_mouth(portrait: Portrait, factor: float) -> Portrait:
+    """Returns a portrait whose mouth opens `factor` times as far."""
+    mouth = dataclasses.replace(portrait.mouth, travel=portrait.mouth.travel * factor)
+    return dataclasses.replace(portrait, mouth=mouth)

@@ -121,7 +121,9 @@ def state_consent(
     return () if set(inputs) & set(found.uncovered) else found.statements, uncovered
 
 
-def require_consent(workspace: Workspace, statement: str | None, videos: Sequence[pathlib.Path] = ()) -> None:
+def require_consent(
+    workspace: Workspace, statement: str | None, videos: Sequence[pathlib.Path | ConsentVideo] = ()
+) -> None:
     """Records the given statement, or checks that every video has a consent if no statement is given.
 
     While a faceset of the workspace is missing, a consent that names no videos applies to any video to be extracted.
@@ -129,7 +131,8 @@ def require_consent(workspace: Workspace, statement: str | None, videos: Sequenc
     Args:
         workspace: The workspace with the consents.
         statement: The value of `--consent`, or None.
-        videos: The files to check, or those that the statement is for. Without videos, any recorded consent is enough.
+        videos: The files to check, or those that the statement is for, or their fingerprints. Without videos, any
+            recorded consent is enough.
 
     Raises:
         InputError: If no statement is given and a video has no recorded consent; if, without videos, the workspace has
@@ -143,7 +146,7 @@ def require_consent(workspace: Workspace, statement: str | None, videos: Sequenc
         raise _no_consent_error(workspace, ())
     facesets = {video.sha256 for video in faceset_videos(workspace)}
     is_unfinished = "" in facesets
-    named = [ConsentVideo.of(video) for video in videos]
+    named = [video if isinstance(video, ConsentVideo) else ConsentVideo.of(video) for video in videos]
     found = _cover(consents, named, lambda video: is_unfinished or video.sha256 in facesets)
     if found.uncovered:
         raise _no_consent_error(workspace, [video.name for video in found.uncovered])
@@ -215,13 +218,13 @@ def _no_consent_error(workspace: Workspace, names: Sequence[str]) -> InputError:
     if not names:
         return InputError(
             "a swap needs the consent of the people it shows, and this workspace has no record of it\n"
-            f'say who agreed to what: with --consent "..." of extract, run, convert or export, or as statement: ... '
+            f'say who agreed to what: with --consent "...", or as statement: ... '
             f"in {path}"
         )
     shown = ", ".join(dict.fromkeys(names[:SHOWN_NAMES]))
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     return InputError(
         f"a swap needs the consent of the people it shows, and there is no record of it for {shown}{more}\n"
-        f'say who agreed to what in it: with --consent "..." of extract, run, convert or export, or as statement: ... '
+        f'say who agreed to what in it: with --consent "...", or as statement: ... '
         f"in {path}, with name and sha256 of the video under videos:"
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
+from faceswap_lib.reenactment.difficulty import Difficulty
 from faceswap_lib.training.config import Perceptual
 
 SystemName = Literal["landmark-gan", "one-shot", "avatar"]
@@ -100,8 +101,17 @@ class ReenactmentTrainConfig:
     hold_out: Annotated[
         float, Doc("share of the crops at the end of every video that are not trained on, for an honest evaluation")
     ] = 0.0
+    difficulty: Annotated[
+        Difficulty,
+        Doc(
+            "which crops are trained on, by the yaw of the head, the covered part and the size of the face: all, easy, "
+            "medium, hard, or two neighboring tiers; hard faces make a network worse on easy ones"
+        ),
+    ] = "all"
 
     def __post_init__(self):
+        if self.difficulty not in get_args(Difficulty):
+            raise InputError(f"difficulty: expected {', '.join(get_args(Difficulty))}, got {self.difficulty!r:.40}")
         for name in ("steps", "batch_size", "gradient_accumulation_steps", "warmup_steps"):
             check_range(name, getattr(self, name), 1, 100_000_000)
         for name in ("learning_rate", "discriminator_learning_rate", "decay_from"):
@@ -154,10 +164,11 @@ class FrameConfig:
     """Options of the frames of a reenacted photo."""
 
     fusion: Annotated[
-        Literal["classical", "none"],
+        Literal["classical", "photo", "none"],
         Doc(
-            "classical: skin comes from the photo, eyes, inner mouth and turned parts come from the networks; none: "
-            "everything comes from the networks"
+            "classical: skin comes from the photo, eyes, inner mouth and turned parts come from the networks; photo: "
+            "hair, clothes and visible eyes come from the photo as well, for heads that do not turn; none: everything "
+            "comes from the networks"
         ),
     ] = "classical"
     background: Annotated[
@@ -173,7 +184,7 @@ class FrameConfig:
     ] = 0.0
 
     def __post_init__(self):
-        for name, known in (("fusion", ("classical", "none")), ("background", ("move", "keep", "crop"))):
+        for name, known in (("fusion", ("classical", "photo", "none")), ("background", ("move", "keep", "crop"))):
             if getattr(self, name) not in known:
                 raise InputError(f"{name}: expected {', '.join(known)}, got {getattr(self, name)!r:.40}")
         check_range("copy_below", self.copy_below, 0, 100)

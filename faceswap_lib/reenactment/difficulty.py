@@ -18,6 +18,9 @@ Tier = typing.Literal["easy", "medium", "hard"]
 
 TIERS: tuple[Tier, ...] = ("easy", "medium", "hard")
 
+Difficulty = typing.Literal["all", "easy", "medium", "hard", "easy-medium", "medium-hard"]
+"""Which tiers a training uses; the pairs of neighboring tiers are those of document 001."""
+
 YAW = (12.0, 22.0)
 """Absolute yaw in degrees from which a face is medium and hard.
 
@@ -58,7 +61,7 @@ def crop_tiers(records: Sequence[CropRecord], occluded: np.ndarray | None = None
 
     Args:
         records: Records of a faceset.
-        occluded: (N,) covered fraction of each face, 0 to 1, for example from `curation.occluded.measure_occluded`;
+        occluded: (N,) covered fraction of each face, 0 to 1, for example from `occlusion_measure.measure_occluded`;
             NaN for crops without an occlusion mask, None for all of them.
 
     Returns:
@@ -68,7 +71,7 @@ def crop_tiers(records: Sequence[CropRecord], occluded: np.ndarray | None = None
         ValueError: If the number of fractions is not that of the records.
     """
     measures = _measures(records, occluded)
-    return [_tier(*row) for row in zip(*measures, strict=True)]
+    return [face_tier(*row) for row in zip(*measures, strict=True)]
 
 
 def clip_tier(records: Sequence[CropRecord], occluded: np.ndarray | None = None) -> Tier:
@@ -85,7 +88,7 @@ def clip_tier(records: Sequence[CropRecord], occluded: np.ndarray | None = None)
         raise ValueError("records: expected at least one, got none")
     yaw, covered, eye_pixels = _measures(records, occluded)
     known = covered[~np.isnan(covered)]
-    return _tier(
+    return face_tier(
         float(np.percentile(yaw, CLIP_PERCENTILE)),
         float(np.percentile(known, CLIP_PERCENTILE)) if len(known) else np.nan,
         float(np.percentile(eye_pixels, 100 - CLIP_PERCENTILE)),
@@ -101,11 +104,27 @@ def _measures(records: Sequence[CropRecord], occluded: np.ndarray | None) -> tup
     return yaw, covered, eye_pixels
 
 
-def _tier(yaw: float, occluded: float, eye_pixels: float) -> Tier:
-    """Returns the tier of the worst measure. A NaN counts as easy: it means that nothing is known."""
+def face_tier(yaw: float, occluded: float, eye_pixels: float) -> Tier:
+    """Returns the tier of the worst measure of a face. A NaN counts as easy: it means that nothing is known.
+
+    Args:
+        yaw: Absolute yaw in degrees.
+        occluded: Covered fraction of the face, 0 to 1.
+        eye_pixels: Eye distance in pixels of the frame, as in `measure_difficulty`.
+    """
     level = max(
         sum(yaw >= limit for limit in YAW),
         sum(occluded >= limit for limit in OCCLUDED),
         sum(eye_pixels < limit for limit in EYE_PIXELS),
     )
     return TIERS[level]
+
+
+def split_difficulty(difficulty: Difficulty) -> tuple[Tier, ...]:
+    """Returns the tiers of a difficulty.
+
+    Example:
+        >>> split_difficulty("medium-hard")
+        ('medium', 'hard')
+    """
+    return TIERS if difficulty == "all" else tuple(tier for tier in TIERS if tier in difficulty.split("-"))

@@ -6,7 +6,7 @@ import keras
 
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.pair_views import DeviceDataset, PairViews, view_pairs
+from faceswap_lib.reenactment.pair_views import DeviceCrops, DeviceDataset, PairViews, view_pairs
 from faceswap_lib.training.loss_model import Batch
 from faceswap_lib.training.perceptual import PerceptualLoss, open_perceptual_loss
 
@@ -36,4 +36,5 @@ class PairObjective:
     def view(self, batch: Batch) -> PairViews:
         """Draws the augmented views of a batch of pairs."""
         resolution = self.networks.config.resolution
-        return view_pairs(self.people, batch.index_a, batch.index_b, self.config, resolution, self.seed)
+        crops = DeviceCrops.of_batch(batch)
+        return view_pairs(self.people, batch.index_a, batch.index_b, self.config, resolution, self.seed, crops=crops)

@@ -10,40 +10,85 @@ from faceswap_lib import devices
 from faceswap_lib.faces.alignment import CROP_SIZE
 from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig
+from faceswap_lib.reenactment.identities import StreamedPeople
+from faceswap_lib.reenactment.identity_store import unpack_shapes
 from faceswap_lib.reenactment.people import ReenactmentDataset
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch
 from faceswap_lib.training.augmentation import grid_sample
+from faceswap_lib.training.loss_model import Batch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DeviceDataset:
-    """Crops and shapes of several people on the device.
+    """Crops and shapes of several people on the device, or on disk: then every batch contains its own.
 
     Attributes:
-        images: (N, S, S, 3) uint8 tensor, RGB.
-        shapes: The N shapes.
+        images: (N, S, S, 3) uint8 tensor, RGB; None if the crops are on disk.
+        shapes: The N shapes; None if the crops are on disk.
         person: (N,) int32 tensor, index of the person of each crop.
         size: Side S of the crops in pixels.
-        heads: (N, S, S) uint8 tensor, 255 inside the head; None if the system does not need it.
+        heads: (N, S, S) uint8 tensor, 255 inside the head; None if the system does not need it, or the crops are on
+            disk.
+        outlines: (P, 17, 2) float32, mean outline of each person in pixels of a crop of side `CROP_SIZE`, if the crops
+            are on disk; otherwise None.
+    """
+
+    images: typing.Any
+    shapes: ShapeBatch | None
+    person: typing.Any
+    size: int
+    heads: typing.Any = None
+    outlines: np.ndarray | None = None
+
+    def take(self, index: typing.Any) -> "DeviceCrops":
+        """Gathers crops of a batch of indices, (B,) int32."""
+        if self.shapes is None:
+            raise ValueError("these crops are on disk: expected a batch that contains them")
+        heads = None if self.heads is None else ops.take(self.heads, index, axis=0)[..., None]
+        return DeviceCrops(
+            images=ops.take(self.images, index, axis=0), shapes=self.shapes.take(index, ops=ops), heads=heads
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class DeviceCrops:
+    """B crops on the device.
+
+    Attributes:
+        images: (B, S, S, 3) uint8 tensor, RGB.
+        shapes: Their shapes.
+        heads: (B, S, S, 1) uint8 tensor, 255 inside the head; None if they are not known.
     """
 
     images: typing.Any
     shapes: ShapeBatch
-    person: typing.Any
-    size: int
-    heads: typing.Any = None
+    heads: typing.Any
 
-    def take(self, index: typing.Any) -> tuple[typing.Any, ShapeBatch]:
-        """Gathers the images (B, S, S, 3) uint8 and the shapes of a batch of indices, (B,) int32."""
-        return ops.take(self.images, index, axis=0), self.shapes.take(index, ops=ops)
+    @classmethod
+    def of_batch(cls, batch: Batch) -> tuple["DeviceCrops", "DeviceCrops"] | None:
+        """Returns the sources and the targets that a batch contains; None if they are on the device."""
+        if batch.crops_a is None:
+            return None
+        pairs = (batch.crops_a, batch.shapes_a), (batch.crops_b, batch.shapes_b)
+        source, target = (
+            cls(images=crops[..., :3], shapes=unpack_shapes(shapes, ops=ops), heads=crops[..., 3:])
+            for crops, shapes in pairs
+        )
+        return source, target
 
 
-def to_device(people: ReenactmentDataset) -> DeviceDataset:
-    """Copies crops and shapes to the device; on a CPU they may share the memory of the arrays."""
+def to_device(people: ReenactmentDataset | StreamedPeople) -> DeviceDataset:
+    """Copies crops and shapes to the device, where they may share the memory of the arrays on a CPU.
+
+    Of people on disk, only the index of each crop's person is copied.
+    """
+    person = ops.convert_to_tensor(people.person)
+    if isinstance(people, StreamedPeople):
+        return DeviceDataset(images=None, shapes=None, person=person, size=people.size, outlines=people.outlines)
     return DeviceDataset(
         images=devices.to_device(people.images),
         shapes=ShapeBatch(**{name: ops.convert_to_tensor(value) for name, value in vars(people.shapes).items()}),
-        person=ops.convert_to_tensor(people.person),
+        person=person,
         size=people.size,
         heads=None if people.heads is None else devices.to_device(people.heads),
     )
@@ -78,6 +123,8 @@ def view_pairs(
     config: ReenactmentTrainConfig,
     resolution: int,
     seed: keras.random.SeedGenerator,
+    *,
+    crops: tuple[DeviceCrops, DeviceCrops] | None = None,
 ) -> PairViews:
     """Draws the augmented views of a batch of pairs.
 
@@ -91,6 +138,7 @@ def view_pairs(
         config: The ranges of the augmentation, and the batch size B.
         resolution: R, side of the views in pixels.
         seed: Random seed generator.
+        crops: The sources and the targets, if the crops are on disk; None takes them from the device.
     """
     count = config.batch_size
     angle = keras.random.uniform((count,), -1.0, 1.0, seed=seed) * float(np.radians(config.rotation_range))
@@ -116,29 +164,27 @@ def view_pairs(
             + center
         )
 
-    def view(index: typing.Any) -> tuple[typing.Any, ShapeBatch]:
-        images, shapes = people.take(index)
-        radius = shapes.irises[..., 2:] * scale[:, None, None]
+    def view(crops: DeviceCrops) -> tuple[typing.Any, ShapeBatch]:
+        radius = crops.shapes.irises[..., 2:] * scale[:, None, None]
         moved = ShapeBatch(
-            points=place(shapes.points),
-            irises=ops.concatenate([place(shapes.irises[..., :2]), radius], axis=-1),
-            yaw=shapes.yaw,
+            points=place(crops.shapes.points),
+            irises=ops.concatenate([place(crops.shapes.irises[..., :2]), radius], axis=-1),
+            yaw=crops.shapes.yaw,
         )
-        return grid_sample(images, coordinates) / 127.5 - 1, moved
+        return grid_sample(crops.images, coordinates) / 127.5 - 1, moved
 
-    def view_heads(index: typing.Any) -> typing.Any:
-        if people.heads is None:
-            return None
-        return grid_sample(ops.take(people.heads, index, axis=0)[..., None], coordinates) / 255
+    def view_heads(crops: DeviceCrops) -> typing.Any:
+        return None if crops.heads is None else grid_sample(crops.heads, coordinates) / 255
 
-    source, source_shapes = view(sources)
-    target, target_shapes = view(targets)
+    source_crops, target_crops = crops or (people.take(sources), people.take(targets))
+    source, source_shapes = view(source_crops)
+    target, target_shapes = view(target_crops)
     return PairViews(
         source=source,
         target=target,
         source_shapes=source_shapes,
         target_shapes=target_shapes,
         person=ops.take(people.person, sources, axis=0),
-        source_heads=view_heads(sources),
-        target_heads=view_heads(targets),
+        source_heads=view_heads(source_crops),
+        target_heads=view_heads(target_crops),
     )

@@ -1,4 +1,4 @@
-"""Crops and face shapes of several people in memory, and the pairs of crops of one person that a training draws."""
+"""Crops and face shapes of several people in memory, from facesets."""
 
 import concurrent.futures
 import dataclasses
@@ -11,21 +11,26 @@ import numpy as np
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.crop_loading import check_square, shrink
 from faceswap_lib.facesets.faceset import Faceset, measure_rarity
+from faceswap_lib.facesets.occlusion_measure import measure_occluded
 from faceswap_lib.facesets.workspace import SIDES, Side, Workspace
+from faceswap_lib.reenactment.crops import FEWEST as FEWEST
+from faceswap_lib.reenactment.crops import CropBatch
+from faceswap_lib.reenactment.crops import divide_person as divide_person
+from faceswap_lib.reenactment.crops import hold_out as hold_out
+from faceswap_lib.reenactment.crops import most_common as most_common
+from faceswap_lib.reenactment.difficulty import TIERS, crop_tiers
 from faceswap_lib.reenactment.face_shape import FaceShape, ShapeDetector, open_shape_detector
 from faceswap_lib.reenactment.head_masks import read_heads
+from faceswap_lib.reenactment.pair_sampling import draw_pairs as draw_pairs
 from faceswap_lib.reenactment.shape_cache import read_shapes
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, stack_shapes
 
 logger = logging.getLogger(__name__)
 
-FEWEST = 2
-"""Smallest number of crops of a person: a source and a target."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ReenactmentDataset:
-    """Crops of several people with their shapes.
+    """Crops of several people with their shapes, in memory.
 
     Attributes:
         names: Name of each person.
@@ -35,6 +40,7 @@ class ReenactmentDataset:
         frames: (N,) int64, index of the frame of each crop in the video of the person.
         rarity: (N,) float64, mean 1 for each person: distance of a shape from the other shapes of the person.
         heads: (N, S, S) uint8, 255 inside the head; None if the system does not need it.
+        tiers: (N,) int8, difficulty of each crop as an index of `difficulty.TIERS`; None if it is not known.
     """
 
     names: tuple[str, ...]
@@ -44,6 +50,7 @@ class ReenactmentDataset:
     frames: np.ndarray
     rarity: np.ndarray
     heads: np.ndarray | None = None
+    tiers: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,6 +59,11 @@ class ReenactmentDataset:
     def size(self) -> int:
         """Side S of the crops in pixels."""
         return self.images.shape[1]
+
+    def read(self, index: np.ndarray) -> CropBatch:
+        """Returns some crops."""
+        heads = None if self.heads is None else self.heads[index]
+        return CropBatch(images=self.images[index], shapes=self.shapes.take(index), heads=heads)
 
     def select(self, index: np.ndarray) -> "ReenactmentDataset":
         """Returns only some crops; the people stay the same."""
@@ -63,7 +75,14 @@ class ReenactmentDataset:
             frames=self.frames[index],
             rarity=self.rarity[index],
             heads=None if self.heads is None else self.heads[index],
+            tiers=None if self.tiers is None else self.tiers[index],
         )
+
+    def keep_people(self, numbers: np.ndarray) -> "ReenactmentDataset":
+        """Returns only some people, given by their increasing indices, with all of their crops."""
+        kept = self.select(np.flatnonzero(np.isin(self.person, numbers)))
+        person = np.searchsorted(numbers, kept.person).astype(np.int32)
+        return dataclasses.replace(kept, names=tuple(self.names[number] for number in numbers), person=person)
 
 
 def open_people(workspaces: Sequence[Workspace]) -> dict[str, Faceset]:
@@ -91,29 +110,6 @@ def open_people(workspaces: Sequence[Workspace]) -> dict[str, Faceset]:
     return people
 
 
-def hold_out(people: ReenactmentDataset, share: float) -> tuple[ReenactmentDataset, ReenactmentDataset]:
-    """Divides crops in time: the end of every person's video is held out.
-
-    Args:
-        people: The crops.
-        share: Share of the crops of each person that are held out, 0 to below 1.
-
-    Returns:
-        The crops to train on, and the held-out crops; both have the same people.
-
-    Raises:
-        WorkspaceError: If a person would have fewer than two crops to train on.
-    """
-    is_held = np.zeros(len(people), bool)
-    for number, name in enumerate(people.names):
-        own = np.flatnonzero(people.person == number)
-        kept = round(len(own) * (1 - share))
-        if kept < FEWEST:
-            raise WorkspaceError(f"{name}: {len(own)} crops are too few to hold out {share:g} of them")
-        is_held[own[kept:]] = True
-    return people.select(np.flatnonzero(~is_held)), people.select(np.flatnonzero(is_held))
-
-
 def load_people(
     facesets: dict[str, Faceset],
     size: int,
@@ -136,7 +132,7 @@ def load_people(
         InputError: If no network for 68 landmarks is installed.
     """
     detector = detector or open_shape_detector()
-    images, shapes, person, frames, rarity, masks = [], [], [], [], [], []
+    images, shapes, person, frames, rarity, masks, tiers = [], [], [], [], [], [], []
     for number, (name, faceset) in enumerate(facesets.items()):
         found = read_shapes(faceset, detector, progress=progress)
         kept = [index for index, shape in enumerate(found) if shape is not None]
@@ -156,6 +152,9 @@ def load_people(
         person += [number] * len(kept)
         frames += [faceset.records[index].frame for index in kept]
         rarity.append(measure_rarity(np.stack([shape.points for shape in chosen])))
+        occluded = measure_occluded(faceset) if faceset.has_occlusion_masks else None
+        levels = crop_tiers(faceset.records, occluded)
+        tiers += [TIERS.index(levels[index]) for index in kept]
     return ReenactmentDataset(
         names=tuple(facesets),
         images=np.concatenate(images),
@@ -164,6 +163,7 @@ def load_people(
         frames=np.array(frames, np.int64),
         rarity=np.concatenate(rarity),
         heads=np.concatenate(masks) if heads else None,
+        tiers=np.array(tiers, np.int8),
     )
 
 
@@ -178,31 +178,3 @@ def _read_images(faceset: Faceset, kept: Sequence[int], size: int) -> np.ndarray
     with concurrent.futures.ThreadPoolExecutor() as pool:
         list(pool.map(read, range(len(kept))))
     return images
-
-
-def draw_pairs(
-    people: ReenactmentDataset, count: int, *, rarity_exponent: float, seed: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws pairs of crops, each of one person: a source, whose appearance is kept, and a target, whose shape is asked.
-
-    People are drawn with equal probability, so a long video does not outweigh a short one. The result depends only on
-    the arguments.
-
-    Args:
-        people: The crops.
-        count: Number of pairs B.
-        rarity_exponent: How strongly rare shapes are preferred as targets; 0 for uniform sampling.
-        seed: Seeds of the random numbers.
-
-    Returns:
-        (B,) int64 indices of the sources, and of the targets.
-    """
-    random = np.random.default_rng(seed)
-    sources, targets = np.empty(count, np.int64), np.empty(count, np.int64)
-    by_person = [np.flatnonzero(people.person == number) for number in range(len(people.names))]
-    for row, number in enumerate(random.integers(len(by_person), size=count)):
-        own = by_person[number]
-        shares = people.rarity[own] ** rarity_exponent
-        sources[row] = random.choice(own)
-        targets[row] = random.choice(own, p=shares / shares.sum())
-    return sources, targets

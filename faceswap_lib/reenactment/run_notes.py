@@ -2,16 +2,21 @@
 
 import dataclasses
 import pathlib
+import typing
 import uuid
 
 from faceswap_lib import __version__
 from faceswap_lib.atomic_io import write_json
 from faceswap_lib.config_fields import options_from_dict, options_to_dict
 from faceswap_lib.errors import WorkspaceError
+from faceswap_lib.facesets.consent_file import ConsentVideo
 from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig
+from faceswap_lib.reenactment.identities import IDENTITIES
+from faceswap_lib.reenactment.identity_folders import IdentityFolder
 from faceswap_lib.training.run_metadata import (
     CONFIG,
+    INIT_FROM,
     SCHEMA,
     SYSTEM,
     add_learnt,
@@ -19,6 +24,9 @@ from faceswap_lib.training.run_metadata import (
     read_config,
     read_learnt,
 )
+
+USUAL_RUN = "reenactment"
+"""Name of the run of a workspace if no other is given."""
 
 
 def read_networks(folder: pathlib.Path) -> ReenactmentNetworkConfig:
@@ -76,6 +84,9 @@ def write_notes(
     networks: ReenactmentNetworkConfig,
     config: ReenactmentTrainConfig,
     people: dict[str, Faceset],
+    *,
+    identities: IdentityFolder | None = None,
+    begun: dict[str, typing.Any] | None = None,
 ) -> None:
     """Writes `config.json`; videos that a run learned from earlier stay in it.
 
@@ -84,10 +95,21 @@ def write_notes(
         networks: Configuration of the networks.
         config: Options of the training.
         people: The facesets by name.
+        identities: The folder of people that is trained on; None for facesets.
+        begun: The result of `warm_start.start_from`, if the run starts from another run.
     """
     import keras
 
-    before = read_config(folder)
+    before, learnt = read_config(folder), read_learnt(folder)
+    facesets = {name: describe_faceset(faceset) for name, faceset in people.items()}
+    origin = before.get(INIT_FROM)
+    if identities is not None:
+        name, source = f"{IDENTITIES}/{identities.name}", identities.as_source()
+        facesets[name] = {"people": len(identities.people), "files_sha256": source.sha256}
+        learnt[name] = list(dict.fromkeys([*learnt.get(name, []), source]))
+    if begun is not None:
+        learnt[INIT_FROM] = [ConsentVideo(**video) for video in begun["learnt_from"]]
+        origin = {name: begun[name] for name in ("id", "name", "step")}
     write_json(
         folder / CONFIG,
         {
@@ -98,7 +120,28 @@ def write_notes(
             "backend": keras.backend.backend(),
             "networks": options_to_dict(networks),
             "training": options_to_dict(config),
-            "facesets": {name: describe_faceset(faceset) for name, faceset in people.items()},
-            "learnt_from": add_learnt(read_learnt(folder), people),
-        },
+            "facesets": facesets,
+            "learnt_from": add_learnt(learnt, people),
+        }
+        | ({INIT_FROM: origin} if origin else {}),
     )
+
+
+def check_people(folder: pathlib.Path, identities: IdentityFolder | None) -> None:
+    """Checks that a run goes on with the same kind of people: those of a folder of people, or those of facesets.
+
+    Raises:
+        WorkspaceError: If it was trained on the other kind.
+    """
+    names = read_config(folder).get("facesets", {})
+    before = [name for name in names if name.startswith(f"{IDENTITIES}/")]
+    if before and identities is None:
+        raise WorkspaceError(
+            f"run '{folder.name}' was trained on the people in {before[0].partition('/')[2]}; give --identities again, "
+            "or choose another --run"
+        )
+    if names and not before and identities is not None:
+        raise WorkspaceError(
+            f"run '{folder.name}' was trained on facesets; leave --identities out, or choose another --run, which may "
+            "begin with --init-from"
+        )

@@ -1,15 +1,19 @@
 """One training step of a reenactment system; its number determines the pairs, the random numbers and the rates."""
 
+import dataclasses
 import time
 
 import keras
 
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig, parse_weights
+from faceswap_lib.reenactment.identities import StreamedPeople
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
+from faceswap_lib.reenactment.pair_sampling import PairSampler
 from faceswap_lib.reenactment.pair_views import to_device
-from faceswap_lib.reenactment.people import ReenactmentDataset, draw_pairs
+from faceswap_lib.reenactment.people import ReenactmentDataset
 from faceswap_lib.reenactment.system import System
 from faceswap_lib.training.backends import build_step
+from faceswap_lib.training.batch_source import ReadAhead
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.loss_model import Batch
 from faceswap_lib.training.run_config import Xla
@@ -39,13 +43,15 @@ class PairStepper:
         self,
         state: TrainingState[ReenactmentNetworks],
         system: System,
-        people: ReenactmentDataset,
+        people: ReenactmentDataset | StreamedPeople,
         config: ReenactmentTrainConfig,
         *,
         xla: Xla = "auto",
     ):
         self.state, self.is_stepping, self.phase_start = state, False, 0.0
         self._people, self._config = people, config
+        self._sampler = PairSampler(people, config.rarity_exponent)
+        self._ahead = ReadAhead(self._read) if isinstance(people, StreamedPeople) else None
         self._weights = parse_weights(config.loss_weights, system.loss_weights)
         has_critics = any(self._weights[name] for name in system.critical_losses)
         self._active = frozenset({"adversarial"} if has_critics else ())
@@ -70,21 +76,32 @@ class PairStepper:
         factor = learning_rate_factor(state.step, config) * state.learning_rate_factor
         state.generator_optimizer.learning_rate.assign(config.learning_rate * factor)
         state.discriminator_optimizer.learning_rate.assign(config.discriminator_learning_rate * factor)
-        sources, targets = draw_pairs(
-            self._people,
-            config.batch_size * config.gradient_accumulation_steps,
-            rarity_exponent=config.rarity_exponent,
-            seed=(config.seed, state.step, state.rollbacks),
-        )
+        batch = (self._draw if self._ahead is None else self._ahead.take)(state.step, state.rollbacks)
         decay = min(config.ema_decay, (1 + state.step) / (10 + state.step))
-        terms = self._run(Batch(index_a=sources, index_b=targets), self._weights, decay, active=self._active)
+        terms = self._run(batch, self._weights, decay, active=self._active)
         state.step += 1
         state.seconds += time.monotonic() - began
         self.is_stepping = False
         return terms
 
     def close(self) -> None:
-        """Does nothing: all crops are in memory."""
+        """Waits for crops that are being read."""
+        if self._ahead is not None:
+            self._ahead.close()
+
+    def _draw(self, step: int, rollbacks: int) -> Batch:
+        """Draws the pairs of a step."""
+        count = self._config.batch_size * self._config.gradient_accumulation_steps
+        sources, targets = self._sampler.draw(count, (self._config.seed, step, rollbacks))
+        return Batch(index_a=sources, index_b=targets)
+
+    def _read(self, step: int, rollbacks: int) -> Batch:
+        """Draws the pairs of a step and reads their crops from disk."""
+        assert isinstance(self._people, StreamedPeople)
+        batch = self._draw(step, rollbacks)
+        crops_a, shapes_a = self._people.read_packed(batch.index_a)
+        crops_b, shapes_b = self._people.read_packed(batch.index_b)
+        return dataclasses.replace(batch, crops_a=crops_a, crops_b=crops_b, shapes_a=shapes_a, shapes_b=shapes_b)
 
 
 def learning_rate_factor(step: int, config: ReenactmentTrainConfig) -> float:

@@ -32,12 +32,17 @@ class Batch:
     Attributes:
         index_a, index_b: (B,) int32, indices of the crops of A and of B.
         crops_a, crops_b: (B, S, S, 6 or 7) uint8, as `DeviceFaceset.take` returns them; None if they are on the device.
+            For a reenactment (B, S, S, 4) uint8: red, green, blue and head mask.
+        shapes_a, shapes_b: (B, 143) float32, the face shapes of the crops of a reenactment, see
+            `reenactment.identity_store.pack_shapes`; None if they are on the device.
     """
 
     index_a: typing.Any
     index_b: typing.Any
     crops_a: typing.Any = None
     crops_b: typing.Any = None
+    shapes_a: typing.Any = None
+    shapes_b: typing.Any = None
 
     def arrays(self) -> dict[str, typing.Any]:
         """Returns the arrays by name, without those that are None."""

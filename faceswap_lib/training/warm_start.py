@@ -10,11 +10,9 @@ import logging
 import pathlib
 
 from faceswap_lib.errors import CheckpointError, WorkspaceError
-from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training.checkpoint import TrainingState, load_ema
 from faceswap_lib.training.run_metadata import (
-    CONFIG,
     INIT_FROM,
     learnt_videos,
     match_networks,
@@ -22,35 +20,9 @@ from faceswap_lib.training.run_metadata import (
     run_id,
     stored_networks,
 )
+from faceswap_lib.training.run_search import find_run as find_run
 
 logger = logging.getLogger(__name__)
-
-
-def find_run(workspace: Workspace, name: str) -> pathlib.Path:
-    """Finds the run for a warm start.
-
-    Args:
-        workspace: The workspace in which the run is searched for by its name.
-        name: The folder of a run, the folder of a workspace (for its run `default`), or the name of a run in
-            `workspace`.
-
-    Returns:
-        The folder of the run.
-
-    Raises:
-        WorkspaceError: If there is no such run.
-    """
-    given = pathlib.Path(name)
-    places = [given, given / "models" / "default"]
-    if name and len(given.parts) == 1:
-        places.append(workspace.run(name))
-    for folder in places:
-        if (folder / CONFIG).is_file():
-            return folder
-    raise WorkspaceError(
-        f"init_from: no trained run in {', '.join(str(place) for place in places)}; give the folder of a run, as in "
-        "WORKSPACE/models/default"
-    )
 
 
 def agree_with(other: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:

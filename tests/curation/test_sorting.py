@@ -10,10 +10,10 @@ import scipy.ndimage
 import scipy.spatial.transform
 
 from faceswap_lib.curation import SortedFaceset, sort_faceset
-from faceswap_lib.curation.hull import face_hull
 from faceswap_lib.curation.sorting import MODES
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.head_pose import HEAD_68, RIGID
+from faceswap_lib.faces.hull import face_hull
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.media import read_image
 from tests.conftest import contents

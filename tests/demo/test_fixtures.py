@@ -1,13 +1,16 @@
 """What a notebook stands on: made once, taken as it is after that."""
 
+import fractions
 import shutil
 
+import numpy as np
 import pytest
 
 from faceswap_lib.demo.fixtures import make_clips, make_facesets, make_run
+from faceswap_lib.demo.motion import lively_poses, talking_poses
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets import ExtractConfig, Faceset, Workspace
-from faceswap_lib.media import probe_video
+from faceswap_lib.media import probe_video, read_frames
 from faceswap_lib.pipeline import extract
 from faceswap_lib.training import load_run
 from tests.conftest import TinyRun, snapshot
@@ -21,6 +24,26 @@ def test_clips_are_made_once_and_anew_when_others_are_wanted(tmp_path):
     assert make_clips(tmp_path, **SMALL) == (hopper, collins) and snapshot(tmp_path) == before
     make_clips(tmp_path, seconds=0.8, size=192)
     assert probe_video(collins).frame_count == 20
+
+
+def test_lively_clips_replace_the_usual_ones_and_are_made_once(tmp_path):
+    usual = np.stack([*read_frames(make_clips(tmp_path, **SMALL)[0])]).astype(int)
+    path, _ = make_clips(tmp_path, **SMALL, lively=True)
+    assert np.abs(np.stack([*read_frames(path)]) - usual).mean() > 5
+    before = snapshot(tmp_path)
+    make_clips(tmp_path, **SMALL, lively=True)
+    assert snapshot(tmp_path) == before
+    make_clips(tmp_path, **SMALL)
+    assert snapshot(tmp_path) != before
+
+
+def test_lively_poses_turn_further_and_keep_the_light():
+    numbers = 250, fractions.Fraction(25), 0
+    usual, lively = talking_poses(*numbers), lively_poses(*numbers)
+    widest = [np.degrees(max(abs(pose.yaw) for pose in poses)) for poses in (usual, lively)]
+    assert widest[0] < 12.5 and 25 < widest[1] < 34
+    assert {pose.gain for pose in lively} == {1.0} and max(pose.mouth for pose in lively) <= 1
+    assert [pose.lids for pose in lively] == [pose.lids for pose in usual]
 
 
 def test_facesets_are_made_once_and_one_that_is_missing_is_made_again(tmp_path):

@@ -86,7 +86,9 @@ def test_sliders_do_what_their_names_say():
     assert mouth_gap(wide) / EYE_DISTANCE_PIXELS == pytest.approx(0.35, abs=0.02)
     assert (wide.points[8, 1] - start.points[8, 1]) / EYE_DISTANCE_PIXELS == pytest.approx(0.35 * 0.93, abs=0.01)
     assert measure_openness(change(eyes_open=-1.0)) < 0.01
-    assert measure_openness(change(eyes_open=0.5)) == pytest.approx(1.5 * measure_openness(start), rel=0.01)
+    assert measure_openness(change(eyes_open=1.0)) == pytest.approx(1.5 * measure_openness(start), rel=0.01)
+    assert measure_openness(change(eyes_open=-0.5)) == pytest.approx(0.5 * measure_openness(start), rel=0.01)
+    assert measure_openness(change(gaze_y=1.0)) < measure_openness(start) < measure_openness(change(gaze_y=-1.0))
     assert (change(brows=1.0).points[17:27, 1] < start.points[17:27, 1] - 4).all()
     assert change(jaw=1.0).points[8, 0] == pytest.approx(start.points[8, 0] + 0.12 * EYE_DISTANCE_PIXELS, abs=0.01)
     eye = (start.points[39, 0] - start.points[36, 0]) / 2
@@ -126,6 +128,31 @@ def test_transfer_applies_differences_and_keeps_proportions():
     made = transfer_expression(mine, other, neutral=mine, other_neutral=other_neutral)
     np.testing.assert_allclose(made.points - mine.points, other.points - other_neutral.points, atol=1e-6)
     np.testing.assert_allclose(made.irises - mine.irises, other.irises - other_neutral.irises, atol=1e-6)
+
+
+def test_transfer_from_a_photo_of_the_same_person_needs_no_estimate():
+    """Even a wide, unsmiling mouth, which another person would be taken to smile with, is the person's own."""
+    mine = make_shape()
+    points = mine.points.copy()
+    points[[48, 54, 60, 64]] += [[-6, 0], [6, 0], [-6, 0], [6, 0]]
+    mine = dataclasses.replace(mine, points=points)
+    points = mine.points + np.random.default_rng(0).normal(0, 1.5, (68, 2))
+    points[36:48] = mine.points[36:48]
+    other = dataclasses.replace(mine, points=points, yaw=3.0)
+    made = transfer_expression(mine, other, same_person=True)
+    np.testing.assert_allclose(made.points, other.points, atol=0.35)
+    assert made.yaw == 3.0
+    assert np.abs(transfer_expression(mine, other).points - other.points).max() > 1
+
+
+def test_transfer_copies_a_look_aside_from_anybody():
+    mine, other = make_shape(), make_shape()
+    assert other.irises is not None and mine.irises is not None
+    aside = dataclasses.replace(other, irises=other.irises + [5.0, 0, 0])
+    made = transfer_expression(mine, aside)
+    np.testing.assert_allclose(made.irises - mine.irises, [[5, 0, 0]] * 2, atol=0.5)  # along the eyes
+    back = transfer_expression(dataclasses.replace(mine, irises=mine.irises - [4.0, 0, 0]), other)
+    np.testing.assert_allclose(back.irises, mine.irises, atol=0.5)
 
 
 def test_transfer_of_the_same_expression_changes_nothing():

@@ -10,7 +10,8 @@ from faceswap_lib.reenactment.config import RetargetConfig
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.motion import Motion, read_driver, read_motion, write_motion
 from faceswap_lib.reenactment.retargeting import place_head, retarget
-from tests.reenactment.test_shapes import CountingDetector, make_shape
+from tests.reenactment.faces import irises_of, open_mouth, points_68
+from tests.reenactment.test_shapes import CountingDetector
 
 
 def matrix(angle: float = 0.0, scale: float = 1.0, x: float = 0.0, y: float = 0.0) -> np.ndarray:
@@ -19,9 +20,15 @@ def matrix(angle: float = 0.0, scale: float = 1.0, x: float = 0.0, y: float = 0.
     return scale * np.array([[np.cos(turn), -np.sin(turn), x], [np.sin(turn), np.cos(turn), y]])
 
 
+def make_face() -> FaceShape:
+    """The average face with its mouth a little open."""
+    points = open_mouth(points_68(), 6)
+    return FaceShape(points=points, irises=irises_of(points))
+
+
 def make_motion(changes=(0.0, 5.0, None, -4.0)) -> Motion:
     """A driver whose landmarks all move down by so many pixels; None where no face is seen."""
-    base = make_shape()
+    base = make_face()
     shapes = [
         None
         if change is None
@@ -97,7 +104,7 @@ def test_a_motion_with_objects_runs_no_code(tmp_path):
 
 
 def test_relative_motion_adds_the_change_to_the_photo():
-    photo = FaceShape(points=make_shape().points * 0.9 + 10, irises=make_shape().irises, yaw=3.0)
+    photo = FaceShape(points=make_face().points * 0.9 + 10, irises=make_face().irises, yaw=3.0)
     moved = retarget(make_motion(), photo, matrix(), RetargetConfig(reference=0))
     assert moved.held == 1 and moved.reference == 0
     for shape, change in zip(moved.shapes, (0, 5, 5, -4), strict=True):
@@ -107,13 +114,13 @@ def test_relative_motion_adds_the_change_to_the_photo():
 
 
 def test_absolute_motion_is_the_drivers():
-    photo = FaceShape(points=make_shape().points * 0.9 + 10)
+    photo = FaceShape(points=make_face().points * 0.9 + 10)
     moved = retarget(make_motion(), photo, matrix(), RetargetConfig(motion="absolute"))
-    assert moved.shapes[1].points == pytest.approx(make_shape().points + [0, 5])
+    assert moved.shapes[1].points == pytest.approx(make_face().points + [0, 5])
 
 
 def test_the_nearest_shape_corresponds_to_the_photo():
-    photo = FaceShape(points=make_shape().points + [0, 4.6])
+    photo = FaceShape(points=make_face().points + [0, 4.6])
     assert retarget(make_motion(), photo, matrix()).reference == 1
     with pytest.raises(InputError, match="frame 2 of the driver shows no face"):
         retarget(make_motion(), photo, matrix(), RetargetConfig(reference=2))
@@ -121,7 +128,7 @@ def test_the_nearest_shape_corresponds_to_the_photo():
 
 @pytest.mark.parametrize("ratio", [0.0, 0.5, 2.0])
 def test_the_ratio_scales_the_opening_of_the_eyes_only(ratio):
-    photo = make_shape()
+    photo = make_face()
     plain, scaled = (
         retarget(make_motion(), photo, matrix(), RetargetConfig(reference=0, eyes_ratio=each)).shapes[1].points
         for each in (1.0, ratio)
@@ -130,6 +137,17 @@ def test_the_ratio_scales_the_opening_of_the_eyes_only(ratio):
     assert after == pytest.approx(ratio * before)
     others = [index for index in range(68) if index not in (*UPPER_LIDS, *LOWER_LIDS)]
     assert scaled[others] == pytest.approx(plain[others])
+
+
+def test_landmarks_that_no_face_can_have_repeat_the_frame_before_them():
+    motion = make_motion((2.0, 4.0, 300.0, None, 8.0))
+    moved = retarget(motion, make_face(), matrix(), RetargetConfig(reference=0))
+    assert [shape.yaw for shape in moved.shapes] == [0, 2, 2, 2, 6] and moved.held == 2
+    assert moved.crop_from_output[2] == pytest.approx(moved.crop_from_output[1])
+    first = retarget(make_motion((300.0, 4.0)), make_face(), matrix(), RetargetConfig(reference=1))
+    assert first.shapes[0].points == pytest.approx(first.shapes[1].points) and first.held == 1
+    with pytest.raises(InputError, match="no frame of the driver gives the photo a possible face"):
+        retarget(make_motion((300.0,)), make_face(), matrix(), RetargetConfig(motion="absolute"))
 
 
 def test_the_head_moves_like_the_drivers_in_its_own_size():

@@ -8,6 +8,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE
 from faceswap_lib.faces.alignment import map_points, scale_points, similarity_transform
 from faceswap_lib.faces.landmarks_68 import mirror_landmarks
+from faceswap_lib.reenactment import warping
 from faceswap_lib.reenactment.control_points import (
     HEAD_POINTS,
     extend_points,
@@ -217,3 +218,13 @@ def test_wrong_arrays_are_an_error(warp):
         warp(image[:32], points, points)
     with pytest.raises(ValueError, match="uint8"):
         warp(image.astype(np.float32), points, points)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1e-4])
+def test_a_spline_that_is_solved_in_two_parts_is_the_solution_of_the_whole_system(monkeypatch, smoothing):
+    random = np.random.default_rng(4)
+    source, target = (extend_points(points_68() + random.normal(0, 3, (68, 2))) for _ in range(2))
+    parts = thin_plate_map(source, target, 96, smoothing=smoothing)
+    monkeypatch.setattr(warping, "ONE_THREAD", 1000)
+    whole = thin_plate_map(source, target, 96, smoothing=smoothing)
+    assert len(source) > 93 and np.abs(parts - whole).max() < 1e-3

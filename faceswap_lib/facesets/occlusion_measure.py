@@ -4,10 +4,10 @@ import concurrent.futures
 
 import numpy as np
 
-from faceswap_lib.curation.hull import face_hull
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE
-from faceswap_lib.facesets import Faceset
+from faceswap_lib.faces.hull import face_hull
+from faceswap_lib.facesets.faceset import Faceset
 
 SIDE = 128
 """Side in pixels at which masks are compared with the face."""
