@@ -1,11 +1,18 @@
-"""Prefetching: a producer works ahead of its consumer in a separate thread, by a limited number of items."""
+"""Prefetching: a producer works ahead of its consumer in separate threads, by a limited number of items."""
 
+import collections
+import concurrent.futures
 import contextlib
+import os
 import queue
 import threading
 import typing
 
 Item = typing.TypeVar("Item")
+Result = typing.TypeVar("Result")
+
+MOST_THREADS = 8
+"""Largest number of threads of `map_in_threads`."""
 
 _WAIT = 0.1
 """Seconds after which a producer that waits for a free place checks whether it was stopped."""
@@ -83,3 +90,37 @@ def prefetch(items: typing.Iterable[Item], depth: int = 1) -> typing.Generator[I
     finally:
         stopped.set()
         thread.join()
+
+
+def map_in_threads(
+    function: typing.Callable[[Item], Result], items: typing.Iterable[Item]
+) -> typing.Generator[Result, None, None]:
+    """Yields the results of a function in the order of the items, while threads compute the next ones.
+
+    An error of the function is raised in place of its result. At most one item more than there are processors is in
+    progress or waits for the consumer.
+
+    Args:
+        function: Called in several threads at the same time.
+        items: The items; iterated in the thread of the consumer.
+
+    Yields:
+        The results.
+
+    Example:
+        >>> list(map_in_threads(abs, [-2, 1]))
+        [2, 1]
+    """
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    waiting: collections.deque[concurrent.futures.Future[Result]] = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -46,3 +46,22 @@ class EvaluateConfig:
         check_embedder_file(self.embedder, self.embedder_file)
         check_range("identity_stride", self.identity_stride, 1, 10_000)
         check_range("baseline_frames", self.baseline_frames, 0, 100_000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReenactmentEvaluateConfig:
+    """Options of the evaluation of a reenactment run."""
+
+    embedder: Annotated[
+        EmbedderChoice,
+        Doc("face recognition network; auto uses the first one that works here, none skips the identity metrics"),
+    ] = "auto"
+    embedder_file: EmbedderFile = ""
+    max_frames: Annotated[
+        int,
+        Doc("largest number of driving frames of each person, the last ones of the video; 0 for all held-out frames"),
+    ] = 300
+
+    def __post_init__(self):
+        check_embedder_file(self.embedder, self.embedder_file)
+        check_range("max_frames", self.max_frames, 0, 100_000_000)

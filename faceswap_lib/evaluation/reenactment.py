@@ -61,7 +61,7 @@ class ReenactmentScores:
         gaze_error: Distance of the iris centers to those of the true frame, in percent of the eye distance.
         pose_error: Mean difference of yaw, pitch and roll in degrees.
         expression_agreement: Correlation of the moving parts of the expression over time, -1 to 1.
-        identity_accuracy: Share of the frames whose nearest person is the right one, 0 to 1.
+        identity_accuracy: Share of the frames whose nearest person is the right one, 0 to 1; NaN for one person.
         identity_distance: Distance of the embedding to the mean embedding of the person; lower is better.
         jitter: Jitter of the landmarks over that of the true frames; 1 is best.
         lost: Share of the frames in which no face is found.
@@ -96,20 +96,24 @@ class ReenactmentMeter:
     perceptual: PerceptualMeter | None
     people: Mapping[str, np.ndarray]
 
-    def measure(self, made: np.ndarray, truth: np.ndarray, person: str) -> ReenactmentScores:
+    def measure(
+        self, made: np.ndarray, truth: np.ndarray, person: str, *, expected: Sequence[FaceShape | None] | None = None
+    ) -> ReenactmentScores:
         """Measures a series of consecutive crops.
 
         Args:
             made: (T, S, S, 3) uint8 RGB, the reenacted crops.
             truth: (T, S, S, 3) uint8 RGB, the aligned crops of the driver.
             person: Name of the person whom both should show.
+            expected: Shapes of `truth` from `detect`, if they are known; saves time when several methods are measured.
 
         Raises:
             ValueError: If the shapes differ.
         """
         if made.shape != truth.shape:
             raise ValueError(f"expected two series of one shape, got {made.shape} and {truth.shape}")
-        found, expected = self._detect(made), self._detect(truth)
+        found = self.detect(made)
+        expected = self.detect(truth) if expected is None else expected
         both = [(one, other) for one, other in zip(found, expected, strict=True) if one and other]
         accuracy, distance = self._identity(made, person)
         return ReenactmentScores(
@@ -124,11 +128,12 @@ class ReenactmentMeter:
             expression_agreement=_agreement(both),
             identity_accuracy=accuracy,
             identity_distance=distance,
-            jitter=_jitter(found) / _jitter(expected),
+            jitter=_ratio(_jitter(found), _jitter(expected)),
             lost=_mean(one is None for one in found),
         )
 
-    def _detect(self, crops: np.ndarray) -> list[FaceShape | None]:
+    def detect(self, crops: np.ndarray) -> list[FaceShape | None]:
+        """Detects the shape in each of the aligned crops (T, S, S, 3) uint8; None where no face is found."""
         shapes: list[FaceShape | None] = []
         for start in range(0, len(crops), CHUNK):
             shapes += self.detector.detect(to_crops(crops[start : start + CHUNK]))
@@ -142,7 +147,8 @@ class ReenactmentMeter:
         known = np.stack([self.people[name] for name in names])
         distances = np.linalg.norm(embed(self.embedder, made)[:, None] - known, axis=-1)  # (T, P)
         own = names.index(person)
-        return float((distances.argmin(axis=1) == own).mean()), float(distances[:, own].mean())
+        accuracy = float((distances.argmin(axis=1) == own).mean()) if len(names) > 1 else float("nan")
+        return accuracy, float(distances[:, own].mean())
 
 
 def to_crops(images: np.ndarray) -> list[FaceCrop]:
@@ -175,6 +181,11 @@ def _mean(values: typing.Iterable[float]) -> float:
     """Computes the mean of the finite values; NaN if there are none."""
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")
+
+
+def _ratio(value: float, reference: float) -> float:
+    """Divides a measure by that of the true frames; NaN if those do not move at all."""
+    return value / reference if reference else float("nan")
 
 
 def _gaze_error(one: FaceShape, other: FaceShape) -> float:

@@ -51,7 +51,7 @@ class Report:
     def write(self, path: pathlib.Path) -> None:
         """Writes `report.json`."""
         plain = dataclasses.asdict(self) | {"schema": SCHEMA, "version": __version__}
-        plain["series"] = {name: [_number(value) for value in values] for name, values in self.series.items()}
+        plain["series"] = {name: [round_number(value) for value in values] for name, values in self.series.items()}
         write_json(path, plain)
 
     @classmethod
@@ -69,6 +69,8 @@ class Report:
             InputError: If it is not a report, or has a later schema.
         """
         plain = read_json(path)
+        if plain.get("kind") == "reenactment":
+            raise InputError(f"{path}: expected the report of a swap, got that of a reenactment run")
         schema = plain.pop("schema", None)
         if type(schema) is not int or not 1 <= schema <= SCHEMA:
             raise InputError(f"{path}: expected a report with schema 1 to {SCHEMA}; evaluate the video again")
@@ -122,6 +124,6 @@ def _direction(name: str) -> str:
     return METRICS[name].better
 
 
-def _number(value: float) -> float | None:
+def round_number(value: float) -> float | None:
     """Rounds a number to six significant digits for JSON; NaN becomes None because JSON does not have it."""
     return None if math.isnan(value) else float(f"{value:.6g}")

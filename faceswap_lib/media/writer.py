@@ -33,6 +33,16 @@ _LONGEST_TICKS = 2**31 - 1  # longest duration of a frame in MP4
 _EXACT_PIXELS = "bgr0"
 
 
+def check_video_name(path: pathlib.Path) -> None:
+    """Checks that the suffix of a video's name says in which format it is written.
+
+    Raises:
+        VideoError: If it does not.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise VideoError(f"expected a name ending in {', '.join(_FORMATS)}, got {path}; rename it")
+
+
 def open_output(path: pathlib.Path) -> av.container.OutputContainer:
     """Opens a file for writing in the format of its suffix; a browser can play an MP4 file while it is loading."""
     container_format = _FORMATS[path.suffix.lower()]
@@ -98,8 +108,7 @@ class VideoWriter:
         if not 0 <= crf <= 51:
             raise ValueError(f"expected crf between 0 and 51, got {crf}")
         self.path = pathlib.Path(path)
-        if self.path.suffix.lower() not in _FORMATS:
-            raise VideoError(f"expected a name ending in {', '.join(_FORMATS)}, got {path}; rename it")
+        check_video_name(self.path)
         self.frame_count = 0
         self._shape = (height, width, 3)
         self._fps = fractions.Fraction(fps)

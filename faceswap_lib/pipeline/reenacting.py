@@ -10,13 +10,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from faceswap_lib.config_fields import options_to_dict
-from faceswap_lib.errors import InputError
 from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig
 from faceswap_lib.facesets.consent import check_statement, record_consent, state_consent
 from faceswap_lib.facesets.consent_file import ConsentVideo
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.locks import hold
 from faceswap_lib.media import VideoWriter, probe_video
+from faceswap_lib.pipeline.reenactment_inputs import MOTIONS, check_reenactment
 from faceswap_lib.progress import show_progress
 from faceswap_lib.provenance.provenance import ProvenanceClaims, write_provenance
 from faceswap_lib.provenance.statement import REENACTMENT
@@ -33,9 +33,6 @@ from faceswap_lib.training.run_metadata import learnt_videos, run_id
 LABEL = "AI face reenactment"
 """Text of the visible label."""
 
-MOTIONS = (".npz",)
-"""Suffixes of a stored motion; any other driver is a video."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ReenactmentReport:
@@ -44,7 +41,7 @@ class ReenactmentReport:
     Attributes:
         out: The video.
         frames: Number of frames.
-        held: Number of frames in which the driver's face was not found; they repeat the frame before them.
+        held: Number of frames without a usable face of the driver; they repeat the frame before them.
         copied: Number of frames for which the photo itself was shown.
         reference: Frame of the driver that corresponds to the photo.
         system: Name of the system; "" for the classical method alone.
@@ -107,7 +104,7 @@ def reenact(
     photo, driver, out = pathlib.Path(photo), pathlib.Path(driver), pathlib.Path(out)
     if consent is not None:
         check_statement(consent)
-    _check_outputs(out, save_motion, (photo, driver), overwrite=overwrite)
+    check_reenactment(photo, driver, out, save_motion, crf=crf, overwrite=overwrite)
     is_video = driver.suffix.lower() not in MOTIONS
     info = probe_video(driver) if is_video else None
     with contextlib.ExitStack() as held:
@@ -169,26 +166,6 @@ def _write(
             if drawn is not None:
                 drawn.draw(cut)
             writer.write(cut)
-
-
-def _check_outputs(
-    out: pathlib.Path, save_motion: pathlib.Path | None, inputs: tuple[pathlib.Path, ...], *, overwrite: bool
-) -> None:
-    """Checks that nothing is replaced that must stay, and that the inputs exist.
-
-    Raises:
-        InputError: If an input is missing, or an output exists or is an input.
-    """
-    for path in inputs:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-    for path in (out, save_motion):
-        if path is None:
-            continue
-        if path.resolve() in [each.resolve() for each in inputs]:
-            raise InputError(f"{path}: the output would replace an input; choose another name")
-        if path.exists() and not overwrite:
-            raise InputError(f"{path} exists; choose another name, or replace it with --overwrite")
 
 
 def state_claims(

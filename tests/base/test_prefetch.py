@@ -1,12 +1,13 @@
 """Working ahead in a thread: order, errors, ends, and no further than allowed."""
 
 import itertools
+import os
 import threading
 import time
 
 import pytest
 
-from faceswap_lib.prefetch import prefetch
+from faceswap_lib.prefetch import map_in_threads, prefetch
 
 
 def test_items_come_in_order_and_end():
@@ -80,3 +81,46 @@ def test_nothing_starts_before_the_first_item_is_asked_for():
 def test_a_depth_below_one_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         next(prefetch([1], 0))
+
+
+def test_results_of_threads_come_in_order_while_several_are_computed():
+    running, most, lock = 0, 0, threading.Lock()
+
+    def square(number):
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02 if number % 2 else 0.002)
+        with lock:
+            running -= 1
+        return number * number
+
+    assert list(map_in_threads(square, range(20))) == [number * number for number in range(20)]
+    assert most <= os.cpu_count() and (most > 1 or os.cpu_count() == 1)
+    assert list(map_in_threads(square, [])) == []
+
+
+def test_threads_do_not_run_far_ahead_of_a_slow_consumer():
+    taken = []
+
+    def numbers():
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    results = map_in_threads(lambda number: number, numbers())
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    assert len(taken) <= 3 + os.cpu_count()
+    results.close()
+    assert len(taken) < 100
+
+
+def test_an_error_in_a_thread_takes_the_place_of_its_result():
+    def reciprocal(number):
+        return 6 // number
+
+    results = map_in_threads(reciprocal, [3, 2, 0, 1])
+    assert next(results) == 2 and next(results) == 3
+    with pytest.raises(ZeroDivisionError):
+        next(results)
