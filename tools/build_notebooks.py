@@ -6,7 +6,8 @@
 The text is `notebooks/NN_name.py` in jupytext's percent format. The notebooks have no outputs, and building twice
 creates the same bytes. The Colab notebooks have the same text without the cells tagged `local`, and additional cells
 from `tools/colab/`: `first.py` at the beginning; `fetch.py` after the cell tagged `parameters`, then the cells for the
-names in that cell (`mirror.py` for MIRROR, `video.py` for VIDEO, `videos.py` for VIDEO_A); `last.py` at the end.
+names in that cell (`mirror.py` for MIRROR, `video.py` for VIDEO, `videos.py` for VIDEO_A, `photos.py` for PHOTOS);
+`last.py` at the end.
 """
 
 import argparse
@@ -32,10 +33,13 @@ COLAB = {
     "05_faceswap_train": "faceswap_train",
     "06_video_conversion": "faceswap_video_conversion",
     "09_facesets": "faceset_curation",
+    "10_landmark_gan": "landmark_gan",
+    "11_one_shot": "one_shot_reenactment",
+    "12_expressions": "photo_expressions",
 }
 """Notebooks that are also built for Colab, and their names there."""
 
-ASKED_FOR = {"MIRROR": "mirror", "VIDEO": "video", "VIDEO_A": "videos"}
+ASKED_FOR = {"MIRROR": "mirror", "VIDEO": "video", "VIDEO_A": "videos", "PHOTOS": "photos"}
 """Parts of `tools/colab/` that are added to a Colab notebook whose parameters have this name."""
 
 KERNEL = {

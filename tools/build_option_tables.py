@@ -10,7 +10,7 @@ import sys
 from faceswap_lib.config_fields import describe_options, options_to_dict
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.output_config import OutputConfig
-from faceswap_lib.evaluation.config import EvaluateConfig
+from faceswap_lib.evaluation.config import EvaluateConfig, ReenactmentEvaluateConfig
 from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets.extract_config import ExtractConfig
@@ -52,6 +52,11 @@ SECTIONS = (
     ("Expression", Expression, "For `express`; `faceswap_lib.reenactment.expressions.Expression`"),
     ("Reenacted frames", FrameConfig, "For `reenact`; `faceswap_lib.reenactment.config.FrameConfig`"),
     ("Evaluation", EvaluateConfig, "For `evaluate`; `faceswap_lib.evaluation.EvaluateConfig`"),
+    (
+        "Evaluation of a reenactment",
+        ReenactmentEvaluateConfig,
+        "For `evaluate --workspace`; `faceswap_lib.evaluation.config.ReenactmentEvaluateConfig`",
+    ),
 )
 
 

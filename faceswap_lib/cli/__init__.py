@@ -23,18 +23,20 @@ from faceswap_lib.cli.make_commands import Convert, Demo, Extract, Run, Train
 from faceswap_lib.cli.mask_commands import Mask
 from faceswap_lib.cli.old_options import upgrade_arguments
 from faceswap_lib.cli.pack_commands import Pack, Unpack
-from faceswap_lib.cli.reenactment_commands import Express, Reenact, TrainReenactment
+from faceswap_lib.cli.reenactment_commands import EvaluateReenactment, Express, Reenact, TrainReenactment
 from faceswap_lib.cli.repair_commands import Repair
 from faceswap_lib.cli.streams import quiet_streams
 from faceswap_lib.cli.weights import Weights
 from faceswap_lib.cli.workspace_commands import Workspace as WorkspaceVerb
-from faceswap_lib.errors import FaceswapError, InputError
+from faceswap_lib.errors import FaceswapError, InputError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.networks.config import Preset
-from faceswap_lib.reenactment.run_notes import read_networks, read_training
+from faceswap_lib.reenactment.config import ReenactmentTrainConfig
+from faceswap_lib.reenactment.run_notes import USUAL_RUN, read_networks, read_training
 from faceswap_lib.signals import Stopped, catch_signals
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.run_metadata import stored_training
+from faceswap_lib.training.run_search import find_run
 
 VERBS = (
     Demo,
@@ -52,6 +54,7 @@ VERBS = (
     Express,
     Export,
     Evaluate,
+    EvaluateReenactment,
     Compare,
     Verify,
     SwapParts,
@@ -122,6 +125,8 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
     """
     if arguments[:1] == ["train"] and any(re.match("--system(=|$)", word) for word in arguments):
         arguments = [name_of(TrainReenactment), *arguments[1:]]
+    if arguments[:1] == ["evaluate"] and any(re.match("--workspace(=|$)", word) for word in arguments):
+        arguments = [name_of(EvaluateReenactment), *arguments[1:]]
     if arguments and (verb := {name_of(verb): verb for verb in VERBS}.get(arguments[0])):
         arguments = [arguments[0], *upgrade_arguments(verb, arguments[1:])]
     verbs = tuple(Annotated[verb, _subcommand(verb, arguments)] for verb in VERBS)
@@ -159,11 +164,20 @@ def _subcommand(verb: type, arguments: list[str]):
 
     if verb is TrainReenactment:
         folder = given("--workspace")
-        run = Workspace(pathlib.Path(folder)).run(given("--run") or "reenactment") if folder else None
-        options = None if run is None else read_training(run)
-        if run is None or options is None:
+        if folder is None:
             return tyro.conf.subcommand(name)
-        stored = TrainReenactment(workspace=tyro.MISSING, networks=read_networks(run), training=options)
+        workspace = Workspace(pathlib.Path(folder))
+        run = workspace.run(given("--run") or USUAL_RUN)
+        options, other = read_training(run), given("--init-from")
+        if options is None and other is None:
+            return tyro.conf.subcommand(name)
+        try:
+            networks = read_networks(run if options else find_run(workspace, other or "", usual=USUAL_RUN))
+        except WorkspaceError:  # the subcommand reports it
+            return tyro.conf.subcommand(name)
+        stored = TrainReenactment(
+            workspace=tyro.MISSING, networks=networks, training=options or ReenactmentTrainConfig()
+        )
         return tyro.conf.subcommand(name, default=stored)
     training = TRAINING_PRESETS.get(typing.cast(Preset, given("--preset")))
     workspace = given("--workspace")

@@ -9,14 +9,13 @@ from typing import Annotated
 import tyro
 
 from faceswap_lib.cli.arguments import Flat, Video, load_keras
+from faceswap_lib.cli.report_paths import check_pages
 from faceswap_lib.config_fields import Doc
-from faceswap_lib.conversion.output_paths import check_no_link, check_paths
 from faceswap_lib.errors import FaceswapError, InputError
 from faceswap_lib.evaluation.config import EvaluateConfig
 from faceswap_lib.evaluation.report import check_limits
 from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.tracking import TrackConfig
-from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.media import probe_video
 from faceswap_lib.upgrades import METRICS
 
@@ -44,7 +43,7 @@ class Evaluate:
         limits = dict(_read_limit(text) for text in self.fail_under)
         check_limits({}, limits)  # reject unknown names before the slow measurement
         read = {"the swapped video": self.swapped, "the original": self.original, "the wanted person": self.identity}
-        _check_page(self.out, read, numbers=self.out.with_suffix(".json"))
+        check_pages(self.out, read, numbers=self.out.with_suffix(".json"))
         for video in read.values():
             probe_video(video)
         load_keras()
@@ -87,7 +86,7 @@ class Compare:
 
         if len(self.reports) < 2:
             raise InputError(f"expected at least two reports to compare, got {len(self.reports)}")
-        _check_page(self.out, {f"report {number}": path for number, path in enumerate(self.reports, 1)})
+        check_pages(self.out, {f"report {number}": path for number, path in enumerate(self.reports, 1)})
         stems = {path.stem for path in self.reports}
         names = [path.stem if len(stems) == len(self.reports) else str(path) for path in self.reports]
         reports = [Report.read(path) for path in self.reports]
@@ -165,28 +164,6 @@ class Doctor:
         print(json.dumps(dataclasses.asdict(report), indent=2) if self.json else to_text(report))
         if report.failed:
             raise FaceswapError(f"not measured: {', '.join(report.failed)}")
-
-
-def _check_page(out: pathlib.Path, read: dict[str, pathlib.Path], numbers: pathlib.Path | None = None) -> None:
-    """Checks, before the work starts, that the page can be written and does not replace an input.
-
-    Args:
-        out: Path of the page.
-        read: Inputs by a label for messages.
-        numbers: Path of the .json file that is written with the page, if any.
-
-    Raises:
-        InputError: If a path cannot be used.
-    """
-    if out.suffix.lower() != ".html":
-        raise InputError(f"expected a page named .html, got {out}")
-    written = {"the page": out} | ({"the numbers": numbers} if numbers else {})
-    check_paths(written, read)
-    for label, path in written.items():
-        check_no_link(path, label)
-        if path.is_dir():
-            raise InputError(f"{path} is a folder; name a file to write")
-    check_writable(out.parent)
 
 
 def _encodable(text: str) -> str:

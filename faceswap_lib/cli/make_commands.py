@@ -24,7 +24,13 @@ from faceswap_lib.cli.arguments import (
     load_keras,
     networks_of,
 )
-from faceswap_lib.cli.messages import print_conversion, print_run, print_schedule, print_training
+from faceswap_lib.cli.messages import (
+    print_conversion,
+    print_reenactment_demo,
+    print_run,
+    print_schedule,
+    print_training,
+)
 from faceswap_lib.config_fields import Doc
 from faceswap_lib.conversion.config import ConvertConfig
 from faceswap_lib.conversion.image_conversion import find_images
@@ -37,6 +43,7 @@ from faceswap_lib.facesets.consent import check_statement, require_consent, requ
 from faceswap_lib.facesets.workspace import Person, side_of
 from faceswap_lib.media import probe_video
 from faceswap_lib.pipeline.export_preflight import require_export_consent
+from faceswap_lib.reenactment.config import SystemName
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.training.run_config import LoopConfig
 from faceswap_lib.training.run_metadata import learnt_videos
@@ -49,18 +56,46 @@ WEBCAM = re.compile("[0-9]{1,3}")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Demo:
-    """Animate two public-domain portraits, train on them, swap the faces, and write a report. Works offline."""
+    """Animate two public-domain portraits, train on them, swap the faces, and write a report. Works offline.
 
-    workspace: Folder = pathlib.Path("faceswap-demo")
-    steps: Annotated[int, Doc("number of training steps")] = 600
+    With --system, one portrait is moved like the other instead (reenactment).
+    """
+
+    workspace: Annotated[
+        pathlib.Path | None,
+        Doc("the folder of the demo; by default faceswap-demo, with --system faceswap-demo-reenactment"),
+    ] = None
+    system: Annotated[
+        SystemName | None, Doc("show a reenactment system instead of a swap: one portrait moves like the other")
+    ] = None
+    steps: Annotated[
+        int | None, Doc("number of training steps; by default 600 for the swap, and for a system what takes minutes")
+    ] = None
 
     def __call__(self) -> None:
         """Runs the demo and prints its results."""
         load_keras()
-        from faceswap_lib.demo.demo import run_demo
+        if self.system is not None:
+            from faceswap_lib.demo.reenactment_demo import run_reenactment_demo
 
-        report = run_demo(self.workspace, steps=self.steps, progress=True)
-        print_run(report)
+            return print_reenactment_demo(
+                run_reenactment_demo(
+                    self.workspace or pathlib.Path("faceswap-demo-reenactment"),
+                    self.system,
+                    steps=self.steps,
+                    progress=True,
+                )
+            )
+        from faceswap_lib.demo.demo import run_demo
+        from faceswap_lib.demo.fixtures import STEPS
+
+        return print_run(
+            run_demo(
+                self.workspace or pathlib.Path("faceswap-demo"),
+                steps=STEPS if self.steps is None else self.steps,
+                progress=True,
+            )
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import typing
 from faceswap_lib.training.config import TrainConfig
 
 if typing.TYPE_CHECKING:
+    from faceswap_lib.demo.reenactment_demo import ReenactmentDemo
     from faceswap_lib.pipeline import Conversion, RunReport
     from faceswap_lib.training import TrainReport
 
@@ -61,3 +62,16 @@ def print_run(report: "RunReport") -> None:
             f"not yet good enough? The same command with --steps {2 * steps} continues the training from step {steps}"
         )
     print(f"to see the credentials of the video: faceswap verify {report.conversion.report.out}")
+
+
+def print_reenactment_demo(demo: "ReenactmentDemo") -> None:
+    """Prints what a demo of a reenactment did, what to look at, and what to do next."""
+    print_training(demo.training)
+    workspace, video, run = demo.video.out.parent, demo.video, demo.training.folder.name
+    print(f"{video.out}: Eileen Collins's portrait moves like Grace Hopper's clip, {video.frames} frames")
+    print(f"look at:   {demo.beside} (the driver, the photo only warped, and the result beside each other)")
+    print(f"           {demo.sheet} (the photo, and the frames in which the driver moves most)")
+    print(
+        f"next:      faceswap reenact PHOTO.jpg --driver VIDEO.mp4 --workspace {workspace} --run {run} --out moved.mp4"
+    )
+    print("           these networks know two people; to train on your own, see docs/reenactment.md")

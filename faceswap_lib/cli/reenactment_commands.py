@@ -6,14 +6,18 @@ from typing import Annotated
 
 import tyro
 
-from faceswap_lib.cli.arguments import Consent, Flat, Overwrite, Project, load_keras
+from faceswap_lib.cli.arguments import Consent, Flat, InitFrom, Overwrite, Project, load_keras
 from faceswap_lib.cli.messages import print_training
+from faceswap_lib.cli.report_paths import check_pages
 from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.conversion.image_conversion import find_images
+from faceswap_lib.errors import InputError
+from faceswap_lib.evaluation.config import ReenactmentEvaluateConfig
 from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.facesets.consent import require_consent
+from faceswap_lib.facesets.consent import record_consent, require_consent
+from faceswap_lib.pipeline.reenactment_inputs import check_photo, check_reenactment
 from faceswap_lib.reenactment.config import (
     FrameConfig,
     ReenactmentNetworkConfig,
@@ -21,6 +25,8 @@ from faceswap_lib.reenactment.config import (
     RetargetConfig,
 )
 from faceswap_lib.reenactment.expressions import Expression
+from faceswap_lib.reenactment.identities import CROPS_PER_PERSON
+from faceswap_lib.reenactment.identity_folders import open_identities
 from faceswap_lib.training.run_config import LoopConfig
 
 RunName = Annotated[str, Doc("name of the reenactment run")]
@@ -34,23 +40,45 @@ class TrainReenactment:
     people: Annotated[
         tuple[pathlib.Path, ...], Doc("more workspaces whose people are trained on; the run is written to --workspace")
     ] = ()
+    identities: Annotated[
+        pathlib.Path | None,
+        Doc(
+            "train on a folder of many people instead, one folder per person with images or clips below, as in "
+            "VoxCeleb; or on a folder of photos of one person"
+        ),
+        tyro.conf.arg(metavar="FOLDER"),
+    ] = None
+    crops_per_person: Annotated[int, Doc("largest number of pictures of each person of --identities")] = (
+        CROPS_PER_PERSON
+    )
     run: RunName = "reenactment"
+    init_from: InitFrom = None
     networks: Flat[ReenactmentNetworkConfig] = ReenactmentNetworkConfig()
     training: Flat[ReenactmentTrainConfig] = ReenactmentTrainConfig()
     keeping: Flat[LoopConfig] = LoopConfig()
+    consent: Consent = None
 
     def __call__(self) -> None:
         """Trains and prints the result."""
+        workspace = Workspace(self.workspace)
+        identities = None if self.identities is None else open_identities(self.identities)
+        if identities is not None:
+            require_consent(workspace, self.consent, [identities.as_source()])
+        elif self.consent is not None:
+            record_consent(workspace, self.consent)
         load_keras()
         from faceswap_lib.reenactment.training import train_reenactment
 
         report = train_reenactment(
-            [Workspace(folder) for folder in (self.workspace, *self.people)],
+            [workspace, *map(Workspace, self.people)],
             run=self.run,
             network_config=self.networks,
             config=self.training,
             run_config=self.keeping,
             progress=True,
+            init_from=self.init_from,
+            identities=identities,
+            crops_per_person=self.crops_per_person,
         )
         print_training(report)
 
@@ -85,6 +113,7 @@ class Reenact:
     def __call__(self) -> None:
         """Makes the video and prints what was done."""
         workspace = Workspace(self.workspace)
+        check_reenactment(self.photo, self.driver, self.out, self.save_motion, crf=self.crf, overwrite=self.overwrite)
         require_consent(workspace, self.consent, [self.photo, self.driver])
         load_keras()
         from faceswap_lib.pipeline.reenacting import reenact
@@ -109,7 +138,7 @@ class Reenact:
         )
         print(f"{report.out}: {report.frames} frames, photo as frame {report.reference} of the driver")
         if report.held:
-            print(f"{report.held} frames without the driver's face repeat the frame before them")
+            print(f"{report.held} frames without a usable face of the driver repeat the frame before them")
         if report.copied:
             print(f"{report.copied} frames show the photo itself (--copy-below {self.frames.copy_below:g})")
 
@@ -130,12 +159,15 @@ class Express:
     ] = "smile"
     sliders: Flat[Expression] = Expression()
     strength: Annotated[float, Doc("share of the way from the photo's expression to the wanted one, 0 to 1")] = 1.0
+    same_person: Annotated[
+        bool, Doc("the photo that shows the expression shows the same person: what differs is all expression")
+    ] = False
     run: RunName = "reenactment"
     without_network: Annotated[
         bool, Doc("use no trained run: the photo is only warped, and the inner mouth is dark")
     ] = False
     largest: Annotated[bool, Doc("take the largest of several faces in a photo")] = False
-    frames: Flat[FrameConfig] = FrameConfig()
+    frames: Flat[FrameConfig] = FrameConfig(fusion="photo")
     label: Annotated[bool, Doc("draw a visible label, which says that the image was made by a machine")] = True
     consent: Consent = None
     overwrite: Overwrite = False
@@ -143,7 +175,7 @@ class Express:
     def __call__(self) -> None:
         """Writes the images and prints what was done."""
         workspace = Workspace(self.workspace)
-        photos = [image for path in self.photos for image in find_images(path) or [path]]
+        photos = [image for path in self.photos for image in _list_photos(path)]
         require_consent(workspace, self.consent, photos)
         check_range("strength", self.strength, 0, 1)
         load_keras()
@@ -155,6 +187,7 @@ class Express:
             self.out,
             expression=self.sliders if self.expression == "sliders" else self.expression,
             strength=self.strength,
+            same_person=self.same_person,
             run=None if self.without_network else self.run,
             frame_config=self.frames,
             largest=self.largest,
@@ -166,3 +199,57 @@ class Express:
         print(f"{self.out}: {len(report.written)} photos with the expression {self.expression}")
         if report.failed:
             print(f"{len(report.failed)} photos could not be changed")
+
+
+def _list_photos(path: pathlib.Path) -> list[pathlib.Path]:
+    """Lists the images of a folder, or returns the photo itself.
+
+    Raises:
+        InputError: If the path is missing, a video, or a folder without images.
+    """
+    if path.is_dir():
+        if not (images := find_images(path)):
+            raise InputError(f"{path}: no images in this folder; name a photo, or a folder of photos")
+        return images
+    check_photo(path)
+    return [path]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateReenactment:
+    """Measure a reenactment run (faceswap evaluate --workspace W); write an HTML and a JSON report."""
+
+    workspace: Project
+    out: Annotated[
+        pathlib.Path,
+        Doc("the .html page to write; a .json file and the contact sheets as .png files are written beside it"),
+    ]
+    people: Annotated[
+        tuple[pathlib.Path, ...],
+        Doc("more workspaces: those that were trained on as well, and those of people whom the run has never seen"),
+    ] = ()
+    run: RunName = "reenactment"
+    evaluation: Flat[ReenactmentEvaluateConfig] = ReenactmentEvaluateConfig()
+
+    def __call__(self) -> None:
+        """Evaluates the run, writes the report and prints its summary."""
+        workspace = Workspace(self.workspace)
+        check_pages(self.out, {}, numbers=self.out.with_suffix(".json"))
+        load_keras()
+        from faceswap_lib.evaluation.reenactment_run import evaluate_run_to_page, sheet_paths
+
+        report = evaluate_run_to_page(
+            workspace,
+            self.run,
+            self.out,
+            people=[Workspace(folder) for folder in self.people],
+            config=self.evaluation,
+            progress=True,
+        )
+        print(report.verdict())
+        for sentence in report.measured_on():
+            print(sentence)
+        for name, reason in report.skipped.items():
+            print(f"left out: {name} ({reason})")
+        print(f"page:   {self.out}\nreport: {self.out.with_suffix('.json')}")
+        print(f"sheets: {', '.join(str(path) for path in sheet_paths(self.out).values())}")

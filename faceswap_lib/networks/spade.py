@@ -55,7 +55,10 @@ class Spade(keras.layers.Layer):
         self.offset.build((None, height, width, self.hidden))
 
     def call(self, inputs):
-        """Normalizes `x` of `inputs`, the pair `[x, map]`."""
+        """Normalizes `x` of `inputs`, the pair `[x, map]`.
+
+        Taught in notebooks/11_one_shot.
+        """
         x, guide = inputs
         if self._shrink > 1:
             guide = ops.average_pool(guide, self._shrink, self._shrink, data_format="channels_last")

@@ -45,7 +45,10 @@ class SpectralConv(keras.layers.Layer):
         )
 
     def call(self, x, training=None):
-        """Convolves `x`, (B, H, W, C), with "same" padding."""
+        """Convolves `x`, (B, H, W, C), with "same" padding.
+
+        Taught in notebooks/10_landmark_gan.
+        """
         kernel = ops.cast(self.kernel, "float32")
         matrix = ops.reshape(kernel, (-1, self.filters))  # (K, filters)
         fixed = ops.stop_gradient(matrix)

@@ -61,6 +61,10 @@ class PhotoBackground:
         _check_photo(self.photo)
         object.__setattr__(self, "crop_from_photo", _check_matrix(self.crop_from_photo, "crop_from_photo"))
 
+    def prepare(self) -> None:
+        """Computes everything that is kept, so that several threads do not compute it at the same time."""
+        _ = self.filled, self.head_mask
+
     @functools.cached_property
     def matte(self) -> np.ndarray:
         """The person in the photo, (H, W) float32, 1 on the person."""

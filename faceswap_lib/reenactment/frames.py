@@ -1,5 +1,7 @@
 """Makes the frames of a reenacted photo, in batches: shapes, pictures of the networks, fusion, and the frame around."""
 
+import contextlib
+import itertools
 import typing
 
 import cv2
@@ -8,8 +10,10 @@ import numpy as np
 from faceswap_lib.faces.alignment import CROP_SIZE
 from faceswap_lib.faces.head_pose import eye_distance
 from faceswap_lib.facesets.crop_loading import shrink
+from faceswap_lib.prefetch import map_in_threads, prefetch
 from faceswap_lib.reenactment.background import PhotoBackground, matting_and_fill, shift_and_scale
 from faceswap_lib.reenactment.config import FrameConfig
+from faceswap_lib.reenactment.expression_fusion import fuse_expression
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.fusion import fuse, fuse_without_network
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
@@ -43,29 +47,58 @@ class FrameMaker:
             self._renderer = open_system(networks.config.system).build_renderer(networks, small, photo.shape)
         self._background = PhotoBackground(photo=photo.image, crop_from_photo=photo.crop.crop_from_frame)
 
+    @property
+    def texture(self) -> np.ndarray | None:
+        """High-frequency texture of the photo, (`CROP_SIZE`, `CROP_SIZE`, 3) uint8 RGB around gray; None if none."""
+        texture = getattr(self._renderer, "texture", None)
+        if texture is None:
+            return None
+        return cv2.resize(texture, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_CUBIC)
+
     def crops(self, shapes: typing.Sequence[FaceShape]) -> list[np.ndarray]:
         """Makes the aligned crops of some shapes, each (`CROP_SIZE`, `CROP_SIZE`, 3) uint8 RGB."""
-        photo, config = self._photo, self.config
-        if self._renderer is None:
-            return [fuse_without_network(photo.crop.image, photo.shape, shape) for shape in shapes]
-        made = self._renderer.render(stack_shapes(shapes))
-        crops = []
-        for picture, shape in zip(made, shapes, strict=True):
-            if _distance(shape, photo.shape) < config.copy_below:
-                self.copied += 1
-                crops.append(photo.crop.image)
-                continue
-            large = cv2.resize(picture, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_CUBIC)
-            crops.append(fuse(photo.crop.image, photo.shape, large, shape) if config.fusion == "classical" else large)
-        return crops
+        return [self._fuse(made, shape) for made, shape in zip(self._render(shapes), shapes, strict=True)]
 
     def frames(self, motion: Retargeted) -> typing.Iterator[np.ndarray]:
-        """Makes the frames of a motion in order, each (H, W, 3) uint8 RGB, of the photo's size or the crop's."""
-        for start in range(0, len(motion.shapes), BATCH):
-            shapes = motion.shapes[start : start + BATCH]
-            matrices = motion.crop_from_output[start : start + BATCH]
-            for crop, matrix in zip(self.crops(shapes), matrices, strict=True):
-                yield self._place(crop, matrix)
+        """Makes the frames of a motion in order, each (H, W, 3) uint8 RGB, of the photo's size or the crop's.
+
+        The networks render the next batch while threads fuse and place the frames of the last one. The number of frames
+        in progress is limited, so memory does not grow with the length of the motion.
+        """
+        if self.config.background == "keep":
+            self._background.prepare()
+        batches = range(0, len(motion.shapes), BATCH)
+        rendered = prefetch(self._render(motion.shapes[start : start + BATCH]) for start in batches)
+        tasks = zip(itertools.chain.from_iterable(rendered), motion.shapes, motion.crop_from_output, strict=True)
+
+        def make(task: tuple[np.ndarray | None, FaceShape, np.ndarray]) -> np.ndarray:
+            made, shape, crop_from_output = task
+            return self._place(self._fuse(made, shape), crop_from_output)
+
+        with contextlib.closing(rendered):
+            yield from map_in_threads(make, tasks)
+
+    def _render(self, shapes: typing.Sequence[FaceShape]) -> typing.Sequence[np.ndarray | None]:
+        """Renders shapes with the networks, (R, R, 3) uint8 RGB each; None where no picture of them is needed."""
+        if self._renderer is None:
+            return [None] * len(shapes)
+        near = [_distance(shape, self._photo.shape) < self.config.copy_below for shape in shapes]
+        self.copied += sum(near)
+        made = self._renderer.render(stack_shapes(shapes))
+        return [None if is_near else picture for picture, is_near in zip(made, near, strict=True)]
+
+    def _fuse(self, made: np.ndarray | None, shape: FaceShape) -> np.ndarray:
+        """Makes the crop of a shape from the picture of the networks."""
+        photo = self._photo
+        if self._renderer is None:
+            fuse_alone = fuse_expression if self.config.fusion == "photo" else fuse_without_network
+            return fuse_alone(photo.crop.image, photo.shape, shape)
+        if made is None:
+            return photo.crop.image
+        large = cv2.resize(made, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_CUBIC)
+        if self.config.fusion == "photo":
+            return fuse_expression(photo.crop.image, photo.shape, shape, large)
+        return fuse(photo.crop.image, photo.shape, large, shape) if self.config.fusion == "classical" else large
 
     def _place(self, crop: np.ndarray, crop_from_output: np.ndarray) -> np.ndarray:
         """Puts a crop into the frame around it."""

@@ -15,11 +15,12 @@ from faceswap_lib.atomic_io import replacing
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import align_face
 from faceswap_lib.faces.detector import DetectConfig, FaceDetector
-from faceswap_lib.faces.track_video import track_video
+from faceswap_lib.faces.track_video import DECODED_AHEAD, track_video
 from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.faces.types import Face
 from faceswap_lib.limits import VIDEO_FRAMES
 from faceswap_lib.media import probe_video, read_frames
+from faceswap_lib.prefetch import prefetch
 from faceswap_lib.progress import show_progress
 from faceswap_lib.reenactment.face_shape import FaceShape, ShapeDetector
 
@@ -88,7 +89,8 @@ def read_driver(
     tracks = track_video(video, detector, detect_config=detect_config, track_config=track_config, progress=progress)
     shapes: list[FaceShape | None] = [None] * tracks.length
     matrices = np.full((tracks.length, 2, 3), np.nan)
-    frames = show_progress(read_frames(video), "read motion", tracks.length, disable=not progress)
+    decoded = prefetch(read_frames(video), DECODED_AHEAD)
+    frames = show_progress(decoded, "read motion", tracks.length, disable=not progress)
     pending: list[tuple[int, np.ndarray, Face]] = []
 
     def finish() -> None:
@@ -151,26 +153,30 @@ def read_motion(path: pathlib.Path) -> Motion:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except ArrayFileError as error:
-        raise InputError(f"{path}: expected a motion that 'faceswap reenact --save-motion' wrote, {error}") from error
+        raise InputError(
+            f"{path}: expected a motion that 'faceswap reenact --save-motion' wrote ({error}); save it again"
+        ) from error
     points, irises, yaws, matrices = (arrays[name] for name in ("points", "irises", "yaws", "crop_from_frame"))
     count = len(points) if points.ndim else 0
     VIDEO_FRAMES.check(count, path)
     expected = {"points": (count, 68, 2), "irises": (count, 2, 3), "yaws": (count,), "crop_from_frame": (count, 2, 3)}
     for name, shape in {"format": (), "fps": (), **expected}.items():
         if arrays[name].shape != shape or arrays[name].dtype.kind not in "if":
-            raise InputError(f"{path}: {name}: expected numbers of shape {shape}, got {arrays[name].shape}")
+            raise InputError(
+                f"{path}: {name}: expected numbers of shape {shape}, got {arrays[name].shape}; save it again"
+            )
     if int(arrays["format"]) != FORMAT:
-        raise InputError(f"{path}: its format is {int(arrays['format'])}, this version reads {FORMAT}")
+        raise InputError(f"{path}: its format is {int(arrays['format'])}, this version reads {FORMAT}; save it again")
     for name in expected:
         if np.isinf(arrays[name]).any() or (np.abs(arrays[name]) > FARTHEST).any():
-            raise InputError(f"{path}: {name}: expected numbers from {-FARTHEST:g} to {FARTHEST:g}")
+            raise InputError(f"{path}: {name}: expected numbers from {-FARTHEST:g} to {FARTHEST:g}; save it again")
     try:
         shapes = tuple(_build(*row) for row in zip(points, irises, yaws, matrices, strict=True))
         motion = Motion(fps=float(arrays["fps"]), shapes=shapes, crop_from_frame=np.array(matrices, np.float64))
     except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}; save it again") from error
     if not motion.found:
-        raise InputError(f"{path}: no face in any of {len(motion)} frames")
+        raise InputError(f"{path}: no face in any of {len(motion)} frames; choose another driver")
     return motion
 
 

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 
 from faceswap_lib.facesets.crop_loading import shrink
+from faceswap_lib.facesets.faceset import spread_evenly
+from faceswap_lib.reenactment.crops import PeopleCrops, group_by_person, most_common
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.people import ReenactmentDataset
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, stick_figure
 from faceswap_lib.reenactment.system import System
 from faceswap_lib.training.divergence import describe_dead_output
@@ -15,10 +16,13 @@ from faceswap_lib.training.divergence import describe_dead_output
 COLUMNS = 5
 """Number of targets of each person in a preview."""
 
+MOST_PEOPLE = 6
+"""Largest number of people in a preview; of more people, these are evenly spread."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class PairPreview:
-    """One photo of each person with the shapes of the same person, and the same photo with those of the next person.
+    """One photo of each of P people, with the shapes of the same person and with those of the next one.
 
     Attributes:
         system: The system.
@@ -35,17 +39,19 @@ class PairPreview:
     target_shapes: tuple[ShapeBatch, ...]
 
     @classmethod
-    def pick(cls, system: System, people: ReenactmentDataset, resolution: int) -> "PairPreview":
+    def pick(cls, system: System, people: PeopleCrops, resolution: int) -> "PairPreview":
         """Selects the most common shape of each person as photo, and shapes spread over the video as targets."""
         photos, photo_shapes, targets, target_shapes = [], [], [], []
-        for number in range(len(people.names)):
-            own = np.flatnonzero(people.person == number)
-            photo = own[np.argmin(people.rarity[own])]
+        crops = group_by_person(people)
+        for number in spread_evenly(len(crops), MOST_PEOPLE):
+            own = crops[number]
+            photo = most_common(people, own)
             chosen = own[np.linspace(0, len(own) - 1, COLUMNS).round().astype(int)]
-            photos.append(shrink(people.images[photo], resolution))
-            photo_shapes.append(people.shapes.shape(int(photo)))
-            targets.append([shrink(people.images[index], resolution) for index in chosen])
-            target_shapes.append(people.shapes.take(chosen))
+            first, others = people.read(np.array([photo])), people.read(chosen)
+            photos.append(shrink(first.images[0], resolution))
+            photo_shapes.append(first.shapes.shape(0))
+            targets.append([shrink(image, resolution) for image in others.images])
+            target_shapes.append(others.shapes)
         return cls(
             system=system,
             photos=np.stack(photos),

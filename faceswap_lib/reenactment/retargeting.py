@@ -5,6 +5,7 @@ own face. With absolute motion, it gets the driver's landmarks themselves.
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.faces.alignment import CROP_SIZE, invert_affine
 from faceswap_lib.faces.landmarks_68 import LOWER_LIDS, UPPER_LIDS
 from faceswap_lib.reenactment.config import RetargetConfig
+from faceswap_lib.reenactment.control_points import check_points
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.motion import Motion
 
@@ -29,7 +31,8 @@ class Retargeted:
     Attributes:
         shapes: Per frame the shape that the photo's face gets.
         crop_from_output: (T, 2, 3) matrix from each output frame, of the photo's size, to the crop of side `CROP_SIZE`.
-        held: Number of frames without the driver's face, which repeat the shape before them.
+        held: Number of frames without the driver's face, or with landmarks that no face of the photo can have, which
+            repeat the shape before them.
         reference: Frame of the driver that corresponds to the photo.
     """
 
@@ -54,23 +57,32 @@ def retarget(
         One shape and one matrix per frame. Frames before the first face have the shape of the first face.
 
     Raises:
-        InputError: If the reference frame is not in the motion or shows no face.
+        InputError: If the reference frame is not in the motion or shows no face, or no frame is usable.
     """
     config = config or RetargetConfig()
     known = [index for index, shape in enumerate(motion.shapes) if shape is not None]
     reference = _find_reference(motion, photo_shape, config.reference, known)
     first, start = motion.shapes[reference], motion.crop_from_frame[reference]
     assert first is not None
-    shapes, matrices, at = [], np.empty((len(motion), 2, 3)), known[0]
-    for index, shape in enumerate(motion.shapes):
+    shapes: list[FaceShape | None] = []
+    for shape in motion.shapes:
+        moved = None if shape is None else _scale_openings(_move(photo_shape, first, shape, config), config)
+        shapes.append(moved if moved is not None and _is_face(moved) else None)
+    usable = [index for index, shape in enumerate(shapes) if shape is not None]
+    if not usable:
+        raise InputError(
+            "no frame of the driver gives the photo a possible face; choose another driver, --reference or --motion"
+        )
+    kept, matrices, at = [], np.empty((len(motion), 2, 3)), usable[0]
+    for index, shape in enumerate(shapes):
         at = index if shape is not None else at
-        now = motion.shapes[at]
-        assert now is not None
-        moved = _move(photo_shape, first, now, config)
-        shapes.append(_scale_openings(moved, config))
+        kept.append(typing.cast(FaceShape, shapes[at]))
         matrices[index] = place_head(crop_from_photo, start, motion.crop_from_frame[at], config.head_motion)
     return Retargeted(
-        shapes=tuple(shapes), crop_from_output=matrices, held=len(motion) - len(known), reference=reference
+        shapes=tuple(kept),
+        crop_from_output=matrices,
+        held=len(motion) - len(usable),
+        reference=reference,
     )
 
 
@@ -129,6 +141,15 @@ def _move(photo: FaceShape, first: FaceShape, now: FaceShape, config: RetargetCo
         irises=irises,
         yaw=float(np.clip(photo.yaw + now.yaw - first.yaw, -MOST_YAW, MOST_YAW)),
     )
+
+
+def _is_face(shape: FaceShape) -> bool:
+    """Checks whether landmarks can be those of a face in the crop; errors of a detector or a motion file are not."""
+    try:
+        check_points(shape.points, "landmarks")
+    except InputError:
+        return False
+    return True
 
 
 def _scale_openings(shape: FaceShape, config: RetargetConfig) -> FaceShape:

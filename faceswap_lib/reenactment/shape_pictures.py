@@ -110,6 +110,7 @@ def keypoint_picture(shapes: ShapeBatch, size: int, *, ops: typing.Any = np) -> 
     """Draws a dot at every keypoint, green if it is visible and red if it is hidden, on black.
 
     Source: mission document 001.
+    Taught in notebooks/10_landmark_gan.
 
     Args:
         shapes: The shapes.
@@ -133,6 +134,7 @@ def boundary_maps(shapes: ShapeBatch, size: int, *, ops: typing.Any = np) -> typ
     A boundary's heat falls with the distance to it like a normal distribution. The gaze is one such spot per iris, as
     wide as the iris; it is empty if the irises are unknown.
     Source: Zhang et al., 2019, section 3.1.
+    Taught in notebooks/11_one_shot.
 
     Args:
         shapes: The shapes.

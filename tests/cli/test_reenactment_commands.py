@@ -90,7 +90,7 @@ def test_other_wrong_uses_are_refused(portrait_clips, photo, tmp_path, capsys):
     for arguments, message in (
         (words(tmp_path / "missing.png", portrait_clips[0], tmp_path, *consent), "missing.png"),
         (words(photo, portrait_clips[0], tmp_path, *consent), "no run 'reenactment'"),
-        (words(photo, tmp_path / "w", tmp_path, "--without-network", *consent), "no such file"),
+        (words(photo, tmp_path / "w.mp4", tmp_path, "--without-network", *consent), "no such file"),
     ):
         assert main(arguments) == 2
         assert message in capsys.readouterr().err
@@ -142,6 +142,21 @@ def test_an_expression_can_come_from_another_photo(photo, portrait_clips, tmp_pa
     assert main(express(photo, tmp_path, "--expression", other, "--consent", "both agreed")) == 0
     facts = verify(tmp_path / "out" / "photo_cropped.png").facts
     assert [entry["role"] for entry in facts["inputs"]] == ["photo", "driver"]
+
+
+def test_the_same_persons_expression_needs_a_photo_and_is_copied_exactly(photo, portrait_clips, tmp_path, capsys):
+    other = tmp_path / "other.png"
+    write_image(other, list(read_frames(portrait_clips[1]))[20])
+    more = ("--consent", "she agreed", "--same-person", "--overwrite")
+    made = {}
+    for words_of_it in (("--expression", other, *more), ("--expression", other, *more[:2], "--overwrite")):
+        assert main(express(photo, tmp_path, *words_of_it)) == 0
+        made[words_of_it] = cv2.imread(str(tmp_path / "out" / "photo_target.png"))
+    same, anybody = made.values()
+    assert np.abs(same.astype(int) - anybody).max() > 50
+    capsys.readouterr()
+    assert main(express(photo, tmp_path, "--expression", "smile", *more)) == 2
+    assert "same_person: expected a photo" in capsys.readouterr().err
 
 
 def test_photos_that_cannot_be_changed_are_counted(photo, tmp_path, capsys, caplog):

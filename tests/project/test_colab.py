@@ -113,6 +113,7 @@ def test_a_colab_notebook_has_the_cells_that_its_parameters_ask_for(text: str, n
     places = [next(index for index, source in enumerate(sources) if text in source) for text in order]
     assert places == sorted(places) and places[:6] == [*range(6)] and places[-1] == len(sources) - 1
     asked = {"MIRROR": "MIRROR or KEEP", "VIDEO": "VIDEO, CONSENT =", "VIDEO_A": "VIDEO_A, VIDEO_B, CONSENT ="}
+    asked["PHOTOS"] = 'PHOTOS or "the two portraits"'
     for parameter, sign in asked.items():
         wanted = re.search(rf"^{parameter} = ", parameters, re.MULTILINE) is not None
         assert any(sign in source for source in sources) == wanted, parameter
@@ -280,6 +281,20 @@ def test_two_videos_are_uploaded_one_after_the_other(stubs, monkeypatch, portrai
     form = {"UPLOAD": True, "STATEMENT": "Anna and Ben agreed"}
     names = run_video_cell(stubs, monkeypatch, portrait_clips, "videos", before, **form)
     assert [pathlib.Path(names[key]).name for key in before] == [path.name for path in portrait_clips]
+
+
+def test_uploaded_photos_lie_in_the_workspace_and_have_their_consent(stubs, monkeypatch, portrait_clips):
+    for name in ("one.png", "two.png"):
+        (stubs.parent / name).write_bytes(name.encode())
+    monkeypatch.setenv("COLAB_UPLOADS", json.dumps([[str(stubs.parent / name) for name in ("one.png", "two.png")]]))
+    before = {"PHOTOS": None, "CONSENT": "the portraits are in the public domain"}
+    form = {"UPLOAD": True, "STATEMENT": "Anna and Ben agreed"}
+    names = run_video_cell(stubs, monkeypatch, portrait_clips, "photos", before, **form)
+    assert names["PHOTOS"] == ["course/own_photos/one.png", "course/own_photos/two.png"]
+    assert names["CONSENT"] == "Anna and Ben agreed" and (stubs / names["PHOTOS"][1]).read_bytes() == b"two.png"
+    with pytest.raises(InputError, match="consent"):  # the portraits' own statement does not count for other photos
+        names = before | {"PHOTOS": ["course/own_photos/one.png"], "WORKSPACE": "another"}
+        run_video_cell(stubs, monkeypatch, portrait_clips, "photos", names)
 
 
 # Sessions: the notebooks' own cells between machines and Drive, with other work in place of the lesson ---------------

@@ -37,6 +37,7 @@ DEMANDED = {
     "express": (["PHOTO.jpg"], {"--workspace": "W", "--out": "faces"}),
     "export": ([], {"--workspace": "W", "--out": "model.dfm"}),
     "evaluate": (["S.mp4"], {"--original": "A.mp4", "--identity": "B.mp4", "--out": "report.html"}),
+    "evaluate-reenactment": ([], {"--workspace": "W", "--out": "report.html"}),
     "compare": (["a.json", "b.json"], {"--out": "comparison.html"}),
     "verify": (["S.mp4"], {}),
     "swap-parts": ([], {"--workspace": "W", "--person": "a", "--parts": "eyes", "--out": "V"}),
@@ -96,8 +97,8 @@ def test_commands_on_pages_are_understood(page, command):
     assert words[0] in verbs, f"no verb {words[0]}"
     # In a sentence a command may lack what it must have elsewhere; what it has must still be right.
     made = _parse(complete(words) if command.in_sentence else words)
-    is_system = words[0] == "train" and "--system" in words
-    assert isinstance(made, verbs["train-reenactment" if is_system else words[0]])
+    deciding = {"train": "--system", "evaluate": "--workspace"}.get(words[0])
+    assert isinstance(made, verbs[f"{words[0]}-reenactment" if deciding in words else words[0]])
 
 
 def test_options_that_pages_mention_are_understood():

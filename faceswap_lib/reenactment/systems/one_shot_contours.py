@@ -33,6 +33,10 @@ def mean_outlines(people: DeviceDataset) -> np.ndarray:
     Returns:
         (P, 17, 2) float32 x, y in pixels of a crop of side `CROP_SIZE`.
     """
+    if people.shapes is None:
+        if people.outlines is None:
+            raise ValueError("outlines: expected those of people on disk, got None")
+        return people.outlines
     points = np.asarray(keras.ops.convert_to_numpy(people.shapes.points), np.float64)[:, OUTLINE]
     person = np.asarray(keras.ops.convert_to_numpy(people.person))
     means = [points[person == number].mean(axis=0) for number in range(person.max() + 1)]
@@ -43,6 +47,8 @@ def exchange_contours(
     pairs: PairViews, outlines: np.ndarray, share: typing.Any, seed: keras.random.SeedGenerator
 ) -> PairViews:
     """Moves the outlines of some targets towards those of other people of the batch, and warps their pictures.
+
+    Taught in notebooks/11_one_shot.
 
     Args:
         pairs: Views of B pairs.
