@@ -5,6 +5,7 @@ import numpy as np
 
 from faceswap_lib.curation.contact_sheets import to_rgb
 from faceswap_lib.facesets import Faceset
+from faceswap_lib.media.outlined_text import draw_outlined_text
 
 YAW_STEP, PITCH_STEP = 10, 10
 """Sides of a cell in degrees."""
@@ -76,8 +77,7 @@ def _draw_cell(target: np.ndarray, faceset: Faceset, inside: np.ndarray, quality
     crop = faceset.crop_files.read_image(faceset.records[best].crop)
     target[1:-1, 1:-1] = cv2.resize(crop, (CELL - 2, CELL - 2), interpolation=cv2.INTER_AREA)
     text = f"{len(inside):,}"
-    for color, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(target, text, (5, CELL - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, color, width, cv2.LINE_AA)
+    draw_outlined_text(target, text, (5, CELL - 7), 0.42, outline=1)
 
 
 def _draw_angles(image: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:

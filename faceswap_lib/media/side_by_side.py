@@ -8,6 +8,7 @@ import typing
 import cv2
 import numpy as np
 
+from faceswap_lib.media.outlined_text import draw_outlined_text
 from faceswap_lib.media.reader import read_frames
 from faceswap_lib.media.video_info import VideoInfo, probe_video
 from faceswap_lib.media.writer import VideoWriter
@@ -86,5 +87,4 @@ def _draw_label(tile: np.ndarray, text: str) -> None:
     """
     scale = max(0.3, tile.shape[0] / 600)
     origin = (round(12 * scale), round(32 * scale))
-    for color, thickness in (((0, 0, 0), max(2, round(5 * scale))), ((255, 255, 255), max(1, round(2 * scale)))):
-        cv2.putText(tile, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, color, thickness, cv2.LINE_AA)
+    draw_outlined_text(tile, text, origin, scale, max(1, round(2 * scale)))
