@@ -15,7 +15,7 @@ from faceswap_lib.facesets.consent_file import CONSENT
 from faceswap_lib.facesets.exclusion import SET_ASIDE
 from faceswap_lib.facesets.workspace import SIDES
 from faceswap_lib.locks import hold
-from faceswap_lib.pipeline.workspace_files import MODELS, list_runs, list_workspace_files
+from faceswap_lib.pipeline.workspace_files import MODELS, list_identity_folders, list_runs, list_workspace_files
 
 BACKUPS = "backups"
 """Folder of the backups in a workspace: on the same disk, so that files are moved without a copy."""
@@ -59,6 +59,8 @@ def clear_workspace(workspace: Workspace, *, keep_backup: bool = True) -> ClearR
         for side in SIDES.values():
             if workspace.faces(side).is_dir():
                 held.enter_context(hold(workspace.faces(side), what=f"the faceset {workspace.faces(side)}"))
+        for store in list_identity_folders(workspace):
+            held.enter_context(hold(store, what=f"the crops of the people in {store.name}"))
         files = list_workspace_files(workspace)
         total = sum(path.lstat().st_size for path in files)
         backup = _new_backup(workspace) if keep_backup and files else None

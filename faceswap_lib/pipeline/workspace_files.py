@@ -15,6 +15,9 @@ from faceswap_lib.facesets.removal import list_extracted
 from faceswap_lib.facesets.text_files import MOST_IN_LINE
 from faceswap_lib.facesets.workspace import SIDES, Side
 from faceswap_lib.provenance import verify
+from faceswap_lib.reenactment.head_masks import HEADS
+from faceswap_lib.reenactment.identities import IDENTITIES
+from faceswap_lib.reenactment.shape_cache import SHAPES
 from faceswap_lib.training.run_metadata import CONFIG
 
 MODELS = "models"
@@ -61,6 +64,8 @@ def list_workspace_files(workspace: Workspace) -> list[pathlib.Path]:
         found |= set(list_faceset_files(workspace, side))
     for run in list_runs(workspace):
         found |= set(list_run_files(run))
+    for store in list_identity_folders(workspace):
+        found |= set(list_identity_files(store))
     found.add(workspace.occlusion_network)
     found |= set((workspace.root / SORTED).glob("face_*/*/sheet_*.jpg"))
     real = _RealFolders(workspace.root)
@@ -72,7 +77,8 @@ def list_faceset_files(workspace: Workspace, side: Side) -> list[pathlib.Path]:
     extracted = list_extracted(workspace, side, saves=True)
     stems = {path.stem for path in extracted} | {pathlib.PurePath(name).stem for name in _noted(workspace, side)}
     masks, faces = workspace.occlusion_masks(side), workspace.faces(side)
-    found = [*extracted, masks / NOTES, masks / SET_ASIDE / NOTES, faces / SCORES, workspace.pack(side)]
+    found = [*extracted, masks / NOTES, masks / SET_ASIDE / NOTES, workspace.pack(side)]
+    found += [faces / name for name in (SCORES, SHAPES, HEADS)]
     found += [folder / f"{stem}.png" for stem in stems for folder in (masks, masks / SET_ASIDE)]
     return [path for path in found if os.path.lexists(path) and not path.is_dir()]
 
@@ -90,6 +96,16 @@ def list_run_files(run: pathlib.Path) -> list[pathlib.Path]:
         if folder.is_dir():
             found += [path for path in folder.iterdir() if pattern.fullmatch(path.name) and not path.is_dir()]
     return found
+
+
+def list_identity_folders(workspace: Workspace) -> list[pathlib.Path]:
+    """Lists the folders with the crops of people from folders of images, sorted by name."""
+    return sorted(path for path in (workspace.root / IDENTITIES).glob("*") if path.is_dir())
+
+
+def list_identity_files(store: pathlib.Path) -> list[pathlib.Path]:
+    """Lists the files of the people in such a folder: rows with notes beside them."""
+    return [path for rows in store.glob("*.rows") for path in (rows, rows.with_suffix(".npz")) if path.is_file()]
 
 
 def list_results(workspace: Workspace) -> list[pathlib.Path]:

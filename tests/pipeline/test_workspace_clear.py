@@ -19,6 +19,8 @@ from faceswap_lib.pipeline.workspace_files import REPORTS, RUN_FILES, list_works
 from faceswap_lib.pipeline.workspace_init import init_workspace
 from faceswap_lib.pipeline.workspace_status import describe_workspace
 from faceswap_lib.provenance import ProvenanceClaims, write_provenance
+from faceswap_lib.reenactment.head_masks import HEADS
+from faceswap_lib.reenactment.shape_cache import SHAPES
 from faceswap_lib.training.periodic_export import EXPORTS
 from tests.conftest import contents
 from tests.links import require_symlinks
@@ -220,3 +222,17 @@ def test_a_packed_faceset_is_described_as_a_whole_one(workspace):
     packed = describe_workspace(workspace).facesets[1]
     assert dataclasses.replace(packed, bytes=whole.bytes, is_packed=False) == whole and packed.is_packed
     assert "images in the pack" in packed.to_text()
+
+
+def test_aligned_people_and_shapes_belong_to_the_workspace_and_other_files_do_not(workspace):
+    people = workspace.root / "identities" / "VOX"
+    people.mkdir(parents=True)
+    ours = [people / "id1.rows", people / "id1.npz", *(workspace.faces("src") / name for name in (SHAPES, HEADS))]
+    foreign = [people / "notes.txt", people / "other.npz"]
+    for path in (*ours, *foreign):
+        path.write_bytes(b"x")
+    with hold(people, what="a test"), pytest.raises(WorkspaceError, match="is in use by"):
+        clear_workspace(workspace)
+    assert all(path.is_file() for path in ours)
+    clear_workspace(workspace, keep_backup=False)
+    assert not any(path.exists() for path in ours) and all(path.is_file() for path in foreign)
