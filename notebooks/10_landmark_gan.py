@@ -20,7 +20,7 @@
 # | | |
 # |---|---|
 # | **You will have at the end** | a photo that moves, and a table that says how much the networks helped |
-# | **Time on two CPU cores** | about 5 minutes, half of it one training |
+# | **Time on two CPU cores** | about 6 minutes, half of it one training |
 # | **Before** | [03 The networks](03_networks.ipynb) and [04 The losses](04_losses.ipynb) |
 # | **After** | [11 One photo, somebody else's motion](11_one_shot.ipynb) |
 
@@ -285,7 +285,7 @@ plt.show()
 
 # %% [markdown]
 # Both tell sharp from blurred. Without normalization the line was about twice as steep: the same small change of the
-# picture means twice the change of the logit, and of the generator's gradient, and it grows as the training goes on.
+# picture means twice the change of the logit, and of the generator's gradient.
 #
 # **Exercise 2: write a loss.** Many GANs use the **hinge loss** instead: a real picture pays $\max(0, 1 - l)$, a
 # generated one $\max(0, 1 + l)$. Logits beyond 1 and -1 cost nothing, so the discriminator does not try to be surer and
@@ -611,9 +611,9 @@ for name, found in scores.items():
 # warped photo and the rest from the generator ([11](11_one_shot.ipynb), section 7), and is best in PSNR and SSIM. The
 # warp stays ahead in landmarks: it puts them there by definition.
 #
-# **What it cannot do.** These networks know two people, in the light of two clips. A third person becomes a mixture of
-# the two; a head turned further than in the clips becomes mush; teeth are those that were filmed. The authors trained
-# on many people for 150,000 steps, and still name a checkered pattern and hard faces as weaknesses.
+# **What it cannot do.** These networks know two people, in the light of two clips. A third person becomes something
+# between the two; heads turned further than in the clips were never seen; teeth are those that were filmed. The authors
+# trained on many people for 150,000 steps, and still name a checkered pattern and hard faces as weaknesses.
 #
 # At last the clip, as `faceswap reenact` makes it: A's photo, B's motion, with the visible label and Content
 # Credentials.

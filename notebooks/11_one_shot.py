@@ -19,7 +19,7 @@
 # | | |
 # |---|---|
 # | **You will have at the end** | a photo that moves, and a table that says how much the network helped |
-# | **Time on two CPU cores** | about 5 minutes, a third of it one training |
+# | **Time on two CPU cores** | about 6 minutes, a third of it one training |
 # | **Before** | [10 The landmark GAN](10_landmark_gan.ipynb), or [03 The networks](03_networks.ipynb) |
 # | **After** | a photo and a driver of your own: [docs/reenactment.md](../docs/reenactment.md) |
 
@@ -250,8 +250,8 @@ show.plot_images(shown, captions=captions, columns=6, width=7)
 
 # %% [markdown]
 # The first column is the photo. With SPADE, eyes and mouth are in their places; with AdaIN they are washed out, because
-# 64 numbers must say where 68 points are. The losses printed above are nearly equal: most pixels are not eyes. Always
-# look. In the rows "other", the driver is the other person: A smiles, B's lips close.
+# 64 numbers must say where 68 points are. And yet AdaIN's loss, printed above, is a little lower: most pixels are not
+# eyes. Always look. In the rows "other", the driver is the other person: A smiles, B's lips close.
 #
 # **Exercise 1: write a layer.** Does SPADE need its hidden convolution? Write a layer that computes scale and offset
 # from the map directly, with one 3x3 convolution each. The check says what is off. Then train with it and look.
