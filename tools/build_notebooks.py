@@ -100,7 +100,10 @@ def _list_notebooks(root: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _read_cells(text: str) -> list[nbformat.NotebookNode]:
-    return jupytext.reads(text, fmt="py:percent").cells
+    cells = jupytext.reads(text, fmt="py:percent").cells
+    for cell in cells:
+        cell.source = cell.source.strip("\n")  # the formatter puts empty lines before a function, also in a new cell
+    return cells
 
 
 def _given(cell: nbformat.NotebookNode) -> dict[str, list[str]]:
