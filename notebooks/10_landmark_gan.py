@@ -62,9 +62,11 @@ from faceswap_lib import show
 from faceswap_lib.demo.fixtures import make_facesets
 from faceswap_lib.facesets import Faceset, Workspace, require_consent
 from faceswap_lib.pipeline import extract
+from faceswap_lib.reenactment.crops import divide_person
 from faceswap_lib.reenactment.difficulty import crop_tiers
 from faceswap_lib.reenactment.driving_tasks import DrivingTask
-from faceswap_lib.reenactment.people import divide_person, draw_pairs, load_people, open_people
+from faceswap_lib.reenactment.pair_sampling import draw_pairs
+from faceswap_lib.reenactment.people import load_people, open_people
 
 logging.getLogger("tensorflow").setLevel("ERROR")  # hides its advice about retracing
 keras.utils.set_random_seed(0)

@@ -65,6 +65,9 @@ VERBS = (
     Doctor,
 )
 
+OF_REENACTMENT = {Train: ("--system", TrainReenactment), Evaluate: ("--workspace", EvaluateReenactment)}
+"""Verbs that mean another subcommand if an option is given: the option, and the subcommand."""
+
 
 def main(arguments: typing.Sequence[str] | None = None) -> int:
     """Runs one subcommand.
@@ -123,10 +126,9 @@ def _parse(arguments: list[str]) -> typing.Callable[[], None]:
         InputError: If the command line is invalid.
         SystemExit: After `--help`.
     """
-    if arguments[:1] == ["train"] and any(re.match("--system(=|$)", word) for word in arguments):
-        arguments = [name_of(TrainReenactment), *arguments[1:]]
-    if arguments[:1] == ["evaluate"] and any(re.match("--workspace(=|$)", word) for word in arguments):
-        arguments = [name_of(EvaluateReenactment), *arguments[1:]]
+    for verb, (option, of_reenactment) in OF_REENACTMENT.items():
+        if arguments[:1] == [name_of(verb)] and any(re.match(f"{option}(=|$)", word) for word in arguments):
+            arguments = [name_of(of_reenactment), *arguments[1:]]
     if arguments and (verb := {name_of(verb): verb for verb in VERBS}.get(arguments[0])):
         arguments = [arguments[0], *upgrade_arguments(verb, arguments[1:])]
     verbs = tuple(Annotated[verb, _subcommand(verb, arguments)] for verb in VERBS)

@@ -232,7 +232,8 @@ class Train:
         if self.estimate:
             from faceswap_lib.training.cost_estimate import estimate_training
             from faceswap_lib.training.run_metadata import resolve_network_config
-            from faceswap_lib.training.warm_start import agree_with, find_run
+            from faceswap_lib.training.run_search import find_run
+            from faceswap_lib.training.warm_start import agree_with
 
             if self.init_from is not None:
                 network_config = agree_with(find_run(workspace, self.init_from), network_config)

@@ -1,6 +1,7 @@
 """Contact sheets of reenactment: photo, driver and the crops of every method, at three tiers of yaw."""
 
 import dataclasses
+import pathlib
 from collections.abc import Sequence
 
 import cv2
@@ -90,6 +91,11 @@ def choose_frames(yaw: np.ndarray) -> dict[str, list[int]]:
         tier: list(dict.fromkeys(int(order[round(quantile * (len(order) - 1))]) for quantile in quantiles))
         for tier, quantiles in TIER_QUANTILES.items()
     }
+
+
+def sheet_paths(page: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Returns the path of the image of each contact sheet beside a page, by tier."""
+    return {tier: page.with_name(f"{page.stem}_{tier}.png") for tier in TIER_QUANTILES}
 
 
 def draw_sheet(rows: Sequence[SheetRow]) -> np.ndarray:

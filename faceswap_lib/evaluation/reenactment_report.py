@@ -57,7 +57,8 @@ TOLD: dict[Source, str] = {
     "trained on": "measured on frames that were trained on: the run held out too little (--hold-out), so these numbers "
     "are too good",
     "never seen": "a person whom the run has never seen",
-    "changed": "the faceset was changed after the training, so these frames may have been trained on",
+    "perhaps trained on": "the run, or the run that it began with, has learned from other crops of this faceset or "
+    "video, so these frames may have been trained on",
 }
 """What the page and the command line say about the driving frames of a person."""
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.evaluation.config import ReenactmentEvaluateConfig
-from faceswap_lib.evaluation.contact_sheets import TIER_QUANTILES, SheetCollector
+from faceswap_lib.evaluation.contact_sheets import SheetCollector, sheet_paths
 from faceswap_lib.evaluation.embedders import open_by_option
 from faceswap_lib.evaluation.lpips_like import open_perceptual
 from faceswap_lib.evaluation.reenactment import ReenactmentMeter
@@ -20,6 +20,7 @@ from faceswap_lib.evaluation.reenactment_methods import (
 from faceswap_lib.evaluation.reenactment_page import write_reenactment_page
 from faceswap_lib.evaluation.reenactment_report import PersonFacts, ReenactmentEvaluation
 from faceswap_lib.facesets.faceset import Faceset
+from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.media import write_image
 from faceswap_lib.progress import show_progress
@@ -30,7 +31,7 @@ from faceswap_lib.reenactment.face_shape import open_shape_detector
 from faceswap_lib.reenactment.people import ReenactmentDataset, load_people, open_people
 from faceswap_lib.reenactment.run_notes import USUAL_RUN, read_training
 from faceswap_lib.reenactment.training import load_reenactment
-from faceswap_lib.training.run_metadata import SYSTEM, describe_faceset, read_config
+from faceswap_lib.training.run_metadata import SYSTEM, describe_faceset, learnt_videos, read_config
 
 Sheets = dict[str, np.ndarray]
 """Contact sheets (H, W, 3) uint8 RGB by tier."""
@@ -121,11 +122,6 @@ def evaluate_run_to_page(workspace: Workspace, run: str, page: pathlib.Path, **o
     return report
 
 
-def sheet_paths(page: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Returns the path of the image of each contact sheet beside a page, by tier."""
-    return {tier: page.with_name(f"{page.stem}_{tier}.png") for tier in TIER_QUANTILES}
-
-
 def check_run(workspace: Workspace, run: str) -> ReenactmentTrainConfig:
     """Returns the options of the last training of a reenactment run.
 
@@ -161,11 +157,13 @@ def find_sources(folder: pathlib.Path, facesets: dict[str, Faceset]) -> dict[str
     """
     noted = {name: facts for name, facts in read_config(folder).get("facesets", {}).items() if "crops" in facts}
     digests = {facts.get("manifest_sha256"): name for name, facts in noted.items()}
+    videos = {video.sha256 for video in learnt_videos(folder)}
     sources: dict[str, Source] = {}
     seen = set()
     for name, faceset in facesets.items():
         own = digests.get(describe_faceset(faceset)["manifest_sha256"])
-        sources[name] = "held out" if own else ("changed" if name in noted else "never seen")
+        is_known = name in noted or read_source(faceset.folder).get("sha256") in videos
+        sources[name] = "held out" if own else ("perhaps trained on" if is_known else "never seen")
         seen.add(own or name)
     if missing := [name for name in noted if name not in seen]:
         raise WorkspaceError(

@@ -20,8 +20,9 @@ from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_re
 from faceswap_lib.provenance.signing_key import check_signing_key
 from faceswap_lib.training import LoopConfig, TrainConfig, train
 from faceswap_lib.training.run_metadata import resolve_network_config
+from faceswap_lib.training.run_search import find_run
 from faceswap_lib.training.training_logger import PreviewCallback, StepCallback
-from faceswap_lib.training.warm_start import agree_with, find_run
+from faceswap_lib.training.warm_start import agree_with
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import pathlib
 import re
 
 from faceswap_lib.errors import FaceswapError
+from faceswap_lib.evaluation.contact_sheets import sheet_paths
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.crop_cache import CROP_CACHE
 from faceswap_lib.facesets.exclusion import SET_ASIDE
@@ -31,6 +32,7 @@ RESULT_SUFFIXES = (".mp4", ".mov", ".mkv", ".gif", ".png", ".jpg", ".jpeg")
 """Suffixes of results of a conversion, which are recognized by their credentials."""
 
 REPORTS = ("report.html", "report.json", "side_by_side.mp4", "audit_a.html", "audit_b.html")
+REPORTS += tuple(path.name for path in sheet_paths(pathlib.Path("report.html")).values())
 """Names of reports at the top of a workspace."""
 
 SCORES = "scores.jsonl"

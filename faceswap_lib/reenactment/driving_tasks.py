@@ -14,9 +14,9 @@ from faceswap_lib.reenactment.crops import FEWEST, PeopleCrops, divide_person, m
 DRIVEN = 0.2
 """Share of a video that drives its photo if the training held nothing out."""
 
-Source = typing.Literal["held out", "trained on", "never seen", "changed"]
+Source = typing.Literal["held out", "trained on", "never seen", "perhaps trained on"]
 """What a run knows of the driving frames of a person: nothing; the frames themselves; not even the person; or it is
-unknown, because the faceset was changed after the training."""
+unknown, because the run learned from the same video or faceset with other crops, or began with a run that did."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +40,7 @@ def list_tasks(people: PeopleCrops, share: float, *, most: int = 0) -> tuple[Dri
     Args:
         people: The crops, not divided.
         share: Share of the crops of each person at the end of the video, above 0 to below 1; the same division as
-            `people.hold_out`.
+            `crops.hold_out`.
         most: Largest number of driving frames per person, the last ones; 0 for no limit.
 
     Raises:

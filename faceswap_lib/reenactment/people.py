@@ -13,15 +13,10 @@ from faceswap_lib.facesets.crop_loading import check_square, shrink
 from faceswap_lib.facesets.faceset import Faceset, measure_rarity
 from faceswap_lib.facesets.occlusion_measure import measure_occluded
 from faceswap_lib.facesets.workspace import SIDES, Side, Workspace
-from faceswap_lib.reenactment.crops import FEWEST as FEWEST
-from faceswap_lib.reenactment.crops import CropBatch
-from faceswap_lib.reenactment.crops import divide_person as divide_person
-from faceswap_lib.reenactment.crops import hold_out as hold_out
-from faceswap_lib.reenactment.crops import most_common as most_common
+from faceswap_lib.reenactment.crops import FEWEST, CropBatch
 from faceswap_lib.reenactment.difficulty import TIERS, crop_tiers
 from faceswap_lib.reenactment.face_shape import FaceShape, ShapeDetector, open_shape_detector
 from faceswap_lib.reenactment.head_masks import read_heads
-from faceswap_lib.reenactment.pair_sampling import draw_pairs as draw_pairs
 from faceswap_lib.reenactment.shape_cache import read_shapes
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch, stack_shapes
 

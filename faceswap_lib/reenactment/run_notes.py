@@ -1,6 +1,5 @@
 """`config.json` of a reenactment run: system, networks, options, and the people it was trained on."""
 
-import dataclasses
 import pathlib
 import typing
 import uuid
@@ -15,12 +14,14 @@ from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, Reenactmen
 from faceswap_lib.reenactment.identities import IDENTITIES
 from faceswap_lib.reenactment.identity_folders import IdentityFolder
 from faceswap_lib.training.run_metadata import (
+    CHOOSE_ANOTHER,
     CONFIG,
     INIT_FROM,
     SCHEMA,
     SYSTEM,
     add_learnt,
     describe_faceset,
+    match_networks,
     read_config,
     read_learnt,
 )
@@ -55,15 +56,7 @@ def resolve_networks(folder: pathlib.Path, asked: ReenactmentNetworkConfig | Non
     """
     if not (folder / CONFIG).is_file():
         return asked or ReenactmentNetworkConfig()
-    stored = read_networks(folder)
-    if asked is not None and asked != stored:
-        before, now = dataclasses.asdict(stored), dataclasses.asdict(asked)
-        name = next(name for name in before if before[name] != now[name])
-        raise WorkspaceError(
-            f"run '{folder.name}' was trained with {name} {before[name]}, asked for {now[name]}; choose another --run "
-            "or leave the option out"
-        )
-    return stored
+    return match_networks(read_networks(folder), asked, f"run '{folder.name}' was trained with", CHOOSE_ANOTHER)
 
 
 def read_training(folder: pathlib.Path) -> ReenactmentTrainConfig | None:

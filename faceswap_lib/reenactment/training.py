@@ -11,11 +11,11 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.locks import hold
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig, parse_weights
-from faceswap_lib.reenactment.crops import AnyCrops, hold_out
-from faceswap_lib.reenactment.identities import CROPS_PER_PERSON, load_identities
+from faceswap_lib.reenactment.crops import hold_out
+from faceswap_lib.reenactment.identities import CROPS_PER_PERSON, StreamedPeople, load_identities
 from faceswap_lib.reenactment.identity_folders import IdentityFolder
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
-from faceswap_lib.reenactment.people import load_people, open_people
+from faceswap_lib.reenactment.people import ReenactmentDataset, load_people, open_people
 from faceswap_lib.reenactment.preview import PairPreview
 from faceswap_lib.reenactment.run_notes import (
     USUAL_RUN,
@@ -76,7 +76,7 @@ def train_reenactment(
         on_preview: Called with every preview image.
         should_stop: Called after every step; if it returns True, a checkpoint is written and the training ends.
         progress: Whether to show progress bars.
-        init_from: The run whose networks a new run begins with, see `training.warm_start.find_run`; None begins with
+        init_from: The run whose networks a new run begins with, see `training.run_search.find_run`; None begins with
             random weights.
         identities: A folder of people, from `identity_folders.open_identities`, whose aligned faces are stored in the
             workspace and read from disk during the training, so any number of people is possible. None trains on the
@@ -127,15 +127,14 @@ def train_reenactment(
             if mirror is not None:
                 at_the_end.callback(mirror.close)
             if state.step < config.steps:
-                size, heads = networks.stored_size, system.needs_heads
+                size = networks.stored_size
                 if identities is None:
-                    people = load_people(facesets, size, heads=heads, progress=progress)
-                    people = _choose(people, config)
+                    people = load_people(facesets, size, heads=system.needs_heads, progress=progress)
                 else:
                     people = load_identities(
                         identities, workspaces[0], size, crops_per_person=crops_per_person, progress=progress
                     )
-                    people = _choose(people, config)
+                people = _choose(people, config)
                 write_notes(folder, networks, config, facesets, identities=identities, begun=begun)
                 if begun is not None:  # the sources of these weights are stored by now, so the weights may be saved
                     write_checkpoint(folder / "checkpoints", state)
@@ -176,7 +175,9 @@ def train_reenactment(
     )
 
 
-def _choose(people: AnyCrops, config: ReenactmentTrainConfig) -> AnyCrops:
+def _choose(
+    people: ReenactmentDataset | StreamedPeople, config: ReenactmentTrainConfig
+) -> ReenactmentDataset | StreamedPeople:
     """Chooses the crops to train on: without the held-out ones, and of the wanted difficulty."""
     if config.hold_out:
         people, _ = hold_out(people, config.hold_out)

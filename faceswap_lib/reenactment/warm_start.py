@@ -9,14 +9,15 @@ import dataclasses
 import logging
 import pathlib
 
-from faceswap_lib.errors import CheckpointError, WorkspaceError
+from faceswap_lib.errors import CheckpointError
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
 from faceswap_lib.reenactment.run_notes import read_networks, read_training
 from faceswap_lib.reenactment.system import open_system
 from faceswap_lib.training.checkpoint import TrainingState, read_checkpoint
-from faceswap_lib.training.run_metadata import learnt_videos, run_id
+from faceswap_lib.training.run_metadata import learnt_videos, match_networks, run_id
 from faceswap_lib.training.train_step import new_state
+from faceswap_lib.training.warm_start import WITHOUT_IT
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +32,7 @@ def agree_with(other: pathlib.Path, asked: ReenactmentNetworkConfig | None) -> R
     Raises:
         WorkspaceError: If the other run has a different configuration than requested, or is of a face swap.
     """
-    stored = read_networks(other)
-    if asked is not None and asked != stored:
-        had, wanted = dataclasses.asdict(stored), dataclasses.asdict(asked)
-        name = next(name for name in had if had[name] != wanted[name])
-        raise WorkspaceError(
-            f"init_from: the run in {other} has {name} {had[name]}, asked for {wanted[name]}; leave the option out, or "
-            "begin without --init-from"
-        )
-    return stored
+    return match_networks(read_networks(other), asked, f"init_from: the run in {other} has", WITHOUT_IT)
 
 
 def start_from(state: TrainingState[ReenactmentNetworks], other: pathlib.Path) -> dict[str, object]:

@@ -18,7 +18,12 @@ from faceswap_lib.networks import NetworkConfig
 from faceswap_lib.training.config import TrainConfig
 from faceswap_lib.upgrades import upgrade_options
 
+if typing.TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 logger = logging.getLogger(__name__)
+
+AnyNetworks = typing.TypeVar("AnyNetworks", bound="DataclassInstance")
 
 CONFIG = "config.json"
 """Name of the metadata file."""
@@ -31,6 +36,9 @@ SYSTEM = "system"
 
 INIT_FROM = "init_from"
 """Key of the run that initialized this run; in `learnt_from`, key of the videos of that run."""
+
+CHOOSE_ANOTHER = "choose another --run or leave the option out"
+"""End of the message about a run with other networks than requested."""
 
 LONGEST_ID = 100
 """Largest accepted length of the id of a run; this version creates ids with 32 characters."""
@@ -48,11 +56,10 @@ def resolve_network_config(folder: pathlib.Path, asked: NetworkConfig | None) ->
     """
     if not (folder / CONFIG).is_file():
         return asked or NetworkConfig()
-    advice = "choose another --run or leave the option out"
-    return match_networks(stored_networks(folder), asked, f"run '{folder.name}' was trained with", advice)
+    return match_networks(stored_networks(folder), asked, f"run '{folder.name}' was trained with", CHOOSE_ANOTHER)
 
 
-def match_networks(stored: NetworkConfig, asked: NetworkConfig | None, whose: str, advice: str) -> NetworkConfig:
+def match_networks(stored: AnyNetworks, asked: AnyNetworks | None, whose: str, advice: str) -> AnyNetworks:
     """Checks that a stored network configuration matches the requested one, and returns it.
 
     Args:

@@ -39,9 +39,10 @@ from faceswap_lib.training.run_metadata import (
     stored_training,
     write_config,
 )
+from faceswap_lib.training.run_search import find_run
 from faceswap_lib.training.train_step import TrainStepper, build_state, reset_state
 from faceswap_lib.training.training_logger import PreviewCallback, StepCallback, TrainingLogger
-from faceswap_lib.training.warm_start import agree_with, check_begun_from, find_run, warm_start
+from faceswap_lib.training.warm_start import agree_with, check_begun_from, warm_start
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,11 @@ from faceswap_lib.training.run_metadata import (
     run_id,
     stored_networks,
 )
-from faceswap_lib.training.run_search import find_run as find_run
 
 logger = logging.getLogger(__name__)
+
+WITHOUT_IT = "leave the option out, or begin without --init-from"
+"""End of the message about another run with other networks than requested."""
 
 
 def agree_with(other: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfig:
@@ -35,8 +37,7 @@ def agree_with(other: pathlib.Path, asked: NetworkConfig | None) -> NetworkConfi
     Raises:
         WorkspaceError: If the other run has a different configuration than requested.
     """
-    advice = "leave the option out, or begin without --init-from"
-    return match_networks(stored_networks(other), asked, f"init_from: the run in {other} has", advice)
+    return match_networks(stored_networks(other), asked, f"init_from: the run in {other} has", WITHOUT_IT)
 
 
 def warm_start(state: TrainingState, other: pathlib.Path) -> dict[str, object]:

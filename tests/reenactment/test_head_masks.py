@@ -6,9 +6,10 @@ import pytest
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.reenactment import head_masks
 from faceswap_lib.reenactment import people as people_module
+from faceswap_lib.reenactment.crops import hold_out
 from faceswap_lib.reenactment.face_shape import FaceShape
 from faceswap_lib.reenactment.head_masks import HEADS, SIDE, read_heads, segment_head
-from faceswap_lib.reenactment.people import hold_out, load_people, open_people
+from faceswap_lib.reenactment.people import load_people, open_people
 from tests.reenactment.faces import between, points_68, portrait_crop
 from tests.reenactment.test_avatar import LandmarksAsShapes
 

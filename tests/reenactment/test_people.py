@@ -6,7 +6,9 @@ import pytest
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig
-from faceswap_lib.reenactment.people import ReenactmentDataset, draw_pairs, hold_out, load_people, open_people
+from faceswap_lib.reenactment.crops import hold_out
+from faceswap_lib.reenactment.pair_sampling import draw_pairs
+from faceswap_lib.reenactment.people import ReenactmentDataset, load_people, open_people
 from faceswap_lib.reenactment.shape_pictures import keypoint_picture, stack_shapes
 from tests.reenactment.test_shapes import CountingDetector, make_shape
 

@@ -14,7 +14,7 @@ from faceswap_lib.errors import CheckpointError, WorkspaceError
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.training import train
 from faceswap_lib.training.run_metadata import learnt_videos
-from faceswap_lib.training.warm_start import find_run
+from faceswap_lib.training.run_search import find_run
 from tests.conftest import TinyRun, read_arrays
 
 
