@@ -401,7 +401,7 @@ for network in (networks.encoder, networks.decoder_b, networks.discriminator_b):
     print(f"{network.name:16} {network.input_shape[1:]} -> {outputs}, {network.count_params():,} numbers to learn")
 
 # %% [markdown]
-# (The list shows a third output of the decoder and six input channels of the discriminator. [03](03_networks.ipynb)
+# (The list shows a third output of the decoder and six input channels of the discriminator. [03](03b_networks.ipynb)
 # explains them.) A decoder writes two things. One is the **mask**, a number from 0 to 1 for every pixel. The other is
 # the **raw face**. At each pixel, the mask says how much of the raw face to use. The rest comes from the input. The
 # result is the **composite**, and the method is called *alpha blending*:

@@ -23,7 +23,7 @@
 # | **You will have at the end** | `binary_masks/face_src_eyes` and `binary_masks/face_dst_eyes`, one mask per face |
 # | **Time on two CPU cores** | about a minute |
 # | **Before** | [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb) |
-# | **After** | [03 The networks](03_networks.ipynb) |
+# | **After** | [03b The networks](03b_networks.ipynb) |
 
 # %% [markdown] tags=["local"]
 # If the cells below say that `faceswap_lib` is missing, run `pip install '.[notebooks]'` in the project's folder. Then
@@ -443,4 +443,4 @@ for eye_weight in (0, 2, 4, 8, 16, 30):
 # - A mask becomes weights of the loss. The weights decide what a network learns first.
 #
 # **To try:** look at the masks of your own faces, with `show.overlay_mask` on the crops. Landmark networks make errors
-# at glasses and fringes. **Next:** [03 The networks](03_networks.ipynb).
+# at glasses and fringes. **Next:** [03b The networks](03b_networks.ipynb).

@@ -21,7 +21,7 @@
 # |---|---|
 # | **You will have at the end** | the purpose of each loss, in one sentence and one image |
 # | **Time on two CPU cores** | about 4 minutes, nearly all of it five small trainings |
-# | **Before** | [03 The networks](03_networks.ipynb) |
+# | **Before** | [03b The networks](03b_networks.ipynb) |
 # | **After** | [05 Training](05_faceswap_train.ipynb) |
 
 # %% tags=["parameters"]

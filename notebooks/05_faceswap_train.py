@@ -11,7 +11,7 @@
 # %% [markdown]
 # # 05 Training
 #
-# In the previous notebooks we built the networks ([03](03_networks.ipynb)) and defined their losses
+# In the previous notebooks we built the networks ([03](03b_networks.ipynb)) and defined their losses
 # ([04](04_losses.ipynb)). Now they are trained: for minutes here, for hours if the result must be good. Training is the
 # step with the longest waiting time, and an error in it costs the most. So this notebook shows what to check before,
 # during and after a training: the faces, the schedule and the time it takes, the curves and previews, and the files on

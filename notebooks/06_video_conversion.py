@@ -103,7 +103,7 @@ show.plot_images([frame, show.draw_face(frame, face)], captions=[f"frame {number
 # ## 2. One frame, step by step
 #
 # This section converts one frame by hand. The next cell does the first half, which [00](00_faceswap_demo.ipynb) and
-# [03](03_networks.ipynb) explain:
+# [03](03b_networks.ipynb) explain:
 #
 # 1. It cuts out the **view**: the face from forehead to chin, upright, in the resolution of the networks.
 # 2. It removes the **tone**, which is the mean and the standard deviation of the colors, and everything outside the

@@ -21,7 +21,7 @@
 # |---|---|
 # | **You will have at the end** | a photo that moves, and a table that says how much the networks helped |
 # | **Time on two CPU cores** | about 6 minutes, half of it one training |
-# | **Before** | [03 The networks](03_networks.ipynb) and [04 The losses](04_losses.ipynb) |
+# | **Before** | [03b The networks](03b_networks.ipynb) and [04 The losses](04_losses.ipynb) |
 # | **After** | [11 One photo, somebody else's motion](11_one_shot.ipynb) |
 
 # %% [markdown]

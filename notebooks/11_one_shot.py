@@ -20,7 +20,7 @@
 # |---|---|
 # | **You will have at the end** | a photo that moves, and a table that says how much the network helped |
 # | **Time on two CPU cores** | about 6 minutes, a third of it one training |
-# | **Before** | [10 The landmark GAN](10_landmark_gan.ipynb), or [03 The networks](03_networks.ipynb) |
+# | **Before** | [10 The landmark GAN](10_landmark_gan.ipynb), or [03b The networks](03b_networks.ipynb) |
 # | **After** | a photo and a driver of your own: [docs/reenactment.md](../docs/reenactment.md) |
 
 # %% [markdown]

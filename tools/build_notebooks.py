@@ -14,6 +14,7 @@ import argparse
 import ast
 import hashlib
 import pathlib
+import re
 import string
 import sys
 
@@ -50,6 +51,7 @@ SOLUTION = {"cellView": "form", "jupyter": {"source_hidden": True, "outputs_hidd
 """Metadata that collapses a cell tagged `solution`, in Colab and in Jupyter."""
 
 COLAB_METADATA = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
+RELATIVE_LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>(?!https?:|#|attachment:|data:)[^)\s]+)\)")
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
 
 
@@ -85,7 +87,7 @@ def build_all(root: pathlib.Path) -> dict[pathlib.Path, str]:
         The text of each .ipynb by its path.
     """
     built = {}
-    for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.py")):
+    for path in sorted((root / "notebooks").glob("[0-9][0-9]*_*.py")):
         cells = _read_cells(path.read_text(encoding="utf-8"))
         built[path.with_suffix(".ipynb")] = _to_json(cells, KERNEL)
         if name := COLAB.get(path.stem):
@@ -133,7 +135,25 @@ def _add_colab_cells(
         link = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/colab/{name}.ipynb"
         badge = [nbformat.v4.new_markdown_cell(BADGE.format(link=link))]
     asked = [cell for part in parts for cell in read_part(part)]
-    return [*badge, *read_part("first"), *given, *asked, *rest, *read_part("last")]
+    built = [*badge, *read_part("first"), *given, *asked, *rest, *read_part("last")]
+    for cell in built:
+        if cell.cell_type == "markdown":
+            cell.source = RELATIVE_LINK.sub(_link_from_colab, cell.source)
+    return built
+
+
+def _link_from_colab(link: re.Match[str]) -> str:
+    """Returns a link that works in Colab, which opens one file alone: an address, or only the text without one."""
+    if not REPOSITORY:
+        return link["text"]
+    path, _, heading = link["target"].partition("#")
+    name = COLAB.get(path.removesuffix(".ipynb"))
+    if name:
+        target = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/colab/{name}.ipynb"
+    else:
+        file = (pathlib.PurePosixPath("notebooks") / path).as_posix().replace("notebooks/../", "")
+        target = f"https://github.com/{REPOSITORY}/blob/main/{file}"
+    return f"[{link['text']}]({target}{'#' + heading if heading else ''})"
 
 
 def _assigned(source: str) -> set[str]:

@@ -34,7 +34,7 @@ def main() -> int:
         "--work", type=pathlib.Path, default=ROOT / "build", help="folder of the kept outputs and pages"
     )
     options = parser.parse_args()
-    texts = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    texts = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
     if options.notebooks == "executed":
         notebooks = execute.run_all(texts, options.work / "notebooks", smoke=options.smoke, fresh=options.fresh)
     else:

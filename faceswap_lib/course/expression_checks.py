@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-RIGHT = "right"
+from .checks import RIGHT
 
 
 def check_level(level: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-RIGHT = "right"
+from .checks import RIGHT, match_answer, mean_of, to_array, to_tensor
 
 Logits = typing.Any
 """(B, 1) tensor of numbers without limits, which a discriminator computes."""
@@ -68,7 +68,7 @@ def check_weighted_loss(loss: Callable[[typing.Any, typing.Any], typing.Any]) ->
     target = random.uniform(-1, 1, (2, 6, 6, 3))
     picture = random.uniform(-1, 1, (2, 6, 6, 3))
     packed = np.concatenate([target, weights], axis=-1).astype("float32")
-    found = _mean(loss(_tensor(packed), _tensor(picture)))
+    found = mean_of(loss(to_tensor(packed), to_tensor(picture)))
     error = np.abs(picture - target)
     answers = {
         RIGHT: (error * weights).sum() / (3 * weights.sum()),
@@ -78,7 +78,7 @@ def check_weighted_loss(loss: Callable[[typing.Any, typing.Any], typing.Any]) ->
         / weights.sum(),
         "use the absolute error, not its square": (error**2 * weights).sum() / (3 * weights.sum()),
     }
-    return _match(answers, found, "a small example")
+    return match_answer(answers, found, "a small example")
 
 
 def check_hinge(real_loss: Callable[[Logits], typing.Any], fake_loss: Callable[[Logits], typing.Any]) -> str:
@@ -92,7 +92,7 @@ def check_hinge(real_loss: Callable[[Logits], typing.Any], fake_loss: Callable[[
         "right", or what is off.
     """
     logits = np.array([[-3.0], [-0.5], [0.2], [4.0]], "float32")
-    found = [_mean(loss(_tensor(logits))) for loss in (real_loss, fake_loss)]
+    found = [mean_of(loss(to_tensor(logits))) for loss in (real_loss, fake_loss)]
     low, high = np.maximum(0, 1 - logits).mean(), np.maximum(0, 1 + logits).mean()
     answers = {
         RIGHT: [low, high],
@@ -110,7 +110,7 @@ def check_hinge(real_loss: Callable[[Logits], typing.Any], fake_loss: Callable[[
             np.maximum(0, logits).mean(),
         ],
     }
-    return _match(answers, found, "the logits -3, -0.5, 0.2 and 4")
+    return match_answer(answers, found, "the logits -3, -0.5, 0.2 and 4")
 
 
 def check_turn(turn: Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]) -> str:
@@ -146,26 +146,5 @@ def check_turn(turn: Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray,
     return RIGHT
 
 
-def _match(answers: dict[str, typing.Any], found: typing.Any, example: str) -> str:
-    """Returns the text of the answer that was found; the first one is right."""
-    for text, value in answers.items():
-        if np.allclose(found, value, rtol=1e-3):
-            return text
-    expected, got = (np.round(np.asarray(value, float), 4).tolist() for value in (answers[RIGHT], found))
-    return f"expected {expected} for {example}, got {got}"
-
-
-def _mean(tensor: typing.Any) -> float:
-    return float(_array(tensor).mean())
-
-
-def _tensor(array: np.ndarray) -> typing.Any:
-    return keras.ops.convert_to_tensor(array.astype("float32"))
-
-
-def _array(tensor: typing.Any) -> np.ndarray:
-    return np.asarray(typing.cast(np.ndarray, keras.ops.convert_to_numpy(tensor)), np.float64)
-
-
 def _call(layer: typing.Any, x: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    return _array(layer([_tensor(x), _tensor(guide)]))
+    return to_array(layer([to_tensor(x), to_tensor(guide)]))

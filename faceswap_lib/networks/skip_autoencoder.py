@@ -20,7 +20,7 @@ def build_encoder(config: NetworkConfig) -> keras.Model:
     The bottleneck makes the swap possible, but the positions of eyes and mouth are learned only slowly through it.
     Therefore a few channels at 8x8, which carry positions directly, skip the bottleneck. Shapes and ranges are as in
     `models.Networks`.
-    Taught in notebooks/03_networks.
+    Taught in notebooks/03b_networks.
     """
     widths = config.widths
     image = keras.Input((config.resolution, config.resolution, 3), name="warped")

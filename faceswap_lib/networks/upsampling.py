@@ -10,7 +10,7 @@ class PixelShuffle(keras.layers.Layer):
 
     Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
     Neural Network", 2016. Channel (i * f + j) * C + c goes to row i, column j of its block, channel c.
-    Taught in notebooks/03_networks.
+    Taught in notebooks/03b_networks.
 
     Args:
         factor: The upsampling factor f.

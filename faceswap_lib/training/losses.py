@@ -268,7 +268,7 @@ def alpha_composite(mask, raw, warped):
         raw: (B, R, R, 3) raw face in [-1, 1].
         warped: (B, R, R, 3) input image in [-1, 1].
 
-    Taught in notebooks/03_networks.
+    Taught in notebooks/03b_networks.
     """
     return mask * raw + (1 - mask) * warped
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.py"))
 LINE = re.compile(r"^ *Taught in notebooks/(\w+)\.$", re.MULTILINE)
 
 

@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # 03 The networks
+# # 03b The networks
 #
 # A network makes the face swap, although no swap was ever shown to it. This notebook examines this network part by
 # part: what a *convolution* computes, what a *latent code* is, why there are **one encoder and two decoders**, how a

@@ -1,4 +1,4 @@
-"""Notebook 03: the networks, looked into."""
+"""Notebook 03b: the networks, looked into."""
 
 import pathlib
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow  # a whole notebook is run
 
 def test_the_networks_notebook_runs_from_top_to_bottom(kernel: str, course_workspace: pathlib.Path):
     parameters = {**SMOKE, "WORKSPACE": str(course_workspace), "TWIN_STEPS": 2}
-    notebook = run_notebook("03_networks", kernel, course_workspace.parent, parameters, timeout=400)
+    notebook = run_notebook("03b_networks", kernel, course_workspace.parent, parameters, timeout=400)
     assert count_shown(notebook, "image/png") >= 14
     text = printed(notebook)
     assert "networks trained for 3 steps, faces of 64 pixels" in text
