@@ -55,5 +55,7 @@ def format_questions(questions: list[dict[str, typing.Any]]) -> str:
     lines = ["(For buttons that answer: pip install jupyterquiz, then run this cell again.)"]
     for number, question in enumerate(questions, 1):
         lines.append(f"\n{number}. {question['question']}")
-        lines += [f"   {letter}) {answer['answer']}" for letter, answer in zip("abcd", question["answers"], strict=False)]
+        lines += [
+            f"   {letter}) {answer['answer']}" for letter, answer in zip("abcd", question["answers"], strict=False)
+        ]
     return "\n".join(lines)
