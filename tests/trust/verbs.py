@@ -146,6 +146,38 @@ def list_commands(folder: pathlib.Path, clips: tuple[pathlib.Path, pathlib.Path]
         ],
         ["compare", folder / "one.json", folder / "two.json", "--out", folder / "both.html"],
         ["verify", swap],
+        *list_curation(folder, workspace),
+        ["export", "--workspace", workspace, "--out", folder / "swap.onnx", "--format", "onnx"],
+        *list_reenactment(folder, clips, workspace),
+    ]
+
+
+def list_curation(folder: pathlib.Path, workspace: pathlib.Path) -> list[list[object]]:
+    """One command of each verb that sorts, masks or packs facesets."""
+    one = ["--workspace", workspace, "--person", "a"]
+    unpacked, packed = folder / "unpacked", folder / "a.fspack"
+    return [
+        ["workspace", "status", "--workspace", workspace],
+        ["sort", *one, "--by", "blur"],
+        ["audit", *one],
+        ["mask", "--workspace", workspace, "--train", "--steps", STEPS, "--batch-size", 2],
+        ["pack", *one, "--out", packed],
+        ["unpack", packed, "--workspace", unpacked, "--person", "a"],
+    ]
+
+
+def list_reenactment(
+    folder: pathlib.Path, clips: tuple[pathlib.Path, pathlib.Path], workspace: pathlib.Path
+) -> list[list[object]]:
+    """One command of each verb that trains, uses and measures a reenactment system."""
+    consent = ["--consent", "she agreed"]
+    small = ["--system", "one-shot", "--capacity", "tiny", "--resolution", 64, "--steps", STEPS, "--batch-size", 2]
+    photo, run = folder / "face.png", ["--run", "reenactment"]
+    return [
+        ["train-reenactment", "--workspace", workspace, *run, *small],
+        ["reenact", photo, "--driver", clips[1], "--workspace", workspace, "--out", folder / "moved.mp4", *consent],
+        ["express", photo, "--workspace", workspace, "--out", folder / "smiles", "--expression", "smile", *consent],
+        ["evaluate-reenactment", "--workspace", workspace, *run, "--out", folder / "reenactment.html"],
     ]
 
 
