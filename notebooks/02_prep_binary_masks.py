@@ -13,17 +13,17 @@
 #
 # People look each other in the eyes, and a swapped face with wrong eyes looks dead. But eyes are small. If every pixel
 # has the same weight, a network that draws everything correctly except the eyes has almost no error. Therefore the
-# training gets a *mask* of the eyes: a second image that is white on the eyes and black elsewhere. This notebook draws
-# such masks from 68 landmarks of the face. It measures how much better they are than masks from five landmarks. Then it
-# shows how the masks change the error that the training reduces.
+# training gets a **binary mask** of the eyes: a second image that is white on the eyes and black elsewhere. This
+# notebook draws such masks from 68 landmarks of the face, and measures how much better they are than masks from five.
+# Then it shows how the masks change the error that the training reduces.
 #
 # | | |
 # |---|---|
 # | **You will learn** | what the 68 landmarks are, how a mask is drawn from them, what it changes in the loss |
 # | **You will have at the end** | `binary_masks/face_src_eyes` and `binary_masks/face_dst_eyes`, one mask per face |
 # | **Time on two CPU cores** | about a minute |
-# | **Before** | [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb) |
-# | **After** | [03b The networks](03b_networks.ipynb) |
+# | **Before** | [01b Landmarks without jitter](01b_kalman_smoothing.ipynb) |
+# | **After** | [03 An autoencoder by hand](03_autoencoder.ipynb) |
 
 # %% [markdown] tags=["local"]
 # If the cells below say that `faceswap_lib` is missing, run `pip install '.[notebooks]'` in the project's folder. Then
@@ -41,10 +41,10 @@ SECONDS = 6.0  # length of the demo's clips, if they do not exist yet
 SIZE = 320  # width and height of their frames in pixels
 PRESET = "lite"  # the networks for the examples of the loss: tiny reads faces of 64 pixels, lite of 128
 FACES = 75  # the number of faces of each person that we look at, spread over the clip
+LANDMARKS = "mesh"  # the landmark detector, see section 1
 
 # %% [markdown]
-# The next cell loads the packages. TensorFlow may print a message about oneDNN or missing GPU drivers. This is not an
-# error. The output shows six faces of A in the first row and six of B in the second.
+# The output shows six faces of A in the first row and six of B in the second.
 
 # %%
 import os
@@ -75,39 +75,32 @@ show.plot_images([crops[index].image for crops in (crops_a, crops_b) for index i
 # %% [markdown]
 # ## 1. Detect 68 landmarks
 #
-# This step detects 68 *landmarks* in each face with a *landmark network*. MTCNN detects only five. The number 68 is the
-# convention of the research of the last ten years. Three landmark networks can be used here. The next cell prints which
-# of them work on this machine. For the others it prints what is missing:
-
-# %%
-from faceswap_lib.faces import available_landmarks, open_landmark_detector
-
-for name, lack in available_landmarks().items():
-    print(f"{name:15}", lack or "works here")
-
-# %% [markdown]
-# - `dlib` is small and fast and needs no internet connection. It takes 5 ms per face.
-# - `face-alignment` needs PyTorch and downloads its weights once. It takes 50 times as long. Where it is installed, it
-#   is tried first. Without an internet connection, a red line about a failed download appears. This does no harm: the
-#   next network is used.
-# - `mesh` detects a dense mesh of 468 points and the irises, at a third of dlib's cost, and takes the 68 landmarks from
-#   the mesh.
+# MTCNN marks five landmarks. Other networks mark 68, a number that was set by iBUG 300-W, the data set on which most of
+# them are compared. Three such detectors can be used here. The next cell prints which of them work on this machine, and
+# what the others need:
+#
+# - `mesh`: MediaPipe's face mesh, 468 points and the irises, of which 68 are taken. It comes with the library, on
+#   nearly every machine and on Colab. This notebook uses it, so that everybody measures the same.
+# - `dlib`: regression trees, 5 ms per face; the extra `dlib`.
+# - `face-alignment`: 2D-FAN, used by faceswap-GAN v2.2; the extra `landmarks` (PyTorch) and a weight file
+#   (`faceswap weights fetch fan`). It takes 50 times as long as dlib.
 # - `five` detects nothing. It returns the five landmarks.
 #
-# The notebook also runs without any of the networks. Then it maps the 68 landmarks of an **average face** onto the five
-# landmarks. You can see where the landmarks belong and how masks are drawn from them, but they are not the landmarks of
-# this person. They do not blink, and the measurements in section 4 then have no meaning. The next cell prints which
-# case this is.
+# (The extraction uses the first that works, in the order `face-alignment`, `dlib`, `mesh`. If none works, this notebook
+# lays the landmarks of an **average face** on the five landmarks. They never blink, and section 4 then says nothing.)
 
 # %%
-from faceswap_lib.faces import place_mean_face
+from faceswap_lib.faces import available_landmarks, open_landmark_detector, place_mean_face
 
-finder = open_landmark_detector()  # the first backend that works
+missing = available_landmarks()
+for name, reason in missing.items():
+    print(f"{name:15}", reason or "works here")
+finder = open_landmark_detector("auto" if missing.get(LANDMARKS) else LANDMARKS)
 found_a, found_b = finder.detect(crops_a), finder.detect(crops_b)
 REAL_POINTS = len(found_a[0]) == 68
 if not REAL_POINTS:
     found_a, found_b = ([place_mean_face(five) for five in found] for found in (found_a, found_b))
-print(f"points found by {finder.name}" if REAL_POINTS else "no landmark network: points of an average face")
+print(f"\nused here: {finder.name}" if REAL_POINTS else "\nused here: the points of an average face")
 
 # %%
 middle = len(crops_a) // 3
@@ -131,12 +124,12 @@ zooms = [(36, 41), (42, 47), (48, 67)]
 show.plot_landmarks([crop.image] * 3, [points] * 3, zooms=zooms, captions=["left eye", "right eye", "mouth"])
 
 # %% [markdown]
-# Check whether the landmarks of the upper eyelid are on the upper eyelid. Landmark networks were trained on photographs
-# that people had marked by hand. Their error is a few pixels. It is larger with glasses, and largest in profile.
+# Check whether the landmarks of the upper eyelid are on the upper eyelid. Their error is a few pixels. It is larger
+# with glasses, and largest in profile.
 #
-# **Exercise 1.** How far is an eye open? Measure its height, which is the mean of the distances from 37 to 41 and from
-# 38 to 40, and divide it by its width, from 36 to 39. Do this for all of A's faces (`found_a`) and plot the curve.
-# Where does A blink?
+# **Exercise 1.** How far is an eye open? The **eye aspect ratio** is its height, the mean of the distances from 37 to
+# 41 and from 38 to 40, divided by its width, from 36 to 39. Plot it for all of A's faces (`found_a`). Where does A
+# blink?
 
 # %%
 left_eye = points[36:42]
@@ -161,17 +154,16 @@ plt.show()  # where both curves fall together, A blinks (landmarks of an average
 # %% [markdown]
 # ## 2. Draw a mask by hand
 #
-# This step draws a mask from the six landmarks on the border of each eye. It takes three steps:
+# A mask is drawn from the six landmarks on the border of each eye in three steps:
 #
 # 1. the **convex hull**: the shape of a rubber band around the six landmarks;
-# 2. a **margin**, because eyelashes and eyelids are outside the hull: all pixels that are at most 6.5 pixels away from
-#    the hull;
+# 2. a **dilation** by a margin, because eyelashes and eyelids are outside the hull: all pixels that are at most 6.5
+#    pixels away from the hull;
 # 3. a **feather**: a soft border, so that nothing changes abruptly from one pixel to the next.
 #
-# OpenCV's function `pointPolygonTest` returns the distance of a pixel from a polygon, which is positive inside. Margin
-# and feather are given in *eye distances*, so that they fit images of any size.
-#
-# The output compares the hard mask with the library's mask and shows the latter on the face.
+# faceswap-GAN v2.2 does the same, with a dilation by a square of 13 pixels and a blur of 7. OpenCV's function
+# `pointPolygonTest` returns the distance of a pixel from a polygon, which is positive inside. Margin and feather are
+# given in *eye distances*, so that they fit images of any size.
 
 # %%
 from faceswap_lib.faces.alignment import EYE_DISTANCE
@@ -200,19 +192,16 @@ show.show_source(part_mask)
 # %% [markdown]
 # ## 3. Masks of all parts
 #
-# This step draws masks of all *parts* of a face that the library knows. There are five, and they form a *set*:
-# `Part.EYES | Part.MOUTH` is the union. Each part has its own landmarks and its own margin. `FACE` reaches from the
-# chin to the forehead, because there are no landmarks above it. The output shows each part in its own color.
+# The library knows five *parts* of a face. They form a set: `Part.EYES | Part.MOUTH` is the union, at every pixel the
+# larger of the two values. Each part has its own landmarks and its own margin. `FACE` reaches from the chin to the
+# forehead, above the highest landmark. A conversion can be limited to parts: `--parts eyes+mouth` puts only B's eyes
+# and mouth into A's face.
 
 # %%
 painted = []
 for part, color in zip(Part, ("tab:red", "tab:orange", "tab:green", "tab:purple", "tab:blue"), strict=True):
     painted.append(show.overlay_mask(crop.image, part_mask(points, CROP_SIZE, part), color=color))
 show.plot_images(painted, captions=[part.name for part in Part], columns=5)
-
-# %% [markdown]
-# The union of two hard masks is the larger of the two values at every pixel. The feather is applied to the union, so
-# there is no seam between parts that touch.
 
 # %%
 eyes, mouth, both = (
@@ -221,29 +210,12 @@ eyes, mouth, both = (
 assert np.array_equal(np.maximum(eyes, mouth), both)
 
 # %% [markdown]
-# A conversion can also be limited to parts: `--parts eyes+mouth` puts only B's eyes and mouth into A's face.
-#
-# **Exercise 2.** Make a mask of the face *without* eyes and mouth, like a carnival mask. Its border must be three times
-# as soft as usual. Draw it on B's face.
-
-# %%
-face = part_mask(found_b[middle], CROP_SIZE, Part.FACE)
-show.plot_images([show.overlay_mask(crops_b[middle].image, face)], width=3)
-
-# %% tags=["solution"]
-# @title Solution
-features = part_mask(found_b[middle], CROP_SIZE, Part.EYES | Part.MOUTH, feather=3 * FEATHER)
-face = part_mask(found_b[middle], CROP_SIZE, Part.FACE, feather=3 * FEATHER)
-carnival = np.minimum(face, 255 - features)
-show.plot_images([carnival, show.overlay_mask(crops_b[middle].image, carnival, strength=0.9)], width=6)
-
-# %% [markdown]
 # ## 4. Compare masks from five and from 68 landmarks
 #
-# This step measures how good the eye masks of notebook 01 are. They were drawn from five landmarks: an ellipse of fixed
-# size on each eye. We compare them with the masks from 68 landmarks. The measure is *intersection over union* (IoU).
-# For soft masks it is the sum of the smaller values divided by the sum of the larger values. It is 1 for equal masks
-# and 0 for masks that do not overlap. The second output shows the best and the worst pair.
+# How good are the eye masks of notebook 01, an ellipse of fixed size on each eye? We compare them with the masks from
+# 68 landmarks by their intersection over union (IoU, [01](01_video_face_detection_alignment.ipynb)). For soft masks it
+# is the sum of the smaller values divided by the sum of the larger values. The second output shows the best and the
+# worst pair.
 
 # %%
 from faceswap_lib.faces import eye_mask
@@ -277,8 +249,8 @@ show.plot_images(pairs, captions=captions, width=8)
 
 # %% [markdown]
 # The mask from 68 landmarks is red. Gray or blue areas around it belong only to the ellipse from five landmarks. The
-# ellipse is in the right place and covers nearly all of the better mask. But it is larger, and its size never changes.
-# The next cell plots how much of the crop each mask covers, for each face:
+# ellipse is in the right place: it covers about nine tenths of the better mask. But it is larger, so the IoU is only
+# 0.53 for A and 0.61 for B. And its size never changes. The next cell plots how much of the crop each mask covers:
 
 # %%
 figure, charts = plt.subplots(1, 2, figsize=(9, 2.2), sharey=True)
@@ -291,9 +263,8 @@ charts[0].legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# The minima of B's lower curve are blinks: the eyelids close, and the mask becomes smaller with them. A's mask changes
-# less. Her eyes are hardly higher than the margin around them, and behind her glasses the landmarks never close
-# completely (Exercise 1: her eyelids are shut at 0.2).
+# The minima of the lower curves are blinks: the eyelids close, and the mask becomes smaller with them. A's mask changes
+# less, because her eyes are hardly higher than the margin around them.
 #
 # For training, the simple masks are good enough. There it matters that errors on the eyes have a larger weight, and the
 # exact border matters little. For a conversion that puts *only* the eyes into another face, they are not good enough:
@@ -301,9 +272,8 @@ plt.show()
 #
 # ## 5. Write the masks to disk
 #
-# This step stores the masks. Extraction draws eye masks from the best landmarks that are available. The function
-# `write_eye_masks`, in our second code cell, drew the missing masks. It does not change existing masks: a mask that you
-# have painted by hand is kept. The next cell prints how many masks exist, and how many of them this notebook wrote.
+# Extraction draws eye masks from the best landmarks that are available. `write_eye_masks`, in our second code cell,
+# drew the missing ones. It does not change existing masks: a mask that you have painted by hand is kept.
 
 # %%
 from faceswap_lib.media import read_mask
@@ -311,32 +281,53 @@ from faceswap_lib.media import read_mask
 for side, faceset in facesets.items():
     masks = list(faceset.masks.iterdir())
     print(f"{faceset.masks}: {len(masks)} masks, {written[side]} of them written by this notebook")
-show.show_source(write_eye_masks)
-
-# %%
 records = facesets["src"].records[::10][:6]
 on_disk = [read_mask(facesets["src"].masks / record.mask) for record in records]
 for record, mask in zip(records, on_disk, strict=True):
     drawn = eye_mask(record.landmarks_in_crop(), CROP_SIZE)
     if not np.array_equal(mask, drawn):
         print(f"{record.mask} was not drawn by this program. Was it painted by hand?")
+show.show_source(write_eye_masks)
+
+# %%
 show.plot_images(on_disk)
 
 # %% [markdown]
-# If a faceset was extracted before a landmark network was installed, its manifest contains five landmarks per face, and
-# its masks are ellipses. To get better masks, extract again with `overwrite=True`.
+# If a faceset was extracted before a landmark detector was installed, its masks are ellipses. To get better masks,
+# extract again with `overwrite=True`.
 #
 # ## 6. What the masks are for
 #
-# This step shows how masks become *weights of the loss*. Training reduces one number, the *loss*. Its most important
-# term is the *reconstruction error*: how far is each pixel from its target? Not all pixels have the same weight. The
-# weight of a pixel is
+# Masks become **weights of the loss**. Training reduces one number, the *loss*. Its most important term is the
+# *reconstruction error*: how far is each pixel from its target? Each pixel has a weight:
 #
-# $$w = s + f\,(1 - s + 4\,e + 2\,m)$$
+# - far from the face it is $s = 0.02$, the small weight of the surroundings;
+# - on the face it is 1; on the mouth 2 more, so 3; on the eyes 4 more, so 5.
 #
-# where $f$, $e$ and $m$ are the masks of face, eyes and mouth, from 0 to 1, and $s = 0.02$ is the small weight of the
-# surroundings. The result is 1 in the face, 3 on the mouth, and 5 on the eyes. The output shows the three masks and the
-# weight.
+# **Exercise 2.** Write the weight of a pixel as a formula of $s$ and of the masks of face, eyes and mouth, $f$, $e$ and
+# $m$, from 0 to 1. Masks have soft borders: where $f$ is a half, the weight is half-way between outside and inside.
+# Eyes and mouth count only as far as the face does. Cells below use your function, so run the solution if you skip the
+# exercise.
+
+# %%
+from faceswap_lib.course.face_checks import check_region_weights
+
+
+def weigh(f, e, m, s, eye_weight, mouth_weight):
+    """Returns the weight of each pixel from the masks of face, eyes and mouth, (H, W) or (H, W, 1)."""
+    return s + 0 * f  # your solution
+
+
+print(check_region_weights(weigh))
+
+
+# %% tags=["solution"]
+# @title Solution
+def weigh(f, e, m, s, eye_weight, mouth_weight):
+    return s + f * (1 - s + eye_weight * e + mouth_weight * m)
+
+
+print(check_region_weights(weigh))
 
 # %%
 from faceswap_lib.networks import PRESETS
@@ -350,7 +341,7 @@ images, eye_masks = arrays.images[:, view, view], arrays.eyes[:, view, view]
 index = len(images) // 3
 f, e, m = (masks[index, view, view, None].astype("float32") / 255 for masks in (arrays.face, arrays.eyes, arrays.mouth))
 s = config.background_weight
-weights = s + f * (1 - s + config.eye_weight * e + config.mouth_weight * m)
+weights = weigh(f, e, m, s, config.eye_weight, config.mouth_weight)
 maps = [show.apply_colormap(mask[..., 0], top=1) for mask in (f, e, m)] + [show.apply_colormap(weights[..., 0])]
 captions = ["face of A", "face mask", "eyes", "mouth", f"weight, up to {weights.max():.1f}"]
 show.plot_images([images[index], *maps], captions=captions)
@@ -362,12 +353,12 @@ from faceswap_lib.training import losses
 tone = color_statistics(images[index], arrays.face[index, view, view])
 
 
-def standard(picture):
-    """Returns what the networks read and write: the image in the standard tone, (1, R, R, 3) from -1 to 1."""
+def normalize(picture):
+    """Returns what the networks read and write: the image with normalized colors, (1, R, R, 3) from -1 to 1."""
     return np.clip(normalize_color(picture[None].astype("float32"), tone[None]), -1, 1)
 
 
-real = standard(images[index])
+real = normalize(images[index])
 batch = {"real": real, "warped": real, "encoder_input": real, "face": f[None], "eyes": e[None], "mouth": m[None]}
 sample = losses.LossInputs(**batch, tones=tone[None])
 wanted = {"eyes": config.eye_weight, "mouth": config.mouth_weight, "surroundings": config.background_weight}
@@ -375,9 +366,8 @@ assert np.allclose(weights, losses.region_weights(sample, **wanted)[0], atol=1e-
 show.show_source(losses.region_weights)
 
 # %% [markdown]
-# What do the weights change? Consider two errors of a network that has just started to learn. The first is a slight
-# blur of the whole face. The second is a face with wrong eyes: we take the eyes from another face of the same clip, the
-# one whose eyes differ most.
+# What do the weights change? Consider two errors of a network that has just started to learn: a slight blur of the
+# whole face, and a face with wrong eyes. We take the eyes of another frame of the clip, the one whose eyes differ most.
 
 # %%
 difference = np.abs(images.astype("float32") - images[index]).mean(axis=3) * eye_masks
@@ -393,15 +383,14 @@ shown = [images[index], *(answer.astype("uint8") for answer in answers.values())
 show.plot_images(shown, captions=["what is asked for", *answers])
 
 # %% [markdown]
-# The next cell computes the reconstruction error of each image, first with equal weights for all pixels of the face,
-# then with the weights above. It is the mean absolute error over the three colors, multiplied by the weight, summed
-# over all pixels, and divided by the area of the face. By hand:
+# The reconstruction error is the absolute error, averaged over the three colors, multiplied by the weight, summed over
+# all pixels, and divided by the area of the face. By hand, with equal weights in the face and with the weights above:
 
 # %%
 plain = s + f * (1 - s)
 amounts = {}
 for name, answer in answers.items():
-    fake = standard(answer)
+    fake = normalize(answer)
     error = np.abs(fake - real)[0].mean(axis=-1, keepdims=True)
     for kind, w in (("all alike", plain), ("weighted", weights)):
         loss = (error * w).sum() / (f.sum() + 1)
@@ -409,8 +398,6 @@ for name, answer in answers.items():
         parts = {"eyes": e, "mouth": m, "rest": 1 - e - m}
         amounts[f"{name}, {kind}"] = {part: (error * w * mask).sum() for part, mask in parts.items()}
         print(f"{name:14} {kind:10} loss {loss:.4f}")
-
-# %%
 print(f"the eyes are {e.sum() / f.sum():.1%} of the face's area")
 show.plot_stacked_bars({name: parts for name, parts in amounts.items() if name.startswith(("a slight blur", "both"))})
 
@@ -418,29 +405,31 @@ show.plot_stacked_bars({name: parts for name, parts in amounts.items() if name.s
 # With equal weights, shut eyes in place of open ones have less than half of the loss of a slight blur. With the
 # weights, their loss is almost five times as high as before and now higher than that of the blur. So a training step
 # reduces the loss if it opens the eyes. (These are the numbers of the demo's clip.) This has a cost: a larger weight of
-# the eyes means a smaller share for the cheeks. faceswap-GAN v2.2 gave the eyes the weight 30 and counted the whole
-# image. This library gives them 4 and counts almost only the face.
-#
-# **Exercise 3.** With which weight do the eyes cause half of the loss of "both"? Try some values of `eye_weight`
-# instead of 4.
-
-# %%
-error = np.abs(standard(answers["both"]) - real)[0].mean(axis=-1, keepdims=True)
-print("share of the eyes, all alike:", ((error * plain * e).sum() / (error * plain).sum()).round(3))
-
-# %% tags=["solution"]
-# @title Solution
-for eye_weight in (0, 2, 4, 8, 16, 30):
-    w = s + f * (1 - s + eye_weight * e + config.mouth_weight * m)
-    print(f"{eye_weight:2}: {(error * w * e).sum() / (error * w).sum():.0%}")
+# the eyes means a smaller share for the cheeks. faceswap-GAN v2.2 gives the eyes the weight 30 and counts the whole
+# image. The weight 4, the mouth and the small weight of the surroundings are our addition.
 
 # %% [markdown]
 # ## What you know now
 #
-# - 68 landmarks say where the parts of a face end. A mask is the hull of the landmarks, enlarged by a margin, with a
-#   soft border.
+# - 68 landmarks say where the parts of a face end. A mask is their convex hull, dilated, with a soft border.
 # - Masks from five landmarks are in the right place but never blink. For training that is enough.
 # - A mask becomes weights of the loss. The weights decide what a network learns first.
 #
-# **To try:** look at the masks of your own faces, with `show.overlay_mask` on the crops. Landmark networks make errors
-# at glasses and fringes. **Next:** [03b The networks](03b_networks.ipynb).
+# **To try:** draw a mask of the face *without* eyes and mouth (`np.minimum(face, 255 - features)`), like a carnival
+# mask. With which `eye_weight` do the eyes cause half of the loss of "both"?
+
+# %%
+from faceswap_lib.course.quiz import show_quiz
+
+show_quiz("02_prep_binary_masks")
+
+# %% [markdown]
+# ## Further reading
+#
+# - [faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): eye masks from 68 landmarks, and their weight of 30
+# - [How far are we from solving the 2D & 3D Face Alignment problem?](https://arxiv.org/abs/1703.07332): the paper of
+#   2D-FAN
+# - [face-alignment](https://github.com/1adrianb/face-alignment): the package with this network
+# - [Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs](https://arxiv.org/abs/1907.06724): the paper
+#   of MediaPipe's face mesh
+# - [dlib](https://github.com/davisking/dlib): the library of the regression trees

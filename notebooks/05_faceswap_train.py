@@ -11,25 +11,22 @@
 # %% [markdown]
 # # 05 Training
 #
-# In the previous notebooks we built the networks ([03](03b_networks.ipynb)) and defined their losses
-# ([04](04_losses.ipynb)). Now they are trained: for minutes here, for hours if the result must be good. Training is the
-# step with the longest waiting time, and an error in it costs the most. So this notebook shows what to check before,
-# during and after a training: the faces, the schedule and the time it takes, the curves and previews, and the files on
-# the disk.
+# Now the networks ([03b](03b_networks.ipynb)) are trained with their losses ([04](04_losses.ipynb)): for minutes here,
+# for hours if the result must be good. Training takes the longest, and an error in it costs the most. So this lesson
+# shows what to check before, during and after it.
 #
 # | | |
 # |---|---|
 # | **You will learn** | what one step does, what a schedule is for, how to stop, resume, and survive a lost machine |
-# | **You will have at the end** | a trained run, and the experience to see whether a training goes well |
-# | **Time on two CPU cores** | about 9 minutes, half of them the training |
-# | **Before** | [04 The losses](04_losses.ipynb) |
-# | **After** | [06 Video conversion](06_video_conversion.ipynb) |
+# | **You will have at the end** | a trained run, and your own learning rate schedule |
+# | **Time on two CPU cores** | about 8 minutes, more than half of them the training |
+# | **Before** | [04c The adversarial loss](04c_gan.ipynb) |
+# | **After** | [05b Training faults](05b_training_faults.ipynb), an appendix, or [06](06_video_conversion.ipynb) |
 
 # %% [markdown]
 # ## 0. Choose the parameters
 #
-# If the workspace already contains two facesets (from the notebooks 00 or 01, or your own), this notebook uses them. If
-# the run is half finished, the training resumes from its last checkpoint.
+# Facesets that the workspace already contains are used. A half-finished run is resumed from its last checkpoint.
 
 # %% tags=["parameters"]
 WORKSPACE = "faceswap-course"
@@ -39,12 +36,9 @@ STEPS = 600  # number of training steps
 BATCH_SIZE = 8  # faces of each person per step
 SECONDS = 6.0  # length of the demo's clips, if they do not exist yet
 SIZE = 320  # width and height of their frames in pixels
-BROKEN_STEPS = 200  # steps of each small training in section 9, most of which fail on purpose
-BROKEN = ("good", "rate too high", "mask let go", "nothing changed")  # the small trainings to run
-MIRROR = None  # a folder on another machine or drive, for copies of the run; see section 8
-
-# %% [markdown]
-# The next cell loads the packages and the faces. (A message of TensorFlow about oneDNN or GPU drivers is not an error.)
+TRY_STEPS = 200  # steps of each small training in exercise 2
+TRIED = ("cosine", "library", "stays high")  # the schedules that it compares
+MIRROR = None  # a folder on another machine or drive, for copies of the run; see section 6
 
 # %%
 import os
@@ -59,6 +53,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from faceswap_lib import show
+from faceswap_lib.course.loss_checks import check_cosine_schedule, check_mirror
 from faceswap_lib.demo.fixtures import make_facesets
 from faceswap_lib.facesets import Faceset
 from faceswap_lib.networks import PRESETS
@@ -72,85 +67,22 @@ arrays = [faceset.load(PRESETS[PRESET].stored_size, face_region=region) for face
 print(f"{len(faceset_a)} faces of A, {len(faceset_b)} of B")
 
 # %% [markdown]
-# ## 1. Clean the faceset
+# No training can repair a bad faceset: the networks also learn from the face of another person and from a blurred crop.
+# Lesson [09](09_facesets.ipynb) cleans facesets.
 #
-# This step removes bad crops from the *faceset*. No training can repair a bad faceset. The networks also learn from the
-# face of another person, from a hand in front of the mouth, and from a blurred crop. So look at all crops first. The
-# gallery shows them as a contact sheet. Click a crop to mark it: it gets a red frame. When you have marked all bad
-# crops, press the red button. Nothing is deleted. The marked crops are *set aside*: they are moved to a separate
-# folder, and trainings do not use them. `sort by` helps to find bad crops. With *sharpness*, the most blurred crops
-# come first. With *rarity*, the crops that are least similar to the others come first, and mistakes are usually among
-# them.
+# ## 1. Augment the images
 #
-# (The gallery needs a running kernel. A printed page has no kernel, so there you see nothing below the next cell.)
-
-# %%
-from faceswap_lib.widgets import FacesetGallery
-
-gallery = FacesetGallery(workspace, "src", per_page=24)
-gallery
-
-# %% [markdown]
-# Code can do the same as the mouse. The next cell sets the two least sharp crops aside, and then undoes it. The output
-# shows the title of the gallery after each of the two actions:
-
-# %%
-gallery.sort_by("sharpness")
-gallery.mark(*gallery.crops()[:2])
-gallery.exclude()
-print(gallery.title)
-gallery.undo()  # the crops are in the faceset again, and still marked
-gallery.mark(*gallery.marked, marked=False)
-print(gallery.title)
-assert len(Faceset.open(workspace, "src")) == len(faceset_a)
-
-# %% [markdown]
-# ## 2. Draw rare faces more often
+# The networks would soon memorize a hundred crops, and be bad at everything else: **overfitting**. **Augmentation**
+# works against it. Each time a crop is drawn, it is rotated, zoomed, shifted and mirrored at random, and deformed in
+# two ways. These operations are combined into one **map**: for each pixel of the new image, the position in the crop
+# where the color is read. So the image is interpolated only once, however many changes there are. Each interpolation
+# blurs an image a little.
 #
-# This step weights the *sampling* of the crops: rare poses and expressions are drawn more often. People look straight
-# ahead most of the time. With uniform sampling, there would be twenty ordinary faces for one turned head, and the
-# networks would hardly learn the turned head. So the probability of a crop grows with its *rarity*.
+# **Validation** notices overfitting: it measures on images that the training never draws. For a swap this is only half
+# of the answer, because nobody filmed the right result. [05b](05b_training_faults.ipynb) measures both.
 #
-# How do we measure rarity? In aligned crops, the five landmarks move only with pose and expression. The ten coordinates
-# of a crop are a point in a space of ten dimensions. We measure the distance to its eighth nearest neighbor (the first
-# one is the point itself). This distance is small where many crops are similar, and large for a crop that is different
-# from all others. The next cells compute it by hand, show the library's function, and then show the six most ordinary
-# and the six rarest crops.
-
-# %%
-points = np.stack([record.points_in_crop() for record in faceset_a.records]).reshape(len(faceset_a), 10)
-distances = np.linalg.norm(points[:, None] - points[None], axis=2)  # between all pairs of crops
-neighbors = min(len(points), max(8, len(points) // 50))  # more neighbors in large facesets
-eighth = np.sort(distances, axis=1)[:, neighbors - 1]
-by_hand = eighth / eighth.mean()  # 1 is the average
-
-# %%
-from faceswap_lib.facesets import measure_rarity
-
-show.show_source(measure_rarity)
-
-# %%
-assert np.allclose(by_hand, measure_rarity(points.reshape(-1, 5, 2)))
-order = np.argsort(by_hand)
-picked = [*order[:6], *order[-6:]]
-captions = [f"rarity {by_hand[index]:.1f}" for index in picked]
-show.plot_images([arrays[0].images[index] for index in picked], captions=captions, columns=6)
-
-# %% [markdown]
-# The upper row shows ordinary faces. The lower row shows rare ones: an open mouth, or a head that is turned further
-# than usual. The probability of a crop is proportional to its rarity. (`TrainConfig.rarity_exponent` is an exponent of
-# the rarity; with 0, all crops have the same probability.)
-#
-# ## 3. Augment the images
-#
-# This step is *data augmentation*. Each time a crop is drawn, it is rotated, zoomed, shifted and mirrored at random,
-# and it is deformed in two ways. These operations are not done one after the other. They are combined into one **map**.
-# For each pixel of the new image, the map contains the position in the crop where the color is read. So the image is
-# interpolated only once, however many changes there are. Each interpolation blurs an image a little.
-#
-# One dimension is enough to see how this works. We take one row of pixels and five *control points*. Each control point
-# says how far to shift. Between two control points, the shift changes linearly. The left plot shows the map, the right
-# plot shows the row before and after.
+# One dimension is enough to see how a map works. Five *control points* say how far to shift a row of pixels. Between
+# two of them, the shift changes linearly.
 
 # %%
 size = arrays[0].images.shape[1]
@@ -181,90 +113,85 @@ from faceswap_lib.training import grid_sample
 show.show_source(grid_sample)
 
 # %%
-from faceswap_lib.training import sample, to_device
+from faceswap_lib.training import TrainConfig, random_warp_grid, sample, to_device
+from faceswap_lib.training.train_step import draw_batch, sampling_probabilities
 
 device_a, device_b = (to_device(array) for array in arrays)
 grid = np.stack(np.meshgrid(at, places), axis=-1)[None].astype("float32")  # x from our map, y unchanged
 warped = keras.ops.convert_to_numpy(sample(device_a, np.zeros(1, "int32"), grid))[0]
 assert np.allclose(warped[size // 2, :, 0], by_hand, atol=0.01)
-pair = [arrays[0].images[0], warped[..., :3].astype("uint8")]
-show.plot_images(pair, captions=["crop", "all rows warped"], width=4)
-
-# %% [markdown]
-# From here on we use the library. A **batch** is the input of one step: a few crops of A and a few of B. Each crop
-# gives two views:
-#
-# - The *real* view is rotated, zoomed, shifted, mirrored, and slightly deformed.
-# - The *warped* view is the real view with an additional deformation: a grid of 5 by 5 small random shifts.
-#
-# The encoder reads the warped view, and the decoder must write the real view. Input and target are different, so
-# copying the input is never quite right. The encoder must learn what the deformation does not change: the identity and
-# the expression of the face.
-#
-# Why is the target changed as well? Because the networks would soon memorize a hundred crops (*overfitting*). In a
-# swap, a decoder gets faces that were never filmed, for example a face of A with B's head tilt at B's position. So we
-# train it on faces that are slightly different from the filmed ones. Section 9 shows the result without any changes.
-#
-# The images below are A's crops of the first batch of our training, with maps like those that the training will draw.
-# (Before the networks read them, everything outside the face is removed, and the colors are brought to a standard tone:
-# [00](00_faceswap_demo.ipynb), section 5.)
-
-# %%
-from faceswap_lib.training import TrainConfig, random_warp_grid
-from faceswap_lib.training.train_step import draw_batch, sampling_probabilities
 
 config = TrainConfig(steps=STEPS, batch_size=BATCH_SIZE)
 resolution = PRESETS[PRESET].resolution
 batch = draw_batch(config, 0, *(sampling_probabilities(array.rarity, config.rarity_exponent) for array in arrays))
-real, warped = random_warp_grid(config, resolution, size, keras.random.SeedGenerator(0))
-views = [keras.ops.convert_to_numpy(sample(device_a, batch.index_a, grid)) for grid in (real, warped)]
+maps = random_warp_grid(config, resolution, size, keras.random.SeedGenerator(0))
+views = [keras.ops.convert_to_numpy(sample(device_a, batch.index_a, grid)) for grid in maps]
 pictures = [picture for view in views for picture in view[:6, ..., :3].astype("uint8")]
 captions = [name for name in ("real", "warped") for _ in pictures[::2]]
 show.plot_images(pictures, captions=captions, columns=6)
 
 # %% [markdown]
-# **Exercise 1.** With too little augmentation, the networks memorize the crops. With too much, they are trained on
-# faces that do not exist. Draw views of six crops with `random_warp=0.08` and `rotation_range=40` (the defaults are
-# 0.02 and 5 degrees). Which of the two changes also affects the real view? Which one must the networks undo?
+# These are A's crops of the first **batch**, the input of one step: a few crops of A and a few of B, rare poses a
+# little more often than common ones. Each crop gives two views:
+#
+# - The *real* view is rotated, zoomed, shifted, mirrored, and slightly deformed. The decoder must write it.
+# - The *warped* view is the real view with an additional deformation: a grid of 5 by 5 small random shifts. The encoder
+#   reads it.
+#
+# Input and target are different, so copying the input is never quite right. The encoder must learn what the deformation
+# does not change. And the target is changed as well, because in a swap a decoder gets faces that were never filmed: a
+# face of A with B's head tilt at B's position.
+#
+# **Exercise 1: write an augmentation** of a picture and its landmarks together: mirror both. The five landmarks are x
+# and y of the left eye, the right eye, the nose, and the left and right corner of the mouth. A classical error hides
+# here; the check knows it.
+
 
 # %%
-strong = TrainConfig(batch_size=6, random_warp=0.02, rotation_range=5)
-# draw maps with `strong`, sample six crops of A and show them
+def mirror(picture, points):
+    """Mirrors a picture (S, S, 3) and its landmarks (5, 2)."""
+    return picture[:, ::-1], points  # your solution
+
+
+print(check_mirror(mirror))
+
 
 # %% tags=["solution"]
 # @title Solution
-strong = TrainConfig(batch_size=6, random_warp=0.08, rotation_range=40)
-maps = random_warp_grid(strong, resolution, size, keras.random.SeedGenerator(0))
-six = np.linspace(0, len(faceset_a) - 1, 6).astype("int32")
-views = [keras.ops.convert_to_numpy(sample(device_a, six, grid)) for grid in maps]
-print("Both views have the same rotation. Only the warped view has the additional deformation; networks must undo it.")
-pictures = [picture for view in views for picture in view[..., :3].astype("uint8")]
-show.plot_images(pictures, captions=["real"] * 6 + ["warped"] * 6, columns=6)
+def mirror(picture, points):
+    """Mirrors a picture (S, S, 3) and its landmarks (5, 2)."""
+    moved = points * [-1, 1] + [len(picture) - 1, 0]
+    return picture[:, ::-1], moved[[1, 0, 2, 4, 3]]  # the eye that was on the left is on the right now
+
+
+print(check_mirror(mirror))
+face = faceset_a.part(0, 1).read_crops()[0]
+pair = []
+for picture, marks in ((face.image, face.landmarks), mirror(face.image, face.landmarks)):
+    pair.append(picture.copy())
+    for number, (x, y) in enumerate(marks):
+        color = (255, 60, 60) if number in (0, 3) else (60, 255, 60)  # left red, the others green
+        pair[-1][int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4] = color
+show.plot_images(pair, captions=["crop", "mirrored: red is left again"], width=4)
 
 # %% [markdown]
-# ## 4. One training step, with one weight
+# ## 2. One training step, with one weight
 #
-# This section explains one *training step*. A step does the following:
+# A *training step* draws a batch of A and one of B, runs the encoder and each person's decoder, adds up the losses
+# ([04](04_losses.ipynb)), computes all gradients, and changes the weights: those of the generator to reduce their sum
+# of losses, and in the second half of the training those of the discriminators to reduce theirs. It ends with updating
+# the averages of section 5.
 #
-# 1. It draws a batch of A and a batch of B.
-# 2. It runs the encoder, and then each person's decoder.
-# 3. It adds up the losses ([04](04_losses.ipynb)).
-# 4. It computes all gradients.
-# 5. It changes the encoder and the decoders to reduce the generator's sum of losses. In the second half of the
-#    training, it also changes the discriminators to reduce their own sum.
-# 6. It updates the averages of the weights (section 7).
-#
-# Then the next step begins. The most important part is the change of the weights. The *gradient* says how much the loss
-# changes with each weight. The step moves every weight a little in the opposite direction. The optimizer **Adam**
-# decides how far. It keeps two moving averages for each weight: $m \leftarrow \beta_1 m + (1-\beta_1)\,g$ of its
-# gradients $g$, and $v \leftarrow \beta_2 v + (1-\beta_2)\,g^2$ of their squares. ($\beta$ says how much of the old
-# average is kept.) It moves the weight by
+# The **gradient** says how much the loss changes with each weight. The **optimizer** moves every weight a little in the
+# opposite direction. Ours is **Adam**. It keeps two moving averages for each weight:
+# $m \leftarrow \beta_1 m + (1-\beta_1)\,g$ of its gradients $g$, and $v \leftarrow \beta_2 v + (1-\beta_2)\,g^2$ of
+# their squares. ($\beta$ says how much of the old average is kept.) It moves the weight by
 #
 # $$\Delta w = -\,\eta\, \frac{m / (1-\beta_1^t)}{\sqrt{v / (1-\beta_2^t)}}$$
 #
-# where $\eta$ is the *learning rate* and $t$ is the number of the step. Both averages start at zero. The two divisions
-# by $1-\beta^t$ correct this. The next cell has a network with one weight $w$. It should compute $y$ from $x$. The cell
-# does its first step:
+# where $\eta$ is the **learning rate** and $t$ is the number of the step. Both averages start at zero, which the
+# divisions by $1-\beta^t$ correct. The next cell has a network with one weight $w$. It should compute $y$ from $x$. The
+# cell does its first step:
 
 # %%
 w, x, y = 0.5, 2.0, 3.0
@@ -282,40 +209,18 @@ assert np.isclose(by_hand, float(weight.numpy()))
 print(f"loss {loss:.1f}, gradient {gradient:.1f}: w changes from {w} to {by_hand:.4f}")
 
 # %% [markdown]
-# Look at the number: $w$ moved by 0.001, which is the learning rate itself. If you insert $m$ and $v$ into the formula,
-# you see the reason: in the first step, the size of the gradient cancels out. *Every* weight moves by the whole
-# learning rate, even if its gradient was almost zero, and its direction comes from one batch only. With millions of
-# weights, this is risky. Therefore the learning rate rises from almost zero during the first 50 steps. This is the
-# **warm-up**. After it, the averages are reliable.
+# $w$ moved by 0.001, the learning rate itself: in the first step, the size of the gradient cancels out. *Every* weight
+# moves by the whole learning rate, even if its gradient was almost zero, and its direction comes from one batch only.
+# With millions of weights, this is risky. Therefore the learning rate rises from almost zero during the first 50 steps.
+# This is the **warm-up**. After it, the averages are reliable.
 #
-# **Exercise 2.** Compute the second step by hand, with a gradient of $+8$ (the next batch has the opposite sign). How
-# far does the weight move, and why less than before? Use `m` and `v` from above.
-
-# %%
-second = 8.0
-# m_2 = ..., v_2 = ..., then divide by 1 - beta**2
-
-# %% tags=["solution"]
-# @title Solution
-m_2 = beta_1 * m + (1 - beta_1) * second
-v_2 = beta_2 * v + (1 - beta_2) * second**2
-by_hand_2 = by_hand - rate * (m_2 / (1 - beta_1**2)) / np.sqrt(v_2 / (1 - beta_2**2))
-optimizer, weight = keras.optimizers.Adam(rate, beta_1=beta_1, beta_2=beta_2), keras.Variable(w)
-for number in (gradient, second):
-    optimizer.apply([keras.ops.convert_to_tensor(number)], [weight])
-assert np.isclose(by_hand_2, float(weight.numpy()))
-print(f"it moves by {by_hand_2 - by_hand:+.5f}: the two gradients nearly cancel in m, but their squares add up in v")
-
-# %% [markdown]
-# ## 5. The schedule and its cost
+# ## 3. The schedule and its cost
 #
-# This step computes the *schedule* of the training and shows it before the training starts. A schedule consists of
-# **phases**. First, the networks learn only the faces. In the second half, the discriminators join and should make the
-# images sharper. In a short training they have little effect, as notebook [04](04_losses.ipynb) measured. Near the end,
-# the learning rate is reduced. Large steps find the region where the losses are small, but each batch still moves the
-# weights by the size of a step. Small steps let the weights settle. At the very end, the losses that keep the mask up
-# get a smaller weight ([04](04_losses.ipynb), section 8). Each phase begins at a fraction of all steps. So the schedule
-# of a long training is the schedule of a short training, stretched. The output is a table of the phases and a plot.
+# A *schedule* consists of **phases**. First, the networks learn only the faces. In the second half, the discriminators
+# join. Near the end, the learning rate is reduced. Large steps find the region where the losses are small, but each
+# batch still moves the weights by the size of a step; small steps let the weights settle. At the very end, the losses
+# that keep the mask up get a smaller weight ([04](04_losses.ipynb), section 6). Each phase begins at a fraction of all
+# steps. So the schedule of a long training is the schedule of a short training, stretched.
 
 # %%
 from faceswap_lib.media import read_image
@@ -327,9 +232,9 @@ draw_plan(plan, workspace.root / "plan.png")
 show.plot_images([read_image(workspace.root / "plan.png")])
 
 # %% [markdown]
-# Each strip of the plot shows one number over the steps: first the learning rate, then the weights of the losses, and
-# `mask_level`, the level of `mask_hinge`. The learning rate of a step is the learning rate of its phase, multiplied by
-# the warm-up factor. The next cells compute it by hand and with the library:
+# Each strip shows one number over the steps: first the learning rate, then the weights of the losses, and `mask_level`,
+# the level of `mask_hinge`. The learning rate of a step is that of its phase, multiplied by the warm-up factor. By hand
+# and with the library:
 
 # %%
 from faceswap_lib.training import learning_rate_factor
@@ -339,18 +244,58 @@ rates = config.learning_rate * np.minimum(1, (steps + 1) / config.warmup_steps)
 for phase in plan:
     rates[phase.first - 1 : phase.last] *= phase.numbers["learning_rate"] / config.learning_rate
 assert np.allclose(rates, [config.learning_rate * learning_rate_factor(step, config) for step in steps])
-figure, axes = plt.subplots(figsize=(9, 2), layout="constrained")
-axes.plot(steps, rates)
-axes.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
-plt.show()
-
-# %%
 show.show_source(learning_rate_factor)
 
 # %% [markdown]
-# How long will it take? The library runs a few real steps of each kind with these faces on this machine, measures their
-# time and multiplies it by the number of steps. This estimate takes half a minute, because each kind of step is
-# compiled first. It writes nothing to the disk.
+# **Exercise 2: write a schedule, and train with it.** Many trainings use a linear warm-up followed by half a cosine:
+# $(1 + \cos \pi u) / 2$, where $u$ rises from 0 at the end of the warm-up to 1 at the end of the training. Write its
+# factor. The solution trains small networks with yours, with the library's, and with a rate that stays high.
+
+
+# %%
+def cosine_schedule(step, warmup, steps):
+    """Computes the factor of the learning rate at a step, counted from 0."""
+    return min(1.0, (step + 1) / warmup)  # your solution
+
+
+print(check_cosine_schedule(cosine_schedule))
+
+
+# %% tags=["solution"]
+# @title Solution
+from faceswap_lib.course.ablation import train_variant, write_views
+
+
+def cosine_schedule(step, warmup, steps):
+    """Computes the factor of the learning rate at a step, counted from 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return (1 + np.cos(np.pi * (step - warmup) / (steps - warmup))) / 2
+
+
+print(check_cosine_schedule(cosine_schedule))
+tiny, warmup = PRESETS["tiny"], min(50, TRY_STEPS // 3 + 1)
+small_arrays = [faceset.load(tiny.stored_size) for faceset in (faceset_a, faceset_b)]
+small = TrainConfig(steps=TRY_STEPS, batch_size=BATCH_SIZE, adversarial_weight=0.0, warmup_steps=warmup)
+factors = {
+    "cosine": lambda step: cosine_schedule(step, warmup, TRY_STEPS),
+    "library": lambda step: learning_rate_factor(step, small),
+    "stays high": lambda step: min(1.0, (step + 1) / warmup),
+}
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
+for name, factor in ((name, factors[name]) for name in TRIED):
+    tried = train_variant(small_arrays, small, rate_factor=factor, name=name)
+    error = write_views(tried.networks, *small_arrays[0].views(tiny.resolution), "a2a").error
+    left.plot([factor(step) for step in range(TRY_STEPS)], label=name)
+    right.plot([entry["reconstruction_a"] for entry in tried.history], lw=1, label=f"{name}: error {error:.1f}")
+left.set(title="factor of the learning rate", xlabel="step")
+right.set(title="reconstruction_a", xlabel="step", ylim=(0, 1))
+right.legend(frameon=False, fontsize=8)
+plt.show()
+
+# %% [markdown]
+# How long will the training take? The library runs a few real steps of each kind with these faces on this machine,
+# measures their time and multiplies it by the number of steps. It writes nothing to the disk.
 
 # %%
 from faceswap_lib.training import LoopConfig, estimate_training
@@ -359,32 +304,13 @@ estimate = estimate_training(workspace, PRESETS[PRESET], config, LoopConfig())
 print(estimate.to_text())
 
 # %% [markdown]
-# **Exercise 3.** A serious training has 20,000 steps or more. At which step would the discriminators join, and what is
-# the learning rate at step 18,000? How long would this training take on this machine?
-
-# %%
-serious = TrainConfig(steps=20_000)
-# print(plan_table(...))
-
-# %% tags=["solution"]
-# @title Solution
-print(plan_table(plan_training(serious)))
-assert serious.learning_rate * learning_rate_factor(18_000, serious) == 2e-4
-assert next(phase.first for phase in plan_training(serious) if "adversarial" in phase.active) == 10_001
-seconds = sum(10_000 * each for _, each in estimate.seconds_per_step[:2])  # half without discriminators, half with
-print(f"{seconds / 3600:.1f} hours on this machine; a GPU is faster")
-
-# %% [markdown]
-# ## 6. Train a third of the steps, and stop
+# ## 4. Train a third of the steps, and stop
 #
-# This step starts the training and stops it early, to show how a run is interrupted. The **dashboard** shows the
-# progress, the remaining time, the losses and the newest preview. Its button stops the training safely: the current
-# step is finished, a checkpoint is written, and the notebook continues with the next cell. You can press it. If you do
-# not, the code stops the training after a third of the steps in the same way: `train` calls `should_stop` after every
-# step.
-#
-# (If an earlier notebook has already finished this run, we train a second run beside it. You may see a warning that
-# there are few crops. It is correct: half a minute of video would be better.)
+# The **dashboard** shows the progress, the losses and the newest preview. Its button stops the training safely: the
+# step is finished, a checkpoint is written, and the notebook continues with the next cell. If you do not press it, the
+# code stops the training after a third of the steps in the same way: `train` calls `should_stop` after every step. If
+# an earlier notebook has already finished this run, we train a second run beside it. (A warning about few crops is
+# correct: half a minute of video would be better.)
 
 # %%
 import itertools
@@ -413,8 +339,7 @@ print(f"stopped after step {report.step} of {report.steps}")
 # %% [markdown]
 # Which files are on the disk now? A *checkpoint* is one file with everything that is necessary to resume: the weights
 # of all networks, their averages (next section), $m$ and $v$ of both optimizers, and the number of the step. The random
-# numbers of a step depend only on its number, so no other state must be stored. The output lists the groups of arrays
-# in the file.
+# numbers of a step depend only on its number, so no other state must be stored.
 
 # %%
 from faceswap_lib.training import list_checkpoints, read_arrays
@@ -427,9 +352,8 @@ for group in dict.fromkeys(name.partition("/")[0] for name in stored):
     print(f"  {group:26} {sum(array.size for array in mine):11,} numbers in {len(mine)} arrays")
 
 # %% [markdown]
-# Writing a checkpoint is *atomic*. The file is written under a temporary name and flushed to the disk. Only then does
-# it get its final name. The previous checkpoint is kept. So if the power fails while a file is being written, there is
-# still a complete checkpoint. The library writes all its files in this way:
+# Writing a checkpoint is *atomic*: the file is written under a temporary name and flushed to the disk. Only then does
+# it get its final name. If the power fails on the way, the previous checkpoint is still there, complete.
 
 # %%
 from faceswap_lib.atomic_io import replacing
@@ -437,43 +361,18 @@ from faceswap_lib.atomic_io import replacing
 show.show_source(replacing)
 
 # %% [markdown]
-# ## 7. Average the weights
+# ## 5. Average the weights
 #
-# This section explains the *exponential moving average* (EMA) of the weights. The weights never stop moving, because
-# each batch pulls them in a different direction. In an average over many steps, the opposite movements cancel out, and
-# the common direction remains. So the library stores, besides the weights $w$, a moving average $\bar w$. Previews and
-# conversions use the average:
+# The weights never stop moving, because each batch pulls them in a different direction. In an average over many steps,
+# the opposite movements cancel out, and the common direction remains. So the library stores, besides the weights $w$,
+# an **exponential moving average** $\bar w$ (EMA), and previews and conversions use it (our addition; faceswap-GAN v2.2
+# uses the newest weights):
 #
 # $$\bar w \leftarrow d\,\bar w + (1 - d)\,w \qquad d = 0.99$$
 #
-# To check this formula on real weights, we need two checkpoints that are one step apart. A short test run with tiny
-# networks is enough: nine steps, with a checkpoint after each of them. In the first steps, $d$ is smaller. Otherwise
-# the average would contain the random initial weights for too long.
-
-# %%
-import shutil
-
-from faceswap_lib.training.train_step import average_decay
-
-logging.getLogger("faceswap_lib").setLevel("ERROR")  # hides the warning about few crops, which we have seen
-shutil.rmtree(workspace.run("rehearsal"), ignore_errors=True)
-small = TrainConfig(steps=9, batch_size=2, adversarial_weight=0, perceptual="none")  # compiles faster
-rehearsal = {"run": "rehearsal", "network_config": PRESETS["tiny"], "config": small}
-folder = train(workspace, **rehearsal, run_config=LoopConfig(checkpoint_every=1)).folder
-after, before = (read_arrays(path) for path in list_checkpoints(folder / "checkpoints"))
-decay = min(0.99, (1 + 8) / (10 + 8))  # for the ninth step, number 8; see `average_decay` below
-by_hand = decay * before["averaged_encoder/000"] + (1 - decay) * after["encoder/000"]
-assert np.allclose(by_hand, after["averaged_encoder/000"], atol=1e-6) and decay == average_decay(8, small)
-
-# %%
-show.show_source(average_decay)
-
-# %% [markdown]
-# Does the average make a difference? The next cell shows the raw face of the swap after a third of the training: once
-# with the newest weights, once with their average, and the difference, amplified by a factor of eight. The difference
-# is the effect of the last few batches. One step later it is different, and the average removes most of it. The printed
-# error is the error over all of A's faces, reconstructed as A. In our run it was 14.9 with the newest weights and 13.7
-# with their average. At the end of a training, when the learning rate is small, both are nearly equal.
+# After 69 steps, half of an old weight is gone. The cell shows the raw face of the swap with the newest weights, with
+# their average, and the difference, times eight: the effect of the last few batches. The printed error is that of all
+# of A's faces, reconstructed as A.
 
 # %%
 from faceswap_lib.course.ablation import write_views
@@ -493,25 +392,12 @@ captions = ["newest weights", "averaged weights", "8 times the difference"]
 show.plot_images([*pair, np.minimum(8 * difference, 255).astype("uint8")], captions=captions, width=7)
 
 # %% [markdown]
-# **Exercise 4.** With $d = 0.99$, after how many steps has the share of an old weight in the average fallen from 1 to a
-# half? And why would $d = 0.9999$ be wrong for 600 steps?
-
-# %%
-share = 0.99**10  # share of a weight that is ten steps old
-print(f"{share:.2f}")
-
-# %% tags=["solution"]
-# @title Solution
-half = np.log(0.5) / np.log(0.99)
-assert abs(0.99**half - 0.5) < 1e-9
-slow = np.log(0.5) / np.log(0.9999)
-print(f"after {half:.0f} steps; with 0.9999 after {slow:,.0f}: most of the average would be the random initial weights")
-
-# %% [markdown]
-# ## 8. Resume, also on another machine
+# In our run it was 14.9 with the newest weights and 13.7 with their average. At the end of a training, when the
+# learning rate is small, both are nearly equal.
 #
-# This step *resumes* the training. The call is the same as before. It finds the checkpoint and trains the missing
-# steps. You may press *Stop* again; then run the cell once more.
+# ## 6. Resume, also on another machine
+#
+# The call is the same as before. It finds the checkpoint and trains the missing steps.
 
 # %%
 before_rest = report.step
@@ -520,8 +406,7 @@ assert report.resumed_at == before_rest
 print(f"resumed from step {report.resumed_at}, now at step {report.step}")
 
 # %% [markdown]
-# The history is one file from the first step to the last. It looks as if there had been no interruption: no step is
-# missing, and no step occurs twice.
+# The history is one file, as if there had been no interruption: no step is missing, and no step occurs twice.
 
 # %%
 from faceswap_lib.training import read_history
@@ -532,121 +417,33 @@ assert np.all(np.diff(numbers) > 0)
 print(f"{len(numbers)} logged steps, {numbers[0]} to {numbers[-1]}")
 
 # %% [markdown]
-# A checkpoint does not help if its disk is lost. On Colab, Kaggle or a borrowed machine, the disk is deleted when the
-# session ends, and this can happen at any moment. So set a **mirror** in the parameters: a folder that is kept, for
-# example on Google Drive.
+# A checkpoint does not help if its disk is lost, as on Colab or a borrowed machine when the session ends. So set a
+# **mirror** in the parameters: a folder that is kept, for example on Google Drive.
 #
-# - A checkpoint is written every three minutes and at the end.
-# - The newest checkpoint is copied to the mirror: after the first checkpoint, then at most every ten minutes, and at
-#   the end. A separate thread does this, so the training does not wait. If the folder is slow or not available for a
-#   while, the training continues, and the thread tries again later.
+# - A checkpoint is written every three minutes and at the end. The newest one is copied to the mirror after the first
+#   checkpoint, then at most every ten minutes, and at the end.
 # - A new session on a new machine looks for a checkpoint in the mirror first.
 #
-# What should you do after a disconnect? Connect again and look at the files. If the folder of the run still exists, you
-# lost only the page, and the training may even have continued. Then run all cells. If the folder does not exist, the
-# machine is lost. Then mount the drive, set the same `WORKSPACE`, `RUN` and `MIRROR`, restore your facesets, and run
-# all cells. You lose the steps since the last copy: at most about twelve minutes (`LoopConfig.checkpoint_interval` and
-# `sync_interval`). The mirror contains the run, but not the facesets. Keep a copy of them too, as the Colab notebooks
-# do ([docs/colab.md](../docs/colab.md)).
-#
-# The next cell simulates this with the test run: train, copy, and stop at step 5. Then delete the files as if the
-# machine were lost, and resume from the mirror.
-
-# %%
-import tempfile
-
-shutil.rmtree(workspace.run("rehearsal"))
-drive = pathlib.Path(tempfile.mkdtemp())  # stands for Google Drive
-mirrored = LoopConfig(checkpoint_every=1, sync_dir=drive)
-answers = iter([False, False, False, False, True])
-first = train(workspace, **rehearsal, run_config=mirrored, should_stop=lambda: next(answers, True))
-print(f"stopped after step {first.step}; the mirror contains", sorted(path.name for path in drive.glob("*/*")))
-
-shutil.rmtree(first.folder)  # the machine and all its files are lost
-second = train(workspace, **rehearsal, run_config=mirrored)
-print(f"a new machine resumed from step {second.resumed_at} and trained to step {second.step}")
-assert second.resumed_at == first.step and second.step == small.steps
+# If the folder of the run still exists after a disconnect, run all cells. If not, the machine is lost: mount the drive,
+# set the same `WORKSPACE`, `RUN` and `MIRROR`, restore your facesets, and run all cells. You lose at most about twelve
+# minutes. The mirror does not contain the facesets: keep a copy of them ([docs/colab.md](../docs/colab.md)).
+# [05b](05b_training_faults.ipynb) rehearses all this.
 
 # %% [markdown]
-# Did the interrupted training learn the same? We still have the weights of the first test run, which trained its nine
-# steps without interruption (`after`). On a CPU, both results are equal to the last bit. On a GPU, sums may be computed
-# in a different order, so there may be small differences.
-
-# %%
-resumed = read_arrays(list_checkpoints(second.folder / "checkpoints")[0])
-weights = [name for name in after if name.startswith(("encoder/", "decoder_", "averaged_"))]
-difference = max(float(np.abs(resumed[name] - after[name]).max()) for name in weights)
-print(f"largest difference between the weights: {difference}")
-shutil.rmtree(second.folder)
-shutil.rmtree(drive)
-
-# %% [markdown]
-# ## 9. Is this normal?
+# ## 7. Is this normal?
 #
-# This section shows how to judge a training. First look at the *previews*. Time runs from left to right. The upper row
-# is A as A, the reconstruction that is trained. The lower row is A as B, the swap, which is never trained directly.
+# First look at the *previews*. Time runs from left to right. The upper row is A as A, the reconstruction that is
+# trained. The lower row is A as B, the swap, which is never trained directly.
 
 # %%
 show.plot_previews(report.folder)
 
 # %% [markdown]
-# In the first fifty to a hundred steps you see bright wrong colors and a pattern of dots, while the last layers find
-# their range. Then the large shapes appear, blurred and in the right colors. Then the eyes and the mouth appear. The
-# finest details come near the end, when the learning rate is reduced.
+# First you see bright wrong colors and a pattern of dots, while the last layers find their range. Then the large shapes
+# appear, then eyes and mouth. The finest details come near the end, when the learning rate is reduced.
 #
-# What does a failed training look like? We run three small trainings that fail on purpose:
-#
-# - a learning rate that is fifty times too high;
-# - no losses that keep the mask up ([04](04_losses.ipynb));
-# - no augmentation except mirroring, neither of the real view nor of the warped view.
-#
-# The first row of the images is a good training.
-
-# %%
-from faceswap_lib.course.ablation import train_variant
-
-tiny, base = PRESETS["tiny"], {"steps": BROKEN_STEPS, "batch_size": BATCH_SIZE, "adversarial_weight": 0.0}
-unchanged = dict.fromkeys(("rotation_range", "zoom_range", "shift_range", "elastic_deformation", "random_warp"), 0.0)
-mistakes = {
-    "good": {},
-    "rate too high": {"learning_rate": 0.05},
-    "mask let go": {"mask_prior_weight": 0.0, "mask_hinge_weight": 0.0},
-    "nothing changed": unchanged,
-}
-small_arrays = [faceset.load(tiny.stored_size) for faceset in (faceset_a, faceset_b)]
-tried = {name: train_variant(small_arrays, TrainConfig(**base, **mistakes[name]), name=name) for name in BROKEN}
-
-# %%
-views, areas = (part[len(faceset_a) // 2 :][:1] for part in small_arrays[0].views(tiny.resolution))
-shown, captions = [], []
-for name, variant in tried.items():
-    again, swap = (write_views(variant.networks, views, areas, direction) for direction in ("a2a", "a2b"))
-    shown += [views[0], again.faces[0], swap.faces[0], swap.masks[0], swap.composites[0]]
-    captions += [name, "A again", "A as B", "its mask", "composite"]
-show.plot_images(shown, captions=captions, columns=5)
-
-# %%
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
-for place, (term, top) in zip(axes, (("reconstruction_a", 1.5), ("mask_mean_a", 1.02)), strict=True):
-    for name, variant in tried.items():
-        place.plot([entry[term] for entry in variant.history], lw=1, label=name)
-    place.set(title=term, xlabel="step", ylim=(0, top))
-axes[1].legend(frameon=False, fontsize=8)
-plt.show()
-
-# %% [markdown]
-# - **Rate too high**: the image is a few spots of one color. `reconstruction` rises and stays high. The networks do not
-#   recover: every face gives the same image. `train` detects this, returns to the last good checkpoint and halves the
-#   learning rate.
-# - **Mask let go**: `reconstruction` looks normal, and so does the face. But `mask_mean` falls almost to zero, and the
-#   composite is A.
-# - **Nothing changed**: this is the best curve of all, and the sharpest A. But look at the swap! The networks have
-#   memorized A's crops and B's crops (*overfitting*). A swap needs faces between them, and the networks were never
-#   trained on those. **No curve shows this.** The curves measure the reconstruction, but you want the swap. So always
-#   look at A as B.
-#
-# The next plot shows the curves of your own training. Each loss is multiplied by its weight, as in the sum: `dssim` is
-# three times the loss of notebook 04, and `adversarial` is a tenth of it.
+# The curves are each loss multiplied by its weight, as in the sum: `dssim` is three times the loss of lesson 04, and
+# `adversarial` is a tenth of that of 04c.
 
 # %%
 curves = ("reconstruction", "dssim", "perceptual", "adversarial", "discriminator", "mask_mean")
@@ -657,24 +454,21 @@ show.plot_losses(history, terms=begun, columns=3)
 # | you see | it means |
 # |---|---|
 # | most of the decrease is over after 150 steps | normal; the images get better for long after that. Look at images |
-# | the curve of one person is higher | normal; glasses and wrinkles are more detail to draw |
 # | `mask_mean` near 0.9 | right: most of the face is taken from the decoder. Near 0, nothing is swapped |
-# | `discriminator` about 0.2 | it cannot tell filmed from generated ([04](04_losses.ipynb), exercise 2); normal here |
+# | `discriminator` about 0.2 | it cannot tell filmed from generated; normal here |
 # | `discriminator` falls towards 0 | it has won: it rejects everything that the generator makes |
 # | `adversarial` varies around 0.025 | normal: a tenth of $(0.5 - 1)^2$, for scores of about a half |
 # | a term is `nan`, or a curve doubles and stays high | a breakdown: training goes back and halves the rate by itself |
 #
 # What if A as B looks like A? Look at the columns of a preview, in this order:
 #
-# 1. The *mask* is dark: nothing is swapped. The mask is not kept up; see the table.
+# 1. The *mask* is dark: nothing is swapped.
 # 2. The *raw* face is A's: there were too few steps, or both people's codes have too much in common. As you see, 600
 #    steps are too few: train longer. Conversion moves A's codes to B's codes (06), but previews do not.
 # 3. The *raw* face is B's, and only hair, chin and ears are A's: this is how a face swap should look.
 #
-# The page *Is this normal?* of the documentation (`docs/normal.md`) shows a good training in images, curves and
-# numbers.
-#
-# At the end, compare the swap of the same face after a third of the training and after all steps. Move the slider:
+# `docs/normal.md` shows a good training in images, curves and numbers. At the end, compare the swap of the same face
+# after a third of the training and after all steps. Move the slider:
 
 # %%
 from faceswap_lib.widgets import compare_before_after
@@ -684,17 +478,25 @@ labels = (f"step {before_rest}", f"step {report.step}")
 compare_before_after(show.preview_column(third, "a2b"), show.preview_column(end, "a2b"), labels=labels)
 
 # %% [markdown]
-# The face is sharper than before, but still soft. After 600 steps it is still half A (case 2). More steps add B's
-# features. Conversion can do the rest without more training.
+# The face is sharper than before, but still soft, and after 600 steps still half A (case 2). More steps add B's
+# features.
 #
-# ## What you know now
-#
-# - A step draws a few faces, rare ones more often, and deforms them with one map. It moves every weight against its
-#   gradient, and Adam decides how far. The schedule sets the learning rate and the weights of the losses.
-# - A run can be stopped and resumed at any step, with a mirror even on another machine, and it learns the same.
-# - Curves show some breakdowns, but not all. Only images of the swap show whether a training is good.
-#
-# **To try:** another run with `config=TrainConfig(steps=STEPS, rarity_exponent=0)`. In section 9, augmentation of half
-# the usual strength, or a rate that is three times as high. A longer run: `STEPS = 3000` and another `RUN`, over lunch.
+# **To try:** a longer run: `STEPS = 3000` and another `RUN`, over lunch.
 #
 # Next: [06 Video conversion](06_video_conversion.ipynb) makes a video from faces of 128 pixels.
+# [05b](05b_training_faults.ipynb) breaks trainings on purpose.
+
+# %%
+from faceswap_lib.course.quiz import show_quiz
+
+show_quiz("05_faceswap_train")
+
+# %% [markdown]
+# ## Further reading
+#
+# - [Adam](https://arxiv.org/abs/1412.6980) (Kingma and Ba, 2014): the optimizer of section 2.
+# - [SGDR](https://arxiv.org/abs/1608.03983) (Loshchilov and Hutter, 2016): the cosine schedule of exercise 2.
+# - [Training ImageNet in 1 hour](https://arxiv.org/abs/1706.02677) (Goyal et al., 2017): why a warm-up helps.
+# - [faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): the training that this one is based on.
+# - [deepfakes/faceswap](https://github.com/deepfakes/faceswap): another trainer, with a long guide.
+# - [Training in Keras](https://keras.io/api/optimizers/): its optimizers and schedules.

@@ -9,26 +9,26 @@
 # ---
 
 # %% [markdown]
-# # Is it any good?
+# # 07 Is it any good?
 #
-# You have a swapped video. Is it good? Is it better than yesterday's? This notebook measures it and shows how every
-# metric is computed. Then it fools most of the metrics on purpose, so that you know what they cannot measure.
+# You have a swapped video. Is it good? Is it better than yesterday's? This notebook computes the usual metrics by hand.
+# Then it fools most of them on purpose, so that you know what they cannot measure.
 #
 # | | |
 # |---|---|
-# | **You will learn** | what the usual metrics measure, derived by hand on one frame; why each needs a baseline |
-# | **You will have at the end** | a report about your swap, its worst frames, and some distrust of single numbers |
+# | **You will learn** | what the usual metrics measure, by hand on one frame; why each needs a baseline |
+# | **You will have at the end** | a report about your swap, a metric of your own, and some distrust of single numbers |
 # | **Time on two CPU cores** | about 3 minutes with `dlib`, half without; 4 more if there is no trained run yet |
-# | **Before** | [06 Video conversion](06_video_conversion.ipynb) |
-# | **Next** | [08 Responsible use](08_responsible_use.ipynb) |
+# | **Before** | [06b Conversion options](06b_conversion_options.ipynb) |
+# | **After** | [08 Responsible use](08_responsible_use.ipynb) |
 
 # %% [markdown]
 # ## 0. Choose the parameters
 #
-# This notebook evaluates the file `swap.mp4` of the workspace, which [06](06_video_conversion.ipynb) made. If it does
-# not exist, the next cell makes it. To evaluate your own videos, set `VIDEO` to A's video and `IDENTITY` to B's. Use
-# short videos: two small images of every frame are kept in memory, a quarter of a megabyte. (`faceswap evaluate` keeps
-# no images.) TensorFlow may print red messages when it starts. They are not errors.
+# This notebook evaluates `swap.mp4` of the workspace, which [06](06_video_conversion.ipynb) made. If it does not exist,
+# the next cell makes it. It is compared with the videos from which the faces of A and B were extracted; for other
+# videos, set `VIDEO` to A's and `IDENTITY` to B's. Use short ones: two small images of every frame are kept in memory.
+# (`faceswap evaluate` keeps none.)
 
 # %% tags=["parameters"]
 WORKSPACE = "faceswap-course"
@@ -38,8 +38,8 @@ SIZE = 320  # width and height of their frames in pixels
 PRESET = "lite"  # the networks, if they must be trained first
 STEPS = 600  # number of training steps, if they must be trained first
 BATCH_SIZE = 8  # faces of each person per step
-VIDEO = None  # your own video of A; None uses the demo's
-IDENTITY = None  # your own video of B; None uses the demo's
+VIDEO = None  # a video of A; None: the one that the faces of A come from
+IDENTITY = None  # a video of B; None: the one that the faces of B come from
 CONSENT = None  # for your own videos: who agreed to what
 BASELINE_FRAMES = 30  # number of frames on which the report measures its baselines
 LOOK_AT = 60  # number of frames of the videos in section 1
@@ -55,18 +55,20 @@ import pathlib
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import FileLink, display
 
 from faceswap_lib import show
 from faceswap_lib.demo.fixtures import make_run
 from faceswap_lib.devices import has_accelerator
 from faceswap_lib.facesets import require_consent
+from faceswap_lib.facesets.source_video import find_source_video
 from faceswap_lib.pipeline import convert
 
 np.set_printoptions(precision=3, suppress=True)
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # hides its advice about retracing, which is for training loops
 workspace = make_run(WORKSPACE, run=RUN, preset=PRESET, steps=STEPS, batch_size=BATCH_SIZE, seconds=SECONDS, size=SIZE)
-video = pathlib.Path(VIDEO or workspace.root / "clips" / "hopper.mp4")
-identity = pathlib.Path(IDENTITY or workspace.root / "clips" / "collins.mp4")
+video = pathlib.Path(VIDEO) if VIDEO else find_source_video(workspace, "src")
+identity = pathlib.Path(IDENTITY) if IDENTITY else find_source_video(workspace, "dst")
 swap = workspace.root / "swap.mp4"
 if VIDEO:
     require_consent(workspace, CONSENT, [video])
@@ -76,13 +78,12 @@ if not swap.exists():
 # %% [markdown]
 # ## 1. Why looking is not enough
 #
-# To judge our swap, we need *baselines*: other results to compare it with. Here are three that need no training:
+# A classifier is compared with the right answer, the **ground truth**. A swap has none: nobody filmed B doing what A
+# does. What we can have are **baselines**: results that need no training, to compare with. Here are three:
 #
 # - the **input** itself, with nothing swapped;
 # - our swap, **blurred** inside the face;
-# - a single **image of B**, pasted onto A's face in every frame. *Poisson cloning* hides its border.
-#
-# The next two cells write these three videos.
+# - a single **image of B**, pasted onto A's face in every frame, with Poisson blending.
 
 # %%
 from faceswap_lib.evaluation import paste_nearest
@@ -104,7 +105,6 @@ def blur(picture, face):
     return blurred
 
 
-# %%
 rivals = {
     "original": lambda before, after, face: before,
     "the swap": lambda before, after, face: after,
@@ -140,20 +140,13 @@ hidden = [align_face(drawn[name][index], faces[index]).image for index in moment
 show.plot_images(hidden, captions=["1", "2", "3", "4"] * len(moments), columns=4)
 
 # %% [markdown]
-# In still images, the pasted image may look best: it is sharp, and it shows B. In the video, it looks like a mask on a
-# stick: the head moves, but the face does not. A few images do not show this, especially if somebody selected them for
-# you. Looking has other weaknesses, too. You get used to a face after an hour. You cannot see whether this training is
-# 3 % better than the last one. And nobody can look at a thousand videos.
+# In still images, the pasted image may look best: it is sharp, and it shows B. In the video it looks like a mask on a
+# stick: the head moves, but the face does not. A few images do not show this, and you get used to a face after an hour.
+# So we measure. **But a single number is not enough either**: each metric measures only one property.
 #
-# So we measure. **But a single number is not enough either.** Each metric measures only one property, and a bad result
-# can be perfect in any one of them. Section 7 shows this.
-
-# %% [markdown]
-# ## 2. One frame, two crops
+# ## 2. The metrics, by hand
 #
-# This step makes the input of all metrics: two crops of the same frame, before and after the swap. A's face is tracked
-# in the original video. Both frames are cropped with the *same* matrix, so a point in one crop is the same position in
-# the other crop. The output shows both crops and their difference.
+# The input of all metrics is two crops of one frame, before and after the swap, cut out with the *same* matrix.
 
 # %%
 from faceswap_lib.faces import CROP_SIZE, FaceCrop, crop_from_frame, points_in_crop, warp_frame
@@ -163,72 +156,53 @@ face = faces[number]
 matrix = crop_from_frame(face)
 frame, swapped = (next(read_frames(one, start=number)) for one in (video, swap))
 before, after = (warp_frame(picture, matrix, CROP_SIZE) for picture in (frame, swapped))
+crops = [FaceCrop(image=one, landmarks=points_in_crop(face, matrix), crop_from_frame=matrix) for one in (before, after)]
 difference = cv2.absdiff(before, after)
 show.plot_images([before, after, difference], captions=["before", "after", "difference"], width=7)
 
 # %% [markdown]
-# ## 3. The metrics, by hand
+# ### 2.1 Whose face is it? Identity
 #
-# ### 3.1 Whose face is it? Identity
-#
-# This metric compares *face embeddings*. A *face recognition network* maps a face to a list of numbers, the
-# **embedding**. It was trained on millions of images, until the embeddings of one person were close together and the
-# embeddings of two people were far apart, independent of the light and the expression. The distance is the usual
-# Euclidean distance between two points, but in 128 dimensions:
+# A **face recognition network** maps a face to a list of numbers, the **embedding**. It was trained on millions of
+# images, until the embeddings of one person were close together and those of two people far apart. The metric is the
+# distance of two embeddings, here of 128 numbers:
 #
 # $$d(a, b) = \sqrt{(a_1 - b_1)^2 + (a_2 - b_2)^2 + \dots + (a_{128} - b_{128})^2}$$
 #
-# The network is in the extra `dlib` (`pip install 'faceswap_lib[dlib]'`, offline). If it is not installed, the cells
-# below say so, and the report measures the identity with the likeness of section 3.6. The output shows the distances
-# before and after the swap.
+# The network is in the extra `dlib`. Without it, the report measures identity with the likeness of section 2.6.
 
 # %%
 from faceswap_lib.conversion import IdentityPair
+from faceswap_lib.evaluation import open_perceptual
 from faceswap_lib.faces import DlibEmbedder
 
 lack = DlibEmbedder.unavailable_reason()
-embedder = None if lack else DlibEmbedder()
-crops = [FaceCrop(image=one, landmarks=points_in_crop(face, matrix), crop_from_frame=matrix) for one in (before, after)]
-if embedder:
-    people = IdentityPair.measure(workspace, "a2b", embedder)  # mean embeddings of A and B
-    embedding_before, embedding_after = embedder.embed(crops)
-    distances = {
-        "A here, to A's average": np.sqrt(((embedding_before - people.original) ** 2).sum()),
-        "A here, to B's average": np.sqrt(((embedding_before - people.wanted) ** 2).sum()),
-        "swapped, to A's average": np.sqrt(((embedding_after - people.original) ** 2).sum()),
-        "swapped, to B's average": np.sqrt(((embedding_after - people.wanted) ** 2).sum()),
-    }
+if not lack:
+    people = IdentityPair.measure(workspace, "a2b", DlibEmbedder())  # mean embeddings of A and B
+    embeddings = dict(zip(["A here", "swapped"], DlibEmbedder().embed(crops), strict=True))
+    means = {"A": people.original, "B": people.wanted}
+    apart = {(one, mean): np.sqrt(((embeddings[one] - means[mean]) ** 2).sum()) for one in embeddings for mean in means}
     nearly = {"rtol": 1e-2 if has_accelerator() else 1e-5}  # a GPU multiplies with about three digits
-    assert np.allclose([*distances.values()][2:], np.ravel(people.distances(crops[1:])), **nearly)
-    print("\n".join(f"{name:24} {distance:.2f}" for name, distance in distances.items()))
-print(lack or f"the network's authors treat two faces closer than {embedder.same_person} as the same person")
+    assert np.allclose([*apart.values()][2:], np.ravel(people.distances(crops[1:])), **nearly)
+    print("\n".join(f"{one}, to the mean of {mean}: {distance:.2f}" for (one, mean), distance in apart.items()))
+print(lack or f"the network's authors treat two faces closer than {DlibEmbedder.same_person} as the same person")
 
-# %% [markdown]
-# Why do we not simply compare pixels, or the features of another network? Because then light, pose and hair count as
-# much as the face. Here is a test that needs no extra. It uses the features of MTCNN's last network. This network was
-# trained to detect faces, and never to recognize people. If its features described the identity, A would be nearer to
-# another moment of A than to B.
-
-# %%
-from faceswap_lib.evaluation import open_perceptual
-
-meter = open_perceptual("onet")
+meter = open_perceptual("onet")  # features of a face detector
 other_before = align_face(next(read_frames(video, start=seen[-1])), faces[seen[-1]]).image
-pairs_of_crops = {"A, A at another moment": other_before, "A, B": one_crop.image, "A, the swap": after}
-for name, other in pairs_of_crops.items():
-    print(f"{name:24} {meter.measure(before[None], other[None]).distances[0]:.3f}")
+for name, other in {"A at another moment": other_before, "B": one_crop.image, "the swap": after}.items():
+    print(
+        f"distance of a detector's features, A to {name}: {meter.measure(before[None], other[None]).distances[0]:.3f}"
+    )
 
 # %% [markdown]
-# The distance between A and B is indeed large, because their hair, light and background are different. But look at the
-# last line. The swap, which shows B's face, is almost as near to A as A is at another moment, because everything around
-# the face is the same. Such a *perceptual distance* says how different two images look. It does not say whose face they
-# show.
+# The last three lines show why a *recognition* network is needed. The features of a network that only detects faces say
+# how different two images *look*: the swap is nearly as near to A as A is at another moment, because everything around
+# the face is the same. Such a **perceptual distance** does not say whose face it is.
 #
-# ### 3.2 Does it move like A? Landmarks
+# ### 2.2 Does it move like A? Landmarks
 #
-# This metric is the *normalized mean error* (NME) of the landmarks. The detector detects five landmarks in the result,
-# and then in the original. The metric is the mean distance between them, divided by the distance between the eyes, so
-# the size of the face does not matter. The output shows both sets of landmarks.
+# The **normalized mean error** (NME): detect landmarks in the result and in the original, take the mean distance, and
+# divide it by the distance between the eyes.
 
 # %%
 from faceswap_lib.evaluation import landmark_error
@@ -236,27 +210,22 @@ from faceswap_lib.evaluation import landmark_error
 (found,), (real,) = detector.refine([swapped, frame], [[face]] * 2)
 found = found or real  # after a few training steps, it may not detect a face in the result
 eye_distance = np.sqrt(((real.landmarks[1] - real.landmarks[0]) ** 2).sum())
-off = np.sqrt(((found.landmarks - real.landmarks) ** 2).sum(axis=1))
-by_hand = off.mean() / eye_distance
-print(f"errors of {off} pixels; the eye distance is {eye_distance:.1f} pixels: {100 * by_hand:.1f} %")
+by_hand = np.sqrt(((found.landmarks - real.landmarks) ** 2).sum(axis=1)).mean() / eye_distance
+assert np.isclose(by_hand, landmark_error(found.landmarks, real.landmarks))
+print(f"NME {100 * by_hand:.1f} % of the eye distance")
+drawn = [show.draw_face(frame, real), show.draw_face(swapped, found)]
+display(show.plot_images([warp_frame(one, matrix, CROP_SIZE) for one in drawn], captions=["before", "after"], width=6))
 show.show_source(landmark_error)
 
-# %%
-assert np.isclose(by_hand, landmark_error(found.landmarks, real.landmarks))
-drawn = [show.draw_face(frame, real), show.draw_face(swapped, found)]
-show.plot_images([warp_frame(one, matrix, CROP_SIZE) for one in drawn], captions=["before", "after"], width=6)
-
 # %% [markdown]
-# The goal is not 0! Two faces have different proportions. For example, B's mouth *is* wider, so her landmarks should be
-# at other positions. A few percent are right. Only the input itself has 0. With 68 landmarks, the report also measures
-# **expressions over time**: does the mouth open when A's mouth opens? This is a correlation, so proportions do not
-# matter.
+# The goal is not 0! B's mouth *is* wider, so her landmarks should be elsewhere. A few percent are right, and only the
+# input has 0. With 68 landmarks, the report also measures **expressions over time** by correlation: does the mouth open
+# when A's mouth opens? Proportions do not matter there.
 #
-# ### 3.3 Did anything else change? PSNR
+# ### 2.3 Did anything else change? PSNR
 #
-# This metric is the *peak signal-to-noise ratio* (PSNR) of the background. Away from the face, the result should be
-# equal to the input. We compute the **mean squared error** over all pixels there. The PSNR is the ratio between the
-# largest possible squared error (255²) and this mean, on a logarithmic scale, in decibels:
+# Away from the face, the result should be the input. The **peak signal-to-noise ratio** (PSNR) compares the largest
+# possible squared error (255²) with the mean squared error, on a logarithmic scale, in decibels:
 #
 # $$\text{PSNR} = 10 \log_{10} \frac{255^2}{\text{mean of } (x - y)^2}$$
 
@@ -274,21 +243,17 @@ print(f"away from the face {by_hand:.1f} dB; of the whole frame {psnr(swapped, f
 show.show_source(psnr)
 
 # %% [markdown]
-# Away from the face, the only loss comes from the video codec. One encoding leaves about 40 dB, and nobody sees the
-# difference. At 30 dB the difference is visible. At 20 dB the image is clearly different.
+# Away from the face, the only loss comes from the video codec: about 40 dB, which nobody sees. 30 dB are visible.
 #
-# ### 3.4 How similar are two images? SSIM
+# ### 2.4 How similar are two images? SSIM
 #
-# This metric is the **structural similarity** (SSIM). The mean squared error does not depend on the *kind* of error: a
-# face that is one gray level brighter everywhere and a face with a scratch may have the same error. SSIM compares small
-# windows instead. For each window it measures two things: are the means equal? Do the values rise and fall together,
-# and by the same amount? For windows $x$ and $y$ with means $\mu$, variances $\sigma^2$ and covariance $\sigma_{xy}$:
+# The **structural similarity** (SSIM) compares small windows $x$ and $y$: are their means $\mu$ equal, and do their
+# values rise and fall together? Here $\sigma^2$ is a variance and $\sigma_{xy}$ the covariance:
 #
 # $$\text{SSIM} = \frac{2\mu_x\mu_y + c_1}{\mu_x^2 + \mu_y^2 + c_1} \cdot
 # \frac{2\sigma_{xy} + c_2}{\sigma_x^2 + \sigma_y^2 + c_2}$$
 #
-# It is 1 for two equal images. The small constants prevent a division by 0 in windows without contrast. The output
-# shows a map of the similarity.
+# It is 1 for two equal images. The constants prevent a division by 0 in windows without contrast.
 
 # %%
 from faceswap_lib.evaluation import ssim
@@ -312,15 +277,12 @@ print(f"SSIM {likeness.mean():.3f}")
 show.plot_images([before, after, likeness.clip(0, 1)], captions=["before", "after", "similarity, 1 is white"], width=7)
 
 # %% [markdown]
-# Now the important question: **is a high SSIM good?** For the background, yes. For the face, no! The swapped face
-# should differ from the input. If nothing is swapped, the SSIM is 1.
+# **Is a high SSIM good?** For the background, yes. For the face, no! If nothing is swapped, the SSIM is 1.
 #
-# ### 3.5 Is it sharp? The Laplacian
+# ### 2.5 Is it sharp? The Laplacian
 #
-# This metric is the **variance** of the *Laplacian*. The Laplacian of a pixel is the sum of its four neighbors minus
-# four times the pixel itself. It is 0 where the gray values rise evenly, and large at edges and fine detail. In a
-# blurred image it is small everywhere. So its variance inside the face measures sharpness. It is computed on a gray
-# crop of 128 pixels and compared with the original's value.
+# The **Laplacian** of a pixel is the sum of its four neighbors minus four times the pixel. It is large at edges and
+# fine detail, so its *variance* inside the face measures sharpness.
 
 # %%
 from faceswap_lib.evaluation import sharpness
@@ -333,14 +295,11 @@ def small(picture):
 
 inside = np.where(part_mask(finder.detect(crops[:1])[0], CROP_SIZE, Part.FACE, feather=0) > 127, 255, 0).astype("uint8")
 gray = np.pad(small(cv2.cvtColor(after, cv2.COLOR_RGB2GRAY)).astype(float), 1, mode="reflect")
-neighbors = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:]
-laplacian = neighbors - 4 * gray[1:-1, 1:-1]
+laplacian = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:] - 4 * gray[1:-1, 1:-1]
 by_hand = laplacian[small(inside) >= 128].var()
 assert np.isclose(by_hand, sharpness(after, inside))
 print(f"swapped {by_hand:.0f}, original {sharpness(before, inside):.0f}")
-show.plot_images([after, inside, np.abs(laplacian / 60).clip(0, 1)], captions=["after", "face", "Laplacian"], width=7)
-
-# %%
+display(show.plot_images([after, np.abs(laplacian / 60).clip(0, 1)], captions=["after", "Laplacian"], width=6))
 show.show_source(sharpness)
 
 # %% [markdown]
@@ -362,13 +321,12 @@ show.plot_images([before, after, cheated], captions=["before", "after", "sharper
 # %% [markdown]
 # This is why the report says "near 1 is better" and not "higher is better".
 #
-# ### 3.6 Is it real? Likeness to B's own faces
+# ### 2.6 Is it real? Likeness to B's own faces
 #
-# This metric detects artifacts. A smeared area inside a face may be as sharp as skin and as stable as the input, and
-# the face recognition network may still accept the face as B. But no *real face of B* looks like it. So we compare each
-# region of the new face (eyes, mouth and skin) with B's own frames. We search for the most similar frames, warp them by
-# *optical flow* until their expression fits, and compare them by SSIM as above. The unit is the similarity of two real
-# frames of B, warped in the same way. So **1 means: as real as a held-out frame of B.**
+# This metric is our addition; papers usually compare distributions of thousands of images. A smeared face may be as
+# stable as the input, and the recognition network may still accept it. But no *real face of B* looks like it. So we
+# compare eyes, mouth and skin with B's most similar frames, warped by optical flow until the expression fits, by SSIM.
+# **1 means: as similar as a held-out frame of B.**
 
 # %%
 from faceswap_lib.evaluation import collect_own_faces
@@ -383,20 +341,18 @@ points = [*finder.detect([crops[0], crops[1], crops[1]]), own.landmarks[-1]]
 as_crops = [FaceCrop(image=one, landmarks=crops[0].landmarks, crop_from_frame=matrix) for one in looked_at.values()]
 likeness = gallery.measure(as_crops, points)
 by_region = [" ".join(f"{name} {value:.2f}" for name, value in zip(REGIONS, row, strict=True)) for row in likeness]
-show.plot_images(list(looked_at.values()), captions=by_region, columns=4)
 assert likeness[-1].min() > likeness[0].max()  # B is more similar to B than A is, in every region
+display(show.plot_images(list(looked_at.values()), captions=by_region, columns=4))
 show.show_source(LikenessGallery.measure)
 
 # %% [markdown]
-# What would fool this metric? A pasted photograph of B, because it is real. So likeness must be combined with metrics
-# over time.
+# What would fool this metric? The fourth picture, shown in every frame: it is real, but it does not move.
 #
-# ### 3.7 Is it stable? Second differences
+# ### 2.7 Is it stable? Second differences
 #
-# This metric is the *jitter*. The *first difference* of a position from frame to frame is its speed. The difference of
-# these differences, the **second difference**, says how suddenly the speed changes. It is zero for a head that turns
-# evenly, and large for a head that shakes. The jitter is its mean length over the landmarks, in eye distances. The plot
-# shows a position, its speed, and the change of the speed.
+# The *first difference* of a position from frame to frame is its speed. The **second difference** says how suddenly the
+# speed changes: zero for a head that turns evenly, large for a head that shakes. The **jitter** is its mean length over
+# the landmarks, in eye distances.
 
 # %%
 from faceswap_lib.evaluation import jitter
@@ -408,100 +364,114 @@ change = speed[1:] - speed[:-1]
 by_hand = np.nanmean(np.sqrt((change**2).sum(axis=2))) / eye_distance
 assert np.isclose(by_hand, jitter(path, eye_distance))
 print(f"the speed of A's own landmarks changes by {100 * by_hand:.2f} % of the eye distance per frame")
-show.show_source(jitter)
-
-# %%
 figure, axes = plt.subplots(3, 1, figsize=(9, 4), sharex=True)
-for one, values, name in zip(axes, (path, speed, change), ("position", "speed", "its change"), strict=True):
+for one, values, name in zip(axes, (path, speed, change), ("nose, x", "speed", "its change"), strict=True):
     one.plot(values[:, 2, 0], lw=1)
     one.set_ylabel(name)
-axes[-1].set_xlabel("frame; tip of the nose, x in pixels")
+axes[-1].set_xlabel("frame")
 plt.show()
+show.show_source(jitter)
 
 # %% [markdown]
-# ## 4. The whole video
+# ### Exercise 2: write a metric that is missing
 #
-# `evaluate_video` computes all these metrics for every frame. It detects the landmarks of the result in the result
-# itself, and combines the values of each metric into one number. `evaluate_to_page` also writes two files:
-# `report.json` for programs and `report.html` for people. The output shows the verdict and all metrics.
+# Suppose a bug makes the result late: frame $n$ shows the face of frame $n - 3$. Such a video is as sharp, stable and
+# similar to B as before, and the landmark error hardly sees it: A's own landmarks, three frames late, are off by only 3
+# %, less than those of our swap. So write `lag(result, original)`: by how many frames is a curve behind another one?
+# Try all delays from -8 to 8, and compare the two curves where they overlap. By which measure? B's features are
+# elsewhere and move by other amounts, so the *level* and the *height* of a curve must not matter.
 
 # %%
-from faceswap_lib.evaluation import EvaluateConfig, evaluate_to_page
+from faceswap_lib.course.evaluation_checks import check_lag
+
+late = [landmark_error(path[n - 3], path[n]) for n in range(3, len(path)) if np.isfinite(path[[n, n - 3]]).all()]
+print(f"three frames late: landmark error {100 * np.mean(late):.1f} % on average")
+
+
+def lag(result, original):
+    return 0  # write the metric here
+
+
+print(check_lag(lag))
+
+# %% tags=["solution"]
+# @title Solution
+
+
+def find_lag(result, original):
+    best, found = -2.0, 0
+    for delay in range(-8, 9):
+        later, earlier = max(0, delay), max(0, -delay)
+        pair = result[later : len(result) - earlier], original[earlier : len(original) - later]
+        correlation = np.corrcoef(*pair)[0, 1]  # level and height do not matter
+        if correlation > best:
+            best, found = correlation, delay
+    return found
+
+
+print(check_lag(find_lag))
+followed = track_video(swap, detector).faces
+both = [(found, face) for found, face in zip(followed, faces, strict=True) if found and face]
+of_swap = np.array([next(iter(found.values())).landmarks[2, 0] for found, _ in both])
+of_a = np.array([face.landmarks[2, 0] for _, face in both])
+print(f"the nose of the swap is {find_lag(of_swap, of_a)} frames behind A's")
+
+# %% [markdown]
+# ## 3. The whole video, and one number
+#
+# `evaluate_to_page` computes all metrics for every frame and writes `report.json` and `report.html`. The **score**
+# combines them: seven parts, each from 0 to 1, and the square root of their **product**. Why a product? With a mean, a
+# result that is perfect in six parts and worthless in one would still get 86 of 100. (The score is our addition; papers
+# print one column per metric.)
+
+# %%
+from faceswap_lib.evaluation import EvaluateConfig, evaluate_to_page, summarize
 
 page = workspace.root / "report.html"
 config = EvaluateConfig(baseline_frames=BASELINE_FRAMES)
 report = evaluate_to_page(swap, video, identity, page, config=config, progress=True)
-print(report.summary.verdict)
-print("\n".join(f"left out: {name}: {why}" for name, why in report.skipped.items()))
-show.tabulate_metrics({"the swap": report.values})
-
-# %% [markdown]
-# Metrics marked "near 1" are ratios to the original's own value. For example, a jitter of 1 means as much jitter as A's
-# own face. If the limit for such a ratio (Exercise 3) is below 1, it is a minimum; if it is above 1, it is a maximum.
-#
-# ### One number: the score
-#
-# The *score* combines all metrics, for everyone who wants only one number. It has seven parts, each scaled to 0 to 1.
-# The values of the two input videos define the scale. For identity, 0 is as far from B as the input is, and 1 is as
-# near as B's own video. The score is the square root of the **product** of the parts. Why a product? With a mean, a
-# result that is perfect in six parts and worthless in one would still get 86 of 100. With a product, one part of 0
-# makes the score 0, so other parts cannot compensate for it. (A part that is nearly 0 leaves a small score: the root of
-# 0.01 is a tenth.)
-
-# %%
-from faceswap_lib.evaluation import summarize
-
 parts = report.summary.parts
-print("\n".join(f"{name:12} {part:.2f}" for name, part in parts.items()))
 by_hand = 100 * np.sqrt(np.prod(list(parts.values())))
 assert np.isclose(by_hand, report.summary.score)
+print(report.summary.verdict)
+print("\n".join(f"left out: {name}: {why}" for name, why in report.skipped.items()))
+print(", ".join(f"{name} {part:.2f}" for name, part in parts.items()))
 print(f"score {by_hand:.1f} of 100; the plain mean would be {100 * np.mean(list(parts.values())):.1f}")
 print(f"identity was measured by {report.networks['identity']}")
+display(show.tabulate_metrics({"the swap": report.values}), FileLink(os.path.relpath(page)))
 show.show_source(summarize)
 
 # %% [markdown]
-# ## 5. Every number needs a baseline
+# Metrics marked "near 1" are ratios to the original's own value: a jitter of 1 is as much jitter as A's own face. After
+# 600 steps, the verdict may call our result *not a swap*, because the mouth is not enough like B's. It is right.
 #
-# "Landmarks 5 % off": is that a lot? You can only know if you see the same measure for a result that you understand. So
-# the report also measures three *baselines*, results that need no training, on the same frames:
+# ## 4. Every number needs a baseline
+#
+# "Landmarks 5 % off": is that a lot? You only know if you see the same number for a result that you understand. So the
+# report also measures three baselines, on some frames of the clip:
 
 # %%
 from faceswap_lib.evaluation.baselines import BASELINES
 
 crops_of_b = [(crop.image, points) for crop, points in zip(own.crops, own.landmarks, strict=True)]
-baselines = {name: make(frame, face, finder, crops_of_b) for name, make in BASELINES.items()}
-pictures = {"the swap": swapped, **baselines}
-show.plot_images([align_face(one, face).image for one in pictures.values()], captions=list(pictures), columns=4)
-
-# %%
-names = [
-    "identity_distance",
-    "eyes_likeness",
-    "mouth_likeness",
-    "skin_likeness",
-    "landmark_error",
-    "expression_agreement",
-]
-names += ["motion_agreement", "sharpness", "ssim", "jitter", "flicker", "seam"]
+pictures = {"the swap": swapped} | {name: make(frame, face, finder, crops_of_b) for name, make in BASELINES.items()}
+display(show.plot_images([align_face(one, face).image for one in pictures.values()], captions=list(pictures)))
+names = ["identity_distance", "eyes_likeness", "mouth_likeness", "skin_likeness", "landmark_error"]
+names += ["expression_agreement", "motion_agreement", "sharpness", "ssim", "jitter", "flicker", "seam"]
 measured = [name for name in names if report.values[name] is not None]
 show.tabulate_metrics(report.baselines, measured)
 
 # %% [markdown]
-# Read the table row by row, and look at the bold numbers, which are the best. **The copied input wins most rows.** It
-# has no landmark error, and it is as sharp and as stable as itself. If a metric is best when nothing is swapped, it
-# says nothing alone. It must be read together with identity. (The table uses only some frames of the clip, so its
-# numbers differ a little from those above.) The **pasted crop** is B, and nearer to her than our swap is. But it
-# flickers, and its expressions are those of B's nearest crop. **Colors only** changes the colors of A's face to B's.
-# Look how much this small change affects `flicker` and `sharpness`.
+# The bold numbers are the best of their row. **The copied input wins five rows**, more than any other result. If a
+# metric is best when nothing is swapped, it says nothing alone; read it together with identity. The **pasted crop** is
+# nearer to B than our swap is (0.26 against 0.30), but it flickers, and its expressions agree less with A's (0.48).
+# Ours agree hardly better (0.55): this is where a longer training helps. **Colors only** changes A's face to B's
+# colors; see how much of the sharpness this alone costs.
 #
-# A good swap is between the baselines: much nearer to B than the input, and more similar to A's motion than the pasted
-# crop. Ours, after a short training, is not *much* more similar: compare `landmark_error` and `expression_agreement`.
-
-# %% [markdown]
-# ## 6. The failure gallery
+# ## 5. The gallery of failures
 #
-# A mean hides the worst frame, but people notice the worst frame. The next cell shows the three worst frames of each
-# metric, before and after the swap, with their values.
+# A mean hides the worst frame, but people notice it. The next cell shows the three worst frames of each metric, before
+# and after.
 
 # %%
 both = [
@@ -514,60 +484,21 @@ show.plot_worst_frames(report, both, [name for name in wanted if report.values[n
 # %% [markdown]
 # What went wrong? Answer this for every row. With the two portraits and a short training, you see the following:
 #
-# - `identity_distance` (only with `dlib`): the frames in which the face is least similar to B. The mouth is open, or
-#   the head is turned. Decoder B saw few such faces.
-# - `landmark_error`: A's mouth is closed or its lips are pursed, and the new face smiles. B smiles in all her frames,
-#   so decoder B never learned a closed mouth. No option of conversion can correct this, but other images of B can.
-# - `sharpness`: all faces are soft, because networks of 128 pixels that were trained for minutes draw no pores. But
-#   look which frames are the softest: those in which A *blinks*. The new eyes are neither open nor closed, but smeared.
-#   The metric knows nothing about eyes, but it found these frames.
-# - `face_score`: the detector's score for this face, relative to the original. A value near 1 is no failure. Then this
-#   row shows ordinary frames, because every ranking has a last place.
-# - `seam`: the border of the changed area is visible. Look under the cap and along the jaw.
+# - `identity_distance` (only with `dlib`): the eyes are closed, the mouth is open, or the head is turned. Decoder B saw
+#   few such faces. Look at a frame in which A blinks: do the new eyes?
+# - `landmark_error`: A's lips are closed, and the new face smiles. B smiles in all her frames, so decoder B never
+#   learned a closed mouth. No option of conversion corrects this; other images of B do.
+# - `sharpness`: all faces are equally soft, a quarter of the original. Networks of 128 pixels that were trained for
+#   minutes draw no pores.
+# - `face_score`: the detector's score, relative to the original. A value near 1 is no failure: every ranking has a last
+#   place.
+# - `seam`: the border of the changed area is visible. Look at the temples, where the glasses end, and along the jaw.
 #
 # Numbers rank the frames, but only looking at them tells you the reasons. Do both, in this order.
 #
-# ### Over time
+# ## 6. Fool the metrics
 #
-# The next plot shows a metric over time. A single bad frame is a spike. A longer bad part is a hill or, if higher is
-# better, a valley. The histogram on the right shows in how many frames each value occurs. With the two portraits, look
-# for the valleys at the blinks.
-
-# %%
-from faceswap_lib.evaluation import draw_series
-
-curves = {"sharpness": report.series["sharpness"]}
-show.plot_images([draw_series(curves, report.fps, title="sharpness over time", unit="original = 1")], width=7)
-
-# %% [markdown]
-# ### Exercise 2: three frames late
-#
-# Suppose a bug makes the result late: frame $n$ shows the face of frame $n - 3$. Which metric would detect it? Compute
-# the landmark error of A's own landmarks `path` against the same landmarks three frames earlier, and compare it with
-# the error of the swap.
-
-# %%
-late = 3
-# landmark_error(path[index - late], path[index]) for every index from `late` on
-
-# %% tags=["solution"]
-# @title Solution
-known = np.isfinite(path).all(axis=(1, 2))
-errors = [landmark_error(path[n - late], path[n]) for n in range(late, len(path)) if known[n] and known[n - late]]
-print(f"late: {100 * np.mean(errors):.1f} % on average, {100 * np.max(errors):.1f} % at worst")
-if report.values["landmark_error"] is not None:
-    print(f"the swap: {100 * report.values['landmark_error']:.1f} % on average")
-# The landmark error would hardly detect it. On average, the late result is even better than the swap, whose landmarks
-# are off because B's face has other proportions. Only the fastest moments come near the swap's error. (The swap may
-# have 68 landmarks, so compare only roughly.) To detect a lag, measure it directly, as notebook 01 did: how far is a
-# curve behind, as a fraction of its speed?
-
-# %% [markdown]
-# ## 7. Fool the metrics
-#
-# Now we evaluate the baselines of section 1. You know them: the input is no swap at all, one video is blurred, and one
-# shows a face that does not move. We give each to `evaluate_video` as if it were a swap. Only the first frames are
-# used, to save time.
+# Now we evaluate the baselines of section 1 as if they were swaps.
 
 # %%
 from faceswap_lib.evaluation import evaluate_video
@@ -575,100 +506,53 @@ from faceswap_lib.evaluation import evaluate_video
 quick = EvaluateConfig(baseline_frames=0)
 reports = {}
 for name in ("the swap", "input", "blurred", "one picture"):
-    reports[name] = evaluate_video(paths[name], paths["original"], identity, config=quick)
-show.tabulate_metrics({name: one.values for name, one in reports.items()}, [name for name in names if name in measured])
-
-# %%
-for name, one in reports.items():
+    one = reports[name] = evaluate_video(paths[name], paths["original"], identity, config=quick)
     score = "no score" if one.summary.score is None else f"score {one.summary.score:.0f}"
     print(f"{name:12} {score}. {one.summary.verdict}")
     print(" " * 12, ", ".join(f"{part} {value:.2f}" for part, value in one.summary.parts.items()))
+show.tabulate_metrics({name: one.values for name, one in reports.items()}, measured)
 
 # %% [markdown]
-# - **Nothing swapped** is perfect in everything except identity. If somebody reports landmark error, SSIM or stability
-#   without identity, the report only says how little was changed. The verdict detects it in another way: no pixel of
-#   the face changed.
-# - **Blurred** has no features left. But with 68 landmarks, its expressions may *agree better* with A's expressions
-#   than those of the swap. If the landmark network sees no features, it puts the landmarks at the usual positions for a
-#   face in this pose. Sharpness detects it at once, and so does the score, because sharpness is one of its factors.
-# - **One image** is B in every frame, with more certainty than the swap, and without a seam. Only metrics over time
-#   detect that the face does not move: its expressions do not correlate with A's (this needs 68 landmarks), and it
-#   flickers.
+# - **Nothing swapped** is perfect in everything except identity and likeness. If somebody reports landmark error, SSIM
+#   or stability without identity, the report only says how little was changed. Its score is 0.
+# - **Blurred** has no features left. But with 68 landmarks, its expressions agree *as well* with A's as those of the
+#   swap: a landmark network that sees no features puts the landmarks at their usual positions for this pose. Sharpness
+#   and likeness detect it.
+# - **One picture** is nearer to B than the swap, and almost without a seam. Metrics over time detect that the face does
+#   not move, and its flicker. (Its likeness is below ours, because Poisson blending changed its light.)
 #
-# Read the verdicts as well. Each verdict is correct: it calls the first one the input, the second one a face without
-# features that is unlike every real face of B, and the third one an image that does not move. Before likeness was
-# measured, the verdict accepted the last two as swaps. A verdict is also just a number, with fewer digits: it has
-# limits (`docs/evaluation.md` says how they were chosen), and the result of a short training may fail them too. Then
-# the verdict says which region fails, and in which frame to look.
-#
-# Each baseline is better than our swap in some row. So the choice of the metric decides which result is best. The
-# opposite also exists: a face that is smeared in a few frames. You see it at once, but no mean shows it. So here is the
-# rule for reading any paper on face swapping, and your own results: **look at identity, expression and stability
-# together, compare with a baseline, and show the worst frames.**
-
-# %% [markdown]
-# ### Exercise 3: set the limits
-#
-# `check_limits(values, limits)` returns the metrics that are worse than their limits, as
-# `faceswap evaluate --fail-under` does. Find limits that your swap passes and that all three baselines fail. How many
-# metrics do you need?
-
-# %%
-from faceswap_lib.evaluation import check_limits
-
-limits = {"landmark_error": 0.1}
-for name, one in reports.items():
-    print(f"{name:12} {check_limits(one.values, limits) or 'passes'}")
-
-# %% tags=["solution"]
-# @title Solution
-ours = reports["the swap"].values
-limits = {"sharpness": 0.7 * ours["sharpness"], "flicker": 1.25}  # fail the blurred video and the still image
-if embedder:
-    limits |= {"identity_distance": (ours["before"] + ours["identity_distance"]) / 2}  # fails the input
-if ours["expression_agreement"] is not None:
-    limits |= {"expression_agreement": 0.7 * ours["expression_agreement"]}  # also fails the still image
-for name, one in reports.items():
-    print(f"{name:12} {check_limits(one.values, limits) or 'passes'}")
-# One metric per baseline. Without identity, the input passes all limits, because it is equal to the original.
-
-# %% [markdown]
-# ## 8. Read `report.html`
-#
-# Open it in a browser. It is one file that contains its images, and it needs no network connection.
-
-# %%
-from IPython.display import FileLink, display
-
-display(FileLink(os.path.relpath(page)))
-
-# %% [markdown]
-# From top to bottom, it contains:
-#
-# 1. The **verdict**: one sentence that names what fails and the frame to look at. The **score** with its parts: which
-#    part is the lowest? Improve that one.
-# 2. The **best, a typical and the worst frame** by landmarks: look at the worst one first.
-# 3. **All metrics** beside the baselines, with the best one in bold: read the identity rows first.
-# 4. **Curves over time**: a spike is a moment to look at in the video. A slope is a gradual change (*drift*).
-# 5. The same **by yaw and by brightness**: often a swap is good from the front and bad from the side, and the mean of
-#    both describes neither.
-# 6. **What was not measured, and why**, and which networks measured. Distances of different networks are not
-#    comparable.
-#
-# On the command line, use `faceswap evaluate SWAP.mp4 --original A.mp4 --identity B.mp4 --out report.html`. To compare
-# several results side by side, use `faceswap compare one/report.json two/report.json --out comparison.html`.
+# Each verdict is correct here. But a verdict is also just a number, with fewer digits. So here is the rule for reading
+# any paper on face swapping, and your own results: **look at identity, expression and stability together, compare with
+# a baseline, and show the worst frames.**
 #
 # ## What you know now
 #
 # - Every metric is a few lines of arithmetic on two crops, and measures exactly one property.
-# - **Doing nothing** wins most metrics, a still image wins identity, and even a blurred face can win expression. This
-#   is why baselines are necessary, and why the score is a product and not a sum.
+# - **Doing nothing** wins many metrics, a still picture wins identity, and a blurred face has the same expression. This
+#   is why baselines are necessary, and why the score is a product.
 # - A mean hides the worst frames. First rank by numbers, then look.
 #
-# ## What to try
-#
-# - Convert again in [06](06_video_conversion.ipynb) with another `SHIFT` and compare the two reports.
-# - Train twice as long. Which numbers change, and would you have seen the difference?
-# - Find a frame that looks bad to you, but not to any metric. Which metric could measure it?
+# On the command line: `faceswap evaluate SWAP.mp4 --original A.mp4 --identity B.mp4 --out report.html`.
 #
 # Next: [08 Responsible use](08_responsible_use.ipynb). A better swap is also a better lie, if somebody uses it as one.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+from faceswap_lib.course.quiz import show_quiz
+
+show_quiz("07_evaluation")
+
+# %% [markdown]
+# ## Further reading
+#
+# - [FaceNet: A Unified Embedding for Face Recognition and Clustering](https://arxiv.org/abs/1503.03832): how a network
+#   learns embeddings whose distance means identity
+# - [The Unreasonable Effectiveness of Deep Features as a Perceptual Metric](https://arxiv.org/abs/1801.03924): LPIPS, a
+#   perceptual distance, and how it was compared with people's judgments
+# - [FaceForensics++: Learning to Detect Manipulated Facial Images](https://arxiv.org/abs/1901.08971): a data set of
+#   swaps, and how well people and networks recognize them
+# - [Structural similarity in
+#   scikit-image](https://scikit-image.org/docs/stable/auto_examples/transform/plot_ssim.html): SSIM and the mean
+#   squared error side by side

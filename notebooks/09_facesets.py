@@ -20,8 +20,8 @@
 # | **You will learn** | how sharpness and hue are measured, how good proposed rejects are, how a crop is repaired |
 # | **You will have at the end** | a curated faceset in one file |
 # | **Time on two CPU cores** | about 2 minutes |
-# | **Before** | [01 Video face detection and alignment](01_video_face_detection_alignment.ipynb) |
-# | **After** | [05 Training](05_faceswap_train.ipynb) |
+# | **Before** | [08b](08b_deepfake_detector.ipynb); it needs only [01](01_video_face_detection_alignment.ipynb) |
+# | **After** | [10 The landmark GAN](10_landmark_gan.ipynb); or [05](05_faceswap_train.ipynb) with these faces |
 
 # %% [markdown] tags=["local"]
 # If the cells below say that `faceswap_lib` is missing, run `pip install '.[notebooks]'` in the project's folder. Then
@@ -96,18 +96,6 @@ for width in (1, 2, 3, 4, 6):
 show.show_source(measure_cpbd)
 
 # %% [markdown]
-# **Exercise 1.** An image has a sharp edge in its upper quarter and a blurred one below. What is its CPBD? Predict it,
-# then measure.
-
-# %%
-upper, lower = draw_edge(3)[:32], draw_edge(6)[:96]
-show.plot_images([np.vstack([upper, lower])], width=2)
-
-# %% tags=["solution"]
-# @title Solution
-assert measure_cpbd(np.vstack([upper, lower]), everywhere) == 0.25  # a quarter of the edge pixels is sharp
-
-# %% [markdown]
 # ## 2. Measure color: the mean of angles
 #
 # Hue is an angle: 0 is red, 120 green, 240 blue, and 360 is red again. The mean of 350 and 10 degrees must be 0, red.
@@ -155,6 +143,47 @@ show_ends(faceset_a, ["blur", "yaw", "hue", "best"])
 # %%
 for mode, details in MODES.items():
     print(f"{mode:20} {details.text}")
+
+# %% [markdown]
+# **Exercise 1: write a selection.** Two neighboring frames teach a network little more than one. **Farthest point
+# sampling** selects crops that differ as much as possible. It starts with the first one. The next one is always the one
+# that is *farthest from the nearest* of those selected so far. `vectors` is an (N, D) array with one row per crop;
+# return the `count` selected indices in their order.
+
+# %%
+from faceswap_lib.course.curation_checks import check_selection
+
+
+def select_farthest(vectors, count):
+    return list(range(count))  # the first ones, which are nearly equal
+
+
+def show_selection(select, count=6):
+    """Compares the crops as gray images of 8 x 8 pixels, and shows those that are selected."""
+    read = faceset_a.crop_files.read_image
+    crops = [read(record.crop) for record in faceset_a.records]
+    small = [cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (8, 8), interpolation=cv2.INTER_AREA) for crop in crops]
+    chosen = select(np.array(small, float).reshape(len(small), -1), count)
+    return show.plot_images([crops[index] for index in chosen], captions=[str(index) for index in chosen], width=9)
+
+
+print(check_selection(select_farthest))
+show_selection(select_farthest)
+
+
+# %% tags=["solution"]
+# @title Solution
+def select_farthest(vectors, count):  # noqa: F811
+    chosen = [0]
+    nearest = np.linalg.norm(vectors - vectors[0], axis=1)  # distance to the nearest selected crop
+    while len(chosen) < count:
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[chosen[-1]], axis=1))
+    return chosen
+
+
+assert check_selection(select_farthest) == "right"
+show_selection(select_farthest)
 
 # %% [markdown]
 # ## 4. Poison a faceset
@@ -426,4 +455,23 @@ else:
 #
 # **To try:** `FacesetGallery(Workspace("your workspace"), "src", embedder=embedder)` on your own faces: "propose
 # rejects", then sort by `misalignment` and tick "reversed", so that the worst come first.
-# **Next:** [05 Training](05_faceswap_train.ipynb).
+#
+# **Next:** [10 The landmark GAN](10_landmark_gan.ipynb), or [05 Training](05_faceswap_train.ipynb) with these faces.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+from faceswap_lib.course.quiz import show_quiz
+
+show_quiz("09_facesets")
+
+# %% [markdown]
+# ## Further reading
+#
+# - [deepfakes/faceswap](https://github.com/deepfakes/faceswap) and
+#   [DeepFaceLab](https://github.com/iperov/DeepFaceLab): their manuals say how experienced users sort and clean.
+# - [CPBD](https://doi.org/10.1109/TIP.2011.2131660) (Narvekar and Karam, 2011): the blur measure of section 1.
+# - [A core-set approach](https://arxiv.org/abs/1708.00489) (Sener and Savarese, 2018): farthest points chosen
+#   as training data.
+# - [MTCNN](https://arxiv.org/abs/1604.02878) (Zhang et al., 2016): O-Net, which repairs the landmarks.

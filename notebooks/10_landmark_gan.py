@@ -21,7 +21,7 @@
 # |---|---|
 # | **You will have at the end** | a photo that moves, and a table that says how much the networks helped |
 # | **Time on two CPU cores** | about 6 minutes, half of it one training |
-# | **Before** | [03b The networks](03b_networks.ipynb) and [04 The losses](04_losses.ipynb) |
+# | **Before** | [09 Facesets](09_facesets.ipynb); it needs [03b](03b_networks.ipynb) and [04c](04c_gan.ipynb) |
 # | **After** | [11 One photo, somebody else's motion](11_one_shot.ipynb) |
 
 # %% [markdown]
@@ -189,7 +189,8 @@ assert check_turn(turn) == "right"
 # ## 3. Generator and discriminators
 #
 # The generator is that of **StarGAN**: a convolution of 7x7 over *six channels* (three of the photo, three of the
-# dots), two halvings, *residual blocks* (each adds a correction to its input), two doublings. Two discriminators judge:
+# dots), two halvings, **residual blocks** (each adds a correction to its input), two doublings. Two discriminators
+# judge:
 #
 # | | reads | should say yes | should say no |
 # |---|---|---|---|
@@ -493,7 +494,7 @@ show.plot_losses(smooth, terms=("reconstruction", "keypoints", "adversarial", "d
 
 # %% [markdown]
 # `discriminator` stays near $2 \log 2 = 1.39$: it can hardly tell filmed from generated. That is normal for a short
-# training, and the reason why `adversarial` helps little here ([04](04_losses.ipynb), section 7).
+# training, and the reason why `adversarial` helps little here ([04c](04c_gan.ipynb)).
 #
 # ## 6. Look, tier by tier
 #
@@ -640,10 +641,23 @@ show.embed_video(clip, width=320)
 # **To try:** `loss_weights="keypoints=0"` or `"detector_noise=0"` in `options`, with another `RUN`. More steps;
 # `resolution=128`.
 #
-# **Further reading:** [StarGAN](https://arxiv.org/abs/1711.09020) (Choi et al., 2018), the generator. [Spectral
-# normalization](https://arxiv.org/abs/1802.05957) (Miyato et al., 2018). [Explaining and harnessing adversarial
-# examples](https://arxiv.org/abs/1412.6572) (Goodfellow et al., 2014). [ReenactGAN](https://arxiv.org/abs/1807.11079)
-# (Wu et al., 2018), lines instead of dots. [Principal warps](https://doi.org/10.1109/34.24792) (Bookstein, 1989), the
-# thin-plate spline of the table.
-#
 # Next: [11 One photo, somebody else's motion](11_one_shot.ipynb).
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+from faceswap_lib.course.quiz import show_quiz
+
+show_quiz("10_landmark_gan")
+
+# %% [markdown]
+# ## Further reading
+#
+# - [StarGAN](https://arxiv.org/abs/1711.09020) (Choi et al., 2018): the generator.
+# - [Spectral normalization](https://arxiv.org/abs/1802.05957) (Miyato et al., 2018): why a smooth discriminator
+#   teaches better.
+# - [Explaining and harnessing adversarial examples](https://arxiv.org/abs/1412.6572) (Goodfellow et al., 2014): how a
+#   network is fooled by small changes.
+# - [ReenactGAN](https://arxiv.org/abs/1807.11079) (Wu et al., 2018): lines instead of dots.
+# - [Principal warps](https://doi.org/10.1109/34.24792) (Bookstein, 1989): the thin-plate spline of the table.

@@ -20,8 +20,8 @@
 # |---|---|
 # | **You will have at the end** | a photo that moves, and a table that says how much the network helped |
 # | **Time on two CPU cores** | about 6 minutes, a third of it one training |
-# | **Before** | [10 The landmark GAN](10_landmark_gan.ipynb), or [03b The networks](03b_networks.ipynb) |
-# | **After** | a photo and a driver of your own: [docs/reenactment.md](../docs/reenactment.md) |
+# | **Before** | [10 The landmark GAN](10_landmark_gan.ipynb); it needs only [03b The networks](03b_networks.ipynb) |
+# | **After** | [12 Expressions](12_expressions.ipynb) |
 
 # %% [markdown]
 # Without videos of your own, the notebook animates two public-domain portraits. With your own, set `VIDEO_A` and
@@ -184,9 +184,9 @@ show.show_source(Spade.call)
 # ## 3. Build it and train it
 #
 # This is the whole idea in plain Keras. The **encoder** shrinks the photo to a **latent code** of 64 numbers: there are
-# no places in it. The **decoder** enlarges the code to 64 pixels; before each activation, `norm` tells it the shape. In
-# training, source and target are two frames of *one* person: the source's appearance and the target's shape must give
-# the target.
+# no places in it. The **decoder** enlarges the code to 64 pixels; before each **activation** (a nonlinear function,
+# here LeakyReLU), `norm` tells it the shape. In training, source and target are two frames of *one* person: the
+# source's appearance and the target's shape must give the target.
 #
 # The second network is broken on purpose. It has AdaIN instead of SPADE, so the shape, too, must pass through a list of
 # numbers.
@@ -298,7 +298,7 @@ show.plot_images([small.images[photo_a], *draw(direct, photo_a, some_a)], width=
 #
 # The library adds to this: features of an *appearance decoder* join the decoder, a *fusion* network follows (section
 # 8), and **discriminators** at three scales judge whether small patches look filmed (**PatchGAN**,
-# [04](04_losses.ipynb)). The losses, with their weights:
+# [04c](04c_gan.ipynb)). The losses, with their weights:
 
 # %%
 from faceswap_lib.networks import count_layers
@@ -614,7 +614,22 @@ show.embed_video(clip, width=320)
 # **To try:** `loss_weights="contour_exchange=0"` in `ReenactmentTrainConfig`, and a driver with another outline. More
 # steps; `resolution=128`.
 #
-# **Further reading:** [One-shot Face Reenactment](https://arxiv.org/abs/1908.03251) (Zhang et al., 2019).
-# [SPADE](https://arxiv.org/abs/1903.07291) (Park et al., 2019). [AdaIN](https://arxiv.org/abs/1703.06868) (Huang and
-# Belongie, 2017). [ReenactGAN](https://arxiv.org/abs/1807.11079) (Wu et al., 2018), whose boundary heat-maps came
-# first. [First Order Motion Model](https://arxiv.org/abs/2003.00196) (Siarohin et al., 2019), which needs no landmarks.
+# Next: [12 Expressions](12_expressions.ipynb), or a photo and a driver of your own:
+# [docs/reenactment.md](../docs/reenactment.md).
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+from faceswap_lib.course.quiz import show_quiz
+
+show_quiz("11_one_shot")
+
+# %% [markdown]
+# ## Further reading
+#
+# - [One-shot Face Reenactment](https://arxiv.org/abs/1908.03251) (Zhang et al., 2019): the paper of this notebook.
+# - [SPADE](https://arxiv.org/abs/1903.07291) (Park et al., 2019): the layer, for maps of whole scenes.
+# - [AdaIN](https://arxiv.org/abs/1703.06868) (Huang and Belongie, 2017): the style of one image for another.
+# - [ReenactGAN](https://arxiv.org/abs/1807.11079) (Wu et al., 2018): boundary heat-maps came from there.
+# - [First Order Motion Model](https://arxiv.org/abs/2003.00196) (Siarohin et al., 2019): motion without landmarks.

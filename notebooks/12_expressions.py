@@ -20,8 +20,8 @@
 # | **You will learn** | what an expression is in numbers, how pixels move, what a photo cannot show |
 # | **You will have at the end** | your photos with other expressions, five images for each |
 # | **Time on two CPU cores** | about 1 minute |
-# | **Before** | [00 A face swap, step by step](00_faceswap_demo.ipynb) |
-# | **After** | [11 One photo, somebody else's motion](11_one_shot.ipynb) |
+# | **Before** | [11 One photo, somebody else's motion](11_one_shot.ipynb); it needs only [00](00_faceswap_demo.ipynb) |
+# | **After** | the end of the course; photos of your own: [docs/reenactment.md](../docs/reenactment.md) |
 
 # %% [markdown]
 # Without photos of your own, two portraits in the public domain are used. For your own, set `PHOTOS` to a list of
@@ -422,12 +422,21 @@ show.plot_images(shown, captions=list(IMAGES) * (len(photos) + 1), columns=5, wi
 #   a smaller strength often looks better.
 # - **An expression is a statement.** A smile that nobody smiled is a false statement about a person. Ask, label, and
 #   keep the original.
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+from faceswap_lib.course.quiz import show_quiz
+
+show_quiz("12_expressions")
+
+# %% [markdown]
+# ## Further reading
 #
-# **Further reading**
-#
-# - Zakharov, Ivakhnenko, Shysheya, Lempitsky: *Fast Bi-layer Neural Synthesis of One-Shot Realistic Head Avatars*,
-#   ECCV 2020, [arXiv:2008.10174](https://arxiv.org/abs/2008.10174)
-# - Ekman and Friesen: *Facial Action Coding System*, 1978: the action units
-# - Bookstein: *Principal Warps: Thin-Plate Splines and the Decomposition of Deformations*, 1989
-# - Knutsson and Westin: *Normalized and Differential Convolution*, CVPR 1993
-# - Rother, Kolmogorov, Blake: *GrabCut*, 2004: the segmentation of the head
+# - [Fast Bi-layer Neural Synthesis](https://arxiv.org/abs/2008.10174) (Zakharov et al., 2020): the two layers, with a
+#   network that draws the low band. Their [code](https://github.com/saic-violet/bilayer-model) is public.
+# - [Facial Action Coding System](https://en.wikipedia.org/wiki/Facial_Action_Coding_System) (Ekman and Friesen, 1978):
+#   all action units.
+# - [Principal warps](https://doi.org/10.1109/34.24792) (Bookstein, 1989): the thin-plate spline.
+# - [GrabCut in OpenCV](https://docs.opencv.org/4.x/d8/d83/tutorial_py_grabcut.html): the segmentation of the head.

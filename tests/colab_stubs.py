@@ -7,6 +7,8 @@ A session is a kernel with these stubs on its path and an environment that says 
     COLAB_VANISHES   after so many file operations in Drive, each further one fails, as on a mount whose process died
     COLAB_UPLOADS    JSON: what the user chooses in one call of upload after another, each a list of paths
     COLAB_DOWNLOADS  the folder that the browser saves to
+    COLAB_ASKED      a file that gets a line for each dialog: "drive" or "upload"
+    COLAB_PIP        the exit code of the pip that installs nothing; 0 is the default
 """
 
 import pathlib
@@ -32,6 +34,9 @@ class MessageError(errors.Error):
 
 def mount(mountpoint, force_remount=False, timeout_ms=120000, readonly=False):
     does = os.environ.get("COLAB_MOUNT", "mounts")
+    if "COLAB_ASKED" in os.environ:
+        with open(os.environ["COLAB_ASKED"], "a") as file:
+            file.write("drive\\n")
     if does == "refused":
         raise MessageError("Error: credential propagation was unsuccessful")
     mine = pathlib.Path(mountpoint, "MyDrive")
@@ -78,6 +83,9 @@ chosen = [list(paths) for paths in json.loads(os.environ.get("COLAB_UPLOADS", "[
 
 def upload(target_dir=""):
     uploaded = {}
+    if "COLAB_ASKED" in os.environ:
+        with open(os.environ["COLAB_ASKED"], "a") as file:
+            file.write("upload\\n")
     for path in map(pathlib.Path, chosen.pop(0) if chosen else []):
         number, name = 0, path.name
         while os.path.lexists(os.path.join(target_dir, name)):
@@ -104,6 +112,10 @@ import sys
 
 with pathlib.Path(os.environ["ASKED_OF_PIP"]).open("a") as file:
     file.write(json.dumps(sys.argv[1:]) + "\\n")
+code = int(os.environ.get("COLAB_PIP", "0"))
+if code:
+    print("ERROR: ResolutionImpossible: this is what pip says")
+sys.exit(code)
 """
 
 MODULES = {

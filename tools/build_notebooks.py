@@ -4,14 +4,15 @@
     python tools/build_notebooks.py --check   writes nothing; names files that do not match their text, exits with 1
 
 The text is `notebooks/NN_name.py` in jupytext's percent format. The notebooks have no outputs, and building twice
-creates the same bytes. The Colab notebooks have the same text without the cells tagged `local`, and additional cells
-from `tools/colab/`: `first.py` at the beginning; `fetch.py` after the cell tagged `parameters`, then the cells for the
-names in that cell (`mirror.py` for MIRROR, `video.py` for VIDEO, `videos.py` for VIDEO_A, `photos.py` for PHOTOS);
-`last.py` at the end.
+creates the same bytes. The Colab notebooks have the same text without the cells tagged `local`, a picture below the
+title, and additional cells from `tools/colab/`: the rules and the setup of `first.py` after the title; one cell after
+the one tagged `parameters`, made of `fetch.py` and of the parts for the names in that cell (`mirror.py` for MIRROR,
+`video.py` for VIDEO, `videos.py` for VIDEO_A, `photos.py` for PHOTOS); `last.py` at the end.
 """
 
 import argparse
 import ast
+import base64
 import hashlib
 import pathlib
 import re
@@ -43,12 +44,29 @@ COLAB = {
 ASKED_FOR = {"MIRROR": "mirror", "VIDEO": "video", "VIDEO_A": "videos", "PHOTOS": "photos"}
 """Parts of `tools/colab/` that are added to a Colab notebook whose parameters have this name."""
 
+WITHOUT_DRIVE = ("00_faceswap_demo",)
+"""Notebooks whose Colab copy asks for no Drive unless the reader switches it on."""
+
+PICTURES = {
+    "10_landmark_gan": (
+        "landmark_gan",
+        "Three frames of a video, and below them a photo to which networks give the motion",
+    ),
+    "11_one_shot": ("one_shot", "Three frames of a video, and below them a photo to which networks give the motion"),
+    "12_expressions": ("expressions", "A photo, and the same photo with five other expressions"),
+}
+PICTURE = ("demo", "Three frames of a video of A, and below them the same frames with the face of B")
+"""Picture in the first cell of a Colab notebook: JPEG file of `tools/colab/`, and what it shows."""
+
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-SOLUTION = {"cellView": "form", "jupyter": {"source_hidden": True, "outputs_hidden": True}}
-"""Metadata that collapses a cell tagged `solution`, in Colab and in Jupyter."""
+HIDDEN = {
+    "solution": {"cellView": "form", "jupyter": {"source_hidden": True, "outputs_hidden": True}},
+    "form": {"cellView": "form", "jupyter": {"source_hidden": True}},
+}
+"""Metadata that collapses a cell with one of these tags, in Colab and in Jupyter."""
 
 COLAB_METADATA = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
 RELATIVE_LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>(?!https?:|#|attachment:|data:)[^)\s]+)\)")
@@ -119,27 +137,66 @@ def _tags(cell: nbformat.NotebookNode) -> list[str]:
 def _add_colab_cells(
     cells: list[nbformat.NotebookNode], folder: pathlib.Path, notebook: str, name: str
 ) -> list[nbformat.NotebookNode]:
-    def read_part(part: str) -> list[nbformat.NotebookNode]:
-        text = string.Template((folder / f"{part}.py").read_text(encoding="utf-8"))
-        return _read_cells(text.substitute(install_from=INSTALL_FROM, notebook=notebook))
-
     cells = [cell for cell in cells if "local" not in _tags(cell)]
     places = [index for index, cell in enumerate(cells) if "parameters" in _tags(cell)]
     if len(places) != 1:
         raise ValueError(f"{notebook}: expected one cell tagged 'parameters', got {len(places)}")
-    given, rest = cells[: places[0] + 1], cells[places[0] + 1 :]
+    title, given, rest = cells[0], cells[1 : places[0] + 1], cells[places[0] + 1 :]
     names = _assigned(given[-1].source)
-    parts = ["fetch", *(part for parameter, part in ASKED_FOR.items() if parameter in names)]
-    badge = []
-    if REPOSITORY:
-        link = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/colab/{name}.ipynb"
-        badge = [nbformat.v4.new_markdown_cell(BADGE.format(link=link))]
-    asked = [cell for part in parts for cell in read_part(part)]
-    built = [*badge, *read_part("first"), *given, *asked, *rest, *read_part("last")]
+    asked = [part for parameter, part in ASKED_FOR.items() if parameter in names]
+    own = {"video": "a video", "videos": "videos", "photos": "photos"}
+    texts = {
+        "install_from": INSTALL_FROM,
+        "notebook": notebook,
+        "fetch_title": "Earlier results" + "".join(f", {own[part]} of your own" for part in asked if part in own),
+    }
+    replaced = {"USE_DRIVE = True ": "USE_DRIVE = False "} if notebook in WITHOUT_DRIVE else {}
+
+    def read_part(part: str) -> list[nbformat.NotebookNode]:
+        text = string.Template((folder / f"{part}.py").read_text(encoding="utf-8")).substitute(texts)
+        for old, new in replaced.items():
+            text = text.replace(old, new)
+        return _read_cells(text)
+
+    fetch = _merge([read_part(part) for part in ("fetch", *asked)])
+    built = [_with_picture(title, folder, notebook, name), *read_part("first"), *given, *fetch, *rest]
+    built += read_part("last")
     for cell in built:
         if cell.cell_type == "markdown":
             cell.source = RELATIVE_LINK.sub(_link_from_colab, cell.source)
     return built
+
+
+def _merge(parts: list[list[nbformat.NotebookNode]]) -> list[nbformat.NotebookNode]:
+    """Makes one text and one code cell of parts that have one of each."""
+    texts, codes = zip(*parts, strict=True)
+    merged = []
+    for cells in (texts, codes):
+        cell = nbformat.from_dict(cells[0])
+        cell.source = "\n\n".join(cell.source for cell in cells)
+        merged.append(cell)
+    return merged
+
+
+def _with_picture(
+    title: nbformat.NotebookNode, folder: pathlib.Path, notebook: str, name: str
+) -> nbformat.NotebookNode:
+    """Adds a picture, and a badge if there is a public address, below the heading of the first cell.
+
+    The picture is inside the text, as those are that Colab's editor inserts: it needs no other file.
+    """
+    heading, _, text = title.source.partition("\n")
+    if title.cell_type != "markdown" or not heading.startswith("# "):
+        raise ValueError(f"{notebook}: expected a first cell that begins with a heading, got {heading!r}")
+    file, shows = PICTURES.get(notebook, PICTURE)
+    data = base64.b64encode((folder / f"{file}.jpg").read_bytes()).decode()
+    parts = [heading, f"![{shows}](data:image/jpeg;base64,{data})", text.strip("\n")]
+    if REPOSITORY:
+        link = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/colab/{name}.ipynb"
+        parts.insert(1, BADGE.format(link=link))
+    cell = nbformat.from_dict(title)
+    cell.source = "\n\n".join(parts)
+    return cell
 
 
 def _link_from_colab(link: re.Match[str]) -> str:
@@ -168,7 +225,7 @@ def _to_json(cells: list[nbformat.NotebookNode], metadata: dict) -> str:
     seen: set[str] = set()
     for cell in cells:
         make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-        hidden = SOLUTION if "solution" in _tags(cell) else {}
+        hidden = next((HIDDEN[tag] for tag in _tags(cell) if tag in HIDDEN), {})
         copy = 0
         while (cell_id := _cell_id(cell, copy)) in seen:
             copy += 1

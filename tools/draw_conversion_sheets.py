@@ -20,9 +20,8 @@ from faceswap_lib.demo.points import Portrait
 from faceswap_lib.demo.portraits import load_portraits
 from faceswap_lib.faces import CROP_SIZE, Face, crop_from_frame, points_in_crop, view_matrix, warp_frame
 from faceswap_lib.faces.alignment import VIEW_COVERAGE
-from faceswap_lib.media import write_image
+from tools.pictures import FOLDER, save
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
 VIEW_SIZE = 128
 LIGHT = np.array([0.72, 0.85, 1.0])
 """Factors of red, green and blue in the light on the new face."""
@@ -93,7 +92,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=pathlib.Path, default=FOLDER, help="folder of the sheets")
     folder = parser.parse_args().folder
     for name, options in SHEETS.items():
-        write_image(folder / f"{name}.jpg", draw_sheet(options))
+        save(name, draw_sheet(options), folder)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from faceswap_lib.conversion.detail.detailed_face import DetailedFace
 from faceswap_lib.conversion.detail.transfer import DetailTransfer
 from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.faces import MTCNN, align_face
-from faceswap_lib.media import write_image
 from faceswap_lib.pipeline.load_swapper import open_swapper
 from tools.demo_run import open_demo_run
-from tools.draw_conversion_sheets import FOLDER, TILE, draw_tile
+from tools.draw_conversion_sheets import TILE, draw_tile
+from tools.pictures import save
 
 STRONGER = 2.0
 """Factor by which detail is amplified in the drawing."""
@@ -30,7 +30,7 @@ def main() -> None:
         swapper = open_swapper(run.networks, run.workspace, ConvertConfig(direction=direction))
         tiles = draw_steps(frame, swapper, direction)
         rows += [np.hstack(tiles[: len(tiles) // 2]), np.hstack(tiles[len(tiles) // 2 :])]
-    write_image(FOLDER / "conversion_detail.jpg", np.vstack(rows))
+    save("conversion_detail", np.vstack(rows))
 
 
 def draw_steps(frame: np.ndarray, swapper, direction: str) -> list[np.ndarray]:

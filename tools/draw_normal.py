@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from faceswap_lib.demo.fixtures import make_facesets
-from faceswap_lib.media import read_image, write_image
+from faceswap_lib.media import read_image
 from faceswap_lib.networks import PRESETS
 from faceswap_lib.show import plot_losses
 from faceswap_lib.show.training import preview_column
 from faceswap_lib.training import LoopConfig, TrainConfig, read_history, train
+from tools.pictures import FOLDER, save
 
-PICTURES = pathlib.Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 1.0)
 """Moments of the training that are shown, as fractions of its steps."""
 
@@ -57,9 +57,9 @@ def main() -> None:
     )
     steps = [max(every, round(share * options.steps / every) * every) for share in SHARES]
     previews = {step: read_image(report.folder / "previews" / f"step-{step:08d}.png") for step in steps}
-    write_image(PICTURES / "normal_previews.jpg", draw_previews(previews))
+    save("normal_previews", draw_previews(previews))
     history = read_history(report.folder / "history.jsonl")
-    plot_losses(history, terms=TERMS).savefig(PICTURES / "normal_losses.png")
+    plot_losses(history, terms=TERMS).savefig(FOLDER / "normal_losses.png")
     for step in steps:
         near = [line for line in history if abs(line["step"] - step) <= every]
         known = {

@@ -17,7 +17,6 @@ from faceswap_lib.conversion.stages.swap import swap_faces
 from faceswap_lib.faces import MTCNN, Face, align_face
 from faceswap_lib.faces.alignment import invert_affine
 from faceswap_lib.facesets import Faceset
-from faceswap_lib.media import write_image
 from faceswap_lib.occlusion.choice import open_occlusion_network
 from faceswap_lib.occlusion.config import DEFAULT_KINDS
 from faceswap_lib.occlusion.dataset import make_scene
@@ -28,7 +27,8 @@ from faceswap_lib.occlusion.shapes import Layer
 from faceswap_lib.occlusion.synthetic import Kind, draw_occluder, put_over
 from faceswap_lib.pipeline.load_swapper import open_swapper
 from tools.demo_run import DemoRun, open_demo_run
-from tools.draw_conversion_sheets import FOLDER, draw_tile
+from tools.draw_conversion_sheets import draw_tile
+from tools.pictures import save
 
 SEED = 6
 """Seed of the occluders in the sheets."""
@@ -41,8 +41,8 @@ def main() -> None:
     """Draws both sheets."""
     run = open_demo_run(__doc__.splitlines()[0])
     network = open_occlusion_network(run.workspace.occlusion_network)
-    write_image(FOLDER / "occlusion_kinds.jpg", draw_kinds(run, network))
-    write_image(FOLDER / "occlusion_conversion.jpg", draw_conversions(run, network))
+    save("occlusion_kinds", draw_kinds(run, network))
+    save("occlusion_conversion", draw_conversions(run, network))
 
 
 def draw_kinds(run: DemoRun, network: OcclusionPredictor) -> np.ndarray:

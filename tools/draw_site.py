@@ -71,37 +71,44 @@ def way() -> str:
 def decoders() -> str:
     """Draws one encoder and two decoders, in training and in the swap."""
     d = Drawing("decoders", 680, 470, PHOTOS)
-    d.text(10, 24, "Practice: each face is read and written again", anchor="start", weight=600, size=16)
+    d.text(10, 24, "Training: each face is read and written again", anchor="start", weight=600, size=16)
     for y, who, color in ((44, "a", "a"), (166, "b", "b")):
         d.photo(f"{who}_seen", 10, y, 96, color=color)
         d.arrow((110, y + 48), (176, 140 if who == "a" else 166), color=color)
-        d.arrow((376, 140 if who == "a" else 166), (424, y + 48), color=color)
-        d.funnel(428, y + 16, 110, 64, f"decoder {who.upper()}", color=color, opens=True)
-        d.arrow((542, y + 48), (572, y + 48), color=color)
+        d.arrow((410, 136 if who == "a" else 170), (428, y + 48), color=color)
+        d.funnel(430, y + 16, 110, 64, f"decoder {who.upper()}", color=color, opens=True)
+        d.arrow((544, y + 48), (572, y + 48), color=color)
         d.photo(f"{who}_again", 576, y, 96, color=color)
-    d.funnel(180, 108, 110, 90, "one encoder\nfor both", color="both", opens=False)
-    d.arrow((294, 153), (314, 153), color="both")
-    d.box(316, 126, 60, 54, "code", color="both", size=14)
+    d.funnel(176, 108, 110, 90, "one encoder\nfor both", color="both", opens=False)
+    _draw_output(d, 104, "512 numbers", "8 x 8 positions")
     d.arrow((10, 290), (670, 290), head=False, color="line", width=1)
     d.text(10, 320, "The swap: A is read, and B's decoder writes", anchor="start", weight=600, size=16)
     y = 340
     d.photo("a_seen", 10, y, 96, color="a")
-    d.arrow((110, y + 48), (176, y + 48), color="a")
-    d.funnel(180, y + 3, 110, 90, "the same\nencoder", color="both", opens=False)
-    d.arrow((294, y + 48), (314, y + 48), color="both")
-    d.box(316, y + 21, 60, 54, "code", color="both", size=14)
-    d.arrow((380, y + 48), (424, y + 48), color="b")
-    d.funnel(428, y + 16, 110, 64, "decoder B", color="b", opens=True)
-    d.arrow((542, y + 48), (572, y + 48), color="b")
+    d.arrow((110, y + 48), (172, y + 48), color="a")
+    d.funnel(176, y + 3, 110, 90, "the same\nencoder", color="both", opens=False)
+    _draw_output(d, y - 1, "mainly who it is", "pose, expression")
+    d.arrow((410, y + 48), (428, y + 48), color="b")
+    d.funnel(430, y + 16, 110, 64, "decoder B", color="b", opens=True)
+    d.arrow((544, y + 48), (572, y + 48), color="b")
     d.photo("a_new", 576, y, 96, color="b")
-    d.text(346, y + 96, "pose and", size=12, color="soft")
-    d.text(346, y + 111, "expression", size=12, color="soft")
     d.text(672, y + 114, "B's face, as A holds it", anchor="end", size=12, color="soft")
     return d.to_svg(
-        "Practice: A's face goes through the encoder to a code, and through decoder A back to A's face; B's face "
-        "through the same encoder and decoder B back to B's. The swap: A's face through the encoder, and decoder B "
-        "writes B's face in A's pose."
+        "Training: A's face goes through the encoder to a code and a few skip channels, and through decoder A back to "
+        "A's face; B's face through the same encoder and decoder B back to B's. The swap: A's face through the "
+        "encoder; the code says mainly who it is, the skip channels carry pose and expression; decoder B writes B's "
+        "face in A's pose."
     )
+
+
+def _draw_output(d: Drawing, top: float, code: str, skip: str) -> None:
+    """Draws the two parts of the encoder's output, a box at height `top`, with a note for each part."""
+    d.arrow((288, top + 49), (302, top + 49), color="both")
+    d.box(304, top, 104, 98, "", color="both")
+    d.arrow((304, top + 49), (408, top + 49), head=False, color="both", width=1)
+    for y, words, note in ((top, "code", code), (top + 49, "skip channels", skip)):
+        d.text(356, y + 23, words, color="both", weight=600, size=12.5)
+        d.text(356, y + 39, note, size=11, color="soft")
 
 
 def mask() -> str:

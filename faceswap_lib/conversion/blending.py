@@ -95,8 +95,6 @@ def sharpen(picture: np.ndarray, amount: float) -> np.ndarray:
 
     Adds `amount` times the difference of two blurs. This amplifies the middle frequencies, which are weak after the
     small output of a network is enlarged. A plain unsharp mask would also amplify the pixel grid of the enlarged image.
-
-    Taught in notebooks/06_video_conversion.
     """
     if amount == 0:
         return picture
@@ -134,8 +132,6 @@ def add_texture(painted: np.ndarray, region: np.ndarray, target: np.ndarray, amo
 
     Returns:
         (h, w, 3) float32, not clipped to 0 to 255.
-
-    Taught in notebooks/06_video_conversion.
     """
     detail = np.clip(cv2.subtract(region, target, dtype=cv2.CV_16S), -TEXTURE_LIMIT, TEXTURE_LIMIT)
     if isinstance(amount, np.ndarray):

@@ -59,8 +59,6 @@ def fit_contrast(
 
     Returns:
         The factor, within `FACTORS`.
-
-    Taught in notebooks/06_video_conversion.
     """
 
     def load_views(faceset: Faceset) -> tuple[np.ndarray, np.ndarray]:

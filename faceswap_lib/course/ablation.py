@@ -18,6 +18,7 @@ from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_vi
 from faceswap_lib.progress import show_progress
 from faceswap_lib.training import TrainConfig
 from faceswap_lib.training.augmentation import to_device
+from faceswap_lib.training.schedule import learning_rate_factor
 from faceswap_lib.training.train_step import TrainStepper, build_state
 
 PIXELS_ONLY = {
@@ -82,6 +83,7 @@ def train_variant(
     config: TrainConfig,
     *,
     network_config: NetworkConfig = PRESETS["tiny"],
+    rate_factor: typing.Callable[[int], float] | None = None,
     name: str = "",
 ) -> Variant:
     """Trains networks in memory; the same seed means the same initial weights and the same batches.
@@ -91,6 +93,8 @@ def train_variant(
             all people in them.
         config: Options of the training; the schedule scales with its number of steps.
         network_config: Options of the networks.
+        rate_factor: Computes the factor of both learning rates at a step, counted from 0, above 0; None for that of the
+            schedule.
         name: Label of the progress bar; empty shows no progress bar.
 
     Returns:
@@ -100,6 +104,10 @@ def train_variant(
     stepper = TrainStepper.build(state, [to_device(array) for array in arrays], config)
     history = []
     for step in show_progress(range(1, config.steps + 1), name, disable=not name):
+        if rate_factor is not None:  # the stepper multiplies the rates by the factor of the schedule
+            scale = rate_factor(step - 1) / learning_rate_factor(step - 1, config)
+            rates = {rate: scale * getattr(config, rate) for rate in ("learning_rate", "discriminator_learning_rate")}
+            stepper.config = dataclasses.replace(config, **rates)
         history.append({"step": step, **stepper.step()})
     return Variant(networks=state.averaged, history=history)
 

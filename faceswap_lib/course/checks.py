@@ -5,12 +5,41 @@ returns "right", or what is off in one line. It also knows typical wrong answers
 does not raise for a wrong answer.
 """
 
+import functools
+import sys
 import typing
+from collections.abc import Callable
 
+import cv2
 import keras
 import numpy as np
 
 RIGHT = "right"
+
+MISTAKES = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError, cv2.error)
+"""Errors that an unfinished or wrong answer raises, besides those that TensorFlow has of its own."""
+
+Check = typing.TypeVar("Check", bound=Callable[..., str])
+
+
+def report_errors(check: Check) -> Check:
+    """Decorates a check: an error in the reader's code becomes one line of text."""
+
+    @functools.wraps(check)
+    def checked(*arguments: typing.Any, **options: typing.Any) -> str:
+        try:
+            return check(*arguments, **options)
+        except _list_errors() as error:
+            first = (str(error).strip().splitlines() or [""])[0]
+            return f"your code stops with {type(error).__name__}: {first}"
+
+    return typing.cast(Check, checked)
+
+
+def _list_errors() -> tuple[type[Exception], ...]:
+    """Returns the errors of `MISTAKES`, and TensorFlow's own if it is in use."""
+    tensorflow = sys.modules.get("tensorflow")
+    return MISTAKES if tensorflow is None else (*MISTAKES, tensorflow.errors.OpError)
 
 
 def match_answer(answers: dict[str, typing.Any], found: typing.Any, example: str) -> str:

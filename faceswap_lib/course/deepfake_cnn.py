@@ -51,7 +51,7 @@ def build_detector_network(side: int, *, seed: int = 0) -> typing.Any:
     Returns:
         An untrained Keras model that maps RGB images (N, side, side, 3), 0 to 255, to log-odds (N, 1).
 
-    Taught in notebooks/08_responsible_use.
+    Taught in notebooks/08b_deepfake_detector.
     """
     import keras
     from keras import layers
@@ -102,7 +102,7 @@ def occlusion_map(score: typing.Callable[[np.ndarray], np.ndarray], crop: np.nda
     Raises:
         ValueError: If the crop has fewer than 2 pixels per cell.
 
-    Taught in notebooks/08_responsible_use.
+    Taught in notebooks/08b_deepfake_detector.
     """
     side = crop.shape[0]
     if side < 2 * cells:

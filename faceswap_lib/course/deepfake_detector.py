@@ -89,7 +89,7 @@ def swap_features(crops: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If the shape or dtype is wrong.
 
-    Taught in notebooks/08_responsible_use.
+    Taught in notebooks/08b_deepfake_detector.
     """
     if crops.ndim != 4 or crops.shape[1] != crops.shape[2] or crops.shape[1] < 32:
         raise ValueError(f"expected (N, S, S, 3) uint8 with S at least 32, got {crops.shape} {crops.dtype}")
@@ -140,7 +140,7 @@ def fit_detector(features: np.ndarray, labels: np.ndarray, *, strength: float = 
     Raises:
         ValueError: If the shapes do not match, a class is missing, or the strength is not above 0.
 
-    Taught in notebooks/08_responsible_use.
+    Taught in notebooks/08b_deepfake_detector.
     """
     labels = np.asarray(labels, float)
     if features.ndim != 2 or labels.shape != features.shape[:1] or set(np.unique(labels)) != {0.0, 1.0}:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .checks import RIGHT
+from faceswap_lib.course.checks import RIGHT, report_errors
 
 
+@report_errors
 def check_level(level: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
     """Checks a function that computes the similarity between two pairs of points.
 
@@ -44,6 +45,7 @@ def check_level(level: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
     return f"the eyes are tilted by {angle:.1f} degrees, expected 0: check the direction of the turn"
 
 
+@report_errors
 def check_split(split: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]) -> str:
     """Checks a function that divides a picture into a low-frequency picture and a high-frequency texture.
 
@@ -73,6 +75,7 @@ def check_split(split: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]) ->
     return RIGHT
 
 
+@report_errors
 def check_transfer(transfer: Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]) -> str:
     """Checks a function that applies the expression of another face, in coordinates of the faces.
 

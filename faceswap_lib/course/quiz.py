@@ -1,31 +1,32 @@
 """The short quizzes at the end of the notebooks: where their questions are, and how a notebook shows them."""
 
+import html
 import importlib.resources
 import json
+import random
 import typing
 
 QUESTIONS = importlib.resources.files(__package__) / "quizzes"
-"""One JSON file per notebook, in the format of the package jupyterquiz: a list of questions."""
+"""One JSON file per notebook: a list of questions."""
 
 
 def show_quiz(notebook: str) -> None:
-    """Shows the quiz of a notebook as buttons below the cell; works offline.
+    """Shows the quiz of a notebook: a click on an answer says whether it is right, and why.
 
-    Without the package jupyterquiz, which the extra `notebooks` installs, the questions are printed.
+    The page is plain HTML without a program. It works offline, in Jupyter, in Colab and on a website.
 
     Args:
         notebook: Name of the notebook without its ending, for example "03_autoencoder".
 
     Raises:
         ValueError: There is no quiz for this notebook.
+        ImportError: IPython is missing.
     """
-    questions = read_questions(notebook)
     try:
-        import jupyterquiz
-    except ImportError:
-        print(format_questions(questions))
-        return
-    jupyterquiz.display_quiz(questions, shuffle_questions=False, shuffle_answers=True)
+        from IPython.display import HTML, display
+    except ImportError as error:
+        raise ImportError("IPython is not installed; pip install 'faceswap_lib[notebooks]'") from error
+    display(HTML(format_quiz(read_questions(notebook))))
 
 
 def read_questions(notebook: str) -> list[dict[str, typing.Any]]:
@@ -43,19 +44,21 @@ def read_questions(notebook: str) -> list[dict[str, typing.Any]]:
     """
     path = QUESTIONS / f"{notebook}.json"
     if not path.is_file():
-        known = sorted(
-            entry.name.removesuffix(".json") for entry in QUESTIONS.iterdir() if entry.name.endswith(".json")
-        )
+        known = sorted(file.name.removesuffix(".json") for file in QUESTIONS.iterdir() if file.name.endswith(".json"))
         raise ValueError(f"expected the name of a notebook with a quiz, got {notebook!r}; there are {', '.join(known)}")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def format_questions(questions: list[dict[str, typing.Any]]) -> str:
-    """Formats questions and their possible answers as text, without the solutions."""
-    lines = ["(For buttons that answer: pip install jupyterquiz, then run this cell again.)"]
+def format_quiz(questions: list[dict[str, typing.Any]]) -> str:
+    """Formats questions as HTML whose answers open; the answers are shuffled, always in the same way."""
+    lines = []
     for number, question in enumerate(questions, 1):
-        lines.append(f"\n{number}. {question['question']}")
-        lines += [
-            f"   {letter}) {answer['answer']}" for letter, answer in zip("abcd", question["answers"], strict=False)
-        ]
+        lines.append(f"<p><b>{number}. {html.escape(question['question'])}</b></p>")
+        for answer in random.Random(question["question"]).sample(question["answers"], len(question["answers"])):
+            verdict = "✓ Right." if answer["correct"] else "✗ No."
+            lines.append(
+                f"<details style='margin:0.3em 0 0.3em 1.2em'><summary style='cursor:pointer'>"
+                f"{html.escape(answer['answer'])}</summary>"
+                f"<div style='margin-left:1.2em'><b>{verdict}</b> {html.escape(answer['feedback'])}</div></details>"
+            )
     return "\n".join(lines)

@@ -10,12 +10,13 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from .checks import RIGHT, match_answer, mean_of, to_array, to_tensor
+from faceswap_lib.course.checks import RIGHT, match_answer, mean_of, report_errors, to_array, to_tensor
 
 Logits = typing.Any
 """(B, 1) tensor of numbers without limits, which a discriminator computes."""
 
 
+@report_errors
 def check_map_layer(build: Callable[[], keras.layers.Layer]) -> str:
     """Checks a layer that normalizes `x` and then applies a scale and an offset from a map.
 
@@ -53,6 +54,7 @@ def check_map_layer(build: Callable[[], keras.layers.Layer]) -> str:
     return RIGHT
 
 
+@report_errors
 def check_weighted_loss(loss: Callable[[typing.Any, typing.Any], typing.Any]) -> str:
     """Checks a weighted pixel loss.
 
@@ -81,6 +83,7 @@ def check_weighted_loss(loss: Callable[[typing.Any, typing.Any], typing.Any]) ->
     return match_answer(answers, found, "a small example")
 
 
+@report_errors
 def check_hinge(real_loss: Callable[[Logits], typing.Any], fake_loss: Callable[[Logits], typing.Any]) -> str:
     """Checks the hinge loss of a discriminator.
 
@@ -113,6 +116,7 @@ def check_hinge(real_loss: Callable[[Logits], typing.Any], fake_loss: Callable[[
     return match_answer(answers, found, "the logits -3, -0.5, 0.2 and 4")
 
 
+@report_errors
 def check_turn(turn: Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]) -> str:
     """Checks a function that rotates a picture and its points together.
 

@@ -42,7 +42,7 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
         >>> auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.6, 0.9]))
         1.0
 
-    Taught in notebooks/08_responsible_use.
+    Taught in notebooks/08b_deepfake_detector.
     """
     false_positive_rate, true_positive_rate = roc_curve(labels, scores)
     widths = np.diff(false_positive_rate)

@@ -60,7 +60,7 @@ def similarity_transform(points_a: np.ndarray, points_b: np.ndarray) -> np.ndarr
     Raises:
         ValueError: If the shapes differ or all points of `a` coincide.
 
-    Taught in notebooks/00_faceswap_demo.
+    Taught in notebooks/01_video_face_detection_alignment.
     """
     if points_a.shape != points_b.shape or points_a.ndim != 2 or points_a.shape[1] != 2:
         raise ValueError(f"expected two (N, 2) arrays of one shape, got {points_a.shape} and {points_b.shape}")

@@ -70,7 +70,7 @@ class CoordinateFilter:
         z: (C,) the first measurement.
         noise_coefficient: Scales Q.
 
-    Taught in notebooks/01_video_face_detection_alignment.
+    Taught in notebooks/01b_kalman_smoothing.
     """
 
     def __init__(self, z: np.ndarray, noise_coefficient: float):
@@ -127,7 +127,7 @@ def smooth_faces(faces: typing.Sequence[Face | None], config: SmoothConfig) -> l
     Returns:
         The same number of faces. Gaps of up to `max_gap` frames are filled in, unless `smoothing` is `none`.
 
-    Taught in notebooks/01_video_face_detection_alignment.
+    Taught in notebooks/01b_kalman_smoothing.
     """
     if config.smoothing == "none":
         return list(faces)

@@ -245,7 +245,7 @@ def measure_rarity(points: np.ndarray) -> np.ndarray:
     Returns:
         (N,) float64 distances divided by their mean, so 1 on average; 1 for all crops if all are equal.
 
-    Taught in notebooks/05_faceswap_train.
+    Taught in notebooks/05b_training_faults.
     """
     rows = points.reshape(len(points), -1)
     neighbors = min(len(rows), max(NEIGHBORS, len(rows) // 50))

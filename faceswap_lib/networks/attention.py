@@ -15,7 +15,7 @@ class SelfAttention(keras.layers.Layer):
     The output is multiplied by a learned scalar, which starts at 0, and added to the input. N positions need N * N
     numbers per image: 0.3 MB at 16x16 and 67 MB at 64x64 in float32. The gradient needs the same amount again.
     Source: Zhang et al., "Self-Attention Generative Adversarial Networks", 2018.
-    Taught in notebooks/03b_networks.
+    Taught in notebooks/03c_attention_mask.
 
     Args:
         squeeze: Queries and keys have C // squeeze channels, at least 1; the source uses 8.

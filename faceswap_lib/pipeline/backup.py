@@ -35,8 +35,13 @@ from faceswap_lib.training.run_identity import (
 from faceswap_lib.training.run_metadata import CONFIG
 
 MODELS = "models"
-VIDEOS = ("clips", "videos")
-"""Folders of videos: those of the demo, and those of the user."""
+VIDEOS = {
+    "clips": "clips/*",
+    "videos": "videos/*",
+    "own_videos": "own_videos/*/*",
+    "own_photos": "own_photos/*",
+}
+"""Patterns of videos and photos by folder: those of the demo, those of the user, and those uploaded on Colab."""
 
 PACKS = "face_*.fspack"
 """Pattern of packs at the top of a workspace, which contain the crops of facesets that are used from there."""
@@ -71,7 +76,7 @@ def backup_workspace(workspace: Workspace, folder: pathlib.Path | str) -> SyncRe
         remove_left_scratch(folder / MODELS)
         for name in _list_runs(workspace.root / MODELS):
             report += attempt(f"{MODELS}/{name}", lambda name=name: _keep_run(name, workspace, folder))
-        for name, pattern in ((name, f"{name}/*") for name in VIDEOS):
+        for name, pattern in VIDEOS.items():
             report += attempt(name, lambda pattern=pattern: _keep_files(workspace, folder, (pattern,)))
         report += attempt("packs", lambda: _keep_files(workspace, folder, (PACKS,)))
         return report + attempt("results", lambda: _keep_files(workspace, folder, RESULTS))
@@ -103,7 +108,7 @@ def restore_workspace(folder: pathlib.Path | str, workspace: Workspace) -> SyncR
         everything = report + fetched
         if (everything.carried or everything.unchanged) and not (everything.left or everything.failed):
             fetched += attempt("results", lambda: _adopt_results(workspace, folder))
-        for name, pattern in (("packs", PACKS), *((name, f"{name}/*") for name in VIDEOS)):
+        for name, pattern in (("packs", PACKS), *VIDEOS.items()):
             fetched += attempt(name, lambda pattern=pattern: _fetch_files(folder, workspace, pattern))
         return fetched
 

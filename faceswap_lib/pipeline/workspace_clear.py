@@ -111,6 +111,6 @@ def _remove_empty(workspace: Workspace, folders: set[pathlib.Path]) -> None:
 
 def _list_stayed(workspace: Workspace) -> tuple[str, ...]:
     """Lists what is left at the top of a workspace."""
-    known = (BACKUPS, CONSENT, "videos", "clips")
+    known = (BACKUPS, CONSENT, "videos", "clips", "own_videos", "own_photos")
     found = sorted(path.name for path in workspace.root.iterdir()) if workspace.root.is_dir() else []
     return tuple(name for name in found if name not in known and not name.startswith("."))

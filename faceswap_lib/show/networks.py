@@ -147,7 +147,7 @@ def plot_architecture(config: NetworkConfig) -> Picture:
     bow = {"arrowstyle": "->", "color": COLORS["places"], "lw": 2, "connectionstyle": "arc3,rad=-0.45"}
     top = _height(8) / 2 + 0.05
     axes.annotate("", (x[-1], top), (eight, top), arrowprops=bow)
-    axes.annotate(f"places, {config.widths.places} channels", (code_at, 1.5), ha="center", fontsize=8)
+    axes.annotate(f"{config.widths.places} skip channels", (code_at, 1.5), ha="center", fontsize=8)
     for name, level in (("A", 1.45), ("B", -1.45)):
         ends = _draw_bars(axes, decoder, x[-1] + 1.1, level, "decoder")
         arrow = {"arrowstyle": "->", "color": "0.4"}

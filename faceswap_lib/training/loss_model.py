@@ -104,6 +104,8 @@ class Objective:
         Returns:
             The loss of the generators (scalar), the loss of the discriminators (scalar; None if they are not active),
             and a dict of all loss terms by name.
+
+        Taught in notebooks/03_autoencoder.
         """
         networks, count = self.networks, self.config.batch_size
         sample_a = self.view(self.faces_a, batch.index_a, batch.crops_a)

@@ -179,7 +179,7 @@ def feature_distance(fakes: typing.Sequence, reals: typing.Sequence, layer_weigh
 
     Source: the perceptual loss of faceswap-GAN v2.2, after Johnson et al., "Perceptual Losses for Real-Time Style
     Transfer and Super-Resolution", 2016.
-    Taught in notebooks/04_losses.
+    Taught in notebooks/04b_perceptual_loss.
     """
     distances = [
         ops.mean(ops.square(_standardize(fake) - ops.stop_gradient(_standardize(real))))
@@ -268,7 +268,7 @@ def alpha_composite(mask, raw, warped):
         raw: (B, R, R, 3) raw face in [-1, 1].
         warped: (B, R, R, 3) input image in [-1, 1].
 
-    Taught in notebooks/03b_networks.
+    Taught in notebooks/03c_attention_mask.
     """
     return mask * raw + (1 - mask) * warped
 
@@ -282,7 +282,7 @@ def lsgan_generator_loss(score):
         >>> float(lsgan_generator_loss(np.zeros((1, 4, 4, 1), np.float32)))
         1.0
 
-    Taught in notebooks/04_losses.
+    Taught in notebooks/04c_gan.
     """
     return ops.mean(ops.square(score - 1.0))
 
@@ -295,7 +295,7 @@ def mixup_discriminator_loss(score, share):
         share: (B, 1, 1, 1) fraction of the real image in the mixture.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
-    Taught in notebooks/04_losses.
+    Taught in notebooks/04c_gan.
     """
     return ops.mean(ops.square(score - share))
 
@@ -313,6 +313,7 @@ def relativistic_lsgan_losses(real_score, fake_score):
         The loss of the discriminator and the loss of the generator.
 
     Source: Jolicoeur-Martineau, "The relativistic discriminator: a key element missing from standard GAN", 2018.
+    Taught in notebooks/04c_gan.
     """
     real_lead, fake_lead = real_score - ops.mean(fake_score), fake_score - ops.mean(real_score)
     discriminator_loss = (ops.mean(ops.square(real_lead - 1.0)) + ops.mean(ops.square(fake_lead + 1.0))) / 2

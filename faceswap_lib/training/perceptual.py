@@ -54,7 +54,10 @@ class PerceptualLoss:
     layer_weights: tuple[float, ...]
 
     def distance(self, fake, real):
-        """Computes the perceptual distance of two batches of images (B, R, R, 3), RGB 0 to 255; scalar."""
+        """Computes the perceptual distance of two batches of images (B, R, R, 3), RGB 0 to 255; scalar.
+
+        Taught in notebooks/04b_perceptual_loss.
+        """
         both = self.preprocess(resize(ops.concatenate([fake, ops.stop_gradient(real)]), self.side))
         outputs = typing.cast(list, self.model(both, training=False))
         fakes, reals = zip(*(ops.split(ops.cast(feature, "float32"), 2) for feature in outputs), strict=True)

@@ -179,7 +179,10 @@ class TrainStepper:
         return phase_at(self.state.step, self.config.steps, self.config.phases)
 
     def step(self) -> dict[str, float]:
-        """Takes the next step; returns its loss terms by name."""
+        """Takes the next step; returns its loss terms by name.
+
+        Taught in notebooks/03_autoencoder.
+        """
         self.is_stepping = True
         state, config, phase, began = self.state, self.config, self.phase(), time.monotonic()
         seed = (config.seed + STREAMS * state.rollbacks) % 2**31
@@ -203,7 +206,7 @@ def average_decay(step: int, config: TrainConfig) -> float:
 
     The decay starts small, because otherwise the average would contain the initial weights for too long.
 
-    Taught in notebooks/05_faceswap_train.
+    Taught in notebooks/05b_training_faults.
     """
     return min(config.ema_decay, (1 + step) / (10 + step))
 

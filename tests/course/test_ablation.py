@@ -6,7 +6,7 @@ import pytest
 from faceswap_lib.course.ablation import PIXELS_ONLY, Variant, join_arrays, train_variant, write_views
 from faceswap_lib.facesets import Faceset, FacesetArrays, Workspace
 from faceswap_lib.networks import PRESETS, build_networks
-from faceswap_lib.training import TrainConfig
+from faceswap_lib.training import TrainConfig, learning_rate_factor
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,14 @@ def test_variants_begin_alike_and_the_same_comes_twice(arrays, pixels: Variant):
     more = train_variant(arrays, TrainConfig(steps=1, batch_size=2, adversarial_weight=0))
     assert more.history[0]["reconstruction_a"] == pytest.approx(pixels.history[0]["reconstruction_a"], rel=1e-4)
     assert more.history[0]["dssim_a"] > 0 and more.history[0]["perceptual_a"] > 0
+
+
+def test_another_schedule_of_the_learning_rate_is_used(arrays, pixels: Variant):
+    config = TrainConfig(steps=2, batch_size=2, **PIXELS_ONLY)
+    alike = train_variant(arrays, config, rate_factor=lambda step: learning_rate_factor(step, config))
+    assert alike.history == pixels.history
+    still = train_variant(arrays, config, rate_factor=lambda step: 1e-6)
+    assert still.history[0] == pixels.history[0] and still.history[1] != pixels.history[1]
 
 
 def test_no_step_is_no_training():

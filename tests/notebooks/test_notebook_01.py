@@ -1,6 +1,5 @@
-"""Notebook 01: detection, the filter, alignment, and the faces of a video on disk."""
+"""Notebook 01: detection, tracks, alignment, and the faces of a video on disk."""
 
-import base64
 import pathlib
 
 import nbclient.exceptions
@@ -24,13 +23,11 @@ def test_the_detection_notebook_runs_and_saves_the_faces(
     for kind, ending in (("raw_faces", "jpg"), ("aligned_faces", "jpg"), ("binary_masks_eyes", "png")):
         files = list(workspace.single_video(kind).iterdir())
         assert len(files) == 20 and {path.suffix for path in files} == {f".{ending}"}
-    assert count_shown(notebook, "image/png") >= 16
+    assert count_shown(notebook, "image/png") >= 10
     text = printed(notebook)
     assert "1 track of 20 faces" in text and "2 tracks of [20, 20] faces" in text
-    assert "rts     shake" in text and "20 crops of 20 frames, dropped: none" in text
-    slider, drawing = _slider(notebook)
-    assert slider["value"] == pytest.approx(1e-3) and slider["min"] == -7
-    assert drawing["format"] == "png" and len(base64.b64decode(drawing["buffers"][0]["data"])) > 5000
+    assert "nothing was removed" in text and "pixels off on average" in text and text.count("right\n") == 2
+    assert "20 crops of 20 frames, dropped: none" in text
 
 
 def test_a_video_of_ones_own_needs_consent(kernel: str, course_workspace: pathlib.Path, tmp_path: pathlib.Path):
@@ -38,11 +35,3 @@ def test_a_video_of_ones_own_needs_consent(kernel: str, course_workspace: pathli
     with pytest.raises(nbclient.exceptions.CellExecutionError, match="needs the consent"):
         run_notebook(NAME, kernel, tmp_path, {**SMOKE, **own, "WORKSPACE": "new"})
     assert not (tmp_path / "new").exists()
-
-
-def _slider(notebook) -> tuple[dict, dict]:
-    """The state of the slider on the noise coefficient, and the picture below it."""
-    states = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"].values()
-    [slider] = [state["state"] for state in states if state["model_name"] == "FloatLogSliderModel"]
-    [drawing] = [state for state in states if state["model_name"] == "ImageModel"]
-    return slider, {"format": drawing["state"]["format"], "buffers": drawing.get("buffers", [])}

@@ -30,6 +30,8 @@ def test_the_evaluation_notebook_runs_from_top_to_bottom(
     assert "input        " in text and "Nothing was swapped: the result is the input." in text
     verdicts = {line[:12].strip(): line for line in text.splitlines() if "score " in line[12:22]}
     assert "Not a swap" in verdicts["blurred"] and "Not a swap" in verdicts["one picture"]
+    assert "right" in text.splitlines()  # the solution of the exercise
+    assert "a result that is late by 3 frames has a lag of 3, got 0" in text  # the exercise as it is given
     assert (course_workspace / "report.html").stat().st_size > 10_000
     assert count_shown(notebook, "image/png") >= 10
     shown = "".join(str(cell.get("outputs", "")) for cell in notebook.cells)

@@ -1,4 +1,4 @@
-"""Notebook 08: consent, label, credentials, and a detector of one's own swaps."""
+"""Notebook 08: consent, label and credentials, and what they prove."""
 
 import pathlib
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow  # a whole notebook is run
 
 
 def run(kernel: str, folder: pathlib.Path, workspace: pathlib.Path):
-    return run_notebook("08_responsible_use", kernel, folder, {**SMOKE, "WORKSPACE": str(workspace), "PASSES": 1})
+    return run_notebook("08_responsible_use", kernel, folder, {**SMOKE, "WORKSPACE": str(workspace)})
 
 
 def pages(notebook) -> str:
@@ -36,10 +36,10 @@ def test_the_responsible_notebook_reads_back_what_it_wrote(
     shown = pages(notebook)
     for words in ("exit code 2", "intact; signed by", "altered since", "no credentials", "in a sidecar beside it"):
         assert words in shown
-    assert count_shown(notebook, "image/png") >= 9
+    assert count_shown(notebook, "image/png") >= 3
     said = printed(notebook)
-    assert "of 256 bits differ" in said and "called a swap" in said
-    assert said.count("false alarms") == 3 + 3 + 3 + 2 * 4
+    assert "of 256 bits differ" in said and "1920 x 1080: cutting the label off costs" in said
+    assert "a file without a claim: expected 'no credentials', got 'intact'" in said  # the exercise is still to be done
 
 
 @pytest.mark.nightly

@@ -22,6 +22,7 @@ def test_the_faceset_notebook_curates_copies(
     text = printed(notebook)
     assert "edge of 3 pixels: blur noticed with  63%, CPBD 1" in text
     assert "22 crops, 5 of them bad" in text and "recall" in text
+    assert "these are the first ones: select by distance" in text  # the exercise is still to be done
     assert ("without a recognition network" in text) != has_dlib
     assert "000010.jpg" in text or "O-Net" in text
     assert count_shown(notebook, "image/png") >= 6

@@ -16,7 +16,12 @@ FIRST = 'os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"'
 
 ROUNDING = f"{FIRST}\nfrom tests.gpu_arithmetic import round_eager_products\n\nround_eager_products()\n"
 
-COMPARING = {"00_faceswap_demo": "lite", "03b_networks": "tiny", "06_video_conversion": "lite"}
+COMPARING = {
+    "00_faceswap_demo": "lite",
+    "03b_networks": "tiny",
+    "03c_attention_mask": "tiny",
+    "06_video_conversion": "lite",
+}
 """Notebooks that ask for less on a GPU, and networks large enough for its rounding to show."""
 
 

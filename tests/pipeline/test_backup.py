@@ -60,18 +60,20 @@ def test_a_run_that_breaks_off_half_way_is_not_there(drive, tmp_path, monkeypatc
 
 def test_videos_come_back_and_results_stay(drive, tmp_path):
     here = Workspace(tmp_path / "here")
-    for name in ("clips/clips.json", "clips/hopper.mp4", "videos/anna.mov", "swap.mp4", "report.html", "other.txt"):
+    own = ("own_videos/a/anna.mp4", "own_videos/b/ben.mp4", "own_photos/anna.png")
+    videos = ("clips/hopper.mp4", "clips/clips.json", "videos/anna.mov", *own)
+    for name in (*videos, "swap.mp4", "report.html", "other.txt"):
         (here.root / name).parent.mkdir(parents=True, exist_ok=True)
         (here.root / name).write_text(name)
     assert [path.name for path in list_results(here)] == ["report.html", "swap.mp4"]
     report = backup_workspace(here, drive)
-    assert report.carried == ("clips/hopper.mp4", "clips/clips.json", "videos/anna.mov", "report.html", "swap.mp4")
+    assert report.carried == (*videos, "report.html", "swap.mp4")
     assert backup_workspace(here, drive).carried == ()
     (here.root / "swap.mp4").write_text("a longer one")
     assert backup_workspace(here, drive).carried == ("swap.mp4",)
     other = Workspace(tmp_path / "other")
     restore_workspace(drive, other)
-    assert sorted(contents(other.root)) == ["clips/clips.json", "clips/hopper.mp4", "videos/anna.mov"]
+    assert sorted(contents(other.root)) == sorted(videos)
     assert backup_workspace(other, drive).carried == ()
 
 

@@ -143,8 +143,15 @@ def die() -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A workspace with one of everything that is carried."""
     workspace = make_project(tmp_path_factory.mktemp("project") / "workspace", "a", 10, 20, seed=1)
-    (workspace.root / "videos").mkdir()
-    for name in ("videos/anna.mov", "swap.mp4", "swap.mp4.provenance.json"):
+    for folder in ("videos", "own_videos/a", "own_photos"):
+        (workspace.root / folder).mkdir(parents=True)
+    for name in (
+        "videos/anna.mov",
+        "own_videos/a/anna.mp4",
+        "own_photos/anna.png",
+        "swap.mp4",
+        "swap.mp4.provenance.json",
+    ):
         (workspace.root / name).write_text(name)
     record_consent(workspace, "Anna agreed", [workspace.root / "videos" / "anna.mov"])
     return workspace.root

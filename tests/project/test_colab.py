@@ -1,15 +1,20 @@
 """The Colab notebooks: what their own cells do on Google's machines, and that one's work is the next one's."""
 
-import importlib.util
+import base64
 import json
 import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
 import types
+import typing
 
+import cv2
+import nbclient
 import nbformat
+import numpy as np
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -25,8 +30,6 @@ from tools.build_notebooks import COLAB
 
 MADE = {text: name for text, name in COLAB.items() if (ROOT / "notebooks" / f"{text}.py").is_file()}
 """Those whose text is there."""
-
-CELLS = ROOT / "tools" / "colab"
 
 
 def read_notebook(name: str) -> nbformat.NotebookNode:
@@ -84,9 +87,23 @@ def google(kernel: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(("text", "name"), MADE.items())
-def test_a_colab_notebook_says_the_rules_first_and_where_else_it_runs(text: str, name: str):
+def test_a_colab_notebook_begins_with_its_title_and_a_picture_that_needs_no_installation(text: str, name: str):
+    first = read_notebook(name).cells[0]
+    lesson = nbformat.read(ROOT / "notebooks" / f"{text}.ipynb", as_version=4).cells[0].source
+    heading, picture, *rest = first.source.split("\n\n")
+    assert heading.startswith("# ") and heading == lesson.partition("\n")[0]
+    data = re.fullmatch(r"!\[[^\]]{20,}\]\(data:image/jpeg;base64,([A-Za-z0-9+/=]+)\)", picture)[1]
+    assert len(data) < 60_000
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape[1] >= 400 and rest
+
+
+@pytest.mark.parametrize(("text", "name"), MADE.items())
+def test_a_colab_notebook_says_the_rules_before_its_first_code_and_where_else_it_runs(text: str, name: str):
     notebook = read_notebook(name)
-    first = notebook.cells[0].source
+    assert [cell.cell_type for cell in notebook.cells[:3]] == ["markdown", "markdown", "code"]
+    first = notebook.cells[1].source
+    assert first.startswith("**Rules first.**") and len(first.split()) < 220
     assert "creating deepfakes" in first and "May 2022" in first
     assert "https://research.google.com/colaboratory/faq.html" in first and f"notebooks/{text}.ipynb" in first
     assert notebook.metadata.accelerator == "GPU"
@@ -98,22 +115,27 @@ def test_a_colab_notebook_says_the_rules_first_and_where_else_it_runs(text: str,
 def test_a_colab_notebook_has_the_cells_that_its_parameters_ask_for(text: str, name: str):
     sources = [cell.source for cell in read_notebook(name).cells if cell.cell_type == "code"]
     [parameters] = [c.source for c in read_notebook(name).cells if "parameters" in c.metadata.get("tags", [])]
-    order = [
-        "drive.mount",
-        "list_packages():",
-        "INSTALL_FROM =",
-        "moved =",
-        "device.has_bfloat16",
-        "BENCHMARK =",
-        parameters,
-        "restore_workspace",
-        "backup_workspace",
-        "DOWNLOAD",
-    ]
-    places = [next(index for index, source in enumerate(sources) if text in source) for text in order]
-    assert places == sorted(places) and places[:6] == [*range(6)] and places[-1] == len(sources) - 1
-    asked = {"MIRROR": "MIRROR or KEEP", "VIDEO": "VIDEO, CONSENT =", "VIDEO_A": "VIDEO_A, VIDEO_B, CONSENT ="}
-    asked["PHOTOS"] = 'PHOTOS or "the two portraits"'
+    fetching = sources.index(parameters) + 1
+    for text, place in (
+        ("drive.mount", 0),
+        ("list_packages():", 0),
+        ("INSTALL_FROM =", 0),
+        ("moved = {name", 0),
+        ("device.has_bfloat16", 0),
+        ("BENCHMARK =", 0),
+        ("restore_workspace", fetching),
+        ("{backup_workspace(", len(sources) - 2),
+        ("DOWNLOAD =", len(sources) - 1),
+    ):
+        assert [index for index, source in enumerate(sources) if text in source] == [place], text
+    folded = [cell for cell in read_notebook(name).cells if "form" in cell.metadata.get("tags", [])]
+    assert [cell.source for cell in folded] == [sources[0], sources[fetching], *sources[-2:]]
+    for cell in folded:
+        assert cell.metadata["cellView"] == "form" and cell.metadata["jupyter"]["source_hidden"]
+        assert cell.source.startswith("# @title ") and cell.source.count("@title") == 1
+    assert ("USE_DRIVE = False" in sources[0]) == (name == "faceswap_demo")
+    asked = {"MIRROR": "MIRROR or KEEP", "VIDEO": " VIDEO, CONSENT =", "VIDEO_A": " VIDEO_A, VIDEO_B, CONSENT ="}
+    asked["PHOTOS"] = "PHOTOS, CONSENT ="
     for parameter, sign in asked.items():
         wanted = re.search(rf"^{parameter} = ", parameters, re.MULTILINE) is not None
         assert any(sign in source for source in sources) == wanted, parameter
@@ -125,9 +147,10 @@ def test_with_a_public_address_there_is_a_badge_and_pip_installs_from_there(monk
     monkeypatch.setattr(build_notebooks, "REPOSITORY", "someone/project")
     monkeypatch.setattr(build_notebooks, "INSTALL_FROM", "git+https://github.com/someone/project")
     built = json.loads(build_notebooks.build_all(ROOT)[ROOT / "colab" / "faceswap_demo.ipynb"])
-    badge, rules = ("".join(cell["source"]) for cell in built["cells"][:2])
+    title, rules = ("".join(cell["source"]) for cell in built["cells"][:2])
+    badge = title.split("\n\n")[1]
     assert "colab.research.google.com/github/someone/project/blob/main/colab/faceswap_demo.ipynb" in badge
-    assert rules.startswith("**Read this")
+    assert rules.startswith("**Rules first")
     assert "git+https://github.com/someone/project" in json.dumps(built)
 
 
@@ -154,8 +177,28 @@ def stubs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     sys.modules.update(kept)
 
 
+class Setup(typing.NamedTuple):
+    """The parts of the setup cell: Drive, functions, the call that installs, the device."""
+
+    drive: str
+    functions: str
+    call: str
+    device: str
+
+
+def setup_of(name: str) -> Setup:
+    """Divides the setup cell of a notebook at lines that it has once."""
+    rest, parts = cell_of(name, "drive.mount"), []
+    for line in ("\n\n\ndef list_packages", "\n\n\nif globals().get", "\n\nos.environ["):
+        assert rest.count(line) == 1, line
+        part, _, rest = rest.partition(line)
+        parts.append(part)
+        rest = line.strip("\n") + rest
+    return Setup(*parts, rest)
+
+
 def mount(machine: pathlib.Path, monkeypatch, **names) -> dict:
-    source = cell_of("faceswap_demo", "drive.mount").replace("/content/drive", str(machine / "mnt"))
+    source = setup_of("faceswap_train").drive.replace("/content/drive", str(machine / "mnt"))
     for key, value in names.items():
         source = re.sub(rf"^{key} = \w+", f"{key} = {value}", source, flags=re.MULTILINE)
     return run_cell(source, {}, machine, monkeypatch)
@@ -180,47 +223,89 @@ def test_without_colab_nothing_is_mounted(tmp_path, monkeypatch):
     assert not names["has_drive"] and not (tmp_path / "mnt").exists()
 
 
-def listing() -> str:
-    """The cell that reads which packages there are."""
-    return cell_of("faceswap_demo", "def list_packages")
+def functions_of_setup(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, my_drive: pathlib.Path) -> dict:
+    """The functions of the setup cell, on a machine where DRIVE is a folder that is not there."""
+    setup = setup_of("faceswap_demo")
+    source = setup.drive.replace("/content/drive", str(folder / "none")) + "\n\n\n" + setup.functions
+    names = run_cell(source, {}, folder, monkeypatch)
+    names["my_drive"] = my_drive
+    return names
+
+
+@pytest.fixture
+def pip(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What pip is asked for; it succeeds and installs nothing."""
+    asked = []
+
+    def run(command, **options):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return asked
 
 
 @pytest.mark.parametrize("where", ["here", "drive", "nowhere"])
-def test_the_zip_is_found_here_and_in_the_drive(tmp_path, monkeypatch, where):
+def test_the_zip_is_found_here_and_in_the_drive(tmp_path, monkeypatch, pip, where):
     here, my_drive = tmp_path / "content", tmp_path / "MyDrive"
     here.mkdir()
     my_drive.mkdir()
     places = {"here": here / "faceswap_lib.zip", "drive": my_drive / "faceswap_lib.zip"}
     if where in places:
         places[where].touch()
-    source = cell_of("faceswap_demo", "%pip").replace("/content/", f"{here}/").replace("%pip", "# %pip")
-    names = run_cell(listing(), {"pathlib": pathlib}, tmp_path, monkeypatch)
-    names = run_cell(source, {**names, "importlib": importlib, "my_drive": my_drive}, tmp_path, monkeypatch)
-    assert names["INSTALL_FROM"] == places.get(where, places["here"]).as_uri()
+    names = functions_of_setup(tmp_path, monkeypatch, my_drive)
+    if where == "nowhere":
+        with pytest.raises(RuntimeError, match=r"faceswap_lib.zip is not here: drop the zip .* run this cell again"):
+            names["install"](str(places["here"]))
+        assert not pip
+        return
+    names["install"](str(places["here"]))
+    assert pip == [
+        [sys.executable, "-m", "pip", "install", "--constraint", "constraints.txt"]
+        + [f"faceswap_lib[colab] @ {places[where].as_uri()}"]
+    ]
     fixed = (tmp_path / "constraints.txt").read_text().splitlines()
-    assert f"numpy=={names['before']['numpy']}" in fixed
+    assert f"numpy=={np.__version__}" in fixed
     assert not any(line.lower().startswith(("faceswap_lib", "faceswap-lib")) for line in fixed)
 
 
-def test_what_moved_is_named(monkeypatch, tmp_path, capsys):
-    names = run_cell(listing(), {"pathlib": pathlib}, tmp_path, monkeypatch)
-    now = names["before"]
-    before = {**now, "numpy": "1.0", "gone": "2"}
-    del before["pyyaml"]
-    names = run_cell(cell_of("faceswap_demo", "moved = {name"), {**names, "before": before}, tmp_path, monkeypatch)
-    assert names["moved"] == {"numpy": ("1.0", now["numpy"]), "gone": ("2", None)}
+def test_what_moved_is_named(monkeypatch, tmp_path, capsys, pip):
+    names = functions_of_setup(tmp_path, monkeypatch, tmp_path)
+    listed = iter([({"numpy": "1.0", "gone": "2", "six": "1"}, 0), ({"numpy": "2.0", "six": "1", "av": "3"}, 0)])
+    names["list_packages"] = lambda: next(listed)
+    names["install"]("https://somewhere")
     told = capsys.readouterr().out
-    assert f"{len(before)} packages were here, 2 of them moved" in told
-    assert re.search(r"new: (faceswap-lib \d\S+, )?pyyaml \d", told)
+    assert "3 packages were here, 2 of them moved\n  ('numpy', ('1.0', '2.0'))\n  ('gone', ('2', None))" in told
+    assert "new: av 3" in told
+
+
+@pytest.mark.parametrize(("code", "is_there"), [(1, True), (0, False)])
+def test_a_pip_that_fails_or_installs_nothing_stops_the_setup_cell(monkeypatch, tmp_path, capsys, code, is_there):
+    failed = subprocess.CompletedProcess([], code, stdout="ERROR: what pip says")
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: failed)
+    names = functions_of_setup(tmp_path, monkeypatch, tmp_path)
+    found = types.SimpleNamespace(origin="somewhere" if is_there else None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: found)
+    with pytest.raises(RuntimeError, match=rf"pip ended with {code}: read the last lines .* and run this cell again"):
+        names["install"]("https://somewhere")
+    assert "ERROR: what pip says" in capsys.readouterr().out
+
+
+def test_the_package_is_installed_once_per_session(monkeypatch, tmp_path):
+    asked = []
+    names = {"INSTALL_FROM": "here", "install": asked.append}
+    for source in ("here", "here", "there"):
+        names["INSTALL_FROM"] = source
+        run_cell(setup_of("faceswap_demo").call, names, tmp_path, monkeypatch)
+    assert asked == ["here", "there"]
 
 
 @pytest.mark.parametrize(("ticked", "asked"), [(False, []), (True, ["faceswap doctor --benchmark"])])
 def test_the_machine_is_measured_when_it_is_asked_for(tmp_path, monkeypatch, ticked, asked):
-    source = cell_of("faceswap_demo", "BENCHMARK = False").replace("BENCHMARK = False", f"BENCHMARK = {ticked}")
-    assert source.startswith('# @title Benchmark this machine { display-mode: "form" }')
+    source = TransformerManager().transform_cell(setup_of("faceswap_demo").device)
     given = []
     shell = types.SimpleNamespace(system=given.append)
-    run_cell(TransformerManager().transform_cell(source), {"get_ipython": lambda: shell}, tmp_path, monkeypatch)
+    run_cell(source, {"get_ipython": lambda: shell, "os": os, "BENCHMARK": ticked}, tmp_path, monkeypatch)
     assert given == asked
 
 
@@ -234,25 +319,75 @@ def test_the_machine_is_measured_when_it_is_asked_for(tmp_path, monkeypatch, tic
 )
 def test_the_gpu_is_named_and_whether_it_has_bfloat16(tmp_path, monkeypatch, capsys, device, told):
     monkeypatch.setattr("faceswap_lib.devices.list_devices", lambda: [device])
-    run_cell(cell_of("faceswap_demo", "device.has_bfloat16"), {"os": os}, tmp_path, monkeypatch)
+    source = TransformerManager().transform_cell(setup_of("faceswap_demo").device)
+    run_cell(source, {"os": os, "BENCHMARK": False}, tmp_path, monkeypatch)
     shown = capsys.readouterr().out
     assert told in shown and ("no GPU" in shown) == device.is_cpu
 
 
-def run_video_cell(stubs, monkeypatch, portrait_clips, part: str, before: dict, **form) -> dict:
-    """Runs the cell for videos of one's own as filled in."""
-    [cell] = [text for text in (CELLS / f"{part}.py").read_text().split("# %%") if "UPLOAD = False" in text]
+def run_own(stubs: pathlib.Path, monkeypatch: pytest.MonkeyPatch, name: str, before: dict, **form) -> dict:
+    """Runs the cell for earlier results and own files of a notebook as filled in, with a copy next to the workspace."""
+    source = cell_of(name, "restore_workspace(")
     for key, value in form.items():
-        cell = re.sub(rf"^{key} = \S+", f"{key} = {value!r}", cell, flags=re.MULTILINE)
-    names = {"pathlib": pathlib, "Workspace": Workspace, "WORKSPACE": "course", "CONSENT": None, **before}
-    return run_cell(cell.partition("\n")[2], names, stubs, monkeypatch)
+        source, count = re.subn(rf"^{key} = \S+", f"{key} = {value!r}", source, flags=re.MULTILINE)
+        assert count == 1, key
+    names = {"pathlib": pathlib, "WORKSPACE": "course", "CONSENT": None, "MIRROR": None, "has_drive": False} | before
+    return run_cell(source, names, stubs, monkeypatch)
+
+
+BOTH, ONE = {"VIDEO_A": None, "VIDEO_B": None}, {"VIDEO": None}
+
+
+@pytest.fixture
+def asked(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """The dialogs that opened, one per line."""
+    monkeypatch.setenv("COLAB_ASKED", str(tmp_path / "asked.txt"))
+    (tmp_path / "asked.txt").touch()
+    return tmp_path / "asked.txt"
+
+
+def test_run_all_twice_asks_for_each_video_once_and_says_for_which(
+    stubs, monkeypatch, portrait_clips, asked, capsys, tmp_path
+):
+    monkeypatch.setenv("COLAB_UPLOADS", json.dumps([[str(path)] for path in portrait_clips]))
+    form = {"UPLOAD": True, "STATEMENT": "Anna and Ben agreed"}
+    first = run_own(stubs, monkeypatch, "faceswap_demo", BOTH, **form)
+    told = capsys.readouterr().out
+    a, b = (
+        told.index(f"Choose {label}") for label in ("the video of A (the video that is", "the video of B (the face)")
+    )
+    assert a < b and asked.read_text().split() == ["upload", "upload"]
+    assert [pathlib.Path(first[key]).name for key in BOTH] == [path.name for path in portrait_clips]
+    assert first["VIDEO_A"].startswith("course/own_videos/a/") and first["CONSENT"] == "Anna and Ben agreed"
+    second = run_own(stubs, monkeypatch, "faceswap_demo", BOTH, **form)
+    assert {key: second[key] for key in BOTH} == {key: first[key] for key in BOTH}
+    assert len(asked.read_text().split()) == 2
+    assert not [path for path in stubs.iterdir() if path.suffix == ".mp4"]
+    # The next notebook finds them, also on another machine, and asks neither for files nor for a statement.
+    shutil.rmtree(stubs / "course")
+    found = run_own(stubs, monkeypatch, "faceswap_video_conversion", ONE)
+    assert found["VIDEO"] == first["VIDEO_A"] and found["CONSENT"] is None
+    assert (stubs / found["VIDEO"]).read_bytes() == portrait_clips[0].read_bytes()
+    for side, key in (("src", "VIDEO_A"), ("dst", "VIDEO_B")):
+        names = run_own(stubs, monkeypatch, "video_face_detection_alignment", ONE | {"SIDE": side})
+        assert names["VIDEO"] == first[key]
+    assert len(asked.read_text().split()) == 2
+
+
+def test_nothing_asks_in_the_demo(stubs, monkeypatch, asked, capsys):
+    source = setup_of("faceswap_demo").drive.replace("/content/drive", str(stubs / "mnt"))
+    assert not run_cell(source, {}, stubs, monkeypatch)["has_drive"]
+    names = run_own(stubs, monkeypatch, "faceswap_demo", BOTH)
+    assert names["VIDEO_A"] is None and names["VIDEO_B"] is None
+    assert "videos: those of the demo\n" in capsys.readouterr().out
+    assert asked.read_text() == ""
 
 
 def test_an_uploaded_video_lies_in_the_workspace_and_has_its_consent(stubs, monkeypatch, portrait_clips):
     monkeypatch.setenv("COLAB_UPLOADS", json.dumps([[str(portrait_clips[0])]]))
     form = {"UPLOAD": True, "STATEMENT": "Anna agreed"}
-    names = run_video_cell(stubs, monkeypatch, portrait_clips, "video", {"VIDEO": None}, **form)
-    assert names["VIDEO"] == f"course/videos/{portrait_clips[0].name}" and names["CONSENT"] == "Anna agreed"
+    names = run_own(stubs, monkeypatch, "faceswap_video_conversion", ONE, **form)
+    assert names["VIDEO"] == f"course/own_videos/a/{portrait_clips[0].name}" and names["CONSENT"] == "Anna agreed"
     assert (stubs / names["VIDEO"]).read_bytes() == portrait_clips[0].read_bytes()
     assert not (stubs / portrait_clips[0].name).exists()
     [consent] = read_consent(Workspace(stubs / "course"))
@@ -262,39 +397,82 @@ def test_an_uploaded_video_lies_in_the_workspace_and_has_its_consent(stubs, monk
 def test_a_video_of_ones_own_needs_a_consent_which_an_earlier_session_may_have(stubs, monkeypatch, portrait_clips):
     form = {"PATH": str(portrait_clips[0])}
     with pytest.raises(InputError, match="consent"):
-        run_video_cell(stubs, monkeypatch, portrait_clips, "video", {"VIDEO": None}, **form)
-    (stubs / "course").mkdir()
+        run_own(stubs, monkeypatch, "faceswap_video_conversion", ONE, **form)
+    (stubs / "course").mkdir(exist_ok=True)
     (stubs / "course" / "consent.yaml").write_text("statement: Anna agreed\n")
-    names = run_video_cell(stubs, monkeypatch, portrait_clips, "video", {"VIDEO": None}, **form)
+    names = run_own(stubs, monkeypatch, "faceswap_video_conversion", ONE, **form)
     assert names["VIDEO"] == str(portrait_clips[0])
 
 
-def test_nothing_filled_in_or_an_upload_called_off_leaves_the_demo(stubs, monkeypatch, portrait_clips, capsys):
-    for form in ({}, {"UPLOAD": True}):
-        names = run_video_cell(stubs, monkeypatch, portrait_clips, "video", {"VIDEO": None}, **form)
-        assert names["VIDEO"] is None and "video: the demo's" in capsys.readouterr().out
+def test_who_agreed_is_asked_before_a_long_upload(stubs, monkeypatch, portrait_clips, asked):
+    for name, before in (("faceswap_demo", BOTH), ("photo_expressions", {"PHOTOS": None})):
+        with pytest.raises(InputError, match="write in STATEMENT"):
+            run_own(stubs, monkeypatch, name, before, UPLOAD=True)
+    assert asked.read_text() == ""
 
 
-def test_two_videos_are_uploaded_one_after_the_other(stubs, monkeypatch, portrait_clips):
-    monkeypatch.setenv("COLAB_UPLOADS", json.dumps([[str(path)] for path in portrait_clips]))
-    before = {"VIDEO_A": None, "VIDEO_B": None}
+def test_nothing_filled_in_or_an_upload_called_off_leaves_the_demo(stubs, monkeypatch, capsys):
+    for form in ({}, {"UPLOAD": True, "STATEMENT": "Anna agreed"}):
+        names = run_own(stubs, monkeypatch, "faceswap_video_conversion", ONE, **form)
+        assert names["VIDEO"] is None and "videos: those of the demo" in capsys.readouterr().out
+
+
+def test_one_video_of_two_is_not_enough_and_the_missing_one_is_asked_for_alone(
+    stubs, monkeypatch, portrait_clips, asked
+):
     form = {"UPLOAD": True, "STATEMENT": "Anna and Ben agreed"}
-    names = run_video_cell(stubs, monkeypatch, portrait_clips, "videos", before, **form)
-    assert [pathlib.Path(names[key]).name for key in before] == [path.name for path in portrait_clips]
+    monkeypatch.setenv("COLAB_UPLOADS", json.dumps([[str(portrait_clips[0])]]))
+    with pytest.raises(InputError, match=r"the video of B \(the face\) is missing: tick UPLOAD or enter its path"):
+        run_own(stubs, monkeypatch, "faceswap_demo", BOTH, **form)
+    sys.modules["google.colab.files"].chosen.append([str(portrait_clips[1])])
+    names = run_own(stubs, monkeypatch, "faceswap_demo", BOTH, **form)
+    assert [pathlib.Path(names[key]).name for key in BOTH] == [path.name for path in portrait_clips]
+    assert len(asked.read_text().split()) == 3
 
 
-def test_uploaded_photos_lie_in_the_workspace_and_have_their_consent(stubs, monkeypatch, portrait_clips):
+def test_a_wrong_path_and_a_workspace_of_the_demo_are_named(stubs, monkeypatch, portrait_clips, tiny_run):
+    form = {"PATH_A": "nowhere.mp4", "PATH_B": str(portrait_clips[1]), "STATEMENT": "Anna and Ben agreed"}
+    with pytest.raises(InputError, match=r"there is no file nowhere.mp4; check the path"):
+        run_own(stubs, monkeypatch, "faceswap_demo", BOTH, **form)
+    shutil.copytree(tiny_run.workspace.root, stubs / "course", dirs_exist_ok=True)
+    form["PATH_A"] = str(portrait_clips[0])
+    with pytest.raises(InputError, match="course has the faces of the demo's portraits: choose another name"):
+        run_own(stubs, monkeypatch, "faceswap_demo", BOTH, **form)
+    names = run_own(  # but a run of the demo may convert any video
+        stubs, monkeypatch, "faceswap_video_conversion", ONE, PATH=str(portrait_clips[0]), STATEMENT="Anna agreed"
+    )
+    assert names["VIDEO"] == str(portrait_clips[0])
+
+
+def test_a_video_that_the_parameters_name_is_used(stubs, monkeypatch, portrait_clips):
+    before = {"VIDEO": str(portrait_clips[0]), "CONSENT": "Anna agreed"}
+    names = run_own(stubs, monkeypatch, "faceswap_video_conversion", before)
+    assert names["VIDEO"] == str(portrait_clips[0]) and names["CONSENT"] == "Anna agreed"
+
+
+def test_outside_colab_there_is_no_upload(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", None)
+    with pytest.raises(InputError, match="UPLOAD works on Colab only; enter the path"):
+        run_own(tmp_path, monkeypatch, "faceswap_demo", BOTH, UPLOAD=True, STATEMENT="Anna and Ben agreed")
+
+
+def test_uploaded_photos_are_asked_for_once_and_have_their_consent(stubs, monkeypatch, asked):
     for name in ("one.png", "two.png"):
         (stubs.parent / name).write_bytes(name.encode())
     monkeypatch.setenv("COLAB_UPLOADS", json.dumps([[str(stubs.parent / name) for name in ("one.png", "two.png")]]))
     before = {"PHOTOS": None, "CONSENT": "the portraits are in the public domain"}
     form = {"UPLOAD": True, "STATEMENT": "Anna and Ben agreed"}
-    names = run_video_cell(stubs, monkeypatch, portrait_clips, "photos", before, **form)
-    assert names["PHOTOS"] == ["course/own_photos/one.png", "course/own_photos/two.png"]
-    assert names["CONSENT"] == "Anna and Ben agreed" and (stubs / names["PHOTOS"][1]).read_bytes() == b"two.png"
+    for _ in range(2):
+        names = run_own(stubs, monkeypatch, "photo_expressions", before, **form)
+        assert names["PHOTOS"] == ["course/own_photos/one.png", "course/own_photos/two.png"]
+        assert names["CONSENT"] == "Anna and Ben agreed" and (stubs / names["PHOTOS"][1]).read_bytes() == b"two.png"
+    assert asked.read_text().split() == ["upload"]
+    shutil.rmtree(stubs / "course")  # another machine: the copy has them
+    names = run_own(stubs, monkeypatch, "photo_expressions", before)
+    assert len(names["PHOTOS"]) == 2 and names["CONSENT"] is None
     with pytest.raises(InputError, match="consent"):  # the portraits' own statement does not count for other photos
         names = before | {"PHOTOS": ["course/own_photos/one.png"], "WORKSPACE": "another"}
-        run_video_cell(stubs, monkeypatch, portrait_clips, "photos", names)
+        run_own(stubs, monkeypatch, "photo_expressions", names)
 
 
 # Sessions: the notebooks' own cells between machines and Drive, with other work in place of the lesson ---------------
@@ -312,7 +490,7 @@ class Session:
         folder.mkdir(exist_ok=True)
         self.folder, self._patch = folder, monkeypatch
         self.names = mount(folder, monkeypatch) | {"WORKSPACE": "course", "MIRROR": None}
-        self._run(cell_of("faceswap_demo", "restore_workspace("))
+        self._run(cell_of("faceswap_train", "restore_workspace("))
 
     def _run(self, source: str) -> None:
         run_cell(source, self.names, self.folder, self._patch)
@@ -323,12 +501,11 @@ class Session:
 
     def mirror(self) -> pathlib.Path | None:
         """What the notebooks that train take as mirror."""
-        self._run((CELLS / "mirror.py").read_text().rpartition("# %%\n")[2])
         return self.names["MIRROR"]
 
     def end(self, *, download: bool = False) -> None:
-        self._run(cell_of("faceswap_demo", "backup_workspace("))
-        self._run(cell_of("faceswap_demo", "DOWNLOAD = False").replace("DOWNLOAD = False", f"DOWNLOAD = {download}"))
+        self._run(cell_of("faceswap_train", "{backup_workspace("))
+        self._run(cell_of("faceswap_train", "DOWNLOAD = False").replace("DOWNLOAD = False", f"DOWNLOAD = {download}"))
 
 
 @pytest.fixture
@@ -408,14 +585,26 @@ def test_a_drive_that_vanishes_half_way_stops_nothing(new_machine, tiny_run, tmp
 
 @pytest.mark.slow
 def test_the_demo_runs_is_kept_and_asks_pip_to_leave_all_as_it_is(google: Google, kernel: str):
-    notebook, machine = google.run("faceswap_demo", kernel)
+    with_drive = {"USE_DRIVE = False": "USE_DRIVE = True", "/content/faceswap_lib.zip": "file:///faceswap_lib.zip"}
+    notebook, machine = google.run("faceswap_demo", kernel, replaced=with_drive)
     assert (machine / "course" / "swap.mp4").is_file()
     kept = contents(google.drive / "course")
     assert {"face_src.zip", "face_dst.zip", "swap.mp4", "models/default/history.jsonl"} <= set(kept)
     assert "carried: face_src, face_dst" in printed(notebook)
     [asked] = google.asked_of_pip()
-    assert asked[0] == "install" and asked[-1] == "faceswap_lib[colab] @ file:///content/faceswap_lib.zip"
+    assert asked[0] == "install" and asked[-1] == "faceswap_lib[colab] @ file:///faceswap_lib.zip"
     assert asked[asked.index("--constraint") + 1] == "constraints.txt"
+
+
+@pytest.mark.slow
+def test_a_failing_pip_stops_run_all_in_the_setup_cell(google: Google, kernel: str):
+    where = {"/content/faceswap_lib.zip": "https://somewhere/faceswap_lib.zip"}
+    with pytest.raises(nbclient.exceptions.CellExecutionError) as stopped:
+        google.run("faceswap_demo", kernel, replaced=where, pip="1")
+    told = str(stopped.value)
+    assert "ResolutionImpossible: this is what pip says" in told and "def install(source):" in told
+    assert "RuntimeError" in told and "faceswap_lib is not installed, pip ended with 1: read the last lines" in told
+    assert len(google.asked_of_pip()) == 1
 
 
 @pytest.mark.nightly

@@ -17,6 +17,7 @@ from faceswap_lib.limits import ALL
 from tests.conftest import ROOT
 from tests.links import require_symlinks
 from tests.pages import PAGES, TOLD, name_of, read_anchors, read_commands, read_links, read_options, read_python
+from tools.pictures import LARGEST_FILE
 
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 WITH_CODE = [page for page in PAGES if read_python(TEXTS[page])]
@@ -51,6 +52,9 @@ DEMANDED = {
 
 ELSEWHERE = {"--notebooks plain", "--smoke", "--check"}
 """Options of programs in tools/."""
+
+MADE_BY_THE_SITE = {"changelog.md", "contributing.md", "security.md", "slides.md"}
+"""Pages that tools/build_site.py copies or makes."""
 
 DOCS = [page for page in PAGES if page.parent == ROOT / "docs"]
 
@@ -151,8 +155,17 @@ def test_anchors_are_what_github_makes_of_headings():
 
 
 def test_every_page_is_in_the_navigation_and_the_other_way_round():
-    named = set(re.findall(r"([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M))
-    assert named - {"changelog.md", "contributing.md"} == {page.name for page in DOCS}
+    named = set(re.findall(r"([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M))
+    assert {name for name in named if "/" not in name} - MADE_BY_THE_SITE == {page.name for page in DOCS}
+
+
+def test_every_command_has_a_page_and_every_picture_is_small_and_on_a_page():
+    pages = {page.stem for page in (ROOT / "docs" / "commands").glob("*.md")}
+    assert pages == {verb_name(verb) for verb in VERBS}
+    shown = {target for page in PAGES for target in read_links(TEXTS[page]) if "pictures/" in target}
+    pictures = sorted((ROOT / "docs" / "pictures").iterdir())
+    assert {path.name for path in pictures} == {target.rpartition("/")[2] for target in shown}
+    assert [path.name for path in pictures if path.stat().st_size > LARGEST_FILE] == []
 
 
 def test_the_page_of_what_can_go_wrong_has_every_limit():
@@ -174,7 +187,7 @@ def test_the_glossary_has_each_word_once():
     assert len(words) == len(set(words)) > 50
 
 
-@pytest.mark.parametrize("tool", ["draw_site", "build_option_tables"])
+@pytest.mark.parametrize("tool", ["draw_site", "build_option_tables", "build_command_pages", "build_answer_key"])
 def test_drawings_and_tables_are_fresh(tool: str):
     command = [sys.executable, "-m", f"tools.{tool}", "--check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)

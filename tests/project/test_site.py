@@ -3,12 +3,16 @@
 import base64
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 
+import bs4
 import nbformat
 import pytest
 
+from tests.browser import Chromium, find_chromium, serve
 from tests.conftest import ROOT
 from tools.website.check import find_dead_links
 from tools.website.notebooks import WIDGET, WIDGET_STATE, NotebookPage
@@ -19,8 +23,10 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwG
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The site with plain notebooks."""
+    """The site with plain notebooks; Python for the lesson in the browser is in it if npm can fetch it."""
     folder = tmp_path_factory.mktemp("site")
+    if (ROOT / "build" / "browser").is_dir():  # fetched by an earlier build of the site
+        shutil.copytree(ROOT / "build" / "browser", folder / "work" / "browser")
     command = [sys.executable, str(ROOT / "tools" / "build_site.py"), "--notebooks", "plain"]
     command += ["--out", str(folder / "out"), "--work", str(folder / "work")]
     # As from a shell: warnings of packages are their own business, those of mkdocs are errors.
@@ -60,6 +66,47 @@ def test_the_site_has_every_page_notebook_and_room_and_no_dead_link(built: pathl
 def test_the_course_page_says_how_long_each_notebook_takes(built: pathlib.Path):
     page = (built / "course.html").read_text(encoding="utf-8")
     assert "time on two CPU cores" in page and page.count("minute") >= len(list((ROOT / "notebooks").glob("*.ipynb")))
+
+
+def test_notebooks_are_in_the_navigation_in_the_order_of_the_course(built: pathlib.Path):
+    page = (built / "course.html").read_text(encoding="utf-8")
+    linked = list(dict.fromkeys(re.findall(r'href="course/(\d\d[a-z]?_\w+)\.html" class="md-nav__link"', page)))
+    assert linked == sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
+    for name in linked:
+        number = name.partition("_")[0]
+        title = re.search(rf'{name}\.html" class="md-nav__link">\s*<span[^>]*>\s*(.*?)\s*<', page, re.S)
+        assert title and re.match(rf"{number} \D", title[1]), name
+
+
+def test_a_cell_of_the_lesson_runs_in_the_browser_without_a_network(built: pathlib.Path, tmp_path: pathlib.Path):
+    find_chromium()
+    if not (built / "browser" / "pyodide").is_dir():
+        pytest.skip("npm could not fetch Pyodide, so this build has no Python for the browser")
+    with serve(built) as address, Chromium(tmp_path / "profile", width=390, height=844) as chromium:
+        chromium.open(f"{address}/browser/lesson.html")
+        write = "document.querySelectorAll('.lesson-cell')[{}].querySelector('textarea').value = {!r}"
+        solutions = [tag.get_text() for tag in _soup(built / "browser" / "lesson.html").select("details code")]
+        chromium.evaluate(write.format(3, solutions[0]))
+        chromium.evaluate("document.getElementById('lesson-all').click()")
+        chromium.wait_for("!document.querySelector('.lesson-cell.waiting')")
+        said = chromium.evaluate("[...document.querySelectorAll('.lesson-output')].map((each) => each.innerText)")
+        assert "jitter of the detector  0.0170" in said[0] and "jitter  0.0044" in said[1]
+        assert said[3] == "right" and "your update\n" in said[4]
+        assert "nothing came back yet" in said[7] and "the transfer of the solution" in said[8]
+        assert chromium.evaluate("document.querySelectorAll('.lesson-plot').length") == 3
+        assert chromium.evaluate("document.documentElement.scrollWidth") <= 390
+        chromium.evaluate(write.format(1, "while True:\n    pass"))
+        run = "document.querySelectorAll('.lesson-cell')[1].querySelector('.lesson-run').click()"
+        chromium.evaluate(run)
+        chromium.wait_for("document.querySelector('.lesson-cell.waiting')")
+        chromium.evaluate(run)
+        assert "Stopped" in chromium.evaluate("document.getElementById('lesson-status').textContent")
+        elsewhere = [it for it in chromium.requested if not it.startswith((address, "data:", "blob:", "chrome:"))]
+        assert elsewhere == []
+
+
+def _soup(page: pathlib.Path) -> bs4.BeautifulSoup:
+    return bs4.BeautifulSoup(page.read_bytes(), "html.parser")
 
 
 def test_drawings_are_in_the_page_and_follow_its_colors(built: pathlib.Path):

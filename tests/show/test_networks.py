@@ -67,7 +67,7 @@ def test_the_ladder_says_the_shapes_of_the_networks_that_are_built(preset: str):
         _, side, _, channels = layer.output.shape
         assert any(pair == (str(side), str(channels)) for pair in zip(texts, texts[1:], strict=False))
     assert f"code\n{networks.encoder.get_layer('code').units}" in texts
-    assert f"places, {networks.encoder.get_layer('places').filters} channels" in texts
+    assert f"{networks.encoder.get_layer('places').filters} skip channels" in texts
     assert str(networks.encoder.output_shape[-1]) in texts
     for layer in networks.decoder_b.layers:
         if layer.name.startswith("pixel_shuffle"):

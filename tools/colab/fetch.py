@@ -15,7 +15,8 @@
 # of small files, which are slow in Drive, so each faceset is stored there as one zip. Only files that are missing here
 # are fetched.
 
-# %%
+# %% tags=["form"]
+# @title $fetch_title { display-mode: "form" }
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.pipeline import restore_workspace
 

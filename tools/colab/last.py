@@ -12,11 +12,12 @@
 # ## Save your work
 #
 # Before this machine is lost: this cell copies all new files; each faceset becomes one zip. If Drive is no longer
-# connected, the cell says so; mount it again with the first cell and run this cell again. Drive uploads in the
+# connected, the cell says so; mount it again with the setup cell and run this cell again. Drive uploads in the
 # background; before you disconnect yourself, call `drive.flush_and_unmount()`, which waits until the upload is
 # finished.
 
-# %%
+# %% tags=["form"]
+# @title Save { display-mode: "form" }
 from faceswap_lib.pipeline import backup_workspace
 
 print(f"{WORKSPACE} -> {KEEP}\n{backup_workspace(Workspace(WORKSPACE), KEEP).to_text()}")
@@ -26,7 +27,7 @@ print(f"{WORKSPACE} -> {KEEP}\n{backup_workspace(Workspace(WORKSPACE), KEEP).to_
 # also get everything that was saved, as one zip; unpack it into the same folder of another machine to use it like the
 # copy in Drive.
 
-# %%
+# %% tags=["form"]
 # @title Download { display-mode: "form" }
 import shutil
 

@@ -9,26 +9,20 @@
 # ---
 
 # %% [markdown]
-# ### Photos of your own
-#
-# Leave this as it is for the two portraits. Otherwise tick `UPLOAD` and choose photos with one face each. `STATEMENT`
-# says who agreed to what: everybody in the photos, in your words. It is required once, saved in the workspace, and
-# stated in every image that is made. Photos that you uploaded before are in `own_photos` in the workspace.
+# **Photos of your own?** Tick `UPLOAD` below and choose photos with one face each. Write in `STATEMENT`, in your words,
+# what everybody in the photos agreed to: it is saved in the workspace, and stated in every image that is made. You are
+# asked once: the photos are stored in the workspace and found again. To use others, choose another `WORKSPACE` in the
+# cell above.
 
-# %%
-# @title Photos of your own { display-mode: "form" }
-from faceswap_lib.facesets import require_consent
-
+# %% tags=["form"]
 UPLOAD = False  # @param {type:"boolean"}
 STATEMENT = ""  # @param {type:"string"}
 
-own_photos = pathlib.Path(WORKSPACE, "own_photos")
-if UPLOAD:
-    from google.colab import files
+from faceswap_lib.demo.own_files import choose_own_photos
 
-    own_photos.mkdir(parents=True, exist_ok=True)
-    PHOTOS = [str(pathlib.Path(name).replace(own_photos / name)) for name in files.upload()]
-if PHOTOS:
-    CONSENT = STATEMENT or None
-    require_consent(Workspace(WORKSPACE), CONSENT, [pathlib.Path(photo) for photo in PHOTOS])
-print("photos:", PHOTOS or "the two portraits", *[f"\nuploaded before: {path}" for path in own_photos.glob("*")])
+if own := choose_own_photos(Workspace(WORKSPACE), PHOTOS or (), upload=UPLOAD, statement=STATEMENT, say=print):
+    PHOTOS, CONSENT = own, STATEMENT or None
+if UPLOAD and own:  # an upload may take long: it is saved at once
+    from faceswap_lib.pipeline import backup_workspace
+
+    print(backup_workspace(Workspace(WORKSPACE), KEEP).to_text())

@@ -9,29 +9,31 @@
 # ---
 
 # %% [markdown]
-# ### A video of your own
-#
-# Leave this as it is for the demo's video. Otherwise tick `UPLOAD` and choose a file, or write its path; a large one
-# is transferred faster through Drive than through the browser. `STATEMENT` says who agreed to what: the person in the
-# video, in your words. It is required once, saved with the faces, and stated in every swapped video. Videos that you
-# uploaded before are in `videos` in the workspace.
+# **A video of your own?** Choose another `WORKSPACE` in the cell above. Tick `UPLOAD` below, and write in `STATEMENT`,
+# in your words, what the person in the video agreed to: it is saved with the faces, and stated in every swapped video.
+# You are asked for each file once: it is stored in the workspace, and this notebook and the next ones find it again. A
+# large file is transferred faster through Drive: enter its path instead.
 
-# %%
-# @title A video of your own { display-mode: "form" }
-from faceswap_lib.facesets import require_consent
-
+# %% tags=["form"]
 UPLOAD = False  # @param {type:"boolean"}
 PATH = ""  # @param {type:"string"}
 STATEMENT = ""  # @param {type:"string"}
 
-own_videos = pathlib.Path(WORKSPACE, "videos")
-if UPLOAD:
-    from google.colab import files
+from faceswap_lib.demo.own_files import choose_own_videos
 
-    own_videos.mkdir(parents=True, exist_ok=True)
-    for name in files.upload():
-        PATH = str(pathlib.Path(name).replace(own_videos / name))
-if PATH:
-    VIDEO, CONSENT = PATH, STATEMENT or CONSENT
-    require_consent(Workspace(WORKSPACE), CONSENT, [VIDEO])
-print("video:", VIDEO or "the demo's", *[f"\nuploaded before: {path}" for path in own_videos.glob("*")])
+person = {"src": "a", "dst": "b"}[globals().get("SIDE", "src")]
+own = choose_own_videos(
+    Workspace(WORKSPACE),
+    person,
+    upload=UPLOAD,
+    paths={person: PATH or VIDEO or ""},
+    statement=STATEMENT or CONSENT,
+    is_extracted="SIDE" in globals(),
+    say=print,
+)
+if own:
+    VIDEO, CONSENT = str(own[person]), STATEMENT or CONSENT
+if UPLOAD and own:  # an upload may take long: it is saved at once
+    from faceswap_lib.pipeline import backup_workspace
+
+    print(backup_workspace(Workspace(WORKSPACE), KEEP).to_text())

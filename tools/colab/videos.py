@@ -9,29 +9,27 @@
 # ---
 
 # %% [markdown]
-# ### Videos of your own
-#
-# Leave this as it is for the demo's two portraits. Otherwise tick `UPLOAD` and choose first A's video, then B's, or
-# write their paths; large ones are transferred faster through Drive than through the browser. `STATEMENT` says who
-# agreed to what: both people, in your words. It is saved with the faces and stated in the swapped video.
+# **Videos of your own?** Choose another `WORKSPACE` in the cell above. Tick `UPLOAD` below, and write in `STATEMENT`,
+# in your words, what both people agreed to: it is saved with the faces, and stated in every swapped video. You are
+# asked for each file once: first the video of A, which is changed, then the video of B, who gives the face. They are
+# stored in the workspace, and this notebook and the next ones find them again. Large files are transferred faster
+# through Drive: enter their paths instead.
 
-# %%
-# @title Videos of your own { display-mode: "form" }
-from faceswap_lib.facesets import require_consent
-
+# %% tags=["form"]
 UPLOAD = False  # @param {type:"boolean"}
 PATH_A = ""  # @param {type:"string"}
 PATH_B = ""  # @param {type:"string"}
 STATEMENT = ""  # @param {type:"string"}
 
-own_videos = pathlib.Path(WORKSPACE, "videos")
-if UPLOAD:
-    from google.colab import files
+from faceswap_lib.demo.own_files import choose_own_videos
 
-    own_videos.mkdir(parents=True, exist_ok=True)
-    uploaded = [name for person in "AB" for name in files.upload()]
-    PATH_A, PATH_B = (str(pathlib.Path(name).replace(own_videos / name)) for name in uploaded)
-if PATH_A and PATH_B:
-    VIDEO_A, VIDEO_B, CONSENT = PATH_A, PATH_B, STATEMENT or CONSENT
-    require_consent(Workspace(WORKSPACE), CONSENT, [VIDEO_A, VIDEO_B])
-print("videos:", VIDEO_A or "the demo's", VIDEO_B or "")
+paths = {"a": PATH_A or VIDEO_A or "", "b": PATH_B or VIDEO_B or ""}
+own = choose_own_videos(
+    Workspace(WORKSPACE), "ab", upload=UPLOAD, paths=paths, statement=STATEMENT or CONSENT, say=print
+)
+if own:
+    VIDEO_A, VIDEO_B, CONSENT = str(own["a"]), str(own["b"]), STATEMENT or CONSENT
+if UPLOAD and own:  # an upload may take long: it is saved at once
+    from faceswap_lib.pipeline import backup_workspace
+
+    print(backup_workspace(Workspace(WORKSPACE), KEEP).to_text())

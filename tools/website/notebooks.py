@@ -37,8 +37,13 @@ class NotebookPage:
         self._name, self._notebook, self._folder, self._tokens = name, notebook, folder, tokens
         self._widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
 
-    def to_markdown(self, *, executed: bool) -> str:
-        """Converts the notebook to Markdown."""
+    def to_markdown(self, *, executed: bool, slides: bool = False) -> str:
+        """Converts the notebook to Markdown.
+
+        Args:
+            executed: Whether the notebook has outputs.
+            slides: Whether there are slides of it, at `NAME-slides.html`.
+        """
         parts = []
         for cell in self._notebook.cells:
             if cell.cell_type == "markdown":
@@ -46,6 +51,8 @@ class NotebookPage:
             elif cell.cell_type == "code" and cell.source.strip():
                 parts.append(self._code(cell))
         offer = f"[This notebook as a file]({self._name}.ipynb) to run it yourself."
+        if slides:
+            offer += f" [Slides]({self._name}-slides.html) to teach it."
         title, _, rest = "\n\n".join(parts).partition("\n")
         return "\n\n".join([title, offer, *([] if executed else [NOT_RUN]), rest])
 

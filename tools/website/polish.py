@@ -8,6 +8,7 @@ from mkdocs.commands.build import build as build_with_mkdocs
 from mkdocs.config import load_config
 from mkdocs.plugins import BasePlugin
 
+from tools.translations import LANGUAGES
 from tools.website.rooms import ROOMS
 from tools.website.tokens import Tokens
 
@@ -73,10 +74,23 @@ def build(config_file: pathlib.Path, pages: pathlib.Path, out: pathlib.Path, tok
 
 def _numbered(page: pathlib.Path) -> dict[str, str]:
     """Returns the navigation entry of a notebook, from its number and its title."""
-    title = re.search(r"^# +(?:\d\d +)?(.+)$", page.read_text(encoding="utf-8"), re.M)
+    number = page.name.partition("_")[0]
+    title = re.search(rf"^# +(?:{number} +)?(.+)$", page.read_text(encoding="utf-8"), re.M)
     if title is None:
         raise ValueError(f"{page.name}: expected a title in the notebook's first cell")
-    return {f"{page.name[:2]} {title[1]}": f"course/{page.name}"}
+    return {f"{number} {title[1]}": f"course/{page.name}"}
+
+
+def _list_translations(pages: pathlib.Path) -> list[dict[str, list[str]]]:
+    """Returns the navigation entries of the translations, by language."""
+    entries = []
+    for language, name in LANGUAGES.items():
+        below = sorted(
+            (pages / "translations").glob(f"*.{language}.md"), key=lambda path: not path.name.startswith("R")
+        )
+        if below:
+            entries.append({name: [f"translations/{path.name}" for path in below]})
+    return entries
 
 
 def _fill(nav: list, pages: pathlib.Path) -> list:
@@ -84,6 +98,8 @@ def _fill(nav: list, pages: pathlib.Path) -> list:
     library = [f"library/{room}.md" for room in ROOMS if (pages / "library" / f"{room}.md").is_file()]
     lists = {
         "<notebooks>": [_numbered(path) for path in sorted((pages / "course").glob("*.md"))],
+        "<commands>": re.findall(r"\]\((commands/[\w-]+\.md)\)", (pages / "commands.md").read_text(encoding="utf-8")),
+        "<languages>": _list_translations(pages),
         "<rooms>": [{"Functions and classes": library}],
     }
     filled = []

@@ -86,7 +86,7 @@ class DetailTransfer:
         Returns:
             The face with detail.
 
-        Taught in notebooks/06_video_conversion.
+        Taught in notebooks/06b_conversion_options.
         """
         standard, spread = standardize(swapped, sources.coverage)
         costs = sources.compare(to_thumbnail(standard), mouth)

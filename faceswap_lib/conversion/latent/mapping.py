@@ -207,8 +207,6 @@ def fit_alignment(
 
     Source: kernel ridge regression, Saunders et al., "Ridge Regression Learning Algorithm in Dual Variables", 1998;
     mean shift, Fukunaga and Hostetler, "The estimation of the gradient of a density function", 1975.
-
-    Taught in notebooks/06_video_conversion.
     """
     target = fit_projection(others, limit=limit)
     source = fit_projection(codes)

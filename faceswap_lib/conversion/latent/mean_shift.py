@@ -54,7 +54,7 @@ def mean_code_difference(
     Returns:
         (...) float32; without expressions, the difference of the means.
 
-    Taught in notebooks/06_video_conversion.
+    Taught in notebooks/06b_conversion_options.
     """
     plain = codes_b.mean(axis=0) - codes_a.mean(axis=0)
     if expressions_a is None or expressions_b is None:
