@@ -65,7 +65,7 @@ print(f"{len(arrays[0].images)} faces of A, {len(arrays[1].images)} of B")
 #
 # The values of images are in [-1, 1] here. The colors are in the *standard tone*: they have mean 0 and a fixed standard
 # deviation, and therefore skin looks bluish. The noise outside the face is there because the losses have almost no
-# weight there. You do not have to understand the cell. Only its results are important: `sample`, `fake`, `mask`.
+# weight there. Only the results of the cell are important: `sample`, `fake`, `mask`.
 
 # %%
 from faceswap_lib.course.ablation import train_variant
@@ -166,10 +166,13 @@ for factor in (0.0, 1.0, 7.5):  # of the mask of the eyes: weight 1, 5 or 31 on 
     off = np.abs(written - real).mean(axis=-1, keepdims=True) * 127.5
     at_eyes, in_face = ((off * area).sum() / area.sum() for area in (eye_masks * face_masks, face_masks))
     shown.append(to_show(written[3:4]))
-    captions.append(f"eyes x {1 + 4 * factor:.0f}: error of eyes {at_eyes:.1f}, face {in_face:.1f}")
+    captions.append(f"x {1 + 4 * factor:.0f}: eyes {at_eyes:.1f}, face {in_face:.1f}")
 show.plot_images(shown, captions=captions)
 
 # %% [markdown]
+# The error of the eyes falls from 20.6 to 16.1 gray levels with the weight 5, that of the face stays. In this short
+# training, 31 is too much: the eyes have 17.1, the face 18.4.
+#
 # **A network that is trained with this loss alone removes details whose position is uncertain.** Why? The network does
 # not know exactly where a wrinkle will be: its input is a warped face, compressed to a code of a few numbers. Assume
 # that a wrinkle is two pixels wide and that it can be at seven places with equal probability. Which output has the
@@ -264,7 +267,7 @@ show.show_source(losses.dssim)
 #
 # This loss compares the *image gradients*, the differences between neighboring pixels. It takes the error image and
 # computes its differences along x and along y. It is 0 if every edge has the right strength, even where the face as a
-# whole is too bright. The output shows where edges are wrong.
+# whole is too bright.
 
 # %%
 wrong = (fake - sample.real)[0]
@@ -452,7 +455,7 @@ for name, result in results.items():
 #   are faintly visible.
 # - **The adversarial loss** changes nothing that you can see: 100 steps with weight 0.1 are too few. Lesson
 #   [04c](04c_gan.ipynb) builds a training in which it sharpens.
-# - **The mask let go** is the most important result. Its raw faces have the same error, but the mask falls to 0.05, and
+# - **The mask let go** is the most important result. Its raw faces have the same error, but the mask falls to 0.06, and
 #   the composite is A. Two simple terms for a single channel decide whether there is a swap at all.
 #
 # Each variant was trained only once. A difference of one percent may be chance.

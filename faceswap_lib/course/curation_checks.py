@@ -57,7 +57,7 @@ def check_selection(select: Callable[[np.ndarray, int], Sequence[int]]) -> str:
     return match_answer(answers, found, "twelve points of a plane")
 
 
-def _greedy(choose: Callable[[np.ndarray], int]) -> np.ndarray:
+def _greedy(choose: Callable[[np.ndarray], int | np.intp]) -> np.ndarray:
     """Selects one vector after the other; `choose` gets the distances (N, selected), of those not yet selected."""
     chosen = [0]
     while len(chosen) < _COUNT:

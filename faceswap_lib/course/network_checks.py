@@ -166,7 +166,7 @@ def _windows(image: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     size = len(kernels)
     rows, columns = (length - size + 1 for length in image.shape[:2])
     shifts = [(i, j) for i in range(size) for j in range(size)]
-    return sum(image[i : i + rows, j : j + columns] @ kernels[i, j] for i, j in shifts)
+    return np.sum([image[i : i + rows, j : j + columns] @ kernels[i, j] for i, j in shifts], axis=0)
 
 
 def _softmax(scores: np.ndarray, axis: int = 1) -> np.ndarray:

@@ -6,7 +6,7 @@ import json
 import random
 import typing
 
-QUESTIONS = importlib.resources.files(__package__) / "quizzes"
+QUESTIONS = importlib.resources.files("faceswap_lib.course") / "quizzes"
 """One JSON file per notebook: a list of questions."""
 
 
