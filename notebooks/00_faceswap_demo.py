@@ -396,7 +396,8 @@ show.plot_images([view, as_read[0], new_faces[0], new_masks[0], painted.frame], 
 # The whole clip gets two more of our additions ([06](06_video_conversion.ipynb) explains both): each output of the
 # encoder is mapped to one that B has at the same pose and expression, and details that the networks cannot draw, such
 # as lashes and pores, come from B's own crops. A label and a signed note in the file say that a machine made it. At the
-# end the program prints how much of the view the mask took from the new face; about a half is right.
+# end the program checks whose face it is, with dlib's face recognition. Without the extra `dlib`, it prints how much of
+# the view comes from the new face; about a half is right.
 
 # %%
 from faceswap_lib.pipeline import convert

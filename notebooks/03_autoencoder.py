@@ -20,7 +20,7 @@
 # |---|---|
 # | **You will learn** | how such networks are built, trained and tested, and what one training step does |
 # | **You will have at the end** | one encoder and two decoders that you trained yourself, and a clip of their swap |
-# | **Time on two CPU cores** | about 4 minutes, one and a half of them for the main training |
+# | **Time on two CPU cores** | about 3 minutes, one and a half of them for the main training |
 # | **Before** | [02 Binary masks](02_prep_binary_masks.ipynb) |
 # | **After** | [03b The networks](03b_networks.ipynb) |
 
@@ -526,8 +526,8 @@ plt.show()
 
 # %% [markdown]
 # At first both scores are equal. Then the discriminator begins to find the difference: filmed images get higher scores
-# than soft, written ones. So few steps do not make the face better. They show how the update works.
-# [04c](04c_gan.ipynb) shows a small example in which the GAN makes the result sharp.
+# than soft, written ones (here 0.51 and 0.48 over the last ten steps). So few steps do not make the face better. They
+# show how the update works. [04c](04c_gan.ipynb) shows a small example in which the GAN makes the result sharp.
 #
 # ## 9. The library does this, faster
 #

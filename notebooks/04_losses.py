@@ -22,7 +22,7 @@
 # |---|---|
 # | **You will have at the end** | your own eye-weighted loss, and the purpose of each loss in one sentence |
 # | **Time on two CPU cores** | about 5 minutes, nearly all of it small trainings |
-# | **Before** | [03c The attention mask](03c_attention_mask.ipynb) |
+# | **Before** | [03c Attention and the attention mask](03c_attention_mask.ipynb) |
 # | **After** | [04b The perceptual loss](04b_perceptual_loss.ipynb) |
 
 # %% tags=["parameters"]
