@@ -385,7 +385,7 @@ show.show_source(DetailTransfer.transfer)
 #
 # Each frame may look perfect and the video may still be bad, because something changes from frame to frame that should
 # not. First the *position*. The next cells convert the clip twice: with the landmarks as detected, and with the **RTS
-# smoother**, which runs a **Kalman filter** forward and backward ([01](01_video_face_detection_alignment.ipynb)). The
+# smoother**, which runs a **Kalman filter** forward and backward ([01b](01b_kalman_smoothing.ipynb)). The
 # clip shows both at half speed. Watch the edge of the new face.
 
 # %%
