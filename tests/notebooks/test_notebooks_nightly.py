@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from faceswap_lib.media import probe_video, read_frames
+from tests.conftest import ROOT
 from tests.notebook_runner import run_notebook
 
 pytestmark = pytest.mark.nightly
@@ -32,3 +33,20 @@ def test_training_and_conversion_at_their_own_size(kernel: str, tmp_path: pathli
     entries = [json.loads(line) for line in history.read_text().splitlines()]
     assert entries[-1]["step"] >= 600 and entries[-1]["reconstruction_a"] < 0.5 * entries[0]["reconstruction_a"]
     run_notebook("06_video_conversion", kernel, tmp_path, {"WORKSPACE": "workspace"}, timeout=HOUR)
+
+
+CHECKED_ABOVE = ("00_faceswap_demo", "05_faceswap_train", "06_video_conversion")
+OTHERS = [
+    path.stem for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb")) if path.stem not in CHECKED_ABOVE
+]
+
+
+@pytest.fixture(scope="module")
+def folder_of_the_course(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return tmp_path_factory.mktemp("course")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_other_lesson_at_its_own_size(name: str, kernel: str, folder_of_the_course: pathlib.Path):
+    """One after the other in one folder, as a reader runs them."""
+    run_notebook(name, kernel, folder_of_the_course, {}, timeout=HOUR)
