@@ -26,6 +26,8 @@
 # %% [markdown] tags=["local"]
 # If the cells below say that `faceswap_lib` is missing, run `pip install '.[notebooks]'` in the project's folder. Then
 # restart the kernel.
+#
+# Paths start in this notebook's folder: write `"../A.mp4"` for a video of the project's folder.
 
 # %% [markdown]
 # (TensorFlow may print a message about oneDNN or missing GPU drivers. This is not an error.)
@@ -266,11 +268,12 @@ show.plot_images(shown, captions=captions, columns=6)
 # other information must pass; it becomes a map of 8 by 8 positions. Beside it, 16 *skip channels* of 8 by 8 positions
 # go directly to the decoder, a **skip connection**. [03b](03b_networks.ipynb) measures what they do: another code
 # changes the face by about 3 gray levels, other skip channels by about 15. So the skip channels carry most of pose and
-# expression. The code says mostly who it is, and the rest. The skip channels are our addition; in faceswap-GAN v2.2
-# everything passes the bottleneck.
+# expression. The code separates the two people; who is *drawn* is decided by the decoder. The skip channels are our
+# addition; in faceswap-GAN v2.2 everything passes the bottleneck.
 #
-# Two **discriminators**, networks that judge whether an image is real, are used in training only. (Their six input
-# channels and the third output of a decoder are explained in 03b.)
+# Two **discriminators**, networks that judge whether an image is real, are used in training only.
+# ([03c](03c_attention_mask.ipynb) explains their six input channels. A decoder's third output is a smaller face, for an
+# extra loss, see 04.)
 
 # %%
 from faceswap_lib.networks import build_networks
@@ -326,14 +329,15 @@ show.plot_images([view, mask[..., 0], new_face, composite], captions=captions, w
 # ## 9. Train
 #
 # A *training step* takes a few faces of A and B and measures how wrong the drawn faces are: the *loss*. The
-# **gradient** says for each of the millions of weights whether a higher or a lower value would reduce the loss. Then
-# all weights change a little in that direction. The cell plots three of the terms of the loss
-# ([04](04_losses.ipynb) explains all), and a value to watch:
+# **gradient** says for each of the millions of weights how much the loss grows with it. Then all weights change a
+# little against the gradient. The cell plots three of the terms of the loss ([04](04_losses.ipynb) explains all), and a
+# value to watch:
 #
 # - `reconstruction`: how wrong is each pixel? It falls, and alone it gives blurred faces.
 # - `dssim`: are contrasts and structures right?
-# - `adversarial`: do the discriminators see that the face was drawn? They are trained at the same time, to see it. This
-#   contest is a *GAN*, a generative adversarial network. Nobody wins, so this curve need not fall.
+# - `adversarial`: do the discriminators see that the face was drawn? They learn to see it, from the middle of the
+#   training on (step 300 of 600). This contest is a *GAN*, a generative adversarial network. Nobody wins, so this curve
+#   need not fall.
 # - `mask_mean`: how much of the face comes from the decoder; 0 would return A unchanged.
 
 # %%
@@ -396,8 +400,8 @@ show.plot_images([view, as_read[0], new_faces[0], new_masks[0], painted.frame], 
 # The whole clip gets two more of our additions ([06](06_video_conversion.ipynb) explains both): each output of the
 # encoder is mapped to one that B has at the same pose and expression, and details that the networks cannot draw, such
 # as lashes and pores, come from B's own crops. A label and a signed note in the file say that a machine made it. At the
-# end the program checks whose face it is, with dlib's face recognition. Without the extra `dlib`, it prints how much of
-# the view comes from the new face; about a half is right.
+# end the program checks whose face it is, with dlib's face recognition. Without the extra `dlib`, it says that this was
+# not measured.
 
 # %%
 from faceswap_lib.pipeline import convert
@@ -432,13 +436,14 @@ compare_before_after(before, after, labels=("A", "A with B's face"))
 #   B smiles in her whole clip, so decoder B knows only smiles.
 # - **Is it sharp?** Yes, but 600 steps did not teach that. `detail_transfer="none"` shows what the networks draw alone.
 #
-# **Exercise 2.** The same run converts in the other direction. Convert the first second of `video_b` with A's face.
+# **Exercise 2.** The same run converts in the other `direction`. Convert the first second of `video_b` with A's face.
 # What happens to B's smile, and why? Where do the glasses come from?
 
 # %%
 from faceswap_lib.conversion import OutputConfig
 
-other_way = ConvertConfig()  # one option is missing
+other_way = ConvertConfig()  # one option is missing: ConvertConfig(direction=...)
+# The ... in the next line is the output file, another name than `swap`.
 # convert(video_b, workspace, ..., config=other_way, output_config=OutputConfig(end=1.0), consent=CONSENT)
 
 # %% tags=["solution"]
@@ -463,7 +468,7 @@ show.plot_images([frames[index] for frames in kept for index in few], columns=4)
 # | `opencv-python` | warps, blurs, polygons; as `opencv-python-headless`, the same `cv2` without windows |
 # | `matplotlib` | all plots, and the portrait of A |
 # | `face-alignment` | 68 landmarks, if installed; otherwise smaller networks find them (02) |
-# | `keras-vggface` | its weight files, if fetched; the package does not run with Keras 3 (04) |
+# | `keras-vggface` | its weight files, if fetched; the package does not run with Keras 3 (04b) |
 # | `moviepy` | not needed: `av` (PyAV) reads and writes videos frame by frame (01 shows how to use both) |
 #
 # To use `face-alignment`, which needs PyTorch, install the extra `landmarks` and run `faceswap weights fetch fan`. For
@@ -476,7 +481,7 @@ show.plot_images([frames[index] for frames in kept for index in few], columns=4)
 # - The attention mask blends the new face into the frame, and the file says that it is a swap. [08 Responsible
 #   use](08_responsible_use.ipynb) reads what it says.
 #
-# **To try:** `STEPS = 3000` and another `WORKSPACE`, or two clips of your own: half a minute of one person each, well
+# **To try:** `STEPS = 2000` and another `WORKSPACE`, or two clips of your own: half a minute of one person each, well
 # lit, from several sides, with the same range of expressions.
 
 # %%

@@ -258,8 +258,8 @@ VBox([slider, picture])
 #
 # No value gives a curve that is both smooth and without lag. But a file is known to its end: at frame 50 we also know
 # frames 51, 52 and so on. The **Rauch-Tung-Striebel smoother** (RTS) goes through the states from the last frame back
-# to the first. At each frame it compares the prediction with the position that the face really had in the next frame,
-# and corrects the state by a share $C$ of the difference:
+# to the first. At each frame it compares the prediction with the smoothed estimate of the next frame, and corrects the
+# state by a share $C$ of the difference:
 #
 # $$x_k \leftarrow x_k + C\,(x_{k+1} - F x_k), \qquad C = P_k F^T (F P_k F^T + Q)^{-1}$$
 #
@@ -316,9 +316,10 @@ for smoothing in ("none", "ema", "kalman", "rts"):
 
 # %% [markdown]
 # `ema` is an *exponential moving average*, the simplest filter: 0.65 of the previous result plus 0.35 of the
-# measurement. It lags by 1.7 frames, so a new face would slide around on its head. `kalman` is for a live
-# camera, whose future is unknown; it lags by an eighth of a frame. For files, `rts` is the default: a tenth of the
-# shake, and no lag.
+# measurement. It lags by 1.7 frames, so a new face would slide around on its head. `kalman` is for a live camera, whose
+# future is unknown; it lags by an eighth of a frame. For files, `rts` is the default: a tenth of the shake, and no lag.
+# (The comparison favors `rts`: its curve defines the speed. And `ema` has only one strength here; a weaker one lags
+# less and shakes more.)
 #
 # ## 6. See it move
 #

@@ -138,7 +138,7 @@ from faceswap_lib.course.network_checks import check_convolution
 
 
 def convolve(image, kernels, stride):
-    """Convolves an image (H, W, C) with kernels (K, K, C, D), without a border; returns (h, w, D)."""
+    """Convolves an image (H, W, C) with kernels (K, K, C, D), without padding; returns (h, w, D)."""
     return image  # your solution
 
 
@@ -148,7 +148,7 @@ print(check_convolution(convolve))
 # %% tags=["solution"]
 # @title Solution
 def convolve(image, kernels, stride):
-    """Convolves an image (H, W, C) with kernels (K, K, C, D), without a border; returns (h, w, D)."""
+    """Convolves an image (H, W, C) with kernels (K, K, C, D), without padding; returns (h, w, D)."""
     size = len(kernels)
     rows, columns = ((length - size) // stride + 1 for length in image.shape[:2])
     out = np.zeros((rows, columns, kernels.shape[-1]))
@@ -290,12 +290,13 @@ show.plot_images(written, captions=captions)
 
 # %% [markdown]
 # The mouth follows the *skip channels*, whatever the code is. In our runs another code changed the face by 2 to 3 gray
-# levels, other skip channels by 12 to 15. So in these networks the skip channels carry most of pose and expression.
-# From the code a decoder takes mainly who the person is, and the rest. The code *contains* the turn of the head, as the
-# colors showed, but a decoder that finds the turn in the skip channels does not need it there.
+# levels, other skip channels by 12 to 15. So in these networks the skip channels carry most of pose and expression. The
+# code separates the two people (section 3); who is *drawn* is decided by the decoder. The code also *contains* the turn
+# of the head, as the colors showed, but a decoder that finds the turn in the skip channels does not need it there.
 #
-# This is a trade-off. More skip channels keep the expression better. But nothing compresses them. So they can also
-# carry A's own shape, and the swap looks a little more like A.
+# This is a trade-off. More skip channels keep the expression better. But in `lite` they are 16 · 8 · 8 = 1,024 numbers,
+# twice as many as the 512 of the code, and they keep their place in the image. So they can also carry A's own shape,
+# and the swap looks a little more like A.
 #
 # ## 5. Why two decoders
 #
@@ -344,9 +345,12 @@ show.plot_images(shown, captions=captions, columns=3, width=6)
 # %% [markdown]
 # The number is the mean error inside the face, in comparison with the frame on the left, in gray levels. The middle
 # column is the result with one decoder for both. It returns A, with cap and glasses, and also B, because the encoder's
-# output says which person to draw. The output is the input: useless for a swap, although the losses are low. The right
-# column is decoder B of the first training. It cannot return A, because it never saw A. It draws B's hair and B's smile
-# in A's place. So the swap is possible not because of what this decoder knows, but because of what it was never shown.
+# output says which person to draw. (The encoder reads only the face area, which contains the glasses and the rim of the
+# cap. The rest of the cap is outside. There the losses still have a small weight, 0.02, so the decoder learns it
+# roughly.) The output is the input: useless for a swap, although the losses are low. The right column is decoder B of
+# the first training. It cannot return A, because it never saw A. It draws B's smile and B's hair in A's place: the
+# fringe is inside the face area, the rest comes from the small weight outside. So the swap is possible not because of
+# what this decoder knows, but because of what it was never shown.
 #
 # ## 6. From small to large: pixel shuffle
 #
@@ -424,8 +428,8 @@ for name, nets in (("this run", networks), ("faceswap-gan", build_networks(PRESE
 # ## What you know now
 #
 # - A convolution is a small table of weights that slides over the image.
-# - The encoder's output is made from a code of 512 numbers and from a few skip channels. As measured, the skip channels
-#   carry most of pose and expression, the code mainly who it is.
+# - The encoder's output is made from a code of 512 numbers and from a few skip channels. Skip channels carry most of
+#   pose and expression. The code separates the two people; who is *drawn* is decided by the decoder.
 # - Two decoders are necessary so that no decoder can return the wrong person.
 #
 # **To try:** take two frames with different turns of the head in section 4. Run section 5 with `"b2a"`.

@@ -12,9 +12,9 @@
 # # 03c Attention and the attention mask
 #
 # Two different things in face swaps have nearly the same name. **Self-attention** is a layer that lets far positions of
-# an image exchange information. The **attention mask** is a fourth output channel of the decoder: for every pixel it
-# says how much of the new face to use. This notebook computes both by hand, and tests what each of them really does in
-# a trained run. At the end it looks at what the **discriminator** sees.
+# an image exchange information. The **attention mask** is an extra output of the decoder, with one channel: for every
+# pixel it says how much of the new face to use. This notebook computes both by hand, and tests what each of them really
+# does in a trained run. At the end it looks at what the **discriminator** sees.
 #
 # | | |
 # |---|---|
@@ -77,8 +77,8 @@ show.plot_images([*views_a[some], *swapped.masks, *swapped.faces, *swapped.compo
 #
 # $$\text{composite} = m \cdot \text{raw} + (1 - m) \cdot \text{input}$$
 #
-# faceswap-GAN calls this mask the attention mask, and its decoders write it as here, as a fourth channel with a
-# sigmoid. We compute one pixel on the cheek by hand:
+# faceswap-GAN calls this mask the attention mask. There the decoder has one output with four channels; here the mask is
+# an output of its own, with one channel and a sigmoid. We compute one pixel on the cheek by hand:
 
 # %%
 from faceswap_lib.training.losses import alpha_composite
@@ -205,9 +205,9 @@ show.show_source(SelfAttention)
 # %% [markdown]
 # ## 3. A task that needs attention
 #
-# An image of 16 by 16 pixels has a colored square near one corner. A second square, near the far corner, is marked by a
-# channel of its own. The network must write the color of the first square into the second one. A last channel marks the
-# first square.
+# An image of 16 by 16 pixels has a colored square near one corner. A second square is near the far corner. The network
+# must write the color of the first square into the second one. Two more channels say where they are: the fourth marks
+# the first square, the last one marks the second.
 
 # %%
 random = np.random.default_rng(0)
@@ -251,8 +251,8 @@ print(f"{'always gray':15} error {np.abs(0.5 - colors).mean():.3f}; scale of the
 
 # %% [markdown]
 # Convolutions alone are not better than the answer "gray": the receptive field of two convolutions of 3 by 3 is 5
-# pixels, and the squares are at least 9 apart. More layers would be needed only to carry a color across the image. One
-# attention layer solves the task. Where does the second square look?
+# pixels, and the nearest pixels of the squares are at least 8 apart. More layers would be needed only to carry a color
+# across the image. One attention layer solves the task. Where does the second square look?
 
 # %%
 copier = copiers["with attention"]
@@ -327,15 +327,15 @@ for name, nets in (("this run", networks), ("faceswap-gan", build_networks(PRESE
     print(f"{name:12} {total:15,} multiplications, {attends / total:.1%} of them in attention")
 
 # %% [markdown]
-# Nearly all of it is in one layer of each decoder of `faceswap-gan`, which attends to 64 by 64 positions: each of the
-# 4,096 positions attends to all 4,096. `lite` only has attention over 16 by 16 positions.
+# Nearly all of this cost is in one layer of each decoder of `faceswap-gan`, which attends to 64 by 64 positions: each
+# of the 4,096 positions attends to all 4,096. `lite` only has attention over 16 by 16 positions.
 #
 # ## 5. What the discriminator sees
 #
 # In training, a **PatchGAN** discriminator ([03](03_autoencoder.ipynb), section 8) gives a map of scores: close to 1
-# for filmed, close to 0 for written. Ours reads six channels: an image, and the image that the encoder read. So it can
-# also judge whether the two belong together. We show B's discriminator B's frames as filmed, blurred, and written by
-# decoder B.
+# for real (filmed) images, close to 0 for fake (generated) ones. Ours reads six channels: an image, and the image that
+# the encoder read. So it can also judge whether the two belong together. We show B's discriminator real frames of B,
+# the same blurred, and the fakes of decoder B.
 
 # %%
 from faceswap_lib.faces import normalize_color
@@ -347,12 +347,12 @@ folder = workspace.run(RUN)
 state = build_state(stored_networks(folder), stored_training(folder))
 read_checkpoint(folder / "checkpoints", state)  # conversion does not load discriminators; checkpoints contain them
 chosen = np.linspace(0, len(views_b) - 1, 6).astype(int)
-filmed = normalize_color(views_b[chosen].astype("float32"), tones_b[chosen]).clip(-1, 1)
-blurred = np.stack([cv2.GaussianBlur(image, (0, 0), resolution / 64) for image in filmed])
+real = normalize_color(views_b[chosen].astype("float32"), tones_b[chosen]).clip(-1, 1)
+blurred = np.stack([cv2.GaussianBlur(image, (0, 0), resolution / 64) for image in real])
 raw = ops.convert_to_numpy(networks.generate(seen_b[chosen], "b2b")[1])
-written = alpha_composite(faces_b[chosen][..., None] / 255, raw, filmed)  # the face blended into its own frame
+fake = alpha_composite(faces_b[chosen][..., None] / 255, raw, real)  # the face blended into its own frame
 shown, captions = [], []
-for name, kind in (("filmed", filmed), ("blurred", blurred), ("written", written)):
+for name, kind in (("real", real), ("blurred", blurred), ("fake", fake)):
     pair = np.concatenate([kind, seen_b[chosen]], axis=-1).astype("float32")
     scores = ops.convert_to_numpy(state.networks.discriminator_b(pair))[..., 0].astype(float)
     shown += [postprocess_faces(np.asarray(kind), tones_b[chosen])[0], scores[0].clip(0, 1)]
@@ -360,11 +360,11 @@ for name, kind in (("filmed", filmed), ("blurred", blurred), ("written", written
 show.plot_images(shown, captions=captions)
 
 # %% [markdown]
-# The map is noisy, so look at its mean. After 1,500 steps we measured 0.46 for filmed, 0.36 for blurred and 0.46 for
-# written images. A discriminator that cannot distinguish them answers about one half. So it notices our blur a little,
-# although no blurred images were in the training. It cannot distinguish filmed from written images, although you can.
-# It is a small network, and it was active only in half of a short training. [04c](04c_gan.ipynb) shows a toy in which
-# it wins.
+# The map is noisy, so look at its mean. After 1,500 steps we measured 0.46 for real, 0.36 for blurred and 0.46 for fake
+# images. Your run has 600 steps, so your numbers differ. A discriminator that cannot distinguish them answers about one
+# half. So it notices our blur a little, although no blurred images were in the training. It cannot distinguish real
+# from fake images, although you can. It is a small network, and it was active only in half of a short training.
+# [04c](04c_gan.ipynb) shows a toy in which its judgment makes the face sharp.
 #
 # ## What you know now
 #

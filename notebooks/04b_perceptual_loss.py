@@ -205,9 +205,9 @@ plt.show()
 # - **Brighter** costs nothing: the normalization removes it.
 # - **The pattern of single pixels costs nothing either**, in any layer. O-Net was trained to find faces in any
 #   picture and has learned to ignore it. This is the blind spot of the loss: what no channel responds to is free.
-# - **B** is the farthest of all in every layer. But to layer 4 she is hardly farther than the blurred A, and A herself
-#   in another frame is twice as far from A as the blur in layer 1. A detector needs to know *that* there is a face and
-#   where its parts are. VGGFace was trained to know *whose* face it is, and with any expression.
+# - **B** is the farthest of all in every layer. But to layer 4 she is hardly farther than the blurred A. And in layer
+#   1, A in another frame is twice as far as the blur. A detector needs to know *that* there is a face and where its
+#   parts are. VGGFace was trained to know *whose* face it is, and with any expression.
 #
 # **Exercise 1: write the loss.** Write the perceptual loss of one layer with `keras.ops`, so that a training can use
 # it. `keras.ops.moments(x, axes=..., keepdims=True)` returns mean and variance. Add 0.001 to the variance before the
@@ -324,9 +324,9 @@ for name, picture, total, row in zip(changes, changes.values(), in_all, by_layer
 # | compared picture | random mixture of raw face and composite | the same |
 # | when | off at first, on from step 7,850 of 40,000 | from the first step |
 #
-# The mixture matters: because the composite is compared too, this loss also changes the mask. Its page says that the
-# VGGFace loss improves the direction of the eyes and the mask. We have not measured that. With O-Net, in notebook 04,
-# the loss added a little sharpness, and the rims of the glasses became faintly visible.
+# The mixture matters: because the composite is compared too, this loss also changes the mask. The page of faceswap-GAN
+# says that the VGGFace loss improves the direction of the eyes and the mask. We have not measured that. With O-Net, in
+# notebook 04, the loss added a little sharpness, and the rims of the glasses became faintly visible.
 #
 # ## 6. Too much of it
 #

@@ -101,9 +101,10 @@ show.plot_images(shown, captions=["input", "a right answer", "another", "another
 #
 # The generator is a small decoder. The discriminator judges *patches*: its output is not one number but a map of 8 by 8
 # **scores**, and each score depends on a part of the picture only. This is called **PatchGAN**. It cannot know whether
-# the whole face is right, only whether each part is as sharp and as plausible as in a filmed picture. That is enough,
-# because the pixel loss takes care of the whole. Its convolutions have *spectral normalization*, which keeps its scores
-# from jumping (lesson [10](10_landmark_gan.ipynb) explains it).
+# the whole face is right, only whether each part is as sharp and as plausible as in a filmed picture, which we call
+# *real*; a generated picture is a *fake*. In larger pictures, such a part is small. Here each score sees at most 26 x
+# 26 of the 32 x 32 pixels, most of the face. The pixel loss takes care of the whole. Its convolutions have *spectral
+# normalization*, which keeps its scores from jumping (lesson [10](10_landmark_gan.ipynb) explains it).
 
 
 # %%
@@ -136,21 +137,20 @@ for network in (build_generator(), build_discriminator()):
 # %% [markdown]
 # ## 3. The game
 #
-# The discriminator's loss is a squared distance: filmed pictures should get the score 1, generated ones 0. The
-# generator's loss is the squared distance of its own scores from 1. These are the losses of **LSGAN**, the
-# least-squares GAN. In every step
+# The discriminator's loss is a squared distance: real pictures should get the score 1, fakes 0. The generator's loss is
+# the squared distance of its own scores from 1. These are the losses of **LSGAN**, the least-squares GAN. In every step
 #
-# 1. the discriminator gets filmed and generated pictures with their labels, and learns to tell them apart;
+# 1. the discriminator gets real pictures and fakes with their labels, and learns to tell them apart;
 # 2. the generator writes pictures, and its weights move so that the pixel error *and* the distance of the scores from 1
 #    fall. The **gradient** runs through the discriminator, whose weights stay as they are in this half of the step.
 #
-# The generator cannot change the judgment, only the picture. Each network has its own **optimizer**, the rule that
-# turns gradients into changes of weights, with its own **learning rate**, the size of these changes (lesson 05).
+# The generator cannot change the judgment, only the picture. Each network has its own **optimizer** with its own
+# **learning rate** (both: [03](03_autoencoder.ipynb), section 4).
 
 
 # %%
 def lsgan(labels, scores):
-    """Computes the loss of scores (B, 8, 8, 1) for labels (B, 1, 1, 1): 1 for filmed, 0 for generated pictures."""
+    """Computes the loss of scores (B, 8, 8, 1) for labels (B, 1, 1, 1): 1 for real pictures, 0 for fakes."""
     return keras.ops.mean(keras.ops.square(scores - labels))
 
 
@@ -210,7 +210,7 @@ def compare(generators, which=(0, 5, 11, 20, 33)):
     """Shows inputs, outputs and targets, one row each, and prints error and sharpness."""
     rows = {"input": examples[0]}
     rows |= {name: network.predict(examples[0], verbose=0) for name, network in generators.items()}
-    rows["filmed"] = examples[1]
+    rows["real"] = examples[1]
     for name, pictures in list(rows.items())[1:]:
         error = np.abs(pictures - examples[1]).mean() * 127.5
         print(f"{name:20} error {error:5.1f}   sharpness {sharpness(pictures):6.0f}")
@@ -222,17 +222,17 @@ def compare(generators, which=(0, 5, 11, 20, 33)):
 compare({"pixels only": alone, "with discriminator": generator})
 
 # %% [markdown]
-# The discriminator brings back eyes and teeth: the sharpness rises from 829 to 2138; filmed faces have 2801. The mean
+# The discriminator brings back eyes and teeth: the sharpness rises from 829 to 2138; real faces have 2801. The mean
 # absolute error *rises* too, from 17.6 to 19.9 gray levels. Some of the detail is wrong: dots of strange colors, an eye
 # that is a pixel away.
 #
-# This is no accident. A picture can be close to the target on average, or it can look like a filmed picture. If several
+# This is no accident. A picture can be close to the target on average, or it can look like a real one. If several
 # answers are right, it cannot be best at both: beyond a point, more plausible means a larger mean error. This is the
 # **perception-distortion trade-off**, and it is a theorem, not a weakness of this network (Blau and Michaeli, 2017). A
 # GAN *invents* detail: it draws one of the possible answers, sharply, and is usually a little wrong. For a face swap
 # that is fine. For evidence it is not: a sharpened face from a GAN shows details that no camera has seen.
 #
-# The clip shows both trainings: below every tenth step of the training with the discriminator.
+# The clip shows every tenth step: above pixels only, below with the discriminator.
 
 # %%
 import fractions
@@ -249,12 +249,12 @@ show.embed_video(clip)
 # %% [markdown]
 # ## 5. What the discriminator saw
 #
-# The maps are its scores, each the mean over 64 pictures: filmed ones that it was trained with, filmed ones that were
-# held out, and those of both generators. White is 1, black is 0.
+# The maps are its scores, each the mean over 64 pictures: real ones that it was trained with, real ones that were held
+# out, and the fakes of both generators. White is 1, black is 0.
 
 # %%
 known = draw(learned, 64, np.random.default_rng(9))[1]
-kinds = {"filmed": known, "held out": examples[1]}
+kinds = {"real": known, "real, held out": examples[1]}
 kinds |= {"pixels only": alone.predict(examples[0], verbose=0)}
 kinds |= {"discriminator": generator.predict(examples[0], verbose=0)}
 shown, captions = [], []
@@ -265,8 +265,9 @@ for name, pictures in kinds.items():
 show.plot_images(shown, captions=captions, columns=8)
 
 # %% [markdown]
-# Filmed faces get 0.47, also those that it never saw. A blurred face gets -0.06: it is found out everywhere. The
-# generator's own pictures get 0.26; they are still suspicious around the eyes.
+# Compare the scores with each other, not with 1: pictures that could be real or fake get about a half; blurred ones are
+# clearly lower. Real faces get 0.47, also those that it never saw. The blurred fakes of "pixels only" get -0.06. The
+# fakes of the generator that was trained with it get 0.26; they are still suspicious around the eyes.
 #
 # This discriminator saw the picture and nothing else. That of the library sees six channels: the picture and
 # the encoder's input, so it can also notice that a sharp face does not belong to this input. And it never sees the fake
@@ -278,8 +279,9 @@ show.plot_images(shown, captions=captions, columns=8)
 # The library's default is LSGAN with **mixup**, as in faceswap-GAN v2.2. The discriminator gets mixtures,
 # $\lambda \cdot \text{real} + (1 - \lambda) \cdot \text{fake}$, and must say how much is real: the loss is
 # $(\text{score} - \lambda)^2$, with a random $\lambda$ that is mostly close to 0 or 1. So it cannot become too sure.
-# The generator keeps its LSGAN loss. The alternative is **relativistic**: a picture must not be real by itself, but
-# more real than the average of the other kind, $(\text{score} - \overline{\text{other}} \mp 1)^2$.
+# The generator keeps its LSGAN loss. The alternative is **relativistic**: a picture need not be real by itself, but
+# more real than the average of the other kind, $(\text{score} - \overline{\text{other}} \mp 1)^2$. For the
+# discriminator the sign is $-$ for real pictures and $+$ for fakes; for the generator it is the reverse.
 
 # %%
 from IPython.display import display
@@ -291,23 +293,23 @@ mixtures = [share * examples[1][0] + (1 - share) * kinds["pixels only"][0] for s
 scores = np.array([0.2, 0.4, 0.6, 0.7])  # possible scores for these four pictures
 assert np.isclose(float(losses.lsgan_generator_loss(scores[:1])), (0.2 - 1) ** 2)
 assert np.isclose(float(losses.mixup_discriminator_loss(scores, shares)), ((scores - shares) ** 2).mean())
-filmed, made = np.array([0.9, 0.5]), np.array([0.3, 0.1])
-of_discriminator = (((filmed - made.mean() - 1) ** 2).mean() + ((made - filmed.mean() + 1) ** 2).mean()) / 2
-of_generator = (((filmed - made.mean() + 1) ** 2).mean() + ((made - filmed.mean() - 1) ** 2).mean()) / 2
-assert np.allclose(losses.relativistic_lsgan_losses(filmed, made), (of_discriminator, of_generator))
+real, fake = np.array([0.9, 0.5]), np.array([0.3, 0.1])
+of_discriminator = (((real - fake.mean() - 1) ** 2).mean() + ((fake - real.mean() + 1) ** 2).mean()) / 2
+of_generator = (((real - fake.mean() + 1) ** 2).mean() + ((fake - real.mean() - 1) ** 2).mean()) / 2
+assert np.allclose(losses.relativistic_lsgan_losses(real, fake), (of_discriminator, of_generator))
 display(show.show_source(losses.lsgan_generator_loss), show.show_source(losses.mixup_discriminator_loss))
 display(show.show_source(losses.relativistic_lsgan_losses))
 show.plot_images([to_show(x) for x in mixtures], captions=[f"label {share:.1f}" for share in shares], width=6)
 
 # %% [markdown]
 # **Exercise: write the discriminator's loss with label smoothing.** Another way against a discriminator that is too
-# sure: filmed pictures should get 0.9 instead of 1, generated ones still 0. Labels are (B, 1, 1, 1), scores
-# (B, 8, 8, 1). Then train with it: `train` takes your function as `loss`.
+# sure: real pictures should get 0.9 instead of 1, fakes still 0. Labels are (B, 1, 1, 1), scores (B, 8, 8, 1). Then
+# train with it: `train` takes your function as `loss`.
 
 
 # %%
 def smoothed(labels, scores):
-    """Computes the loss of a discriminator; labels are 1 for filmed and 0 for generated pictures."""
+    """Computes the loss of a discriminator; labels are 1 for real pictures and 0 for fakes."""
     return keras.ops.mean(keras.ops.square(scores - labels))  # your solution
 
 
@@ -317,7 +319,7 @@ print(check_smoothed_lsgan(smoothed))
 # %% tags=["solution"]
 # @title Solution
 def smoothed(labels, scores):
-    """Computes the loss of a discriminator; labels are 1 for filmed and 0 for generated pictures."""
+    """Computes the loss of a discriminator; labels are 1 for real pictures and 0 for fakes."""
     return keras.ops.mean(keras.ops.square(scores - 0.9 * labels))
 
 
@@ -354,9 +356,10 @@ axes.legend(frameon=False, fontsize=8)
 plt.show()
 
 # %% [markdown]
-# Without the pixel loss, the parts are sharp but no longer form a face, and the error rises to 26: the patches are
-# judged one by one, and nothing says where they belong or which input they answer. (In a large GAN this can end in
-# **mode collapse**: the generator writes the same few pictures for every input.)
+# Without the pixel loss, the parts are sharp but no longer form a face, and the error rises to 26. The discriminator
+# sees no input and no target, so nothing says which input a fake must answer. Each score judges one part of the picture
+# by itself, even if here this part is most of it. (In a large GAN this can end in **mode collapse**: the generator
+# writes the same few pictures for every input.)
 #
 # The discriminator that learns too fast is ahead until about step 150. Then its scores jump, and its loss rises far
 # above 0.25, the gray line, which is the loss of a discriminator that gives every picture the score 0.5. The generator
@@ -396,7 +399,8 @@ else:
 # %% [markdown]
 # ## What you know now
 #
-# - A pixel loss wants the average of all right answers; an adversarial loss wants any picture that could be one.
+# - The absolute error wants the median of all right answers (the squared error their mean); either loses detail. An
+#   adversarial loss wants any picture that could be one of them.
 # - Sharpness costs accuracy. A GAN invents detail.
 # - The discriminator must be neither blind nor too good, and it never replaces the pixel loss.
 #

@@ -109,9 +109,9 @@ plt.show()
 #   learning rate.
 # - **Mask let go**: `reconstruction` looks normal, and so does the face. But `mask_mean` falls almost to zero, and the
 #   composite is A.
-# - **Nothing changed**: this is the best curve of all, and the sharpest A. But look at the swap! The networks have
-#   memorized A's crops and B's crops: **overfitting**. A swap needs faces between them, and the networks were never
-#   trained on those.
+# - **Nothing changed**: this is the best curve of all, and the sharpest A. But look at the swap! This is not
+#   **overfitting** in the usual sense: section 2 shows that held-out faces are good, too. It fails on another
+#   *distribution*, A's code in decoder B. For it, augmentation is needed.
 #
 # ## 2. Validation
 #
@@ -129,9 +129,10 @@ for name, variant in tried.items():
     print(f"{name:18} {on:12.1f} {off:12.1f} {off - on:5.1f} {again:12.1f}")
 
 # %% [markdown]
-# - The usual validation hardly notices. The gap of `nothing changed` is four times that of the good training, but 0.9
-#   levels are little, and its error on held-out faces is the lowest of all. The end of the clip is too similar to the
-#   rest: the same person in the same light. Faces of another day would be a harder test.
+# - The usual validation hardly notices, because it measures the same distribution. The gap of `nothing changed` is four
+#   times that of the good training, but 0.9 levels are little, and its error on held-out faces is the lowest of all.
+#   The end of the clip is too similar to the rest: the same person in the same light. Faces of another day would be a
+#   harder test.
 # - The swap tells: decoded again as B, it changes by 36 levels instead of 9. Measure what you want, not what is easy to
 #   measure.
 # - No number is enough alone. In the last column `rate too high` is the best: a network that gives the same image for
@@ -144,8 +145,9 @@ for name, variant in tried.items():
 # *rarity* (our addition; faceswap-GAN v2.2 draws uniformly).
 #
 # How do we measure rarity? In aligned crops, the five landmarks move only with pose and expression. The ten coordinates
-# of a crop are a point in a space of ten dimensions. We measure the distance to its eighth nearest neighbor (the first
-# one is the point itself). It is large for a crop that is different from all others. By hand:
+# of a crop are a point in a space of ten dimensions. We sort its distances to all points, and take the eighth (in large
+# facesets, a later one). The first is the point itself with distance 0, so this is the seventh nearest other point. It
+# is large for a crop that is different from all others. By hand:
 
 # %%
 from faceswap_lib.facesets import measure_rarity
@@ -173,12 +175,12 @@ show.plot_images([images[index] for index in picked], captions=captions, columns
 #
 # ## 4. A rehearsal with nine steps
 #
-# Lesson 05 explained the moving average of the weights, $\bar w \leftarrow d\,\bar w + (1 - d)\,w$ with $d = 0.99$.
-# In the first steps $d$ is smaller, because otherwise the average would contain the random initial weights for too
-# long: in step $n$, counted from 0, it is $(1 + n) / (10 + n)$, at most 0.99.
+# Lesson 05 explained the moving average of the weights, $\bar w \leftarrow d\,\bar w + (1 - d)\,w$ with $d = 0.99$. In
+# the first steps $d$ is smaller, because otherwise the average would contain the random initial weights for too long.
+# In step $n$, counted from 0, it is a fraction: 1/10 in step 0, 2/11 in step 1, 1/2 in step 8, and so on; at most 0.99.
 #
-# **Exercise: write the moving average**, and check it on real weights. The solution trains tiny networks for nine steps
-# with a checkpoint after each, and compares your average with that in the last file.
+# **Exercise: find the formula of $d$, write the moving average**, and check it on real weights. The solution trains
+# tiny networks for nine steps with a checkpoint after each, and compares your average with that in the last file.
 
 
 # %%
@@ -194,7 +196,7 @@ print(check_average(update_average))
 # @title Solution
 def update_average(average, weights, step):
     """Computes the new average of arrays, from the average so far and the newest weights."""
-    decay = min(0.99, (1 + step) / (10 + step))
+    decay = min(0.99, (1 + step) / (10 + step))  # numerator and denominator grow by 1 in each step
     return decay * average + (1 - decay) * weights
 
 

@@ -129,9 +129,9 @@ show.plot_images([close_up(one.frame) for one in pictures], captions=captions, c
 # ### Exercise 1: a seamless blend of your own
 #
 # **Poisson blending** (Pérez and others, 2003) has no weights. It keeps the *gradients* of the new face, and takes only
-# the colors at the border from the frame. The sum of a pixel's differences to its four neighbors is its **Laplacian**.
-# Inside the region, the result $f$ must have the same Laplacian as the new face $g$, and at the border it must be the
-# frame:
+# the colors at the border from the frame. The sum of a pixel's differences to its four neighbors is its negative
+# **Laplacian**. Inside the region, the result $f$ must have the same one as the new face $g$, and at the border it must
+# be the frame:
 #
 # $$4 f_p - \sum_{q \in N(p)} f_q = 4 g_p - \sum_{q \in N(p)} g_q$$
 #
@@ -172,9 +172,9 @@ blend_with(blend)
 
 
 def blend_gradients(background, foreground, inside):
-    result, laplacian = background.copy(), 4 * foreground - neighbors(foreground)
+    result, negative_laplacian = background.copy(), 4 * foreground - neighbors(foreground)
     for _ in range(3000):
-        result[inside] = ((neighbors(result) + laplacian) / 4)[inside]
+        result[inside] = ((neighbors(result) + negative_laplacian) / 4)[inside]
     return result
 
 
@@ -235,8 +235,9 @@ show.plot_images(rows, columns=5)
 # faceswap-GAN has no such step, but late in its training, it exchanges the two decoders for a while.
 #
 # The encoder's output has two parts: the **latent code** through the bottleneck, and the skip channels that bypass it.
-# Notebook [03b](03b_networks.ipynb) measured that the skip channels carry most of pose and expression, and the code
-# mostly who it is. The shift moves both parts. (Below, *code* means the whole output, as in the library.)
+# Notebook [03b](03b_networks.ipynb) measured that the skip channels carry most of pose and expression. Here the decoder
+# hardly uses the code for expression; the code separates the two people, and who is drawn is decided by the decoder.
+# The shift moves both parts. (Below, *code* means the whole output, as in the library.)
 
 # %%
 from faceswap_lib.conversion import LatentShift, mean_code_difference
@@ -314,7 +315,12 @@ projection = fit_projection(samples[1].codes)
 assert np.allclose(projection(samples[0].codes).reshape(by_hand.shape), by_hand, atol=0.02 * known.std())
 held = (lengths[:count] ** 2).sum() / (lengths**2).sum()
 print(f"{count} of {known.shape[1]:,} directions hold {held:.1%} of the variance of B's codes,")
-print(f"and {(along**2).sum() / ((read - middle) ** 2).sum():.0%} of the difference of A's codes from B's mean")
+first = len(known) * 4 // 5  # the same with the last fifth of B, which is held out from the first four fifths
+rest = known[first:] - known[:first].mean(axis=0)
+inside = rest @ np.linalg.svd(known[:first] - known[:first].mean(axis=0), full_matrices=False)[2][:count].T
+for name, all_of_it, found in (("A's", read - middle, along), ("B's held-out", rest, inside)):
+    share = 1 - (found**2).sum() / (all_of_it**2).sum()
+    print(f"outside of them: {share:.0%} of the difference of {name} codes from the mean of the sample")
 
 # %%
 maps = {"project": projection}
@@ -326,10 +332,12 @@ print("rows: A, none,", ", ".join(maps))
 show_rows([frames, swaps[0], *(convert_chosen(plain.with_latent_map(one)) for one in maps.values())])
 
 # %% [markdown]
-# So four fifths of the difference of A's codes point in directions that decoder B never met. Projection removes them:
-# all faces are B, but all smile. Alignment keeps more of the open mouth in the third column. `latent_map="auto"`, the
-# default, tries all maps on a few of A's crops, and takes the one with the best product of three measures: do eyes,
-# mouth and skin look like B's own, are the landmarks at A's positions, and is the identity B's?
+# In our run, about four fifths of the difference of A's codes are outside of the subspace of B's sample. B's own
+# held-out codes have such a rest, too (the last number): a sample does not show all that decoder B knows. Projection
+# removes this part: all faces are B, but all smile. Alignment keeps more of the open mouth in the third column.
+# `latent_map="auto"`, the default, tries all maps on a few of A's crops, and takes the one with the best product of
+# three measures: do eyes, mouth and skin look like B's own, are the landmarks at A's positions, and is the identity
+# B's?
 #
 # ## 4. Detail transfer
 #

@@ -334,9 +334,10 @@ from faceswap_lib.faces import LikenessGallery
 from faceswap_lib.faces.likeness import REGIONS
 
 own = collect_own_faces(identity, track_video(identity, detector), finder)
-gallery = LikenessGallery.of(own.crops, own.landmarks, times=own.times)
+first = len(own.crops) * 4 // 5  # the gallery has only the first four fifths; the last crop is held out
+gallery = LikenessGallery.of(own.crops[:first], own.landmarks[:first], times=own.times[:first])
 smeared = cv2.GaussianBlur(after, (0, 0), 0.05 * CROP_SIZE)
-looked_at = {"A, before": before, "the swap": after, "the swap, smeared": smeared, "B herself": own.crops[-1].image}
+looked_at = {"A, before": before, "the swap": after, "the swap, smeared": smeared, "B, held out": own.crops[-1].image}
 points = [*finder.detect([crops[0], crops[1], crops[1]]), own.landmarks[-1]]
 as_crops = [FaceCrop(image=one, landmarks=crops[0].landmarks, crop_from_frame=matrix) for one in looked_at.values()]
 likeness = gallery.measure(as_crops, points)

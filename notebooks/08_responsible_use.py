@@ -106,8 +106,8 @@ changed = (int(by_hand, 16) ^ int(other, 16)).bit_count()
 print(f"original           {by_hand}\none bit changed    {other}\n{changed} of 256 bits differ")
 
 # %% [markdown]
-# About half of the bits differ, as if the two hashes were unrelated. So nobody can adjust a file bit by bit until it
-# has a given fingerprint. The library reads the file in chunks, because a video may be larger than the memory:
+# About half of the bits differ, as if the two hashes were unrelated. No method is known to find a second file with the
+# same hash. The library reads the file in chunks, because a video may be larger than the memory:
 
 # %%
 from faceswap_lib.atomic_io import file_digest

@@ -67,15 +67,15 @@ print(f"{len(faceset_a)} crops of A, {len(faceset_b)} of B")
 # %% [markdown]
 # ## 1. Measure sharpness: one edge
 #
-# How sharp is an image? A blurred edge is *wide*: its gray level needs many pixels to get from dark to bright. People
-# do not notice blur as long as an edge of high contrast is at most 3 pixels wide. The chance $P$ that they notice it
+# How sharp is an image? A blurred edge is *wide*: its gray level needs many pixels to get from dark to bright. In an
+# edge of high contrast, blur is *just noticeable* at a width of 3 pixels. The probability $P$ that people notice it
 # rises with the width $w$:
 #
 # $$P = 1 - e^{-(w / 3)^{3.6}}$$
 #
 # At $w = 3$ it is 63 %. **CPBD**, the *cumulative probability of blur detection*, is the share of the edges with at
-# most this chance: 1 if all edges are sharp, 0 if none is. We compute it for images with a single edge, and the library
-# must agree. In its code, `noticeable` is the width of 3 pixels; where the contrast is low, it is 5.
+# most this probability: 1 if all edges are sharp, 0 if none is. We compute it for images with a single edge, and the
+# library must agree. In its code, `noticeable` is the width of 3 pixels; where the contrast is low, it is 5.
 
 # %%
 from faceswap_lib.curation.sharpness import measure_cpbd
@@ -449,7 +449,8 @@ else:
 # %% [markdown]
 # ## What you know now
 #
-# - Sharpness is the share of edges at which nobody notices blur. Hues are averaged as arrows.
+# - Sharpness is the share of edges at which blur is noticed with a probability of at most 63 % (just noticeable). Hues
+#   are averaged as arrows.
 # - Proposals have a precision and a recall. You decide, and nothing is deleted.
 # - A missed face needs one box; O-Net finds the points.
 #

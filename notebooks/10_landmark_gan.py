@@ -198,9 +198,11 @@ assert check_turn(turn) == "right"
 # | **identity discriminator** | two pictures, six channels | photo, target | photo, generated; photo, another person |
 #
 # A discriminator that wins too clearly is a bad teacher: its **logit** (the number before any limit) jumps from one
-# pixel value to the next. **Spectral normalization** divides each layer's kernel $W$ by its largest **singular value**
-# $\sigma$, the most by which it can stretch its input. Then no layer amplifies. $\sigma$ is found by **power
-# iteration**: push a vector through $W$ and back through $W^\top$, and scale it to length 1, again and again.
+# pixel value to the next. **Spectral normalization** divides each layer's kernel $W$, reshaped to a matrix, by its
+# largest **singular value** $\sigma$, the most by which this matrix can stretch a vector. This bounds how much each
+# layer can amplify (approximately a Lipschitz constant: the windows of a convolution overlap, so the bound is not
+# exact). $\sigma$ is found by **power iteration**: push a vector through $W$ and back through $W^\top$, and scale it to
+# length 1, again and again.
 
 # %%
 from faceswap_lib.networks import count_layers
@@ -236,9 +238,10 @@ show.show_source(SpectralConv.call)
 
 # %% [markdown]
 # The loss is the **softplus**, $s(l) = \log(1 + e^l)$, of a logit $l$: a discriminator has $s(-l)$ for real and $s(l)$
-# for generated pictures, the generator $s(-l)$ for its own. We let discriminators learn to tell sharp crops from
-# blurred ones, with and **without spectral normalization**, and look at the logit on the way from a blurred crop to the
-# sharp one and beyond.
+# for generated pictures, the generator $s(-l)$ for its own. This is the binary cross-entropy on logits, with the
+# non-saturating loss of the generator; if nothing can be told apart (the equilibrium), the discriminator's sum is $2
+# \log 2$. We let discriminators learn to tell sharp crops from blurred ones, with and **without spectral
+# normalization**, and look at the logit on the way from a blurred crop to the sharp one and beyond.
 
 # %%
 from keras import layers
@@ -353,9 +356,9 @@ show.show_source(keypoint_loss)
 # %% [markdown]
 # **A detector that stands still is fooled.** The generator does not have to move the mouth. It is enough to change
 # pixels until the detector *says* that it moved: an **adversarial example**. Therefore the detector never stops
-# learning, and it always gets noise (standard deviation 0.4 of a range from -1 to 1), which drowns small tricks. We
-# train two detectors, one without noise, and then learn, for one frame, a change of at most 12 gray levels that makes
-# each detector see the dots of another frame.
+# learning, and it always gets noise (standard deviation 0.4 of a range from -1 to 1), so that small tricks help less.
+# We train two detectors, one without noise, and then learn, for one frame, a change of at most 12 gray levels that
+# makes each detector see the dots of another frame.
 
 # %%
 dots = keypoint_picture(small.shapes, 64)
@@ -401,8 +404,9 @@ for noise in (0.0, 0.4):
 show.plot_images(shown, captions=captions, columns=3, width=5)
 
 # %% [markdown]
-# Nothing in the face has moved, but the detector without noise sees the other dots. With noise the same change hardly
-# helps: only a real movement convinces it.
+# Nothing in the face has moved, but the detector without noise sees the other dots. The attacked model adds no noise in
+# either case: training with noise made the detector less sensitive, here for one frame and one attack. This small
+# attack no longer succeeds; a stronger one may.
 #
 # ## 5. All losses, and the loop
 #

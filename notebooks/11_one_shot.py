@@ -135,7 +135,8 @@ show.show_source(boundary_maps)
 # $$\text{AdaIN: } \gamma_c\,\frac{x - \mu_c}{\sigma_c} + \beta_c \qquad\qquad
 # \text{SPADE: } \gamma_c(u, v)\,\frac{x - \mu_c}{\sigma_c} + \beta_c(u, v)$$
 #
-# The colors of a photo are three channels, so AdaIN can be seen there:
+# In the code, $1 + \gamma$ stands for $\gamma$. And SPADE's paper uses batch normalization, the library instance
+# normalization. The colors of a photo are three channels, so AdaIN can be seen there:
 
 # %%
 from faceswap_lib.networks.spade import Spade
@@ -183,10 +184,10 @@ show.show_source(Spade.call)
 #
 # ## 3. Build it and train it
 #
-# This is the whole idea in plain Keras. The **encoder** shrinks the photo to a **latent code** of 64 numbers: there are
-# no places in it. The **decoder** enlarges the code to 64 pixels; before each **activation** (a nonlinear function,
-# here LeakyReLU), `norm` tells it the shape. In training, source and target are two frames of *one* person: the
-# source's appearance and the target's shape must give the target.
+# This is the whole idea in plain Keras. The **encoder** shrinks the photo to a **latent code** of 64 numbers. It has no
+# spatial grid; positions can still hide in it, see section 5. The **decoder** enlarges the code to 64 pixels; before
+# each **activation** (a nonlinear function, here LeakyReLU), `norm` tells it the shape. In training, source and target
+# are two frames of *one* person: the source's appearance and the target's shape must give the target.
 #
 # The second network is broken on purpose. It has AdaIN instead of SPADE, so the shape, too, must pass through a list of
 # numbers.
@@ -334,7 +335,7 @@ show.plot_losses(read_history(report.folder / "history.jsonl"), terms=curves)
 #
 # **Exercise 2: write a loss.** The part loss is $\sum w\,|p - t| \,/ \sum w$; $|p - t|$ is the mean over the three
 # colors. `target[..., 3:]` holds the weight $w$. Write it, and train the small network with the sum of it and the plain
-# error. Are the eyes better?
+# error. Are the eyes better? (Here the mean is weighted, so the skin loses; compare [04](04_losses.ipynb).)
 
 
 # %%

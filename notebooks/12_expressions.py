@@ -174,11 +174,8 @@ show.plot_landmarks(images, points, captions=[person.path.stem, shows.path.stem]
 # ## 3. Only differences travel
 #
 # Copying the landmarks of B onto A would copy B's face. So only the *difference* to B's own **neutral** face travels,
-# in coordinates of the faces:
-#
-# $$\text{wanted} = \text{neutral}_A + s \cdot (\text{shown}_B - \text{neutral}_B)$$
-#
-# $s$ is the strength. With one photo, neutral is estimated: close the mouth, take the smile above 0.82 away.
+# in coordinates of the faces, times a *strength*. With one photo, neutral is estimated: close the mouth, take the smile
+# above 0.82 away.
 
 # %%
 from faceswap_lib.reenactment.expressions import estimate_neutral, transfer_expression
@@ -198,7 +195,8 @@ show.plot_landmarks([person.crop.image] * 3, [person.shape.points, mine.points, 
 show.show_source(transfer_expression)
 
 # %% [markdown]
-# **Exercise 2.** Write `transfer` for points that are in coordinates of the faces already.
+# **Exercise 2.** Write `transfer` for points that are in coordinates of the faces already. With strength 0 it gives A's
+# neutral face.
 
 # %%
 
@@ -225,7 +223,8 @@ assert check_transfer(transfer) == "right"
 # A **warp** moves pixels as the landmarks move. If every pixel of the photo were *sent* to its new place, holes would
 # remain where the image is stretched. So we ask the other way round, for every pixel of the *result*: where does it
 # come from? This is a **backward map**. Between the landmarks it is interpolated by a **thin-plate spline**, the
-# smoothest map through all of them. By hand, we send and fetch along the same map:
+# smoothest map through all of them. By hand, we send with the spline of one direction and fetch with that of the other.
+# (The two splines agree at the landmarks, but they are not exact inverses.)
 
 # %%
 from faceswap_lib.reenactment.expression_fusion import expression_map

@@ -64,13 +64,14 @@ def check_eye_weighted(loss: Callable[..., typing.Any]) -> str:
         "on the skin": (error * weight).sum() / weight.sum(),
         "divide by the area of the face, not by the number of all pixels": (error * weight).mean(),
         "divide the sum by the area of the face": (error * weight).sum(),
-        "the sum over three colors is three times too large: take the mean over the colors first": 3 * mean,
+        "3 times too large: take the mean over the three colors first, not their sum": 3 * mean,
         "use the absolute error, not its square": (((fake - real) ** 2).mean(axis=-1, keepdims=True) * weight).sum()
         / area,
     }
     small = {text: value * area / (area + 1) for text, value in answers.items()}  # the library adds 1 to the area
-    if np.isclose(found, small[RIGHT], rtol=1e-3):
-        return RIGHT
+    for text, value in small.items():
+        if np.isclose(found, value, rtol=1e-3):
+            return text
     return match_answer(answers, found, "two small images")
 
 
@@ -127,8 +128,8 @@ def check_smoothed_lsgan(loss: Callable[[typing.Any, typing.Any], typing.Any]) -
     """Checks the LSGAN loss of a discriminator with one-sided label smoothing.
 
     Args:
-        loss: Called with labels (B, 1, 1, 1), 1 for real and 0 for generated images, and scores (B, h, w, 1); returns
-            the mean squared distance of the scores from 0.9 for real and from 0 for generated images.
+        loss: Called with labels (B, 1, 1, 1), 1 for real and 0 for fake images, and scores (B, h, w, 1); returns
+            the mean squared distance of the scores from 0.9 for real and from 0 for fake images.
 
     Returns:
         "right", or what is off.
@@ -140,11 +141,10 @@ def check_smoothed_lsgan(loss: Callable[[typing.Any, typing.Any], typing.Any]) -
     answers = {
         RIGHT: (scores - 0.9 * labels) ** 2,
         "the labels are not smoothed: a real image should get 0.9, not 1": (scores - labels) ** 2,
-        "only the label of real images is smoothed: a generated image should get 0": (scores - (0.9 * labels + 0.1))
-        ** 2,
-        "both labels are smoothed: a generated image should get 0": (scores - (0.9 * labels + 0.05)) ** 2,
+        "only the label of real images is smoothed: a fake image should get 0": (scores - (0.9 * labels + 0.1)) ** 2,
+        "both labels are smoothed: a fake image should get 0": (scores - (0.9 * labels + 0.05)) ** 2,
         "this is the loss of the generator, which wants 1 for every image": (scores - 1) ** 2,
-        "the labels are exchanged: a real image should get 0.9, a generated one 0": (scores - 0.9 * (1 - labels)) ** 2,
+        "the labels are exchanged: a real image should get 0.9, a fake one 0": (scores - 0.9 * (1 - labels)) ** 2,
         "use the squared distance, not the absolute one": np.abs(scores - 0.9 * labels),
     }
     return match_answer({text: value.mean() for text, value in answers.items()}, found, "scores of four images")

@@ -16,7 +16,7 @@ def check_convolution(convolve: Callable[[np.ndarray, np.ndarray, int], np.ndarr
     """Checks a convolution with several channels and a stride.
 
     Args:
-        convolve: Called with an image (H, W, C), kernels (K, K, C, D) and a stride; returns (h, w, D) without a border.
+        convolve: Called with an image (H, W, C), kernels (K, K, C, D) and a stride; returns (h, w, D) without padding.
 
     Returns:
         "right", or what is off.
@@ -29,7 +29,7 @@ def check_convolution(convolve: Callable[[np.ndarray, np.ndarray, int], np.ndarr
     found, right = np.asarray(found), _windows(image, kernels)[::2, ::2]
     for shape, text in {
         (5, 7, 2): "the stride has no effect: start the patch of a row at row * stride",
-        (4, 5, 2): "there is no border: the last patch must fit into the image, so (H - K) // stride + 1 rows",
+        (4, 5, 2): "there is no padding: the last patch must fit into the image, so (H - K) // stride + 1 rows",
     }.items():
         if found.shape == shape:
             return text

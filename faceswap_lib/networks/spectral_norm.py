@@ -13,7 +13,10 @@ from faceswap_lib.networks.keras_ops import ops
 
 @keras.saving.register_keras_serializable("faceswap_lib")
 class SpectralConv(keras.layers.Layer):
-    """Convolution whose kernel is divided by its largest singular value, so that the layer cannot amplify.
+    """Convolution whose kernel is divided by its largest singular value, which bounds how much it can amplify.
+
+    The singular value is that of the kernel as a matrix (window, filters). It only approximates the Lipschitz constant
+    of the convolution, whose windows overlap, so the layer may still amplify.
 
     The singular value is estimated by one step of the power method per forward pass of a training.
     Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018.

@@ -50,7 +50,8 @@ def error_of(fake, real):
             "not by the sum of the weights",
         ),
         (lambda f, r, face, e: ops.mean(error_of(f, r) * face * (1 + 4 * e)), "not by the number of all pixels"),
-        (lambda f, r, face, e: ops.sum(ops.abs(f - r) * face * (1 + 4 * e)) / ops.sum(face), "three times too large"),
+        (lambda f, r, face, e: ops.sum(ops.abs(f - r) * face * (1 + 4 * e)) / ops.sum(face), "3 times too large"),
+        (lambda f, r, face, e: ops.sum(ops.abs(f - r) * face * (1 + 4 * e)) / (ops.sum(face) + 1), "3 times too large"),
         (
             lambda f, r, face, e: (
                 ops.sum(ops.mean((f - r) ** 2, axis=-1, keepdims=True) * face * (1 + 4 * e)) / ops.sum(face)
@@ -114,7 +115,7 @@ def test_a_smoothed_lsgan_loss_is_right():
     [
         (lambda labels, scores: ops.mean(ops.square(scores - labels)), "not smoothed"),
         (lambda labels, scores: ops.mean(ops.square(scores - 0.05 - 0.9 * labels)), "both labels are smoothed"),
-        (lambda labels, scores: ops.mean(ops.square(scores - 0.1 - 0.9 * labels)), "a generated image should get 0"),
+        (lambda labels, scores: ops.mean(ops.square(scores - 0.1 - 0.9 * labels)), "a fake image should get 0"),
         (lambda labels, scores: losses.lsgan_generator_loss(scores), "the loss of the generator"),
         (lambda labels, scores: ops.mean(ops.square(scores - 0.9 + 0.9 * labels)), "exchanged"),
         (lambda labels, scores: ops.mean(ops.abs(scores - 0.9 * labels)), "squared distance"),

@@ -34,7 +34,7 @@ def test_the_convolution_is_right():
         (lambda image, kernels, stride: convolve(image[..., :1], kernels[:, :, :1], stride), "only the first input"),
         (lambda image, kernels, stride: convolve(image, kernels, stride) / 27, "the mean of the products"),
         (lambda image, kernels, stride: convolve(image, kernels.transpose(1, 0, 2, 3), stride), "are exchanged"),
-        (lambda image, kernels, stride: convolve(np.pad(image, ((1, 1), (1, 1), (0, 0))), kernels, 2), "no border"),
+        (lambda image, kernels, stride: convolve(np.pad(image, ((1, 1), (1, 1), (0, 0))), kernels, 2), "no padding"),
         (lambda image, kernels, stride: convolve(image, kernels, stride) + 1, "of a small example, got"),
         (lambda image, kernels, stride: image, "expected the shape (3, 4, 2)"),
         (lambda image, kernels, stride: None, "returns nothing"),
