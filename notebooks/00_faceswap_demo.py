@@ -264,10 +264,10 @@ show.plot_images(shown, captions=captions, columns=6)
 #
 #     the swap   face of A --> encoder --> code + skip channels --> decoder B --> face of B, doing what A does
 #
-# The output of the encoder has two parts. The **latent code** is a list of 512 numbers, the **bottleneck** that all
-# other information must pass; it becomes a map of 8 by 8 positions. Beside it, 16 *skip channels* of 8 by 8 positions
-# go directly to the decoder, a **skip connection**. [03b](03b_networks.ipynb) measures what they do: another code
-# changes the face by about 3 gray levels, other skip channels by about 15. So the skip channels carry most of pose and
+# The output of the encoder has two parts. The **latent code** is a list of 512 numbers, the **bottleneck**, and becomes
+# a map of 8 by 8 positions. Some information goes past the bottleneck through 16 *skip channels*, a **skip
+# connection**; all the rest must pass the code. [03b](03b_networks.ipynb) measures what they do: another code changes
+# the face by about 3 gray levels, other skip channels by about 15. So the skip channels carry most of pose and
 # expression. The code separates the two people; who is *drawn* is decided by the decoder. The skip channels are our
 # addition; in faceswap-GAN v2.2 everything passes the bottleneck.
 #
@@ -366,8 +366,8 @@ show.plot_images(np.split(grid, 2, axis=1), columns=1)
 # ## 10. Convert
 #
 # *Conversion* applies the trained networks to A's video. One frame by hand: the encoder reads A's view, decoder B
-# draws. What the encoder says about A and about B differs, and decoder B has only learned from B. Our addition: the
-# output of the encoder is moved by a part of the difference between both averages, a *latent shift*. With a larger
+# draws. What the encoder says about A and about B differs, and decoder B has only learned from B. Our addition: a
+# *latent shift* moves the whole output of the encoder by a part of the difference between both averages. With a larger
 # shift, the face looks more like B and follows A less. `KerasSwapper` must draw the same, up to one gray level of 255.
 # (A GPU rounds more, so there we allow four.) The `Compositor` then fits the colors and puts the face back into the
 # frame, through the inverse of the alignment.

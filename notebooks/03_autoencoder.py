@@ -377,7 +377,8 @@ plot_histories(all_crops=history, twenty_crops=few)
 # %% [markdown]
 # This is **overfitting**: after 300 steps the error is 4.4 on crops of the training (every fourth of the 20) and 14.3
 # on the validation frames. The network knows its crops, and little about faces. The training curve alone looks like a
-# success. The sign of overfitting is the gap between the two errors. (We changed two things at once, fewer crops and no
+# success. The sign of overfitting is the gap between the two errors. The training error keeps falling while the
+# validation error stops falling or rises; there one stops. (We changed two things at once, fewer crops and no
 # augmentation. So the experiment does not say how much each of them contributes.) More different crops, augmentation
 # and an earlier end of the training help against it.
 #

@@ -348,7 +348,8 @@ show.plot_images(shown, captions=captions, columns=3, width=6)
 # output says which person to draw. (The encoder reads only the face area, which contains the glasses and the rim of the
 # cap. The rest of the cap is outside. There the losses still have a small weight, 0.02, so the decoder learns it
 # roughly.) The output is the input: useless for a swap, although the losses are low. The right column is decoder B of
-# the first training. It cannot return A, because it never saw A. It draws B's smile and B's hair in A's place: the
+# the first training. Decoder B was never trained to draw A, but shape that passes through the skip channels can still
+# make its output resemble A, especially after a short training. Here it draws B's smile and B's hair in A's place: the
 # fringe is inside the face area, the rest comes from the small weight outside. So the swap is possible not because of
 # what this decoder knows, but because of what it was never shown.
 #
@@ -430,7 +431,7 @@ for name, nets in (("this run", networks), ("faceswap-gan", build_networks(PRESE
 # - A convolution is a small table of weights that slides over the image.
 # - The encoder's output is made from a code of 512 numbers and from a few skip channels. Skip channels carry most of
 #   pose and expression. The code separates the two people; who is *drawn* is decided by the decoder.
-# - Two decoders are necessary so that no decoder can return the wrong person.
+# - Two decoders are necessary so that no decoder is trained to return the wrong person.
 #
 # **To try:** take two frames with different turns of the head in section 4. Run section 5 with `"b2a"`.
 

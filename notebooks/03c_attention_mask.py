@@ -77,8 +77,10 @@ show.plot_images([*views_a[some], *swapped.masks, *swapped.faces, *swapped.compo
 #
 # $$\text{composite} = m \cdot \text{raw} + (1 - m) \cdot \text{input}$$
 #
-# faceswap-GAN calls this mask the attention mask. There the decoder has one output with four channels; here the mask is
-# an output of its own, with one channel and a sigmoid. We compute one pixel on the cheek by hand:
+# *Raw* is the raw face, the decoder's output. *Input* is the view of A's frame, in the next cell as the encoder reads
+# it; in training it is the warped view. faceswap-GAN calls this mask the attention mask. There the decoder has one
+# output with four channels; here the mask is an output of its own, with one channel and a sigmoid. We compute one pixel
+# on the cheek by hand:
 
 # %%
 from faceswap_lib.training.losses import alpha_composite
@@ -333,9 +335,11 @@ for name, nets in (("this run", networks), ("faceswap-gan", build_networks(PRESE
 # ## 5. What the discriminator sees
 #
 # In training, a **PatchGAN** discriminator ([03](03_autoencoder.ipynb), section 8) gives a map of scores: close to 1
-# for real (filmed) images, close to 0 for fake (generated) ones. Ours reads six channels: an image, and the image that
-# the encoder read. So it can also judge whether the two belong together. We show B's discriminator real frames of B,
-# the same blurred, and the fakes of decoder B.
+# for real (filmed) images, close to 0 for *fakes*. In the library a fake is a composite, never the raw face alone. Ours
+# reads six channels: an image, and the image that the encoder read. So it can also judge whether the two belong
+# together. We show B's discriminator real frames of B, the same blurred, and one kind of its fakes: decoder B's raw
+# faces, blended into the same frames with the shape of the face. (The other kind is blended over the warped view with
+# the decoder's mask.)
 
 # %%
 from faceswap_lib.faces import normalize_color

@@ -58,14 +58,14 @@ print(f"{len(arrays[0].images)} faces of A, {len(arrays[1].images)} of B")
 # %% [markdown]
 # ## 1. Generate a face to measure
 #
-# We need an image with the typical errors of networks. So the next cell trains small networks for a short time with
-# all losses, and draws a **batch**, the faces of one training step. Each face has a **real** view, the **ground
-# truth** that the decoder must write, and a **warped** view, which is slightly deformed. The encoder gets the warped
-# view without the pixels outside the face. The decoder writes a raw face, the **fake**, and a **mask**.
+# We need an image with the typical errors of networks. So the next cell trains small networks for a short time with all
+# losses, and draws a **batch**, the faces of one training step. Each face has a **real** view, the **ground truth**
+# that the decoder must write, and a **warped** view, which is slightly deformed. The encoder gets the warped view
+# without the pixels outside the face. The decoder writes a **raw face** (`fake` in the library's code) and a **mask**.
 #
 # The values of images are in [-1, 1] here. The colors are in the *standard tone*: they have mean 0 and a fixed standard
 # deviation, and therefore skin looks bluish. The noise outside the face is there because the losses have almost no
-# weight there. Only the results of the cell are important: `sample`, `fake`, `mask`.
+# weight there. Only `sample`, `raw`, `mask` are important.
 
 # %%
 from faceswap_lib.course.ablation import train_variant
@@ -79,7 +79,7 @@ faces_a, faces_b = (to_device(array) for array in arrays)
 objective = Objective(networks=everything.networks, faces_a=faces_a, faces_b=faces_b, config=config, seed=seed)
 drawn = objective.view(faces_a, np.linspace(0, faces_a.count - 1, BATCH_SIZE).astype("int32"))
 outputs = everything.networks.decoder_a(everything.networks.encoder(drawn.encoder_input))
-mask, fake = (keras.ops.convert_to_numpy(output)[:1] for output in outputs[:2])
+mask, raw = (keras.ops.convert_to_numpy(output)[:1] for output in outputs[:2])
 parts = {name: part for name, part in vars(drawn).items() if part is not None}  # without what nobody asked for
 sample = losses.LossInputs(**{name: keras.ops.convert_to_numpy(part)[:1] for name, part in parts.items()})
 
@@ -89,20 +89,20 @@ def to_show(picture):
     return ((np.clip(picture[0], -1, 1) + 1) * 127.5).astype("uint8")
 
 
-shown = [to_show(picture) for picture in (sample.warped, sample.encoder_input, sample.real, fake)]
-captions = ["warped", "input of the encoder", "real: the target", "fake: the output", "mask"]
+shown = [to_show(picture) for picture in (sample.warped, sample.encoder_input, sample.real, raw)]
+captions = ["warped", "input of the encoder", "real: the target", "raw face: the output", "mask"]
 show.plot_images([*shown, mask[0, ..., 0]], captions=captions)
 
 # %% [markdown]
 # ## 2. `reconstruction`: is each pixel right?
 #
-# This loss is the *mean absolute error*, $|\text{fake} - \text{real}|$, over the face. Eyes and mouth are small, but
+# This loss is the *mean absolute error*, $|\text{raw} - \text{real}|$, over the face. Eyes and mouth are small, but
 # people look at them. So a pixel of an eye has the weight five, and a pixel of the mouth the weight three. The weight
 # outside the face is close to zero.
 
 # %%
 face, eyes, mouth = (part[0, ..., 0] for part in (sample.face, sample.eyes, sample.mouth))
-error = np.abs(fake - sample.real)[0].mean(axis=-1)
+error = np.abs(raw - sample.real)[0].mean(axis=-1)
 weight = 0.02 + face * (1 - 0.02 + 4 * eyes + 2 * mouth)
 by_hand = (error * weight).sum() / (face.sum() + 1)  # + 1 so that an empty face does not divide by zero
 captions = ["error", "weight, 0 to 5", "error times weight"]
@@ -113,7 +113,7 @@ from IPython.display import display
 
 weights = losses.region_weights(sample, eyes=4.0, mouth=2.0, surroundings=0.02)
 assert np.allclose(weights[0, ..., 0], weight, atol=1e-5)
-assert np.isclose(float(losses.reconstruction(fake, sample, weights)), by_hand, rtol=1e-4)
+assert np.isclose(float(losses.reconstruction(raw, sample, weights)), by_hand, rtol=1e-4)
 print(f"reconstruction {by_hand:.3f}")
 display(show.show_source(losses.region_weights))
 show.show_source(losses.reconstruction)
@@ -129,9 +129,9 @@ show.show_source(losses.reconstruction)
 
 
 # %%
-def eye_weighted_loss(fake, real, face, eyes):
+def eye_weighted_loss(raw, real, face, eyes):
     """Computes the loss of (B, R, R, 3) images with masks (B, R, R, 1) in [0, 1]."""
-    return keras.ops.mean(keras.ops.abs(fake - real))  # your solution
+    return keras.ops.mean(keras.ops.abs(raw - real))  # your solution
 
 
 print(check_eye_weighted(eye_weighted_loss))
@@ -139,9 +139,9 @@ print(check_eye_weighted(eye_weighted_loss))
 
 # %% tags=["solution"]
 # @title Solution
-def eye_weighted_loss(fake, real, face, eyes):
+def eye_weighted_loss(raw, real, face, eyes):
     """Computes the loss of (B, R, R, 3) images with masks (B, R, R, 1) in [0, 1]."""
-    error = keras.ops.mean(keras.ops.abs(fake - real), axis=-1, keepdims=True)
+    error = keras.ops.mean(keras.ops.abs(raw - real), axis=-1, keepdims=True)
     return keras.ops.sum(error * face * (1 + 4 * eyes)) / keras.ops.sum(face)
 
 
@@ -160,7 +160,7 @@ for factor in (0.0, 1.0, 7.5):  # of the mask of the eyes: weight 1, 5 or 31 on 
     parts = np.concatenate([real, face_masks, factor * eye_masks], axis=-1)
     trained.compile(
         keras.optimizers.Adam(1e-3),
-        lambda parts, fake: eye_weighted_loss(fake, *keras.ops.split(parts, [3, 4], axis=-1)),
+        lambda parts, raw: eye_weighted_loss(raw, *keras.ops.split(parts, [3, 4], axis=-1)),
     )
     trained.fit(seen, parts, batch_size=BATCH_SIZE, epochs=EYE_EPOCHS, verbose=0)
     written = trained.predict(seen, verbose=0)
@@ -195,8 +195,8 @@ plt.show()
 
 # %% [markdown]
 # The output without a wrinkle has the lowest loss. At every pixel the wrinkle is absent in at least five of seven
-# cases. A sharp wrinkle in the wrong place causes two errors: one where it is, and one where it should be. So a pixel
-# loss favors smooth skin.
+# cases. A sharp wrinkle in the wrong place causes two errors: one where it is, and one where it should be. The absolute
+# error wants the median of every pixel, here no wrinkle.
 #
 # ## 3. `dssim`: are contrast and pattern right?
 #
@@ -221,7 +221,7 @@ show.plot_images([to_show(picture) for picture in (sample.real, *spoilt.values()
 # %% [markdown]
 # All three have the same `reconstruction` loss. For people they are different, because we recognize a face by its
 # pattern of light and dark. SSIM, *structural similarity*, compares small windows by three properties: the mean, the
-# standard deviation (contrast), and how the two images vary together (covariance). $f$ is the fake and $r$ the real
+# standard deviation (contrast), and how the two images vary together (covariance). $f$ is the raw face and $r$ the real
 # image. $c_1$ and $c_2$ are small constants that keep the result stable in uniform windows:
 #
 # $$\text{SSIM} = \frac{(2 \bar f \bar r + c_1)\,(2 \operatorname{cov}(f, r) + c_2)}
@@ -232,12 +232,12 @@ show.plot_images([to_show(picture) for picture in (sample.real, *spoilt.values()
 # %%
 c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # 2 is the size of the range from -1 to 1
 top, left = 24, 18  # at an eye
-f, r = (picture[0, top : top + 7, left : left + 7, 0] for picture in (fake, sample.real))
+f, r = (picture[0, top : top + 7, left : left + 7, 0] for picture in (raw, sample.real))
 covariance = ((f - f.mean()) * (r - r.mean())).mean()
 likeness = (2 * f.mean() * r.mean() + c1) * (2 * covariance + c2)
 likeness /= (f.mean() ** 2 + r.mean() ** 2 + c1) * (f.var() + r.var() + c2)
 print(f"means {f.mean():.2f} {r.mean():.2f}, spreads {f.std():.2f} {r.std():.2f}, SSIM {likeness:.2f}")
-show.plot_matrices([f, r], captions=["fake", "real"], decimals=1)
+show.plot_matrices([f, r], captions=["raw face", "real"], decimals=1)
 
 # %% [markdown]
 # The next cell computes SSIM for all windows of the face, at every second pixel. The loss is $(1 - \text{SSIM}) / 2$,
@@ -246,7 +246,7 @@ show.plot_matrices([f, r], captions=["fake", "real"], decimals=1)
 # %%
 from numpy.lib.stride_tricks import sliding_window_view
 
-both_and_face = (fake, sample.real, sample.face)
+both_and_face = (raw, sample.real, sample.face)
 f, r, w = (sliding_window_view(part[0], (7, 7), axis=(0, 1))[::2, ::2] for part in both_and_face)
 at = {"axis": (-2, -1)}  # the pixels of a window
 mean_f, mean_r, inside = f.mean(**at), r.mean(**at), w.mean(**at)[..., 0]
@@ -256,9 +256,9 @@ all_windows /= (mean_f**2 + mean_r**2 + c1) * (f.var(**at) + r.var(**at) + c2)
 unlike = ((1 - all_windows) / 2).mean(axis=-1)
 by_hand = (unlike * inside).sum() / (inside.sum() + 1)
 assert np.isclose(all_windows[top // 2, left // 2, 0], likeness, atol=1e-2)
-assert np.isclose(float(losses.dssim(fake, sample)), by_hand, rtol=1e-2)
-shown = [to_show(sample.real), to_show(fake), unlike * inside]
-show.plot_images(shown, captions=["real", "fake", "unlike"], width=6)
+assert np.isclose(float(losses.dssim(raw, sample)), by_hand, rtol=1e-2)
+shown = [to_show(sample.real), to_show(raw), unlike * inside]
+show.plot_images(shown, captions=["real", "raw face", "unlike"], width=6)
 
 # %%
 show.show_source(losses.dssim)
@@ -271,11 +271,11 @@ show.show_source(losses.dssim)
 # whole is too bright.
 
 # %%
-wrong = (fake - sample.real)[0]
+wrong = (raw - sample.real)[0]
 across = np.abs(np.diff(wrong, axis=1)).mean(axis=-1) * weight[:, 1:]
 down = np.abs(np.diff(wrong, axis=0)).mean(axis=-1) * weight[1:]
 by_hand = (across.sum() + down.sum()) / (face.sum() + 1)
-assert np.isclose(float(losses.edge_loss(fake, sample, weights)), by_hand, rtol=1e-3)
+assert np.isclose(float(losses.edge_loss(raw, sample, weights)), by_hand, rtol=1e-3)
 show.plot_images([across / 1.5, down / 1.5], captions=["edges missed along x", "along y"], width=4)
 
 # %%
@@ -319,9 +319,9 @@ plt.show()
 # %% [markdown]
 # ## 6. The mask: `composite`, `mask_prior`, `mask_hinge`, `mask_tv`
 #
-# These losses train the mask. The final image is the composite, $m \cdot \text{fake} + (1 - m) \cdot \text{warped}$.
-# Can we simply require that *its* pixels are right, so that the mask learns by itself where the fake is better? No.
-# Look where the warped input is closer to the real image than the fake is:
+# These losses train the mask. The final image is the composite, $m \cdot \text{raw} + (1 - m) \cdot \text{warped}$. Can
+# we simply require that *its* pixels are right, so that the mask learns by itself where the raw face is better? No.
+# Look where the warped input is closer to the real image:
 
 # %%
 input_error = np.abs(sample.warped - sample.real)[0].mean(axis=-1)
@@ -341,16 +341,16 @@ show.plot_images([input_error / 0.6, error / 0.6, nearer], captions=captions, wi
 # - `mask_hinge` is positive where the mask falls below a level (0.7) inside the face. Above the level it is 0.
 # - `mask_tv`, the *total variation*, requires small changes from pixel to pixel, so no holes and no dots.
 #
-# The prior knows only an oval. Therefore its weight is reduced at the end from 1 to 0.3, so that the mask can become
-# lower where the input fits better, for example at the hair. The effect is almost zero: a training of 200 steps without
-# `composite` left the mask where it was, at 0.92 of the face.
+# The prior knows only an oval. So its weight is reduced at the end to 0.3. `composite` is meant to lower the mask where
+# the input fits better, such as at the hair; we trained without it and the mask stayed at 0.88, so here it does almost
+# nothing.
 
 # %%
 m = mask[0, ..., 0]
 prior = np.abs(m - face).mean()
 hinge = (face * np.maximum(0, 0.7 - m)).mean()
 variation = np.abs(np.diff(m, axis=0)).mean() + np.abs(np.diff(m, axis=1)).mean()
-composite = np.abs(losses.alpha_composite(mask, fake, sample.warped) - sample.real).mean()
+composite = np.abs(losses.alpha_composite(mask, raw, sample.warped) - sample.real).mean()
 print(f"prior {prior:.3f}, hinge {hinge:.3f}, variation {variation:.4f}, composite {composite:.3f}")
 assert np.isclose(float(losses.mask_prior(mask, sample.face)), prior, rtol=1e-4)
 assert np.isclose(float(losses.mask_hinge(mask, sample.face, 0.7)), hinge, rtol=1e-4)
@@ -371,7 +371,7 @@ print(pays)
 # %% tags=["solution"]
 # @title Solution
 for name, tried in masks.items():
-    alone = float(np.abs(losses.alpha_composite(tried, fake, sample.warped) - sample.real).mean())
+    alone = float(np.abs(losses.alpha_composite(tried, raw, sample.warped) - sample.real).mean())
     held = 0.3 * losses.mask_prior(tried, sample.face) + losses.mask_hinge(tried, sample.face, 0.7)
     pays[name] = (round(alone, 3), round(0.3 * alone + float(held), 3))
 print("loss with composite alone, and with prior and hinge:", pays)

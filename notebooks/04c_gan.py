@@ -94,8 +94,8 @@ show.plot_images(shown, captions=["input", "a right answer", "another", "another
 # %% [markdown]
 # Which picture has the lowest mean absolute error for a random right answer? Not one of the sharp ones: they are wrong
 # by a shift nearly always. It is, per pixel, the median of all answers, which looks like their mean. It is a blurred
-# face that was never filmed. (Notebook 04 showed it for a wrinkle.) In a real training the same happens to everything
-# that the code does not say exactly: hairs, wrinkles, teeth.
+# face that was never filmed. (In [04](04_losses.ipynb) the median was no wrinkle at all; here it is a blurred face.) In
+# a real training the same happens to everything that the code does not say exactly: hairs, wrinkles, teeth.
 #
 # ## 2. Two networks
 #
@@ -104,7 +104,8 @@ show.plot_images(shown, captions=["input", "a right answer", "another", "another
 # the whole face is right, only whether each part is as sharp and as plausible as in a filmed picture, which we call
 # *real*; a generated picture is a *fake*. In larger pictures, such a part is small. Here each score sees at most 26 x
 # 26 of the 32 x 32 pixels, most of the face. The pixel loss takes care of the whole. Its convolutions have *spectral
-# normalization*, which keeps its scores from jumping (lesson [10](10_landmark_gan.ipynb) explains it).
+# normalization*, which limits how strongly a layer can enlarge a change of its input (lesson
+# [10](10_landmark_gan.ipynb) explains it).
 
 
 # %%
@@ -269,10 +270,11 @@ show.plot_images(shown, captions=captions, columns=8)
 # clearly lower. Real faces get 0.47, also those that it never saw. The blurred fakes of "pixels only" get -0.06. The
 # fakes of the generator that was trained with it get 0.26; they are still suspicious around the eyes.
 #
-# This discriminator saw the picture and nothing else. That of the library sees six channels: the picture and
-# the encoder's input, so it can also notice that a sharp face does not belong to this input. And it never sees the fake
-# alone: the fake is blended into its frame, once with the decoder's mask and once with the shape of the face, because a
-# border between face and frame would give away every fake at once.
+# This discriminator saw the picture and nothing else. That of the library sees six channels: the picture and the
+# encoder's input, so it can also notice that a sharp face does not belong to this input. And its fakes are composites,
+# never the **raw face**, the decoder's output, alone: the raw face is blended over the warped view with the decoder's
+# mask, and over the target view with the shape of the face. Otherwise the noise around the raw face would give away
+# every fake at once.
 #
 # ## 6. The library's losses by hand
 #
@@ -338,17 +340,18 @@ compare(
 # ## 7. Broken on purpose
 #
 # First without the pixel loss: only the discriminator judges. Then with both, but with a discriminator that learns ten
-# times as fast and has no spectral normalization.
+# times as fast and has no spectral normalization. These are two changes at once, so the result does not say which of
+# them does the damage.
 
 # %%
 half = {"start": first, "steps": STEPS // 2}
 free, _, _, _ = train(ADVERSARIAL, **half, pixels=0.0, name="no pixel loss")
-beaten, _, hasty, _ = train(ADVERSARIAL, **half, rates=(5e-4, 5e-3), normalized=False, name="too fast")
-compare({"no pixel loss": free, "too fast": beaten})
+beaten, _, hasty, _ = train(ADVERSARIAL, **half, rates=(5e-4, 5e-3), normalized=False, name="too fast and no norm")
+compare({"no pixel loss": free, "too fast and no norm": beaten})
 
 # %%
 figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
-for name, values in (("as in section 4", history), ("too fast", hasty)):
+for name, values in (("as in section 4", history), ("too fast and no norm", hasty)):
     axes.plot(np.convolve(values, np.ones(20) / 20, "valid"), label=name)
 axes.axhline(0.25, color="0.8", lw=0.8)
 axes.set(xlabel="step", ylabel="discriminator's loss", yscale="log")
@@ -357,14 +360,15 @@ plt.show()
 
 # %% [markdown]
 # Without the pixel loss, the parts are sharp but no longer form a face, and the error rises to 26. The discriminator
-# sees no input and no target, so nothing says which input a fake must answer. Each score judges one part of the picture
-# by itself, even if here this part is most of it. (In a large GAN this can end in **mode collapse**: the generator
-# writes the same few pictures for every input.)
+# never sees which target belongs to which input, so any plausible picture satisfies it. Each score judges one part of
+# the picture by itself, even if here this part is most of it. (In a large GAN this can end in **mode collapse**: the
+# generator writes the same few pictures for every input.)
 #
-# The discriminator that learns too fast is ahead until about step 150. Then its scores jump, and its loss rises far
-# above 0.25, the gray line, which is the loss of a discriminator that gives every picture the score 0.5. The generator
-# follows gradients that point somewhere else in every step, and the face is lost: error 33, sharpness 633. The pixel
-# loss is still there, but it is small beside such gradients.
+# The fast discriminator without normalization is ahead until about step 150. Then its scores jump, and its loss rises
+# far above 0.25, the gray line, which is the loss of a discriminator that gives every picture the score 0.5. (The loss
+# here is the mean over real pictures and fakes. [03](03_autoencoder.ipynb) adds both parts; there it would be 0.5.) The
+# generator follows gradients that point somewhere else in every step, and the face is lost: error 33, sharpness 633.
+# The pixel loss is still there, but it is small beside such gradients.
 #
 # ## 8. In the training of the library
 #
@@ -376,9 +380,10 @@ plt.show()
 # | when | in every step of 40,000 | from half of the steps on (our addition) |
 # | learning rates | discriminator 0.0002, generator 0.0001 | 0.0002 and 0.001 |
 #
-# In lesson 04 this loss changed nothing visible: 100 steps instead of many thousands, a small weight beside `dssim` and
-# the other terms, and an input that leaves little open. The toy leaves nine answers open, and only one other loss is
-# against its discriminator. If you want detail, conversion adds it from filmed crops without inventing it (lesson 06).
+# In lesson 04 this loss changed nothing visible: 100 steps instead of many thousands, and a small weight beside `dssim`
+# and the other terms. And less is open than in the toy: only fine detail, which is a small part of the loss. The toy
+# leaves nine answers open, and only one other loss is against its discriminator. If you want detail, conversion adds it
+# from filmed crops without inventing it (lesson 06).
 #
 # The last picture is not from this notebook. It shows previews of a longer training of the two portraits: `lite`, 1,500
 # steps (`docs/normal.md`). The discriminators take part from step 750 on. What they add cannot be separated from what

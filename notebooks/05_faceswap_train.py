@@ -78,8 +78,8 @@ print(f"{len(faceset_a)} faces of A, {len(faceset_b)} of B")
 # where the color is read. So the image is interpolated only once, however many changes there are. Each interpolation
 # blurs an image a little.
 #
-# **Validation** notices overfitting: it measures on images that the training never draws. For a swap this is only half
-# of the answer, because nobody filmed the right result. [05b](05b_training_faults.ipynb) measures both.
+# **Validation** notices overfitting: it measures on images that the training never draws. This lesson does not measure
+# it; [05b](05b_training_faults.ipynb) does. For a swap it is half of the answer: nobody filmed the right result.
 #
 # One dimension is enough to see how a map works. Five *control points* say how far to shift a row of pixels. Between
 # two of them, the shift changes linearly.
@@ -139,8 +139,8 @@ show.plot_images(pictures, captions=captions, columns=6)
 #   reads it.
 #
 # Input and target are different, so copying the input is never quite right. The encoder must learn what the deformation
-# does not change. And the target is changed as well, because in a swap a decoder gets faces that were never filmed: a
-# face of A with B's head tilt at B's position.
+# does not change. The target is changed as well, because in the swap decoder B must draw what was never filmed: B's
+# face with A's head tilt, at A's position.
 #
 # **Exercise 1: write an augmentation** of a picture and its landmarks together: mirror both. The five landmarks are x
 # and y of the left eye, the right eye, the nose, and the left and right corner of the mouth. A classical error hides
@@ -211,8 +211,8 @@ print(f"loss {loss:.1f}, gradient {gradient:.1f}: w changes from {w} to {by_hand
 # %% [markdown]
 # $w$ moved by 0.001, the learning rate itself: in the first step, the size of the gradient cancels out. *Every* weight
 # moves by the whole learning rate, also with a gradient of 0.001 (except near zero, by Adam's $\epsilon$). Its
-# direction comes from one batch only. With millions of weights, this is risky. Therefore the learning rate rises from
-# almost zero during the first 50 steps. This is the **warm-up**. After it, the averages are reliable.
+# direction comes from one batch only. Therefore the learning rate rises from almost zero during the first 50 steps.
+# This is the **warm-up**. After it, the averages are reliable.
 #
 # ## 3. The schedule and its cost
 #
@@ -220,7 +220,7 @@ print(f"loss {loss:.1f}, gradient {gradient:.1f}: w changes from {w} to {by_hand
 # join. Near the end, the learning rate is reduced. Large steps find the region where the losses are small, but each
 # batch still moves the weights by the size of a step; small steps let the weights settle. At the very end, the losses
 # that keep the mask up get a smaller weight ([04](04_losses.ipynb), section 6). Each phase begins at a fraction of all
-# steps. So the schedule of a long training is the schedule of a short training, stretched.
+# steps. So a long training has the schedule of a short one, stretched.
 
 # %%
 from faceswap_lib.media import read_image
@@ -247,9 +247,10 @@ assert np.allclose(rates, [config.learning_rate * learning_rate_factor(step, con
 show.show_source(learning_rate_factor)
 
 # %% [markdown]
-# **Exercise 2: write a schedule, and train with it.** Many trainings use a linear warm-up followed by half a cosine,
-# from 1 at the end of the warm-up to 0 at the end of the training. Write its factor. The solution trains small networks
-# with yours, with the library's, and with a rate that stays high.
+# **Exercise 2: write a schedule, and train with it.** Many trainings use a linear warm-up followed by half a cosine: 1
+# at `step = warmup`, 0 at `step = steps` (just after the last step). Write its factor. The solution trains small
+# networks with yours, the library's, and a rate that stays high. Each error is A's reconstruction error in gray levels:
+# lower is better, but small differences may be chance.
 
 
 # %%
@@ -295,7 +296,7 @@ plt.show()
 
 # %% [markdown]
 # How long will the training take? The library runs a few real steps of each kind with these faces on this machine,
-# measures their time and multiplies it by the number of steps. It writes nothing to the disk.
+# measures their time and multiplies it by the number of steps.
 
 # %%
 from faceswap_lib.training import LoopConfig, estimate_training
@@ -455,7 +456,7 @@ show.plot_losses(history, terms=begun, columns=3)
 # |---|---|
 # | most of the decrease is over after 150 steps | normal; the images get better for long after that. Look at images |
 # | `mask_mean` near 0.9 | right: most of the face is taken from the decoder. Near 0, nothing is swapped |
-# | `discriminator` about 0.2 | it cannot tell filmed from generated; normal here |
+# | `discriminator` about 0.2 | normal: always 0.5 costs 0.25 with labels 0 and 1, 0.18 with mixup (labels in between) |
 # | `discriminator` falls towards 0 | it has won: it rejects everything that the generator makes |
 # | `adversarial` varies around 0.025 | normal: a tenth of $(0.5 - 1)^2$, for scores of about a half |
 # | a term is `nan`, or a curve doubles and stays high | a breakdown: training goes back and halves the rate by itself |
@@ -463,8 +464,8 @@ show.plot_losses(history, terms=begun, columns=3)
 # What if A as B looks like A? Look at the columns of a preview, in this order:
 #
 # 1. The *mask* is dark: nothing is swapped.
-# 2. The *raw* face is A's: there were too few steps, or both people's codes have too much in common. As you see, 600
-#    steps are too few: train longer. Conversion moves A's codes to B's codes (06), but previews do not.
+# 2. The *raw* face resembles A: A's shape passes through the skip channels, most after a short training. 600 steps are
+#    too few: train longer. Conversion moves the encoder's output towards B's (06), but previews do not.
 # 3. The *raw* face is B's, and only hair, chin and ears are A's: this is how a face swap should look.
 #
 # `docs/normal.md` shows a good training in images, curves and numbers. At the end, compare the swap of the same face
@@ -481,7 +482,7 @@ compare_before_after(show.preview_column(third, "a2b"), show.preview_column(end,
 # The face is sharper than before, but still soft, and after 600 steps still half A (case 2). More steps add B's
 # features.
 #
-# **To try:** a longer run, 11 minutes: `STEPS = 2000` and another `RUN`.
+# **To try:** a longer run: `STEPS = 2000` and another `RUN`.
 #
 # Next: [06 Video conversion](06_video_conversion.ipynb) makes a video from faces of 128 pixels.
 # [05b](05b_training_faults.ipynb) breaks trainings on purpose.
