@@ -17,11 +17,11 @@
 # *Connect > Connect to a local runtime*.
 #
 # **Setup.** *Runtime > Run all* prepares this machine and then runs the lesson. Do the same after every disconnect:
-# what is on the machine is lost then. Tick `USE_DRIVE` if the work shall be kept (at first, USE_DRIVE = True in this
-# notebook); the copy in your Drive is then fetched. Without it, or if you refuse Drive, everything runs in the same way,
-# but your work is lost with the machine, unless you download it at the end. `INSTALL_FROM` is an address, or a zip of
-# the project's folder: drop it into the folder view on the left, or once for all sessions into your Drive. pip may
-# add packages, but it may not change any of Google's.
+# what is on the machine is lost then. Tick `USE_DRIVE` (the demo notebook has it off) if the work shall be kept: then
+# the copy in your Drive is fetched first. Without it, or if you refuse Drive, everything runs in the same way, but your
+# work is lost with the machine, unless you download it at the end. `INSTALL_FROM` is an address, or a zip of the
+# project's folder: drop it into the folder view on the left, or once for all sessions into your Drive. pip may add
+# packages, but it may not change any of Google's.
 
 # %% tags=["form"]
 # @title Setup: Drive, installation, device { display-mode: "form" }
