@@ -168,7 +168,7 @@
 
   function begin() {
     if (location.protocol === "file:") {
-      say("Browsers do not run Python from a file. Start `python -m http.server -d site` and open http://localhost:8000.");
+      say("Browsers do not run Python from a file. Start python -m http.server -d site and open http://localhost:8000.");
       return;
     }
     for (const block of document.querySelectorAll(".md-content .highlight")) {
