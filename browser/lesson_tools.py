@@ -89,11 +89,9 @@ def check_update(function: typing.Callable) -> str:
             velocity=0.010 + gain * 0.03
         ),
     }
-    try:
-        found = function(state, z, r)
-        found = None if found is None or found is ... else [float(value) for value in found]
-    except Exception as error:  # noqa: BLE001  (whatever the code of the exercise raises)
-        return f"it stops with {type(error).__name__}: {error}"
+    found = _call(function, state, z, r)
+    if isinstance(found, str):
+        return found
     if found is None:
         return "nothing came back yet: write the function, and return a State"
     if len(found) != 5:
@@ -106,6 +104,15 @@ def check_update(function: typing.Callable) -> str:
         f"{wrong} is off: for {state}, measurement {z} and noise {r}, "
         f"expected {getattr(right, wrong):.6g}, got {found[State._fields.index(wrong)]:.6g}"
     )
+
+
+def _call(function: typing.Callable, *arguments: typing.Any) -> list[float] | str | None:
+    """Calls the reader's function; returns its numbers, None if it returned nothing, or one line about its error."""
+    try:
+        found = function(*arguments)
+        return None if found is None or found is ... else [float(value) for value in found]
+    except Exception as error:  # noqa: BLE001  (the reader wrote this code, and it may raise anything)
+        return f"it stops with {type(error).__name__}: {error}"
 
 
 def transfer_channel(new: list[float], old: list[float]) -> list[float]:
@@ -134,11 +141,9 @@ def check_transfer(function: typing.Callable) -> str:
         "the mean of old is still missing: add it at the end": [(value - mean_new) * gain for value in new],
         "this returns old itself: the face would be the old one, not only its colors": list(old),
     }
-    try:
-        found = function(list(new), list(old))
-        found = None if found is None or found is ... else [float(value) for value in found]
-    except Exception as error:  # noqa: BLE001  (whatever the code of the exercise raises)
-        return f"it stops with {type(error).__name__}: {error}"
+    found = _call(function, list(new), list(old))
+    if isinstance(found, str):
+        return found
     if found is None:
         return "nothing came back yet: write the function, and return a list"
     if len(found) != len(new):

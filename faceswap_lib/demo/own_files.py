@@ -13,10 +13,7 @@ from faceswap_lib.facesets import Workspace, require_consent
 from faceswap_lib.facesets.consent import read_consent
 from faceswap_lib.facesets.manifest import MANIFEST
 from faceswap_lib.facesets.source import read_source
-from faceswap_lib.facesets.workspace import SIDES
-
-VIDEOS, PHOTOS = "own_videos", "own_photos"
-"""Folders in a workspace."""
+from faceswap_lib.facesets.workspace import OWN_PHOTOS, OWN_VIDEOS, SIDES
 
 LABELS = {"a": "the video of A (the video that is changed)", "b": "the video of B (the face)"}
 """What is said before the dialog of each person."""
@@ -40,7 +37,7 @@ def find_own_videos(workspace: Workspace, people: Iterable[str]) -> dict[str, pa
     """
     found = {}
     for person in people:
-        if files := _list_files(workspace.root / VIDEOS / person):
+        if files := _list_files(workspace.root / OWN_VIDEOS / person):
             found[person] = max(files, key=lambda path: path.stat().st_mtime_ns)
     return found
 
@@ -79,7 +76,7 @@ def choose_own_videos(
     if upload and missing:
         _check_is_agreed(workspace, statement)
         for person in missing:
-            if uploaded := _ask(LABELS[person], workspace.root / VIDEOS / person, say, is_single=True):
+            if uploaded := _ask(LABELS[person], workspace.root / OWN_VIDEOS / person, say, is_single=True):
                 chosen[person] = uploaded[0]
     if not chosen:
         say("videos: those of the demo" + " (no file was chosen)" * bool(upload))
@@ -121,10 +118,10 @@ def choose_own_photos(
     Raises:
         InputError: If nobody agreed.
     """
-    photos = [pathlib.Path(path) for path in given] or _list_files(workspace.root / PHOTOS)
+    photos = [pathlib.Path(path) for path in given] or _list_files(workspace.root / OWN_PHOTOS)
     if upload and not photos:
         _check_is_agreed(workspace, statement)
-        photos = _ask("photos with one face each", workspace.root / PHOTOS, say)
+        photos = _ask("photos with one face each", workspace.root / OWN_PHOTOS, say)
     if photos:
         require_consent(workspace, statement or None, photos)
     say(f"photos: {', '.join(map(str, photos)) or 'the two portraits'}")

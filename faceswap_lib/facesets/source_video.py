@@ -6,10 +6,7 @@ import typing
 from faceswap_lib.atomic_io import file_digest
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.source import read_source
-from faceswap_lib.facesets.workspace import Side, Workspace
-
-SUBFOLDERS = ("", "clips", "videos", "own_videos/a", "own_videos/b")
-"""Folders of a workspace in which the video is looked for: itself, the demo's clips, the user's videos."""
+from faceswap_lib.facesets.workspace import MEDIA, Side, Workspace
 
 
 def find_source_video(
@@ -17,7 +14,7 @@ def find_source_video(
 ) -> pathlib.Path:
     """Finds the video that one person's faceset was extracted from.
 
-    A file with the stored name is looked for in the workspace, in its folders of videos (`SUBFOLDERS`), beside the
+    A file with the stored name is looked for in the workspace, in its folders of videos (`workspace.MEDIA`), beside the
     workspace, in the current folder, and in the folders of `also`. A file of this name with other bytes is not taken.
 
     Args:
@@ -38,8 +35,10 @@ def find_source_video(
             f"face_{side} in {workspace.root} does not say from which video it was extracted; give its path"
         )
     name, digest = source["video"], source.get("sha256")
-    own = [workspace.root / folder for folder in SUBFOLDERS]
-    folders = [*own, workspace.root.absolute().parent, pathlib.Path.cwd(), *map(pathlib.Path, also)]
+    own = [
+        path.parent for pattern in MEDIA.values() for path in sorted(workspace.root.glob(pattern)) if path.name == name
+    ]
+    folders = [workspace.root, *own, workspace.root.absolute().parent, pathlib.Path.cwd(), *map(pathlib.Path, also)]
     found = [path for folder in folders if (path := folder / name).is_file()]
     for path in found:
         if digest is None or file_digest(path) == digest:

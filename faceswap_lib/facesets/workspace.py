@@ -14,6 +14,12 @@ Person = typing.Literal["a", "b"]
 SIDES: dict[str, Side] = {"a": "src", "b": "dst"}
 """The side of each person, as used in folder names."""
 
+OWN_VIDEOS, OWN_PHOTOS = "own_videos", "own_photos"
+"""Folders of a workspace for what the user uploaded on Colab; videos are in a folder per person in it."""
+
+MEDIA = {"clips": "clips/*", "videos": "videos/*", OWN_VIDEOS: f"{OWN_VIDEOS}/*/*", OWN_PHOTOS: f"{OWN_PHOTOS}/*"}
+"""Patterns of videos and photos by folder of a workspace: those of the demo, those of the user, and uploaded ones."""
+
 SavedFaces = typing.Literal["raw_faces", "aligned_faces", "binary_masks_eyes"]
 """Kinds of images that an extraction can save of one video for viewing."""
 

@@ -21,6 +21,7 @@ from faceswap_lib.facesets.backup import fetch_facesets, keep_facesets
 from faceswap_lib.facesets.backup_note import EARLIER, digest_ends, find_earlier, is_noted, note_kept, rename_earlier
 from faceswap_lib.facesets.scratch import remove_left_scratch, scratch_folder
 from faceswap_lib.facesets.sync_report import SyncReport, attempt, open_folder, while_held
+from faceswap_lib.facesets.workspace import MEDIA
 from faceswap_lib.training.checkpoint import checkpoint_progress, list_checkpoints
 from faceswap_lib.training.remote_sync import copy_run
 from faceswap_lib.training.run_identity import (
@@ -35,14 +36,6 @@ from faceswap_lib.training.run_identity import (
 from faceswap_lib.training.run_metadata import CONFIG
 
 MODELS = "models"
-VIDEOS = {
-    "clips": "clips/*",
-    "videos": "videos/*",
-    "own_videos": "own_videos/*/*",
-    "own_photos": "own_photos/*",
-}
-"""Patterns of videos and photos by folder: those of the demo, those of the user, and those uploaded on Colab."""
-
 PACKS = "face_*.fspack"
 """Pattern of packs at the top of a workspace, which contain the crops of facesets that are used from there."""
 
@@ -76,7 +69,7 @@ def backup_workspace(workspace: Workspace, folder: pathlib.Path | str) -> SyncRe
         remove_left_scratch(folder / MODELS)
         for name in _list_runs(workspace.root / MODELS):
             report += attempt(f"{MODELS}/{name}", lambda name=name: _keep_run(name, workspace, folder))
-        for name, pattern in VIDEOS.items():
+        for name, pattern in MEDIA.items():
             report += attempt(name, lambda pattern=pattern: _keep_files(workspace, folder, (pattern,)))
         report += attempt("packs", lambda: _keep_files(workspace, folder, (PACKS,)))
         return report + attempt("results", lambda: _keep_files(workspace, folder, RESULTS))
@@ -108,7 +101,7 @@ def restore_workspace(folder: pathlib.Path | str, workspace: Workspace) -> SyncR
         everything = report + fetched
         if (everything.carried or everything.unchanged) and not (everything.left or everything.failed):
             fetched += attempt("results", lambda: _adopt_results(workspace, folder))
-        for name, pattern in (("packs", PACKS), *VIDEOS.items()):
+        for name, pattern in (("packs", PACKS), *MEDIA.items()):
             fetched += attempt(name, lambda pattern=pattern: _fetch_files(folder, workspace, pattern))
         return fetched
 

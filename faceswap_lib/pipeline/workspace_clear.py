@@ -13,7 +13,7 @@ from faceswap_lib.atomic_io import copy_whole, flush_folder
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent_file import CONSENT
 from faceswap_lib.facesets.exclusion import SET_ASIDE
-from faceswap_lib.facesets.workspace import SIDES
+from faceswap_lib.facesets.workspace import MEDIA, SIDES
 from faceswap_lib.locks import hold
 from faceswap_lib.pipeline.workspace_files import MODELS, list_identity_folders, list_runs, list_workspace_files
 
@@ -111,6 +111,6 @@ def _remove_empty(workspace: Workspace, folders: set[pathlib.Path]) -> None:
 
 def _list_stayed(workspace: Workspace) -> tuple[str, ...]:
     """Lists what is left at the top of a workspace."""
-    known = (BACKUPS, CONSENT, "videos", "clips", "own_videos", "own_photos")
+    known = (BACKUPS, CONSENT, *MEDIA)
     found = sorted(path.name for path in workspace.root.iterdir()) if workspace.root.is_dir() else []
     return tuple(name for name in found if name not in known and not name.startswith("."))
