@@ -4,7 +4,9 @@ Usage: python benchmarks/reenactment_ablations.py [--clips DIR] [--systems NAME 
 
 Every variant is trained alike: same people (d6, d9, d10), same seed, same steps, 64 pixels. The complete system is
 trained with one more seed, because a difference smaller than that between seeds says nothing. What is measured are
-the networks alone, without the classical fusion.
+the networks alone, without the classical fusion. The one-shot system has a fusion of its own, which learns to show much
+of the warped photo; no gradient reaches the decoder from there. So the picture of the decoder is measured as well: the
+other losses act on it only (columns `decoder_...`).
 """
 
 import os
@@ -16,20 +18,30 @@ import pathlib
 import tempfile
 import unittest.mock
 
+import numpy as np
 from harness import find_clips, make_parser, print_json, print_table, time_matmul
 from keras import layers
 from reenactment import TRAINED, extract
 
 from faceswap_lib.evaluation.lpips_like import open_perceptual
 from faceswap_lib.evaluation.reenactment import ReenactmentMeter
-from faceswap_lib.evaluation.reenactment_methods import embed_people, measure_methods, system_makers
+from faceswap_lib.evaluation.reenactment_methods import (
+    CropMaker,
+    MethodScores,
+    embed_people,
+    measure_methods,
+    system_makers,
+)
 from faceswap_lib.faces.recognition import DlibEmbedder
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig, SystemName
 from faceswap_lib.reenactment.driving_tasks import list_tasks
-from faceswap_lib.reenactment.face_shape import open_shape_detector
+from faceswap_lib.reenactment.face_shape import FaceShape, open_shape_detector
+from faceswap_lib.reenactment.networks import ReenactmentNetworks
 from faceswap_lib.reenactment.people import load_people, open_people
+from faceswap_lib.reenactment.shape_pictures import ShapeBatch
 from faceswap_lib.reenactment.system import MODULES, open_system
 from faceswap_lib.reenactment.systems import landmark_gan_networks
+from faceswap_lib.reenactment.systems.one_shot import OneShotRenderer
 from faceswap_lib.reenactment.training import load_reenactment, train_reenactment
 from faceswap_lib.training.run_config import LoopConfig
 
@@ -109,16 +121,31 @@ def main() -> None:
             for variant in list_variants(system):
                 run, seconds = train(system, variant, workspaces, options.steps or STEPS[system])
                 networks, _ = load_reenactment(workspaces[0], run)
-                alone = {"alone": system_makers(networks)[f"{system}, not fused"]}
-                scores = measure_methods(alone, people, tasks, meter, RESOLUTION)["alone"].mean()
-                row = {name: scores[name] for name in SHOWN}
-                rows.append({"variant": variant.name, **row, "seconds": seconds})
+                measured = measure_methods(picture_makers(networks), people, tasks, meter, RESOLUTION)
+                rows.append({"variant": variant.name, **to_columns(measured), "seconds": seconds})
                 print_table(f"{system}, so far", rows[-1:])
             result[system] = rows
             print_table(system, rows)
         print(f"\nOne matrix product of 2048: {matmul:.3f} s at the start, {time_matmul():.3f} s at the end")
     if options.json:
         print_json(result)
+
+
+def picture_makers(networks: ReenactmentNetworks) -> dict[str, CropMaker]:
+    """Returns what is measured: the result of the networks and, if they fuse it themselves, their decoder's picture."""
+    system = networks.config.system
+
+    def draw(photo: np.ndarray, source: FaceShape, shapes: ShapeBatch) -> np.ndarray:
+        return OneShotRenderer(networks, photo, source).render_parts(shapes)["generated"]
+
+    makers = {"": system_makers(networks)[f"{system}, not fused"]}
+    return makers | {"decoder_": draw} if system == "one-shot" else makers
+
+
+def to_columns(measured: dict[str, MethodScores]) -> dict[str, float]:
+    """Returns the means over the people; the names begin with the name of the picture."""
+    means = {picture: scores.mean() for picture, scores in measured.items()}
+    return {f"{picture}{name}": row[name] for picture, row in means.items() for name in SHOWN}
 
 
 def train(system: SystemName, variant: Variant, workspaces: list, steps: int) -> tuple[str, float]:
