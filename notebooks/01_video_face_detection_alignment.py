@@ -237,7 +237,7 @@ show.plot_images(list(steps.values()), captions=list(steps))
 # A search in every frame is a waste: a face is nearly always close to where it was. Our addition: `detect_keyframes`
 # searches every 8th frame, a *key frame*. Between them it interpolates the position, and O-Net alone reads the face
 # there. Where a face appears, disappears or is not where it should be, it searches more frames, down to every one. It
-# also detects cuts. (faceswap-GAN v2.2 searches every frame and takes the face with the highest score.)
+# also detects cuts. (The converter of faceswap-GAN v2.2 searches every frame, and converts every face that it finds.)
 
 # %%
 import time

@@ -75,9 +75,9 @@ show.plot_images([crops[index].image for crops in (crops_a, crops_b) for index i
 # %% [markdown]
 # ## 1. Detect 68 landmarks
 #
-# MTCNN marks five landmarks. Other networks mark 68, a number that was set by iBUG 300-W, the data set on which most of
-# them are compared. Three such detectors can be used here. The next cell prints which of them work on this machine, and
-# what the others need:
+# MTCNN marks five landmarks. Other networks mark 68, in the scheme of the data set Multi-PIE. 300-W, the data set on
+# which most of these networks are compared, made it the standard. Three such detectors can be used here. The next cell
+# prints which of them work on this machine, and what the others need:
 #
 # - `mesh`: MediaPipe's face mesh, 468 points and the irises, of which 68 are taken. It comes with the library, on
 #   nearly every machine and on Colab. This notebook uses it, so that everybody measures the same.

@@ -137,6 +137,8 @@ show_rows([warped[:6], real[:6]])
 #   stride of 2 the image becomes half as large.
 # - The function after it is the **activation**; here leaky ReLU, which multiplies negative numbers by 0.2. Without it,
 #   all layers together could do no more than one.
+# - A *dense layer* (`Dense`) computes each of its outputs from *all* inputs, with one weight for each pair. Two of them
+#   are around the code.
 # - **Upsampling** makes the image larger again: here each pixel is copied to two by two pixels, and a convolution
 #   follows.
 #

@@ -79,7 +79,8 @@ show.plot_images([*views_a[some], *read], columns=6)
 #
 # The kernel is the same at every position. So a pattern that it detects on the left is also detected on the right. Our
 # kernel subtracts the left pixels from the right pixels. Its output is large where the image gets brighter from left to
-# right.
+# right. (In mathematics, a convolution also flips the kernel, and this formula is called *cross-correlation*. For a
+# kernel that is learned, it makes no difference.)
 
 # %%
 gray = views_a[0].mean(axis=-1)
@@ -109,9 +110,9 @@ show.plot_images([gray / 255, np.abs(whole) / 40], captions=captions, width=6)
 # %% [markdown]
 # Nobody writes such kernels. Training finds their numbers. A layer has many kernels, and the output of each kernel is
 # one image, a *channel*. A kernel reads all channels of the layer before: it has one small table for each of them, and
-# the results are added. After the convolution follow the **activation**, leaky ReLU, and a *normalization*, which
-# brings the channels back to mean 0 and standard deviation 1, so that values do not grow without limit from layer to
-# layer.
+# the results are added. After the convolution follow the **activation**, leaky ReLU, and a *normalization*: it brings
+# channels (here half of them) back to mean 0 and standard deviation 1, so that values do not grow without limit from
+# layer to layer.
 #
 # The next cell shows channels of the trained encoder after one, two and three layers, those that vary most.
 
@@ -445,6 +446,6 @@ show_quiz("03b_networks")
 #
 # - [Dumoulin and Visin 2016](https://arxiv.org/abs/1603.07285): strides and borders of convolutions, in drawings.
 # - [Shi et al. 2016](https://arxiv.org/abs/1609.05158): pixel shuffle.
-# - [He et al. 2015](https://arxiv.org/abs/1512.03385): skip connections in deep networks (ResNet).
+# - [He et al. 2016](https://arxiv.org/abs/1512.03385): skip connections in deep networks (ResNet).
 # - [shaoanlu/faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): the networks of the preset `faceswap-gan`.
 # - [Keras: the functional API](https://keras.io/guides/functional_api/): how `keras.Model` connects layers.
