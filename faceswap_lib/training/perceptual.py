@@ -24,8 +24,8 @@ VGGFACE_LAYERS = {
 }
 """Layers whose features are compared, by architecture; the layers of `resnet50` are as in faceswap-GAN v2.2."""
 
-VGGFACE_WEIGHTS = (0.01, 0.1, 0.3, 0.1)
-"""Weight of each layer in faceswap-GAN v2.2."""
+VGGFACE_WEIGHTS = (0.1, 0.3, 0.1, 0.01)
+"""Weight of each layer in faceswap-GAN v2.2, whose own list begins with the deepest layer."""
 
 ONET_WEIGHTS = (0.1, 0.1, 0.1, 0.1)
 """Weight of each layer of O-Net."""

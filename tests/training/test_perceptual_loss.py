@@ -11,7 +11,13 @@ from faceswap_lib.errors import InputError
 from faceswap_lib.networks.pretrained import onet
 from faceswap_lib.networks.pretrained.vggface import build_vggface
 from faceswap_lib.training import TrainConfig
-from faceswap_lib.training.perceptual import open_landmark_loss, open_perceptual_loss, resize, resize_matrix
+from faceswap_lib.training.perceptual import (
+    VGGFACE_LAYERS,
+    open_landmark_loss,
+    open_perceptual_loss,
+    resize,
+    resize_matrix,
+)
 from tests.weight_files import randomize, resnet50_layers, write_weights
 
 FACE = (slice(50, 178), slice(160, 288))
@@ -85,6 +91,12 @@ def test_vggface_reads_the_published_file(tmp_path, face):
     assert [tuple(output.shape[1:]) for output in judge.model.outputs][0] == (32, 32, 64)
     assert number(judge.distance(face, face)) == pytest.approx(0, abs=1e-6)
     assert number(judge.distance(blurred(face), face)) > 0
+    assert dict(zip(VGGFACE_LAYERS["resnet50"], judge.layer_weights, strict=True)) == {
+        "conv1_7x7_s2": 0.1,
+        "conv2_3_relu": 0.3,
+        "conv3_4_relu": 0.1,
+        "conv5_3_relu": 0.01,
+    }
 
 
 def test_without_vggface_auto_takes_onet_and_says_so(tmp_path, monkeypatch, caplog):
