@@ -79,8 +79,8 @@ show.plot_images([*views_a[some], *swapped.masks, *swapped.faces, *swapped.compo
 #
 # *Raw* is the raw face, the decoder's output. *Input* is the view of A's frame, in the next cell as the encoder reads
 # it; in training it is the warped view. faceswap-GAN calls this mask the attention mask. There the decoder has one
-# output with four channels; here the mask is an output of its own, with one channel and a sigmoid. We compute one pixel
-# on the cheek by hand:
+# output with four channels; here the mask is an output of its own, with one channel. Its last function, the *sigmoid*,
+# brings every number between 0 and 1. We compute one pixel on the cheek by hand:
 
 # %%
 from faceswap_lib.training.losses import alpha_composite
@@ -386,7 +386,7 @@ show_quiz("03c_attention_mask")
 # %% [markdown]
 # ## Further reading
 #
-# - [Zhang et al. 2018](https://arxiv.org/abs/1805.08318): self-attention in GANs, the layer of section 2.
+# - [Zhang et al. 2019](https://arxiv.org/abs/1805.08318): self-attention in GANs, the layer of section 2.
 # - [Vaswani et al. 2017](https://arxiv.org/abs/1706.03762): attention in transformers, there divided by the root of D.
 # - [shaoanlu/faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): the attention mask in face swaps.
 # - [Pumarola et al. 2018](https://arxiv.org/abs/1807.09251): an attention mask for expressions (GANimation).

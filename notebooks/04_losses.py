@@ -15,7 +15,7 @@
 # little against the **gradient**, the list of numbers that say how much the loss changes with each weight. So the
 # definition of the loss decides what the network generates. This lesson computes the losses that compare an image with
 # its target, and those of the mask. It computes each by hand on one face, compares the result with the library's code,
-# and at the end removes losses from the training, to show what each of them does. The next two lessons add the
+# and at the end removes losses, to show what each of them does. The next two lessons add the
 # **perceptual loss** (a pretrained network compares) and the adversarial loss (a second network judges).
 #
 # | | |
@@ -267,8 +267,8 @@ show.show_source(losses.dssim)
 # ## 4. `edges`: do neighbors differ as they should?
 #
 # This loss compares the *image gradients*, the differences between neighboring pixels. It takes the error image and
-# computes its differences along x and along y. It is 0 if every edge has the right strength, even where the face as a
-# whole is too bright.
+# computes its differences along x and along y. It is 0 if every edge has the right strength, even where the face is too
+# bright.
 
 # %%
 wrong = (raw - sample.real)[0]
@@ -341,9 +341,9 @@ show.plot_images([input_error / 0.6, error / 0.6, nearer], captions=captions, wi
 # - `mask_hinge` is positive where the mask falls below a level (0.7) inside the face. Above the level it is 0.
 # - `mask_tv`, the *total variation*, requires small changes from pixel to pixel, so no holes and no dots.
 #
-# The prior knows only an oval. So its weight is reduced at the end to 0.3. `composite` is meant to lower the mask where
-# the input fits better, such as at the hair; we trained without it and the mask stayed at 0.88, so here it does almost
-# nothing.
+# The prior knows only the region of the face (here an ellipse; in [05](05_faceswap_train.ipynb) its outline), not what
+# is in front of it. So its weight is reduced at the end to 0.3. `composite` is meant to lower the mask where the input
+# fits better, such as at the hair; we trained without it and the mask stayed at 0.88, so here it does almost nothing.
 
 # %%
 m = mask[0, ..., 0]
@@ -447,7 +447,8 @@ for name, result in results.items():
 
 # %% [markdown]
 # *Error* is the mean difference between the raw face and the frame, in gray levels of 255. *Sharpness* is the variance
-# of the Laplacian, a measure of fine contrast, in percent of the frame's. What we saw with 200 steps:
+# of the Laplacian, the difference of each pixel from its neighbors, in percent of the frame's. What we saw with 200
+# steps:
 #
 # - **Pixels alone** is the softest: the sharpness is 25 and 24 %. A's glasses are only a shadow.
 # - **Structure and edges** add contrast, mainly at the eyes: 29 and 27 %. Which of the two causes what? We removed each
@@ -485,7 +486,7 @@ for name, result in results.items():
 #
 # **To try:** `PIXELS_ONLY` with `eye_weight=0.0`, and look at the eyes. A mask that is kept up by `mask_hinge` alone.
 #
-# Next: [04b The perceptual loss](04b_perceptual_loss.ipynb) compares faces as a network sees them.
+# Next: [04b The perceptual loss](04b_perceptual_loss.ipynb).
 
 # %%
 from faceswap_lib.course.quiz import show_quiz
@@ -497,7 +498,7 @@ show_quiz("04_losses")
 #
 # - [Image quality assessment](https://doi.org/10.1109/TIP.2003.819861) (Wang et al., 2004): SSIM, with the reasons for
 #   its three parts.
-# - [Loss functions for image restoration](https://arxiv.org/abs/1511.08861) (Zhao et al., 2015): absolute error, SSIM
+# - [Loss functions for image restoration](https://arxiv.org/abs/1511.08861) (Zhao et al., 2017): absolute error, SSIM
 #   and mixtures of them as losses.
 # - [faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): its losses of eyes, edges and mask.
 # - [deepfakes/faceswap](https://github.com/deepfakes/faceswap): the same idea with more losses, and multipliers for

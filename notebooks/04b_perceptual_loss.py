@@ -87,7 +87,7 @@ show.plot_images([to_show(x) for x in (real, shifted, blurred)], captions=["real
 #
 # ## 2. One layer by hand
 #
-# The first layers of every face network are convolutions. Their outputs are called **features**: one map per channel,
+# The first layers of most face networks are convolutions. Their outputs are called **features**: one map per channel,
 # with high values where the picture contains the pattern that the channel has learned. Our network is *O-Net*, the last
 # one of the detector in notebook 01. Its weights come with the detector, so nothing is downloaded. Its first layer has
 # 32 kernels of 3x3x3 weights, and an **activation**, the nonlinear function after a convolution: *PReLU* multiplies
@@ -282,8 +282,9 @@ show.plot_images([to_show(picture) for picture in (blurred, *painted, real)], ca
 #
 # ## 5. VGGFace, as in faceswap-GAN v2.2
 #
-# VGGFace is a ResNet50 that was trained to recognize thousands of people. The package `keras-vggface`, which used to
-# build it, no longer works with today's Keras. The library needs only its *weight file*
+# *VGGFace* is the name of networks that were trained to recognize thousands of people: a VGG16 of 2015, and a ResNet50
+# of 2018, trained on the data set VGGFace2. faceswap-GAN v2.2 uses the second. The package `keras-vggface`, which used
+# to build it, no longer works with today's Keras. The library needs only its *weight file*
 # (`rcmalli_vggface_tf_notop_resnet50.h5`): it builds the same layers itself and loads the file into them.
 # `perceptual="auto"` uses the file if it is there, and O-Net otherwise. The next cell prints which one you have:
 
@@ -318,10 +319,10 @@ for name, picture, total, row in zip(changes, changes.values(), in_all, by_layer
 # |---|---|---|
 # | network | VGGFace, ResNet50 | the same with the weight file, otherwise O-Net (our addition) |
 # | layers | `conv1_7x7_s2`, `conv2_3_relu`, `conv3_4_relu`, `conv5_3_relu` | the same; O-Net's four |
-# | weights | 0.01, 0.1, 0.3, 0.1 | the same; O-Net 0.1 each |
+# | their weights | 0.1, 0.3, 0.1, 0.01 | the same; O-Net 0.1 each |
 # | input | 224 pixels, BGR minus the mean color | 112 pixels by default; O-Net at most 64 |
 # | features | normalized per channel and picture, squared difference | the same |
-# | compared picture | random mixture of raw face and composite | the same |
+# | compared picture | random mixture of raw face and composite | the same, but the raw face only in the face region |
 # | when | off at first, on from step 7,850 of 40,000 | from the first step |
 #
 # The mixture matters: because the composite is compared too, this loss also changes the mask. The page of faceswap-GAN
@@ -371,8 +372,8 @@ show_quiz("04b_perceptual_loss")
 #
 # - [Perceptual losses](https://arxiv.org/abs/1603.08155) (Johnson et al., 2016): features as a loss of a training.
 # - [Understanding deep image representations by inverting them](https://arxiv.org/abs/1412.0035) (Mahendran and
-#   Vedaldi, 2014): section 4, for every layer of a large network.
+#   Vedaldi, 2015): section 4, for every layer of a large network.
 # - [LPIPS](https://arxiv.org/abs/1801.03924) (Zhang et al., 2018): how well features agree with people.
-# - [VGGFace2](https://arxiv.org/abs/1710.08092) (Cao et al., 2017): the data and the networks behind VGGFace.
+# - [VGGFace2](https://arxiv.org/abs/1710.08092) (Cao et al., 2018): the data and the networks behind VGGFace.
 # - [keras-vggface](https://github.com/rcmalli/keras-vggface): where the weight files were published.
 # - [faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): the loss of section 5.

@@ -229,7 +229,7 @@ compare({"pixels only": alone, "with discriminator": generator})
 #
 # This is no accident. A picture can be close to the target on average, or it can look like a real one. If several
 # answers are right, it cannot be best at both: beyond a point, more plausible means a larger mean error. This is the
-# **perception-distortion trade-off**, and it is a theorem, not a weakness of this network (Blau and Michaeli, 2017). A
+# **perception-distortion trade-off**, and it is a theorem, not a weakness of this network (Blau and Michaeli, 2018). A
 # GAN *invents* detail: it draws one of the possible answers, sharply, and is usually a little wrong. For a face swap
 # that is fine. For evidence it is not: a sharpened face from a GAN shows details that no camera has seen.
 #
@@ -374,7 +374,8 @@ plt.show()
 #
 # | | faceswap-GAN v2.2 | this library |
 # |---|---|---|
-# | loss | LSGAN with mixup, or relativistic | the same |
+# | loss | LSGAN with mixup, or relativistic (0 in place of the paper's -1) | the same; relativistic as in the paper |
+# | fakes | composites, and raw faces | composites only (our addition) |
 # | weight | 0.1 | 0.1 |
 # | discriminator sees | picture and distorted input, 6 channels | the same |
 # | when | in every step of 40,000 | from half of the steps on (our addition) |
@@ -422,8 +423,8 @@ show_quiz("04c_gan")
 # ## Further reading
 #
 # - [Generative adversarial networks](https://arxiv.org/abs/1406.2661) (Goodfellow et al., 2014): the idea.
-# - [Least squares GAN](https://arxiv.org/abs/1611.04076) (Mao et al., 2016): the loss of section 3.
-# - [pix2pix](https://arxiv.org/abs/1611.07004) (Isola et al., 2016): PatchGAN, and a pixel loss beside it.
-# - [The perception-distortion tradeoff](https://arxiv.org/abs/1711.06077) (Blau and Michaeli, 2017): the proof.
-# - [The relativistic discriminator](https://arxiv.org/abs/1807.00734) (Jolicoeur-Martineau, 2018).
+# - [Least squares GAN](https://arxiv.org/abs/1611.04076) (Mao et al., 2017): the loss of section 3.
+# - [pix2pix](https://arxiv.org/abs/1611.07004) (Isola et al., 2017): PatchGAN, and a pixel loss beside it.
+# - [The perception-distortion tradeoff](https://arxiv.org/abs/1711.06077) (Blau and Michaeli, 2018): the proof.
+# - [The relativistic discriminator](https://arxiv.org/abs/1807.00734) (Jolicoeur-Martineau, 2019).
 # - [faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): the GAN losses that this library follows.

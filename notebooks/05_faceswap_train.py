@@ -466,7 +466,7 @@ show.plot_losses(history, terms=begun, columns=3)
 # 1. The *mask* is dark: nothing is swapped.
 # 2. The *raw* face resembles A: A's shape passes through the skip channels, most after a short training. 600 steps are
 #    too few: train longer. Conversion moves the encoder's output towards B's (06), but previews do not.
-# 3. The *raw* face is B's, and only hair, chin and ears are A's: this is how a face swap should look.
+# 3. The *raw* face is B's, and only hair, ears and neck are A's: this is how a face swap should look.
 #
 # `docs/normal.md` shows a good training in images, curves and numbers. At the end, compare the swap of the same face
 # after a third of the training and after all steps. Move the slider:
@@ -495,8 +495,8 @@ show_quiz("05_faceswap_train")
 # %% [markdown]
 # ## Further reading
 #
-# - [Adam](https://arxiv.org/abs/1412.6980) (Kingma and Ba, 2014): the optimizer of section 2.
-# - [SGDR](https://arxiv.org/abs/1608.03983) (Loshchilov and Hutter, 2016): the cosine schedule of exercise 2.
+# - [Adam](https://arxiv.org/abs/1412.6980) (Kingma and Ba, 2015): the optimizer of section 2.
+# - [SGDR](https://arxiv.org/abs/1608.03983) (Loshchilov and Hutter, 2017): the cosine schedule of exercise 2.
 # - [Training ImageNet in 1 hour](https://arxiv.org/abs/1706.02677) (Goyal et al., 2017): why a warm-up helps.
 # - [faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): the training that this one is based on.
 # - [deepfakes/faceswap](https://github.com/deepfakes/faceswap): another trainer, with a long guide.
