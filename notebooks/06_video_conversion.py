@@ -149,12 +149,14 @@ assert np.allclose(swapped.swapped, new, atol=levels) and np.allclose(swapped.ma
 # %% [markdown]
 # ### The attention mask
 #
-# The fourth channel of the decoder is the **attention mask** $m$: at each pixel, how much of the new face is used. The
-# rest comes from A's view, so a hand or a fringe in front of the face can stay:
+# The decoder's other output is the **attention mask** $m$: at each pixel, how much of the new face is used. The rest
+# comes from A's view:
 #
 # $$\text{composite} = m \cdot \text{new face} + (1 - m) \cdot \text{view}$$
 #
-# The discriminator judged this composite in training, so the network learned the mask without any labels.
+# With such a mask, a hand or a fringe in front of the face could stay. But this mask learned only the shape of a face
+# ([03c](03c_attention_mask.ipynb)), which a loss asked for: every loss that looks at the composite alone pulls the mask
+# to 0 ([04](04_losses.ipynb), section 6). For hands there is the option `occlusion`.
 
 # %%
 composite = mask[..., None] * new + (1 - mask[..., None]) * swapped.target
@@ -176,9 +178,10 @@ show.plot_images(
 # $$x' = \frac{\sigma_\text{old}}{\sigma_\text{new}}\,(x - \mu_\text{new}) + \mu_\text{old}$$
 #
 # Red, green and blue rise and fall together. So the formula is applied to channels that do not: lightness, green to
-# red, and blue to yellow (the color space **CIELAB**). Which pixels count? Eyes, lips, glasses and hair must not change
-# the color of the cheeks. `sample_skin` (our addition) returns both faces, blurred, with a weight for each pixel: high
-# where the color is near the median color of this face, so no skin is too dark or too light for it.
+# red, and blue to yellow. (They used the color space lαβ; we use the similar **CIELAB**.) Which pixels count? Eyes,
+# lips, glasses and hair must not change the color of the cheeks. `sample_skin` (our addition) returns both faces,
+# blurred, with a weight for each pixel: high where the color is near the median color of this face, so no skin is too
+# dark or too light for it.
 
 # %%
 from faceswap_lib.conversion.color_transfer.skin_mask import sample_skin
@@ -475,6 +478,7 @@ show_quiz("06_video_conversion")
 # - [deepfakes/faceswap](https://github.com/deepfakes/faceswap): its *convert* step has other color and mask plugins
 # - [DeepFaceLab: Integrated, flexible and extensible face-swapping framework](https://arxiv.org/abs/2005.05535): the
 #   paper about a converter with many color transfers
+# - [Color transfer between images](https://doi.org/10.1109/38.946629) (Reinhard et al., 2001): section 4
 # - [Geometric transformations of images in
 #   OpenCV](https://docs.opencv.org/4.x/da/d6e/tutorial_py_geometric_transformations.html): affine matrices and
 #   `warpAffine`

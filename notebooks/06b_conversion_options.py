@@ -232,7 +232,8 @@ show.plot_images(rows, columns=5)
 # The encoder is shared, so its output should say nothing about who it is. In practice it does: what all encodings of A
 # have in common still means "A", and decoder B draws it. (In the row of 0 below: wide eyes without a lid, and A's long
 # upper lip.) A **latent shift** moves every encoding a part of the way from A's mean to B's mean. It is our addition;
-# faceswap-GAN has no such step, but late in its training, it exchanges the two decoders for a while.
+# faceswap-GAN has no such step, but late in its training the two decoders change places once, and each learns the other
+# person.
 #
 # The encoder's output has two parts: the **latent code** through the bottleneck, and the skip channels that bypass it.
 # Notebook [03b](03b_networks.ipynb) measured that the skip channels carry most of pose and expression. Here the decoder
@@ -342,7 +343,8 @@ show_rows([frames, swaps[0], *(convert_chosen(plain.with_latent_map(one)) for on
 # ## 4. Detail transfer
 #
 # `sharpen` amplifies details that the network drew weakly. But pores and lashes do not exist in its output. **Detail
-# transfer** (our addition; faceswap-GAN has only a sharpening filter, `enhance`) copies them from B's own crops:
+# transfer** (our addition; faceswap-GAN has only `enhance`, which exaggerates the difference from the input) copies
+# them from B's own crops:
 #
 # 1. The network reconstructs some hundred of B's crops. Find the reconstruction that is most similar to the new face:
 #    both are soft, so they can be compared.
@@ -509,6 +511,7 @@ show_quiz("06b_conversion_options")
 # %% [markdown]
 # ## Further reading
 #
+# - [Poisson image editing](https://doi.org/10.1145/882262.882269) (Pérez et al., 2003): exercise 1
 # - [Poisson blending in OpenCV](https://docs.opencv.org/4.x/df/da0/group__photo__clone.html): `seamlessClone`, which
 #   the option `seamless` uses
 # - [faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN): its converter's options, such as `use_color_correction`
