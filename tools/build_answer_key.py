@@ -22,7 +22,7 @@ The right answer of a quiz is followed by the reason that the notebook shows. An
 its check in the notebook decides.
 """
 TITLE = re.compile(r"^# +(?:\d\d[a-z]? +)?(.+)$", re.M)
-EXERCISE = re.compile(r"Exercise \d+")
+EXERCISE = re.compile(r"Exercise(?: \d+)?(?=[.:])")
 
 
 def build_page() -> str:

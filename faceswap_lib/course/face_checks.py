@@ -154,8 +154,8 @@ def check_kalman_update(update: Callable[..., typing.Any]) -> str:
             x[0] + R / (P[0, 0] + R) * (z - x[0]),
             new_x[1],
         ],
-        "this ignores the prediction: the new position is a mixture of x and z, not z": [z, new_x[1]],
         "R is missing in the gain: K is P H' / (H P H' + R)": x + P[:, 0] / P[0, 0] * (z - x[0]),
+        "this ignores the prediction: the new position is a mixture of x and z, not z": [z, new_x[1]],
     }
     for text, value in states.items():
         if np.allclose(new_x, value, rtol=1e-4):
@@ -201,6 +201,7 @@ def check_region_weights(weigh: Callable[..., typing.Any]) -> str:
         {
             RIGHT: right,
             "all pixels have the same weight: use the masks": np.ones_like(face),
+            "all pixels have the weight of the surroundings: use the masks": np.full_like(face, background),
             "the weight of the eyes and of the mouth is missing: add 4 e and 2 m": background + face * (1 - background),
             "outside the face the weight is 0, expected the small weight s of the surroundings": face * (1 + parts),
             "the face's weight is above 1: it is s + f (1 - s + ...), which is 1 where only f is 1": background

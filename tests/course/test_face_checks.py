@@ -149,7 +149,8 @@ def test_the_update_of_a_kalman_filter_is_right():
         (position_alone, "the velocity did not change"),
         (swapped_gain, "trusts the wrong one"),
         (lambda x, P, z, R: update(x, P, z, R, sign=-1), "the sign is wrong"),
-        (lambda x, P, z, R: update(x, P, z, 0.0), "ignores the prediction"),
+        (lambda x, P, z, R: update(x, P, z, 0.0), "R is missing"),
+        (lambda x, P, z, R: (np.array([z, x[1]]), P), "ignores the prediction"),
         (lambda x, P, z, R: (update(x, P, z, R)[0], P), "P did not change"),
         (lambda x, P, z, R: (update(x, P, z, R)[0], 2 * P - update(x, P, z, R)[1]), "P grew"),
         (lambda x, P, z, R: (update(x, P, z, R)[0], P * R / (P[0, 0] + R)), "multiplied by one number"),
@@ -176,6 +177,7 @@ def test_weights_of_regions_are_right():
     ("wrong", "told"),
     [
         (lambda f, e, m, s, eye, mouth: np.ones_like(f), "all pixels have the same weight"),
+        (lambda f, e, m, s, eye, mouth: s + 0 * f, "the weight of the surroundings"),
         (lambda f, e, m, s, eye, mouth: weigh(f, e, m, s, 0, 0), "eyes and of the mouth is missing"),
         (lambda f, e, m, s, eye, mouth: weigh(f, e, m, 0, eye, mouth), "the weight is 0"),
         (lambda f, e, m, s, eye, mouth: weigh(f, e, m, s, 0, 0) + eye * e + mouth * m, "only inside the face"),
