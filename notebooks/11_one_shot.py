@@ -501,10 +501,11 @@ show.plot_images(shown, captions=["generated", "warped", "alpha of the skin", "b
 # %% [markdown]
 # ## 8. Learned fusion
 #
-# The paper describes a **FusionNet** instead. Here, a small U-Net sees the generated picture, the warped photo, and how
-# far each pixel moved. It outputs $\alpha$ and a small *residual* for what neither picture has. After 300 steps on
-# three filmed people, this fusion did most of the work: without it the landmark error was 4.31 % instead of 2.85 %, and
-# SSIM .700 instead of .768; without any one of six other losses, both stayed nearly as they were.
+# The paper describes a **FusionNet** instead. Here, a small *U-Net* (an encoder and a decoder, with skip connections
+# between their layers of equal size) sees the generated picture, the warped photo, and how far each pixel moved. It
+# outputs $\alpha$ and a small *residual* for what neither picture has. After 300 steps on three filmed people, this
+# fusion did most of the work: without it the landmark error was 4.31 % instead of 2.85 %, and SSIM .700 instead of
+# .768; without any one of six other losses, both stayed nearly as they were.
 
 # %%
 from faceswap_lib.reenactment.learned_fusion import LARGEST_RESIDUAL, compose

@@ -127,8 +127,8 @@ assert check_level(level_eyes) == "right"
 #
 # `read_photo` detects the face, aligns it, and finds its **shape**: 68 landmarks and both **irises**. To compare two
 # faces, we need coordinates that belong to a *face*: the origin is between the eyes, and the unit is the distance
-# between the eyes. How much does someone smile? We measure the width of the mouth, and how high its corners are above
-# its middle.
+# between the eyes. How much does someone smile? We measure the width of the mouth, and its *lift*, how high its corners
+# are above its middle. One number is made of them, width + 0.7 · lift.
 
 # %%
 from faceswap_lib.reenactment.expressions import measure_smile
