@@ -230,10 +230,11 @@ print(f"{len(arrays_a.images)} faces of A, {len(arrays_b.images)} of B")
 # %% [markdown]
 # ## 7. Make more training images from a hundred crops
 #
-# A network with millions of weights would simply memorize a hundred images, which is called **overfitting**. Therefore
-# each crop is randomly rotated, zoomed, shifted, mirrored and deformed whenever it is used: **augmentation**. And there
-# is a second method, **warping**: the networks read a view that is deformed once more, and must draw the view without
-# this deformation. Copying the input does not help them. The columns on the right show the same with lines on the crop.
+# A network with millions of weights (numbers that training changes) would simply memorize a hundred images, which is
+# called **overfitting**. Therefore each crop is randomly rotated, zoomed, shifted, mirrored and deformed whenever it is
+# used: **augmentation**. And there is a second method, **warping**: the networks read a view that is deformed once
+# more, and must draw the view without this deformation. Copying the input does not help them. The columns on the right
+# show the same with lines on the crop.
 
 # %%
 from faceswap_lib.training import TrainConfig, random_warp_grid, sample, to_device
@@ -267,7 +268,7 @@ show.plot_images(shown, captions=captions, columns=6)
 # The output of the encoder has two parts. The **latent code** is a list of 512 numbers, the **bottleneck**, and becomes
 # a map of 8 by 8 positions. Some information goes past the bottleneck through 16 *skip channels*, a **skip
 # connection**; all the rest must pass the code. [03b](03b_networks.ipynb) measures what they do: another code changes
-# the face by about 3 gray levels, other skip channels by about 15. So the skip channels carry most of pose and
+# the face by 2 to 3 gray levels, other skip channels by 12 to 15. So the skip channels carry most of pose and
 # expression. The code separates the two people; who is *drawn* is decided by the decoder. The skip channels are our
 # addition; in faceswap-GAN v2.2 everything passes the bottleneck.
 #
