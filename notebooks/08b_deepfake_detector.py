@@ -426,7 +426,7 @@ show_quiz("08b_deepfake_detector")
 # - [Watch your up-convolution](https://arxiv.org/abs/2003.01826) (Durall et al., 2020): the spectrum as a feature.
 # - [Shortcut learning in deep neural networks](https://arxiv.org/abs/2004.07780) (Geirhos et al., 2020): section 2 and
 #   section 6, in general.
-# - [Visualizing and understanding convolutional networks](https://arxiv.org/abs/1311.2901) (Zeiler and Fergus, 2013):
+# - [Visualizing and understanding convolutional networks](https://arxiv.org/abs/1311.2901) (Zeiler and Fergus, 2014):
 #   where the occlusion map comes from.
 # - [The Deepfake Detection Challenge dataset](https://arxiv.org/abs/2006.07397) (Dolhansky et al., 2020): how much
 #   worse good detectors are on videos that they do not know.
