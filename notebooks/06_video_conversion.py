@@ -396,9 +396,10 @@ paste_with(soften_inside)
 # ## 7. Convert the whole video
 #
 # `convert` does all of this for every frame: read, swap, blend and write run at the same time, so a long video needs no
-# more memory than a short one. It also does what [06b](06b_conversion_options.ipynb) explains: detail from B's own
-# images, smoothing over time, the outline of the face. The output appears only when it is complete. If the conversion
-# is interrupted, run the same cell again: it resumes.
+# more memory than a short one. Its default color transfer, `adain`, is the formula of section 4 in red, green and blue;
+# on two clips, both had the same flicker. It also does what [06b](06b_conversion_options.ipynb) explains: detail from
+# B's own images, smoothing over time, the outline of the face. The output appears only when it is complete. If the
+# conversion is interrupted, run the same cell again: it resumes.
 
 # %%
 from faceswap_lib.media import probe_video, write_side_by_side

@@ -449,8 +449,9 @@ show.plot_images([one.repeat(3, axis=1) for one in slits], captions=["none", "rt
 # turns. `rts` has the least jitter and no lag.
 #
 # Then the *colors*. A color match is fitted in every frame, and a blink or a shadow changes it. So its gain is averaged
-# along the track, with a **time constant** of `color_smoothing` frames: each new frame moves the average by $1 -
-# e^{-1/6}$ of the difference. Light changes slowly, so nobody sees that a color is some frames late.
+# along the track, with a **time constant** of `color_smoothing` frames: each new frame moves the average by
+# $1-e^{-1/6}$ of the difference. The mean color is not averaged but matched in every frame, so no color comes late.
+# Only the gain, the contrast, is some frames late; it changes slowly, so nobody sees it.
 
 # %%
 from faceswap_lib.conversion.color_transfer.registry import MATCHES

@@ -63,8 +63,8 @@ require_consent(workspace, CONSENT, list(dict.fromkeys([*photos, wanted])))
 #
 # Heads in photos are tilted, and the first limit of many such programs is that they fail there. The remedy is
 # **alignment**: find the **similarity** (turn, scale, shift) that brings the eyes to fixed places, work on the level
-# crop, and turn the result back. With points as complex numbers, a similarity is $z \mapsto m z + t$, and two eyes $a,
-# b$ with their places $A, B$ give both numbers:
+# crop, and turn the result back. With points as complex numbers, a similarity is $z \mapsto m z + t$, and two eyes $a$
+# and $b$ with their places $A$ and $B$ give both numbers:
 #
 # $$m = \frac{B - A}{b - a}, \qquad t = A - m a$$
 #
