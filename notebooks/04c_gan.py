@@ -103,7 +103,7 @@ show.plot_images(shown, captions=["input", "a right answer", "another", "another
 # **scores**, and each score depends on a part of the picture only. This is called **PatchGAN**. It cannot know whether
 # the whole face is right, only whether each part is as sharp and as plausible as in a filmed picture, which we call
 # *real*; a generated picture is a *fake*. In larger pictures, such a part is small. Here each score sees at most 26 x
-# 26 of the 32 x 32 pixels, most of the face. The pixel loss takes care of the whole. Its convolutions have *spectral
+# 26 of the 32 x 32 pixels, most of the face. The pixel loss takes care of the whole. The discriminator has *spectral
 # normalization*, which limits how strongly a layer can enlarge a change of its input (lesson
 # [10](10_landmark_gan.ipynb) explains it).
 

@@ -256,7 +256,9 @@ show.plot_images(shown, captions=captions, columns=6, width=7)
 # eyes. Always look. In the rows "other", the driver is the other person: A smiles, B's lips close.
 #
 # **Exercise 1: write a layer.** Does SPADE need its hidden convolution? Write a layer that computes scale and offset
-# from the map directly, with one 3x3 convolution each. The check says what is off. Then train with it and look.
+# from the map directly, with one 3x3 convolution each. The maps have 64 pixels at every scale of the decoder, so shrink
+# them to the size of `x` first (`keras.ops.average_pool`). The check says what is off. Then train with it, as
+# `with_spade` was trained, and look.
 
 # %%
 from faceswap_lib.course.reenactment_checks import check_map_layer, check_weighted_loss
@@ -333,9 +335,9 @@ show.plot_losses(read_history(report.folder / "history.jsonl"), terms=curves)
 # `code_noise` adds noise to the code, so that nearby codes mean nearby faces. After so few steps, this noise and the
 # discriminators still show as a fine pattern in the pictures; our small network has neither.
 #
-# **Exercise 2: write a loss.** The part loss is $\sum w\,|p - t| \,/ \sum w$; $|p - t|$ is the mean over the three
-# colors. `target[..., 3:]` holds the weight $w$. Write it, and train the small network with the sum of it and the plain
-# error. Are the eyes better? (Here the mean is weighted, so the skin loses; compare [04](04_losses.ipynb).)
+# **Exercise 2: write a loss.** The part loss is $\sum w\,|p-t|\,/\sum w$; $|p-t|$ is the mean over the three colors.
+# `target[..., 3:]` holds the weight $w$. The solution trains the small network with the sum of it and the plain error.
+# Are the eyes better? (Here the mean is weighted, so the skin loses; compare [04](04_losses.ipynb).)
 
 
 # %%

@@ -21,7 +21,7 @@ def check_map_layer(build: Callable[[], keras.layers.Layer]) -> str:
     """Checks a layer that normalizes `x` and then applies a scale and an offset from a map.
 
     Args:
-        build: Builds a new layer, which is called with `[x, map]`, (B, H, W, C) and (B, H, W, M).
+        build: Builds a new layer, which is called with `[x, map]`, (B, H, W, C) and (B, n * H, n * W, M).
 
     Returns:
         "right", or what is off.
@@ -51,6 +51,9 @@ def check_map_layer(build: Callable[[], keras.layers.Layer]) -> str:
         return "with all weights 0 the output is 0: multiply by (1 + scale), so that the layer begins by normalizing"
     if abs(after.mean()) > 0.05 or abs(after.std() - 1) > 0.05:
         return f"with all weights 0, expected mean 0 and deviation 1, got {after.mean():.2f} and {after.std():.2f}"
+    larger = guide.repeat(2, axis=1).repeat(2, axis=2)
+    if _describe_shape(build(), x, larger) != str(x.shape):
+        return "right for a map of the size of x, but not for a larger one: shrink the map with keras.ops.average_pool"
     return RIGHT
 
 
@@ -148,6 +151,12 @@ def check_turn(turn: Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray,
     if not all(turned[tuple(np.round(point).astype(int)[::-1])].mean() > 128 for point in wanted):
         return "the points are right, but the picture is rotated differently; OpenCV counts angles counterclockwise"
     return RIGHT
+
+
+@report_errors
+def _describe_shape(layer: typing.Any, x: np.ndarray, guide: np.ndarray) -> str:
+    """Returns the shape of a layer's output as text, or that the layer stops."""
+    return str(_call(layer, x, guide).shape)
 
 
 def _call(layer: typing.Any, x: np.ndarray, guide: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ class Direct(keras.layers.Layer):
             convolution.build(shapes[1])
 
     def guide(self, x, guide):
-        return guide
+        return ops.average_pool(guide, guide.shape[1] // x.shape[1])
 
     def call(self, inputs):
         x, guide = inputs
@@ -50,6 +50,11 @@ class WithoutOne(Direct):
 class OfTheMean(Direct):
     def guide(self, x, guide):
         return ops.mean(guide, axis=(1, 2), keepdims=True) + ops.zeros_like(guide)
+
+
+class WithoutShrinking(Direct):
+    def guide(self, x, guide):
+        return guide
 
 
 class OfX(Direct):
@@ -75,6 +80,7 @@ def test_a_layer_that_normalizes_and_reads_the_map_is_right(layer):
         (WithoutOne, "multiply by (1 + scale)"),
         (OfTheMean, "use convolutions"),
         (OfX, "the same for two maps"),
+        (WithoutShrinking, "not for a larger one"),
     ],
 )
 def test_a_wrong_layer_is_told_what_is_off(layer, told):
