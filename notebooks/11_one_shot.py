@@ -257,8 +257,8 @@ show.plot_images(shown, captions=captions, columns=6, width=7)
 #
 # **Exercise 1: write a layer.** Does SPADE need its hidden convolution? Write a layer that computes scale and offset
 # from the map directly, with one 3x3 convolution each. The maps have 64 pixels at every scale of the decoder, so shrink
-# them to the size of `x` first (`keras.ops.average_pool`). The check says what is off. Then train with it, as
-# `with_spade` was trained, and look.
+# them to the size of `x` first: `keras.ops.average_pool(guide, n, n)`, size and stride. The check says what is off.
+# Then train with it, as `with_spade` was trained, and look.
 
 # %%
 from faceswap_lib.course.reenactment_checks import check_map_layer, check_weighted_loss
@@ -286,7 +286,8 @@ class DirectSpade(keras.layers.Layer):  # noqa: F811
 
     def call(self, inputs):
         x, guide = inputs
-        guide = keras.ops.average_pool(guide, guide.shape[1] // x.shape[1])  # maps have 64 pixels at every scale
+        shrink = guide.shape[1] // x.shape[1]  # maps have 64 pixels at every scale
+        guide = keras.ops.average_pool(guide, shrink, shrink)  # size and stride
         mean, variance = keras.ops.moments(x, axes=(1, 2), keepdims=True)
         normal = (x - mean) / keras.ops.sqrt(variance + 1e-5)
         return normal * (1 + self.scale(guide)) + self.offset(guide)

@@ -28,7 +28,8 @@ class Direct(keras.layers.Layer):
             convolution.build(shapes[1])
 
     def guide(self, x, guide):
-        return ops.average_pool(guide, guide.shape[1] // x.shape[1])
+        factor = guide.shape[1] // x.shape[1]
+        return ops.average_pool(guide, factor, factor)  # Keras 3.15 fails on JAX without strides
 
     def call(self, inputs):
         x, guide = inputs
