@@ -155,8 +155,8 @@ assert np.allclose(swapped.swapped, new, atol=levels) and np.allclose(swapped.ma
 # $$\text{composite} = m \cdot \text{new face} + (1 - m) \cdot \text{view}$$
 #
 # With such a mask, a hand or a fringe in front of the face could stay. But this mask learned only the shape of a face
-# ([03c](03c_attention_mask.ipynb)), which a loss asked for: every loss that looks at the composite alone pulls the mask
-# to 0 ([04](04_losses.ipynb), section 6). For hands there is the option `occlusion`.
+# ([03c](03c_attention_mask.ipynb)), which a loss asked for: the losses that look only at the composite pull the mask to
+# 0 ([04](04_losses.ipynb), section 6). For hands there is the option `occlusion`.
 
 # %%
 composite = mask[..., None] * new + (1 - mask[..., None]) * swapped.target
