@@ -265,7 +265,7 @@ show_quiz("05b_training_faults")
 #
 # - [Averaging weights leads to wider optima](https://arxiv.org/abs/1803.05407) (Izmailov et al., 2018): why averaged
 #   weights are better than the newest.
-# - [Random erasing](https://arxiv.org/abs/1708.04896) (Zhong et al., 2017): another augmentation.
+# - [Random erasing](https://arxiv.org/abs/1708.04896) (Zhong et al., 2020): another augmentation.
 # - [Training GANs with limited data](https://arxiv.org/abs/2006.06676) (Karras et al., 2020): overfitting of
 #   discriminators, and augmentation against it.
 # - [faceswap-GAN](https://github.com/shaoanlu/faceswap-GAN) and [deepfakes/faceswap](https://github.com/deepfakes/faceswap):

@@ -661,7 +661,7 @@ show_quiz("10_landmark_gan")
 # - [StarGAN](https://arxiv.org/abs/1711.09020) (Choi et al., 2018): the generator.
 # - [Spectral normalization](https://arxiv.org/abs/1802.05957) (Miyato et al., 2018): why a smooth discriminator
 #   teaches better.
-# - [Explaining and harnessing adversarial examples](https://arxiv.org/abs/1412.6572) (Goodfellow et al., 2014): how a
+# - [Explaining and harnessing adversarial examples](https://arxiv.org/abs/1412.6572) (Goodfellow et al., 2015): how a
 #   network is fooled by small changes.
 # - [ReenactGAN](https://arxiv.org/abs/1807.11079) (Wu et al., 2018): lines instead of dots.
 # - [Principal warps](https://doi.org/10.1109/34.24792) (Bookstein, 1989): the thin-plate spline of the table.
