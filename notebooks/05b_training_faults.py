@@ -221,11 +221,11 @@ show.show_source(average_decay)
 
 # %%
 shutil.rmtree(workspace.run("rehearsal"))
-drive = pathlib.Path(tempfile.mkdtemp())  # stands for Google Drive
-mirrored = LoopConfig(checkpoint_every=1, sync_dir=drive)
+mirror = pathlib.Path(tempfile.mkdtemp())  # stands for a folder in Google Drive
+mirrored = LoopConfig(checkpoint_every=1, sync_dir=mirror)
 answers = iter([False, False, False, False, True])
 first = train(workspace, **rehearsal, run_config=mirrored, should_stop=lambda: next(answers, True))
-print(f"stopped after step {first.step}; the mirror contains", sorted(path.name for path in drive.glob("*/*")))
+print(f"stopped after step {first.step}; the mirror contains", sorted(path.name for path in mirror.glob("*/*")))
 
 shutil.rmtree(first.folder)  # the machine and all its files are lost
 second = train(workspace, **rehearsal, run_config=mirrored)
@@ -243,7 +243,7 @@ weights = [name for name in after if name.startswith(("encoder/", "decoder_", "a
 difference = max(float(np.abs(resumed[name] - after[name]).max()) for name in weights)
 print(f"largest difference between the weights: {difference}")
 shutil.rmtree(second.folder)
-shutil.rmtree(drive)
+shutil.rmtree(mirror)
 
 # %% [markdown]
 # This works because the random numbers of a step depend only on its number, and because a checkpoint also contains the

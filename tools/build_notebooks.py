@@ -31,15 +31,27 @@ INSTALL_FROM = f"git+https://github.com/{REPOSITORY}" if REPOSITORY else "/conte
 COLAB = {
     "00_faceswap_demo": "faceswap_demo",
     "01_video_face_detection_alignment": "video_face_detection_alignment",
+    "01b_kalman_smoothing": "kalman_smoothing",
     "02_prep_binary_masks": "prep_binary_masks",
+    "03_autoencoder": "autoencoder",
+    "03b_networks": "networks",
+    "03c_attention_mask": "attention_mask",
+    "04_losses": "losses",
+    "04b_perceptual_loss": "perceptual_loss",
+    "04c_gan": "gan",
     "05_faceswap_train": "faceswap_train",
+    "05b_training_faults": "training_faults",
     "06_video_conversion": "faceswap_video_conversion",
+    "06b_conversion_options": "conversion_options",
+    "07_evaluation": "evaluation",
+    "08_responsible_use": "responsible_use",
+    "08b_deepfake_detector": "deepfake_detector",
     "09_facesets": "faceset_curation",
     "10_landmark_gan": "landmark_gan",
     "11_one_shot": "one_shot_reenactment",
     "12_expressions": "photo_expressions",
 }
-"""Notebooks that are also built for Colab, and their names there."""
+"""The lessons and the names of their Colab notebooks."""
 
 ASKED_FOR = {"MIRROR": "mirror", "VIDEO": "video", "VIDEO_A": "videos", "PHOTOS": "photos"}
 """Parts of `tools/colab/` that are added to a Colab notebook whose parameters have this name."""

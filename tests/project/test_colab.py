@@ -1,5 +1,6 @@
 """The Colab notebooks: what their own cells do on Google's machines, and that one's work is the next one's."""
 
+import ast
 import base64
 import json
 import os
@@ -30,6 +31,9 @@ from tools.build_notebooks import COLAB
 
 MADE = {text: name for text, name in COLAB.items() if (ROOT / "notebooks" / f"{text}.py").is_file()}
 """Those whose text is there."""
+
+LATER = ("WORKSPACE", "KEEP", "has_drive", "my_drive", "drive")
+"""What the last cells use and their text names, of what the cells before the lesson define."""
 
 
 def read_notebook(name: str) -> nbformat.NotebookNode:
@@ -84,6 +88,29 @@ def google(kernel: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
 
 
 # What every one of them says ------------------------------------------------------------------------------------------
+
+
+def test_every_lesson_has_a_colab_notebook_and_the_page_lists_them_all():
+    assert sorted(COLAB) == sorted(path.stem for path in ROOT.glob("notebooks/[0-9][0-9]*_*.py"))
+    page = (ROOT / "docs" / "colab.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| \[(\w+)\]\(\.\./notebooks/(\w+)\.ipynb\) \|", page, re.MULTILINE)
+    assert listed == [(name, text.partition("_")[0], text) for text, name in COLAB.items()]
+
+
+@pytest.mark.parametrize("name", MADE.values())
+def test_a_lesson_leaves_the_names_alone_that_the_last_cells_use(name: str):
+    [setup, *others] = [cell for cell in read_notebook(name).cells if cell.cell_type == "code"]
+    lesson = [cell.source for cell in others if not {"form", "parameters"} & set(cell.metadata.get("tags", []))]
+    assert len(lesson) >= 8
+    transformer, assigned = TransformerManager(), set()
+    for source in lesson:
+        nodes = list(ast.walk(ast.parse(transformer.transform_cell(source))))
+        assigned |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        assigned |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        assigned |= {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
+    assert assigned & set(LATER) == set()
+    later = "\n".join(cell.source for cell in read_notebook(name).cells[-4:])
+    assert all(re.search(rf"\b{one}\b", setup.source + others[1].source + later) for one in LATER)
 
 
 @pytest.mark.parametrize(("text", "name"), MADE.items())
@@ -365,9 +392,10 @@ def test_run_all_twice_asks_for_each_video_once_and_says_for_which(
     assert not [path for path in stubs.iterdir() if path.suffix == ".mp4"]
     # The next notebook finds them, also on another machine, and asks neither for files nor for a statement.
     shutil.rmtree(stubs / "course")
-    found = run_own(stubs, monkeypatch, "faceswap_video_conversion", ONE)
-    assert found["VIDEO"] == first["VIDEO_A"] and found["CONSENT"] is None
-    assert (stubs / found["VIDEO"]).read_bytes() == portrait_clips[0].read_bytes()
+    for name in ("faceswap_video_conversion", "conversion_options", "evaluation"):
+        found = run_own(stubs, monkeypatch, name, ONE)
+        assert found["VIDEO"] == first["VIDEO_A"] and found["CONSENT"] is None
+        assert (stubs / found["VIDEO"]).read_bytes() == portrait_clips[0].read_bytes()
     for side, key in (("src", "VIDEO_A"), ("dst", "VIDEO_B")):
         names = run_own(stubs, monkeypatch, "video_face_detection_alignment", ONE | {"SIDE": side})
         assert names["VIDEO"] == first[key]
@@ -623,3 +651,19 @@ def test_each_notebook_goes_on_with_what_the_one_before_left_in_drive(google: Go
     _, machine = google.run("faceswap_video_conversion", kernel)
     assert (machine / "course/models/default/history.jsonl").read_bytes() == trained
     assert [path for path in contents(kept) if path.endswith(".mp4") and "/" not in path]
+
+
+@pytest.mark.nightly
+def test_lessons_between_those_run_on_the_same_drive(google: Google, kernel: str):
+    kept = google.drive / "course"
+    google.run("kalman_smoothing", kernel)
+    assert "raw_and_smoothed.mp4" in contents(kept)
+    faults = {"BROKEN_STEPS": 2, "BROKEN": ("good", "nothing changed")}
+    notebook, machine = google.run("training_faults", kernel, parameters=faults)
+    assert "a new machine resumed from step" in printed(notebook)
+    assert {"face_src.zip", "face_dst.zip"} <= set(contents(kept)) and not (
+        machine / "course/models/rehearsal"
+    ).exists()
+    notebook, _ = google.run("conversion_options", kernel, parameters={"LOOK_AT": 12})
+    assert "face_src, face_dst" in re.search(r"carried: .*", printed(notebook))[0]
+    assert [*kept.glob("models/default/checkpoints/step-*.npz")]

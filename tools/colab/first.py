@@ -10,9 +10,9 @@
 
 # %% [markdown]
 # **Rules first.** Colab's rules have listed *creating deepfakes* among the activities that are not allowed on its
-# hosted machines since May 2022. Without changes this notebook uses two animated public-domain portraits, but it does
-# make a face swap. Read the [current rules](https://research.google.com/colaboratory/faq.html) and follow them; an
-# account that does not can lose its access. Nothing here hides from Google what it does. The same notebook runs as
+# hosted machines since May 2022. Without changes this notebook uses two animated public-domain portraits, but the
+# course makes face swaps. Read the [current rules](https://research.google.com/colaboratory/faq.html) and follow them;
+# an account that does not can lose its access. Nothing here hides from Google what it does. The same notebook runs as
 # `notebooks/$notebook.ipynb` in Jupyter on your own computer (two processor cores are enough), or from this page with
 # *Connect > Connect to a local runtime*.
 #
