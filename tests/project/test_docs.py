@@ -1,6 +1,7 @@
 """What the pages say is true: code runs, commands parse, links lead somewhere, drawings are fresh, the site builds."""
 
 import dataclasses
+import itertools
 import pathlib
 import re
 import shlex
@@ -147,6 +148,17 @@ def test_links_lead_to_pages_and_headings_that_are_there(page: pathlib.Path):
         assert other.exists(), target
         if anchor and other.suffix == ".md":
             assert anchor in read_anchors(other.read_text(encoding="utf-8")), target
+
+
+def test_no_line_of_a_paragraph_begins_as_a_list_or_a_heading():
+    wrong = []
+    for page, text in TEXTS.items():
+        lines = re.sub(r"^```.*?^```|^<!--.*?-->", "", text, flags=re.M | re.S).split("\n")
+        for before, line in itertools.pairwise(lines):
+            in_paragraph = re.match(r"[^\s|#>*+-]", before) and not before.endswith(":")
+            if in_paragraph and re.match(r"(#|[-+*] |1\. )", line):
+                wrong.append((name_of(page), line[:60]))
+    assert wrong == []
 
 
 def test_anchors_are_what_github_makes_of_headings():

@@ -14,6 +14,7 @@ import pytest
 
 from tests.browser import Chromium, find_chromium, serve
 from tests.conftest import ROOT
+from tools.website import narrow
 from tools.website.check import find_dead_links
 from tools.website.notebooks import WIDGET, WIDGET_STATE, NotebookPage
 from tools.website.tokens import Tokens, loosen_lists, mark_math
@@ -78,6 +79,34 @@ def test_notebooks_are_in_the_navigation_in_the_order_of_the_course(built: pathl
         assert title and re.match(rf"{number} \D", title[1]), name
 
 
+def test_every_page_has_one_title(built: pathlib.Path):
+    titles = {
+        path.relative_to(built).as_posix(): len(_soup(path).select(".md-content h1")) for path in built.rglob("*.html")
+    }
+    assert {page for page, count in titles.items() if count != 1 and not page.endswith("-slides.html")} == set()
+
+
+def test_every_picture_says_what_it_shows(built: pathlib.Path):
+    for path in built.rglob("*.html"):
+        for picture in _soup(path).select(".md-content img, section img"):
+            assert picture.get("alt"), f"{path.name}: {picture['src'][:80]}"
+
+
+def test_pages_fit_on_a_phone(built: pathlib.Path, tmp_path: pathlib.Path):
+    find_chromium()
+    pages = ("index", "getting-started", "course", "platforms", "results-appendix", "commands/run", "faults")
+    pages += ("course/00_faceswap_demo", "library/faces", "translations/README.ru")
+    with serve(built) as address, Chromium(tmp_path / "profile", width=390, height=844) as chromium:
+        for page in pages:
+            chromium.open(f"{address}/{page}.html")
+            assert chromium.evaluate("document.documentElement.scrollWidth") <= 390, page
+            chromium.evaluate("document.querySelector('table[data-cards]')?.scrollIntoView()")
+            width = (
+                "[...document.querySelectorAll('table[data-cards]')].map((each) => each.getBoundingClientRect().right)"
+            )
+            assert all(right <= 390 for right in chromium.evaluate(width)), page
+
+
 def test_a_cell_of_the_lesson_runs_in_the_browser_without_a_network(built: pathlib.Path, tmp_path: pathlib.Path):
     find_chromium()
     if not (built / "browser" / "pyodide").is_dir():
@@ -111,7 +140,7 @@ def _soup(page: pathlib.Path) -> bs4.BeautifulSoup:
 
 def test_drawings_are_in_the_page_and_follow_its_colors(built: pathlib.Path):
     page = (built / "how-it-works.html").read_text(encoding="utf-8")
-    assert page.count('<figure class="drawing"><svg') == 5
+    assert len(re.findall('<figure class="drawing"><a href="drawings/[a-z_]+.svg"[^>]*><svg', page)) == 5
     assert "prefers-color-scheme: dark) {\nsvg" not in page
 
 
@@ -130,6 +159,46 @@ def test_dead_links_anchors_and_things_fetched_from_elsewhere_are_found(tmp_path
     assert find_dead_links(tmp_path) == [("index.html", link) for link in dead]
 
 
+def test_a_table_of_sentences_says_the_column_in_each_cell():
+    head = "<thead><tr><th>option</th><th>default</th><th>meaning</th></tr></thead>"
+    table = f"<table>{head}<tbody><tr>{{}}</tr></tbody></table>"
+    row = f"<td><code>size</code></td><td>8</td><td>{'word ' * 20}</td>"
+    labeled = narrow.adapt(table.format(row))
+    assert labeled.startswith('<table data-cards="">') and '<td data-label="default">8</td>' in labeled
+    assert "<td><code>size</code></td>" in labeled and labeled.count("data-label") == 1
+    numbers = table.format("<td>a long name of a row of this table of numbers</td><td>8</td><td>9</td>")
+    assert narrow.adapt(numbers) == numbers
+    two = (
+        "<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>x</td><td>"
+        + "y " * 99
+        + "</td></tr></table>"
+    )
+    assert narrow.adapt(two) == two
+
+
+def test_long_lines_of_text_wrap_and_columns_stay():
+    block = '<div class="language-text highlight"><pre><span></span><code>{}\n</code></pre></div>'
+    long = "faceswap evaluate one.mp4 two.mp4 &quot;three.mp4&quot; four.mp4"
+    wrapped = narrow.adapt(block.format(f"{long}   # all\nshort"))
+    assert f'<code class="wraps"><span>{long}   # all\n</span><span>short\n</span></code>' in wrapped
+    for kept in ("short\nlines", f"name      {long}\nother     {long}"):
+        assert narrow.adapt(block.format(kept)) == block.format(kept)
+    python = block.format(long).replace("text", "python")
+    assert narrow.adapt(python) == python
+
+
+def test_an_option_is_not_broken_after_its_dashes():
+    page = narrow.adapt("<p><code>convert --out</code> <code>--gradient-accumulation-steps 2</code> a--b</p>")
+    assert '<code>convert <span class="whole">--out</span></code>' in page
+    assert '<code><span class="whole">--g</span>radient-accumulation-steps 2</code>' in page and "a--b" in page
+
+
+def test_a_picture_opens_in_its_full_size():
+    page = narrow.adapt('<p><img alt="a" src="pictures/a.jpg" /></p><p>text <img alt="b" src="b.jpg"></p>')
+    assert page.startswith('<p><a class="picture" href="pictures/a.jpg"><img alt="a" src="pictures/a.jpg" /></a></p>')
+    assert page.count("<a ") == 1
+
+
 def test_formulas_become_mathml_and_dollars_in_code_stay():
     tokens = Tokens()
     page = tokens.restore(mark_math("so $x_1$ costs `$5` and\n\n$$a = b$$\n\n    $HOME\n", tokens))
@@ -140,12 +209,16 @@ def test_formulas_become_mathml_and_dollars_in_code_stay():
 def test_lists_after_a_paragraph_get_their_empty_line():
     assert loosen_lists("so:\n- a\n  more\n- b") == "so:\n\n- a\n  more\n- b"
     assert loosen_lists("```\nso:\n- a\n```") == "```\nso:\n- a\n```"
+    assert loosen_lists("so:\n1. a\n2. b") == "so:\n\n1. a\n2. b"
+    assert loosen_lists("in steps 3 and\n4. This holds") == "in steps 3 and\n4. This holds"
 
 
 def test_pictures_and_videos_become_files_beside_the_page(tmp_path: pathlib.Path):
     video = base64.b64encode(b"a video").decode()
     html = f'<video controls><source src="data:video/mp4;base64,{video}"></video>'
-    page = page_of([code_of("a", shown(image__png=PIXEL)), code_of("b", shown(text__html=html))], tmp_path)
+    heading = nbformat.v4.new_markdown_cell("# Title\n\ntext\n\n## 2. The *mask*\n\ntext")
+    page = page_of([heading, code_of("a", shown(image__png=PIXEL)), code_of("b", shown(text__html=html))], tmp_path)
+    assert 'alt="Output of the section: 2. The mask"' in page
     files = {path.suffix: path for path in (tmp_path / "00_some").iterdir()}
     assert files[".png"].read_bytes() == base64.b64decode(PIXEL) and files[".mp4"].read_bytes() == b"a video"
     assert "base64" not in page and f'src="00_some/{files[".mp4"].name}"' in page

@@ -20,6 +20,8 @@ PROGRESS = re.compile(r"\d+%\|")
 BACKEND_TALK = re.compile(r"(WARNING:tensorflow|WARNING: All log|[IWE]\d{4} \d\d:)")
 """Log lines of TensorFlow, which are left out."""
 
+HEADING = re.compile(r"^#{1,4} +(.+?) *$", re.M)
+
 NOT_RUN = "!!! note\n    The outputs are left out in this build. Run the notebook to see them.\n"
 
 
@@ -35,6 +37,7 @@ class NotebookPage:
 
     def __init__(self, name: str, notebook: nbformat.NotebookNode, folder: pathlib.Path, tokens: Tokens):
         self._name, self._notebook, self._folder, self._tokens = name, notebook, folder, tokens
+        self._alt = "Output"
         self._widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
 
     def to_markdown(self, *, executed: bool, slides: bool = False) -> str:
@@ -48,6 +51,9 @@ class NotebookPage:
         for cell in self._notebook.cells:
             if cell.cell_type == "markdown":
                 parts.append(mark_math(loosen_lists(cell.source), self._tokens))
+                if headings := HEADING.findall(cell.source):
+                    title = re.sub(r"[*`$]|\[([^\]]*)\]\([^)]*\)", r"\1", headings[-1])
+                    self._alt = html.escape(f"Output of the section: {title}")
             elif cell.cell_type == "code" and cell.source.strip():
                 parts.append(self._code(cell))
         offer = f"[This notebook as a file]({self._name}.ipynb) to run it yourself."
@@ -76,7 +82,7 @@ class NotebookPage:
             return self._raw(self._widget(data[WIDGET]["model_id"]))
         for kind, ending in PICTURES.items():
             if kind in data:
-                return self._raw(f'<img class="picture" alt="" src="{self._save(data[kind], ending)}">')
+                return self._raw(f'<img class="picture" alt="{self._alt}" src="{self._save(data[kind], ending)}">')
         if "image/svg+xml" in data:
             return self._raw(data["image/svg+xml"])
         if "text/html" in data:
@@ -116,7 +122,7 @@ class NotebookPage:
             return "".join(self._tokens.restore(self._as_html(piece)) for piece in shown)
         if name == "ImageModel" and (value := state.get("value")):
             data = value.get("data", "") if isinstance(value, dict) else value
-            return f'<img class="picture" alt="" src="{self._save(data, "png")}">' if data else ""
+            return f'<img class="picture" alt="{self._alt}" src="{self._save(data, "png")}">' if data else ""
         if name in ("HTMLModel", "LabelModel"):
             return f'<p class="nb-widget">{state.get("value", "")}</p>'
         if "value" in state and name.endswith(("SliderModel", "DropdownModel", "TextModel", "CheckboxModel")):

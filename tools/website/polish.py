@@ -9,6 +9,7 @@ from mkdocs.config import load_config
 from mkdocs.plugins import BasePlugin
 
 from tools.translations import LANGUAGES
+from tools.website import narrow
 from tools.website.rooms import ROOMS
 from tools.website.tokens import Tokens
 
@@ -30,7 +31,7 @@ class Polish(BasePlugin):
 
     def on_page_content(self, page_html: str, *, page, config, files) -> str:
         """Inserts drawings, outputs and formulas, and links functions to the notebook that teaches them."""
-        page_html = DRAWING.sub(self._draw, self._tokens.restore(page_html))
+        page_html = narrow.adapt(DRAWING.sub(self._draw, self._tokens.restore(page_html)))
         courses = {file.name for file in files.documentation_pages() if file.src_uri.startswith("course/")}
         up = "../" * page.file.src_uri.count("/")
 
@@ -44,7 +45,8 @@ class Polish(BasePlugin):
     def _draw(self, found: re.Match) -> str:
         svg = (self._drawings / f"{found['name']}.svg").read_text(encoding="utf-8")
         # Use the colors of the page, not those of the system.
-        return f'<figure class="drawing">{re.sub(r"<style>.*?</style>", "", svg, flags=re.S)}</figure>'
+        svg = re.sub(r"<style>.*?</style>", "", svg, flags=re.S)
+        return f'<figure class="drawing"><a href="{found["path"]}" title="Open the drawing">{svg}</a></figure>'
 
 
 def build(config_file: pathlib.Path, pages: pathlib.Path, out: pathlib.Path, tokens: Tokens) -> None:

@@ -45,12 +45,15 @@ def mark_math(text: str, tokens: Tokens) -> str:
 
 
 def loosen_lists(text: str) -> str:
-    """Inserts an empty line before lists that directly follow a paragraph, as Python-Markdown requires."""
+    """Inserts an empty line before lists that directly follow a paragraph, as Python-Markdown requires.
+
+    As on GitHub, a number other than 1 begins no list there: it is part of a sentence.
+    """
     lines, fenced = [], False
     for line in text.split("\n"):
         fenced ^= line.lstrip().startswith("```")
         before = lines[-1] if lines else ""
-        is_item = re.match(r" {0,3}([-*+]|\d+\.) ", line)
+        is_item = re.match(r" {0,3}([-*+]|1\.) ", line)
         in_list = re.match(r" *([-*+]|\d+\.) |  +", before)
         if is_item and not fenced and before.strip() and not in_list:
             lines.append("")
