@@ -47,8 +47,14 @@ def format_quiz(questions: list[dict]) -> str:
     lines = []
     for number, question in enumerate(questions, 1):
         right = next(answer for answer in question["answers"] if answer["correct"])
-        lines += [f"{number}. {question['question']}<br>**{right['answer']}** {right['feedback']}"]
+        reason = re.sub(r"^Right: (.)", lambda found: found[1].upper(), right["feedback"])
+        lines += [f"{number}. {question['question']}<br>**{_end(right['answer'])}** {reason}"]
     return "**Quiz**\n\n" + "\n".join(lines) + "\n"
+
+
+def _end(answer: str) -> str:
+    """Returns an answer with a full stop at its end, if it has no other mark there."""
+    return answer if answer.endswith((".", "!", "?", ":")) else f"{answer}."
 
 
 def _format_exercises(cells: list) -> list[str]:

@@ -18,7 +18,7 @@ import tyro
 
 from faceswap_lib.cli import VERBS, name_of
 from faceswap_lib.config_fields import Doc
-from tools.build_option_tables import SECTIONS
+from tools.build_option_tables import SECTIONS, mark_up
 from tools.command_notes import GROUPS, NOTES, TITLES
 
 DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
@@ -112,11 +112,11 @@ def build_page(verb: type) -> str:
     """Builds the page of a command."""
     name, rows = name_of(verb), read_rows(verb)
     note, arguments = NOTES[name], [row for row in rows if row.positional]
-    blocks = [f"# {_title(name)}\n", f"{' '.join((verb.__doc__ or '').split())}\n", "## Example\n"]
+    blocks = [f"# {_title(name)}\n", f"{mark_up(' '.join((verb.__doc__ or '').split()))}\n", "## Example\n"]
     blocks += [f"{_indent(note.example)}\n", f"{note.about}\n"]
     if arguments:
         lines = ["| argument | what it is |", "|---|---|"]
-        lines += [f"| `{row.metavar or row.name.upper()}` | {row.text} |" for row in arguments]
+        lines += [f"| `{row.metavar or row.name.upper()}` | {mark_up(row.text, '../')} |" for row in arguments]
         blocks += ["## Arguments\n", "\n".join(lines) + "\n"]
     own = [row for row in rows if not row.positional]
     groups = [type(field.default) for field in dataclasses.fields(verb) if dataclasses.is_dataclass(field.default)]
@@ -146,7 +146,7 @@ def build_index() -> str:
         rows = ["| command | what it does |", "|---|---|"]
         for name in names:
             first = _first_sentence(" ".join((verbs[name].__doc__ or "").split()))
-            rows.append(f"| [{_title(name).removeprefix('faceswap ')}](commands/{name}.md) | {first} |")
+            rows.append(f"| [{_title(name).removeprefix('faceswap ')}](commands/{name}.md) | {mark_up(first)} |")
         blocks += [f"## {title}\n", "\n".join(rows) + "\n"]
     blocks += [
         "## Exit codes\n",
@@ -195,7 +195,7 @@ def _table(rows: list[Row]) -> str:
     for row in sorted(rows, key=lambda row: row.default != "**required**"):
         option = f"--{row.name.replace('_', '-')}"
         names = f"`{option}`, `--no-{option[2:]}`" if row.is_flag else f"`{option}`"
-        lines.append(f"| {names} | {row.values} | {row.default} | {row.text} |")
+        lines.append(f"| {names} | {row.values} | {row.default} | {mark_up(row.text, '../')} |")
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ Usage: python -m tools.build_option_tables [--check]
 
 import argparse
 import pathlib
+import re
 import sys
 
 from faceswap_lib.config_fields import describe_options, options_to_dict
@@ -60,6 +61,26 @@ SECTIONS = (
 )
 
 
+COMMAND = re.compile(r"\(faceswap [^()]+\)|'(faceswap [^']+)'|(?<![\w`-])(--[a-z][\w-]*)")
+OTHER_PAGE = re.compile(r"\bdocs/([\w-]+)\.md\b")
+
+
+def mark_up(text: str, up: str = "") -> str:
+    """Formats a help text as Markdown: quoted commands and options as code, names of pages as links.
+
+    Args:
+        text: The text, which may have code in backticks already.
+        up: Path from the page to `docs/`.
+    """
+    parts = text.split("`")
+    for index in range(0, len(parts), 2):
+        part = COMMAND.sub(
+            lambda found: f"`{command}`" if (command := found[1] or found[2]) else found[0], parts[index]
+        )
+        parts[index] = OTHER_PAGE.sub(lambda found: f"[{found[1].replace('-', ' ')}]({up}{found[1]}.md)", part)
+    return "`".join(parts)
+
+
 def build_page() -> str:
     """Builds the text of the page."""
     parts = [
@@ -71,7 +92,7 @@ def build_page() -> str:
         parts.append(f"## {title}\n\n{where}.\n")
         rows = ["| option | type | default | what it does |", "|---|---|---|---|"]
         for row in describe_options(options):
-            rows.append(f"| `{row.name}` | {row.type.replace('|', '/')} | {row.default} | {row.text} |")
+            rows.append(f"| `{row.name}` | {row.type.replace('|', '/')} | {row.default} | {mark_up(row.text)} |")
         parts.append("\n".join(rows) + "\n")
     presets = [f"- `{name}`: {options_to_dict(networks)}" for name, networks in PRESETS.items()]
     parts.append("## Presets\n\n" + "\n".join(presets) + "\n")
