@@ -17,7 +17,7 @@ from faceswap_lib.faces.detector import DetectConfig
 from faceswap_lib.faces.tracking import TrackConfig
 from faceswap_lib.facesets import Workspace
 from faceswap_lib.facesets.consent import record_consent, require_consent
-from faceswap_lib.pipeline.reenactment_inputs import check_photo, check_reenactment
+from faceswap_lib.pipeline.reenactment_inputs import check_photo, check_reenactment, require_input_consent
 from faceswap_lib.reenactment.config import (
     FrameConfig,
     ReenactmentNetworkConfig,
@@ -30,6 +30,15 @@ from faceswap_lib.reenactment.identity_folders import open_identities
 from faceswap_lib.training.run_config import LoopConfig
 
 RunName = Annotated[str, Doc("name of the reenactment run")]
+OwnProject = Annotated[
+    pathlib.Path | None,
+    Doc("the workspace: the folder of the project, with the run and the consents; not needed without a run"),
+]
+BilayerWeights = Annotated[
+    pathlib.Path | None,
+    Doc("folder with the published weights of the bilayer avatars, which are used instead of a run"),
+    tyro.conf.arg(metavar="FOLDER"),
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,12 +100,13 @@ class Reenact:
         tyro.conf.Positional[pathlib.Path], Doc("the photo, with one face"), tyro.conf.arg(metavar="PHOTO")
     ]
     driver: Annotated[pathlib.Path, Doc("the video whose motion is used, or a motion that --save-motion wrote (.npz)")]
-    workspace: Project
     out: Annotated[pathlib.Path, Doc("output video, of the photo's size: .mp4 or .mov, or .mkv (lossless)")]
+    workspace: OwnProject = None
     run: RunName = "reenactment"
     without_network: Annotated[
         bool, Doc("use no trained run: the photo is only warped, and the inner mouth is dark")
     ] = False
+    bilayer_weights: BilayerWeights = None
     save_motion: Annotated[
         pathlib.Path | None, Doc("also write the driver's motion to this .npz file, which contains no picture")
     ] = None
@@ -112,9 +122,9 @@ class Reenact:
 
     def __call__(self) -> None:
         """Makes the video and prints what was done."""
-        workspace = Workspace(self.workspace)
+        workspace = _open_workspace(self.workspace, self.bilayer_weights, without_network=self.without_network)
         check_reenactment(self.photo, self.driver, self.out, self.save_motion, crf=self.crf, overwrite=self.overwrite)
-        require_consent(workspace, self.consent, [self.photo, self.driver])
+        require_input_consent(workspace, self.consent, [self.photo, self.driver])
         load_keras()
         from faceswap_lib.pipeline.reenacting import reenact
 
@@ -124,6 +134,7 @@ class Reenact:
             workspace,
             self.out,
             run=None if self.without_network else self.run,
+            bilayer_weights=self.bilayer_weights,
             retarget_config=self.transfer,
             frame_config=self.frames,
             detect_config=self.detection,
@@ -152,8 +163,8 @@ class Express:
         Doc("photos, or folders of photos, with one face each"),
         tyro.conf.arg(metavar="PHOTOS"),
     ]
-    workspace: Project
     out: Annotated[pathlib.Path, Doc("folder for the images: source, hf, target, pred and cropped of each photo")]
+    workspace: OwnProject = None
     expression: Annotated[
         str, Doc("neutral, smile, sliders (see the options below), or a photo of anybody who shows the expression")
     ] = "smile"
@@ -166,6 +177,7 @@ class Express:
     without_network: Annotated[
         bool, Doc("use no trained run: the photo is only warped, and the inner mouth is dark")
     ] = False
+    bilayer_weights: BilayerWeights = None
     largest: Annotated[bool, Doc("take the largest of several faces in a photo")] = False
     frames: Flat[FrameConfig] = FrameConfig(fusion="photo")
     label: Annotated[bool, Doc("draw a visible label, which says that the image was made by a machine")] = True
@@ -174,9 +186,9 @@ class Express:
 
     def __call__(self) -> None:
         """Writes the images and prints what was done."""
-        workspace = Workspace(self.workspace)
+        workspace = _open_workspace(self.workspace, self.bilayer_weights, without_network=self.without_network)
         photos = [image for path in self.photos for image in _list_photos(path)]
-        require_consent(workspace, self.consent, photos)
+        require_input_consent(workspace, self.consent, photos)
         check_range("strength", self.strength, 0, 1)
         load_keras()
         from faceswap_lib.pipeline.expressing import express
@@ -189,6 +201,7 @@ class Express:
             strength=self.strength,
             same_person=self.same_person,
             run=None if self.without_network else self.run,
+            bilayer_weights=self.bilayer_weights,
             frame_config=self.frames,
             largest=self.largest,
             label=self.label,
@@ -199,6 +212,21 @@ class Express:
         print(f"{self.out}: {len(report.written)} photos with the expression {self.expression}")
         if report.failed:
             print(f"{len(report.failed)} photos could not be changed")
+
+
+def _open_workspace(
+    folder: pathlib.Path | None, weights: pathlib.Path | None, *, without_network: bool
+) -> Workspace | None:
+    """Opens the workspace; None without one.
+
+    Raises:
+        InputError: If the networks are chosen in two ways or in none.
+    """
+    if weights is not None and without_network:
+        raise InputError("expected --bilayer-weights or --without-network, got both; leave one out")
+    if folder is None and weights is None and not without_network:
+        raise InputError("expected --workspace with a trained run, --bilayer-weights or --without-network, got none")
+    return None if folder is None else Workspace(folder)
 
 
 def _list_photos(path: pathlib.Path) -> list[pathlib.Path]:

@@ -20,7 +20,8 @@ from faceswap_lib.facesets.consent import check_statement, record_consent
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.media import write_image
-from faceswap_lib.pipeline.reenacting import LABEL, state_claims
+from faceswap_lib.pipeline.reenacting import LABEL
+from faceswap_lib.pipeline.reenactment_networks import open_networks, state_claims
 from faceswap_lib.progress import show_progress
 from faceswap_lib.provenance.provenance import write_provenance
 from faceswap_lib.provenance.visible_label import Label
@@ -34,10 +35,9 @@ from faceswap_lib.reenactment.expressions import (
     transfer_expression,
 )
 from faceswap_lib.reenactment.face_shape import FaceShape, ShapeDetector, open_shape_detector
-from faceswap_lib.reenactment.networks import ReenactmentNetworks
+from faceswap_lib.reenactment.frames import AnyNetworks
 from faceswap_lib.reenactment.photo import Photo, read_photo
 from faceswap_lib.reenactment.shape_pictures import stack_shapes, stick_figure
-from faceswap_lib.reenactment.training import load_reenactment
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +64,14 @@ class ExpressionReport:
 
 def express(
     photos: Sequence[pathlib.Path],
-    workspace: Workspace,
+    workspace: Workspace | None,
     out: pathlib.Path,
     *,
     expression: str | Expression | pathlib.Path = "smile",
     strength: float = 1.0,
     same_person: bool = False,
     run: str | None = "reenactment",
+    bilayer_weights: pathlib.Path | None = None,
     frame_config: FrameConfig | None = None,
     largest: bool = False,
     label: bool = True,
@@ -82,17 +83,18 @@ def express(
 
     Args:
         photos: The image files.
-        workspace: Contains the trained run, and the consents.
+        workspace: Contains the trained run, and the consents; None without a run, if `consent` is given.
         out: Folder for the images `NAME_source.png` and so on, see `IMAGES`.
         expression: Name of an expression, its sliders, or a photo that shows it.
         strength: Share of the way from the photo's expression to the wanted one, 0 to 1.
         same_person: Whether the photo that shows the expression shows the same person as the others.
         run: Name of the run; None for the classical method alone, which needs no training.
+        bilayer_weights: Folder with the published weights of the bilayer avatars, which are used instead of a run.
         frame_config: How the crop is made.
         largest: Whether to take the largest of several faces.
         label: Whether to draw a visible label on the generated images.
         overwrite: Whether existing images are replaced.
-        consent: Who in the photos agreed; recorded in the workspace and stated in the output.
+        consent: Who in the photos agreed; recorded in the workspace, if there is one, and stated in the output.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -105,7 +107,7 @@ def express(
     if consent is not None:
         check_statement(consent)
     _check_names(photos, out, overwrite=overwrite)
-    networks, step = (None, 0) if run is None else load_reenactment(workspace, run)
+    used = open_networks(workspace, run, bilayer_weights)
     detector, shapes = MTCNN(DetectConfig()), open_shape_detector()
     shown = _photo_of(expression)
     wanted = _read_expression(expression, detector, shapes)
@@ -119,17 +121,17 @@ def express(
             failed[path] = str(error)
             continue
         target = _find_target(photo.shape, wanted, strength, same_person=same_person)
-        final = _write_images(photo, target, networks, config, out, label=label)
+        final = _write_images(photo, target, used.networks, config, out, label=label)
         stated = {"expression": _name(expression), "strength": strength} | options_to_dict(config)
         inputs = (path, *shown)
-        write_provenance(final, state_claims(inputs, workspace, run, step, consent, stated, label=label))
+        write_provenance(final, state_claims(inputs, workspace, used, consent, stated, label=label))
         written.append(final)
     for reason in failed.values():
         logger.warning("%s", reason)
     if not written:
         first = next(iter(failed.values()), "there are none")
         raise InputError(f"none of {len(photos)} photos could be changed; {first}")
-    if consent is not None:
+    if consent is not None and workspace is not None:
         record_consent(workspace, consent, [*(path for path in photos if path not in failed), *shown])
     return ExpressionReport(written=tuple(written), failed=failed)
 
@@ -173,7 +175,7 @@ def _find_target(shape: FaceShape, wanted: Expression | FaceShape, strength: flo
 def _write_images(
     photo: Photo,
     target: FaceShape,
-    networks: ReenactmentNetworks | None,
+    networks: AnyNetworks | None,
     config: FrameConfig,
     out: pathlib.Path,
     *,

@@ -11,24 +11,21 @@ import numpy as np
 
 from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.faces import MTCNN, DetectConfig, TrackConfig
-from faceswap_lib.facesets.consent import check_statement, record_consent, state_consent
-from faceswap_lib.facesets.consent_file import ConsentVideo
+from faceswap_lib.facesets.consent import check_statement, record_consent
 from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.locks import hold
 from faceswap_lib.media import VideoWriter, probe_video
 from faceswap_lib.pipeline.reenactment_inputs import MOTIONS, check_reenactment
+from faceswap_lib.pipeline.reenactment_networks import open_networks, state_claims
 from faceswap_lib.progress import show_progress
-from faceswap_lib.provenance.provenance import ProvenanceClaims, write_provenance
-from faceswap_lib.provenance.statement import REENACTMENT
+from faceswap_lib.provenance.provenance import write_provenance
 from faceswap_lib.provenance.visible_label import Label
-from faceswap_lib.reenactment.config import FrameConfig, RetargetConfig, SystemName
+from faceswap_lib.reenactment.config import FrameConfig, RetargetConfig
 from faceswap_lib.reenactment.face_shape import open_shape_detector
 from faceswap_lib.reenactment.frames import FrameMaker
 from faceswap_lib.reenactment.motion import read_driver, read_motion, write_motion
 from faceswap_lib.reenactment.photo import read_photo
 from faceswap_lib.reenactment.retargeting import retarget
-from faceswap_lib.reenactment.training import load_reenactment
-from faceswap_lib.training.run_metadata import learnt_videos, run_id
 
 LABEL = "AI face reenactment"
 """Text of the visible label."""
@@ -44,7 +41,7 @@ class ReenactmentReport:
         held: Number of frames without a usable face of the driver; they repeat the frame before them.
         copied: Number of frames for which the photo itself was shown.
         reference: Frame of the driver that corresponds to the photo.
-        system: Name of the system; "" for the classical method alone.
+        system: Name of the system, "bilayer" for the published weights; "" for the classical method alone.
     """
 
     out: pathlib.Path
@@ -52,16 +49,17 @@ class ReenactmentReport:
     held: int
     copied: int
     reference: int
-    system: SystemName | str
+    system: str
 
 
 def reenact(
     photo: pathlib.Path | str,
     driver: pathlib.Path | str,
-    workspace: Workspace,
+    workspace: Workspace | None,
     out: pathlib.Path | str,
     *,
     run: str | None = "reenactment",
+    bilayer_weights: pathlib.Path | None = None,
     retarget_config: RetargetConfig | None = None,
     frame_config: FrameConfig | None = None,
     detect_config: DetectConfig | None = None,
@@ -79,9 +77,10 @@ def reenact(
     Args:
         photo: The image file.
         driver: A video, or a motion that was saved before (.npz).
-        workspace: Contains the trained run, and the consents.
+        workspace: Contains the trained run, and the consents; None without a run, if `consent` is given.
         out: The video to write; it has the size of the photo, and the rate and the sound of the driver.
         run: Name of the run; None for the classical method alone, which needs no training.
+        bilayer_weights: Folder with the published weights of the bilayer avatars, which are used instead of a run.
         retarget_config: How the motion is transferred.
         frame_config: How the frames are made.
         detect_config: How faces are detected.
@@ -109,7 +108,7 @@ def reenact(
     info = probe_video(driver) if is_video else None
     with contextlib.ExitStack() as held:
         held.enter_context(hold(out, what=f"the reenactment to {out}"))
-        networks, step = (None, 0) if run is None else load_reenactment(workspace, run)
+        used = open_networks(workspace, run, bilayer_weights)
         detector, shape_detector = MTCNN(detect_config or DetectConfig()), open_shape_detector()
         face = read_photo(photo, detector, shape_detector, largest=largest)
         if is_video:
@@ -126,15 +125,15 @@ def reenact(
         if save_motion is not None:
             write_motion(save_motion, motion)
         moved = retarget(motion, face.shape, face.crop.crop_from_frame, retarget_config)
-        maker = FrameMaker(face, networks, frame_config)
+        maker = FrameMaker(face, used.networks, frame_config)
         sound = driver if info is not None and info.has_audio else None
         rate = fractions.Fraction(motion.fps).limit_denominator(1001) if info is None else info.fps
         frames = show_progress(maker.frames(moved), "reenact", len(motion), disable=not progress)
         _write(out, frames, rate, sound, crf=crf, label=label)
         options = options_to_dict(retarget_config or RetargetConfig()) | options_to_dict(maker.config)
-        claims = state_claims((photo, driver), workspace, run, step, consent, options, label=label)
+        claims = state_claims((photo, driver), workspace, used, consent, options, label=label)
         write_provenance(out, claims)
-    if consent is not None:
+    if consent is not None and workspace is not None:
         record_consent(workspace, consent, [photo, driver])
     return ReenactmentReport(
         out=out,
@@ -142,7 +141,7 @@ def reenact(
         held=moved.held,
         copied=maker.copied,
         reference=moved.reference,
-        system="" if networks is None else networks.config.system,
+        system=used.system,
     )
 
 
@@ -166,39 +165,3 @@ def _write(
             if drawn is not None:
                 drawn.draw(cut)
             writer.write(cut)
-
-
-def state_claims(
-    inputs: tuple[pathlib.Path, ...],
-    workspace: Workspace,
-    run: str | None,
-    step: int,
-    consent: str | None,
-    options: dict,
-    *,
-    label: bool,
-) -> ProvenanceClaims:
-    """Collects the provenance claims that an output states about itself.
-
-    Args:
-        inputs: The photo, and the driver if there is one.
-        workspace: Contains the run and the consents.
-        run: Name of the run; None for none.
-        step: Number of training steps.
-        consent: The statement for this output; None for those that are recorded.
-        options: Options as plain JSON.
-        label: Whether there is a visible label.
-    """
-    own = [ConsentVideo.of(path) for path in inputs]
-    learned = [] if run is None else [video for video in learnt_videos(workspace.run(run)) if video.sha256]
-    statements, uncovered = state_consent(workspace, own, learned, consent)
-    return ProvenanceClaims(
-        inputs=inputs,
-        run=run or "none (classical)",
-        run_id="" if run is None else run_id(workspace.run(run)),
-        steps=step,
-        direction=REENACTMENT,
-        consent=statements,
-        options=options | {"label": label, "learnt_from": {"people": [dataclasses.asdict(video) for video in learned]}},
-        uncovered=uncovered,
-    )

@@ -1,10 +1,13 @@
 """Checks of a reenactment's inputs and outputs before any work, so that a wrong name does not cost a minute."""
 
 import pathlib
+from collections.abc import Sequence
 
 from faceswap_lib.config_fields import check_range
 from faceswap_lib.conversion.output_paths import check_no_link, check_paths
 from faceswap_lib.errors import InputError
+from faceswap_lib.facesets.consent import check_statement, require_consent
+from faceswap_lib.facesets.workspace import Workspace
 from faceswap_lib.facesets.writable import check_writable
 from faceswap_lib.media.picture_decoding import SUFFIXES
 from faceswap_lib.media.writer import check_video_name
@@ -64,6 +67,28 @@ def check_reenactment(
         if path.exists() and not overwrite:
             raise InputError(f"{path} exists; choose another name, or replace it with --overwrite")
         check_writable(path.parent)
+
+
+def require_input_consent(workspace: Workspace | None, statement: str | None, inputs: Sequence[pathlib.Path]) -> None:
+    """Checks that the people in the inputs consented, and records a given statement in the workspace.
+
+    Args:
+        workspace: Contains the recorded consents; None if there is none, and the output alone states the statement.
+        statement: The value of `--consent`; None for what is recorded.
+        inputs: The files.
+
+    Raises:
+        InputError: If there is no consent, the statement is empty, or an input is not a file.
+        WorkspaceError: If the existing file of consents cannot be read.
+    """
+    if workspace is not None:
+        return require_consent(workspace, statement, inputs)
+    if statement is None:
+        raise InputError(
+            'without --workspace there is no recorded consent; say who agreed to what with --consent "...", or name a '
+            "workspace"
+        )
+    return check_statement(statement)
 
 
 def check_photo(photo: pathlib.Path) -> None:

@@ -85,6 +85,7 @@ def describe_facts(facts: dict, name: str = "") -> list[tuple[str, str]]:
         rows.append(("written as", shown["title"]))
     rows += _describe_inputs(facts)
     rows += _describe_training(options.get("learnt_from"))
+    rows += _describe_weights(options.get("weights"))
     rows += _describe_images(options)
     if is_swap:
         rows.append(("in the input", describe_people(facts.get("people")) or "nobody counted the people"))
@@ -123,6 +124,12 @@ def _describe_training(learnt_from: object) -> list[tuple[str, str]]:
     rows = [("trained on", ", ".join(named))] if named else []
     before = sides.get("before")
     return [*rows, ("trained before on", to_printable(before))] if isinstance(before, str) and before else rows
+
+
+def _describe_weights(weights: object) -> list[tuple[str, str]]:
+    """Names the source of published weights that were used instead of a run."""
+    source = weights.get("source") if isinstance(weights, dict) else None
+    return [("weights", to_printable(source))] if isinstance(source, str) and source else []
 
 
 def _describe_images(options: dict) -> list[tuple[str, str]]:

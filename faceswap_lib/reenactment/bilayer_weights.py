@@ -5,7 +5,7 @@ file with a pickle, which can run any program. Here only arrays are read; everyt
 read: that of PyTorch 1.6 and later, a ZIP archive, and the one before.
 
 The arrays keep their names and their layout in PyTorch: kernels of convolutions are (output, input, height, width).
-They are not mapped to networks of Keras; `list_arrays` shows what is there.
+`bilayer.loading` puts them into networks of Keras.
 """
 
 import contextlib

@@ -12,9 +12,8 @@ from faceswap_lib.reenactment.config import FrameConfig
 from faceswap_lib.reenactment.control_points import fill_polygons
 from faceswap_lib.reenactment.expression_fusion import fuse_expression
 from faceswap_lib.reenactment.face_shape import FaceShape
-from faceswap_lib.reenactment.frames import FrameMaker
+from faceswap_lib.reenactment.frames import AnyNetworks, FrameMaker
 from faceswap_lib.reenactment.head_masks import segment_head
-from faceswap_lib.reenactment.networks import ReenactmentNetworks
 from faceswap_lib.reenactment.photo import Photo
 from faceswap_lib.reenactment.skin_alpha import smooth_step
 
@@ -50,16 +49,16 @@ class PhotoChanger:
 
     Args:
         photo: The photo.
-        networks: The networks of a trained run; None for none.
+        networks: The networks of a trained run, or the published ones; None for none.
         config: How the crop is made. With `fusion` "photo" the networks give only what the photo hides; without
             networks it is always so.
 
     Attributes:
         texture: (`CROP_SIZE`, `CROP_SIZE`, 3) uint8 RGB, the high-frequency texture of the photo around gray, if the
-            networks have one (`avatar`); None otherwise.
+            networks have one (`avatar`, and the published networks); None otherwise.
     """
 
-    def __init__(self, photo: Photo, networks: ReenactmentNetworks | None, config: FrameConfig):
+    def __init__(self, photo: Photo, networks: AnyNetworks | None, config: FrameConfig):
         self._photo, self._large = photo, native_crop(photo)
         self._fuses = networks is None or config.fusion == "photo"
         self._head = segment_head(photo.crop.image, photo.shape).astype(np.float32) / 255

@@ -12,6 +12,8 @@ from faceswap_lib.faces.head_pose import eye_distance
 from faceswap_lib.facesets.crop_loading import shrink
 from faceswap_lib.prefetch import map_in_threads, prefetch
 from faceswap_lib.reenactment.background import PhotoBackground, matting_and_fill, shift_and_scale
+from faceswap_lib.reenactment.bilayer.loading import BilayerNetworks
+from faceswap_lib.reenactment.bilayer.renderer import BilayerRenderer
 from faceswap_lib.reenactment.config import FrameConfig
 from faceswap_lib.reenactment.expression_fusion import fuse_expression
 from faceswap_lib.reenactment.face_shape import FaceShape
@@ -25,13 +27,16 @@ from faceswap_lib.reenactment.system import Renderer, open_system
 BATCH = 16
 """Number of frames that are made at a time."""
 
+AnyNetworks = ReenactmentNetworks | BilayerNetworks
+"""Networks of a trained run, or the published ones."""
+
 
 class FrameMaker:
     """Maker of the frames of one reenacted photo.
 
     Args:
         photo: The photo.
-        networks: The networks of a trained run; None for the classical method alone.
+        networks: The networks of a trained run, or the published ones; None for the classical method alone.
         config: Options.
 
     Attributes:
@@ -39,12 +44,9 @@ class FrameMaker:
         copied: Number of frames for which the photo itself was shown.
     """
 
-    def __init__(self, photo: Photo, networks: ReenactmentNetworks | None, config: FrameConfig | None = None):
+    def __init__(self, photo: Photo, networks: AnyNetworks | None, config: FrameConfig | None = None):
         self._photo, self.config, self.copied = photo, config or FrameConfig(), 0
-        self._renderer: Renderer | None = None
-        if networks is not None:
-            small = shrink(photo.crop.image, networks.config.resolution)
-            self._renderer = open_system(networks.config.system).build_renderer(networks, small, photo.shape)
+        self._renderer = None if networks is None else _build_renderer(photo, networks)
         self._background = PhotoBackground(photo=photo.image, crop_from_photo=photo.crop.crop_from_frame)
 
     @property
@@ -107,6 +109,14 @@ class FrameMaker:
         if self.config.background == "keep":
             return matting_and_fill(self._background, crop, crop_from_output)
         return shift_and_scale(self._photo.image, self._photo.crop.crop_from_frame, crop, crop_from_output)
+
+
+def _build_renderer(photo: Photo, networks: AnyNetworks) -> Renderer:
+    """Builds the renderer of a photo. The published networks read the photo itself, the others its aligned crop."""
+    if isinstance(networks, BilayerNetworks):
+        return BilayerRenderer(networks, photo)
+    small = shrink(photo.crop.image, networks.config.resolution)
+    return open_system(networks.config.system).build_renderer(networks, small, photo.shape)
 
 
 def _distance(shape: FaceShape, other: FaceShape) -> float:

@@ -5,13 +5,26 @@ import typing
 import keras
 import numpy as np
 
-from faceswap_lib.reenactment.networks import ReenactmentNetworks
 from faceswap_lib.reenactment.shape_pictures import ShapeBatch
 
 SIZES = (1, 4, 16)
 """Batch sizes for which a call is compiled; a batch is divided into these, and the last part is filled up."""
 
 Arrays = dict[str, typing.Any]
+
+
+class CallableNetworks(typing.Protocol):
+    """Protocol of networks that functions run."""
+
+    @property
+    def generators(self) -> tuple[keras.Model, ...]:
+        """The networks."""
+        ...
+
+    @property
+    def calls(self) -> dict[str, typing.Any]:
+        """Compiled functions by name."""
+        ...
 
 
 class CompiledCall:
@@ -23,7 +36,7 @@ class CompiledCall:
             those of `ShapeBatch`.
     """
 
-    def __init__(self, networks: ReenactmentNetworks, function: typing.Callable[[Arrays], Arrays]):
+    def __init__(self, networks: CallableNetworks, function: typing.Callable[[Arrays], Arrays]):
         self._networks, self._function = networks, function
         self._models: dict[int, _Call] = {}
 
@@ -55,7 +68,7 @@ class CompiledCall:
 class _Call(keras.Model):
     """Function as a model, so that Keras compiles it and passes the current weights of the networks."""
 
-    def __init__(self, networks: ReenactmentNetworks, function: typing.Callable[[Arrays], Arrays]):
+    def __init__(self, networks: CallableNetworks, function: typing.Callable[[Arrays], Arrays]):
         super().__init__(name="compiled_call")
         self.generators = list(networks.generators)
         self._function = function
@@ -65,9 +78,7 @@ class _Call(keras.Model):
         return self._function(inputs)
 
 
-def compiled_call(
-    networks: ReenactmentNetworks, name: str, function: typing.Callable[[Arrays], Arrays]
-) -> CompiledCall:
+def compiled_call(networks: CallableNetworks, name: str, function: typing.Callable[[Arrays], Arrays]) -> CompiledCall:
     """Returns the compiled function of some networks; the same one for the same name, so it is compiled once.
 
     Args:
