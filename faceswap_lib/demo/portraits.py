@@ -5,15 +5,11 @@ matplotlib). Every point was read from an enlarged crop: x,y in pixels of the 32
 numbers. "Left" means left in the image.
 """
 
-import typing
-
 import cv2
-import matplotlib.cbook
-import matplotlib.image
 import numpy as np
-import skimage.data
 
 from faceswap_lib.demo.points import Eye, Mouth, Portrait
+from faceswap_lib.media.sample_images import load_sample_portraits
 
 PORTRAIT_SIZE = 320
 """Side of the square crops in pixels."""
@@ -25,9 +21,7 @@ def load_portraits() -> tuple[Portrait, Portrait]:
     Returns:
         Grace Hopper and Eileen Collins.
     """
-    with typing.cast(typing.BinaryIO, matplotlib.cbook.get_sample_data("grace_hopper.jpg")) as file:
-        hopper = matplotlib.image.imread(file, format="jpg")
-    collins = skimage.data.astronaut()
+    hopper, collins = load_sample_portraits()
     side = (PORTRAIT_SIZE, PORTRAIT_SIZE)
     return (
         _hopper(cv2.resize(np.ascontiguousarray(hopper[8:408, 64:464]), side, interpolation=cv2.INTER_AREA)),

@@ -1,5 +1,7 @@
 """Charts drawn as RGB images without a display."""
 
+import typing
+
 import matplotlib.backends.backend_agg
 import matplotlib.figure
 import matplotlib.ticker
@@ -13,11 +15,20 @@ PANELS = (
 )
 """Loss terms that `draw_losses` draws, with their description."""
 
-COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
-"""Colors of the series of a chart, in order; further series are not drawn."""
+COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
+"""Colors of the series of a chart, in order."""
 
 LEVEL_COLORS = ("tab:gray", "black")
-"""Colors of the dashed reference lines."""
+"""Colors of the reference lines, in order."""
+
+LINES = (("-", ".", 2), (":", "x", 4), ("-.", "+", 5))
+"""Line style, marker and size of the marker of series; where the colors are used up, they begin again with the next."""
+
+LEVEL_LINES = ("--", (0, (1, 1)), (0, (6, 2, 1, 2)))
+"""Line styles of reference lines, as `LINES`."""
+
+PEOPLE = {"a": "tab:blue", "b": "tab:orange"}
+"""Color of each person's curve, by the suffix of the term."""
 
 
 def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
@@ -36,11 +47,10 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
         raise ValueError("expected at least one line of history, got none; train first")
     figure = matplotlib.figure.Figure(figsize=(10, 5.2), dpi=100, layout="constrained")
     for axes, (term, meaning) in zip(figure.subplots(2, 2).ravel(), PANELS, strict=True):
-        for side, color in (("a", "tab:blue"), ("b", "tab:orange")):
-            points = [(line["step"], line[f"{term}_{side}"]) for line in history if f"{term}_{side}" in line]
-            if not points:  # a loss of weight 0 is not computed
+        for side, color in PEOPLE.items():
+            steps, values = read_term(history, f"{term}_{side}")
+            if not steps:  # a loss of weight 0 is not computed
                 continue
-            steps, values = zip(*points, strict=True)
             axes.plot(steps, values, color=color, alpha=0.3, linewidth=0.8)
             axes.plot(steps, _smooth(values), color=color, label=side.upper())
         axes.set_title(f"{term}: {meaning}", fontsize=9)
@@ -51,6 +61,14 @@ def draw_losses(history: list[dict[str, float]]) -> np.ndarray:
         else:
             axes.text(0.5, 0.5, "not computed", ha="center", va="center", transform=axes.transAxes)
     return render_figure(figure)
+
+
+def read_term(
+    history: typing.Iterable[typing.Mapping[str, float]], name: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns the steps at which a loss term was logged, and its values; both empty if it never was."""
+    points = [(line["step"], line[name]) for line in history if name in line]
+    return tuple(step for step, _ in points), tuple(value for _, value in points)
 
 
 def draw_series(
@@ -69,8 +87,12 @@ def draw_series(
         (H, W, 3) uint8 RGB with two image pixels per page pixel, so that it is sharp on any screen.
 
     Raises:
-        ValueError: If there is no series, or a series has no value.
+        ValueError: If there is no series, a series has no value, or there are more series or levels than can be told
+            apart by colors and line styles.
     """
+    for names, most in ((series, len(COLORS) * len(LINES)), (levels or {}, len(LEVEL_COLORS) * len(LEVEL_LINES))):
+        if len(names) > most:
+            raise ValueError(f"expected at most {most} curves of a kind in a chart, got {len(names)}; draw several")
     figure = matplotlib.figure.Figure(figsize=(5.2, 2.6), dpi=200, layout="constrained")
     curves, counts = figure.subplots(1, 2, sharey=True, width_ratios=[4, 1])
     known = {name: values[np.isfinite(values)] for name, values in series.items()}
@@ -78,12 +100,15 @@ def draw_series(
     if empty or not known:
         raise ValueError(f"expected a number in every series, got none in {', '.join(empty) or 'no series'}")
     bounds = _widen(min(values.min() for values in known.values()), max(values.max() for values in known.values()))
-    for color, (name, values) in zip(COLORS, series.items(), strict=False):
-        curves.plot(*_join(values, fps), color=color, linewidth=1, marker=".", markersize=2, label=name)
+    for number, (name, values) in enumerate(series.items()):
+        color, (line, marker, size) = _choose_style(number, COLORS, LINES)
+        style = {"color": color, "linestyle": line, "linewidth": 1, "marker": marker, "markersize": size}
+        curves.plot(*_join(values, fps), label=name, **style)
         counts.hist(known[name], bins=24, range=bounds, orientation="horizontal", color=color, alpha=0.6)
-    for color, (name, level) in zip(LEVEL_COLORS, (levels or {}).items(), strict=False):
-        curves.axhline(level, color=color, linestyle="--", linewidth=1, label=name)
-        counts.axhline(level, color=color, linestyle="--", linewidth=1)
+    for number, (name, level) in enumerate((levels or {}).items()):
+        color, line = _choose_style(number, LEVEL_COLORS, LEVEL_LINES)
+        curves.axhline(level, color=color, linestyle=line, linewidth=1, label=name)
+        counts.axhline(level, color=color, linestyle=line, linewidth=1)
     curves.set_title(title, fontsize=10, loc="left")
     curves.set_ylabel(unit, fontsize=9)
     curves.set_xlabel("seconds", fontsize=9)
@@ -104,6 +129,11 @@ def render_figure(figure: matplotlib.figure.Figure) -> np.ndarray:
     canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _choose_style(number: int, colors: typing.Sequence[str], lines: typing.Sequence) -> tuple[str, typing.Any]:
+    """Returns the color and the line style of a curve."""
+    return colors[number % len(colors)], lines[number // len(colors)]
 
 
 def _widen(low: float, high: float) -> tuple[float, float]:

@@ -9,10 +9,7 @@ more.
 import pathlib
 import typing
 
-import matplotlib.cbook
-import matplotlib.image
 import numpy as np
-import skimage.data
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE, MTCNN, FaceCrop, warp_frame
@@ -22,6 +19,7 @@ from faceswap_lib.faces.selection import embed_samples
 from faceswap_lib.faces.track_video import track_video
 from faceswap_lib.facesets.manifest import read_manifest
 from faceswap_lib.media import read_image
+from faceswap_lib.media.sample_images import load_sample_portraits
 
 SAMPLES = 25
 """Number of faces per person whose embeddings are averaged."""
@@ -98,7 +96,8 @@ def embed_others(paths: typing.Sequence[str], detector: MTCNN, embedder: FaceEmb
         if not len(rows):
             raise InputError(f"{path}: expected the face of another person for the gallery, got none")
         found[name] = rows.mean(axis=0)
-    crops = [_align(portrait, PORTRAIT_POINTS[name]) for name, portrait in _load_portraits().items()]
+    portraits = zip(load_sample_portraits(), PORTRAIT_POINTS.values(), strict=True)
+    crops = [_align(portrait, points) for portrait, points in portraits]
     return found | dict(zip(PORTRAIT_POINTS, embedder.embed(crops), strict=True))
 
 
@@ -121,10 +120,3 @@ def _align(image: np.ndarray, points: np.ndarray) -> FaceCrop:
     return FaceCrop(
         image=warp_frame(image, matrix, CROP_SIZE), landmarks=map_points(matrix, points), crop_from_frame=matrix
     )
-
-
-def _load_portraits() -> dict[str, np.ndarray]:
-    """Loads NASA's portrait of Eileen Collins and the US Navy's portrait of Grace Hopper as RGB images."""
-    with typing.cast(typing.BinaryIO, matplotlib.cbook.get_sample_data("grace_hopper.jpg")) as file:
-        hopper = matplotlib.image.imread(file, format="jpg")
-    return {"Grace Hopper": np.ascontiguousarray(hopper), "Eileen Collins": skimage.data.astronaut()}

@@ -8,6 +8,8 @@ rotations and shifts of the augmentation. The *view* is its central part, by def
 read and write the view, both in training and in conversion.
 """
 
+import math
+
 import cv2
 import numpy as np
 
@@ -165,11 +167,29 @@ def warp_frame(frame: np.ndarray, crop_from_frame: np.ndarray, size: int) -> np.
     Returns:
         (size, size, 3) uint8 RGB; pixels outside the frame repeat its border.
     """
-    shrink_factor = 1 / np.sqrt(np.linalg.det(crop_from_frame[:, :2]))
-    supersampling = max(1, int(np.ceil(shrink_factor / 1.3)))
-    matrix = resize_matrix(crop_from_frame, supersampling)
+    return warp_supersampled(frame, crop_from_frame, size, max(1, math.ceil(shrink_factor(crop_from_frame) / 1.3)))
+
+
+def shrink_factor(b_from_a: np.ndarray) -> float:
+    """Computes how much smaller a (2, 3) matrix makes an image, as a factor of lengths; mirrored or not."""
+    return float(1 / np.sqrt(abs(np.linalg.det(b_from_a[:, :2]))))
+
+
+def warp_supersampled(image: np.ndarray, square_from_image: np.ndarray, size: int, supersampling: int) -> np.ndarray:
+    """Warps a square out of an image at a multiple of its size, and averages it down.
+
+    Args:
+        image: (H, W, C) uint8.
+        square_from_image: (2, 3) for a square of side `size`.
+        size: Side of the square in pixels.
+        supersampling: The multiple, at least 1.
+
+    Returns:
+        (size, size, C) uint8; pixels outside the image repeat its border.
+    """
+    matrix = resize_matrix(square_from_image, supersampling)
     side = supersampling * size
-    square = cv2.warpAffine(frame, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    square = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return square if supersampling == 1 else cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
 
 

@@ -9,10 +9,16 @@ lids and its iris.
 
 import dataclasses
 
-import cv2
 import numpy as np
 
-from faceswap_lib.faces.alignment import MEAN_FACE, invert_affine, map_points, resize_matrix, similarity_transform
+from faceswap_lib.faces.alignment import (
+    MEAN_FACE,
+    invert_affine,
+    map_points,
+    shrink_factor,
+    similarity_transform,
+    warp_supersampled,
+)
 from faceswap_lib.faces.mesh_network import EYE_SIDE, FACE_POINTS, FACE_SIDE, MeshNetworks
 from faceswap_lib.faces.mesh_topology import EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT, LIDS, POINTS
 from faceswap_lib.faces.types import FaceCrop
@@ -118,10 +124,5 @@ def _read_eye(
 
 
 def _warp_square(image: np.ndarray, view_from_crop: np.ndarray, side: int) -> np.ndarray:
-    """Warps a square out of a crop; pixels outside the crop repeat its border."""
-    shrink_factor = 1 / np.sqrt(abs(np.linalg.det(view_from_crop[:, :2])))
-    supersampling = max(1, round(shrink_factor / 1.2))
-    matrix = resize_matrix(view_from_crop, supersampling)
-    size = (supersampling * side, supersampling * side)
-    square = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return square if supersampling == 1 else cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
+    """Warps a square out of a crop; less supersampled than by `warp_frame`, as the errors above were measured."""
+    return warp_supersampled(image, view_from_crop, side, max(1, round(shrink_factor(view_from_crop) / 1.2)))

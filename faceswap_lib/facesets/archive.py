@@ -16,13 +16,14 @@ import zlib
 from faceswap_lib.errors import WorkspaceError
 from faceswap_lib.facesets.archive_checks import SMALL_FILE, check_count, check_entries, check_sizes, find_wrong_part
 from faceswap_lib.facesets.file_names import check_inside
+from faceswap_lib.facesets.writable import check_room
 from faceswap_lib.limits import ARCHIVE_BYTES, ARCHIVE_FILES, ARCHIVE_RATIO
 
 SQUEEZED = (".jsonl", ".json")
 """Suffixes of files that are compressed in an archive. Images and tracks are already compressed."""
 
 SPARE = 100_000_000
-"""Number of bytes that must remain free on a disk."""
+"""Number of bytes that must remain free on a disk after an archive or a copy was written."""
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, OverflowError, RuntimeError, ValueError)
 """Errors that a damaged or unusual archive can raise, for example one with empty or non-Unicode names, an unknown
@@ -103,7 +104,7 @@ def pack(root: pathlib.Path, contents: Contents, archive: pathlib.Path) -> pathl
     total = sum(size for size, _ in contents.values())
     ARCHIVE_FILES.check(len(contents), archive.name, WorkspaceError)
     ARCHIVE_BYTES.check(total, archive.name, WorkspaceError)
-    check_room(archive.parent, total, archive.name)
+    check_room(archive.parent, total, archive.name, spare=SPARE)
     modes = {name: effective_mode(root / name, root) for name in contents}
     shared = functools.reduce(operator.and_, modes.values(), 0o666)
     with open_new(archive, shared) as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as opened:
@@ -143,32 +144,12 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable
             entries = list_files(opened)
             check_entries(entries, archive.name, tuple(folders))
             check_sizes(entries, archive, opened.start_dir)
-            check_room(folder, sum(entry.file_size for entry in entries), archive.name)
+            check_room(folder, sum(entry.file_size for entry in entries), archive.name, spare=SPARE)
             for entry in entries:
                 _unpack_file(opened, entry, folder / entry.filename)
     except DAMAGED as error:
         raise WorkspaceError(f"{archive.name} is damaged ({error}); delete it and keep the faces again") from error
     return {entry.filename for entry in entries}
-
-
-def check_room(folder: pathlib.Path, size: int, what: str) -> None:
-    """Checks that a disk has enough free space before something is written to it.
-
-    Args:
-        folder: The folder to write to. It does not have to exist.
-        size: Number of bytes to write.
-        what: Name of the data, for the message.
-
-    Raises:
-        WorkspaceError: If the free space is less than `size` plus a reserve of 100 MB.
-        OSError: If the free space cannot be determined.
-    """
-    place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    usage = shutil.disk_usage(place)
-    if usage.total and usage.free < size + SPARE:  # some network drives report a total of 0
-        raise WorkspaceError(
-            f"{what} needs {size:,} bytes in {place} and {SPARE:,} more to spare, {usage.free:,} are free; make room"
-        )
 
 
 def open_counted(archive: pathlib.Path) -> zipfile.ZipFile:

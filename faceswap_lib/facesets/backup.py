@@ -17,7 +17,7 @@ import yaml
 
 from faceswap_lib.atomic_io import flush_folder, replacing
 from faceswap_lib.errors import InputError, WorkspaceError
-from faceswap_lib.facesets.archive import check_room, digest_of, pack, read_contents, read_directory, unpack
+from faceswap_lib.facesets.archive import SPARE, digest_of, pack, read_contents, read_directory, unpack
 from faceswap_lib.facesets.backup_note import digest_ends, find_earlier, is_noted, note_kept, rename_earlier
 from faceswap_lib.facesets.consent import CONSENT, read_consent
 from faceswap_lib.facesets.consent_file import Consent
@@ -29,6 +29,7 @@ from faceswap_lib.facesets.scratch import scratch_folder
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.facesets.sync_report import SyncReport, attempt, open_folder, while_held
 from faceswap_lib.facesets.workspace import Workspace
+from faceswap_lib.facesets.writable import check_room
 
 BUNDLES = {
     "face_src": ("binary_masks/face_src_eyes", "occlusion_masks/face_src", "face_src"),
@@ -112,7 +113,7 @@ def _keep_bundle(workspace: Workspace, folder: pathlib.Path, name: str) -> SyncR
         return SyncReport(carried=(name,), left=left)
     with scratch_folder(workspace.root, "keep") as scratch:
         archive = pack(workspace.root, here, scratch / target.name)
-        check_room(folder, archive.stat().st_size, target.name)
+        check_room(folder, archive.stat().st_size, target.name, spare=SPARE)
         with replacing(target, mode=archive.stat().st_mode) as temporary:
             shutil.copyfile(archive, temporary)
             left = _rename_foreign(workspace, name, target)  # late, since another machine may have written it by now
@@ -146,7 +147,7 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Sync
     workspace.root.mkdir(parents=True, exist_ok=True)
     left = []
     with scratch_folder(workspace.root, "fetch") as scratch:
-        check_room(scratch, archive.stat().st_size, archive.name)
+        check_room(scratch, archive.stat().st_size, archive.name, spare=SPARE)
         copy = pathlib.Path(shutil.copyfile(archive, scratch / archive.name))
         unpacked = scratch / "unpacked"
         held = unpack(copy, unpacked, BUNDLES[name])

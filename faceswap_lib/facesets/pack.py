@@ -12,7 +12,7 @@ import zipfile
 
 from faceswap_lib.atomic_io import copy_whole, replacing
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.facesets.archive import check_room, effective_mode
+from faceswap_lib.facesets.archive import SPARE, effective_mode
 from faceswap_lib.facesets.archive_checks import find_wrong_part
 from faceswap_lib.facesets.exclusion import SET_ASIDE
 from faceswap_lib.facesets.file_names import check_inside
@@ -34,6 +34,7 @@ from faceswap_lib.facesets.pack_format import (
 from faceswap_lib.facesets.pack_reader import PackReader
 from faceswap_lib.facesets.scratch import scratch_folder
 from faceswap_lib.facesets.workspace import Person, Side, Workspace, side_of
+from faceswap_lib.facesets.writable import check_room
 from faceswap_lib.limits import ARCHIVE_BYTES, ARCHIVE_FILES
 from faceswap_lib.progress import show_progress
 
@@ -99,7 +100,7 @@ def pack_faceset(
     total = sum(path.stat().st_size for path in files.values())
     ARCHIVE_FILES.check(len(files) + 4, out.name, WorkspaceError)
     ARCHIVE_BYTES.check(total, out.name, WorkspaceError)
-    check_room(out.parent, total, out.name)
+    check_room(out.parent, total, out.name, spare=SPARE)
     modes = {name: effective_mode(path, workspace.root) for name, path in files.items()}
     shared = 0o666
     for mode in modes.values():
@@ -196,7 +197,7 @@ def attach_pack(pack: pathlib.Path, workspace: Workspace, side: Side) -> pathlib
         return place
     if place.exists():
         raise WorkspaceError(f"{place} is already there; move it elsewhere first")
-    check_room(place.parent, pack.stat().st_size, place.name)
+    check_room(place.parent, pack.stat().st_size, place.name, spare=SPARE)
     copy_whole(pack, place)
     return place
 

@@ -7,7 +7,7 @@ import secrets
 
 from faceswap_lib.atomic_io import file_digest, flush_folder
 from faceswap_lib.errors import WorkspaceError
-from faceswap_lib.facesets.archive import check_room, unpack
+from faceswap_lib.facesets.archive import SPARE, unpack
 from faceswap_lib.facesets.backup import check_faceset
 from faceswap_lib.facesets.backup_note import rename_earlier
 from faceswap_lib.facesets.file_names import check_inside
@@ -18,6 +18,7 @@ from faceswap_lib.facesets.pack_format import CONSENTS, FACES, FOLDERS, NOTES, f
 from faceswap_lib.facesets.pack_reader import PackReader
 from faceswap_lib.facesets.scratch import created_folder, scratch_folder
 from faceswap_lib.facesets.workspace import Person, Side, Workspace, side_of
+from faceswap_lib.facesets.writable import check_room
 from faceswap_lib.locks import hold
 from faceswap_lib.progress import show_progress
 
@@ -70,7 +71,7 @@ def unpack_faceset(
                 reader.verify(progress=progress)
                 names = _unpack_notes(reader, unpacked)
             else:
-                check_room(scratch, total, file.name)
+                check_room(scratch, total, file.name, spare=SPARE)
                 names = unpack(file, unpacked, FOLDERS)
                 _verify(reader, unpacked, progress=progress)
             check_faceset(file.name, unpacked / FACES, names)

@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import tempfile
 
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import InputError, WorkspaceError
 
 
 def check_writable(folder: pathlib.Path) -> None:
@@ -25,40 +25,52 @@ def check_writable(folder: pathlib.Path) -> None:
         ) from error
 
 
-def check_room(folder: pathlib.Path, size: float, work: str, advice: str) -> None:
-    """Checks that there is enough free space for the results of some work.
+def check_room(folder: pathlib.Path, size: float, work: str, advice: str = "", *, spare: int = 0) -> None:
+    """Checks that there is enough free space for files that are about to be written.
 
     Args:
-        folder: The folder of the results. It does not have to exist.
+        folder: The folder of the files. It does not have to exist.
         size: Minimum number of bytes that are needed.
-        work: Name of the work for the message, such as "the conversion".
-        advice: An alternative for the message, such as "convert a part".
+        work: Name of the work or of the file for the message, such as "the conversion".
+        advice: An alternative for the message, such as "convert a part"; empty for none.
+        spare: Number of bytes that must remain free.
 
     Raises:
-        InputError: If there is less free space. The message states the needed and the free space.
+        WorkspaceError: If there is less free space. The message states the needed and the free space. Also if a file
+            has the name of the folder, or the folder cannot be accessed.
+        OSError: If the free space cannot be determined.
     """
     ground = nearest_folder(folder)
-    if size > (free := shutil.disk_usage(ground).free):
-        raise InputError(
-            f"{ground} has {free / 1e9:.2f} GB free, and {work} needs about {size / 1e9:.2f} GB there; make room, name "
-            f"another disk, or {advice}"
-        )
+    usage = shutil.disk_usage(ground)
+    if not usage.total or size + spare <= usage.free:  # some network drives report a total of 0
+        return
+    kept = f", and {_format_size(spare)} must stay free" if spare else ""
+    choices = f"make room, name another disk, or {advice}" if advice else "make room, or name another disk"
+    raise WorkspaceError(
+        f"{ground} has {_format_size(usage.free)} free, and {work} needs about {_format_size(size)} there{kept}; "
+        f"{choices}"
+    )
 
 
 def nearest_folder(path: pathlib.Path) -> pathlib.Path:
     """Returns a folder if it exists, else its nearest existing parent.
 
     Raises:
-        InputError: If a file has the name of one of these folders, or a folder cannot be accessed.
+        WorkspaceError: If a file has the name of one of these folders, or a folder cannot be accessed.
     """
     for place in (path, *path.parents):
         try:
             if place.is_dir():
                 return place
             if os.path.lexists(place):
-                raise InputError(f"{place} is no folder; name another place to write to")
+                raise WorkspaceError(f"{place} is no folder; name another place to write to")
         except OSError as error:  # a folder without permission, a name that is too long
             if error.errno != errno.ENAMETOOLONG:
                 reason = f"{place} cannot be accessed ({error.strerror})"
-                raise InputError(f"{reason}; name a folder of your own") from error
+                raise WorkspaceError(f"{reason}; name a folder of your own") from error
     return pathlib.Path(".")
+
+
+def _format_size(size: float) -> str:
+    """Formats a number of bytes, for example `1.25 GB`."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

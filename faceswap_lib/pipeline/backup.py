@@ -16,12 +16,13 @@ import typing
 
 from faceswap_lib.atomic_io import copy_whole, flush_folder, is_copy
 from faceswap_lib.facesets import Workspace
-from faceswap_lib.facesets.archive import check_room
+from faceswap_lib.facesets.archive import SPARE
 from faceswap_lib.facesets.backup import fetch_facesets, keep_facesets
 from faceswap_lib.facesets.backup_note import EARLIER, digest_ends, find_earlier, is_noted, note_kept, rename_earlier
 from faceswap_lib.facesets.scratch import remove_left_scratch, scratch_folder
 from faceswap_lib.facesets.sync_report import SyncReport, attempt, open_folder, while_held
 from faceswap_lib.facesets.workspace import MEDIA
+from faceswap_lib.facesets.writable import check_room
 from faceswap_lib.training.checkpoint import checkpoint_progress, list_checkpoints
 from faceswap_lib.training.remote_sync import copy_run
 from faceswap_lib.training.run_identity import (
@@ -151,7 +152,8 @@ def _carry_run(name: str, source: pathlib.Path, target: pathlib.Path) -> SyncRep
     ours, theirs = (checkpoint_progress(place / "checkpoints") for place in (source, target))
     if theirs > ours:
         return SyncReport(left=(f"{title} (at step {theirs[1]} there, {max(ours[1], 0)} here)",))
-    check_room(target, sum(path.stat().st_size for path in list_checkpoints(source / "checkpoints")), title)
+    size = sum(path.stat().st_size for path in list_checkpoints(source / "checkpoints"))
+    check_room(target, size, title, spare=SPARE)
     if target.exists():
         is_changed = copy_run(source, target)
     else:
@@ -181,7 +183,7 @@ def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, nam
     if is_copy(path, copy):
         note_kept(workspace.root, name, digest)
         return SyncReport(unchanged=(name,))
-    check_room(copy, path.stat().st_size, name)
+    check_room(copy.parent, path.stat().st_size, name, spare=SPARE)
     own = find_earlier(copy, digest)
     if copy.exists() and not is_noted(workspace.root, name, digest_ends(copy)):
         sidecar = copy.with_name(copy.name + SIDECAR)
@@ -221,7 +223,7 @@ def _fetch_files(folder: pathlib.Path, workspace: Workspace, pattern: str) -> Sy
         if copy.exists():
             unchanged.append(title)
         else:
-            check_room(copy, path.stat().st_size, title)
+            check_room(copy.parent, path.stat().st_size, title, spare=SPARE)
             copy_whole(path, copy, same_age=True)
             carried.append(title)
     return SyncReport(carried=tuple(carried), unchanged=tuple(unchanged), left=tuple(left))

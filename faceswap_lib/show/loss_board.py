@@ -5,11 +5,9 @@ import typing
 
 from matplotlib.axes import Axes
 
+from faceswap_lib.evaluation.charts import PEOPLE, read_term
 from faceswap_lib.show.images import WIDTH, Picture
 from faceswap_lib.show.notebook import in_notebook, ipython_display
-
-PEOPLE = {"a": "tab:blue", "b": "tab:orange"}
-"""Color of each person's curve."""
 
 
 def plot_losses(
@@ -119,9 +117,9 @@ def _draw_term(axes: Axes, history: typing.Sequence[typing.Mapping[str, float]],
     """Draws the curves of one term on axes."""
     for name in dict.fromkeys(name for entry in history for name in entry if _split_name(name)[0] == term):
         person = _split_name(name)[1]
-        points = [(entry["step"], entry[name]) for entry in history if name in entry]
-        marker = "." if len(points) == 1 else None
-        axes.plot(*zip(*points, strict=True), color=PEOPLE.get(person), label=person.upper(), lw=1.2, marker=marker)
+        steps, values = read_term(history, name)
+        marker = "." if len(steps) == 1 else None
+        axes.plot(steps, values, color=PEOPLE.get(person), label=person.upper(), lw=1.2, marker=marker)
     axes.set_title(term, fontsize=9)
     axes.set_xlim(0, history[-1]["step"] * 1.02)
     axes.set_ylim(bottom=0)

@@ -152,10 +152,10 @@ def test_a_full_disk_is_noticed_before_the_work(place, monkeypatch):
     from faceswap_lib.conversion import convert_video
     from tests.fakes import IdentitySwapper, ListedDetector
 
-    monkeypatch.setattr(writable.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=10))
+    monkeypatch.setattr(writable.shutil, "disk_usage", lambda folder: types.SimpleNamespace(total=100, free=10))
     for name in ("new.mp4", "new.mkv", "new.gif", "new"):
         with pytest.raises(
-            InputError, match=r"has 0.00 GB free, and the conversion needs about .* GB there; make room"
+            InputError, match=r"has 0.0 MB free, and the conversion needs about .* MB there; make room, .*--start"
         ):
             convert_video(
                 ConversionJob(source=place / "a.mp4", out=place / name), IdentitySwapper(), ListedDetector([])

@@ -130,6 +130,37 @@ def test_short_flat_and_broken_series_are_drawn(values):
     assert chart.shape == (520, 1040, 3) and chart.dtype == np.uint8 and chart.std() > 5
 
 
+def has_color(chart: np.ndarray, color: tuple[int, int, int]) -> bool:
+    return bool((chart == color).all(axis=-1).any())
+
+
+def test_every_series_and_level_is_drawn():
+    """Six at once, as many as no chart of the report has today."""
+    series = {f"s{number}": np.full(50, float(number)) for number in range(6)}
+    chart = draw_series(series, 25, title="six", unit="dB", levels={"one": 1.5, "two": 2.5, "three": 3.5})
+    purple, brown = (148, 103, 189), (140, 86, 75)
+    assert has_color(chart, purple) and has_color(chart, brown)
+    without = draw_series(dict(list(series.items())[:5]), 25, title="six", unit="dB")
+    assert has_color(without, purple) and not has_color(without, brown)
+    two = draw_series(series, 25, title="six", unit="dB", levels={"one": 1.5, "two": 2.5})
+    assert (two != chart).any(), "the third level is drawn"
+
+
+def test_curves_of_one_color_have_other_lines():
+    series = {f"s{number}": np.full(50, float(number)) for number in range(9)}
+    chart = draw_series(series, 25, title="nine", unit="dB")
+    eight = draw_series(dict(list(series.items())[:8]), 25, title="nine", unit="dB")
+    assert chart.shape == eight.shape and (chart != eight).any()
+
+
+def test_more_curves_than_can_be_told_apart_are_refused():
+    series = {f"s{number}": np.ones(3) for number in range(25)}
+    with pytest.raises(ValueError, match="at most 24 curves of a kind in a chart, got 25; draw several"):
+        draw_series(series, 25, title="many", unit="")
+    with pytest.raises(ValueError, match="at most 6 curves of a kind in a chart, got 7"):
+        draw_series({"a": np.ones(3)}, 25, title="many", unit="", levels={str(n): 1.0 for n in range(7)})
+
+
 def test_a_series_without_numbers_is_refused():
     with pytest.raises(ValueError, match="number in every series, got none in a"):
         draw_series({"a": np.full(3, np.nan), "b": np.ones(3)}, 25, title="a", unit="")

@@ -13,6 +13,7 @@ from faceswap_lib.faces.alignment import (
     invert_affine,
     map_points,
     points_in_crop,
+    shrink_factor,
     similarity_transform,
     template_points,
     view_matrix,
@@ -143,6 +144,15 @@ def test_shrinking_does_not_alias(shrink):
     assert aligned.std() < 1.4 * 74 / shrink
     assert aligned.std() < 0.8 * plain.std()
     assert aligned.mean() == pytest.approx(127.5, abs=1)
+
+
+def test_a_mirrored_square_is_the_mirror_image():
+    noise = np.random.default_rng(5).integers(0, 256, (90, 90, 3)).astype(np.uint8)
+    matrix = np.array([[0.4, 0.0, 0.0], [0.0, 0.4, 0.0]])
+    mirrored = np.array([[-0.4, 0.0, 31.0], [0.0, 0.4, 0.0]])
+    assert shrink_factor(mirrored) == shrink_factor(matrix) == pytest.approx(2.5)
+    plain, other = (warp_frame(noise, each, 32).astype(int) for each in (matrix, mirrored))
+    assert np.abs(plain[:, ::-1] - other).max() <= 1
 
 
 def test_outside_the_frame_its_border_repeats():
