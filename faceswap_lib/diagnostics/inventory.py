@@ -10,6 +10,8 @@ import re
 from faceswap_lib.errors import CheckpointError
 from faceswap_lib.faces.landmarks import available_landmarks
 from faceswap_lib.faces.mtcnn_weights import DIGESTS, load_weights, weights_folder
+from faceswap_lib.networks.pretrained.weights_catalog import list_weights
+from faceswap_lib.networks.pretrained.weights_fetching import examine_weights
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -63,7 +65,7 @@ def examine(keras_trouble: str | None = None) -> list[Finding]:
     for name, versions in find_duplicates().items():
         value = f"installed {len(versions)} times ({', '.join(versions)}); the first one is used"
         findings.append(Finding(name=name, value=value, needed=False, present=False))
-    findings.append(_find_mtcnn_weights())
+    findings += [_find_mtcnn_weights(), _find_weight_files()]
     for name, reason in available_landmarks().items():
         value = f"not available: {reason}" if reason else "available"
         findings.append(Finding(name=f"landmarks: {name}", value=value, needed=False, present=reason is None))
@@ -98,6 +100,15 @@ def _find_mtcnn_weights() -> Finding:
     except CheckpointError as error:
         return Finding(name="MTCNN weights", value=str(error), needed=True, present=False)
     return Finding(name="MTCNN weights", value=f"in {weights_folder()}", needed=True, present=True)
+
+
+def _find_weight_files() -> Finding:
+    """Compares all weight files on this machine with their checksums."""
+    states = [examine_weights(entry) for entry in list_weights()]
+    faults = [state.fault for state in states if state.fault]
+    count = sum(state.digest != "" for state in states)
+    value = "; ".join(faults) or f"{count} on this machine, none of them damaged"
+    return Finding(name="weight files", value=value, needed=False, present=not faults)
 
 
 def _examine_keras() -> list[Finding]:

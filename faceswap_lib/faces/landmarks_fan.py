@@ -17,10 +17,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces.alignment import invert_affine, map_points, view_matrix, warp_frame
 from faceswap_lib.faces.types import FaceCrop
-from faceswap_lib.faces.weight_sums import check_sum, sum_in_name
+from faceswap_lib.faces.weight_sums import check_sum, note_first_sum, sum_in_name
 
 VIEW_SIZE = 256
 """Side in pixels of the square that the network reads."""
@@ -42,6 +42,9 @@ MODULES = 4
 BATCH = 8
 """Number of crops per batch."""
 
+UNREADABLE = (RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError, pickle.UnpicklingError)
+"""Errors with which PyTorch reports a damaged file."""
+
 
 class FanDetector:
     """Detector of 68 landmarks with 2D-FAN.
@@ -53,6 +56,7 @@ class FanDetector:
 
     Raises:
         InputError: If the package is not installed or its weight file is missing; nothing is downloaded.
+        CheckpointError: If the weight file is damaged or cannot be read.
     """
 
     name = "face-alignment"
@@ -170,10 +174,13 @@ def _open_network(api: types.ModuleType, path: pathlib.Path, device: str) -> typ
         network = api.FAN(MODULES)
         network.load_state_dict(api.torch.load(path, map_location=device, weights_only=True))
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error}); {_format_download_advice(api)}") from error
-    except (RuntimeError, EOFError, LookupError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); {_format_download_advice(api)}") from error
+    except UNREADABLE as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"{path} cannot be loaded ({reason}); remove it and {_format_download_advice(api)}") from error
+        raise CheckpointError(
+            f"{path} cannot be loaded ({reason}); remove it and {_format_download_advice(api)}"
+        ) from error
+    note_first_sum(path)
     return network.to(device).eval()
 
 

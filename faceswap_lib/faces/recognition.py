@@ -10,7 +10,7 @@ import typing
 import numpy as np
 
 from faceswap_lib.errors import InputError
-from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector, find_model_file
+from faceswap_lib.faces.landmarks_dlib import DlibLandmarkDetector, find_model_file, missing_reason
 from faceswap_lib.faces.mtcnn_networks import CpuNetwork
 from faceswap_lib.faces.recognition_network import ARCHITECTURE, build_recognition_network, preprocess
 from faceswap_lib.faces.recognition_weights import NETWORK_FILE, load_recognition_weights
@@ -73,11 +73,7 @@ class DlibEmbedder:
     @staticmethod
     def unavailable_reason() -> str | None:
         """Returns what is missing on this machine and how to install it; None if the network works."""
-        if reason := DlibLandmarkDetector.unavailable_reason():
-            return reason
-        if find_model_file(NETWORK_FILE) is None:
-            return f"{NETWORK_FILE} of the package face_recognition_models is missing; pip install 'faceswap_lib[dlib]'"
-        return None
+        return DlibLandmarkDetector.unavailable_reason() or missing_reason(NETWORK_FILE)
 
     def embed(self, crops: typing.Sequence[FaceCrop]) -> np.ndarray:
         """Computes the embeddings of N crops, (N, 128) float64; see `FaceEmbedder.embed`."""

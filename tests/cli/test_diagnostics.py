@@ -79,6 +79,18 @@ def test_weights_that_the_detector_would_refuse_are_no_weights(monkeypatch):
     assert found.needed and not found.present and "expected SHA-256 000" in found.value
 
 
+def test_a_damaged_weight_file_is_named(monkeypatch):
+    from faceswap_lib.faces import mesh_weights
+
+    if mesh_weights.missing_reason():
+        pytest.skip("no mesh networks")
+    (found,) = [finding for finding in inventory.examine() if finding.name == "weight files"]
+    assert found.present and not found.needed and "none of them damaged" in found.value
+    monkeypatch.setitem(mesh_weights.DIGESTS, "iris_landmark", "0" * 64)
+    (found,) = [finding for finding in inventory.examine() if finding.name == "weight files"]
+    assert not found.present and "iris_landmark.tflite: expected SHA-256 000" in found.value
+
+
 @pytest.mark.parametrize(("capability", "warned"), [((8, 9), False), ((12, 0), True), (None, False)])
 def test_a_gpu_that_tensorflow_is_not_made_for_is_named(capability, warned, monkeypatch):
     import keras

@@ -11,6 +11,7 @@ from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.evaluation.feature_networks import VGG16_FILE, VGG16_LAYERS
 from faceswap_lib.evaluation.lpips_like import PerceptualMeter, open_perceptual
 from faceswap_lib.faces import align_face
+from faceswap_lib.faces.weight_sums import note_path
 from tests.conftest import annotated_face
 from tests.weight_files import randomize, vgg16_layers, write_weights
 
@@ -189,7 +190,17 @@ def test_what_is_not_there_is_named(models):
         open_perceptual("vgg16", models / "gone.h5")
 
 
-def test_a_damaged_file_is_not_passed_over(models):
-    (models / VGG16_FILE).write_bytes(b"half a network")
-    with pytest.raises(CheckpointError, match=f"{VGG16_FILE}: expected network weights in HDF5"):
-        open_perceptual()
+def test_a_damaged_file_is_not_passed_over(models, imagenet_file):
+    """Nor is its sum noted: the right file is read as soon as it takes its place."""
+    place = models / VGG16_FILE
+    for damaged, problem in (
+        (b"", "expected network weights in HDF5"),
+        (b"half a network", "expected network weights in HDF5"),
+        (imagenet_file.read_bytes()[:100_000], "cut short or damaged"),
+    ):
+        place.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=f"{VGG16_FILE}: {problem}"):
+            open_perceptual()
+        assert not note_path(place).exists()
+    shutil.copy(imagenet_file, place)
+    assert open_perceptual().network == "vgg16-imagenet" and note_path(place).is_file()

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces import FaceCrop, align_face, landmarks
 from faceswap_lib.faces.alignment import EYE_DISTANCE, five_points, invert_affine, map_points, template_points
 from faceswap_lib.faces.landmarks import (
@@ -283,7 +283,7 @@ def test_a_damaged_file_stays_and_is_named(empty_home):
     kept = empty_home / "hub" / "checkpoints" / FAN_FILE
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"half a network")
-    with pytest.raises(InputError, match="cannot be loaded .* remove it and download https://"):
+    with pytest.raises(CheckpointError, match="cannot be loaded .* remove it and download https://"):
         open_landmark_detector("face-alignment")
     assert kept.is_file()
 

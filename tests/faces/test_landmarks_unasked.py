@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from faceswap_lib.errors import InputError
+from faceswap_lib.errors import CheckpointError, InputError
 from faceswap_lib.faces.landmarks import LANDMARK_DETECTORS, available_landmarks, open_landmark_detector
 from faceswap_lib.faces.weight_sums import note_path, read_note
 
@@ -83,22 +83,25 @@ def test_with_its_file_it_is_taken_without_the_packages_loader(weights, tmp_path
 
 
 def test_a_file_that_was_exchanged_after_its_first_use_is_refused(weights, monkeypatch):
-    """Before PyTorch opens it, whatever the name says of its sum."""
+    """Before PyTorch opens it, whatever the name says of its sum. The sum of a damaged file is not noted."""
     monkeypatch.setattr("faceswap_lib.faces.landmarks_fan.sum_in_name", lambda name: "")
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"other")
-    with pytest.raises(InputError, match=r"cannot be loaded \(unexpected end of file\); remove it and run"):
+    with pytest.raises(CheckpointError, match=r"cannot be loaded \(unexpected end of file\); remove it and run"):
         open_landmark_detector("face-alignment")
+    assert not note_path(weights).exists()
     weights.write_bytes(b"weights")
-    with pytest.raises(InputError, match=f"expected SHA-256 {hashlib.sha256(b'other').hexdigest()}, got"):
-        open_landmark_detector("face-alignment")
-    note_path(weights).unlink()
     assert open_landmark_detector("face-alignment").name == "face-alignment"
-
-
-def test_a_damaged_file_is_named_and_stays(weights, tmp_path):
-    weights.parent.mkdir(parents=True)
-    weights.write_bytes(b"half")
-    with pytest.raises(InputError, match=f"expected a SHA-256 that begins with {BEGIN}, got"):
+    weights.write_bytes(b"other")
+    with pytest.raises(CheckpointError, match=f"expected SHA-256 {hashlib.sha256(b'weights').hexdigest()}, got"):
         open_landmark_detector("face-alignment")
-    assert weights.read_bytes() == b"half" and not (tmp_path / "fetched").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"half", b"<!DOCTYPE html>"])
+@pytest.mark.parametrize("backend", ["face-alignment", "auto"])
+def test_a_damaged_file_is_named_stays_and_is_not_passed_over(weights, tmp_path, data, backend):
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(data)
+    with pytest.raises(CheckpointError, match=f"expected a SHA-256 that begins with {BEGIN}, got .*fetch the file"):
+        open_landmark_detector(backend)
+    assert weights.read_bytes() == data and not (tmp_path / "fetched").exists()

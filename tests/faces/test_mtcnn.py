@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from faceswap_lib.errors import CheckpointError
-from faceswap_lib.faces import mtcnn_weights
 from faceswap_lib.faces.mtcnn_boxes import (
     build_pyramid,
     crop_and_resize,
@@ -38,7 +37,7 @@ def copied_package(tmp_path, monkeypatch) -> pathlib.Path:
     """A package with copies of the weights, found instead of the installed one; gives their folder."""
     folder = tmp_path / "mtcnn" / "assets" / "weights"
     shutil.copytree(weights_folder(), folder)
-    spec = types.SimpleNamespace(origin=str(tmp_path / "mtcnn" / "__init__.py"))
+    spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path / "mtcnn")])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     return folder
 
@@ -77,7 +76,7 @@ def test_missing_weights_say_what_to_do(copied_package, monkeypatch):
     (copied_package / "onet.lz4").unlink()
     with pytest.raises(CheckpointError, match="onet.lz4: cannot be read.*pip install"):
         load_weights("onet")
-    monkeypatch.setattr(mtcnn_weights.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match="not installed; reinstall it: pip install"):
         load_weights("onet")
 

@@ -348,8 +348,24 @@ def test_without_a_network_the_message_says_what_to_do(homes, dead_network, tmp_
 def test_a_weight_file_that_was_exchanged_is_refused_where_it_is_looked_for(homes, weight_files, tmp_path):
     """After its first use its SHA-256 is known; one that the user names is read as it is."""
     place = as_file(weight_files["vgg16"], homes[1] / FILES["vgg16"])
-    assert find_weights("vgg16") == place and note_path(place).is_file()
+    assert find_weights("vgg16") == place and not note_path(place).exists()
+    open_vggface("vgg16", input_size=SMALL)
+    assert note_path(place).is_file()
     place.write_bytes(weight_files["resnet50"].read_bytes())
     with pytest.raises(CheckpointError, match=r"vgg16\.h5: expected SHA-256 .*remove the file and fetch it again"):
         open_vggface("vgg16")
     assert find_weights("vgg16", place) == place
+
+
+def test_the_sum_of_a_damaged_file_is_not_noted(homes, weight_files, toy_file):
+    """Otherwise the right file would be refused where it takes the place of the damaged one."""
+    place = as_file(toy_file, homes[1] / FILES["vgg16"])
+    for damaged in (b"", place.read_bytes()[:3000], toy_file.read_bytes()):
+        place.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"vgg16\.h5: "):
+            open_vggface("vgg16", input_size=SMALL)
+        assert not note_path(place).exists()
+    shutil.copy(weight_files["vgg16"], place)
+    open_vggface("vgg16", input_size=SMALL)
+    open_vggface("vgg16", weight_files["vgg16"], input_size=SMALL)
+    assert note_path(place).is_file() and not note_path(weight_files["vgg16"]).exists()

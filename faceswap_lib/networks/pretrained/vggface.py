@@ -18,9 +18,10 @@ import keras
 from keras import layers
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.faces.weight_sums import note_first_sum
 from faceswap_lib.networks.keras_ops import ops
 from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
-from faceswap_lib.networks.pretrained.vggface_release import Architecture
+from faceswap_lib.networks.pretrained.vggface_release import Architecture, usual_places
 from faceswap_lib.networks.pretrained.weight_files import load_weights
 
 INPUT_SIZE = 224
@@ -118,6 +119,8 @@ def open_vggface(
         raise InputError(explain_missing(architecture))
     model = build_vggface(architecture, input_size)
     load_weights(model, found)
+    if found in usual_places(architecture):  # next to a file that the user names nothing is written
+        note_first_sum(found)
     return model
 
 

@@ -1,18 +1,20 @@
 """Catalog of all pretrained weight files that this program can use, with purpose, license, URL and checksum."""
 
 import dataclasses
-import importlib.util
 import os
 import pathlib
 import typing
 
 from faceswap_lib.config_fields import nearest
 from faceswap_lib.errors import InputError
+from faceswap_lib.faces.landmarks_dlib import BYTES as LANDMARKS_BYTES
+from faceswap_lib.faces.landmarks_dlib import DIGEST as LANDMARKS_DIGEST
 from faceswap_lib.faces.landmarks_dlib import NETWORK_FILE as DLIB_LANDMARKS
 from faceswap_lib.faces.landmarks_dlib import find_model_file
 from faceswap_lib.faces.mesh_weights import DIGESTS as MESH_DIGESTS
 from faceswap_lib.faces.mesh_weights import find_mesh_file
 from faceswap_lib.faces.mtcnn_weights import DIGESTS, PACKAGE
+from faceswap_lib.faces.package_files import package_folders
 from faceswap_lib.faces.recognition_weights import BYTES as RECOGNITION_BYTES
 from faceswap_lib.faces.recognition_weights import DIGEST as RECOGNITION_DIGEST
 from faceswap_lib.faces.recognition_weights import NETWORK_FILE as RECOGNITION_FILE
@@ -108,10 +110,10 @@ def _packaged() -> list[WeightsFile]:
             name="dlib-landmarks",
             purpose="detects 68 landmarks (extraction, --parts, evaluation)",
             terms="its author asks not to use it in commercial products: trained on iBUG 300-W; the package says CC0",
-            size=99_693_937,
+            size=LANDMARKS_BYTES,
             is_exact=True,
             package="'faceswap_lib[dlib]'",
-            sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+            sha256=LANDMARKS_DIGEST,
             find=lambda: _dlib_file(DLIB_LANDMARKS),
         ),
         WeightsFile(
@@ -193,10 +195,7 @@ def hub_folder() -> pathlib.Path:
 
 
 def _mtcnn_file(stage: str) -> list[pathlib.Path]:
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        return []
-    return [pathlib.Path(spec.origin).resolve().parent / "assets" / "weights" / f"{stage}.lz4"]
+    return [folder / "assets" / "weights" / f"{stage}.lz4" for folder in package_folders(PACKAGE)[:1]]
 
 
 def _dlib_file(name: str) -> list[pathlib.Path]:

@@ -38,7 +38,7 @@ def examine_weights(entry: WeightsFile) -> WeightsState:
     if found is None:
         return WeightsState(path=places[-1] if places else None)
     try:
-        digest = check_sum(found, entry.sha256 or None, begin=entry.begin, notes=False)
+        digest = check_sum(found, entry.sha256 or None, begin=entry.begin)
         _check_md5(found, entry)
         is_noted = not entry.sha256 and read_note(found) is not None
     except (CheckpointError, OSError) as error:
