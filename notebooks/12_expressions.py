@@ -447,7 +447,8 @@ show_quiz("12_expressions")
 # ## Further reading
 #
 # - [Fast Bi-layer Neural Synthesis](https://arxiv.org/abs/2008.10174) (Zakharov et al., 2020): the two layers, with a
-#   network that draws the low band. Their [code](https://github.com/saic-violet/bilayer-model) is public.
+#   network that draws the low band. Their [code](https://github.com/saic-violet/bilayer-model) is public, and `faceswap
+#   express --bilayer-weights FOLDER` runs their published weights.
 # - [Facial Action Coding System](https://en.wikipedia.org/wiki/Facial_Action_Coding_System) (Ekman and Friesen, 1978):
 #   all action units.
 # - [Principal warps](https://doi.org/10.1109/34.24792) (Bookstein, 1989): the thin-plate spline.

@@ -169,7 +169,8 @@ NOTES = {
     "reenact": Note(
         example='faceswap reenact PHOTO.jpg --driver B.mp4 --workspace W --out moved.mp4 --consent "Anna agreed"',
         about="The person of the photo moves like the face in the video. `--without-network` needs no training: the "
-        "photo is only warped.",
+        "photo is only warped. `--bilayer-weights` uses published weights instead of a trained run; then, and without "
+        "a network, no workspace is needed.",
         writes=(
             "the video, of the photo's size",
             "with `--save-motion`: the driver's motion as numbers (.npz), without any picture",
@@ -180,7 +181,8 @@ NOTES = {
     ),
     "express": Note(
         example='faceswap express PHOTO.jpg --expression smile --workspace W --out faces --consent "Anna agreed"',
-        about="Gives the face another expression. With `--expression sliders` the options below say which.",
+        about="Gives the face another expression. With `--expression sliders` the options below say which. Without "
+        "`--workspace`, it needs `--without-network` or `--bilayer-weights`.",
         writes=(
             "five images per photo in the output folder: source, hf, target, pred and cropped",
             CREDENTIALS,
