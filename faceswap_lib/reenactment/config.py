@@ -1,13 +1,12 @@
 """Options of a reenactment system: its networks and its training."""
 
 import dataclasses
-import pathlib
 from typing import Annotated, Literal, get_args
 
 from faceswap_lib.config_fields import Doc, check_range
 from faceswap_lib.errors import InputError
 from faceswap_lib.reenactment.difficulty import Difficulty
-from faceswap_lib.training.config import Perceptual
+from faceswap_lib.training.config import BaseTrainConfig
 
 SystemName = Literal["landmark-gan", "one-shot", "avatar"]
 """Name of a system: documents 001, 004 and 000 of the mission."""
@@ -45,7 +44,7 @@ class ReenactmentNetworkConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReenactmentTrainConfig:
+class ReenactmentTrainConfig(BaseTrainConfig):
     """Options of the training of a reenactment system."""
 
     steps: Annotated[int, Doc("total number of steps")] = 2000
@@ -53,22 +52,8 @@ class ReenactmentTrainConfig:
     gradient_accumulation_steps: Annotated[
         int, Doc("number of batches whose gradients are averaged for one step; more pairs per step in the same memory")
     ] = 1
-    seed: Annotated[int, Doc("random seed; the same seed on the same machine produces the same weights")] = 0
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        Doc("precision of the computations; auto uses bfloat16 if the device is faster with it"),
-    ] = "auto"
     learning_rate: Annotated[float, Doc("learning rate of the generators (Adam)")] = 4e-4
-    discriminator_learning_rate: Annotated[float, Doc("learning rate of the discriminators (Adam)")] = 2e-4
-    beta_1: Annotated[float, Doc("decay of the first moment in both Adam optimizers")] = 0.5
-    global_clipnorm: Annotated[
-        float,
-        Doc("largest norm of the gradient of all generators, and of all discriminators; 0 for no gradient clipping"),
-    ] = 1.0
-    warmup_steps: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
-    decay_from: Annotated[
-        float, Doc("fraction of the steps after which both learning rates fall linearly to a tenth")
-    ] = 0.5
+    beta_1: Annotated[float, Doc("decay of the first moment in the Adam optimizer of the generators")] = 0.5
     ema_decay: Annotated[
         float,
         Doc("decay of the exponential moving average of the weights, for previews and results; 0 for no average"),
@@ -83,14 +68,9 @@ class ReenactmentTrainConfig:
     shift_range: Annotated[
         float, Doc("largest random shift as a fraction of the side, the same for source and target")
     ] = 0.02
-    perceptual: Annotated[
-        Perceptual,
-        Doc("network of the perceptual loss: VGGFace or O-Net of MTCNN; auto uses VGGFace if its weight file exists"),
-    ] = "onet"
-    perceptual_resolution: Annotated[int, Doc("side in pixels of the input of VGGFace, at most 224")] = 112
-    vggface: Annotated[
-        pathlib.Path | None, Doc("weight file of VGGFace; if not given, it is searched for in the Keras folder")
-    ] = None
+    decay_from: Annotated[
+        float, Doc("fraction of the steps after which both learning rates fall linearly to a tenth")
+    ] = 0.5
     loss_weights: Annotated[
         str,
         Doc(
@@ -110,22 +90,11 @@ class ReenactmentTrainConfig:
     ] = "all"
 
     def __post_init__(self):
+        super().__post_init__()
         if self.difficulty not in get_args(Difficulty):
             raise InputError(f"difficulty: expected {', '.join(get_args(Difficulty))}, got {self.difficulty!r:.40}")
-        for name in ("steps", "batch_size", "gradient_accumulation_steps", "warmup_steps"):
-            check_range(name, getattr(self, name), 1, 100_000_000)
-        for name in ("learning_rate", "discriminator_learning_rate", "decay_from"):
-            check_range(name, getattr(self, name), 0, 1)
-        for name in ("ema_decay", "beta_1"):
-            check_range(name, getattr(self, name), 0, 0.999999)
-        check_range("global_clipnorm", self.global_clipnorm, 0, 1e6)
-        check_range("rarity_exponent", self.rarity_exponent, 0, 4)
-        check_range("rotation_range", self.rotation_range, 0, 180)
-        for name in ("zoom_range", "shift_range"):
-            check_range(name, getattr(self, name), 0, 0.3)
+        check_range("decay_from", self.decay_from, 0, 1)
         check_range("hold_out", self.hold_out, 0, 0.9)
-        check_range("perceptual_resolution", self.perceptual_resolution, 32, 224)
-        check_range("seed", self.seed, 0, 2**31 - 1)
         parse_weights(self.loss_weights, None)
 
 

@@ -7,6 +7,7 @@ import typing
 
 from faceswap_lib.errors import TrainingError
 from faceswap_lib.training.checkpoint import TrainingState, read_checkpoint, write_backup, write_checkpoint
+from faceswap_lib.training.config import BaseTrainConfig
 from faceswap_lib.training.divergence import TRIES
 from faceswap_lib.training.history import note_rollback
 from faceswap_lib.training.periodic_export import PeriodicExport
@@ -14,20 +15,6 @@ from faceswap_lib.training.remote_sync import CheckpointSync
 from faceswap_lib.training.run_config import LoopConfig, parse_duration
 
 logger = logging.getLogger(__name__)
-
-
-class LengthAndRate(typing.Protocol):
-    """Protocol of the training options that the manager reads."""
-
-    @property
-    def steps(self) -> int:
-        """Total number of steps."""
-        ...
-
-    @property
-    def learning_rate(self) -> float:
-        """Learning rate of the generators."""
-        ...
 
 
 class CheckpointManager:
@@ -49,7 +36,7 @@ class CheckpointManager:
         self,
         folder: pathlib.Path,
         state: TrainingState,
-        config: LengthAndRate,
+        config: BaseTrainConfig,
         run_config: LoopConfig,
         mirror: CheckpointSync | None,
         *,

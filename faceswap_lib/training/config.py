@@ -1,4 +1,4 @@
-"""Options of a training run, and their presets."""
+"""Options of a training, those that every training has, and the presets of a face swap."""
 
 import dataclasses
 import pathlib
@@ -13,14 +13,13 @@ Perceptual = Literal["none", "auto", "onet", "vggface", "vggface-vgg16"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """Options of a training run."""
+class BaseTrainConfig:
+    """Options that the trainings of a face swap and of a reenactment have in common.
+
+    Descriptions and defaults are those of a face swap; a reenactment has its own for some options.
+    """
 
     steps: Annotated[int, Doc("total number of steps; the schedule scales with it")] = 1500
-    schedule: Annotated[
-        Literal["default", "faceswap-gan"],
-        Doc("training schedule: default, or the phases of faceswap-GAN v2.2; see --show-schedule"),
-    ] = "default"
     batch_size: Annotated[int, Doc("faces of each person per batch")] = 8
     gradient_accumulation_steps: Annotated[
         int, Doc("number of batches whose gradients are averaged for one step; more faces per step in the same memory")
@@ -38,6 +37,10 @@ class TrainConfig:
     ] = 1.0
     warmup_steps: Annotated[int, Doc("steps over which both learning rates rise from 0")] = 50
     discriminator_learning_rate: Annotated[float, Doc("learning rate of the discriminators (Adam)")] = 2e-4
+    ema_decay: Annotated[
+        float,
+        Doc("decay of the exponential moving average of the weights, for previews and conversion; 0 for no average"),
+    ] = 0.99
     rarity_exponent: Annotated[
         float, Doc("how strongly sampling prefers rare poses and expressions; 0 for uniform sampling")
     ] = 1.0
@@ -46,6 +49,39 @@ class TrainConfig:
     shift_range: Annotated[
         float, Doc("largest random shift as a fraction of the side of the view, in both directions")
     ] = 0.03
+    perceptual: Annotated[
+        Perceptual,
+        Doc("network of the perceptual loss: VGGFace or O-Net of MTCNN; auto uses VGGFace if its weight file exists"),
+    ] = "onet"
+    perceptual_resolution: Annotated[int, Doc("side in pixels of the input of VGGFace, at most 224")] = 112
+    vggface: Annotated[
+        pathlib.Path | None, Doc("weight file of VGGFace; if not given, it is searched for in the Keras folder")
+    ] = None
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "gradient_accumulation_steps", "warmup_steps"):
+            check_range(name, getattr(self, name), 1, 100_000_000)
+        for name in ("learning_rate", "discriminator_learning_rate"):
+            check_range(name, getattr(self, name), 0, 1)
+        for name in ("ema_decay", "beta_1"):
+            check_range(name, getattr(self, name), 0, 0.999999)
+        check_range("global_clipnorm", self.global_clipnorm, 0, 1e6)
+        check_range("rarity_exponent", self.rarity_exponent, 0, 4)
+        check_range("rotation_range", self.rotation_range, 0, 180)
+        for name in ("zoom_range", "shift_range"):
+            check_range(name, getattr(self, name), 0, 0.3)
+        check_range("perceptual_resolution", self.perceptual_resolution, 32, 224)
+        check_range("seed", self.seed, 0, 2**31 - 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig(BaseTrainConfig):
+    """Options of the training of a face swap."""
+
+    schedule: Annotated[
+        Literal["default", "faceswap-gan"],
+        Doc("training schedule: default, or the phases of faceswap-GAN v2.2; see --show-schedule"),
+    ] = "default"
     random_warp: Annotated[float, Doc("strength of the random warp as a fraction of the side of the view")] = 0.02
     elastic_deformation: Annotated[
         float,
@@ -81,17 +117,9 @@ class TrainConfig:
     adversarial_weight: Annotated[
         float, Doc("weight of the adversarial loss, in phases of the schedule that use it")
     ] = 0.1
-    perceptual: Annotated[
-        Perceptual,
-        Doc("network of the perceptual loss: VGGFace or O-Net of MTCNN; auto uses VGGFace if its weight file exists"),
-    ] = "onet"
     perceptual_weight: Annotated[float, Doc("weight of the perceptual loss, in phases of the schedule that use it")] = (
         1.0
     )
-    perceptual_resolution: Annotated[int, Doc("side in pixels of the input of VGGFace, at most 224")] = 112
-    vggface: Annotated[
-        pathlib.Path | None, Doc("weight file of VGGFace; if not given, it is searched for in the Keras folder")
-    ] = None
     landmarks_weight: Annotated[
         float, Doc("weight of the landmark loss, the distance of the five landmarks that O-Net predicts")
     ] = 0.0
@@ -108,34 +136,16 @@ class TrainConfig:
     ] = 1.0
     mask_tv_weight: Annotated[float, Doc("weight of the total variation of the mask")] = 0.1
     weight_decay: Annotated[float, Doc("weight of the sum of squares of all kernels (weight decay)")] = 0.0
-    ema_decay: Annotated[
-        float,
-        Doc("decay of the exponential moving average of the weights, for previews and conversion; 0 for no average"),
-    ] = 0.99
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "gradient_accumulation_steps", "warmup_steps"):
-            check_range(name, getattr(self, name), 1, 100_000_000)
+        super().__post_init__()
         for field in dataclasses.fields(self):
             if field.name.endswith("_weight"):
                 check_range(field.name, getattr(self, field.name), 0, 1000)
-        for name in (
-            "learning_rate",
-            "discriminator_learning_rate",
-            "weight_decay",
-            "color_augmentation_prob",
-            "motion_blur_prob",
-        ):
+        for name in ("weight_decay", "color_augmentation_prob", "motion_blur_prob"):
             check_range(name, getattr(self, name), 0, 1)
-        for name in ("ema_decay", "beta_1"):
-            check_range(name, getattr(self, name), 0, 0.999999)
-        check_range("global_clipnorm", self.global_clipnorm, 0, 1e6)
-        check_range("rarity_exponent", self.rarity_exponent, 0, 4)
-        check_range("rotation_range", self.rotation_range, 0, 180)
-        for name in ("zoom_range", "shift_range", "random_warp", "elastic_deformation"):
+        for name in ("random_warp", "elastic_deformation"):
             check_range(name, getattr(self, name), 0, 0.3)
-        check_range("perceptual_resolution", self.perceptual_resolution, 32, 224)
-        check_range("seed", self.seed, 0, 2**31 - 1)
         if self.use_occlusion_masks not in ("auto", "on", "off"):
             raise InputError(f"use_occlusion_masks: expected auto, on or off, got {self.use_occlusion_masks!r:.40}")
         if self.schedule not in SCHEDULES:

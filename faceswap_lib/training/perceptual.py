@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import pathlib
 import typing
 
 import keras
@@ -14,7 +13,7 @@ from faceswap_lib.networks.pretrained import onet, vggface
 from faceswap_lib.networks.pretrained.vggface_files import explain_missing, find_weights
 from faceswap_lib.networks.pretrained.vggface_release import Architecture
 from faceswap_lib.training import losses
-from faceswap_lib.training.config import Perceptual, TrainConfig
+from faceswap_lib.training.config import BaseTrainConfig, TrainConfig
 
 logger = logging.getLogger(__name__)
 
@@ -64,26 +63,7 @@ class PerceptualLoss:
         return losses.feature_distance(fakes, reals, self.layer_weights)
 
 
-class PerceptualOptions(typing.Protocol):
-    """Protocol of the options of a perceptual loss; `TrainConfig` has them."""
-
-    @property
-    def perceptual(self) -> Perceptual:
-        """Name of the network."""
-        ...
-
-    @property
-    def perceptual_resolution(self) -> int:
-        """Side of the input of VGGFace in pixels."""
-        ...
-
-    @property
-    def vggface(self) -> pathlib.Path | None:
-        """Weight file of VGGFace; None searches the usual folders."""
-        ...
-
-
-def open_perceptual_loss(config: PerceptualOptions, resolution: int) -> PerceptualLoss | None:
+def open_perceptual_loss(config: BaseTrainConfig, resolution: int) -> PerceptualLoss | None:
     """Opens the perceptual loss that `config.perceptual` names.
 
     The input side of VGGFace is `config.perceptual_resolution`, the input side of O-Net is at most `ONET_SIDE`.
