@@ -17,7 +17,7 @@ from faceswap_lib.training.batch_source import ReadAhead
 from faceswap_lib.training.checkpoint import TrainingState
 from faceswap_lib.training.loss_model import Batch
 from faceswap_lib.training.run_config import Xla
-from faceswap_lib.training.train_step import DRAWS_PER_STEP, STREAMS
+from faceswap_lib.training.train_step import average_decay, set_seed_and_rates
 
 LAST_FACTOR = 0.1
 """Factor of both learning rates at the last step."""
@@ -70,15 +70,9 @@ class PairStepper:
         """Takes the next step; returns its loss terms by name."""
         self.is_stepping = True
         state, config, began = self.state, self._config, time.monotonic()
-        self._seed.state.assign(
-            [(config.seed + STREAMS * state.rollbacks) % 2**31, state.step * DRAWS_PER_STEP % 2**32]
-        )
-        factor = learning_rate_factor(state.step, config) * state.learning_rate_factor
-        state.generator_optimizer.learning_rate.assign(config.learning_rate * factor)
-        state.discriminator_optimizer.learning_rate.assign(config.discriminator_learning_rate * factor)
+        set_seed_and_rates(state, config, self._seed, learning_rate_factor(state.step, config))
         batch = (self._draw if self._ahead is None else self._ahead.take)(state.step, state.rollbacks)
-        decay = min(config.ema_decay, (1 + state.step) / (10 + state.step))
-        terms = self._run(batch, self._weights, decay, active=self._active)
+        terms = self._run(batch, self._weights, average_decay(state.step, config), active=self._active)
         state.step += 1
         state.seconds += time.monotonic() - began
         self.is_stepping = False

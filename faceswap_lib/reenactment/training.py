@@ -8,8 +8,9 @@ import typing
 from collections.abc import Sequence
 
 from faceswap_lib.errors import InputError
+from faceswap_lib.facesets.faceset import Faceset
 from faceswap_lib.facesets.workspace import Workspace
-from faceswap_lib.locks import hold
+from faceswap_lib.locks import Lock, hold
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig, parse_weights
 from faceswap_lib.reenactment.crops import hold_out
 from faceswap_lib.reenactment.identities import CROPS_PER_PERSON, StreamedPeople, load_identities
@@ -26,24 +27,28 @@ from faceswap_lib.reenactment.run_notes import (
     write_notes,
 )
 from faceswap_lib.reenactment.stepper import PairStepper
-from faceswap_lib.reenactment.system import open_system
+from faceswap_lib.reenactment.system import System, open_system
 from faceswap_lib.reenactment.tier_selection import select_tiers
 from faceswap_lib.reenactment.warm_start import agree_with, start_from
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training.backends import distribute
-from faceswap_lib.training.checkpoint import load_ema_weights, read_checkpoint, write_checkpoint
-from faceswap_lib.training.checkpoint_manager import CheckpointManager
+from faceswap_lib.training.checkpoint import TrainingState, load_ema_weights, write_checkpoint
 from faceswap_lib.training.loop import Loop
-from faceswap_lib.training.remote_sync import CheckpointSync
-from faceswap_lib.training.run_config import LoopConfig, parse_duration
+from faceswap_lib.training.run_config import LoopConfig
+from faceswap_lib.training.run_metadata import CONFIG
 from faceswap_lib.training.run_search import find_run
+from faceswap_lib.training.session import Origin, Session, TrainReport, open_mirror
 from faceswap_lib.training.train_step import copy_state, new_state
-from faceswap_lib.training.trainer import TrainReport
-from faceswap_lib.training.training_logger import PreviewCallback, StepCallback, TrainingLogger
-from faceswap_lib.training.warm_start import check_begun_from
+from faceswap_lib.training.training_logger import PreviewCallback, StepCallback
 
 WATCHED = ("reconstruction",)
 """Loss terms that the divergence guard watches."""
+
+SWAPS_ONLY = {
+    "export_every": "a reenactment system has no .dfm model",
+    "faceset_memory": "the crops of facesets stay in memory; for more people, train on a folder of people",
+}
+"""Options of `LoopConfig` that are for face swaps only, with the reason."""
 
 
 def train_reenactment(
@@ -97,91 +102,123 @@ def train_reenactment(
         KeyboardInterrupt: If a notebook or program was interrupted; the finished steps are saved.
     """
     began, run_config = time.monotonic(), run_config or LoopConfig()
+    _refuse_swap_options(run_config)
     folder = workspaces[0].run(run)
     config = config or read_training(folder) or ReenactmentTrainConfig()
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
-    if identities is not None and len(workspaces) != 1:
-        raise InputError(f"identities: expected one workspace, got {len(workspaces)}; leave out --people")
-    facesets = {} if identities is not None else open_people(workspaces)
+    people = _open_people(workspaces, identities, crops_per_person)
     check_people(folder, identities)
     other = None if init_from is None else find_run(workspaces[0], init_from, usual=USUAL_RUN)
-    with hold(folder, what=f"run '{run}'") as lock:
-        mirror = _open_mirror(folder, run_config)
-        if other is not None:
-            network_config = agree_with(other, network_config)
-        networks = resolve_networks(folder, network_config)
-        if mirror is not None:
-            mirror.fetch()
-        distribute(run_config.devices)
-        system = open_system(networks.system)
-        parse_weights(config.loss_weights, system.loss_weights)  # wrong names are refused before the crops are read
-        state = new_state(lambda: system.build_networks(networks), config)
-        has_checkpoint, begun = read_checkpoint(folder / "checkpoints", state), None
-        resumed_at = state.step
-        if other is not None and state.step == 0:
-            begun = start_from(state, other)
-        else:
-            check_begun_from(folder, other, has_checkpoint=has_checkpoint)
-        with defer_stop() as stop, contextlib.ExitStack() as at_the_end:
-            if mirror is not None:
-                at_the_end.callback(mirror.close)
-            if state.step < config.steps:
-                size = networks.stored_size
-                if identities is None:
-                    people = load_people(facesets, size, heads=system.needs_heads, progress=progress)
-                else:
-                    people = load_identities(
-                        identities, workspaces[0], size, crops_per_person=crops_per_person, progress=progress
-                    )
-                people = _choose(people, config)
-                write_notes(folder, networks, config, facesets, identities=identities, begun=begun)
-                if begun is not None:  # the sources of these weights are stored by now, so the weights may be saved
-                    write_checkpoint(folder / "checkpoints", state)
-                stepper = PairStepper(state, system, people, config, xla=run_config.xla)
-                at_the_end.callback(stepper.close)
-                preview = PairPreview.pick(system, people, networks.resolution)
-                stop_at = began + parse_duration(run_config.max_time)
-
-                def reset() -> None:
-                    copy_state(new_state(lambda: system.build_networks(networks), config), state)
-
-                def is_over() -> bool:
-                    return time.monotonic() >= stop_at or (should_stop is not None and should_stop())
-
-                keeper = CheckpointManager(folder, state, config, run_config, mirror, reset=reset, check=lock.check)
-                reporter = TrainingLogger(
-                    folder,
-                    run_config,
-                    step=state.step,
-                    steps=config.steps,
-                    history_bytes=state.history_bytes,
-                    draw=lambda: preview.draw(state.averaged),
-                    on_log=on_log,
-                    on_preview=on_preview,
-                    progress=progress,
-                )
-                Loop(stepper, keeper, reporter, preview, run_config.divergence_guard, is_over, WATCHED).run(stop)
-            stop.saved = f"step {state.step} of {config.steps} is saved in {folder}"
-    return TrainReport(
+    session = Session(
         folder=folder,
-        resumed_at=resumed_at,
-        step=state.step,
-        steps=config.steps,
-        seconds=time.monotonic() - began,
-        seconds_in_all=state.seconds,
-        rollbacks=state.rollbacks,
-        mirror_failures=mirror.failures if mirror else 0,
+        config=config,
+        run_config=run_config,
+        mirror=open_mirror(folder, run_config),
+        on_log=on_log,
+        on_preview=on_preview,
+        should_stop=should_stop,
+        progress=progress,
+        began=began,
     )
+    with hold(folder, what=f"run '{run}'") as lock:
+        return _PairTraining(session, config, people, other).train(network_config, lock)
 
 
-def _choose(
-    people: ReenactmentDataset | StreamedPeople, config: ReenactmentTrainConfig
-) -> ReenactmentDataset | StreamedPeople:
-    """Chooses the crops to train on: without the held-out ones, and of the wanted difficulty."""
-    if config.hold_out:
-        people, _ = hold_out(people, config.hold_out)
-    return select_tiers(people, config.difficulty)
+@dataclasses.dataclass(frozen=True, eq=False)
+class _People:
+    """The people of a training, before their crops are read.
+
+    Attributes:
+        workspace: Where the crops of `identities` are stored.
+        facesets: The facesets by name; empty with `identities`.
+        identities: The folder of people; None for facesets.
+        crops_per_person: Largest number of pictures of each person of `identities`.
+    """
+
+    workspace: Workspace
+    facesets: dict[str, Faceset]
+    identities: IdentityFolder | None
+    crops_per_person: int
+
+    def load(
+        self, size: int, config: ReenactmentTrainConfig, *, heads: bool, progress: bool
+    ) -> ReenactmentDataset | StreamedPeople:
+        """Loads the crops of side `size` to train on: without the held-out ones, and of the wanted difficulty."""
+        if self.identities is None:
+            people = load_people(self.facesets, size, heads=heads, progress=progress)
+        else:
+            people = load_identities(
+                self.identities, self.workspace, size, crops_per_person=self.crops_per_person, progress=progress
+            )
+        if config.hold_out:
+            people, _ = hold_out(people, config.hold_out)
+        return select_tiers(people, config.difficulty)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _PairTraining:
+    """One call of `train_reenactment`; the attributes are its arguments."""
+
+    session: Session
+    config: ReenactmentTrainConfig
+    people: _People
+    other: pathlib.Path | None
+
+    def train(self, network_config: ReenactmentNetworkConfig | None, lock: Lock) -> TrainReport:
+        """Resumes from the last checkpoint, and trains to the end or until it is stopped."""
+        session, mirror = self.session, self.session.mirror
+        networks = self._agree_networks(network_config)
+        system = open_system(networks.system)
+        parse_weights(self.config.loss_weights, system.loss_weights)  # refuses wrong names before the crops are read
+        if mirror is not None and mirror.fetch():
+            check_people(session.folder, self.people.identities)
+        distribute(session.run_config.devices)
+        state = new_state(lambda: system.build_networks(networks), self.config)
+        begun, resumed_at = session.resume(state, self.other, start_from), state.step
+        loop = None
+        if state.step < self.config.steps:
+            loop = self._prepare(state, system, networks, lock, begun)
+        with defer_stop() as stop:
+            with contextlib.ExitStack() as at_the_end:
+                if mirror is not None:
+                    at_the_end.callback(mirror.close)
+                if loop is not None:
+                    at_the_end.callback(loop.stepper.close)
+                    loop.run(stop)
+            stop.saved = session.describe_saved(state)
+        return session.report(state, resumed_at)
+
+    def _agree_networks(self, asked: ReenactmentNetworkConfig | None) -> ReenactmentNetworkConfig:
+        """Determines the networks: those of the run here or in the mirror, of the run to begin with, or as asked."""
+        mirror = self.session.mirror
+        if mirror is not None and (mirror.run / CONFIG).is_file():
+            asked = resolve_networks(mirror.run, asked)
+        if self.other is not None:
+            asked = agree_with(self.other, asked)
+        return resolve_networks(self.session.folder, asked)
+
+    def _prepare(
+        self,
+        state: TrainingState[ReenactmentNetworks],
+        system: System,
+        networks: ReenactmentNetworkConfig,
+        lock: Lock,
+        begun: Origin | None,
+    ) -> Loop:
+        """Loads the crops and builds the training loop."""
+        session, config, people = self.session, self.config, self.people
+        crops = people.load(networks.stored_size, config, heads=system.needs_heads, progress=session.progress)
+        write_notes(session.folder, networks, config, people.facesets, identities=people.identities, begun=begun)
+        if begun is not None:  # the sources of these weights are stored by now, so the weights may be saved
+            write_checkpoint(session.folder / "checkpoints", state)
+        return session.build_loop(
+            PairStepper(state, system, crops, config, xla=session.run_config.xla),
+            PairPreview.pick(system, crops, networks.resolution),
+            reset=lambda: copy_state(new_state(lambda: system.build_networks(networks), config), state),
+            check=lock.check,
+            watched=WATCHED,
+        )
 
 
 def load_reenactment(workspace: Workspace, run: str = USUAL_RUN) -> tuple[ReenactmentNetworks, int]:
@@ -204,8 +241,20 @@ def load_reenactment(workspace: Workspace, run: str = USUAL_RUN) -> tuple[Reenac
     return networks, load_ema_weights(folder / "checkpoints", networks)
 
 
-def _open_mirror(folder: pathlib.Path, run_config: LoopConfig) -> CheckpointSync | None:
-    """Opens the mirror of the run, if one is asked for."""
-    if not run_config.sync_dir:
-        return None
-    return CheckpointSync(folder, run_config.sync_dir, interval=parse_duration(run_config.sync_interval))
+def _open_people(workspaces: Sequence[Workspace], identities: IdentityFolder | None, crops_per_person: int) -> _People:
+    """Opens the facesets of the workspaces, or takes the folder of people instead."""
+    if identities is not None and len(workspaces) != 1:
+        raise InputError(f"identities: expected one workspace, got {len(workspaces)}; leave out --people")
+    return _People(
+        workspace=workspaces[0],
+        facesets={} if identities is not None else open_people(workspaces),
+        identities=identities,
+        crops_per_person=crops_per_person,
+    )
+
+
+def _refuse_swap_options(run_config: LoopConfig) -> None:
+    """Raises `InputError` if an option has no effect on a reenactment."""
+    for name, reason in SWAPS_ONLY.items():
+        if value := getattr(run_config, name):
+            raise InputError(f"{name}: expected 0 for a reenactment, got {value}; {reason}")

@@ -21,6 +21,6 @@ from .schedule import phase_at as phase_at
 from .schedule_plot import draw_plan as draw_plan
 from .schedule_plot import plan_table as plan_table
 from .schedule_plot import plan_training as plan_training
-from .trainer import TrainReport as TrainReport
+from .session import TrainReport as TrainReport
 from .trainer import load_run as load_run
 from .trainer import train as train

@@ -13,7 +13,7 @@ from faceswap_lib.facesets.backup_note import EARLIER, digest_ends, rename_earli
 from faceswap_lib.facesets.manifest import MANIFEST, read_manifest
 from faceswap_lib.facesets.source import read_source
 from faceswap_lib.training.checkpoint import list_checkpoints
-from faceswap_lib.training.run_metadata import CONFIG, digest_records, read_config, run_id
+from faceswap_lib.training.run_metadata import CONFIG, SYSTEM, digest_records, read_config, run_id
 
 HISTORY = "history.jsonl"
 
@@ -130,8 +130,10 @@ def find_other_faces(run: pathlib.Path, workspace: pathlib.Path) -> list[str]:
     Raises:
         WorkspaceError: If `config.json` or another file that is needed for the comparison is damaged.
     """
-    other, unsure = [], []
-    for name, trained in read_config(run).get("facesets", {}).items():
+    stored, other, unsure = read_config(run), [], []
+    if stored.get(SYSTEM):
+        return _find_other_people(stored.get("facesets", {}), workspace)
+    for name, trained in stored.get("facesets", {}).items():
         folder = workspace / name
         if not re.fullmatch(r"face_(src|dst)", name) or not isinstance(trained, dict) or not folder.is_dir():
             continue
@@ -141,6 +143,17 @@ def find_other_faces(run: pathlib.Path, workspace: pathlib.Path) -> list[str]:
         elif not before and not now and (folder / MANIFEST).is_file():
             unsure += [name] if trained.get("manifest_sha256") != digest_records(read_manifest(folder)) else []
     return other or (unsure if len(unsure) == 2 else [])
+
+
+def _find_other_people(facesets: dict, workspace: pathlib.Path) -> list[str]:
+    """Compares the people of a reenactment run, who may come from several workspaces, with those of a workspace.
+
+    They are other people if their videos are known, and none of them is a video of the workspace.
+    """
+    trained = {str(each.get("video_sha256", "")) for each in facesets.values() if isinstance(each, dict)} - {""}
+    folders = [folder for folder in (workspace / "face_src", workspace / "face_dst") if folder.is_dir()]
+    videos = {folder.name: video for folder in folders if (video := read_source(folder).get("sha256", ""))}
+    return list(videos) if trained and videos and not trained & set(videos.values()) else []
 
 
 def _first_step(run: pathlib.Path) -> dict:

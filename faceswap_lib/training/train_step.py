@@ -14,7 +14,7 @@ from faceswap_lib.training.augmentation import DeviceFaceset
 from faceswap_lib.training.backends import Step, build_step
 from faceswap_lib.training.batch_source import BatchSource
 from faceswap_lib.training.checkpoint import AnyNetworks, TrainingState
-from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.config import BaseTrainConfig, TrainConfig
 from faceswap_lib.training.loss_model import Batch, Objective
 from faceswap_lib.training.run_config import Xla
 from faceswap_lib.training.schedule import Phase, learning_rate_factor, phase_at
@@ -26,46 +26,12 @@ STREAMS = 1_000_003
 """Distance between the seeds before and after a rollback, so that other random numbers are drawn."""
 
 
-class OptimizerOptions(typing.Protocol):
-    """Protocol of the options that a state depends on; `TrainConfig` has them."""
-
-    @property
-    def seed(self) -> int:
-        """Random seed of the weights."""
-        ...
-
-    @property
-    def precision(self) -> str:
-        """Precision of the computations, or "auto"."""
-        ...
-
-    @property
-    def learning_rate(self) -> float:
-        """Learning rate of the generators."""
-        ...
-
-    @property
-    def discriminator_learning_rate(self) -> float:
-        """Learning rate of the discriminators."""
-        ...
-
-    @property
-    def beta_1(self) -> float:
-        """Decay of the first moment of the generators' optimizer."""
-        ...
-
-    @property
-    def global_clipnorm(self) -> float:
-        """Largest norm of a gradient; 0 for no clipping."""
-        ...
-
-
 def build_state(network_config: NetworkConfig, config: TrainConfig) -> TrainingState[Networks]:
     """Builds the networks and optimizers in their state before the first step; the same seed gives the same state."""
     return new_state(lambda: build_networks(network_config), config)
 
 
-def new_state(build: typing.Callable[[], AnyNetworks], config: OptimizerOptions) -> TrainingState[AnyNetworks]:
+def new_state(build: typing.Callable[[], AnyNetworks], config: BaseTrainConfig) -> TrainingState[AnyNetworks]:
     """Builds a state before the first step from any networks.
 
     Args:
@@ -185,11 +151,7 @@ class TrainStepper:
         """
         self.is_stepping = True
         state, config, phase, began = self.state, self.config, self.phase(), time.monotonic()
-        seed = (config.seed + STREAMS * state.rollbacks) % 2**31
-        self.seed.state.assign([seed, state.step * DRAWS_PER_STEP % 2**32])
-        factor = learning_rate_factor(state.step, config) * state.learning_rate_factor
-        state.generator_optimizer.learning_rate.assign(config.learning_rate * factor)
-        state.discriminator_optimizer.learning_rate.assign(config.discriminator_learning_rate * factor)
+        set_seed_and_rates(state, config, self.seed, learning_rate_factor(state.step, config))
         if has_swapped(state.step, config) != state.swapped:
             swap_decoders(state)
         batch = self.batches.take(state.step, state.rollbacks)
@@ -201,7 +163,24 @@ class TrainStepper:
         return terms
 
 
-def average_decay(step: int, config: TrainConfig) -> float:
+def set_seed_and_rates(
+    state: TrainingState, config: BaseTrainConfig, seed: keras.random.SeedGenerator, factor: float
+) -> None:
+    """Sets the random seed and both learning rates of the next step.
+
+    Args:
+        state: The state of the training; its rollbacks change the seed and the rates.
+        config: Seed and learning rates.
+        seed: Random seed generator on the device; changed in place.
+        factor: Factor of both learning rates at this step.
+    """
+    seed.state.assign([(config.seed + STREAMS * state.rollbacks) % 2**31, state.step * DRAWS_PER_STEP % 2**32])
+    factor *= state.learning_rate_factor
+    state.generator_optimizer.learning_rate.assign(config.learning_rate * factor)
+    state.discriminator_optimizer.learning_rate.assign(config.discriminator_learning_rate * factor)
+
+
+def average_decay(step: int, config: BaseTrainConfig) -> float:
     """Computes the decay of the averaged weights at a step, counted from 0.
 
     The decay starts small, because otherwise the average would contain the initial weights for too long.

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
-import time
 import typing
 
 from faceswap_lib.config_fields import nearest
@@ -21,8 +20,7 @@ from faceswap_lib.networks.config import Preset
 from faceswap_lib.signals import defer_stop
 from faceswap_lib.training.augmentation import DeviceFaceset, to_device, to_streamed
 from faceswap_lib.training.backends import distribute
-from faceswap_lib.training.checkpoint import TrainingState, load_ema, read_checkpoint, write_checkpoint
-from faceswap_lib.training.checkpoint_manager import CheckpointManager
+from faceswap_lib.training.checkpoint import TrainingState, load_ema, write_checkpoint
 from faceswap_lib.training.config import TRAINING_PRESETS, TrainConfig
 from faceswap_lib.training.dataset_checks import COMPARED, check_facesets
 from faceswap_lib.training.loop import Loop
@@ -30,8 +28,7 @@ from faceswap_lib.training.memory_budget import choose_streamed
 from faceswap_lib.training.occlusion_choice import digest_occlusion_masks, settle_occlusion_masks
 from faceswap_lib.training.periodic_export import PeriodicExport, WriteModel
 from faceswap_lib.training.preview import Preview
-from faceswap_lib.training.remote_sync import CheckpointSync
-from faceswap_lib.training.run_config import LoopConfig, parse_duration
+from faceswap_lib.training.run_config import LoopConfig
 from faceswap_lib.training.run_metadata import (
     CONFIG,
     resolve_network_config,
@@ -40,36 +37,12 @@ from faceswap_lib.training.run_metadata import (
     write_config,
 )
 from faceswap_lib.training.run_search import find_run
+from faceswap_lib.training.session import Origin, Session, TrainReport, open_mirror
 from faceswap_lib.training.train_step import TrainStepper, build_state, reset_state
-from faceswap_lib.training.training_logger import PreviewCallback, StepCallback, TrainingLogger
-from faceswap_lib.training.warm_start import agree_with, check_begun_from, warm_start
+from faceswap_lib.training.training_logger import PreviewCallback, StepCallback
+from faceswap_lib.training.warm_start import agree_with, warm_start
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainReport:
-    """Summary of one call of `train`.
-
-    Attributes:
-        folder: The folder of the run.
-        resumed_at: The step from which the training resumed; 0 for a new run.
-        step: Number of steps that are done.
-        steps: Number of steps that were requested; more than `step` if the training was stopped early.
-        seconds: Duration of this call in seconds.
-        seconds_in_all: Duration of the steps of all calls in seconds.
-        rollbacks: Number of rollbacks in this run.
-        mirror_failures: Number of failed copies to the mirror in this call.
-    """
-
-    folder: pathlib.Path
-    resumed_at: int
-    step: int
-    steps: int
-    seconds: float
-    seconds_in_all: float = 0.0
-    rollbacks: int = 0
-    mirror_failures: int = 0
 
 
 def train(
@@ -132,56 +105,51 @@ def train(
         config = dataclasses.replace(config, steps=steps)
     facesets = open_facesets(workspace)
     config = settle_occlusion_masks(config, folder, facesets)
-    apart = parse_duration(run_config.sync_interval)
-    mirror = CheckpointSync(folder, run_config.sync_dir, interval=apart) if run_config.sync_dir else None
     other = None if init_from is None else find_run(workspace, init_from)
     exporter = None
     if run_config.export_every:
         if write_model is None:
             raise InputError("export_every: expected a function that writes models; pass write_model, or set it to 0")
         exporter = PeriodicExport(folder, run_config.export_every, write_model)
-    session = _Session(
-        folder, facesets, config, run_config, mirror, on_log, on_preview, should_stop, progress, other, exporter
+    session = Session(
+        folder=folder,
+        config=config,
+        run_config=run_config,
+        mirror=open_mirror(folder, run_config),
+        on_log=on_log,
+        on_preview=on_preview,
+        should_stop=should_stop,
+        progress=progress,
     )
     with hold(folder, what=f"run '{run}'") as lock:
-        return session.train(network_config, lock)
+        return _SwapTraining(session, config, facesets, other, exporter).train(network_config, lock)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Session:
-    """State of one call of `train`; the attributes are its arguments."""
+class _SwapTraining:
+    """One call of `train`; the attributes are its arguments."""
 
-    folder: pathlib.Path
-    facesets: list[Faceset]
+    session: Session
     config: TrainConfig
-    run_config: LoopConfig
-    mirror: CheckpointSync | None
-    on_log: StepCallback | None
-    on_preview: PreviewCallback | None
-    should_stop: typing.Callable[[], bool] | None
-    progress: bool
+    facesets: list[Faceset]
     other: pathlib.Path | None
     exporter: PeriodicExport | None
-    began: float = dataclasses.field(default_factory=time.monotonic)
 
     def train(self, network_config: NetworkConfig | None, lock: Lock) -> TrainReport:
         """Resumes from the last checkpoint, and trains to the end or until it is stopped."""
-        mirror = self.mirror
+        session, folder = self.session, self.session.folder
+        mirror = session.mirror
         if mirror is not None and (mirror.run / CONFIG).is_file():
             network_config = resolve_network_config(mirror.run, network_config)
         if self.other is not None:
             network_config = agree_with(self.other, network_config)
-        network_config = resolve_network_config(self.folder, network_config).settled()
+        network_config = resolve_network_config(folder, network_config).settled()
         if mirror is not None:
             mirror.fetch()
-        distribute(self.run_config.devices)
+        distribute(session.run_config.devices)
         state = build_state(network_config, self.config)
-        has_checkpoint = read_checkpoint(self.folder / "checkpoints", state)
-        resumed_at, begun = state.step, None
-        if self.other is not None and state.step == 0:
-            begun = warm_start(state, self.other)
-        else:
-            check_begun_from(self.folder, self.other, has_checkpoint=has_checkpoint)
+        begun = session.resume(state, self.other, warm_start)
+        resumed_at = state.step
         loop = self._prepare(state, network_config, lock, begun) if state.step < self.config.steps else None
         with defer_stop() as stop:
             with contextlib.ExitStack() as at_the_end:
@@ -190,80 +158,55 @@ class _Session:
                 if loop is not None:
                     at_the_end.callback(self._close_crops, state, loop)
                     loop.run(stop)
-            stop.saved = f"step {state.step} of {self.config.steps} is saved in {self.folder}"
-        return TrainReport(
-            folder=self.folder,
-            resumed_at=resumed_at,
-            step=state.step,
-            steps=self.config.steps,
-            seconds=time.monotonic() - self.began,
-            seconds_in_all=state.seconds,
-            rollbacks=state.rollbacks,
-            mirror_failures=mirror.failures if mirror else 0,
-        )
+            stop.saved = session.describe_saved(state)
+        return session.report(state, resumed_at)
 
     def _close_crops(self, state: TrainingState, loop: Loop) -> None:
         """Closes the files of decoded crops; removes them if the training has reached its last step."""
         loop.stepper.close()
         if state.step >= self.config.steps:
-            remove_crop_rows(self.folder / CROP_CACHE)
+            remove_crop_rows(self.session.folder / CROP_CACHE)
 
-    def _prepare(
-        self, state: TrainingState, network_config: NetworkConfig, lock: Lock, begun: dict[str, object] | None
-    ) -> Loop:
+    def _prepare(self, state: TrainingState, network_config: NetworkConfig, lock: Lock, begun: Origin | None) -> Loop:
         """Loads the crops and builds the training loop."""
-        config, run_config, size = self.config, self.run_config, network_config.stored_size
-        streamed = choose_streamed(self.facesets, size, run_config.faceset_memory * 1e9)
+        config, folder, run_config = self.config, self.session.folder, self.session.run_config
+        limit = run_config.faceset_memory * 1e9
+        streamed = choose_streamed(self.facesets, network_config.stored_size, limit)
         is_masked = config.use_occlusion_masks == "on"
         digests = [digest_occlusion_masks(faceset) for faceset in self.facesets] if is_masked else []
-        write_config(self.folder, network_config, config, self.facesets, init_from=begun, occlusion_digests=digests)
+        write_config(folder, network_config, config, self.facesets, init_from=begun, occlusion_digests=digests)
         if begun is not None:  # the source videos of these weights are stored by now, so the weights may be saved
-            write_checkpoint(self.folder / "checkpoints", state)
+            write_checkpoint(folder / "checkpoints", state)
+        people, samples = self._load_people(network_config, streamed)
+        for concern in check_facesets(self.facesets, samples) if state.step == 0 else ():
+            logger.warning("%s", concern)
+        return self.session.build_loop(
+            TrainStepper.build(state, people, config, xla=run_config.xla),
+            Preview.pick(samples, network_config.resolution),
+            reset=lambda: reset_state(state, config),
+            check=lock.check,
+            exporter=self.exporter,
+        )
+
+    def _load_people(
+        self, network_config: NetworkConfig, streamed: typing.Sequence[bool]
+    ) -> tuple[list[DeviceFaceset], list[FacesetArrays]]:
+        """Loads the crops of A and of B as `load_person` does; removes files of crops that are now in memory."""
+        rows, is_masked = self.session.folder / CROP_CACHE, self.config.use_occlusion_masks == "on"
         loaded = [
             load_person(
                 faceset,
                 network_config,
                 use_occlusion_masks=is_masked and faceset.has_occlusion_masks,
-                progress=self.progress,
-                rows=self.folder / CROP_CACHE if is_streamed else None,
+                progress=self.session.progress,
+                rows=rows if is_streamed else None,
             )
             for faceset, is_streamed in zip(self.facesets, streamed, strict=True)
         ]
         for faceset, is_streamed in zip(self.facesets, streamed, strict=True):
             if not is_streamed:
-                remove_crop_rows(self.folder / CROP_CACHE, faceset.folder.name)
-        people, samples = zip(*loaded, strict=True)
-        for concern in check_facesets(self.facesets, samples) if state.step == 0 else ():
-            logger.warning("%s", concern)
-        keeper = CheckpointManager(
-            self.folder,
-            state,
-            config,
-            run_config,
-            self.mirror,
-            reset=lambda: reset_state(state, config),
-            exporter=self.exporter,
-            check=lock.check,
-        )
-        stepper = TrainStepper.build(state, people, config, xla=run_config.xla)
-        preview = Preview.pick(samples, network_config.resolution)
-        reporter = TrainingLogger(
-            self.folder,
-            run_config,
-            step=state.step,
-            steps=config.steps,
-            history_bytes=state.history_bytes,
-            draw=lambda: preview.draw(state.averaged),
-            on_log=self.on_log,
-            on_preview=self.on_preview,
-            progress=self.progress,
-        )
-        stop_at = self.began + parse_duration(run_config.max_time)
-
-        def is_over() -> bool:
-            return time.monotonic() >= stop_at or (self.should_stop is not None and self.should_stop())
-
-        return Loop(stepper, keeper, reporter, preview, run_config.divergence_guard, is_over)
+                remove_crop_rows(rows, faceset.folder.name)
+        return [people for people, _ in loaded], [sample for _, sample in loaded]
 
 
 def open_facesets(workspace: Workspace) -> list[Faceset]:

@@ -94,6 +94,23 @@ def test_a_new_project_does_not_go_on_from_weights_of_other_people(one, drive, t
     assert (contents(drive), contents(new.root)) == before
 
 
+def test_a_reenactment_does_not_go_on_from_weights_of_other_people(drive, tmp_path):
+    """Its facesets are named after their workspaces; one video in common is enough."""
+    own = make_project(tmp_path / "own", "a", seed=1)
+    videos = [json.loads((own.faces(side) / "source.json").read_text())["sha256"] for side in ("src", "dst")]
+    new = make_project(tmp_path / "new", "b", seed=2)
+    run = write_run(drive / "reenactment", 10, name=A)
+    facesets = {"first/face_src": {"video_sha256": videos[0]}, "more/face_dst": {"video_sha256": "f" * 64}}
+    (run / "config.json").write_text(json.dumps({"id": A, "system": "one-shot", "facesets": facesets}))
+    with pytest.raises(InputError, match="other people than those in face_src and face_dst here; choose another"):
+        CheckpointSync(new.run("reenactment"), drive).fetch()
+    assert not new.run("reenactment").exists()
+    assert CheckpointSync(own.run("reenactment"), drive).fetch()
+    many = {"identities/vox": {"people": 100, "files_sha256": "c" * 64}}
+    (run / "config.json").write_text(json.dumps({"id": A, "system": "one-shot", "facesets": many}))
+    assert CheckpointSync(new.run("reenactment"), drive).fetch()
+
+
 def test_a_run_that_had_just_begun_keeps_its_id_on_a_new_machine(drive, tmp_path):
     write_run(drive / "default", name=A)
     run = make_project(tmp_path / "new", "a").run("default")

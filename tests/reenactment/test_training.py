@@ -1,5 +1,10 @@
 """Training of a reenactment system: it learns, resumes exactly, and keeps to its own runs."""
 
+import dataclasses
+import os
+import shutil
+import signal
+
 import numpy as np
 import pytest
 
@@ -7,6 +12,7 @@ from faceswap_lib.arrays import read_arrays
 from faceswap_lib.errors import InputError, WorkspaceError
 from faceswap_lib.faces.landmarks_mesh import MeshLandmarkDetector
 from faceswap_lib.facesets.workspace import Workspace
+from faceswap_lib.reenactment import training as module
 from faceswap_lib.reenactment.config import ReenactmentNetworkConfig, ReenactmentTrainConfig, parse_weights
 from faceswap_lib.reenactment.stepper import learning_rate_factor
 from faceswap_lib.reenactment.system import MODULES, open_system
@@ -34,8 +40,6 @@ def arrays_of(workspace: Workspace, step: int) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def trained(small_workspace, tmp_path_factory) -> Workspace:
     """A workspace with a tiny landmark GAN of 12 undisturbed steps; not to be changed."""
-    import shutil
-
     workspace = Workspace(shutil.copytree(small_workspace.root, tmp_path_factory.mktemp("reenactment") / "w"))
     report = train(workspace)
     assert report.step == 12 and report.resumed_at == 0
@@ -55,6 +59,50 @@ def test_a_resumed_training_ends_with_the_same_bytes(trained, workspace_copy):
     whole, parts = arrays_of(trained, 12), arrays_of(workspace_copy, 12)
     assert whole.keys() == parts.keys()
     assert [name for name in whole if not np.array_equal(whole[name], parts[name])] == []
+
+
+def test_training_goes_on_from_the_mirror_on_another_machine(trained, workspace_copy, small_workspace, tmp_path):
+    """One machine trains 5 steps with a mirror; another one that has only the mirror finishes without any option."""
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    mirrored = dataclasses.replace(QUIET, sync_dir=drive)
+    train_reenactment(
+        [workspace_copy],
+        network_config=TINY,
+        config=OPTIONS,
+        run_config=mirrored,
+        should_stop=iter([False] * 4 + [True]).__next__,
+    )
+    other = Workspace(shutil.copytree(small_workspace.root, tmp_path / "other"))
+    asked = dataclasses.replace(TINY, resolution=128)
+    with pytest.raises(WorkspaceError, match="was trained with resolution 64, asked for 128"):
+        train_reenactment([other], network_config=asked, config=OPTIONS, run_config=mirrored)
+    assert not (other.run("reenactment") / "config.json").exists()
+    report = train_reenactment([other], config=OPTIONS, run_config=mirrored)
+    assert (report.resumed_at, report.step, report.mirror_failures) == (5, 12, 0)
+    whole, parts = arrays_of(trained, 12), arrays_of(other, 12)
+    assert [name for name in whole if not np.array_equal(whole[name], parts[name])] == []
+    assert (drive / "reenactment" / "checkpoints" / "step-00000012.npz").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent as POSIX does")
+def test_an_interrupt_while_crops_are_read_ends_the_call_at_once(workspace_copy, monkeypatch):
+    """Reading many people takes hours, and what is finished is stored: the end need not be waited for."""
+
+    def interrupt(*arguments: object, **options: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("went on reading")
+
+    monkeypatch.setattr(module, "load_people", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace_copy)
+
+
+@pytest.mark.parametrize(("name", "value"), [("export_every", 5), ("faceset_memory", 2.0)])
+def test_options_of_face_swaps_alone_are_refused(workspace_copy, name, value):
+    options = dataclasses.replace(QUIET, **{name: value})
+    with pytest.raises(InputError, match=f"{name}: expected 0 for a reenactment, got {value}"):
+        train_reenactment([workspace_copy], network_config=TINY, config=OPTIONS, run_config=options)
 
 
 def test_the_run_draws_the_person_of_a_photo(trained):
