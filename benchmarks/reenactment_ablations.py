@@ -50,7 +50,7 @@ BATCH_SIZE = 4
 EVERY = 4
 """One of so many frames is measured."""
 
-STEPS = {"landmark-gan": 1000, "one-shot": 300, "avatar": 300}
+STEPS = {"landmark-gan": 700, "one-shot": 600, "avatar": 300}
 """Steps after which the complete system follows the landmarks; the landmark GAN has to learn to warp."""
 
 HELD_OUT = 0.2

@@ -259,7 +259,7 @@ show.plot_images([person.crop.image, sent, fetched], captions=["photo", "sent", 
 #
 # Here no network draws; its place is taken by the blur of the warped photo, and we see which band does what.
 #
-# The library's system `avatar` trains such a network. An **ablation** (the training once more without one part)
+# The library's system `avatar` trains such a network. An *ablation* (the training once more without one part)
 # shows what matters, measured on three filmed people, 64 pixels, 300 steps (higher SSIM and lower landmark error are
 # better; a second training of the same system had .781 and 2.78, so small differences are chance):
 #
