@@ -228,7 +228,7 @@ arrays_a, arrays_b = (Faceset.open(workspace, side).load(size, face_region=regio
 print(f"{len(arrays_a.images)} faces of A, {len(arrays_b.images)} of B")
 
 # %% [markdown]
-# ## 7. Make more training images from a hundred crops
+# ## 7. Make more training images from 150 crops
 #
 # A network with millions of weights (numbers that training changes) would simply memorize a hundred images, which is
 # called **overfitting**. Therefore each crop is randomly rotated, zoomed, shifted, mirrored and deformed whenever it is

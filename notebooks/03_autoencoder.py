@@ -85,7 +85,7 @@ show_rows([view(validation_a)[some], view(validation_b)[some]])
 # %% [markdown]
 # ## 2. Augmentation
 #
-# A hundred crops are few. **Augmentation** changes each crop at random whenever it is used: rotation, zoom, shift,
+# So few crops are not enough. **Augmentation** changes each crop at random whenever it is used: rotation, zoom, shift,
 # flip, color. Then no image occurs twice.
 #
 # One change is special, the **random warp**. The network reads a face that is bent like rubber and must write the face

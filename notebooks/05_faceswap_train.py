@@ -72,7 +72,7 @@ print(f"{len(faceset_a)} faces of A, {len(faceset_b)} of B")
 #
 # ## 1. Augment the images
 #
-# The networks would soon memorize a hundred crops, and be bad at everything else: **overfitting**. **Augmentation**
+# The networks would soon memorize 150 crops, and be bad at everything else: **overfitting**. **Augmentation**
 # works against it. Each time a crop is drawn, it is rotated, zoomed, shifted and mirrored at random, and deformed in
 # two ways. These operations are combined into one **map**: for each pixel of the new image, the position in the crop
 # where the color is read. So the image is interpolated only once, however many changes there are. Each interpolation
