@@ -124,7 +124,15 @@ print("the four layers:", [layer.shape[1:] for layer in features(real)])
 pair = [features(picture)[0] for picture in (blurred, real)]
 a, b = ((x - x.mean(axis=(1, 2))) / np.sqrt(x.var(axis=(1, 2)) + 1e-3) for x in pair)
 by_hand = ((a - b) ** 2).mean()
-assert np.isclose(float(losses.feature_distance([pair[0]], [pair[1]], [1.0])), by_hand, rtol=1e-3)
+
+
+def measure_distance(fake, real):
+    """Computes the library's distance of two features (B, h, w, C)."""
+    fake, real = (keras.ops.convert_to_tensor(part) for part in (fake, real))
+    return float(losses.feature_distance([fake], [real], [1.0]))
+
+
+assert np.isclose(measure_distance(*pair), by_hand, rtol=1e-3)
 print(f"blurred face, first layer: {by_hand:.3f}")
 
 # %%
@@ -182,7 +190,7 @@ def measure(layers_of):
     target = layers_of(real)
     return np.array(
         [
-            [float(losses.feature_distance([x], [y], [1.0])) for x, y in zip(layers_of(picture), target, strict=True)]
+            [measure_distance(x, y) for x, y in zip(layers_of(picture), target, strict=True)]
             for picture in changes.values()
         ]
     )
@@ -311,7 +319,8 @@ def features_of_judge(picture):
 by_layer = measure(features_of_judge)
 in_all = by_layer @ np.array(judge.layer_weights)
 for name, picture, total, row in zip(changes, changes.values(), in_all, by_layer, strict=True):
-    assert np.isclose(float(judge.distance(picture, real)), total, rtol=1e-2, atol=1e-4)
+    tensors = [keras.ops.convert_to_tensor(part, "float32") for part in (picture, real)]
+    assert np.isclose(float(judge.distance(*tensors)), total, rtol=1e-2, atol=1e-4)
     print(f"{name:15} {total:7.4f}   per layer", np.round(row, 3))
 
 # %% [markdown]
