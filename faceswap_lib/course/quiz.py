@@ -4,6 +4,7 @@ import html
 import importlib.resources
 import json
 import random
+import re
 import typing
 
 QUESTIONS = importlib.resources.files("faceswap_lib.course") / "quizzes"
@@ -53,12 +54,17 @@ def format_quiz(questions: list[dict[str, typing.Any]]) -> str:
     """Formats questions as HTML whose answers open; the answers are shuffled, always in the same way."""
     lines = []
     for number, question in enumerate(questions, 1):
-        lines.append(f"<p><b>{number}. {html.escape(question['question'])}</b></p>")
+        lines.append(f"<p><b>{number}. {_to_html(question['question'])}</b></p>")
         for answer in random.Random(question["question"]).sample(question["answers"], len(question["answers"])):
             verdict = "✓ Right." if answer["correct"] else "✗ No."
             lines.append(
                 f"<details style='margin:0.3em 0 0.3em 1.2em'><summary style='cursor:pointer'>"
-                f"{html.escape(answer['answer'])}</summary>"
-                f"<div style='margin-left:1.2em'><b>{verdict}</b> {html.escape(answer['feedback'])}</div></details>"
+                f"{_to_html(answer['answer'])}</summary>"
+                f"<div style='margin-left:1.2em'><b>{verdict}</b> {_to_html(answer['feedback'])}</div></details>"
             )
     return "\n".join(lines)
+
+
+def _to_html(text: str) -> str:
+    """Escapes a text; what is in backticks becomes code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

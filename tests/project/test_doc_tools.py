@@ -56,8 +56,10 @@ def test_a_page_has_what_a_reader_looks_for():
 def test_answers_name_the_right_answer_and_its_reason():
     wrong = {"answer": "No", "correct": False, "feedback": "not so"}
     right = {"answer": "Yes", "correct": True, "feedback": "because"}
+    sure = {"answer": "Yes!", "correct": True, "feedback": "Right: it is"}
     text = build_answer_key.format_quiz([{"question": "Is it?", "answers": [wrong, right]}])
-    assert "1. Is it?<br>**Yes** because" in text and "not so" not in text
+    assert "**Yes!** It is" in build_answer_key.format_quiz([{"question": "Is it?", "answers": [sure]}])
+    assert "1. Is it?<br>**Yes.** because" in text and "not so" not in text
 
 
 def test_tiles_are_joined_with_their_captions():

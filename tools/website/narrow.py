@@ -8,14 +8,14 @@ import bs4
 LONG_CELL, LONG_ROW = 40, 70
 """Characters of the longest cell, and of the longest cells of a row together, from which a table becomes cards."""
 
-PLAIN = {"meaning", "what it does", "what it is"}
+PLAIN = {"Description", "meaning", "what it does", "what it is"}
 """Headings that say nothing more beside a cell: it is the explanation of the row."""
 
 LONG_LINE = 40
 """Characters of the longest line from which text is wrapped."""
 
 WHOLE = 22
-"""Longest option in characters that is never broken."""
+"""Longest option or name in characters that is never broken."""
 
 TABLE = re.compile(r"<table>.*?</table>", re.S)
 TEXT = re.compile(r'(<div class="language-text[^"]*"><pre>(?:<span></span>)?<code)>(.*?)(</code></pre>)', re.S)
@@ -31,7 +31,7 @@ def adapt(page: str) -> str:
     """Returns the HTML of a page with labeled tables, wrapped text, whole options and pictures that can be opened."""
     page = TABLE.sub(lambda found: label_table(found[0]), page)
     page = TEXT.sub(lambda found: wrap_text(found[1], found[2], found[3]), page)
-    page = INLINE_CODE.sub(lambda found: f"<code>{OPTION.sub(keep_whole, found[1])}</code>", page)
+    page = INLINE_CODE.sub(lambda found: f"<code>{adapt_code(found[1])}</code>", page)
     return PICTURE.sub(r'\g<before><a class="picture" href="\g<path>">\g<tag></a>', page)
 
 
@@ -52,7 +52,8 @@ def label_table(table: str) -> str:
     soup.table["data-cards"] = ""
     for row in rows:
         for index, (cell, label) in enumerate(zip(row, labels, strict=False)):
-            if label and label not in PLAIN and (index or len(cell.get_text()) < 4):
+            text = cell.get_text(strip=True)
+            if label and text and label not in PLAIN and (index or len(text) < 4):
                 cell["data-label"] = label
     return str(soup)
 
@@ -65,6 +66,11 @@ def wrap_text(opening: str, text: str, closing: str) -> str:
         return f"{opening}>{text}{closing}"
     spans = "".join(f"<span>{OPTION.sub(keep_whole, line)}\n</span>" for line in lines)
     return f'{opening} class="wraps">{spans}{closing}'
+
+
+def adapt_code(code: str) -> str:
+    """Returns code of a sentence or a cell in which options are not broken, and a long name may be after a `_`."""
+    return OPTION.sub(keep_whole, code.replace("_", "_<wbr>") if len(code) > WHOLE else code)
 
 
 def keep_whole(option: re.Match) -> str:

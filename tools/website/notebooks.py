@@ -17,7 +17,7 @@ PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 ENDINGS = {**PICTURES, "video/mp4": "mp4", "audio/wav": "wav", "image/svg+xml": "svg"}
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 PROGRESS = re.compile(r"\d+%\|")
-BACKEND_TALK = re.compile(r"(WARNING:tensorflow|WARNING: All log|[IWE]\d{4} \d\d:)")
+BACKEND_TALK = re.compile(r"(WARNING:tensorflow|INFO: Created TensorFlow|WARNING: All log|[IWE]\d{4} \d\d:)")
 """Log lines of TensorFlow, which are left out."""
 
 HEADING = re.compile(r"^#{1,4} +(.+?) *$", re.M)
@@ -60,6 +60,8 @@ class NotebookPage:
         if slides:
             offer += f" [Slides]({self._name}-slides.html) to teach it."
         title, _, rest = "\n\n".join(parts).partition("\n")
+        number = self._name.partition("_")[0]
+        title = re.sub(rf"^# +(?!{number}\b)", f"# {number} ", title)
         return "\n\n".join([title, offer, *([] if executed else [NOT_RUN]), rest])
 
     def _code(self, cell: nbformat.NotebookNode) -> str:
@@ -101,6 +103,8 @@ class NotebookPage:
                 style.decompose()
             caption = self._tokens.keep('<p class="nb-caption">The code that runs:</p>')
             return f"{caption}\n\n```python\n{live.get_text().strip()}\n```"
+        for tag in soup.find_all("img", alt=lambda words: not words):
+            tag["alt"] = self._alt
         for tag in soup.find_all(src=re.compile("^data:")):
             kind, _, data = tag["src"].removeprefix("data:").partition(";base64,")
             if kind in ENDINGS:

@@ -22,6 +22,9 @@ BESIDE = {
 
 TIME = re.compile(r"\*\*Time on two CPU cores\*\* \| (.+?) \|")
 LINK = re.compile(r"(?P<before>\]\()(?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+FILE_NAME = re.compile(r"\[docs/([\w-]+)\.md\]\((?!elsewhere\))")
+"""Link whose words are the path of a page: the site has no such path, so it shows the name of the page."""
+
 ELSEWHERE = "](elsewhere)"
 ON_SITE = ("docs", "notebooks", "browser", "translations")
 """Folders of the checkout with pages of the site."""
@@ -151,7 +154,8 @@ def _relink(text: str, origin: pathlib.Path, root: pathlib.Path, page: pathlib.P
         on_site = _place(meant.relative_to(root), folder)
         return f"{found['before']}{os.path.relpath(on_site, page.parent)}{anchor})"
 
-    return re.sub(rf"\[([^\[\]]*){re.escape(ELSEWHERE)}", r"\1", LINK.sub(replace, text))
+    text = FILE_NAME.sub(lambda found: f"[{found[1].replace('-', ' ')}](", LINK.sub(replace, text))
+    return re.sub(rf"\[([^\[\]]*){re.escape(ELSEWHERE)}", r"\1", text)
 
 
 def _place(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:

@@ -14,6 +14,12 @@ from tools.website.rooms import ROOMS
 from tools.website.tokens import Tokens
 
 DRAWING = re.compile(r'<p><img alt="(?P<words>[^"]*)" src="(?P<path>[^"]*drawings/(?P<name>\w+)\.svg)"\s*/?></p>')
+JOINT = re.compile(
+    r"<td>\s*<code>(?:<[^>]*>)*(?P<first>\w+),(?:<[^>]*>)*</code>\s*</td>\s*<td>\s*<code>(?P<rest>.*?)</code>\s*</td>",
+    re.S,
+)
+"""Names that share one description in a docstring; mkdocstrings takes all but the first for a type."""
+
 TAUGHT = re.compile(r"Taught in notebooks/(\w+)\.")
 
 
@@ -31,7 +37,8 @@ class Polish(BasePlugin):
 
     def on_page_content(self, page_html: str, *, page, config, files) -> str:
         """Inserts drawings, outputs and formulas, and links functions to the notebook that teaches them."""
-        page_html = narrow.adapt(DRAWING.sub(self._draw, self._tokens.restore(page_html)))
+        page_html = JOINT.sub(_join_names, DRAWING.sub(self._draw, self._tokens.restore(page_html)))
+        page_html = narrow.adapt(page_html)
         courses = {file.name for file in files.documentation_pages() if file.src_uri.startswith("course/")}
         up = "../" * page.file.src_uri.count("/")
 
@@ -72,6 +79,12 @@ def build(config_file: pathlib.Path, pages: pathlib.Path, out: pathlib.Path, tok
         build_with_mkdocs(config)
     finally:
         config.plugins.run_event("shutdown")
+
+
+def _join_names(found: re.Match) -> str:
+    """Puts names that share a description into the first cell of their row."""
+    names = re.findall(r"\w+", re.sub(r"<[^>]+>", "", found["rest"]))
+    return f"<td><code>{', '.join([found['first'], *names])}</code></td><td></td>"
 
 
 def _numbered(page: pathlib.Path) -> dict[str, str]:

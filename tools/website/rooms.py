@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import pathlib
+import textwrap
 
 ROOMS = (
     *("media", "faces", "facesets", "networks", "training", "conversion", "evaluation", "show", "widgets", "pipeline"),
@@ -39,10 +40,13 @@ def _page(room: str) -> str:
         if not (inspect.isfunction(thing) or inspect.isclass(thing)):
             parts.append(f"## `{name}` {{#{name.lower()}}}\n\n{_constant(thing)}")
         elif name in TABLES:
+            text, _, example = (inspect.getdoc(thing) or "").partition("\n\nExample:\n")
             parts.append(
-                f"## `{name}`\n\n{inspect.getdoc(thing)} A frozen dataclass; its fields with their defaults are in the "
+                f"## `{name}`\n\n{text} A frozen dataclass; its fields with their defaults are in the "
                 f"[table of options](../options.md#{TABLES[name]})."
             )
+            if example:
+                parts.append(f"```pycon\n{textwrap.dedent(example)}\n```")
         else:
             parts.append(f"::: {thing.__module__}.{thing.__qualname__}")
     return "\n\n".join(parts) + "\n"

@@ -27,13 +27,19 @@ CODE = re.compile(r"^(?P<fence>```+|~~~+).*?^(?P=fence)|(?P<ticks>`+).+?(?P=tick
 
 
 def mark_math(text: str, tokens: Tokens) -> str:
-    """Converts formulas in dollar signs to MathML, which browsers can render; code is not changed."""
+    """Converts formulas in dollar signs to MathML, which browsers can render; code is not changed.
+
+    Raises:
+        ValueError: If a formula has a command that cannot be converted.
+    """
     from latex2mathml.converter import convert
 
     def replace(found: re.Match) -> str:
         latex = found["block"] or found["inline"]
         display = "block" if found["block"] else "inline"
-        formula = convert(html.unescape(latex).strip(), display=display)
+        formula = convert(html.unescape(latex).strip().replace(r"\arg ", r"\operatorname{arg} "), display=display)
+        if unknown := re.search(r">\s*(\\\w+)", formula):
+            raise ValueError(f"the formula {latex.strip()!r} has {unknown[1]}, which latex2mathml does not know")
         token = tokens.keep(formula, inline=display == "inline")
         return f"\n\n{token}\n\n" if display == "block" else token
 
