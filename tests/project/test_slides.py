@@ -53,6 +53,31 @@ def test_a_section_gives_its_heading_first_paragraph_and_pictures(tmp_path: path
     assert "<em>first</em> paragraph with <math" in page and "x.ipynb" not in page
 
 
+def test_a_paragraph_keeps_the_list_that_it_introduces(tmp_path: pathlib.Path):
+    items = "1. **One**: it\n   goes on.\n2. Two."
+    notebook = notebook_of(
+        text(f"# A title\n\nFour things:\n\n{items}\n\nMore."), text("## Next\n\nLonger:\n\nNo list.")
+    )
+    assert [section.text for section in slides.read_sections("00_some", notebook, tmp_path)] == [
+        f"Four things:\n\n{items}",
+        "Longer.",
+    ]
+    page = slides.make_deck("00_some", notebook, tmp_path)
+    assert "<p>Four things:</p>" in page and page.count("<li>") == 2
+
+
+def test_a_video_is_shown_and_what_is_written_after_it_is_not(tmp_path: pathlib.Path):
+    video = base64.b64encode(b"a video").decode()
+    page = {"text/html": f'<video controls><source src="data:video/mp4;base64,{video}"></video>'}
+    cell = nbformat.v4.new_code_cell("play()", outputs=[nbformat.v4.new_output("display_data", data=page)])
+    deck = slides.make_deck(
+        "00_some", notebook_of(text("# T\n\nText."), text("## Watch"), cell, text("Now look.")), tmp_path
+    )
+    [file] = (tmp_path / "00_some").iterdir()
+    assert file.read_bytes() == b"a video" and f'src="00_some/{file.name}"></video>' in deck
+    assert deck.count("<section") == 2 and "Now look" not in deck
+
+
 def test_a_long_paragraph_ends_after_a_sentence():
     sentence = "This sentence has exactly eight words, no more. "
     assert slides._shorten(sentence * 20) == (sentence * 9).strip()

@@ -1,9 +1,10 @@
 """Slides of a lesson: its headings, the first paragraph below each, and its pictures.
 
 What goes onto a slide follows from rules, so the notebooks need no marks for it. A slide has a heading of the notebook,
-the first paragraph (or list) below it, and the first picture of the section. Every further picture has a slide of its
-own. Left out are tables and code; sections with exercises, the quiz, further reading or the parameters; and sections
-that have neither a paragraph nor a picture. A deck is one HTML page that loads nothing from elsewhere.
+the first paragraph (or list) below it, with the list that it introduces, and the section's first picture or video.
+Every further one has a slide of its own. Left out are tables and code; what is written after a picture; sections with
+exercises, the quiz, further reading or the parameters; and sections that have neither a paragraph nor a picture. A deck
+is one HTML page that loads nothing from elsewhere.
 """
 
 import base64
@@ -28,7 +29,12 @@ LEFT_OUT = re.compile(r"(exercise|solution|quiz|questions|further reading|where 
 WORDS = 75
 """Longest paragraph of a slide in words; a longer one ends after the last sentence that fits."""
 
+WORDS_OF_LIST = 100
+"""Longest list in words that is shown below the paragraph that introduces it."""
+
 HEADING = re.compile(r"(#{1,4}) +(.+)")
+LIST = re.compile(r"(?:[-*+]|1\.) ")
+VIDEO = re.compile(r'"data:video/mp4;base64,([^"]+)"')
 NO_PARAGRAPH = re.compile(r"\||<|```|~~~| {4}|[-*+] |\d+\. |!\[|\$\$|>")
 LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
@@ -41,7 +47,7 @@ class Section:
         title: Its heading, Markdown.
         level: Level of the heading; 1 is the notebook's title.
         text: Its first paragraph or list, Markdown; empty if there is none.
-        pictures: Addresses of its pictures, relative to the deck.
+        pictures: Addresses of its pictures and videos, relative to the deck.
         is_parameters: Whether it sets the notebook's parameters.
         has_table: Whether it begins with a table; then it has no text.
     """
@@ -74,12 +80,13 @@ def read_sections(name: str, notebook: nbformat.NotebookNode, folder: pathlib.Pa
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown" and "local" not in tags:
-            for block in split(cell.source):
+            blocks = split(cell.source)
+            for block, following in zip(blocks, [*blocks[1:], ""], strict=True):
                 if heading := HEADING.fullmatch(block.split("\n")[0]):
                     sections.append(Section(heading[2].strip(), len(heading[1])))
                     block = block.partition("\n")[2].strip("\n")
                 if block and sections:
-                    _read_text(block, sections[-1])
+                    _read_text(block, following, sections[-1])
         elif cell.cell_type == "code" and sections:
             sections[-1].is_parameters |= "parameters" in tags and sections[-1].level > 1
             if "solution" not in tags:
@@ -93,16 +100,20 @@ def read_sections(name: str, notebook: nbformat.NotebookNode, folder: pathlib.Pa
     ]
 
 
-def _read_text(block: str, section: Section) -> None:
-    """Takes a block as the section's text if it is the first paragraph or list, and no table is before it."""
-    if section.text or section.has_table:
+def _read_text(block: str, following: str, section: Section) -> None:
+    """Takes a block as the section's text if it is the first paragraph or list, before any table or picture."""
+    if section.text or section.has_table or section.pictures:
         return
     if block.startswith("- "):
         section.text = block
     elif block.startswith("|") and section.level > 1:
         section.has_table = True
     elif not NO_PARAGRAPH.match(block):
-        section.text = _shorten(" ".join(block.split("\n")))
+        paragraph = " ".join(block.split("\n"))
+        if paragraph.endswith(":") and LIST.match(following) and len(following.split()) <= WORDS_OF_LIST:
+            section.text = f"{paragraph}\n\n{following}"
+        else:
+            section.text = _shorten(paragraph)
 
 
 def _shorten(text: str) -> str:
@@ -119,14 +130,15 @@ def _shorten(text: str) -> str:
 def _save_pictures(cell: nbformat.NotebookNode, name: str, folder: pathlib.Path) -> list[str]:
     addresses = []
     for output in cell.get("outputs", []):
-        for kind, ending in PICTURES.items():
-            if data := output.get("data", {}).get(kind):
-                content = base64.b64decode(data)
-                file = f"{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
-                (folder / name).mkdir(parents=True, exist_ok=True)
-                (folder / name / file).write_bytes(content)
-                addresses.append(f"{name}/{file}")
-                break
+        shown = output.get("data", {})
+        found = [(data, ending) for kind, ending in PICTURES.items() if (data := shown.get(kind))][:1]
+        found = found or [(data, "mp4") for data in VIDEO.findall(shown.get("text/html", ""))]
+        for data, ending in found:
+            content = base64.b64decode(data)
+            file = f"{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name / file).write_bytes(content)
+            addresses.append(f"{name}/{file}")
     return addresses
 
 
@@ -136,13 +148,16 @@ def make_deck(name: str, notebook: nbformat.NotebookNode, folder: pathlib.Path) 
     slides = []
     for section in sections:
         text = f'<div class="text">{_to_html(section.text)}</div>' if section.text else ""
-        pictures = section.pictures or [""]
+        alone = [""] if not section.pictures or "\n\n" in section.text else []  # a long text has a slide of its own
+        pictures = [*alone, *section.pictures]
         for number, picture in enumerate(pictures):
-            shown = f'<img alt="{_to_text(section.title)}" src="{picture}">' if picture else ""
+            shown = _show(picture, section.title) if picture else ""
             words = text if number == 0 else ""
             kind = "both" if words and shown else "title" if section.level == 1 else "one"
             if picture and _is_wide(folder / picture):
                 kind += " wide"
+            if len(section.text.split()) > WORDS:
+                kind += " long"
             tag = "h1" if section.level == 1 else "h2"
             slides.append(
                 f'<section class="{kind}"><{tag}>{_to_html(section.title)}</{tag}>'
@@ -159,9 +174,17 @@ def make_deck(name: str, notebook: nbformat.NotebookNode, folder: pathlib.Path) 
     return PAGE.replace("TITLE", title).replace("SLIDES", "\n".join(slides))
 
 
+def _show(picture: str, title: str) -> str:
+    """Returns the HTML of a picture, which opens in its full size, or of a video."""
+    words = _to_text(title)
+    if picture.endswith(".mp4"):
+        return f'<video controls loop muted playsinline aria-label="{words}" src="{picture}"></video>'
+    return f'<a class="picture" href="{picture}"><img alt="{words}" src="{picture}"></a>'
+
+
 def _is_wide(path: pathlib.Path) -> bool:
-    """Whether a picture is so wide that its text stands above it, not beside it."""
-    height, width = cv2.imread(str(path)).shape[:2] if path.suffix != ".gif" else (1, 1)
+    """Whether a picture is so wide that its text stands above it, not beside it; videos count as narrow."""
+    height, width = cv2.imread(str(path)).shape[:2] if path.suffix not in (".gif", ".mp4") else (1, 1)
     return width > 1.7 * height
 
 
@@ -170,7 +193,8 @@ def _to_html(text: str) -> str:
     text = re.sub(r"^(\d+)\.", r"\1\\.", LINK.sub(r"\1", text))  # a number in front of a heading is not a list
     page = markdown.markdown(mark_math(text, tokens))
     page = tokens.restore(page)
-    return page.removeprefix("<p>").removesuffix("</p>") if page.count("<p>") == 1 else page
+    is_paragraph = page.count("<p>") == 1 and page.endswith("</p>")
+    return page.removeprefix("<p>").removesuffix("</p>") if is_paragraph else page
 
 
 def _to_text(title: str) -> str:
@@ -220,11 +244,14 @@ h1, h2 { margin: 0 0 .5em; line-height: 1.15; color: var(--mark); font-weight: 6
 h1 { font-size: 2.2em; } h2 { font-size: 1.5em; }
 .body { flex: 1; min-height: 0; display: flex; gap: 3vw; align-items: center; justify-content: center; }
 .title { justify-content: center; } .title .body { flex: none; justify-content: flex-start; max-width: 46em; }
-.one .text { max-width: 36em; } .one .body:has(.text) { align-items: flex-start; justify-content: flex-start; }
-.both .text { flex: 1 1 40%; } .both img { flex: 1 1 60%; }
+.one .text, .title .text { max-width: 36em; font-size: 1.2em; } .text > :first-child { margin-top: 0; }
+.long .text { max-width: 46em; font-size: 1em; }
+li { margin-bottom: .3em; } .one .body:has(.text) { align-items: flex-start; justify-content: flex-start; }
+a.picture { display: contents; cursor: zoom-in; }
+.both .text { flex: 1 1 40%; } .both :is(img, video) { flex: 1 1 60%; }
 .wide .body { flex-direction: column; align-items: stretch; gap: 2vh; }
 .wide .text { flex: none; } .wide img { flex: 1 1 0; }
-img { width: 100%; height: 100%; object-fit: contain; min-width: 0; min-height: 0; }
+img, video { width: 100%; height: 100%; object-fit: contain; min-width: 0; min-height: 0; }
 @media (prefers-color-scheme: dark) { img { background: #fff; } }
 code { font-size: .88em; overflow-wrap: anywhere; }
 footer { display: flex; justify-content: space-between; color: var(--soft); font-size: 14px; padding-top: 1vh; }
@@ -232,7 +259,9 @@ footer { display: flex; justify-content: space-between; color: var(--soft); font
 footer a { color: inherit; }
 @media (max-width: 45em), (max-aspect-ratio: 1) {
   .body, .both .body { flex-direction: column; align-items: flex-start; justify-content: flex-start; }
-  .both .text { flex: none; } .both img { flex: 0 1 auto; height: auto; max-height: 100%; }
+  .one .body { align-items: flex-start; justify-content: flex-start; }
+  .one .text, .title .text { font-size: 1em; }
+  .both .text { flex: none; } :is(.one, .both) :is(img, video) { flex: 0 1 auto; height: auto; max-height: 100%; }
 }
 @page { size: 297mm 167mm; margin: 0; }
 @media print {
