@@ -35,7 +35,8 @@ def dense(name: str, channels: int) -> layers.Layer:
 
 def leaky_relu(x: typing.Any) -> typing.Any:
     """Applies the activation of all networks."""
-    return ops.leaky_relu(x, negative_slope=LEAK)
+    # TensorFlow's graph optimizer fails at `leaky_relu` and `maximum` in these blocks, and writes an error.
+    return ops.where(x > 0, x, LEAK * x)
 
 
 def double(x: typing.Any) -> typing.Any:
