@@ -293,6 +293,10 @@ left.set(title="factor of the learning rate", xlabel="step")
 right.set(title="reconstruction_a", xlabel="step", ylim=(0, 1))
 right.legend(frameon=False, fontsize=8)
 plt.show()
+# Measured, one training each: error 14.2 (cosine), 13.9 (library), 13.7 (stays high). The mean factors are 0.51, 0.63
+# and 0.88: 200 steps are few, so perhaps moving was worth more than settling. The mean loss of the last 20 steps has
+# another order: 0.197, 0.194, 0.202. It is that of the newest weights; the error is that of their averages (section 5),
+# which settle without a lower rate. All these differences are small: they may be chance.
 
 # %% [markdown]
 # How long will the training take? The library runs a few real steps of each kind with these faces on this machine,
