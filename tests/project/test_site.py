@@ -100,6 +100,9 @@ def test_pages_fit_on_a_phone(built: pathlib.Path, tmp_path: pathlib.Path):
                 "[...document.querySelectorAll('table[data-cards]')].map((each) => each.getBoundingClientRect().right)"
             )
             assert all(right <= 390 for right in chromium.evaluate(width)), page
+        chromium.open(f"{address}/getting-started.html")
+        copied = chromium.evaluate("document.querySelector('code.wraps').innerText")
+        assert copied.splitlines()[1:] == ["pip install .", "faceswap doctor"]
 
 
 def test_a_cell_of_the_lesson_runs_in_the_browser_without_a_network(built: pathlib.Path, tmp_path: pathlib.Path):
@@ -145,9 +148,11 @@ def test_functions_link_to_the_notebook_that_teaches_them(built: pathlib.Path):
         assert "Taught in notebooks/0" not in path.read_text(encoding="utf-8"), path.name
 
 
-def test_names_that_share_a_description_are_not_taken_for_types(built: pathlib.Path):
+def test_names_that_share_a_description_and_examples_are_what_they_are(built: pathlib.Path):
     rows = [row for path in (built / "library").glob("*.html") for row in _soup(path).select("tr.doc-section-item")]
     names = [row.td.get_text(strip=True) for row in rows]
+    page = (built / "library" / "faces.html").read_text(encoding="utf-8")
+    assert "Examples:" in page and "<blockquote>" not in page
     assert "decoder_a, decoder_b" in names and not [name for name in names if name.endswith(",")]
 
 
@@ -181,7 +186,7 @@ def test_long_lines_of_text_wrap_and_columns_stay():
     block = '<div class="language-text highlight"><pre><span></span><code>{}\n</code></pre></div>'
     long = "faceswap evaluate one.mp4 two.mp4 &quot;three.mp4&quot; four.mp4"
     wrapped = narrow.adapt(block.format(f"{long}   # all\nshort"))
-    assert f'<code class="wraps"><span>{long}   # all\n</span><span>short\n</span></code>' in wrapped
+    assert f'<code class="wraps"><span>{long}   # all</span>\n<span>short</span>\n</code>' in wrapped
     for kept in ("short\nlines", f"name      {long}\nother     {long}"):
         assert narrow.adapt(block.format(kept)) == block.format(kept)
     python = block.format(long).replace("text", "python")

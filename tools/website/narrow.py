@@ -53,7 +53,9 @@ def label_table(table: str) -> str:
     for row in rows:
         for index, (cell, label) in enumerate(zip(row, labels, strict=False)):
             text = cell.get_text(strip=True)
-            if label and text and label not in PLAIN and (index or len(text) < 4):
+            if not text:
+                cell.clear()
+            elif label and label not in PLAIN and (index or text.isdigit()):
                 cell["data-label"] = label
     return str(soup)
 
@@ -64,7 +66,7 @@ def wrap_text(opening: str, text: str, closing: str) -> str:
     in_columns = sum(bool(COLUMNS.search(line)) for line in lines) > len(lines) / 4
     if in_columns or max(len(html.unescape(line)) for line in lines) <= LONG_LINE:
         return f"{opening}>{text}{closing}"
-    spans = "".join(f"<span>{OPTION.sub(keep_whole, line)}\n</span>" for line in lines)
+    spans = "".join(f"<span>{OPTION.sub(keep_whole, line)}</span>\n" for line in lines)
     return f'{opening} class="wraps">{spans}{closing}'
 
 
