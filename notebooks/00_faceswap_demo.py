@@ -29,13 +29,10 @@
 #
 # Paths start in this notebook's folder: write `"../A.mp4"` for a video of the project's folder.
 
-# %% [markdown]
-# (TensorFlow may print a message about oneDNN or missing GPU drivers. This is not an error.)
-
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import dataclasses
 import logging

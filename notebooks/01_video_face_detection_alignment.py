@@ -52,9 +52,9 @@ CONSENT = None  # for a video of your own: "Anna agreed on 3 May that ..."
 # memory: `read_frames` returns one after the other.
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import logging
 import pathlib

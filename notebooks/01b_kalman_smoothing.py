@@ -36,9 +36,9 @@ SIZE = 320  # width and height of their frames in pixels
 # frame with the corners of the boxes of 12 frames, from purple to yellow in their order.
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import logging
 

@@ -47,9 +47,9 @@ LANDMARKS = "mesh"  # the landmark detector, see section 1
 # The output shows six faces of A in the first row and six of B in the second.
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import logging
 

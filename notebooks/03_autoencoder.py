@@ -44,9 +44,9 @@ LEARNING_RATE = 2e-3
 # trained with them. Only such frames show whether a network learned something about faces, or only remembers images.
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import cv2
 import keras

@@ -40,9 +40,9 @@ TWIN_STEPS = 300  # steps of each of the two small trainings in section 5
 # the first row and the same faces as the encoder reads them in the second row.
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import keras
 import matplotlib.pyplot as plt

@@ -39,9 +39,9 @@ TOY_STEPS = 500  # of each of the two trainings of the toy
 # frames, the attention masks, the raw faces and the *composites*: the raw faces, blended over the frames.
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import cv2
 import keras

@@ -35,9 +35,9 @@ EYE_EPOCHS = 6  # of each training of exercise 1, with 40 batches each
 VARIANTS = ("pixels", "+ structure, edges", "+ perceptual", "+ adversarial", "mask let go")  # compared in section 8
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import keras
 import matplotlib.pyplot as plt

@@ -34,9 +34,9 @@ BATCH_SIZE = 8
 VGGFACE = None  # your weight file of VGGFace, if it is not in a usual folder
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import cv2
 import keras

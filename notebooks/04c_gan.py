@@ -35,9 +35,9 @@ ADVERSARIAL = 0.05  # weight of the adversarial loss beside the pixel loss
 BATCH_SIZE = 16
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import logging
 

@@ -41,9 +41,9 @@ TRIED = ("cosine", "library", "stays high")  # the schedules that it compares
 MIRROR = None  # a folder on another machine or drive, for copies of the run; see section 6
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import logging
 import pathlib

@@ -32,9 +32,9 @@ BROKEN_STEPS = 200  # steps of each small training in section 1
 BROKEN = ("good", "rate too high", "mask let go", "nothing changed")  # the small trainings to run
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import logging
 import pathlib

@@ -49,9 +49,9 @@ SHIFT = 0.8  # how far the encoder's output is shifted towards B, 0 to 1; see no
 LOOK_AT = 100  # number of frames to look at; at the end, the whole video is converted
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import dataclasses
 import logging

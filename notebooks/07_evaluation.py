@@ -47,7 +47,9 @@ LOOK_AT = 60  # number of frames of the videos in section 1
 # %%
 import os
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
+
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import logging
 import pathlib

@@ -48,9 +48,9 @@ PASSES = 20  # number of epochs of the detector network: how often it sees each 
 # images must differ in *nothing* except the swap.
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import logging
 

@@ -43,9 +43,9 @@ VIDEO_OF_A = None  # for your own faces: the video of A, from which section 7 re
 EXPORT = False  # True: also export the run of notebook 05 as a model file, which takes a minute
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import pathlib
 import shutil

@@ -44,9 +44,9 @@ ALONE_STEPS = 150  # length of the training with one person in section 10
 DRIVEN = 50  # largest number of held-out frames of each person
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import dataclasses
 import logging

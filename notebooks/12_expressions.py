@@ -35,9 +35,9 @@ CONSENT = "the portraits are in the public domain"
 RUN = None  # a trained run of a reenactment system in WORKSPACE; None needs no training
 
 # %%
-import os
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # fewer messages when TensorFlow starts
+hide_tensorflow_messages()  # to be called before TensorFlow is imported
 
 import pathlib
 

@@ -5,7 +5,6 @@ import dataclasses
 import io
 import itertools
 import logging
-import os
 import pathlib
 import re
 import signal
@@ -34,6 +33,7 @@ from faceswap_lib.networks.config import Preset
 from faceswap_lib.reenactment.config import ReenactmentTrainConfig
 from faceswap_lib.reenactment.run_notes import USUAL_RUN, read_networks, read_training
 from faceswap_lib.signals import Stopped, catch_signals
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 from faceswap_lib.training.config import TRAINING_PRESETS
 from faceswap_lib.training.run_metadata import stored_training
 from faceswap_lib.training.run_search import find_run
@@ -79,7 +79,7 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         Exit code: 0 for success, 1 if the work failed, 2 for wrong use or unusable input, 128 plus the signal's number
         if a signal stopped the work.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    hide_tensorflow_messages()
     with quiet_streams() as finish_output:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
         logging.raiseExceptions = False  # a message that cannot be written must not stop the work

@@ -6,6 +6,7 @@ import numpy as np
 
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces.mesh_weights import ADVICE, missing_reason, read_mesh_file
+from faceswap_lib.tensorflow_messages import hide_notices
 
 FACE_SIDE = 192
 """Side in pixels of the image that the face network reads."""
@@ -41,8 +42,9 @@ class MeshNetworks:
         from ai_edge_litert.interpreter import Interpreter
 
         self._lock = threading.Lock()  # the process crashes if two threads use one interpreter at the same time
-        self._face = _Network(Interpreter, "face_landmark", (3 * FACE_POINTS, 1))
-        self._iris = _Network(Interpreter, "iris_landmark", (3 * EYE_POINTS, 3 * IRIS_POINTS))
+        with hide_notices():
+            self._face = _Network(Interpreter, "face_landmark", (3 * FACE_POINTS, 1))
+            self._iris = _Network(Interpreter, "iris_landmark", (3 * EYE_POINTS, 3 * IRIS_POINTS))
 
     def read_face(self, picture: np.ndarray) -> tuple[np.ndarray, float]:
         """Computes the mesh of one upright face.

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.gpu_arithmetic import round_factor
 from tests.notebook_runner import SMOKE, run_notebook
 
-FIRST = 'os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"'
+FIRST = "\nhide_tensorflow_messages()"
 """A line of the first cell that loads packages, in every notebook."""
 
 ROUNDING = f"{FIRST}\nfrom tests.gpu_arithmetic import round_eager_products\n\nround_eager_products()\n"

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "faceswap_lib"
 ORDER = (
-    *("errors", "environment", "limits", "locks", "signals", "progress"),
+    *("errors", "environment", "tensorflow_messages", "limits", "locks", "signals", "progress"),
     *("upgrades", "devices", "config_fields", "atomic_io", "arrays", "memory", "prefetch"),
     *("media", "faces", "facesets", "provenance", "networks", "training", "export"),
     *("occlusion", "conversion", "reenactment"),

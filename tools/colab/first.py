@@ -103,12 +103,12 @@ if globals().get("installed_from") != INSTALL_FROM:  # once per session
     install(INSTALL_FROM)
     installed_from = INSTALL_FROM
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-
 import logging
 
 from faceswap_lib.devices import list_devices
+from faceswap_lib.tensorflow_messages import hide_tensorflow_messages
 
+hide_tensorflow_messages()
 logging.getLogger("tensorflow").setLevel("ERROR")  # its advice about retracing is meant for training loops
 for device in list_devices():
     print(device.name, device.description, "with bfloat16" if device.has_bfloat16 else "without bfloat16")
