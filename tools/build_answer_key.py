@@ -67,7 +67,7 @@ def _format_exercises(cells: list) -> list[str]:
         elif "solution" in cell.metadata.get("tags", []):
             code = re.sub(r"^# @title.*\n", "", cell.source)
             title = f"**{name}**\n\n" if name != seen else ""
-            blocks.append(f"{title}```py\n{code.rstrip()}\n```\n")
+            blocks.append(f"{title}```py\n{code.strip()}\n```\n")
             seen = name
     return blocks
 

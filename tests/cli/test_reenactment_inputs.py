@@ -238,7 +238,7 @@ def test_without_landmark_networks_the_packages_are_named(place, workspace_copy,
     monkeypatch.setattr(face_shape, "open_landmark_detector", lambda: open_landmark_detector("five"))
     own = Place(place.folder, place.files | {"own": workspace_copy.root})
     assert main(own.fill(words + " --run new" * ("train" in words))) == 2
-    assert "needs 68 landmarks per face, and no network for them is installed; pip install" in capsys.readouterr().err
+    assert "needs 68 landmarks per face, and no network for them is installed: not installed" in capsys.readouterr().err
     assert not list((place.folder / "new").iterdir())
 
 

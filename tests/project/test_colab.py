@@ -216,7 +216,7 @@ class Setup(typing.NamedTuple):
 def setup_of(name: str) -> Setup:
     """Divides the setup cell of a notebook at lines that it has once."""
     rest, parts = cell_of(name, "drive.mount"), []
-    for line in ("\n\n\ndef list_packages", "\n\n\nif globals().get", "\n\nos.environ["):
+    for line in ("\n\n\ndef list_packages", "\n\n\nif globals().get", "\n\nimport logging\n"):
         assert rest.count(line) == 1, line
         part, _, rest = rest.partition(line)
         parts.append(part)
