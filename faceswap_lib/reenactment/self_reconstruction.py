@@ -48,8 +48,8 @@ def warn_unknown_face(path: pathlib.Path, psnr: float) -> bool:
     if unknown:
         logger.warning(
             "%s: the networks have not learned to draw this person (they redraw the photo with a PSNR of %.1f dB; "
-            "people of the training have %.0f or more), so expect noise; leave the networks out (--without-network), or "
-            "let a run of your own learn the person (train --init-from)",
+            "people of the training have %.0f or more), so expect noise; leave the networks out (--without-network), "
+            "or let a run of your own learn the person (train --init-from)",
             path,
             psnr,
             LEAST_PSNR,
