@@ -21,7 +21,7 @@ from faceswap_lib.reenactment.fusion import fuse, fuse_without_network
 from faceswap_lib.reenactment.networks import ReenactmentNetworks
 from faceswap_lib.reenactment.photo import Photo
 from faceswap_lib.reenactment.retargeting import Retargeted
-from faceswap_lib.reenactment.self_reconstruction import self_reconstruction, warn_unknown_face
+from faceswap_lib.reenactment.self_reconstruction import self_reconstruction, warn_unknown_person
 from faceswap_lib.reenactment.shape_pictures import stack_shapes
 from faceswap_lib.reenactment.system import Renderer, open_system
 
@@ -45,16 +45,13 @@ class FrameMaker:
     Attributes:
         config: The options.
         copied: Number of frames for which the photo itself was shown.
-        likeness: PSNR in dB of the photo as the networks draw it, see `self_reconstruction`; NaN without networks.
     """
 
     def __init__(self, photo: Photo, networks: AnyNetworks | None, config: FrameConfig | None = None):
         self._photo, self.config, self.copied = photo, config or FrameConfig(), 0
         self._renderer = None if networks is None else _build_renderer(photo, networks)
-        self.likeness = float("nan")
         if self._renderer is not None:
-            self.likeness = self_reconstruction(self._renderer, photo.crop.image, photo.shape)
-        warn_unknown_face(photo.path, self.likeness)
+            warn_unknown_person(photo.path, self_reconstruction(self._renderer, photo.crop.image, photo.shape))
         self._background = PhotoBackground(photo=photo.image, crop_from_photo=photo.crop.crop_from_frame)
 
     @property

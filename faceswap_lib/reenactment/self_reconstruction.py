@@ -17,7 +17,7 @@ from faceswap_lib.reenactment.system import Renderer
 logger = logging.getLogger(__name__)
 
 LEAST_PSNR = 18.0
-"""PSNR in dB below which a face counts as unknown. The landmark GAN reached 18 to 27 with 36 crops of the three people
+"""PSNR in dB below which a person counts as unknown. The landmark GAN reached 18 to 27 with 36 crops of the three people
 of its training, and 10 to 18 with five strangers, around whom it drew noise; `one-shot` had 31 or more with all."""
 
 
@@ -37,15 +37,14 @@ def self_reconstruction(renderer: Renderer, photo: np.ndarray, shape: FaceShape)
     return float(10 * np.log10(255**2 / max(error, 255**2 * 1e-12)))
 
 
-def warn_unknown_face(path: pathlib.Path, psnr: float) -> bool:
-    """Warns if the networks cannot draw the person of a photo; returns whether it did.
+def warn_unknown_person(path: pathlib.Path, psnr: float) -> None:
+    """Warns if the networks cannot draw the person of a photo.
 
     Args:
         path: The photo.
-        psnr: Its self-reconstruction in dB; NaN without networks.
+        psnr: Its self-reconstruction in dB.
     """
-    unknown = psnr < LEAST_PSNR
-    if unknown:
+    if psnr < LEAST_PSNR:
         logger.warning(
             "%s: the networks have not learned to draw this person (they redraw the photo with a PSNR of %.1f dB; "
             "people of the training have %.0f or more), so expect noise; leave the networks out (--without-network), "
@@ -54,4 +53,3 @@ def warn_unknown_face(path: pathlib.Path, psnr: float) -> bool:
             psnr,
             LEAST_PSNR,
         )
-    return unknown
