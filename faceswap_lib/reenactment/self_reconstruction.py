@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 LEAST_PSNR = 18.0
 """PSNR in dB below which a person counts as unknown. The landmark GAN reached 18 to 27 with 36 crops of the three
-people of its training, and 10 to 18 with five strangers, around whom it drew noise; `one-shot` had 31 or more with all."""
+people of its training, and 10 to 18 with five strangers, around whom it drew noise; `one-shot` had 31 or more with
+all."""
 
 
 def self_reconstruction(renderer: Renderer, photo: np.ndarray, shape: FaceShape) -> float:
