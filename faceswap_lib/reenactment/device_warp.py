@@ -10,8 +10,10 @@ import functools
 import typing
 
 import cv2
+import keras
 import numpy as np
 
+from faceswap_lib.devices import has_accelerator
 from faceswap_lib.faces.alignment import CROP_SIZE
 from faceswap_lib.faces.landmarks_68 import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, OUTLINE, RIGHT_EYE
 from faceswap_lib.networks.keras_ops import ops
@@ -85,8 +87,7 @@ def warp_fields(sources: typing.Any, targets: typing.Any, size: int, *, ops: typ
         [ops.concatenate([kernel, plane], axis=2), ops.concatenate([swapped, nothing], axis=2)], axis=1
     )
     _, zeros = ops.split(ops.concatenate([offsets, offsets * 0.0], axis=1), [2 * count - 3], axis=1)
-    solve = np.linalg.solve if ops is np else ops.solve
-    solution = solve(system, ops.concatenate([offsets, zeros], axis=1))
+    solution = _solve(system, ops.concatenate([offsets, zeros], axis=1), ops)
     weights, affine = ops.split(solution, [count], axis=1)
 
     nodes = (np.arange(GRID) + 0.5) / GRID - 0.5 / CROP_SIZE
@@ -133,6 +134,20 @@ def _hairline(points: typing.Any, eyes: typing.Any, middle: typing.Any, ops: typ
     toward = [_constant(np.maximum(sign * cosine, 0), ops) for sign in (1, -1)]
     reach = right_reach * toward[0] + left_reach * toward[1]
     return middle + reach * along + height * _constant(sine, ops) * up
+
+
+def _solve(systems: typing.Any, right: typing.Any, ops: typing.Any) -> typing.Any:
+    """Solves a batch of linear systems, (B, N, N) and (B, N, K).
+
+    JAX solves them one after the other on a CPU. JAX 0.10.0 to 0.10.2 divide a batch among the threads of XLA, from one
+    of these threads, which then waits for the others. Two batches in one program wait for each other for ever on two
+    cores. A batch of one is not divided.
+    """
+    if ops is np:
+        return np.linalg.solve(systems, right)
+    if keras.backend.backend() == "jax" and not has_accelerator():
+        return ops.map(lambda system: ops.solve(*system), (systems, right))
+    return ops.solve(systems, right)
 
 
 def _constant(array: np.ndarray, ops: typing.Any) -> typing.Any:

@@ -1,5 +1,11 @@
 """Warps on the device against those of OpenCV and SciPy."""
 
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+
 import cv2
 import keras
 import numpy as np
@@ -8,6 +14,7 @@ import pytest
 from faceswap_lib.reenactment.control_points import extend_points
 from faceswap_lib.reenactment.device_warp import SMOOTHING, extend_batch, warp_fields, warp_pictures
 from faceswap_lib.reenactment.warping import pixel_grid, thin_plate_map
+from tests.conftest import ROOT
 from tests.reenactment.faces import open_mouth, points_68, smooth_texture
 
 to_numpy = keras.ops.convert_to_numpy
@@ -57,3 +64,45 @@ def test_a_dot_at_a_landmark_moves_to_its_new_position():
     for picture, target in zip(warped, targets, strict=True):
         y, x = (np.indices(picture.shape) * picture).sum(axis=(1, 2)) / picture.sum()
         assert [x, y] == pytest.approx(target[57], abs=1.0)
+
+
+MANY_WARPS = """
+import os
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+import jax, numpy as np
+from faceswap_lib.reenactment.device_warp import warp_fields
+from tests.reenactment.faces import points_68
+points = points_68().astype(np.float32) + np.zeros((8, 4, 1, 1), np.float32)
+program = jax.jit(lambda points, change: [warp_fields(own, own + change, 16).mean() for own in points])
+for change in range(20):
+    expected = warp_fields(points[0], points[0] + np.float32(change), 16, ops=np).mean()
+    np.testing.assert_allclose([float(mean) for mean in program(points, float(change))], expected, atol=1e-3)
+"""
+"""Eight batches of warps in one program, twenty times, on two cores; the numbers are those of NumPy."""
+
+LAPACK = frozenset("cholesky cholesky_inverse det eig eigh inv lstsq lu_factor pinv qr slogdet solve svd".split())  # noqa: SIM905
+"""Operations of Keras that JAX computes with LAPACK on a CPU, see `device_warp._solve`."""
+
+
+@pytest.mark.parity
+def test_warps_in_one_program_of_jax_do_not_wait_for_each_other():
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed")
+    subprocess.run(
+        [sys.executable, "-c", MANY_WARPS],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        check=True,
+        timeout=240,  # it takes 10 seconds, or for ever
+    )
+
+
+def test_nothing_else_is_computed_with_lapack():
+    found = [
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for path in sorted((ROOT / "faceswap_lib").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in LAPACK and ast.unparse(node.value).endswith("ops")
+    ]
+    assert set(found) == {"faceswap_lib/reenactment/device_warp.py: ops.solve"}
