@@ -53,8 +53,8 @@ class DeviceFaceset:
         rarity: (N,) float64 array in main memory, mean 1: rarity of the pose and expression of each crop.
         size: S, the side of the stored crops in pixels.
         count: N, the number of crops.
-        rows: The crops in a file, if they are not on the device; `images` and `masks` are then empty, and every batch
-            contains its crops.
+        rows: The crops in a file, if they are not on the device; `images` is then None, `masks` is empty, and every
+            batch contains its crops.
     """
 
     images: typing.Any

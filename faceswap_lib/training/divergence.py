@@ -86,7 +86,7 @@ class DivergenceDetector:
             A description of the divergence, or None.
         """
         if broken := find_broken(terms):
-            return f"{', '.join(broken)} is no longer a number"
+            return f"{', '.join(broken)} is NaN or infinite"
         since = np.array([swapped, swapped, swapped + phase, swapped + phase])
         changed = self._memory[:, _SINCE] != since
         self._memory[changed] = new_memory()[changed]

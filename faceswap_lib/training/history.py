@@ -73,7 +73,8 @@ class HistoryWriter:
 def read_history(path: pathlib.Path) -> list[dict[str, float]]:
     """Reads a history, also while it is being written.
 
-    Damaged lines are skipped with a warning that contains their number. An incomplete last line is ignored.
+    Damaged lines, and lines whose step is not later than the one before, are skipped with a warning that counts them.
+    An incomplete last line is ignored.
 
     Args:
         path: The file.

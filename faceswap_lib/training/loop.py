@@ -127,6 +127,6 @@ def _find_damage(state: TrainingState, preview: DamageFinder) -> str | None:
 def _check_finite(terms: dict[str, float], step: int) -> None:
     if broken := find_broken(terms):
         raise TrainingError(
-            f"step {step}: {', '.join(broken)} is no longer a number; the last checkpoint is intact, continue from it "
+            f"step {step}: {', '.join(broken)} is NaN or infinite; the last checkpoint is intact, continue from it "
             "with a lower learning rate"
         )

@@ -68,7 +68,10 @@ class CheckpointSync:
         clock: typing.Callable[[], float] = time.monotonic,
     ):
         if not root.is_dir() and not root.parent.is_dir():
-            raise InputError(f"mirror: {root.parent} is not there; mount it or name another folder")
+            raise InputError(
+                f"mirror: expected a folder in an existing folder, but {root.parent} is not there; mount it, or name "
+                "another --sync-dir"
+            )
         self._folder, self._root, self._patience = folder, root, patience
         self._interval, self._clock, self._due_at = interval, clock, -float("inf")
         self._thread: threading.Thread | None = None
@@ -88,8 +91,10 @@ class CheckpointSync:
 
         Raises:
             InputError: If the mirror contains another run with this name; if there is no local run and the mirror has
-                a run with the faces of other people, or a run without an intact checkpoint; or if the mirror cannot be
-                read. Only in the last case some files may have been copied here; otherwise nothing is changed.
+                a run with the faces of other people, or a run whose checkpoints are all damaged; or if the mirror
+                cannot be read. Only in the last case some files may have been copied here; otherwise nothing is
+                changed.
+            WorkspaceError: If a `config.json` is damaged.
         """
         self._make_root()
         try:

@@ -51,8 +51,11 @@ def resolve_network_config(folder: pathlib.Path, asked: NetworkConfig | None) ->
         folder: The folder of the run.
         asked: The requested configuration; None uses that of the run, or the default for a new run.
 
+    Returns:
+        The configuration of the run; for a new run the requested one.
+
     Raises:
-        WorkspaceError: If the run has a different configuration than requested.
+        WorkspaceError: If the run has a different configuration than requested, or is not a face swap.
     """
     if not (folder / CONFIG).is_file():
         return asked or NetworkConfig()
@@ -79,7 +82,12 @@ def match_networks(stored: AnyNetworks, asked: AnyNetworks | None, whose: str, a
 
 
 def stored_networks(folder: pathlib.Path) -> NetworkConfig:
-    """Reads the network configuration from `config.json`; without an entry the face region is "ellipse"."""
+    """Reads the network configuration from `config.json`; without an entry the face region is "ellipse".
+
+    Raises:
+        WorkspaceError: If the file is missing or damaged, or the run is a reenactment.
+        InputError: If it has an unknown option, or a value out of range.
+    """
     path = folder / CONFIG
     stored = read_json(path)
     if system := stored.get(SYSTEM):
@@ -194,7 +202,7 @@ def stored_training(folder: pathlib.Path) -> TrainConfig | None:
     try:
         return options_from_dict(TrainConfig, read_json(path).get("training", {}), origin=str(path))
     except InputError as error:
-        logger.warning("%s; the other options of this run are ignored too", error)
+        logger.warning("%s; none of the stored options of this run are used", error)
         return None
 
 

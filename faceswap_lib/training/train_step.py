@@ -65,12 +65,12 @@ def new_state(build: typing.Callable[[], AnyNetworks], config: BaseTrainConfig) 
 
 
 def reset_state(state: TrainingState, config: TrainConfig) -> None:
-    """Resets a state to the state before the first step."""
+    """Resets a state to the state before the first step; the counters of rollbacks stay."""
     copy_state(build_state(state.networks.config, config), state)
 
 
 def copy_state(fresh: TrainingState, state: TrainingState) -> None:
-    """Copies the variables and counters of a new state to a state."""
+    """Copies the variables and counters of a new state to a state, but not the counters of rollbacks."""
     for group, variables in state.groups().items():
         for variable, first in zip(variables, fresh.groups()[group], strict=True):
             variable.assign(first)
@@ -184,6 +184,7 @@ def average_decay(step: int, config: BaseTrainConfig) -> float:
     """Computes the decay of the averaged weights at a step, counted from 0.
 
     The decay starts small, because otherwise the average would contain the initial weights for too long.
+    Source: the formula of `tf.train.ExponentialMovingAverage` with `num_updates`.
 
     Taught in notebooks/05b_training_faults.
     """

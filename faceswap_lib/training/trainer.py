@@ -86,10 +86,10 @@ def train(
         WorkspaceError: If a faceset is missing, the run has other networks, or another process is training it; or if
             the run of `init_from` is missing, has other networks, or is not the one that initialized this run.
         CheckpointError: If no checkpoint of the run is intact.
-        InputError: If there are too few devices, this backend supports only one device, or the crops do not fit into
-            memory.
+        InputError: If the preset is unknown, there are too few devices, this backend supports only one device,
+            `run_config.export_every` is set without `write_model`, or the mirror cannot be used.
         ValueError: If a preset is given together with `network_config` or `config`.
-        TrainingError: If a loss is NaN or infinite, or rollbacks did not help.
+        TrainingError: If a loss is NaN or infinite without the divergence guard, or rollbacks did not help.
         Stopped: If the command line was stopped by a signal; the finished steps are saved.
         KeyboardInterrupt: If a notebook or program was interrupted; the finished steps are saved.
     """

@@ -82,12 +82,12 @@ def check_begun_from(run: pathlib.Path, other: pathlib.Path | None, *, has_check
     begun = read_config(run).get(INIT_FROM, {})
     if other is None and begun and not has_checkpoint:
         raise WorkspaceError(
-            f"run '{run.name}', to begin from run '{begun.get('name')}', was stopped before its first checkpoint; "
+            f"run '{run.name}', which starts from run '{begun.get('name')}', was stopped before its first checkpoint; "
             "give --init-from again, or begin another --run"
         )
     if other is not None and (not begun or begun.get("id") != run_id(other)):
-        origin = f"from run '{begun.get('name')}'" if begun else "from nothing"
+        origin = f"from run '{begun.get('name')}'" if begun else "with random weights"
         raise WorkspaceError(
-            f"init_from: run '{run.name}' was begun {origin} and goes on from its last checkpoint; leave --init-from "
+            f"init_from: run '{run.name}' was begun {origin} and continues from its last checkpoint; leave --init-from "
             "out, or begin another --run"
         )

@@ -70,7 +70,7 @@ def test_photos_of_one_person_continue_a_run(workspace, portrait_clips, tmp_path
 def test_the_same_command_goes_on_and_another_start_is_refused(workspace):
     train(workspace, "new", init_from="base", should_stop=lambda: True)
     assert train(workspace, "new", init_from="base").resumed_at == 1
-    with pytest.raises(WorkspaceError, match="was begun from nothing"):
+    with pytest.raises(WorkspaceError, match="was begun with random weights"):
         train(workspace, "base", init_from=str(workspace.run("new")))
 
 

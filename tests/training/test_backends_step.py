@@ -198,7 +198,10 @@ def test_two_devices_train_as_one_does():
     one = values_of("jax")
     two = run_script("jax", "2", XLA_FLAGS="--xla_force_host_platform_device_count=2")
     assert two.pop("holders") == 2
-    assert str(two.pop("refusal")) == "3 faces of a person cannot be divided among 2 devices; choose a multiple"
+    assert (
+        str(two.pop("refusal"))
+        == "3 faces of a person cannot be divided among 2 devices; choose a --batch-size that is a multiple of 2"
+    )
     for name, value in two.items():
         np.testing.assert_allclose(value, one[name], rtol=1e-4 if "/term/" in name else 0, atol=1e-4, err_msg=name)
 

@@ -316,7 +316,7 @@ def test_where_the_newest_one_goes_meanwhile_the_next_is_copied_and_nothing_is_r
 
 
 def test_a_mirror_in_a_folder_that_is_not_there_is_refused(run, tmp_path):
-    with pytest.raises(InputError, match="mirror: .*drive is not there; mount it"):
+    with pytest.raises(InputError, match="mirror: .*drive is not there; mount it, or name another --sync-dir"):
         CheckpointSync(run, tmp_path / "drive" / "faceswap")
 
 

@@ -69,9 +69,9 @@ def test_the_same_command_again_goes_on_and_another_is_refused(workspace, tiny_r
     begin(workspace, tiny_run, init_from="default")
     assert begin(workspace, tiny_run, steps=3, init_from=str(workspace.run("default"))).resumed_at == 2
     begin(workspace, tiny_run, run="other", network_config=tiny_run.network_config)
-    with pytest.raises(WorkspaceError, match="begun from run 'default' and goes on from its last checkpoint"):
+    with pytest.raises(WorkspaceError, match="begun from run 'default' and continues from its last checkpoint"):
         begin(workspace, tiny_run, steps=4, init_from="other")
-    with pytest.raises(WorkspaceError, match="begun from nothing"):
+    with pytest.raises(WorkspaceError, match="begun with random weights"):
         begin(workspace, tiny_run, run="other", steps=4, init_from="default")
 
 

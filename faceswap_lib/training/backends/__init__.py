@@ -84,7 +84,7 @@ def build_step(objective: AnyObjective, state: TrainingState, *, micro_batches: 
         weights = {key: np.float32(value) for key, value in weights.items()}
         if compiled and active not in stacked.names:
             kind = " and ".join(sorted(active)) or "reconstruction alone"
-            logger.info("compiling the step with %s; once per kind of phase, up to minutes", kind)
+            logger.info("compiling the step with %s; this can take minutes, once per kind of phase", kind)
         decay, parts, total = np.float32(decay), _divide(batch, micro_batches), None
         if in_one:
             terms = programs.step(*parts, weights, decay, active)
@@ -132,6 +132,9 @@ def resolve_xla(asked: Xla) -> bool:
     Args:
         asked: The argument `xla` of `build_step`.
 
+    Returns:
+        Whether XLA compiles it; for "auto", always with JAX, with TensorFlow on a GPU, never with PyTorch.
+
     Raises:
         InputError: If the backend does not support the requested value.
     """
@@ -171,6 +174,7 @@ def distribute(devices: int) -> None:
 def _divide(batch: Batch, parts: int) -> list[Batch]:
     indices = {name: np.asarray(getattr(batch, name), np.int32) for name in ("index_a", "index_b")}
     if any(len(index) % parts for index in indices.values()):
-        raise InputError(f"a batch of {len(batch.index_a)} cannot be taken in {parts} equal parts; choose a divisor")
+        size = len(batch.index_a)
+        raise InputError(f"a batch of {size} cannot be taken in {parts} equal parts; choose a divisor of {size}")
     split = {name: np.split(array, parts) for name, array in (batch.arrays() | indices).items()}
     return [Batch(**{name: pieces[part] for name, pieces in split.items()}) for part in range(parts)]

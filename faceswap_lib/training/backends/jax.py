@@ -213,7 +213,10 @@ def _shard(index):
         return index
     devices = distribution.device_mesh.devices.size
     if len(index) % devices:
-        raise InputError(f"{len(index)} faces of a person cannot be divided among {devices} devices; choose a multiple")
+        raise InputError(
+            f"{len(index)} faces of a person cannot be divided among {devices} devices; choose a --batch-size that is "
+            f"a multiple of {devices}"
+        )
     return keras.distribution.distribute_tensor(jax.numpy.asarray(index), distribution.get_data_layout(index.shape))
 
 
