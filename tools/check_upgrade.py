@@ -199,7 +199,7 @@ def compare_workspaces(old: pathlib.Path, new: pathlib.Path) -> list[str]:
     if not np.allclose(*values, rtol=ROUNDING, atol=0, equal_nan=True) or scores[0] != scores[1]:
         failures.append("reports differ")
     print(f"compared {len(reports[0].values)} metrics of the reports")
-    if "going on after frame 240" not in (new / "convert.txt").read_text():
+    if "continuing after frame 240" not in (new / "convert.txt").read_text():
         failures.append("the half-done conversion began anew")
     return failures
 

@@ -61,7 +61,8 @@ class ConvertConfig:
         float | None,
         Doc(
             "how far latent codes are shifted from the original person's mean to the wanted person's mean, 0 to 1: "
-            "larger values give more identity and less expression; 0.5 unless given, and only with latent_map shift"
+            "larger values give more identity and less expression; with latent_map shift 0.5 unless given; with "
+            "latent_map auto, a given value selects shift"
         ),
     ] = None
     latent_limit: Annotated[

@@ -116,7 +116,10 @@ class _ImageConverter:
         image, alpha = picture.image, picture.alpha
         if alpha is not None and (out.suffix.lower() != ".png" or output_config.layout != "result"):
             image, alpha = compose(image, alpha), None
-            logger.warning("%s: what was transparent is white; only a PNG of the result alone can be", out.name)
+            logger.warning(
+                "%s: transparent parts are white; only a PNG file that shows the result alone can be transparent",
+                out.name,
+            )
         task = FrameTask(index=index, seconds=0.0, frame=image, faces=dict(enumerate(self._selector.choose(image))))
         height, width = image.shape[:2]
         composite = CompositeStage(Compositor(self._job.config, self._coverage), output_config)  # no state to keep

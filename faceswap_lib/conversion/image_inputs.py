@@ -34,7 +34,7 @@ class ImageInputs:
         more = f" and {len(self.others) - SHOWN_NAMES} more" if len(self.others) > SHOWN_NAMES else ""
         is_heif = any(name.lower().endswith((".heic", ".heif")) for name in self.others)
         advice = "; save HEIC pictures as JPEG to have them converted" if is_heif else ""
-        return f"{len(self.others)} passed over, since they are no pictures that can be read: {shown}{more}{advice}"
+        return f"{len(self.others)} skipped, because they are not pictures that can be read: {shown}{more}{advice}"
 
 
 def find_images(source: pathlib.Path) -> list[pathlib.Path]:

@@ -59,7 +59,8 @@ class ConversionReport:
         out: The written video, image or folder.
         frames: Number of frames written, equal to the number of frames read.
         swapped: Number of frames that show the new face; the others are unchanged except for the label.
-        mask_mean: Mean of the attention mask over all swapped views, 0 to 1; near 0 means that nothing was swapped.
+        mask_mean: Mean of the attention mask over all swapped views, 0 to 1; near 0 means that nothing was swapped. NaN
+            if an earlier call had finished all images of a folder.
         resumed_at: Number of frames that an earlier, interrupted conversion had finished.
         samples: Some faces before and after the swap, (2, S, S, 3) uint8 RGB each.
         points: Their five landmarks, (5, 2) x, y in pixels of the crop.

@@ -18,7 +18,7 @@ class OutputConfig:
     ] = "result"
     mask_path: Annotated[
         pathlib.Path | None,
-        Doc("also write the mask, white where the new face is shown: a video, or a folder for PNG files"),
+        Doc("also write the mask, white where the new face is shown: a video, an image, or a folder for PNG files"),
     ] = None
     start: Annotated[float, Doc("start of the converted time range, in seconds of the input")] = 0.0
     end: Annotated[

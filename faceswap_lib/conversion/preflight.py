@@ -42,7 +42,7 @@ def check_conversion(
 
     Raises:
         InputError: If an output cannot be written; the message says what to do.
-        FaceswapError: If the run is missing, or the signing key cannot be read or stored.
+        FaceswapError: If the run is missing, or the file of consents or the signing key cannot be read.
     """
     if not (workspace.run(run) / "config.json").is_file():
         raise WorkspaceError(f"no run '{run}' in {workspace.root}; run 'faceswap train' first")

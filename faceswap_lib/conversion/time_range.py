@@ -48,7 +48,12 @@ class TimeRange:
         first = int(np.searchsorted(times, config.start - 1e-6))
         stop = len(times) if config.end is None else int(np.searchsorted(times, config.end - 1e-6))
         if first >= stop:
-            raise InputError(f"start: expected less than the video's {times[-1]:.2f} s, got {config.start:g}")
+            if config.end is None or config.start - 1e-6 > times[-1]:
+                raise InputError(f"start: expected less than the video's {times[-1]:.2f} s, got {config.start:g}")
+            raise InputError(
+                f"start, end: expected a range that contains a frame, got {config.start:g} to {config.end:g} s, which "
+                "is between two frames; choose a longer range"
+            )
         period = 1 / float(info.fps)
         constant = np.arange(len(times)) * period
         is_late = abs(end - len(times) * period) > (1 + UNEVEN) * period  # containers round the end

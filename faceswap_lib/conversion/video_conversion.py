@@ -68,7 +68,7 @@ def convert_video(job: ConversionJob, swapper: ViewSwapper, detector: FaceDetect
             raise InputError(f"{job.source}: no face in any of its {len(faces)} frames; nothing to swap")
         resumed_at = store.frames
         if resumed_at:
-            logger.info("%s: going on after frame %d of %d", job.out, resumed_at, len(faces))
+            logger.info("%s: continuing after frame %d of %d", job.out, resumed_at, len(faces))
         _convert_chunks(job, swapper, time_range, faces, store)
         _join_chunks(job, time_range, store)
         stats = ChunkStats()
@@ -142,7 +142,7 @@ def _convert_chunks(
         for batch in batches:
             bar.update(len(write.process(batch)))
             if stop.is_asked and store.frames < length:
-                stop.saved = f"{store.frames} of {length} frames are kept; the same command goes on there"
+                stop.saved = f"{store.frames} of {length} frames are kept; the same command continues there"
                 raise Stopped(typing.cast(int, stop.number), stop.saved)
     if store.frames < length:
         raise VideoError(f"{job.source}: expected {length} frames, could not read all of them; is the file complete?")

@@ -121,9 +121,9 @@ def seam(swapped: np.ndarray, original: np.ndarray, changed: np.ndarray) -> floa
         changed: (H, W) mask from `changed_area`.
 
     Returns:
-        Ratio of 0 or more; lower is better. 0.9 to 1.2 means no visible seam, and a hard edge has a clearly higher
-        ratio. NaN if nothing was changed, or if the area is too small or too near the border of the frame for rings on
-        both sides.
+        Ratio of 0 or more, best near 1: 0.9 to 1.2 means no visible seam, and a hard edge has a clearly higher ratio.
+        NaN if nothing was changed, or if the area is too small or too near the border of the frame for rings on both
+        sides.
 
     Raises:
         ValueError: If a shape or dtype is wrong.

@@ -113,7 +113,10 @@ def open_identity(
         backend = "onnx" if onnx else "vggface"
     for name, path in (("onnx", onnx), ("vggface", vggface)):
         if path and backend != name:
-            raise InputError(f"{path}: a file for {name}, but the network asked for is {backend}")
+            raise InputError(
+                f"{path}: a file for {name}, but the network asked for is {backend}; ask for {name}, or leave the file "
+                "out"
+            )
     if backend == "auto":
         return _open_first()
     if backend == "onnx":

@@ -73,7 +73,9 @@ class Report:
             raise InputError(f"{path}: expected the report of a swap, got that of a reenactment run")
         schema = plain.pop("schema", None)
         if type(schema) is not int or not 1 <= schema <= SCHEMA:
-            raise InputError(f"{path}: expected a report with schema 1 to {SCHEMA}; evaluate the video again")
+            raise InputError(
+                f"{path}: expected a report with schema 1 to {SCHEMA}, got {schema!r:.40}; evaluate the video again"
+            )
         if schema == 1:
             plain = upgrade_report(plain)
         plain.pop("version", None)
@@ -109,9 +111,9 @@ def check_limits(values: dict[str, float | None], limits: dict[str, float]) -> l
         is_least = better == "higher" or (better == "one" and limit < 1)
         value = values.get(name)
         if value is None:
-            failures.append(f"{name} was not measured, {limit:g} was asked for")
+            failures.append(f"{name} was not measured, expected {'at least' if is_least else 'at most'} {limit:g}")
         elif (value < limit) if is_least else (value > limit):
-            failures.append(f"{name} is {value:.3g}, {'at least' if is_least else 'at most'} {limit:g}")
+            failures.append(f"{name} is {value:.3g}, expected {'at least' if is_least else 'at most'} {limit:g}")
     return failures
 
 

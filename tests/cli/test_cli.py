@@ -373,7 +373,7 @@ def test_evaluate_says_that_an_input_is_no_swap_and_compare_lays_reports_side_by
         assert code == 0 and "Nothing was swapped" in out and "left out: identity" in out
         assert page.is_file() and page.with_suffix(".json").is_file()
     assert main([*arguments, *quick, "--fail-under", "background_psnr=200"]) == 1
-    assert "background_psnr is 100, at least 200" in capsys.readouterr().err
+    assert "background_psnr is 100, expected at least 200" in capsys.readouterr().err
     together = tmp_path / "both.html"
     assert main(["compare", *(str(page.with_suffix(".json")) for page in pages), "--out", str(together)]) == 0
     assert "landmark_error" in together.read_text()

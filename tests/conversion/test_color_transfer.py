@@ -205,5 +205,5 @@ def test_light_that_changes_on_both_hardly_changes_the_transfer(mode, light):
 
 
 def test_an_unknown_match_is_refused_with_the_nearest_name():
-    with pytest.raises(InputError, match="unknown color match 'histogramm'; did you mean 'histogram'"):
+    with pytest.raises(InputError, match="unknown color transfer 'histogramm'; did you mean 'histogram'"):
         find_match("histogramm")

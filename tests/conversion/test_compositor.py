@@ -274,7 +274,7 @@ def test_every_blend_works_at_the_frames_border(portraits, blend, center):
 def test_unknown_names_are_refused():
     with pytest.raises(InputError, match="unknown blend 'seemless'; did you mean 'seamless'"):
         Compositor(dataclasses.replace(PLAIN, blend="seemless"), VIEW_COVERAGE)
-    with pytest.raises(InputError, match="unknown color match 'reinhart'; did you mean 'reinhard'"):
+    with pytest.raises(InputError, match="unknown color transfer 'reinhart'; did you mean 'reinhard'"):
         Compositor(dataclasses.replace(PLAIN, color_transfer="reinhart"), VIEW_COVERAGE)
     with pytest.raises(InputError, match="parts: expected face, or at least one"):
         ConvertConfig(parts=())

@@ -129,14 +129,13 @@ def test_what_is_no_picture_is_counted_and_named(folder, tmp_path, caplog):
     others = ["._a.png", "d.HEIC", "e", "f.png", "g.png", *(["h.png"] if hasattr(os, "mkfifo") else []), "notes.txt"]
     assert report.frames == 3
     assert (
-        f"{len(others)} passed over, since they are no pictures that can be read: {', '.join(others[:5])}"
-        in caplog.text
+        f"{len(others)} skipped, because they are not pictures that can be read: {', '.join(others[:5])}" in caplog.text
     )
     assert "save HEIC pictures as JPEG" in caplog.text and ".DS_Store" not in caplog.text
     for path in folder.iterdir():
         if path.name not in others:
             path.unlink()
-    with pytest.raises(InputError, match=r"no picture in it \(\d passed over.*expected files named"):
+    with pytest.raises(InputError, match=r"no picture in it \(\d skipped.*expected files named"):
         convert_images(ConversionJob(source=folder, out=tmp_path / "out", **OPTIONS), GREEN, ListedDetector([]))
 
 
@@ -195,7 +194,7 @@ def test_transparency_becomes_white_where_it_cannot_stay(clear, tmp_path, caplog
     options = OPTIONS | {"output_config": OutputConfig(label=False, layout=show)}
     convert_images(ConversionJob(source=clear, out=tmp_path / name, **options), GREEN, ListedDetector([(LEFT,)]))
     assert read_image(tmp_path / name)[:35].min() > 250 and read_picture(tmp_path / name).alpha is None
-    assert f"{name}: what was transparent is white" in caplog.text
+    assert f"{name}: transparent parts are white" in caplog.text
 
 
 def test_a_picture_that_was_not_signed_is_not_finished(folder, tmp_path):

@@ -183,6 +183,8 @@ def test_a_stretch_is_followed_by_itself(tmp_path):
 def test_a_stretch_past_the_end_is_refused(clip, tmp_path):
     with pytest.raises(InputError, match=r"start: expected less than the video's 0.76 s, got 3"):
         convert(clip, tmp_path / "o.mp4", start=3)
+    with pytest.raises(InputError, match=r"expected a range that contains a frame, got 0.21 to 0.22 s"):
+        convert(clip, tmp_path / "o.mp4", start=0.21, end=0.22)
     with pytest.raises(InputError, match="end: expected more than start"):
         OutputConfig(start=2, end=1)
 

@@ -224,17 +224,17 @@ def test_a_report_comes_back_from_disk_as_it_was(stage, tmp_path):
 def test_limits_are_held_in_the_direction_that_is_better():
     values = {"identity_distance": 0.5, "background_psnr": 40.0, "seam": None, "score": 20.0}
     assert check_limits(values, {"identity_distance": 0.6, "background_psnr": 35, "score": 10}) == []
-    assert check_limits(values, {"identity_distance": 0.4}) == ["identity_distance is 0.5, at most 0.4"]
+    assert check_limits(values, {"identity_distance": 0.4}) == ["identity_distance is 0.5, expected at most 0.4"]
     assert check_limits(values, {"score": 30, "background_psnr": 45}) == [
-        "score is 20, at least 30",
-        "background_psnr is 40, at least 45",
+        "score is 20, expected at least 30",
+        "background_psnr is 40, expected at least 45",
     ]
-    assert check_limits(values, {"seam": 2}) == ["seam was not measured, 2 was asked for"]
+    assert check_limits(values, {"seam": 2}) == ["seam was not measured, expected at most 2"]
     ratios = {"sharpness": 0.4, "jitter": 1.3}  # near 1 is better: below it a limit is the least, above it the most
     assert check_limits(ratios, {"sharpness": 0.3, "jitter": 1.5}) == []
     assert check_limits(ratios, {"sharpness": 0.5, "jitter": 1.2}) == [
-        "sharpness is 0.4, at least 0.5",
-        "jitter is 1.3, at most 1.2",
+        "sharpness is 0.4, expected at least 0.5",
+        "jitter is 1.3, expected at most 1.2",
     ]
     with pytest.raises(InputError, match="did you mean 'identity_distance'"):
         check_limits(values, {"identity_distanc": 1})

@@ -59,7 +59,7 @@ def find_match(mode: str) -> ColorMatch:
         InputError: If the name is unknown; the message suggests the most similar one.
     """
     if mode not in MATCHES:
-        raise InputError(f"unknown color match '{mode}'{nearest(mode, MATCHES)}")
+        raise InputError(f"unknown color transfer '{mode}'{nearest(mode, MATCHES)}")
     return MATCHES[mode]
 
 

@@ -221,9 +221,9 @@ def _format_reasons(reasons: list[str]) -> str:
     """Formats the three most likely reasons as one sentence."""
     if not reasons:
         return (
-            "Nothing that is counted explains it (head pose, mouth, eyes and brows, crops, steps, light, size); a "
-            "mouth drawn aside or pursed and things before the face are not counted. Look at the worst face, and "
-            "train on"
+            "No cause that is measured explains it (head pose, mouth, eyes and brows, crops, steps, light, size). A "
+            "mouth drawn to one side, pursed lips and objects in front of the face are not measured. Look at the worst "
+            "face, and train on"
         )
     first, *others = reasons[:3]
     return f"Most likely because {first}" + "".join(f"; also, {other}" for other in others)
@@ -241,9 +241,9 @@ def _find_trouble(
         )
     if check.mask_mean < COLLAPSED:
         return (
-            f"the attention mask has collapsed ({check.mask_mean:.2f}): the network leaves the picture to the input; "
-            f"train on (the run has {step} steps), or anew with a larger --mask-hinge-weight, or convert with "
-            "--blend face, which does not ask the mask"
+            f"the attention mask has collapsed ({check.mask_mean:.2f}): the output is the input; train on (the run has "
+            f"{step} steps), or begin another run with a larger --mask-hinge-weight, or convert with --blend face, "
+            "which does not use the mask"
         )
     if check.change < UNCHANGED:
         return (
