@@ -109,7 +109,7 @@ def read_scenes(
         The faces.
 
     Raises:
-        WorkspaceError: If a crop is missing or not square.
+        WorkspaceError: If a crop is missing, not square, or smaller than 256 pixels.
     """
     scenes = []
     for faceset in facesets:

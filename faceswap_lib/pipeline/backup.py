@@ -126,7 +126,7 @@ def _keep_run(name: str, workspace: Workspace, folder: pathlib.Path) -> SyncRepo
     own = find_copy(place.parent, run)
     if place.exists() and (own != place or (has_run(place) and not is_same_run(run, place))):
         earlier = set_run_aside(place)
-        left = (f"{MODELS}/{earlier.name} (another run, which lay there)",)
+        left = (f"{MODELS}/{earlier.name} (another run, which was there)",)
     if own != place:
         own.rename(place)
         flush_folder(place.parent)
@@ -191,7 +191,7 @@ def _keep_file(workspace: Workspace, path: pathlib.Path, copy: pathlib.Path, nam
         earlier = rename_earlier(copy, digest_ends(copy))
         if is_theirs:
             _rename_sidecar(copy, earlier)
-        left = (f"{name.removesuffix(path.name)}{earlier.name} (another file, which lay there)",)
+        left = (f"{name.removesuffix(path.name)}{earlier.name} (another file, which was there)",)
     note_kept(workspace.root, name, digest)
     if own is not None and not copy.exists() and is_copy(path, own):  # an earlier copy, which another project renamed
         own.rename(copy)

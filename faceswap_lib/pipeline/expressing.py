@@ -1,6 +1,6 @@
 """Changes the expression of photos: five images per photo, with consent, label and provenance.
 
-Source: mission document 000, whose program writes the same five images.
+Source: FaceApp, a program around the bilayer avatars, writes the same five images.
 """
 
 import dataclasses
@@ -42,8 +42,9 @@ from faceswap_lib.reenactment.shape_pictures import stack_shapes, stick_figure
 logger = logging.getLogger(__name__)
 
 IMAGES = ("source", "hf", "target", "pred", "cropped")
-"""The images of a photo, by the names of document 000: its crop, the fine structure of the crop or the texture that the
-networks move, the wanted shape, the crop with the new expression, and the photo with it, cut to what the crop shows."""
+"""The images of a photo, by the names that FaceApp gives them: its crop, the fine structure of the crop or the texture
+that the networks move, the wanted shape, the crop with the new expression, and the photo with it, cut to what the crop
+shows."""
 
 FINE_SIGMA = 3.0
 """Standard deviation of the blur that separates coarse from fine structure, in pixels of the crop."""
@@ -90,7 +91,7 @@ def express(
         same_person: Whether the photo that shows the expression shows the same person as the others.
         run: Name of the run; None for the classical method alone, which needs no training.
         bilayer_weights: Folder with the published weights of the bilayer avatars, which are used instead of a run.
-        frame_config: How the crop is made.
+        frame_config: How the crop is made; None takes everything that is visible in the photo from the photo.
         largest: Whether to take the largest of several faces.
         label: Whether to draw a visible label on the generated images.
         overwrite: Whether existing images are replaced.

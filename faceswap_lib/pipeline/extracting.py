@@ -75,7 +75,7 @@ def log_people(video: pathlib.Path, tracks: VideoTracks, who: str) -> None:
         return
     taken = {"largest": "the largest one", "center": "the one nearest to the center"}.get(who, f"the one on {who}")
     logger.info(
-        "%s shows %d people at once, and only one face can be learned: %s was taken; with --subject PICTURE "
-        "(for run --subject-a, --subject-b) it is that of the person on a photograph",
+        "%s shows %d people at once, and only one face can be learned: %s was taken; to take another person, pass "
+        "a photo of that person with --subject (with run: --subject-a, --subject-b)",
         *(video.name, tracks.seen[0], taken),
     )

@@ -61,8 +61,9 @@ def open_swapper(
         The swapper.
 
     Raises:
-        InputError: If `config.latent_map` is "align" and 68 landmarks are not available for both facesets.
-        WorkspaceError: If a faceset is missing.
+        InputError: If `config.latent_map` is "align" and 68 landmarks are not available for both facesets, or if the
+            backend or the occlusion network cannot be used.
+        WorkspaceError: If a faceset that the options need is missing.
     """
     if inference_backend == "auto" and config.blend == "face":
         # Where the attention mask is 0, the output in bfloat16 may be far from float32, and this blend would show it.
@@ -103,7 +104,7 @@ def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
     try:
         original = Faceset.open(workspace, "src" if direction == "a2b" else "dst")
     except WorkspaceError as error:
-        logger.warning("where the forehead ends is looked for in every frame by itself: %s", error)
+        logger.warning("the hairline is detected in every frame separately: %s", error)
         return None
     return measure_hairline(original.sample(HAIRLINE_SAMPLE).read_crops())
 

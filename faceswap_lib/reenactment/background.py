@@ -3,7 +3,7 @@
 `shift_and_scale` moves the whole photo with the head, and continues its edges. `matting_and_fill` cuts the person out,
 moves only the person, and fills the place behind. The first keeps every pixel of the photo but moves the room; the
 second keeps the room but invents a part of it.
-Source: mission document 001.
+Source: the two ways in which the landmark GAN of the BIGO challenge, see `systems.landmark_gan`, is put into a frame.
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
 """Reads the published weights of the bilayer avatars: PyTorch's files of weights, without running what they contain.
 
-The weights of mission document 000 are files like `2225_texture_generator.pth`, one per network. PyTorch reads such a
-file with a pickle, which can run any program. Here only arrays are read; everything else is refused. Both formats are
-read: that of PyTorch 1.6 and later, a ZIP archive, and the one before.
+The weights are files like `2225_texture_generator.pth`, one per network. PyTorch reads such a file with a pickle, which
+can run any program. Here only arrays are read; everything else is refused. Both formats are read: that of PyTorch 1.6
+and later, a ZIP archive, and the one before.
 
 The arrays keep their names and their layout in PyTorch: kernels of convolutions are (output, input, height, width).
 `bilayer.loading` puts them into networks of Keras.

@@ -9,7 +9,7 @@ from faceswap_lib.reenactment.difficulty import Difficulty
 from faceswap_lib.training.config import BaseTrainConfig
 
 SystemName = Literal["landmark-gan", "one-shot", "avatar"]
-"""Name of a system: documents 001, 004 and 000 of the mission."""
+"""Name of a system; each module of `reenactment.systems` names its source."""
 
 Capacity = Literal["tiny", "lite", "paper"]
 

@@ -110,7 +110,9 @@ def _divide(own: np.ndarray, share: float, name: str) -> tuple[np.ndarray, np.nd
     """Divides the indices of the crops of one person; see `divide_person`."""
     kept = round(len(own) * (1 - share))
     if kept < FEWEST:
-        raise WorkspaceError(f"{name}: {len(own)} crops are too few to hold out {share:g} of them")
+        raise WorkspaceError(
+            f"{name}: {len(own)} crops are too few to hold out {share:g} of them; extract more frames, or hold out less"
+        )
     return own[:kept], own[kept:]
 
 

@@ -1,8 +1,9 @@
 """Difficulty of crops and clips for reenactment: easy, medium or hard.
 
-Document 001 trains one network per pair of neighboring tiers, because hard faces make a network worse on easy ones. A
-face is as hard as its worst measure: how far the head is turned, how much of the face is covered, how small it is.
-Source of the tiers: mission document 001; the thresholds are ours.
+A face is as hard as its worst measure: how far the head is turned, how much of the face is covered, how small it is.
+Source of the tiers: the BIGO challenge of PRCV 2019, whose test videos are easy, medium or hard. The landmark GAN of
+`systems.landmark_gan` was trained there once per pair of neighboring tiers, because hard faces make a network worse on
+easy ones. The thresholds are ours.
 """
 
 import typing
@@ -19,7 +20,7 @@ Tier = typing.Literal["easy", "medium", "hard"]
 TIERS: tuple[Tier, ...] = ("easy", "medium", "hard")
 
 Difficulty = typing.Literal["all", "easy", "medium", "hard", "easy-medium", "medium-hard"]
-"""Which tiers a training uses; the pairs of neighboring tiers are those of document 001."""
+"""Which tiers a training uses: all, one, or two neighboring ones."""
 
 YAW = (12.0, 22.0)
 """Absolute yaw in degrees from which a face is medium and hard.

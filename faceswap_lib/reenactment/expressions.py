@@ -90,7 +90,7 @@ class Expression:
     mouth_open: Annotated[float, Doc("how wide the mouth is open: 0 closed, 1 wide open")] = 0.0
     smile: Annotated[float, Doc("smile: 1 a clear smile, -1 the corners of the mouth down")] = 0.0
     brows: Annotated[float, Doc("height of the brows: 1 raised, -1 lowered")] = 0.0
-    eyes_open: Annotated[float, Doc("openness of the eyes: -1 closed, 1 half as open again")] = 0.0
+    eyes_open: Annotated[float, Doc("openness of the eyes: -1 closed, 1 one and a half times as open as usual")] = 0.0
     gaze_x: Annotated[float, Doc("gaze to the side: 1 to the right of the image, -1 to the left")] = 0.0
     gaze_y: Annotated[float, Doc("gaze: 1 down, -1 up")] = 0.0
     jaw: Annotated[float, Doc("jaw to the side: 1 to the right of the image, -1 to the left")] = 0.0
@@ -101,7 +101,7 @@ class Expression:
 
 
 EXPRESSIONS = {"neutral": Expression(), "smile": Expression(smile=1.0)}
-"""Expressions by name, as in mission document 000."""
+"""Expressions by name."""
 
 
 def find_expression(name: str) -> Expression:
@@ -210,7 +210,7 @@ def estimate_neutral(shape: FaceShape) -> FaceShape:
 
 
 def measure_smile(shape: FaceShape) -> float:
-    """Measures a smile in eye distances: the width of the mouth, and how high its corners are above its middle."""
+    """Measures a smile in eye distances: mouth width plus 0.7 times the height of its corners above its middle."""
     points = _to_face(shape.points, shape)
     height = points[[51, 57], 1].mean() - points[[48, 54], 1].mean()
     return float(points[54, 0] - points[48, 0] + 0.7 * height)

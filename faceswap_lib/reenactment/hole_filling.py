@@ -1,7 +1,7 @@
 """Fills holes of a background by the nearest known pixels, from coarse to fine.
 
-Source: mission document 001 fills the place of a cut-out person by k nearest neighbors, because inpainting fails on so
-large a hole.
+Source: the landmark GAN of the BIGO challenge, see `systems.landmark_gan`, fills the place of a cut-out person by
+k nearest neighbors, because inpainting fails on such a large hole.
 """
 
 import cv2

@@ -1,7 +1,7 @@
 """Cuts a person out of a photo: GrabCut, which starts from where the face says that head and shoulders are.
 
-Sources: mission document 001; Rother et al., "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts",
-2004; He et al., "Guided Image Filtering", 2010.
+Sources: Rother et al., "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts", 2004; He et al., "Guided
+Image Filtering", 2010.
 """
 
 import cv2

@@ -128,8 +128,8 @@ def view_pairs(
 ) -> PairViews:
     """Draws the augmented views of a batch of pairs.
 
-    The same rotation, zoom and shift is applied to both pictures and both shapes of a pair, as in document 001: the
-    motion between them must not change.
+    The same rotation, zoom and shift is applied to both pictures and both shapes of a pair, because the motion between
+    them must not change.
 
     Args:
         people: The crops.

@@ -1,12 +1,12 @@
 """Shape pictures: images of a face shape, which the networks read instead of the face itself.
 
-Three kinds, one per system: dots at the keypoints (BIGO), heat maps of the boundaries of parts (One-shot Face
-Reenactment), and a stick figure (bilayer avatars). The functions compute every pixel from its distance to the points or
+Three kinds, one per system: dots at the keypoints (landmark GAN), heat maps of the boundaries of parts (one-shot face
+reenactment), and a stick figure (bilayer avatars). The functions compute every pixel from its distance to the points or
 lines. They use only operations that NumPy and `keras.ops` have in common, so the same lines run in a notebook and
 inside a compiled training step.
 
-Sources: mission document 001; Zhang et al., "One-shot Face Reenactment", 2019; Zakharov et al., "Fast Bi-layer Neural
-Synthesis of One-Shot Realistic Head Avatars", 2020.
+Sources: the landmark GAN of the BIGO challenge of PRCV 2019; Zhang et al., "One-shot Face Reenactment", 2019; Zakharov
+et al., "Fast Bi-layer Neural Synthesis of One-Shot Realistic Head Avatars", 2020.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from faceswap_lib.faces.alignment import CROP_SIZE
 from faceswap_lib.reenactment.face_shape import AZIMUTHS, HIDDEN_FROM, FaceShape
 
 DOT_RADIUS = 2 / 224
-"""Radius of a keypoint's dot as a fraction of the side: 2 pixels of the 224 in document 001."""
+"""Radius of a keypoint's dot as a fraction of the side: 2 of 224 pixels, as in the original landmark GAN."""
 
 LINE_WIDTH = 1.5 / 128
 """Width of the lines of a stick figure as a fraction of the side."""
@@ -109,7 +109,7 @@ def stack_shapes(shapes: Sequence[FaceShape]) -> ShapeBatch:
 def keypoint_picture(shapes: ShapeBatch, size: int, *, ops: typing.Any = np) -> typing.Any:
     """Draws a dot at every keypoint, green if it is visible and red if it is hidden, on black.
 
-    Source: mission document 001.
+    Source: the landmark GAN of the BIGO challenge of PRCV 2019; see `systems.landmark_gan`.
     Taught in notebooks/10_landmark_gan.
 
     Args:

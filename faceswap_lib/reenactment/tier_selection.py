@@ -32,7 +32,7 @@ def select_tiers(people: AnyCrops, difficulty: Difficulty) -> AnyCrops:
     if difficulty == "all":
         return people
     if people.tiers is None:
-        raise WorkspaceError("difficulty: the tiers of these crops are not known")
+        raise WorkspaceError(f"difficulty {difficulty}: the tiers of these crops are not known; choose all")
     wanted = [TIERS.index(tier) for tier in split_difficulty(difficulty)]
     chosen = people.select(np.flatnonzero(np.isin(people.tiers, wanted)))
     crops = np.bincount(chosen.person, minlength=len(people.names))

@@ -97,7 +97,7 @@ def train_reenactment(
             this run began with.
         CheckpointError: If no checkpoint of the run, or of that of `init_from`, is intact.
         InputError: If no network for 68 landmarks is installed, or an option is not valid for the system.
-        TrainingError: If a loss is NaN or infinite, or rollbacks did not help.
+        TrainingError: If a loss is NaN or infinite without the divergence guard, or rollbacks did not help.
         Stopped: If the command line was stopped by a signal; the finished steps are saved.
         KeyboardInterrupt: If a notebook or program was interrupted; the finished steps are saved.
     """

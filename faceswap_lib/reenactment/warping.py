@@ -199,7 +199,7 @@ def sample_image(image: np.ndarray, source_pixels: np.ndarray) -> np.ndarray:
 
 
 def measure_shrinking(source_pixels: np.ndarray) -> np.ndarray:
-    """Measures by which factor a backward map shrinks the image, in the direction of the strongest shrinking.
+    """Measures by which factor a backward map shrinks the image, along x or along y of the result, whichever is larger.
 
     Args:
         source_pixels: (S, S, 2) float32.

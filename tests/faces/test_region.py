@@ -183,4 +183,4 @@ def test_a_conversion_knows_the_hairline_and_goes_on_without_the_faceset(tiny_ru
     assert networks.config.face_region == "outline"
     assert len(open_swapper(networks, tiny_run.workspace, plain).hairline) == 15
     assert open_swapper(networks, Workspace(tmp_path), plain).hairline is None
-    assert "where the forehead ends is looked for in every frame" in caplog.text
+    assert "the hairline is detected in every frame separately" in caplog.text

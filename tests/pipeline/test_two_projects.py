@@ -219,7 +219,7 @@ def test_the_run_of_a_second_project_is_kept_and_the_first_is_set_aside(one, dri
     first = contents(folder)
     report = backup_workspace(two, folder)
     assert f"models/default at step {steps[-1]}" in report.carried
-    assert "models/default.earlier-aaaaaaaa (another run, which lay there)" in report.left
+    assert "models/default.earlier-aaaaaaaa (another run, which was there)" in report.left
     assert contents(folder / "models" / "default") == contents(two.run("default"))
     assert contents(folder / "models" / "default.earlier-aaaaaaaa") == contents(one.run("default"))
     assert hold_all(folder, first)

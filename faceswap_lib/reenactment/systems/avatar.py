@@ -9,8 +9,7 @@ Differences from the paper: the background is the photo's, not black; a pixel lo
 replaces VGG-19; the texture enhancer has no network (`avatar_texture.read_detail`); "tiny" and "lite" start from a map
 between landmarks and texture (`AvatarChannels.is_guided`); the crops have no segmentation network (`head_masks`).
 
-Source: mission document 000, which is built on Zakharov et al., "Fast Bi-layer Neural Synthesis of One-Shot Realistic
-Head Avatars", 2020.
+Source: Zakharov et al., "Fast Bi-layer Neural Synthesis of One-Shot Realistic Head Avatars", 2020.
 """
 
 import dataclasses
@@ -115,7 +114,7 @@ class Objective(PairObjective):
 
 SYSTEM = System(
     name="avatar",
-    source="mission document 000",
+    source="Zakharov et al., Fast Bi-layer Neural Synthesis of One-Shot Realistic Head Avatars, 2020",
     loss_weights=LOSS_WEIGHTS,
     critical_losses=CRITICAL,
     build_networks=build_networks,

@@ -1,11 +1,12 @@
 """The landmark GAN: a generator turns a photo and a picture of keypoints into the same person with these keypoints.
 
-Four networks learn together. The discriminator tells real pictures from generated ones; the identity discriminator
-tells whether two pictures show the same person; the keypoint detector finds the keypoints in a picture. The generator
-is told by all three. The detector always gets a noisy picture and never stops learning, because a detector that stands
-still is fooled by the generator.
+Four networks learn together. The discriminator distinguishes real pictures from generated ones; the identity
+discriminator checks whether two pictures show the same person; the keypoint detector finds the keypoints in a picture.
+The generator learns from all three. The detector always gets a noisy picture and never stops learning, because the
+generator would learn to fool a detector that does not change.
 
-Source: mission document 001.
+Source: the landmark GAN that won the second prize for face generation in the first BIGO short video challenge, held at
+PRCV 2019 (no paper).
 """
 
 import dataclasses
@@ -32,8 +33,8 @@ LOSS_WEIGHTS = {
     "perceptual": 2.0,
     "detector_noise": 0.4,
 }
-"""Weights of document 001; `perceptual` is its distance of ResNet features, `detector_noise` no loss but the standard
-deviation of the noise in the detector's input. The document has 100 for `keypoints`, and another distance: the
+"""Weights of the original; `perceptual` is its distance of ResNet features. `detector_noise` is not a loss but the
+standard deviation of the noise in the detector's input. The original has 100 for `keypoints`, and another distance: the
 gradient of `keypoint_loss` is larger, and with 100 the pictures got worse in 400 steps."""
 
 CRITICAL = frozenset({"keypoints", "adversarial", "identity"})
@@ -94,7 +95,7 @@ class Objective(PairObjective):
 def keypoint_loss(found, expected):
     """Computes the binary cross-entropy of two keypoint pictures (B, R, R, 3) in [0, 1].
 
-    Document 001 has the mean absolute difference, which is lowest for the most probable value of a pixel. Dots cover
+    The original has the mean absolute difference, which is lowest for the most probable value of a pixel. Dots cover
     about one pixel in fifty, so that value is black: after 1,200 steps with it, the detector's output was black for
     every face, and the loss said nothing to the generator.
     Taught in notebooks/10_landmark_gan.
@@ -149,7 +150,7 @@ class LandmarkGanRenderer:
 
 SYSTEM = System(
     name="landmark-gan",
-    source="mission document 001",
+    source="landmark GAN, second prize of the BIGO short video challenge, PRCV 2019",
     loss_weights=LOSS_WEIGHTS,
     critical_losses=CRITICAL,
     build_networks=build_networks,

@@ -1,7 +1,7 @@
 """Networks of the landmark GAN: generator, keypoint detector, and two discriminators.
 
-Source: mission document 001 (second place in the BIGO video challenge of PRCV 2019), whose generator and keypoint
-detector are those of Choi et al., "StarGAN", 2018.
+Source: the landmark GAN of the BIGO challenge, see `landmark_gan`, whose generator and keypoint detector are those of
+Choi et al., "StarGAN", 2018.
 """
 
 import dataclasses
@@ -30,8 +30,8 @@ class LandmarkGanChannels:
         generator_blocks: Number of residual blocks of the generator.
         detector: Channels of the keypoint detector's first layer.
         detector_blocks: Number of residual blocks of the keypoint detector.
-        discriminator: Channels of the first layer of both discriminators; they double up to `deepest` times.
-        deepest: Largest multiple of the first channels in the discriminators.
+        discriminator: Channels of the first layer of both discriminators; they double in each block.
+        deepest: Largest number of channels in the discriminators, as a multiple of those of the first layer.
     """
 
     generator: int
@@ -49,7 +49,7 @@ WIDTHS = {
     "lite": LandmarkGanChannels(generator=24, generator_blocks=5, detector=8, detector_blocks=2, discriminator=16),
     "paper": LandmarkGanChannels(generator=64, generator_blocks=6, detector=64, detector_blocks=6, discriminator=64),
 }
-"""Networks by capacity; those of "paper" are the document's."""
+"""Networks by capacity; those of "paper" have the channels of the original."""
 
 
 def build_networks(config: ReenactmentNetworkConfig) -> ReenactmentNetworks:
@@ -75,8 +75,8 @@ def build_networks(config: ReenactmentNetworkConfig) -> ReenactmentNetworks:
 def _translate(side: int, channels_in: int, channels_out: int, width: int, blocks: int, name: str, head) -> keras.Model:
     """Builds an image translation network of StarGAN: 7x7 convolution, two halvings, residual blocks, two doublings.
 
-    The document calls the checkerboard pattern of its generator a weakness. So the image is enlarged by repeating
-    pixels before a 3x3 convolution, instead of by transposed convolutions.
+    The authors of the original call the checkerboard pattern of its generator a weakness. So the image is enlarged by
+    repeating pixels before a 3x3 convolution, instead of by transposed convolutions.
 
     Args:
         side: Side R of the images.

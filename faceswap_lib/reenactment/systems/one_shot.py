@@ -1,10 +1,10 @@
 """One-shot face reenactment: appearance from one photo, shape from the driver, composed by a decoder with SPADE.
 
 An autoencoder reads the photo as a code without positions, and draws features and the photo again from it. The decoder
-composes these features with the boundary maps of the target shape. At last a small network fuses the result with the
-photo, which is warped to the target shape: that has the detail which the code does not hold.
+composes these features with the boundary maps of the target shape. At the end a small network fuses the result with the
+photo, which is warped to the target shape: the photo has the detail that the code does not contain.
 
-Source: mission document 004; Zhang et al., "One-shot Face Reenactment", 2019.
+Source: Zhang et al., "One-shot Face Reenactment", 2019.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Losses of one-shot face reenactment.
 
 The weights are those of the paper, except where `LOSS_WEIGHTS` says otherwise. VGG16 of ImageNet and the ResNet18 for
-10 173 identities of the paper are not available. O-Net takes their place: its convolutions for the perceptual loss, its
+10,173 identities of the paper are not available. O-Net takes their place: its convolutions for the perceptual loss, its
 last layers for the identity. If the option `perceptual` selects VGGFace, it takes both places.
 
 Source: Zhang et al., "One-shot Face Reenactment", 2019.
@@ -43,7 +43,7 @@ fusion are ours. Three are no losses: `contour_exchange` is the share of the tar
 is 1 if the fusion also sees generated pictures of other people, 0 if not."""
 
 STRANGERS = 4
-"""One of so many pictures is that of another pair when the fusion sees it."""
+"""The fusion sees a picture of another pair instead of one in this number of pictures of a batch."""
 
 FUSION_WEIGHTS = {
     "reconstruction": 1.0,
