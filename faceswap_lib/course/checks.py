@@ -16,7 +16,20 @@ import numpy as np
 
 RIGHT = "right"
 
-MISTAKES = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError, cv2.error)
+MISTAKES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    NameError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+    cv2.error,
+)
 """Errors that an unfinished or wrong answer raises, besides those that TensorFlow has of its own."""
 
 Check = typing.TypeVar("Check", bound=Callable[..., str])

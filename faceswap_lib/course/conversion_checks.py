@@ -72,7 +72,7 @@ def check_soft_border(soften: Callable[[np.ndarray, float], np.ndarray]) -> str:
 
     Args:
         soften: Called with (H, W) bool, the region, and the width of the border in pixels; returns (H, W) weights: 0
-            outside, rising from the border inwards to 1 at `width` pixels from it.
+            outside, rising from the border inward to 1 at `width` pixels from it.
 
     Returns:
         "right", or what is off.
@@ -131,7 +131,7 @@ def check_poisson_blend(blend: Callable[[np.ndarray, np.ndarray, np.ndarray], np
     answers = {
         "this pastes the foreground: keep its gradients, and let the border give the colors": foreground,
         "nothing was blended: the result is the background": background,
-        "this only spreads the colors of the border inwards: add the Laplacian of the foreground": smooth,
+        "this only spreads the colors of the border inward: add the Laplacian of the foreground": smooth,
         "the sign of the Laplacian is wrong: bright details became dark": negative,
     }
     for text, answer in answers.items():

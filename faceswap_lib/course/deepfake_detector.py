@@ -48,7 +48,7 @@ class FeatureDetector:
 
 
 def read_crops(video: pathlib.Path, tracks: VideoTracks) -> np.ndarray:
-    """Crops one aligned face from every frame of a clip that shows a face.
+    """Crops one aligned face from every frame of a clip in which a face was tracked.
 
     Args:
         video: The clip.
@@ -68,7 +68,10 @@ def read_crops(video: pathlib.Path, tracks: VideoTracks) -> np.ndarray:
         if faces:
             crops.append(align_face(frame, faces[min(faces)], CROP_SIDE).image)
     if length != tracks.length or not crops:
-        raise ValueError(f"expected {length} frames tracked and a face in them, got {tracks.length} and {tracks.found}")
+        raise ValueError(
+            f"expected tracks of the {length} frames of {video} with a face in at least one of them, got tracks of "
+            f"{tracks.length} frames with a face in {tracks.found}; track the clip again, or name the right clip"
+        )
     return np.stack(crops)
 
 
@@ -78,7 +81,8 @@ def swap_features(crops: np.ndarray) -> np.ndarray:
     The first feature is the logarithm of the variance of the Laplacian inside the face. The second one is the first one
     minus the same value for a ring around the face. The third one is the logarithm of the ratio of the mean gradient
     along the outline of the face to the mean gradient inside the face. The fourth one measures high frequencies: it is
-    the logarithm of the fraction of the spectrum's energy above a quarter cycle per pixel, in the middle of the face.
+    the logarithm of the fraction of the spectrum's energy at a quarter cycle per pixel or more, in the middle of the
+    face. 1 is added to every variance, mean gradient and energy, so that the logarithms of plain areas are finite.
 
     Args:
         crops: (N, S, S, 3) uint8 RGB, aligned; S at least 32.
@@ -144,7 +148,11 @@ def fit_detector(features: np.ndarray, labels: np.ndarray, *, strength: float = 
     """
     labels = np.asarray(labels, float)
     if features.ndim != 2 or labels.shape != features.shape[:1] or set(np.unique(labels)) != {0.0, 1.0}:
-        raise ValueError(f"expected (N, F) features, N labels, both 0 and 1; got {features.shape}, {labels.shape}")
+        values = np.unique(labels)[:4].tolist()
+        raise ValueError(
+            f"expected (N, F) features and N labels, both 0 and 1 among them; got the shapes {features.shape} and "
+            f"{labels.shape}, and the labels {values}"
+        )
     if strength <= 0:
         raise ValueError(f"expected a strength above 0, got {strength}")
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
@@ -170,8 +178,8 @@ def split_by_time(count: int, *, share: float = 0.6, gap: float = 0.1) -> tuple[
 
     Args:
         count: Number of frames, at least 4.
-        share: Fraction of the frames for training, between 0 and 1.
-        gap: Fraction of the frames that is left out; `share + gap` must be below 1.
+        share: Fraction of the frames for training, above 0.
+        gap: Fraction of the frames that is left out, at least 0; `share + gap` must be below 1.
 
     Returns:
         Indices of the training frames (N,) and of the test frames (M,), both int, at least one each.
@@ -180,7 +188,10 @@ def split_by_time(count: int, *, share: float = 0.6, gap: float = 0.1) -> tuple[
         ValueError: If a number is out of range.
     """
     if count < 4 or not 0 < share < 1 or not 0 <= gap < 1 - share:
-        raise ValueError(f"expected at least 4 frames and 0 < share < share + gap < 1, got {count}, {share}, {gap}")
+        raise ValueError(
+            f"expected at least 4 frames, share above 0, gap of at least 0 and share + gap below 1; got {count} "
+            f"frames, share {share}, gap {gap}"
+        )
     train_stop, test_start = max(1, int(count * share)), min(count - 1, int(np.ceil(count * (share + gap))))
     return np.arange(train_stop), np.arange(test_start, count)
 

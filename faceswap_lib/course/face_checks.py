@@ -149,7 +149,7 @@ def check_kalman_update(update: Callable[..., typing.Any]) -> str:
             x[0] + gain[0] * (z - x[0]),
             x[1],
         ],
-        "the sign is wrong: the innovation is z - Hx, so that x moves towards z": x - gain * (z - x[0]),
+        "the sign is wrong: the innovation is z - Hx, so that x moves toward z": x - gain * (z - x[0]),
         "the gain trusts the wrong one: K is P H' / (H P H' + R), large where the prediction is uncertain": [
             x[0] + R / (P[0, 0] + R) * (z - x[0]),
             new_x[1],

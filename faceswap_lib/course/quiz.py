@@ -14,7 +14,7 @@ QUESTIONS = importlib.resources.files("faceswap_lib.course") / "quizzes"
 def show_quiz(notebook: str) -> None:
     """Shows the quiz of a notebook: a click on an answer says whether it is right, and why.
 
-    The page is plain HTML without a program. It works offline, in Jupyter, in Colab and on a website.
+    The page is plain HTML without JavaScript. It works offline, in Jupyter, in Colab and on a website.
 
     Args:
         notebook: Name of the notebook without its ending, for example "03_autoencoder".

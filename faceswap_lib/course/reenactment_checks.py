@@ -21,7 +21,8 @@ def check_map_layer(build: Callable[[], keras.layers.Layer]) -> str:
     """Checks a layer that normalizes `x` and then applies a scale and an offset from a map.
 
     Args:
-        build: Builds a new layer, which is called with `[x, map]`, (B, H, W, C) and (B, n * H, n * W, M).
+        build: Builds a new layer, which is called with `[x, map]`, (B, H, W, C) and (B, n * H, n * W, M), and returns
+            (B, H, W, C).
 
     Returns:
         "right", or what is off.
@@ -63,7 +64,8 @@ def check_weighted_loss(loss: Callable[[typing.Any, typing.Any], typing.Any]) ->
 
     Args:
         loss: Called with the target (B, H, W, 4), three colors and the weight of the pixel, and the picture
-            (B, H, W, 3).
+            (B, H, W, 3); returns the weighted mean of the absolute errors: their mean over the colors, times the
+            weight, summed over the pixels and divided by the sum of the weights.
 
     Returns:
         "right", or what is off.

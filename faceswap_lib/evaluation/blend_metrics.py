@@ -30,7 +30,7 @@ new skin has the same color as the old skin: the swap changed those pixels too."
 
 SEAM_RINGS = range(-5, 2)
 """Distances in pixels from the border of the changed area (negative inside) that contain the edge of the pasted area.
-The blur moves the detected border outwards by 0 to 4 pixels, further for a larger difference of the two frames."""
+The blur moves the detected border outward by 0 to 4 pixels, further for a larger difference of the two frames."""
 
 INNER_RINGS, OUTER_RINGS = range(-16, -8), range(5, 11)
 """Distances at which the reference gradient is measured, inside and outside."""

@@ -62,7 +62,7 @@ def gaze_offset(crop: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
     Returns:
         (2, 2) x, y per eye, the eye on the left of the image first, in half eye widths from the midpoint of the eye
-        corners: x along the line of the corners (positive to the right), y across it (positive downwards). Both are
+        corners: x along the line of the corners (positive to the right), y across it (positive downward). Both are
         -1 to 1; neither direction is better. NaN for an eye whose openness is below `CLOSED_EYE` or NaN, or whose
         pixels all have the same gray level.
 

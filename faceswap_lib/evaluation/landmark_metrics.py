@@ -39,7 +39,7 @@ class Expression(typing.NamedTuple):
     """Distances that resemble action units, in inter-ocular distances, along and across the line of the eyes.
 
     Numbers of action units are those of Ekman and Friesen, "Facial Action Coding System", 1978. Heights are positive
-    upwards; AU4, AU10 and AU15 lower their entry.
+    upward; AU4, AU10 and AU15 lower their entry.
     """
 
     inner_brow: float  # AU1: height of the inner ends of the eyebrows above the inner eye corners

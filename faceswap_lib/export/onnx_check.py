@@ -50,7 +50,9 @@ def check_onnx_file(path: pathlib.Path) -> None:
         MODEL_BYTES.check(path.stat().st_size, path, CheckpointError)
         data = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
+        raise CheckpointError(
+            f"{path}: cannot be read ({error.strerror}); check the path and the permissions"
+        ) from error
     try:
         _Parser(data, path.parent).check_model()
     except (ValueError, IndexError, UnicodeDecodeError, WorkspaceError) as error:

@@ -148,8 +148,8 @@ def verify(path: pathlib.Path) -> VerificationResult:
         return VerificationResult(ours=False, intact=False, summary=(line,), facts={})
     if path.is_file() and not has_c2pa():
         lines = [
-            "cannot be judged here: no sidecar lies beside it, and without c2pa-python nobody can look inside",
-            f"it may carry credentials all the same; to look inside: {INSTALL}",
+            "cannot be judged here: it has no sidecar, and without c2pa-python, credentials in a file cannot be read",
+            f"to check whether it contains credentials: {INSTALL}",
         ]
     else:
         lines = ["no credentials", "that says nothing about the file: cutting, converting or uploading it removes them"]

@@ -21,7 +21,7 @@ PARTS = (
 """Indices of the landmarks of each part: both brows, both eyes, the nose, the upper lip and the lower lip."""
 
 RIDGE = 3.0
-"""Spread of a part's landmarks, in pixels of `CROP_SIZE`, below which its affine map is drawn towards a similarity. A
+"""Spread of a part's landmarks, in pixels of `CROP_SIZE`, below which its affine map is drawn toward a similarity. A
 brow or a closed eye is a line, which does not determine how far things above and below it are stretched."""
 
 SKIN_SMOOTHING = 1e-3

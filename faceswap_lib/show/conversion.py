@@ -45,7 +45,7 @@ def plot_color_clusters(
 ) -> Picture:
     """Draws sets of colors as point clouds, and in each chart the mean and spread of a reference set as an ellipse.
 
-    The position of a point is its yellowness (b* of CIELAB, to the right) and its lightness (L*, upwards). The half
+    The position of a point is its yellowness (b* of CIELAB, to the right) and its lightness (L*, upward). The half
     axes of the ellipse are two standard deviations along the principal axes of the reference set.
 
     Args:

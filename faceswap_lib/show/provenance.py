@@ -35,7 +35,7 @@ def show_credentials(path: pathlib.Path | str) -> typing.Any:
     rows += describe_facts(verdict.facts, path.name)
     rows += _option_rows(verdict.facts)
     where = "inside the file" if manifest else "in a sidecar beside it" if verdict.facts else "nowhere"
-    rows.append(("where it stands", where))
+    rows.append(("where it is stored", where))
     cells = "".join(
         f'<tr><th style="text-align:left;white-space:nowrap">{_escape(name)}</th>'
         f'<td style="text-align:left">{_escape(value)}</td></tr>'

@@ -1,5 +1,7 @@
 """The check of the exercise about facesets: the right selection passes, typical wrong ones are told what is off."""
 
+import unittest
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,8 @@ def test_farthest_point_sampling_is_right_as_a_list_and_as_an_array(again):
         (lambda vectors, count: [0], "expected 6 indices"),
         (lambda vectors, count: [0, 8, 2, 6, 9, 7], "expected [0.0, 8.0"),
         (lambda vectors: [0], "stops with TypeError"),
+        (lambda vectors, count: [0, next(iter(vectors[:0]))], "stops with StopIteration"),
+        (lambda vectors, count: unittest.TestCase().assertEqual(len(vectors), count), "stops with AssertionError"),
     ],
 )
 def test_a_wrong_selection_is_told_what_is_off(wrong, told):

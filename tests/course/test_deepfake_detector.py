@@ -122,6 +122,8 @@ def test_a_split_leaves_a_gap_and_shares_no_frame():
         split_by_time(3)
     with pytest.raises(ValueError, match="share"):
         split_by_time(50, share=0.9, gap=0.1)
+    learnt, judged = split_by_time(50, share=0.5, gap=0.0)
+    assert learnt[-1] + 1 == judged[0] == 25
 
 
 def test_crops_are_those_of_the_first_track(portrait_clips, clip_frames, clip_tracks):
@@ -134,7 +136,7 @@ def test_crops_are_those_of_the_first_track(portrait_clips, clip_frames, clip_tr
 def test_tracks_of_another_length_are_refused(portrait_clips, clip_tracks):
     for length in (37, 39):
         tracks = VideoTracks(length=length, tracks=() if length == 37 else clip_tracks.tracks)
-        with pytest.raises(ValueError, match=f"38 frames tracked and a face in them, got {length}"):
+        with pytest.raises(ValueError, match=f"tracks of the 38 frames of .*, got tracks of {length} frames"):
             read_crops(portrait_clips[0], tracks)
 
 

@@ -95,8 +95,8 @@ def test_a_signed_sidecar_cannot_be_reworded(out, facts):
 def test_without_a_sidecar_there_is_nothing_and_the_lines_say_where_was_looked(out):
     verdict = verify(out)
     assert (verdict.ours, verdict.intact, verdict.facts) == (False, False, {})
-    assert verdict.summary[0].startswith("cannot be judged here: no sidecar lies beside it, and without c2pa-python")
-    assert "it may carry credentials all the same; to look inside: pip install c2pa-python" in verdict.summary[1]
+    assert verdict.summary[0].startswith("cannot be judged here: it has no sidecar, and without c2pa-python")
+    assert "to check whether it contains credentials: pip install c2pa-python" in verdict.summary[1]
 
 
 def test_a_folder_of_pictures_has_one_for_all_of_them(tmp_path, monkeypatch, facts):

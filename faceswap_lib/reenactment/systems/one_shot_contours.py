@@ -46,7 +46,7 @@ def mean_outlines(people: DeviceDataset) -> np.ndarray:
 def exchange_contours(
     pairs: PairViews, outlines: np.ndarray, share: typing.Any, seed: keras.random.SeedGenerator
 ) -> PairViews:
-    """Moves the outlines of some targets towards those of other people of the batch, and warps their pictures.
+    """Moves the outlines of some targets toward those of other people of the batch, and warps their pictures.
 
     Taught in notebooks/11_one_shot.
 
