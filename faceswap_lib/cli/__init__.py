@@ -78,6 +78,9 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 for success, 1 if the work failed, 2 for wrong use or unusable input, 128 plus the signal's number
         if a signal stopped the work.
+
+    Raises:
+        SystemExit: After `--help`, with the code 0.
     """
     hide_tensorflow_messages()
     with quiet_streams() as finish_output:

@@ -62,6 +62,10 @@ def networks_of(
 
     Returns:
         The configuration; None if none of the three options was given.
+
+    Raises:
+        InputError: If the coverage is out of range.
+        WorkspaceError: If the run is not a face swap, or its options cannot be read.
     """
     options = {"coverage": coverage, "face_region": face_region}
     given = {name: value for name, value in options.items() if value is not None}

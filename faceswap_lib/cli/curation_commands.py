@@ -94,14 +94,14 @@ class Audit:
         workspace, side = Workspace(self.workspace), side_of(self.person)
         if self.restore:
             if self.apply:
-                raise InputError("expected apply or restore, got both")
+                raise InputError("expected --apply or --restore, got both; leave one out")
             print(f"{restore_crops(workspace, side)} crops are back in {workspace.faces(side)}")
             return
         if unknown := set(self.kinds) - set(KINDS):
-            raise InputError(f"kinds: expected {', '.join(KINDS)}, got {sorted(unknown)[0]!r}")
+            raise InputError(f"--kinds: expected {', '.join(KINDS)}, got {sorted(unknown)[0]!r}")
         out = self.out or workspace.root / f"audit_{self.person}.html"
         if out.suffix != ".html":
-            raise InputError(f"out: expected a name ending in .html, got {out}")
+            raise InputError(f"--out: expected a name ending in .html, got {out}")
         embedder, reason = _open_embedder(self.embedder, self.embedder_file)
         audit = audit_to_page(workspace, side, out, embedder=embedder, without_embedder=reason, progress=True)
         for name, count in audit.counts().items():

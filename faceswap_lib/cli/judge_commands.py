@@ -127,7 +127,8 @@ class Doctor:
         tyro.conf.arg(name="benchmark"),
     ] = False
     workspace: Annotated[
-        pathlib.Path | None, Doc("with --benchmark: the folder to which the checkpoint is written")
+        pathlib.Path | None,
+        Doc("with --benchmark: the folder to which the checkpoint is written; by default the one for temporary files"),
     ] = None
     json: Annotated[bool, Doc("with --benchmark: print one JSON object"), tyro.conf.arg(name="json")] = False
 
@@ -173,9 +174,9 @@ def _encodable(text: str) -> str:
 
 
 def _read_limit(text: str) -> tuple[str, float]:
-    """Parses `metric=value`; returns the metric's current name and the value."""
+    """Parses `metric=number`; returns the metric's current name and the number."""
     name, _, value = text.partition("=")
     try:
         return METRICS.get(name, name), float(value)
     except ValueError:
-        raise InputError(f"fail-under: expected metric=value, got '{text}'") from None
+        raise InputError(f"--fail-under: expected metric=number, such as score=30, got '{text}'") from None

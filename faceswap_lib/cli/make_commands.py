@@ -69,7 +69,7 @@ class Demo:
         SystemName | None, Doc("show a reenactment system instead of a swap: one portrait moves like the other")
     ] = None
     steps: Annotated[
-        int | None, Doc("number of training steps; by default 600 for the swap, and for a system what takes minutes")
+        int | None, Doc("number of training steps; by default 600 for the swap, and 300 to 400 for a system")
     ] = None
 
     def __call__(self) -> None:

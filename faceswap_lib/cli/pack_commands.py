@@ -36,7 +36,9 @@ class Pack:
     ] = "faceswap"
     out: Annotated[
         pathlib.Path | None,
-        Doc("the file to write; by default face_src.fspack or face_dst.fspack in the workspace, where trainings read"),
+        Doc(
+            "the file to write; by default face_src.fspack or face_dst.fspack in the workspace, where trainings read it"
+        ),
     ] = None
     remove_originals: Annotated[
         bool,
@@ -184,10 +186,12 @@ class Unpack:
 
 
 def is_own_pack(path: pathlib.Path) -> bool:
-    """Checks whether a file is a pack of this program, by its first bytes; a missing file counts by its suffix.
+    """Checks whether a file is a pack of this program, by its suffix or its first bytes; a folder never is.
+
+    A missing file counts as such a pack unless its suffix is .pak, so that the error is about a missing pack.
 
     Raises:
-        InputError: If it cannot be read.
+        OSError: If the file cannot be read.
     """
     if path.is_dir():
         return False

@@ -147,7 +147,7 @@ class Reenact:
             consent=self.consent,
             progress=True,
         )
-        print(f"{report.out}: {report.frames} frames, photo as frame {report.reference} of the driver")
+        print(f"{report.out}: {report.frames} frames; the photo corresponds to frame {report.reference} of the driver")
         if report.held:
             print(f"{report.held} frames without a usable face of the driver repeat the frame before them")
         if report.copied:
@@ -171,7 +171,7 @@ class Express:
     sliders: Flat[Expression] = Expression()
     strength: Annotated[float, Doc("share of the way from the photo's expression to the wanted one, 0 to 1")] = 1.0
     same_person: Annotated[
-        bool, Doc("the photo that shows the expression shows the same person: what differs is all expression")
+        bool, Doc("the photo with the expression shows the same person, so every difference counts as expression")
     ] = False
     run: RunName = "reenactment"
     without_network: Annotated[

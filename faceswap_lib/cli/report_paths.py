@@ -19,7 +19,7 @@ def check_pages(out: pathlib.Path, read: dict[str, pathlib.Path], numbers: pathl
         InputError: If a path cannot be used.
     """
     if out.suffix.lower() != ".html":
-        raise InputError(f"expected a page named .html, got {out}")
+        raise InputError(f"expected the name of a page that ends in .html, got {out}")
     written = {"the page": out} | ({"the numbers": numbers} if numbers else {})
     check_paths(written, read)
     for label, path in written.items():

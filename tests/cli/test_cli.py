@@ -384,8 +384,8 @@ def test_a_limit_that_makes_no_sense_is_refused_before_anything_is_measured(refu
     arguments += ["--out", tmp_path / "r.html", "--fail-under"]
     assert "no metric 'seem'; did you mean 'seam'" in refused(*arguments, "seem=2")
     assert "neither a higher nor a lower" in refused(*arguments, "psnr=2")
-    assert "expected metric=value, got 'score'" in refused(*arguments, "score")
-    assert "expected a page named .html" in refused(*arguments[:-3], "--out", tmp_path / "r.pdf")
+    assert "--fail-under: expected metric=number, such as score=30, got 'score'" in refused(*arguments, "score")
+    assert "expected the name of a page that ends in .html" in refused(*arguments[:-3], "--out", tmp_path / "r.pdf")
     assert "at least two reports" in refused("compare", tmp_path / "r.json", "--out", tmp_path / "c.html")
 
 
@@ -402,7 +402,7 @@ def test_no_verb_writes_over_what_it_reads(refused, tmp_path, portrait_clips):
     reports = [tmp_path / f"{name}.json" for name in ("one", "two")]
     for report in reports:
         report.write_text("{}")
-    assert "expected a page named .html" in refused("compare", *reports, "--out", reports[0])
+    assert "expected the name of a page that ends in .html" in refused("compare", *reports, "--out", reports[0])
     link = tmp_path / "link.html"
     link.symlink_to(reports[0])
     assert f"{link} is report 1" in refused("compare", *reports, "--out", link)

@@ -52,7 +52,7 @@ def test_audit_proposes_sets_aside_and_restores(workspace_copy, capsys):
     ("words", "message"),
     [
         (["--kinds", "dusty"], "kinds: expected cut off, covered"),
-        (["--apply", "--restore"], "expected apply or restore, got both"),
+        (["--apply", "--restore"], "expected --apply or --restore, got both"),
         (["--out", "audit.txt"], "expected a name ending in .html"),
         (["--embedder-file", "net.onnx"], "embedder_file is for the embedders onnx and vggface"),
     ],

@@ -135,7 +135,7 @@ def test_people_of_the_training_are_recognized_and_others_are_not(trained, small
         (["--run", "missing"], "no run 'missing' in .*; run 'faceswap train --system NAME --workspace"),
         (["--run", "swap"], "run 'swap' is of a face swap; evaluate a swapped video of it: faceswap evaluate SWAP.mp4"),
         (["--run", "a/b"], "expected a plain folder name for the run"),
-        (["--out", "report.pdf"], "expected a page named .html"),
+        (["--out", "report.pdf"], "expected the name of a page that ends in .html"),
         (["--embedder", "vggface", "--embedder-file", "none.h5"], "none.h5"),
         (["--max-frames", "-1"], "max_frames must be between 0 and"),
     ],
