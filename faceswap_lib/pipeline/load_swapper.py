@@ -93,9 +93,9 @@ def _open_occlusion(workspace: Workspace, config: ConvertConfig) -> OcclusionPre
     path = find_occlusion_network(workspace, config.occlusion)
     if path is None:
         reason = "--occlusion none" if config.occlusion == "none" else "no network from 'faceswap mask --train'"
-        logger.info("a hand or an object before a face is painted over: %s", reason)
+        logger.info("a hand or an object in front of a face is painted over: %s", reason)
         return None
-    logger.info("a hand or an object before a face stays in the picture: found by %s", path)
+    logger.info("a hand or an object in front of a face stays in the picture: found by %s", path)
     return open_occlusion_network(path)
 
 
@@ -261,7 +261,15 @@ class LazySwapper:
 
 
 def load_identities(workspace: Workspace, direction: str) -> IdentityPair | None:
-    """Computes the identity embeddings of the two people; logs and returns None without a face recognition network."""
+    """Computes the identity embeddings of the two people; logs and returns None without a face recognition network.
+
+    Args:
+        workspace: Contains both facesets.
+        direction: "a2b" or "b2a": the person whose face is replaced, then the wanted person.
+
+    Raises:
+        WorkspaceError: If a faceset is missing, although there is a face recognition network.
+    """
     if reason := DlibEmbedder.unavailable_reason():
         logger.info("the identity of swapped faces is not checked without a face recognition network (%s)", reason)
         return None

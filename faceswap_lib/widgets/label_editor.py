@@ -30,7 +30,8 @@ class LabelEditor:
 
     Attributes:
         folder: Folder of the labels.
-        index: Index of the shown crop.
+        crops: File names of the crops to label, in order.
+        index: Index of the shown crop in `crops`, from 0.
         label: Class of the open polygon.
         corners: Corners of the open polygon, x, y in pixels of the crop.
         polygons: Finished polygons of the shown crop.
