@@ -19,7 +19,7 @@ from faceswap_lib.pipeline.extracting import extract
 from faceswap_lib.pipeline.report import PAGE, SIDE_BY_SIDE, RunReport, write_report
 from faceswap_lib.provenance.signing_key import check_signing_key
 from faceswap_lib.training import LoopConfig, TrainConfig, train
-from faceswap_lib.training.run_metadata import resolve_network_config
+from faceswap_lib.training.run_metadata import resolve_network_config, stored_training
 from faceswap_lib.training.run_search import find_run
 from faceswap_lib.training.training_logger import PreviewCallback, StepCallback
 from faceswap_lib.training.warm_start import agree_with
@@ -64,7 +64,7 @@ def run_all(
             `report.html` to judge it.
         run: Name of the training run.
         network_config: Options of the networks.
-        train_config: Options of the training.
+        train_config: Options of the training; None for the stored options of the run, or the defaults for a new run.
         run_config: Options of the training loop, such as checkpoints and logs. If its time limit ends the training
             early, the video is converted with the networks trained so far.
         convert_config: How faces are swapped.
@@ -118,11 +118,11 @@ def run_all(
 
     extractions = {"a2b": extract_side(1, "src", "A", video_a), "b2a": extract_side(2, "dst", "B", video_b)}
     tracks = extractions[convert_config.direction].tracks
-    steps = (train_config or TrainConfig()).steps
+    train_config = train_config or stored_training(workspace.run(run)) or TrainConfig()
     write_model = None
     if run_config is not None and run_config.export_every:
         write_model = model_writer(workspace, run, direction=run_config.export_direction)
-    logger.info("3 of 5: learn both faces, in %d steps; you can stop at any time and go on later", steps)
+    logger.info("3 of 5: learn both faces, in %d steps; you can stop at any time and go on later", train_config.steps)
     training = train(
         workspace,
         run=run,

@@ -9,8 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from faceswap_lib.atomic_io import file_digest
+from faceswap_lib.atomic_io import file_digest, write_json
 from faceswap_lib.cli import main
+from faceswap_lib.config_fields import options_to_dict
 from faceswap_lib.conversion import ConvertConfig, KerasSwapper, OutputConfig
 from faceswap_lib.errors import InputError
 from faceswap_lib.faces import CROP_SIZE, crop_from_frame, view_matrix, warp_frame
@@ -198,6 +199,20 @@ def test_a_conversion_is_told_apart_by_whose_face_it_changes(portrait_clips, tmp
     config = ConvertConfig(direction=direction)
     run_all(*portrait_clips, Workspace(tmp_path / "w"), convert_config=config, subject_a="center")
     assert called["convert"].track_config.subject == who
+
+
+def test_the_steps_of_a_stored_run_are_announced(portrait_clips, tmp_path, monkeypatch, caplog):
+    workspace = Workspace(tmp_path / "w")
+    options = {"networks": options_to_dict(PRESETS["tiny"]), "training": {"steps": 77}}
+    workspace.run("default").mkdir(parents=True)
+    write_json(workspace.run("default") / "config.json", options)
+    called = {}
+    for name in ("extract", "train", "convert", "write_report"):
+        monkeypatch.setattr(running, name, lambda *_, name=name, **given: called.setdefault(name, mock.Mock(**given)))
+    with caplog.at_level("INFO", logger="faceswap_lib"):
+        run_all(*portrait_clips, workspace)
+    assert "learn both faces, in 77 steps" in caplog.text
+    assert called["train"].config.steps == 77
 
 
 def test_videos_are_looked_at_before_anything_is_done(portrait_clips, tmp_path):
