@@ -13,7 +13,7 @@ from faceswap_lib.curation.rejects import KEEP_COLOR, KINDS
 from faceswap_lib.evaluation.html import Page
 
 SHOWN = 60
-"""Maximum number of crops of each kind on the page, the worst first."""
+"""Maximum number of crops of each kind on the page, the worst first. Duplicates are in pairs, so half as many."""
 
 PER_ROW = 10
 
@@ -80,14 +80,15 @@ def _add_rejects(page: Page, audit: FacesetAudit, name: str) -> None:
     (found,) = np.nonzero(audit.kinds == name)
     values = audit.columns.get(kind.columns[0], np.zeros(len(audit.kinds)))
     order = found[np.argsort(values[found] if name in ("blurred", "duplicate") else -values[found])]
-    shown = order[: SHOWN // 2 if name == "duplicate" else SHOWN]
+    first = order[: SHOWN // 2 if name == "duplicate" else SHOWN]
+    shown = first
     if name == "duplicate":
-        shown = np.stack([audit.copies[shown], shown], axis=1).ravel()
+        shown = np.stack([audit.copies[first], first], axis=1).ravel()
     images = [audit.faceset.crop_files.read_image(audit.faceset.records[index].crop) for index in shown]
     captions = [f"{audit.faceset.records[index].frame}: {values[index]:.2f}" for index in shown]
     colors = [kind.color if audit.kinds[index] == name else KEEP_COLOR for index in shown]
     sheet = draw_contact_sheet(images, captions, columns=PER_ROW, colors=colors)
-    more = f", the first {len(shown)} of them" if len(found) > SHOWN else ""
+    more = f", the first {len(first)} of them" if len(first) < len(found) else ""
     column = COLUMNS[kind.columns[0]]
     unit = f", {column.unit}" if column.unit else ""
     page.add_picture(

@@ -13,7 +13,7 @@ BATCH = 32
 """Number of crops per call of the recognition network."""
 
 TRIM = 0.25
-"""Fraction of the faces that are farthest from the mean and do not count for the second mean."""
+"""Fraction of the faces that are farthest from the median embedding and do not count for the mean."""
 
 
 def histogram_differences(histograms: np.ndarray) -> np.ndarray:
@@ -50,8 +50,8 @@ def embed_faceset(faceset: Faceset, embedder: FaceEmbedder, *, progress: bool = 
 def embedding_distances(embeddings: np.ndarray) -> np.ndarray:
     """Computes the Euclidean distance of each embedding from the person's mean embedding.
 
-    The mean is taken twice, the second time without the quarter of the faces that are farthest from the first mean, so
-    that other people among the faces hardly move it.
+    The quarter of the faces that are farthest from the median embedding does not count for the mean, so that other
+    people among the faces hardly move it.
 
     Args:
         embeddings: (N, D).

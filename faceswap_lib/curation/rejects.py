@@ -1,7 +1,6 @@
 """Proposed rejects of a faceset: which crops harm training, and why.
 
-Kinds and colors follow the chart with which DeepFaceLab's users teach the curation of facesets, as described in the
-mission document of Neu-Face; duplicates are ours.
+Kinds and colors follow the chart with which DeepFaceLab's users teach the curation of facesets; duplicates are ours.
 """
 
 import dataclasses
@@ -148,8 +147,8 @@ def find_blurred(motion_blur: np.ndarray, limit: float) -> np.ndarray:
 
     Args:
         motion_blur: (N,) log10 of the variance of the Laplacian.
-        limit: Largest distance below the median, in the unit of `motion_blur`; `SPREAD` robust standard deviations if
-            they are more.
+        limit: Largest distance below the median, in the unit of `motion_blur`. If `SPREAD` robust standard deviations
+            are larger than it, they are the limit.
 
     Returns:
         (N,) bool.

@@ -13,7 +13,8 @@ SIDE = 128
 At the side of 256, soft but usable faces have hardly any edge as narrow as `JUST_NOTICEABLE`, and their score is 0."""
 
 BLOCK = 32
-"""Side in pixels of the blocks in which edges are counted: a quarter of the image, as in the paper."""
+"""Side in pixels of the blocks in which edges are counted, a quarter of `SIDE`. The authors' program has blocks of 64
+pixels, in larger images."""
 
 EDGE_FRACTION = 0.002
 """Fraction of edge pixels above which a block counts as an edge block."""

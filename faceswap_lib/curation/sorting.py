@@ -2,8 +2,9 @@
 
 No mode renames, moves or deletes a file. Crops for which a column is undefined are last.
 
-Source: the fifteen sort modes of DeepFaceLab and what they compute, as described in its documentation; `roll`,
-`embedding`, `eyes`, `mouth` and `occluded` are ours.
+Source: the fifteen sort modes of DeepFaceLab and what they compute, as described in its documentation. One of them is
+two modes here, `pixel-similarity` and `pixel-dissimilarity`. The modes `roll`, `embedding`, `eyes`, `mouth` and
+`occluded` are ours.
 """
 
 import dataclasses
@@ -107,6 +108,14 @@ MODES: dict[SortMode, Mode] = {
 }
 """All sort modes."""
 
+WITHOUT_VALUES: dict[SortMode, str] = {
+    "hue": "all crops are gray; sort by another mode",
+    "eyes": "extract with --landmarks dlib or mesh",
+    "mouth": "extract with --landmarks dlib or mesh",
+    "occluded": "run 'faceswap mask' again",
+}
+"""What to do if no crop has the value of a mode."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class SortedFaceset:
@@ -154,7 +163,8 @@ def sort_faceset(
 
     Raises:
         InputError: If the mode is unknown; if "embedding" has no network; if "eyes" or "mouth" have no crop with 68
-            landmarks; or if "occluded" has no occlusion masks.
+            landmarks; if "occluded" has no occlusion masks; if no crop has the value of another mode; or if `target` is
+            below 1.
     """
     if mode not in MODES:
         raise InputError(f"by: expected {', '.join(MODES)}, got {mode!r}")
@@ -182,9 +192,8 @@ def _order_by_column(mode: SortMode, columns: dict[str, np.ndarray]) -> np.ndarr
     """Sorts by the column of a mode; undefined values last; ties in the order of the video."""
     values = columns[MODES[mode].columns[0]]
     if not np.isfinite(values).any():
-        raise InputError(
-            f"{mode}: no crop has this value; it needs 68 landmarks: extract with --landmarks dlib or mesh"
-        )
+        advice = WITHOUT_VALUES.get(mode, "sort by another mode")
+        raise InputError(f"{mode}: expected a value for at least one crop, got none; {advice}")
     if mode == "hue":
         values = tone.hue_offsets(values)
     if mode == "blur":  # faces without any sharp edge all have 0; the Laplacian sorts them

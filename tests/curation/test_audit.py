@@ -14,6 +14,7 @@ from faceswap_lib.curation import (
     RejectLimits,
     apply_rejects,
     audit_faceset,
+    audit_page,
     copy_sorted,
     draw_contact_sheet,
     draw_pose_map,
@@ -176,6 +177,15 @@ def test_the_page_shows_kinds_poses_and_columns_without_other_files(audit: Faces
     assert all(f"histogram of {name}" in text for name in audit.columns if name not in audit.skipped)
     assert all(reason.split(";")[0] in text for reason in audit.skipped.values())
     assert not re.findall(r'(?:src|href)="(?!data:)', text)
+
+
+def test_the_page_says_how_many_of_a_kind_it_shows(audit: FacesetAudit, tmp_path, monkeypatch):
+    monkeypatch.setattr(audit_page, "SHOWN", 2)
+    kinds, copies = audit.kinds.copy(), audit.copies.copy()
+    kinds[[10, 11]], copies[[10, 11]] = "duplicate", 12
+    write_audit_page(dataclasses.replace(audit, kinds=kinds, copies=copies), tmp_path / "audit.html")
+    text = (tmp_path / "audit.html").read_text()
+    assert "(3 crops, the first 1 of them)" in text and "(2 crops)" in text  # duplicates in pairs, blurred
 
 
 def test_a_cell_that_only_the_other_person_has_is_red(small_workspace):

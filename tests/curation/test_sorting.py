@@ -359,3 +359,14 @@ def test_every_mode_can_be_asked_for_and_changes_no_crop(varied):
 def test_what_cannot_be_sorted_is_said(varied, mode, options, message):
     with pytest.raises(InputError, match=message):
         sort_faceset(varied, mode, **options)
+
+
+def test_a_value_that_no_crop_has_is_said_with_its_own_reason(workspace_copy):
+    faceset = Faceset.open(workspace_copy, "src")
+    for record in faceset.records:
+        path = str(faceset.folder / record.crop)
+        cv2.imwrite(path, cv2.imread(path, cv2.IMREAD_GRAYSCALE))
+    with pytest.raises(InputError, match="hue: expected a value for at least one crop, got none; all crops are gray"):
+        sort_faceset(faceset, "hue")
+    with pytest.raises(InputError, match="eyes: expected .*; extract with --landmarks dlib or mesh"):
+        sort_faceset(faceset, "eyes")
