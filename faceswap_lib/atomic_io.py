@@ -89,7 +89,7 @@ def _claim(path: pathlib.Path, mode: int) -> pathlib.Path:
         if claim_new(temporary, mode):
             break
     else:
-        raise OSError(errno.EBUSY, f"{TEMPORARIES} temporary files beside it are in use", str(path))
+        raise OSError(errno.EBUSY, f"{TEMPORARIES} temporary files beside it are in use; stop other writers", str(path))
     while os.path.lexists(following := _temporary(path, number + 1)):
         remove_abandoned(following)
         number += 1

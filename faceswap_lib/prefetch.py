@@ -97,8 +97,8 @@ def map_in_threads(
 ) -> typing.Generator[Result, None, None]:
     """Yields the results of a function in the order of the items, while threads compute the next ones.
 
-    An error of the function is raised in place of its result. At most one item more than there are processors is in
-    progress or waits for the consumer.
+    An error of the function is raised in place of its result. There is one thread per processor, but at most
+    `MOST_THREADS`. The number of items that are in progress or wait for the consumer is at most one more than that.
 
     Args:
         function: Called in several threads at the same time.

@@ -108,7 +108,7 @@ def defer_stop() -> typing.Iterator[Stop]:
 
     Blocks may be nested; the outermost one raises the error. Outside of the main thread the block only reports whether
     a stop was requested, and raises nothing. In a notebook or another program only the interrupt (Ctrl-C) is deferred,
-    and only if the program has not set its own handler.
+    and only if the program has not set its own handler. A second interrupt is then raised at once.
 
     Yields:
         The state of the stop.

@@ -72,8 +72,9 @@ def to_device(array: np.ndarray):
     """Transfers an array to the device.
 
     Args:
-        array: Any shape and dtype. It must not be changed afterwards: on a CPU the tensor shares its memory if that
-            starts at a multiple of `ALIGNMENT` bytes (see `empty_aligned`).
+        array: Any shape and dtype. It must not be changed afterwards: on a CPU the tensor can share its memory, with
+            PyTorch always, with TensorFlow and JAX if it starts at a multiple of `ALIGNMENT` bytes (see
+            `empty_aligned`).
 
     Returns:
         A tensor of the backend.

@@ -55,11 +55,15 @@ def run_benchmark(folder: pathlib.Path | None = None, *, steps: int = 20) -> Ben
     """Measures training steps with and without XLA in each precision, an extraction, a checkpoint and a conversion.
 
     Args:
-        folder: Folder to which the checkpoint is written, and from which it is removed; None for a temporary folder.
+        folder: Existing folder in which clips, crops and the checkpoint are written, in a hidden subfolder that is
+            removed at the end; None for the system's folder of temporary files.
         steps: Number of steps timed for each configuration (XLA and precision).
 
     Returns:
-        The results.
+        The results. A measurement that fails does not stop the others; see `BenchmarkReport.failed`.
+
+    Raises:
+        OSError: If nothing can be written to the folder.
     """
     began, failed = time.perf_counter(), {}
 

@@ -107,7 +107,7 @@ def hold(path: pathlib.Path, *, what: str) -> typing.Iterator[Lock]:
     """Locks a folder or an output for this process until the block ends.
 
     The lock is not re-entrant: a second call for the same path fails, in the same thread and in another one. Reading
-    needs no lock.
+    needs no lock. If only the heartbeat can decide, the call first watches it for 15 seconds (see `WATCHED_BEATS`).
 
     Args:
         path: The folder or file; it does not have to exist. Its parent folder is created.
@@ -117,7 +117,8 @@ def hold(path: pathlib.Path, *, what: str) -> typing.Iterator[Lock]:
         The lock; long work calls its `check` before it writes.
 
     Raises:
-        WorkspaceError: If this or another process already holds the lock.
+        WorkspaceError: If this or another process already holds the lock, or something that is not a lock file has its
+            name.
         OSError: If the parent folder cannot be written.
     """
     place = lock_path(path)
@@ -185,7 +186,7 @@ def _watch(place: pathlib.Path, what: str) -> Holder | None:
             if now is None:  # the holder has ended and removed the file
                 return None
             raise _in_use(what, now)
-    logger.warning("%s: %s is gone without having given it back; taking it over", what, who)
+    logger.warning("%s: %s ended without releasing the lock; taking it over", what, who)
     return first
 
 
