@@ -227,11 +227,11 @@ print(f"{len(arrays_a.images)} faces of A, {len(arrays_b.images)} of B")
 # %% [markdown]
 # ## 7. Make more training images from 150 crops
 #
-# A network with millions of weights (numbers that training changes) would simply memorize a hundred images, which is
-# called **overfitting**. Therefore each crop is randomly rotated, zoomed, shifted, mirrored and deformed whenever it is
-# used: **augmentation**. And there is a second method, **warping**: the networks read a view that is deformed once
-# more, and must draw the view without this deformation. Copying the input does not help them. The columns on the right
-# show the same with lines on the crop.
+# A network with millions of weights (numbers that training changes) would simply memorize 150 images, which is called
+# **overfitting**. Therefore each crop is randomly rotated, zoomed, shifted, mirrored and deformed whenever it is used:
+# **augmentation**. And there is a second method, **warping**: the networks read a view that is deformed once more, and
+# must draw the view without this deformation. Copying the input does not help them. The columns on the right show the
+# same with lines on the crop.
 
 # %%
 from faceswap_lib.training import TrainConfig, random_warp_grid, sample, to_device
@@ -260,7 +260,7 @@ show.plot_images(shown, captions=captions, columns=6)
 #     training   face of A --> encoder --> code + skip channels --> decoder A --> face of A
 #                face of B --> encoder --> code + skip channels --> decoder B --> face of B
 #
-#     the swap   face of A --> encoder --> code + skip channels --> decoder B --> face of B, doing what A does
+#     the swap   face of A --> encoder --> code + skip channels --> decoder B --> face of B
 #
 # The output of the encoder has two parts. The **latent code** is a list of 512 numbers, the **bottleneck**, and becomes
 # a map of 8 by 8 positions. Some information goes past the bottleneck through 16 *skip channels*, a **skip
@@ -271,7 +271,7 @@ show.plot_images(shown, captions=captions, columns=6)
 #
 # Two **discriminators**, networks that judge whether an image is real, are used in training only.
 # ([03c](03c_attention_mask.ipynb) explains their six input channels. A decoder's third output is a smaller face, for an
-# extra loss, see 04.)
+# extra loss, see [04](04_losses.ipynb).)
 
 # %%
 from faceswap_lib.networks import build_networks

@@ -248,14 +248,14 @@ found = {}
 for every in (1, 8):
     start = time.perf_counter()
     found[every] = list(detect_keyframes(read_frames(video, stop=length), detector, detect_every=every))
-    print(f"a search in every {every}: {length / (time.perf_counter() - start):4.0f} frames per second")
+    print(f"detect_every={every}: {length / (time.perf_counter() - start):4.0f} frames per second")
 pairs = [pair for pair in zip(*found.values(), strict=True) if pair[0].faces and pair[1].faces]
 off = np.mean([np.abs(a.faces[0].landmarks - b.faces[0].landmarks) for a, b in pairs])
 print(f"their landmarks differ by {off:.2f} pixels")
 show.show_source(detect_keyframes)
 
 # %% [markdown]
-# In the demo's clip the second way is eight times as fast, and its landmarks differ by half a pixel, no more than they
+# The second way is several times as fast. In the demo's clip, its landmarks differ by half a pixel, no more than they
 # jitter anyway.
 #
 # `track_faces` then connects the detections to **tracks**: it decides which face in this frame is which face in the

@@ -422,7 +422,7 @@ for name, nets in (("this run", networks), ("faceswap-gan", build_networks(PRESE
         weights, macs = sum(layer.weights for layer in costs), sum(layer.macs for layer in costs)
         total += macs
         print(f"{name:12} {part.name:15} {weights:12,} weights {macs:17,} macs")
-    print(f"{name:12} {'together':15} {nets.config.resolution:4} pixels {total:28,} macs")
+    print(f"{name:12} {'together':15} {nets.config.resolution:12} pixels  {total:17,} macs")
 
 # %% [markdown]
 # `lite` draws faces with four times as many pixels as `faceswap-gan`, with less than a third of the arithmetic.

@@ -450,20 +450,20 @@ for name, result in results.items():
 # of the Laplacian, the difference of each pixel from its neighbors, in percent of the frame's. What we saw with 200
 # steps:
 #
-# - **Pixels alone** is the softest: the sharpness is 25 and 24 %. A's glasses are only a shadow.
-# - **Structure and edges** add contrast, mainly at the eyes: 29 and 27 %. Which of the two causes what? We removed each
+# - **Pixels alone** is the softest: the sharpness is about 25 %. A's glasses are only a shadow.
+# - **Structure and edges** add contrast, mainly at the eyes: 28 % for A. Which of the two causes what? We removed each
 #   of them from `+ perceptual` alone. Without `dssim` the faces were softer (29 and 28 % instead of 32 and 30) and the
 #   errors larger. Without `edges` the errors were the same, and the sharpness rose to 37 and 37 %: eyes and teeth had
 #   stronger contrast, and the skin had noise of single pixels. So `dssim` adds detail; `edges` removes noise, and some
 #   detail with it.
-# - **The perceptual loss** adds a little: 32 and 30 %. A's error falls from 14.2 to 13.8, and the rims of the glasses
-#   are faintly visible.
+# - **The perceptual loss** adds a little: 32 and 30 %. A's error falls by half a gray level, and the rims of the
+#   glasses are faintly visible.
 # - **The adversarial loss** changes nothing that you can see: 100 steps with weight 0.1 are too few. Lesson
 #   [04c](04c_gan.ipynb) builds a training in which it sharpens.
 # - **The mask let go** is the most important result. Its raw faces have the same error, but the mask falls to 0.06, and
 #   the composite is A. Two simple terms for a single channel decide whether there is a swap at all.
 #
-# Each variant was trained only once. A difference of one percent may be chance.
+# Each variant was trained only once. A difference of one or two percent may be chance.
 
 # %% [markdown]
 # ## What each loss is for
@@ -481,8 +481,8 @@ for name, result in results.items():
 #
 # Decoders for 128 pixels have a third output, a smaller face of 64 pixels; `coarse_64` compares it with the smaller
 # target (`coarse_128`: at 256 pixels). Off by default are `landmarks`, `cycle` (is A returned after A was changed to B
-# and back?), `weight_decay` and `mask_l1` (faceswap-GAN has it). [docs/learning.md](../docs/learning.md) contains the
-# weights and the measurements.
+# and back?), `weight_decay` and `mask_l1` (faceswap-GAN has it). The page [docs/learning.md](../docs/learning.md)
+# contains the weights and the measurements.
 #
 # **To try:** `PIXELS_ONLY` with `eye_weight=0.0`, and look at the eyes. A mask that is kept up by `mask_hinge` alone.
 #

@@ -389,8 +389,8 @@ plt.show()
 # from filmed crops without inventing it (lesson 06).
 #
 # The last picture is not from this notebook. It shows previews of a longer training of the two portraits: `lite`, 1,500
-# steps (`docs/normal.md`). The discriminators take part from step 750 on. What they add cannot be separated from what
-# the other losses add.
+# steps (see the page [docs/normal.md](../docs/normal.md)). The discriminators take part from step 750 on. What they add
+# cannot be separated from what the other losses add.
 
 # %%
 import pathlib

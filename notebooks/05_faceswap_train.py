@@ -472,8 +472,8 @@ show.plot_losses(history, terms=begun, columns=3)
 #    too few: train longer. Conversion moves the encoder's output towards B's (06), but previews do not.
 # 3. The *raw* face is B's, and only hair, ears and neck are A's: this is how a face swap should look.
 #
-# `docs/normal.md` shows a good training in images, curves and numbers. At the end, compare the swap of the same face
-# after a third of the training and after all steps. Move the slider:
+# The page [docs/normal.md](../docs/normal.md) shows a good training in images, curves and numbers. At the end, compare
+# the swap of the same face after a third of the training and after all steps. Move the slider:
 
 # %%
 from faceswap_lib.widgets import compare_before_after

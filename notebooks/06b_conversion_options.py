@@ -12,8 +12,8 @@
 # # 06b Conversion options
 #
 # `faceswap convert` has more than twenty options. This lesson shows the most important ones on one frame, so that you
-# know what to change when you do not like a result. The manual of all options is the page *Conversion: from a trained
-# run to a swapped video* in the folder `docs` of the project, in the file `conversion.md`.
+# know what to change when you do not like a result. The manual of all options is the page
+# [docs/conversion.md](../docs/conversion.md).
 #
 # | | |
 # |---|---|

@@ -306,14 +306,14 @@ show.plot_roc(truth, judge(lambda pictures: detector.score(swap_features(picture
 
 # %% [markdown]
 # *Sent on*: the order is still right, but the threshold is not. Low quality removes detail from real faces too, so
-# their scores move towards those of the swaps. Nearly half of them cross the threshold: real clips are accused because
-# somebody forwarded them.
+# their scores move towards those of the swaps. More than a third of them cross the threshold: real clips are accused
+# because somebody forwarded them.
 #
 # *Other person*: an AUC of 0.00. The order is perfectly *wrong*: every swap looks more genuine than every real frame.
 # This is far worse than tossing a coin.
 #
 # **Exercise 2.** Why? Print the mean of each feature for the four kinds of crops, and compare with their picture above.
-# Which of the features measure a swap? Is yours more reliable than the other four?
+# Which of the features measure a swap? Is the one that you wrote more reliable than the others?
 
 # %%
 measured = {name: features[name][judged] for name in ("real A", "swapped A", "real B", "swapped B")}
@@ -326,7 +326,7 @@ own = high_frequencies(np.concatenate([crops["real B"][judged], crops["swapped B
 print(f"high_frequencies, other person: AUC {auc(truth, -own):.2f}")
 
 # %% [markdown]
-# The detail is 7.4 in the real clip of Hopper, 6.1 in her swap, 6.4 in the real clip of Collins, and 7.4 in *her* swap.
+# The detail is 7.4 in the real clip of Hopper, 6.0 in her swap, 6.4 in the real clip of Collins, and 7.4 in *her* swap.
 # So a high value means glasses and wrinkles. This is Hopper's face, wherever it is. In the swap of A it is gone, and in
 # the swap of B it has come. (The conversion even copies fine detail of the wanted person into the swap,
 # [06b](06b_conversion_options.ipynb).) We believed that we measured a swap, and we measured a person. All four
@@ -352,9 +352,9 @@ show.show_source(build_detector_network)
 
 # %% [markdown]
 # The false alarms of the second test are gone. But the third test fails as before: the network accepts every swap of B,
-# and accuses all *real* images of her. Every swap in its training data showed Collins's face, and every real frame
-# showed Hopper's face. The question was not *is this a swap?* but **is this Hopper?** These numbers do not tell which
-# difference it used: her face, her glasses or the light. The occlusion map shows a little more:
+# and accuses more than half of the *real* images of her. Every swap in its training data showed Collins's face, and
+# every real frame showed Hopper's face. The question was not *is this a swap?* but **is this Hopper?** These numbers do
+# not tell which difference it used: her face, her glasses or the light. The occlusion map shows a little more:
 
 # %%
 rows = []
@@ -389,11 +389,11 @@ show.plot_images([crops[kind][judged[0]] for kind in ("real A", "swapped A", "ey
 
 # %% [markdown]
 # The network now passes the three tests. But look at *detected* in the last line of each: the features find none of
-# these swaps, the network about one in ten. (The order is right, the AUC is near 1. But the threshold was fitted to
-# whole faces and is far too high for them.) We could add this kind of swap to the training data too, and then the next
-# kind. This is what people do with large collections, and it shows the pattern: **a detector knows only its training
-# data.** It works well for the methods, people and codecs in this data. For others, it may be good or useless, and
-# nobody knows this in advance.
+# these swaps, and the network none or few. (The order is right for the features, with an AUC of 1, and only in part for
+# the network. For both, the threshold was fitted to whole faces and is far too high for these swaps.) We could add this
+# kind of swap to the training data too, and then the next kind. This is what people do with large collections, and it
+# shows the pattern: **a detector knows only its training data.** It works well for the methods, people and codecs in
+# this data. For others, it may be good or useless, and nobody knows this in advance.
 #
 # There is a deeper reason why this does not end. You already know a network that distinguishes real from generated
 # images: the *discriminator* of [04c](04c_gan.ipynb). The generator was trained against it. A generator can

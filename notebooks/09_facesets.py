@@ -277,9 +277,9 @@ for kind in dict.fromkeys(truth.values()):
     print(f"{kind:13}", {name: found.count(name) for name in dict.fromkeys(found)})
 
 # %% [markdown]
-# Both numbers are near 1, because we spoiled the crops thoroughly. The page "Facesets" of the documentation has the
-# numbers for eight real clips. A crop can have the wrong kind and still be rightly proposed: a face without a chin may
-# be taken for another person.
+# Both numbers are near 1, because we spoiled the crops thoroughly. The page [docs/facesets.md](../docs/facesets.md) has
+# the numbers for eight real clips. A crop can have the wrong kind and still be rightly proposed: a face without a chin
+# may be taken for another person.
 #
 # **Exercise 2.** A limit trades precision against recall. Audit with `RejectLimits(duplicate=...)` for several values,
 # and plot precision over recall. From which value on does the audit take different frames for the same?

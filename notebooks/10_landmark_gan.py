@@ -15,7 +15,8 @@
 # a picture of dots, one per **keypoint** (landmark). A **generator** reads the photo and the dots and writes the person
 # with these keypoints. Three networks learn along and judge it: two **discriminators** and a keypoint detector. This
 # notebook builds the dots, the judges and their losses by hand, fools two of the judges on purpose, and trains all four
-# networks.
+# networks. The method won the second prize for face generation in the BIGO short video challenge (PRCV 2019); there is
+# no paper. *The authors* below are its authors.
 #
 # | | |
 # |---|---|

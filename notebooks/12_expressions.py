@@ -68,8 +68,8 @@ require_consent(workspace, CONSENT, list(dict.fromkeys([*photos, wanted])))
 #
 # $$m = \frac{B - A}{b - a}, \qquad t = A - m a$$
 #
-# We tilt the first photo by 30 degrees and level it by hand. The library uses five **landmarks** instead of two, and
-# **least squares**; for two points both must agree.
+# The head in the first photo leans by 3 degrees. We turn it by 30 more and level it by hand. The library uses five
+# **landmarks** instead of two, and **least squares**; for two points both must agree.
 
 # %%
 from faceswap_lib.faces import MTCNN, similarity_transform
@@ -398,8 +398,8 @@ show.plot_images(shown, captions=[*captions, "what changed"], columns=5, width=1
 
 # %% [markdown]
 # If the other photo shows the *same* person, both have one neutral face, and nothing must be guessed: set
-# `same_person=True`. On pairs of real frames of six people, this makes the landmarks of the result much more exact;
-# [docs/reenactment.md](../docs/reenactment.md) has the numbers.
+# `same_person=True`. On pairs of real frames of six people, this makes the landmarks of the result much more exact; the
+# page [docs/reenactment.md](../docs/reenactment.md) has the numbers.
 #
 # ## 8. Five files for each photo
 #
