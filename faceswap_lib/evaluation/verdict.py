@@ -102,7 +102,7 @@ def find_faults(
     agreement = next(((value, least) for value, least in measured if value is not None), None)
     if agreement is not None and not is_blurred and agreement[0] < agreement[1]:
         is_wanted = parts.get("identity", 0) >= MOSTLY_WANTED
-        still = "a still picture of the wanted person was pasted: it does not move"
+        still = "like a still picture of the wanted person, it does not move as the original does"
         faults.append(still if is_wanted else "it does not move as the original does")
     for name, text in _PARTS.items():
         is_named = (name == "clarity" and is_blurred) or (name == "expression" and any("move" in one for one in faults))

@@ -77,9 +77,10 @@ def describe_facts(facts: dict, name: str = "") -> list[tuple[str, str]]:
     direction = _DIRECTIONS.get(shown["direction"], shown["direction"])
     is_swap = shown["direction"] != REENACTMENT
     kind = "a face swap by" if is_swap else "a face reenactment by"
+    run = f"{shown['run']} ({shown['run_id']})" if shown["run_id"] else shown["run"]
     rows = [
         (kind, f"{shown['program']} {shown['version']}, written {shown['time']} (its own clock)"),
-        ("run", f"{shown['run']} ({shown['run_id']}), {shown['steps']} steps, direction {direction}"),
+        ("run", f"{run}, {shown['steps']} steps, direction {direction}"),
     ]
     if name and shown["title"] not in (UNKNOWN, to_printable(to_plain(name))):
         rows.append(("written as", shown["title"]))

@@ -37,7 +37,7 @@ def plot_roc(truth: np.ndarray, answers: typing.Mapping[str, np.ndarray]) -> Pic
             label = ("real", "swapped")[kind] if place == 0 else None
             places.scatter(scores[chosen], place + offset + height[chosen], s=5, c=color, linewidths=0, label=label)
     curves.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC curves")
-    curves.legend(frameon=False, fontsize=8, loc="lower right")
+    curves.legend(frameon=False, fontsize=8, loc="center")
     places.axvline(0, color="0.6", lw=1)
     places.set(yticks=range(len(answers)), yticklabels=list(answers), xlabel="score", title="scores, threshold at 0")
     places.set_ylim(len(answers) - 0.5, -0.5)

@@ -16,7 +16,7 @@ def preview_column(grid: np.ndarray, direction: str, *, face: int = 0, column: i
     """Cuts one image out of a preview grid.
 
     Args:
-        grid: Grid from `preview_grid`, (18 + N * R, 16 * R, 3) uint8 RGB.
+        grid: Grid from `preview_grid`, (H + N * R, 16 * R, 3) uint8 RGB with H rows of captions, or 18 in an older one.
         direction: `a2a`, `b2b`, `a2b` or `b2a`.
         face: Index of the row.
         column: 0 for the input, 1 for the mask, 2 for the raw face, 3 for the composite.
@@ -24,11 +24,12 @@ def preview_column(grid: np.ndarray, direction: str, *, face: int = 0, column: i
     Returns:
         (R, R, 3) uint8 RGB.
     """
-    from faceswap_lib.training.preview import DIRECTIONS, HEADER  # imports Keras
+    from faceswap_lib.training.preview import DIRECTIONS, HEADER, header_height  # imports Keras
 
     side = grid.shape[1] // (COLUMNS * len(DIRECTIONS))
     left = (DIRECTIONS.index(direction) * COLUMNS + column) * side
-    return grid[HEADER + face * side :][:side, left : left + side]
+    header = HEADER if (len(grid) - HEADER) % side == 0 else header_height(side)
+    return grid[header + face * side :][:side, left : left + side]
 
 
 def plot_previews(folder: pathlib.Path, *, count: int = 6, face: int = 0) -> Picture:

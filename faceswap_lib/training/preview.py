@@ -12,7 +12,7 @@ from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_vi
 from faceswap_lib.training.divergence import describe_dead_output
 
 HEADER = 18
-"""Height of the captions in pixels."""
+"""Height of the captions above views of at most 64 pixels; above larger ones it grows with them."""
 
 FACES = 4
 """Number of faces of each person in a preview."""
@@ -72,7 +72,8 @@ def preview_grid(networks: Networks, views_a: Views, views_b: Views) -> np.ndarr
         views_b: Views of B and their face masks.
 
     Returns:
-        (18 + N * R, 16 * R, 3) uint8 RGB; one row per view, four columns per direction.
+        (H + N * R, 16 * R, 3) uint8 RGB; one row per view, four columns per direction, and H = `header_height(R)` rows
+        of captions.
     """
     (seen_a, tones_a), (seen_b, tones_b) = (
         preprocess_views(*views, networks.config.input_mode) for views in (views_a, views_b)
@@ -100,8 +101,16 @@ def _write_both(networks: Networks, seen_a: np.ndarray, seen_b: np.ndarray) -> d
     }
 
 
+def header_height(side: int) -> int:
+    """Computes the height in pixels of the captions above views with this side, readable also on a reduced grid."""
+    return max(HEADER, HEADER * side // 64)
+
+
 def _caption(picture: np.ndarray, direction: str, column: int) -> np.ndarray:
-    header = np.full((HEADER, picture.shape[1], 3), 255, np.uint8)
+    height = header_height(column)
+    header = np.full((height, picture.shape[1], 3), 255, np.uint8)
+    scale, thickness = 0.38 * height / HEADER, max(1, round(height / HEADER))
     for index, text in enumerate((f"{direction} input", "mask", "raw", "composite")):
-        cv2.putText(header, text, (index * column + 3, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
+        place = (index * column + height // 6, height * 13 // 18)
+        cv2.putText(header, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), thickness, cv2.LINE_AA)
     return np.concatenate([header, picture])

@@ -64,7 +64,7 @@ def test_the_verdict_names_the_frame_and_the_limit():
 def test_a_pasted_still_is_called_one(lacking):
     """Nothing else is wrong with it: it is the person, sharp, in every frame."""
     verdict = verdict_of(**{"eyes_likeness": 1.05, "mouth_likeness": 1.0, "skin_likeness": 0.9} | lacking)
-    assert verdict == "Not a swap: a still picture of the wanted person was pasted: it does not move."
+    assert verdict == "Not a swap: like a still picture of the wanted person, it does not move as the original does."
 
 
 def test_blur_is_named():

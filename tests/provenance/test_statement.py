@@ -102,6 +102,11 @@ def test_facts_of_any_form_are_said_in_lines(facts):
     assert all(to_printable(line, longest=10**6) == line and len(line) < 8 * LONGEST for line in lines)
 
 
+def test_a_run_without_a_number_has_no_empty_brackets():
+    [line] = [line for line in lines_of({"run": "none (classical)", "run_id": "", "steps": 0}) if "classical" in line]
+    assert line.startswith("run: none (classical), 0 steps")
+
+
 def test_nothing_stated_is_nothing_said():
     assert describe_facts({}) == []
 
