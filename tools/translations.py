@@ -43,6 +43,14 @@ BEHIND = {
 }
 """Notes at the top of a translation, in its language."""
 
+OFFER = {
+    "ru": "[Файл этого ноутбука]({file}): его можно запустить самому.",
+    "ko": "[이 노트북 파일]({file})을 내려받아 직접 실행해 보세요.",
+    "zh": "[本笔记本的文件]({file})，可以自己运行。",
+    "ja": "[このノートブックのファイル]({file})を自分で実行できます。",
+}
+"""First line of a translated notebook on the site."""
+
 
 class MalformedError(ValueError):
     """A file of a translation that cannot be read."""

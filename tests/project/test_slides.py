@@ -49,6 +49,7 @@ def test_a_section_gives_its_heading_first_paragraph_and_pictures(tmp_path: path
     assert len(sections[1].pictures) == 2 and len(list((tmp_path / "00_some").iterdir())) == 2
     page = slides.make_deck("00_some", notebook, tmp_path)
     assert page.count("<section") == 4 and page.count("<img") == 2 and "4 / 4" in page
+    assert "<h1>00 A title</h1>" in page and "<title>00 A title: slides</title>" in page
     assert "<h2>1. Faces</h2>" in page and page.count("<li>") == 2
     assert "<em>first</em> paragraph with <math" in page and "x.ipynb" not in page
 

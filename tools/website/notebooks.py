@@ -15,6 +15,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif"}
 ENDINGS = {**PICTURES, "video/mp4": "mp4", "audio/wav": "wav", "image/svg+xml": "svg"}
+CONTROLS = ("SliderModel", "DropdownModel", "TextModel", "CheckboxModel", "ButtonModel")
+"""Endings of the names of widgets that only work in a running notebook."""
+
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 PROGRESS = re.compile(r"\d+%\|")
 BACKEND_TALK = re.compile(r"(WARNING:tensorflow|INFO: Created TensorFlow|WARNING: All log|[IWE]\d{4} \d\d:)")
@@ -22,6 +25,7 @@ BACKEND_TALK = re.compile(r"(WARNING:tensorflow|INFO: Created TensorFlow|WARNING
 
 HEADING = re.compile(r"^#{1,4} +(.+?) *$", re.M)
 
+OFFER = "[This notebook as a file]({file}) to run it yourself."
 NOT_RUN = "!!! note\n    The outputs are left out in this build. Run the notebook to see them.\n"
 
 
@@ -40,12 +44,13 @@ class NotebookPage:
         self._alt = "Output"
         self._widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
 
-    def to_markdown(self, *, executed: bool, slides: bool = False) -> str:
+    def to_markdown(self, *, executed: bool, slides: bool = False, offer: str = OFFER) -> str:
         """Converts the notebook to Markdown.
 
         Args:
             executed: Whether the notebook has outputs.
             slides: Whether there are slides of it, at `NAME-slides.html`.
+            offer: The first line, with `{file}` for the address of the notebook's file.
         """
         parts = []
         for cell in self._notebook.cells:
@@ -56,7 +61,7 @@ class NotebookPage:
                     self._alt = html.escape(f"Output of the section: {title}")
             elif cell.cell_type == "code" and cell.source.strip():
                 parts.append(self._code(cell))
-        offer = f"[This notebook as a file]({self._name}.ipynb) to run it yourself."
+        offer = offer.format(file=f"{self._name}.ipynb")
         if slides:
             offer += f" [Slides]({self._name}-slides.html) to teach it."
         title, _, rest = "\n\n".join(parts).partition("\n")
@@ -105,6 +110,8 @@ class NotebookPage:
             return f"{caption}\n\n```python\n{live.get_text().strip()}\n```"
         for tag in soup.find_all("img", alt=lambda words: not words):
             tag["alt"] = self._alt
+        for tag in soup.find_all("a", href=re.compile(r"^(?!#|[a-z]+:)")):  # a file of the workspace is not on the site
+            tag.name, tag.attrs = "code", {}
         for tag in soup.find_all(src=re.compile("^data:")):
             kind, _, data = tag["src"].removeprefix("data:").partition(";base64,")
             if kind in ENDINGS:
@@ -112,14 +119,26 @@ class NotebookPage:
         return self._raw(str(soup))
 
     def _widget(self, model_id: str) -> str:
-        """Converts a widget to static HTML; progress bars are left out."""
+        """Converts a widget to static HTML: what it shows, and the names of its controls, without progress bars."""
+        controls: list[str] = []
+        page = self._show_widget(model_id, controls)
+        named = [name for name in dict.fromkeys(controls) if re.search(r"\w", name)]
+        if not controls or (page and not named):
+            return page
+        note = (
+            f"Controls in the running notebook: {', '.join(named)}." if named else "(controls, in the running notebook)"
+        )
+        return f'{page}<p class="nb-widget">{html.escape(note)}</p>'
+
+    def _show_widget(self, model_id: str, controls: list[str]) -> str:
+        """Converts what a widget shows, and adds the names of its controls to a list."""
         model = self._widgets.get(model_id)
         if model is None:
             return '<p class="nb-widget">(something to move, in the running notebook)</p>'
         name, state = model["model_name"], model["state"]
         children = [child.removeprefix("IPY_MODEL_") for child in state.get("children", [])]
-        kinds = {self._widgets[child]["model_name"] for child in children if child in self._widgets}
-        if "FloatProgressModel" in kinds | {name}:
+        kinds = [self._widgets[child]["model_name"] for child in children if child in self._widgets]
+        if "FloatProgressModel" in {name, *kinds}:
             return ""
         if name == "OutputModel":
             shown = [self._output(nbformat.from_dict(output)) for output in state.get("outputs", [])]
@@ -128,13 +147,22 @@ class NotebookPage:
             data = value.get("data", "") if isinstance(value, dict) else value
             return f'<img class="picture" alt="{self._alt}" src="{self._save(data, "png")}">' if data else ""
         if name in ("HTMLModel", "LabelModel"):
-            return f'<p class="nb-widget">{state.get("value", "")}</p>'
-        if "value" in state and name.endswith(("SliderModel", "DropdownModel", "TextModel", "CheckboxModel")):
-            what = html.escape(f"{state.get('description', '')} {state['value']}".strip())
-            return f'<p class="nb-widget">▸ {what} (to be moved in the running notebook)</p>'
-        if name == "ButtonModel":
-            return f'<p class="nb-widget">[ {html.escape(state.get("description", ""))} ]</p>'
-        return "".join(self._widget(child) for child in children)
+            value = state.get("value", "")
+            return value if value.startswith("<style>") else f'<p class="nb-widget">{value}</p>'
+        if name == "ToggleButtonModel" and state.get("_dom_classes"):  # its picture is in a style of the widget
+            return _as_tile(state)
+        if name.endswith(CONTROLS):
+            value = state.get("value", "")
+            controls.append(f"{state.get('description', '')} {value if name.endswith('SliderModel') else ''}".strip())
+            return ""
+        fields = [self._widgets[child] for child in children if child in self._widgets]
+        is_named = any(re.search(r"\w", one["state"].get("description", "")) for one in fields)
+        if "LabelModel" in kinds and not is_named and all(kind.endswith((*CONTROLS, "LabelModel")) for kind in kinds):
+            controls += [one["state"].get("value", "") for one in fields if one["model_name"] == "LabelModel"]
+            return ""
+        inner = "".join(self._show_widget(child, controls) for child in children)
+        classes = html.escape(" ".join(state.get("_dom_classes", [])))
+        return f'<div class="{classes}">{inner}</div>' if classes and inner else inner
 
     def _as_html(self, piece: str) -> str:
         fenced = re.fullmatch(r"```\w*\n(.*)\n```", piece, re.S)
@@ -147,6 +175,14 @@ class NotebookPage:
         (self._folder / self._name).mkdir(parents=True, exist_ok=True)
         (self._folder / self._name / name).write_bytes(content)
         return f"{self._name}/{name}"
+
+
+def _as_tile(state: dict) -> str:
+    """Converts a button with a picture to a tile of the same size that does nothing."""
+    classes, words = (html.escape(text) for text in (" ".join(state["_dom_classes"]), state.get("tooltip") or ""))
+    look = "display:inline-flex;margin:2px;text-align:center;pointer-events:none"
+    label = html.escape(state.get("description", ""))
+    return f'<span class="jupyter-button {classes}" style="{look}" title="{words}">{label}</span>'
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

@@ -107,7 +107,8 @@ def _write_translations(
                 notebooks[name], translations.read_translation(path), translations.read_english(name, root)
             )
             nbformat.write(_without_outputs(notebook), translated / f"{path.stem}.ipynb")
-            text = NotebookPage(path.stem, notebook, translated, tokens).to_markdown(executed=executed)
+            offer = translations.OFFER[path.stem.rpartition(".")[2]]
+            text = NotebookPage(path.stem, notebook, translated, tokens).to_markdown(executed=executed, offer=offer)
         else:
             continue
         page.write_text(_relink(text, origin, root, page, folder), encoding="utf-8")

@@ -142,10 +142,15 @@ def _save_pictures(cell: nbformat.NotebookNode, name: str, folder: pathlib.Path)
     return addresses
 
 
+def number_title(number: str, title: str) -> str:
+    """Puts the number of the lesson before its title, if it is not there yet."""
+    return title if re.match(rf"{number}\b", title) else f"{number} {title}"
+
+
 def make_deck(name: str, notebook: nbformat.NotebookNode, folder: pathlib.Path) -> str:
     """Makes the HTML page of a deck; see `read_sections` for the arguments."""
     sections = read_sections(name, notebook, folder)
-    slides = []
+    slides, lesson = [], name.partition("_")[0]
     for section in sections:
         text = f'<div class="text">{_to_html(section.text)}</div>' if section.text else ""
         alone = [""] if not section.pictures or "\n\n" in section.text else []  # a long text has a slide of its own
@@ -158,9 +163,11 @@ def make_deck(name: str, notebook: nbformat.NotebookNode, folder: pathlib.Path) 
                 kind += " wide"
             if len(section.text.split()) > WORDS:
                 kind += " long"
-            tag = "h1" if section.level == 1 else "h2"
+            tag, title = "h2", section.title
+            if section.level == 1:
+                tag, title = "h1", number_title(lesson, title)
             slides.append(
-                f'<section class="{kind}"><{tag}>{_to_html(section.title)}</{tag}>'
+                f'<section class="{kind}"><{tag}>{_to_html(title)}</{tag}>'
                 f'<div class="body">{words}{shown}</div></section>'
             )
     slides = [
@@ -170,7 +177,7 @@ def make_deck(name: str, notebook: nbformat.NotebookNode, folder: pathlib.Path) 
         )
         for number, slide in enumerate(slides, 1)
     ]
-    title = _to_text(sections[0].title) if sections else name
+    title = _to_text(number_title(lesson, sections[0].title)) if sections else name
     return PAGE.replace("TITLE", title).replace("SLIDES", "\n".join(slides))
 
 
@@ -215,9 +222,8 @@ def write_overview(notebooks: dict[str, nbformat.NotebookNode], page: pathlib.Pa
         title = re.search(r"^# +(.+)$", notebooks[name].cells[0].source, re.M)
         if title is None:
             raise ValueError(f"{name}: expected a title in the notebook's first cell")
-        number = name.partition("_")[0]
-        words = re.sub(rf"^{number} +", "", title[1])
-        lines.append(f"- [{number} {words}](course/{name}-slides.html)")
+        words = number_title(name.partition("_")[0], title[1])
+        lines.append(f"- [{words}](course/{name}-slides.html)")
     lines += [
         "",
         "The arrow keys, the space bar or a swipe go on. To print a deck, or to save it as a PDF file, print the",
