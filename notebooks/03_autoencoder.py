@@ -312,8 +312,8 @@ def plot_histories(**histories):
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     for color, (name, (steps, known, unknown)) in enumerate((key, value.T) for key, value in histories.items()):
         label = name.replace("_", " ")
-        axes.plot(steps, known, color=f"C{color}", label=f"{label}: training crops")
-        axes.plot(steps, unknown, "--", color=f"C{color}", label=f"{label}: validation crops")
+        axes.plot(steps, known, ".-", color=f"C{color}", label=f"{label}: training crops")
+        axes.plot(steps, unknown, ".--", color=f"C{color}", label=f"{label}: validation crops")
     axes.set(xlabel="step", ylabel="error, gray levels of 255", ylim=(0, None))
     axes.legend()
     plt.show()
