@@ -201,6 +201,21 @@ def test_an_option_is_not_broken_after_its_dashes():
     assert narrow.adapt("<code>face_src</code>") == "<code>face_src</code>"
 
 
+def test_lines_do_not_break_inside_short_names_short_cells_and_before_units():
+    install = narrow.adapt("<code>pip install &#x27;.[dlib]&#x27; hist-similarity</code>")
+    assert install.count('<span class="whole">') == 2 and '"whole">hist-similarity</span>' in install
+    long = "<code>no-word-that-is-too-long-for-this</code>"
+    assert narrow.adapt(long) == long
+    cells = "<tr><td>1.01 / 1.10</td><td data-label='b'>16, 12.5 ms</td><td>a sentence of words</td></tr>"
+    cells += "<tr><td><a href='x'>swap-parts</a></td></tr>"
+    kept = [' class="whole"', " data-label='b' class=\"whole\"", "", ' class="whole"']
+    assert re.findall(r"<td([^>]*)>", narrow.adapt(cells)) == kept
+    assert '<h1>evaluate <span class="whole">--workspace</span>' in narrow.adapt("<h1>evaluate --workspace</h1>")
+    text = "<p title='7 %'>7 % of 16 s in 3 steps, <code>9 %</code>, auto / on</p>"
+    kept = text.replace("7 % of", "7\N{NO-BREAK SPACE}% of").replace("16 s", "16\N{NO-BREAK SPACE}s")
+    assert narrow.adapt(text) == kept.replace("auto / on", "auto\N{NO-BREAK SPACE}/ on")
+
+
 def test_a_picture_opens_in_its_full_size():
     page = narrow.adapt('<p><img alt="a" src="pictures/a.jpg" /></p><p>text <img alt="b" src="b.jpg"></p>')
     assert page.startswith('<p><a class="picture" href="pictures/a.jpg"><img alt="a" src="pictures/a.jpg" /></a></p>')

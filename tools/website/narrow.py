@@ -1,4 +1,7 @@
-"""Prepares tables, text, options and pictures of a page for narrow screens; the rest is in `docs/style/site.css`."""
+"""Prepares tables, text, options and pictures of a page for narrow screens, and chooses where lines may break.
+
+The rest is in `docs/style/site.css`.
+"""
 
 import html
 import re
@@ -19,9 +22,23 @@ WHOLE = 22
 
 TABLE = re.compile(r"<table>.*?</table>", re.S)
 TEXT = re.compile(r'(<div class="language-text[^"]*"><pre>(?:<span></span>)?<code)>(.*?)(</code></pre>)', re.S)
+SHORT_CELL = 12
+"""Characters of the longest cell of a table that is never broken."""
+
 COLUMNS = re.compile(r"\S {3,}[^\s#]")
 INLINE_CODE = re.compile(r"(?<!<span></span>)<code>([^<]*)</code>")
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+WORD = re.compile(r"(?:[^\s&]|&\w+;|&#\d+;)+")
+BREAKS = re.compile(r"[-\[\](){}?]")
+"""Marks of a word of code before or after which a browser may break the line."""
+
+CELL = re.compile(
+    r"<td(?P<attributes>(?:(?!class=)[^>])*)>(?P<content>(?:<a [^>]*>)?(?P<text>[^<]*[ -][^<]*)(?:</a>)?)</td>"
+)
+TAGS = re.compile(r"<(pre|code|script|style|svg|math|head)\b.*?</\1>|<[^>]*>", re.S)
+UNIT = re.compile(r"(?<=\d) (?=(?:%|s|ms|[kMG]B|[MG]iB|dB)(?![\w-]))|(?<=\w) (?=/ \w)")
+"""Space between a number and its unit, and before the slash between two values."""
+
 PICTURE = re.compile(
     r'(?P<before><p>|<div class="nb-output">)(?P<tag><img [^>]*src="(?P<path>[^":]+\.(?:jpg|png))"[^>]*>)'
 )
@@ -32,6 +49,8 @@ def adapt(page: str) -> str:
     page = TABLE.sub(lambda found: label_table(found[0]), page)
     page = TEXT.sub(lambda found: wrap_text(found[1], found[2], found[3]), page)
     page = INLINE_CODE.sub(lambda found: f"<code>{adapt_code(found[1])}</code>", page)
+    page = CELL.sub(keep_cell, page)
+    page = keep_text(page)
     return PICTURE.sub(r'\g<before><a class="picture" href="\g<path>">\g<tag></a>', page)
 
 
@@ -66,13 +85,43 @@ def wrap_text(opening: str, text: str, closing: str) -> str:
     in_columns = sum(bool(COLUMNS.search(line)) for line in lines) > len(lines) / 4
     if in_columns or max(len(html.unescape(line)) for line in lines) <= LONG_LINE:
         return f"{opening}>{text}{closing}"
-    spans = "".join(f"<span>{OPTION.sub(keep_whole, line)}</span>\n" for line in lines)
+    spans = "".join(f"<span>{WORD.sub(keep_word, line)}</span>\n" for line in lines)
     return f'{opening} class="wraps">{spans}{closing}'
 
 
 def adapt_code(code: str) -> str:
     """Returns code of a sentence or a cell in which options are not broken, and a long name may be after a `_`."""
-    return OPTION.sub(keep_whole, code.replace("_", "_<wbr>") if len(code) > WHOLE else code)
+    if len(code) > WHOLE:
+        code = code.replace("_", "_<wbr>")
+    return WORD.sub(keep_word, code)
+
+
+def keep_word(word: re.Match) -> str:
+    """Marks a word of code as one piece if it is short; of a long one only its options."""
+    length = len(html.unescape(word[0].replace("<wbr>", "")))
+    if length <= WHOLE and BREAKS.search(word[0]):
+        return f'<span class="whole">{word[0].replace("<wbr>", "")}</span>'
+    return OPTION.sub(keep_whole, word[0])
+
+
+def keep_cell(cell: re.Match) -> str:
+    """Marks a short cell, such as `1.01 / 1.10`, as one piece."""
+    if len(html.unescape(cell["text"])) > SHORT_CELL:
+        return cell[0]
+    return f'<td{cell["attributes"]} class="whole">{cell["content"]}</td>'
+
+
+def keep_text(page: str) -> str:
+    """Keeps options, numbers with their units, and values with the slash after them whole, in text that is not code."""
+    parts, end = [], 0
+    for tag in TAGS.finditer(page):
+        parts += [_keep_text(page[end : tag.start()]), tag[0]]
+        end = tag.end()
+    return "".join([*parts, _keep_text(page[end:])])
+
+
+def _keep_text(text: str) -> str:
+    return OPTION.sub(keep_whole, UNIT.sub("\N{NO-BREAK SPACE}", text))
 
 
 def keep_whole(option: re.Match) -> str:

@@ -36,7 +36,7 @@ def _page(room: str) -> str:
     module = importlib.import_module(f"faceswap_lib.{room}")
     parts = [f"# faceswap_lib.{room}\n\n{inspect.getdoc(module)}"]
     for name in sorted(_public_names(module), key=lambda name: (name.isupper(), name.lower())):
-        thing = getattr(module, name)
+        thing = inspect.unwrap(getattr(module, name))  # a function that keeps its results is wrapped
         if not (inspect.isfunction(thing) or inspect.isclass(thing)):
             parts.append(f"## `{name}` {{#{name.lower()}}}\n\n{_constant(thing)}")
         elif name in TABLES:
