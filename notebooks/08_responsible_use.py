@@ -141,7 +141,7 @@ show.show_source(record_consent)
 # file knows what you say. **It is written into every output, and everybody can read it. So are the names of the video
 # files.** Do not name anyone who should not be named, in the statement or in a file name.
 #
-# **Exercise 1.** Anna and Ben allow you to swap Ben's face into `hopper.mp4` (they are very patient) for a birthday
+# **Exercise 1.** Suppose that `hopper.mp4` shows Anna. She and Ben allow you to swap Ben's face into it, for a birthday
 # film that stays in the family. Write the statement into the workspace `folder / "birthday"`, only for `video_a`. Say
 # who agreed, to what, and for which use. Do not write anything that a stranger should not read. Then print what
 # `read_consent` returns.
@@ -268,7 +268,7 @@ show.show_command("verify", swap)
 # %% [markdown]
 # The file was altered: the hash of images and sound is different from the one in the manifest. Without the key of this
 # computer, nobody can rewrite the manifest so that it fits. (But anybody can remove the manifest and sign the file with
-# another key. Then it is intact, and "made elsewhere".)
+# another key. Then it is intact, and signed by an unknown computer.)
 #
 # **Exercise 2: write a verifier.** You have the bytes of a file, a claim about it, which is a JSON text like
 # `{"sha256": "..."}`, and a signature. `signature_fits(claim, signature)` says whether the signature was made for
@@ -319,8 +319,8 @@ show.show_command("verify", sent)
 #
 # | credentials are | this proves | this does not prove |
 # |---|---|---|
-# | intact, made here | no signed byte has changed since this computer signed | that what they state is true |
-# | intact, made elsewhere | the same, for an unknown key | whose key it is, when it signed, whether anybody agreed |
+# | intact; signed by this computer | no signed byte has changed since then | that what they state is true |
+# | intact; signed by an unknown computer | the same | whose key it is, when it signed, whether anybody agreed |
 # | altered | something changed after signing | what changed, or who changed it |
 # | missing | nothing at all | that the video is genuine |
 #

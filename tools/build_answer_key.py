@@ -65,7 +65,7 @@ def _format_exercises(cells: list) -> list[str]:
             found = EXERCISE.findall(cell.source)
             name = found[-1] if found else name
         elif "solution" in cell.metadata.get("tags", []):
-            code = re.sub(r"^# @title.*\n", "", cell.source)
+            code = re.sub(r"^# @title.*\n|  # noqa: \w+$", "", cell.source, flags=re.M)
             title = f"**{name}**\n\n" if name != seen else ""
             blocks.append(f"{title}```py\n{code.strip()}\n```\n")
             seen = name

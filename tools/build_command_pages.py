@@ -58,8 +58,13 @@ class Row:
     text: str
 
 
-def read_rows(options: type) -> list[Row]:
-    """Reads the documented fields of a class, in order; groups of options are left out."""
+def read_rows(options: type, given: object = None) -> list[Row]:
+    """Reads the documented fields of a class, in order; groups of options are left out.
+
+    Args:
+        options: The class.
+        given: The instance that a command has as its default; None for the defaults of the class.
+    """
     hints, rows = typing.get_type_hints(options, include_extras=True), []
     marker = typing.get_args(tyro.conf.Positional[int])[1]
     for field in dataclasses.fields(options):
@@ -73,7 +78,7 @@ def read_rows(options: type) -> list[Row]:
                 positional=marker in notes,
                 is_flag=kind is bool,
                 values=format_values(kind),
-                default=format_default(field.default),
+                default=format_default(field.default if given is None else getattr(given, field.name)),
                 text=next(note.documentation for note in notes if isinstance(note, Doc)),
             )
         )
@@ -119,13 +124,14 @@ def build_page(verb: type) -> str:
         lines += [f"| `{row.metavar or row.name.upper()}` | {mark_up(row.text, '../')} |" for row in arguments]
         blocks += ["## Arguments\n", "\n".join(lines) + "\n"]
     own = [row for row in rows if not row.positional]
-    groups = [type(field.default) for field in dataclasses.fields(verb) if dataclasses.is_dataclass(field.default)]
+    groups = [field.default for field in dataclasses.fields(verb) if dataclasses.is_dataclass(field.default)]
     if own or groups:
         blocks += ["## Options\n", *([_table(own)] if own else [])]
     for group in groups:
-        title = GROUP_TITLES[group]
+        title = GROUP_TITLES[type(group)]
         link = f"../options.md#{title.lower().replace(' ', '-')}"
-        blocks += [f"### {title}\n", f"Also in [the table of all options]({link}).\n", _table(read_rows(group))]
+        table = _table(read_rows(type(group), group))
+        blocks += [f"### {title}\n", f"Also in [the table of all options]({link}).\n", table]
     blocks += ["## What it writes\n", "\n".join(f"- {line}" for line in note.writes) + "\n"]
     blocks += ["## Exit codes\n", _codes({**ALWAYS, **note.exit_codes}), "## More\n", f"{note.more}\n", MADE]
     return "\n".join(blocks)

@@ -24,7 +24,7 @@ from faceswap_lib.reenactment.config import (
     RetargetConfig,
 )
 from faceswap_lib.reenactment.expressions import Expression
-from faceswap_lib.training.config import TrainConfig
+from faceswap_lib.training.config import TRAINING_PRESETS, TrainConfig
 from faceswap_lib.training.run_config import LoopConfig
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "options.md"
@@ -86,17 +86,35 @@ def build_page() -> str:
     parts = [
         "# Options\n",
         "Made by `python -m tools.build_option_tables` from the classes themselves. On the command line an option "
-        "is written with dashes: `batch_size` is `--batch-size`.\n",
+        "is written with dashes: `batch_size` is `--batch-size`. A default of None means that nothing is given.\n",
     ]
     for title, options, where in SECTIONS:
         parts.append(f"## {title}\n\n{where}.\n")
         rows = ["| option | type | default | what it does |", "|---|---|---|---|"]
         for row in describe_options(options):
-            rows.append(f"| `{row.name}` | {row.type.replace('|', '/')} | {row.default} | {mark_up(row.text)} |")
+            kind = row.type.replace("|", "/").replace("pathlib.Path", "path").replace("tuple[str, ...]", "list of str")
+            default = "None" if row.default == "null" else row.default
+            rows.append(f"| `{row.name}` | {kind} | {default} | {mark_up(row.text)} |")
         parts.append("\n".join(rows) + "\n")
-    presets = [f"- `{name}`: {options_to_dict(networks)}" for name, networks in PRESETS.items()]
-    parts.append("## Presets\n\n" + "\n".join(presets) + "\n")
+    parts.append(
+        "## Presets\n\nFor `--preset`: the options of the networks, and the options of the training that one of the "
+        "presets sets.\n"
+    )
+    parts.append(build_presets())
     return "\n".join(parts)
+
+
+def build_presets() -> str:
+    """Builds the table of the presets, one column each; of the training, only options in which presets differ."""
+    networks = [options_to_dict(each) for each in PRESETS.values()]
+    training = [options_to_dict(TRAINING_PRESETS[name]) for name in PRESETS]
+    rows = [f"| option | {' | '.join(f'`{name}`' for name in PRESETS)} |", "|---" * (len(PRESETS) + 1) + "|"]
+    for key in networks[0]:
+        rows.append(f"| `{key}` | {' | '.join(str(each[key]) for each in networks)} |")
+    for key, first in training[0].items():
+        if any(each[key] != first for each in training):
+            rows.append(f"| `{key}` | {' | '.join(str(each[key]) for each in training)} |")
+    return "\n".join(rows) + "\n"
 
 
 def main() -> int:

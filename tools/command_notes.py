@@ -139,7 +139,8 @@ NOTES = {
             "with `--estimate`: nothing; with `--show-schedule`: only a picture of the schedule",
         ),
         exit_codes={1: "the training cannot continue, for example because a loss is NaN after three rollbacks"},
-        more="[Training](../training.md), [is this normal?](../normal.md), [your machine](../platforms.md).",
+        more="[Training](../training.md), [is this normal?](../normal.md), [your machine](../platforms.md), [how to "
+        "train a reenactment system](train-reenactment.md).",
     ),
     "train-reenactment": Note(
         example="faceswap train --system one-shot --workspace W",
@@ -203,7 +204,7 @@ NOTES = {
         "pasted.",
         writes=("the page, and the numbers in a `.json` file of the same name",),
         exit_codes={1: "the work failed; or a metric is worse than its limit in `--fail-under`"},
-        more="[What the numbers mean](../evaluation.md).",
+        more="[What the numbers mean](../evaluation.md), [how to evaluate a reenactment run](evaluate-reenactment.md).",
     ),
     "evaluate-reenactment": Note(
         example="faceswap evaluate --workspace W --out report.html",

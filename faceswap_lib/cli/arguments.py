@@ -27,7 +27,7 @@ Coverage = Annotated[
 Region = Annotated[
     RegionChoice | None,
     Doc(
-        "face region of new networks: the outline of the face up to the hair (needs the extra mesh), an ellipse, or "
+        "face region of new networks: the outline of the face up to the hair, an ellipse, or "
         "auto: the outline if it can be detected on this machine, else the ellipse; see docs/faces.md"
     ),
 ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 import typing
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import tyro
 from typing_extensions import Doc
 
 from faceswap_lib.cli import VERBS, name_of
-from tools import build_answer_key, build_command_pages
+from tools import build_answer_key, build_command_pages, build_option_tables
 from tools.command_notes import GROUPS, NOTES
 from tools.pictures import LARGEST_FILE, draw_caption, draw_tile, join, join_rows, save
 
@@ -35,6 +36,22 @@ def test_options_are_read_from_a_class():
     assert (rows["side"].values, rows["side"].default) == ("a / b", "")
     assert rows["limits"].values == "one or more: text"
     assert rows["label"].is_flag and rows["label"].default == "on"
+
+
+def test_defaults_are_those_of_the_command_and_not_of_the_class():
+    @dataclasses.dataclass(frozen=True)
+    class Group:
+        size: Annotated[int, Doc("how large")] = 1
+
+    assert [row.default for row in build_command_pages.read_rows(Group, Group(size=3))] == ["3"]
+    express = next(verb for verb in VERBS if name_of(verb) == "express")
+    assert "| `--fusion` | classical / photo / none | photo |" in build_command_pages.build_page(express)
+
+
+def test_the_table_of_presets_has_networks_and_the_training_in_which_they_differ():
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", build_option_tables.build_presets(), re.M))
+    assert rows["resolution"].split(" | ") == [" 64", "128", "128", "64 "]
+    assert rows["schedule"].endswith("| faceswap-gan ") and "batch_size" not in rows
 
 
 def test_every_command_has_notes_and_is_in_one_group():
