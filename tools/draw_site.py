@@ -165,12 +165,12 @@ def two_lives() -> str:
     d.funnel(392, y + 12, 84, 72, "decoder B", color="b", opens=True)
     d.arrow((480, y + 48), (510, y + 48), color="b")
     d.photo("a_swapped", 514, y, 96, words="painted frame", color="good")
-    words = "No losses, no warping, nothing is learnt: the weights are as training left them."
+    words = "No losses, no warping, nothing is learned: the weights are as training left them."
     d.text(10, y + 150, words, anchor="start", size=13, color="soft")
     return d.to_svg(
         "In training a crop gives a warped and a real view; the warped one goes through encoder and decoder A, losses "
         "compare what comes out with the real one, and all weights move a little. In the swap a frame's view goes "
-        "through the encoder and decoder B and is painted into the frame; nothing is learnt."
+        "through the encoder and decoder B and is painted into the frame; nothing is learned."
     )
 
 

@@ -32,7 +32,7 @@ class Networks:
             above 64, there is also an output with the face at 64 pixels; if R is above 128, then also one at 128. All
             outputs are float32.
         discriminator_a, discriminator_b: Image and warped input, concatenated to (B, R, R, 6), to (B, P, P, 1) float32.
-            In the direct layout P is R / 8 and at most 16, in the reference layout it is 8.
+            With the architecture `skip`, P is R / 8 and at most 16; with `faceswap-gan` it is 8.
     """
 
     config: NetworkConfig

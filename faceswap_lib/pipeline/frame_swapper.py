@@ -22,7 +22,7 @@ class FaceSwapper:
         generator: Generates swapped faces for views.
         config: How faces are swapped.
 
-    Example::
+    For example:
 
         swapper = fs.FaceSwapper.from_run(fs.Workspace("demo"), direction="a2b")
         swapped_frame = swapper.swap(frame, fs.MTCNN().detect(frame)[0])

@@ -199,6 +199,18 @@ def test_the_glossary_has_each_word_once():
     assert len(words) == len(set(words)) > 50
 
 
+def test_lists_inside_lists_are_indented_as_far_as_the_website_needs():
+    for page, text in TEXTS.items():
+        assert not re.search(r"^ {1,3}(?:[-*]|\d+\.) ", text, re.M), f"{name_of(page)}: indent it by four spaces"
+
+
+def test_code_on_a_page_is_not_wider_than_the_page():
+    for page in WITH_CODE:
+        for code in read_python(TEXTS[page]):
+            wide = [line for line in code.splitlines() if len(line) > 92]
+            assert not wide, f"{name_of(page)}: {wide[0]}"
+
+
 @pytest.mark.parametrize("tool", ["draw_site", "build_option_tables", "build_command_pages", "build_answer_key"])
 def test_drawings_and_tables_are_fresh(tool: str):
     command = [sys.executable, "-m", f"tools.{tool}", "--check"]
