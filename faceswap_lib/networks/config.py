@@ -68,8 +68,8 @@ class NetworkConfig:
         RegionChoice,
         Doc(
             "region of the face that the encoder reads and the new face covers: an ellipse from five landmarks, the "
-            "outline of the face up to the hair (needs the extra mesh), or auto: the outline if the extra is installed "
-            "when the run begins"
+            "outline of the face up to the hair, or auto: the outline if MediaPipe's networks work on this machine when "
+            "the run begins"
         ),
     ] = "auto"
 
