@@ -116,7 +116,7 @@ def pack(root: pathlib.Path, contents: Contents, archive: pathlib.Path) -> pathl
                 with opened.open(entry, "w") as target:
                     shutil.copyfileobj(source, target)
     if read_directory(archive) != contents:
-        raise WorkspaceError(f"{archive.name}: its files were changed while they were read; keep them again")
+        raise WorkspaceError(f"{archive.name}: its files were changed while they were read; back them up again")
     return archive
 
 
@@ -138,6 +138,7 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable
             operating systems do not allow; if there are too many files, or they exceed the size limits or the free
             disk space. Nothing is written in these cases. The error is also raised if the archive is damaged or
             contains more than it states.
+        OSError: If the archive cannot be read, or a file cannot be written.
     """
     try:
         with open_counted(archive) as opened:
@@ -148,7 +149,7 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path, folders: typing.Iterable
             for entry in entries:
                 _unpack_file(opened, entry, folder / entry.filename)
     except DAMAGED as error:
-        raise WorkspaceError(f"{archive.name} is damaged ({error}); delete it and keep the faces again") from error
+        raise WorkspaceError(f"{archive.name} is damaged ({error}); delete it and back up the faces again") from error
     return {entry.filename for entry in entries}
 
 

@@ -130,7 +130,7 @@ def _rename_foreign(workspace: Workspace, name: str, target: pathlib.Path) -> tu
     if there and is_noted(workspace.root, name, digest_of(there)):
         return ()
     earlier = rename_earlier(target, digest_of(there) if there else digest_ends(target))
-    return (f"{earlier.name} (another faceset, or a damaged one, that lay there)",)
+    return (f"{earlier.name} (another faceset, or a damaged one, that was there)",)
 
 
 def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> SyncReport:
@@ -160,7 +160,7 @@ def _fetch_bundle(folder: pathlib.Path, workspace: Workspace, name: str) -> Sync
             os.sync()  # syncing thousands of small files one by one would take minutes
         for part in BUNDLES[name]:
             if earlier := _clear_place(workspace.root / part, unpacked / part):
-                left.append(f"{earlier.relative_to(workspace.root).as_posix()} (what lay there without its faces)")
+                left.append(f"{earlier.relative_to(workspace.root).as_posix()} (files without their faces)")
             if (unpacked / part).exists():
                 place = workspace.root / part
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ def check_faceset(archive: str, folder: pathlib.Path, held: set[str]) -> None:
     """
     name = folder.name
     if f"{name}/{MANIFEST}" not in held:
-        raise WorkspaceError(f"{archive} holds no {name}/{MANIFEST}; delete it and keep the faces again")
+        raise WorkspaceError(f"{archive} holds no {name}/{MANIFEST}; delete it and back up the faces again")
     try:
         read_manifest(folder)
         if (folder / SET_ASIDE / MANIFEST).is_file():

@@ -157,7 +157,7 @@ def require_swap_consent(
     workspace: Workspace,
     statement: str | None,
     inputs: Sequence[pathlib.Path] | None,
-    learnt: Sequence[ConsentVideo] = (),
+    learned: Sequence[ConsentVideo] = (),
 ) -> None:
     """Checks that a swap has consent for its input and for the videos of both facesets. Records nothing.
 
@@ -165,7 +165,7 @@ def require_swap_consent(
         workspace: The workspace with the facesets and the consents.
         statement: The value of `--consent`, which applies to all of the videos; or None.
         inputs: The video or images whose face is changed; None for a camera, which has no recorded consent.
-        learnt: Other videos that the networks were trained on, before the facesets were replaced.
+        learned: Other videos that the networks were trained on, before the facesets were replaced.
 
     Raises:
         InputError: If one of them has no consent, or the statement is empty.
@@ -176,7 +176,7 @@ def require_swap_consent(
     if not read_consent(workspace):
         raise _no_consent_error(workspace, ())
     named = [ConsentVideo.of(path) for path in inputs or ()]
-    found = cover_videos(workspace, [*named, *faceset_videos(workspace), *learnt])
+    found = cover_videos(workspace, [*named, *faceset_videos(workspace), *learned])
     missing = [video.name for video in found.uncovered]
     if inputs is None:
         missing.insert(0, "the camera's recording")

@@ -41,7 +41,12 @@ _NUMBER = re.compile(r"[-+]?[0-9.][0-9a-fA-FxX_.:,eE+-]*")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConsentVideo:
-    """Video or image that a consent was given for, identified by its SHA-256."""
+    """Video or image that a consent was given for, identified by its SHA-256.
+
+    Attributes:
+        name: File name, for messages.
+        sha256: SHA-256 of the file, in hexadecimal; empty if it is not known.
+    """
 
     name: str
     sha256: str

@@ -129,9 +129,10 @@ def open_crop_rows(
         progress: Show a progress bar.
 
     Raises:
-        WorkspaceError: If a crop or a mask is not square.
-        VideoError: If one of them cannot be decoded.
-        InputError: If the disk has too little space, or face outlines cannot be detected on this computer.
+        WorkspaceError: If a crop or a mask is not square, occlusion masks are missing that must be used, or the disk
+            has too little space.
+        VideoError: If a crop or a mask cannot be decoded.
+        InputError: If face outlines cannot be detected on this computer.
     """
     loader = CropLoader(faceset, size, face_region=face_region, use_occlusion_masks=use_occlusion_masks)
     shape = (size, size, 7 if loader.is_masked else 6)

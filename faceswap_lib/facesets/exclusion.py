@@ -37,8 +37,8 @@ def exclude_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str])
         The total number of excluded crops.
 
     Raises:
-        WorkspaceError: If there is no faceset, a crop is not in it, or no crop would remain; or if a link leads out of
-            the workspace. Nothing is changed then.
+        WorkspaceError: If there is no faceset, a crop is not in it, the crops are only in a pack, or no crop would
+            remain; or if a link leads out of the workspace. Nothing is changed then.
     """
     return replace_crops(workspace, side, crops, ())
 
@@ -96,8 +96,9 @@ def restore_crops(workspace: Workspace, side: Side, crops: typing.Iterable[str] 
         The number of restored crops.
 
     Raises:
-        WorkspaceError: If there is no faceset, a crop is not excluded, its file is missing, or another file has its
-            name in the faceset; or if a link leads out of the workspace. Nothing is changed then.
+        WorkspaceError: If there is no faceset, the crops are only in a pack, a crop is not excluded, its file is
+            missing, or another file has its name in the faceset; or if a link leads out of the workspace. Nothing is
+            changed then.
     """
     folder = workspace.faces(side)
     records = read_manifest(folder)

@@ -274,7 +274,7 @@ def _check_enough(count: int, video: pathlib.Path, tracks: VideoTracks, config: 
         raise InputError(
             f"{video}: a face in {tracks.found} of {tracks.length} frames, {count} good enough to keep, at least "
             f"{config.min_crops} are needed; choose a longer clip, or one in which the face is larger, sharper and "
-            "turned towards the camera"
+            "turned toward the camera"
         )
 
 
@@ -300,7 +300,7 @@ def _cut_faces(
     with defer_stop() as stop:
         for index, (time, frame) in enumerate(frames):
             if stop.is_asked:
-                stop.saved = f"{len(log.crops())} crops are kept; the same command goes on there"
+                stop.saved = f"{len(log.crops())} crops are kept; the same command continues there"
                 raise Stopped(typing.cast(int, stop.number), stop.saved)
             for rank, number in enumerate(by_frame[index]):
                 if (index, number) not in done:

@@ -20,7 +20,7 @@ def write_eye_masks(workspace: Workspace, side: Side, *, progress: bool = False)
         The number of masks that this call wrote.
 
     Raises:
-        WorkspaceError: If there are no crops, or a folder is a link.
+        WorkspaceError: If there is no faceset, or a folder is a link.
 
     Taught in notebooks/02_prep_binary_masks.
     """

@@ -22,8 +22,8 @@ from faceswap_lib.facesets.workspace import Side, Workspace
 from faceswap_lib.progress import show_progress
 
 NEIGHBORS = 8
-"""Number k: the distance to the k-th nearest neighbor measures how rare a crop is. In facesets of more than 400 crops k
-is larger."""
+"""Number k: the distance to the k-th nearest crop, counting the crop itself, measures how rare a crop is. From 450
+crops on, k is a fiftieth of their number."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -165,6 +165,7 @@ class Faceset:
 
         Raises:
             WorkspaceError: If a crop is not square.
+            VideoError: If a crop cannot be decoded.
         """
 
         def read(record: CropRecord) -> FaceCrop:
@@ -199,7 +200,8 @@ class Faceset:
             The arrays; N x S x S x 6 bytes, 7 with occlusion masks.
 
         Raises:
-            WorkspaceError: If a crop or a mask is not square.
+            WorkspaceError: If a crop or a mask is not square, or occlusion masks are missing that must be used.
+            VideoError: If a crop or a mask cannot be decoded.
             InputError: If face outlines cannot be detected on this computer.
         """
         loader = CropLoader(self, size, face_region=face_region, use_occlusion_masks=use_occlusion_masks)
@@ -237,7 +239,9 @@ def spread_evenly(length: int, count: int) -> np.ndarray:
 
 
 def measure_rarity(points: np.ndarray) -> np.ndarray:
-    """Measures how rare the pose and expression of each crop are by the distance to its k-th nearest neighbor.
+    """Measures how rare the pose and expression of each crop are by the distance to its k-th nearest crop.
+
+    For k see `NEIGHBORS`.
 
     Args:
         points: (N, K, 2) x, y of the landmarks in aligned crops, so that only pose and expression move them.

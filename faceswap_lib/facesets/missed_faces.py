@@ -120,7 +120,7 @@ def nearest_track(tracks: VideoTracks, frame: int) -> int | None:
 
 
 def _find_gaps(tracks: VideoTracks, frame: int) -> list[MissedFace]:
-    """Finds the tracks that go on after this frame but do not show their face in it."""
+    """Finds the tracks that continue after this frame but do not show their face in it."""
     return [
         MissedFace(frame=frame, track=number, reason="gap", guess=face_near(track, frame))
         for number, track in enumerate(tracks.tracks)

@@ -51,7 +51,7 @@ class PackReport:
         crops: Number of crops in the faceset.
         set_aside: Number of crops that are set aside.
         files: Number of files that were packed or written.
-        bytes: Their size in bytes.
+        bytes: Size of all files of the faceset in bytes, also of those that were there already.
         consents: Statements of the consents in the pack.
         renamed: Folders of an earlier faceset that were renamed.
     """

@@ -187,7 +187,8 @@ def check_stored(entries: Iterable[zipfile.ZipInfo], name: str) -> None:
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 0x1:
             raise WorkspaceError(
-                f"{name} holds {entry.filename!r:.200} compressed or encrypted, in a pack nothing is; pack it again"
+                f"{name}: expected files without compression or encryption, got {entry.filename!r:.200} with it; "
+                "pack the faceset again"
             )
 
 

@@ -56,7 +56,7 @@ POINTS = {
 """Indices of each part in the 68 landmarks. The whole face is not a part: there is no skin around it to match."""
 
 FEATHER = 0.05
-"""Width of the soft border of a pasted part, in eye distances."""
+"""Standard deviation of the soft border of a pasted part, in eye distances."""
 
 RING = 0.12
 """Width of the ring of skin around a part in which colors are compared, in eye distances."""
@@ -140,11 +140,12 @@ def swap_parts(
 
     Raises:
         InputError: If no part is named, or the whole face; if the fraction is not in 0 to 1, or selects no crop.
-        WorkspaceError: If a faceset already exists, another file has the name of a crop or mask, or a folder is a link.
+        WorkspaceError: If a faceset already exists, another file has the name of a crop or mask, a folder is a link, or
+            the crops of `source` are only in a pack.
     """
     if not parts or Part.FACE in parts:
-        known = " and ".join(str(part.name).lower() for part in POINTS)
-        raise InputError(f"expected parts, of {known}, got {'the whole face' if parts else 'none'}")
+        known = ", ".join(str(part.name).lower() for part in POINTS)
+        raise InputError(f"expected one or more of the parts {known}, got {'the whole face' if parts else 'none'}")
     check_range("fraction", fraction, 0, 1)
     folder = out.faces(side)
     check_places(out, side, saves=False)

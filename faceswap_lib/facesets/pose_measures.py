@@ -27,8 +27,8 @@ class PoseMeasure:
 
     Attributes:
         name: Name of the measure.
-        tolerance: Maximum difference at which two faces still count as the same. In eight clips cut in half, one half
-            covered at least 96 % of the other half within the tolerance, in each measure.
+        tolerance: Maximum difference at which two faces still count as the same, in the unit of the measure. In eight
+            clips cut in half, one half covered at least 96 % of the other half within the tolerance, in each measure.
         low: Verb phrase for a face whose value is lower than all others.
         high: Verb phrase for a face whose value is higher than all others.
         wanted: Verb phrases for a clip that shows low values, and for one that shows high values.
@@ -138,8 +138,8 @@ def measure_poses(points: np.ndarray) -> np.ndarray:
 
     Returns:
         (N, 6) float64, or (N, 2) with five landmarks: the values of `POSE` and `EXPRESSION` in this order. Yaw and
-        pitch are in degrees, mouth opening and brow height in eye distances; eye opening and mouth width are ratios to
-        the person's median.
+        pitch are in degrees. Mouth opening is in eye distances, and so is brow height, which counts from the person's
+        median. Eye opening and mouth width are ratios to the person's median.
     """
     poses = _pose_by_nose(points) if points.shape[1] == 5 else _pose_by_head(points)
     pitch = poses[:, 1]

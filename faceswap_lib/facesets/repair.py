@@ -119,7 +119,7 @@ class FacesetRepair:
     ) -> RepairReport:
         """Makes the crop of a face and adds it to the faceset, with its eye mask.
 
-        Blurred faces are taken, too: whoever draws a face wants it.
+        Blurred faces are taken, too: a person who draws a face wants it.
 
         Args:
             frame: Index of the frame.

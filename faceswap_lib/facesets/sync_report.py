@@ -80,7 +80,7 @@ def _hold(lock: pathlib.Path) -> SyncReport:
     """Creates a lock file, or raises an error if another process holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     if not claim_new(lock):
-        raise WorkspaceError(f"another process is keeping or fetching here; try again when it has ended ({lock})")
+        raise WorkspaceError(f"another process writes or reads a backup here; try again when it has ended ({lock})")
     return SyncReport()
 
 

@@ -265,7 +265,7 @@ def test_a_file_that_is_changed_while_it_is_packed_is_said(tmp_path):
     write_faceset(workspace, "src")
     before = read_contents(workspace.root, FOLDERS)
     (workspace.faces("src") / "000000.jpg").write_bytes(b"longer" * 1000)
-    with pytest.raises(WorkspaceError, match="changed while they were read; keep them again"):
+    with pytest.raises(WorkspaceError, match="changed while they were read; back them up again"):
         pack(workspace.root, before, tmp_path / "a.zip")
 
 

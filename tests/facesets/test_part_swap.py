@@ -191,7 +191,7 @@ def test_a_finished_faceset_is_not_touched_and_a_killed_one_made_again(person, o
 
 def test_what_cannot_be_done_is_said(person, other, tmp_path):
     out = Workspace(tmp_path / "out")
-    with pytest.raises(InputError, match="expected parts, of eyes and eyebrows and nose and mouth, got none"):
+    with pytest.raises(InputError, match="expected one or more of the parts eyes, eyebrows, nose, mouth, got none"):
         swap_parts(person, other, Part(0), out, "src")
     with pytest.raises(InputError, match="got the whole face"):
         swap_parts(person, other, Part.FACE | Part.EYES, out, "src")

@@ -106,7 +106,7 @@ def test_a_signal_ends_an_extraction_at_the_next_frame(clip, tmp_path, name):
     command = [sys.executable, "-c", STOPPED, "extract", name, str(clip), str(root)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 128 + getattr(signal, name), done.stderr
-    assert "5 crops are kept; the same command goes on there" in done.stdout
+    assert "5 crops are kept; the same command continues there" in done.stdout
     assert len(list((root / "face_src").glob("*.jpg"))) == 5 and not list(root.rglob("*partial*"))
     WORK["extract"](clip, root)
     WORK["extract"](clip, tmp_path / "undisturbed")

@@ -203,7 +203,7 @@ def export_faceset(
         out: A new or empty folder; or a packed faceset, if the name ends in ".pak". DeepFaceLab reads a packed faceset
             only under the name `faceset.pak`.
         face_type: How much around the face the images show.
-        size: Side of the face images in pixels, 256 to 1024; 0 chooses it so that faces keep their resolution.
+        size: Side of the face images in pixels, 256 to 1024; 0 chooses it so that the first crop keeps its resolution.
         person_name: Name of the person, for facesets of several people: the name of a subfolder in a folder.
         masks: Also export the occlusion masks of the crops, as XSeg masks.
         overwrite: Replace the pack, or files of the same names in the folder. Other files stay.

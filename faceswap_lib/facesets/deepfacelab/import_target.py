@@ -124,7 +124,7 @@ class ImportTarget:
         with defer_stop() as stop:
             for face in show_progress(missing, "convert faces", disable=not progress):
                 if stop.is_asked:
-                    stop.saved = f"{len(log.crops())} crops are kept; the same command goes on there"
+                    stop.saved = f"{len(log.crops())} crops are kept; the same command continues there"
                     raise Stopped(typing.cast(int, stop.number), stop.saved)
                 try:
                     self._write_crop(source, face, log)

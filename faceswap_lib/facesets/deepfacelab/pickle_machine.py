@@ -23,7 +23,8 @@ from faceswap_lib.facesets.deepfacelab.pickle_objects import (
 )
 
 MOST_OPCODES = 3_000_000
-"""Maximum number of opcodes, or between two additions to an outermost list. 1000 faces have about 700,000."""
+"""Maximum number of opcodes of a value; with `on_item`, of the items that are added to the outermost list at once. 1000
+faces have about 700,000."""
 
 MOST_DEPTH = 10
 """Maximum nesting depth of a value. Landmarks in a list of faces have four levels."""

@@ -104,7 +104,7 @@ def survey_faces(source: FaceSource, indices: list[int], *, skip_damaged: bool, 
     skipped[OTHER_FILES] += source.other_files
     if not placed:
         raise InputError(
-            f"{source.path}: expected aligned faces of DeepFaceLab, got none in {len(indices):,} files with metadata; "
+            f"{source.path}: expected aligned faces of DeepFaceLab, got none among {len(indices):,} files; "
             "name the folder 'aligned' of its workspace"
         )
     return Survey(faces=tuple(_name_crops(source, placed)), skipped=dict(+skipped), narrow=narrow)
