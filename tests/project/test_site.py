@@ -153,6 +153,7 @@ def test_names_that_share_a_description_and_examples_are_what_they_are(built: pa
     names = [row.td.get_text(strip=True) for row in rows]
     page = (built / "library" / "faces.html").read_text(encoding="utf-8")
     assert "Examples:" in page and "<blockquote>" not in page
+    assert "object at 0x" not in page and 'open_outline_detector"' in page  # a function that keeps its results
     assert "decoder_a, decoder_b" in names and not [name for name in names if name.endswith(",")]
 
 

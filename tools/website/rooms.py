@@ -23,6 +23,9 @@ TABLES = {
 }
 """Option classes, and their headings on the page of options."""
 
+PRESETS = ("PRESETS", "TRAINING_PRESETS")
+"""Dictionaries of presets, whose values are on the page of options."""
+
 
 def write_pages(folder: pathlib.Path) -> None:
     """Writes one page per existing package."""
@@ -37,8 +40,9 @@ def _page(room: str) -> str:
     parts = [f"# faceswap_lib.{room}\n\n{inspect.getdoc(module)}"]
     for name in sorted(_public_names(module), key=lambda name: (name.isupper(), name.lower())):
         thing = inspect.unwrap(getattr(module, name))  # a function that keeps its results is wrapped
+        link = " Their values are in the [table of presets](../options.md#presets)." if name in PRESETS else ""
         if not (inspect.isfunction(thing) or inspect.isclass(thing)):
-            parts.append(f"## `{name}` {{#{name.lower()}}}\n\n{_constant(thing)}")
+            parts.append(f"## `{name}` {{#{name.lower()}}}\n\n{_constant(thing)}{link}")
         elif name in TABLES:
             text, _, example = (inspect.getdoc(thing) or "").partition("\n\nExample:\n")
             parts.append(
