@@ -1,4 +1,7 @@
-"""Faces in frames: detection, tracking, alignment, landmarks and masks. Trains no networks; only MTCNN needs Keras."""
+"""Faces in frames: detection, tracking, alignment, landmarks and masks.
+
+Trains no networks. Only MTCNN and dlib's face recognition network need Keras.
+"""
 
 import lazy_loader
 

@@ -123,7 +123,7 @@ def stored_size(resolution: int, coverage: float) -> int:
 
     Args:
         resolution: Side of the view in pixels.
-        coverage: Side of the view as a fraction of the crop's side.
+        coverage: Side of the view as a fraction of the crop's side, above 0 and at most 1.
     """
     return resolution + 2 * round((resolution / coverage - resolution) / 2)
 

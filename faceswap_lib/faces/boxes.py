@@ -45,7 +45,7 @@ def quarter_turns(face: Face) -> int:
 
 
 def upright_angle(face: Face, nearly_level: float) -> float:
-    """Computes the angle in radians by which the face is rotated clockwise.
+    """Computes the angle, -pi to pi in radians, by which the face is rotated clockwise.
 
     Args:
         face: The face.
@@ -59,6 +59,8 @@ def upright_angle(face: Face, nearly_level: float) -> float:
 def nms_faces(faces: typing.Iterable[Face]) -> tuple[Face, ...]:
     """Applies non-maximum suppression (NMS) to detections that overlap.
 
+    A face is dropped if its IoU with a better one is above 0.5. If the two differ by a quarter turn or more, it is
+    dropped if more than half of its area is inside the better one.
     The detector can also report a wide open mouth as a face rotated by 90 degrees, and an ear as a small face. After
     refinement in an upright crop, the scores of these false positives are lower than the score of the real face.
 

@@ -15,7 +15,7 @@ class DetectConfig:
     """Options of face detection."""
 
     min_face_size: Annotated[
-        float, Doc("smallest face that is detected, as a fraction of the frame's shorter side")
+        float, Doc("smallest face that is detected, as a fraction of the frame's shorter side, 0.01 to 1")
     ] = 0.1
     min_face_area: Annotated[int, Doc("faces whose box has fewer pixels than this are ignored")] = 35**2
     threshold: Annotated[float, Doc("detections with a lower score than this are discarded, 0 to 1")] = 0.8
@@ -26,7 +26,8 @@ class DetectConfig:
     detect_every: Annotated[
         int,
         Doc(
-            "search only every n-th frame and track faces in between, unless a face appears or is lost; 1: every frame"
+            "search only every n-th frame, 1 (every frame) to 32, and track faces in between, unless a face appears or "
+            "is lost"
         ),
     ] = 8
     detect_rotated: Annotated[

@@ -86,7 +86,7 @@ def open_landmark_detector(backend: LandmarkBackend = "auto") -> LandmarkDetecto
         The detector.
 
     Raises:
-        InputError: If the requested backend does not work here; the message says what is missing and what to do.
+        InputError: If the requested backend is unknown or does not work here; the message says what to do.
         CheckpointError: If the weight file of the backend is damaged; the message says what to do.
     """
     if backend != "auto":
@@ -112,7 +112,7 @@ def _tell_choice(name: str) -> None:
     """Logs once per process which backend detects the landmarks; `faceswap doctor` lists what the others need."""
     if name == FivePointDetector.name:
         reason = MeshLandmarkDetector.unavailable_reason()
-        logger.info("masks are drawn from five landmarks per face, because for 68 something is missing: %s", reason)
+        logger.info("masks are drawn from five landmarks per face; for 68 landmarks, a package is missing: %s", reason)
     else:
         logger.info("eyes, nose, mouth and outline of each face are found by %s (68 points)", name)
 

@@ -157,7 +157,7 @@ class LikenessGallery:
             raise ValueError(f"expected a time for each of {len(crops)} crops, got {len(times)}")
         seconds = np.asarray(times, float) if times is not None else np.arange(len(crops)) * _even_step(len(crops))
         if len(crops) < 2 or np.ptp(seconds) == 0:
-            raise ValueError(f"expected at least two faces of different times, got {len(crops)}")
+            raise ValueError(f"expected at least two faces of different times, got {len(crops)} of one time")
         kept = np.unique(np.linspace(0, len(crops) - 1, min(len(crops), MOST_FACES)).round().astype(int))
         views = [_view(crops[index].image, points[index]) for index in kept]
         pictures = np.stack([side for gray, _ in views for side in (gray, gray[:, ::-1])])
@@ -183,6 +183,9 @@ class LikenessGallery:
             crops: As in `of`.
             landmarks: As in `of`.
             times: Time of each crop in seconds.
+
+        Raises:
+            ValueError: If the number of landmarks or times is not the number of crops.
         """
         if len(times) < 2 or max(times) - min(times) < LEAST_SPAN:
             return None

@@ -70,7 +70,10 @@ class MTCNN:
     All networks run on the processor, with every backend of Keras.
 
     Args:
-        config: Options of face detection.
+        config: Options of face detection; None for the defaults.
+
+    Raises:
+        CheckpointError: If the weights are missing or are not the known ones.
     """
 
     def __init__(self, config: DetectConfig | None = None):

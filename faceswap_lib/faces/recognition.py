@@ -100,5 +100,6 @@ def open_embedder() -> FaceEmbedder:
 
     Raises:
         InputError: If it is not installed; the message says what to do.
+        CheckpointError: If its weight file is not the known one.
     """
     return DlibEmbedder()

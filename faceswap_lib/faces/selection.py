@@ -115,7 +115,7 @@ def embed_picture(picture: pathlib.Path, detector: FaceDetector, embedder: FaceE
     image = read_image(picture)
     (faces,) = detector.detect([image])
     if not faces:
-        raise InputError(f"{picture}: no face in the image; choose one in which the person looks towards the camera")
+        raise InputError(f"{picture}: no face in the image; choose one in which the person looks toward the camera")
     largest = max(faces, key=lambda face: face.size)
     (wanted,) = embedder.embed([align_face(image, largest)])
     return wanted
@@ -129,7 +129,7 @@ class ImageFaceSelector:
         detector: Detects the faces.
 
     Raises:
-        InputError: If `who` is none of these, or there is no face in that image.
+        InputError: If `who` is none of these, there is no face in that image, or face recognition is not installed.
     """
 
     def __init__(self, who: str, detector: FaceDetector):

@@ -47,7 +47,7 @@ class SmoothConfig:
             "rts: forward and backward (Rauch-Tung-Striebel), does not lag, needs the whole clip"
         ),
     ] = "rts"
-    smoothing_decay: Annotated[float, Doc("ema: weight of the previous position in every new one, 0 to below 1")] = 0.65
+    smoothing_decay: Annotated[float, Doc("ema: weight of the previous position in every new one, 0 to 0.99")] = 0.65
     noise_coefficient: Annotated[
         float,
         Doc(
@@ -125,7 +125,8 @@ def smooth_faces(faces: typing.Sequence[Face | None], config: SmoothConfig) -> l
         config: Method and strength.
 
     Returns:
-        The same number of faces. Gaps of up to `max_gap` frames are filled in, unless `smoothing` is `none`.
+        The same number of faces. Unless `smoothing` is `none`, gaps of up to `max_gap` frames are filled in, and the
+        faces have five landmarks.
 
     Taught in notebooks/01b_kalman_smoothing.
     """

@@ -43,7 +43,8 @@ def track_video(
 
     Raises:
         VideoError: If the file cannot be read.
-        InputError: If `subject` is neither a rule nor the path of an image, or that person is not in the video.
+        InputError: If `subject` is neither a rule nor the path of an image, that person is not in the video, or face
+            recognition is not installed.
     """
     detect_config, track_config = detect_config or DetectConfig(), track_config or TrackConfig()
     subject = track_config.subject

@@ -47,7 +47,9 @@ DESCRIPTORS_KEPT = 15
 class TrackConfig(SmoothConfig):
     """Options of tracking, smoothing and the selection of a person."""
 
-    max_lost_frames: Annotated[int, Doc("a face that was lost for more frames than this gets a new track")] = 30
+    max_lost_frames: Annotated[
+        int, Doc("a face that was lost for more frames than this gets a new track; at least max_gap")
+    ] = 30
     subject: Annotated[
         str, Doc("which face: largest, center, all, or the path of an image of the person (needs the dlib extra)")
     ] = "largest"

@@ -27,6 +27,12 @@ class Face:
         score: The detector's confidence, 0 to 1.
         landmarks: (5, 2) or (68, 2) x, y in pixels of the frame. The five are the eye on the left of the image, the eye
             on the right, the nose tip, the left and the right mouth corner.
+
+    The arrays are stored as read-only float64 copies.
+
+    Raises:
+        ValueError: If an array has another shape or a number that is not finite, the box has no area, or the score is
+            not 0 to 1.
     """
 
     box_xyxy: np.ndarray
@@ -86,6 +92,9 @@ class VideoTracks:
         cuts: Indices of the frames that begin a new shot.
         seen: Smallest and largest possible number of people in the clip, including those whose tracks were not kept;
             None if not counted.
+
+    Raises:
+        ValueError: If a track is outside of the clip.
     """
 
     length: int
@@ -121,6 +130,9 @@ class FaceCrop:
         image: (S, S, 3) uint8 RGB.
         landmarks: (5, 2) x, y in pixels of the crop.
         crop_from_frame: (2, 3) affine matrix that maps x, y of the frame to x, y of the crop.
+
+    Raises:
+        ValueError: If an array has another shape or dtype, or landmarks or matrix are not finite.
     """
 
     image: np.ndarray

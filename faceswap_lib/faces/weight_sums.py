@@ -76,7 +76,7 @@ def check_sum(path: pathlib.Path, sha256: str | None = None, *, begin: str = "")
         The file's SHA-256.
 
     Raises:
-        CheckpointError: If the SHA-256 differs.
+        CheckpointError: If the SHA-256 differs, or the file of the recorded one is damaged.
         OSError: If it cannot be read.
     """
     digest = file_digest(path)

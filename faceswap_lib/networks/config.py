@@ -29,7 +29,11 @@ class NetworkConfig:
 
     resolution: Annotated[Literal[64, 128, 256], Doc("side of the networks' input and output in pixels")] = 128
     coverage: Annotated[
-        float, Doc("side of the networks' view as a fraction of the crop's side; a smaller value zooms in on the face")
+        float,
+        Doc(
+            "side of the networks' view as a fraction of the crop's side, 0.4 to 1; a smaller value zooms in on the "
+            "face"
+        ),
     ] = VIEW_COVERAGE
     capacity: Annotated[Capacity, Doc("how many channels the networks have")] = "lite"
     attention: Annotated[
@@ -68,8 +72,8 @@ class NetworkConfig:
         RegionChoice,
         Doc(
             "region of the face that the encoder reads and the new face covers: an ellipse from five landmarks, the "
-            "outline of the face up to the hair, or auto: the outline if MediaPipe's networks work on this machine when "
-            "the run begins"
+            "outline of the face up to the hair, or auto: the outline if MediaPipe's networks work on this machine "
+            "when the run begins"
         ),
     ] = "auto"
 

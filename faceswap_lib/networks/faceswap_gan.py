@@ -1,8 +1,9 @@
 """The reference layout: the networks of faceswap-GAN v2.2, for comparison.
 
 This is a new implementation from their description. Differences from the direct layout: the first convolution runs at
-the full input resolution, no channels skip the bottleneck, convolutions have no bias, attention has up to 64x64
-positions, and the heads run at the full output resolution. Weight decay is applied in training, not here.
+the full input resolution, no channels skip the bottleneck, convolutions have no bias except in upsampling and in the
+decoders' heads, attention has up to 64x64 positions, and the heads run at the full output resolution. Weight decay is
+applied in training, not here.
 Source: shaoanlu, faceswap-GAN v2.2, 2018.
 """
 

@@ -20,9 +20,9 @@ FAST_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 def resolve_precision(asked: str, devices: typing.Sequence[Device]) -> Precision:
     """Chooses the precision for this machine if "auto" is requested; returns any other request unchanged.
 
-    "auto" means bfloat16 on accelerators that support it (NVIDIA GPUs with compute capability 8.0 or higher, so not a
-    T4). It also means bfloat16 on processors with bfloat16 instructions if Keras runs on TensorFlow, whose kernels use
-    these instructions. Otherwise it means float32.
+    "auto" means bfloat16 on accelerators that support it: TPUs, and NVIDIA GPUs with compute capability 8.0 or higher,
+    so not a T4. It also means bfloat16 on processors with bfloat16 instructions if Keras runs on TensorFlow, whose
+    kernels use these instructions. Otherwise it means float32.
 
     Args:
         asked: "auto", "float32" or "bfloat16".

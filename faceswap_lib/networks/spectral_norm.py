@@ -33,7 +33,7 @@ class SpectralConv(keras.layers.Layer):
         self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
 
     def build(self, input_shape):
-        """Creates the kernel, the bias, and the estimated singular vector, (filters,)."""
+        """Creates the kernel, the bias, and the estimated singular vector, (1, filters)."""
         side = self.kernel_size
         self.kernel = self.add_weight(
             shape=(side, side, input_shape[-1], self.filters), initializer="he_normal", name="kernel"

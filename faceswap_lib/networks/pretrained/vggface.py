@@ -110,8 +110,11 @@ def open_vggface(
         fetch: Whether to download a missing weight file.
         input_size: Side of the input in pixels, at least 32.
 
+    Returns:
+        A model as from `build_vggface`.
+
     Raises:
-        InputError: If there is no weight file, or it cannot be downloaded.
+        InputError: If there is no weight file, it cannot be downloaded, or the input is too small.
         CheckpointError: If the file is damaged or belongs to another network.
     """
     found = find_weights(architecture, path, fetch)

