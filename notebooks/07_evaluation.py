@@ -446,8 +446,9 @@ show.show_source(summarize)
 
 # %% [markdown]
 # Metrics marked "near 1" are ratios to the original's own value: a jitter of 1 is as much jitter as A's own face. After
-# 600 steps, the verdict may call our result *not a swap*: on too many frames, the eyes, the mouth or the skin are not
-# enough like B's, or the face hardly follows A's expressions. It is right.
+# 600 steps, the verdict may call our result *not a swap*. The swap of [06](06_video_conversion.ipynb) has a mouth that
+# is not enough like B's; that of [00](00_faceswap_demo.ipynb), if you ran it last, hardly follows A's expressions. It
+# is right.
 #
 # ## 4. Every number needs a baseline
 #
@@ -468,9 +469,9 @@ show.tabulate_metrics(report.baselines, measured)
 # %% [markdown]
 # The bold numbers are the best of their row. **The copied input wins five rows**, more than any other result. If a
 # metric is best when nothing is swapped, it says nothing alone; read it together with identity. The **pasted crop** is
-# nearer to B than our swap is, but it flickers. Its expressions agree with A's about as much as ours do after 600 steps
-# (in two runs 0.48 and 0.59; ours 0.55 and 0.39): this is where a longer training helps. **Colors only** changes A's
-# face to B's colors; see how much of the sharpness this alone costs.
+# nearer to B than our swap is (0.25 against 0.29), but it flickers, and its expressions agree less with A's (0.59
+# against 0.73; with the swap of 00, ours are only 0.39). A longer training helps ours. **Colors only** changes A's face
+# to B's colors; see how much of the sharpness this alone costs.
 #
 # ## 5. The gallery of failures
 #
@@ -522,9 +523,8 @@ show.tabulate_metrics({name: one.values for name, one in reports.items()}, measu
 # - **Blurred** has no features left. But with 68 landmarks, its expressions agree *at least as well* with A's as those
 #   of the swap: a landmark network that sees no features puts the landmarks at their usual positions for this pose.
 #   Sharpness and likeness detect it.
-# - **One picture** is nearer to B than the swap, and almost without a seam. Metrics over time detect its flicker, and
-#   that its expressions agree little with A's; but those of our short training are no better. (Its likeness is below
-#   ours, because Poisson blending changed its light.)
+# - **One picture** is nearer to B than the swap, and almost without a seam. Metrics over time detect that the face does
+#   not move, and its flicker. (Its likeness is below ours, because Poisson blending changed its light.)
 #
 # Each verdict is correct here. But a verdict is also just a number, with fewer digits. So here is the rule for reading
 # any paper on face swapping, and your own results: **look at identity, expression and stability together, compare with
