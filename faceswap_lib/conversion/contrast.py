@@ -1,10 +1,12 @@
-"""Contrast of the swapped face, between the contrasts of the two people.
+"""Contrast of the swapped face, between the contrasts of the two people, with the hues of the wanted person.
 
 Networks generate faces in a standard tone, and the tone of the target face is applied to them. A target face with pale
 brows has a low contrast; applied to a person with dark lashes, it makes the eyes look milky. Contrast comes partly from
 the person (brows, complexion) and partly from the light, and one image does not show how much comes from each. So by
 default the contrast of swapped faces is the geometric mean of the contrasts with which the two people were filmed. The
 same factor also corrects the contrast that the networks lose.
+
+The hues are those of the wanted person, see `color_normalization.restore_colors`.
 """
 
 import typing
@@ -12,6 +14,7 @@ import typing
 import cv2
 import numpy as np
 
+from faceswap_lib.faces.color_normalization import measure_color_spread
 from faceswap_lib.faces.masks import middle_of_face
 from faceswap_lib.facesets import Faceset
 
@@ -46,8 +49,8 @@ def measure_contrast(pictures: np.ndarray, coverage: float) -> float:
 
 def fit_contrast(
     swapper: "GeneratorSwapper", network_config: "NetworkConfig", original: Faceset, wanted: Faceset, share: float
-) -> float:
-    """Computes the factor for the contrast of swapped faces.
+) -> "GeneratorSwapper":
+    """Fits the contrast of swapped faces, and their hues, to the two people.
 
     Args:
         swapper: The swapper, with its latent map.
@@ -58,14 +61,15 @@ def fit_contrast(
             are interpolated geometrically.
 
     Returns:
-        The factor, within `FACTORS`.
+        A copy of the swapper with a factor of contrast within `FACTORS` and the wanted person's color spread.
     """
 
     def load_views(faceset: Faceset) -> tuple[np.ndarray, np.ndarray]:
         arrays = faceset.sample(SAMPLED).load(network_config.stored_size, face_region=network_config.face_region)
         return arrays.views(network_config.resolution)
 
-    _, swapped = swapper.swap(*load_views(original))
-    filmed, _ = load_views(wanted)
+    filmed, faces = load_views(wanted)
+    spread = measure_color_spread(filmed, faces)
+    _, swapped = swapper.with_contrast(1.0, spread).swap(*load_views(original))
     ratio = measure_contrast(filmed, swapper.coverage) / max(measure_contrast(swapped, swapper.coverage), 1e-3)
-    return float(np.clip(ratio**share, *FACTORS))
+    return swapper.with_contrast(float(np.clip(ratio**share, *FACTORS)), spread)

@@ -100,6 +100,7 @@ def build_generator(networks: Networks, swapper: GeneratorSwapper, config: Conve
         input_mode=networks.config.input_mode,
         write_map=map_writer(swapper.latent_map),
         contrast=swapper.contrast,
+        color_spread=swapper.color_spread,
         sharpness=config.sharpen,
         sigmas=DETAIL_SIGMAS,
     )

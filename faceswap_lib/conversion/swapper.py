@@ -8,12 +8,14 @@ import typing
 import numpy as np
 from typing_extensions import Self
 
+from faceswap_lib.conversion.color_transfer.registry import to_picture
 from faceswap_lib.conversion.detail.sources import DetailSources
 from faceswap_lib.conversion.latent.mapping import LatentMap
 from faceswap_lib.conversion.placement import Placement
 from faceswap_lib.devices import compiles_with_xla
 from faceswap_lib.errors import InputError
 from faceswap_lib.export.onnx_runtime import import_onnxruntime, unavailable_reason
+from faceswap_lib.faces.color_normalization import restore_colors
 from faceswap_lib.faces.region import FaceRegion, Hairline, settle_region
 from faceswap_lib.networks.preprocessing import postprocess_faces, preprocess_views
 from faceswap_lib.occlusion.network import OcclusionPredictor
@@ -79,6 +81,7 @@ class GeneratorSwapper(abc.ABC):
         self.detail: DetailSources | None = None
         self.occlusion: OcclusionPredictor | None = None
         self._contrast = 1.0
+        self._color_spread: np.ndarray | None = None
 
     @property
     def latent_map(self) -> LatentMap | None:
@@ -89,6 +92,11 @@ class GeneratorSwapper(abc.ABC):
     def contrast(self) -> float:
         """Factor of the contrast of swapped faces; see `with_contrast`."""
         return self._contrast
+
+    @property
+    def color_spread(self) -> np.ndarray | None:
+        """How much each color channel varies in the wanted person's faces, (3,); see `with_contrast`."""
+        return self._color_spread
 
     def with_latent_map(self, latent_map: LatentMap | None) -> Self:
         """Returns a copy with another latent map; the networks are shared."""
@@ -108,13 +116,19 @@ class GeneratorSwapper(abc.ABC):
         other.hairline = hairline
         return other
 
-    def with_contrast(self, factor: float) -> Self:
+    def with_contrast(self, factor: float, color_spread: np.ndarray | None = None) -> Self:
         """Returns a copy that multiplies the contrast of its faces by a factor.
 
         Networks whose input is the whole image generate their own tones; their contrast is not changed.
+
+        Args:
+            factor: The factor, see `contrast.fit_contrast`.
+            color_spread: (3,) from `color_normalization.measure_color_spread`, for faces with the hues of the wanted
+                person; with None, each color channel gets the standard deviation of the target face.
         """
         other = copy.copy(self)
-        other._contrast = factor if self._input_mode == "masked" else 1.0
+        if self._input_mode == "masked":
+            other._contrast, other._color_spread = factor, color_spread
         return other
 
     def with_detail(self, detail: DetailSources | None) -> Self:
@@ -159,7 +173,9 @@ class GeneratorSwapper(abc.ABC):
         """
         mapped = codes if self._latent_map is None else self._latent_map(codes)
         masks, raw = self._decode(mapped)
-        return masks, postprocess_faces(raw, tones * np.array([[1.0], [self._contrast]], np.float32))
+        if self._color_spread is None:
+            return masks, postprocess_faces(raw, tones * np.array([[1.0], [self._contrast]], np.float32))
+        return masks, to_picture(restore_colors(raw, tones, self._color_spread, self._contrast))
 
     @abc.abstractmethod
     def _encode(self, seen: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from faceswap_lib.export.color_graph import ColorTransfer, write_color_transfer
 from faceswap_lib.export.graph_parts import PIXELS, clip, resample
 from faceswap_lib.export.onnx_layers import GraphWriter
 from faceswap_lib.export.whole_face import blur_matrix
-from faceswap_lib.faces.color_normalization import NEUTRAL_TONE, SPREAD
+from faceswap_lib.faces.color_normalization import DARKEST, NEUTRAL_TONE, SPREAD
 from faceswap_lib.networks.config import InputMode
 
 if typing.TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Generator:
         input_mode: What the encoder reads; see `preprocess_views`.
         write_map: Writes the latent map; None leaves latent codes unchanged.
         contrast: Factor of the contrast of the swapped face.
+        color_spread: (3,) of the wanted person, see `color_normalization.restore_colors`; with None, each color channel
+            gets the standard deviation of the view.
         color: Transfer of the colors of the view to the swapped face; None for no transfer.
         sharpness: How strongly the swapped face is sharpened; 0 does not sharpen.
         sigmas: Standard deviations of the two blurs whose difference is amplified, in sides of the view.
@@ -49,6 +51,7 @@ class Generator:
     input_mode: InputMode
     write_map: WriteMap | None = None
     contrast: float = 1.0
+    color_spread: np.ndarray | None = None
     color: ColorTransfer | None = None
     sharpness: float = 0.0
     sigmas: tuple[float, float] = (1 / 320, 1 / 102.4)
@@ -83,10 +86,7 @@ def write_generator(graph: GraphWriter, generator: Generator, views: str, region
     if generator.write_map is not None:
         codes = _write_mapped(graph, generator.write_map, codes, encoder.output_shape[1:])
     masks, raw = write_network(graph, decoder.input, decoder.outputs[:2], codes)
-    if generator.input_mode == "masked" and generator.contrast != 1:
-        deviation = graph.add("Mul", [deviation, graph.constant(np.float32(generator.contrast))])
-    faces = graph.add("Add", [graph.add("Mul", [graph.add("Div", [raw, spread]), deviation]), mean])
-    faces = clip(graph, faces, 0, 255)
+    faces = clip(graph, _restore_colors(graph, generator, graph.add("Div", [raw, spread]), mean, deviation), 0, 255)
     if generator.color is not None:
         faces = write_color_transfer(graph, generator.color, generator.resolution, views, masks, faces)
     return masks, _sharpen(graph, faces, generator)
@@ -116,6 +116,34 @@ def _write_tones(graph: GraphWriter, input_mode: InputMode, views: str, regions:
         graph.add("Where", [is_empty, instead, value]) for instead, value in zip(empty, (mean, deviation), strict=True)
     )
     return mean, deviation
+
+
+def _restore_colors(graph: GraphWriter, generator: Generator, raw: str, mean: str, deviation: str) -> str:
+    """Writes the denormalization of faces with standard deviation 1; the tones are (B, 3, 1, 1)."""
+    if generator.input_mode == "full":
+        return graph.add("Add", [graph.add("Mul", [raw, deviation]), mean])
+    contrast = graph.constant(np.float32(generator.contrast))
+    if generator.color_spread is None:
+        deviation = graph.add("Mul", [deviation, contrast])
+        return graph.add("Add", [graph.add("Mul", [raw, deviation]), mean])
+    zero, darkest = (graph.constant(np.float32(value)) for value in (0, DARKEST))
+
+    def over_channels(values: str) -> str:
+        return graph.add("ReduceMean", [values], axes=[1], keepdims=1)
+
+    own = graph.add("Mul", [mean, graph.constant(generator.color_spread.reshape(1, 3, 1, 1))])
+    faces = graph.add("Max", [graph.add("Add", [graph.add("Mul", [raw, own]), mean]), zero])
+    gain = graph.add("Mul", [graph.add("Div", [over_channels(deviation), over_channels(own)]), contrast])
+    middle, brightness = over_channels(mean), over_channels(faces)
+    wanted = graph.add("Add", [graph.add("Mul", [graph.add("Sub", [brightness, middle]), gain]), middle])
+    ratio = graph.add(
+        "Div",
+        [
+            graph.add("Add", [graph.add("Max", [wanted, zero]), darkest]),
+            graph.add("Add", [brightness, darkest]),
+        ],
+    )
+    return graph.add("Mul", [faces, ratio])
 
 
 def _write_mapped(graph: GraphWriter, write_map: WriteMap, codes: str, shape: typing.Sequence[int]) -> str:

@@ -5,6 +5,10 @@ networks never see this difference: every face is normalized to the same mean an
 it, and their output is denormalized with the statistics of the input face. So a swapped face starts with the lighting
 of its frame.
 Source: the statistics of Reinhard et al., "Color Transfer between Images", 2001, in RGB.
+
+The standard deviations of the three channels depend on who was filmed: black hair and brown skin differ more in red
+than in blue. With the ratios of the input face, black brows above another complexion become blue. `restore_colors`
+therefore takes the ratios from the person whose face was generated, and only changes the contrast of brightness.
 """
 
 import numpy as np
@@ -12,9 +16,11 @@ import numpy as np
 SPREAD = 0.35
 """Standard deviation of every channel in the networks' range [-1, 1]; the mean is 0."""
 
-
 NEUTRAL_TONE = np.array([[127.5] * 3, [127.5 * SPREAD] * 3], np.float32)
 """Color statistics with which the normalization only maps the range 0 to 255 to -1 to 1."""
+
+DARKEST = 1.0
+"""Gray levels added to both sides of a ratio of brightnesses, so that black causes no division by 0."""
 
 
 def color_statistics(image: np.ndarray, face: np.ndarray) -> np.ndarray:
@@ -60,3 +66,38 @@ def denormalize_color(pictures, tones):
     """
     mean, deviation = tones[:, 0, None, None], tones[:, 1, None, None]
     return pictures * (deviation / SPREAD) + mean
+
+
+def measure_color_spread(pictures: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Measures how much each color channel varies in a person's faces.
+
+    Args:
+        pictures: (N, R, R, 3) uint8 RGB views.
+        faces: (N, R, R) uint8, 255 inside the face of each view.
+
+    Returns:
+        (3,) float32, median over the faces of the standard deviation of each channel, divided by the channel's mean.
+    """
+    tones = np.stack([color_statistics(picture, face) for picture, face in zip(pictures, faces, strict=True)])
+    return np.median(tones[:, 1] / np.maximum(tones[:, 0], 1), axis=0).astype(np.float32)
+
+
+def restore_colors(raw: np.ndarray, tones: np.ndarray, color_spread: np.ndarray, factor: float) -> np.ndarray:
+    """Denormalizes generated faces to the mean color and the contrast of other faces, but keeps their own hues.
+
+    Args:
+        raw: (B, R, R, 3) float32 faces, normalized as by `normalize_color`.
+        tones: (B, 2, 3) tones of the other faces, from `color_statistics`.
+        color_spread: (3,) of the generated person, from `measure_color_spread`.
+        factor: Factor of the contrast.
+
+    Returns:
+        (B, R, R, 3) float32, 0 or more.
+    """
+    mean, deviation = tones[:, 0], tones[:, 1]
+    own = mean * color_spread
+    faces = np.maximum(denormalize_color(raw, np.stack([mean, own], axis=1)), 0)
+    gain = (factor * deviation.mean(axis=1) / own.mean(axis=1))[:, None, None, None]
+    middle, brightness = mean.mean(axis=1)[:, None, None, None], faces.mean(axis=3, keepdims=True)
+    wanted = np.maximum(middle + gain * (brightness - middle), 0)
+    return faces * ((wanted + DARKEST) / (brightness + DARKEST))

@@ -112,15 +112,15 @@ def _find_hairline(workspace: Workspace, direction: str) -> Hairline | None:
 def _add_contrast(
     networks: Networks, workspace: Workspace, config: ConvertConfig, swapper: GeneratorSwapper
 ) -> GeneratorSwapper:
-    """Sets the generator's contrast between those of both people; logs a warning instead if a faceset is missing."""
+    """Fits contrast and hues of the generator to both people; logs a warning instead if a faceset is missing."""
     try:
         original, wanted = _open_people(workspace, config.direction)
     except WorkspaceError as error:
         logger.warning("the contrast of the new face is not adjusted: %s", error)
         return swapper
-    factor = fit_contrast(swapper, networks.config, original, wanted, config.contrast)
-    logger.debug("contrast of the new face times %.2f", factor)
-    return swapper.with_contrast(factor)
+    fitted = fit_contrast(swapper, networks.config, original, wanted, config.contrast)
+    logger.debug("contrast of the new face times %.2f, color spread %s", fitted.contrast, fitted.color_spread)
+    return fitted
 
 
 def _open_people(workspace: Workspace, direction: str) -> tuple[Faceset, Faceset]:

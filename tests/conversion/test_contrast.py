@@ -31,7 +31,9 @@ class People:
 
     def load(self, size, *, face_region):
         assert (size, face_region) == (NETWORKS.stored_size, NETWORKS.face_region)
-        return types.SimpleNamespace(views=lambda resolution: (self.views_of_it, None))
+        return types.SimpleNamespace(
+            views=lambda resolution: (self.views_of_it, np.full((len(self.views_of_it), 64, 64), 255, np.uint8))
+        )
 
 
 class Writer:
@@ -41,6 +43,11 @@ class Writer:
 
     def __init__(self, written: np.ndarray):
         self.written = written
+
+    def with_contrast(self, factor, color_spread):
+        other = Writer(self.written)
+        other.contrast, other.color_spread = factor, color_spread
+        return other
 
     def swap(self, views, faces):
         return np.ones(self.written.shape[:3], np.float32), self.written
@@ -57,15 +64,16 @@ def test_contrast_is_the_spread_as_a_share_of_the_mean():
 def test_a_new_face_stands_between_the_two_by_ratio(share, factor):
     wanted, written = People(striped(150, 60)), Writer(striped(100, 20))
     found = fit_contrast(written, NETWORKS, People(striped(100, 20)), wanted, share)
-    assert found == pytest.approx(factor, rel=0.02)
+    assert found.contrast == pytest.approx(factor, rel=0.02)
+    assert found.color_spread == pytest.approx([0.4] * 3, rel=0.02)
 
 
 def test_no_factor_is_believed_that_turns_a_face_into_a_drawing():
     strong, faint = striped(100, 90), striped(100, 2)
-    assert fit_contrast(Writer(faint), NETWORKS, People(faint), People(strong), 1.0) == FACTORS[1]
-    assert fit_contrast(Writer(strong), NETWORKS, People(strong), People(faint), 1.0) == FACTORS[0]
+    assert fit_contrast(Writer(faint), NETWORKS, People(faint), People(strong), 1.0).contrast == FACTORS[1]
+    assert fit_contrast(Writer(strong), NETWORKS, People(strong), People(faint), 1.0).contrast == FACTORS[0]
     black = np.zeros_like(faint)
-    assert fit_contrast(Writer(black), NETWORKS, People(black), People(strong), 1.0) == FACTORS[1]
+    assert fit_contrast(Writer(black), NETWORKS, People(black), People(strong), 1.0).contrast == FACTORS[1]
 
 
 class Striper(GeneratorSwapper):
@@ -98,6 +106,16 @@ def test_networks_that_see_the_whole_picture_keep_their_own_tone():
     tones = np.array([[[120.0] * 3, [20.0] * 3]], np.float32)
     _, written = Striper("full").with_contrast(1.5).decode(np.zeros((1, 1)), tones)
     assert set(np.unique(written)) == {100, 140}
+
+
+def test_a_swapper_gives_its_faces_the_hues_of_the_wanted_person():
+    tones, spread = np.array([[[200.0, 150.0, 100.0], [40.0, 30.0, 20.0]]], np.float32), np.array([0.1, 0.2, 0.3])
+    _, written = Striper().with_contrast(1.0, spread).decode(np.zeros((1, 1)), tones)
+    dark, light = np.unique(written.reshape(-1, 3), axis=0).astype(float)
+    rise = light / dark
+    assert rise / rise[1] == pytest.approx(np.array([1.1 / 0.9, 1.2 / 0.8, 1.3 / 0.7]) / (1.2 / 0.8), rel=0.02)
+    _, written = Striper("full").with_contrast(1.0, spread).decode(np.zeros((1, 1)), tones)
+    assert set(map(tuple, np.unique(written.reshape(-1, 3), axis=0))) == {(160, 120, 80), (240, 180, 120)}
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1])

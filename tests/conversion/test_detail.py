@@ -95,10 +95,11 @@ def test_a_face_ends_before_hair_and_backdrop_and_goes_down_to_the_chin():
     face = np.zeros((128, 128), np.uint8)
     face[10:118, 20:108] = 255
     shrunk = _shrink_face(face, VIEW_COVERAGE)
-    top, wide, low = BARE_INSETS[0], BARE_INSETS[0], BARE_INSETS[1]
+    (top, wide), (low, beside) = BARE_INSETS
     assert (shrunk[: 10 + top] == 0).all() and (shrunk[10 + top : 50, 64] == 255).all()
     assert (shrunk[:40, : 20 + wide] == 0).all() and (shrunk[20:40, 20 + wide] == 255).all()
-    assert (shrunk[110 : 118 - low, 64] == 255).all() and (shrunk[110, 20 + low : 108 - low] == 255).all()
+    assert (shrunk[110 : 118 - low, 64] == 255).all() and (shrunk[110, 20 + beside : 108 - beside] == 255).all()
+    assert (shrunk[100, : 20 + beside] == 0).all(), "a wall beside the jaw"
 
 
 def transfer_detail(
@@ -203,6 +204,21 @@ def test_hair_over_the_wanted_persons_face_is_known_where_the_new_face_has_it(vi
     share = DetailTransfer().transfer(soften(np.ascontiguousarray(views[3][:, ::-1])), covered).bare
     assert share[:, :75].min() > 0.5 and share[50:75, 110:].max() < 0.1, "of a mirrored crop it is on the other side"
     assert (DetailTransfer().transfer(soften(views[0]), sources).bare == 1).all()
+
+
+@pytest.mark.parametrize(("inside", "least", "most"), [(-2, 0, 7), (2, 0, 35), (35, 60, 100)])
+def test_a_sharp_edge_at_the_border_of_the_wanted_persons_face_is_no_detail(views, sources, inside, least, most):
+    bare = np.full((len(views), 128, 128), 255, np.uint8)
+    bare[:, :, :30] = 0
+    detail, border = sources.detail.copy(), round(30 / 128 * sources.detail.shape[2])
+    column = border + inside
+    detail[:, :, column : column + 2] = 250
+    plain, lined = (
+        transfer_detail(soften(views[0]), dataclasses.replace(sources, bare=bare, detail=one)).astype(float)
+        for one in (sources.detail, detail)
+    )
+    change = np.abs(lined - plain)[80:200].mean(axis=(0, 2)).max()
+    assert least <= change <= most
 
 
 @pytest.mark.parametrize(("blend", "shows"), [("attention", False), ("seamless", False), ("overlay", True)])

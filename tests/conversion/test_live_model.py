@@ -104,9 +104,13 @@ def test_the_face_is_shown_in_the_middle_and_never_outside_the_view(networks, sw
     assert live.region.shape == (R, R) and live.region[R // 2, R // 2] == 255 and not live.region[0, 0]
 
 
+SPREAD = np.array([0.2, 0.25, 0.3], np.float32)
+
+
 def test_options_of_a_conversion_are_kept_where_a_model_can_have_them(networks, swapper):
     config = ConvertConfig(sharpen=1.5, color_transfer="none", direction="b2a")
-    generator = build_live_model(networks, swapper.with_contrast(1.2), config, None).generator
+    generator = build_live_model(networks, swapper.with_contrast(1.2, SPREAD), config, None).generator
+    assert generator.color_spread is SPREAD
     assert generator.sharpness == 1.5 and generator.color is None and generator.contrast == 1.2
     assert generator.decoder is networks.decoder_a
     narrow = build_live_model(networks, swapper, dataclasses.replace(config, erode=0.2), None).shown.sum()

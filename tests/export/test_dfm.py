@@ -21,7 +21,7 @@ from faceswap_lib.conversion.latent.mapping import (
 )
 from faceswap_lib.conversion.latent.onnx_maps import map_writer
 from faceswap_lib.faces.alignment import MEAN_FACE, map_points, template_points, view_matrix
-from faceswap_lib.faces.color_normalization import denormalize_color
+from faceswap_lib.faces.color_normalization import denormalize_color, restore_colors
 from faceswap_lib.faces.region import region_mask
 from faceswap_lib.networks import PRESETS, NetworkConfig, Networks
 from faceswap_lib.networks.config import Norm
@@ -60,12 +60,16 @@ def run_live(model: dfm.LiveModel, crops: np.ndarray) -> DfmOutputs:
     return DfmOutputs(*run(dfm.build_dfm(model), in_face=crops.astype(np.float32) / 255))
 
 
+KEPT = ("write_map", "contrast", "color_spread", "color", "sharpness")
+"""Options of `make_live` that belong to the generator."""
+
+
 def make_live(networks: Networks, *, size: int = SIZE, **options: typing.Any) -> dfm.LiveModel:
     """A model of direction a2b for an average face, whose face may be shown in a soft disk."""
     config = networks.config
     points = map_points(view_matrix(np.eye(2, 3), 256, config.resolution, config.coverage), template_points(256))
     y, x = np.mgrid[0:size, 0:size]
-    generator = {name: options.pop(name) for name in ("write_map", "contrast", "color", "sharpness") if name in options}
+    generator = {name: options.pop(name) for name in KEPT if name in options}
     model = dfm.LiveModel(
         generator=Generator(
             encoder=networks.encoder,
@@ -130,7 +134,9 @@ def read_view(crop: np.ndarray, model: dfm.LiveModel) -> np.ndarray:
     return view
 
 
-def swap_with_keras(networks: Networks, model: dfm.LiveModel, crops: np.ndarray, *, latent_map=None, contrast=1.0):
+def swap_with_keras(
+    networks: Networks, model: dfm.LiveModel, crops: np.ndarray, *, latent_map=None, restore=denormalize_color
+):
     """Masks (N, R, R) and RGB faces (N, R, R, 3) of the view in each crop, step by step."""
     views = np.stack([read_view(crop[..., ::-1], model) for crop in crops])
     regions = np.repeat(model.region[None], len(crops), axis=0)
@@ -138,8 +144,7 @@ def swap_with_keras(networks: Networks, model: dfm.LiveModel, crops: np.ndarray,
     codes = networks.encoder.predict_on_batch(seen.astype(np.float32))
     codes = codes if latent_map is None else latent_map(codes)
     masks, raw = networks.decoder_b.predict_on_batch(codes)[:2]
-    tones = tones * np.array([[1.0], [contrast]])
-    return masks[..., 0], np.clip(denormalize_color(raw, tones), 0, 255)
+    return masks[..., 0], np.clip(restore(raw, tones), 0, 255)
 
 
 def assert_placed(outputs: DfmOutputs, model: dfm.LiveModel, crops: np.ndarray, masks, faces) -> None:
@@ -213,8 +218,22 @@ def test_a_latent_map_gives_the_same_codes_in_the_graph(name, tiny):
 def test_map_and_contrast_are_part_of_the_model(tiny):
     latent_map = fit_maps(tiny.encoder.output_shape[1:])["project"]
     model, crops = make_live(tiny, write_map=map_writer(latent_map), contrast=1.4), draw_crops(1)
-    expected = swap_with_keras(tiny, model, crops, latent_map=latent_map, contrast=1.4)
+
+    def restore(raw, tones):
+        return denormalize_color(raw, tones * np.array([[1.0], [1.4]]))
+
+    expected = swap_with_keras(tiny, model, crops, latent_map=latent_map, restore=restore)
     assert_placed(run_live(model, crops), model, crops, *expected)
+
+
+def test_the_hues_of_the_wanted_person_are_part_of_the_model(tiny):
+    spread = np.array([0.2, 0.25, 0.4], np.float32)
+    model, crops = make_live(tiny, color_spread=spread, contrast=1.3), draw_crops(2)
+
+    def restore(raw, tones):
+        return restore_colors(raw, tones, spread, 1.3)
+
+    assert_placed(run_live(model, crops), model, crops, *swap_with_keras(tiny, model, crops, restore=restore))
 
 
 def test_an_unknown_map_is_refused():

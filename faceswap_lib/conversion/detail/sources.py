@@ -43,9 +43,9 @@ the mouth."""
 HAIRLINE_STEP = 5
 """Interval of the crops in which the upper end of the forehead is measured."""
 
-BARE_INSETS = (4, 1)
-"""Pixels at `FLOW_SIZE` by which the mask of the bare face is eroded, because networks blur hair and background into
-it: above the tip of the nose, and below the mouth."""
+BARE_INSETS = ((4, 4), (1, 4))
+"""Pixels at `FLOW_SIZE` (up and down, to the sides) by which the mask of the bare face is eroded, because networks blur
+hair and background into it: above the tip of the nose, and below the mouth."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -218,11 +218,11 @@ def _find_bare(crops: Sequence[FaceCrop], coverage: float) -> np.ndarray:
 
 
 def _shrink_face(bare: np.ndarray, coverage: float) -> np.ndarray:
-    """Erodes the mask of a face: strongly beside and above it, where hair and background are, little at the neck."""
+    """Erodes the mask of a face: strongly beside and above it, where hair and background are, little at the chin."""
     points = average_points(FLOW_SIZE, coverage)
     nose, mouth = points[2, 1], points[3:, 1].mean()
     ratio = np.clip((mouth - np.arange(FLOW_SIZE)) / (mouth - nose), 0, 1)[:, None]
-    above, below = (cv2.erode(bare, np.ones((2 * inset + 1,) * 2, np.uint8)) for inset in BARE_INSETS)
+    above, below = (cv2.erode(bare, np.ones((2 * down + 1, 2 * across + 1), np.uint8)) for down, across in BARE_INSETS)
     return np.round(ratio * above + (1 - ratio) * below).astype(np.uint8)
 
 

@@ -56,6 +56,11 @@ HAIR_SIGMA = 2.0
 """Sigma in pixels, at `FLOW_SIZE`, of the soft border between the face and hair in front of it."""
 
 
+EDGE = 3
+"""Pixels at `FLOW_SIZE` from the border of the bare face within which no detail is taken. The outline of a jaw in front
+of a bright wall is sharper than anything on the skin, and showed as a pale line on a wider face."""
+
+
 class DetailTransfer:
     """Transfer of the wanted person's detail to swapped faces; frames must come in order."""
 
@@ -96,11 +101,12 @@ class DetailTransfer:
         for source in np.flatnonzero(weights.any(axis=0)):
             flow, difference, uncovered, contrast = self._align(gray, sources, int(source))
             strength = np.zeros_like(total)
+            inner = cv2.erode(uncovered, np.ones((2 * EDGE + 1,) * 2, np.uint8))
             for weight, region, alike, unlike in zip(weights[:, source], regions, ALIKE, UNLIKE, strict=True):
                 if weight > 0:
                     taken = weight * region
                     bare += taken * uncovered
-                    strength += taken * np.clip((unlike - difference) / (unlike - alike), 0, 1)
+                    strength += taken * np.clip((unlike - difference) / (unlike - alike), 0, 1) * inner
             total += strength
             gain = LIFT * contrast * spread.mean() / sources.spreads[source % len(sources.spreads)].mean()
             pieces.append(DetailPiece(*sources.find_detail(int(source), flow), np.float32(gain) * strength))
@@ -142,7 +148,7 @@ class DetailTransfer:
 
     def _align(
         self, gray: np.ndarray, sources: DetailSources, source: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | np.float32, float]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """Computes the optical flow from a face to the soft image of a crop.
 
         Returns:
@@ -158,7 +164,7 @@ class DetailTransfer:
         difference = np.abs(cv2.GaussianBlur(difference, (0, 0), LARGE_SIGMA)) / GRAY_SPREAD
         difference = cv2.GaussianBlur(difference, (0, 0), DIFFERENCE_SIGMA)
         if sources.bare is None:
-            return flow, difference, np.float32(1), contrast
+            return flow, difference, np.ones_like(gray), contrast
         bare = _warp(sources.find_bare(source), flow)
         uncovered = cv2.GaussianBlur(bare, (0, 0), HAIR_SIGMA) / np.float32(255)
         return flow, difference, uncovered, contrast
