@@ -80,14 +80,15 @@ def draw_result_parts(demo: Demo) -> np.ndarray:
     """What the network alone draws, and what the conversion adds."""
     frame = demo.clips["a"][MOMENTS[1]]
     (face,) = MTCNN().detect(frame)
-    swapper = open_swapper(demo.networks, demo.workspace, ConvertConfig(latent_map="align", occlusion="none"))
-    (swapped,) = swap_faces([(frame, face)], swapper)
     tiles = [draw_tile("input", align_face(frame, face).image, SIDE)]
     for title, config in (
         ("network alone", ConvertConfig(detail_transfer="none", sharpen=0, contrast=0)),
         ("with contrast", ConvertConfig(detail_transfer="none")),
         ("with B's detail", ConvertConfig()),
     ):
+        config = dataclasses.replace(config, latent_map="align", occlusion="none")
+        swapper = open_swapper(demo.networks, demo.workspace, config)
+        (swapped,) = swap_faces([(frame, face)], swapper)
         painted = Compositor(config, swapper.coverage).composite(frame, swapped).frame
         tiles.append(draw_tile(title, align_face(painted, face).image, SIDE))
     return join(tiles)

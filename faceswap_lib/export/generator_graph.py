@@ -15,7 +15,7 @@ from faceswap_lib.export.color_graph import ColorTransfer, write_color_transfer
 from faceswap_lib.export.graph_parts import PIXELS, clip, resample
 from faceswap_lib.export.onnx_layers import GraphWriter
 from faceswap_lib.export.whole_face import blur_matrix
-from faceswap_lib.faces.color_normalization import DARKEST, NEUTRAL_TONE, SPREAD
+from faceswap_lib.faces.color_normalization import DARKEST, LUMA, NEUTRAL_TONE, SPREAD
 from faceswap_lib.networks.config import InputMode
 
 if typing.TYPE_CHECKING:
@@ -126,23 +126,21 @@ def _restore_colors(graph: GraphWriter, generator: Generator, raw: str, mean: st
     if generator.color_spread is None:
         deviation = graph.add("Mul", [deviation, contrast])
         return graph.add("Add", [graph.add("Mul", [raw, deviation]), mean])
-    zero, darkest = (graph.constant(np.float32(value)) for value in (0, DARKEST))
+    zero, one, darkest = (graph.constant(np.float32(value)) for value in (0, 1, DARKEST))
+    luma, channels = graph.constant(LUMA.reshape(1, 3, 1, 1)), graph.integers([1])
 
-    def over_channels(values: str) -> str:
-        return graph.add("ReduceMean", [values], axes=[1], keepdims=1)
+    def weigh(values: str) -> str:
+        return graph.add("ReduceSum", [graph.add("Mul", [values, luma]), channels])
 
     own = graph.add("Mul", [mean, graph.constant(generator.color_spread.reshape(1, 3, 1, 1))])
-    faces = graph.add("Max", [graph.add("Add", [graph.add("Mul", [raw, own]), mean]), zero])
-    gain = graph.add("Mul", [graph.add("Div", [over_channels(deviation), over_channels(own)]), contrast])
-    middle, brightness = over_channels(mean), over_channels(faces)
-    wanted = graph.add("Add", [graph.add("Mul", [graph.add("Sub", [brightness, middle]), gain]), middle])
-    ratio = graph.add(
-        "Div",
-        [
-            graph.add("Add", [graph.add("Max", [wanted, zero]), darkest]),
-            graph.add("Add", [brightness, darkest]),
-        ],
-    )
+    gain = graph.add("Mul", [graph.add("Div", [weigh(deviation), weigh(own)]), contrast])
+    softer, stronger = graph.add("Min", [gain, one]), graph.add("Max", [gain, one])
+    faces = graph.add("Add", [graph.add("Mul", [raw, graph.add("Mul", [own, softer])]), mean])
+    faces = graph.add("Max", [faces, zero])
+    middle, brightness = weigh(mean), weigh(faces)
+    wanted = graph.add("Add", [graph.add("Mul", [graph.add("Sub", [brightness, middle]), stronger]), middle])
+    wanted = graph.add("Max", [wanted, zero])
+    ratio = graph.add("Div", [graph.add("Add", [wanted, darkest]), graph.add("Add", [brightness, darkest])])
     return graph.add("Mul", [faces, ratio])
 
 

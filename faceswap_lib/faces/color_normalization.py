@@ -19,6 +19,9 @@ SPREAD = 0.35
 NEUTRAL_TONE = np.array([[127.5] * 3, [127.5 * SPREAD] * 3], np.float32)
 """Color statistics with which the normalization only maps the range 0 to 255 to -1 to 1."""
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of red, green and blue in the brightness of a color, from ITU-R BT.601."""
+
 DARKEST = 1.0
 """Gray levels added to both sides of a ratio of brightnesses, so that black causes no division by 0."""
 
@@ -85,6 +88,9 @@ def measure_color_spread(pictures: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def restore_colors(raw: np.ndarray, tones: np.ndarray, color_spread: np.ndarray, factor: float) -> np.ndarray:
     """Denormalizes generated faces to the mean color and the contrast of other faces, but keeps their own hues.
 
+    A contrast below the own one makes all colors more like the mean, as a veil of light does. A higher one only
+    changes brightness: with an addend for each channel, dark colors would get a tint.
+
     Args:
         raw: (B, R, R, 3) float32 faces, normalized as by `normalize_color`.
         tones: (B, 2, 3) tones of the other faces, from `color_statistics`.
@@ -96,8 +102,9 @@ def restore_colors(raw: np.ndarray, tones: np.ndarray, color_spread: np.ndarray,
     """
     mean, deviation = tones[:, 0], tones[:, 1]
     own = mean * color_spread
-    faces = np.maximum(denormalize_color(raw, np.stack([mean, own], axis=1)), 0)
-    gain = (factor * deviation.mean(axis=1) / own.mean(axis=1))[:, None, None, None]
-    middle, brightness = mean.mean(axis=1)[:, None, None, None], faces.mean(axis=3, keepdims=True)
-    wanted = np.maximum(middle + gain * (brightness - middle), 0)
+    gain = factor * (deviation @ LUMA) / (own @ LUMA)  # (B,)
+    softer, stronger = np.minimum(gain, 1)[:, None], np.maximum(gain, 1)[:, None, None, None]
+    faces = np.maximum(denormalize_color(raw, np.stack([mean, softer * own], axis=1)), 0)
+    middle, brightness = (mean @ LUMA)[:, None, None, None], (faces @ LUMA)[..., None]
+    wanted = np.maximum(middle + stronger * (brightness - middle), 0)
     return faces * ((wanted + DARKEST) / (brightness + DARKEST))

@@ -41,7 +41,7 @@ def test_a_face_keeps_its_colors_in_its_own_light():
     assert restore_colors(raw, tones, spread, 1.0)[0] == pytest.approx(image, abs=0.5)
 
 
-@pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.3])
 def test_black_hair_stays_black_in_the_tone_of_another_complexion(factor):
     generated, target = paint_face((160, 112, 90), (30, 28, 27)), paint_face((225, 165, 140), (50, 45, 60), part=0.3)
     spread = measure_color_spread(generated[None], ALL[None])
@@ -49,7 +49,12 @@ def test_black_hair_stays_black_in_the_tone_of_another_complexion(factor):
     tones = make_tones(target)
     hair = restore_colors(raw, tones, spread, factor)[0, 0, 0]
     light = tones[0, 0] / make_tones(generated)[0, 0]  # brighter, and a little warmer or colder
-    assert hair / hair.mean() == pytest.approx(light * [30, 28, 27] / (light * [30, 28, 27]).mean(), abs=0.02)
+    expected, skin = (color / color.mean() for color in (light * [30, 28, 27], light * [160, 112, 90]))
+    found = hair / hair.mean()
+    if factor == 0.7:  # a veil in the color of the skin
+        assert expected[0] < found[0] < skin[0] and expected[2] > found[2] > skin[2]
+    else:
+        assert found == pytest.approx(expected, abs=0.02)
     red, _, blue = denormalize_color(raw, tones)[0, 0, 0]
     assert blue > red + 15  # with the ratios of the target face, the hair is blue
 
