@@ -27,8 +27,8 @@ def test_the_evaluation_notebook_runs_from_top_to_bottom(
     assert report.summary.score is not None
     assert ("identity was measured by the recognition network" in text) is has_dlib
     assert ("identity was measured by likeness of regions" in text) is not has_dlib
-    assert "input        " in text and "Nothing was swapped: the result is the input." in text
-    verdicts = {line[:12].strip(): line for line in text.splitlines() if "score " in line[12:22]}
+    assert "\ninput: " in text and "Nothing was swapped: the result is the input." in text
+    verdicts = {line.partition(": ")[0]: line for line in text.splitlines() if ": score " in line}
     assert "Not a swap" in verdicts["blurred"] and "Not a swap" in verdicts["one picture"]
     assert "right" in text.splitlines()  # the solution of the exercise
     assert "a result that is late by 3 frames has a lag of 3, got 0" in text  # the exercise as it is given
