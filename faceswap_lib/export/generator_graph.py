@@ -1,8 +1,8 @@
 """ONNX graph of a generator: from a view to mask and swapped face, with all steps around the networks.
 
 The steps are those of `networks.preprocessing` and `conversion.swapper`: color normalization inside the face region,
-encoder, latent map, decoder, the tones of the input again, contrast, color transfer, sharpening. All values are float32
-in the layout (B, C, H, W).
+encoder, latent map, decoder, the tones of the input again, contrast and hues, color transfer, sharpening. All values are
+float32 in the layout (B, C, H, W).
 """
 
 import dataclasses
@@ -86,7 +86,7 @@ def write_generator(graph: GraphWriter, generator: Generator, views: str, region
     if generator.write_map is not None:
         codes = _write_mapped(graph, generator.write_map, codes, encoder.output_shape[1:])
     masks, raw = write_network(graph, decoder.input, decoder.outputs[:2], codes)
-    faces = clip(graph, _restore_colors(graph, generator, graph.add("Div", [raw, spread]), mean, deviation), 0, 255)
+    faces = clip(graph, _write_colors(graph, generator, graph.add("Div", [raw, spread]), mean, deviation), 0, 255)
     if generator.color is not None:
         faces = write_color_transfer(graph, generator.color, generator.resolution, views, masks, faces)
     return masks, _sharpen(graph, faces, generator)
@@ -118,13 +118,12 @@ def _write_tones(graph: GraphWriter, input_mode: InputMode, views: str, regions:
     return mean, deviation
 
 
-def _restore_colors(graph: GraphWriter, generator: Generator, raw: str, mean: str, deviation: str) -> str:
-    """Writes the denormalization of faces with standard deviation 1; the tones are (B, 3, 1, 1)."""
-    if generator.input_mode == "full":
+def _write_colors(graph: GraphWriter, generator: Generator, raw: str, mean: str, deviation: str) -> str:
+    """Writes `color_normalization.restore_colors` for faces with standard deviation 1 and tones (B, 3, 1, 1)."""
+    if generator.input_mode == "full":  # such networks generate their own tones
         return graph.add("Add", [graph.add("Mul", [raw, deviation]), mean])
-    contrast = graph.constant(np.float32(generator.contrast))
+    deviation = graph.add("Mul", [deviation, graph.constant(np.float32(generator.contrast))])
     if generator.color_spread is None:
-        deviation = graph.add("Mul", [deviation, contrast])
         return graph.add("Add", [graph.add("Mul", [raw, deviation]), mean])
     zero, one, darkest = (graph.constant(np.float32(value)) for value in (0, 1, DARKEST))
     luma, channels = graph.constant(LUMA.reshape(1, 3, 1, 1)), graph.integers([1])
@@ -133,7 +132,7 @@ def _restore_colors(graph: GraphWriter, generator: Generator, raw: str, mean: st
         return graph.add("ReduceSum", [graph.add("Mul", [values, luma]), channels])
 
     own = graph.add("Mul", [mean, graph.constant(generator.color_spread.reshape(1, 3, 1, 1))])
-    gain = graph.add("Mul", [graph.add("Div", [weigh(deviation), weigh(own)]), contrast])
+    gain = graph.add("Div", [weigh(deviation), weigh(own)])
     softer, stronger = graph.add("Min", [gain, one]), graph.add("Max", [gain, one])
     faces = graph.add("Add", [graph.add("Mul", [raw, graph.add("Mul", [own, softer])]), mean])
     faces = graph.add("Max", [faces, zero])

@@ -8,7 +8,7 @@ Source: the statistics of Reinhard et al., "Color Transfer between Images", 2001
 
 The standard deviations of the three channels depend on who was filmed: black hair and brown skin differ more in red
 than in blue. With the ratios of the input face, black brows above another complexion become blue. `restore_colors`
-therefore takes the ratios from the person whose face was generated, and only changes the contrast of brightness.
+therefore takes the ratios from the person whose face was generated.
 """
 
 import numpy as np
@@ -79,7 +79,8 @@ def measure_color_spread(pictures: np.ndarray, faces: np.ndarray) -> np.ndarray:
         faces: (N, R, R) uint8, 255 inside the face of each view.
 
     Returns:
-        (3,) float32, median over the faces of the standard deviation of each channel, divided by the channel's mean.
+        (3,) float32, coefficient of variation of each channel (standard deviation divided by mean), as the median over
+        the faces.
     """
     tones = np.stack([color_statistics(picture, face) for picture, face in zip(pictures, faces, strict=True)])
     return np.median(tones[:, 1] / np.maximum(tones[:, 0], 1), axis=0).astype(np.float32)

@@ -20,6 +20,14 @@ ORDER = (
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 BACKENDS = (PACKAGE / "devices", PACKAGE / "training" / "backends")
 
+LAPACK = frozenset(
+    (
+        *("cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "lstsq"),
+        *("lu_factor", "pinv", "qr", "slogdet", "solve", "svd"),
+    )
+)
+"""Operations of Keras that JAX computes with LAPACK on a CPU, where two batches can wait for each other for ever."""
+
 
 def name_of(path: pathlib.Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -123,6 +131,16 @@ def test_modules_import_each_other_in_no_circle():
 def test_only_the_backends_import_a_backend(path):
     frameworks = {name.partition(".")[0] for name in imported_names(path)} & {"tensorflow", "jax", "torch"}
     assert not frameworks or path.parent in BACKENDS
+
+
+def test_only_the_warps_are_computed_with_lapack():
+    found = {
+        (name_of(path), node.attr)
+        for path in MODULES
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute) and node.attr in LAPACK and ast.unparse(node.value).endswith("ops")
+    }
+    assert found == {("faceswap_lib/reenactment/device_warp.py", "solve")}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -1,6 +1,5 @@
 """Warps on the device against those of OpenCV and SciPy."""
 
-import ast
 import importlib.util
 import os
 import subprocess
@@ -81,9 +80,6 @@ for change in range(20):
 """
 """Eight batches of warps in one program, twenty times, on two cores; the numbers are those of NumPy."""
 
-LAPACK = frozenset("cholesky cholesky_inverse det eig eigh inv lstsq lu_factor pinv qr slogdet solve svd".split())  # noqa: SIM905
-"""Operations of Keras that JAX computes with LAPACK on a CPU, see `device_warp._solve`."""
-
 
 @pytest.mark.parity
 def test_warps_in_one_program_of_jax_do_not_wait_for_each_other():
@@ -96,13 +92,3 @@ def test_warps_in_one_program_of_jax_do_not_wait_for_each_other():
         check=True,
         timeout=240,  # it takes 10 seconds, or for ever
     )
-
-
-def test_nothing_else_is_computed_with_lapack():
-    found = [
-        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
-        for path in sorted((ROOT / "faceswap_lib").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and node.attr in LAPACK and ast.unparse(node.value).endswith("ops")
-    ]
-    assert set(found) == {"faceswap_lib/reenactment/device_warp.py: ops.solve"}

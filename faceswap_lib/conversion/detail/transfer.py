@@ -55,7 +55,6 @@ standard deviations of a face, and the range of the factor."""
 HAIR_SIGMA = 2.0
 """Sigma in pixels, at `FLOW_SIZE`, of the soft border between the face and hair in front of it."""
 
-
 EDGE = 3
 """Pixels at `FLOW_SIZE` from the border of the bare face within which no detail is taken. The outline of a jaw in front
 of a bright wall is sharper than anything on the skin, and showed as a pale line on a wider face."""
