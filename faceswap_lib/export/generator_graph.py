@@ -1,8 +1,8 @@
 """ONNX graph of a generator: from a view to mask and swapped face, with all steps around the networks.
 
 The steps are those of `networks.preprocessing` and `conversion.swapper`: color normalization inside the face region,
-encoder, latent map, decoder, the tones of the input again, contrast and hues, color transfer, sharpening. All values are
-float32 in the layout (B, C, H, W).
+encoder, latent map, decoder, the tones of the input again, contrast and hues, color transfer, sharpening. All values
+are float32 in the layout (B, C, H, W).
 """
 
 import dataclasses
